@@ -1,0 +1,83 @@
+"""The decision: every gate's outcome, what they say together, what it binds, and the state after it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field
+
+from gates.outcome import EXIT_CODE, Number, Outcome, Ruling
+from gates.state import State
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Binding(_Record):
+    """What the decision is about, by digest (SHA-256): it holds for nothing else."""
+
+    run: str | None  # Metaflow pathspec
+    model: str | None  # of the challenger's bytes
+    holdout: str  # of the rows and labels
+    scores: str  # of the challenger's scores
+    champion_scores: str | None
+    champion_run: str | None
+    champion_model: str | None
+    policy: str
+    engine: str  # version of lockgate
+    commit: str | None  # of the code that trained and scored
+    clean: bool | None  # whether that code was committed
+
+
+class Look(_Record):
+    """This judgement as a look at its holdout. `number` counts scheduled looks, this one included."""
+
+    key: str
+    scheduled: bool
+    number: int | None
+    of: int | None
+    repeated: bool  # the log has this look already: it costs nothing
+
+
+class Decision(_Record):
+    """What the gates say. `to_json` gives the same bytes for the same rows in any order."""
+
+    verdict: Ruling
+    reason: str
+    guarantee: str
+    outcomes: tuple[Outcome, ...]
+    confidence: Number
+    look: Look
+    binding: Binding
+    already_champion: bool
+    sealed: bool = False
+    state: Annotated[State, Field(repr=False)]
+
+    @property
+    def exit_code(self) -> int:
+        """0 PROMOTE or already champion, 1 HOLD, 2 ERROR, 3 INCONCLUSIVE; sealed decisions give 0 or 1 only."""
+        if self.already_champion:
+            return 0
+        return min(EXIT_CODE[self.verdict], 1) if self.sealed else EXIT_CODE[self.verdict]
+
+    def seal(self) -> Decision:
+        """What an outsider is told under `disclose: promotion_only`: promoted or not, and no number."""
+        told = Ruling.PROMOTE if self.verdict is Ruling.PROMOTE else Ruling.HOLD
+        return self.model_copy(
+            update={
+                "verdict": told, "outcomes": (), "sealed": True,
+                "reason": "the policy discloses promotions only",
+            }
+        )  # fmt: skip
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of `to_json`."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Canonical JSON (RFC 8785); numbers have 12 significant digits."""
+        return rfc8785.dumps(self.model_dump(mode="json")).decode()

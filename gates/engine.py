@@ -1,0 +1,224 @@
+"""judge(policy, evidence, state, now) -> Decision. Pure: no I/O, no clock, no randomness."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from gates.case import Case
+from gates.decision import Binding, Decision, Look
+from gates.defects import defects
+from gates.errors import LockgateError, StaleError
+from gates.evidence import Evidence
+from gates.kinds import AnyCheck
+from gates.kinds.improvement import Improvement
+from gates.metrics.estimate import Rows
+from gates.outcome import RULING_OF, Outcome, Ruling, Verdict, worst
+from gates.policy import Policy
+from gates.state import Champion, Holdout, State
+
+ENGINE = "0.1.0"
+"""Version of the judging code; a decision binds it."""
+
+
+def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now: datetime | None = None) -> Decision:
+    """Every gate's outcome on `evidence`, and what they say together.
+
+    Args:
+        policy: the declared gates.
+        evidence: the scored holdout. A champion column in it means that there is a champion.
+        state: what the head of the promotion log carries; None for an empty log.
+        now: the time of the judgement, with a time zone; decides until when a promotion is valid. Without it a
+            promoted champion has no date of expiry.
+
+    Returns:
+        The decision; `decision.state` is the state after it, with `seq` one higher.
+
+    Raises:
+        StaleError: the evidence was scored beside another champion than the one that reigns.
+    """
+    state = state or State()
+    _check_current(evidence, state)
+    binding = _binding(policy, evidence)
+    reigning = state.champion
+    already = reigning is not None and binding.model is not None and reigning.sha256 == binding.model
+    key = hashlib.sha256(
+        "\n".join([binding.holdout, binding.scores, binding.champion_scores or "", binding.policy]).encode()
+    ).hexdigest()
+    held = state.holdouts.get(binding.holdout, Holdout())
+    repeated = key in held.looks
+    case = _case(policy, evidence, state, spent="" if repeated else _spent(policy, held))
+    broken = defects(evidence, clusters_required=policy.clusters == "required")
+    outcomes = tuple(_ask(check, name, case, broken) for name, check in policy.checks.items())
+    verdict, reason = _together(outcomes)
+    if case.no_champion and policy.if_no_champion == "hold" and verdict is not Ruling.ERROR:
+        verdict, reason = Ruling.HOLD, "there is no champion yet, and the policy says to hold"
+    scheduled = policy.schedule.kind != "open" and any(
+        isinstance(check, Improvement) and check.scheduled and outcome.verdict not in (Verdict.SKIP, Verdict.ERROR)
+        for check, outcome in zip(policy.checks.values(), outcomes, strict=True)
+    )
+    charged = scheduled and not repeated and not case.spent and not already
+    look = Look(
+        key=key,
+        scheduled=scheduled,
+        number=len(held.looks) + charged if scheduled else None,
+        of=policy.schedule.looks,
+        repeated=repeated,
+    )
+    seq = state.seq + 1
+    after = state
+    if charged:
+        retire = verdict is Ruling.PROMOTE and case.rows.champion is not None
+        after = after.looked(binding.holdout, key, seq=seq, retire=retire)
+    if verdict is Ruling.PROMOTE and not already:
+        after = after.promoted(_champion(policy, evidence, binding, seq, now))
+    return Decision(
+        verdict=verdict,
+        reason="this model is the champion already" if already else reason,
+        guarantee=_guarantee(policy),
+        outcomes=outcomes,
+        confidence=policy.confidence,
+        look=look,
+        binding=binding,
+        already_champion=already,
+        state=after.model_copy(update={"seq": seq}),
+    )
+
+
+def _check_current(evidence: Evidence, state: State) -> None:
+    if "champion" not in evidence.facts or state.champion is None:
+        return
+    scored = evidence.facts["champion"]
+    model = scored.get("sha256") if isinstance(scored, dict) else None
+    if model != state.champion.sha256:
+        beside = f"beside {str(scored.get('run'))!r}" if isinstance(scored, dict) else "before there was a champion"
+        reigning = state.champion.run or state.champion.sha256
+        raise StaleError(
+            f"STALE: the challenger was scored {beside}, but {reigning!r} reigns now",
+            hint="evaluate again: both are then scored on the same rows",
+        )
+
+
+def _case(policy: Policy, evidence: Evidence, state: State, *, spent: str) -> Case:
+    use_clusters = policy.clusters != "ignore" and evidence.cluster is not None
+    rows = Rows(
+        label=evidence.label,
+        challenger=evidence.challenger,
+        champion=evidence.champion,
+        weight=evidence.weight,
+        cluster=evidence.cluster.codes if use_clusters and evidence.cluster else None,
+    )
+    absent = evidence.champion is None and state.champion is None and not evidence.facts.get("champion")
+    return Case(
+        evidence=evidence,
+        rows=rows,
+        confidence=policy.confidence,
+        scheduled_confidence=1 - policy.scheduled_alpha,
+        min_clusters=policy.min_clusters,
+        no_champion=absent,
+        spent=spent,
+    )
+
+
+def _spent(policy: Policy, held: Holdout) -> str:
+    if policy.schedule.kind == "open":
+        return ""
+    if held.retired:
+        return "this holdout is retired: a challenger replaced a champion on it; judge on fresh rows"
+    if len(held.looks) >= policy.schedule.looks:
+        return f"the {policy.schedule.looks} looks declared for this holdout are spent; judge on fresh rows"
+    return ""
+
+
+def _ask(check: AnyCheck, name: str, case: Case, broken: list[str]) -> Outcome:
+    """One gate's outcome. Whatever goes wrong in it can only become ERROR."""
+    try:
+        if broken:
+            raise LockgateError("; ".join(broken))
+        outcome = check.judge(name, case)
+        if outcome.verdict is not Verdict.SKIP and _undefined(outcome):
+            raise LockgateError(f"{outcome.metric} is not a finite number on these rows")
+    except LockgateError as err:
+        problem = str(err)
+    except Exception as err:  # noqa: BLE001 (the one broad except: a gate that breaks is an ERROR, never a pass)
+        problem = f"the gate broke: {type(err).__name__}: {err}"
+    else:
+        return outcome
+    return Outcome(
+        name=name, kind=check.kind, severity=check.severity, verdict=Verdict.ERROR,
+        metric=getattr(check, "metric", None), rule=getattr(check, "rule", ""), rows=case.rows.n,
+        clusters=case.rows.clusters, message=problem,
+    )  # fmt: skip
+
+
+def _undefined(outcome: Outcome) -> bool:
+    return outcome.observed is None and not outcome.parts
+
+
+def _together(outcomes: tuple[Outcome, ...]) -> tuple[Ruling, str]:
+    blocking = [outcome for outcome in outcomes if outcome.severity == "block" and not outcome.waived]
+    verdict = worst([outcome.verdict for outcome in blocking])
+    if verdict is Verdict.SKIP:
+        return Ruling.ERROR, "every blocking gate was skipped: nothing was shown"
+    ruling = RULING_OF[verdict]
+    if ruling is Ruling.PROMOTE:
+        count = sum(outcome.verdict is Verdict.PASS for outcome in blocking)
+        skipped = len(blocking) - count
+        return ruling, f"all {count} blocking gates that apply pass" + (f" ({skipped} skipped)" if skipped else "")
+    named = ", ".join(outcome.name for outcome in blocking if outcome.verdict is verdict)
+    return ruling, f"{verdict} of {named}"
+
+
+def _binding(policy: Policy, evidence: Evidence) -> Binding:
+    def part(name: str) -> dict[str, object]:
+        held = evidence.facts.get(name)
+        return held if isinstance(held, dict) else {}
+
+    def text(value: object) -> str | None:
+        return value if isinstance(value, str) else None
+
+    challenger, champion, code = part("challenger"), part("champion"), part("code")
+    clean = code.get("clean")
+    return Binding(
+        run=text(challenger.get("run")),
+        model=text(challenger.get("sha256")),
+        holdout=evidence.holdout,
+        scores=evidence.scores_digest(evidence.challenger) or "",
+        champion_scores=evidence.scores_digest(evidence.champion),
+        champion_run=text(champion.get("run")),
+        champion_model=text(champion.get("sha256")),
+        policy=policy.digest,
+        engine=ENGINE,
+        commit=text(code.get("commit")),
+        clean=clean if isinstance(clean, bool) else None,
+    )
+
+
+def _champion(policy: Policy, evidence: Evidence, binding: Binding, seq: int, now: datetime | None) -> Champion:
+    told = evidence.facts.get("challenger")
+    told = told if isinstance(told, dict) else {}
+    as_of, form = evidence.facts.get("as_of"), told.get("format")
+    return Champion(
+        sha256=binding.model,
+        format=form if isinstance(form, str) else None,
+        run=binding.run,
+        as_of=as_of if isinstance(as_of, str) else None,
+        seq=seq,
+        valid_until=now and now + policy.validity,
+    )
+
+
+def _guarantee(policy: Policy) -> str:
+    alpha = f"{policy.alpha:.3g}"
+    if policy.schedule.kind == "open":
+        return f"each comparison errs with probability {alpha}; no guarantee under reuse of the holdout"
+    looks = policy.schedule.looks
+    who = (
+        "however challengers were chosen through these answers"
+        if policy.disclose == "promotion_only"
+        else "for challengers that were not tuned on the numbers shown"
+    )
+    return (
+        f"over {looks} look{'s' if looks != 1 else ''} at one holdout, the probability of promoting any challenger "
+        f"without the gain asked is at most {alpha}, {who}; whoever holds the labels is outside it"
+    )

@@ -1,0 +1,99 @@
+"""Every error that lockgate raises at a user, on one page.
+
+    LockgateError
+    ├── PolicyError        the declared gates cannot be read; carries every problem found
+    ├── EvidenceError      what a run claims cannot be read or contradicts itself
+    ├── RunError           a Metaflow run, or the store it lives in, cannot be read
+    ├── LogError           the promotion log cannot be read or written
+    │   ├── ConflictError  another writer took the next entry first
+    │   └── StaleError     judged against a champion that no longer reigns
+    ├── UnjudgeableError   one gate cannot be judged on this evidence; the engine turns it into an ERROR outcome
+    ├── AdmissionError     a model may not be served
+    ├── SettingsError      an override or a file of conf/ is not acceptable
+    ├── DataError          the declared table cannot be loaded or split
+    ├── ModelError         a model cannot be fitted, saved or loaded
+    └── StoreError         a batch of predictions cannot be published or read
+
+A gate that says FAIL is a value, never one of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class LockgateError(Exception):
+    """What was wrong, what was expected, where, and what to do, in one line.
+
+    `str(error)` reads `problem; expected … @ where (hint)`; parts that were not given are left out.
+    """
+
+    def __init__(self, problem: str, *, expected: str = "", where: str = "", hint: str = "") -> None:
+        self.problem, self.expected, self.where, self.hint = problem, expected, where, hint
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        line = self.problem
+        if self.expected:
+            line += f"; expected {self.expected}"
+        if self.where:
+            line += f" @ {self.where}"
+        if self.hint:
+            line += f" ({self.hint})"
+        return " ".join(line.split())
+
+
+class PolicyError(LockgateError):
+    """A policy that cannot be read. `problems` holds one line for each mistake found."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            "; ".join(self.problems)
+            if len(self.problems) == 1
+            else f"{len(self.problems)} problems: " + " | ".join(self.problems)
+        )
+
+
+class EvidenceError(LockgateError):
+    pass
+
+
+class RunError(LockgateError):
+    pass
+
+
+class LogError(LockgateError):
+    pass
+
+
+class ConflictError(LogError):
+    pass
+
+
+class StaleError(LogError):
+    pass
+
+
+class UnjudgeableError(LockgateError):
+    pass
+
+
+class AdmissionError(LockgateError):
+    pass
+
+
+class SettingsError(LockgateError):
+    pass
+
+
+class DataError(LockgateError):
+    pass
+
+
+class ModelError(LockgateError):
+    pass
+
+
+class StoreError(LockgateError):
+    pass

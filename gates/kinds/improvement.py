@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from typing import Literal
+
+from gates.case import NO_CHAMPION, Case, metric_for, need_champion
+from gates.kinds.check import Check, MetricName
+from gates.kinds.limits import Bounds, gained, interval, show
+from gates.metrics.estimate import Difference, difference
+from gates.metrics.metric import Metric
+from gates.outcome import Outcome, Verdict
+
+
+class Improvement(Check):
+    """The challenger is better than the champion, or not worse by more than a margin, on the same rows.
+
+        log_loss: {kind: improvement, metric: log_loss, margin: 0.001}   # superiority: a gain of at least .001
+        auc_kept: {kind: improvement, metric: auc, margin: -0.01}        # non-inferiority: may lose at most .01
+
+    | key | |
+    |---|---|
+    | `metric` | any metric of the task |
+    | `margin` | in the metric's own units, in the direction of better: positive asks for a gain, 0 for any gain strictly beyond 0, negative allows a loss |
+
+    The paired difference decides, by its interval: clustered where the evidence has clusters. With a margin of 0
+    or more the check is a scheduled look: its level is 1 − alpha/looks, and on a holdout whose looks are spent,
+    or that is retired, a PASS becomes INCONCLUSIVE. Identical scores are never a gain.
+    """  # noqa: E501 (a table row)
+
+    kind: Literal["improvement"]
+    metric: MetricName
+    margin: float
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the schedule of looks applies."""
+        return self.margin >= 0
+
+    @property
+    def rule(self) -> str:
+        if self.margin < 0:
+            return f"{self.metric} loses at most {-self.margin:g}"
+        return f"{self.metric} gains {'more than 0' if self.margin == 0 else f'at least {self.margin:g}'}"
+
+    def judge(self, name: str, case: Case) -> Outcome:
+        level = case.scheduled_confidence if self.scheduled else case.confidence
+        if case.no_champion:
+            return Outcome(
+                name=name, kind=self.kind, severity=self.severity, verdict=Verdict.SKIP, metric=self.metric,
+                level=level, rule=self.rule, rows=case.rows.n, clusters=case.rows.clusters,
+                message=NO_CHAMPION,
+            )  # fmt: skip
+        need_champion(case)
+        metric = metric_for(self.metric, case.rows, case.evidence.task)
+        found = difference(metric, case.rows)
+        bounds = found.bounds(level)
+        p = found.p_gain(self.margin)
+        gain = gain_bounds(metric, bounds)
+        verdict = gained(gain, self.margin)
+        note = ""
+        if found.exact and self.margin == 0:
+            verdict, note = _exactly(found, 1 - level), "; the exact McNemar test decides, Tango's interval is shown"
+        if case.few_clusters:
+            verdict, note = Verdict.INCONCLUSIVE, f"; {case.few_clusters}"
+        elif verdict is Verdict.PASS and self.scheduled and case.spent:
+            verdict, note = Verdict.INCONCLUSIVE, f"; {case.spent}"
+        elif verdict is Verdict.INCONCLUSIVE:
+            note += _needed(metric.gain(found.value), gain, self.margin)
+        return Outcome(
+            name=name, kind=self.kind, severity=self.severity, verdict=verdict, metric=self.metric,
+            observed=found.value, low=bounds and bounds[0], high=bounds and bounds[1], level=level, p=p,
+            rule=self.rule, rows=case.rows.n, clusters=case.rows.clusters,
+            message=f"{said(metric, found.value, gain)}; asked: {self.rule}{note}",
+        )  # fmt: skip
+
+
+def gain_bounds(metric: Metric, bounds: Bounds | None) -> Bounds | None:
+    """Bounds of a difference, turned so that positive is better."""
+    return bounds and (bounds if metric.higher_is_better else (-bounds[1], -bounds[0]))
+
+
+def said(metric: Metric, value: float, gain: Bounds | None) -> str:
+    """What was seen, in words."""
+    if value == 0:
+        return f"{metric.name} did not change (gain {interval(gain)})"
+    word = "better" if metric.gain(value) > 0 else "worse"
+    return f"{metric.name} is {word} by {show(abs(value))} (gain {interval(gain)})"
+
+
+def _exactly(found: Difference, alpha: float) -> Verdict:
+    gain, harm = found.p_gain(0.0), found.p_harm(0.0)
+    if gain is not None and gain <= alpha:
+        return Verdict.PASS
+    return Verdict.FAIL if harm is not None and harm <= alpha else Verdict.INCONCLUSIVE
+
+
+def _needed(seen: float, gain: Bounds | None, margin: float) -> str:
+    """What would be needed for a PASS, if the gain seen is the true one."""
+    if gain is None:
+        return "; too few rows to show either"
+    if seen <= margin:
+        return "; the gain seen is not more than asked: a better model is needed, not more rows"
+    times = ((seen - gain[0]) / (seen - margin)) ** 2
+    return f"; the interval straddles the margin: about {times:.1f} times the rows or clusters would settle it"

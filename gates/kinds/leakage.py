@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from gates.case import Case
+from gates.errors import UnjudgeableError
+from gates.kinds.check import Check
+from gates.outcome import Outcome, Verdict
+from gates.row_ids import hash_row_ids
+
+
+class Leakage(Check):
+    """No row of the holdout was trained on.
+
+        leakage: {kind: leakage}
+
+    Compares the holdout's row ids with the training rows' 8-byte hashes that the run recorded. FAIL names how
+    many meet; a run that recorded no training rows is an ERROR. Needs no champion.
+    """
+
+    kind: Literal["leakage"]
+
+    def judge(self, name: str, case: Case) -> Outcome:
+        trained = case.evidence.train_row_hashes
+        if trained is None or trained.size == 0:
+            raise UnjudgeableError(
+                "the evidence does not say which rows were trained on", expected="`train_row_hashes` in its facts"
+            )
+        held_out = hash_row_ids(case.evidence.row_id)
+        at = np.minimum(np.searchsorted(trained, held_out), trained.size - 1)
+        met = int(np.count_nonzero(trained[at] == held_out))
+        return Outcome(
+            name=name, kind=self.kind, severity=self.severity, verdict=Verdict.FAIL if met else Verdict.PASS,
+            observed=met, rule="no holdout row was trained on", rows=case.rows.n,
+            message=f"{met:,} of {case.rows.n:,} holdout rows are among {trained.size:,} training rows; asked: none",
+        )  # fmt: skip

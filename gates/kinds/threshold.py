@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from gates.case import Case, metric_for
+from gates.kinds.check import Check, Decide, MetricName
+from gates.kinds.limits import against, interval, show
+from gates.metrics.estimate import estimate
+from gates.outcome import Outcome, Verdict
+
+
+class Threshold(Check):
+    """The challenger's metric lies within fixed limits.
+
+        auc_floor: {kind: threshold, metric: auc, min: 0.60, decide: bound}
+
+    | key | |
+    |---|---|
+    | `metric` | any metric of the task |
+    | `min`, `max` | the limits, in the metric's units; one of them or both; a value on the limit meets it |
+    | `decide` | `bound`: the whole interval must lie within the limits; `point`: the value alone decides |
+
+    PASS when shown to lie within, FAIL when shown to lie outside, INCONCLUSIVE when the interval straddles a
+    limit or there are fewer clusters than `min_clusters`. Needs no champion.
+    """
+
+    kind: Literal["threshold"]
+    metric: MetricName
+    min: float | None = None
+    max: float | None = None
+    decide: Decide
+
+    @model_validator(mode="after")
+    def _has_limits(self) -> Self:
+        if self.min is None and self.max is None:
+            raise PydanticCustomError("limits", "neither min nor max is given; expected one of them or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise PydanticCustomError("limits", "min is above max; expected min <= max")
+        return self
+
+    @property
+    def rule(self) -> str:
+        least = [f"{self.metric} >= {self.min:g}"] if self.min is not None else []
+        most = [f"{self.metric} <= {self.max:g}"] if self.max is not None else []
+        return " and ".join(least + most) + f" ({self.decide})"
+
+    def judge(self, name: str, case: Case) -> Outcome:
+        found = estimate(metric_for(self.metric, case.rows, case.evidence.task), case.rows)
+        bounds = found.bounds(case.confidence)
+        verdict = against(found.value, bounds, least=self.min, most=self.max, decide=self.decide)
+        message = f"{self.metric} is {show(found.value)} ({interval(bounds)}); asked: {self.rule}"
+        if self.decide == "bound" and case.few_clusters:
+            verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
+        elif verdict is Verdict.INCONCLUSIVE:
+            message += "; the interval straddles the limit: more rows or clusters would narrow it"
+        return Outcome(
+            name=name, kind=self.kind, severity=self.severity, verdict=verdict, metric=self.metric,
+            observed=found.value, low=bounds and bounds[0], high=bounds and bounds[1], level=case.confidence,
+            rule=self.rule, rows=case.rows.n, clusters=case.rows.clusters, message=message,
+        )  # fmt: skip

@@ -1,0 +1,134 @@
+"""Declared criteria → a frozen, validated Policy. The only place that reads a mapping."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from gates.errors import PolicyError
+from gates.kinds import KINDS, AnyCheck
+from gates.mistakes import mistake
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_DURATION = re.compile(r"([1-9][0-9]{0,4})([dh])")
+_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Fixed(BaseModel):
+    """`looks` comparisons on one holdout, each at alpha/looks; retired once a challenger replaces a champion."""
+
+    model_config = _STRICT
+    kind: Literal["fixed"]
+    looks: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Single(BaseModel):
+    """One comparison on one holdout, at alpha."""
+
+    model_config = _STRICT
+    kind: Literal["single"]
+    looks: Literal[1] = 1
+
+
+class Open(BaseModel):
+    """Any number of comparisons, each at alpha: no guarantee under reuse."""
+
+    model_config = _STRICT
+    kind: Literal["open"]
+    looks: None = None
+
+
+class Policy(BaseModel):
+    """When a challenger may replace the champion. `Policy.parse` makes one from the mapping in conf/gate."""
+
+    model_config = _STRICT
+
+    if_no_champion: Literal["absolute_only", "hold"]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    clusters: Literal["if_present", "required", "ignore"]
+    min_clusters: Annotated[int, Field(ge=2)]
+    schedule: Annotated[Fixed | Single | Open, Discriminator("kind")]
+    disclose: Literal["all", "promotion_only"]
+    valid_for: str
+    checks: Mapping[str, Annotated[AnyCheck, Discriminator("kind")]]
+
+    @classmethod
+    def parse(cls, mapping: Mapping[str, Any], *, where: str = "gate") -> Self:
+        """A policy from plain dicts, lists, strings and numbers.
+
+        Raises:
+            PolicyError: with every mistake found, one line each: `problem; expected … @ gate.checks.NAME.KEY`.
+        """
+        if not isinstance(mapping, Mapping):
+            raise PolicyError([f"{type(mapping).__name__} is no policy; expected a mapping @ {where}"])
+        try:
+            return cls.model_validate(dict(mapping))
+        except ValidationError as err:
+            lines = [_line(detail, where) for detail in err.errors(include_url=False)]
+            raise PolicyError(list(dict.fromkeys(lines))) from err
+
+    @field_validator("valid_for")
+    @classmethod
+    def _valid_for_is_a_duration(cls, value: str) -> str:
+        if not _DURATION.fullmatch(value):
+            raise PydanticCustomError(
+                "duration", "'{got}' is no duration; expected days or hours, as in 90d", {"got": value}
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _something_blocks(self) -> Self:
+        if not self.checks:
+            raise PydanticCustomError("no_checks", "no gates are declared; expected at least one blocking check")
+        if all(check.severity == "warn" for check in self.checks.values()):
+            raise PydanticCustomError("warn_only", "every gate only warns; expected at least one with severity block")
+        for name in self.checks:
+            if not _NAME.fullmatch(name):
+                raise PydanticCustomError(
+                    "name", "'{name}' is no name for a gate; expected lower case, digits and _", {"name": name[:80]}
+                )
+        return self
+
+    @property
+    def alpha(self) -> float:
+        """Error rate of one bound, one-sided."""
+        return 1.0 - self.confidence
+
+    @property
+    def scheduled_alpha(self) -> float:
+        """Error rate of one scheduled comparison: alpha divided by the looks declared."""
+        return self.alpha / (self.schedule.looks or 1)
+
+    @property
+    def validity(self) -> timedelta:
+        """How long a promotion may be served."""
+        count, unit = self.valid_for[:-1], self.valid_for[-1]
+        return timedelta(days=int(count)) if unit == "d" else timedelta(hours=int(count))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the policy as canonical JSON (RFC 8785)."""
+        return hashlib.sha256(rfc8785.dumps(self.model_dump(mode="json"))).hexdigest()
+
+
+def _line(detail: ErrorDetails, where: str) -> str:
+    """One mistake, at the path as the user wrote it: pydantic puts a union's tag into it, which is taken out."""
+    loc = [str(part) for part in detail["loc"]]
+    in_check = len(loc) > 2 and loc[0] == "checks" and loc[2] in KINDS
+    in_schedule = len(loc) > 1 and loc[0] == "schedule"
+    tag = loc.pop(2) if in_check else loc.pop(1) if in_schedule else ""
+    if in_check:
+        keys = tuple(KINDS[tag].model_fields)
+    elif in_schedule:
+        keys = ("kind", "looks") if tag == "fixed" else ("kind",)
+    else:
+        keys = tuple(Policy.model_fields)
+    tags = ("fixed", "single", "open") if loc[:1] == ["schedule"] else tuple(KINDS)
+    return mistake(detail, path=".".join([where, *loc]), keys=keys, tags=tags)

@@ -1,0 +1,119 @@
+"""What `evaluate` and `judge` share: from evidence to a decision that is logged, tagged, shown and written."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gates.errors import LockgateError
+
+if TYPE_CHECKING:
+    from gates.decision import Decision
+    from gates.evidence import Evidence
+    from gates.log import Log
+    from gates.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """A decision as it is told: sealed where the policy says so."""
+
+    decision: Decision
+    entry: int | None  # of the log; None where nothing was recorded
+    note: str  # what became of it, in words
+
+
+def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> Reported:
+    """Judge against the log's head, commit, and tag the run where that promoted it. Missing tags are repaired.
+
+    Raises StaleError where another champion reigns meanwhile.
+    """
+    from datetime import UTC, datetime
+
+    from metaflow.util import get_username
+
+    from gates.outcome import Ruling
+    from gates.promotion import commit
+
+    done = commit(policy, evidence, log, actor=get_username() or "unknown", clock=lambda: datetime.now(UTC))
+    decision = done.decision
+    if done.entry is None:
+        note = "nothing was logged: " + ("it reigns already" if decision.already_champion else "it could not be judged")
+    elif decision.look.repeated:
+        note = f"recorded before as entry {done.entry.seq} of the promotion log"
+    else:
+        note = f"entry {done.entry.seq} of the promotion log"
+    if decision.already_champion or (done.entry and done.entry.verdict == Ruling.PROMOTE):
+        note += f"; {repair_tag(log)}"
+    return Reported(decision=_told(decision, policy), entry=done.entry.seq if done.entry else None, note=note)
+
+
+def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str) -> Reported:
+    """Judge without writing anything; `why` says in words why nothing is logged."""
+    from datetime import UTC, datetime
+
+    from gates.engine import judge
+
+    decision = judge(policy, evidence, log.state() if log else None, now=datetime.now(UTC))
+    return Reported(decision=_told(decision, policy), entry=None, note=f"nothing was logged or tagged: {why}")
+
+
+def repair_tag(log: Log) -> str:
+    """Put the candidate's tag on the champion's run where it is missing; what became of it, in words."""
+    from gates import runs
+
+    champion = log.state().champion
+    if champion is None or champion.run is None:
+        return "no run to tag"
+    try:
+        kept = runs.tag_candidate(champion.run)
+    except LockgateError as err:
+        return f"the tag is missing ({err}); the next command repairs it"
+    return f"{champion.run} is tagged {runs.CANDIDATE}" if kept else "the tag was not kept; the next command repairs it"
+
+
+def report(told: Reported, *, as_json: bool, decision_file: Path | None, report_file: Path | None) -> int:
+    """Show the decision, write the files asked for, and give the exit code."""
+    if decision_file:
+        write_whole(decision_file, told.decision.to_json() + "\n")
+    if report_file:
+        from gates.report import markdown
+
+        with report_file.open("a", encoding="utf-8") as summary:
+            summary.write(markdown.render(told.decision) + f"\n{markdown.safe(told.note)}\n")
+    if as_json:
+        import json
+
+        print_json({"decision": json.loads(told.decision.to_json()), "entry": told.entry, "note": told.note})
+    else:
+        from rich.console import Console
+
+        from gates.report import terminal
+
+        console = Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 160)
+        console.print(terminal.render(told.decision))
+        console.print(f"  {told.note}", markup=False)
+    return told.decision.exit_code
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as err:
+        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
+
+
+def print_json(value: object) -> None:
+    """A value as indented JSON on stdout."""
+    import json
+
+    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def _told(decision: Decision, policy: Policy) -> Decision:
+    return decision.seal() if policy.disclose == "promotion_only" and not decision.sealed else decision

@@ -1,0 +1,75 @@
+"""Running a flow as a subprocess: its progress on stderr, its failure in one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gates.errors import RunError
+
+FLOWS = Path(__file__).resolve().parent.parent
+SHOWN_ON_FAILURE = 12
+
+
+def prepare_environment() -> None:
+    """A user name for Metaflow where the environment has none, as in most containers."""
+    from metaflow.util import get_username
+
+    if get_username() is None:
+        os.environ["METAFLOW_USER"] = "lockgate"
+
+
+def run_flow(
+    flow: str, settings_json: str, arguments: Sequence[str] = (), *, meanwhile: Callable[[], None] | None = None
+) -> str:
+    """Run `pipelines/FLOW.py` with these settings and return its run id.
+
+    Args:
+        flow: the file's name without its ending.
+        settings_json: the value of the flow's Config `settings`.
+        arguments: further words for Metaflow's `run`.
+        meanwhile: called once the flow is under way; what it does costs no time of its own.
+
+    Raises:
+        RunError: the flow failed; the line says why.
+    """
+    from pipelines.one_line import ERROR_FILE, SAID
+
+    debug = bool(os.environ.get("LOCKGATE_DEBUG"))
+    with tempfile.TemporaryDirectory(prefix="lockgate-") as scratch:
+        id_file, error_file = Path(scratch) / "run-id", Path(scratch) / "error"
+        command = [
+            sys.executable, str(FLOWS / f"{flow}.py"), "--no-pylint", "--config-value", "settings", settings_json,
+            "run", "--run-id-file", str(id_file), *arguments,
+        ]  # fmt: skip
+        environment = {**os.environ, ERROR_FILE: str(error_file), "PYTHONUNBUFFERED": "1"}
+        seen: list[str] = []
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        ) as child:
+            if meanwhile:
+                meanwhile()
+            for line in child.stdout or ():
+                seen.append(line.rstrip())
+                if debug:
+                    sys.stderr.write(line)
+                elif SAID in line and not error_file.exists():
+                    sys.stderr.write(f"  {line.split(SAID, 1)[1]}")
+                sys.stderr.flush()
+        if child.returncode == 0 and id_file.exists():
+            return id_file.read_text().strip()
+        if error_file.exists():
+            raise RunError(error_file.read_text(encoding="utf-8"))
+        said = next((line for line in reversed(seen) if line.strip()), "nothing")
+        if not debug:
+            sys.stderr.write("".join(f"  {line}\n" for line in seen[-SHOWN_ON_FAILURE:]))
+        raise RunError(f"the flow {flow} failed; it last said: {said.strip()[:200]}", hint="run it again with --debug")

@@ -1,0 +1,68 @@
+"""`lockgate`: its verbs, and how errors end it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from gates.errors import LockgateError, PolicyError
+from pipelines.cli import champion, demo, evaluate, history, judge, manifests, predict, predictions
+
+app = typer.Typer(
+    name="lockgate",
+    help="Decide by declared gates whether a new model may replace the one in production.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command(context_settings=_EXTRA)(evaluate.evaluate)
+app.command()(judge.judge)
+app.command()(champion.champion)
+app.command()(history.history)
+app.command()(predict.predict)
+app.add_typer(predictions.app, name="predictions")
+app.command()(manifests.manifests)
+app.command()(demo.demo)
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error, and what flows print.")
+    ] = False,
+) -> None:
+    """Exit codes: 0 PROMOTE or done, 1 HOLD, 3 INCONCLUSIVE, 2 anything else."""
+
+
+def main() -> None:
+    """Run the command line. Every error is one line and exit 2; `--debug`, anywhere, shows its traceback."""
+    debug = "--debug" in sys.argv[1:] or bool(os.environ.get("LOCKGATE_DEBUG"))
+    sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
+    if debug:
+        os.environ["LOCKGATE_DEBUG"] = "1"
+    try:
+        app()
+    except LockgateError as err:
+        if debug:
+            raise
+        for line in err.problems if isinstance(err, PolicyError) else [str(err)]:
+            sys.stderr.write(f"lockgate: {line}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("lockgate: interrupted\n")
+        sys.exit(2)
+    except Exception as err:
+        if debug:
+            raise
+        sys.stderr.write(f"lockgate: this is a bug: {type(err).__name__}: {err} (run it again with --debug)\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""`lockgate predict`: score a window with the champion and publish it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipelines.cli import options
+
+
+def predict(
+    window: Annotated[str, typer.Option(help="Month to predict, as in 2013-11; the one after the champion's.")] = "",
+    upstream_run_id: Annotated[str, typer.Option(help="Predict with this run; it must have been promoted.")] = "",
+    with_: Annotated[list[str] | None, typer.Option("--with", help="As Metaflow's run --with.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Score a window with the champion of the moment and publish it as a new version of the prediction store."""
+    from gates import runs
+    from pipelines import stores
+    from pipelines.cli.deciding import print_json
+    from pipelines.cli.flow_run import prepare_environment, run_flow
+    from pipelines.cli.predictions import as_plain
+    from pipelines.settings import compose
+
+    runs.check_installation()
+    prepare_environment()
+    settings = compose().settings
+    words = [f"--window={window}", f"--upstream-run-id={upstream_run_id}", *(f"--with={one}" for one in with_ or ())]
+    run_id = run_flow("predict", settings.to_json(), words)
+    store = stores.open_store(settings.store, home=runs.home())
+    published = next(one for one in store.versions(settings.data.project) if one.source == f"Predict/{run_id}")
+    if as_json:
+        print_json(as_plain(published))
+    else:
+        typer.echo(
+            f"version {published.version}: {published.rows:,} predictions of {published.window}"
+            f" with the model of {published.champion_run}"
+        )

@@ -1,0 +1,86 @@
+"""`lockgate predictions`: what applications read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gates.errors import StoreError
+from pipelines.cli import options
+
+if TYPE_CHECKING:
+    from pipelines.stores import Prediction, Store, Version
+
+app = typer.Typer(help="Read the prediction store.", no_args_is_help=True)
+
+
+@app.command()
+def get(
+    key: Annotated[str, typer.Argument(help="The row's key, as in 2013-11-05/UA/1545/EWR.")],
+    version: Annotated[int | None, typer.Option(help="Of this version instead of the current one.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show the prediction of one key."""
+    from pipelines.cli.deciding import print_json
+
+    store, project = _opened()
+    found = store.get(project, key, version=version)
+    if found is None:
+        which = "the current version" if version is None else f"version {version}"
+        raise StoreError(
+            f"no prediction of {key[:120]!r} in {which}", hint="`lockgate predictions versions` lists them"
+        )
+    if as_json:
+        print_json(as_plain(found))
+    else:
+        typer.echo(f"{found.score:.6f}  {found.key}  version {found.version} ({found.window}), {found.champion_run}")
+
+
+@app.command()
+def versions(as_json: options.Json = False) -> None:
+    """List the versions, latest first."""
+    from pipelines.cli.deciding import print_json
+
+    store, project = _opened()
+    found = store.versions(project)
+    if as_json:
+        print_json([as_plain(one) for one in found])
+        raise typer.Exit
+    for one in found:
+        mark = "*" if one.current else " "
+        typer.echo(
+            f"{mark} {one.version:>4}  {one.time:%Y-%m-%d %H:%M}  {one.window}  {one.rows:>9,} rows  "
+            f"{one.champion_run}  model {one.model_sha256[:12]}  log entry {one.log_seq}"
+        )
+
+
+@app.command()
+def rollback(
+    to: Annotated[int | None, typer.Option(help="The version to serve again; by default the one before.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Serve an earlier version again. Nothing is deleted."""
+    from pipelines.cli.deciding import print_json
+
+    store, project = _opened()
+    now = store.rollback(project, to=to)
+    if as_json:
+        print_json(as_plain(now))
+    else:
+        typer.echo(f"version {now.version} is current again: {now.rows:,} predictions of {now.window}")
+
+
+def as_plain(record: Version | Prediction) -> dict[str, Any]:
+    """A record as JSON takes it."""
+    return {**asdict(record), "time": record.time.isoformat()}
+
+
+def _opened() -> tuple[Store, str]:
+    from gates import runs
+    from pipelines import stores
+    from pipelines.settings import compose
+
+    settings = compose().settings
+    return stores.open_store(settings.store, home=runs.home()), settings.data.project

@@ -1,0 +1,39 @@
+"""EvaluateNewModel: `python pipelines/evaluate.py run`, `lockgate evaluate`, `make evaluate`."""
+
+from metaflow import Config, FlowSpec, current, retry, step
+
+import gates  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
+import pipelines  # noqa: F401
+from pipelines.flow_settings import RETRIES, composed
+from pipelines.one_line import in_one_line, say
+
+
+class EvaluateNewModel(FlowSpec):
+    """Train a challenger and score it beside the champion.
+
+    Leaves the artifacts `evidence` (Arrow IPC bytes), `facts` (JSON) and `model` (bytes). Judges and tags nothing.
+    """
+
+    settings = Config("settings", default_value=composed)
+
+    @retry(times=RETRIES, minutes_between_retries=0)
+    @step
+    def start(self) -> None:
+        """Load, train, score."""
+        with in_one_line():
+            from pipelines.evaluation import evaluate
+            from pipelines.settings import Settings
+
+            done = evaluate(
+                Settings.parse(self.settings.to_dict()), run=f"{current.flow_name}/{current.run_id}", say=say
+            )
+        self.evidence, self.facts, self.model = done.evidence, done.facts, done.model
+        self.next(self.end)
+
+    @step
+    def end(self) -> None:
+        """Nothing: the artifacts are complete, and a run that has reached this step is finished."""
+
+
+if __name__ == "__main__":
+    EvaluateNewModel()

@@ -1,0 +1,20 @@
+"""How the flows get their settings: a Metaflow Config, frozen with what is deployed. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from metaflow import config_expr
+
+RETRIES = config_expr("settings.platform.retries")
+CPU = config_expr("settings.platform.cpu")
+MEMORY_MB = config_expr("settings.platform.memory_mb")
+
+
+def composed(_context: object = None) -> dict[str, Any]:
+    """The default of a flow's Config: conf/ without overrides, so that a bare `python pipelines/evaluate.py run` works."""
+    from pipelines.settings import compose
+
+    found: dict[str, Any] = json.loads(compose().settings.to_json())
+    return found

@@ -1,0 +1,199 @@
+"""Overrides → vetted, frozen Settings. The only file that imports Hydra and OmegaConf.
+
+conf/ holds one folder a choice. `gate`, `data`, `platform` and `store` belong to the owners of the gates, `model`,
+`train` and `experiment` to the author of a challenger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import rfc8785
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from gates.errors import SettingsError
+from gates.mistakes import mistake
+from gates.policy import Policy
+from pipelines.data import DataSettings, TrainSettings
+from pipelines.models import MODELS
+
+ROOT = Path(__file__).resolve().parent.parent
+GUARDED = ("gate", "data", "platform", "store")
+"""Groups that belong to the owners of the gates: a run that overrides one is judged, never logged."""
+
+_RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+_PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+
+
+def _period(value: str) -> str:
+    if not _PERIOD.fullmatch(value):
+        raise ValueError(f"got {value[:40]!r}; expected a month, as in 2013-10")
+    return value
+
+
+class PlatformSettings(BaseModel):
+    """Where flows run."""
+
+    model_config = _RULES
+    retries: Annotated[int, Field(ge=0, le=20)]
+    cpu: Annotated[int, Field(ge=1)]
+    memory_mb: Annotated[int, Field(ge=256)]
+    image: str | None
+
+
+class StoreSettings(BaseModel):
+    """Where predictions go."""
+
+    model_config = _RULES
+    kind: str
+    path: Annotated[str, Field(min_length=1)]
+
+
+class ModelSettings(BaseModel):
+    """A model by name, with its parameters as its own file declares them."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    name: str
+
+
+class Settings(BaseModel):
+    """One composed configuration, as flows get it. The policy is not in it: the judge composes its own."""
+
+    model_config = _RULES
+    as_of: Annotated[str, AfterValidator(_period)]
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    data: DataSettings
+    train: TrainSettings
+    model: ModelSettings
+    platform: PlatformSettings
+    store: StoreSettings
+
+    @classmethod
+    def parse(cls, mapping: Mapping[str, Any]) -> Settings:
+        """Settings from plain values. Raises SettingsError with every mistake found."""
+        try:
+            settings = cls.model_validate(dict(mapping))
+        except ValidationError as err:
+            raise _wrong(err, cls) from err
+        model = dict(mapping["model"])
+        name = model.pop("name")
+        if name not in MODELS:
+            raise SettingsError(f"unknown model {name!r}", expected=f"one of {', '.join(MODELS)}", where="model.name")
+        try:
+            MODELS[name].Params.model_validate(model)
+        except ValidationError as err:
+            raise _wrong(err, MODELS[name].Params, under="model.") from err
+        return settings
+
+    def to_json(self) -> str:
+        """Canonical JSON, as a Metaflow Config takes it."""
+        return rfc8785.dumps(self.model_dump(mode="json")).decode()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `to_json`."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+class Composed(BaseModel):
+    """What one command line asks for."""
+
+    model_config = ConfigDict(frozen=True)
+    settings: Settings
+    policy: Policy
+    guarded: tuple[str, ...]  # overrides of groups that belong to the owners of the gates
+
+
+def conf_dir() -> Path:
+    """The configuration: conf/ of this project, or the directory that LOCKGATE_CONF names."""
+    return Path(os.environ.get("LOCKGATE_CONF") or ROOT / "conf").resolve()
+
+
+def compose(overrides: Sequence[str] = ()) -> Composed:
+    """conf/ plus `overrides` of the forms `group=choice` and `group.key=value`.
+
+    Raises:
+        SettingsError: an override that is not plain, or names what does not exist; a value of the wrong type.
+        PolicyError: a policy that cannot be read.
+    """
+    from pipelines.overrides import vetted
+
+    conf = conf_dir()
+    if not (conf / "config.yaml").is_file():
+        raise SettingsError("no configuration", expected="a file config.yaml", where=str(conf))
+    changes = vetted(overrides, conf)
+    tree = composed_tree(conf, [change.text for change in changes])
+    experiment = [change for change in changes if change.key == "experiment"]
+    if experiment:
+        plain = composed_tree(conf, [change.text for change in changes if change.key != "experiment"])
+        touched = [group for group in (*GUARDED, "as_of", "seed") if tree[group] != plain[group]]
+        if touched:
+            raise SettingsError(
+                f"the experiment changes {', '.join(touched)}",
+                expected="changes of model and train only",
+                where=experiment[0].text,
+            )
+    _check_plain(tree, "")
+    policy = Policy.parse(tree.pop("gate"))
+    return Composed(
+        settings=Settings.parse(tree),
+        policy=policy,
+        guarded=tuple(change.text for change in changes if change.key.partition(".")[0] in GUARDED),
+    )
+
+
+def composed_tree(conf: Path, overrides: list[str]) -> dict[str, Any]:
+    """conf/ composed by Hydra with overrides that were vetted, as plain dicts; nothing is resolved."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    OmegaConf.clear_resolver("oc.env")
+    try:
+        with initialize_config_dir(config_dir=str(conf), version_base="1.3"):
+            composed = hydra_compose(config_name="config", overrides=overrides)
+        tree = OmegaConf.to_container(composed, resolve=False)
+    except (HydraException, OmegaConfBaseException, OSError, ValueError) as err:
+        first = next((line for line in str(err).splitlines() if line.strip()), type(err).__name__)
+        raise SettingsError(f"the configuration does not compose: {first[:200]}", where=str(conf)) from err
+    if not isinstance(tree, dict):
+        raise SettingsError("the configuration is no mapping", where=str(conf / "config.yaml"))
+    return {str(key): value for key, value in tree.items() if key != "experiment"}
+
+
+def _check_plain(value: Any, path: str) -> None:
+    """No interpolation, no `_target_`, nothing left to be given: conf/ holds values only."""
+    if isinstance(value, dict):
+        for key, held in value.items():
+            here = f"{path}.{key}".lstrip(".")
+            if str(key).startswith("_"):
+                raise SettingsError(f"{key!r} is not allowed", expected="plain keys", where=here)
+            _check_plain(held, here)
+    elif isinstance(value, list):
+        for at, held in enumerate(value):
+            _check_plain(held, f"{path}[{at}]")
+    elif isinstance(value, str):
+        if value == "???":
+            raise SettingsError("nothing given", expected="a value", where=path, hint=f"give {path}=…")
+        if re.search(r"\$\{", value):
+            raise SettingsError("interpolation is not allowed", expected="a plain value", where=path)
+
+
+def _wrong(err: ValidationError, schema: type[BaseModel], *, under: str = "") -> SettingsError:
+    lines = []
+    for detail in err.errors(include_url=False):
+        loc = [str(part) for part in detail["loc"] if str(part) not in ("month", "fraction", "function-after[]")]
+        keys: Sequence[str] = tuple(schema.model_fields)
+        for part in loc[:-1]:
+            found = schema.model_fields.get(part)
+            if found and isinstance(found.annotation, type) and issubclass(found.annotation, BaseModel):
+                keys = tuple(found.annotation.model_fields)
+        lines.append(mistake(detail, path=under + ".".join(loc), keys=keys, tags=("month", "fraction")))
+    return SettingsError(" | ".join(dict.fromkeys(lines)))
