@@ -1,0 +1,145 @@
+# The menu: `make` alone prints it. The work is done by the console command `lockgate` and by requirements/*.sh.
+
+PYTHON := python3
+LOCKGATE = $(.venv)/bin/lockgate
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# --- what was typed as name=value -------------------------------------------------------------------------------
+# `make evaluate model=xgb model.max_depth=4` hands every such pair to Python as it was typed. A value is only ever
+# read with $(value), so make does not expand it, and it travels in the environment, so the shell does not either:
+# `$(shell …)`, backticks, quotes and `;` inside it stay text, and Python decides whether it is acceptable.
+# Names that start with a dot are this file's own; a name must never come from somebody else, as make expands it.
+
+.arguments := run window key with extra dry_run
+.given := $(foreach .v,$(.VARIABLES),$(if $(findstring command line,$(origin $(.v))),$(.v)))
+unexport $(.given)
+
+# A name with a small letter in it, or that does not start with a capital one, is an override: PYTHON is not.
+.small := a b c d e f g h i j k l m n o p q r s t u v w x y z
+.capital := A% B% C% D% E% F% G% H% I% J% K% L% M% N% O% P% Q% R% S% T% U% V% W% X% Y% Z%
+.is_override = $(strip $(filter-out $(.capital),$(.v)) $(foreach .c,$(.small),$(findstring $(.c),$(.v))))
+.overrides := $(sort $(foreach .v,$(filter-out $(.arguments),$(.given)),$(if $(.is_override),$(.v))))
+
+define .newline
+
+
+endef
+$(foreach .v,$(.given),$(if $(findstring $(.newline),$(value $(.v))),$(error $(.v): a value is a single line)))
+
+# One `name=value` a line. $(foreach) joins with blanks, which $(subst) takes away from the start of the lines.
+.lines := $(foreach .v,$(.overrides),$(.v)=$(value $(.v))$(.newline))
+override LOCKGATE_MAKE_OVERRIDES := $(subst $(.newline) ,$(.newline),$(.lines))
+export LOCKGATE_MAKE_OVERRIDES
+
+.argument = $(if $(filter $1,$(.given)),$(value $1))
+override GIVEN_RUN := $(call .argument,run)
+override GIVEN_WINDOW := $(call .argument,window)
+override GIVEN_KEY := $(call .argument,key)
+override GIVEN_WITH := $(call .argument,with)
+export GIVEN_RUN GIVEN_WINDOW GIVEN_KEY GIVEN_WITH
+
+# What each target takes; anything else that was typed is refused, not ignored. `extra` chooses the environment.
+$(foreach .g,setup evaluate judge predict demo champion history predictions deploy-prod,$(eval .takes.$(.g) := extra))
+.takes.evaluate += $(.overrides) with
+.takes.judge += run
+.takes.predict += run window with
+.takes.predictions += key
+.goals := $(or $(MAKECMDGOALS),$(.DEFAULT_GOAL))
+.taken := $(foreach .g,$(.goals),$(.takes.$(.g)))
+.unknown := $(filter-out $(.taken),$(.overrides) $(filter $(.arguments),$(.given)))
+$(if $(.unknown),$(error make $(.goals) does not take: $(.unknown)))
+
+# --- environments -----------------------------------------------------------------------------------------------
+# A stamp says which lock was installed; it is stale when the lock or pyproject.toml is newer. The extra
+# `outerbounds` has an environment of its own, because both extras install the module `metaflow`.
+.extra := $(or $(call .argument,extra),metaflow)
+$(if $(filter-out metaflow outerbounds,$(.extra))$(word 2,$(.extra)),$(error extra: expected metaflow or outerbounds))
+.venv := .venv$(if $(filter outerbounds,$(.extra)),-outerbounds)
+.installed := requirements/build.txt requirements/install.sh pyproject.toml
+
+override PYTHON := $(value PYTHON)
+export PYTHON
+
+# Metaflow wants the name of a user, other than root; containers often have none.
+.user := $(filter-out root,$(value METAFLOW_USER) $(value SUDO_USER) $(value USERNAME) $(value USER))
+ifeq ($(.user),)
+export METAFLOW_USER := $(or $(filter-out root,$(value LOGNAME)),lockgate)
+endif
+
+.PHONY: help setup evaluate judge predict champion history predictions demo test check bench clean deploy-prod lock
+.PHONY: runtime dev lint types imports workflows
+
+##@ Start here
+help: ## Print this menu
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: runtime ## Create .venv with everything that is needed (extra=outerbounds for that platform)
+
+evaluate: runtime ## Train, evaluate, judge and promote a model (model=xgb model.max_depth=4 as_of=2013-10 with=card)
+	@$(LOCKGATE) evaluate --overrides-from-make $${GIVEN_WITH:+"--with=$$GIVEN_WITH"}
+
+judge: runtime ## Judge a run again, without training (run=EvaluateNewModel/123)
+	@$(LOCKGATE) judge -- $${GIVEN_RUN:+"$$GIVEN_RUN"}
+
+predict: runtime ## Publish predictions of the champion, or of a pinned run (window=2013-11 run=EvaluateNewModel/123)
+	@$(LOCKGATE) predict $${GIVEN_WINDOW:+"--window=$$GIVEN_WINDOW"} \
+	  $${GIVEN_RUN:+"--upstream-run-id=$$GIVEN_RUN"} $${GIVEN_WITH:+"--with=$$GIVEN_WITH"}
+
+demo: runtime ## Play the flights story, month by month, in a directory of its own
+	@$(LOCKGATE) demo
+
+##@ Look
+champion: runtime ## Show the model that reigns, and why
+	@$(LOCKGATE) champion
+
+history: runtime ## Show every decision in the promotion log
+	@$(LOCKGATE) history
+
+predictions: runtime ## List the published versions, or show one prediction (key=…)
+	@if [ "$$GIVEN_KEY" ]; then $(LOCKGATE) predictions get -- "$$GIVEN_KEY"; else $(LOCKGATE) predictions versions; fi
+
+##@ Produce
+deploy-prod: runtime ## Print the production flow, compiled for Argo Workflows
+	@$(LOCKGATE) manifests
+
+##@ Develop
+test: dev ## Run the tests
+	@.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+
+check: lint types imports workflows ## Check style, types, import arrows and the workflows
+
+bench: dev ## Compare with a bare Metaflow flow that does the same work
+	@.venv/bin/python -m bench
+
+lock: ## Resolve requirements/*.txt again
+	@sh requirements/lock.sh
+
+clean: ## Remove caches and build products; .venv, .metaflow and predictions.db stay
+	@rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name '.venv*' -prune -o -name .metaflow -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- not in the menu --------------------------------------------------------------------------------------------
+runtime: $(.venv)/.$(.extra)
+dev: .venv/.dev
+
+.venv/.dev: requirements/dev.txt $(.installed)
+	@sh requirements/install.sh dev .venv
+
+$(.venv)/.$(.extra): requirements/$(.extra).txt $(.installed)
+	@sh requirements/install.sh $(.extra) $(.venv)
+
+lint: dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+types: dev
+	@.venv/bin/mypy
+
+imports: dev
+	@.venv/bin/lint-imports
+
+workflows: dev
+	@.venv/bin/zizmor --offline --persona auditor .github
+	@.venv/bin/actionlint -shellcheck= -pyflakes=

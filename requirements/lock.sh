@@ -1,0 +1,27 @@
+#!/bin/sh
+# Resolves every lock in this folder: exact versions with hashes, no addresses, for all platforms at once.
+# dev.txt comes first and constrains metaflow.txt, so that what is tested is what runs; outerbounds.txt stands
+# alone, as following dev.txt would take it back to an older Metaflow. Pins that still fit are kept, and arguments
+# go to uv: `sh requirements/lock.sh --upgrade` takes the newest.
+set -eu
+cd "$(dirname "$0")/.."
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
+uv=$(command -v uv || command -v .venv/bin/uv) || {
+    echo 'no uv found: install it, or bootstrap one with `make setup`' >&2
+    exit 2
+}
+
+resolve() {
+    name=$1
+    shift
+    "$uv" pip compile --universal --generate-hashes --no-header --no-annotate --quiet \
+        --python-version 3.11 --output-file "requirements/$name.txt" "$@"
+    echo "requirements/$name.txt: $(grep -c == "requirements/$name.txt") packages"
+}
+
+resolve dev pyproject.toml --extra metaflow --group test --group lint "$@"
+resolve metaflow pyproject.toml --extra metaflow --constraints requirements/dev.txt "$@"
+resolve outerbounds pyproject.toml --extra outerbounds "$@"
+resolve data --group data "$@"
+resolve build requirements/build.in "$@"
+resolve uv requirements/uv.in "$@"

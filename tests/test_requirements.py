@@ -1,0 +1,55 @@
+"""The locks: hashes, no addresses, and in step with pyproject.toml."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+LOCKS = ["build", "data", "dev", "metaflow", "outerbounds", "uv"]
+
+
+def pins(name: str) -> dict[str, list[str]]:
+    lines = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = {}
+    for package, version in re.findall(r"^([a-z0-9._-]+)==(\S+)", lines, flags=re.MULTILINE):
+        found.setdefault(package, []).append(version)
+    return found
+
+
+def test_locks_carry_hashes_and_no_address() -> None:
+    locks = sorted((ROOT / "requirements").glob("*.txt"))
+    assert [lock.stem for lock in locks] == LOCKS
+    for lock in locks:
+        text = lock.read_text(encoding="utf-8")
+        assert not re.search(r"://|--index|--extra-index|--find-links|^-|file:|^/|^\.", text, flags=re.MULTILINE), lock
+        pins = re.split(r"\n(?=\S)", text.strip())
+        assert all(re.match(r"[a-z0-9._-]+==\S+( ;[^\n]+)? \\\n    --hash=sha256:", pin) for pin in pins), lock
+
+
+def test_the_locks_of_tests_and_of_runs_agree() -> None:
+    assert pins("metaflow").items() <= pins("dev").items()
+
+
+def test_the_locks_follow_pyproject() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project, groups = pyproject["project"], pyproject["dependency-groups"]
+    extras = project["optional-dependencies"]
+    wanted = {
+        "metaflow": project["dependencies"] + extras["metaflow"],
+        "outerbounds": project["dependencies"] + extras["outerbounds"],
+        "dev": project["dependencies"] + extras["metaflow"] + groups["test"] + groups["lint"],
+        "data": groups["data"],
+        "build": pyproject["build-system"]["requires"],
+    }
+    for name, requirements in wanted.items():
+        locked = pins(name)
+        for requirement in map(Requirement, requirements):
+            versions = locked.get(requirement.name.lower(), [])
+            assert versions, f"{requirement} is not in requirements/{name}.txt; run: make lock"
+            assert all(requirement.specifier.contains(version) for version in versions), (
+                f"{requirement}; run: make lock"
+            )
