@@ -13,7 +13,7 @@ MEMORY_MB = config_expr("settings.platform.memory_mb")
 
 
 def composed(_context: object = None) -> dict[str, Any]:
-    """The default of a flow's Config: conf/ without overrides, so that a bare `python pipelines/evaluate.py run` works."""
+    """The default of a flow's Config: conf/ without overrides, for a bare `python pipelines/evaluate.py run`."""
     from pipelines.settings import compose
 
     found: dict[str, Any] = json.loads(compose().settings.to_json())

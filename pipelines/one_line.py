@@ -31,10 +31,10 @@ def in_one_line() -> Iterator[None]:
         yield
     except LockgateError as err:
         line = str(err)
-        sys.stderr.write(f"{SAID}{line}\n")
-        sys.stderr.flush()
         if file := os.environ.get(ERROR_FILE):
             Path(file).write_text(line, encoding="utf-8")
+        sys.stderr.write(f"{SAID}{line}\n")
+        sys.stderr.flush()
         if isinstance(err, LogError | RunError):
             raise
         sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)

@@ -41,11 +41,11 @@ def render(decision: Decision, *, title: str = "lockgate") -> str:
                 lines.append(f"| … {len(one.parts) - MAX_PARTS} more | | | | |")
             lines += ["", "</details>", ""]
     bound = decision.binding
+    digests = {"holdout": bound.holdout, "policy": bound.policy, "model": bound.model, "decision": decision.sha256}
     lines += [
         f"Guarantee: {safe(decision.guarantee)}.",
         "",
-        f"<sub>holdout `{bound.holdout[:12]}` · policy `{bound.policy[:12]}` · model `{(bound.model or 'unknown')[:12]}`"
-        f" · decision `{decision.sha256[:12]}`</sub>",
+        "<sub>" + " · ".join(f"{name} `{(value or 'unknown')[:12]}`" for name, value in digests.items()) + "</sub>",
         "",
     ]
     return "\n".join(lines)

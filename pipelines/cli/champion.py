@@ -10,7 +10,7 @@ from pipelines.cli import options
 
 def champion(as_json: options.Json = False) -> None:
     """Show the champion: the run that production predicts with, by the promotion log."""
-    from pipelines.cli.deciding import print_json
+    from pipelines.cli.printing import print_json
     from pipelines.cli.project import project_log
 
     log = project_log()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates.errors import LockgateError
+from pipelines.cli.printing import console, print_json, write_whole
 
 if TYPE_CHECKING:
     from gates.decision import Decision
@@ -32,12 +33,12 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> Reported:
     """
     from datetime import UTC, datetime
 
-    from metaflow.util import get_username
-
     from gates.outcome import Ruling
     from gates.promotion import commit
 
-    done = commit(policy, evidence, log, actor=get_username() or "unknown", clock=lambda: datetime.now(UTC))
+    done = commit(
+        policy, evidence, log, actor=os.environ.get("METAFLOW_USER", "unknown"), clock=lambda: datetime.now(UTC)
+    )
     decision = done.decision
     if done.entry is None:
         note = "nothing was logged: " + ("it reigns already" if decision.already_champion else "it could not be judged")
@@ -88,31 +89,12 @@ def report(told: Reported, *, as_json: bool, decision_file: Path | None, report_
 
         print_json({"decision": json.loads(told.decision.to_json()), "entry": told.entry, "note": told.note})
     else:
-        from rich.console import Console
-
         from gates.report import terminal
 
-        console = Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 160)
-        console.print(terminal.render(told.decision))
-        console.print(f"  {told.note}", markup=False)
+        out = console()
+        out.print(terminal.render(told.decision))
+        out.print(f"  {told.note}", markup=False)
     return told.decision.exit_code
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except OSError as err:
-        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
-
-
-def print_json(value: object) -> None:
-    """A value as indented JSON on stdout."""
-    import json
-
-    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def _told(decision: Decision, policy: Policy) -> Decision:

@@ -46,10 +46,9 @@ def _evaluated(composed: Composed, words: list[str], *, advisory: bool) -> Repor
     from gates import runs
     from gates.log import Log
     from pipelines.cli.deciding import decide_and_log, decide_only
-    from pipelines.cli.flow_run import prepare_environment, run_flow
+    from pipelines.cli.flow_run import run_flow
 
     runs.check_installation()
-    prepare_environment()
     project = composed.settings.data.project
     log = Log(runs.log_store(project), project=project)
     log.head()

@@ -15,12 +15,16 @@ FLOWS = Path(__file__).resolve().parent.parent
 SHOWN_ON_FAILURE = 12
 
 
-def prepare_environment() -> None:
-    """A user name for Metaflow where the environment has none, as in most containers."""
-    from metaflow.util import get_username
+def user() -> str:
+    """Who runs this, as Metaflow will have it. Call it before Metaflow is imported.
 
-    if get_username() is None:
-        os.environ["METAFLOW_USER"] = "lockgate"
+    Metaflow takes its user from these variables, refuses root, and fails where none is set, as in most containers:
+    there it becomes `lockgate`.
+    """
+    named = (os.environ.get(name) for name in ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER"))
+    found = next((name for name in named if name and name != "root"), "lockgate")
+    os.environ["METAFLOW_USER"] = found
+    return found
 
 
 def run_flow(

@@ -16,7 +16,7 @@ def history(
     """Show what was judged, when, by whom, and what was decided. Checks the chain as it reads."""
     import json
 
-    from pipelines.cli.deciding import print_json
+    from pipelines.cli.printing import console, print_json
     from pipelines.cli.project import project_log
 
     entries = list(project_log().entries())[-last:]
@@ -26,7 +26,6 @@ def history(
     if not entries:
         typer.echo("nothing has been judged yet")
         raise typer.Exit
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -38,7 +37,8 @@ def history(
         table.add_column(heading, overflow="fold")
     for entry in entries:
         table.add_row(
-            str(entry.seq), f"{entry.time:%Y-%m-%d %H:%M:%S}", Text(entry.verdict, RULING_STYLES[Ruling(entry.verdict)]),
-            Text(entry.run or "–"), Text(entry.actor), Text(str(entry.decision.get("reason", ""))),
+            str(entry.seq), f"{entry.time:%Y-%m-%d %H:%M:%S}",
+            Text(entry.verdict, RULING_STYLES[Ruling(entry.verdict)]), Text(entry.run or "–"), Text(entry.actor),
+            Text(str(entry.decision.get("reason", ""))),
         )  # fmt: skip
-    Console(highlight=False).print(table)
+    console().print(table)

@@ -38,11 +38,9 @@ def _of_run(run: str) -> Reported:
     from gates import runs
     from gates.log import Log
     from pipelines.cli.deciding import decide_and_log
-    from pipelines.cli.flow_run import prepare_environment
     from pipelines.settings import compose
 
     runs.check_installation()
-    prepare_environment()
     composed = compose()
     project = composed.settings.data.project
     claim = runs.claim(run if "/" in run else f"EvaluateNewModel/{run}")

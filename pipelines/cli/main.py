@@ -10,6 +10,7 @@ import typer
 
 from gates.errors import LockgateError, PolicyError
 from pipelines.cli import champion, demo, evaluate, history, judge, manifests, predict, predictions
+from pipelines.cli.flow_run import user
 
 app = typer.Typer(
     name="lockgate",
@@ -46,6 +47,7 @@ def main() -> None:
     sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
     if debug:
         os.environ["LOCKGATE_DEBUG"] = "1"
+    user()
     try:
         app()
     except LockgateError as err:

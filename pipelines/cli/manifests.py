@@ -6,18 +6,17 @@ import typer
 
 
 def manifests() -> None:
-    """Print the Argo WorkflowTemplate of Predict as JSON. The champion is not in it: Predict looks it up when it runs."""
+    """Print the Argo WorkflowTemplate of Predict as JSON. No champion is in it: Predict looks it up when it runs."""
     import os
     import subprocess
     import sys
 
     from gates import runs
     from gates.errors import RunError
-    from pipelines.cli.flow_run import FLOWS, prepare_environment
+    from pipelines.cli.flow_run import FLOWS
     from pipelines.settings import compose
 
     runs.check_installation()
-    prepare_environment()
     skipped = {"METAFLOW_ARGO_WORKFLOWS_ENV_VARS_TO_SKIP": "METAFLOW_SERVICE_HEADERS"}  # it holds the service's key
     settings = compose(["platform=argo"]).settings.to_json()
     done = subprocess.run(

@@ -18,13 +18,12 @@ def predict(
     """Score a window with the champion of the moment and publish it as a new version of the prediction store."""
     from gates import runs
     from pipelines import stores
-    from pipelines.cli.deciding import print_json
-    from pipelines.cli.flow_run import prepare_environment, run_flow
+    from pipelines.cli.flow_run import run_flow
     from pipelines.cli.predictions import as_plain
+    from pipelines.cli.printing import print_json
     from pipelines.settings import compose
 
     runs.check_installation()
-    prepare_environment()
     settings = compose().settings
     words = [f"--window={window}", f"--upstream-run-id={upstream_run_id}", *(f"--with={one}" for one in with_ or ())]
     run_id = run_flow("predict", settings.to_json(), words)

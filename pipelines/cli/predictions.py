@@ -23,7 +23,7 @@ def get(
     as_json: options.Json = False,
 ) -> None:
     """Show the prediction of one key."""
-    from pipelines.cli.deciding import print_json
+    from pipelines.cli.printing import print_json
 
     store, project = _opened()
     found = store.get(project, key, version=version)
@@ -41,7 +41,7 @@ def get(
 @app.command()
 def versions(as_json: options.Json = False) -> None:
     """List the versions, latest first."""
-    from pipelines.cli.deciding import print_json
+    from pipelines.cli.printing import print_json
 
     store, project = _opened()
     found = store.versions(project)
@@ -62,7 +62,7 @@ def rollback(
     as_json: options.Json = False,
 ) -> None:
     """Serve an earlier version again. Nothing is deleted."""
-    from pipelines.cli.deciding import print_json
+    from pipelines.cli.printing import print_json
 
     store, project = _opened()
     now = store.rollback(project, to=to)

@@ -1,0 +1,163 @@
+"""One column of a table, checked and brought to the type that its role asks for.
+
+A column is text (strings, categories) or numbers (integers, floats, booleans); each function raises DataError
+for anything else, and names the column and where the settings declare it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gates.errors import DataError
+from pipelines.data.wording import meant, options
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipelines.data.settings import DataSettings
+
+MISSING = "(missing)"
+_NUMBERS = ("integer", "floating", "mixed-integer-float", "boolean")
+
+
+def kind(column: pd.Series) -> str:
+    """`text`, `numbers`, `nothing` (every value missing), or pandas' name of what else it holds, such as `date`."""
+    import pandas as pd
+
+    if column.isna().all():
+        return "nothing"
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return "text"
+    found = pd.api.types.infer_dtype(column, skipna=True)
+    return "text" if found == "string" else "numbers" if found in _NUMBERS else found
+
+
+def feature(column: pd.Series, *, where: str) -> pd.Series:
+    """Text as pandas' `str` (NaN where missing), numbers as float64 (NaN where missing); nothing at all as float64."""
+    found = kind(column)
+    if found == "text":
+        return column if column.dtype == "str" else column.astype(object).map(str, na_action="ignore").astype("str")
+    if found in ("numbers", "nothing"):
+        return _finite(column, where=where)
+    raise DataError(
+        f"column {column.name!r} holds {found}",
+        expected="numbers, booleans or text",
+        where=where,
+        hint=f"add {column.name} to data.exclude, or store what a model should learn from it as numbers",
+    )
+
+
+def numbers(column: pd.Series, *, where: str) -> NDArray[np.float64]:
+    """float64 (n,), NaN where missing; never infinite."""
+    if (found := kind(column)) not in ("numbers", "nothing"):
+        shown = column.dropna().iloc[0]
+        raise DataError(f"column {column.name!r} holds {found}, such as {shown!r}", expected="numbers", where=where)
+    return feature(column, where=where).to_numpy(dtype="float64")
+
+
+def names(column: pd.Series, *, where: str, missing: str | None = None) -> NDArray[np.object_]:
+    """str (n,): text as it is, whole numbers without a point, days as 2013-10-05. `missing` stands for what is not
+    there; without it a missing value is an error."""
+    import numpy as np
+    import pandas as pd
+
+    absent = column.isna()
+    if absent.any() and missing is None:
+        raise DataError(
+            f"column {column.name!r} is missing in {int(absent.sum()):,} of {len(column):,} rows",
+            expected="a value in every row",
+            where=where,
+        )
+    codes, values = pd.factorize(column)  # few distinct values as a rule: each is written once
+    text = np.array([*_text(pd.Series(values)), missing], dtype=object)
+    return np.asarray(text[codes])  # a missing value has code -1, the last
+
+
+def _text(column: pd.Series) -> pd.Series:
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.dtype.categories.dtype)
+    if pd.api.types.is_datetime64_any_dtype(column):
+        days = (column.dropna() == column.dropna().dt.normalize()).all()
+        return pd.Series(column.dt.strftime("%Y-%m-%d" if days else "%Y-%m-%dT%H:%M:%S.%f"))
+    whole = pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all()
+    return column.astype(object).map((lambda number: str(int(number))) if whole else str, na_action="ignore")
+
+
+def times(column: pd.Series, *, where: str) -> NDArray[np.datetime64]:
+    """datetime64[us] (n,), as the clock on the wall showed it: a time zone is dropped, not converted."""
+    import numpy as np
+    import pandas as pd
+
+    expected = "a date such as 2013-10-05, or a timestamp such as 2013-10-05T12:30:00, in every row"
+    if kind(column) in ("numbers", "nothing"):
+        held = "numbers" if kind(column) == "numbers" else "no value at all"
+        raise DataError(f"column {column.name!r} holds {held}", expected=expected, where=where)
+    if absent := int(column.isna().sum()):
+        raise DataError(f"column {column.name!r} is missing in {absent:,} rows", expected=expected, where=where)
+    codes, distinct = pd.factorize(column)
+    values = pd.Series(distinct)
+    if not pd.api.types.is_datetime64_any_dtype(values):
+        try:
+            parsed = pd.to_datetime(values.astype(object), format="ISO8601", errors="coerce")
+        except ValueError as err:
+            raise DataError(f"column {column.name!r} mixes time zones", expected=expected, where=where) from err
+        if parsed.isna().any():
+            raise DataError(
+                f"column {column.name!r} is no time: {values[parsed.isna()].iloc[0]!r}", expected=expected, where=where
+            )
+        values = parsed
+    wall: NDArray[np.datetime64] = values.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    return np.asarray(wall[codes])
+
+
+def labels(column: pd.Series, data: DataSettings) -> NDArray[np.float64]:
+    """float64 (n,): 0 or 1 for task binary, a finite number for regression, NaN where there is no outcome."""
+    import numpy as np
+
+    where, name = "data.target", column.name
+    if data.positive is not None:
+        found = sorted(map(str, column.dropna().unique()))
+        hit = column == data.positive
+        if not hit.fillna(value=False).any():
+            raise DataError(
+                f"no row of target {name!r} is {data.positive!r}",
+                expected=options(found),
+                where="data.positive",
+                hint=meant(data.positive, found),
+            )
+        return np.where(column.isna().to_numpy(), np.nan, hit.fillna(value=False).to_numpy(dtype="float64"))
+    if kind(column) == "text" and data.task == "binary":
+        found = sorted(map(str, column.dropna().unique()))
+        raise DataError(
+            f"target {name!r} holds text: {', '.join(found[:5])}",
+            expected="0, 1, true or false",
+            where=where,
+            hint=f"set data.positive={found[0]}, or the value that counts as 1",
+        )
+    values = numbers(column, where=where)
+    if data.task == "binary" and (other := sorted({*values[~np.isnan(values)]} - {0.0, 1.0})):
+        raise DataError(
+            f"target {name!r} holds {', '.join(f'{value:g}' for value in other[:5])}",
+            expected="0 or 1",
+            where=where,
+            hint="set data.positive to the value that counts as 1, or data.task=regression",
+        )
+    return values
+
+
+def _finite(column: pd.Series, *, where: str) -> pd.Series:
+    import numpy as np
+    import pandas as pd
+
+    values = column.to_numpy(dtype="float64", na_value=np.nan)
+    if infinite := int(np.isinf(values).sum()):
+        raise DataError(
+            f"column {column.name!r} is infinite in {infinite:,} rows",
+            expected="finite numbers or nothing",
+            where=where,
+        )
+    return pd.Series(values, name=column.name)

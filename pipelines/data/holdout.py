@@ -1,0 +1,150 @@
+"""Which rows train, which are held out, and which are predicted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gates.errors import DataError
+from pipelines.data.period import month
+from pipelines.data.wording import meant, options
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipelines.data.frames import Table
+    from pipelines.data.settings import DataSettings, TrainSettings
+
+    Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Rows to train on and rows held out; all have an outcome, and no row is in both."""
+
+    train: pd.DataFrame  # (n, the columns to train on)
+    train_labels: NDArray[np.float64]  # (n,)
+    train_row_ids: NDArray[np.object_]  # (n,) str
+    train_without_outcome: int  # rows in the training window that were left out
+    holdout: pd.DataFrame  # (m, every declared feature: a champion may need other columns)
+    labels: NDArray[np.float64]  # (m,), as are all that follow
+    row_ids: NDArray[np.object_]
+    times: NDArray[np.datetime64] | None
+    clusters: NDArray[np.object_] | None
+    weights: NDArray[np.float64] | None
+    slices: Mapping[str, NDArray[np.object_]]
+    holdout_without_outcome: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Rows to predict, with an outcome or without."""
+
+    frame: pd.DataFrame  # (n, every declared feature)
+    row_ids: NDArray[np.object_]  # (n,) str
+
+
+def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) -> Split:
+    """Training and holdout rows. Rows without outcome are in neither, and counted.
+
+    `as_of` is the held-out month (YYYY-MM); a holdout by fraction does not read it.
+
+    Raises:
+        DataError: a bad `as_of`, an empty part, one class only in training, or a column that is no feature.
+    """
+    import numpy as np
+
+    for name in train.columns or ():
+        if name not in table.frame.columns:
+            raise DataError(
+                f"column {name!r} is not declared as known at prediction time",
+                expected=options(table.frame.columns),
+                where="train.columns",
+                hint=meant(name, table.frame.columns),
+            )
+    learn, hold = _masks(table, data, train, as_of)
+    known = ~np.isnan(table.labels)
+    fit, judge = learn & known, hold & known
+    _some(fit, "to train on", table, data, where="as_of" if train.months is None else "as_of, train.months")
+    _some(judge, "to hold out", table, data, where="as_of")
+    if data.task == "binary" and np.unique(table.labels[fit]).size < 2:
+        raise DataError(
+            f"all {int(fit.sum()):,} training rows have target {data.target!r} = {table.labels[fit][0]:g}",
+            expected="rows of both classes",
+            where="data.target",
+        )
+    return Split(
+        train=table.frame.loc[fit, list(train.columns or table.frame.columns)].reset_index(drop=True),
+        train_labels=table.labels[fit],
+        train_row_ids=table.row_ids[fit],
+        train_without_outcome=int((learn & ~known).sum()),
+        holdout=table.frame[judge].reset_index(drop=True),
+        labels=table.labels[judge],
+        row_ids=table.row_ids[judge],
+        times=None if table.times is None else table.times[judge],
+        clusters=None if table.clusters is None else table.clusters[judge],
+        weights=None if table.weights is None else table.weights[judge],
+        slices={name: values[judge] for name, values in table.slices.items()},
+        holdout_without_outcome=int((hold & ~known).sum()),
+    )
+
+
+def window(table: Table, period: str) -> Window:
+    """All rows of the month `period` (YYYY-MM); of a table without a time column, all rows, and `period` is not read.
+
+    Raises:
+        DataError: a bad `period`, or a month without rows.
+    """
+    if table.times is None:
+        return Window(frame=table.frame, row_ids=table.row_ids)
+    rows = table.times.astype("datetime64[M]") == month(period, where="period")
+    if not rows.any():
+        raise DataError(f"no rows in {period}", expected=_months(table.times), where="period")
+    return Window(frame=table.frame[rows].reset_index(drop=True), row_ids=table.row_ids[rows])
+
+
+def _masks(table: Table, data: DataSettings, train: TrainSettings, as_of: str) -> tuple[Mask, Mask]:
+    if data.holdout.kind == "fraction":
+        if train.months is not None:
+            raise DataError(
+                f"train.months is {train.months}, but the holdout is a fraction of the rows, not a month",
+                expected="null",
+                where="train.months",
+                hint="choose train=all",
+            )
+        hold = _hashed(table.row_ids if table.clusters is None else table.clusters) < data.holdout.share
+        return ~hold, hold
+    if table.times is None:  # DataSettings refuses this for a month
+        raise DataError("a holdout by month needs a time column", where="data.time")
+    held, months = month(as_of, where="as_of"), table.times.astype("datetime64[M]")
+    learn = months < held
+    return (learn if train.months is None else learn & (months >= held - train.months)), months == held
+
+
+def _hashed(names: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Uniform in [0, 1), the same for the same name on every machine: the first 53 bits of its BLAKE2b digest."""
+    import numpy as np
+
+    digests = b"".join(hashlib.blake2b(str(name).encode(), digest_size=8).digest() for name in names)
+    return (np.frombuffer(digests, dtype=">u8") >> np.uint64(11)) / 2.0**53
+
+
+def _some(rows: Mask, purpose: str, table: Table, data: DataSettings, *, where: str) -> None:
+    if rows.any():
+        return
+    if table.times is not None and data.holdout.kind == "month":
+        expected = f"{_months(table.times)}, and rows before it"
+        raise DataError(f"no rows with an outcome {purpose}", expected=expected, where=where)
+    raise DataError(
+        f"no rows with an outcome {purpose}: the table has {len(table.labels):,}",
+        expected="enough rows, or clusters, for both parts",
+        where="data.holdout.share",
+    )
+
+
+def _months(times: NDArray[np.datetime64]) -> str:
+    return f"a month from {times.min().astype('datetime64[M]')} to {times.max().astype('datetime64[M]')}"

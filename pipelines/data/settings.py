@@ -1,0 +1,84 @@
+"""What conf/data/*.yaml and conf/train/*.yaml may say, as frozen records. No key has a default in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Task = Literal["binary", "regression"]
+Column = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"names a column twice: {', '.join(repeated)}")
+    return names
+
+
+# YAML has lists where the record keeps tuples: only the outer type is lax
+Columns = Annotated[tuple[Column, ...], Field(strict=False), AfterValidator(_distinct)]
+SomeColumns = Annotated[tuple[Column, ...], Field(strict=False, min_length=1), AfterValidator(_distinct)]
+
+_RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class MonthHoldout(BaseModel):
+    """The month `as_of` is held out, earlier rows train, the month after it is predicted. Needs `time`."""
+
+    model_config = _RULES
+    kind: Literal["month"]
+
+
+class FractionHoldout(BaseModel):
+    """About `share` of the rows are held out, chosen by a hash of the row id that is the same on every machine.
+
+    Where `cluster` is declared its value is hashed instead, so that no cluster is cut in two.
+    """
+
+    model_config = _RULES
+    kind: Literal["fraction"]
+    share: float = Field(gt=0, lt=1)
+
+
+class DataSettings(BaseModel):
+    """One table: where it is, what is predicted, what a row is, what is held out."""
+
+    model_config = _RULES
+    project: str = Field(pattern=r"^[a-z0-9_-]{1,64}$")
+    source: str
+    path: str | None
+    task: Task
+    target: Column
+    positive: bool | int | float | str | None
+    key: SomeColumns | None
+    time: Column | None
+    holdout: Annotated[MonthHoldout | FractionHoldout, Field(discriminator="kind")]
+    cluster: Column | None
+    weight: Column | None
+    slices: Columns
+    features: SomeColumns | None
+    exclude: Columns
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.holdout.kind == "month" and self.time is None:
+            raise ValueError("holdout {kind: month} needs time, the column that says when a row happened")
+        if self.positive is not None and self.task != "binary":
+            raise ValueError(f"positive is for task binary, not {self.task}")
+        features: Sequence[str] = self.features or ()
+        if self.target in features:
+            raise ValueError(f"features hold the target {self.target!r}")
+        if both := sorted(set(features) & set(self.exclude)):
+            raise ValueError(f"features and exclude both name {', '.join(both)}")
+        return self
+
+
+class TrainSettings(BaseModel):
+    """Which rows and columns a model learns from."""
+
+    model_config = _RULES
+    months: Annotated[int, Field(ge=1, le=1200)] | None
+    columns: SomeColumns | None

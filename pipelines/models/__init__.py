@@ -1,0 +1,35 @@
+"""The models that can be trained. A model is one file here, one line in `MODELS`, and one file in conf/model/."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from gates.errors import ModelError
+from pipelines.models import baseline, hist_gb, logistic, skops_pipeline, xgb
+from pipelines.models.model import Fitted, Model, Task
+
+__all__ = ["FORMATS", "MODELS", "Fitted", "Model", "Task", "load_model"]
+
+MODELS: dict[str, Model] = {"baseline": baseline, "hist_gb": hist_gb, "logistic": logistic, "xgb": xgb}
+
+FORMATS: dict[str, Callable[[bytes], Fitted]] = {
+    skops_pipeline.FORMAT: skops_pipeline.load,
+    xgb.FORMAT: xgb.load,
+}
+
+
+def load_model(format: str, blob: bytes, *, sha256: str) -> Fitted:  # noqa: A002 - what the artifact calls it
+    """The model in `blob`. Nothing in it is parsed before its digest is found to be `sha256`.
+
+    Raises:
+        ModelError: an unknown format, another digest, or bytes that are not in that format.
+    """
+    if format not in FORMATS:
+        raise ModelError(f"{format!r} is no format of a model", expected=f"one of {', '.join(FORMATS)}")
+    found = hashlib.sha256(blob).hexdigest()
+    if found != sha256:
+        raise ModelError(
+            f"the model's bytes have SHA-256 {found}", expected=sha256, hint="they are not what was judged"
+        )
+    return FORMATS[format](blob)

@@ -1,0 +1,41 @@
+"""Model `baseline`: the mean of the labels, whatever the row. What any other model has to beat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from pipelines.models import raw
+from pipelines.models.model import PARAMS, Task, check
+from pipelines.models.skops_pipeline import FittedPipeline
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+class Params(BaseModel):
+    model_config = PARAMS
+
+
+def fit(  # a mean has neither hyperparameters nor chance
+    frame: pd.DataFrame,
+    labels: NDArray[np.float64],
+    *,
+    params: Params,  # noqa: ARG001
+    task: Task,
+    seed: int,  # noqa: ARG001
+) -> FittedPipeline:
+    """See `Model.fit`. The columns are remembered, so that rows that lack one are refused as by any other model."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.pipeline import make_pipeline
+
+    check(frame, labels, task=task)
+    text = list(raw.text_columns(frame))
+    numbers = [name for name in frame.columns if name not in text]
+    mean = DummyClassifier(strategy="prior") if task == "binary" else DummyRegressor(strategy="mean")
+    pipeline = make_pipeline(ColumnTransformer([("text", "drop", text), ("numbers", "drop", numbers)]), mean)
+    return FittedPipeline(pipeline.fit(raw.select(frame, list(frame.columns), text), labels))

@@ -1,0 +1,57 @@
+"""Model `hist_gb`: scikit-learn's histogram gradient boosting, with its native treatment of categories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, Field
+
+from pipelines.models import raw
+from pipelines.models.model import PARAMS, Task, check
+from pipelines.models.skops_pipeline import FittedPipeline, one_thread
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+class Params(BaseModel):
+    model_config = PARAMS
+    max_iter: int = Field(ge=1, le=10_000)
+    max_depth: int = Field(ge=1, le=20)
+    max_leaf_nodes: int = Field(ge=2, le=4096)
+    learning_rate: float = Field(gt=0, le=1)
+    min_samples_leaf: int = Field(ge=1, le=1_000_000)
+    l2_regularization: float = Field(ge=0, le=1e6)
+    max_categories: int = Field(ge=2, le=254)  # of a text column; the rarer ones become one
+
+
+def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, task: Task, seed: int) -> FittedPipeline:
+    """See `Model.fit`."""
+    import numpy as np
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    check(frame, labels, task=task)
+    text = list(raw.text_columns(frame))
+    rows = raw.select(frame, list(frame.columns), text)
+    codes = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=params.max_categories
+    )
+    boosting = HistGradientBoostingClassifier if task == "binary" else HistGradientBoostingRegressor
+    pipeline = make_pipeline(
+        ColumnTransformer(
+            [("text", codes, text), ("numbers", "passthrough", [c for c in rows.columns if c not in text])]
+        ),
+        boosting(
+            **params.model_dump(exclude={"max_categories"}),
+            categorical_features=list(range(len(text))),  # the transformer puts them first
+            early_stopping=False,
+            random_state=seed,
+        ),
+    )
+    with one_thread():
+        return FittedPipeline(pipeline.fit(rows, labels))

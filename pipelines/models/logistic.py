@@ -1,0 +1,68 @@
+"""Model `logistic`: logistic regression on scaled numbers and one indicator for every known category."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, Field
+
+from gates.errors import ModelError
+from pipelines.models import raw
+from pipelines.models.model import PARAMS, Task, check
+from pipelines.models.skops_pipeline import FittedPipeline
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+class Params(BaseModel):
+    model_config = PARAMS
+    C: float = Field(gt=0, le=1e6)
+    max_iter: int = Field(ge=1, le=100_000)
+
+
+def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, task: Task, seed: int) -> FittedPipeline:
+    """See `Model.fit`. Also raises ModelError when `max_iter` steps do not converge."""
+    import numpy as np
+    from sklearn.compose import ColumnTransformer
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    if task != "binary":
+        raise ModelError(
+            f"logistic does not serve task {task}",
+            expected="binary",
+            where="model.name",
+            hint="choose model=hist_gb or xgb",
+        )
+    check(frame, labels, task=task)
+    text = list(raw.text_columns(frame))
+    rows = raw.select(frame, list(frame.columns), text)
+    # with the vocabularies given, what is missing has no indicator, as what was never seen
+    indicators = OneHotEncoder(
+        categories=[np.array(raw.vocabulary(rows[name]), dtype=object) for name in text], handle_unknown="ignore"
+    )
+    scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    pipeline = make_pipeline(
+        ColumnTransformer(
+            [("text", indicators, text), ("numbers", scaled, [c for c in rows.columns if c not in text])]
+        ),
+        LogisticRegression(C=params.C, max_iter=params.max_iter, random_state=seed),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            pipeline.fit(rows, labels)
+        except ConvergenceWarning as err:
+            raise ModelError(
+                f"logistic did not converge in {params.max_iter} steps",
+                where="model.max_iter",
+                hint=f"try model.max_iter={params.max_iter * 10}",
+            ) from err
+    return FittedPipeline(pipeline)

@@ -1,0 +1,68 @@
+"""Raw columns as every model reads them: numbers as float64, text as objects, in the order of training."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from gates.errors import ModelError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def text_columns(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Names of the columns that hold text; all others hold numbers."""
+    import pandas as pd
+
+    return tuple(str(name) for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name]))
+
+
+def vocabulary(column: pd.Series) -> list[str]:
+    """The distinct values of a text column, sorted, without what is missing."""
+    return sorted({str(value) for value in column.dropna().unique()})
+
+
+def select(frame: pd.DataFrame, columns: Sequence[str], text: Collection[str]) -> pd.DataFrame:
+    """`columns` of the frame (n, k): those in `text` as object (str, NaN where missing), the others as float64.
+
+    Raises:
+        ModelError: a column is missing, is infinite, or holds what is no number.
+    """
+    import pandas as pd
+
+    for name in columns:
+        if name not in frame.columns:
+            near = difflib.get_close_matches(name, [str(other) for other in frame.columns], n=1)
+            raise ModelError(
+                f"column {name!r} is missing from the rows to score",
+                expected=f"columns {', '.join(columns)}",
+                hint=f"did you mean {near[0]!r}?" if near else "",
+            )
+    taken = {name: _text(frame[name]) if name in text else _numbers(frame[name]) for name in columns}
+    return pd.DataFrame(taken, index=frame.index)
+
+
+def _text(column: pd.Series) -> pd.Series:
+    import numpy as np
+
+    values = column.astype(object)
+    return values.map(str, na_action="ignore").astype(object).where(values.notna(), np.nan)
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    import numpy as np
+    import pandas as pd
+
+    try:
+        values = column.to_numpy(dtype="float64", na_value=np.nan)
+    except (TypeError, ValueError) as err:
+        raise ModelError(
+            f"column {column.name!r} holds {column.dtype}", expected="numbers, as in training", where=str(column.name)
+        ) from err
+    if np.isinf(values).any():
+        raise ModelError(
+            f"column {column.name!r} is infinite in {int(np.isinf(values).sum())} rows", expected="finite numbers"
+        )
+    return pd.Series(values, index=column.index, name=column.name)

@@ -1,0 +1,126 @@
+"""Model `xgb`: gradient-boosted trees of xgboost, saved as one UBJ that holds its preprocessing too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import BaseModel, Field
+
+from gates.errors import ModelError
+from pipelines.models import raw
+from pipelines.models.model import PARAMS, Task, check
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import xgboost
+    from numpy.typing import NDArray
+
+FORMAT = "xgboost-ubj"
+OBJECTIVES: dict[Task, str] = {"binary": "binary:logistic", "regression": "reg:squarederror"}
+_ATTRIBUTE = "lockgate"
+
+
+class Params(BaseModel):
+    model_config = PARAMS
+    trees: int = Field(ge=1, le=10_000)
+    max_depth: int = Field(ge=1, le=20)
+    learning_rate: float = Field(gt=0, le=1)
+    min_child_weight: float = Field(ge=0, le=1e6)
+    subsample: float = Field(gt=0, le=1)
+    colsample_bytree: float = Field(gt=0, le=1)
+    reg_lambda: float = Field(ge=0, le=1e6)
+    max_bin: int = Field(ge=2, le=4096)
+    tree_method: Literal["hist", "approx", "exact"]
+
+
+class Layout(BaseModel):
+    """How raw columns become the matrix of the trees. Travels inside the model, as JSON."""
+
+    model_config = PARAMS
+    version: Literal[1]
+    columns: list[str]  # in the order of the matrix
+    vocabularies: dict[str, list[str]]  # of the text columns: a value's code is its place here
+
+    def matrix(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """float64 (n, k), row-major; what is missing or was never seen in training is NaN.
+
+        xgboost itself would score an unseen category as the next larger known one.
+        """
+        import numpy as np
+        import pandas as pd
+
+        chosen = raw.select(frame, self.columns, self.vocabularies)
+        matrix = np.empty(chosen.shape, dtype=np.float64)
+        for place, name in enumerate(self.columns):
+            if (known := self.vocabularies.get(name)) is None:
+                matrix[:, place] = chosen[name]
+            else:
+                codes = pd.Index(known, dtype=object).get_indexer(pd.Index(chosen[name], dtype=object))
+                matrix[:, place] = np.where(codes < 0, np.nan, codes)
+        return matrix
+
+
+@dataclass(frozen=True, slots=True)
+class FittedXgb:
+    booster: xgboost.Booster
+    layout: Layout
+    format: ClassVar[str] = FORMAT
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.layout.columns)
+
+    def score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        import numpy as np
+
+        matrix = self.layout.matrix(frame)
+        if not len(matrix):
+            return np.empty(0, dtype=np.float64)
+        return np.asarray(self.booster.inplace_predict(matrix, validate_features=False), dtype=np.float64)
+
+    def to_bytes(self) -> bytes:
+        return bytes(self.booster.save_raw("ubj"))
+
+
+def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, task: Task, seed: int) -> FittedXgb:
+    """See `Model.fit`."""
+    import xgboost
+
+    check(frame, labels, task=task)
+    text = raw.text_columns(frame)
+    layout = Layout(version=1, columns=list(frame.columns), vocabularies={c: raw.vocabulary(frame[c]) for c in text})
+    rows = xgboost.DMatrix(
+        layout.matrix(frame),
+        label=labels,
+        feature_types=["c" if name in text else "q" for name in layout.columns],
+        enable_categorical=True,
+    )
+    settings: Mapping[str, object] = params.model_dump(exclude={"trees"})
+    booster = xgboost.train(
+        {**settings, "objective": OBJECTIVES[task], "seed": seed, "verbosity": 0}, rows, num_boost_round=params.trees
+    )
+    booster.set_attr(**{_ATTRIBUTE: layout.model_dump_json()})
+    return FittedXgb(booster, layout)
+
+
+def load(blob: bytes) -> FittedXgb:
+    """The model in an `xgboost-ubj`. Raises ModelError for bytes that are no such model of lockgate's."""
+    import xgboost
+
+    try:
+        booster = xgboost.Booster(model_file=bytearray(blob))
+    except xgboost.core.XGBoostError as err:
+        reason = str(err).splitlines()[0] if str(err) else "no reason given"
+        raise ModelError(f"these bytes are no {FORMAT}: {reason}") from err
+    attribute = booster.attr(_ATTRIBUTE)
+    if attribute is None:
+        raise ModelError(f"this {FORMAT} has no preprocessing in it", expected=f"attribute {_ATTRIBUTE!r}")
+    try:
+        layout = Layout.model_validate(json.loads(attribute))
+    except ValueError as err:
+        raise ModelError(f"the preprocessing in this {FORMAT} cannot be read") from err
+    return FittedXgb(booster, layout)
