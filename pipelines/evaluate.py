@@ -1,6 +1,6 @@
 """EvaluateNewModel: `python pipelines/evaluate.py run`, `lockgate evaluate`, `make evaluate`."""
 
-from metaflow import Config, FlowSpec, current, retry, step
+from metaflow import Config, FlowSpec, current, project, retry, step
 
 import gates  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
 import pipelines  # noqa: F401
@@ -8,6 +8,7 @@ from pipelines.flow_settings import RETRIES, composed
 from pipelines.one_line import in_one_line, say
 
 
+@project(name="lockgate")
 class EvaluateNewModel(FlowSpec):
     """Train a challenger and score it beside the champion.
 

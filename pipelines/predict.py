@@ -1,6 +1,6 @@
 """Predict: `python pipelines/predict.py run`, `lockgate predict`, and every day in production."""
 
-from metaflow import Config, FlowSpec, Parameter, current, resources, retry, schedule, step
+from metaflow import Config, FlowSpec, Parameter, current, project, resources, retry, schedule, step
 
 import gates  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
 import pipelines  # noqa: F401
@@ -8,6 +8,7 @@ from pipelines.flow_settings import CPU, MEMORY_MB, RETRIES, composed
 from pipelines.one_line import in_one_line, say
 
 
+@project(name="lockgate")
 @schedule(daily=True)
 class Predict(FlowSpec):
     """Score a window with the champion of the moment and publish it as a new version of the prediction store.

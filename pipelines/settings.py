@@ -114,8 +114,10 @@ def conf_dir() -> Path:
     return Path(os.environ.get("LOCKGATE_CONF") or ROOT / "conf").resolve()
 
 
-def compose(overrides: Sequence[str] = ()) -> Composed:
+def compose(overrides: Sequence[str] = (), *, trusted: bool = False) -> Composed:
     """conf/ plus `overrides` of the forms `group=choice` and `group.key=value`.
+
+    `trusted` overrides are lockgate's own, not a user's: they do not count as `guarded`.
 
     Raises:
         SettingsError: an override that is not plain, or names what does not exist; a value of the wrong type.
@@ -139,11 +141,12 @@ def compose(overrides: Sequence[str] = ()) -> Composed:
                 where=experiment[0].text,
             )
     _check_plain(tree, "")
+    guarded = tuple(change.text for change in changes if change.key.partition(".")[0] in GUARDED)
     policy = Policy.parse(tree.pop("gate"))
     return Composed(
         settings=Settings.parse(tree),
         policy=policy,
-        guarded=tuple(change.text for change in changes if change.key.partition(".")[0] in GUARDED),
+        guarded=() if trusted else guarded,
     )
 
 

@@ -38,11 +38,12 @@ def evaluate(
     from pipelines.settings import compose
 
     composed = compose(overrides)
-    told = _evaluated(composed, words, advisory=advisory)
+    told = evaluated(composed, words, advisory=advisory)
     raise typer.Exit(show(told, as_json=as_json, decision_file=decision, report_file=report))
 
 
-def _evaluated(composed: Composed, words: list[str], *, advisory: bool) -> Reported:
+def evaluated(composed: Composed, words: list[str], *, advisory: bool) -> Reported:
+    """Run EvaluateNewModel and judge it; where the champion has changed meanwhile, again, at most three times."""
     from gates import runs
     from gates.log import Log
     from pipelines.cli.deciding import decide_and_log, decide_only

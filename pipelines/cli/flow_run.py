@@ -50,7 +50,7 @@ def run_flow(
             sys.executable, str(FLOWS / f"{flow}.py"), "--no-pylint", "--config-value", "settings", settings_json,
             "run", "--run-id-file", str(id_file), *arguments,
         ]  # fmt: skip
-        environment = {**os.environ, ERROR_FILE: str(error_file), "PYTHONUNBUFFERED": "1"}
+        environment = {"OMP_WAIT_POLICY": "passive", **os.environ, ERROR_FILE: str(error_file), "PYTHONUNBUFFERED": "1"}
         seen: list[str] = []
         with subprocess.Popen(
             command,

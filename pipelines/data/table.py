@@ -45,11 +45,12 @@ def _parquet(path: str, file: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        # pandas' own metadata would hide a stored index, which may be the key
-        frame: pd.DataFrame = pq.read_table(file).to_pandas(ignore_metadata=True)
-        return frame.drop(columns=[name for name in frame.columns if name.startswith("__index_level_")])
+        frame: pd.DataFrame = pq.read_table(file).to_pandas()
     except (pa.ArrowException, OSError) as err:
         raise DataError(f"{path} cannot be read as Parquet: {err}", where="data.path") from err
+    return (
+        frame.reset_index() if any(frame.index.names) else frame.reset_index(drop=True)
+    )  # a stored index may be the key
 
 
 def _csv(path: str, file: Path) -> pd.DataFrame:

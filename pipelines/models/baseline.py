@@ -34,8 +34,8 @@ def fit(  # a mean has neither hyperparameters nor chance
     from sklearn.pipeline import make_pipeline
 
     check(frame, labels, task=task)
-    text = list(raw.text_columns(frame))
-    numbers = [name for name in frame.columns if name not in text]
+    text, numbers, nothing = raw.learnable(frame)
     mean = DummyClassifier(strategy="prior") if task == "binary" else DummyRegressor(strategy="mean")
-    pipeline = make_pipeline(ColumnTransformer([("text", "drop", text), ("numbers", "drop", numbers)]), mean)
+    unread = ColumnTransformer([("text", "drop", text), ("numbers", "drop", numbers), ("nothing", "drop", nothing)])
+    pipeline = make_pipeline(unread, mean)
     return FittedPipeline(pipeline.fit(raw.select(frame, list(frame.columns), text), labels))

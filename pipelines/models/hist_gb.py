@@ -36,16 +36,14 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
     from sklearn.preprocessing import OrdinalEncoder
 
     check(frame, labels, task=task)
-    text = list(raw.text_columns(frame))
+    text, numbers, nothing = raw.learnable(frame)
     rows = raw.select(frame, list(frame.columns), text)
     codes = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=params.max_categories
     )
     boosting = HistGradientBoostingClassifier if task == "binary" else HistGradientBoostingRegressor
     pipeline = make_pipeline(
-        ColumnTransformer(
-            [("text", codes, text), ("numbers", "passthrough", [c for c in rows.columns if c not in text])]
-        ),
+        ColumnTransformer([("text", codes, text), ("numbers", "passthrough", numbers), ("nothing", "drop", nothing)]),
         boosting(
             **params.model_dump(exclude={"max_categories"}),
             categorical_features=list(range(len(text))),  # the transformer puts them first

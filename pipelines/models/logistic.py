@@ -42,17 +42,15 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
             hint="choose model=hist_gb or xgb",
         )
     check(frame, labels, task=task)
-    text = list(raw.text_columns(frame))
+    text, numbers, nothing = raw.learnable(frame)
     rows = raw.select(frame, list(frame.columns), text)
     # with the vocabularies given, what is missing has no indicator, as what was never seen
     indicators = OneHotEncoder(
         categories=[np.array(raw.vocabulary(rows[name]), dtype=object) for name in text], handle_unknown="ignore"
     )
-    scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    scaled = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     pipeline = make_pipeline(
-        ColumnTransformer(
-            [("text", indicators, text), ("numbers", scaled, [c for c in rows.columns if c not in text])]
-        ),
+        ColumnTransformer([("text", indicators, text), ("numbers", scaled, numbers), ("nothing", "drop", nothing)]),
         LogisticRegression(C=params.C, max_iter=params.max_iter, random_state=seed),
     )
     with warnings.catch_warnings():

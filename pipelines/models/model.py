@@ -66,7 +66,7 @@ def check(frame: pd.DataFrame, labels: NDArray[np.float64], *, task: Task) -> No
     """Nothing, if something can be learned from these rows.
 
     Raises:
-        ModelError: no row, no column, lengths that differ, a label that is missing or infinite or, for task binary,
+        ModelError: no row, no column, no value, lengths that differ, a label that is missing or infinite or, for task binary,
             neither 0 nor 1, or one class only.
     """
     import numpy as np
@@ -74,6 +74,8 @@ def check(frame: pd.DataFrame, labels: NDArray[np.float64], *, task: Task) -> No
     rows, width = frame.shape
     if not rows or not width:
         raise ModelError(f"nothing to learn from: {rows} rows of {width} columns", expected="at least one of each")
+    if frame.isna().all(axis=None):
+        raise ModelError(f"nothing to learn from: no value in {rows} rows of {width} columns", expected="at least one")
     if labels.shape != (rows,):
         raise ModelError(f"{rows} rows but labels of shape {labels.shape}", expected=f"({rows},)")
     if not np.isfinite(labels).all():

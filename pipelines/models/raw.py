@@ -19,6 +19,13 @@ def text_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(str(name) for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name]))
 
 
+def learnable(frame: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
+    """Names of the columns that hold text, that hold numbers, and that hold no value at all."""
+    nothing = [str(name) for name in frame.columns if frame[name].isna().all()]
+    text = [name for name in text_columns(frame) if name not in nothing]
+    return text, [str(name) for name in frame.columns if name not in {*text, *nothing}], nothing
+
+
 def vocabulary(column: pd.Series) -> list[str]:
     """The distinct values of a text column, sorted, without what is missing."""
     return sorted({str(value) for value in column.dropna().unique()})

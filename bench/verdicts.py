@@ -1,0 +1,119 @@
+"""What the default policy says on flights, over seeds and depths: `python -m bench.verdicts`."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import yaml
+
+from gates import Evidence, Policy, hash_row_ids, judge
+from pipelines import data
+from pipelines.models import MODELS, Fitted
+from pipelines.settings import ROOT, compose
+
+if TYPE_CHECKING:
+    from pipelines.data import Split
+
+SEEDS, DEPTHS = range(5), range(3, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One row of the table: the holdout, and the windows (as_of, months) of challenger and champion."""
+
+    holdout: str
+    challenger: tuple[str, int | None]
+    champion: tuple[str, int | None]
+
+
+QUESTIONS = (
+    Question("2013-07", ("2013-07", None), ("2013-04", None)),
+    Question("2013-09", ("2013-09", None), ("2013-07", None)),
+    Question("2013-10", ("2013-10", None), ("2013-07", None)),
+    Question("2013-11", ("2013-11", 3), ("2013-10", None)),
+)
+
+_COMPOSED = compose()
+_SETTINGS = _COMPOSED.settings
+_TABLE = data.load(_SETTINGS.data, root=ROOT)
+_MODELS: dict[tuple[str, int | None, int, int], Fitted] = {}
+
+
+def _split(as_of: str, months: int | None) -> Split:
+    return data.split(_TABLE, _SETTINGS.data, _SETTINGS.train.model_copy(update={"months": months}), as_of)
+
+
+def _fitted(as_of: str, months: int | None, seed: int, depth: int) -> Fitted:
+    key = (as_of, months, seed, depth)
+    if key not in _MODELS:
+        split = _split(as_of, months)
+        params = MODELS["xgb"].Params.model_validate({**(_SETTINGS.model.model_extra or {}), "max_depth": depth})
+        _MODELS[key] = MODELS["xgb"].fit(split.train, split.train_labels, params=params, task="binary", seed=seed)
+        sys.stderr.write(f"\r{len(_MODELS)} models")
+    return _MODELS[key]
+
+
+def _evidence(holdout: str, challenger: Fitted, champion: Fitted, trained: Split) -> Evidence:
+    held = _split(holdout, None)
+    return Evidence.from_arrays(
+        label=held.labels, challenger=challenger.score(held.holdout), champion=champion.score(held.holdout),
+        row_id=held.row_ids, cluster=held.clusters, slices=held.slices,
+        facts={"train_row_hashes": hash_row_ids(trained.train_row_ids)},
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Print both tables as markdown."""
+    policy = _COMPOSED.policy
+    print("| holdout | challenger | champion | PROMOTE | HOLD | INCONCLUSIVE |\n|---|---|---|---|---|---|")  # noqa: T201
+    for asked in QUESTIONS:
+        found: Counter[str] = Counter()
+        for seed, depth in itertools.product(SEEDS, DEPTHS):
+            evidence = _evidence(
+                asked.holdout, _fitted(*asked.challenger, seed, depth), _fitted(*asked.champion, seed, depth),
+                _split(*asked.challenger),
+            )  # fmt: skip
+            found[judge(policy, evidence).verdict] += 1
+        named = [
+            f"before {as_of}, {f'{months} months' if months else 'all'}"
+            for as_of, months in (asked.challenger, asked.champion)
+        ]
+        counts = " | ".join(str(found[one]) for one in ("PROMOTE", "HOLD", "INCONCLUSIVE"))
+        print(f"| {asked.holdout} | {named[0]} | {named[1]} | {counts} |", flush=True)  # noqa: T201
+    _same_model(policy)
+
+
+def _same_model(policy: Policy) -> None:
+    """A/A: the same model with another seed, judged by the default policy and by two simpler rules."""
+    declared = yaml.safe_load((ROOT / "conf/gate/default.yaml").read_text())
+    loss = {"kind": "improvement", "metric": "log_loss", "margin": 0.0}
+    rules = {
+        "the default policy": policy,
+        "any gain, one look (level .95)": Policy.parse(
+            {**declared, "schedule": {"kind": "open"}, "checks": {"a": loss}}
+        ),
+        "any gain, 20 looks (level .9975)": Policy.parse({**declared, "checks": {"a": loss}}),
+        "any gain by rows, days ignored (.95)": Policy.parse(
+            {**declared, "schedule": {"kind": "open"}, "clusters": "ignore", "checks": {"a": loss}}
+        ),
+    }
+    promoted, pairs = Counter[str](), 0
+    for month, depth in itertools.product(("2013-07", "2013-09", "2013-10"), DEPTHS):
+        for one, other in itertools.permutations(SEEDS, 2):
+            evidence = _evidence(
+                month, _fitted(month, None, one, depth), _fitted(month, None, other, depth), _split(month, None)
+            )
+            pairs += 1
+            for name, rule in rules.items():
+                promoted[name] += judge(rule, evidence).verdict == "PROMOTE"
+    print(f"\n| rule | promoted of {pairs} pairs that differ in the seed only |\n|---|---|")  # noqa: T201
+    for name in rules:
+        print(f"| {name} | {promoted[name]} |")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
