@@ -66,8 +66,8 @@ def check(frame: pd.DataFrame, labels: NDArray[np.float64], *, task: Task) -> No
     """Nothing, if something can be learned from these rows.
 
     Raises:
-        ModelError: no row, no column, no value, lengths that differ, a label that is missing or infinite or, for task binary,
-            neither 0 nor 1, or one class only.
+        ModelError: no row, no column, no value, lengths that differ, a label that is missing or infinite or,
+            for task binary, neither 0 nor 1, or one class only.
     """
     import numpy as np
 

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from pipelines.data import SOURCES, DataSettings, TrainSettings
+
+
+@pytest.mark.parametrize("name", ["flights", "breast_cancer"])
+def test_shipped_settings_are_valid(conf, name) -> None:
+    assert DataSettings.model_validate(conf(f"data/{name}")).source in SOURCES
+
+
+@pytest.mark.parametrize("name", ["all", "recent"])
+def test_shipped_windows_are_valid(conf, name) -> None:
+    TrainSettings.model_validate(conf(f"train/{name}"))
+
+
+def test_the_template_lists_every_key_and_asks_for_three(conf) -> None:
+    template = conf("data/table")
+    assert list(template) == list(DataSettings.model_fields)
+    assert [key for key, value in template.items() if value == "???"] == ["project", "path", "target"]
+
+
+@pytest.mark.parametrize("record", [DataSettings, TrainSettings])
+def test_no_key_has_a_default_in_python(record) -> None:
+    assert all(field.is_required() for field in record.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"project": "My Flights"}, "should match pattern"),
+        ({"project": "mine\n"}, "should match pattern"),
+        ({"task": "ranking"}, "'binary' or 'regression'"),
+        ({"tagret": "y"}, "Extra inputs are not permitted"),
+        ({"slices": "carrier"}, "valid tuple"),
+        ({"slices": ["a", 1]}, "valid string"),
+        ({"features": []}, "at least 1"),
+        ({"features": ["a", "a"]}, "names a column twice: a"),
+        ({"features": ["y", "a"]}, "features hold the target 'y'"),
+        ({"features": ["a"], "exclude": ["a"]}, "features and exclude both name a"),
+        ({"holdout": {"kind": "month"}}, "needs time"),
+        ({"holdout": {"kind": "year"}}, "'month', 'fraction'"),
+        ({"holdout": {"kind": "fraction", "share": 0.0}}, "greater than 0"),
+        ({"holdout": {"kind": "fraction", "share": 1.0}}, "less than 1"),
+        ({"holdout": {"kind": "fraction", "share": float("nan")}}, "finite"),
+        ({"holdout": {"kind": "fraction", "share": "0.3"}}, "valid number"),
+        ({"task": "regression", "positive": 1}, "positive is for task binary"),
+    ],
+)
+def test_what_is_refused(declared, change, said) -> None:
+    with pytest.raises(ValidationError, match=said):
+        declared(**change)
+
+
+@pytest.mark.parametrize("months", [0, -1, 1201, 2.5, "3", True])
+def test_a_window_is_a_number_of_months(months) -> None:
+    with pytest.raises(ValidationError):
+        TrainSettings.model_validate({"months": months, "columns": None})
+
+
+def test_settings_are_frozen(declared) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        declared().target = "z"

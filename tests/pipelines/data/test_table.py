@@ -1,0 +1,192 @@
+# ruff: noqa: E501 - error lines are written out as users see them
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gates.errors import DataError
+from pipelines.data import TrainSettings, load, split, window
+
+ROWS = {"id": [1, 2, 3], "x": [1.5, None, 3.0], "c": ["a", None, "b"], "y": [0, 1, 1]}
+
+
+def test_a_csv_of_the_users_own(tmp_path, declared) -> None:
+    (tmp_path / "mine.csv").write_text("id,x,c,ok,y\n1,1.5,a,true,yes\n2,,,false,no\n3,3,b,,\n", encoding="utf-8")
+    table = load(declared(key=["id"], positive="yes", slices=["c"]), root=tmp_path)
+    assert table.row_ids.tolist() == ["1", "2", "3"]
+    np.testing.assert_array_equal(table.labels, [1, 0, np.nan])
+    assert {name: str(kind) for name, kind in table.frame.dtypes.items()} == {
+        "x": "float64",
+        "c": "str",
+        "ok": "float64",
+    }
+    np.testing.assert_array_equal(table.frame["ok"], [1, 0, np.nan])
+    assert table.slices["c"].tolist() == ["a", "(missing)", "b"]
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        (pd.Series(["a", "b", None], dtype="category"), "str"),
+        (pd.Series([1, 2, None], dtype="Int64"), "float64"),
+        (pd.Series([True, False, None], dtype="boolean"), "float64"),
+        (pd.Series([1, 2, 3], dtype="uint8"), "float64"),
+        (pd.Series([None, None, None], dtype=object), "float64"),
+        (pd.Series([None, None, None], dtype="str"), "float64"),
+    ],
+)
+def test_features_are_numbers_or_text(loaded, column, kind) -> None:
+    assert str(loaded(ROWS | {"z": column}, features=["z"]).frame["z"].dtype) == kind
+
+
+@pytest.mark.parametrize(
+    ("values", "held"),
+    [
+        ([dt.date(2013, 1, 1)] * 3, "date"),
+        (pd.to_datetime(["2013-01-01"] * 3), "datetime64"),
+        ([Decimal(1)] * 3, "decimal"),
+        ([b"x"] * 3, "bytes"),
+    ],
+)
+def test_other_types_are_no_features(loaded, values, held) -> None:
+    with pytest.raises(
+        DataError, match=f"column 'z' holds {held}; expected numbers, booleans or text @ data.features .*exclude"
+    ):
+        loaded(ROWS | {"z": values})
+    loaded(ROWS | {"z": values}, exclude=["z"])
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"target": "Y"}, "column 'Y' is not in mine.parquet; expected one of id, x, c, y @ data.target"),
+        ({"time": "tme"}, "column 'tme' is not in mine.parquet; expected one of id, x, c, y @ data.time"),
+        ({"key": ["idd"]}, "column 'idd' is not in mine.parquet; expected one of id, x, c, y @ data.key (did you mean 'id'?)"),
+        ({"features": ["xx"]}, "column 'xx' is not in mine.parquet; expected one of id, x, c, y @ data.features (did you mean 'x'?)"),
+        ({"exclude": ["q"]}, "column 'q' is not in mine.parquet; expected one of id, x, c, y @ data.exclude"),
+        ({"slices": ["q"]}, "column 'q' is not in mine.parquet; expected one of id, x, c, y @ data.slices"),
+        ({"target": "c"}, "target 'c' holds text: a, b; expected 0, 1, true or false @ data.target (set data.positive=a, or the value that counts as 1)"),
+        ({"target": "id"}, "target 'id' holds 2, 3; expected 0 or 1 @ data.target (set data.positive to the value that counts as 1, or data.task=regression)"),
+        ({"target": "c", "task": "regression"}, "column 'c' holds text, such as 'a'; expected numbers @ data.target"),
+        ({"target": "c", "positive": "A"}, "no row of target 'c' is 'A'; expected one of a, b @ data.positive"),
+        ({"key": ["y"]}, "1 of 3 rows repeat a key, the first is '1'; expected rows that differ in y @ data.key (add columns to data.key; null numbers the rows)"),
+        ({"key": ["c"]}, "column 'c' is missing in 1 of 3 rows; expected a value in every row @ data.key"),
+        ({"cluster": "c"}, "column 'c' is missing in 1 of 3 rows; expected a value in every row @ data.cluster"),
+        ({"weight": "x"}, "column 'x' is negative or missing in 1 rows; expected a weight of at least 0 in every row @ data.weight"),
+        ({"weight": "c"}, "column 'c' holds text, such as 'a'; expected numbers @ data.weight"),
+        ({"time": "x"}, "column 'x' holds numbers; expected a date such as 2013-10-05, or a timestamp such as 2013-10-05T12:30:00, in every row @ data.time"),
+        ({"source": "tabel"}, "'tabel' is no source of data; expected one of breast_cancer, table @ data.source (did you mean 'table'?)"),
+    ],
+)  # fmt: skip
+def test_one_line_for_each_mistake(loaded, change, line) -> None:
+    with pytest.raises(DataError) as caught:
+        loaded(ROWS, **change)
+    assert str(caught.value) == line
+
+
+def test_nothing_left_to_learn_from(loaded) -> None:
+    with pytest.raises(DataError, match=r"no column is left to learn from"):
+        loaded({"y": [0, 1]})
+
+
+def test_infinite_numbers_are_refused(loaded) -> None:
+    with pytest.raises(
+        DataError, match=r"column 'x' is infinite in 1 rows; expected finite numbers or nothing @ data.features"
+    ):
+        loaded(ROWS | {"x": [1.0, np.inf, 2.0]})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("none.csv", None, r"none.csv does not exist; expected one of mine.csv in .* @ data.path"),
+        ("mine.csb", None, r"mine.csb is no table; expected a file \(.csv, .csv.gz, .parquet\) @ data.path"),
+        ("../x/none.csv", None, r"does not exist; expected a file at"),
+        ("bad.csv", b'a,b\n1,2,3,4\n1\n"', r"bad.csv cannot be read as CSV"),
+        ("empty.csv", b"", r"empty.csv cannot be read as CSV: No columns"),
+        ("latin.csv", b"y,x\n1,\xff\n", r"latin.csv cannot be read as CSV: .*expected UTF-8"),
+        ("head.csv", b"x,y\n", r"head.csv has no rows; expected at least one @ data"),
+        ("bad.csv.gz", b"no gzip", r"bad.csv.gz cannot be read as CSV"),
+        ("bad.parquet", b"PAR1 no", r"bad.parquet cannot be read as Parquet"),
+        (None, None, r"source table has no path"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path, declared, name, content, said) -> None:
+    (tmp_path / "mine.csv").write_text("x,y\n1,0\n", encoding="utf-8")
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=said) as caught:
+        load(declared(path=name), root=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_misspelt_file_is_guessed(tmp_path, declared) -> None:
+    (tmp_path / "flights.csv").write_text("x,y\n1,0\n", encoding="utf-8")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(DataError, match=r"did you mean 'flights.csv'"):
+        load(declared(path="flihgts.csv"), root=tmp_path)
+    with pytest.raises(DataError, match=r"folder.csv is a folder"):
+        load(declared(path="folder.csv"), root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (["2013-01-01", "x", "y"], "column 'when' is no time: 'x'"),
+        (["2013-01-01", None, "2013-01-02"], "column 'when' is missing in 1 rows"),
+        (["2013-01-01T00:00+01:00", "2013-01-01T00:00+02:00", "2013-01-01"], "column 'when' mixes time zones"),
+        ([dt.time(1)] * 3, r"column 'when' is no time: datetime.time\(1, 0\)"),
+        ([None] * 3, "column 'when' holds no value at all"),
+    ],
+)
+def test_times_that_are_none(loaded, values, said) -> None:
+    with pytest.raises(DataError, match=f"{said}; expected a date such as 2013-10-05.* @ data.time"):
+        loaded(ROWS | {"when": values}, time="when")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["2013-01-31", "2013-02-01", "2013-03-01"],
+        [dt.date(2013, 1, 31), dt.date(2013, 2, 1), dt.date(2013, 3, 1)],
+        pd.to_datetime(["2013-01-31T23:59", "2013-02-01T00:00", "2013-03-01T00:00"]),
+        pd.to_datetime(["2013-01-31T23:59", "2013-02-01T00:00", "2013-03-01T00:00"]).tz_localize("America/New_York"),
+        ["2013-01-31T23:59:59+01:00", "2013-02-01T00:00:00+01:00", "2013-03-01T00:00:00+01:00"],
+    ],
+)
+def test_months_are_those_of_the_clock_on_the_wall(loaded, values) -> None:
+    table = loaded(ROWS | {"when": values}, time="when", holdout={"kind": "month"})
+    assert window(table, "2013-01").row_ids.tolist() == ["0"]
+    assert window(table, "2013-02").row_ids.tolist() == ["1"]
+
+
+def test_keys_are_joined_without_collisions(loaded) -> None:
+    table = loaded({"a": ["x/y", "x", "p%"], "b": ["z", "y/z", "q"], "n": [1, 2, 3], "y": [0, 1, 1]}, key=["a", "b"])
+    assert table.row_ids.tolist() == ["x%2Fy/z", "x/y%2Fz", "p%25/q"]
+    assert list(table.frame) == ["n"]  # a key is no feature unless listed
+    assert list(loaded(ROWS, key=["id"], features=["id", "x"]).frame) == ["id", "x"]
+    assert loaded(ROWS | {"id": [1.0, 2.0, 3.0]}, key=["id"]).row_ids.tolist() == ["1", "2", "3"]
+
+
+def test_a_key_that_pandas_stored_as_index(tmp_path, declared) -> None:
+    pd.DataFrame(ROWS).set_index("id").to_parquet(tmp_path / "mine.parquet")
+    assert load(declared(path="mine.parquet", key=["id"]), root=tmp_path).row_ids.tolist() == ["1", "2", "3"]
+    pd.DataFrame(ROWS, index=[7, 5, 6]).to_parquet(tmp_path / "mine.parquet")
+    assert list(load(declared(path="mine.parquet", key=["id"]), root=tmp_path).frame) == ["x", "c"]
+
+
+def test_regression_keeps_numbers(loaded) -> None:
+    np.testing.assert_array_equal(loaded(ROWS, target="x", task="regression").labels, [1.5, np.nan, 3.0])
+
+
+def test_weights_reach_the_holdout(loaded, declared) -> None:
+    many = {"x": range(200), "w": np.arange(200.0), "y": [0, 1] * 100}
+    table = loaded(many, weight="w")
+    parts = split(table, declared(weight="w"), TrainSettings(months=None, columns=None), "unread")
+    assert parts.weights is not None
+    np.testing.assert_array_equal(parts.weights, parts.holdout["x"])
+    assert list(parts.train) == ["x"]

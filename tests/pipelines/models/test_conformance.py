@@ -1,0 +1,207 @@
+"""What every model does, over all of `MODELS` and all tasks that it serves."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from gates.errors import ModelError
+from pipelines.models import FORMATS, MODELS, load_model
+
+SERVED = [
+    (name, task) for name in MODELS for task in ("binary", "regression") if (name, task) != ("logistic", "regression")
+]
+
+
+def digest(blob: bytes) -> str:
+    return hashlib.sha256(blob).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def trained(conf, rows, labels):
+    def train(name, task, *, frame=rows, seed=0, **changes):
+        params = MODELS[name].Params.model_validate(conf(name, **changes))
+        return MODELS[name].fit(frame, labels[task][: len(frame)], params=params, task=task, seed=seed)
+
+    return train
+
+
+@pytest.fixture(scope="module", params=SERVED, ids="-".join)
+def fitted(request, trained):
+    return request.param, trained(*request.param)
+
+
+def test_scores_are_finite_and_aligned(fitted, rows) -> None:
+    (name, task), model = fitted
+    scores = model.score(rows)
+    assert (scores.dtype, scores.shape) == (np.dtype(np.float64), (400,))
+    assert np.isfinite(scores).all()
+    if task == "binary":
+        assert ((scores >= 0) & (scores <= 1)).all()
+    np.testing.assert_array_equal(model.score(rows[::-1]), scores[::-1])
+    assert (np.ptp(scores) > 0) == (name != "baseline")
+
+
+def test_a_round_trip_scores_bit_identically(fitted, rows) -> None:
+    _, model = fitted
+    blob = model.to_bytes()
+    again = load_model(model.format, blob, sha256=digest(blob))
+    assert (type(again), again.columns) == (type(model), model.columns)
+    assert again.score(rows).tobytes() == model.score(rows).tobytes()
+    assert (
+        load_model(again.format, again.to_bytes(), sha256=digest(again.to_bytes())) if again.format != "skops" else True
+    )
+
+
+def test_the_same_seed_gives_the_same_scores(fitted, trained, rows) -> None:
+    (name, task), model = fitted
+    assert trained(name, task).score(rows).tobytes() == model.score(rows).tobytes()
+
+
+def test_columns_by_name_not_by_place(fitted, rows) -> None:
+    _, model = fitted
+    assert model.columns == ("dest", "hour", "carrier", "distance")
+    other = rows[["distance", "carrier", "dest", "hour"]].assign(more="x")
+    np.testing.assert_array_equal(model.score(other), model.score(rows))
+
+
+@pytest.mark.parametrize("unseen", ["a", "c", "e", "g", "", "nan", "None", "\U0001f6eb"])
+def test_an_unseen_category_is_as_good_as_missing(fitted, rows, unseen) -> None:
+    _, model = fitted
+    missing = model.score(rows.assign(dest=pd.Series([None] * 400, dtype="str")))
+    np.testing.assert_array_equal(model.score(rows.assign(dest=unseen)), missing)
+    np.testing.assert_array_equal(model.score(rows.assign(dest=None)), missing)
+
+
+def test_the_unseen_differ_from_the_known(fitted, rows) -> None:
+    (name, _), model = fitted
+    known, unseen = model.score(rows.assign(dest="f")), model.score(rows.assign(dest="e"))
+    assert name == "baseline" or not np.array_equal(known, unseen)
+
+
+def test_nothing_but_missing_values_is_scored(fitted, rows) -> None:
+    _, model = fitted
+    assert np.isfinite(model.score(pd.DataFrame({name: [None] * 3 for name in rows}))).all()
+    assert np.isfinite(model.score(pd.DataFrame({name: [np.nan] for name in rows}))).all()
+
+
+def test_a_column_without_any_value_can_be_trained_on(trained, rows, fitted) -> None:
+    (name, task), _ = fitted
+    for empty in (pd.Series([None] * 400, dtype="str"), np.full(400, np.nan)):
+        frame = rows.assign(empty=empty)
+        model = trained(name, task, frame=frame)
+        assert np.isfinite(model.score(frame)).all()
+        blob = model.to_bytes()
+        assert (
+            load_model(model.format, blob, sha256=digest(blob)).score(frame).tobytes() == model.score(frame).tobytes()
+        )
+
+
+@pytest.mark.parametrize("columns", [["dest", "carrier"], ["hour", "distance"], ["dest"], ["hour"]])
+def test_text_only_and_numbers_only(trained, rows, fitted, columns) -> None:
+    (name, task), _ = fitted
+    model = trained(name, task, frame=rows[columns])
+    blob = model.to_bytes()
+    assert load_model(model.format, blob, sha256=digest(blob)).score(rows).tobytes() == model.score(rows).tobytes()
+
+
+def test_no_rows_give_no_scores(fitted, rows) -> None:
+    assert fitted[1].score(rows[:0]).shape == (0,)
+
+
+def test_a_missing_column_is_named(fitted, rows) -> None:
+    _, model = fitted
+    with pytest.raises(ModelError) as caught:
+        model.score(rows.drop(columns="distance").assign(distanse=1.0))
+    assert str(caught.value) == (
+        "column 'distance' is missing from the rows to score; expected columns dest, hour, carrier, distance "
+        "(did you mean 'distanse'?)"
+    )
+
+
+def test_text_where_numbers_were_learned_is_named(fitted, rows) -> None:
+    with pytest.raises(ModelError, match=r"column 'hour' holds str; expected numbers, as in training"):
+        fitted[1].score(rows.assign(hour="noon"))
+    with pytest.raises(ModelError, match=r"column 'hour' is infinite in 400 rows"):
+        fitted[1].score(rows.assign(hour=np.inf))
+
+
+def test_many_categories(trained, labels, fitted) -> None:
+    (name, task), _ = fitted
+    frame = pd.DataFrame({"id": pd.Series([f"v{i % 390}" for i in range(400)], dtype="str"), "x": np.arange(400.0)})
+    model = trained(name, task, frame=frame)
+    unseen = model.score(frame.assign(id="new"))
+    np.testing.assert_array_equal(unseen, model.score(frame.assign(id=None)))
+
+
+@pytest.mark.parametrize(
+    ("frame", "values", "said"),
+    [
+        (pd.DataFrame({"x": []}), [], "nothing to learn from: 0 rows of 1 columns"),
+        (pd.DataFrame(index=[0, 1]), [0, 1], "nothing to learn from: 2 rows of 0 columns"),
+        (pd.DataFrame({"x": [None, None]}), [0, 1], "nothing to learn from: no value in 2 rows of 1 columns"),
+        (pd.DataFrame({"x": [1.0, 2.0]}), [0], r"2 rows but labels of shape \(1,\)"),
+        (pd.DataFrame({"x": [1.0, 2.0]}), [0, np.nan], "1 labels are missing or infinite"),
+        (pd.DataFrame({"x": [1.0, 2.0]}), [1, 1], "labels are 1; expected 0 and 1, both of them"),
+        (pd.DataFrame({"x": [1.0, 2.0]}), [1, 2], "labels are 1, 2; expected 0 and 1"),
+    ],
+)
+@pytest.mark.parametrize("name", MODELS)
+def test_what_nothing_can_be_learned_from(conf, name, frame, values, said) -> None:
+    params = MODELS[name].Params.model_validate(conf(name))
+    with pytest.raises(ModelError, match=said):
+        MODELS[name].fit(frame, np.array(values, dtype=float), params=params, task="binary", seed=0)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_hyperparameters_have_no_default_and_are_bounded(conf, name) -> None:
+    record = MODELS[name].Params
+    assert set(record.model_fields) == set(conf(name))
+    for key in record.model_fields:
+        for bad in (-1, float("nan"), float("inf"), "1", True, None):
+            with pytest.raises(ValidationError):
+                record.model_validate(conf(name) | {key: bad})
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        record.model_validate(conf(name) | {"max_dpeth": 4})
+
+
+@pytest.mark.parametrize(("depth", "accepted"), [(0, False), (1, True), (20, True), (21, False), (4.0, False)])
+def test_depth_is_from_1_to_20(conf, depth, accepted) -> None:
+    for name in ("xgb", "hist_gb"):
+        if accepted:
+            MODELS[name].Params.model_validate(conf(name, max_depth=depth))
+        else:
+            with pytest.raises(ValidationError, match="max_depth"):
+                MODELS[name].Params.model_validate(conf(name, max_depth=depth))
+
+
+def test_the_digest_comes_before_the_parser(fitted) -> None:
+    _, model = fitted
+    blob = model.to_bytes()
+    with pytest.raises(ModelError, match=r"the model's bytes have SHA-256 [0-9a-f]{64}; expected 0{64}"):
+        load_model(model.format, blob, sha256="0" * 64)
+    with pytest.raises(ModelError, match=r"have SHA-256"):  # not: no such format
+        load_model(model.format, blob + b"\0", sha256=digest(blob))
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("blob", [b"", b"{", b"PK\x03\x04", b"\x80\x04K\x01.", b"garbage" * 1000, bytes(1000)])
+def test_bytes_that_are_no_model(format_, blob) -> None:
+    with pytest.raises(ModelError, match=f"these bytes are no {format_}"):
+        load_model(format_, blob, sha256=digest(blob))
+
+
+def test_a_truncated_model(fitted) -> None:
+    _, model = fitted
+    blob = model.to_bytes()[:-40]
+    with pytest.raises(ModelError, match=f"these bytes are no {model.format}"):
+        load_model(model.format, blob, sha256=digest(blob))
+
+
+def test_an_unknown_format() -> None:
+    with pytest.raises(ModelError, match=r"'pickle' is no format of a model; expected one of skops, xgboost-ubj"):
+        load_model("pickle", b"", sha256=digest(b""))

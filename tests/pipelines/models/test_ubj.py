@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from gates.errors import ModelError
+from pipelines.models import xgb
+from pipelines.models.ubj import is_object
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        b"{}",
+        b"{i\x01aZ}",
+        b"{i\x01aSi\x02hiU\x01bD" + bytes(8) + b"}",
+        b"{i\x01a[$d#L" + (2).to_bytes(8, "big") + bytes(8) + b"}",
+        b"{i\x01a[#i\x02TF}",
+        b"{i\x01a[[]{}]}",
+        b"{#i\x01i\x01aZ",
+        b"{i\x01a" + b"[" * 63 + b"]" * 63 + b"}",
+    ],
+)
+def test_objects(blob) -> None:
+    assert is_object(blob)
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}}",
+        b"{i\x01a",
+        b"{i\x01ax}",
+        b"{i\x05aZ}",
+        b"{i\xffaZ}",  # a negative length
+        b"{Z}",
+        b"{i\x01aD}",
+        b"{i\x01a[$d#L" + (2**40).to_bytes(8, "big") + b"}",
+        b"{i\x01a[$",
+        b"{i\x01a[$d#",
+        b"{i\x01a[$S#i\x01}",
+        b"{i\x01a" + b"[" * 64 + b"]" * 64 + b"}",
+        b'{"learner": {}}',
+    ],
+)
+def test_what_is_none(blob) -> None:
+    assert not is_object(blob)
+
+
+@pytest.mark.parametrize("blob", [b"{}", b"{U\x07learnerZ}", b"{U\x07learner{}}", b"{U\x07version[i\x01i\x01i\x01]}"])
+def test_objects_that_are_no_model(blob) -> None:
+    with pytest.raises(ModelError, match="these bytes are no xgboost-ubj"):
+        xgb.load(blob)
