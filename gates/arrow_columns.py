@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from gates.arrow_blocks import compressed
 from gates.errors import EvidenceError
 
 MAX_VALUES = 10_000
@@ -50,6 +52,8 @@ def arrow(values: Any) -> pa.Array:
 
 def numbers(name: str, values: Any) -> NDArray[np.float64]:
     """float64 (n,); a missing value becomes NaN. Raises EvidenceError for anything but numbers and booleans."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise EvidenceError(f"{name} is a masked array", expected="NaN where a value is missing")
     if isinstance(values, np.ndarray):
         array = values
     else:
@@ -58,7 +62,7 @@ def numbers(name: str, values: Any) -> NDArray[np.float64]:
             if pa.types.is_boolean(column.type) or pa.types.is_null(column.type):
                 column = column.cast(pa.float64())
             array = column.to_numpy(zero_copy_only=False)
-        except (pa.ArrowException, TypeError, ValueError) as err:
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as err:
             raise EvidenceError(f"{name} is no column of numbers", expected="numbers, one for every row") from err
     if array.dtype.kind not in "biuf" or array.ndim != 1:
         raise EvidenceError(
@@ -76,7 +80,8 @@ def texts(name: str, values: Any) -> pa.Array:
         if pa.types.is_floating(column.type):
             raise EvidenceError(f"{name} has type {column.type}", expected="strings, integers, booleans or dates")
         column = column.cast(pa.string())
-    except (pa.ArrowException, UnicodeError) as err:
+        column.validate(full=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as err:
         raise EvidenceError(f"{name} is no column of names", expected="UTF-8 strings, integers or dates") from err
     if column.null_count:
         raise EvidenceError(f"{name} is missing in {column.null_count} rows", expected="a value for every row")
@@ -87,30 +92,47 @@ def coded(name: str, values: Any, *, most: int | None = MAX_VALUES) -> Coded:
     """A column of names as codes; more than `most` distinct values are refused before they are all gathered."""
     if isinstance(values, Coded):
         return values
-    if most is not None and hasattr(values, "__len__") and len(values) > _PEEK:
-        distinct = pc.count_distinct(texts(name, values[:_PEEK])).as_py()
-        if distinct > most:
-            raise _too_many(name, distinct, most)
-    encoded = texts(name, values).dictionary_encode()
-    if most is not None and len(encoded.dictionary) > most:
-        raise _too_many(name, len(encoded.dictionary), most)
-    order = pc.sort_indices(encoded.dictionary)
+    codes, names = _encoded(name, values, most)
+    present = np.bincount(codes, minlength=len(names)) > 0
+    used = names.filter(pa.array(present))
+    _check_few(name, used, most)
+    order = pc.sort_indices(used)
     rank = np.empty(len(order), dtype=np.intp)
     rank[order.to_numpy()] = np.arange(len(order))
-    return Coded(rank[encoded.indices.to_numpy()], tuple(encoded.dictionary.take(order).to_pylist()))
+    return Coded(rank[(np.cumsum(present) - 1)[codes]], tuple(used.take(order).to_pylist()))
 
 
-def _too_many(name: str, distinct: int, most: int) -> EvidenceError:
-    return EvidenceError(
-        f"{name} has {distinct:,} distinct values or more",
-        expected=f"at most {most:,}",
-        hint="group rare values before slicing by them",
-    )
+def _encoded(name: str, values: Any, most: int | None) -> tuple[NDArray[np.intp], pa.Array]:
+    """Codes and distinct names. A dictionary is never decoded: a few bytes of codes may stand for long names."""
+    try:
+        column = arrow(values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as err:
+        raise EvidenceError(f"{name} is no column of names", expected="UTF-8 strings, integers or dates") from err
+    if not pa.types.is_dictionary(column.type):
+        _check_few(name, texts(name, column.slice(0, _PEEK)).unique(), most)
+        encoded = texts(name, column).dictionary_encode()
+        return encoded.indices.to_numpy().astype(np.intp), encoded.dictionary
+    if column.null_count:
+        raise EvidenceError(f"{name} is missing in {column.null_count} rows", expected="a value for every row")
+    encoded = texts(name, column.dictionary).dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.intp)[column.indices.to_numpy()], encoded.dictionary
+
+
+def _check_few(name: str, distinct: pa.Array, most: int | None) -> None:
+    if most is not None and len(distinct) > most:
+        raise EvidenceError(
+            f"{name} has {len(distinct):,} distinct values or more",
+            expected=f"at most {most:,}",
+            hint="group rare values before slicing by them",
+        )
 
 
 def hashes(values: Any) -> NDArray[np.uint64]:
     """uint64 (k,), sorted and distinct."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as err:
+        raise EvidenceError("train_row_hashes is no array", expected="uint64, as hash_row_ids gives") from err
     if array.ndim != 1 or (array.size and array.dtype != np.uint64):
         raise EvidenceError(f"train_row_hashes has dtype {array.dtype}", expected="uint64, as hash_row_ids gives")
     return np.unique(array.astype(np.uint64))
@@ -124,7 +146,7 @@ def digest(ids: pa.Array, label: NDArray[np.float64]) -> str:
     else:
         sha.update(np.asarray(pc.binary_length(ids), dtype="<i4").tobytes())
         sha.update("".join(ids.to_pylist()).encode())
-    sha.update(np.ascontiguousarray(label, "<f8").tobytes())
+    sha.update(np.ascontiguousarray(label + 0.0, "<f8").tobytes())  # a label of -0 is a 0
     return sha.hexdigest()
 
 
@@ -145,14 +167,24 @@ def file_bytes(
 def open_table(blob: bytes, *, where: str, version: int) -> tuple[pa.Table, dict[str, Any], NDArray[np.uint64] | None]:
     """The table in `blob`, its metadata and its training hashes; refused unless every buffer is valid."""
     try:
+        if compressed(blob):
+            raise EvidenceError(
+                "the evidence file is compressed", expected="an Arrow IPC file without compression", where=where
+            )
         table = pa.ipc.open_file(pa.BufferReader(blob)).read_all()
         table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError) as err:
+        names = table.column_names
+    except (pa.ArrowException, OSError, ValueError, KeyError, struct.error) as err:
         raise EvidenceError("not an evidence file", expected="an intact Arrow IPC file", where=where) from err
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise EvidenceError(f"column {twice!r} is there more than once", expected="one of each", where=where)
+    if table.num_rows > len(blob):
+        raise EvidenceError(f"{table.num_rows:,} rows in {len(blob):,} bytes", expected="ids for all rows", where=where)
     metadata = table.schema.metadata or {}
     try:
         meta = json.loads(metadata.get(_META, b"null"))
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise EvidenceError("the metadata is not JSON", where=where) from err
     if not isinstance(meta, dict) or meta.get("version") != version:
         raise EvidenceError(

@@ -55,9 +55,11 @@ def literal(blob: bytes, *, where: str) -> bytes | str:
         EvidenceError: any other opcode, more than one constant, or a pickle that is cut short.
     """
     found: list[bytes | str] = []
+    end = None
     try:
-        for opcode, argument, _ in pickletools.genops(blob):
-            if opcode.name in _LITERAL:
+        for opcode, argument, at in pickletools.genops(blob):
+            end = at
+            if opcode.name in _LITERAL and isinstance(argument, bytes | str):
                 found.append(argument)
             elif opcode.name not in _AROUND:
                 raise EvidenceError(
@@ -68,6 +70,8 @@ def literal(blob: bytes, *, where: str) -> bytes | str:
                 )
     except (ValueError, IndexError, OverflowError, MemoryError) as err:
         raise EvidenceError("the artifact is no intact pickle", expected="bytes or text", where=where) from err
+    if end != len(blob) - 1:
+        raise EvidenceError("the artifact goes on after its pickle", expected="nothing behind it", where=where)
     if len(found) != 1:
         raise EvidenceError(f"the artifact holds {len(found)} constants", expected="one", where=where)
     return found[0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+import numpy as np
+
 from gates.case import Case
 from gates.decision import Binding, Decision, Look
 from gates.defects import defects
@@ -13,6 +15,7 @@ from gates.evidence import Evidence
 from gates.kinds import AnyCheck
 from gates.kinds.improvement import Improvement
 from gates.metrics.estimate import Rows
+from gates.metrics.metric import Floats
 from gates.outcome import RULING_OF, Outcome, Ruling, Verdict, worst
 from gates.policy import Policy
 from gates.state import Champion, Holdout, State
@@ -67,9 +70,11 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
     )
     seq = state.seq + 1
     after = state
+    replaces = verdict is Ruling.PROMOTE and not already and not repeated and evidence.champion is not None
     if charged:
-        retire = verdict is Ruling.PROMOTE and case.rows.champion is not None
-        after = after.looked(binding.holdout, key, seq=seq, retire=retire)
+        after = after.looked(binding.holdout, key, seq=seq)
+    if replaces and policy.schedule.kind != "open":
+        after = after.retired(binding.holdout)
     if verdict is Ruling.PROMOTE and not already:
         after = after.promoted(_champion(policy, evidence, binding, seq, now))
     return Decision(
@@ -105,7 +110,7 @@ def _case(policy: Policy, evidence: Evidence, state: State, *, spent: str) -> Ca
         label=evidence.label,
         challenger=evidence.challenger,
         champion=evidence.champion,
-        weight=evidence.weight,
+        weight=None if evidence.weight is None else _relative(evidence.weight),
         cluster=evidence.cluster.codes if use_clusters and evidence.cluster else None,
     )
     absent = evidence.champion is None and state.champion is None and not evidence.facts.get("champion")
@@ -118,6 +123,13 @@ def _case(policy: Policy, evidence: Evidence, state: State, *, spent: str) -> Ca
         no_champion=absent,
         spent=spent,
     )
+
+
+def _relative(weight: Floats) -> Floats:
+    """Weights of at most 1, scaled by a power of two: exact, and out of reach of overflow."""
+    _, exponent = np.frexp(weight.max(initial=0.0))
+    scaled: Floats = np.ldexp(weight, -exponent)
+    return scaled
 
 
 def _spent(policy: Policy, held: Holdout) -> str:
@@ -166,7 +178,8 @@ def _together(outcomes: tuple[Outcome, ...]) -> tuple[Ruling, str]:
         skipped = len(blocking) - count
         return ruling, f"all {count} blocking gates that apply pass" + (f" ({skipped} skipped)" if skipped else "")
     named = ", ".join(outcome.name for outcome in blocking if outcome.verdict is verdict)
-    return ruling, f"{verdict} of {named}"
+    said = {Ruling.HOLD: "failed", Ruling.INCONCLUSIVE: "not shown either way", Ruling.ERROR: "could not be judged"}
+    return ruling, f"{said[ruling]}: {named}"
 
 
 def _binding(policy: Policy, evidence: Evidence) -> Binding:

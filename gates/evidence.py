@@ -100,10 +100,13 @@ class Evidence:
             EvidenceError: other lengths, dtype object where numbers are due, text that is not UTF-8,
                 facts that are not JSON, an unknown task.
         """
-        if task not in TASKS:
+        if not isinstance(task, str) or task not in TASKS:
             raise EvidenceError(f"unknown task {task!r}", expected=" or ".join(TASKS), where="task")
         labels = columns.numbers("label", label)
         n = labels.size
+        for name, given in (("slices", slices), ("facts", facts)):
+            if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
+                raise EvidenceError(f"{name} is no mapping by name", expected="a mapping with text as keys")
         known = dict(facts or {})
         hashes = known.pop("train_row_hashes", None)
         ids = row_id_column(row_id, n)
@@ -188,11 +191,12 @@ class Evidence:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the Arrow IPC file: whole or not at all."""
-        file = Path(path)
+        file, blob = Path(path), self.to_bytes()
         try:
-            with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as draft:
-                draft.write(self.to_bytes())
-            Path(draft.name).replace(file)
+            with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
+                draft = Path(folder) / file.name
+                draft.write_bytes(blob)
+                draft.replace(file)
         except OSError as err:
             raise EvidenceError(f"cannot write the evidence: {err.strerror}", where=str(file)) from err
 
@@ -244,7 +248,7 @@ class Evidence:
 
 def _checked_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        copy = json.loads(json.dumps(dict(facts), allow_nan=False))
+        copy = json.loads(json.dumps(dict(facts), allow_nan=False, ensure_ascii=False).encode())
     except (TypeError, ValueError, RecursionError) as err:
         raise EvidenceError(f"the facts are not JSON: {err}", expected="JSON with finite numbers") from err
     if not isinstance(copy, dict):

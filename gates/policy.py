@@ -9,11 +9,12 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from gates.errors import PolicyError
 from gates.kinds import KINDS, AnyCheck
+from gates.kinds.check import MOST
 from gates.mistakes import mistake
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -45,6 +46,14 @@ class Open(BaseModel):
     looks: None = None
 
 
+def _named(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise PydanticCustomError(
+            "name", "'{name}' is no name for a gate; expected lower case, digits and _", {"name": name[:80]}
+        )
+    return name
+
+
 class Policy(BaseModel):
     """When a challenger may replace the champion. `Policy.parse` makes one from the mapping in conf/gate."""
 
@@ -53,11 +62,11 @@ class Policy(BaseModel):
     if_no_champion: Literal["absolute_only", "hold"]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     clusters: Literal["if_present", "required", "ignore"]
-    min_clusters: Annotated[int, Field(ge=2)]
+    min_clusters: Annotated[int, Field(ge=2, le=MOST)]
     schedule: Annotated[Fixed | Single | Open, Discriminator("kind")]
     disclose: Literal["all", "promotion_only"]
     valid_for: str
-    checks: Mapping[str, Annotated[AnyCheck, Discriminator("kind")]]
+    checks: Mapping[Annotated[str, AfterValidator(_named)], Annotated[AnyCheck, Discriminator("kind")]]
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any], *, where: str = "gate") -> Self:
@@ -83,18 +92,14 @@ class Policy(BaseModel):
             )
         return value
 
-    @model_validator(mode="after")
-    def _something_blocks(self) -> Self:
-        if not self.checks:
+    @field_validator("checks")
+    @classmethod
+    def _something_blocks(cls, checks: Mapping[str, AnyCheck]) -> Mapping[str, AnyCheck]:
+        if not checks:
             raise PydanticCustomError("no_checks", "no gates are declared; expected at least one blocking check")
-        if all(check.severity == "warn" for check in self.checks.values()):
+        if all(check.severity == "warn" for check in checks.values()):
             raise PydanticCustomError("warn_only", "every gate only warns; expected at least one with severity block")
-        for name in self.checks:
-            if not _NAME.fullmatch(name):
-                raise PydanticCustomError(
-                    "name", "'{name}' is no name for a gate; expected lower case, digits and _", {"name": name[:80]}
-                )
-        return self
+        return checks
 
     @property
     def alpha(self) -> float:
@@ -120,7 +125,7 @@ class Policy(BaseModel):
 
 def _line(detail: ErrorDetails, where: str) -> str:
     """One mistake, at the path as the user wrote it: pydantic puts a union's tag into it, which is taken out."""
-    loc = [str(part) for part in detail["loc"]]
+    loc = [str(part) for part in detail["loc"] if part != "[key]"]
     in_check = len(loc) > 2 and loc[0] == "checks" and loc[2] in KINDS
     in_schedule = len(loc) > 1 and loc[0] == "schedule"
     tag = loc.pop(2) if in_check else loc.pop(1) if in_schedule else ""

@@ -29,7 +29,8 @@ def column(values: Any, n: int) -> pa.Array:
             ids = ids.cast(pa.string())
         else:
             raise EvidenceError(f"row_id has type {ids.type}", expected="integers or strings")
-    except (pa.ArrowException, UnicodeError, OverflowError) as err:
+        ids.validate(full=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as err:
         raise EvidenceError("row_id is no column of ids", expected="integers or UTF-8 strings") from err
     if ids.null_count:
         raise EvidenceError(f"row_id is missing in {ids.null_count} rows", expected="an id for every row")
@@ -61,11 +62,12 @@ def hash_row_ids(values: Any) -> NDArray[np.uint64]:
     text = np.frombuffer(data, dtype=np.uint8)[offsets[0] : offsets[-1]] if data else np.empty(0, np.uint8)
     hashed = _mix(sizes.astype(np.uint64))
     for start in range(0, longest, 8):
+        longer = sizes > start  # an id's hash must not depend on how long the others are
         word = np.zeros((n, 8), dtype=np.uint8)
         held = np.arange(start, start + 8) < sizes[:, None]
         where = (offsets[:-1, None] - offsets[0] + np.arange(start, start + 8))[held]
         word[held] = text[where]
-        hashed = _mix((hashed ^ word.view("<u8").ravel()) + _ODD)
+        hashed = np.where(longer, _mix((hashed ^ word.view("<u8").ravel()) + _ODD), hashed)
     return hashed
 
 

@@ -108,7 +108,9 @@ def log_store(project: str) -> ObjectStore:
         if kind == "s3":
             bucket, _, prefix = root.removeprefix("s3://").partition("/")
             return S3Store(
-                bucket, prefix="/".join(part for part in (prefix, "lockgate", project) if part), **_s3_options()
+                bucket,
+                prefix="/".join(part for part in (prefix.strip("/"), "lockgate", project) if part),
+                **_s3_options(),
             )
         return obstore.store.from_url(f"{root.rstrip('/')}/lockgate/{project}")
     except (BaseError, OSError, ValueError) as err:

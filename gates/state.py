@@ -46,8 +46,13 @@ class State(_Record):
         former = (self.champion, *self.predecessors) if self.champion else self.predecessors
         return self.model_copy(update={"champion": champion, "predecessors": former[:KEPT_PREDECESSORS]})
 
-    def looked(self, holdout: str, key: str, *, seq: int, retire: bool) -> State:
+    def looked(self, holdout: str, key: str, *, seq: int) -> State:
         """The state with one look more at `holdout`, recorded by entry `seq`."""
         held = self.holdouts.get(holdout, Holdout())
-        after = Holdout(looks={**held.looks, key: seq}, retired=held.retired or retire)
+        after = Holdout(looks={**held.looks, key: seq}, retired=held.retired)
+        return self.model_copy(update={"holdouts": {**self.holdouts, holdout: after}})
+
+    def retired(self, holdout: str) -> State:
+        """The state in which no further scheduled comparison on `holdout` can pass."""
+        after = self.holdouts.get(holdout, Holdout()).model_copy(update={"retired": True})
         return self.model_copy(update={"holdouts": {**self.holdouts, holdout: after}})

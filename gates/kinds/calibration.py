@@ -34,7 +34,7 @@ class Calibration(Check):
 
     @property
     def rule(self) -> str:
-        return f"|{self.measure}| <= {self.max:g} ({self.decide})"
+        return f"|{self.measure}| <= {self.max:.12g} ({self.decide})"
 
     def judge(self, name: str, case: Case) -> Outcome:
         found = self._found(case)

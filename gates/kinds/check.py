@@ -11,6 +11,20 @@ from gates.case import Case
 from gates.metrics import METRICS
 from gates.outcome import Outcome
 
+MOST = 2**53 - 1
+"""The largest whole number that JSON holds exactly; a policy's digest is of its JSON."""
+
+
+def _writable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as err:
+        raise PydanticCustomError("text", "the text cannot be written as UTF-8; expected whole characters") from err
+    return text
+
+
+Text = Annotated[str, AfterValidator(_writable)]
+
 
 class Check(BaseModel):
     """Keys of every gate."""
@@ -19,8 +33,8 @@ class Check(BaseModel):
 
     kind: str
     severity: Literal["block", "warn"] = "block"
-    description: str = ""
-    owner: str = ""
+    description: Text = ""
+    owner: Text = ""
 
 
 class Judge(Protocol):

@@ -38,8 +38,8 @@ class Improvement(Check):
     @property
     def rule(self) -> str:
         if self.margin < 0:
-            return f"{self.metric} loses at most {-self.margin:g}"
-        return f"{self.metric} gains {'more than 0' if self.margin == 0 else f'at least {self.margin:g}'}"
+            return f"{self.metric} loses at most {-self.margin:.12g}"
+        return f"{self.metric} gains {'more than 0' if self.margin == 0 else f'at least {self.margin:.12g}'}"
 
     def judge(self, name: str, case: Case) -> Outcome:
         level = case.scheduled_confidence if self.scheduled else case.confidence

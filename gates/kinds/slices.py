@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import numpy as np
@@ -7,7 +8,7 @@ from pydantic import Field
 
 from gates.case import NO_CHAMPION, Case, few_clusters, metric_for, need_champion
 from gates.errors import UnjudgeableError
-from gates.kinds.check import Check, MetricName
+from gates.kinds.check import MOST, Check, MetricName, Text
 from gates.kinds.improvement import gain_bounds, said
 from gates.kinds.limits import Bounds, gained
 from gates.metrics import METRICS
@@ -36,22 +37,22 @@ class Slices(Check):
     """  # noqa: E501 (table rows)
 
     kind: Literal["slices"]
-    by: Annotated[str, Field(min_length=1)]
+    by: Annotated[Text, Field(min_length=1)]
     metric: MetricName
     margin: float
     require: Literal["no_proven_harm", "non_inferior"]
-    min_rows: Annotated[int, Field(ge=1)]
+    min_rows: Annotated[int, Field(ge=1, le=MOST)]
     small_slice: Literal["inconclusive", "skip", "block"]
-    values: tuple[str, ...] = Field(default=(), strict=False)
-    optional_values: tuple[str, ...] = Field(default=(), strict=False)
+    values: tuple[Text, ...] = Field(default=(), strict=False)
+    optional_values: tuple[Text, ...] = Field(default=(), strict=False)
 
     @property
     def rule(self) -> str:
         asked = "no slice proven to lose" if self.require == "no_proven_harm" else "every slice shown not to lose"
         if self.margin >= 0:
             asked = "no slice proven to gain less than" if self.require == "no_proven_harm" else "every slice gains"
-            return f"{asked} {self.margin:g} {self.metric} by {self.by}"
-        return f"{asked} more than {-self.margin:g} {self.metric} by {self.by}"
+            return f"{asked} {self.margin:.12g} {self.metric} by {self.by}"
+        return f"{asked} more than {-self.margin:.12g} {self.metric} by {self.by}"
 
     def judge(self, name: str, case: Case) -> Outcome:
         held = case.evidence.slices.get(self.by)
@@ -102,6 +103,10 @@ class Slices(Check):
         for (value, (rows, metric, found)), p, raw in zip(tested.items(), adjusted, harm_p, strict=True):
             bounds = found.bounds(case.confidence)
             gain = gain_bounds(metric, bounds)
+            if not math.isfinite(found.value):
+                undefined = f"{metric.name} is not a finite number on these rows"
+                parts[value] = self._outcome(value, rows, Verdict.ERROR, undefined, case)
+                continue
             if raw is None:
                 verdict = Verdict.INCONCLUSIVE
             elif self.require == "non_inferior":

@@ -43,8 +43,8 @@ class Threshold(Check):
 
     @property
     def rule(self) -> str:
-        least = [f"{self.metric} >= {self.min:g}"] if self.min is not None else []
-        most = [f"{self.metric} <= {self.max:g}"] if self.max is not None else []
+        least = [f"{self.metric} >= {self.min:.12g}"] if self.min is not None else []
+        most = [f"{self.metric} <= {self.max:.12g}"] if self.max is not None else []
         return " and ".join(least + most) + f" ({self.decide})"
 
     def judge(self, name: str, case: Case) -> Outcome:

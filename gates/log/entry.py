@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Literal
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from gates.decision import Decision
 from gates.errors import LogError
@@ -26,7 +25,7 @@ class Entry(BaseModel):
     project: str
     seq: int  # 1 for the first
     previous: str | None  # SHA-256 of the previous entry's bytes; None for the first
-    time: datetime
+    time: AwareDatetime
     actor: str
     event: Literal["judged"]
     verdict: Literal["PROMOTE", "HOLD", "INCONCLUSIVE"]
@@ -36,9 +35,15 @@ class Entry(BaseModel):
     state: State
 
     def decided(self) -> Decision:
-        """The decision that was recorded, with the state after it."""
+        """The decision that was recorded, with the state after it. Raises LogError where it is none."""
         recorded = {**self.decision, "state": self.state.model_dump(mode="json")}
-        return Decision.model_validate_json(json.dumps(recorded))
+        try:
+            return Decision.model_validate_json(json.dumps(recorded))
+        except ValidationError as err:
+            raise LogError(
+                f"entry {self.seq} of the promotion log holds no decision that this version reads",
+                hint="it was written by hand, or by another version of lockgate",
+            ) from err
 
     def to_bytes(self) -> bytes:
         """Canonical JSON (RFC 8785)."""
@@ -60,6 +65,10 @@ class Entry(BaseModel):
                 where=where,
                 hint="somebody wrote there by hand; nothing is promoted until it is put right",
             ) from err
-        if entry.to_bytes() != blob:
+        try:
+            canonical = entry.to_bytes() == blob
+        except rfc8785.CanonicalizationError:  # a number or a text that canonical JSON has no form for
+            canonical = False
+        if not canonical:
             raise LogError("the entry is not in canonical form", expected="the bytes that lockgate wrote", where=where)
         return entry

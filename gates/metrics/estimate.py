@@ -10,6 +10,7 @@ Which method serves which metric:
 | accuracy, difference | Tango's score interval; exact McNemar p at margin 0 | linearised, t |
 | everything else | linearised, t with n − 1 | linearised, t |
 
+Where weighted or clustered accuracy does not vary at all, clusters (or rows) count as single trials instead.
 "Linearised" is CR2 with Bell and McCaffrey's degrees of freedom (`gates.stats.clusters`).
 """
 
@@ -25,6 +26,7 @@ from scipy import special
 
 from gates.metrics import classification
 from gates.metrics.metric import Floats, Linear, Metric
+from gates.outcome import TOLERANCE
 from gates.stats import proportions
 from gates.stats.clusters import clustered_error, t_quantile, t_tail
 
@@ -58,12 +60,20 @@ class Rows:
 
     @property
     def n(self) -> int:
-        return self.label.size
+        """How many rows count: one of weight 0 does not."""
+        return self.label.size if self.weight is None else int(np.count_nonzero(self.weight))
 
     @property
     def clusters(self) -> int | None:
-        """How many clusters carry rows; None where rows are not clustered."""
-        return None if self.cluster is None else int(self.cluster.max(initial=-1)) + 1
+        """How many clusters have rows that count; None where rows are not clustered."""
+        if self.cluster is None:
+            return None
+        return int(np.count_nonzero(np.bincount(self.cluster, weights=self.weight)))
+
+    def with_label(self, value: float) -> int:
+        """How many rows that count have this label."""
+        held = self.label == value
+        return int(np.count_nonzero(held if self.weight is None else held & (self.weight > 0)))
 
     @property
     def plain(self) -> bool:
@@ -103,7 +113,7 @@ def estimate(metric: Metric, rows: Rows) -> Estimate:
     error = _standard_error(metric, linear, rows)
     if metric.method == "delong":
         return Estimate(value=value, bounds=lambda level: _logit_bounds(value, error, rows, level))
-    if metric.method == "proportion" and error is not None and error[0] == 0 and value in (0.0, 1.0):
+    if metric.method == "proportion" and error is not None and error[0] <= TOLERANCE:
         # no variation was seen at all: count clusters (or rows) as single trials
         trials = rows.clusters or rows.n
         return Estimate(value=value, bounds=lambda level: proportions.wilson(value * trials, trials, level=level))
@@ -125,14 +135,19 @@ def difference(metric: Metric, rows: Rows) -> Difference:
         return _paired_proportions(rows.label, rows.challenger, rows.champion)
     paired = Linear(ours.value - theirs.value, ours.influence - theirs.influence)
     error = _standard_error(metric, paired, rows)
+    if metric.method == "proportion" and error is not None and error[0] <= TOLERANCE:
+        return _paired_trials(paired.value, rows.clusters or rows.n)
 
     def p(margin: float, sign: float) -> float | None:
         if error is None:
             return None
         excess = sign * (metric.gain(paired.value) - margin)
+        if abs(excess) <= TOLERANCE:
+            excess = 0.0  # a limit that is met is met, whatever the last bits say
         if error[0] == 0:
             return 0.0 if excess > 0 else 1.0
-        return t_tail(excess / error[0], error[1])
+        tail = t_tail(excess / error[0], error[1])
+        return None if math.isnan(tail) else tail
 
     return Difference(
         value=paired.value,
@@ -174,14 +189,32 @@ def _logit_bounds(
     """
     if error is None:
         return None
-    if value in (0.0, 1.0):
-        trials = float(min(np.count_nonzero(rows.label == 1), np.count_nonzero(rows.label == 0)))
+    if not TOLERANCE < value < 1 - TOLERANCE:
+        trials = float(min(rows.with_label(1.0), rows.with_label(0.0)))
         if rows.clusters is not None:
             trials = min(trials, rows.clusters)
         worst = (1 - level) ** (1 / trials)
-        return (worst, 1.0) if value == 1.0 else (0.0, 1 - worst)
+        return (worst, 1.0) if value > 0.5 else (0.0, 1 - worst)
     around = _symmetric(float(special.logit(value)), (error[0] / (value * (1 - value)), error[1]), level)
     return around and (float(special.expit(around[0])), float(special.expit(around[1])))
+
+
+def _paired_trials(value: float, trials: int) -> Difference:
+    """A paired difference in which no variation was seen: clusters (or rows) count as single trials, by Tango's score.
+
+    No variation among a dozen clusters is no proof that there is none.
+    """
+    won, lost = max(value, 0.0) * trials, max(-value, 0.0) * trials
+
+    def p(margin: float, won: float, lost: float) -> float:
+        return float(special.ndtr(-proportions.tango_statistic(won, lost, trials, difference=margin)))
+
+    return Difference(
+        value=value,
+        bounds=lambda level: proportions.tango(won, lost, trials, level=level),
+        p_gain=lambda margin: p(margin, won, lost),
+        p_harm=lambda margin: p(-margin, lost, won),
+    )
 
 
 def _paired_proportions(label: Floats, challenger: Floats, champion: Floats) -> Difference:

@@ -49,14 +49,18 @@ def clustered_error(
     share = sizes / total
     if share.max() >= 1.0:
         return None
-    variance = float(np.sum(sums**2 / (1.0 - share))) / total**2
-    return math.sqrt(variance), _bell_mccaffrey(share)
+    rest = 1.0 - share
+    largest = int(np.argmax(sizes))  # 1 − share would cancel where one cluster has nearly all the weight
+    rest[largest] = float(np.delete(sizes, largest).sum()) / total
+    variance = float(np.sum((sums / total) ** 2 / rest))
+    return math.sqrt(variance), _bell_mccaffrey(share, rest)
 
 
-def _bell_mccaffrey(share: NDArray[np.float64]) -> float:
-    # (trace Ω)² / trace Ω², Ω_gk = (share_g [g = k] − share_g share_k) / √((1 − share_g)(1 − share_k))
-    crossed = share**2 / (1.0 - share)
-    return 1.0 / float(np.sum(share**2) + crossed.sum() ** 2 - np.sum(crossed**2))
+def _bell_mccaffrey(share: NDArray[np.float64], rest: NDArray[np.float64]) -> float:
+    # (trace Ω)² / trace Ω², Ω_gk = (share_g [g = k] − share_g share_k) / √((1 − share_g)(1 − share_k)); trace Ω = 1
+    crossed = share**2 / rest
+    off_diagonal = 2.0 * float(np.dot(crossed[1:], np.cumsum(crossed)[:-1]))
+    return 1.0 / (float(np.sum(share**2)) + off_diagonal)
 
 
 def t_quantile(level: float, df: float) -> float:

@@ -32,7 +32,7 @@ def mcnemar_p(only_challenger: int, only_champion: int) -> float:
     return float(special.bdtrc(only_challenger - 1, discordant, 0.5))
 
 
-def tango_statistic(only_challenger: int, only_champion: int, n: int, *, difference: float) -> float:
+def tango_statistic(only_challenger: float, only_champion: float, n: int, *, difference: float) -> float:
     """Tango's score statistic for a paired difference of proportions; positive where more was seen than `difference`.
 
     Args:
@@ -56,7 +56,7 @@ def tango_statistic(only_challenger: int, only_champion: int, n: int, *, differe
     return seen / math.sqrt(variance)
 
 
-def tango(only_challenger: int, only_champion: int, n: int, *, level: float) -> tuple[float, float]:
+def tango(only_challenger: float, only_champion: float, n: int, *, level: float) -> tuple[float, float]:
     """Tango's score interval of (b − c)/n, both bounds at one-sided `level`. Arguments as `tango_statistic`."""
     z = float(special.ndtri(level))
     point = (only_challenger - only_champion) / n

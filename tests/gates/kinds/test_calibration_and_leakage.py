@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gates import Evidence, Verdict, hash_row_ids
+
+
+def flat(make, score: float, check, *, n: int = 100, share: float = 0.5, **given):
+    label = (np.arange(n) < share * n).astype(float)
+    return make.judge(
+        check, Evidence.from_arrays(label=label, challenger=np.full(n, score), **given)
+    ).outcomes[0]  # fmt: skip
+
+
+@pytest.mark.parametrize("measure", ["gap", "ece"])
+@pytest.mark.parametrize(("score", "verdict"), [(0.39, "FAIL"), (0.4, "PASS"), (0.41, "PASS"), (0.59, "PASS"),
+                                                (0.6, "PASS"), (0.61, "FAIL")])  # fmt: skip
+def test_the_size_of_the_point(make, measure: str, score: float, verdict: str) -> None:
+    found = flat(make, score, make.check("calibration", measure=measure, decide="point"))
+    assert found.verdict == verdict
+    assert found.observed == pytest.approx(score - 0.5 if measure == "gap" else abs(score - 0.5), abs=1e-11)
+
+
+@pytest.mark.parametrize(("score", "verdict"), [(0.5, "PASS"), (0.58, "INCONCLUSIVE"), (0.42, "INCONCLUSIVE"),
+                                                (0.75, "FAIL"), (0.25, "FAIL")])  # fmt: skip
+def test_the_bound_of_the_gap(make, score: float, verdict: str) -> None:
+    found = flat(make, score, make.check("calibration"), n=300)
+    assert found.verdict == verdict
+    assert found.low < found.observed < found.high
+
+
+def test_a_regression_has_a_gap_and_no_ece(make) -> None:
+    evidence = Evidence.from_arrays(label=np.arange(50.0), challenger=np.arange(50) + 3.0, task="regression")
+    assert make.judge(make.check("calibration", max=3.0, decide="point"), evidence).outcomes[0].verdict == Verdict.PASS
+    found = make.judge(make.check("calibration", measure="ece"), evidence).outcomes[0]
+    assert found.verdict == Verdict.ERROR
+    assert "rmse, mae" in found.message
+
+
+@pytest.mark.parametrize("ids", [np.arange(600), [f"row-{i}-{'x' * (i % 23)}" for i in range(600)]])
+@pytest.mark.parametrize("met", [0, 1, 600])
+def test_leakage_counts_the_rows_that_meet(make, ids, met: int) -> None:
+    others = (
+        np.arange(5000, 9000) if isinstance(ids, np.ndarray) else [f"other-{'y' * (i % 60)}{i}" for i in range(900)]
+    )
+    trained = hash_row_ids([*ids[:met], *others])
+    found = make.judge(make.check("leakage"), make.evidence(row_id=ids, facts={"train_row_hashes": trained})).outcomes[
+        0
+    ]
+    assert (found.verdict, found.observed) == ("FAIL" if met else "PASS", met)
+
+
+@pytest.mark.parametrize("facts", [None, {}, {"train_row_hashes": np.empty(0, np.uint64)}])
+def test_training_rows_that_are_not_named_are_an_error(make, facts) -> None:
+    found = make.judge(make.check("leakage"), make.evidence(facts=facts)).outcomes[0]
+    assert found.verdict == Verdict.ERROR
+    assert "train_row_hashes" in found.message

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gates import Evidence, Verdict
+
+
+def rows(harm: dict[str, float], *, n: int = 200, noise: float = 0.01, **given) -> Evidence:
+    """Regression rows in named slices; in each the challenger's error is larger by `harm` on average."""
+    rng = np.random.default_rng(4)
+    site = np.repeat(list(harm), n)
+    extra = np.repeat(list(harm.values()), n) + rng.normal(0, noise, site.size)
+    held = {"label": np.zeros(site.size), "challenger": 1 + extra, "champion": np.ones(site.size), **given}
+    return Evidence.from_arrays(**{"slices": {"site": site}, "task": "regression", **held})
+
+
+CHECK = {
+    "kind": "slices", "by": "site", "metric": "mae", "margin": -0.1, "require": "no_proven_harm", "min_rows": 50,
+    "small_slice": "skip",
+}  # fmt: skip
+
+
+def judged(make, evidence: Evidence, **keys):
+    return make.judge({**CHECK, **keys}, evidence).outcomes[0]
+
+
+@pytest.mark.parametrize("require", ["no_proven_harm", "non_inferior"])
+@pytest.mark.parametrize(("harm", "verdict"), [(0.05, "PASS"), (0.15, "FAIL")])
+def test_one_slice_decides(make, require: str, harm: float, verdict: str) -> None:
+    found = judged(make, rows({"a": 0.0, "b": harm, "c": -0.2}), require=require)
+    assert found.verdict == verdict
+    assert [part.name for part in found.parts] == ["a", "b", "c"]
+    assert [part.verdict for part in found.parts] == ["PASS", verdict, "PASS"]
+    assert found.observed == found.parts[1].observed == pytest.approx(harm, abs=0.01)
+    assert [part.rows for part in found.parts] == [200, 200, 200]
+    assert "worst 'b'" in found.message
+
+
+def test_what_is_not_shown_passes_the_guardrail_and_not_non_inferiority(make) -> None:
+    wide = rows({"a": 0.0, "b": 0.05}, noise=0.6)
+    assert judged(make, wide).verdict == Verdict.PASS
+    assert judged(make, wide, require="non_inferior").verdict == Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("require", ["no_proven_harm", "non_inferior"])
+@pytest.mark.parametrize(("off", "verdict"), [(-1e-9, "PASS"), (0.0, "PASS"), (1e-9, "FAIL")])
+def test_a_loss_of_exactly_the_margin_is_allowed(make, require: str, off: float, verdict: str) -> None:
+    flat = Evidence.from_arrays(
+        label=np.zeros(120), challenger=np.full(120, 0.3), champion=np.full(120, 0.2), task="regression",
+        slices={"site": np.repeat(["a", "b"], 60)},
+    )  # fmt: skip
+    assert judged(make, flat, require=require, margin=-0.1 + off).verdict == verdict
+
+
+@pytest.mark.parametrize(("slices", "verdict"), [(1, "FAIL"), (3, "FAIL"), (4, "PASS"), (30, "PASS")])
+def test_holm_over_slices(make, slices: int, verdict: str) -> None:
+    """One slice with a p of 1/64 among slices that show nothing: it is harm among three slices, not among four."""
+    label = np.arange(50 * slices) % 2
+    champion = label.astype(float)
+    challenger = champion.copy()
+    challenger[:6] = 1 - challenger[:6]  # six rows lost, none won: p = 2⁻⁶
+    evidence = Evidence.from_arrays(
+        label=label, challenger=challenger, champion=champion,
+        slices={"site": np.repeat([f"s{i:02}" for i in range(slices)], 50)},
+    )  # fmt: skip
+    found = judged(make, evidence, metric="accuracy", margin=0.0)
+    assert found.parts[0].p == pytest.approx(slices / 64)
+    assert found.verdict == found.parts[0].verdict == verdict
+
+
+@pytest.mark.parametrize(("least", "small"), [(199, False), (200, False), (201, True)])
+@pytest.mark.parametrize(("policy", "verdict"), [("inconclusive", "INCONCLUSIVE"), ("skip", "SKIP"), ("block", "FAIL")])
+def test_a_small_slice_counts_as_declared(make, least: int, small: bool, policy: str, verdict: str) -> None:
+    found = judged(make, rows({"a": 0.0, "b": 0.0}), min_rows=least, small_slice=policy)
+    assert found.verdict == (verdict if small else "PASS")
+    assert {part.verdict for part in found.parts} == {verdict if small else "PASS"}
+    if small:
+        assert "200 rows, at least 201" in found.parts[0].message
+
+
+def test_one_small_slice_among_large_ones(make) -> None:
+    site = np.array(["a"] * 300 + ["tiny"] * 5)
+    held = {"label": np.zeros(305), "challenger": np.ones(305), "champion": np.full(305, 1.1), "slices": {"site": site}}
+    evidence = Evidence.from_arrays(**held, task="regression")
+    assert judged(make, evidence).verdict == Verdict.PASS
+    assert [part.verdict for part in judged(make, evidence).parts] == ["PASS", "SKIP"]
+    assert judged(make, evidence, small_slice="inconclusive").verdict == Verdict.INCONCLUSIVE
+    assert judged(make, evidence, small_slice="block").verdict == Verdict.FAIL
+
+
+def test_rows_of_weight_zero_do_not_make_a_slice_large(make) -> None:
+    weight = np.where(np.arange(400) % 200 < 30, 1.0, 0.0)
+    found = judged(make, rows({"a": 0.0, "b": 0.0}, weight=weight))
+    assert [(part.verdict, part.rows) for part in found.parts] == [("SKIP", 30), ("SKIP", 30)]
+
+
+def test_declared_slices_must_be_there(make) -> None:
+    evidence = rows({"a": 0.0, "b": 0.0})
+    assert judged(make, evidence, values=["a", "b"]).verdict == Verdict.PASS
+    absent = judged(make, evidence, values=["a", "z"])
+    assert absent.verdict == Verdict.ERROR
+    assert (absent.parts[2].name, absent.parts[2].rows) == ("z", 0)
+    assert "not in the holdout" in absent.parts[2].message
+    assert judged(make, evidence, values=["a", "z"], optional_values=["z"]).verdict == Verdict.PASS
+
+
+def test_an_unknown_slice_column_lists_what_exists(make) -> None:
+    found = judged(make, rows({"a": 0.0}), by="region")
+    assert found.verdict == Verdict.ERROR
+    assert "'region'" in found.message
+    assert "site" in found.message
+
+
+def test_one_class_in_a_slice_is_an_error_where_the_metric_needs_two(make) -> None:
+    held = make.arrays()
+    label = np.where(held["slices"]["site"] == "west", 0, held["label"])
+    check = make.check("slices", metric="auc", margin=-0.5)
+    found = make.judge(check, make.evidence(label=label)).outcomes[0]
+    assert [part.verdict for part in found.parts] == ["PASS", "PASS", "ERROR"]
+    assert found.verdict == Verdict.ERROR
+    assert make.judge({**check, "metric": "log_loss"}, make.evidence(label=label)).outcomes[0].verdict == Verdict.PASS
+
+
+@pytest.mark.parametrize("require", ["no_proven_harm", "non_inferior"])
+@pytest.mark.parametrize("side", ["challenger", "champion", "both"])
+def test_a_metric_that_overflows_in_a_slice_is_an_error(make, require: str, side: str) -> None:
+    held = rows({"a": 0.0, "b": 0.0})
+    huge = np.where(np.arange(400) < 200, 1.0, 1e200)
+    given = {name: huge for name in ("challenger", "champion") if side in (name, "both")}
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = judged(make, rows({"a": 0.0, "b": 0.0}, **given), require=require, metric="rmse")
+    assert held.n == 400
+    assert [part.verdict for part in found.parts] == ["PASS", "ERROR"]
+    assert found.verdict == Verdict.ERROR
+
+
+def test_few_clusters_in_a_slice(make) -> None:
+    found = judged(make, rows({"a": 0.0, "b": 0.0}, cluster=np.r_[np.arange(200) % 9, np.arange(200) % 10]))
+    assert [(part.verdict, part.clusters) for part in found.parts] == [("INCONCLUSIVE", 9), ("PASS", 10)]
+    assert found.verdict == Verdict.INCONCLUSIVE
+
+
+def test_numbers_and_booleans_make_slices_too(make) -> None:
+    found = judged(make, rows({"a": 0.0, "b": 0.0}, slices={"site": np.arange(400) % 2 == 0}))
+    assert [part.name for part in found.parts] == ["false", "true"]

@@ -1,0 +1,310 @@
+"""Appending, finding the head, and refusing what nobody but lockgate would have written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from obstore.store import LocalStore, MemoryStore, S3Store
+
+from gates import Evidence, Policy, State, judge
+from gates.errors import ConflictError, LogError
+from gates.log import Entry, Log
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+POLICY = Policy.parse(
+    {
+        "if_no_champion": "absolute_only",
+        "confidence": 0.95,
+        "clusters": "if_present",
+        "min_clusters": 10,
+        "schedule": {"kind": "open"},
+        "disclose": "all",
+        "valid_for": "90d",
+        "checks": {"auc_floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"}},
+    }
+)
+DECISION = judge(POLICY, Evidence.from_arrays(label=[0, 1, 0, 1], challenger=[0.1, 0.9, 0.2, 0.8]), now=NOON)
+
+
+class CountingStore:
+    """A store that counts what is asked of it."""
+
+    def __init__(self, store: Any) -> None:
+        self.asked: Counter[str] = Counter()
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked[name] += 1
+        return getattr(self._store, name)
+
+
+@pytest.fixture(params=["memory", "local", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Any) -> Any:
+    if request.param == "memory":
+        return MemoryStore()
+    if request.param == "local":
+        return LocalStore(tmp_path / "log of mine", mkdir=True)
+    return S3Store(**request.getfixturevalue("s3").store, prefix="metaflow/lockgate/orders")
+
+
+def grown(log: Log, length: int, *, head: Entry | None = None) -> Entry | None:
+    """Append until the log has `length` entries."""
+    for seq in range(head.seq + 1 if head else 1, length + 1):
+        decision = DECISION.model_copy(update={"state": DECISION.state.model_copy(update={"seq": seq})})
+        head = log.append(decision, after=head, actor="ada", now=NOON + timedelta(seconds=seq), sealed=False)
+    return head
+
+
+def path(seq: int) -> str:
+    return f"log/{seq:08d}.json"
+
+
+def blob(store: Any, seq: int) -> bytes:
+    return bytes(store.get(path(seq)).bytes())
+
+
+def rewritten(store: Any, number: int, **changes: Any) -> None:
+    """Entry `number` as somebody with write access would forge it, in canonical form."""
+    store.put(path(number), rfc8785.dumps(json.loads(blob(store, number)) | changes), mode="overwrite")
+
+
+def one_line(caught: pytest.ExceptionInfo[LogError]) -> str:
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+    return str(caught.value)
+
+
+def test_an_empty_log_has_no_head_and_the_empty_state(store: Any) -> None:
+    log = Log(store, project="orders")
+    assert log.head() is None
+    assert log.state() == State()
+    assert list(log.entries()) == []
+
+
+def test_what_was_appended_is_read_back(store: Any) -> None:
+    log = Log(store, project="orders")
+    last = grown(log, 3)
+    entries = list(log.entries())
+    assert [entry.seq for entry in entries] == [1, 2, 3]
+    assert entries[-1] == log.head() == last
+    assert [entry.previous for entry in entries] == [None, entries[0].digest, entries[1].digest]
+    assert len({entry.log_id for entry in entries}) == 1
+    assert log.state() == last.state
+    assert entries[0].decided() == DECISION
+    assert entries[0].decision_sha256 == DECISION.sha256
+    assert entries[0].verdict == "PROMOTE"
+
+
+def test_entries_are_canonical_json_under_padded_numbers(store: Any) -> None:
+    grown(Log(store, project="orders"), 2)
+    for seq in (1, 2):
+        held = json.loads(blob(store, seq))
+        assert rfc8785.dumps(held) == blob(store, seq)
+        assert (held["seq"], held["project"], held["actor"], held["event"]) == (seq, "orders", "ada", "judged")
+
+
+def test_two_logs_have_different_ids() -> None:
+    first, second = (grown(Log(MemoryStore(), project="orders"), 1) for _ in range(2))
+    assert first.log_id != second.log_id
+
+
+def test_the_head_is_found_at_every_length_with_few_look_ups() -> None:
+    held = MemoryStore()
+    log, head = Log(held, project="orders"), None
+    for length in range(71):
+        head = grown(log, length, head=head)
+        counting = CountingStore(held)
+        found = Log(counting, project="orders").head()
+        assert (found.seq if found else 0) == length
+        assert counting.asked["head"] <= 2 * math.ceil(math.log2(length + 2)) + 1
+        assert counting.asked["get"] == (length > 0)
+        assert counting.asked["list"] == 0
+
+
+def test_a_number_that_is_taken_is_a_conflict_and_changes_nothing(store: Any) -> None:
+    log = Log(store, project="orders")
+    first = grown(log, 1)
+    grown(log, 2, head=first)
+    before = blob(store, 2)
+    with pytest.raises(ConflictError) as caught:
+        grown(log, 2, head=first)
+    one_line(caught)
+    assert blob(store, 2) == before
+
+
+def test_a_decision_made_for_another_number_is_refused() -> None:
+    log = Log(MemoryStore(), project="orders")
+    first = grown(log, 1)
+    with pytest.raises(LogError, match="made for entry 1; expected entry 2"):
+        log.append(DECISION, after=first, actor="ada", now=NOON + timedelta(days=1), sealed=False)
+
+
+@pytest.mark.parametrize(("late_by", "refused"), [(-1, True), (0, False), (1, False)])
+def test_an_entry_dated_before_its_predecessor_is_refused(late_by: int, *, refused: bool) -> None:
+    held = MemoryStore()
+    log = Log(held, project="orders")
+    first = grown(log, 1)
+    second = DECISION.model_copy(update={"state": DECISION.state.model_copy(update={"seq": 2})})
+    arguments = {"after": first, "actor": "ada", "now": first.time + timedelta(microseconds=late_by), "sealed": False}
+    if refused:
+        with pytest.raises(LogError, match="before its predecessor") as caught:
+            log.append(second, **arguments)
+        assert "clock" in one_line(caught)
+    else:
+        log.append(second, **arguments)
+    assert log.head().seq == (1 if refused else 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"previous": "0" * 64}, "the chain is broken"),
+        ({"previous": None}, "the chain is broken"),
+        ({"log_id": "0" * 32}, "the chain is broken"),
+        ({"project": "flights"}, "of project 'flights'; expected project 'orders'"),
+        ({"seq": 3}, "says it is number 3; expected number 2"),
+        ({"time": "2024-05-01T12:00:02"}, "not an entry"),
+        ({"format": 2}, "not an entry"),
+        ({"verdict": "ERROR"}, "not an entry"),
+        ({"stray": 1}, "not an entry"),
+        ({"state": {}}, "not in canonical form"),
+        ({"state": json.loads(State(seq=7).model_dump_json())}, "expected number 2"),
+    ],
+)
+def test_a_forged_entry_is_refused_where_it_is_met(changes: dict[str, Any], said: str) -> None:
+    held = MemoryStore()
+    log = Log(held, project="orders")
+    grown(log, 3)
+    rewritten(held, 2, **changes)
+    with pytest.raises(LogError, match=said) as caught:
+        list(log.entries())
+    assert path(2) in one_line(caught)
+
+
+def test_a_changed_entry_breaks_the_chain_behind_it() -> None:
+    held = MemoryStore()
+    log = Log(held, project="orders")
+    grown(log, 3)
+    rewritten(held, 2, actor="mallory")
+    with pytest.raises(LogError, match="the chain is broken") as caught:
+        list(log.entries())
+    assert path(3) in one_line(caught)
+
+
+def test_a_hole_in_the_log_is_said(store: Any) -> None:
+    log = Log(store, project="orders")
+    grown(log, 4)
+    store.delete(path(3))
+    with pytest.raises(LogError, match=r"no entry 3 @ log/00000003\.json"):
+        log.entry(3)
+
+
+@pytest.mark.parametrize("change", [b" ", b"\n", b"\x00"])
+def test_bytes_that_lockgate_did_not_write_are_refused(change: bytes) -> None:
+    held = MemoryStore()
+    log = Log(held, project="orders")
+    grown(log, 1)
+    held.put(path(1), blob(held, 1) + change, mode="overwrite")
+    with pytest.raises(LogError, match=r"not in canonical form|not an entry") as caught:
+        log.head()
+    one_line(caught)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b"{" * 100_000,
+        b'{"format":1e400}',
+        b"\x80\x04\x88.",
+        b'"' + b"a" * 1_000_000 + b'"',
+    ],
+)
+def test_garbage_is_refused_in_one_line(garbage: bytes) -> None:
+    held = MemoryStore()
+    held.put(path(1), garbage, mode="create")
+    with pytest.raises(LogError, match="not an entry") as caught:
+        Log(held, project="orders").state()
+    one_line(caught)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"seq":1', b'"seq":99999999999999999999999999'),
+        (b'"confidence":0.95', b'"confidence":NaN'),
+        (b'"confidence":0.95', b'"confidence":1e999'),
+        (b'"confidence":0.95', b'"confidence":12345678901234567890123'),
+        (b'"actor":"ada"', b'"actor":"\\ud800"'),
+    ],
+)
+def test_values_that_have_no_canonical_form_are_refused(old: bytes, new: bytes) -> None:
+    held = MemoryStore()
+    grown(Log(held, project="orders"), 1)
+    assert old in blob(held, 1)
+    held.put(path(1), blob(held, 1).replace(old, new), mode="overwrite")
+    with pytest.raises(LogError) as caught:
+        Log(held, project="orders").head()
+    one_line(caught)
+
+
+def test_a_recorded_decision_that_is_none_is_refused() -> None:
+    held = MemoryStore()
+    log = Log(held, project="orders")
+    grown(log, 1)
+    rewritten(held, 1, decision={"verdict": "PROMOTE"})
+    with pytest.raises(LogError, match="decision") as caught:
+        log.head().decided()
+    one_line(caught)
+
+
+DAMAGED = MemoryStore()
+grown(Log(DAMAGED, project="orders"), 1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 5000), st.integers(0, 5000))
+def test_no_damage_to_an_entry_raises_anything_else(noise: bytes, first: int, last: int) -> None:
+    whole = blob(DAMAGED, 1)
+    damaged = whole[: first % len(whole)] + noise + whole[last % len(whole) :]
+    with contextlib.suppress(LogError):
+        assert Entry.from_bytes(damaged, where=path(1)).to_bytes() == damaged
+
+
+def test_a_sealed_entry_holds_no_outcome_and_the_digest_of_what_was_decided() -> None:
+    held = MemoryStore()
+    log = Log(held, project="orders")
+    entry = log.append(DECISION, after=None, actor="ada", now=NOON, sealed=True)
+    assert entry.decision["outcomes"] == []
+    assert b"observed" not in blob(held, 1)
+    assert b"auc_floor" not in blob(held, 1)
+    assert entry.decision_sha256 == DECISION.sha256 != entry.decided().sha256
+    assert entry.verdict == "PROMOTE"
+
+
+def test_a_store_that_is_down_is_one_line() -> None:
+    nobody = S3Store(
+        "nobody",
+        endpoint="http://127.0.0.1:9",
+        access_key_id="a",
+        secret_access_key="b",
+        region="us-east-1",
+        client_options={"allow_http": True},
+        retry_config={"max_retries": 0},
+    )
+    with pytest.raises(LogError, match="cannot be reached") as caught:
+        Log(nobody, project="orders").head()
+    assert "nothing was promoted" in one_line(caught)

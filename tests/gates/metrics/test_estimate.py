@@ -1,0 +1,168 @@
+"""Which interval serves which rows, and what must not change it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from gates.metrics import METRICS
+from gates.metrics.estimate import Rows, difference, estimate
+from gates.stats.proportions import tango, wilson
+
+
+def rows(name: str, n: int = 240, seed: int = 3, **given: np.ndarray | None) -> Rows:
+    rng = np.random.default_rng(seed)
+    if METRICS[name].task == "regression":
+        label = rng.normal(size=n)
+        scores = label[:, None] + rng.normal(size=(n, 2))
+    else:
+        label = (rng.random(n) < 0.4).astype(float)
+        scores = np.clip(0.4 + 0.2 * label[:, None] + rng.normal(0, 0.2, (n, 2)), 0, 1)
+    return Rows(label=label, challenger=scores[:, 0], champion=scores[:, 1], **given)
+
+
+def both(name: str, held: Rows) -> list[float]:
+    """Everything that a gate would read."""
+    one, two = estimate(METRICS[name], held), difference(METRICS[name], held)
+    numbers = [one.value, *(one.bounds(0.95) or ()), two.value, *(two.bounds(0.95) or ())]
+    return [*numbers, two.p_gain(0.01) or 0.0, two.p_harm(-0.01) or 0.0]
+
+
+def test_accuracy_without_weights_is_wilson_tango_and_mcnemar() -> None:
+    held = rows("accuracy")
+    new, old = ((score >= 0.5) == (held.label == 1) for score in (held.challenger, held.champion))
+    b, c = int(np.sum(new & ~old)), int(np.sum(old & ~new))
+    found = difference(METRICS["accuracy"], held)
+    assert estimate(METRICS["accuracy"], held).bounds(0.9) == wilson(new.sum(), 240, level=0.9)
+    assert found.bounds(0.9) == tango(b, c, 240, level=0.9)
+    assert found.exact
+    assert found.p_gain(0) == pytest.approx(stats.binomtest(b, b + c, alternative="greater").pvalue, rel=1e-12)
+    assert found.p_harm(0) == pytest.approx(stats.binomtest(b, b + c, alternative="less").pvalue, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["log_loss", "brier", "mae"])
+def test_a_mean_loss_is_the_paired_t_test(name: str) -> None:
+    held = rows(name)
+    loss = {
+        "log_loss": lambda s: -np.log(np.clip(np.where(held.label == 1, s, 1 - s), np.finfo(float).eps, 1)),
+        "brier": lambda s: (s - held.label) ** 2,
+        "mae": lambda s: np.abs(s - held.label),
+    }[name]
+    test = stats.ttest_rel(loss(held.challenger), loss(held.champion), alternative="less")
+    interval = stats.ttest_rel(loss(held.challenger), loss(held.champion)).confidence_interval(0.9)
+    found = difference(METRICS[name], held)
+    assert found.bounds(0.95) == pytest.approx((interval.low, interval.high), rel=1e-9)
+    assert found.p_gain(0) == pytest.approx(test.pvalue, rel=1e-9)
+    assert found.p_gain(0) + found.p_harm(0) == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_copies_in_one_cluster_are_a_weight(name: str) -> None:
+    copies = np.random.default_rng(5).integers(1, 4, 240)
+    held = rows(name, weight=copies.astype(float), cluster=np.arange(240) % 30)
+    index = np.repeat(np.arange(240), copies)
+    copied = rows(name).take(index)
+    again = Rows(
+        label=copied.label, challenger=copied.challenger, champion=copied.champion, cluster=(np.arange(240) % 30)[index]
+    )
+    assert both(name, held) == pytest.approx(both(name, again), rel=1e-9, abs=1e-11)
+
+
+@pytest.mark.parametrize("cluster", [None, np.arange(240) % 30])
+@pytest.mark.parametrize("name", METRICS)
+def test_weights_have_no_scale_and_rows_no_order(name: str, cluster: np.ndarray | None) -> None:
+    rng = np.random.default_rng(6)
+    weight = rng.uniform(0.5, 2, 240)
+    once = both(name, rows(name, weight=weight, cluster=cluster))
+    assert both(name, rows(name, weight=weight * 977, cluster=cluster)) == pytest.approx(once, rel=1e-9, abs=1e-11)
+    shuffled = rows(name, weight=weight, cluster=cluster).take(rng.permutation(240))
+    assert both(name, shuffled) == pytest.approx(once, rel=1e-9, abs=1e-11)
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+@pytest.mark.parametrize("name", METRICS)
+def test_a_row_of_weight_zero_is_not_there(name: str, clustered: bool) -> None:
+    weight = np.where(np.arange(240) < 60, 0.0, 1.5)
+    cluster = np.arange(240) // 8 if clustered else None
+    held = rows(name, weight=weight, cluster=cluster)
+    kept = held.take(np.arange(60, 240))
+    assert (held.n, held.clusters) == (kept.n, kept.clusters) == (180, 23 if clustered else None)
+    assert both(name, held) == pytest.approx(both(name, kept), rel=1e-9, abs=1e-11)
+
+
+@pytest.mark.parametrize("weight", [None, np.random.default_rng(8).uniform(0.1, 7, 24)])
+@pytest.mark.parametrize("cluster", [None, np.arange(24) % 12])
+def test_separated_classes_are_no_proof_of_a_perfect_model(
+    weight: np.ndarray | None, cluster: np.ndarray | None
+) -> None:
+    label = np.repeat([0.0, 1.0], 12)
+    perfect = Rows(label=label, challenger=label * 0.5 + 0.2, weight=weight, cluster=cluster)
+    wrong = Rows(label=label, challenger=0.7 - label * 0.5, weight=weight, cluster=cluster)
+    least = 0.05 ** (1 / 12)
+    assert estimate(METRICS["auc"], perfect).bounds(0.95) == pytest.approx((least, 1))
+    assert estimate(METRICS["auc"], wrong).bounds(0.95) == pytest.approx((0, 1 - least))
+
+
+@pytest.mark.parametrize("given", [{"weight": np.full(24, 2.0)}, {"cluster": np.arange(24) % 12}])
+def test_agreement_on_a_dozen_clusters_is_no_proof_of_equality(given: dict[str, np.ndarray]) -> None:
+    label = np.tile([0.0, 0, 1, 1], 6)
+    held = Rows(label=label, challenger=label * 0.6 + 0.1, champion=label * 0.5 + 0.2, **given)
+    trials = 12 if "cluster" in given else 24
+    assert estimate(METRICS["accuracy"], held).bounds(0.95) == pytest.approx(wilson(trials, trials, level=0.95))
+    found = difference(METRICS["accuracy"], held)
+    assert found.bounds(0.95) == pytest.approx(tango(0, 0, trials, level=0.95))
+    assert found.bounds(0.95)[0] < -0.08
+
+
+def test_constant_scores_have_an_area_of_one_half_without_width() -> None:
+    held = Rows(label=np.tile([0.0, 1], 20), challenger=np.full(40, 0.3), champion=np.full(40, 0.3))
+    assert estimate(METRICS["auc"], held).bounds(0.95) == (0.5, 0.5)
+    assert difference(METRICS["auc"], held).bounds(0.95) == (0, 0)
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("cluster", [None, np.arange(240) % 30])
+def test_identical_scores_differ_by_exactly_nothing(name: str, cluster: np.ndarray | None) -> None:
+    held = rows(name)
+    same = Rows(label=held.label, challenger=held.champion, champion=held.champion, cluster=cluster)
+    found = difference(METRICS[name], same)
+    assert found.value == 0
+    assert found.p_gain(0) == 1 or METRICS[name].method == "proportion"
+    assert found.bounds(0.95)[0] <= 0
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_one_row_shows_a_value_and_no_error(name: str) -> None:
+    if METRICS[name].method == "delong":
+        one = Rows(label=np.array([1.0, 0]), challenger=np.array([0.7, 0.2]), champion=np.array([0.6, 0.3]))
+    else:
+        one = Rows(label=np.ones(1), challenger=np.array([0.7]), champion=np.array([0.6]), cluster=np.zeros(1, int))
+    assert np.isfinite(estimate(METRICS[name], one).value)
+    assert estimate(METRICS[name], one).bounds(0.95) is None
+    assert difference(METRICS[name], one).p_gain(0) is None
+
+
+@settings(max_examples=40)
+@given(level=st.floats(0.51, 0.999), name=st.sampled_from(list(METRICS)))
+def test_bounds_bracket_the_value_and_stay_in_range(level: float, name: str) -> None:
+    for found in (estimate(METRICS[name], rows(name)),):
+        low, high = found.bounds(level)
+        assert METRICS[name].low <= low <= found.value <= high <= METRICS[name].high
+
+
+def test_a_difference_needs_a_champion() -> None:
+    with pytest.raises(ValueError, match="without a champion"):
+        difference(METRICS["brier"], Rows(label=np.ones(2), challenger=np.ones(2)))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_swapping_the_models_turns_every_number_around(name: str) -> None:
+    held = rows(name, cluster=np.arange(240) % 30)
+    swapped = Rows(label=held.label, challenger=held.champion, champion=held.challenger, cluster=held.cluster)
+    one, other = difference(METRICS[name], held), difference(METRICS[name], swapped)
+    low, high = one.bounds(0.9)
+    assert other.bounds(0.9) == pytest.approx((-high, -low), abs=1e-12)
+    assert other.p_gain(0.02) == pytest.approx(one.p_harm(-0.02), abs=1e-12)

@@ -1,0 +1,304 @@
+"""Judging and committing, one after the other, with many at once, and with some killed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from obstore.store import LocalStore, MemoryStore, S3Store
+
+from gates import Evidence, Policy
+from gates.errors import LogError, StaleError
+from gates.log import Log
+from gates.promotion import commit
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+RACE = Path(__file__).parent / "log" / "race.py"
+ROWS = 300
+FIRST = "0" * 64
+GATES = {
+    "if_no_champion": "absolute_only",
+    "confidence": 0.95,
+    "clusters": "if_present",
+    "min_clusters": 10,
+    "schedule": {"kind": "fixed", "looks": 20},
+    "disclose": "all",
+    "valid_for": "90d",
+    "checks": {
+        "auc_floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"},
+        "log_loss": {"kind": "improvement", "metric": "log_loss", "margin": 0.001},
+    },
+}
+POLICY = Policy.parse(GATES)
+
+
+def scored(strength: float, *, seed: int = 1) -> Any:
+    """Scores for the holdout: the greater the strength, the better."""
+    return np.clip(0.4 + strength * (LABEL - 0.5) + np.random.default_rng(seed).normal(0, 0.1, ROWS), 0.01, 0.99)
+
+
+LABEL = (np.random.default_rng(0).random(ROWS) < 0.4).astype(float)
+GOOD, BETTER = scored(0.3), scored(0.5, seed=2)
+
+
+def evidence(scores: Any, *, model: str, beside: Any = None, champion: str | None = None, **facts: Any) -> Evidence:
+    told = {"run": f"EvaluateNewModel/{model}", "sha256": model * 64}
+    reigning = {"run": f"EvaluateNewModel/{champion}", "sha256": champion * 64} if champion else None
+    return Evidence.from_arrays(
+        label=LABEL, challenger=scores, champion=beside, facts={"challenger": told, "champion": reigning, **facts}
+    )
+
+
+FIRST_MODEL = evidence(GOOD, model="0")
+
+
+def committed(log: Log, held: Evidence, *, minute: int = 0, policy: Policy = POLICY) -> Any:
+    return commit(policy, held, log, actor="ada", clock=lambda: NOON + timedelta(minutes=minute))
+
+
+@pytest.fixture
+def log() -> Log:
+    """A log in which model 0 was promoted."""
+    made = Log(MemoryStore(), project="race")
+    assert committed(made, FIRST_MODEL).decision.verdict == "PROMOTE"
+    return made
+
+
+def test_the_first_promotion_is_one_entry_that_carries_the_champion(log: Log) -> None:
+    (entry,) = log.entries()
+    assert (entry.verdict, entry.run, entry.actor) == ("PROMOTE", "EvaluateNewModel/0", "ada")
+    reigning = log.state().champion
+    assert (reigning.sha256, reigning.seq, reigning.valid_until) == (FIRST, 1, NOON + timedelta(days=90))
+    assert log.state().predecessors == ()
+
+
+def test_a_better_model_replaces_the_champion_and_retires_the_holdout(log: Log) -> None:
+    done = committed(log, evidence(BETTER, model="1", beside=GOOD, champion="0"))
+    assert done.decision.verdict == "PROMOTE"
+    state = log.state()
+    assert state.champion.run == "EvaluateNewModel/1"
+    assert [one.run for one in state.predecessors] == ["EvaluateNewModel/0"]
+    assert state.holdouts[done.decision.binding.holdout].retired
+    third = committed(log, evidence(scored(0.7), model="2", beside=BETTER, champion="1"))
+    assert third.decision.verdict == "INCONCLUSIVE"
+    assert "retired" in third.decision.to_json()
+
+
+def test_what_is_not_better_is_recorded_and_leaves_the_champion(log: Log) -> None:
+    done = committed(log, evidence(scored(0.1), model="1", beside=GOOD, champion="0"))
+    assert (done.decision.verdict, done.entry.seq, done.before) == ("HOLD", 2, False)
+    assert log.state().champion.run == "EvaluateNewModel/0"
+
+
+def test_a_repeated_look_is_the_recorded_decision_and_costs_nothing(log: Log) -> None:
+    held = evidence(scored(0.1), model="1", beside=GOOD, champion="0")
+    first = committed(log, held)
+    again = committed(log, held, minute=7)
+    assert again.before
+    assert again.entry == first.entry
+    assert again.decision == first.decision
+    assert log.head().seq == 2
+    assert len(log.state().holdouts[held.holdout].looks) == 1
+
+
+def test_an_older_look_is_found_behind_later_entries(log: Log) -> None:
+    held = [evidence(scored(0.1, seed=seed), model=str(seed), beside=GOOD, champion="0") for seed in (3, 4, 5)]
+    first = [committed(log, one) for one in held]
+    assert [committed(log, one).entry for one in held] == [one.entry for one in first]
+    assert log.head().seq == 4
+
+
+def test_an_error_appends_nothing(log: Log) -> None:
+    broken = evidence(np.where(np.arange(ROWS) == 5, np.nan, GOOD), model="1", beside=GOOD, champion="0")
+    done = committed(log, broken)
+    assert (done.decision.verdict, done.entry) == ("ERROR", None)
+    assert log.head().seq == 1
+
+
+def test_the_model_that_reigns_appends_nothing(log: Log) -> None:
+    done = committed(log, evidence(GOOD, model="0", beside=GOOD, champion="0"))
+    assert done.decision.already_champion
+    assert (done.decision.exit_code, done.entry) == (0, None)
+    assert log.head().seq == 1
+
+
+def test_the_run_that_was_promoted_judged_again_is_its_promotion(log: Log) -> None:
+    """So that a command that died between its entry and the tag can be repeated."""
+    again = committed(log, FIRST_MODEL, minute=3)
+    assert (again.decision.verdict, again.decision.exit_code) == ("PROMOTE", 0)
+    assert again.before
+    assert again.entry.seq == 1
+    second = evidence(BETTER, model="1", beside=GOOD, champion="0")
+    committed(log, second)
+    assert committed(log, second, minute=5).entry.seq == 2
+    with pytest.raises(StaleError):
+        committed(log, FIRST_MODEL, minute=6)  # it reigned once, but no longer
+
+
+@pytest.mark.parametrize("forged", [evidence(BETTER, model="0"), evidence(GOOD, model="7")])
+def test_only_the_very_evidence_that_was_promoted_counts_as_it(log: Log, forged: Evidence) -> None:
+    with pytest.raises(StaleError):
+        committed(log, forged)
+    assert log.head().seq == 1
+
+
+def test_a_challenger_scored_beside_a_former_champion_is_stale(log: Log) -> None:
+    committed(log, evidence(BETTER, model="1", beside=GOOD, champion="0"))
+    with pytest.raises(StaleError, match="evaluate again") as caught:
+        committed(log, evidence(scored(0.7), model="2", beside=GOOD, champion="0"))
+    assert "\n" not in str(caught.value)
+    assert log.head().seq == 2
+
+
+def test_an_entry_dated_before_its_predecessor_is_refused(log: Log) -> None:
+    with pytest.raises(LogError, match="before its predecessor"):
+        committed(log, evidence(scored(0.1), model="1", beside=GOOD, champion="0"), minute=-1)
+    assert log.head().seq == 1
+
+
+def test_a_policy_that_discloses_promotions_only_keeps_numbers_out_of_the_log() -> None:
+    sealing = Policy.parse(GATES | {"disclose": "promotion_only"})
+    store = MemoryStore()
+    log = Log(store, project="race")
+    committed(log, FIRST_MODEL, policy=sealing)
+    bad = committed(log, evidence(scored(0.1), model="1", beside=GOOD, champion="0"), policy=sealing)
+    assert bad.decision.outcomes != ()
+    for seq in (1, 2):
+        held = json.loads(bytes(store.get(f"log/{seq:08d}.json").bytes()))
+        assert held["decision"]["sealed"]
+        assert held["decision"]["outcomes"] == []
+        assert '"observed"' not in json.dumps(held)
+    assert [entry.verdict for entry in log.entries()] == ["PROMOTE", "HOLD"]
+
+
+@pytest.mark.parametrize("strength", [0.25, 0.2])
+def test_a_sealed_log_does_not_tell_inconclusive_from_hold(strength: float) -> None:
+    sealing = Policy.parse(GATES | {"disclose": "promotion_only"})
+    log = Log(MemoryStore(), project="race")
+    committed(log, FIRST_MODEL, policy=sealing)
+    done = committed(log, evidence(scored(strength), model="1", beside=GOOD, champion="0"), policy=sealing)
+    assert log.head().verdict == "HOLD"
+    assert log.head().decision["verdict"] == "HOLD"
+    assert done.entry.decided().exit_code == 1
+
+
+class Contended:
+    """A store in which somebody else always comes first."""
+
+    def __init__(self, store: Any, log: Log) -> None:
+        self._store, self._log, self.rivals = store, log, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def put(self, path: str, blob: bytes, *, mode: str) -> Any:
+        if self.rivals < 100:
+            self.rivals += 1
+            rival = evidence(scored(0.1, seed=100 + self.rivals), model="9", beside=GOOD, champion="0")
+            committed(self._log, rival)
+        return self._store.put(path, blob, mode=mode)
+
+
+def test_a_log_that_stays_contended_is_given_up_in_one_line() -> None:
+    store = MemoryStore()
+    log = Log(store, project="race")
+    committed(log, FIRST_MODEL)
+    wide = Policy.parse(GATES | {"schedule": {"kind": "fixed", "looks": 1000}})
+    with pytest.raises(LogError, match="other writers were faster"):
+        committed(
+            Log(Contended(store, log), project="race"),
+            evidence(scored(0.1), model="1", beside=GOOD, champion="0"),
+            policy=wide,
+        )
+
+
+class Forgetful:
+    """A store whose answer to the first write is lost on the way: it was made, and looks refused."""
+
+    def __init__(self, store: Any) -> None:
+        self._store, self._lost = store, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def put(self, path: str, blob: bytes, *, mode: str) -> Any:
+        if not self._lost:
+            self._lost = True
+            self._store.put(path, blob, mode=mode)
+        return self._store.put(path, blob, mode=mode)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_write_whose_answer_was_lost_is_found_again(*, first: bool) -> None:
+    store = MemoryStore()
+    held = FIRST_MODEL
+    if not first:
+        committed(Log(store, project="race"), FIRST_MODEL)
+        held = evidence(scored(0.1), model="1", beside=GOOD, champion="0")
+    done = committed(Log(Forgetful(store), project="race"), held)
+    assert done.before
+    assert done.entry == Log(store, project="race").head()
+    assert done.entry.seq == (1 if first else 2)
+
+
+@pytest.fixture(params=["local", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
+    if request.param == "local":
+        return {"kind": "local", "path": str(tmp_path / "log")}
+    return {"kind": "s3", **request.getfixturevalue("s3").store}
+
+
+def opened(store: dict[str, Any]) -> Log:
+    kind = {**store}
+    local = kind.pop("kind") == "local"
+    return Log(LocalStore(kind["path"], mkdir=True) if local else S3Store(**kind), project="race")
+
+
+def raced(store: dict[str, Any], **play: Any) -> list[Any]:
+    done = subprocess.run(
+        [sys.executable, str(RACE), json.dumps({"store": store, **play})], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_of_many_writers_one_wins_each_number_and_every_look_is_counted(store: dict[str, Any]) -> None:
+    log = opened(store)
+    committed(log, FIRST_MODEL)
+    writers, turns = (16, 3) if store["kind"] == "local" else (8, 2)
+    seen = raced(store, play="all_at_once", writers=writers, turns=turns, champion=FIRST)
+    assert [one for one in seen if "error" in one] == []
+    entries = list(log.entries())
+    assert [entry.seq for entry in entries] == list(range(1, writers * turns + 2))
+    recorded = {entry.seq: entry.run for entry in entries[1:]}
+    assert {one["seq"]: one["run"] for one in seen} == recorded
+    assert len(set(recorded.values())) == writers * turns
+    (holdout,) = log.state().holdouts.values()
+    assert sorted(holdout.looks.values()) == sorted(recorded)
+
+
+def test_of_first_promotions_at_once_one_wins_and_the_others_are_stale(store: dict[str, Any]) -> None:
+    seen = raced(store, play="all_at_once", writers=6, turns=1, champion=None)
+    assert Counter(one.get("error") or one["verdict"] for one in seen) == {"PROMOTE": 1, "StaleError": 5}
+    (entry,) = opened(store).entries()
+    (winner,) = [one["run"] for one in seen if "verdict" in one]
+    assert entry.run == winner == opened(store).state().champion.run
+
+
+def test_writers_killed_at_any_moment_leave_a_whole_log(store: dict[str, Any]) -> None:
+    log = opened(store)
+    committed(log, FIRST_MODEL)
+    raced(store, play="killed", rounds=12 if store["kind"] == "local" else 5, champion=FIRST)
+    entries = list(log.entries())
+    assert len(entries) > 4
+    assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+    (holdout,) = log.state().holdouts.values()
+    assert len(holdout.looks) == len(entries) - 1
+    assert committed(log, FIRST_MODEL).before
