@@ -50,7 +50,7 @@ def twelve_digits(value: float | None) -> float | None:
     """A number as it is written down: 12 significant digits; None for what does not exist (NaN, infinite)."""
     if value is None or not math.isfinite(value):
         return None
-    return float(f"{value:.12g}")
+    return float(f"{value:.12g}") + 0.0  # −0 is 0
 
 
 Number = Annotated[float | None, AfterValidator(twelve_digits)]

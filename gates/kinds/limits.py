@@ -37,7 +37,7 @@ def gained(gain: Bounds | None, margin: float) -> Verdict:
 
 def show(value: float | None) -> str:
     """A number for a sentence: four significant digits."""
-    return "unknown" if value is None else f"{value:.4g}"
+    return "unknown" if value is None else f"{value + 0.0:.4g}"  # −0 is 0
 
 
 def interval(bounds: Bounds | None) -> str:

@@ -16,7 +16,7 @@ _ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~>@:])")
 
 def render(decision: Decision, *, title: str = "lockgate") -> str:
     """Verdict first, then the gates, the sentences, and what the decision binds. Names and values are escaped."""
-    lines = [f"## {safe(title)}: {decision.verdict}", "", f"{safe(decision.reason)}.", ""]
+    lines = [f"## {safe(title)}: {wording.headline(decision)}", "", f"{safe(decision.reason)}.", ""]
     if decision.outcomes:
         lines += [
             "| gate | verdict | observed | interval (one-sided level) | rule | rows |",

@@ -39,11 +39,13 @@ def render(decision: Decision) -> RenderableType:
             sentences.add_row(Text(outcome.name, STYLES[outcome.verdict]), Text(outcome.message))
         parts += [table, Padding(sentences, (1, 0))]
     verdict = Text()
-    verdict.append(decision.verdict, RULING_STYLES[decision.verdict])
+    verdict.append(
+        wording.headline(decision), "bold green" if decision.already_champion else RULING_STYLES[decision.verdict]
+    )
     verdict.append(f"  {decision.reason}")
     parts.append(verdict)
     look = decision.look
-    if look.scheduled and look.number is not None and not decision.sealed:
+    if look.scheduled and look.number is not None and not (decision.sealed or decision.already_champion):
         again = ", taken before: recorded, and free" if look.repeated else ""
         parts.append(Text(f"look {look.number} of {look.of} at this holdout{again}; {decision.guarantee}", "dim"))
     return Group(*parts)

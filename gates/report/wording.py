@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from gates.decision import Decision
 from gates.outcome import Outcome
+
+
+def headline(decision: Decision) -> str:
+    """The verdict; for the model that reigns there is nothing to decide."""
+    return "ALREADY CHAMPION" if decision.already_champion else decision.verdict
 
 
 def observed(outcome: Outcome) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from pipelines.cli.deciding import Reported
+    from gates.outcome import Outcome
     from pipelines.data import Table
 
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 class Month:
     """One judgement of the story."""
 
-    challenger: str
+    trained_on: str
     overrides: tuple[str, ...]
 
 
 STORY = (
-    Month(challenger="trained on January to March", overrides=("as_of=2013-04",)),
-    Month(challenger="trained on January to June", overrides=("as_of=2013-07",)),
-    Month(challenger="trained on January to August", overrides=("as_of=2013-09",)),
-    Month(challenger="trained on January to September", overrides=("as_of=2013-10",)),
-    Month(challenger="trained on August to October", overrides=("as_of=2013-11", "experiment=fresher_window")),
+    Month(trained_on="Jan–Mar", overrides=("as_of=2013-04",)),
+    Month(trained_on="Jan–Jun", overrides=("as_of=2013-07",)),
+    Month(trained_on="Jan–Aug", overrides=("as_of=2013-09",)),
+    Month(trained_on="Jan–Sep", overrides=("as_of=2013-10",)),
+    Month(trained_on="Aug–Oct", overrides=("as_of=2013-11", "experiment=fresher_window")),
 )
 METRIC = "log_loss"
 
@@ -44,7 +44,8 @@ def demo() -> None:
 
     sys.stderr.write(f"playing in {where}\n")
     table = data.load(compose(("data=flights",)).settings.data, root=ROOT)
-    _print([_played(month, table) for month in STORY])
+    windows: dict[str | None, str] = {None: "none yet"}
+    _print([_played(month, table, windows) for month in STORY])
     typer.echo(f"\nThe runs, the log and the models are in {where}")
 
 
@@ -62,8 +63,8 @@ def _own_directory() -> Path:
     return where
 
 
-def _played(month: Month, table: Table) -> tuple[str, ...]:
-    """A row of the closing table."""
+def _played(month: Month, table: Table, windows: dict[str | None, str]) -> tuple[str, ...]:
+    """A row of the closing table. `windows` says of every run what it was trained on."""
     from pipelines import data
     from pipelines.cli.evaluate import evaluated
     from pipelines.hindsight import next_month
@@ -71,32 +72,27 @@ def _played(month: Month, table: Table) -> tuple[str, ...]:
 
     composed = compose(("data=flights", "gate=default", "model=xgb", *month.overrides), trusted=True)
     settings = composed.settings
-    sys.stderr.write(f"{settings.as_of}: {month.challenger}\n")
-    told = evaluated(composed, [], advisory=False)
-    bound = told.decision.binding
-    if bound.run is None or bound.champion_run is None:
-        return (settings.as_of, month.challenger, "none yet", told.decision.verdict, told.decision.reason, "–", "–")
-    later = next_month(settings, table, challenger=bound.run, champion=bound.champion_run, metric=METRIC)
+    sys.stderr.write(f"{settings.as_of}, trained on {month.trained_on}\n")
+    decision = evaluated(composed, [], advisory=False).decision
+    bound = decision.binding
+    windows[bound.run] = month.trained_on
+    seen = later = "–"
+    if bound.run and bound.champion_run:
+        seen = next(
+            (_seen(one) for one in decision.outcomes if one.kind == "improvement" and one.metric == METRIC), "–"
+        )
+        difference = next_month(settings, table, challenger=bound.run, champion=bound.champion_run, metric=METRIC)
+        later = f"{data.next_period(settings.as_of)}: {difference:+.4f}"
     return (
-        settings.as_of, month.challenger, _champion_of(told), told.decision.verdict, told.decision.reason, _seen(told),
-        f"{data.next_period(settings.as_of)}: {later:+.4f}",
+        settings.as_of, month.trained_on, windows[bound.champion_run], decision.verdict, decision.reason, seen, later,
     )  # fmt: skip
 
 
-def _champion_of(told: Reported) -> str:
-    """What the reigning model was judged on, as the state remembers it."""
-    state = told.decision.state
-    promoted_now = told.decision.verdict == "PROMOTE"
-    reigned = state.predecessors[0] if promoted_now and state.predecessors else state.champion
-    return f"of {reigned.as_of}" if reigned else "none"
-
-
-def _seen(told: Reported) -> str:
-    """The difference that the gates saw, with its interval."""
-    from gates.report import wording
-
-    found = next(one for one in told.decision.outcomes if one.kind == "improvement" and one.metric == METRIC)
-    return f"{wording.observed(found)}  ({wording.interval(found)})"
+def _seen(outcome: Outcome) -> str:
+    """The difference that a gate saw, with its bounds and their one-sided level."""
+    if outcome.observed is None or outcome.low is None or outcome.high is None:
+        return "–"
+    return f"{outcome.observed:+.4f} ({outcome.low:+.4f} … {outcome.high:+.4f} at {outcome.level:g})"
 
 
 def _print(rows: list[tuple[str, ...]]) -> None:
@@ -109,7 +105,7 @@ def _print(rows: list[tuple[str, ...]]) -> None:
 
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in (
-        "holdout", "challenger", "champion", "verdict", "because", f"{METRIC}, challenger − champion", "month after",
+        "holdout", "challenger", "champion", "verdict", "because", f"Δ {METRIC} (bounds)", "Δ, month after",
     ):  # fmt: skip
         grid.add_column(heading, overflow="fold")
     for as_of, challenger, champion, verdict, because, seen, later in rows:
@@ -118,4 +114,4 @@ def _print(rows: list[tuple[str, ...]]) -> None:
     out = console()
     out.print()
     out.print(grid)
-    out.print(f"\nA {METRIC} that falls is better: below 0 the challenger would have been the better choice.")
+    out.print(f"\nΔ is challenger − champion. {METRIC} is a loss: below 0 the challenger is better.")
