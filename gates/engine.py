@@ -39,12 +39,14 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
 
     Raises:
         StaleError: the evidence was scored beside another champion than the one that reigns.
+        LockgateError: `now` has no time zone.
     """
     state = state or State()
+    if now is not None and now.tzinfo is None:
+        raise LockgateError("`now` has no time zone", expected="an aware datetime, as datetime.now(UTC)")
     _check_current(evidence, state)
     binding = _binding(policy, evidence)
     reigning = state.champion
-    already = reigning is not None and binding.model is not None and reigning.sha256 == binding.model
     key = hashlib.sha256(
         "\n".join([binding.holdout, binding.scores, binding.champion_scores or "", binding.policy]).encode()
     ).hexdigest()
@@ -56,6 +58,8 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
     verdict, reason = _together(outcomes)
     if case.no_champion and policy.if_no_champion == "hold" and verdict is not Ruling.ERROR:
         verdict, reason = Ruling.HOLD, "there is no champion yet, and the policy says to hold"
+    same = reigning is not None and binding.model is not None and reigning.sha256 == binding.model
+    already = same and verdict is not Ruling.ERROR
     scheduled = policy.schedule.kind != "open" and any(
         isinstance(check, Improvement) and check.scheduled and outcome.verdict not in (Verdict.SKIP, Verdict.ERROR)
         for check, outcome in zip(policy.checks.values(), outcomes, strict=True)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from gates.case import NO_CHAMPION, Case, few_clusters, metric_for, need_champion
 from gates.errors import UnjudgeableError
@@ -45,6 +46,15 @@ class Slices(Check):
     small_slice: Literal["inconclusive", "skip", "block"]
     values: tuple[Text, ...] = Field(default=(), strict=False)
     optional_values: tuple[Text, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _optional_are_declared(self) -> Self:
+        stray = sorted(set(self.optional_values) - set(self.values))
+        if stray:
+            raise PydanticCustomError(
+                "optional", "optional_values names '{got}'; expected some of values", {"got": stray[0][:80]}
+            )
+        return self
 
     @property
     def rule(self) -> str:

@@ -26,7 +26,7 @@ def render(decision: Decision) -> RenderableType:
     parts: list[RenderableType] = []
     if decision.outcomes:
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for heading in ("gate", "verdict", "observed", "interval (one-sided level)", "rule", "rows"):
+        for heading in ("gate", "verdict", "observed", "interval (one-sided level)", "rule", "rows (in clusters)"):
             table.add_column(heading, overflow="fold")
         for outcome in decision.outcomes:
             table.add_row(

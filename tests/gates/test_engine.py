@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates import Outcome, Ruling, State, Verdict, judge
-from gates.errors import StaleError
+from gates.errors import LockgateError, StaleError
 from gates.outcome import EXIT_CODE, RULING_OF, worst
 from gates.state import Champion, Holdout
 
@@ -260,6 +260,17 @@ def test_the_new_champion_and_its_predecessors(make) -> None:
     assert (hold.seq, hold.champion, hold.predecessors) == (5, REIGNING.champion, ())
 
 
+def test_a_time_without_zone_is_refused(make) -> None:
+    with pytest.raises(LockgateError, match="no time zone"):
+        judge(make.policy(), make.evidence(), now=datetime(2026, 1, 1))  # noqa: DTZ001 (that is the point)
+
+
+def test_broken_evidence_is_an_error_whoever_reigns(make) -> None:
+    evidence = make.evidence(facts=make.facts(challenger={"sha256": "a" * 64}))
+    decision = judge(make.policy({"gate": SAYS["ERROR"]}), evidence, REIGNING)
+    assert (decision.already_champion, decision.exit_code) == (False, 2)
+
+
 @pytest.mark.parametrize("says", ["PASS", "FAIL", "INCONCLUSIVE"])
 def test_already_champion_exits_with_zero_and_changes_nothing(make, says: str) -> None:
     held = make.arrays()
@@ -278,3 +289,4 @@ def test_sealed_tells_promoted_or_not(make, says: str, code: int) -> None:
     assert sealed.verdict == ("HOLD" if code else "PROMOTE")
     assert "observed" not in sealed.to_json()
     assert json.loads(sealed.to_json())["reason"] == "the policy discloses promotions only"
+    assert told(make, says).model_copy(update={"sealed": True}).exit_code == code

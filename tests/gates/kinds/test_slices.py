@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gates import Evidence, Verdict
+from gates.errors import PolicyError
 
 
 def rows(harm: dict[str, float], *, n: int = 200, noise: float = 0.01, **given) -> Evidence:
@@ -144,3 +145,8 @@ def test_few_clusters_in_a_slice(make) -> None:
 def test_numbers_and_booleans_make_slices_too(make) -> None:
     found = judged(make, rows({"a": 0.0, "b": 0.0}, slices={"site": np.arange(400) % 2 == 0}))
     assert [part.name for part in found.parts] == ["false", "true"]
+
+
+def test_optional_values_are_some_of_the_values(make) -> None:
+    with pytest.raises(PolicyError, match=r"optional_values names 'z'; expected some of values @ gate.checks.gate"):
+        make.policy({"gate": make.check("slices", values=["a"], optional_values=["z"])})
