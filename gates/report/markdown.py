@@ -19,7 +19,7 @@ def render(decision: Decision, *, title: str = "lockgate") -> str:
     lines = [f"## {safe(title)}: {wording.headline(decision)}", "", f"{safe(decision.reason)}.", ""]
     if decision.outcomes:
         lines += [
-            "| gate | verdict | observed | interval (one-sided level) | rule | rows |",
+            "| gate | verdict | observed | interval (one-sided level) | rule | rows (in clusters) |",
             "|---|---|---|---|---|---|",
         ]
         lines += [
