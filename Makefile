@@ -106,7 +106,7 @@ deploy-prod: runtime ## Print the production flow, compiled for Argo Workflows
 
 ##@ Develop
 test: dev ## Run the tests
-	@.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	@.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4
 
 check: lint types imports workflows ## Check style, types, import arrows and the workflows
 

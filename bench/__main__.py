@@ -17,7 +17,12 @@ LOCKGATE = str(Path(sys.executable).with_name("lockgate"))
 def commands() -> None:
     """Whole processes, against the least that could do the same."""
     with tempfile.TemporaryDirectory(prefix="lockgate-bench-") as scratch:
-        env = {**os.environ, "METAFLOW_USER": "bench", "BENCH_TABLE": str(ROOT / "data/flights.parquet")}
+        env = {
+            **os.environ,
+            "METAFLOW_USER": "bench",
+            "BENCH_TABLE": str(ROOT / "data/flights.parquet"),
+            "OMP_WAIT_POLICY": "passive",
+        }
         bare = command(
             [sys.executable, str(ROOT / "bench/bare_flow.py"), "--no-pylint", "run"], cwd=Path(scratch), env=env
         )

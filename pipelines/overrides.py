@@ -19,6 +19,7 @@ from gates.mistakes import nearest
 
 MAX_CHARACTERS = 1000
 _CHOICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_QUOTED = re.compile(r"""'(\\.|[^'\\])*'|"(\\.|[^"\\])*\"""")
 _KEY = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 
@@ -47,7 +48,7 @@ def vetted(overrides: Sequence[str], conf: Path) -> tuple[Change, ...]:
                     f"unknown key {key[:80]!r}",
                     expected=_options(key, known, groups),
                     where=_shown(text),
-                    hint=nearest(key, known).strip(" ()"),
+                    hint=nearest(key, [*known, *groups]).strip(" ()"),
                 )
             changes.append(Change(key=key, text=text))
     return tuple(changes)
@@ -66,6 +67,8 @@ def _parsed(text: str, groups: list[str]) -> tuple[str, Any]:
         raise SettingsError(
             "interpolation is not allowed", expected="a plain value, as in model.max_depth=4", where=where
         )
+    if "(" in _QUOTED.sub("", text):  # Hydra's parser would call int(3.5) and hand on what it gives
+        raise SettingsError("a function is not allowed", expected="one value, in quotes where it holds (", where=where)
     try:
         override = OverridesParser.create().parse_override(text)
     except (HydraException, RecursionError, ValueError) as err:

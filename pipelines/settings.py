@@ -41,9 +41,8 @@ class PlatformSettings(BaseModel):
 
     model_config = _RULES
     retries: Annotated[int, Field(ge=0, le=20)]
-    cpu: Annotated[int, Field(ge=1)]
-    memory_mb: Annotated[int, Field(ge=256)]
-    image: str | None
+    cpu: Annotated[int, Field(ge=1, le=1024)]
+    memory_mb: Annotated[int, Field(ge=256, le=2**24)]
 
 
 class StoreSettings(BaseModel):
@@ -88,6 +87,10 @@ class Settings(BaseModel):
             MODELS[name].Params.model_validate(model)
         except ValidationError as err:
             raise _wrong(err, MODELS[name].Params, under="model.") from err
+        try:
+            settings.to_json()
+        except ValueError as err:
+            raise SettingsError(f"a value has no form in JSON: {ascii(str(err))[:160]}", where="settings") from err
         return settings
 
     def to_json(self) -> str:
@@ -157,15 +160,16 @@ def composed_tree(conf: Path, overrides: list[str]) -> dict[str, Any]:
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     OmegaConf.clear_resolver("oc.env")
     try:
         with initialize_config_dir(config_dir=str(conf), version_base="1.3"):
             composed = hydra_compose(config_name="config", overrides=overrides)
         tree = OmegaConf.to_container(composed, resolve=False)
-    except (HydraException, OmegaConfBaseException, OSError, ValueError) as err:
-        first = next((line for line in str(err).splitlines() if line.strip()), type(err).__name__)
-        raise SettingsError(f"the configuration does not compose: {first[:200]}", where=str(conf)) from err
+    except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as err:
+        said = " ".join(str(err).split()) or type(err).__name__
+        raise SettingsError(f"the configuration does not compose: {said[:240]}", where=str(conf)) from err
     if not isinstance(tree, dict):
         raise SettingsError("the configuration is no mapping", where=str(conf / "config.yaml"))
     return {str(key): value for key, value in tree.items() if key != "experiment"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates.errors import LockgateError
-from pipelines.cli.printing import console, print_json, write_whole
+from pipelines.cli.printing import append, console, print_json, write_whole
 
 if TYPE_CHECKING:
     from gates.decision import Decision
@@ -42,7 +42,7 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> Reported:
     decision = done.decision
     if done.entry is None:
         note = "nothing was logged: " + ("it reigns already" if decision.already_champion else "it could not be judged")
-    elif decision.look.repeated:
+    elif done.before:
         note = f"recorded before as entry {done.entry.seq} of the promotion log"
     else:
         note = f"entry {done.entry.seq} of the promotion log"
@@ -82,8 +82,7 @@ def report(told: Reported, *, as_json: bool, decision_file: Path | None, report_
     if report_file:
         from gates.report import markdown
 
-        with report_file.open("a", encoding="utf-8") as summary:
-            summary.write(markdown.render(told.decision) + f"\n{markdown.safe(told.note)}\n")
+        append(report_file, markdown.render(told.decision) + f"\n{markdown.safe(told.note)}\n")
     if as_json:
         import json
 

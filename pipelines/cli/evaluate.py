@@ -83,12 +83,10 @@ def _sorted(words: list[str]) -> tuple[list[str], list[str]]:
     options_of_run: list[str] = []
     for at, word in enumerate(words):
         follows_option = at > 0 and words[at - 1].startswith("--") and "=" not in words[at - 1]
-        if word.startswith("-"):
+        if word.startswith("-") or follows_option:
             options_of_run.append(word)
         elif "=" in word:
             overrides.append(word)
-        elif follows_option:
-            options_of_run.append(word)
         else:
             raise SettingsError(f"{word[:80]!r} is no override", expected="group=choice, group.key=value or an option")
     return overrides, options_of_run

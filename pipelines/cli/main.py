@@ -62,7 +62,8 @@ def main() -> None:
     except Exception as err:
         if debug:
             raise
-        sys.stderr.write(f"lockgate: this is a bug: {type(err).__name__}: {err} (run it again with --debug)\n")
+        said = " ".join(f"{type(err).__name__}: {err}".split())
+        sys.stderr.write(f"lockgate: this is a bug: {said} (run it again with --debug)\n")
         sys.exit(2)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+_SKIP = "METAFLOW_ARGO_WORKFLOWS_ENV_VARS_TO_SKIP"
+
 
 def manifests() -> None:
     """Print the Argo WorkflowTemplate of Predict as JSON. No champion is in it: Predict looks it up when it runs."""
@@ -17,7 +19,10 @@ def manifests() -> None:
     from pipelines.settings import compose
 
     runs.check_installation()
-    skipped = {"METAFLOW_ARGO_WORKFLOWS_ENV_VARS_TO_SKIP": "METAFLOW_SERVICE_HEADERS"}  # it holds the service's key
+    also = os.environ.get(_SKIP, "")
+    skipped = {
+        _SKIP: ",".join(name for name in ("METAFLOW_SERVICE_HEADERS", also) if name)
+    }  # it holds the service's key
     settings = compose(["platform=argo"]).settings.to_json()
     done = subprocess.run(
         [

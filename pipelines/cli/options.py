@@ -7,10 +7,28 @@ from typing import Annotated
 
 import typer
 
+
+def _writable(path: Path | None) -> Path | None:
+    """Refused before anything is trained or logged, not after."""
+    if path is not None and not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}")
+    return path
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DecisionFile = Annotated[
-    Path | None, typer.Option("--decision", help="Write the decision as JSON to this file.", dir_okay=False)
+    Path | None,
+    typer.Option(
+        "--decision", help="Write the decision as JSON to this file.", dir_okay=False, writable=True, callback=_writable
+    ),
 ]
 ReportFile = Annotated[
-    Path | None, typer.Option("--report", help="Append the report as markdown to this file.", dir_okay=False)
+    Path | None,
+    typer.Option(
+        "--report",
+        help="Append the report as markdown to this file.",
+        dir_okay=False,
+        writable=True,
+        callback=_writable,
+    ),
 ]

@@ -33,6 +33,15 @@ def write_whole(path: Path, text: str) -> None:
         raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
 
 
+def append(path: Path, text: str) -> None:
+    """Add text to the end of a file."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as err:
+        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
+
+
 def print_json(value: object) -> None:
     """A value as indented JSON on stdout."""
     sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")

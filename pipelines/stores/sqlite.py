@@ -130,7 +130,7 @@ class SqliteStore:
                     db.execute("ROLLBACK")
                     raise
                 db.execute("COMMIT")
-        except sqlite3.Error as err:
+        except (sqlite3.Error, OverflowError, UnicodeError) as err:  # the last two: a number or a text it cannot hold
             raise StoreError(f"the prediction store cannot be used: {err}", where=str(self._path)) from err
 
 

@@ -47,13 +47,14 @@ def evidence(writer: int, turn: int, *, champion: str | None) -> Evidence:
     shared = np.random.default_rng(0)
     label = (shared.random(ROWS) < 0.4).astype(float)
     reigning = np.clip(0.4 + 0.3 * (label - 0.5) + shared.normal(0, 0.1, ROWS), 0.01, 0.99)
+    model = f"{writer + (1 if champion else 1001):032x}{turn:032x}"
     noise = np.random.default_rng(1000 * writer + turn + 1).normal(0, 0.1, ROWS)
     return Evidence.from_arrays(
         label=label,
         challenger=np.clip(0.4 + 0.25 * (label - 0.5) + noise, 0.01, 0.99),
         champion=reigning if champion else None,
         facts={
-            "challenger": {"run": f"EvaluateNewModel/{writer}-{turn}", "sha256": f"{writer + 1:032x}{turn:032x}"},
+            "challenger": {"run": f"EvaluateNewModel/{writer}-{turn}", "sha256": model},
             "champion": {"run": "EvaluateNewModel/first", "sha256": champion} if champion else None,
         },
     )

@@ -1,0 +1,117 @@
+"""The flows compile for Argo Workflows without a cluster; no champion and no secret is in what comes out."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hera.workflows.models import WorkflowTemplate
+
+FLOWS = Path(__file__).parents[2] / "pipelines"
+SECRET = "s3cr3t-c4n4ry"
+
+
+@pytest.fixture
+def env(s3: Any) -> dict[str, str]:
+    return s3.env | {"METAFLOW_USER": "ada"}
+
+
+def template(done: Any) -> dict[str, Any]:
+    """The document, checked against Argo's own schema."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(done.stdout[done.stdout.index("{") :])
+    WorkflowTemplate.model_validate(document)
+    return document
+
+
+def compiled(project: Any, flow: str, **env: str) -> dict[str, Any]:
+    words = ["--production", "argo-workflows", "create", "--only-json"]
+    return template(project.python(str(FLOWS / f"{flow}.py"), "--no-pylint", "--quiet", *words, **env))
+
+
+def normal(document: dict[str, Any]) -> str:
+    """Without the moment of compilation and the names that Metaflow draws."""
+    text = json.dumps(document, sort_keys=True, indent=1)
+    text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(\+00:00|Z)?", "TIME", text)
+    for drawn in set(re.findall(r"`pwd`/([a-z]{10})\b", text)):
+        text = text.replace(drawn, "DRAWN")
+    text = re.sub(r"\.?tmp[a-z0-9_]{6,}|/tmp/[A-Za-z0-9_./-]+", "DRAWN", text)
+    return re.sub(r"([0-9a-f]{2}/)?[0-9a-f]{40}|(?<![0-9])1[0-9]{9}(?![0-9])", "HASH", text)
+
+
+@pytest.mark.parametrize("flow", ["predict", "evaluate"])
+def test_a_flow_compiles_as_any_metaflow_flow_does(project: Any, env: dict[str, str], flow: str) -> None:
+    document = compiled(project, flow, **env)
+    assert document["kind"] == "WorkflowTemplate"
+    steps = {one["name"] for one in document["spec"]["templates"]}
+    assert {"start", "end"} <= steps
+
+
+def test_the_manifest_is_of_predict_with_its_parameters(project: Any, env: dict[str, str]) -> None:
+    document = template(project.run("manifests", **env))
+    assert document["metadata"]["name"].endswith("predict")
+    parameters = {one["name"]: one.get("value") for one in document["spec"]["arguments"]["parameters"]}
+    assert {"window", "upstream-run-id"} <= set(parameters)
+    assert not any(parameters[name] and "EvaluateNewModel" in parameters[name] for name in parameters)
+    publish = next(one for one in document["spec"]["templates"] if one["name"] == "publish")
+    assert publish["container"]["resources"]["requests"]["memory"].startswith("8192")  # platform=argo, not local
+
+
+def test_the_champion_is_not_in_the_template(project: Any, env: dict[str, str]) -> None:
+    """Compiled before and after a promotion on the very same datastore, it is the same document."""
+    before = template(project.run("manifests", **env))
+    bare = compiled(project, "predict", **env)
+    promoted = project.run("evaluate", **env)
+    assert promoted.returncode == 0, promoted.stderr
+    run = json.loads(project.run("champion", "--json", **env).stdout)["run"]
+    after = template(project.run("manifests", **env))
+    assert run not in json.dumps(after)
+    assert normal(before) == normal(after)
+    assert normal(bare) == normal(compiled(project, "predict", **env))
+
+
+def test_on_s3_everything_works_as_it_does_on_a_disk(project: Any, env: dict[str, str]) -> None:
+    first = project.run("evaluate", **env)
+    assert first.returncode == 0, first.stderr
+    again = project.run("judge", json.loads(project.run("champion", "--json", **env).stdout)["run"], "--json", **env)
+    assert again.returncode == 0, again.stderr
+    assert "is tagged deployment_candidate" in json.loads(again.stdout)["note"]
+    told = project.run("predict", "--json", **env)
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["rows"] == 666
+    assert not (project.home / ".metaflow" / "lockgate").exists()
+
+
+def test_no_secret_is_in_the_template(project: Any, env: dict[str, str]) -> None:
+    secrets = {
+        "METAFLOW_SERVICE_AUTH_KEY": f"{SECRET}-1",
+        "METAFLOW_SERVICE_HEADERS": json.dumps({"x-api-key": f"{SECRET}-2"}),
+        "MY_TOKEN": f"{SECRET}-3",
+        "AWS_SECRET_ACCESS_KEY": f"{SECRET}-4",
+    }
+    done = project.run("manifests", **{**env, **secrets, "AWS_SECRET_ACCESS_KEY": "testing"})
+    template(done)
+    assert SECRET not in done.stdout + done.stderr
+
+
+def test_a_list_of_the_users_own_is_kept(project: Any, env: dict[str, str]) -> None:
+    """METAFLOW_ARGO_WORKFLOWS_ENV_VARS_TO_SKIP names more that must stay out."""
+    more = {
+        "METAFLOW_ARGO_WORKFLOWS_ENV_VARS_TO_SKIP": "METAFLOW_SERVICE_URL",
+        "METAFLOW_SERVICE_URL": f"http://{SECRET}.example",
+        "METAFLOW_SERVICE_HEADERS": json.dumps({"x-api-key": SECRET}),
+    }
+    done = project.run("manifests", **env, **more)
+    template(done)
+    assert SECRET not in done.stdout
+
+
+def test_a_laptop_without_s3_is_told_what_is_missing(project: Any) -> None:
+    done = project.run("manifests")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "does not compile" in line
+    assert "METAFLOW_DEFAULT_DATASTORE=s3" in line

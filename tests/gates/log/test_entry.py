@@ -1,0 +1,113 @@
+"""The bytes of one entry: canonical JSON that lockgate wrote, or refused in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from obstore.store import MemoryStore
+
+from gates import Evidence, Policy, judge
+from gates.errors import LogError
+from gates.log import Entry, Log
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+WHERE = "log/00000001.json"
+
+
+def _whole() -> bytes:
+    """An entry as the log writes it."""
+    gates = {
+        "if_no_champion": "absolute_only",
+        "confidence": 0.95,
+        "clusters": "if_present",
+        "min_clusters": 10,
+        "schedule": {"kind": "open"},
+        "disclose": "all",
+        "valid_for": "90d",
+        "checks": {"auc_floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"}},
+    }
+    evidence = Evidence.from_arrays(label=[0, 1, 0, 1], challenger=[0.1, 0.9, 0.2, 0.8])
+    log = Log(MemoryStore(), project="orders")
+    decision = judge(Policy.parse(gates), evidence, now=NOON)
+    return log.append(decision, after=None, actor="ada", now=NOON, sealed=False).to_bytes()
+
+
+WHOLE = _whole()
+
+
+def refused(blob: bytes, said: str) -> None:
+    with pytest.raises(LogError, match=said) as caught:
+        Entry.from_bytes(blob, where=WHERE)
+    assert "\n" not in str(caught.value)
+    assert WHERE in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_an_entry_is_the_same_bytes_again() -> None:
+    assert Entry.from_bytes(WHOLE, where=WHERE).to_bytes() == WHOLE
+
+
+@pytest.mark.parametrize("change", [b" ", b"\n", b"\x00"])
+def test_bytes_that_lockgate_did_not_write_are_refused(change: bytes) -> None:
+    refused(WHOLE + change, r"not in canonical form|not an entry")
+
+
+def test_the_same_value_in_other_bytes_is_refused() -> None:
+    refused(json.dumps(json.loads(WHOLE)).encode(), "not in canonical form")
+    refused(json.dumps(json.loads(WHOLE), indent=1, sort_keys=True).encode(), "not in canonical form")
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b"{" * 100_000,
+        b'{"format":1e400}',
+        b"\x80\x04\x88.",
+        b'"' + b"a" * 1_000_000 + b'"',
+    ],
+    ids=lambda garbage: ascii(garbage[:20]),
+)
+def test_garbage_is_refused_in_one_line(garbage: bytes) -> None:
+    refused(garbage, "not an entry")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"seq":1', b'"seq":99999999999999999999999999'),
+        (b'"confidence":0.95', b'"confidence":NaN'),
+        (b'"confidence":0.95', b'"confidence":1e999'),
+        (b'"confidence":0.95', b'"confidence":12345678901234567890123'),
+        (b'"actor":"ada"', b'"actor":"\\ud800"'),
+    ],
+)
+def test_values_that_have_no_canonical_form_are_refused(old: bytes, new: bytes) -> None:
+    assert old in WHOLE
+    refused(WHOLE.replace(old, new), r"not in canonical form|not an entry")
+
+
+def test_a_recorded_decision_that_is_none_is_refused() -> None:
+    forged: dict[str, Any] = json.loads(WHOLE) | {"decision": {"verdict": "PROMOTE"}}
+    with pytest.raises(LogError, match="entry 1 of the promotion log holds no decision") as caught:
+        Entry.from_bytes(rfc8785.dumps(forged), where=WHERE).decided()
+    assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 5000), st.integers(0, 5000))
+def test_no_damage_to_an_entry_raises_anything_else(noise: bytes, first: int, last: int) -> None:
+    damaged = WHOLE[: first % len(WHOLE)] + noise + WHOLE[last % len(WHOLE) :]
+    with contextlib.suppress(LogError):
+        assert Entry.from_bytes(damaged, where=WHERE).to_bytes() == damaged

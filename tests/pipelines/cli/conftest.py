@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from gates import Evidence
+
+POLICY = {
+    "if_no_champion": "absolute_only",
+    "confidence": 0.95,
+    "clusters": "if_present",
+    "min_clusters": 10,
+    "schedule": {"kind": "fixed", "looks": 20},
+    "disclose": "all",
+    "valid_for": "90d",
+    "checks": {
+        "auc_floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"},
+        "log_loss": {"kind": "improvement", "metric": "log_loss", "margin": 0.001},
+    },
+}
+STRENGTH = {"PROMOTE": 0.6, "HOLD": 0.0, "INCONCLUSIVE": 0.305}
+
+
+@pytest.fixture
+def evidence_file(tmp_path: Path) -> Callable[[str], Path]:
+    """An evidence file that the policy answers with this verdict."""
+
+    def make(verdict: str) -> Path:
+        lots = np.random.default_rng(3)
+        label = (lots.random(300) < 0.4).astype(float)
+
+        def scores(strength: float) -> Any:
+            return np.clip(0.4 + strength * (label - 0.5) + lots.normal(0, 0.1, 300), 0.01, 0.99)
+
+        champion, challenger = scores(0.3), scores(STRENGTH.get(verdict, 0.6))
+        if verdict == "ERROR":
+            challenger[:2] = np.nan
+        file = tmp_path / f"{verdict.lower()}.arrow"
+        Evidence.from_arrays(label=label, challenger=challenger, champion=champion).write(file)
+        return file
+
+    return make
+
+
+@pytest.fixture
+def policy_file(tmp_path: Path) -> Callable[..., Path]:
+    """The policy, with what a test changes in it."""
+
+    def make(**changes: Any) -> Path:
+        file = tmp_path / "policy.yaml"
+        file.write_text(yaml.safe_dump(POLICY | changes, sort_keys=False), encoding="utf-8")
+        return file
+
+    return make

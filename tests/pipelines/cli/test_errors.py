@@ -1,0 +1,233 @@
+"""Whatever goes wrong ends with exit code 2 and one line, and leaves the log and the tags as they were."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+VERBS = ["evaluate", "judge", "champion", "history", "predict", "predictions", "manifests", "demo"]
+SECRET = "s3cr3t-c4n4ry"
+
+
+def refused(project: Any, *words: str, **env: str) -> str:
+    """The one line of a command that must fail, and must not say that it is a bug."""
+    done = project.run(*words, **env)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout == ""
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("  ")]
+    assert line.startswith("lockgate: ")
+    assert "Traceback" not in done.stderr
+    assert "bug" not in line
+    assert SECRET not in done.stderr
+    return line
+
+
+@pytest.fixture
+def conf(project: Any, tmp_path: Path) -> Path:
+    """A copy of the orders' conf/ that a test may change; `LOCKGATE_CONF` has to name it."""
+    shutil.copytree(project.conf, tmp_path / "conf")
+    return tmp_path / "conf"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], *([verb, "--help"] for verb in VERBS)])
+def test_help_is_no_error(project: Any, words: list[str]) -> None:
+    done = project.run(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: lockgate" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["nothing"],
+        ["judge", "--nothing"],
+        ["judge", "a", "b"],
+        ["history", "--last", "0"],
+        ["history", "--last", "many"],
+        ["champion", "extra"],
+        ["predict", "extra"],
+        ["predictions"],
+        ["predictions", "get"],
+        ["predictions", "get", "k", "--version", "one"],
+        ["evaluate", "xgb"],
+        ["evaluate", "--decision"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(project: Any, words: list[str]) -> None:
+    done = project.run(*words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert project.runs() == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["model=nothing"],
+        ["model.max_dpeth=4"],
+        ["model.max_depth=four"],
+        ["+model.x=1"],
+        ["model.max_depth=${oc.env:CANARY}"],
+        ["hydra.run.dir=x"],
+        ["model=../../x"],
+        ["seed=1", "seed=2"],
+        ["model=x\ny"],
+        [b"model=\xff".decode("utf-8", "surrogateescape")],
+        ["platform.cpu=99999999999999999999"],
+        ["data=table"],
+        ["experiment=nothing"],
+        ["train.columns=[late]"],
+        ["as_of=2031-01"],
+        ["as_of=2024-01"],
+    ],
+)
+def test_an_override_that_is_not_acceptable(project: Any, words: list[str]) -> None:
+    refused(project, "evaluate", *words, CANARY=SECRET)
+    assert project.history() == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("path: ", "path: nowhere.csv #", "nowhere.csv does not exist"),
+        ("target: late", "target: lat", "did you mean 'late'?"),
+        ("target: late", "target: day", "holds text"),
+        ("target: late", "target: order", "expected 0 or 1"),
+        ("cluster: day", "cluster: dya", "data.cluster"),
+        ("time: day", "time: region", "is no time"),
+        ("time: day", "time: a", "holds numbers"),
+        ("key: [order]", "key: [region]", "repeat a key"),
+        ("slices: [region]", "slices: [nothing]", "data.slices"),
+        ("features: [region, a, b, c]", "features: [nothing]", "data.features"),
+        ("features: [region, a, b, c]", "features: [late]", "features hold the target"),
+        ("task: binary", "task: ranking", "data.task"),
+    ],
+)
+def test_data_that_is_not_as_declared(project: Any, conf: Path, old: str, new: str, said: str) -> None:
+    file = conf / "data" / "orders.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    assert said in refused(project, "evaluate", LOCKGATE_CONF=str(conf))
+    assert project.history() == []
+
+
+def test_a_command_that_fails_leaves_the_log_and_the_tags(promoted: Any) -> None:
+    (run,) = promoted.runs()
+    before = promoted.history()
+    for words in (["evaluate", "as_of=2031-01"], ["evaluate", "model=x"], ["judge", "EvaluateNewModel/1"]):
+        refused(promoted, *words)
+    assert promoted.history() == before
+    assert promoted.tags(run) == ["deployment_candidate"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["champion"], "has no champion yet"),
+        (["predict"], "no model has been promoted yet"),
+        (["predictions", "versions"], "nothing has been published yet"),
+        (["predictions", "get", "k"], "nothing has been published yet"),
+        (["predictions", "rollback"], "no earlier version"),
+        (["judge", "1"], "no such run"),
+        (["manifests"], "does not compile"),
+    ],
+)
+def test_before_anything_was_promoted(project: Any, words: list[str], said: str) -> None:
+    assert said in refused(project, *words)
+
+
+def test_an_empty_history_is_no_error(project: Any) -> None:
+    assert project.run("history").stdout == "nothing has been judged yet\n"
+    assert project.run("history", "--json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize("window", ["2031-01", "yesterday", "2024-13"])
+def test_a_window_that_is_not_there(promoted: Any, window: str) -> None:
+    refused(promoted, "predict", f"--window={window}")
+    assert not (promoted.home / "predictions.db").exists()
+
+
+@pytest.mark.parametrize("key", ["nobody", "", b"\xff".decode("utf-8", "surrogateescape"), "a\nb", "k" * 2000])
+def test_a_prediction_that_is_not_there(promoted_predicted: Any, key: str) -> None:
+    refused(promoted_predicted, "predictions", "get", "--", key)
+
+
+@pytest.mark.parametrize("version", ["99", "-1", "99999999999999999999999"])
+def test_a_version_that_is_not_there(promoted_predicted: Any, version: str) -> None:
+    refused(promoted_predicted, "predictions", "get", "3", f"--version={version}")
+    refused(promoted_predicted, "predictions", "rollback", f"--to={version}")
+
+
+@pytest.fixture(scope="session")
+def promoted_predicted(promoted_project: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    made = promoted_project.copy(tmp_path_factory.mktemp("predicted"))
+    done = made.run("predict")
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+@pytest.mark.parametrize("conf", ["nowhere", "."])
+@pytest.mark.parametrize("words", [["evaluate"], ["champion"], ["predict"], ["predictions", "versions"], ["manifests"]])
+def test_a_directory_without_configuration(project: Any, words: list[str], conf: str) -> None:
+    assert "no configuration" in refused(project, *words, LOCKGATE_CONF=str(project.home / conf))
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_exception_that_nobody_expected(project: Any, tmp_path: Path, *, debug: bool) -> None:
+    """A data set's file makes a library that lockgate trusts break: a sitecustomize stands in for that."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pipelines.settings\n"
+        "def broken(*_, **__):\n    raise ZeroDivisionError('two\\nlines')\n"
+        "pipelines.settings.compose = broken\n",
+        encoding="utf-8",
+    )
+    words = ["--debug"] if debug else []
+    done = project.run("champion", *words, PYTHONPATH=str(tmp_path))
+    assert done.returncode != 0
+    if debug:
+        assert "Traceback" in done.stderr
+        assert done.stderr.rstrip().endswith("two\nlines")
+    else:
+        assert done.returncode == 2
+        assert done.stderr == "lockgate: this is a bug: ZeroDivisionError: two lines (run it again with --debug)\n"
+
+
+@pytest.mark.parametrize("words", [["--debug", "judge", "1"], ["judge", "1", "--debug"]])
+def test_debug_anywhere_shows_the_traceback(project: Any, words: list[str]) -> None:
+    done = project.run(*words)
+    assert done.returncode not in (0, 3)
+    assert "Traceback" in done.stderr
+    assert "RunError" in done.stderr.splitlines()[-1]
+
+
+def test_what_a_flow_prints_is_shown_by_debug(project: Any) -> None:
+    quiet, loud = (project.run("evaluate", "as_of=2031-01", *also) for also in ([], ["--debug"]))
+    assert "Traceback" not in quiet.stderr
+    assert "Metaflow" in loud.stderr
+    assert "Traceback" in loud.stderr
+
+
+def test_an_interrupted_command_is_no_verdict(project: Any) -> None:
+    """1 and 3 are verdicts: an interrupted evaluation must end with neither."""
+    words = [str(Path(sys.executable).with_name("lockgate")), "evaluate"]
+    with subprocess.Popen(
+        words, cwd=project.home, env=project.env(), stderr=subprocess.PIPE, start_new_session=True, text=True
+    ) as child:
+        assert "reading orders" in child.stderr.readline()
+        time.sleep(0.2)
+        os.killpg(child.pid, signal.SIGINT)
+        said = child.stderr.read()
+        code = child.wait()
+    assert code not in (0, 1, 3)
+    assert "Traceback" not in said
+    assert project.history() == []

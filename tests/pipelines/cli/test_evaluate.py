@@ -1,0 +1,142 @@
+"""`lockgate evaluate` from start to end, on a small table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_the_first_model_is_promoted_tagged_and_logged(promoted_project: Any) -> None:
+    (run,) = promoted_project.runs()
+    (entry,) = promoted_project.history()
+    assert (entry["seq"], entry["verdict"], entry["run"], entry["actor"]) == (1, "PROMOTE", run, "lockgate")
+    assert entry["state"]["champion"]["run"] == run
+    assert promoted_project.tags(run) == ["deployment_candidate"]
+    told = json.loads(promoted_project.run("champion", "--json").stdout)
+    assert told == entry["state"]["champion"]
+    assert run in promoted_project.run("champion").stdout
+
+
+def test_the_same_model_again_and_a_worse_one(promoted: Any, tmp_path: Path) -> None:
+    (first,) = promoted.runs()
+    again = promoted.run("evaluate", "--json", "--decision", "again.json")
+    assert again.returncode == 0, again.stderr
+    told = json.loads(again.stdout)
+    assert told["decision"]["already_champion"]
+    assert told["entry"] is None
+    assert "it reigns already" in told["note"]
+    assert len(promoted.history()) == 1
+
+    worse = promoted.run("evaluate", "model=baseline", "--report", "report.md", "--decision", "worse.json")
+    assert worse.returncode == 1, worse.stderr
+    assert all(name in worse.stdout for name in ("auc_floor", "log_loss", "HOLD"))
+    assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("## lockgate: HOLD")
+    written = json.loads((tmp_path / "worse.json").read_text(encoding="utf-8"))
+    one, two = promoted.history()
+    assert two["verdict"] == written["verdict"] == "HOLD"
+    assert two["decision"] == {name: held for name, held in written.items() if name != "state"}
+    assert two["previous"]
+    assert one["log_id"] == two["log_id"]
+    assert promoted.tags(promoted.runs()[-1]) == []
+
+    repeated = promoted.run("judge", promoted.runs()[-1], "--json")
+    assert repeated.returncode == 1
+    assert json.loads(repeated.stdout)["note"] == "recorded before as entry 2 of the promotion log"
+    assert len(promoted.history()) == 2
+
+    listed = json.loads(promoted.run("history", "--json").stdout)
+    assert listed == promoted.history()
+    assert [entry["seq"] for entry in json.loads(promoted.run("history", "--json", "--last", "1").stdout)] == [2]
+    shown = promoted.run("history").stdout
+    assert first in shown
+    assert "HOLD" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--advisory"], "this is advisory"),
+        (["gate.confidence=0.9"], "the override gate.confidence=0.9 changes what the gates' owners decide"),
+        (["store.path=other.db"], "the override store.path=other.db changes"),
+    ],
+)
+def test_advice_and_changed_gates_are_judged_and_never_logged(project: Any, words: list[str], why: str) -> None:
+    done = project.run("evaluate", *words, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["decision"]["verdict"] == "PROMOTE"
+    assert told["note"].startswith(f"nothing was logged or tagged: {why}")
+    assert project.history() == []
+    (run,) = project.runs()
+    assert project.tags(run) == []
+
+
+def test_overrides_come_from_make_line_by_line(project: Any) -> None:
+    done = project.run(
+        "evaluate", "--overrides-from-make", "--advisory", LOCKGATE_MAKE_OVERRIDES="model=baseline\nseed=3\n"
+    )
+    assert done.returncode == 1, done.stderr
+    assert "baseline fitted" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "model=baseline\x0bseed=3\n",
+        "model=baseline\x85\n",
+        "model=baseline\u2028seed=3\n",
+        "model=baseline\r\n",
+        b"model=\xff\n".decode("utf-8", "surrogateescape"),
+        "model=$(touch canary)\n",
+        "--advisory\n",
+        "model\n",
+    ],
+)
+def test_what_make_hands_over_is_only_ever_split_at_newlines(project: Any, given: str) -> None:
+    done = project.run("evaluate", "--overrides-from-make", LOCKGATE_MAKE_OVERRIDES=given)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "bug" not in done.stderr
+    assert project.runs() == []
+    assert not (project.home / "canary").exists()
+
+
+def test_without_the_option_make_has_no_say(project: Any) -> None:
+    done = project.run("evaluate", "model=nothing", LOCKGATE_MAKE_OVERRIDES="model=alsonothing\n")
+    assert "unknown model 'nothing'" in done.stderr
+
+
+def test_options_of_metaflow_reach_the_run(project: Any) -> None:
+    """Also those whose value has `=` in it."""
+    done = project.run("evaluate", "model=baseline", "--tag", "why=trying", "--with", "retry:times=0", "--tag=two")
+    assert done.returncode == 1, done.stderr
+    (run,) = project.runs()
+    assert sorted(project.tags(run)) == ["two", "why=trying"]
+
+
+def test_an_option_that_metaflow_does_not_have_is_said(project: Any) -> None:
+    done = project.run("evaluate", "--no-such-option")
+    assert done.returncode == 2
+    assert "no such option" in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
+def test_predictions_are_published_read_and_rolled_back(promoted: Any) -> None:
+    (run,) = promoted.runs()
+    first = promoted.run("predict", "--json")
+    assert first.returncode == 0, first.stderr
+    told = json.loads(first.stdout)
+    assert (told["version"], told["current"], told["window"], told["champion_run"]) == (1, True, "2024-06", run)
+    second = promoted.run("predict", "--window", "2024-05", "--upstream-run-id", run.split("/")[1])
+    assert second.returncode == 0, second.stderr
+    assert "version 2: 666 predictions of 2024-05" in second.stdout
+    assert promoted.run("predictions", "get", "5").returncode == 2  # an order of June
+    found = promoted.run("predictions", "get", "5", "--version", "1", "--json")
+    assert 0 < json.loads(found.stdout)["score"] < 1
+    assert promoted.run("predictions", "rollback").stdout.startswith("version 1 is current again")
+    assert promoted.run("predictions", "get", "5").stdout.endswith(f"version 1 (2024-06), {run}\n")
+    assert [one["version"] for one in json.loads(promoted.run("predictions", "versions", "--json").stdout)] == [2, 1]
+    assert promoted.run("predictions", "versions").stdout.splitlines()[1].startswith("*    1")
