@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from gates.errors import UnjudgeableError
 from gates.evidence import Evidence
-from gates.metrics import METRICS
-from gates.metrics.estimate import Rows
+from gates.metrics import metric
+from gates.metrics.estimate import Difference, Differences, Estimate, Estimates, differences, estimates
 from gates.metrics.metric import Metric
+from gates.rows import Rows, Split, crossed
 
 NO_CHAMPION = "no champion yet: there is nothing to compare with"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One challenger before the gates.
 
     `rows` carries clusters only where the policy uses them. `spent` says in words why no further scheduled
     comparison counts on this holdout; empty where one does. `no_champion` is true where there is nothing to
-    compare with yet, so that comparisons are skipped.
+    compare with yet, so that comparisons are skipped. `now` is the time of the judgement, where it was given.
+
+    What several gates ask for is computed once: see `split`, `estimates`, `differences`.
     """
 
     evidence: Evidence
@@ -33,38 +37,93 @@ class Case:
     min_clusters: int
     no_champion: bool
     spent: str
+    now: datetime | None = None
+    _held: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def facts(self) -> Mapping[str, Any]:
         return self.evidence.facts
 
     @property
+    def clusters(self) -> int | None:
+        """How many clusters have rows that count; None where rows are not clustered."""
+        held = self.split().clusters
+        return None if held is None else int(held[0])
+
+    @property
     def few_clusters(self) -> str:
         """Why the clusters cannot carry an interval, in words; empty where they can."""
-        return few_clusters(self.rows, self.min_clusters)
+        return too_few(self.clusters, self.min_clusters)
+
+    def shared(self, parts: int) -> Case:
+        """The same case with the error rate, scheduled or not, divided among `parts`."""
+        return replace(
+            self,
+            confidence=1 - (1 - self.confidence) / parts,
+            scheduled_confidence=1 - (1 - self.scheduled_confidence) / parts,
+        )
+
+    def split(self, by: Sequence[str] = ()) -> Split:
+        """The rows, in the groups that some slice columns form; all in one without any.
+
+        Raises:
+            UnjudgeableError: a column that the evidence does not have, or too many groups.
+        """
+        for name in by:
+            if name not in self.evidence.slices:
+                known = ", ".join(self.evidence.slices) or "none"
+                raise UnjudgeableError(f"no slice column {name!r} in the evidence", expected=f"one of: {known}")
+        key = ("split", *by)
+        if key not in self._held:
+            columns = [self.evidence.slices[name] for name in by]
+            self._held[key] = Split(rows=self.rows, groups=crossed(columns)) if by else Split(rows=self.rows)
+        held: Split = self._held[key]
+        return held
+
+    def metric(self, name: str) -> Metric:
+        """The metric by name. Raises UnjudgeableError where the task has none of that name."""
+        return metric(name, self.evidence.task)
+
+    def estimates(self, name: str, by: Sequence[str] = ()) -> Estimates:
+        """The challenger's metric in each group of `split(by)`; NaN where it is undefined."""
+        key = ("estimates", name, *by)
+        if key not in self._held:
+            self._held[key] = estimates(self.metric(name), self.split(by))
+        held: Estimates = self._held[key]
+        return held
+
+    def differences(self, name: str, by: Sequence[str] = ()) -> Differences:
+        """challenger − champion in each group of `split(by)`; NaN where it is undefined."""
+        need_champion(self)
+        key = ("differences", name, *by)
+        if key not in self._held:
+            self._held[key] = differences(self.metric(name), self.split(by))
+        held: Differences = self._held[key]
+        return held
+
+    def estimate(self, name: str) -> Estimate:
+        """The challenger's metric on all rows. Raises UnjudgeableError where it is undefined."""
+        return self._defined(name, self.estimates(name).one())
+
+    def difference(self, name: str) -> Difference:
+        """challenger − champion on all rows. Raises UnjudgeableError where it is undefined."""
+        found = self.differences(name).one()
+        self._defined(name, found)
+        return found
+
+    def _defined(self, name: str, found: Estimate) -> Estimate:
+        if np.isfinite(found.value):
+            return found
+        if np.isnan(found.value):
+            raise UnjudgeableError(f"{name} is undefined on these rows", expected=self.metric(name).needs)
+        raise UnjudgeableError(f"{name} is not a finite number on these rows", expected="scores of a usable size")
 
 
-def few_clusters(rows: Rows, least: int) -> str:
-    """Why the clusters of `rows` cannot carry an interval, in words; empty where they can."""
-    if rows.clusters is None or rows.clusters >= least:
+def too_few(clusters: float | None, least: int) -> str:
+    """Why so many clusters cannot carry an interval, in words; empty where they can, or rows are not clustered."""
+    if clusters is None or clusters >= least:
         return ""
-    return f"only {rows.clusters} clusters, at least {least} are asked"
-
-
-def metric_for(name: str, rows: Rows, task: str) -> Metric:
-    """The metric by name, where it is defined on `rows`. Raises UnjudgeableError where it is not."""
-    metric = METRICS[name]
-    if metric.task != task:
-        fitting = ", ".join(known.name for known in METRICS.values() if known.task == task)
-        raise UnjudgeableError(f"{name} is a metric for {metric.task}", expected=f"for {task} one of {fitting}")
-    if rows.n == 0:
-        raise UnjudgeableError("there are no rows", expected="at least one scored row")
-    weight = rows.weight
-    for value in metric.needs:
-        held = rows.label == value
-        if not (np.any(held) if weight is None else np.any(weight[held] > 0)):
-            raise UnjudgeableError(f"{name} is undefined: no row has label {value:g}", expected="rows of both labels")
-    return metric
+    return f"only {clusters:.0f} clusters, at least {least} are asked"
 
 
 def need_champion(case: Case) -> None:

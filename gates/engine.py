@@ -13,11 +13,10 @@ from gates.defects import defects
 from gates.errors import LockgateError, StaleError
 from gates.evidence import Evidence
 from gates.kinds import AnyCheck
-from gates.kinds.improvement import Improvement
-from gates.metrics.estimate import Rows
 from gates.metrics.metric import Floats
 from gates.outcome import RULING_OF, Outcome, Ruling, Verdict, worst
 from gates.policy import Policy
+from gates.rows import Rows
 from gates.state import Champion, Holdout, State
 
 ENGINE = "0.1.0"
@@ -52,7 +51,7 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
     ).hexdigest()
     held = state.holdouts.get(binding.holdout, Holdout())
     repeated = key in held.looks
-    case = _case(policy, evidence, state, spent="" if repeated else _spent(policy, held))
+    case = _case(policy, evidence, state, now, spent="" if repeated else _spent(policy, held))
     broken = defects(evidence, clusters_required=policy.clusters == "required")
     outcomes = tuple(_ask(check, name, case, broken) for name, check in policy.checks.items())
     verdict, reason = _together(outcomes)
@@ -61,7 +60,7 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
     same = reigning is not None and binding.model is not None and reigning.sha256 == binding.model
     already = same and verdict is not Ruling.ERROR
     scheduled = policy.schedule.kind != "open" and any(
-        isinstance(check, Improvement) and check.scheduled and outcome.verdict not in (Verdict.SKIP, Verdict.ERROR)
+        check.scheduled and outcome.verdict not in (Verdict.SKIP, Verdict.ERROR)
         for check, outcome in zip(policy.checks.values(), outcomes, strict=True)
     )
     charged = scheduled and not repeated and not case.spent and not already
@@ -108,7 +107,7 @@ def _check_current(evidence: Evidence, state: State) -> None:
         )
 
 
-def _case(policy: Policy, evidence: Evidence, state: State, *, spent: str) -> Case:
+def _case(policy: Policy, evidence: Evidence, state: State, now: datetime | None, *, spent: str) -> Case:
     use_clusters = policy.clusters != "ignore" and evidence.cluster is not None
     rows = Rows(
         label=evidence.label,
@@ -116,6 +115,7 @@ def _case(policy: Policy, evidence: Evidence, state: State, *, spent: str) -> Ca
         champion=evidence.champion,
         weight=None if evidence.weight is None else _relative(evidence.weight),
         cluster=evidence.cluster.codes if use_clusters and evidence.cluster else None,
+        query=None if evidence.query is None else evidence.query.codes,
     )
     absent = evidence.champion is None and state.champion is None and not evidence.facts.get("champion")
     return Case(
@@ -126,6 +126,7 @@ def _case(policy: Policy, evidence: Evidence, state: State, *, spent: str) -> Ca
         min_clusters=policy.min_clusters,
         no_champion=absent,
         spent=spent,
+        now=now,
     )
 
 
@@ -162,8 +163,8 @@ def _ask(check: AnyCheck, name: str, case: Case, broken: list[str]) -> Outcome:
         return outcome
     return Outcome(
         name=name, kind=check.kind, severity=check.severity, verdict=Verdict.ERROR,
-        metric=getattr(check, "metric", None), rule=getattr(check, "rule", ""), rows=case.rows.n,
-        clusters=case.rows.clusters, message=problem,
+        metric=getattr(check, "metric", None), rule=check.rule, rows=case.rows.n, clusters=case.clusters,
+        message=problem,
     )  # fmt: skip
 
 

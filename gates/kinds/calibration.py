@@ -1,68 +1,96 @@
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
-from gates.case import Case, metric_for
+from gates.case import Case
 from gates.errors import UnjudgeableError
 from gates.kinds.check import Check, Decide
 from gates.kinds.limits import against, interval, show
-from gates.metrics.estimate import Estimate, estimate
-from gates.metrics.metric import Floats, Linear, Metric, mean_of
+from gates.metrics.estimate import Estimate, of_linear
+from gates.metrics.metric import Linear, Scored
 from gates.outcome import Outcome, Verdict
+from gates.stats import recalibration
+
+Measure = Literal["gap", "ece", "intercept", "slope"]
 
 
 class Calibration(Check):
-    """The challenger's probabilities are about as high as the outcomes are frequent.
+    """The challenger's predictions are about as high as the outcomes.
 
         calibrated: {kind: calibration, measure: gap, max: 0.10, decide: point}
 
     | key | |
     |---|---|
-    | `measure` | `gap`: mean score − mean label, judged by its size, in the label's unit; `ece`: expected calibration error over 15 equal-width bins, binary only |
-    | `max` | the largest size that passes; a value on the limit meets it |
-    | `decide` | `bound`: the whole interval must lie within −max … max; `point`: the value alone decides |
+    | `measure` | `gap`: mean score − mean label, in the label's unit; `ece`: expected calibration error over 15 equal-width bins; `intercept` and `slope`: of the recalibration, see below |
+    | `max` | how far from the ideal it may be, 0 for all but the slope, whose ideal is 1; on the limit is within it |
+    | `decide` | `bound`: the whole interval must lie within the limits; `point`: the value alone decides |
 
-    The gap is the mean prediction against the mean outcome, also for regression. Needs no champion.
-    """  # noqa: E501 (a table row)
+    For task binary, `intercept` is the a of logit P(label) = a + logit(score), above 0 where scores are too low, and
+    `slope` the b of logit P(label) = a + b·logit(score), below 1 where they are too extreme. For regression they
+    are mean label − mean prediction, and the slope of label on prediction. `ece` is for binary and multiclass.
+    Needs no champion.
+    """  # noqa: E501 (table rows)
 
     kind: Literal["calibration"]
-    measure: Literal["gap", "ece"]
+    measure: Measure
     max: Annotated[float, Field(gt=0)]
     decide: Decide
 
     @property
+    def ideal(self) -> float:
+        """The value of a calibrated model."""
+        return 1.0 if self.measure == "slope" else 0.0
+
+    @property
     def rule(self) -> str:
-        return f"|{self.measure}| <= {self.max:.12g} ({self.decide})"
+        size = f"|{self.measure}{' - 1' if self.ideal else ''}|"
+        return f"{size} <= {self.max:.12g} ({self.decide})"
 
     def judge(self, name: str, case: Case) -> Outcome:
-        found = self._found(case)
+        found = case.estimate("ece") if self.measure == "ece" else self._found(case)
         bounds = found.bounds(case.confidence)
-        verdict = against(found.value, bounds, least=-self.max, most=self.max, decide=self.decide)
+        verdict = against(
+            found.value, bounds, least=self.ideal - self.max, most=self.ideal + self.max, decide=self.decide
+        )
         message = f"{self.measure} is {show(found.value)} ({interval(bounds)}); asked: {self.rule}"
         if self.decide == "bound" and case.few_clusters:
             verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
-        return Outcome(
-            name=name, kind=self.kind, severity=self.severity, verdict=verdict, metric=self.measure,
-            observed=found.value, low=bounds and bounds[0], high=bounds and bounds[1], level=case.confidence,
-            rule=self.rule, rows=case.rows.n, clusters=case.rows.clusters, message=message,
+        return self.outcome(
+            name, verdict, message, case,
+            metric=self.measure, observed=found.value, bounds=bounds, level=case.confidence,
         )  # fmt: skip
 
     def _found(self, case: Case) -> Estimate:
-        if self.measure == "ece":
-            return estimate(metric_for("ece", case.rows, case.evidence.task), case.rows)
-        if case.rows.n == 0:
-            raise UnjudgeableError("there are no rows", expected="at least one scored row")
-        return estimate(GAP, case.rows)
+        task = case.evidence.task
+        if (task, self.measure) not in MEASURES:
+            fitting = ", ".join(measure for known, measure in MEASURES if known == task) or "none"
+            raise UnjudgeableError(f"{self.measure} is not defined for {task}", expected=f"one of: {fitting}")
+        split = case.split()
+        found = of_linear(MEASURES[task, self.measure](split.scored("challenger")), split).one()
+        if not math.isfinite(found.value):
+            raise UnjudgeableError(
+                f"{self.measure} is undefined on these rows",
+                expected="both labels, and scores that differ but do not separate them",
+            )
+        return found
 
 
-def gap(label: Floats, score: Floats, weight: Floats | None) -> Linear:
+def gap(scored: Scored) -> Linear:
     """Mean score − mean label."""
-    return mean_of(score - label, weight)
+    found = recalibration.linear_intercept(scored)
+    return Linear(np.negative(found.value), np.negative(found.influence))
 
 
-GAP = Metric(
-    name="gap", task="binary", higher_is_better=False, low=float("-inf"), high=float("inf"), unit="the label's",
-    method="mean", linearise=gap,
-)  # fmt: skip
+MEASURES: dict[tuple[str, str], Callable[[Scored], Linear]] = {
+    ("binary", "gap"): gap,
+    ("binary", "intercept"): recalibration.logistic_intercept,
+    ("binary", "slope"): recalibration.logistic_slope,
+    ("regression", "gap"): gap,
+    ("regression", "intercept"): recalibration.linear_intercept,
+    ("regression", "slope"): recalibration.linear_slope,
+}

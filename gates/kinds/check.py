@@ -1,4 +1,4 @@
-"""What every kind of gate has: the keys they share, and how one is asked."""
+"""What every kind of gate has: the keys they share, how one is asked, and how it answers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
 from gates.case import Case
-from gates.metrics import METRICS
-from gates.outcome import Outcome
+from gates.kinds.limits import Bounds
+from gates.metrics import METRICS, unknown
+from gates.outcome import Outcome, Verdict
 
 MOST = 2**53 - 1
 """The largest whole number that JSON holds exactly; a policy's digest is of its JSON."""
@@ -36,6 +37,41 @@ class Check(BaseModel):
     description: Text = ""
     owner: Text = ""
 
+    @property
+    def scheduled(self) -> bool:
+        """Whether the schedule of looks applies: a comparison that asks for a gain."""
+        return False
+
+    @property
+    def rule(self) -> str:
+        """What must hold, in a few words."""
+        return ""
+
+    def outcome(
+        self,
+        name: str,
+        verdict: Verdict,
+        message: str,
+        case: Case,
+        *,
+        metric: str | None = None,
+        observed: float | None = None,
+        bounds: Bounds | None = None,
+        level: float | None = None,
+        p: float | None = None,
+        parts: tuple[Outcome, ...] = (),
+        rows: float | None = None,
+        clusters: float | None = None,
+    ) -> Outcome:
+        """What this gate, or a part of it, found. `rows` and `clusters` are the case's where none are given."""
+        if rows is None:
+            rows, clusters = case.rows.n, case.clusters
+        return Outcome(
+            name=name, kind=self.kind, severity=self.severity, verdict=verdict, metric=metric, observed=observed,
+            low=bounds and bounds[0], high=bounds and bounds[1], level=level, p=p, rule=self.rule, rows=int(rows),
+            clusters=None if clusters is None else int(clusters), message=message, parts=parts,
+        )  # fmt: skip
+
 
 class Judge(Protocol):
     """A gate: it looks at a case and says what it found. It may raise UnjudgeableError, never anything else."""
@@ -44,10 +80,9 @@ class Judge(Protocol):
 
 
 def _known(name: str) -> str:
-    if name not in METRICS:
-        raise PydanticCustomError(
-            "metric", "unknown metric '{got}'; expected one of {known}", {"got": name[:80], "known": ", ".join(METRICS)}
-        )
+    if problem := unknown(name):
+        known = ", ".join(dict.fromkeys(name for of_task in METRICS.values() for name in of_task))
+        raise PydanticCustomError("metric", "{problem}; expected one of {known}", {"problem": problem, "known": known})
     return name
 
 

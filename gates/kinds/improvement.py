@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from gates.case import NO_CHAMPION, Case, metric_for, need_champion
+from gates.case import NO_CHAMPION, Case
 from gates.kinds.check import Check, MetricName
 from gates.kinds.limits import Bounds, gained, interval, show
-from gates.metrics.estimate import Difference, difference
+from gates.metrics.estimate import Difference
 from gates.metrics.metric import Metric
 from gates.outcome import Outcome, Verdict
 
@@ -32,7 +32,6 @@ class Improvement(Check):
 
     @property
     def scheduled(self) -> bool:
-        """Whether the schedule of looks applies."""
         return self.margin >= 0
 
     @property
@@ -44,16 +43,9 @@ class Improvement(Check):
     def judge(self, name: str, case: Case) -> Outcome:
         level = case.scheduled_confidence if self.scheduled else case.confidence
         if case.no_champion:
-            return Outcome(
-                name=name, kind=self.kind, severity=self.severity, verdict=Verdict.SKIP, metric=self.metric,
-                level=level, rule=self.rule, rows=case.rows.n, clusters=case.rows.clusters,
-                message=NO_CHAMPION,
-            )  # fmt: skip
-        need_champion(case)
-        metric = metric_for(self.metric, case.rows, case.evidence.task)
-        found = difference(metric, case.rows)
+            return self.outcome(name, Verdict.SKIP, NO_CHAMPION, case, metric=self.metric, level=level)
+        found, metric = case.difference(self.metric), case.metric(self.metric)
         bounds = found.bounds(level)
-        p = found.p_gain(self.margin)
         gain = gain_bounds(metric, bounds)
         verdict = gained(gain, self.margin)
         note = ""
@@ -65,11 +57,9 @@ class Improvement(Check):
             verdict, note = Verdict.INCONCLUSIVE, f"; {case.spent}"
         elif verdict is Verdict.INCONCLUSIVE:
             note += _needed(metric.gain(found.value), gain, self.margin)
-        return Outcome(
-            name=name, kind=self.kind, severity=self.severity, verdict=verdict, metric=self.metric,
-            observed=found.value, low=bounds and bounds[0], high=bounds and bounds[1], level=level, p=p,
-            rule=self.rule, rows=case.rows.n, clusters=case.rows.clusters,
-            message=f"{said(metric, found.value, gain)}; asked: {self.rule}{note}",
+        return self.outcome(
+            name, verdict, f"{said(metric, found.value, gain)}; asked: {self.rule}{note}", case,
+            metric=self.metric, observed=found.value, bounds=bounds, level=level, p=found.p_gain(self.margin),
         )  # fmt: skip
 
 

@@ -22,17 +22,21 @@ class Leakage(Check):
 
     kind: Literal["leakage"]
 
+    @property
+    def rule(self) -> str:
+        return "no holdout row was trained on"
+
     def judge(self, name: str, case: Case) -> Outcome:
         trained = case.evidence.train_row_hashes
         if trained is None or trained.size == 0:
             raise UnjudgeableError(
                 "the evidence does not say which rows were trained on", expected="`train_row_hashes` in its facts"
             )
-        held_out = hash_row_ids(case.evidence.row_id)
+        held_out = np.sort(hash_row_ids(case.evidence.row_id))  # in order: the search below then walks through memory
         at = np.minimum(np.searchsorted(trained, held_out), trained.size - 1)
         met = int(np.count_nonzero(trained[at] == held_out))
-        return Outcome(
-            name=name, kind=self.kind, severity=self.severity, verdict=Verdict.FAIL if met else Verdict.PASS,
-            observed=met, rule="no holdout row was trained on", rows=case.rows.n,
-            message=f"{met:,} of {case.rows.n:,} holdout rows are among {trained.size:,} training rows; asked: none",
+        return self.outcome(
+            name, Verdict.FAIL if met else Verdict.PASS,
+            f"{met:,} of {case.rows.n:,} holdout rows are among {trained.size:,} training rows; asked: none", case,
+            observed=met,
         )  # fmt: skip

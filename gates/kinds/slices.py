@@ -1,32 +1,31 @@
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from gates.case import NO_CHAMPION, Case, few_clusters, metric_for, need_champion
-from gates.errors import UnjudgeableError
+from gates.case import NO_CHAMPION, Case, need_champion, too_few
 from gates.kinds.check import MOST, Check, MetricName, Text
 from gates.kinds.improvement import gain_bounds, said
-from gates.kinds.limits import Bounds, gained
-from gates.metrics import METRICS
-from gates.metrics.estimate import Difference, Rows, difference
-from gates.metrics.metric import Metric
+from gates.kinds.limits import gained
 from gates.outcome import SEVERITY_ORDER, TOLERANCE, Outcome, Verdict, worst
+from gates.rows import Split
 from gates.stats.multiplicity import holm
+
+Name = Annotated[Text, Field(min_length=1)]
 
 
 class Slices(Check):
     """No slice of the holdout loses more than a margin to the champion.
 
         carriers: {kind: slices, by: carrier, metric: log_loss, margin: -0.02, require: no_proven_harm, min_rows: 200, small_slice: skip}
+        routes:   {kind: slices, by: [origin, carrier], metric: auc, margin: -0.05, require: no_proven_harm, min_rows: 500, small_slice: inconclusive}
 
     | key | |
     |---|---|
-    | `by` | a slice column of the evidence |
+    | `by` | a slice column of the evidence; several: the slices that their values form together, named `EWR, UA` |
     | `metric`, `margin` | as in `improvement` |
     | `require` | `no_proven_harm`: no slice is shown to be worse than the margin, Holm's correction over slices; `non_inferior`: every slice is shown to keep the margin, without correction |
     | `min_rows` | a slice with fewer rows is small |
@@ -35,10 +34,11 @@ class Slices(Check):
     | `optional_values` | optional: of those, the ones that may be absent |
 
     The gate is as bad as its worst slice, and every slice is one of its `parts`. It is SKIP when every slice is.
+    A slice on which the metric is undefined, such as an AUC where all labels are alike, is an ERROR.
     """  # noqa: E501 (table rows)
 
     kind: Literal["slices"]
-    by: Annotated[Text, Field(min_length=1)]
+    by: Name | Annotated[tuple[Name, ...], Field(min_length=1, strict=False)]
     metric: MetricName
     margin: float
     require: Literal["no_proven_harm", "non_inferior"]
@@ -48,85 +48,76 @@ class Slices(Check):
     optional_values: tuple[Text, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="after")
-    def _optional_are_declared(self) -> Self:
+    def _agrees(self) -> Self:
         stray = sorted(set(self.optional_values) - set(self.values))
         if stray:
             raise PydanticCustomError(
                 "optional", "optional_values names '{got}'; expected some of values", {"got": stray[0][:80]}
             )
+        if len(set(self.columns)) < len(self.columns):
+            raise PydanticCustomError("by", "by names a column twice; expected different slice columns")
         return self
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The slice columns."""
+        return (self.by,) if isinstance(self.by, str) else self.by
+
+    @property
     def rule(self) -> str:
+        by = " and ".join(self.columns)
         asked = "no slice proven to lose" if self.require == "no_proven_harm" else "every slice shown not to lose"
         if self.margin >= 0:
             asked = "no slice proven to gain less than" if self.require == "no_proven_harm" else "every slice gains"
-            return f"{asked} {self.margin:.12g} {self.metric} by {self.by}"
-        return f"{asked} more than {-self.margin:.12g} {self.metric} by {self.by}"
+            return f"{asked} {self.margin:.12g} {self.metric} by {by}"
+        return f"{asked} more than {-self.margin:.12g} {self.metric} by {by}"
 
     def judge(self, name: str, case: Case) -> Outcome:
-        held = case.evidence.slices.get(self.by)
-        if held is None:
-            known = ", ".join(case.evidence.slices) or "none"
-            raise UnjudgeableError(f"no slice column {self.by!r} in the evidence", expected=f"one of: {known}")
+        split = case.split(self.columns)
         if case.no_champion:
-            return self._outcome(name, case.rows, Verdict.SKIP, NO_CHAMPION, case)
+            return self.outcome(name, Verdict.SKIP, NO_CHAMPION, case, metric=self.metric, level=case.confidence)
         need_champion(case)
-        order = np.argsort(held.codes, kind="stable")
-        edges = np.searchsorted(held.codes[order], np.arange(len(held.values) + 1))
-        parts: dict[str, Outcome] = {}
-        tested: dict[str, tuple[Rows, Metric, Difference]] = {}
-        for code, value in enumerate(held.values):
-            index = np.sort(order[edges[code] : edges[code + 1]])
-            if index.size == 0:
-                continue
-            rows = case.rows.take(index)
-            unfit = self._unfit(value, rows, case)
-            if unfit is not None:
-                parts[value] = unfit
-                continue
-            try:
-                metric = metric_for(self.metric, rows, case.evidence.task)
-            except UnjudgeableError as err:
-                parts[value] = self._outcome(value, rows, Verdict.ERROR, str(err), case)
-            else:
-                tested[value] = (rows, metric, difference(metric, rows))
-        for value in sorted(set(self.values) - set(self.optional_values)):
-            if value not in parts and value not in tested:
-                absent = case.rows.take(np.empty(0, dtype=np.intp))
-                parts[value] = self._outcome(value, absent, Verdict.ERROR, "declared, but not in the holdout", case)
-        parts |= self._tested(tested, case)
+        parts = self._parts(split, case)
+        for value in sorted(set(self.values) - set(self.optional_values) - set(parts)):
+            parts[value] = self.outcome(
+                value, Verdict.ERROR, "declared, but not in the holdout", case, metric=self.metric, rows=0
+            )
         return self._together(name, [parts[value] for value in sorted(parts)], case)
 
-    def _unfit(self, value: str, rows: Rows, case: Case) -> Outcome | None:
-        if rows.n < self.min_rows:
-            verdict = {"inconclusive": Verdict.INCONCLUSIVE, "skip": Verdict.SKIP, "block": Verdict.FAIL}
-            said_small = f"{rows.n} rows, at least {self.min_rows} are asked; small_slice: {self.small_slice}"
-            return self._outcome(value, rows, verdict[self.small_slice], said_small, case)
-        few = few_clusters(rows, case.min_clusters)
-        return self._outcome(value, rows, Verdict.INCONCLUSIVE, few, case) if few else None
-
-    def _tested(self, tested: dict[str, tuple[Rows, Metric, Difference]], case: Case) -> dict[str, Outcome]:
-        harm_p = [found.p_harm(self.margin) for _, _, found in tested.values()]
-        adjusted = holm(np.array([1.0 if p is None else p for p in harm_p], dtype=np.float64))
+    def _parts(self, split: Split, case: Case) -> dict[str, Outcome]:
+        found, metric = case.differences(self.metric, self.columns), case.metric(self.metric)
+        rows, clusters, value = split.n, split.clusters, found.value
+        few = np.zeros(rows.size, dtype=bool) if clusters is None else clusters < case.min_clusters
+        harm, (low, high) = found.p_harm(self.margin), found.bounds(case.confidence)
+        tested = (rows >= self.min_rows) & ~few & np.isfinite(value) & ~np.isnan(harm)
+        adjusted = np.full_like(harm, np.nan)
+        adjusted[tested] = holm(harm[tested])
         parts: dict[str, Outcome] = {}
-        for (value, (rows, metric, found)), p, raw in zip(tested.items(), adjusted, harm_p, strict=True):
-            bounds = found.bounds(case.confidence)
-            gain = gain_bounds(metric, bounds)
-            if not math.isfinite(found.value):
-                undefined = f"{metric.name} is not a finite number on these rows"
-                parts[value] = self._outcome(value, rows, Verdict.ERROR, undefined, case)
+        for at, name in enumerate(split.groups.names):
+            if rows[at] == 0:
                 continue
-            if raw is None:
+            bounds = None if np.isnan(low[at]) or np.isnan(high[at]) else (float(low[at]), float(high[at]))
+            gain = gain_bounds(metric, bounds)
+            message = said(metric, float(value[at]), gain)
+            if rows[at] < self.min_rows:
+                verdict = _SMALL[self.small_slice]
+                message = f"{rows[at]:.0f} rows, at least {self.min_rows} are asked; small_slice: {self.small_slice}"
+            elif few[at]:
+                verdict = Verdict.INCONCLUSIVE
+                message = too_few(float(clusters[at]) if clusters is not None else None, case.min_clusters)
+            elif not np.isfinite(value[at]):
+                verdict, message = Verdict.ERROR, f"{self.metric} is undefined on these rows; it needs {metric.needs}"
+            elif not tested[at]:
                 verdict = Verdict.INCONCLUSIVE
             elif self.require == "non_inferior":
                 verdict = gained(gain, self.margin)
             else:
-                verdict = Verdict.FAIL if p <= 1 - case.confidence + TOLERANCE else Verdict.PASS
-            shown_p = float(p) if self.require == "no_proven_harm" and raw is not None else None
-            parts[value] = self._outcome(
-                value, rows, verdict, said(metric, found.value, gain), case,
-                observed=found.value, bounds=bounds, p=shown_p,
+                verdict = Verdict.FAIL if adjusted[at] <= 1 - case.confidence + TOLERANCE else Verdict.PASS
+            by_test = tested[at] and self.require == "no_proven_harm"
+            parts[name] = self.outcome(
+                name, verdict, message, case, metric=self.metric, observed=float(value[at]), bounds=bounds,
+                level=case.confidence, p=float(adjusted[at]) if by_test else None, rows=rows[at],
+                clusters=None if clusters is None else clusters[at],
             )  # fmt: skip
         return parts
 
@@ -137,34 +128,19 @@ class Slices(Check):
             for one in (*SEVERITY_ORDER, Verdict.SKIP)
             if any(part.verdict is one for part in parts)
         )
-        numbered = [part for part in parts if part.observed is not None]
+        message = f"{len(parts)} slices: {counts}"
+        numbered = [part for part in parts if part.observed is not None and part.verdict is not Verdict.SKIP]
         if not numbered:
-            return self._outcome(name, case.rows, verdict, f"{len(parts)} slices: {counts}", case, parts=tuple(parts))
-        lowest = min(numbered, key=lambda part: (SEVERITY_ORDER.index(part.verdict), -self._loss(part)))
+            return self.outcome(
+                name, verdict, message, case, metric=self.metric, level=case.confidence, parts=tuple(parts)
+            )
+        gain = case.metric(self.metric).gain
+        lowest = min(numbered, key=lambda part: (SEVERITY_ORDER.index(part.verdict), gain(part.observed or 0.0)))
         bounds = None if lowest.low is None or lowest.high is None else (lowest.low, lowest.high)
-        return self._outcome(
-            name, case.rows, verdict, f"{len(parts)} slices: {counts}; worst {lowest.name!r}: {lowest.message}", case,
-            observed=lowest.observed, bounds=bounds, p=lowest.p, parts=tuple(parts),
+        return self.outcome(
+            name, verdict, f"{message}; worst {lowest.name!r}: {lowest.message}", case, metric=self.metric,
+            observed=lowest.observed, bounds=bounds, level=case.confidence, p=lowest.p, parts=tuple(parts),
         )  # fmt: skip
 
-    def _loss(self, part: Outcome) -> float:
-        return -METRICS[self.metric].gain(part.observed or 0.0)
 
-    def _outcome(
-        self,
-        name: str,
-        rows: Rows,
-        verdict: Verdict,
-        message: str,
-        case: Case,
-        *,
-        observed: float | None = None,
-        bounds: Bounds | None = None,
-        p: float | None = None,
-        parts: tuple[Outcome, ...] = (),
-    ) -> Outcome:
-        return Outcome(
-            name=name, kind=self.kind, severity=self.severity, verdict=verdict, metric=self.metric, observed=observed,
-            low=bounds and bounds[0], high=bounds and bounds[1], level=case.confidence, p=p, rule=self.rule,
-            rows=rows.n, clusters=rows.clusters, message=message, parts=parts,
-        )  # fmt: skip
+_SMALL = {"inconclusive": Verdict.INCONCLUSIVE, "skip": Verdict.SKIP, "block": Verdict.FAIL}

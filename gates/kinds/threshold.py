@@ -5,10 +5,9 @@ from typing import Literal, Self
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from gates.case import Case, metric_for
+from gates.case import Case
 from gates.kinds.check import Check, Decide, MetricName
 from gates.kinds.limits import against, interval, show
-from gates.metrics.estimate import estimate
 from gates.outcome import Outcome, Verdict
 
 
@@ -48,7 +47,7 @@ class Threshold(Check):
         return " and ".join(least + most) + f" ({self.decide})"
 
     def judge(self, name: str, case: Case) -> Outcome:
-        found = estimate(metric_for(self.metric, case.rows, case.evidence.task), case.rows)
+        found = case.estimate(self.metric)
         bounds = found.bounds(case.confidence)
         verdict = against(found.value, bounds, least=self.min, most=self.max, decide=self.decide)
         message = f"{self.metric} is {show(found.value)} ({interval(bounds)}); asked: {self.rule}"
@@ -56,8 +55,7 @@ class Threshold(Check):
             verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
         elif verdict is Verdict.INCONCLUSIVE:
             message += "; the interval straddles the limit: more rows or clusters would narrow it"
-        return Outcome(
-            name=name, kind=self.kind, severity=self.severity, verdict=verdict, metric=self.metric,
-            observed=found.value, low=bounds and bounds[0], high=bounds and bounds[1], level=case.confidence,
-            rule=self.rule, rows=case.rows.n, clusters=case.rows.clusters, message=message,
+        return self.outcome(
+            name, verdict, message, case,
+            metric=self.metric, observed=found.value, bounds=bounds, level=case.confidence,
         )  # fmt: skip

@@ -1,32 +1,36 @@
-"""Metrics by name: the one dict that policies, reports and docs take their names from."""
+"""Metrics by task and name: the one dict that policies, reports and docs take their names from."""
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
+from gates.errors import UnjudgeableError
 from gates.metrics import classification, regression
-from gates.metrics.metric import Linear, Metric, Task
+from gates.metrics.metric import TASKS, Family, Linear, Metric, Task, mean_of, share_of
 
-_ALL = (
+_ALL: tuple[Metric | Family, ...] = (
     Metric(
         name="auc", task="binary", higher_is_better=True, low=0.0, high=1.0, unit="probability", method="delong",
-        linearise=classification.auc, needs=(0.0, 1.0),
+        linearise=classification.auc, needs="rows of both labels",
     ),
     Metric(
         name="average_precision", task="binary", higher_is_better=True, low=0.0, high=1.0, unit="probability",
-        method="smooth", linearise=classification.average_precision, needs=(1.0,),
+        method="smooth", linearise=classification.average_precision, needs="rows with label 1",
     ),
     Metric(
         name="log_loss", task="binary", higher_is_better=False, low=0.0, high=math.inf, unit="nats", method="mean",
-        linearise=classification.log_loss,
+        linearise=mean_of(classification.log_loss),
     ),
     Metric(
         name="brier", task="binary", higher_is_better=False, low=0.0, high=1.0, unit="squared probability",
-        method="mean", linearise=classification.brier,
+        method="mean", linearise=mean_of(classification.brier),
     ),
     Metric(
         name="accuracy", task="binary", higher_is_better=True, low=0.0, high=1.0, unit="share of rows",
-        method="proportion", linearise=classification.accuracy,
+        method="proportion", linearise=share_of(classification.accuracy), hits=classification.accuracy,
     ),
     Metric(
         name="ece", task="binary", higher_is_better=False, low=0.0, high=1.0, unit="probability", method="smooth",
@@ -38,10 +42,52 @@ _ALL = (
     ),
     Metric(
         name="mae", task="regression", higher_is_better=False, low=0.0, high=math.inf, unit="the target's",
-        method="mean", linearise=regression.mae,
+        method="mean", linearise=mean_of(regression.mae),
     ),
 )  # fmt: skip
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+METRICS: dict[Task, dict[str, Metric | Family]] = {
+    task: {one.name: one for one in _ALL if one.task == task} for task in TASKS
+}
 
-__all__ = ["METRICS", "Linear", "Metric", "Task"]
+_NAME = re.compile(r"([a-z][a-z0-9_]*)(?:@([0-9]{1,9}(?:\.[0-9]{1,9})?))?")
+
+
+def metric(name: str, task: Task) -> Metric:
+    """The metric that a policy calls `name`, with its number where it takes one: `auc`, `recall@0.3`, `ndcg@10`.
+
+    Raises:
+        UnjudgeableError: no metric of that name for `task`.
+    """
+    if problem := unknown(name, METRICS[task].values()):
+        raise UnjudgeableError(f"{problem} for task {task}", expected=f"one of {', '.join(METRICS[task])}")
+    base, _, number = name.partition("@")
+    found = METRICS[task][base]
+    if isinstance(found, Metric):
+        return found
+    return found.make(float(number) if number else found.default or 0.0)
+
+
+def unknown(name: str, among: Iterable[Metric | Family] = _ALL) -> str:
+    """Why no metric is called `name`, in words; empty where one is."""
+    parts = _NAME.fullmatch(name)
+    fitting = [one for one in among if parts and one.name == parts[1]]
+    if not parts or not fitting:
+        near = get_close_matches(name, [one.name for one in among], n=1)
+        return f"unknown metric {name[:80]!r}" + (f", did you mean {near[0]!r}?" if near else "")
+    problems = [_misnumbered(one, parts[2]) for one in fitting]
+    return "" if "" in problems else problems[0]
+
+
+def _misnumbered(one: Metric | Family, number: str | None) -> str:
+    if isinstance(one, Metric):
+        return "" if number is None else f"{one.name} takes no number"
+    if number is None:
+        return "" if one.default is not None else f"{one.name} needs a number, {one.parameter}: {one.name}@…"
+    value = float(number)
+    fits = one.low <= value <= one.high and (not one.whole or value == int(value))
+    kind = "a whole number" if one.whole else "a number"
+    return "" if fits else f"{one.name}@{number}: {one.parameter} is {kind} from {one.low:g} to {one.high:g}"
+
+
+__all__ = ["METRICS", "Family", "Linear", "Metric", "Task", "metric", "unknown"]

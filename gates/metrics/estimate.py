@@ -1,4 +1,4 @@
-"""From a metric and scored rows to an estimate with bounds: one model, or challenger − champion.
+"""From a metric and scored rows to estimates with bounds, group by group: one model, or challenger − champion.
 
 Which method serves which metric:
 
@@ -6,78 +6,29 @@ Which method serves which metric:
 |---|---|---|
 | auc, one model | DeLong on the logit scale, z | linearised on the logit scale, t |
 | auc, difference | paired DeLong, z | linearised, t |
-| accuracy, one model | Wilson | linearised, t |
-| accuracy, difference | Tango's score interval; exact McNemar p at margin 0 | linearised, t |
+| a share of hits, one model | Wilson | linearised, t |
+| a share of hits, difference | Tango's score interval; exact McNemar p at margin 0 | linearised, t |
 | everything else | linearised, t with n − 1 | linearised, t |
 
-Where weighted or clustered accuracy does not vary at all, clusters (or rows) count as single trials instead.
+Where a weighted or clustered share does not vary at all, clusters (or rows) count as single trials instead.
 "Linearised" is CR2 with Bell and McCaffrey's degrees of freedom (`gates.stats.clusters`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-from gates.metrics import classification
-from gates.metrics.metric import Floats, Linear, Metric
+from gates.metrics.metric import Floats, Linear, Metric, ratio
 from gates.outcome import TOLERANCE
+from gates.rows import Split
 from gates.stats import proportions
-from gates.stats.clusters import clustered_error, t_quantile, t_tail
+from gates.stats.clusters import clustered_errors, t_quantile, t_tail
 
-Codes = NDArray[np.intp]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """Scored rows of one task, all arrays (n,) and aligned; `cluster` holds codes 0 … G−1."""
-
-    label: Floats
-    challenger: Floats
-    champion: Floats | None = None
-    weight: Floats | None = None
-    cluster: Codes | None = None
-
-    def take(self, index: Codes) -> Rows:
-        """The rows at `index`, their clusters numbered anew without gaps."""
-
-        def some(values: Floats | None) -> Floats | None:
-            return None if values is None else values[index]
-
-        cluster = None if self.cluster is None else np.unique(self.cluster[index], return_inverse=True)[1]
-        return Rows(
-            label=self.label[index],
-            challenger=self.challenger[index],
-            champion=some(self.champion),
-            weight=some(self.weight),
-            cluster=cluster,
-        )
-
-    @property
-    def n(self) -> int:
-        """How many rows count: one of weight 0 does not."""
-        return self.label.size if self.weight is None else int(np.count_nonzero(self.weight))
-
-    @property
-    def clusters(self) -> int | None:
-        """How many clusters have rows that count; None where rows are not clustered."""
-        if self.cluster is None:
-            return None
-        return int(np.count_nonzero(np.bincount(self.cluster, weights=self.weight)))
-
-    def with_label(self, value: float) -> int:
-        """How many rows that count have this label."""
-        held = self.label == value
-        return int(np.count_nonzero(held if self.weight is None else held & (self.weight > 0)))
-
-    @property
-    def plain(self) -> bool:
-        return self.weight is None and self.cluster is None
+Pair = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,132 +55,208 @@ class Difference(Estimate):
     exact: bool = False  # p comes from an exact test, not from the interval
 
 
-def estimate(metric: Metric, rows: Rows) -> Estimate:
-    """The metric of the challenger on `rows`. The caller has checked that the metric is defined there."""
-    linear = metric.linearise(rows.label, rows.challenger, rows.weight)
-    value = linear.value
-    if metric.method == "proportion" and rows.plain:
-        return Estimate(value=value, bounds=lambda level: proportions.wilson(value * rows.n, rows.n, level=level))
-    error = _standard_error(metric, linear, rows)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimates:
+    """One number for each of S groups: NaN where it is undefined, and in bounds where no error can be shown."""
+
+    value: Floats
+    bounds: Callable[[float], Pair]
+
+    def one(self, at: int = 0) -> Estimate:
+        """The estimate of one group."""
+        return Estimate(value=float(self.value[at]), bounds=lambda level: _pair(self.bounds(level), at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences(Estimates):
+    """challenger − champion for each of S groups; `p_gain` and `p_harm` as in `Difference`, NaN where unknown."""
+
+    p_gain: Callable[[float], Floats]
+    p_harm: Callable[[float], Floats]
+    exact: bool = False
+
+    def one(self, at: int = 0) -> Difference:
+        """The difference in one group."""
+        return Difference(
+            value=float(self.value[at]),
+            bounds=lambda level: _pair(self.bounds(level), at),
+            p_gain=lambda margin: _number(self.p_gain(margin), at),
+            p_harm=lambda margin: _number(self.p_harm(margin), at),
+            exact=self.exact,
+        )
+
+
+def _pair(bounds: Pair, at: int) -> tuple[float, float] | None:
+    low, high = float(bounds[0][at]), float(bounds[1][at])
+    return None if np.isnan(low) or np.isnan(high) else (low, high)
+
+
+def _number(values: Floats, at: int) -> float | None:
+    return None if np.isnan(values[at]) else float(values[at])
+
+
+def estimates(metric: Metric, split: Split) -> Estimates:
+    """The metric of the challenger in each group."""
+    scored = split.scored("challenger")
+    if metric.hits is not None and split.rows.plain:
+        found = metric.hits(scored.label, scored.score)
+        counted = None if found.among is None else found.among.astype(np.float64)
+        n = scored.total(counted)
+        won = scored.total(found.hit if counted is None else found.hit * counted)
+        return Estimates(value=ratio(won, n), bounds=lambda level: proportions.wilson(won, n, level=level))
+    linear = metric.linearise(scored)
     if metric.method == "delong":
-        return Estimate(value=value, bounds=lambda level: _logit_bounds(value, error, rows, level))
-    if metric.method == "proportion" and error is not None and error[0] <= TOLERANCE:
-        # no variation was seen at all: count clusters (or rows) as single trials
-        trials = rows.clusters or rows.n
-        return Estimate(value=value, bounds=lambda level: proportions.wilson(value * trials, trials, level=level))
-
-    def bounds(level: float) -> tuple[float, float] | None:
-        around = _symmetric(value, error, level)
-        return around and (max(metric.low, around[0]), min(metric.high, around[1]))
-
-    return Estimate(value=value, bounds=bounds)
+        return _area(linear, split)
+    return of_linear(linear, split, low=metric.low, high=metric.high, share=metric.hits is not None)
 
 
-def difference(metric: Metric, rows: Rows) -> Difference:
-    """challenger − champion on the same `rows`, which must have a champion."""
-    if rows.champion is None:
-        raise ValueError("rows without a champion have no difference")
-    ours = metric.linearise(rows.label, rows.challenger, rows.weight)
-    theirs = metric.linearise(rows.label, rows.champion, rows.weight)
-    if metric.method == "proportion" and rows.plain:
-        return _paired_proportions(rows.label, rows.challenger, rows.champion)
-    paired = Linear(ours.value - theirs.value, ours.influence - theirs.influence)
-    error = _standard_error(metric, paired, rows)
-    if metric.method == "proportion" and error is not None and error[0] <= TOLERANCE:
-        return _paired_trials(paired.value, rows.clusters or rows.n)
+def of_linear(
+    linear: Linear, split: Split, *, low: float = -np.inf, high: float = np.inf, share: bool = False
+) -> Estimates:
+    """Estimates from influence values, their bounds kept within `low` … `high`.
 
-    def p(margin: float, sign: float) -> float | None:
-        if error is None:
-            return None
-        excess = sign * (metric.gain(paired.value) - margin)
-        if abs(excess) <= TOLERANCE:
-            excess = 0.0  # a limit that is met is met, whatever the last bits say
-        if error[0] == 0:
-            return 0.0 if excess > 0 else 1.0
-        tail = t_tail(excess / error[0], error[1])
-        return None if math.isnan(tail) else tail
+    Of a share that does not vary at all, clusters (or rows) count as single trials: no variation among a dozen of
+    them is no proof that there is none.
+    """
+    value, error, df = linear.value, *_errors(linear, split)
 
-    return Difference(
-        value=paired.value,
-        bounds=lambda level: _symmetric(paired.value, error, level),
-        p_gain=lambda margin: p(margin, 1.0),
-        p_harm=lambda margin: p(margin, -1.0),
+    def bounds(level: float) -> Pair:
+        half = t_quantile(level, df) * error
+        below, above = np.maximum(low, value - half), np.minimum(high, value + half)
+        if share and np.any(error <= TOLERANCE):
+            trials = _trials(split)
+            by_trial = proportions.wilson(value * trials, trials, level=level)
+            below, above = (np.where(error <= TOLERANCE, *both) for both in zip(by_trial, (below, above), strict=True))
+        return below, above
+
+    return Estimates(value=value, bounds=bounds)
+
+
+def differences(metric: Metric, split: Split) -> Differences:
+    """challenger − champion in each group, on the same rows, which must have a champion."""
+    ours, theirs = split.scored("challenger"), split.scored("champion")
+    if metric.hits is not None and split.rows.plain:
+        mine, other = metric.hits(ours.label, ours.score), metric.hits(theirs.label, theirs.score)
+        counted = np.ones_like(mine.hit) if mine.among is None else mine.among.astype(np.float64)
+        won = ours.total(np.maximum(mine.hit - other.hit, 0.0) * counted)
+        lost = ours.total(np.maximum(other.hit - mine.hit, 0.0) * counted)
+        return _paired_shares(won, lost, ours.total(counted), sign=metric.gain(1.0))
+    left, right = metric.linearise(ours), metric.linearise(theirs)
+    paired = Linear(left.value - right.value, left.influence - right.influence)
+    error, df = _delong(paired, split) if metric.method == "delong" and split.rows.plain else _errors(paired, split)
+    linear = of_difference(paired.value, error, df, sign=metric.gain(1.0))
+    still = error <= TOLERANCE
+    if metric.hits is None or not np.any(still):
+        return linear
+    trials, value = _trials(split), paired.value
+    counted_as = _paired_shares(
+        np.maximum(value, 0.0) * trials, np.maximum(-value, 0.0) * trials, trials, sign=metric.gain(1.0), exact=False
+    )
+    return Differences(
+        value=value,
+        bounds=lambda level: (
+            np.where(still, counted_as.bounds(level)[0], linear.bounds(level)[0]),
+            np.where(still, counted_as.bounds(level)[1], linear.bounds(level)[1]),
+        ),
+        p_gain=lambda margin: np.where(still, counted_as.p_gain(margin), linear.p_gain(margin)),
+        p_harm=lambda margin: np.where(still, counted_as.p_harm(margin), linear.p_harm(margin)),
     )
 
 
-def _standard_error(metric: Metric, linear: Linear, rows: Rows) -> tuple[float, float] | None:
-    if metric.method == "delong" and rows.plain:
-        return _stratified_error(linear.influence, rows.label)
-    return clustered_error(linear.influence, weight=rows.weight, cluster=rows.cluster)
+def of_difference(value: Floats, error: Floats, df: Floats, *, sign: float) -> Differences:
+    """Differences with Student's t: `sign` is 1 where higher is better, −1 where lower is."""
+
+    def p(margin: float, side: float) -> Floats:
+        excess = side * (sign * value - margin)
+        excess = np.where(np.abs(excess) <= TOLERANCE, 0.0, excess)  # a limit that is met is met
+        moving = error > 0
+        tail = t_tail(np.divide(excess, error, out=np.zeros_like(excess), where=moving), df)
+        return np.where(moving | np.isnan(error), tail, np.where(excess > 0, 0.0, 1.0))
+
+    def bounds(level: float) -> Pair:
+        half = t_quantile(level, df) * error
+        return value - half, value + half
+
+    return Differences(
+        value=value, bounds=bounds, p_gain=lambda margin: p(margin, 1.0), p_harm=lambda margin: p(margin, -1.0)
+    )
 
 
-def _stratified_error(influence: Floats, label: Floats) -> tuple[float, float] | None:
-    """DeLong's error: s²/P over positives plus s²/N over negatives, in placements."""
-    variance = 0.0
-    for of_class in (influence[label == 1], influence[label == 0]):
-        if of_class.size < 2:
-            return None
-        variance += float(of_class.var(ddof=1)) * of_class.size / influence.size**2
-    return math.sqrt(variance), math.inf
+def _errors(linear: Linear, split: Split) -> Pair:
+    return clustered_errors(linear.influence, split.units, weight=split.rows.weight)
 
 
-def _symmetric(value: float, error: tuple[float, float] | None, level: float) -> tuple[float, float] | None:
-    if error is None:
-        return None
-    half = t_quantile(level, error[1]) * error[0]
-    return value - half, value + half
+def _trials(split: Split) -> Floats:
+    return split.n if split.clusters is None else split.clusters
 
 
-def _logit_bounds(
-    value: float, error: tuple[float, float] | None, rows: Rows, level: float
-) -> tuple[float, float] | None:
-    """Bounds of an area on the logit scale; at a perfect 0 or 1, Clopper–Pearson on the smaller class.
+def _delong(linear: Linear, split: Split) -> Pair:
+    """DeLong's errors: s²/P over positives plus s²/N over negatives, in placements; z."""
+    rows, code = split.rows, split.groups.code
+    cell = (rows.label == 1).astype(np.intp) if code is None else 2 * code + (rows.label == 1)
+    size = 2 * split.groups.count
+    n: Floats = np.bincount(cell, minlength=size).astype(np.float64)
+    mean = ratio(np.bincount(cell, weights=linear.influence, minlength=size).astype(np.float64), n)
+    spread: Floats = np.bincount(cell, weights=(linear.influence - mean[cell]) ** 2, minlength=size).astype(np.float64)
+    of_class = ratio(spread * n, n - 1).reshape(-1, 2).sum(axis=1)
+    shown = n.reshape(-1, 2).min(axis=1) >= 2
+    error = np.sqrt(of_class) / split.n
+    return np.where(shown, error, np.nan), np.where(shown, np.inf, np.nan)
+
+
+def _area(linear: Linear, split: Split) -> Estimates:
+    """Areas with bounds on the logit scale; at a perfect 0 or 1, Clopper–Pearson on the smaller class.
 
     The logit has no error where the classes are separated, which is no proof of a perfect model.
     """
-    if error is None:
-        return None
-    if not TOLERANCE < value < 1 - TOLERANCE:
-        trials = float(min(rows.with_label(1.0), rows.with_label(0.0)))
-        if rows.clusters is not None:
-            trials = min(trials, rows.clusters)
-        worst = (1 - level) ** (1 / trials)
-        return (worst, 1.0) if value > 0.5 else (0.0, 1 - worst)
-    around = _symmetric(float(special.logit(value)), (error[0] / (value * (1 - value)), error[1]), level)
-    return around and (float(special.expit(around[0])), float(special.expit(around[1])))
+    value = linear.value
+    error, df = _delong(linear, split) if split.rows.plain else _errors(linear, split)
+    with np.errstate(invalid="ignore"):
+        inside = (value > TOLERANCE) & (value < 1 - TOLERANCE)
+    within = np.where(inside, value, 0.5)
+
+    def bounds(level: float) -> Pair:
+        half = t_quantile(level, df) * error / (within * (1 - within))
+        low, high = special.expit(special.logit(within) - half), special.expit(special.logit(within) + half)
+        worst = (1 - level) ** (1 / np.maximum(_smaller_class(split), 1))
+        perfect = value > 0.5
+        shown = ~np.isnan(error)
+        at_edge = np.where(perfect, worst, 0.0), np.where(perfect, 1.0, 1 - worst)
+        return tuple(  # type: ignore[return-value]
+            np.where(shown, np.where(inside, *both), np.nan) for both in zip((low, high), at_edge, strict=True)
+        )
+
+    return Estimates(value=value, bounds=bounds)
 
 
-def _paired_trials(value: float, trials: int) -> Difference:
-    """A paired difference in which no variation was seen: clusters (or rows) count as single trials, by Tango's score.
-
-    No variation among a dozen clusters is no proof that there is none.
-    """
-    won, lost = max(value, 0.0) * trials, max(-value, 0.0) * trials
-
-    def p(margin: float, won: float, lost: float) -> float:
-        return float(special.ndtr(-proportions.tango_statistic(won, lost, trials, difference=margin)))
-
-    return Difference(
-        value=value,
-        bounds=lambda level: proportions.tango(won, lost, trials, level=level),
-        p_gain=lambda margin: p(margin, won, lost),
-        p_harm=lambda margin: p(-margin, lost, won),
-    )
+def _smaller_class(split: Split) -> Floats:
+    """Rows of the rarer label in each group, or its clusters where they are fewer."""
+    scored = split.scored("challenger")
+    counting = np.ones(scored.label.size) if scored.weight is None else (scored.weight > 0).astype(np.float64)
+    positive = _unweighted(split, counting * (scored.label == 1))
+    trials = np.minimum(positive, split.n - positive)
+    return trials if split.clusters is None else np.minimum(trials, split.clusters)
 
 
-def _paired_proportions(label: Floats, challenger: Floats, champion: Floats) -> Difference:
-    ours, theirs = classification.hits(label, challenger), classification.hits(label, champion)
-    b, c, n = int(np.sum(ours > theirs)), int(np.sum(theirs > ours)), label.size
+def _unweighted(split: Split, values: Floats) -> Floats:
+    code = split.groups.code
+    if code is None:
+        return np.array([values.sum()])
+    return np.bincount(code, weights=values, minlength=split.groups.count).astype(np.float64)
 
-    def p(margin: float, won: int, lost: int) -> float:
-        if margin == 0:
-            return proportions.mcnemar_p(won, lost)
-        return float(special.ndtr(-proportions.tango_statistic(won, lost, n, difference=margin)))
 
-    return Difference(
-        value=(b - c) / n,
-        bounds=lambda level: proportions.tango(b, c, n, level=level),
-        p_gain=lambda margin: p(margin, b, c),
-        p_harm=lambda margin: p(-margin, c, b),
-        exact=True,
-    )
+def _paired_shares(won: Floats, lost: Floats, n: Floats, *, sign: float, exact: bool = True) -> Differences:
+    """(won − lost)/n with Tango's score interval. `exact`: at margin 0 McNemar's exact test gives p."""
+    gained, harmed = (won, lost) if sign > 0 else (lost, won)
+
+    def p(margin: float, won: Floats, lost: Floats) -> Floats:
+        if exact and margin == 0:
+            return np.where(n > 0, proportions.mcnemar_p(won, lost), np.nan)
+        some = np.where(n > 0, n, 1.0)
+        tail = special.ndtr(-proportions.tango_statistic(won, lost, some, difference=np.full_like(some, margin)))
+        return np.where(n > 0, tail, np.nan)
+
+    return Differences(
+        value=ratio(won - lost, n), bounds=lambda level: proportions.tango(won, lost, n, level=level), exact=exact,
+        p_gain=lambda margin: p(margin, gained, harmed), p_harm=lambda margin: p(-margin, harmed, gained),
+    )  # fmt: skip

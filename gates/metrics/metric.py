@@ -1,35 +1,49 @@
-"""What a metric is: a value, a direction, a range, and influence values that any interval can be built on."""
+"""What a metric is: a value, a direction, a range, and influence values that any interval can be built on.
+
+Everything is computed for S groups of rows at once; all rows are one group, slices are several. A metric is
+written once and serves both, with weights, with clusters, and for the paired difference of two models.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Task = Literal["binary", "regression"]
+from gates.stats.scored import Codes, Floats, Linear, Scored, ratio
+
+Task = Literal["binary", "multiclass", "regression", "ranking"]
+TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking")
+Method = Literal["mean", "proportion", "delong", "smooth", "quantile"]
+Gain = TypeVar("Gain", float, Floats)
+
+__all__ = [
+    "TASKS", "Codes", "Family", "Floats", "Hits", "Linear", "Method", "Metric", "Scored", "Task", "mean_of", "ratio",
+    "share_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Linear:
-    """A metric's value on some rows and how each row moves it.
+class Hits:
+    """A share as what it counts: `hit` float64 (n,) of 0 and 1, among the rows where `among` bool (n,) is true.
 
-    value ≈ truth + weighted mean of `influence`, which is float64 (n,) with weighted mean 0.
+    Which rows it is among must not depend on the scores. None: all rows.
     """
 
-    value: float
-    influence: Floats
+    hit: Floats
+    among: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """A metric by name.
 
-    `linearise(label, score, weight)` takes float64 (n,) arrays (weight may be None), n >= 1, already
-    checked to be finite and in range. `needs` names the label values without which it is undefined.
+    `linearise` takes rows that were checked: finite, in range, at least one. `needs` says in words which rows it
+    needs to be defined. `method` says how its interval is made (`gates.metrics.estimate`); of method
+    "proportion" `hits` says what is counted.
     """
 
     name: str
@@ -38,16 +52,58 @@ class Metric:
     low: float
     high: float
     unit: str
-    method: Literal["mean", "proportion", "delong", "smooth"]
-    linearise: Callable[[Floats, Floats, Floats | None], Linear]
-    needs: tuple[float, ...] = ()
+    method: Method
+    linearise: Callable[[Scored], Linear]
+    needs: str = "at least one row"
+    hits: Callable[[Floats, Floats], Hits] | None = None
 
-    def gain(self, difference: float) -> float:
+    def gain(self, difference: Gain) -> Gain:
         """A difference challenger − champion, turned so that positive is better."""
         return difference if self.higher_is_better else -difference
 
 
-def mean_of(loss: Floats, weight: Floats | None) -> Linear:
-    """The weighted mean of a per-row loss, with its influence values."""
-    value = float(loss.mean() if weight is None else np.average(loss, weights=weight))
-    return Linear(value, loss - value)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Metrics of one name that differ by a number, which a policy writes behind an @: `recall@0.3`, `ndcg@10`.
+
+    `default` stands where none is written; None asks for one.
+    """
+
+    name: str
+    task: Task
+    parameter: str  # what the number is, in words
+    default: float | None
+    low: float
+    high: float
+    whole: bool  # whether it must be a whole number
+    make: Callable[[float], Metric]
+
+
+def mean_of(loss: Callable[[Floats, Floats], Floats]) -> Callable[[Scored], Linear]:
+    """The weighted mean of a loss per row: `loss(label, score)` → float64 (n,)."""
+
+    def linearise(scored: Scored) -> Linear:
+        losses = loss(scored.label, scored.score)
+        value = scored.mean(losses)
+        return Linear(value, losses - scored.spread(value))
+
+    linearise.__doc__ = loss.__doc__
+    return linearise
+
+
+def share_of(hits: Callable[[Floats, Floats], Hits]) -> Callable[[Scored], Linear]:
+    """The weighted share of hits among the rows that count; undefined where none does."""
+
+    def linearise(scored: Scored) -> Linear:
+        found = hits(scored.label, scored.score)
+        if found.among is None:
+            value = scored.mean(found.hit)
+            return Linear(value, found.hit - scored.spread(value))
+        counted = found.among.astype(np.float64)
+        size = scored.total(counted)
+        value = ratio(scored.total(found.hit * counted), size)
+        per_row = scored.spread(ratio(scored.mass, size))
+        return Linear(value, np.where(found.among, (found.hit - scored.spread(value)) * per_row, 0.0))
+
+    linearise.__doc__ = hits.__doc__
+    return linearise

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from gates.metrics.metric import Floats, Linear, mean_of
+from gates.metrics.metric import Floats, Linear, Scored
 
 
-def mae(label: Floats, score: Floats, weight: Floats | None) -> Linear:
+def mae(label: Floats, score: Floats) -> Floats:
     """Mean absolute error, in the target's unit."""
-    return mean_of(np.abs(score - label), weight)
+    return np.abs(score - label)
 
 
-def rmse(label: Floats, score: Floats, weight: Floats | None) -> Linear:
+def rmse(scored: Scored) -> Linear:
     """Root mean squared error, in the target's unit; its influence is that of the mean square over 2·rmse."""
-    square = mean_of((score - label) ** 2, weight)
-    root = math.sqrt(square.value)
-    return Linear(root, square.influence / (2 * root) if root > 0 else np.zeros_like(score))
+    square = (scored.score - scored.label) ** 2
+    mean = scored.mean(square)
+    root = np.sqrt(mean)
+    half = np.divide(0.5, root, out=np.zeros_like(root), where=root > 0)
+    return Linear(root, (square - scored.spread(mean)) * scored.spread(half))

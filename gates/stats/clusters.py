@@ -1,73 +1,145 @@
-"""Standard errors of a weighted mean whose rows may come in clusters."""
+"""Standard errors of weighted means, in groups of rows, whose rows may come in clusters."""
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
+from gates.stats.scored import Codes, Floats, ratio
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def clustered_error(
-    influence: NDArray[np.float64],
-    *,
-    weight: NDArray[np.float64] | None = None,
-    cluster: NDArray[np.intp] | None = None,
-) -> tuple[float, float] | None:
-    """Standard error and degrees of freedom of an estimate from its influence values.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """What counts as independent within each group: clusters, or single rows.
 
-    The variance is CR2, the sum over clusters of g²/(1 − h), where g is a cluster's weighted sum of
-    influences and h its share of the weight; the degrees of freedom are Bell and McCaffrey's for the mean
-    under a working variance of 1/weight, so that copies of a row equal a weight when they share a cluster.
-    Rows without clusters are clusters of one: without weights the result is then sd/√n with n − 1.
+    of_row: the unit of each row (n,); None where every row is its own. group: the group of each unit (U,); None
+    where all are one group. size: the weight of each unit (U,). groups: S.
+    """
+
+    of_row: Codes | None
+    group: Codes | None
+    size: Floats
+    groups: int
+
+    @classmethod
+    def of(cls, n: int, *, weight: Floats | None, cluster: Codes | None, code: Codes | None, groups: int) -> Units:
+        """The units of n rows.
+
+        Args:
+            weight: float64 (n,), not negative; None weighs every row alike.
+            cluster: codes 0 … G−1 (n,); None makes every row its own. A cluster in two groups is two units.
+            code: the group of each row (n,); None where all rows are one group.
+        """
+        if cluster is None:
+            return cls(of_row=None, group=code, size=np.ones(n) if weight is None else weight, groups=groups)
+        if code is None:
+            return cls(of_row=cluster, group=None, size=_sums(cluster, weight), groups=groups)
+        wide = int(cluster.max(initial=-1)) + 1
+        cell = code * wide + cluster
+        if wide * groups > 4 * max(n, 1):  # few of the pairs can exist
+            held, of_row = np.unique(cell, return_inverse=True)
+            return cls(of_row=of_row, group=held // wide, size=_sums(of_row, weight), groups=groups)
+        size = _sums(cell, weight, least=wide * groups)
+        return cls(of_row=cell, group=np.repeat(np.arange(groups), wide), size=size, groups=groups)
+
+    def sums(self, values: Floats) -> Floats:
+        """Sums of (n,) values, which hold their weight already, in each unit (U,)."""
+        return values if self.of_row is None else _sums(self.of_row, values, least=self.size.size)
+
+    def total(self, of_unit: Floats | NDArray[np.bool_] | None) -> Floats:
+        """Sums in each group: (U,) → (S,); None counts units."""
+        if self.group is None:
+            return np.array([float(self.size.size) if of_unit is None else of_unit.sum()])
+        return np.bincount(self.group, weights=of_unit, minlength=self.groups).astype(np.float64)
+
+    def spread(self, of_group: Floats) -> Floats:
+        """The value of each unit's group: (S,) → (U,), or (1,) for one group."""
+        return of_group if self.group is None else of_group[self.group]
+
+    def largest(self) -> Floats:
+        """The weight of each group's heaviest unit (S,)."""
+        if self.group is None:
+            return np.array([self.size.max(initial=0.0)])
+        most = np.zeros(self.groups)
+        np.maximum.at(most, self.group, self.size)
+        return most
+
+    @property
+    def carried(self) -> Floats:
+        """How many units of each group have weight (S,)."""
+        return self.total(self.size > 0)
+
+
+def _sums(code: Codes, values: Floats | None, *, least: int = 0) -> Floats:
+    return np.bincount(code, weights=values, minlength=least).astype(np.float64)
+
+
+def clustered_errors(influence: Floats, units: Units, *, weight: Floats | None) -> tuple[Floats, Floats]:
+    """Standard errors and degrees of freedom of estimates from their influence values, one per group.
+
+    The variance is CR2, the sum over clusters of g²/(1 − h), where g is a cluster's weighted sum of influences and
+    h its share of the group's weight; the degrees of freedom are Bell and McCaffrey's for the mean under a working
+    variance of 1/weight, so that copies of a row equal a weight when they share a cluster. Rows without clusters
+    are clusters of one: without weights the result is then sd/√n with n − 1.
 
     Args:
-        influence: float64 (n,), centred: its weighted mean is 0.
-        weight: float64 (n,), non-negative, any scale; None weighs every row alike.
-        cluster: codes 0 … G−1 (n,); None makes every row its own cluster.
+        influence: float64 (n,), with weighted mean 0 in each group.
+        weight: float64 (n,), as the units were made with.
 
     Returns:
-        (standard error, degrees of freedom), or None where fewer than two clusters carry weight.
+        (errors (S,), degrees of freedom (S,)), NaN in a group where fewer than two units carry weight.
 
     Source: Bell and McCaffrey, Survey Methodology 28 (2002); Imbens and Kolesár, REStat 98 (2016).
     """
-    n = influence.size
-    sums = influence if weight is None else influence * weight
-    sizes = np.ones(n) if weight is None else weight
-    if cluster is not None:
-        sums = np.bincount(cluster, weights=sums).astype(np.float64)
-        sizes = np.bincount(cluster, weights=sizes).astype(np.float64)
-    total = float(sizes.sum())
-    carried = sizes > 0
-    if np.count_nonzero(carried) < 2:
-        return None
-    sums, sizes = sums[carried], sizes[carried]
-    share = sizes / total
-    if share.max() >= 1.0:
-        return None
-    rest = 1.0 - share
-    largest = int(np.argmax(sizes))  # 1 − share would cancel where one cluster has nearly all the weight
-    rest[largest] = float(np.delete(sizes, largest).sum()) / total
-    variance = float(np.sum((sums / total) ** 2 / rest))
-    return math.sqrt(variance), _bell_mccaffrey(share, rest)
+    mass = influence if weight is None else influence * weight
+    if units.of_row is None and weight is None:
+        n = units.total(None)
+        variance = ratio(units.total(mass**2), n * (n - 1))
+        return np.sqrt(variance), np.where(n > 1, n - 1, np.nan)
+    total, largest = units.total(units.size), units.largest()
+    heaviest = (units.size == units.spread(largest)) & (units.size > 0)
+    count = units.total(heaviest)
+    others = units.total(np.where(heaviest, 0.0, units.size)) + (count - 1) * largest
+    # 1 − share would cancel where one cluster has nearly all the weight
+    rest = np.where(heaviest, units.spread(others), units.spread(total) - units.size)
+    carried = (units.size > 0) & (rest > 0)
+    inverse = np.divide(1.0, rest, out=np.zeros_like(rest), where=carried)
+    whole = units.spread(ratio(np.ones_like(total), total))
+    share = units.size * whole
+    # g²/total² / (rest/total)
+    variance = units.total(np.where(carried, units.sums(mass) ** 2 * inverse * whole, 0.0))
+    freedom = _bell_mccaffrey(np.where(carried, share, 0.0), units.size * share * inverse, heaviest, units)
+    shown = (units.carried >= 2) & (largest < total)
+    return np.where(shown, np.sqrt(variance), np.nan), np.where(shown, freedom, np.nan)
 
 
-def _bell_mccaffrey(share: NDArray[np.float64], rest: NDArray[np.float64]) -> float:
-    # (trace Ω)² / trace Ω², Ω_gk = (share_g [g = k] − share_g share_k) / √((1 − share_g)(1 − share_k)); trace Ω = 1
-    crossed = share**2 / rest
-    off_diagonal = 2.0 * float(np.dot(crossed[1:], np.cumsum(crossed)[:-1]))
-    return 1.0 / (float(np.sum(share**2)) + off_diagonal)
+def _bell_mccaffrey(share: Floats, crossed: Floats, heaviest: NDArray[np.bool_], units: Units) -> Floats:
+    # (trace Ω)² / trace Ω², Ω_gk = (share_g [g = k] − share_g share_k) / √((1 − share_g)(1 − share_k)); trace Ω = 1.
+    # crossed = share²/(1 − share). Twice the sum of products of pairs, the heaviest apart: their product would swamp
+    # (Σ crossed)² − Σ crossed².
+    light = np.where(heaviest, 0.0, crossed)
+    heavy = ratio(units.total(np.where(heaviest, crossed, 0.0)), units.total(heaviest))
+    count, of_light = units.total(heaviest), units.total(light)
+    pairs = np.maximum(of_light**2 - units.total(light**2), 0.0)
+    pairs = pairs + 2 * count * heavy * of_light + count * (count - 1) * heavy**2
+    return ratio(np.ones_like(pairs), units.total(share**2) + pairs)
 
 
-def t_quantile(level: float, df: float) -> float:
-    """The `level` quantile of Student's t; the normal's where `df` is infinite."""
-    return float(special.ndtri(level) if math.isinf(df) else special.stdtrit(df, level))
+def t_quantile(level: float, df: Floats) -> Floats:
+    """The `level` quantile of Student's t; the normal's where `df` is infinite. NaN for NaN."""
+    finite = np.isfinite(df)
+    of_t = special.stdtrit(np.where(finite, df, np.nan), level)
+    return np.asarray(np.where(finite | np.isnan(df), of_t, special.ndtri(level)))
 
 
-def t_tail(statistic: float, df: float) -> float:
+def t_tail(statistic: Floats, df: Floats) -> Floats:
     """P(T >= statistic) under Student's t with `df` degrees of freedom; the normal's where `df` is infinite."""
-    return float(special.ndtr(-statistic) if math.isinf(df) else special.stdtr(df, -statistic))
+    finite = np.isfinite(df)
+    of_t = special.stdtr(np.where(finite, df, np.nan), -statistic)
+    return np.asarray(np.where(finite | np.isnan(df), of_t, special.ndtr(-statistic)))

@@ -1,73 +1,88 @@
-"""Score intervals and exact tests for counts."""
+"""Score intervals and exact tests for counts, elementwise over arrays of them."""
 
 from __future__ import annotations
 
-import math
+import numpy as np
+from scipy import special
 
-from scipy import optimize, special
+from gates.stats.scored import Floats, ratio
 
 
-def wilson(successes: float, n: float, *, level: float) -> tuple[float, float]:
-    """Wilson's score interval of a proportion, both bounds at one-sided `level`.
+def wilson(successes: Floats, n: Floats, *, level: float) -> tuple[Floats, Floats]:
+    """Wilson's score intervals of proportions, both bounds at one-sided `level`; NaN where n is 0.
 
     Args:
-        successes: 0 … n.
-        n: more than 0.
+        successes: float64 (S,), 0 … n; need not be whole.
+        n: float64 (S,).
         level: one-sided confidence of each bound, .5 < level < 1.
 
     Source: Wilson, JASA 22 (1927).
     """
     z = float(special.ndtri(level))
+    n = np.where(n > 0, n, np.nan)
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return np.maximum(0.0, centre - half), np.minimum(1.0, centre + half)
 
 
-def mcnemar_p(only_challenger: int, only_champion: int) -> float:
-    """Exact one-sided p that the challenger is right more often: P(Bin(b + c, ½) >= b); 1 where b + c is 0."""
-    discordant = only_challenger + only_champion
-    if discordant == 0 or only_challenger == 0:
-        return 1.0
-    return float(special.bdtrc(only_challenger - 1, discordant, 0.5))
+def mcnemar_p(only_challenger: Floats, only_champion: Floats) -> Floats:
+    """Exact one-sided p that the challenger is right more often: P(Bin(b + c, ½) >= b); 1 where b is 0."""
+    some = only_challenger > 0
+    return np.where(some, special.betainc(np.where(some, only_challenger, 1.0), only_champion + 1, 0.5), 1.0)
 
 
-def tango_statistic(only_challenger: float, only_champion: float, n: int, *, difference: float) -> float:
-    """Tango's score statistic for a paired difference of proportions; positive where more was seen than `difference`.
+def tango_statistic(only_challenger: Floats, only_champion: Floats, n: Floats, *, difference: Floats) -> Floats:
+    """Tango's score statistic for paired differences of proportions; positive where more was seen than `difference`.
 
     Args:
-        only_challenger, only_champion: rows that only one of the two gets right (b, c).
-        n: rows in all, at least 1.
-        difference: the hypothesised (b − c)/n, strictly between −1 and 1.
+        only_challenger, only_champion: rows that only one of the two gets right (b, c), float64 (S,).
+        n: rows in all, at least 1 (S,).
+        difference: the hypothesised (b − c)/n (S,), strictly between −1 and 1.
 
     Returns:
-        A standard normal deviate; 0 where nothing was seen and nothing was expected.
+        Standard normal deviates (S,); 0 where nothing was seen and nothing was expected.
 
     Source: Tango, Statistics in Medicine 17 (1998), equations 4 and 5.
     """
     b, c, d = only_challenger, only_champion, difference
     seen = b - c - n * d
     linear = (2 * n - b + c) * d - b - c
-    root = max(linear * linear - 8 * n * -c * d * (1 - d), 0.0)
-    shared = max((math.sqrt(root) - linear) / (4 * n), 0.0)  # restricted estimate of P(only the champion is right)
+    root = np.maximum(linear * linear - 8 * n * -c * d * (1 - d), 0.0)
+    shared = np.maximum((np.sqrt(root) - linear) / (4 * n), 0.0)  # restricted estimate of P(only the champion is right)
     variance = n * (2 * shared + d * (1 - d))
-    if variance <= 0:
-        return 0.0 if seen == 0 else math.copysign(math.inf, seen)
-    return seen / math.sqrt(variance)
+    certain = variance <= 0
+    deviate = seen / np.sqrt(np.where(certain, 1.0, variance))
+    return np.where(certain, np.where(seen == 0, 0.0, np.copysign(np.inf, seen)), deviate)
 
 
-def tango(only_challenger: float, only_champion: float, n: int, *, level: float) -> tuple[float, float]:
-    """Tango's score interval of (b − c)/n, both bounds at one-sided `level`. Arguments as `tango_statistic`."""
+def tango(only_challenger: Floats, only_champion: Floats, n: Floats, *, level: float) -> tuple[Floats, Floats]:
+    """Tango's score intervals of (b − c)/n, both bounds at one-sided `level`; NaN where n is 0.
+
+    Arguments as `tango_statistic`. A bound that no difference inside (−1, 1) reaches is −1 or 1.
+    """
+    from scipy.optimize import elementwise
+
     z = float(special.ndtri(level))
-    point = (only_challenger - only_champion) / n
+    b, c, n = (np.asarray(values, dtype=np.float64) for values in (only_challenger, only_champion, n))
+    some = n > 0
+    held = np.where(some, n, 1.0)
+    point = np.where(some, ratio(b - c, held), 0.0)
+
+    def bound(outer: float, target: float) -> Floats:
+        def excess(difference: Floats, b: Floats, c: Floats, n: Floats) -> Floats:
+            return tango_statistic(b, c, n, difference=difference) - target
+
+        at_edge = np.full_like(point, outer)
+        reached = some & (excess(at_edge, b, c, held) * excess(point, b, c, held) < 0)
+        low, high = np.minimum(at_edge, point), np.maximum(at_edge, point)
+        found = elementwise.find_root(
+            excess, (low[reached], high[reached]), args=(b[reached], c[reached], held[reached]),
+            tolerances={"xatol": 1e-13, "xrtol": 0.0},
+        )  # fmt: skip
+        bounds = np.where(some, np.copysign(1.0, outer), np.nan)
+        bounds[reached] = found.x
+        return bounds
+
     edge = 1 - 1e-12
-
-    def bound(outer: float, target: float) -> float:
-        def excess(difference: float) -> float:
-            return tango_statistic(only_challenger, only_champion, n, difference=difference) - target
-
-        if excess(outer) * excess(point) >= 0:
-            return math.copysign(1.0, outer)
-        return float(optimize.brentq(excess, outer, point, xtol=1e-13))
-
     return bound(-edge, z), bound(edge, -z)

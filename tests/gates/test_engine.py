@@ -84,7 +84,7 @@ def test_a_gate_that_breaks_is_an_error_and_the_others_still_run(make) -> None:
     checks = {"broken": {**POINT, "metric": "auc", "min": 0.1}, "well": SAYS["PASS"]}
     decision = judge(make.policy(checks), huge)
     assert [outcome.verdict for outcome in decision.outcomes] == ["ERROR", "PASS"]
-    assert "no row has label 1" in decision.outcomes[0].message
+    assert "expected rows of both labels" in decision.outcomes[0].message
 
 
 # --- schedules -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,72 @@
+"""How predictions would have to be shifted and stretched to fit the outcomes."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from gates.stats.scored import Floats, Linear, Scored
+
+STEPS = 50
+"""Newton steps after which a fit counts as not existing: labels that the scores separate have none."""
+
+
+def logistic_intercept(scored: Scored) -> Linear:
+    """Calibration in the large: the a of P(label) = expit(a + logit(score)); 0 is calibrated, above 0 scores too low.
+
+    Binary rows in one group. NaN where the labels are all alike. Scores are kept one float64 epsilon away from 0
+    and 1. Source: Cox, Biometrika 45 (1958); Van Calster et al., BMC Medicine 17 (2019).
+    """
+    offset = _logit(scored.score)
+    return _fit(np.ones((1, offset.size)), offset, scored, at=0)
+
+
+def logistic_slope(scored: Scored) -> Linear:
+    """Calibration slope: the b of P(label) = expit(a + b·logit(score)); 1 is calibrated, below 1 scores too extreme.
+
+    As `logistic_intercept`; NaN also where the scores are all alike, or separate the labels.
+    """
+    return _fit(np.stack([np.ones(scored.label.size), _logit(scored.score)]), np.zeros(1), scored, at=1)
+
+
+def linear_intercept(scored: Scored) -> Linear:
+    """Mean label − mean prediction, in the label's unit."""
+    gap = scored.label - scored.score
+    value = scored.mean(gap)
+    return Linear(value, gap - scored.spread(value))
+
+
+def linear_slope(scored: Scored) -> Linear:
+    """Slope of the least-squares line of the label on the prediction; NaN where predictions are all alike."""
+    x = scored.score - scored.spread(scored.mean(scored.score))
+    y = scored.label - scored.spread(scored.mean(scored.label))
+    spread = scored.mean(x * x)
+    inverse = np.divide(1.0, spread, out=np.full_like(spread, np.nan), where=spread > 0)
+    slope = scored.mean(x * y) * inverse
+    return Linear(slope, x * (y - scored.spread(slope) * x) * scored.spread(inverse))
+
+
+def _logit(score: Floats) -> Floats:
+    edge = np.finfo(np.float64).eps
+    return np.asarray(special.logit(np.clip(score, edge, 1 - edge)))
+
+
+def _fit(design: Floats, offset: Floats, scored: Scored, *, at: int) -> Linear:
+    """Coefficient `at` of a logistic regression on `design` (k, n), by Newton's steps, with its influences."""
+    weight = np.ones(scored.label.size) if scored.weight is None else scored.weight
+    mass = float(weight.sum())
+    beta = np.zeros(len(design)) if len(design) == 1 else np.array([0.0, 1.0])
+    undefined = Linear(np.array([np.nan]), np.zeros(scored.label.size))
+    for _ in range(STEPS):
+        fitted = special.expit(beta @ design + offset)
+        residual = scored.label - fitted
+        slope = design @ (residual * weight) / mass
+        curve = (design * (weight * fitted * (1 - fitted))) @ design.T / mass
+        if not np.isfinite(curve).all() or np.linalg.cond(curve) > 1e12:
+            return undefined
+        inverse = np.linalg.inv(curve)
+        step = inverse @ slope
+        beta = beta + step
+        if np.abs(step).max() <= 1e-10 * max(1.0, float(np.abs(beta).max())):
+            return Linear(beta[at : at + 1], (inverse @ design)[at] * residual)
+    return undefined

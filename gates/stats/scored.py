@@ -1,0 +1,90 @@
+"""Scored rows in groups, which statistics are computed on, and what a statistic is: values and influences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.intp]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """One model's scores on rows that are split into groups. All arrays are aligned.
+
+    label: float64 (n,): 0 or 1 for binary, the index of the class for multiclass, a number for regression,
+        the relevance (not negative) for ranking.
+    score: float64 (n,); (n, k) probabilities of the k classes for multiclass.
+    weight: float64 (n,), not negative, any scale; None weighs every row alike.
+    code: the group of each row, 0 … groups − 1; None where all rows are one group.
+    query: the query of each row, for ranking.
+    ascending: gives the rows by ascending score, where someone keeps them sorted.
+    """
+
+    label: Floats
+    score: Floats
+    weight: Floats | None = None
+    code: Codes | None = None
+    groups: int = 1
+    query: Codes | None = None
+    ascending: Callable[[], Codes] | None = None
+
+    @cached_property
+    def order(self) -> Codes:
+        """Rows by group, then by ascending score. Tied rows come in the order given where rows have weights."""
+        order = by_score(self.score, self.weight) if self.ascending is None else self.ascending()
+        if self.code is None:
+            return order
+        narrow = self.code.astype(np.uint16) if self.groups <= 2**16 else self.code  # a radix sort
+        return order[np.argsort(narrow[order], kind="stable")]
+
+    @cached_property
+    def mass(self) -> Floats:
+        """The sum of weights of each group (S,); how many rows it has where there are none."""
+        return self.total(None)
+
+    def total(self, values: Floats | None) -> Floats:
+        """Weighted sums of `values` (n,) in each group (S,); None counts every row as 1."""
+        if self.weight is not None:
+            values = self.weight if values is None else values * self.weight
+        if self.code is None:
+            return np.array([float(self.label.size) if values is None else values.sum()])
+        return np.bincount(self.code, weights=values, minlength=self.groups).astype(np.float64)
+
+    def mean(self, values: Floats) -> Floats:
+        """Weighted means of `values` (n,) in each group (S,); NaN in a group without weight."""
+        return ratio(self.total(values), self.mass)
+
+    def spread(self, of_group: Floats) -> Floats:
+        """The value of each row's group: (S,) → (n,), or (1,) where all rows are one group."""
+        return of_group if self.code is None else of_group[self.code]
+
+
+def by_score(score: Floats, weight: Floats | None) -> Codes:
+    """Rows by ascending score. Ties keep their order where rows have weights, whose sums depend on it."""
+    # the default kind is several times faster, and its order of ties depends on the machine: counts do not
+    order: Codes = np.argsort(score, kind=None if weight is None else "stable")
+    return order
+
+
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """part / whole, NaN where the whole is 0."""
+    share: Floats = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole != 0)
+    return share
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A metric's value in each group and how each row moves it.
+
+    value: float64 (S,), NaN in a group where the metric is undefined.
+    influence: float64 (n,); value ≈ truth + weighted mean of it over the group's rows, where it has mean 0.
+    """
+
+    value: Floats
+    influence: Floats
