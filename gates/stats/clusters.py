@@ -103,18 +103,17 @@ def clustered_errors(influence: Floats, units: Units, *, weight: Floats | None) 
         variance = ratio(units.total(mass**2), n * (n - 1))
         return np.sqrt(variance), np.where(n > 1, n - 1, np.nan)
     total, largest = units.total(units.size), units.largest()
+    per_mass = units.spread(ratio(np.ones_like(total), total))
+    share = units.size * per_mass
     heaviest = (units.size == units.spread(largest)) & (units.size > 0)
     count = units.total(heaviest)
-    others = units.total(np.where(heaviest, 0.0, units.size)) + (count - 1) * largest
-    # 1 − share would cancel where one cluster has nearly all the weight
-    rest = np.where(heaviest, units.spread(others), units.spread(total) - units.size)
-    carried = (units.size > 0) & (rest > 0)
+    # the heaviest's 1 − share would cancel where one cluster has nearly all the weight: add up the others
+    others = units.total(np.where(heaviest, 0.0, share)) + (count - 1) * ratio(largest, total)
+    rest = np.where(heaviest, units.spread(others), 1.0 - share)
+    carried = (share > 0) & (rest > np.finfo(np.float64).epsneg)
     inverse = np.divide(1.0, rest, out=np.zeros_like(rest), where=carried)
-    whole = units.spread(ratio(np.ones_like(total), total))
-    share = units.size * whole
-    # g²/total² / (rest/total)
-    variance = units.total(np.where(carried, units.sums(mass) ** 2 * inverse * whole, 0.0))
-    freedom = _bell_mccaffrey(np.where(carried, share, 0.0), units.size * share * inverse, heaviest, units)
+    variance = units.total((units.sums(mass) * per_mass) ** 2 * inverse)
+    freedom = _bell_mccaffrey(share, share**2 * inverse, heaviest, units)
     shown = (units.carried >= 2) & (largest < total)
     return np.where(shown, np.sqrt(variance), np.nan), np.where(shown, freedom, np.nan)
 

@@ -9,13 +9,45 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gates.metrics import METRICS
-from gates.metrics.estimate import Rows, difference, estimate
-from gates.stats.proportions import tango, wilson
+from gates.metrics.estimate import Difference, Estimate, differences, estimates
+from gates.metrics.metric import Metric
+from gates.rows import Groups, Rows, Split
+from gates.stats import proportions
+
+KNOWN: dict[str, Metric] = {
+    name: found
+    for task in ("binary", "regression")
+    for name, found in METRICS[task].items()
+    if isinstance(found, Metric) and found.method != "quantile"
+}
+
+
+def estimate(metric: Metric, rows: Rows) -> Estimate:
+    return estimates(metric, Split(rows=rows)).one()
+
+
+def difference(metric: Metric, rows: Rows) -> Difference:
+    return differences(metric, Split(rows=rows)).one()
+
+
+def take(rows: Rows, index: np.ndarray) -> Rows:
+    given = {name: getattr(rows, name) for name in ("label", "challenger", "champion", "weight", "cluster")}
+    return Rows(**{name: None if values is None else values[index] for name, values in given.items()})
+
+
+def wilson(successes: float, n: float, *, level: float) -> tuple[float, float]:
+    low, high = proportions.wilson(np.array([successes]), np.array([n]), level=level)
+    return float(low[0]), float(high[0])
+
+
+def tango(b: float, c: float, n: float, *, level: float) -> tuple[float, float]:
+    low, high = proportions.tango(np.array([b]), np.array([c]), np.array([n]), level=level)
+    return float(low[0]), float(high[0])
 
 
 def rows(name: str, n: int = 240, seed: int = 3, **given: np.ndarray | None) -> Rows:
     rng = np.random.default_rng(seed)
-    if METRICS[name].task == "regression":
+    if KNOWN[name].task == "regression":
         label = rng.normal(size=n)
         scores = label[:, None] + rng.normal(size=(n, 2))
     else:
@@ -26,7 +58,7 @@ def rows(name: str, n: int = 240, seed: int = 3, **given: np.ndarray | None) -> 
 
 def both(name: str, held: Rows) -> list[float]:
     """Everything that a gate would read."""
-    one, two = estimate(METRICS[name], held), difference(METRICS[name], held)
+    one, two = estimate(KNOWN[name], held), difference(KNOWN[name], held)
     numbers = [one.value, *(one.bounds(0.95) or ()), two.value, *(two.bounds(0.95) or ())]
     return [*numbers, two.p_gain(0.01) or 0.0, two.p_harm(-0.01) or 0.0]
 
@@ -35,8 +67,8 @@ def test_accuracy_without_weights_is_wilson_tango_and_mcnemar() -> None:
     held = rows("accuracy")
     new, old = ((score >= 0.5) == (held.label == 1) for score in (held.challenger, held.champion))
     b, c = int(np.sum(new & ~old)), int(np.sum(old & ~new))
-    found = difference(METRICS["accuracy"], held)
-    assert estimate(METRICS["accuracy"], held).bounds(0.9) == wilson(new.sum(), 240, level=0.9)
+    found = difference(KNOWN["accuracy"], held)
+    assert estimate(KNOWN["accuracy"], held).bounds(0.9) == wilson(new.sum(), 240, level=0.9)
     assert found.bounds(0.9) == tango(b, c, 240, level=0.9)
     assert found.exact
     assert found.p_gain(0) == pytest.approx(stats.binomtest(b, b + c, alternative="greater").pvalue, rel=1e-12)
@@ -53,18 +85,18 @@ def test_a_mean_loss_is_the_paired_t_test(name: str) -> None:
     }[name]
     test = stats.ttest_rel(loss(held.challenger), loss(held.champion), alternative="less")
     interval = stats.ttest_rel(loss(held.challenger), loss(held.champion)).confidence_interval(0.9)
-    found = difference(METRICS[name], held)
+    found = difference(KNOWN[name], held)
     assert found.bounds(0.95) == pytest.approx((interval.low, interval.high), rel=1e-9)
     assert found.p_gain(0) == pytest.approx(test.pvalue, rel=1e-9)
     assert found.p_gain(0) + found.p_harm(0) == pytest.approx(1, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", KNOWN)
 def test_copies_in_one_cluster_are_a_weight(name: str) -> None:
     copies = np.random.default_rng(5).integers(1, 4, 240)
     held = rows(name, weight=copies.astype(float), cluster=np.arange(240) % 30)
     index = np.repeat(np.arange(240), copies)
-    copied = rows(name).take(index)
+    copied = take(rows(name), index)
     again = Rows(
         label=copied.label, challenger=copied.challenger, champion=copied.champion, cluster=(np.arange(240) % 30)[index]
     )
@@ -72,23 +104,23 @@ def test_copies_in_one_cluster_are_a_weight(name: str) -> None:
 
 
 @pytest.mark.parametrize("cluster", [None, np.arange(240) % 30])
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", KNOWN)
 def test_weights_have_no_scale_and_rows_no_order(name: str, cluster: np.ndarray | None) -> None:
     rng = np.random.default_rng(6)
     weight = rng.uniform(0.5, 2, 240)
     once = both(name, rows(name, weight=weight, cluster=cluster))
     assert both(name, rows(name, weight=weight * 977, cluster=cluster)) == pytest.approx(once, rel=1e-9, abs=1e-11)
-    shuffled = rows(name, weight=weight, cluster=cluster).take(rng.permutation(240))
+    shuffled = take(rows(name, weight=weight, cluster=cluster), rng.permutation(240))
     assert both(name, shuffled) == pytest.approx(once, rel=1e-9, abs=1e-11)
 
 
 @pytest.mark.parametrize("clustered", [False, True])
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", KNOWN)
 def test_a_row_of_weight_zero_is_not_there(name: str, clustered: bool) -> None:
     weight = np.where(np.arange(240) < 60, 0.0, 1.5)
     cluster = np.arange(240) // 8 if clustered else None
     held = rows(name, weight=weight, cluster=cluster)
-    kept = held.take(np.arange(60, 240))
+    kept = take(held, np.arange(60, 240))
     assert (held.n, held.clusters) == (kept.n, kept.clusters) == (180, 23 if clustered else None)
     assert both(name, held) == pytest.approx(both(name, kept), rel=1e-9, abs=1e-11)
 
@@ -102,8 +134,8 @@ def test_separated_classes_are_no_proof_of_a_perfect_model(
     perfect = Rows(label=label, challenger=label * 0.5 + 0.2, weight=weight, cluster=cluster)
     wrong = Rows(label=label, challenger=0.7 - label * 0.5, weight=weight, cluster=cluster)
     least = 0.05 ** (1 / 12)
-    assert estimate(METRICS["auc"], perfect).bounds(0.95) == pytest.approx((least, 1))
-    assert estimate(METRICS["auc"], wrong).bounds(0.95) == pytest.approx((0, 1 - least))
+    assert estimate(KNOWN["auc"], perfect).bounds(0.95) == pytest.approx((least, 1))
+    assert estimate(KNOWN["auc"], wrong).bounds(0.95) == pytest.approx((0, 1 - least))
 
 
 @pytest.mark.parametrize("given", [{"weight": np.full(24, 2.0)}, {"cluster": np.arange(24) % 12}])
@@ -111,58 +143,76 @@ def test_agreement_on_a_dozen_clusters_is_no_proof_of_equality(given: dict[str, 
     label = np.tile([0.0, 0, 1, 1], 6)
     held = Rows(label=label, challenger=label * 0.6 + 0.1, champion=label * 0.5 + 0.2, **given)
     trials = 12 if "cluster" in given else 24
-    assert estimate(METRICS["accuracy"], held).bounds(0.95) == pytest.approx(wilson(trials, trials, level=0.95))
-    found = difference(METRICS["accuracy"], held)
+    assert estimate(KNOWN["accuracy"], held).bounds(0.95) == pytest.approx(wilson(trials, trials, level=0.95))
+    found = difference(KNOWN["accuracy"], held)
     assert found.bounds(0.95) == pytest.approx(tango(0, 0, trials, level=0.95))
     assert found.bounds(0.95)[0] < -0.08
 
 
 def test_constant_scores_have_an_area_of_one_half_without_width() -> None:
     held = Rows(label=np.tile([0.0, 1], 20), challenger=np.full(40, 0.3), champion=np.full(40, 0.3))
-    assert estimate(METRICS["auc"], held).bounds(0.95) == (0.5, 0.5)
-    assert difference(METRICS["auc"], held).bounds(0.95) == (0, 0)
+    assert estimate(KNOWN["auc"], held).bounds(0.95) == (0.5, 0.5)
+    assert difference(KNOWN["auc"], held).bounds(0.95) == (0, 0)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", KNOWN)
 @pytest.mark.parametrize("cluster", [None, np.arange(240) % 30])
 def test_identical_scores_differ_by_exactly_nothing(name: str, cluster: np.ndarray | None) -> None:
     held = rows(name)
     same = Rows(label=held.label, challenger=held.champion, champion=held.champion, cluster=cluster)
-    found = difference(METRICS[name], same)
+    found = difference(KNOWN[name], same)
     assert found.value == 0
-    assert found.p_gain(0) == 1 or METRICS[name].method == "proportion"
+    assert found.p_gain(0) == 1 or KNOWN[name].method == "proportion"
     assert found.bounds(0.95)[0] <= 0
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", KNOWN)
 def test_one_row_shows_a_value_and_no_error(name: str) -> None:
-    if METRICS[name].method == "delong":
+    if KNOWN[name].method == "delong":
         one = Rows(label=np.array([1.0, 0]), challenger=np.array([0.7, 0.2]), champion=np.array([0.6, 0.3]))
     else:
         one = Rows(label=np.ones(1), challenger=np.array([0.7]), champion=np.array([0.6]), cluster=np.zeros(1, int))
-    assert np.isfinite(estimate(METRICS[name], one).value)
-    assert estimate(METRICS[name], one).bounds(0.95) is None
-    assert difference(METRICS[name], one).p_gain(0) is None
+    assert np.isfinite(estimate(KNOWN[name], one).value)
+    assert estimate(KNOWN[name], one).bounds(0.95) is None
+    assert difference(KNOWN[name], one).p_gain(0) is None
 
 
 @settings(max_examples=40)
-@given(level=st.floats(0.51, 0.999), name=st.sampled_from(list(METRICS)))
+@given(level=st.floats(0.51, 0.999), name=st.sampled_from(list(KNOWN)))
 def test_bounds_bracket_the_value_and_stay_in_range(level: float, name: str) -> None:
-    for found in (estimate(METRICS[name], rows(name)),):
+    for found in (estimate(KNOWN[name], rows(name)),):
         low, high = found.bounds(level)
-        assert METRICS[name].low <= low <= found.value <= high <= METRICS[name].high
+        assert KNOWN[name].low <= low <= found.value <= high <= KNOWN[name].high
 
 
 def test_a_difference_needs_a_champion() -> None:
     with pytest.raises(ValueError, match="without a champion"):
-        difference(METRICS["brier"], Rows(label=np.ones(2), challenger=np.ones(2)))
+        difference(KNOWN["brier"], Rows(label=np.ones(2), challenger=np.ones(2)))
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", KNOWN)
 def test_swapping_the_models_turns_every_number_around(name: str) -> None:
     held = rows(name, cluster=np.arange(240) % 30)
     swapped = Rows(label=held.label, challenger=held.champion, champion=held.challenger, cluster=held.cluster)
-    one, other = difference(METRICS[name], held), difference(METRICS[name], swapped)
+    one, other = difference(KNOWN[name], held), difference(KNOWN[name], swapped)
     low, high = one.bounds(0.9)
     assert other.bounds(0.9) == pytest.approx((-high, -low), abs=1e-12)
     assert other.p_gain(0.02) == pytest.approx(one.p_harm(-0.02), abs=1e-12)
+
+
+@pytest.mark.parametrize("given", ["plain", "weight", "cluster", "both"])
+@pytest.mark.parametrize("name", KNOWN)
+def test_groups_at_once_are_each_group_alone(name: str, given: str) -> None:
+    rng = np.random.default_rng(12)
+    weight = rng.uniform(0.2, 3, 240) if given in ("weight", "both") else None
+    cluster = rng.integers(0, 20, 240) if given in ("cluster", "both") else None
+    held = rows(name, weight=weight, cluster=cluster)
+    code = rng.integers(0, 3, 240)
+    split = Split(rows=held, groups=Groups(names=("a", "b", "c"), code=code))
+    one, two = estimates(KNOWN[name], split), differences(KNOWN[name], split)
+    for group in range(3):
+        alone = take(held, np.flatnonzero(code == group))
+        mine, pair = one.one(group), two.one(group)
+        numbers = [mine.value, *(mine.bounds(0.95) or ()), pair.value, *(pair.bounds(0.95) or ())]
+        numbers += [pair.p_gain(0.01) or 0.0, pair.p_harm(-0.01) or 0.0]
+        assert numbers == pytest.approx(both(name, alone), rel=1e-9, abs=1e-11)

@@ -9,7 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg, stats
 
-from gates.stats.clusters import clustered_error, t_quantile, t_tail
+from gates.stats import clusters
+from gates.stats.clusters import Units, clustered_errors
+
+
+def clustered_error(
+    influence: np.ndarray, *, weight: np.ndarray | None = None, cluster: np.ndarray | None = None
+) -> tuple[float, float] | None:
+    """Of one group."""
+    units = Units.of(influence.size, weight=weight, cluster=cluster, code=None, groups=1)
+    error, df = clustered_errors(influence, units, weight=weight)
+    return None if np.isnan(error[0]) else (float(error[0]), float(df[0]))
+
+
+def t_quantile(level: float, df: float) -> float:
+    return float(clusters.t_quantile(level, np.array([df]))[0])
+
+
+def t_tail(statistic: float, df: float) -> float:
+    return float(clusters.t_tail(np.array([statistic]), np.array([df]))[0])
 
 
 def by_matrices(y: np.ndarray, cluster: np.ndarray, weight: np.ndarray | None = None) -> tuple[float, float]:
@@ -132,3 +150,24 @@ def test_one_cluster_with_nearly_all_the_weight_leaves_one_degree_of_freedom(lig
     error, df = clustered_error(y - np.average(y, weights=weight), weight=weight)
     assert df == pytest.approx(1, abs=10 * light)
     assert 0 < error < 4 * np.sqrt(light)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("clustering", ["rows", "dense", "sparse"])
+def test_groups_at_once_are_each_group_alone(clustering: str, weighted: bool) -> None:
+    rng = np.random.default_rng(4)
+    code = rng.integers(0, 5, 200)
+    code[code == 3] = 2  # an empty group
+    weight = rng.uniform(0.2, 3, 200) if weighted else None
+    cluster = {"rows": None, "dense": rng.integers(0, 9, 200), "sparse": rng.integers(0, 9, 200) * 10_000}[clustering]
+    influence = rng.normal(size=200)
+    units = Units.of(200, weight=weight, cluster=cluster, code=code, groups=5)
+    error, df = clustered_errors(influence, units, weight=weight)
+    for group in (0, 1, 2, 4):
+        own = code == group
+        alone = clustered_error(
+            influence[own], weight=None if weight is None else weight[own],
+            cluster=None if cluster is None else np.unique(cluster[own], return_inverse=True)[1],
+        )  # fmt: skip
+        assert (error[group], df[group]) == pytest.approx(alone, rel=1e-12)
+    assert np.isnan([error[3], df[3]]).all()

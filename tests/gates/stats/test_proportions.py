@@ -9,7 +9,27 @@ from scipy import optimize, stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from gates.stats.proportions import mcnemar_p, tango, tango_statistic, wilson
+from gates.stats import proportions
+
+
+def wilson(successes: float, n: float, *, level: float) -> tuple[float, float]:
+    low, high = proportions.wilson(np.array([successes]), np.array([n]), level=level)
+    return float(low[0]), float(high[0])
+
+
+def mcnemar_p(b: float, c: float) -> float:
+    return float(proportions.mcnemar_p(np.array([b]), np.array([c]))[0])
+
+
+def tango_statistic(b: float, c: float, n: float, *, difference: float) -> float:
+    given = (np.array([value], dtype=float) for value in (b, c, n))
+    return float(proportions.tango_statistic(*given, difference=np.array([difference]))[0])
+
+
+def tango(b: float, c: float, n: float, *, level: float) -> tuple[float, float]:
+    low, high = proportions.tango(np.array([b]), np.array([c]), np.array([n]), level=level)
+    return float(low[0]), float(high[0])
+
 
 NEW, OLD, N = 150, 86, 1600  # of (both right, only new, only old, both wrong) = (794, 150, 86, 570)
 
@@ -71,3 +91,13 @@ def test_wilson() -> None:
     for successes, n in [(0, 5), (5, 5), (1, 1), (0, 1), (17, 40), (999, 1000)]:
         expected = proportion_confint(successes, n, alpha=0.1, method="wilson")
         assert wilson(successes, n, level=0.95) == pytest.approx(np.clip(expected, 0, 1), abs=1e-12)
+
+
+def test_many_at_once_are_each_alone_and_no_rows_show_nothing() -> None:
+    b, c, n = (np.array(column, dtype=float) for column in ([5, 0, 0, 10], [2, 4, 0, 10], [40, 30, 0, 20]))
+    low, high = proportions.tango(b, c, n, level=0.95)
+    below, above = proportions.wilson(b, n, level=0.95)
+    assert np.isnan([low[2], high[2], below[2], above[2]]).all()
+    for at in (0, 1, 3):
+        assert (low[at], high[at]) == pytest.approx(tango(b[at], c[at], n[at], level=0.95), abs=1e-12)
+        assert (below[at], above[at]) == pytest.approx(wilson(b[at], n[at], level=0.95), abs=1e-15)

@@ -8,9 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from gates.metrics import METRICS
-from gates.metrics.estimate import Rows, difference, estimate
+from gates.metrics import metric
+from gates.metrics.estimate import Difference, Estimate, differences, estimates
+from gates.rows import Rows, Split
 from gates.stats import ranking
+from gates.stats.scored import Scored
+
+AUC = metric("auc", "binary")
+
+
+def difference(rows: Rows) -> Difference:
+    return differences(AUC, Split(rows=rows)).one()
+
+
+def estimate(rows: Rows) -> Estimate:
+    return estimates(AUC, Split(rows=rows)).one()
 
 
 def placements(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +54,7 @@ def test_the_paired_difference_is_delongs(seed: int, ties: bool) -> None:
     s = covariance(label, new, old)
     error = np.sqrt(s[0, 0] + s[1, 1] - 2 * s[0, 1])
     delta = placements(label, new)[0].mean() - placements(label, old)[0].mean()
-    found = difference(METRICS["auc"], Rows(label=label, challenger=new, champion=old))
+    found = difference(Rows(label=label, challenger=new, champion=old))
     assert found.value == pytest.approx(delta, abs=1e-14)
     half = stats.norm.ppf(0.975) * error
     assert found.bounds(0.975) == pytest.approx((delta - half, delta + half), abs=1e-12)
@@ -56,7 +68,7 @@ def test_one_model_is_delong_on_the_logit_scale(ties: bool) -> None:
     area, error = placements(label, new)[0].mean(), np.sqrt(covariance(label, new)[0, 0])
     half = stats.norm.ppf(0.95) * error / (area * (1 - area))
     expected = 1 / (1 + np.exp(-(np.log(area / (1 - area)) + np.array([-half, half]))))
-    found = estimate(METRICS["auc"], Rows(label=label, challenger=new))
+    found = estimate(Rows(label=label, challenger=new))
     assert found.bounds(0.95) == pytest.approx(tuple(expected), abs=1e-12)
 
 
@@ -66,7 +78,8 @@ def test_influence_is_the_centred_placement(rows: list[tuple[bool, int]]) -> Non
     label, score = np.array([r[0] for r in rows], float), np.array([r[1] for r in rows], float)
     label[:2] = [1, 0]
     of_positive, of_negative = placements(label, score)
-    value, influence = ranking.auc(label, score)
+    found = ranking.auc(Scored(label=label, score=score))
+    value, influence = float(found.value[0]), found.influence
     assert value == pytest.approx(of_positive.mean(), abs=1e-13)
     share = label.mean()
     np.testing.assert_allclose(influence[label == 1], (of_positive - value) / share, atol=1e-12)
@@ -75,4 +88,4 @@ def test_influence_is_the_centred_placement(rows: list[tuple[bool, int]]) -> Non
 
 def test_one_row_of_a_class_shows_no_error() -> None:
     rows = Rows(label=np.array([1.0, 0, 0, 0]), challenger=np.array([0.5, 0.1, 0.6, 0.2]))
-    assert estimate(METRICS["auc"], rows).bounds(0.95) is None
+    assert estimate(rows).bounds(0.95) is None
