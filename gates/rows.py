@@ -12,6 +12,7 @@ import numpy as np
 
 from gates.arrow_columns import Coded
 from gates.errors import UnjudgeableError
+from gates.metrics.metric import Linear, Metric
 from gates.stats.clusters import Units
 from gates.stats.scored import Codes, Floats, Scored, by_score
 
@@ -90,8 +91,27 @@ class Split:
             raise ValueError("rows without a champion have no scores of it")
         return Scored(
             label=rows.label, score=score, weight=rows.weight, code=self.groups.code, groups=self.groups.count,
-            query=rows.query, ascending=lambda: rows.ascending[model],
+            query=rows.query, ascending=(lambda: rows.ascending[model]) if score.ndim == 1 else None,
         )  # fmt: skip
+
+    def linear(self, metric: Metric) -> Linear:
+        """The metric of the challenger. The last is kept: one gate asks for it, the next for the difference."""
+        if metric.name not in self._linear:
+            self._linear.clear()
+            self._linear[metric.name] = metric.linearise(self.scored("challenger"))
+        return self._linear[metric.name]
+
+    def linear_pair(self, metric: Metric) -> tuple[Linear, Linear]:
+        """The metric of the challenger and of the champion; of many rows each in a thread of its own."""
+        if self.rows.label.size < MANY_ROWS or metric.name in self._linear:
+            return self.linear(metric), metric.linearise(self.scored("champion"))
+        with ThreadPoolExecutor(2) as threads:
+            ours, theirs = threads.map(metric.linearise, (self.scored("challenger"), self.scored("champion")))
+        return ours, theirs
+
+    @cached_property
+    def _linear(self) -> dict[str, Linear]:
+        return {}
 
     @cached_property
     def units(self) -> Units:

@@ -104,7 +104,7 @@ def estimates(metric: Metric, split: Split) -> Estimates:
         n = scored.total(counted)
         won = scored.total(found.hit if counted is None else found.hit * counted)
         return Estimates(value=ratio(won, n), bounds=lambda level: proportions.wilson(won, n, level=level))
-    linear = metric.linearise(scored)
+    linear = split.linear(metric)
     if metric.method == "delong":
         return _area(linear, split)
     return of_linear(linear, split, low=metric.low, high=metric.high, share=metric.hits is not None)
@@ -141,7 +141,7 @@ def differences(metric: Metric, split: Split) -> Differences:
         won = ours.total(np.maximum(mine.hit - other.hit, 0.0) * counted)
         lost = ours.total(np.maximum(other.hit - mine.hit, 0.0) * counted)
         return _paired_shares(won, lost, ours.total(counted), sign=metric.gain(1.0))
-    left, right = metric.linearise(ours), metric.linearise(theirs)
+    left, right = split.linear_pair(metric)
     paired = Linear(left.value - right.value, left.influence - right.influence)
     error, df = _delong(paired, split) if metric.method == "delong" and split.rows.plain else _errors(paired, split)
     linear = of_difference(paired.value, error, df, sign=metric.gain(1.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,18 +15,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Units:
     """What counts as independent within each group: clusters, or single rows.
 
     of_row: the unit of each row (n,); None where every row is its own. group: the group of each unit (U,); None
-    where all are one group. size: the weight of each unit (U,). groups: S.
+    where all are one group. size: the weight of each unit (U,). groups: S. alike: whether every row weighs the same.
     """
 
     of_row: Codes | None
     group: Codes | None
     size: Floats
     groups: int
+    alike: bool
 
     @classmethod
     def of(cls, n: int, *, weight: Floats | None, cluster: Codes | None, code: Codes | None, groups: int) -> Units:
@@ -36,33 +38,57 @@ class Units:
             cluster: codes 0 … G−1 (n,); None makes every row its own. A cluster in two groups is two units.
             code: the group of each row (n,); None where all rows are one group.
         """
+        alike = weight is None
         if cluster is None:
-            return cls(of_row=None, group=code, size=np.ones(n) if weight is None else weight, groups=groups)
+            size = np.ones(n) if weight is None else weight
+            return cls(of_row=None, group=code, size=size, groups=groups, alike=alike)
         if code is None:
-            return cls(of_row=cluster, group=None, size=_sums(cluster, weight), groups=groups)
+            return cls(of_row=cluster, group=None, size=_sums(cluster, weight), groups=groups, alike=alike)
         wide = int(cluster.max(initial=-1)) + 1
         cell = code * wide + cluster
         if wide * groups > 4 * max(n, 1):  # few of the pairs can exist
             held, of_row = np.unique(cell, return_inverse=True)
-            return cls(of_row=of_row, group=held // wide, size=_sums(of_row, weight), groups=groups)
+            return cls(of_row=of_row, group=held // wide, size=_sums(of_row, weight), groups=groups, alike=alike)
         size = _sums(cell, weight, least=wide * groups)
-        return cls(of_row=cell, group=np.repeat(np.arange(groups), wide), size=size, groups=groups)
+        return cls(of_row=cell, group=np.repeat(np.arange(groups), wide), size=size, groups=groups, alike=alike)
 
     def sums(self, values: Floats) -> Floats:
         """Sums of (n,) values, which hold their weight already, in each unit (U,)."""
         return values if self.of_row is None else _sums(self.of_row, values, least=self.size.size)
 
-    def total(self, of_unit: Floats | NDArray[np.bool_] | None) -> Floats:
-        """Sums in each group: (U,) → (S,); None counts units."""
+    def total(self, of_unit: Floats | NDArray[np.bool_]) -> Floats:
+        """Sums in each group: (U,) → (S,)."""
         if self.group is None:
-            return np.array([float(self.size.size) if of_unit is None else of_unit.sum()])
-        return np.bincount(self.group, weights=of_unit, minlength=self.groups).astype(np.float64)
+            return np.array([of_unit.sum()], dtype=np.float64)
+        return _sums(self.group, of_unit, least=self.groups)
 
     def spread(self, of_group: Floats) -> Floats:
         """The value of each unit's group: (S,) → (U,), or (1,) for one group."""
         return of_group if self.group is None else of_group[self.group]
 
-    def largest(self) -> Floats:
+    @cached_property
+    def carried(self) -> Floats:
+        """How many units of each group have weight (S,)."""
+        return self.total(self.size > 0)
+
+    @cached_property
+    def leverage(self) -> Leverage:
+        """What CR2 needs to know of the units, whatever they are asked about."""
+        total, largest = self.total(self.size), self._largest
+        per_mass = self.spread(ratio(np.ones_like(total), total))
+        share = self.size * per_mass
+        heaviest = (self.size == self.spread(largest)) & (self.size > 0)
+        count = self.total(heaviest)
+        # the heaviest's 1 − share would cancel where one cluster has nearly all the weight: add up the others
+        others = self.total(np.where(heaviest, 0.0, share)) + (count - 1) * ratio(largest, total)
+        rest = np.where(heaviest, self.spread(others), 1.0 - share)
+        inverse = np.divide(1.0, rest, out=np.zeros_like(rest), where=rest > np.finfo(np.float64).epsneg)
+        shown = (self.carried >= 2) & (largest < total)
+        df = _bell_mccaffrey(share, share**2 * inverse, heaviest, self)
+        return Leverage(factor=np.sqrt(inverse) * per_mass, df=np.where(shown, df, np.nan))
+
+    @property
+    def _largest(self) -> Floats:
         """The weight of each group's heaviest unit (S,)."""
         if self.group is None:
             return np.array([self.size.max(initial=0.0)])
@@ -70,14 +96,20 @@ class Units:
         np.maximum.at(most, self.group, self.size)
         return most
 
-    @property
-    def carried(self) -> Floats:
-        """How many units of each group have weight (S,)."""
-        return self.total(self.size > 0)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leverage:
+    """factor: 1/√(1 − h) over the group's weight, h being each unit's share of it (U,).
+
+    df: Bell and McCaffrey's degrees of freedom (S,), NaN in a group where fewer than two units carry weight.
+    """
+
+    factor: Floats
+    df: Floats
 
 
-def _sums(code: Codes, values: Floats | None, *, least: int = 0) -> Floats:
-    return np.bincount(code, weights=values, minlength=least).astype(np.float64)
+def _sums(code: Codes, values: Floats | NDArray[np.bool_] | None, *, least: int = 0) -> Floats:
+    return np.bincount(code, weights=values, minlength=least).astype(np.float64, copy=False)
 
 
 def clustered_errors(influence: Floats, units: Units, *, weight: Floats | None) -> tuple[Floats, Floats]:
@@ -97,34 +129,23 @@ def clustered_errors(influence: Floats, units: Units, *, weight: Floats | None) 
 
     Source: Bell and McCaffrey, Survey Methodology 28 (2002); Imbens and Kolesár, REStat 98 (2016).
     """
-    mass = influence if weight is None else influence * weight
-    if units.of_row is None and weight is None:
-        n = units.total(None)
-        variance = ratio(units.total(mass**2), n * (n - 1))
+    if units.of_row is None and units.alike:
+        n = units.carried
+        variance = ratio(units.total(influence**2), n * (n - 1))
         return np.sqrt(variance), np.where(n > 1, n - 1, np.nan)
-    total, largest = units.total(units.size), units.largest()
-    per_mass = units.spread(ratio(np.ones_like(total), total))
-    share = units.size * per_mass
-    heaviest = (units.size == units.spread(largest)) & (units.size > 0)
-    count = units.total(heaviest)
-    # the heaviest's 1 − share would cancel where one cluster has nearly all the weight: add up the others
-    others = units.total(np.where(heaviest, 0.0, share)) + (count - 1) * ratio(largest, total)
-    rest = np.where(heaviest, units.spread(others), 1.0 - share)
-    carried = (share > 0) & (rest > np.finfo(np.float64).epsneg)
-    inverse = np.divide(1.0, rest, out=np.zeros_like(rest), where=carried)
-    variance = units.total((units.sums(mass) * per_mass) ** 2 * inverse)
-    freedom = _bell_mccaffrey(share, share**2 * inverse, heaviest, units)
-    shown = (units.carried >= 2) & (largest < total)
-    return np.where(shown, np.sqrt(variance), np.nan), np.where(shown, freedom, np.nan)
+    scaled = units.sums(influence if weight is None else influence * weight) * units.leverage.factor
+    error = np.sqrt(units.total(scaled**2))
+    return np.where(np.isnan(units.leverage.df), np.nan, error), units.leverage.df
 
 
 def _bell_mccaffrey(share: Floats, crossed: Floats, heaviest: NDArray[np.bool_], units: Units) -> Floats:
     # (trace Ω)² / trace Ω², Ω_gk = (share_g [g = k] − share_g share_k) / √((1 − share_g)(1 − share_k)); trace Ω = 1.
     # crossed = share²/(1 − share). Twice the sum of products of pairs, the heaviest apart: their product would swamp
     # (Σ crossed)² − Σ crossed².
+    count = units.total(heaviest)
+    heavy = ratio(units.total(np.where(heaviest, crossed, 0.0)), count)
     light = np.where(heaviest, 0.0, crossed)
-    heavy = ratio(units.total(np.where(heaviest, crossed, 0.0)), units.total(heaviest))
-    count, of_light = units.total(heaviest), units.total(light)
+    of_light = units.total(light)
     pairs = np.maximum(of_light**2 - units.total(light**2), 0.0)
     pairs = pairs + 2 * count * heavy * of_light + count * (count - 1) * heavy**2
     return ratio(np.ones_like(pairs), units.total(share**2) + pairs)

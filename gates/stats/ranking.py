@@ -18,14 +18,24 @@ def auc(scored: Scored) -> Linear:
 
     Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988).
     """
-    runs = Runs.of(scored)
-    below = runs.misses_before + runs.misses / 2
-    above = runs.of_run(runs.all_hits) - runs.hits_before - runs.hits / 2
-    value = np.minimum(ratio(runs.total(runs.hits * below), runs.all_hits * runs.all_misses), 1.0)
-    own, mass = runs.of_run(value), runs.all_hits + runs.all_misses
-    of_positive = (below * runs.of_run(_inverse(runs.all_misses)) - own) * runs.of_run(mass * _inverse(runs.all_hits))
-    of_negative = (above * runs.of_run(_inverse(runs.all_hits)) - own) * runs.of_run(mass * _inverse(runs.all_misses))
-    return Linear(value, runs.to_rows(of_positive, of_negative))
+    order = scored.order
+    positive = scored.label == 1
+    rows = _rows(scored)
+    raw = _opposite_before(scored, order, positive[order], rows)
+    # `raw` counts through all groups, one after the other: what the groups before hold is taken off by `offset`
+    cell = positive.astype(np.intp) if scored.code is None else 2 * scored.code + positive
+    misses, hits = np.bincount(cell, weights=scored.weight, minlength=2 * rows.size).astype(np.float64).reshape(-1, 2).T
+    earlier_hits, earlier_misses = np.cumsum(hits) - hits, np.cumsum(misses) - misses
+    offset = np.stack([hits + earlier_hits, -earlier_misses], axis=1)
+    mass = raw if scored.weight is None else raw * scored.weight
+    below = np.bincount(cell, weights=mass, minlength=2 * rows.size)[1::2] - hits * earlier_misses
+    value = np.minimum(ratio(below, hits * misses), 1.0)
+    other, own = np.stack([hits, misses], axis=1), np.stack([misses, hits], axis=1)
+    scale = (hits + misses)[:, None] * _inverse(own)
+    slope, constant = scale * _inverse(other), scale * (offset * _inverse(other) - value[:, None])
+    raw *= slope.ravel()[cell]
+    raw += constant.ravel()[cell]
+    return Linear(value, raw)
 
 
 def average_precision(scored: Scored) -> Linear:
@@ -51,16 +61,16 @@ def average_precision(scored: Scored) -> Linear:
 class Runs:
     """Rows by group and ascending score, as runs of tied scores: n rows, R runs, S groups.
 
-    order: the rows (n,). positive: whether a row so ordered has label 1 (n,). lengths: rows in each run (R,).
-    group: the group of each run (R,), ascending; None where all rows are one group.
+    order: the rows (n,). positive: whether a row so ordered has label 1 (n,). lengths: rows in each run (R,); None
+    where no scores are tied. in_group: runs in each group (S,).
     hits, misses: mass of label 1 and of label 0 in each run (R,); `…_before` that of the runs of the same group
     with lower scores (R,); `all_…` that of each group (S,).
     """
 
     order: Codes
     positive: NDArray[np.bool_]
-    lengths: Codes
-    group: Codes | None
+    lengths: Codes | None
+    in_group: Codes
     hits: Floats
     misses: Floats
     hits_before: Floats
@@ -70,46 +80,90 @@ class Runs:
 
     @classmethod
     def of(cls, scored: Scored) -> Runs:
-        order = scored.order
-        score, positive = scored.score[order], scored.label[order] == 1
-        code = None if scored.code is None else scored.code[order]
-        starts = np.empty(order.size, dtype=bool)
-        starts[:1] = True
-        np.not_equal(score[1:], score[:-1], out=starts[1:])
-        if code is not None:
-            starts[1:] |= code[1:] != code[:-1]
-        first = np.flatnonzero(starts)
-        mass = np.ones(order.size) if scored.weight is None else scored.weight[order]
-        hits, misses = np.where(positive, mass, 0.0), np.where(positive, 0.0, mass)
-        if first.size < order.size:
+        order, rows = scored.order, _rows(scored)
+        positive = (scored.label == 1)[order]
+        starts = _starts(scored.score[order], rows)
+        hits = positive.astype(np.float64)
+        misses = 1.0 - hits
+        if scored.weight is not None:
+            mass = scored.weight[order]
+            hits, misses = hits * mass, misses * mass
+        lengths, in_group = None, rows
+        if starts is not None:
+            first = np.flatnonzero(starts)
             hits, misses = np.add.reduceat(hits, first), np.add.reduceat(misses, first)
-        group = None if code is None else code[first]
+            lengths = np.diff(first, append=order.size)
+            in_group = np.diff(np.searchsorted(first, np.append(0, np.cumsum(rows))))
         return cls(
-            order=order, positive=positive, lengths=np.diff(first, append=order.size), group=group,
-            hits=hits, misses=misses,
-            hits_before=_cumulative(hits, group) - hits, misses_before=_cumulative(misses, group) - misses,
-            all_hits=_total(hits, group, scored.groups), all_misses=_total(misses, group, scored.groups),
+            order=order, positive=positive, lengths=lengths, in_group=in_group, hits=hits, misses=misses,
+            hits_before=_before(hits, in_group), misses_before=_before(misses, in_group),
+            all_hits=_total(hits, in_group), all_misses=_total(misses, in_group),
         )  # fmt: skip
 
     def of_run(self, of_group: Floats) -> Floats:
         """The value of each run's group: (S,) → (R,), or (1,) where there is one group."""
-        return of_group if self.group is None else of_group[self.group]
+        return of_group if self.in_group.size == 1 else np.repeat(of_group, self.in_group)
 
     def total(self, of_run: Floats) -> Floats:
         """Sums in each group: (R,) → (S,)."""
-        return _total(of_run, self.group, self.all_hits.size)
+        return _total(of_run, self.in_group)
 
     def cumulative(self, of_run: Floats) -> Floats:
         """Sums over the runs of the same group up to each, itself included: (R,) → (R,)."""
-        return _cumulative(of_run, self.group)
+        return _before(of_run, self.in_group) + of_run
 
     def to_rows(self, of_positive: Floats, of_negative: Floats) -> Floats:
         """Values for the rows of each run, by label: (R,) and (R,) → (n,), in the order that the rows came in."""
-        if self.lengths.size < self.order.size:
+        if self.lengths is not None:
             of_positive, of_negative = np.repeat(of_positive, self.lengths), np.repeat(of_negative, self.lengths)
         rows = np.empty(self.order.size)
         rows[self.order] = np.where(self.positive, of_positive, of_negative)
         return rows
+
+
+def _rows(scored: Scored) -> Codes:
+    """How many rows each group has (S,)."""
+    if scored.code is None:
+        return np.array([scored.label.size])
+    return np.bincount(scored.code, minlength=scored.groups)
+
+
+def _opposite_before(scored: Scored, order: Codes, positive: NDArray[np.bool_], rows: Codes) -> Floats:
+    """Mass of label 0 with a lower score, half of what is tied with it, for a row of label 1; minus that of label 1
+    for a row of label 0: (n,), in the order that the rows came in, counted on from group to group."""
+    starts = _starts(scored.score[order], rows)
+    mass = None if scored.weight is None else scored.weight[order]
+    hits = positive.astype(np.float64) if mass is None else positive * mass
+    if starts is not None:
+        first = np.flatnonzero(starts)
+        lengths = np.diff(first, append=order.size)
+        hits = np.add.reduceat(hits, first)
+        mass = lengths if mass is None else np.add.reduceat(mass, first)
+    hits_before = np.cumsum(hits)
+    hits *= 0.5
+    hits_before -= hits
+    if mass is None:
+        misses_before = np.arange(0.5, order.size)
+    else:
+        misses_before = np.cumsum(mass, dtype=np.float64)
+        misses_before -= mass * 0.5
+    misses_before -= hits_before
+    np.negative(hits_before, out=hits_before)
+    if starts is not None:
+        misses_before, hits_before = np.repeat(misses_before, lengths), np.repeat(hits_before, lengths)
+    placed = np.empty(order.size)
+    placed[order] = np.where(positive, misses_before, hits_before)
+    return placed
+
+
+def _starts(score: Floats, rows: Codes) -> NDArray[np.bool_] | None:
+    """Where a run of tied scores, or a group of so many `rows`, starts (n,); None where no scores are tied."""
+    starts = np.empty(score.size, dtype=bool)
+    starts[:1] = True
+    np.not_equal(score[1:], score[:-1], out=starts[1:])
+    first = np.cumsum(rows)[:-1]
+    starts[first[first < score.size]] = True
+    return None if starts.all() else starts
 
 
 def _inverse(values: Floats) -> Floats:
@@ -117,16 +171,20 @@ def _inverse(values: Floats) -> Floats:
     return np.divide(1.0, values, out=np.zeros_like(values), where=values != 0)
 
 
-def _total(values: Floats, group: Codes | None, groups: int) -> Floats:
-    if group is None:
-        return np.array([values.sum()])
-    return np.bincount(group, weights=values, minlength=groups).astype(np.float64)
+def _total(values: Floats, in_group: Codes) -> Floats:
+    """Sums of consecutive values, so many in each group."""
+    sums = np.zeros(in_group.size)
+    some = in_group > 0
+    if values.size:
+        sums[some] = np.add.reduceat(values, (np.cumsum(in_group) - in_group)[some])
+    return sums
 
 
-def _cumulative(values: Floats, group: Codes | None) -> Floats:
+def _before(values: Floats, in_group: Codes) -> Floats:
+    """Sums of the values that come before each in its group, so many consecutive ones in each."""
     summed = np.cumsum(values)
-    if group is None or not group.size:
-        return summed
-    first = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
-    before = (summed - values)[first]
-    return summed - np.repeat(before, np.diff(first, append=group.size))
+    summed -= values
+    if in_group.size > 1 and values.size:
+        first = np.minimum(np.cumsum(in_group) - in_group, values.size - 1)
+        summed -= np.repeat(summed[first], in_group)
+    return summed
