@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gates.metrics.metric import Floats, Hits, Linear, Scored, ratio
 from gates.stats import ranking
@@ -28,6 +29,11 @@ def log_loss(label: Floats, score: Floats) -> Floats:
 def brier(label: Floats, score: Floats) -> Floats:
     """Mean squared distance between probability and label."""
     return (score - label) ** 2
+
+
+def decided(score: Floats) -> Floats | NDArray[np.intp] | NDArray[np.bool_]:
+    """The decision of each row: `score >= 0.5`, or the class with the highest probability, the first of equals."""
+    return score >= CUTOFF if score.ndim == 1 else score.argmax(axis=1)
 
 
 def accuracy(label: Floats, score: Floats) -> Hits:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from gates.metrics.metric import Floats, Linear, Metric, ratio
+from gates.metrics.metric import Floats, Hits, Linear, Metric, Scored, linear_share, ratio
 from gates.outcome import TOLERANCE
 from gates.rows import Split
 from gates.stats import proportions
@@ -97,17 +97,29 @@ def _number(values: Floats, at: int) -> float | None:
 
 def estimates(metric: Metric, split: Split) -> Estimates:
     """The metric of the challenger in each group."""
-    scored = split.scored("challenger")
-    if metric.hits is not None and split.rows.plain:
-        found = metric.hits(scored.label, scored.score)
-        counted = None if found.among is None else found.among.astype(np.float64)
-        n = scored.total(counted)
-        won = scored.total(found.hit if counted is None else found.hit * counted)
-        return Estimates(value=ratio(won, n), bounds=lambda level: proportions.wilson(won, n, level=level))
+    if metric.hits is not None:
+        return of_hits(metric.hits(split.rows.label, split.rows.challenger), split)
     linear = split.linear(metric)
     if metric.method == "delong":
-        return _area(linear, split)
-    return of_linear(linear, split, low=metric.low, high=metric.high, share=metric.hits is not None)
+        return _area(linear, *errors(metric, linear, split), split)
+    return of_linear(linear, split, low=metric.low, high=metric.high)
+
+
+def of_hits(found: Hits, split: Split) -> Estimates:
+    """A share of hits in each group: Wilson's interval; by influences where rows have weights or clusters."""
+    scored = split.scored("challenger")
+    if not split.rows.plain:
+        return of_linear(linear_share(found, scored), split, low=0.0, high=1.0, share=True)
+    won, n = counted(found, scored)
+    return Estimates(value=ratio(won, n), bounds=lambda level: proportions.wilson(won, n, level=level))
+
+
+def counted(found: Hits, scored: Scored) -> Pair:
+    """The hits of each group, and the rows that they are among: (S,), (S,)."""
+    if found.among is None:
+        return scored.total(found.hit), scored.mass
+    among = found.among.astype(np.float64)
+    return scored.total(found.hit * among), scored.total(among)
 
 
 def of_linear(
@@ -137,13 +149,12 @@ def differences(metric: Metric, split: Split) -> Differences:
     ours, theirs = split.scored("challenger"), split.scored("champion")
     if metric.hits is not None and split.rows.plain:
         mine, other = metric.hits(ours.label, ours.score), metric.hits(theirs.label, theirs.score)
-        counted = np.ones_like(mine.hit) if mine.among is None else mine.among.astype(np.float64)
-        won = ours.total(np.maximum(mine.hit - other.hit, 0.0) * counted)
-        lost = ours.total(np.maximum(other.hit - mine.hit, 0.0) * counted)
-        return _paired_shares(won, lost, ours.total(counted), sign=metric.gain(1.0))
+        won, n = counted(Hits(np.maximum(mine.hit - other.hit, 0.0), mine.among), ours)
+        lost, _ = counted(Hits(np.maximum(other.hit - mine.hit, 0.0), mine.among), ours)
+        return _paired_shares(won, lost, n, sign=metric.gain(1.0))
     left, right = split.linear_pair(metric)
     paired = Linear(left.value - right.value, left.influence - right.influence)
-    error, df = _delong(paired, split) if metric.method == "delong" and split.rows.plain else _errors(paired, split)
+    error, df = errors(metric, paired, split)
     linear = of_difference(paired.value, error, df, sign=metric.gain(1.0))
     still = error <= TOLERANCE
     if metric.hits is None or not np.any(still):
@@ -182,6 +193,11 @@ def of_difference(value: Floats, error: Floats, df: Floats, *, sign: float) -> D
     )
 
 
+def errors(metric: Metric, linear: Linear, split: Split) -> Pair:
+    """Standard errors and degrees of freedom of a metric, or of a difference of it, in each group."""
+    return _delong(linear, split) if metric.method == "delong" and split.rows.plain else _errors(linear, split)
+
+
 def _errors(linear: Linear, split: Split) -> Pair:
     return clustered_errors(linear.influence, split.units, weight=split.rows.weight)
 
@@ -204,13 +220,12 @@ def _delong(linear: Linear, split: Split) -> Pair:
     return np.where(shown, error, np.nan), np.where(shown, np.inf, np.nan)
 
 
-def _area(linear: Linear, split: Split) -> Estimates:
+def _area(linear: Linear, error: Floats, df: Floats, split: Split) -> Estimates:
     """Areas with bounds on the logit scale; at a perfect 0 or 1, Clopper–Pearson on the smaller class.
 
     The logit has no error where the classes are separated, which is no proof of a perfect model.
     """
     value = linear.value
-    error, df = _delong(linear, split) if split.rows.plain else _errors(linear, split)
     with np.errstate(invalid="ignore"):
         inside = (value > TOLERANCE) & (value < 1 - TOLERANCE)
     within = np.where(inside, value, 0.5)

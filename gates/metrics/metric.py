@@ -21,8 +21,8 @@ Method = Literal["mean", "proportion", "delong", "smooth", "quantile"]
 Gain = TypeVar("Gain", float, Floats)
 
 __all__ = [
-    "TASKS", "Codes", "Family", "Floats", "Hits", "Linear", "Method", "Metric", "Scored", "Task", "mean_of", "ratio",
-    "share_of",
+    "TASKS", "Codes", "Family", "Floats", "Hits", "Linear", "Method", "Metric", "Scored", "Task", "linear_share",
+    "mean_of", "ratio", "share_of",
 ]  # fmt: skip
 
 
@@ -95,15 +95,19 @@ def share_of(hits: Callable[[Floats, Floats], Hits]) -> Callable[[Scored], Linea
     """The weighted share of hits among the rows that count; undefined where none does."""
 
     def linearise(scored: Scored) -> Linear:
-        found = hits(scored.label, scored.score)
-        if found.among is None:
-            value = scored.mean(found.hit)
-            return Linear(value, found.hit - scored.spread(value))
-        counted = found.among.astype(np.float64)
-        size = scored.total(counted)
-        value = ratio(scored.total(found.hit * counted), size)
-        per_row = scored.spread(ratio(scored.mass, size))
-        return Linear(value, np.where(found.among, (found.hit - scored.spread(value)) * per_row, 0.0))
+        return linear_share(hits(scored.label, scored.score), scored)
 
     linearise.__doc__ = hits.__doc__
     return linearise
+
+
+def linear_share(found: Hits, scored: Scored) -> Linear:
+    """The weighted share of hits in each group; NaN where no row counts."""
+    if found.among is None:
+        value = scored.mean(found.hit)
+        return Linear(value, found.hit - scored.spread(value))
+    counted = found.among.astype(np.float64)
+    size = scored.total(counted)
+    value = ratio(scored.total(found.hit * counted), size)
+    per_row = scored.spread(ratio(scored.mass, size))
+    return Linear(value, np.where(found.among, (found.hit - scored.spread(value)) * per_row, 0.0))

@@ -21,6 +21,8 @@ class Units:
 
     of_row: the unit of each row (n,); None where every row is its own. group: the group of each unit (U,); None
     where all are one group. size: the weight of each unit (U,). groups: S. alike: whether every row weighs the same.
+    wide: how many clusters there are, where each group's are numbered on from those of the group before it; cell:
+    the number of each unit then (U,), where not all of them exist.
     """
 
     of_row: Codes | None
@@ -28,6 +30,8 @@ class Units:
     size: Floats
     groups: int
     alike: bool
+    wide: int | None = None
+    cell: Codes | None = None
 
     @classmethod
     def of(cls, n: int, *, weight: Floats | None, cluster: Codes | None, code: Codes | None, groups: int) -> Units:
@@ -48,9 +52,19 @@ class Units:
         cell = code * wide + cluster
         if wide * groups > 4 * max(n, 1):  # few of the pairs can exist
             held, of_row = np.unique(cell, return_inverse=True)
-            return cls(of_row=of_row, group=held // wide, size=_sums(of_row, weight), groups=groups, alike=alike)
+            return cls(
+                of_row=of_row, group=held // wide, size=_sums(of_row, weight), groups=groups, alike=alike, wide=wide,
+                cell=held,
+            )  # fmt: skip
         size = _sums(cell, weight, least=wide * groups)
-        return cls(of_row=cell, group=np.repeat(np.arange(groups), wide), size=size, groups=groups, alike=alike)
+        group = np.repeat(np.arange(groups), wide)
+        return cls(of_row=cell, group=group, size=size, groups=groups, alike=alike, wide=wide)
+
+    @property
+    def cluster(self) -> Codes:
+        """The cluster, or the row, that each unit is, or is a part of (U,): units of several groups may share it."""
+        unit = np.arange(self.size.size) if self.cell is None else self.cell
+        return unit if self.wide is None else unit % self.wide
 
     def sums(self, values: Floats) -> Floats:
         """Sums of (n,) values, which hold their weight already, in each unit (U,)."""

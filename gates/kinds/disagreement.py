@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from gates.case import NO_CHAMPION, Case, need_champion
+from gates.errors import UnjudgeableError
+from gates.kinds.check import Check, Decide
+from gates.kinds.limits import against, interval, show
+from gates.metrics.classification import decided
+from gates.metrics.estimate import of_hits
+from gates.metrics.metric import Hits
+from gates.outcome import Outcome, Verdict
+
+
+class Disagreement(Check):
+    """Challenger and champion decide differently on few rows.
+
+        churn: {kind: disagreement, max: 0.05, decide: bound}
+
+    | key | |
+    |---|---|
+    | `max` | the largest share of rows on which the decisions may differ, 0 … 1; on the limit meets it |
+    | `decide` | `bound`: the whole interval must lie below it; `point`: the share alone decides |
+    | `beyond` | for regression and ranking, where it must be given: predictions further apart than this differ |
+
+    The decision is `score >= 0.5` for task binary and the class with the highest probability for multiclass. Two
+    models of the same accuracy may still surprise everyone who acts on them: this is the share of those surprised.
+    Clustered where the evidence has clusters. SKIP while there is no champion.
+    """
+
+    kind: Literal["disagreement"]
+    max: Annotated[float, Field(ge=0, lt=1)]
+    decide: Decide
+    beyond: Annotated[float, Field(ge=0)] | None = None
+
+    @property
+    def rule(self) -> str:
+        return f"share of rows that change <= {self.max:.12g} ({self.decide})"
+
+    def judge(self, name: str, case: Case) -> Outcome:
+        if case.no_champion:
+            return self.outcome(name, Verdict.SKIP, NO_CHAMPION, case)
+        need_champion(case)
+        found = of_hits(Hits(self._differs(case)), case.split()).one()
+        bounds = found.bounds(case.confidence)
+        verdict = against(found.value, bounds, least=None, most=self.max, decide=self.decide)
+        message = f"{show(found.value)} of the rows change ({interval(bounds)}); asked: at most {self.max:.12g}"
+        if self.decide == "bound" and case.few_clusters:
+            verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
+        return self.outcome(
+            name, verdict, message, case, metric="disagreement", observed=found.value, bounds=bounds,
+            level=case.confidence,
+        )  # fmt: skip
+
+    def _differs(self, case: Case) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        ours, theirs, task = case.rows.challenger, case.rows.champion, case.evidence.task
+        decides = task in ("binary", "multiclass")
+        if theirs is None or decides != (self.beyond is None):
+            raise UnjudgeableError(
+                f"task {task} {'decides by itself' if decides else 'has no decisions'}",
+                expected="no `beyond`" if decides else "`beyond`: how far apart predictions must be to differ",
+            )
+        differ = decided(ours) != decided(theirs) if self.beyond is None else np.abs(ours - theirs) > self.beyond
+        return differ.astype(np.float64)

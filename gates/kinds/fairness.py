@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from gates.case import Case
+from gates.errors import UnjudgeableError
+from gates.kinds.check import Decide
+from gates.kinds.grouped import Grouped, bounds_of
+from gates.kinds.limits import Bounds, interval, show
+from gates.kinds.parts import counts
+from gates.metrics.estimate import counted, errors
+from gates.metrics.metric import Codes, Floats
+from gates.outcome import TOLERANCE, Outcome, Verdict, worst
+from gates.stats import gaps
+
+MOST_GROUPS = 1000
+"""Every pair of groups is looked at: more groups than this are too many."""
+
+GapBounds = Callable[[float], tuple[Floats, Floats]]
+
+
+class Fairness(Grouped):
+    """A metric of the challenger is about the same in every group of rows.
+
+        equal_recall: {kind: fairness, by: carrier, metric: recall, max: 0.10, decide: bound, min_rows: 200, small_slice: skip}
+        parity:       {kind: fairness, by: sex, metric: selection_rate, max: 0.05, decide: point, min_rows: 100, small_slice: inconclusive}
+
+    | key | |
+    |---|---|
+    | `by` | a slice column of the evidence, or several, as in `slices` |
+    | `metric` | any metric of the task: `selection_rate` for demographic parity, `recall` (the true positive rate) for equal opportunity, `recall` and `fpr` in two gates for equalised odds |
+    | `max` | the largest gap between two groups that passes, in the metric's units |
+    | `decide` | `bound`: PASS where every pair is shown to differ by no more, FAIL where some pair is shown to differ by more, Bonferroni's correction over pairs, else INCONCLUSIVE; `point`: the largest gap seen decides |
+    | `min_rows`, `small_slice` | as in `slices`; a small group is left out of the gap, and counts as declared |
+
+    The interval shown is that of the largest gap; each group is one of the `parts`. Shares of independent rows are
+    compared by Newcombe's interval, everything else by influences, clustered where the evidence has clusters.
+    Needs no champion.
+    """  # noqa: E501 (table rows)
+
+    kind: Literal["fairness"]
+    max: Annotated[float, Field(ge=0)]
+    decide: Decide
+
+    @property
+    def rule(self) -> str:
+        return f"{self.metric} differs by at most {self.max:.12g} by {self.by_columns} ({self.decide})"
+
+    def judge(self, name: str, case: Case) -> Outcome:
+        parts, judged = self._parts(case)
+        if judged.size > MOST_GROUPS:
+            raise UnjudgeableError(f"{judged.size:,} groups are too many", expected=f"at most {MOST_GROUPS:,}")
+        left_out = worst([part.verdict for at, part in parts.items() if at not in set(judged.tolist())])
+        if judged.size < 2:
+            settled = left_out in (Verdict.ERROR, Verdict.FAIL)
+            verdict = left_out if settled else Verdict.INCONCLUSIVE
+            message = f"{counts(list(parts.values()), 'group')}; at least 2 that can be judged are asked"
+            return self.outcome(
+                name, verdict, message, case, metric=self.metric, level=case.confidence, parts=tuple(parts.values())
+            )
+        value, gap_bounds = self._gaps(case, judged)
+        first, second = gaps.pairs(judged.size)
+        gap = np.abs(value[first] - value[second])
+        low, high = _sizes(*gap_bounds(case.confidence))
+        corrected, _ = _sizes(*gap_bounds(1 - (1 - case.confidence) / gap.size))
+        verdict = self._verdict(gap, high, corrected)
+        widest = int(np.argmax(gap))
+        most, least = sorted((int(first[widest]), int(second[widest])), key=lambda at: -value[at])
+        bounds = bounds_of(low, high, widest)
+        for at in judged[[most, least]].tolist():
+            parts[at] = parts[at].model_copy(update={"verdict": verdict})
+        return self.outcome(
+            name, worst([verdict, left_out]), self._said(case, value, judged, most, least, bounds), case,
+            metric=self.metric, observed=float(gap[widest]), bounds=bounds, level=case.confidence,
+            parts=tuple(parts.values()),
+        )  # fmt: skip
+
+    def _said(
+        self, case: Case, value: Floats, judged: Codes, most: int, least: int, bounds: Bounds | None
+    ) -> str:  # fmt: skip
+        names = case.split(self.columns).groups.names
+        high, low = (f"{show(float(value[at]))} in {names[judged[at]]!r}" for at in (most, least))
+        return (
+            f"{self.metric} is {high} and {low}: a gap of {show(float(value[most] - value[least]))} "
+            f"({interval(bounds)}), the largest of {judged.size} groups; asked: at most {self.max:.12g}"
+        )
+
+    def _verdict(self, gap: Floats, high: Floats, corrected_low: Floats) -> Verdict:
+        if self.decide == "point":
+            return Verdict.PASS if np.all(gap <= self.max + TOLERANCE) else Verdict.FAIL
+        if np.all(high <= self.max + TOLERANCE):
+            return Verdict.PASS
+        return Verdict.FAIL if np.any(corrected_low > self.max + TOLERANCE) else Verdict.INCONCLUSIVE
+
+    def _gaps(self, case: Case, judged: Codes) -> tuple[Floats, GapBounds]:
+        """The metric in each judged group, and bounds of the differences between every two of them."""
+        metric, split = case.metric(self.metric), case.split(self.columns)
+        if metric.hits is not None and split.rows.plain:
+            found = metric.hits(split.rows.label, split.rows.challenger)
+            hits, n = (of_group[judged] for of_group in counted(found, split.scored("challenger")))
+            return hits / n, lambda level: gaps.newcombe(hits, n, level=level)
+        linear = split.linear(metric)
+        error, df = (of_group[judged] for of_group in errors(metric, linear, split))
+        variance = error**2
+        if split.rows.cluster is not None:
+            variance = gaps.covariance(linear, split.units, weight=split.rows.weight)[np.ix_(judged, judged)]
+        value = linear.value[judged]
+        return value, lambda level: gaps.linear(value, variance, df, level=level)
+
+    def _parts(self, case: Case) -> tuple[dict[int, Outcome], Codes]:
+        """What is found of every group, by its place, and the places of those that can be judged."""
+        split, found = case.split(self.columns), case.estimates(self.metric, self.columns)
+        low, high = found.bounds(case.confidence)
+        parts: dict[int, Outcome] = {}
+        judged: list[int] = []
+        for at, value in enumerate(found.value.tolist()):
+            if split.n[at] == 0:
+                continue
+            bounds = bounds_of(low, high, at)
+            reason = self.unfit(split, at, value, case)
+            if reason is None:
+                judged.append(at)
+            verdict, message = reason or (Verdict.PASS, f"{self.metric} is {show(value)} ({interval(bounds)})")
+            parts[at] = self.part(split, at, verdict, message, case, value=value, bounds=bounds)
+        return parts, np.array(judged, dtype=np.intp)
+
+
+def _sizes(low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Bounds of |difference| from those of the difference."""
+    return np.maximum(np.maximum(low, -high), 0.0), np.maximum(high, -low)

@@ -1,0 +1,76 @@
+"""What gates share that look at groups of rows: their keys, and what a group is a part of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from gates.case import Case, too_few
+from gates.kinds.check import MOST, Check, MetricName, Text
+from gates.kinds.limits import Bounds
+from gates.metrics.metric import Floats
+from gates.outcome import Outcome, Verdict
+from gates.rows import Split
+
+Name = Annotated[Text, Field(min_length=1)]
+_SMALL = {"inconclusive": Verdict.INCONCLUSIVE, "skip": Verdict.SKIP, "block": Verdict.FAIL}
+
+
+class Grouped(Check):
+    """Keys of every gate that looks at groups."""
+
+    by: Name | Annotated[tuple[Name, ...], Field(min_length=1, strict=False)]
+    metric: MetricName
+    min_rows: Annotated[int, Field(ge=1, le=MOST)]
+    small_slice: Literal["inconclusive", "skip", "block"]
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        if len(set(self.columns)) < len(self.columns):
+            raise PydanticCustomError("by", "by names a column twice; expected different slice columns")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The slice columns."""
+        return (self.by,) if isinstance(self.by, str) else self.by
+
+    @property
+    def by_columns(self) -> str:
+        """The slice columns, in words."""
+        return " and ".join(self.columns)
+
+    def unfit(self, split: Split, at: int, value: float, case: Case) -> tuple[Verdict, str] | None:
+        """What a group counts as that cannot be judged, and why; None where it can be."""
+        if split.n[at] < self.min_rows:
+            asked = f"at least {self.min_rows} are asked; small_slice: {self.small_slice}"
+            return _SMALL[self.small_slice], f"{split.n[at]:.0f} rows, {asked}"
+        if few := too_few(clusters_of(split, at), case.min_clusters):
+            return Verdict.INCONCLUSIVE, few
+        if not np.isfinite(value):
+            needs = case.metric(self.metric).needs
+            return Verdict.ERROR, f"{self.metric} is undefined on these rows; it needs {needs}"
+        return None
+
+    def part(
+        self, split: Split, at: int, verdict: Verdict, message: str, case: Case, *,
+        value: float, bounds: Bounds | None, p: float | None = None,
+    ) -> Outcome:  # fmt: skip
+        """What is found of one group."""
+        return self.outcome(
+            split.groups.names[at], verdict, message, case, metric=self.metric, observed=value, bounds=bounds,
+            level=case.confidence, p=p, rows=split.n[at], clusters=clusters_of(split, at),
+        )  # fmt: skip
+
+
+def clusters_of(split: Split, at: int) -> float | None:
+    """How many clusters a group has; None where rows are not clustered."""
+    return None if split.clusters is None else float(split.clusters[at])
+
+
+def bounds_of(low: Floats, high: Floats, at: int) -> Bounds | None:
+    """A group's bounds; None where no error can be shown."""
+    return None if np.isnan(low[at]) or np.isnan(high[at]) else (float(low[at]), float(high[at]))

@@ -1,0 +1,69 @@
+"""Gaps between groups of rows: every pair of groups at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gates.stats import proportions
+from gates.stats.clusters import Units, t_quantile
+from gates.stats.scored import Codes, Floats, Linear
+
+
+def pairs(groups: int) -> tuple[Codes, Codes]:
+    """Every two of `groups` groups, the first before the second: (K,), (K,), K = S(S − 1)/2."""
+    first, second = np.triu_indices(groups, 1)
+    return first, second
+
+
+def newcombe(hits: Floats, n: Floats, *, level: float) -> tuple[Floats, Floats]:
+    """Differences of independent proportions, first − second, for all pairs: bounds (K,), each at one-sided `level`.
+
+    Args:
+        hits, n: float64 (S,), 0 <= hits <= n, n more than 0.
+
+    Source: Newcombe, Statistics in Medicine 17 (1998), method 10, from Wilson's intervals.
+    """
+    low, high = proportions.wilson(hits, n, level=level)
+    share = hits / n
+    a, b = pairs(hits.size)
+    gap = share[a] - share[b]
+    below = np.hypot(share[a] - low[a], high[b] - share[b])
+    above = np.hypot(high[a] - share[a], share[b] - low[b])
+    return gap - below, gap + above
+
+
+def linear(value: Floats, variance: Floats, df: Floats, *, level: float) -> tuple[Floats, Floats]:
+    """Differences of estimates, first − second, for all pairs: bounds (K,), each at one-sided `level`.
+
+    Args:
+        value: float64 (S,).
+        variance: the estimates' covariances (S, S), or their variances (S,) where they are independent.
+        df: degrees of freedom of each variance (S,). Independent estimates are combined as Welch and Satterthwaite
+            do; dependent ones take the fewer of the two, which errs on the wide side.
+    """
+    a, b = pairs(value.size)
+    gap = value[a] - value[b]
+    if variance.ndim == 1:
+        of_gap = variance[a] + variance[b]
+        shares = variance[a] ** 2 / df[a] + variance[b] ** 2 / df[b]
+        freedom = np.divide(of_gap**2, shares, out=np.minimum(df[a], df[b]), where=shares > 0)
+    else:
+        of_gap = np.maximum(variance[a, a] + variance[b, b] - 2 * variance[a, b], 0.0)
+        freedom = np.minimum(df[a], df[b])
+    half = t_quantile(level, freedom) * np.sqrt(of_gap)
+    return gap - half, gap + half
+
+
+def covariance(found: Linear, units: Units, *, weight: Floats | None) -> Floats:
+    """CR2 covariances (S, S) of the groups' estimates, whose clusters may lie in several groups.
+
+    Source: Bell and McCaffrey, Survey Methodology 28 (2002), for a regression on the groups' indicators.
+    """
+    from scipy import sparse
+
+    mass = found.influence if weight is None else found.influence * weight
+    scaled = units.sums(mass) * units.leverage.factor
+    group = np.zeros(scaled.size, dtype=np.intp) if units.group is None else units.group
+    by_cluster = sparse.csr_array((scaled, (units.cluster, group)), shape=(int(units.cluster.max()) + 1, units.groups))
+    shared: Floats = (by_cluster.T @ by_cluster).toarray()
+    return shared

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from statsmodels.stats.proportion import proportion_confint
+
+from gates import judge
+from gates.errors import PolicyError
+
+CHURN = {"kind": "disagreement", "max": 0.1, "decide": "bound"}
+
+
+def changing(share: float, n: int, **given: Any) -> dict[str, Any]:
+    """n rows, of which a share has another decision than before."""
+    champion = np.tile([0.2, 0.8], n // 2)
+    changed = np.arange(n) < round(share * n)
+    return {
+        "label": np.tile([0.0, 1, 1, 0], n // 4), "challenger": np.where(changed, 1 - champion, champion),
+        "champion": champion, "row_id": np.arange(n), "slices": None, **given,
+    }  # fmt: skip
+
+
+def test_the_share_has_wilsons_interval(make) -> None:
+    (found,) = make.judge(CHURN, make.evidence(**changing(0.04, 1000))).outcomes
+    low, high = proportion_confint(40, 1000, alpha=0.1, method="wilson")
+    assert (found.observed, found.low, found.high) == pytest.approx((0.04, low, high), abs=1e-11)
+    assert found.verdict == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("share", "n", "verdict"), [(0.05, 1000, "PASS"), (0.09, 200, "INCONCLUSIVE"), (0.15, 1000, "FAIL")]
+)
+def test_the_bound_decides(make, share: float, n: int, verdict: str) -> None:
+    assert make.judge(CHURN, make.evidence(**changing(share, n))).outcomes[0].verdict == verdict
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.099, "PASS"), (0.1, "PASS"), (0.101, "FAIL")])
+def test_the_point_decides_and_the_limit_is_met(make, share: float, verdict: str) -> None:
+    check = {**CHURN, "decide": "point"}
+    assert make.judge(check, make.evidence(**changing(share, 1000))).outcomes[0].verdict == verdict
+
+
+def test_changes_that_come_in_clusters_count_less(make) -> None:
+    given = changing(0.05, 1000)
+    alone = make.judge(CHURN, make.evidence(**given)).outcomes[0]
+    together = make.judge(CHURN, make.evidence(**given, cluster=np.arange(1000) // 50)).outcomes[0]
+    assert together.clusters == 20
+    assert together.high - together.low > 3 * (alone.high - alone.low)
+
+
+def test_predictions_differ_beyond_a_declared_distance(make) -> None:
+    label = np.arange(400.0)
+    given = {"label": label, "challenger": label + np.where(label < 20, 2.0, 0.4), "champion": label, "slices": None}
+    evidence = make.evidence(400, task="regression", **given)
+    found = make.judge({**CHURN, "beyond": 1.5}, evidence).outcomes[0]
+    assert (found.verdict, found.observed) == ("PASS", 0.05)
+    assert make.judge(CHURN, evidence).outcomes[0].verdict == "ERROR"
+
+
+def test_decisions_need_no_distance(make) -> None:
+    found = make.judge({**CHURN, "beyond": 0.1}, make.evidence(**changing(0.04, 1000))).outcomes[0]
+    assert found.verdict == "ERROR"
+    assert "expected no `beyond`" in found.message
+
+
+def test_without_a_champion_there_is_nothing_to_disagree_with(make) -> None:
+    policy = make.policy({"churn": CHURN, "floor": make.checks["threshold"]})
+    assert judge(policy, make.evidence(champion=None)).outcomes[0].verdict == "SKIP"
+
+
+@pytest.mark.parametrize("keys", [{"max": 1.0}, {"max": -0.1}, {"beyond": -1}, {"decide": None}])
+def test_mistakes(make, keys: dict[str, Any]) -> None:
+    with pytest.raises(PolicyError):
+        make.policy({"gate": {**CHURN, **keys}})

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from gates.errors import PolicyError
+
+
+def fair(**keys: Any) -> dict[str, Any]:
+    return {
+        "kind": "fairness", "by": "site", "metric": "accuracy", "max": 0.1, "decide": "bound", "min_rows": 20,
+        "small_slice": "skip", **keys,
+    }  # fmt: skip
+
+
+def sites(rates: dict[str, float], n: int, *, seed: int = 0) -> dict[str, Any]:
+    """n rows a site, on which the decision is right at exactly the given rate."""
+    label = np.tile([0.0, 1.0], n * len(rates) // 2)
+    right = np.concatenate([np.arange(n) < round(rate * n) for rate in rates.values()])
+    order = np.random.default_rng(seed).permutation(label.size)
+    return {
+        "label": label[order], "challenger": np.where(right, label, 1 - label)[order] * 0.8 + 0.1, "champion": None,
+        "row_id": np.arange(label.size), "slices": {"site": np.repeat(list(rates), n)[order]},
+    }  # fmt: skip
+
+
+def test_the_largest_gap_with_newcombes_interval(make) -> None:
+    (found,) = make.judge(fair(), make.evidence(**sites({"a": 0.9, "b": 0.6, "c": 0.8}, 400))).outcomes
+    low, high = confint_proportions_2indep(360, 400, 240, 400, method="newcomb", alpha=0.1)
+    assert (found.observed, found.low, found.high) == pytest.approx((0.3, low, high), abs=1e-11)
+    assert found.verdict == "FAIL"
+    assert "0.9 in 'a' and 0.6 in 'b'" in found.message
+    assert [(part.name, part.verdict) for part in found.parts] == [("a", "FAIL"), ("b", "FAIL"), ("c", "PASS")]
+
+
+@pytest.mark.parametrize(
+    ("rates", "n", "verdict"),
+    [
+        ({"a": 0.9, "b": 0.9}, 2000, "PASS"), ({"a": 0.9, "b": 0.85}, 100, "INCONCLUSIVE"),
+        ({"a": 0.95, "b": 0.7}, 400, "FAIL"),
+    ],
+)  # fmt: skip
+def test_the_bound_decides(make, rates: dict[str, float], n: int, verdict: str) -> None:
+    assert make.judge(fair(), make.evidence(**sites(rates, n))).outcomes[0].verdict == verdict
+
+
+@pytest.mark.parametrize(("gap", "verdict"), [(0.09, "PASS"), (0.10, "PASS"), (0.11, "FAIL")])
+def test_the_point_decides_and_the_limit_is_met(make, gap: float, verdict: str) -> None:
+    found = make.judge(fair(decide="point"), make.evidence(**sites({"a": 0.8, "b": 0.8 - gap}, 100))).outcomes[0]
+    assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("small_slice", "verdict"), [("skip", "PASS"), ("inconclusive", "INCONCLUSIVE"), ("block", "FAIL")]
+)
+def test_a_small_group_is_left_out_of_the_gap(make, small_slice: str, verdict: str) -> None:
+    given = sites({"a": 0.9, "b": 0.9}, 3000)
+    given["slices"]["site"] = given["slices"]["site"].astype(object)
+    given["slices"]["site"][:8] = "tiny"
+    found = make.judge(fair(small_slice=small_slice), make.evidence(**given)).outcomes[0]
+    assert found.verdict == verdict
+    assert found.observed < 0.02
+
+
+def test_one_group_has_no_gap(make) -> None:
+    found = make.judge(fair(), make.evidence(**sites({"a": 0.9}, 400))).outcomes[0]
+    assert (found.verdict, found.observed) == ("INCONCLUSIVE", None)
+    assert "at least 2" in found.message
+
+
+def test_an_undefined_group_is_an_error(make) -> None:
+    given = sites({"a": 0.9, "b": 0.8, "c": 0.8}, 200)
+    given["label"] = np.where(given["slices"]["site"] == "a", 1.0, given["label"])
+    found = make.judge(fair(metric="auc"), make.evidence(**given)).outcomes[0]
+    assert found.verdict == "ERROR"
+    assert [part.verdict for part in found.parts if part.name == "a"] == ["ERROR"]
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_equal_groups_fail_no_more_often_than_declared(make, clustered: bool) -> None:
+    """Twelve equal groups, 66 pairs: FAIL in at most 5 % of 300 holdouts (3 standard errors: 8.8 %)."""
+    rng = np.random.default_rng(6)
+    failed = 0
+    for _ in range(300):
+        n = 1200
+        cluster = rng.integers(0, 40, n)
+        truth = rng.normal(size=n) + (rng.normal(size=40)[cluster] if clustered else 0)
+        evidence = make.evidence(
+            label=(rng.random(n) < 0.5).astype(float), challenger=1 / (1 + np.exp(-truth)), champion=None,
+            row_id=np.arange(n), slices={"site": rng.integers(0, 12, n)}, cluster=cluster if clustered else None,
+        )  # fmt: skip
+        failed += make.judge(fair(metric="brier", max=0.0), evidence).outcomes[0].verdict == "FAIL"
+    assert failed / 300 <= 0.088
+
+
+def test_a_gap_at_the_limit_passes_no_more_often_than_declared(make) -> None:
+    rng = np.random.default_rng(8)
+    passed = 0
+    for _ in range(400):
+        site = np.arange(600) % 2
+        right = rng.random(600) < np.where(site == 0, 0.9, 0.8)
+        label = np.arange(600) // 2 % 2.0
+        evidence = make.evidence(
+            label=label, challenger=np.where(right, label, 1 - label), champion=None, row_id=np.arange(600),
+            slices={"site": site},
+        )  # fmt: skip
+        passed += make.judge(fair(), evidence).outcomes[0].verdict == "PASS"
+    assert passed / 400 <= 0.083  # .05 and 3 standard errors
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"max": -0.1}, "max"),
+        ({"by": ["site", "site"]}, "twice"),
+        ({"by": []}, "by"),
+        ({"metric": "auk"}, "did you mean 'auc'"),
+    ],
+)
+def test_mistakes(make, keys: dict[str, Any], said: str) -> None:
+    with pytest.raises(PolicyError, match=said):
+        make.policy({"gate": fair(**keys)})
