@@ -30,12 +30,39 @@ def test_the_bound_of_the_gap(make, score: float, verdict: str) -> None:
     assert found.low < found.observed < found.high
 
 
+@pytest.mark.parametrize(("measure", "max", "verdict"), [
+    ("slope", 0.45, "PASS"), ("slope", 0.2, "FAIL"), ("slope", 0.333, "INCONCLUSIVE"),
+    ("intercept", 0.5, "FAIL"), ("intercept", 0.8, "PASS"), ("gap", 0.05, "FAIL"),
+])  # fmt: skip
+def test_scores_that_are_too_extreme_and_too_high(make, measure: str, max: float, verdict: str) -> None:
+    """The true slope is 1/1.5 = 2/3, and scores are too high throughout."""
+    rng = np.random.default_rng(2)
+    truth = rng.normal(-0.5, 1.2, 20_000)
+    label = (rng.random(20_000) < 1 / (1 + np.exp(-truth))).astype(float)
+    evidence = Evidence.from_arrays(label=label, challenger=1 / (1 + np.exp(-(1.5 * truth + 0.8))))
+    found = make.judge(make.check("calibration", measure=measure, max=max), evidence).outcomes[0]
+    assert found.verdict == verdict
+    if measure == "slope":
+        assert found.observed == pytest.approx(2 / 3, abs=0.03)
+        assert found.rule == f"|slope - 1| <= {max:g} (bound)"
+
+
+def test_a_slope_that_does_not_exist_is_an_error(make) -> None:
+    label = np.repeat([0.0, 1.0], 50)
+    evidence = Evidence.from_arrays(label=label, challenger=0.2 + 0.6 * label)
+    found = make.judge(make.check("calibration", measure="slope"), evidence).outcomes[0]
+    assert found.verdict == "ERROR"
+    assert "do not separate" in found.message
+
+
 def test_a_regression_has_a_gap_and_no_ece(make) -> None:
     evidence = Evidence.from_arrays(label=np.arange(50.0), challenger=np.arange(50) + 3.0, task="regression")
     assert make.judge(make.check("calibration", max=3.0, decide="point"), evidence).outcomes[0].verdict == Verdict.PASS
     found = make.judge(make.check("calibration", measure="ece"), evidence).outcomes[0]
     assert found.verdict == Verdict.ERROR
     assert "rmse, mae" in found.message
+    sloped = make.judge(make.check("calibration", measure="slope", max=0.1), evidence).outcomes[0]
+    assert (sloped.verdict, sloped.observed) == ("PASS", 1.0)
 
 
 @pytest.mark.parametrize("ids", [np.arange(600), [f"row-{i}-{'x' * (i % 23)}" for i in range(600)]])

@@ -150,3 +150,26 @@ def test_numbers_and_booleans_make_slices_too(make) -> None:
 def test_optional_values_are_some_of_the_values(make) -> None:
     with pytest.raises(PolicyError, match=r"optional_values names 'z'; expected some of values @ gate.checks.gate"):
         make.policy({"gate": make.check("slices", values=["a"], optional_values=["z"])})
+
+
+def test_slices_of_two_columns_together(make) -> None:
+    half = np.array(["am", "pm"])[np.arange(600) // 3 % 2]
+    evidence = make.evidence(slices={**make.arrays()["slices"], "half": half})
+    found = make.judge(make.check("slices", by=["site", "half"]), evidence).outcomes[0]
+    assert [part.name for part in found.parts] == [
+        "north, am", "north, pm", "south, am", "south, pm", "west, am", "west, pm",
+    ]  # fmt: skip
+    assert {part.rows for part in found.parts} == {100}
+    assert "by site and half" in found.rule
+    alone = make.judge(make.check("slices", by=["half"]), evidence).outcomes[0]
+    assert [part.name for part in alone.parts] == ["am", "pm"]
+
+
+def test_a_slice_on_which_the_metric_is_undefined_is_an_error(make) -> None:
+    arrays = make.arrays()
+    label = np.where(arrays["slices"]["site"] == "west", 1.0, arrays["label"])
+    found = make.judge(make.check("slices", metric="auc"), make.evidence(label=label)).outcomes[0]
+    assert found.verdict == "ERROR"
+    (west,) = [part for part in found.parts if part.name == "west"]
+    assert (west.verdict, west.observed) == ("ERROR", None)
+    assert "auc is undefined on these rows; it needs rows of both labels" in west.message
