@@ -34,4 +34,4 @@ def alternately(*runs: Callable[[], None], times: int) -> list[float]:
 
 def show(what: str, ours: float, floor: float, *, against: str, goal: str) -> None:
     """One line: the ratio, both medians, and what is aimed at."""
-    print(f"{what:<44} {ours / floor:6.2f} × {against:<34} ({ours:.3f} s / {floor:.3f} s; goal {goal})")  # noqa: T201
+    print(f"{what:<58} {ours / floor:6.2f} × {against:<32} ({ours:.3f} s / {floor:.3f} s; goal {goal})")  # noqa: T201

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ import numpy as np
 
 from gates.arrow_columns import Coded
 from gates.errors import UnjudgeableError
-from gates.metrics.metric import Linear, Metric
+from gates.metrics.metric import Hits, Linear, Metric, linear_share
 from gates.stats.clusters import Units
 from gates.stats.scored import Codes, Floats, Scored, by_score
 
@@ -75,6 +75,23 @@ class Rows:
         with ThreadPoolExecutor(len(held) if self.label.size >= MANY_ROWS else 1) as threads:
             return dict(zip(held, threads.map(lambda score: by_score(score, self.weight), held.values()), strict=True))
 
+    def lost(self, name: str, loss: Callable[[Floats, Floats], Floats]) -> Floats:
+        """challenger − champion of a loss per row (n,), kept for every split of the rows."""
+        if name not in self._lost:
+            if self.champion is None:
+                raise ValueError("rows without a champion have no scores of it")
+            if self.label.size < MANY_ROWS:
+                ours, theirs = (loss(self.label, score) for score in (self.challenger, self.champion))
+            else:
+                with ThreadPoolExecutor(2) as threads:
+                    ours, theirs = threads.map(loss, (self.label, self.label), (self.challenger, self.champion))
+            self._lost[name] = ours - theirs
+        return self._lost[name]
+
+    @cached_property
+    def _lost(self) -> dict[str, Floats]:
+        return {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
@@ -101,13 +118,24 @@ class Split:
             self._linear[metric.name] = metric.linearise(self.scored("challenger"))
         return self._linear[metric.name]
 
-    def linear_pair(self, metric: Metric) -> tuple[Linear, Linear]:
-        """The metric of the challenger and of the champion; of many rows each in a thread of its own."""
-        if self.rows.label.size < MANY_ROWS or metric.name in self._linear:
-            return self.linear(metric), metric.linearise(self.scored("champion"))
-        with ThreadPoolExecutor(2) as threads:
-            ours, theirs = threads.map(metric.linearise, (self.scored("challenger"), self.scored("champion")))
-        return ours, theirs
+    def paired(self, metric: Metric) -> Linear:
+        """challenger − champion of the metric."""
+        if metric.loss is not None:
+            scored, lost = self.scored("challenger"), self.rows.lost(metric.name, metric.loss)
+            value = scored.mean(lost)
+            return Linear(value, lost - scored.spread(value))
+        if metric.hits is not None:
+            scored, former = self.scored("challenger"), self.scored("champion")
+            ours_hit, theirs_hit = (metric.hits(one.label, one.score) for one in (scored, former))
+            return linear_share(Hits(ours_hit.hit - theirs_hit.hit, ours_hit.among), scored)
+        if metric.name in self._linear or self.rows.label.size < MANY_ROWS:
+            ours, theirs = self.linear(metric), metric.linearise(self.scored("champion"))
+        else:
+            with ThreadPoolExecutor(2) as threads:
+                ours, theirs = threads.map(metric.linearise, (self.scored("challenger"), self.scored("champion")))
+        influence = ours.influence if metric.name not in self._linear else ours.influence.copy()
+        influence -= theirs.influence
+        return Linear(ours.value - theirs.value, influence)
 
     @cached_property
     def _linear(self) -> dict[str, Linear]:

@@ -9,7 +9,11 @@ from difflib import get_close_matches
 
 from gates.errors import UnjudgeableError
 from gates.metrics import classification, regression
+from gates.metrics.decisions import DECISIONS
 from gates.metrics.metric import TASKS, Family, Linear, Metric, Task, mean_of, share_of
+from gates.metrics.multiclass import MULTICLASS
+from gates.metrics.quantile import QUANTILE
+from gates.metrics.ranking import RANKING
 
 _ALL: tuple[Metric | Family, ...] = (
     Metric(
@@ -22,11 +26,11 @@ _ALL: tuple[Metric | Family, ...] = (
     ),
     Metric(
         name="log_loss", task="binary", higher_is_better=False, low=0.0, high=math.inf, unit="nats", method="mean",
-        linearise=mean_of(classification.log_loss),
+        linearise=mean_of(classification.log_loss), loss=classification.log_loss,
     ),
     Metric(
         name="brier", task="binary", higher_is_better=False, low=0.0, high=1.0, unit="squared probability",
-        method="mean", linearise=mean_of(classification.brier),
+        method="mean", linearise=mean_of(classification.brier), loss=classification.brier,
     ),
     Metric(
         name="accuracy", task="binary", higher_is_better=True, low=0.0, high=1.0, unit="share of rows",
@@ -42,8 +46,17 @@ _ALL: tuple[Metric | Family, ...] = (
     ),
     Metric(
         name="mae", task="regression", higher_is_better=False, low=0.0, high=math.inf, unit="the target's",
-        method="mean", linearise=mean_of(regression.mae),
+        method="mean", linearise=mean_of(regression.mae), loss=regression.mae,
     ),
+    Metric(
+        name="mape", task="regression", higher_is_better=False, low=0.0, high=math.inf, unit="share of the label",
+        method="smooth", linearise=regression.mape, needs="no label of 0",
+    ),
+    Metric(
+        name="r2", task="regression", higher_is_better=True, low=-math.inf, high=1.0, unit="share of the variance",
+        method="smooth", linearise=regression.r2, needs="labels that differ",
+    ),
+    *DECISIONS, *MULTICLASS, *QUANTILE, *RANKING,
 )  # fmt: skip
 
 METRICS: dict[Task, dict[str, Metric | Family]] = {

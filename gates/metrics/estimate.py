@@ -8,6 +8,8 @@ Which method serves which metric:
 | auc, difference | paired DeLong, z | linearised, t |
 | a share of hits, one model | Wilson | linearised, t |
 | a share of hits, difference | Tango's score interval; exact McNemar p at margin 0 | linearised, t |
+| a quantile, one model | order statistics | Woodruff's, t |
+| a quantile, difference | Poisson bootstrap over rows, t | over clusters, t |
 | everything else | linearised, t with n − 1 | linearised, t |
 
 Where a weighted or clustered share does not vary at all, clusters (or rows) count as single trials instead.
@@ -22,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from gates.metrics import quantile
 from gates.metrics.metric import Floats, Hits, Linear, Metric, Scored, linear_share, ratio
 from gates.outcome import TOLERANCE
 from gates.rows import Split
@@ -100,6 +103,8 @@ def estimates(metric: Metric, split: Split) -> Estimates:
     if metric.hits is not None:
         return of_hits(metric.hits(split.rows.label, split.rows.challenger), split)
     linear = split.linear(metric)
+    if metric.quantile is not None:
+        return Estimates(value=linear.value, bounds=quantile.bounds(metric.quantile, split))
     if metric.method == "delong":
         return _area(linear, *errors(metric, linear, split), split)
     return of_linear(linear, split, low=metric.low, high=metric.high)
@@ -152,8 +157,9 @@ def differences(metric: Metric, split: Split) -> Differences:
         won, n = counted(Hits(np.maximum(mine.hit - other.hit, 0.0), mine.among), ours)
         lost, _ = counted(Hits(np.maximum(other.hit - mine.hit, 0.0), mine.among), ours)
         return _paired_shares(won, lost, n, sign=metric.gain(1.0))
-    left, right = split.linear_pair(metric)
-    paired = Linear(left.value - right.value, left.influence - right.influence)
+    if metric.quantile is not None:
+        return of_difference(*quantile.difference(metric.quantile, split), sign=metric.gain(1.0))
+    paired = split.paired(metric)
     error, df = errors(metric, paired, split)
     linear = of_difference(paired.value, error, df, sign=metric.gain(1.0))
     still = error <= TOLERANCE

@@ -21,8 +21,8 @@ Method = Literal["mean", "proportion", "delong", "smooth", "quantile"]
 Gain = TypeVar("Gain", float, Floats)
 
 __all__ = [
-    "TASKS", "Codes", "Family", "Floats", "Hits", "Linear", "Method", "Metric", "Scored", "Task", "linear_share",
-    "mean_of", "ratio", "share_of",
+    "TASKS", "Codes", "Family", "Floats", "Hits", "Linear", "Method", "Metric", "Quantile", "Scored", "Task",
+    "linear_share", "mean_of", "ratio", "share_of",
 ]  # fmt: skip
 
 
@@ -37,13 +37,22 @@ class Hits:
     among: NDArray[np.bool_] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Quantile:
+    """The `q`-quantile, 0 < q < 1, over rows of `of(label, score)`, float64 (n,)."""
+
+    of: Callable[[Floats, Floats], Floats]
+    q: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """A metric by name.
 
     `linearise` takes rows that were checked: finite, in range, at least one. `needs` says in words which rows it
     needs to be defined. `method` says how its interval is made (`gates.metrics.estimate`); of method
-    "proportion" `hits` says what is counted.
+    "proportion" `hits` says what is counted, of method "mean" `loss` says what each row loses, of method
+    "quantile" `quantile` says of what.
     """
 
     name: str
@@ -56,6 +65,8 @@ class Metric:
     linearise: Callable[[Scored], Linear]
     needs: str = "at least one row"
     hits: Callable[[Floats, Floats], Hits] | None = None
+    loss: Callable[[Floats, Floats], Floats] | None = None
+    quantile: Quantile | None = None
 
     def gain(self, difference: Gain) -> Gain:
         """A difference challenger − champion, turned so that positive is better."""

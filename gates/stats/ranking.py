@@ -151,8 +151,9 @@ def _opposite_before(scored: Scored, order: Codes, positive: NDArray[np.bool_], 
     np.negative(hits_before, out=hits_before)
     if starts is not None:
         misses_before, hits_before = np.repeat(misses_before, lengths), np.repeat(hits_before, lengths)
-    placed = np.empty(order.size)
-    placed[order] = np.where(positive, misses_before, hits_before)
+    np.copyto(hits_before, misses_before, where=positive)
+    placed = misses_before  # its values are not needed any more
+    placed[order] = hits_before
     return placed
 
 

@@ -40,7 +40,8 @@ class Scored:
         order = by_score(self.score, self.weight) if self.ascending is None else self.ascending()
         if self.code is None:
             return order
-        narrow = self.code.astype(np.uint16) if self.groups <= 2**16 else self.code  # a radix sort
+        few = next((kind for kind in (np.uint8, np.uint16) if self.groups <= np.iinfo(kind).max), np.intp)
+        narrow = self.code.astype(few)  # of one or two bytes: a radix sort
         return order[np.argsort(narrow[order], kind="stable")]
 
     @cached_property

@@ -1,0 +1,1 @@
+"""What the gates promise, measured by simulation: `make simulate` writes docs/simulations.md."""

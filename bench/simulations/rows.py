@@ -1,0 +1,93 @@
+"""Rows to simulate with: replications are groups, so that the engine judges thousands of holdouts in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from scipy import special
+
+from gates.metrics import METRICS, Family, Metric, Task
+from gates.rows import Groups, Rows, Split
+from gates.stats.scored import Codes
+
+MOST_ROWS = 500_000
+"""Rows that are held at once."""
+
+TRUTH_ROWS = 2_000_000
+"""Rows from which the truth of a population is taken."""
+
+CLASSES, ITEMS = 4, 8
+
+Draw = Callable[[np.random.Generator, int], Rows]
+
+
+def binary(rng: np.random.Generator, n: int) -> Rows:
+    """Two models of the same logit with noise; both are overconfident, and too high by .3 on the logit scale."""
+    truth = rng.normal(-0.5, 1.5, n)
+    label = (rng.random(n) < special.expit(truth)).astype(np.float64)
+    challenger, champion = (special.expit(1.2 * truth + 0.3 + rng.normal(0, noise, n)) for noise in (0.6, 0.9))
+    return Rows(label=label, challenger=challenger, champion=champion)
+
+
+def multiclass(rng: np.random.Generator, n: int) -> Rows:
+    """Four classes, the scores those of noisy, overconfident logits."""
+    logits = rng.normal([0.8, 0.4, 0.0, -0.4], 1.2, (n, CLASSES))
+    label = (logits + rng.gumbel(size=(n, CLASSES))).argmax(axis=1).astype(np.float64)
+    challenger, champion = (
+        special.softmax(1.2 * logits + rng.normal(0, noise, (n, CLASSES)), axis=1) for noise in (0.5, 0.8)
+    )
+    return Rows(label=label, challenger=challenger, champion=champion)
+
+
+def regression(rng: np.random.Generator, n: int) -> Rows:
+    """Positive, skewed labels; both models' errors grow with the prediction."""
+    centre = np.exp(rng.normal(1.0, 0.5, n))
+    label = centre * np.exp(rng.normal(0, 0.3, n))
+    challenger, champion = (centre * np.exp(rng.normal(0.02, noise, n)) for noise in (0.1, 0.2))
+    return Rows(label=label, challenger=challenger, champion=champion)
+
+
+def ranking(rng: np.random.Generator, n: int) -> Rows:
+    """Queries of eight items with relevance 0 … 3; each query is a cluster, as the engine takes it."""
+    relevance = np.minimum(rng.poisson(0.8, n), 3).astype(np.float64)
+    challenger, champion = (relevance + rng.normal(0, noise, n) for noise in (1.2, 1.5))
+    query = np.arange(n) // ITEMS
+    return Rows(label=relevance, challenger=challenger, champion=champion, query=query, cluster=query)
+
+
+POPULATIONS: dict[Task, Draw] = {
+    "binary": binary, "multiclass": multiclass, "regression": regression, "ranking": ranking,
+}  # fmt: skip
+
+
+def replicated(draw: Draw, *, n: int, runs: int, seed: int) -> Iterator[Split]:
+    """`runs` independent holdouts of `n` rows each, a group each, as many at once as fit."""
+    at_once = max(1, min(runs, MOST_ROWS // n))
+    for part, first in enumerate(range(0, runs, at_once)):
+        held = min(at_once, runs - first)
+        rows = draw(np.random.default_rng([seed, part]), n * held)
+        yield grouped(rows, np.repeat(np.arange(held), n), held)
+
+
+def grouped(rows: Rows, code: Codes, groups: int) -> Split:
+    """The rows in groups without names."""
+    return Split(rows=rows, groups=Groups(names=("",) * groups, code=code))
+
+
+def every_metric(task: Task) -> Iterator[Metric]:
+    """The metrics of a task; of a family, that with its default number, or with 10 or .9."""
+    for found in METRICS[task].values():
+        if isinstance(found, Family):
+            number = found.default
+            yield found.make(number if number is not None else 10.0 if found.whole else 0.9)
+        else:
+            yield found
+
+
+def truth(metric: Metric, draw: Draw, *, seed: int) -> tuple[float, float]:
+    """The challenger's value and its difference to the champion's, of two million rows."""
+    split = Split(rows=draw(np.random.default_rng([seed, TRUTH_ROWS]), TRUTH_ROWS))
+    ours = float(metric.linearise(split.scored("challenger")).value[0])
+    theirs = float(metric.linearise(split.scored("champion")).value[0])
+    return ours, ours - theirs

@@ -1,0 +1,115 @@
+"""Rates that a simulation measured, each beside what is asked of it, and tables of them in Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from numpy.typing import NDArray
+
+STANDARD_ERRORS = 3.0
+"""How many standard errors of the simulation a rate may lie on the wrong side of what is asked."""
+
+DIGITS = 12
+"""Rates are compared with what is asked to so many decimals."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """A probability, measured in `runs` independent replications; `runs` is 0 where it was computed, not simulated.
+
+    asked: what it should be; None where it is shown only to compare. side: whether more, or less, is better.
+    """
+
+    value: float
+    runs: int
+    asked: float | None = None
+    side: Literal["at least", "at most"] = "at most"
+
+    @classmethod
+    def of(cls, happened: NDArray[Any], *, at_least: float | None = None, at_most: float | None = None) -> Self:
+        """The share of replications in which something happened: bool (runs,)."""
+        return cls(
+            value=float(happened.mean()), runs=happened.size, asked=at_most if at_least is None else at_least,
+            side="at most" if at_least is None else "at least",
+        )  # fmt: skip
+
+    @property
+    def error(self) -> float:
+        """Standard error of the simulation where the rate is what is asked."""
+        if self.runs == 0:
+            return 0.0
+        p = self.value if self.asked is None else self.asked
+        return math.sqrt(p * (1 - p) / self.runs)
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is what is asked, or better, or too near to tell."""
+        if self.asked is None:
+            return True
+        excess = self.value - self.asked if self.side == "at most" else self.asked - self.value
+        return round(excess, DIGITS) <= STANDARD_ERRORS * self.error
+
+    def __str__(self) -> str:
+        shown = _short(self.value, self.runs)
+        if self.asked is None or self.holds:
+            return shown
+        return f"**{shown}**"
+
+
+def _short(value: float, runs: int) -> str:
+    """A rate to about its standard error: .948, .00251; 0 and 1 only where it is that."""
+    if value in (0.0, 1.0):
+        return f"{value:.0f}"
+    error = math.sqrt(value * (1 - value) / runs) if runs else 1e-4
+    digits = min(6, max(2, math.ceil(-math.log10(error))))
+    return f"{value:.{digits}f}".removeprefix("0")
+
+
+Cell = Rate | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Lines of one experiment."""
+
+    title: str
+    about: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    seed: int
+
+    @property
+    def rates(self) -> Iterator[tuple[str, str, Rate]]:
+        """Every rate with its line's first cell and its column's head."""
+        for row in self.rows:
+            for head, cell in zip(self.head, row, strict=True):
+                if isinstance(cell, Rate):
+                    yield str(row[0]), head, cell
+
+    @property
+    def short(self) -> list[tuple[str, str, Rate]]:
+        """The rates that miss what is asked of them."""
+        return [found for found in self.rates if not found[2].holds]
+
+    def markdown(self) -> str:
+        lines = [
+            f"## {self.title}", "", self.about, "",
+            "| " + " | ".join(self.head) + " |",
+            "|" + "---|" * len(self.head),
+            *("| " + " | ".join(map(str, row)) + " |" for row in self.rows), "",
+            f"{self._runs()} Seed {self.seed}.", "",
+        ]  # fmt: skip
+        return "\n".join(lines)
+
+    def _runs(self) -> str:
+        simulated = [rate for _, _, rate in self.rates if rate.runs]
+        if not simulated:
+            return "Computed by enumeration, without error of simulation."
+        runs = sorted({rate.runs for rate in simulated})
+        said = f"{runs[0]:,}" if len(runs) == 1 else f"{runs[0]:,} to {runs[-1]:,}"
+        judged = [rate for rate in simulated if rate.asked is not None]
+        error = f", standard errors at most {max(rate.error for rate in judged):.2g}" if judged else ""
+        return f"{said} replications{error}."
