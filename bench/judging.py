@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import tracemalloc
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -104,7 +105,7 @@ def measure() -> None:
     _growth()
 
 
-def _against_scikit_learn(evidence: Evidence, ours: partial[object]) -> None:
+def _against_scikit_learn(evidence: Evidence, ours: Callable[[], object]) -> None:
     codes = evidence.slices["one"].codes
     seconds = alternately(ours, partial(points, evidence, codes=codes), partial(points, evidence, codes=None), times=1)
     show("  scikit-learn's points, sliced", seconds[1], seconds[0], against="this judgement", goal="at least 15")

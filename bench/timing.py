@@ -20,7 +20,7 @@ def command(words: Sequence[str], *, cwd: Path, env: Mapping[str, str], expect: 
     return run
 
 
-def alternately(*runs: Callable[[], None], times: int) -> list[float]:
+def alternately(*runs: Callable[[], object], times: int) -> list[float]:
     """Median seconds of each, run in turn (A B A B …) after one round that is not counted."""
     seconds: list[list[float]] = [[] for _ in runs]
     for round_number in range(times + 1):

@@ -56,7 +56,7 @@ def ranking(rng: np.random.Generator, n: int) -> Rows:
     return Rows(label=relevance, challenger=challenger, champion=champion, query=query, cluster=query)
 
 
-POPULATIONS: dict[Task, Draw] = {
+POPULATIONS: dict[str, Draw] = {
     "binary": binary, "multiclass": multiclass, "regression": regression, "ranking": ranking,
 }  # fmt: skip
 
@@ -87,7 +87,12 @@ def every_metric(task: Task) -> Iterator[Metric]:
 
 def truth(metric: Metric, draw: Draw, *, seed: int) -> tuple[float, float]:
     """The challenger's value and its difference to the champion's, of two million rows."""
-    split = Split(rows=draw(np.random.default_rng([seed, TRUTH_ROWS]), TRUTH_ROWS))
+    split = Split(rows=large(draw, seed=seed))
     ours = float(metric.linearise(split.scored("challenger")).value[0])
     theirs = float(metric.linearise(split.scored("champion")).value[0])
     return ours, ours - theirs
+
+
+def large(draw: Draw, *, seed: int) -> Rows:
+    """Two million rows of a population."""
+    return draw(np.random.default_rng([seed, TRUTH_ROWS]), TRUTH_ROWS)

@@ -106,8 +106,10 @@ class Fairness(Grouped):
         linear = split.linear(metric)
         error, df = (of_group[judged] for of_group in errors(metric, linear, split))
         variance = error**2
-        if split.rows.cluster is not None:
-            variance = gaps.covariance(linear, split.units, weight=split.rows.weight)[np.ix_(judged, judged)]
+        rows = split.rows
+        if rows.cluster is not None:
+            shared = gaps.covariance(linear, split.units, weight=rows.weight, cluster=rows.cluster)
+            variance = shared[np.ix_(judged, judged)]
         value = linear.value[judged]
         return value, lambda level: gaps.linear(value, variance, df, level=level)
 

@@ -21,8 +21,6 @@ class Units:
 
     of_row: the unit of each row (n,); None where every row is its own. group: the group of each unit (U,); None
     where all are one group. size: the weight of each unit (U,). groups: S. alike: whether every row weighs the same.
-    wide: how many clusters there are, where each group's are numbered on from those of the group before it; cell:
-    the number of each unit then (U,), where not all of them exist.
     """
 
     of_row: Codes | None
@@ -30,8 +28,6 @@ class Units:
     size: Floats
     groups: int
     alike: bool
-    wide: int | None = None
-    cell: Codes | None = None
 
     @classmethod
     def of(cls, n: int, *, weight: Floats | None, cluster: Codes | None, code: Codes | None, groups: int) -> Units:
@@ -52,19 +48,10 @@ class Units:
         cell = code * wide + cluster
         if wide * groups > 4 * max(n, 1):  # few of the pairs can exist
             held, of_row = np.unique(cell, return_inverse=True)
-            return cls(
-                of_row=of_row, group=held // wide, size=_sums(of_row, weight), groups=groups, alike=alike, wide=wide,
-                cell=held,
-            )  # fmt: skip
+            return cls(of_row=of_row, group=held // wide, size=_sums(of_row, weight), groups=groups, alike=alike)
         size = _sums(cell, weight, least=wide * groups)
         group = np.repeat(np.arange(groups), wide)
-        return cls(of_row=cell, group=group, size=size, groups=groups, alike=alike, wide=wide)
-
-    @property
-    def cluster(self) -> Codes:
-        """The cluster, or the row, that each unit is, or is a part of (U,): units of several groups may share it."""
-        unit = np.arange(self.size.size) if self.cell is None else self.cell
-        return unit if self.wide is None else unit % self.wide
+        return cls(of_row=cell, group=group, size=size, groups=groups, alike=alike)
 
     def sums(self, values: Floats) -> Floats:
         """Sums of (n,) values, which hold their weight already, in each unit (U,)."""
@@ -95,11 +82,16 @@ class Units:
         count = self.total(heaviest)
         # the heaviest's 1 − share would cancel where one cluster has nearly all the weight: add up the others
         others = self.total(np.where(heaviest, 0.0, share)) + (count - 1) * ratio(largest, total)
-        rest = np.where(heaviest, self.spread(others), 1.0 - share)
-        inverse = np.divide(1.0, rest, out=np.zeros_like(rest), where=rest > np.finfo(np.float64).epsneg)
+        inverse = np.where(heaviest, self.spread(others), 1.0 - share)
+        whole = inverse <= np.finfo(np.float64).epsneg
+        inverse[whole] = 1.0
+        np.divide(1.0, inverse, out=inverse)
+        inverse[whole] = 0.0
+        df = _bell_mccaffrey(share, inverse, heaviest, self)
+        np.sqrt(inverse, out=inverse)
+        inverse *= per_mass
         shown = (self.carried >= 2) & (largest < total)
-        df = _bell_mccaffrey(share, share**2 * inverse, heaviest, self)
-        return Leverage(factor=np.sqrt(inverse) * per_mass, df=np.where(shown, df, np.nan))
+        return Leverage(factor=inverse, df=np.where(shown, df, np.nan))
 
     @property
     def _largest(self) -> Floats:
@@ -152,17 +144,21 @@ def clustered_errors(influence: Floats, units: Units, *, weight: Floats | None) 
     return np.where(np.isnan(units.leverage.df), np.nan, error), units.leverage.df
 
 
-def _bell_mccaffrey(share: Floats, crossed: Floats, heaviest: NDArray[np.bool_], units: Units) -> Floats:
+def _bell_mccaffrey(share: Floats, inverse: Floats, heaviest: NDArray[np.bool_], units: Units) -> Floats:
     # (trace Ω)² / trace Ω², Ω_gk = (share_g [g = k] − share_g share_k) / √((1 − share_g)(1 − share_k)); trace Ω = 1.
-    # crossed = share²/(1 − share). Twice the sum of products of pairs, the heaviest apart: their product would swamp
-    # (Σ crossed)² − Σ crossed².
+    # Twice the sum of products of pairs of crossed = share²/(1 − share), the heaviest apart: their product would
+    # swamp (Σ crossed)² − Σ crossed².
+    square = share * share
+    squares = units.total(square)
+    square *= inverse
     count = units.total(heaviest)
-    heavy = ratio(units.total(np.where(heaviest, crossed, 0.0)), count)
-    light = np.where(heaviest, 0.0, crossed)
-    of_light = units.total(light)
-    pairs = np.maximum(of_light**2 - units.total(light**2), 0.0)
+    heavy = ratio(units.total(np.where(heaviest, square, 0.0)), count)
+    square[heaviest] = 0.0
+    of_light = units.total(square)
+    np.multiply(square, square, out=square)
+    pairs = np.maximum(of_light**2 - units.total(square), 0.0)
     pairs = pairs + 2 * count * heavy * of_light + count * (count - 1) * heavy**2
-    return ratio(np.ones_like(pairs), units.total(share**2) + pairs)
+    return ratio(np.ones_like(pairs), squares + pairs)
 
 
 def t_quantile(level: float, df: Floats) -> Floats:

@@ -54,8 +54,13 @@ def linear(value: Floats, variance: Floats, df: Floats, *, level: float) -> tupl
     return gap - half, gap + half
 
 
-def covariance(found: Linear, units: Units, *, weight: Floats | None) -> Floats:
+def covariance(found: Linear, units: Units, *, weight: Floats | None, cluster: Codes) -> Floats:
     """CR2 covariances (S, S) of the groups' estimates, whose clusters may lie in several groups.
+
+    Args:
+        found: as for `clustered_errors`.
+        units: clusters within groups.
+        weight, cluster: float64 (n,) or None, and codes (n,), as the units were made with.
 
     Source: Bell and McCaffrey, Survey Methodology 28 (2002), for a regression on the groups' indicators.
     """
@@ -64,6 +69,8 @@ def covariance(found: Linear, units: Units, *, weight: Floats | None) -> Floats:
     mass = found.influence if weight is None else found.influence * weight
     scaled = units.sums(mass) * units.leverage.factor
     group = np.zeros(scaled.size, dtype=np.intp) if units.group is None else units.group
-    by_cluster = sparse.csr_array((scaled, (units.cluster, group)), shape=(int(units.cluster.max()) + 1, units.groups))
+    of_unit = np.zeros(scaled.size, dtype=np.intp)
+    of_unit[units.of_row] = cluster
+    by_cluster = sparse.csr_array((scaled, (of_unit, group)), shape=(int(cluster.max()) + 1, units.groups))
     shared: Floats = (by_cluster.T @ by_cluster).toarray()
     return shared

@@ -57,7 +57,12 @@ def test_shared_clusters_are_the_regression_on_indicators(spacing: int) -> None:
         root = vectors @ np.diag(np.where(values > 1e-10, 1 / np.sqrt(np.maximum(values, 1e-10)), 0)) @ vectors.T
         score = design[own].T @ root @ (y - found.value[code])[own]
         meat += np.outer(score, score)
-    np.testing.assert_allclose(gaps.covariance(found, units, weight=None), bread @ meat @ bread, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        gaps.covariance(found, units, weight=None, cluster=cluster * spacing),
+        bread @ meat @ bread,
+        rtol=1e-9,
+        atol=1e-12,
+    )
 
 
 def test_copies_are_a_weight() -> None:
@@ -67,11 +72,14 @@ def test_copies_are_a_weight() -> None:
     scored = Scored(label=y, score=y, weight=copies.astype(float), code=code, groups=3)
     found = Linear(scored.mean(y), y - scored.spread(scored.mean(y)))
     weighted = gaps.covariance(
-        found, Units.of(80, weight=scored.weight, cluster=cluster, code=code, groups=3), weight=scored.weight
+        found,
+        Units.of(80, weight=scored.weight, cluster=cluster, code=code, groups=3),
+        weight=scored.weight,
+        cluster=cluster,
     )
     index = np.repeat(np.arange(80), copies)
     copied = gaps.covariance(
         of_means(y[index], code[index], 3),
-        Units.of(index.size, weight=None, cluster=cluster[index], code=code[index], groups=3), weight=None,
+        Units.of(index.size, weight=None, cluster=cluster[index], code=code[index], groups=3), weight=None, cluster=cluster[index],
     )  # fmt: skip
     np.testing.assert_allclose(weighted, copied, rtol=1e-9)
