@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from gates.outcome import EXIT_CODE, Number, Outcome, Ruling
 from gates.state import State
 
+_SEALED = "the policy discloses promotions only"
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,13 +35,21 @@ class Binding(_Record):
 
 
 class Look(_Record):
-    """This judgement as a look at its holdout. `number` counts scheduled looks, this one included."""
+    """This judgement as a look at its holdout (gates/schedule.py)."""
 
-    key: str
-    scheduled: bool
-    number: int | None
+    key: str  # the same for the same question about the same rows
+    scheduled: bool  # a comparison that asks for a gain was judged, and the policy counts such looks
+    number: int | None  # which look it is, this one included; None where it does not count
     of: int | None
     repeated: bool  # the log has this look already: it costs nothing
+    holdouts: tuple[str, ...]  # whose looks it counts among: digests of rows and labels, as first registered
+    message: str  # all this in a sentence, and which holdout the rows are by their ids
+
+    def sealed(self) -> Look:
+        """A look without what came of it."""
+        return self.model_copy(
+            update={"scheduled": False, "number": None, "repeated": False, "holdouts": (), "message": _SEALED}
+        )
 
 
 class Decision(_Record):
@@ -47,8 +57,9 @@ class Decision(_Record):
 
     verdict: Ruling
     reason: str
-    guarantee: str
+    guarantee: str  # what the schedule promises, in words
     outcomes: tuple[Outcome, ...]
+    commitment: str | None  # where outcomes are sealed: what they can be held against (gates/sealing.py)
     confidence: Number
     look: Look
     binding: Binding
@@ -64,12 +75,16 @@ class Decision(_Record):
         return min(EXIT_CODE[self.verdict], 1) if self.sealed else EXIT_CODE[self.verdict]
 
     def seal(self) -> Decision:
-        """What an outsider is told under `disclose: promotion_only`: promoted or not, and no number."""
+        """What an outsider is told under `disclose: promotion_only`: promoted or not, and nothing that depends on how.
+
+        No outcome, number, name of a gate, or reason; HOLD, INCONCLUSIVE and ERROR are one; neither the look nor
+        the ledger says whether it was charged. Sealing twice changes nothing.
+        """
         told = Ruling.PROMOTE if self.verdict is Ruling.PROMOTE else Ruling.HOLD
         return self.model_copy(
             update={
-                "verdict": told, "outcomes": (), "sealed": True,
-                "reason": "the policy discloses promotions only",
+                "verdict": told, "outcomes": (), "sealed": True, "reason": _SEALED, "look": self.look.sealed(),
+                "state": self.state.model_copy(update={"holdouts": {}}),
             }
         )  # fmt: skip
 

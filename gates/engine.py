@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 
 import numpy as np
 
+from gates import schedule
 from gates.case import Case
-from gates.decision import Binding, Decision, Look
+from gates.decision import Binding, Decision
 from gates.defects import defects
 from gates.errors import LockgateError, StaleError
 from gates.evidence import Evidence
@@ -17,7 +17,8 @@ from gates.metrics.metric import Floats
 from gates.outcome import RULING_OF, Outcome, Ruling, Verdict, worst
 from gates.policy import Policy
 from gates.rows import Rows
-from gates.state import Champion, Holdout, State
+from gates.sealing import commitment
+from gates.state import Champion, State
 
 ENGINE = "0.1.0"
 """Version of the judging code; a decision binds it."""
@@ -46,12 +47,8 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
     _check_current(evidence, state)
     binding = _binding(policy, evidence)
     reigning = state.champion
-    key = hashlib.sha256(
-        "\n".join([binding.holdout, binding.scores, binding.champion_scores or "", binding.policy]).encode()
-    ).hexdigest()
-    held = state.holdouts.get(binding.holdout, Holdout())
-    repeated = key in held.looks
-    case = _case(policy, evidence, state, now, spent="" if repeated else _spent(policy, held))
+    look = schedule.visit(policy, evidence, binding, state)
+    case = case_of(policy, evidence, state, now, spent=look.spent)
     broken = defects(evidence, clusters_required=policy.clusters == "required")
     outcomes = tuple(_ask(check, name, case, broken) for name, check in policy.checks.items())
     verdict, reason = _together(outcomes)
@@ -59,34 +56,24 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
         verdict, reason = Ruling.HOLD, "there is no champion yet, and the policy says to hold"
     same = reigning is not None and binding.model is not None and reigning.sha256 == binding.model
     already = same and verdict is not Ruling.ERROR
-    scheduled = policy.schedule.kind != "open" and any(
+    asked = not case.no_champion and any(
         check.scheduled and outcome.verdict not in (Verdict.SKIP, Verdict.ERROR)
         for check, outcome in zip(policy.checks.values(), outcomes, strict=True)
     )
-    charged = scheduled and not repeated and not case.spent and not already
-    look = Look(
-        key=key,
-        scheduled=scheduled,
-        number=len(held.looks) + charged if scheduled else None,
-        of=policy.schedule.looks,
-        repeated=repeated,
-    )
+    promotes = verdict is Ruling.PROMOTE and not already
+    replaces = promotes and look.recorded is None and evidence.champion is not None
+    told, after = look.settled(asked=asked, already=already, replaced=replaces)
     seq = state.seq + 1
-    after = state
-    replaces = verdict is Ruling.PROMOTE and not already and not repeated and evidence.champion is not None
-    if charged:
-        after = after.looked(binding.holdout, key, seq=seq)
-    if replaces and policy.schedule.kind != "open":
-        after = after.retired(binding.holdout)
-    if verdict is Ruling.PROMOTE and not already:
+    if promotes:
         after = after.promoted(_champion(policy, evidence, binding, seq, now))
     return Decision(
         verdict=verdict,
         reason="this model is the champion already" if already else reason,
-        guarantee=_guarantee(policy),
+        guarantee=schedule.guarantee(policy),
         outcomes=outcomes,
+        commitment=commitment(evidence, binding, verdict, outcomes) if policy.disclose == "promotion_only" else None,
         confidence=policy.confidence,
-        look=look,
+        look=told,
         binding=binding,
         already_champion=already,
         state=after.model_copy(update={"seq": seq}),
@@ -107,14 +94,16 @@ def _check_current(evidence: Evidence, state: State) -> None:
         )
 
 
-def _case(policy: Policy, evidence: Evidence, state: State, now: datetime | None, *, spent: str) -> Case:
-    use_clusters = policy.clusters != "ignore" and evidence.cluster is not None
+def case_of(policy: Policy, evidence: Evidence, state: State, now: datetime | None, *, spent: str) -> Case:
+    clusters = None if policy.clusters == "ignore" else evidence.cluster
+    if clusters is None and evidence.task == "ranking":
+        clusters = evidence.query  # rows that are ranked together depend on each other, whatever the policy says
     rows = Rows(
         label=evidence.label,
         challenger=evidence.challenger,
         champion=evidence.champion,
         weight=None if evidence.weight is None else _relative(evidence.weight),
-        cluster=evidence.cluster.codes if use_clusters and evidence.cluster else None,
+        cluster=None if clusters is None else clusters.codes,
         query=None if evidence.query is None else evidence.query.codes,
     )
     absent = evidence.champion is None and state.champion is None and not evidence.facts.get("champion")
@@ -137,18 +126,9 @@ def _relative(weight: Floats) -> Floats:
     return scaled
 
 
-def _spent(policy: Policy, held: Holdout) -> str:
-    if policy.schedule.kind == "open":
-        return ""
-    if held.retired:
-        return "this holdout is retired: a challenger replaced a champion on it; judge on fresh rows"
-    if len(held.looks) >= policy.schedule.looks:
-        return f"the {policy.schedule.looks} looks declared for this holdout are spent; judge on fresh rows"
-    return ""
-
-
 def _ask(check: AnyCheck, name: str, case: Case, broken: list[str]) -> Outcome:
     """One gate's outcome. Whatever goes wrong in it can only become ERROR."""
+    said = {"description": check.description, "owner": check.owner}
     try:
         if broken:
             raise LockgateError("; ".join(broken))
@@ -160,11 +140,11 @@ def _ask(check: AnyCheck, name: str, case: Case, broken: list[str]) -> Outcome:
     except Exception as err:  # noqa: BLE001 (the one broad except: a gate that breaks is an ERROR, never a pass)
         problem = f"the gate broke: {type(err).__name__}: {err}"
     else:
-        return outcome
+        return outcome.model_copy(update=said)
     return Outcome(
         name=name, kind=check.kind, severity=check.severity, verdict=Verdict.ERROR,
         metric=getattr(check, "metric", None), rule=check.rule, rows=case.rows.n, clusters=case.clusters,
-        message=problem,
+        message=problem, **said,
     )  # fmt: skip
 
 
@@ -223,20 +203,4 @@ def _champion(policy: Policy, evidence: Evidence, binding: Binding, seq: int, no
         as_of=as_of if isinstance(as_of, str) else None,
         seq=seq,
         valid_until=now and now + policy.validity,
-    )
-
-
-def _guarantee(policy: Policy) -> str:
-    alpha = f"{policy.alpha:.3g}"
-    if policy.schedule.kind == "open":
-        return f"each comparison errs with probability {alpha}; no guarantee under reuse of the holdout"
-    looks = policy.schedule.looks
-    who = (
-        "however challengers were chosen through these answers"
-        if policy.disclose == "promotion_only"
-        else "for challengers that were not tuned on the numbers shown"
-    )
-    return (
-        f"over {looks} look{'s' if looks != 1 else ''} at one holdout, the probability of promoting any challenger "
-        f"without the gain asked is at most {alpha}, {who}; whoever holds the labels is outside it"
     )

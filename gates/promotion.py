@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from gates.evidence import Evidence
 from gates.log import Entry, Log
 from gates.outcome import Ruling
 from gates.policy import Policy
-from gates.state import Champion
+from gates.state import Champion, State
 
 ATTEMPTS = 64
 
@@ -39,18 +40,19 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
         StaleError: the challenger was scored beside a champion that no longer reigns.
         LogError: the log cannot be read or written, or stays contended.
     """
+    begun = State(salt=secrets.token_hex(16))
     for _ in range(ATTEMPTS):
         head = log.head()
         try:
-            decision = judge(policy, evidence, head.state if head else None, now=clock())
+            decision = judge(policy, evidence, head.state if head else begun, now=clock())
         except StaleError:
             if head and (promotion := _promotion_of(evidence, head.state.champion, log)):
                 return Committed(decision=promotion.decided(), entry=promotion, before=True)
             raise
         if decision.verdict is Ruling.ERROR or decision.already_champion:
             return Committed(decision=decision, entry=None, before=False)
-        if decision.look.repeated and head:
-            recorded = log.entry(head.state.holdouts[decision.binding.holdout].looks[decision.look.key])
+        if head and (seq := head.state.look(decision.look.key)):
+            recorded = log.entry(seq)
             return Committed(decision=recorded.decided(), entry=recorded, before=True)
         try:
             entry = log.append(

@@ -15,6 +15,8 @@ from gates.errors import EvidenceError
 MAX_ID_BYTES = 512
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_FIRST_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(9)], dtype=np.uint64)
+_BLOCK = 1 << 14
 
 
 def column(values: Any, n: int) -> pa.Array:
@@ -48,33 +50,66 @@ def hash_row_ids(values: Any) -> NDArray[np.uint64]:
         EvidenceError: values that are no ids, or an id of more than 512 bytes.
     """
     ids = column(values, 0)
-    n = len(ids)
-    if n == 0:
-        return np.empty(0, dtype=np.uint64)
+    out = np.empty(len(ids), dtype=np.uint64)
     if pa.types.is_integer(ids.type):
-        return _mix(ids.to_numpy().astype(np.uint64) + _ODD)
+        numbers = ids.to_numpy().view(np.uint64)
+        for first in range(0, len(ids), _BLOCK):
+            out[first : first + _BLOCK] = _mix(numbers[first : first + _BLOCK] + _ODD)
+    elif len(ids):
+        text, offsets = _text(ids)
+        for first in range(0, len(ids), _BLOCK):
+            out[first : first + _BLOCK] = _hashed(text, offsets[first : first + _BLOCK + 1].astype(np.intp))
+    return out
+
+
+def keyed(hashes: NDArray[np.uint64], key: int) -> NDArray[np.uint64]:
+    """Other hashes of the same ids, by a key of 64 bits: uint64 (n,), in the same order."""
+    out = np.empty_like(hashes)
+    for first in range(0, hashes.size, _BLOCK):
+        out[first : first + _BLOCK] = _mix((hashes[first : first + _BLOCK] ^ np.uint64(key)) + _ODD)
+    return out
+
+
+def _text(ids: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """The bytes of all ids, eight zeros behind them, and where each begins."""
     _, offset_buffer, data = ids.buffers()
-    offsets = np.frombuffer(offset_buffer, dtype=np.int32)[ids.offset : ids.offset + n + 1].astype(np.int64)
-    sizes = np.diff(offsets)
-    longest = int(sizes.max())
+    offsets = np.frombuffer(offset_buffer, dtype=np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    longest = int(np.diff(offsets).max())
     if longest > MAX_ID_BYTES:
         raise EvidenceError(f"a row_id is {longest} bytes long", expected=f"at most {MAX_ID_BYTES} bytes")
-    text = np.frombuffer(data, dtype=np.uint8)[offsets[0] : offsets[-1]] if data else np.empty(0, np.uint8)
-    hashed = _mix(sizes.astype(np.uint64))
-    for start in range(0, longest, 8):
-        longer = sizes > start  # an id's hash must not depend on how long the others are
-        word = np.zeros((n, 8), dtype=np.uint8)
-        held = np.arange(start, start + 8) < sizes[:, None]
-        where = (offsets[:-1, None] - offsets[0] + np.arange(start, start + 8))[held]
-        word[held] = text[where]
-        hashed = np.where(longer, _mix((hashed ^ word.view("<u8").ravel()) + _ODD), hashed)
+    text = np.zeros(int(offsets[-1] - offsets[0]) + 8, dtype=np.uint8)
+    if data:
+        text[:-8] = np.frombuffer(data, dtype=np.uint8)[offsets[0] : offsets[-1]]
+    return text, offsets - offsets[0]
+
+
+def _hashed(text: NDArray[np.uint8], offsets: NDArray[np.intp]) -> NDArray[np.uint64]:
+    """Hashes of one block of ids: few enough that what is computed stays in the processor's cache."""
+    words = np.ndarray((text.size - 7,), dtype="<u8", buffer=text, strides=(1,))  # eight bytes from every byte on
+    start, size = offsets[:-1], np.diff(offsets)
+    shortest = int(size.min())
+    hashed = _mix(size.astype(np.uint64))
+    for at in range(0, int(size.max()), 8):
+        word = words[np.minimum(start + at, text.size - 8)]
+        left = size - at
+        if at + 8 > shortest:
+            word &= _FIRST_BYTES.take(left, mode="clip")  # the bytes behind belong to the next id
+        word ^= hashed
+        word += _ODD
+        mixed = _mix(word)
+        # an id's hash must not depend on how long the others are
+        hashed = mixed if at < shortest else np.where(left > 0, mixed, hashed)
     return hashed
 
 
 def _mix(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    value = (value ^ (value >> np.uint64(30))) * _FIRST
-    value = (value ^ (value >> np.uint64(27))) * _SECOND
-    return value ^ (value >> np.uint64(31))
+    """SplitMix64's finaliser, in place."""
+    value ^= value >> np.uint64(30)
+    value *= _FIRST
+    value ^= value >> np.uint64(27)
+    value *= _SECOND
+    value ^= value >> np.uint64(31)
+    return value
 
 
 def sort_order(ids: pa.Array) -> NDArray[np.intp] | None:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 KEPT_PREDECESSORS = 32
 """How many former champions the state remembers; older ones are found by reading the log."""
+
+OPEN_HOLDOUTS = 24
+"""How many holdouts may be looked at further: those looked at last. Older ones are retired, and kept in short."""
+
+KNOWN_HOLDOUTS = 1024
+"""How many holdouts are recognised when they come back: those looked at last."""
+
+_HASH_BYTES = 4
+_SHORT_BYTES = 32 * _HASH_BYTES
 
 
 class _Record(BaseModel):
@@ -26,17 +38,44 @@ class Champion(_Record):
     valid_until: datetime | None = None
 
 
-class Holdout(_Record):
-    """The looks that were taken at one holdout. `looks` maps a look's key to the entry that recorded it."""
+def _are_hashes(text: str) -> str:
+    try:
+        held = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as err:
+        raise ValueError("the hashes of a holdout are not base64") from err
+    if not held or len(held) % _HASH_BYTES:
+        raise ValueError("the hashes of a holdout are cut short")
+    return text
 
-    looks: Mapping[str, int] = {}
+
+class Holdout(_Record):
+    """Rows that were looked at: how they are recognised (gates/holdouts.py), and the looks that they had."""
+
+    rows: Annotated[int, Field(ge=1)]
+    hashes: Annotated[str, AfterValidator(_are_hashes)]  # base64: ascending uint32, the smallest of the row ids'
+    numbered: bool  # the row ids are 0 … n − 1
+    since: int  # the entry that registered it
+    looks: Mapping[str, int] = {}  # a look's key → the entry that recorded it
+    spent: Annotated[float, Field(ge=0)] = 0.0  # error rate that its looks have used
     retired: bool = False
+
+    @property
+    def last(self) -> int:
+        """The entry of its last look."""
+        return max(self.looks.values(), default=self.since)
+
+    @property
+    def in_short(self) -> Holdout:
+        """What is kept of an old one: retired, with the 32 smallest hashes, and without looks."""
+        short = base64.b64encode(base64.b64decode(self.hashes)[:_SHORT_BYTES]).decode()
+        return self.model_copy(update={"hashes": short, "since": self.last, "looks": {}, "retired": True})
 
 
 class State(_Record):
     """The state after entry `seq`; 0 is the empty log."""
 
     seq: int = 0
+    salt: str = ""  # drawn when the log begins; keys the hashes of row ids
     champion: Champion | None = None
     predecessors: tuple[Champion, ...] = ()  # latest first
     holdouts: Mapping[str, Holdout] = {}  # by the digest of their rows and labels
@@ -46,13 +85,36 @@ class State(_Record):
         former = (self.champion, *self.predecessors) if self.champion else self.predecessors
         return self.model_copy(update={"champion": champion, "predecessors": former[:KEPT_PREDECESSORS]})
 
-    def looked(self, holdout: str, key: str, *, seq: int) -> State:
-        """The state with one look more at `holdout`, recorded by entry `seq`."""
-        held = self.holdouts.get(holdout, Holdout())
-        after = Holdout(looks={**held.looks, key: seq}, retired=held.retired)
-        return self.model_copy(update={"holdouts": {**self.holdouts, holdout: after}})
+    def look(self, key: str) -> int | None:
+        """The entry that recorded a look; None where it is new."""
+        return next((held.looks[key] for held in self.holdouts.values() if key in held.looks), None)
 
-    def retired(self, holdout: str) -> State:
-        """The state in which no further scheduled comparison on `holdout` can pass."""
-        after = self.holdouts.get(holdout, Holdout()).model_copy(update={"retired": True})
-        return self.model_copy(update={"holdouts": {**self.holdouts, holdout: after}})
+    def registered(self, digest: str, holdout: Holdout) -> State:
+        """The state that knows `holdout` too. The oldest beyond `OPEN_HOLDOUTS` are retired, and kept in short."""
+        if digest in self.holdouts:
+            return self
+        held = {digest: holdout, **dict(sorted(self.holdouts.items(), key=lambda item: (-item[1].last, item[0])))}
+        kept = {
+            name: one if at < OPEN_HOLDOUTS else one.in_short
+            for at, (name, one) in enumerate(held.items())
+            if at < KNOWN_HOLDOUTS
+        }
+        return self.model_copy(update={"holdouts": kept})
+
+    def looked(self, holdouts: Iterable[str], key: str, *, seq: int, error: float) -> State:
+        """The state with one look more at these holdouts, recorded by entry `seq`, that used `error` of theirs."""
+        return self._with(
+            {
+                name: {"looks": {**held.looks, key: seq}, "spent": held.spent + error}
+                for name, held in self.holdouts.items()
+                if name in set(holdouts)
+            }
+        )
+
+    def retired(self, holdouts: Iterable[str]) -> State:
+        """The state in which no further scheduled comparison on these holdouts can pass."""
+        return self._with({name: {"retired": True} for name in holdouts})
+
+    def _with(self, changes: Mapping[str, Mapping[str, object]]) -> State:
+        changed = {name: self.holdouts[name].model_copy(update=change) for name, change in changes.items()}
+        return self.model_copy(update={"holdouts": {**self.holdouts, **changed}})

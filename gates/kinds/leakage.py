@@ -8,7 +8,6 @@ from gates.case import Case
 from gates.errors import UnjudgeableError
 from gates.kinds.check import Check
 from gates.outcome import Outcome, Verdict
-from gates.row_ids import hash_row_ids
 
 
 class Leakage(Check):
@@ -32,7 +31,7 @@ class Leakage(Check):
             raise UnjudgeableError(
                 "the evidence does not say which rows were trained on", expected="`train_row_hashes` in its facts"
             )
-        held_out = np.sort(hash_row_ids(case.evidence.row_id))  # in order: the search below then walks through memory
+        held_out = np.sort(case.evidence.row_hashes)  # in order: the search below then walks through memory
         at = np.minimum(np.searchsorted(trained, held_out), trained.size - 1)
         met = int(np.count_nonzero(trained[at] == held_out))
         return self.outcome(

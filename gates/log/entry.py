@@ -31,14 +31,15 @@ class Entry(BaseModel):
     verdict: Literal["PROMOTE", "HOLD", "INCONCLUSIVE"]
     run: str | None
     decision: Mapping[str, Any]  # the decision as JSON, without its state; sealed where the policy says so
-    decision_sha256: str  # of the decision as it was, before any sealing
+    decision_sha256: str  # of the decision as it was told, as reports show it; nothing sealed goes into it
     state: State
 
     def decided(self) -> Decision:
-        """The decision that was recorded, with the state after it. Raises LogError where it is none."""
+        """The decision that was recorded, with the state after it; sealed again where it is. LogError for none."""
         recorded = {**self.decision, "state": self.state.model_dump(mode="json")}
         try:
-            return Decision.model_validate_json(json.dumps(recorded))
+            decision = Decision.model_validate_json(json.dumps(recorded))
+            return decision.seal() if decision.sealed else decision
         except ValidationError as err:
             raise LogError(
                 f"entry {self.seq} of the promotion log holds no decision that this version reads",

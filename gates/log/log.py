@@ -96,7 +96,7 @@ class Log:
                 expected=f"{after.time.isoformat()} or later",
                 hint="set this machine's clock",
             )
-        shown = (decision.seal() if sealed else decision).model_dump(mode="json", exclude={"state"})
+        told = decision.seal() if sealed else decision
         entry = Entry(
             log_id=after.log_id if after else secrets.token_hex(16),
             project=self.project,
@@ -105,10 +105,10 @@ class Log:
             time=now,
             actor=actor,
             event="judged",
-            verdict=decision.verdict.value,
+            verdict=told.verdict.value,
             run=decision.binding.run,
-            decision=shown,
-            decision_sha256=decision.sha256,
+            decision=told.model_dump(mode="json", exclude={"state"}),
+            decision_sha256=told.sha256,
             state=decision.state,
         )
         try:

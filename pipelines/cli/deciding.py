@@ -39,16 +39,19 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> Reported:
     done = commit(
         policy, evidence, log, actor=os.environ.get("METAFLOW_USER", "unknown"), clock=lambda: datetime.now(UTC)
     )
-    decision = done.decision
-    if done.entry is None:
+    decision, entry = done.decision, done.entry
+    promoted = entry is not None and entry.verdict == Ruling.PROMOTE
+    if policy.disclose == "promotion_only" and not promoted and not decision.already_champion:
+        return Reported(decision=decision.seal(), entry=None, note="it was not promoted")
+    if entry is None:
         note = "nothing was logged: " + ("it reigns already" if decision.already_champion else "it could not be judged")
     elif done.before:
-        note = f"recorded before as entry {done.entry.seq} of the promotion log"
+        note = f"recorded before as entry {entry.seq} of the promotion log"
     else:
-        note = f"entry {done.entry.seq} of the promotion log"
-    if decision.already_champion or (done.entry and done.entry.verdict == Ruling.PROMOTE):
+        note = f"entry {entry.seq} of the promotion log"
+    if decision.already_champion or promoted:
         note += f"; {repair_tag(log)}"
-    return Reported(decision=_told(decision, policy), entry=done.entry.seq if done.entry else None, note=note)
+    return Reported(decision=_told(decision, policy), entry=entry.seq if entry else None, note=note)
 
 
 def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str) -> Reported:
@@ -58,7 +61,10 @@ def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str
     from gates.engine import judge
 
     decision = judge(policy, evidence, log.state() if log else None, now=datetime.now(UTC))
-    return Reported(decision=_told(decision, policy), entry=None, note=f"nothing was logged or tagged: {why}")
+    uncounted = "" if policy.schedule.kind == "open" else "; an answer that is not logged is outside of the guarantee"
+    return Reported(
+        decision=_told(decision, policy), entry=None, note=f"nothing was logged or tagged: {why}{uncounted}"
+    )
 
 
 def repair_tag(log: Log) -> str:
@@ -97,4 +103,4 @@ def report(told: Reported, *, as_json: bool, decision_file: Path | None, report_
 
 
 def _told(decision: Decision, policy: Policy) -> Decision:
-    return decision.seal() if policy.disclose == "promotion_only" and not decision.sealed else decision
+    return decision.seal() if policy.disclose == "promotion_only" else decision

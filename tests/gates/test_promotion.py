@@ -173,15 +173,48 @@ def test_a_policy_that_discloses_promotions_only_keeps_numbers_out_of_the_log() 
     assert [entry.verdict for entry in log.entries()] == ["PROMOTE", "HOLD"]
 
 
-@pytest.mark.parametrize("strength", [0.25, 0.2])
-def test_a_sealed_log_does_not_tell_inconclusive_from_hold(strength: float) -> None:
+@pytest.mark.parametrize(("strength", "verdict"), [(0.301, "INCONCLUSIVE"), (0.1, "HOLD")])
+def test_a_sealed_log_does_not_tell_inconclusive_from_hold(strength: float, verdict: str) -> None:
     sealing = Policy.parse(GATES | {"disclose": "promotion_only"})
     log = Log(MemoryStore(), project="race")
     committed(log, FIRST_MODEL, policy=sealing)
-    done = committed(log, evidence(scored(strength), model="1", beside=GOOD, champion="0"), policy=sealing)
-    assert log.head().verdict == "HOLD"
-    assert log.head().decision["verdict"] == "HOLD"
-    assert done.entry.decided().exit_code == 1
+    done = committed(log, evidence(scored(strength, seed=4), model="1", beside=GOOD, champion="0"), policy=sealing)
+    assert done.decision.verdict == verdict
+    assert log.head().verdict == log.head().decision["verdict"] == "HOLD"
+    assert verdict == "HOLD" or verdict.encode() not in log.head().to_bytes()
+    again = committed(log, evidence(scored(strength, seed=4), model="1", beside=GOOD, champion="0"), policy=sealing)
+    for told in (done.entry.decided(), again.decision):
+        assert (told.exit_code, told.sealed, told.outcomes, told.state.holdouts) == (1, True, (), {})
+
+
+def test_every_log_keys_its_hashes_by_a_salt_of_its_own() -> None:
+    salts = []
+    for _ in range(2):
+        log = Log(MemoryStore(), project="race")
+        for model, strength in (("0", 0.3), ("1", 0.1)):
+            champion = {"beside": GOOD, "champion": "0"} if model == "1" else {}
+            committed(log, evidence(scored(strength), model=model, **champion))
+        first, second = log.entries()
+        assert first.state.salt == second.state.salt
+        assert len(first.state.salt) == 32
+        salts.append(first.state.salt)
+    assert salts[0] != salts[1]
+
+
+def test_a_repeated_look_at_part_of_a_holdout_is_found_too(log: Log) -> None:
+    """Part of a holdout has no ledger of its own."""
+
+    def part(rows: int) -> Evidence:
+        told = {"run": "EvaluateNewModel/1", "sha256": "1" * 64}
+        return Evidence.from_arrays(
+            row_id=[f"order {row}" for row in range(rows)], label=LABEL[:rows], challenger=scored(0.1)[:rows],
+            champion=GOOD[:rows], facts={"challenger": told, "champion": {"sha256": FIRST}},
+        )  # fmt: skip
+
+    whole, cut = committed(log, part(ROWS)), committed(log, part(ROWS - 1))
+    assert [len(held.looks) for held in log.state().holdouts.values()] == [2]
+    assert committed(log, part(ROWS - 1)).entry == cut.entry != whole.entry
+    assert log.head().seq == 3
 
 
 class Contended:

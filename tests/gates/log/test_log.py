@@ -205,14 +205,15 @@ def test_a_hole_in_the_log_is_said(store: Any) -> None:
         log.entry(3)
 
 
-def test_a_sealed_entry_holds_no_outcome_and_the_digest_of_what_was_decided() -> None:
+def test_a_sealed_entry_holds_no_outcome_and_the_digest_of_what_was_told() -> None:
     held = MemoryStore()
     log = Log(held, project="orders")
     entry = log.append(DECISION, after=None, actor="ada", now=NOON, sealed=True)
     assert entry.decision["outcomes"] == []
     assert b"observed" not in blob(held, 1)
     assert b"auc_floor" not in blob(held, 1)
-    assert entry.decision_sha256 == DECISION.sha256 != entry.decided().sha256
+    assert entry.decision_sha256 == DECISION.seal().sha256 == entry.decided().sha256
+    assert entry.decision_sha256 != DECISION.sha256
     assert entry.verdict == "PROMOTE"
 
 
