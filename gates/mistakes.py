@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 SHOWN = 80
 _NUMBERS = {"finite_number", "float_type", "float_parsing", "int_type", "int_parsing", "int_from_float"}
+_MAPPINGS = {"dict_type", "mapping_type", "model_type", "model_attributes_type", "is_instance_of"}
 
 
 def nearest(got: str, options: Iterable[str]) -> str:
@@ -40,6 +41,13 @@ def mistake(detail: ErrorDetails, *, path: str, keys: Iterable[str] = (), tags: 
         return f"{said}; expected one of {', '.join(tags)} @ {path}.kind{nearest(tag, tags)}"
     if kind == "literal_error":
         return f"got {got}; expected {context['expected']} @ {path}"
+    if kind == "too_short":
+        least = context["min_length"]
+        return f"got {got}; expected at least {least} {'entry' if least == 1 else 'entries'} @ {path}"
+    if kind == "none_required":
+        return f"got {got}; expected no value @ {path}"
+    if kind in _MAPPINGS:
+        return f"got {got}; expected a mapping @ {path}"
     if kind in _NUMBERS:
         return f"got {got}; expected a finite {'whole ' if kind.startswith('int') else ''}number @ {path}"
     if "; expected" in message or not message.startswith("Input should"):

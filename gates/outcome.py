@@ -60,7 +60,8 @@ class Outcome(BaseModel):
     """What one gate found. A number that does not exist is None, never NaN.
 
     `observed` of a comparison is challenger − champion as the metric is written. `low` and `high` are bounds
-    whose one-sided level is `level`. `p` is there where a test decided. `parts` holds one outcome per slice.
+    whose one-sided level is `level`. `p` is there where a test decided. `parts` holds one outcome for each thing
+    that the gate looked at: a slice, a clause, a check. `description` and `owner` are the policy's words.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,3 +82,5 @@ class Outcome(BaseModel):
     message: str = ""
     parts: tuple[Outcome, ...] = ()
     waived: bool = False
+    description: str = ""  # why the gate exists
+    owner: str = ""  # who to ask

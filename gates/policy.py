@@ -10,14 +10,16 @@ from typing import Annotated, Any, Literal, Self
 
 import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from gates.errors import PolicyError
-from gates.kinds import KINDS, AnyCheck
+from gates.kinds import AnyCheck
+from gates.kinds.any_of import AnyOf
 from gates.kinds.check import MOST
-from gates.mistakes import mistake
+from gates.kinds.names import GateName
+from gates.kinds.reach import reachable
+from gates.policy_errors import lines
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([dh])")
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -46,14 +48,6 @@ class Open(BaseModel):
     looks: None = None
 
 
-def _named(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise PydanticCustomError(
-            "name", "'{name}' is no name for a gate; expected lower case, digits and _", {"name": name[:80]}
-        )
-    return name
-
-
 class Policy(BaseModel):
     """When a challenger may replace the champion. `Policy.parse` makes one from the mapping in conf/gate."""
 
@@ -66,7 +60,7 @@ class Policy(BaseModel):
     schedule: Annotated[Fixed | Single | Open, Discriminator("kind")]
     disclose: Literal["all", "promotion_only"]
     valid_for: str
-    checks: Mapping[Annotated[str, AfterValidator(_named)], Annotated[AnyCheck, Discriminator("kind")]]
+    checks: Mapping[GateName, Annotated[Annotated[AnyCheck, Discriminator("kind")], AfterValidator(reachable)]]
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any], *, where: str = "gate") -> Self:
@@ -80,8 +74,8 @@ class Policy(BaseModel):
         try:
             return cls.model_validate(dict(mapping))
         except ValidationError as err:
-            lines = [_line(detail, where) for detail in err.errors(include_url=False)]
-            raise PolicyError(list(dict.fromkeys(lines))) from err
+            found = err.errors(include_url=False)
+            raise PolicyError(lines(found, keys=tuple(cls.model_fields), where=where)) from err
 
     @field_validator("valid_for")
     @classmethod
@@ -119,21 +113,19 @@ class Policy(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the policy as canonical JSON (RFC 8785)."""
-        return hashlib.sha256(rfc8785.dumps(self.model_dump(mode="json"))).hexdigest()
+        """SHA-256 of the policy as canonical JSON (RFC 8785), without what is only said of a gate.
+
+        `description` and `owner` change nothing that is judged: rewording one neither starts new looks nor
+        makes a decision another policy's.
+        """
+        judged = self.model_dump(mode="json", exclude={"checks"})
+        judged["checks"] = {name: _judged(check) for name, check in self.checks.items()}
+        return hashlib.sha256(rfc8785.dumps(judged)).hexdigest()
 
 
-def _line(detail: ErrorDetails, where: str) -> str:
-    """One mistake, at the path as the user wrote it: pydantic puts a union's tag into it, which is taken out."""
-    loc = [str(part) for part in detail["loc"] if part != "[key]"]
-    in_check = len(loc) > 2 and loc[0] == "checks" and loc[2] in KINDS
-    in_schedule = len(loc) > 1 and loc[0] == "schedule"
-    tag = loc.pop(2) if in_check else loc.pop(1) if in_schedule else ""
-    if in_check:
-        keys = tuple(KINDS[tag].model_fields)
-    elif in_schedule:
-        keys = ("kind", "looks") if tag == "fixed" else ("kind",)
-    else:
-        keys = tuple(Policy.model_fields)
-    tags = ("fixed", "single", "open") if loc[:1] == ["schedule"] else tuple(KINDS)
-    return mistake(detail, path=".".join([where, *loc]), keys=keys, tags=tags)
+def _judged(check: AnyCheck) -> dict[str, Any]:
+    said = {"description", "owner"}
+    if not isinstance(check, AnyOf):
+        return check.model_dump(mode="json", exclude=said)
+    inner = {name: _judged(one) for name, one in check.checks.items()}
+    return {**check.model_dump(mode="json", exclude={*said, "checks"}), "checks": inner}

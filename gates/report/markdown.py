@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 
 from gates.decision import Decision
+from gates.outcome import Outcome
 from gates.report import wording
 
 MAX_CELL = 300
@@ -27,23 +29,13 @@ def render(decision: Decision, *, title: str = "lockgate") -> str:
             f"| {wording.interval(one)} | {safe(one.rule)} | {wording.rows(one)} |"
             for one in decision.outcomes
         ]
-        lines += ["", *(f"- **{safe(one.name)}** {safe(one.message)}" for one in decision.outcomes), ""]
+        lines += ["", *(_sentence(one) for one in decision.outcomes), ""]
     for one in decision.outcomes:
-        if one.parts:
-            lines += [f"<details><summary>{safe(one.name)}: {len(one.parts)} slices</summary>", ""]
-            lines += ["| slice | verdict | observed | interval | rows |", "|---|---|---|---|---|"]
-            lines += [
-                f"| {safe(part.name)} | {_ICON[part.verdict]} {part.verdict} | {wording.observed(part)} "
-                f"| {wording.interval(part)} | {wording.rows(part)} |"
-                for part in one.parts[:MAX_PARTS]
-            ]
-            if len(one.parts) > MAX_PARTS:
-                lines.append(f"| … {len(one.parts) - MAX_PARTS} more | | | | |")
-            lines += ["", "</details>", ""]
+        lines += _parts(one, one.name)
     bound = decision.binding
     digests = {"holdout": bound.holdout, "policy": bound.policy, "model": bound.model, "decision": decision.sha256}
     lines += [
-        f"Guarantee: {safe(decision.guarantee)}.",
+        *(f"{safe(said)}." for said in wording.guarantee(decision)),
         "",
         "<sub>" + " · ".join(f"{name} `{(value or 'unknown')[:12]}`" for name, value in digests.items()) + "</sub>",
         "",
@@ -51,9 +43,39 @@ def render(decision: Decision, *, title: str = "lockgate") -> str:
     return "\n".join(lines)
 
 
+def _sentence(outcome: Outcome) -> str:
+    background = wording.background(outcome)
+    return f"- **{safe(outcome.name)}** {safe(outcome.message)}" + (f" ({safe(background)})" if background else "")
+
+
+def _parts(outcome: Outcome, title: str) -> Iterator[str]:
+    """A folded table of a gate's parts, worst first, and after it one for each part that has parts itself."""
+    if not outcome.parts:
+        return
+    noun = wording.noun(outcome)
+    shown, rest = wording.worst_first(outcome.parts, MAX_PARTS)
+    yield f"<details><summary>{safe(title)}: {safe(wording.tally(outcome.parts, noun))}</summary>"
+    yield ""
+    yield f"| {noun} | verdict | observed | interval (one-sided level) | rows (in clusters) | |"
+    yield "|---|---|---|---|---|---|"
+    for part in shown:
+        background = wording.background(part)
+        yield (
+            f"| {safe(part.name)} | {_ICON[part.verdict]} {part.verdict} | {wording.observed(part)} "
+            f"| {wording.interval(part)} | {wording.rows(part)} "
+            f"| {safe(part.message)}{f' ({safe(background)})' if background else ''} |"
+        )
+    yield ""
+    if rest:
+        yield from (f"{safe(rest)}.", "")
+    yield from ("</details>", "")
+    for part in shown:
+        yield from _parts(part, f"{title} / {part.name}")
+
+
 def safe(text: str) -> str:
     """Text that neither markdown, nor HTML, nor a mention can be made of; long text is cut."""
-    flat = " ".join(text.split())
+    flat = wording.printable(text)
     cut = flat if len(flat) <= MAX_CELL else flat[: MAX_CELL - 1] + "…"
     return _ACTIVE.sub(
         lambda found: f"&#{ord(found.group(1))};", html.escape(cut, quote=False).replace("&", "\x00")

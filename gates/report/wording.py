@@ -1,14 +1,29 @@
-"""How numbers of an outcome are written, the same in every format."""
+"""How an outcome is written, the same in every format."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gates.decision import Decision
-from gates.outcome import Outcome
+from gates.outcome import SEVERITY_ORDER, Outcome, Verdict
+
+UNSETTLED = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)
+_WORST_FIRST = (*SEVERITY_ORDER, Verdict.SKIP)
+_NOUNS = {
+    "any_of": "check", "condition": "clause", "data": "measure", "drift": "column", "fairness": "group",
+    "provenance": "requirement", "slices": "slice",
+}  # fmt: skip
+"""What the parts of a gate are, by its kind; parts, where it is not here."""
 
 
 def headline(decision: Decision) -> str:
     """The verdict; for the model that reigns there is nothing to decide."""
     return "ALREADY CHAMPION" if decision.already_champion else decision.verdict
+
+
+def guarantee(decision: Decision) -> tuple[str, ...]:
+    """Which look this is, unless that is sealed, and what is promised: a sentence each, without its stop."""
+    return (decision.guarantee,) if decision.sealed else (decision.look.message, decision.guarantee)
 
 
 def observed(outcome: Outcome) -> str:
@@ -33,3 +48,38 @@ def rows(outcome: Outcome) -> str:
 def verdict(outcome: Outcome) -> str:
     """The verdict, with what softens it."""
     return outcome.verdict + (" (warn)" if outcome.severity == "warn" else "") + (" waived" if outcome.waived else "")
+
+
+def background(outcome: Outcome) -> str:
+    """Of a gate that does not pass: why it exists, and who to ask, in the policy's words; empty without any."""
+    if outcome.verdict not in UNSETTLED:
+        return ""
+    why = [f"why: {outcome.description}"] if outcome.description else []
+    return "; ".join(why + ([f"ask: {outcome.owner}"] if outcome.owner else []))
+
+
+def noun(outcome: Outcome) -> str:
+    """What the gate's parts are: slice, clause, check, …"""
+    return _NOUNS.get(outcome.kind, "part")
+
+
+def tally(parts: Sequence[Outcome], what: str) -> str:
+    """`3 clauses: 1 FAIL, 2 PASS`, worst first."""
+    return f"{len(parts)} {what}{'' if len(parts) == 1 else 's'}: {_counted(parts)}"
+
+
+def worst_first(parts: Sequence[Outcome], most: int) -> tuple[tuple[Outcome, ...], str]:
+    """At most so many parts, the worst ones, and what is said of the others; empty where there are none."""
+    ordered = sorted(parts, key=lambda part: _WORST_FIRST.index(part.verdict))
+    rest = ordered[most:]
+    return tuple(ordered[:most]), f"{len(rest)} more not shown: {_counted(rest)}" if rest else ""
+
+
+def _counted(parts: Sequence[Outcome]) -> str:
+    counted = [(one, sum(part.verdict is one for part in parts)) for one in _WORST_FIRST]
+    return ", ".join(f"{count} {one}" for one, count in counted if count)
+
+
+def printable(text: str) -> str:
+    """Text without what a terminal or a page could be made to do: control and formatting characters are �."""
+    return "".join(character if character.isprintable() else "�" for character in " ".join(text.split()))

@@ -75,9 +75,9 @@ def test_schedules(make, schedule: dict, where: str) -> None:
 
 
 def test_unknown_names_list_what_exists_and_the_nearest(make) -> None:
-    line = only(make.mapping({"it": make.check("threshold", metric="acc")}))
-    assert line.startswith("unknown metric 'acc'; expected one of auc, ")
-    assert all(name in line for name in METRICS)
+    line = only(make.mapping({"it": make.check("threshold", metric="acurracy")}))
+    assert line.startswith("unknown metric 'acurracy', did you mean 'accuracy'?; expected one of auc, ")
+    assert all(name in line for metrics in METRICS.values() for name in metrics)
     line = only(make.mapping({"it": {"kind": "treshold"}}))
     assert line.startswith("unknown kind 'treshold'; expected one of " + ", ".join(KINDS))
     assert line.endswith("@ gate.checks.it.kind (did you mean 'threshold'?)")
@@ -100,8 +100,9 @@ def test_no_key_has_a_default(make, key: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_threshold_has_a_default(make, kind: str) -> None:
-    spoken = {"min", "max"} if kind == "threshold" else set()
-    for key in set(make.checks[kind]) - {"kind"} - spoken:
+    fields = KINDS[kind].model_fields
+    assert all(field.is_required() or not field.default for key, field in fields.items() if key != "severity")
+    for key in {key for key in make.checks[kind] if fields[key].is_required()} - {"kind"}:
         check = {name: value for name, value in make.checks[kind].items() if name != key}
         assert only(make.mapping({"it": check})) == f"nothing given; expected a value @ gate.checks.it.{key}"
 
@@ -112,6 +113,70 @@ def test_limits(make) -> None:
     assert "min is above max" in only(make.mapping({"it": {**neither, "min": 0.6, "max": 0.5}}))
     assert Policy.parse(make.mapping({"it": {**neither, "min": 1, "max": 1}})).checks["it"].min == 1.0
     assert "greater than 0" in only(make.mapping({"it": make.check("calibration", max=0)}))
+
+
+POINT = {"kind": "threshold", "metric": "auc", "decide": "point"}
+GAIN = {"kind": "improvement", "metric": "auc", "margin": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("check", "line"),
+    [
+        ({**POINT, "min": 1.5}, "no model has auc >= 1.5; expected a limit inside 0 … 1 @ gate.checks.it.min"),
+        ({**POINT, "max": -1}, "no model has auc <= -1; expected a limit inside 0 … 1 @ gate.checks.it.max"),
+        ({**POINT, "max": 0}, "no model has auc <= 0; expected a limit inside 0 … 1 @ gate.checks.it.max"),
+        ({**POINT, "metric": "brier", "min": 2},  # over several classes it is 2 at most
+         "no model has brier >= 2; expected a limit inside 0 … 2 @ gate.checks.it.min"),
+        ({**POINT, "min": 0}, "every model meets auc >= 0 (point); expected a limit inside 0 … 1 @ gate.checks.it.min"),
+        ({**POINT, "max": 1}, "every model meets auc <= 1 (point); expected a limit inside 0 … 1 @ gate.checks.it.max"),
+        ({**POINT, "min": -1, "max": 2, "decide": "bound"},
+         "every model meets auc >= -1 and auc <= 2 (bound); expected a limit inside 0 … 1 @ gate.checks.it.min"),
+        ({**POINT, "metric": "mae", "min": 0},
+         "every model meets mae >= 0 (point); expected a limit inside 0 … ∞ @ gate.checks.it.min"),
+        ({**POINT, "metric": "mae", "max": -0.1},
+         "no model has mae <= -0.1; expected a limit inside 0 … ∞ @ gate.checks.it.max"),
+        ({**GAIN, "margin": 1.1}, "no model gains 1.1 auc; expected a margin inside -1 … 1 @ gate.checks.it.margin"),
+        ({**GAIN, "margin": -1},
+         "no model loses more than 1 auc; expected a margin inside -1 … 1 @ gate.checks.it.margin"),
+    ],
+)  # fmt: skip
+def test_limits_that_decide_nothing(make, check: dict, line: str) -> None:
+    assert only(make.mapping({"it": check})) == line
+
+
+@pytest.mark.parametrize(
+    "check",
+    [{**POINT, "min": 1}, {**POINT, "min": 0, "max": 0.9}, {**POINT, "metric": "mae", "max": 1e300},
+     {**POINT, "metric": "brier", "max": 0},
+     {**GAIN, "margin": 1}, {**GAIN, "margin": -0.99}, {**GAIN, "metric": "log_loss", "margin": -10}],
+)  # fmt: skip
+def test_limits_that_decide_something(make, check: dict) -> None:
+    Policy.parse(make.mapping({"it": check}))
+
+
+def test_slices_have_a_margin_that_decides(make) -> None:
+    line = only(make.mapping({"it": make.check("slices", metric="accuracy", margin=-1.5)}))
+    assert line == "no model loses more than 1.5 accuracy; expected a margin inside -1 … 1 @ gate.checks.it.margin"
+
+
+def test_a_condition_is_parsed_with_the_policy(make) -> None:
+    line = only(make.mapping({"it": {"kind": "condition", "condition": "n - o >= 0.1 +/- 0.1"}}))
+    assert line == "got '=' at character 8 of the condition; expected a number @ gate.checks.it.condition"
+    assert "nothing given" in only(make.mapping({"it": {"kind": "condition"}}))
+    assert "@ gate.checks.it.condition" in only(make.mapping({"it": {"kind": "condition", "condition": 3}}))
+
+
+@pytest.mark.parametrize(
+    ("by", "line"),
+    [
+        (3, "got 3; expected a valid string @ gate.checks.it.by"),
+        ("", "got ''; expected at least 1 entry @ gate.checks.it.by"),
+        (["site", 3], "got 3; expected a valid string @ gate.checks.it.by.1"),
+        (["site", "site"], "by names a column twice; expected different slice columns @ gate.checks.it"),
+    ],
+)
+def test_a_value_that_fits_no_alternative_is_one_mistake(make, by: object, line: str) -> None:
+    assert only(make.mapping({"it": make.check("slices", by=by)})) == line
 
 
 def test_something_must_block(make) -> None:
@@ -173,6 +238,17 @@ def test_digest_is_of_the_content(make) -> None:
     digests = {make.policy(checks).digest for checks in (two, dict(reversed(two.items())))}
     assert len(digests) == 1
     assert make.policy({**two, "a": make.check("threshold", min=0.61)}).digest not in digests
+
+
+def test_what_is_only_said_of_a_gate_is_not_in_the_digest(make) -> None:
+    said = {"description": "the law asks for it", "owner": "risk@example.org"}
+    plain = {"a": make.checks["threshold"], "b": make.checks["any_of"]}
+    inner = {name: {**check, **said} for name, check in plain["b"]["checks"].items()}
+    spoken = {"a": {**plain["a"], **said}, "b": {**plain["b"], **said, "checks": inner}}
+    assert make.policy(plain).digest == make.policy(spoken).digest
+    assert make.policy({**plain, "a": {**plain["a"], "severity": "warn"}}).digest != make.policy(plain).digest
+    harder = {"floor": {**plain["b"]["checks"]["floor"], "min": 0.61}}
+    assert make.policy({**plain, "b": {**plain["b"], "checks": harder}}).digest != make.policy(plain).digest
 
 
 def test_what_a_policy_derives(make) -> None:

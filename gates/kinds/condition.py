@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import AfterValidator
+
+from gates.case import NO_CHAMPION, Case, need_champion
+from gates.conditions import Clause, parse
+from gates.errors import UnjudgeableError
+from gates.kinds.check import Check, Text
+from gates.kinds.disagreement import Disagreement
+from gates.kinds.improvement import Improvement
+from gates.kinds.limits import gained, interval, show
+from gates.kinds.parts import counts, numbers
+from gates.kinds.threshold import Threshold
+from gates.metrics.classification import decided
+from gates.metrics.estimate import Estimate, of_hits, of_linear
+from gates.metrics.metric import Floats, Hits, Linear
+from gates.outcome import TOLERANCE, Outcome, Verdict, worst
+
+
+def _parses(text: str) -> str:
+    parse(text)
+    return text
+
+
+class Condition(Check):
+    r"""Accuracies of the new and the old model, and how often they decide differently, in the language of ease.ml/ci.
+
+        ahead: {kind: condition, condition: 'n - o > 0.02 +/- 0.01 /\ d < 0.1 +/- 0.01'}
+
+    | key | |
+    |---|---|
+    | `condition` | clauses `EXPRESSION > NUMBER +/- NUMBER`, or with `<`, joined by `/\`; an expression adds and subtracts the variables below, each with a factor or without: `n - 1.1 * o` |
+
+    The variables are `n`, accuracy of the challenger; `o`, accuracy of the champion; `d`, the share of rows on which
+    they decide differently. Every clause must be shown, by its interval, clustered where the evidence has clusters:
+    `n > c` as in `threshold`, `n - o > c` as in `improvement` (strict at 0), anything else by the mean over rows.
+
+    What follows `+/-` is asked as well: where the interval's half-width is more, the clause cannot pass. It is
+    INCONCLUSIVE then, and says how many times the rows it would take. Every clause is one of the gate's `parts`, and
+    the gate is as bad as its worst clause: all must hold, so none needs a correction. A clause with `o` or `d` is
+    SKIP while there is no champion. A clause that asks for a gain, such as `n - o > 0`, is a scheduled look, as in
+    `improvement`.
+    For tasks binary and multiclass.
+    """  # noqa: E501 (a table row)
+
+    kind: Literal["condition"]
+    condition: Annotated[Text, AfterValidator(_parses)]
+
+    @property
+    def clauses(self) -> tuple[Clause, ...]:
+        """What must hold, each of them."""
+        return parse(self.condition)
+
+    @property
+    def scheduled(self) -> bool:
+        return any(clause.scheduled for clause in self.clauses)
+
+    @property
+    def rule(self) -> str:
+        return " /\\ ".join(clause.text for clause in self.clauses)
+
+    def judge(self, name: str, case: Case) -> Outcome:
+        if case.evidence.task not in ("binary", "multiclass"):
+            raise UnjudgeableError(
+                f"a condition is not defined for {case.evidence.task}", expected="task binary or multiclass"
+            )
+        parts = tuple(self._part(clause, case) for clause in self.clauses)
+        verdict = worst([part.verdict for part in parts])
+        decisive = next(part for part in parts if part.verdict is verdict)
+        return self.outcome(
+            name, verdict, f"{counts(parts, 'clause')}; {decisive.name!r}: {decisive.message}", case,
+            parts=parts, **numbers(decisive),
+        )  # fmt: skip
+
+    def _part(self, clause: Clause, case: Case) -> Outcome:
+        if clause.compares and case.no_champion:
+            return self.outcome(clause.text, Verdict.SKIP, NO_CHAMPION, case)
+        try:
+            found = self._judged(clause, case)
+        except UnjudgeableError as err:
+            return self.outcome(clause.text, Verdict.ERROR, str(err), case)
+        same = {"kind": self.kind, "severity": self.severity, "rule": clause.text}
+        return _if_narrow(found.model_copy(update=same), clause)
+
+    def _judged(self, clause: Clause, case: Case) -> Outcome:
+        kind = _as_kind(clause)
+        return self._by_rows(clause, case) if kind is None else kind.judge(clause.text, case)
+
+    def _by_rows(self, clause: Clause, case: Case) -> Outcome:
+        level = case.scheduled_confidence if clause.scheduled else case.confidence
+        found = mean_over_rows(clause, case)
+        bounds = found.bounds(level)
+        turned, limit = bounds, clause.limit
+        if not clause.greater:
+            turned, limit = bounds and (-bounds[1], -bounds[0]), -limit
+        verdict, note = gained(turned, limit), ""
+        if case.few_clusters:
+            verdict, note = Verdict.INCONCLUSIVE, f"; {case.few_clusters}"
+        elif verdict is Verdict.PASS and clause.scheduled and case.spent:
+            verdict, note = Verdict.INCONCLUSIVE, f"; {case.spent}"
+        elif verdict is Verdict.INCONCLUSIVE:
+            note = "; the interval straddles the limit: more rows or clusters would narrow it"
+        seen = f"{clause.text.partition('>' if clause.greater else '<')[0].strip()} is {show(found.value)}"
+        return self.outcome(
+            clause.text, verdict, f"{seen} ({interval(bounds)}); asked: {clause.text}{note}", case,
+            observed=found.value, bounds=bounds, level=level,
+        )  # fmt: skip
+
+
+def _as_kind(clause: Clause) -> Threshold | Improvement | Disagreement | None:
+    """The gate that asks what the clause asks, where there is one."""
+    upward = clause.greater == ((clause.n or clause.d) > 0)
+    if clause.only == "n" and clause.limit != 0:
+        limit = clause.limit / clause.n
+        low, high = (limit, None) if upward else (None, limit)
+        return Threshold(kind="threshold", metric="accuracy", min=low, max=high, decide="bound")
+    if clause.n == -clause.o and clause.d == 0 and upward:
+        return Improvement(kind="improvement", metric="accuracy", margin=clause.limit / clause.n)
+    if clause.only == "d" and not upward:
+        return Disagreement(kind="disagreement", max=clause.limit / clause.d, decide="bound")
+    return None
+
+
+def _if_narrow(found: Outcome, clause: Clause) -> Outcome:
+    """INCONCLUSIVE where the interval is wider than the clause allows; what is shown to be false stays so."""
+    if found.low is None or found.high is None or found.verdict in (Verdict.ERROR, Verdict.SKIP, Verdict.FAIL):
+        return found
+    scale = abs(clause.n or clause.d) if found.metric else 1.0  # the other kinds know no factor
+    half, asked = (found.high - found.low) / 2, clause.within / scale
+    if half <= asked + TOLERANCE:
+        return found
+    wide = (
+        f"; the interval's half-width is {show(half)}, at most {show(asked)} is asked: "
+        f"about {(half / asked) ** 2:.1f} times the rows or clusters are needed"
+    )
+    return found.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "message": found.message + wide})
+
+
+def mean_over_rows(clause: Clause, case: Case) -> Estimate:
+    """The clause's sum, a mean over rows: a single share as shares are (Wilson without clusters), else by Student's t.
+
+    Where no rows (or clusters) differ in a sum of several there is no error to estimate. With m of them alike, at
+    level 1 − α at most 1 − α^(1/m) of all others are unlike them, and the bounds are what those could make of it.
+    """
+    new, old, differs = _rows(clause, case)
+    split = case.split()
+    if clause.only:
+        weight = {"n": clause.n, "o": clause.o, "d": clause.d}[clause.only]
+        share = {"n": new, "o": old, "d": differs}[clause.only]
+        return _times(weight, of_hits(Hits(share), split).one())
+    values = clause.n * new + clause.o * old + clause.d * differs
+    mean = split.scored("challenger").mean(values)
+    low, high = min(clause.row_values), max(clause.row_values)
+    found = of_linear(Linear(mean, values - mean), split, low=low, high=high).one()
+    alike = float((split.n if split.clusters is None else split.clusters)[0])
+
+    def bounds(level: float) -> tuple[float, float] | None:
+        held = found.bounds(level)
+        if held is None or held[1] - held[0] > TOLERANCE:
+            return held
+        unlike = 1 - (1 - level) ** (1 / alike)
+        return found.value - unlike * (found.value - low), found.value + unlike * (high - found.value)
+
+    return replace(found, bounds=bounds)
+
+
+def _times(weight: float, found: Estimate) -> Estimate:
+    def bounds(level: float) -> tuple[float, float] | None:
+        held = found.bounds(level)
+        if held is None:
+            return None
+        low, high = sorted((weight * held[0], weight * held[1]))
+        return low, high
+
+    return Estimate(value=weight * found.value, bounds=bounds)
+
+
+def _rows(clause: Clause, case: Case) -> tuple[Floats, Floats, Floats]:
+    """Of each row, 0 or 1: the challenger is right, the champion is right, they decide differently."""
+    hits, rows = case.metric("accuracy").hits, case.rows
+    if clause.compares:
+        need_champion(case)
+    old = rows.challenger if rows.champion is None else rows.champion  # a clause of n alone asks nothing of it
+    if hits is None:
+        raise UnjudgeableError("accuracy counts no rows", expected="a task whose accuracy is a share of rows")
+    differs = (decided(rows.challenger) != decided(old)).astype(np.float64)
+    return hits(rows.label, rows.challenger).hit, hits(rows.label, old).hit, differs

@@ -1,0 +1,118 @@
+"""What a reader is told, in the terminal and in markdown."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from gates import Decision, Outcome, Verdict, judge
+from gates.report import markdown, terminal, wording
+
+FLOOR = {"kind": "threshold", "metric": "accuracy", "min": 0.999, "decide": "bound"}
+
+
+def in_terminal(decision: Decision, width: int = 200) -> str:
+    """As a pipe gets it."""
+    out = Console(file=io.StringIO(), width=width, highlight=False)
+    out.print(terminal.render(decision))
+    return out.file.getvalue()
+
+
+def sites(make, count: int = 30, mark: str = ""):
+    names = np.array([f"s{at:02}{mark}" for at in range(count)])
+    return make.evidence(slices={"site": names[np.arange(600) % count]})
+
+
+def part(verdict: Verdict, name: str = "x") -> Outcome:
+    return Outcome(name=name, kind="slices", severity="block", verdict=verdict)
+
+
+def test_parts_come_worst_first_and_the_rest_is_counted() -> None:
+    said = ["SKIP", "PASS", "FAIL", "PASS", "ERROR", "INCONCLUSIVE", "FAIL"]
+    parts = [part(Verdict(verdict), str(at)) for at, verdict in enumerate(said)]
+    shown, rest = wording.worst_first(parts, 3)
+    assert [one.name for one in shown] == ["4", "2", "6"]
+    assert rest == "4 more not shown: 1 INCONCLUSIVE, 2 PASS, 1 SKIP"
+    assert wording.worst_first(parts, 7)[1] == ""
+    assert wording.tally(parts, "clause") == "7 clauses: 1 ERROR, 2 FAIL, 1 INCONCLUSIVE, 2 PASS, 1 SKIP"
+    assert wording.tally(parts[:1], "slice") == "1 slice: 1 SKIP"
+
+
+@pytest.mark.parametrize(("kind", "noun"), [("slices", "slice"), ("condition", "clause"), ("any_of", "check")])
+def test_parts_are_called_what_they_are(make, kind: str, noun: str) -> None:
+    decision = make.judge(make.check(kind), make.evidence())
+    assert re.search(rf"<summary>gate: \d+ {noun}s?&#58; \d+ PASS</summary>", markdown.render(decision))
+    assert f"| {noun} | verdict |" in markdown.render(decision)
+
+
+def test_the_terminal_shows_parts_that_are_not_settled(make) -> None:
+    text = in_terminal(make.judge(make.check("slices", min_rows=25), sites(make)))
+    assert len(re.findall(r"^ +INCONCLUSIVE  s\d\d: 20 rows, at least 25 are asked", text, re.MULTILINE)) == 5
+    assert "25 more not shown: 25 INCONCLUSIVE" in text
+    assert "not shown" not in in_terminal(make.judge(make.checks["condition"], make.evidence()))
+
+
+def test_markdown_shows_twenty_parts_and_counts_the_rest(make) -> None:
+    text = markdown.render(make.judge(make.check("slices", min_rows=25), sites(make)))
+    assert len(re.findall(r"^\| s\d\d \|", text, re.MULTILINE)) == 20
+    assert "10 more not shown&#58; 10 INCONCLUSIVE." in text
+
+
+def test_parts_of_parts_have_a_table_of_their_own(make) -> None:
+    checks = {"a": FLOOR, "b": make.check("slices", min_rows=300)}
+    text = markdown.render(make.judge({"kind": "any_of", "checks": checks}, make.evidence()))
+    assert "<summary>gate: 2 checks&#58; 1 FAIL, 1 INCONCLUSIVE</summary>" in text
+    assert "<summary>gate / b: 3 slices&#58; 3 INCONCLUSIVE</summary>" in text
+    assert text.index("gate: 2 checks") < text.index("gate / b: 3 slices")
+
+
+@pytest.mark.parametrize("schedule", [{"kind": "fixed", "looks": 3}, {"kind": "single"}, {"kind": "open"}])
+@pytest.mark.parametrize("kind", ["threshold", "improvement"])
+def test_the_guarantee_is_always_said(make, schedule: dict, kind: str) -> None:
+    decision = make.judge(make.checks[kind], make.evidence(), schedule=schedule)
+    for told in (decision, decision.seal()):
+        for text in (" ".join(in_terminal(told).split()), markdown.render(told)):
+            assert decision.guarantee in text.replace("&#58;", ":")
+            assert (decision.look.message in text.replace("&#58;", ":")) == (told is decision)
+    if kind == "improvement" and schedule["kind"] != "open":
+        assert decision.look.message.startswith(f"look 1 of {schedule.get('looks', 1)} at this holdout")
+
+
+def test_the_words_of_the_policy_stand_beside_what_does_not_pass(make) -> None:
+    said = {"description": "the law asks", "owner": "risk@example.org"}
+    checks = {
+        "bad": {**FLOOR, **said}, "good": {**FLOOR, "min": 0.5, **said, "owner": "nobody"},
+        "odd": {**FLOOR, "metric": "rmse", "owner": "data"},
+    }  # fmt: skip
+    decision = judge(make.policy(checks), make.evidence())
+    text = in_terminal(decision)
+    assert text.count("why: the law asks; ask: risk@example.org") == 1
+    assert text.count("ask: data") == 1
+    assert "nobody" not in text
+    page = markdown.render(decision)
+    assert "(why&#58; the law asks; ask&#58; risk&#64;example.org)" in page
+    assert "(ask&#58; data)" in page
+    assert "nobody" not in page
+
+
+def test_neither_a_terminal_nor_a_page_can_be_made_to_do_anything(make) -> None:
+    mark = "\x1b[31m\u202e\x07<b>|`*"
+    check = {**make.check("slices", min_rows=300), "description": f"why{mark}", "owner": f"@me{mark}"}
+    policy = make.policy({"gate": check})
+    decision = judge(policy, sites(make, 3, mark))
+    for text in (in_terminal(decision), markdown.render(decision)):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", text)
+    page = markdown.render(decision)
+    assert "<b>" not in page
+    assert "@me" not in page
+    assert "s00�&#91;31m��&lt;b&gt;&#124;&#96;&#42;" in page
+
+
+def test_no_line_needs_a_terminal(make) -> None:
+    text = in_terminal(judge(make.policy(make.checks), make.evidence()), width=160)
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 160
