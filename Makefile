@@ -68,7 +68,7 @@ ifeq ($(.user),)
 export METAFLOW_USER := $(or $(filter-out root,$(value LOGNAME)),lockgate)
 endif
 
-.PHONY: help setup evaluate judge predict champion history predictions demo test check bench clean deploy-prod lock
+.PHONY: help setup evaluate judge predict champion history predictions demo test check bench simulate mutate clean deploy-prod lock
 .PHONY: runtime dev lint types imports workflows
 
 ##@ Start here
@@ -113,6 +113,12 @@ check: lint types imports workflows ## Check style, types, import arrows and the
 bench: dev ## Compare with a bare Metaflow flow that does the same work
 	@.venv/bin/python -m bench
 
+simulate: dev ## Measure what the gates promise, by simulation, and write docs/simulations.md
+	@.venv/bin/python -m bench.simulations
+
+mutate: .venv/.mutate ## Change the judging code in thousands of places and see that a test notices
+	@.venv/bin/python -m bench.mutants
+
 lock: ## Resolve requirements/*.txt again
 	@sh requirements/lock.sh
 
@@ -123,6 +129,9 @@ clean: ## Remove caches and build products; .venv, .metaflow and predictions.db 
 # --- not in the menu --------------------------------------------------------------------------------------------
 runtime: $(.venv)/.$(.extra)
 dev: .venv/.dev
+
+.venv/.mutate: requirements/mutate.txt .venv/.dev
+	@sh requirements/install.sh mutate .venv
 
 .venv/.dev: requirements/dev.txt $(.installed)
 	@sh requirements/install.sh dev .venv

@@ -20,6 +20,7 @@ resolve() {
 }
 
 resolve dev pyproject.toml --extra metaflow --group test --group lint "$@"
+resolve mutate pyproject.toml --extra metaflow --group test --group mutate --constraints requirements/dev.txt "$@"
 resolve metaflow pyproject.toml --extra metaflow --constraints requirements/dev.txt "$@"
 resolve outerbounds pyproject.toml --extra outerbounds "$@"
 resolve data --group data "$@"

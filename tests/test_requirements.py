@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ["build", "data", "dev", "metaflow", "outerbounds", "uv"]
+LOCKS = ["build", "data", "dev", "metaflow", "mutate", "outerbounds", "uv"]
 
 
 def pins(name: str) -> dict[str, list[str]]:
@@ -42,6 +42,7 @@ def test_the_locks_follow_pyproject() -> None:
         "metaflow": project["dependencies"] + extras["metaflow"],
         "outerbounds": project["dependencies"] + extras["outerbounds"],
         "dev": project["dependencies"] + extras["metaflow"] + groups["test"] + groups["lint"],
+        "mutate": project["dependencies"] + extras["metaflow"] + groups["test"] + groups["mutate"],
         "data": groups["data"],
         "build": pyproject["build-system"]["requires"],
     }

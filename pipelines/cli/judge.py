@@ -55,11 +55,11 @@ def _of_file(evidence: Path, policy: Path) -> Reported:
     from gates.policy import Policy
     from pipelines.cli.deciding import decide_only
 
-    parsed = Policy.parse(_mapping(policy))
+    parsed = Policy.parse(policy_mapping(policy))
     return decide_only(parsed, Evidence.read(evidence), None, why="the evidence comes from a file")
 
 
-def _mapping(path: Path) -> Any:
+def policy_mapping(path: Path) -> Any:
     import yaml
 
     try:

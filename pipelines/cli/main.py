@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from gates.errors import LockgateError, PolicyError
-from pipelines.cli import champion, demo, evaluate, history, judge, manifests, predict, predictions
+from pipelines.cli import (
+    champion,
+    demo,
+    evaluate,
+    explain,
+    history,
+    judge,
+    manifests,
+    plan,
+    predict,
+    predictions,
+    selftest,
+)
 from pipelines.cli.flow_run import user
 
 app = typer.Typer(
@@ -24,6 +36,9 @@ app = typer.Typer(
 _EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command(context_settings=_EXTRA)(evaluate.evaluate)
 app.command()(judge.judge)
+app.command()(plan.plan)
+app.command()(selftest.selftest)
+app.command()(explain.explain)
 app.command()(champion.champion)
 app.command()(history.history)
 app.command()(predict.predict)

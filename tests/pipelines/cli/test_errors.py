@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-VERBS = ["evaluate", "judge", "champion", "history", "predict", "predictions", "manifests", "demo"]
+VERBS = ["evaluate", "judge", "champion", "history", "predict", "predictions", "manifests", "demo", "explain", "plan"]
 SECRET = "s3cr3t-c4n4ry"
 
 

@@ -1,0 +1,8 @@
+"""How many rows a policy needs before a holdout is worth judging on: `plan(policy, power=…, …) -> Plan`. Pure."""
+
+from __future__ import annotations
+
+from gates.planning.planner import plan
+from gates.planning.record import Need, Plan
+
+__all__ = ["Need", "Plan", "plan"]

@@ -1,0 +1,163 @@
+"""What comparisons with the champion ask of a sample: `improvement` and `slices`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gates.case import Case
+from gates.errors import UnjudgeableError
+from gates.kinds.improvement import Improvement
+from gates.kinds.slices import Slices
+from gates.metrics.estimate import counted
+from gates.metrics.metric import Floats, Hits, Metric
+from gates.planning.ask import Ask, Gains, enough_clusters, finite, number, paired, power_beyond
+from gates.stats.label_bounds import hoeffding_rows
+from gates.stats.sample_size import paired_power, t_distance, t_power
+
+FAR = 1e3
+"""So many standard errors beyond a limit anything is shown."""
+
+
+def supposed_gain(metric: str, margin: float, gains: Gains) -> tuple[float | None, str]:
+    """The true gain to plan for, and in words: the one given, else twice a positive margin, 0 for a negative one."""
+    if metric in gains:
+        return gains[metric], f"a gain of {number(gains[metric])}"
+    if margin < 0:
+        return 0.0, "no difference"
+    if margin > 0:
+        return 2 * margin, f"a gain of {number(2 * margin)}, twice the margin"
+    return None, ""
+
+
+def improvement(check: Improvement, case: Case, gains: Gains) -> Ask:
+    """A paired share of independent rows is planned from its disagreement, anything else from its standard error."""
+    if case.rows.champion is None:
+        raise UnjudgeableError("the pilot has no champion: evaluate a second model beside it first")
+    metric = case.metric(check.metric)
+    if metric.hits is not None and case.rows.plain:
+        rows, disagreement = pilot_disagreement(case, metric)
+        return share_improvement(check, case, gains, rows=rows, disagreement=disagreement)
+    alpha = 1 - (case.scheduled_confidence if check.scheduled else case.confidence)
+    value, error, df = (float(of_group[0]) for of_group in paired(case, check.metric))
+    finite(value, error, check.metric)
+    truth, supposed = supposed_gain(check.metric, check.margin, gains)
+    return Ask(
+        level=1 - alpha,
+        truth=truth,
+        supposed=supposed,
+        chance=lambda truth, times: power_beyond(truth - check.margin, error, df, alpha=alpha, times=times),
+        shows=_gain_shown,
+        least_times=enough_clusters(case),
+        lowest=check.margin,
+        highest=check.margin + FAR * error,
+    )
+
+
+def share_improvement(
+    check: Improvement, case: Case, gains: Gains, *, rows: float, disagreement: float
+) -> Ask:  # fmt: skip
+    """A paired share of `rows` independent rows of which exactly one model gets the share `disagreement` right.
+
+    Of the case, only its levels and looks count: without a pilot `rows` is 1.
+    """
+    alpha = 1 - (case.scheduled_confidence if check.scheduled else case.confidence)
+    truth, supposed = supposed_gain(check.metric, check.margin, gains)
+    if truth is not None and abs(truth) > disagreement:
+        raise UnjudgeableError(
+            f"a gain of {number(truth)} is more than the {number(disagreement)} of the rows that change",
+            expected="a gain that is smaller than the disagreement",
+        )
+    bound = None
+    if truth is not None and truth > check.margin:
+        looks = round((1 - case.confidence) / alpha)
+        clause = ((1.0, 1.0), truth - check.margin)
+        bound = hoeffding_rows([clause], error=1 - case.confidence, steps=looks, adaptivity="none")
+
+    def chance(truth: float, times: float) -> float:
+        return paired_power(
+            rows=rows * times, disagreement=disagreement, gain=truth, margin=check.margin, alpha=alpha
+        )  # fmt: skip
+
+    return Ask(
+        level=1 - alpha, truth=truth, supposed=f"{supposed}, {number(disagreement)} of the rows change", chance=chance,
+        shows=_gain_shown, lowest=max(check.margin, -disagreement), highest=disagreement, bound_rows=bound,
+    )  # fmt: skip
+
+
+def pilot_disagreement(case: Case, metric: Metric) -> tuple[float, float]:
+    """The rows that a share counts, and of how many of them exactly one model is right."""
+    scored = case.split().scored("challenger")
+    if metric.hits is None or case.rows.champion is None:
+        raise UnjudgeableError(f"{metric.name} is no share of hits")
+    ours, theirs = (metric.hits(case.rows.label, score) for score in (case.rows.challenger, case.rows.champion))
+    one, n = counted(Hits(np.abs(ours.hit - theirs.hit), ours.among), scored)
+    if not (n[0] > 0 and one[0] > 0):
+        raise UnjudgeableError("both models are right on the same rows", expected="a pilot in which they differ")
+    return float(n[0]), float(one[0] / n[0])
+
+
+def slices(check: Slices, case: Case, gains: Gains) -> Ask:
+    """Every slice counts by the union bound; those that are small by declaration (`small_slice: skip`) do not."""
+    if case.rows.champion is None:
+        raise UnjudgeableError("the pilot has no champion: evaluate a second model beside it first")
+    split = case.split(check.columns)
+    _, error, df = paired(case, check.metric, check.columns)
+    counts = (split.n >= check.min_rows) if check.small_slice == "skip" else split.n > 0
+    if not np.any(counts):
+        raise UnjudgeableError(f"no slice has {check.min_rows:,} rows")
+    if unknown := [split.groups.names[at] for at in np.flatnonzero(counts & ~np.isfinite(error))]:
+        raise UnjudgeableError(f"slice {unknown[0]!r} has no standard error", expected="more rows in it")
+    names = [split.groups.names[at] for at in np.flatnonzero(counts)]
+    error, df, rows = error[counts], df[counts], split.n[counts]
+    clusters = None if split.clusters is None else split.clusters[counts]
+    least = 0.0 if check.small_slice == "skip" else float(check.min_rows / rows.min())
+    if clusters is not None:
+        least = max(least, float(case.min_clusters / clusters.min()))
+    alpha = 1 - case.confidence
+    if check.require == "no_proven_harm":
+        return _no_proven_harm(check, error, df, names, alpha=alpha, least=least)
+    truth, supposed = supposed_gain(check.metric, check.margin, gains)
+    hardest = names[int(np.argmax(error))]
+
+    def chance(truth: float, times: float) -> float:
+        distance = np.full_like(error, truth - check.margin)
+        missed = 1 - t_power(distance, error / math.sqrt(times), df * times, alpha=alpha)
+        return max(0.0, 1 - float(missed.sum()))
+
+    return Ask(
+        level=case.confidence,
+        truth=truth,
+        supposed=f"{supposed} in each of {len(names)} slices; {hardest} is the hardest" if supposed else "",
+        chance=chance,
+        shows=lambda gain: f"{_gain_shown(gain)} in every slice",
+        least_times=least,
+        lowest=check.margin,
+        highest=check.margin + FAR * float(error.max()),
+    )
+
+
+def _no_proven_harm(
+    check: Slices, error: Floats, df: Floats, names: list[str], *, alpha: float, least: float
+) -> Ask:  # fmt: skip
+    """It passes unless harm is proven: what a sample is needed for is to catch harm, at Holm's first step."""
+    share = alpha / len(names)
+
+    def chance(truth: float, times: float) -> float:
+        distance = np.full_like(error, check.margin - truth)
+        caught = t_power(distance, error / math.sqrt(times), df * times, alpha=share)
+        return max(0.0, 1 - float(caught.sum()))
+
+    hardest = int(np.argmax(error))
+    return Ask(
+        level=1 - alpha, truth=max(0.0, check.margin), supposed=f"no difference in each of {len(names)} slices",
+        chance=chance, shows=lambda loss: f"a loss of {number(-loss)} in {names[hardest]}, the hardest slice",
+        least_times=least,
+        catches=lambda power: check.margin - float(t_distance(error, df, alpha=share, power=power)[hardest]),
+        passes_unless="it passes unless harm is proven: rows only decide what harm it catches",
+    )  # fmt: skip
+
+
+def _gain_shown(gain: float) -> str:
+    return f"a gain of {number(gain)}" if gain >= 0 else f"a loss of no more than {number(-gain)}"

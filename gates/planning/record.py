@@ -1,0 +1,59 @@
+"""What a plan says. Numbers that do not exist are None, and `why` says in words why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What one gate needs to PASS with the power asked, if what is supposed is true.
+
+    `detectable` is the smallest truth (gain, value, deviation) that the present holdout shows with that power;
+    negative where it is a loss that would be caught.
+    """
+
+    name: str
+    kind: str
+    severity: str
+    rule: str
+    level: float | None = None  # one-sided; None where the point decides, or nothing is tested
+    truth: float | None = None  # what is supposed to be true: a gain (positive is better), a value, a deviation
+    supposed: str = ""  # the same in words
+    rows: int | None = None
+    clusters: int | None = None  # as many rows in each as now
+    chance: float | None = None  # probability of PASS on the present holdout
+    detectable: float | None = None
+    shows: str = ""  # the same in words
+    bound_rows: int | None = None  # what ease.ml/ci's bound would ask for, of a comparison of shares
+    why: str = ""
+
+    @property
+    def saving(self) -> float | None:
+        """How many times fewer rows than by ease.ml/ci's bound."""
+        return None if self.bound_rows is None or not self.rows else self.bound_rows / self.rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What every gate needs, and what they need together.
+
+    All blocking gates that could be planned pass on the present holdout with a probability of `chance` at least
+    (union bound) and `chance_most` at most (that of the least likely one); `together_rows` make `chance` reach
+    `power`. `unplanned` names the blocking gates that take a sample and could not be planned: they are left out.
+    """
+
+    power: float
+    rows: int | None  # of the present holdout; None without evidence
+    clusters: int | None
+    needs: tuple[Need, ...]
+    chance: float | None
+    chance_most: float | None
+    together_rows: int | None
+    together_clusters: int | None
+    unplanned: tuple[str, ...]
+
+    @property
+    def enough(self) -> bool | None:
+        """Whether the present holdout makes all of them pass with the power asked; None where that is unknown."""
+        return None if self.chance is None else self.chance >= self.power

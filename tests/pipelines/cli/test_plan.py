@@ -1,0 +1,96 @@
+"""`lockgate plan`: with a file, with an assumed disagreement, and with the run that was judged last."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+AHEAD = {"ahead": {"kind": "improvement", "metric": "accuracy", "margin": 0.0}}
+
+
+def test_an_assumed_disagreement_needs_no_run(project: Any, policy_file: Any) -> None:
+    words = ["plan", "--policy", str(policy_file(checks=AHEAD)), "--disagreement", "0.05", "--gain", "accuracy=0.01"]
+    done = project.run(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "6,644 rows" in done.stdout
+    assert "ease.ml/ci's bound asks for" in done.stdout
+    assert "a plan is no look" in done.stdout
+    assert not (project.home / ".metaflow").exists()
+    told = json.loads(project.run(*words, "--json").stdout)
+    assert told["needs"][0]["rows"] == told["together_rows"] == 6644
+    assert told["power"] == 0.8
+
+
+def test_an_evidence_file(project: Any, evidence_file: Any, policy_file: Any) -> None:
+    words = ["plan", "--evidence", str(evidence_file("PROMOTE")), "--policy", str(policy_file())]
+    done = project.run(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    words_shown = ("auc_floor", "log_loss", "twice the margin", "passes here", "promote.arrow")
+    assert all(word in done.stdout for word in words_shown)
+    told = json.loads(project.run(*words, "--json", "--power", "0.9", "--gain", "log_loss=0.5").stdout)
+    assert (told["rows"], told["power"], told["needs"][1]["truth"]) == (300, 0.9, 0.5)
+    assert told["enough"] is True
+    assert "ENOUGH  on 300 rows" in project.run(*words, "--gain", "log_loss=0.5").stdout
+
+
+def test_after_evaluate_it_plans_with_the_run_that_was_judged_beside_a_champion(promoted: Any) -> None:
+    first = promoted.run("plan")
+    assert first.returncode == 0, first.stderr
+    assert "evaluate a second model beside it first" in first.stdout
+    assert promoted.run("evaluate", "model=baseline").returncode == 1
+    before, (champion, pilot) = promoted.history(), promoted.runs()
+    done = promoted.run("plan")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"the pilot is {pilot}, the last one judged" in done.stdout
+    assert "clusters" in done.stdout
+    again = promoted.run("evaluate")
+    assert again.returncode == 0, again.stderr  # already champion: not logged, so no pilot
+    told = json.loads(promoted.run("plan", "--json").stdout)
+    assert pilot in told["pilot"]
+    named = json.loads(promoted.run("plan", champion, "gate.checks.auc_floor.min=0.55", "--json").stdout)
+    assert champion in named["pilot"]
+    assert named["needs"][0]["rule"].startswith("auc >= 0.55")
+    assert promoted.history() == before
+    assert promoted.tags(pilot) == []
+
+
+def test_before_anything_was_judged(project: Any) -> None:
+    done = project.run("plan")
+    assert done.returncode == 0, done.stderr
+    assert "no run has been judged yet" in done.stdout
+    assert "NOTHING PLANNED" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["a", "b"], "more than one thing to plan with"),
+        (["1", "--disagreement", "0.1"], "more than one thing to plan with"),
+        (["--policy", "p.yaml", "gate.confidence=0.9"], "overrides or --policy FILE"),
+        (["--gain", "log_loss"], "'log_loss' is no gain; expected METRIC=VALUE"),
+        (["--gain", "log_loss=much"], "'log_loss=much' is no gain"),
+        (["--gain", "acc=0.1"], "no gate compares 'acc'"),
+        (["--power", "1.5"], "power is 1.5"),
+        (["--disagreement", "2"], "the disagreement is 2"),
+        (["nothing"], "no such run"),
+        (["--evidence", "nowhere"], "No such file"),
+        (["--policy", "nowhere"], "No such file"),
+        (["gate.confidence=2"], "gate.confidence"),
+    ],
+)
+def test_what_cannot_be_planned_is_one_line(project: Any, words: list[str], said: str) -> None:
+    done = project.run("plan", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert "bug" not in line
+
+
+def test_evidence_that_cannot_be_judged_is_one_line(project: Any, evidence_file: Any, tmp_path: Path) -> None:
+    done = project.run("plan", "--evidence", str(evidence_file("ERROR")))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.glob(".metaflow/lockgate/*/log/*"))
