@@ -4,17 +4,28 @@ An evidence file is one Arrow IPC file, sorted by `row_id`, that anything able t
 
 | column | type | |
 |---|---|---|
-| `row_id` | int64 or string | which row this is; unique |
-| `label` | float64 | the outcome: 0 or 1 for task binary, a number for task regression |
-| `challenger` | float64 | its score: a probability, or a prediction |
-| `champion` | float64 | the reigning model's score on the same row; absent when there is none |
+| `row_id` | int64 or string | which row this is; unique, also across holdouts |
+| `label` | float64 | the outcome, by task (below) |
+| `challenger` | float64, or a list of k | its score, by task |
+| `champion` | as `challenger` | the reigning model's score on the same row; absent when there is none |
 | `weight` | float64 | optional sampling weight, not negative; only ratios count |
 | `cluster` | string, dictionary | optional; rows that share one are not independent |
-| `time`, `query` | string | optional |
+| `query` | string, dictionary | task ranking: the list that a row is ranked in; optional otherwise |
+| `time` | string | optional |
 | `slice:NAME` | string, dictionary | optional slice columns |
 
-Schema metadata: `lockgate` = JSON {"version": 1, "task": …, "facts": {…}}, and optionally
-`lockgate.train_row_hashes` = 8-byte little-endian hashes of the training rows' ids (`hash_row_ids`).
+| task | label | score |
+|---|---|---|
+| `binary` | 0 or 1 | the probability of 1 |
+| `multiclass` | index of a class, 0 … k − 1 | FixedSizeList<float64>[k]: the classes' probabilities, which sum to 1 |
+| `regression` | a number | the prediction: of the mean, or of a quantile |
+| `ranking` | relevance, not negative | a number; higher ranks first |
+
+The rows of one query depend on each other: without a `cluster` column the query is the cluster of task ranking.
+
+Schema metadata: `lockgate` = JSON {"version": 1, "task": …, "facts": {…}}, for task multiclass with
+"classes": [k distinct names], and optionally `lockgate.train_row_hashes` = 8-byte little-endian hashes of the
+training rows' ids (`hash_row_ids`).
 """
 
 from __future__ import annotations
@@ -35,22 +46,24 @@ from numpy.typing import NDArray
 
 from gates import arrow_columns as columns
 from gates.errors import EvidenceError
-from gates.metrics.metric import Floats, Task
+from gates.metrics.metric import TASKS, Floats, Task
 from gates.row_ids import column as row_id_column
-from gates.row_ids import sort_order
+from gates.row_ids import hash_row_ids, sort_order
+from gates.score_columns import arrow_scores, class_names, scores
+from gates.witness import Witness
 
 MAX_EVIDENCE_BYTES = 2 * 1024**3
 """An evidence file, or an artifact once unpacked, larger than this is refused."""
 
 VERSION = 1
-TASKS: tuple[Task, ...] = ("binary", "regression")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """Scored holdout rows, sorted by row id, and the facts of the run that scored them.
 
-    Make one with `from_arrays`, `read` or `from_bytes`. All arrays are (n,) and aligned.
+    Make one with `from_arrays`, `read` or `from_bytes`. All arrays are aligned and (n,); scores of task multiclass
+    are (n, k), a column for each of the k `classes`, which are empty for any other task.
     """
 
     task: Task
@@ -62,9 +75,11 @@ class Evidence:
     cluster: columns.Coded | None = None
     time: pa.Array | None = None
     query: columns.Coded | None = None
+    classes: tuple[str, ...] = ()
     slices: Mapping[str, columns.Coded] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     train_row_hashes: NDArray[np.uint64] | None = None
+    witness: Witness | None = None  # of the run it was read from; never part of the bytes
 
     @classmethod
     def from_arrays(
@@ -81,12 +96,13 @@ class Evidence:
         slices: Mapping[str, Any] | None = None,
         facts: Mapping[str, Any] | None = None,
         task: str = "binary",
+        classes: Any = None,
     ) -> Self:
         """Evidence from anything that is an array: NumPy, pandas, Arrow, or a list.
 
         Args:
             label: numbers or booleans (n,). Missing ones are kept as NaN and judged as an ERROR.
-            challenger, champion: numbers (n,): probabilities for binary, predictions for regression.
+            challenger, champion: numbers (n,); for multiclass (n, k), or an Arrow FixedSizeList of k numbers.
             row_id: unique integers or strings (n,); None numbers the rows.
             cluster, query: strings, integers or dates (n,).
             weight: non-negative numbers (n,).
@@ -94,14 +110,17 @@ class Evidence:
             slices: name → strings, integers or booleans (n,), at most 10,000 distinct values each.
             facts: JSON values. Under `train_row_hashes` it may hold a uint64 array made by `hash_row_ids`,
                 which the leakage gate reads and which is stored beside the facts.
-            task: "binary" or "regression".
+            task: "binary", "multiclass", "regression" or "ranking"; which labels and scores each takes is judged as
+                an ERROR (`gates.defects`), not refused here.
+            classes: for multiclass the names of 2 to 10,000 classes, distinct, in the order of the scores' columns.
 
         Raises:
             EvidenceError: other lengths, dtype object where numbers are due, text that is not UTF-8,
-                facts that are not JSON, an unknown task.
+                facts that are not JSON, an unknown task, classes that do not fit the scores.
         """
         if not isinstance(task, str) or task not in TASKS:
             raise EvidenceError(f"unknown task {task!r}", expected=" or ".join(TASKS), where="task")
+        names = _checked_classes(classes, task)
         labels = columns.numbers("label", label)
         n = labels.size
         for name, given in (("slices", slices), ("facts", facts)):
@@ -114,8 +133,9 @@ class Evidence:
             task=task,
             row_id=ids,
             label=labels,
-            challenger=columns.numbers("challenger", challenger),
-            champion=None if champion is None else columns.numbers("champion", champion),
+            classes=names,
+            challenger=scores("challenger", challenger, width=len(names)),
+            champion=None if champion is None else scores("champion", champion, width=len(names)),
             weight=None if weight is None else columns.numbers("weight", weight),
             cluster=None if cluster is None else columns.coded("cluster", cluster, most=None),
             time=None if time is None else columns.texts("time", time),
@@ -165,18 +185,19 @@ class Evidence:
         slices = {name.removeprefix(prefix): values for name, values in held.items() if name.startswith(prefix)}
         arrays = {name: held.get(name) for name in known}
         return cls.from_arrays(
-            **arrays, slices=slices, task=str(meta.get("task")), facts={**facts, "train_row_hashes": hashes}
-        )
+            **arrays, slices=slices, task=str(meta.get("task")), classes=meta.get("classes"),
+            facts={**facts, "train_row_hashes": hashes},
+        )  # fmt: skip
 
     def to_bytes(self) -> bytes:
         """The Arrow IPC file, as bytes. The same evidence always gives the same bytes."""
         held: dict[str, pa.Array] = {
             "row_id": self.row_id,
             "label": columns.arrow(self.label),
-            "challenger": columns.arrow(self.challenger),
+            "challenger": arrow_scores(self.challenger),
         }
         if self.champion is not None:
-            held["champion"] = columns.arrow(self.champion)
+            held["champion"] = arrow_scores(self.champion)
         if self.weight is not None:
             held["weight"] = columns.arrow(self.weight)
         if self.cluster is not None:
@@ -186,7 +207,9 @@ class Evidence:
         if self.query is not None:
             held["query"] = self.query.to_arrow()
         held |= {f"slice:{name}": values.to_arrow() for name, values in self.slices.items()}
-        meta = {"version": VERSION, "task": self.task, "facts": dict(self.facts)}
+        meta: dict[str, Any] = {"version": VERSION, "task": self.task, "facts": dict(self.facts)}
+        if self.classes:
+            meta["classes"] = list(self.classes)
         return columns.file_bytes(held, meta, self.train_row_hashes)
 
     def write(self, path: str | os.PathLike[str]) -> None:
@@ -205,13 +228,18 @@ class Evidence:
         return self.label.size
 
     @cached_property
+    def row_hashes(self) -> NDArray[np.uint64]:
+        """8-byte hashes of the row ids, in their order: uint64 (n,). See `gates.row_ids`."""
+        return hash_row_ids(self.row_id)
+
+    @cached_property
     def holdout(self) -> str:
         """SHA-256 of the rows and labels, in order of row id: which holdout this is."""
         return columns.digest(self.row_id, self.label)
 
     def scores_digest(self, scores: Floats | None) -> str | None:
         """SHA-256 of a score column, in order of row id; None for None."""
-        return None if scores is None else hashlib.sha256(np.ascontiguousarray(scores, "<f8").tobytes()).hexdigest()
+        return None if scores is None else hashlib.sha256(np.ascontiguousarray(scores, "<f8").ravel().data).hexdigest()
 
     def _check_lengths(self) -> None:
         n = self.n
@@ -240,10 +268,19 @@ class Evidence:
             cluster=self.cluster and self.cluster.take(order),
             time=None if self.time is None else self.time.take(columns.arrow(order)),
             query=self.query and self.query.take(order),
+            classes=self.classes,
             slices={name: values.take(order) for name, values in self.slices.items()},
             facts=self.facts,
             train_row_hashes=self.train_row_hashes,
         )
+
+
+def _checked_classes(classes: Any, task: str) -> tuple[str, ...]:
+    if task == "multiclass":
+        return class_names(classes)
+    if classes is not None:
+        raise EvidenceError(f"task {task} has no classes", expected="classes for task multiclass only", where="classes")
+    return ()
 
 
 def _checked_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ Which method serves which metric:
 | a share of hits, difference | Tango's score interval; exact McNemar p at margin 0 | linearised, t |
 | a quantile, one model | order statistics | Woodruff's, t |
 | a quantile, difference | Poisson bootstrap over rows, t | over clusters, t |
+| ks, one model | as below; low bound widened as Smirnov's | linearised, t; likewise |
 | everything else | linearised, t with n − 1 | linearised, t |
 
 Where a weighted or clustered share does not vary at all, clusters (or rows) count as single trials instead.
@@ -30,6 +31,7 @@ from gates.outcome import TOLERANCE
 from gates.rows import Split
 from gates.stats import proportions
 from gates.stats.clusters import clustered_errors, t_quantile, t_tail
+from gates.stats.supremum import lowered
 
 Pair = tuple[Floats, Floats]
 
@@ -107,7 +109,13 @@ def estimates(metric: Metric, split: Split) -> Estimates:
         return Estimates(value=linear.value, bounds=quantile.bounds(metric.quantile, split))
     if metric.method == "delong":
         return _area(linear, *errors(metric, linear, split), split)
-    return of_linear(linear, split, low=metric.low, high=metric.high)
+    trials = _trials(split)
+    if metric.trials is not None:
+        trials = np.minimum(trials, metric.trials(split.scored("challenger")))
+    found = of_linear(linear, split, low=metric.low, high=metric.high, trials=trials)
+    if metric.method == "supremum":
+        return Estimates(value=found.value, bounds=lowered(found.value, found.bounds, least=metric.low))
+    return found
 
 
 def of_hits(found: Hits, split: Split) -> Estimates:
@@ -128,12 +136,14 @@ def counted(found: Hits, scored: Scored) -> Pair:
 
 
 def of_linear(
-    linear: Linear, split: Split, *, low: float = -np.inf, high: float = np.inf, share: bool = False
-) -> Estimates:
+    linear: Linear, split: Split, *, low: float = -np.inf, high: float = np.inf, share: bool = False,
+    trials: Floats | None = None,
+) -> Estimates:  # fmt: skip
     """Estimates from influence values, their bounds kept within `low` … `high`.
 
     Of a share that does not vary at all, clusters (or rows) count as single trials: no variation among a dozen of
-    them is no proof that there is none.
+    them is no proof that there is none. Likewise for any value without error at an end of its range, which rests on
+    so many `trials` (S,): Clopper and Pearson's bound of a rate that was 0 in all of them.
     """
     value, error, df = linear.value, *_errors(linear, split)
 
@@ -141,9 +151,13 @@ def of_linear(
         half = t_quantile(level, df) * error
         below, above = np.maximum(low, value - half), np.minimum(high, value + half)
         if share and np.any(error <= TOLERANCE):
-            trials = _trials(split)
-            by_trial = proportions.wilson(value * trials, trials, level=level)
+            alike = _trials(split)
+            by_trial = proportions.wilson(value * alike, alike, level=level)
             below, above = (np.where(error <= TOLERANCE, *both) for both in zip(by_trial, (below, above), strict=True))
+        if trials is not None and np.isfinite(high - low):
+            still, reach = error <= TOLERANCE, (high - low) * (1 - (1 - level) ** (1 / np.maximum(trials, 1)))
+            below = np.where(still & (value >= high - TOLERANCE), high - reach, below)
+            above = np.where(still & (value <= low + TOLERANCE), low + reach, above)
         return below, above
 
     return Estimates(value=value, bounds=bounds)

@@ -17,7 +17,7 @@ from gates.stats.scored import Codes, Floats, Linear, Scored, ratio
 
 Task = Literal["binary", "multiclass", "regression", "ranking"]
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking")
-Method = Literal["mean", "proportion", "delong", "smooth", "quantile"]
+Method = Literal["mean", "proportion", "delong", "smooth", "supremum", "quantile"]
 Gain = TypeVar("Gain", float, Floats)
 
 __all__ = [
@@ -52,7 +52,8 @@ class Metric:
     `linearise` takes rows that were checked: finite, in range, at least one. `needs` says in words which rows it
     needs to be defined. `method` says how its interval is made (`gates.metrics.estimate`); of method
     "proportion" `hits` says what is counted, of method "mean" `loss` says what each row loses, of method
-    "quantile" `quantile` says of what.
+    "quantile" `quantile` says of what. `trials` says how many rows (S,) a value at an end of its range rests on, such
+    as a precision of 1; None: all rows.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Metric:
     hits: Callable[[Floats, Floats], Hits] | None = None
     loss: Callable[[Floats, Floats], Floats] | None = None
     quantile: Quantile | None = None
+    trials: Callable[[Scored], Floats] | None = None
 
     def gain(self, difference: Gain) -> Gain:
         """A difference challenger − champion, turned so that positive is better."""

@@ -12,6 +12,17 @@ def mae(label: Floats, score: Floats) -> Floats:
     return np.abs(score - label)
 
 
+def mape(scored: Scored) -> Linear:
+    """Mean of |prediction − label|/|label|, a ratio and not a percentage; undefined where a label is 0.
+
+    scikit-learn divides by 2e-16 instead, so that one label of 0 decides the mean.
+    """
+    size = np.abs(scored.label)
+    loss = np.divide(np.abs(scored.score - scored.label), size, out=np.zeros_like(size), where=size > 0)
+    value = np.where(scored.total((size == 0).astype(np.float64)) > 0, np.nan, scored.mean(loss))
+    return Linear(value, loss - scored.spread(value))
+
+
 def rmse(scored: Scored) -> Linear:
     """Root mean squared error, in the target's unit; its influence is that of the mean square over 2·rmse."""
     square = (scored.score - scored.label) ** 2
@@ -19,3 +30,16 @@ def rmse(scored: Scored) -> Linear:
     root = np.sqrt(mean)
     half = np.divide(0.5, root, out=np.zeros_like(root), where=root > 0)
     return Linear(root, (square - scored.spread(mean)) * scored.spread(half))
+
+
+def r2(scored: Scored) -> Linear:
+    """Coefficient of determination, 1 − Σ(label − prediction)²/Σ(label − mean label)²; at most 1.
+
+    Undefined where the labels of a group are all alike, where scikit-learn says 0 or 1.
+    """
+    square = (scored.score - scored.label) ** 2
+    around = (scored.label - scored.spread(scored.mean(scored.label))) ** 2
+    error, spread = scored.mean(square), scored.mean(around)
+    inverse = np.divide(1.0, spread, out=np.full_like(spread, np.nan), where=spread > 0)
+    left = error * inverse
+    return Linear(1 - left, (around * scored.spread(left) - square) * scored.spread(inverse))

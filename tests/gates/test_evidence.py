@@ -147,7 +147,7 @@ REFUSED = {
     "fractional slice": ({"slices": {"site": [0.5, 1, 2, 3]}}, "slice site has type double"),
     "no mapping": ({"slices": [1]}, "slices is no mapping"),
     "odd slice name": ({"slices": {1: ["a"] * 4}}, "slices is no mapping"),
-    "task": ({"task": "ranking"}, "unknown task 'ranking'"),
+    "task": ({"task": "clustering"}, "unknown task 'clustering'"),
     "facts nan": ({"facts": {"a": math.nan}}, "facts are not JSON"),
     "facts object": ({"facts": {"a": object()}}, "facts are not JSON"),
     "facts surrogate": ({"facts": {"a": "\ud800"}}, "facts are not JSON"),

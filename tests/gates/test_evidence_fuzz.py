@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gates import Evidence
+from gates.defects import defects
 from gates.errors import EvidenceError
 
 RELAXED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -23,13 +24,17 @@ ANY = st.one_of(
 
 @settings(max_examples=400, deadline=None)
 @given(st.dictionaries(st.sampled_from(
-    ["label", "challenger", "champion", "row_id", "cluster", "weight", "time", "query", "slices", "facts", "task"]),
-    ANY, max_size=3), st.booleans())  # fmt: skip
-def test_from_arrays(given: dict, sliced: bool) -> None:
+    ["label", "challenger", "champion", "row_id", "cluster", "weight", "time", "query", "slices", "facts", "task",
+     "classes"]),
+    ANY, max_size=3), st.booleans(), st.booleans())  # fmt: skip
+def test_from_arrays(given: dict, sliced: bool, many: bool) -> None:
     if sliced and "slices" in given:
         given = {**given, "slices": {"site": given["slices"]}}
+    base = {"label": [0, 1, 0, 1], "challenger": [0.1, 0.9, 0.2, 0.8]}
+    if many:
+        base |= {"challenger": np.full((4, 2), 0.5), "task": "multiclass", "classes": ["a", "b"]}
     with suppress(EvidenceError):
-        made = Evidence.from_arrays(**{"label": [0, 1, 0, 1], "challenger": [0.1, 0.9, 0.2, 0.8], **given})
+        made = Evidence.from_arrays(**{**base, **given})
         assert Evidence.from_bytes(made.to_bytes()).to_bytes() == made.to_bytes()
 
 
@@ -41,6 +46,22 @@ def test_changed_bytes(make, changes: list[tuple[int, int]]) -> None:
         blob[at % len(blob)] = value
     with suppress(EvidenceError):
         assert Evidence.from_bytes(bytes(blob)).n >= 0
+
+
+@RELAXED
+@given(changes=st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1, max_size=6))
+def test_changed_bytes_of_lists(changes: list[tuple[int, int]]) -> None:
+    made = Evidence.from_arrays(
+        label=np.arange(30) % 3, challenger=np.full((30, 3), 1 / 3), champion=np.eye(3)[np.arange(30) % 3],
+        task="multiclass", classes=["a", "b", "c"],
+    )  # fmt: skip
+    blob = bytearray(made.to_bytes())
+    for at, value in changes:
+        blob[at % len(blob)] = value
+    with suppress(EvidenceError):
+        found = Evidence.from_bytes(bytes(blob))
+        assert found.challenger.shape == (found.n, len(found.classes))
+        assert isinstance(defects(found, clusters_required=False), list)
 
 
 @RELAXED

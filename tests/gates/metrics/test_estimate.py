@@ -167,11 +167,15 @@ def test_identical_scores_differ_by_exactly_nothing(name: str, cluster: np.ndarr
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_one_row_shows_a_value_and_no_error(name: str) -> None:
+def test_one_unit_shows_a_value_and_no_error(name: str) -> None:
     if KNOWN[name].method == "delong":
         one = Rows(label=np.array([1.0, 0]), challenger=np.array([0.7, 0.2]), champion=np.array([0.6, 0.3]))
     else:
-        one = Rows(label=np.ones(1), challenger=np.array([0.7]), champion=np.array([0.6]), cluster=np.zeros(1, int))
+        one = Rows(
+            label=np.array([1.0, 0]) + (KNOWN[name].task == "regression"),
+            challenger=np.array([0.7, 0.2]), champion=np.array([0.6, 0.3]),
+            cluster=np.zeros(2, int),
+        )  # fmt: skip
     assert np.isfinite(estimate(KNOWN[name], one).value)
     assert estimate(KNOWN[name], one).bounds(0.95) is None
     assert difference(KNOWN[name], one).p_gain(0) is None

@@ -1,0 +1,224 @@
+"""Metrics of 0/1 decisions, `score >= cutoff`, against a 0/1 label: anything that the 2×2 table determines.
+
+`recall@0.3` decides at a score of 0.3, `recall` at 0.5. A table metric is a function of the masses of true positives,
+false positives, false negatives and true negatives, in which only their ratios count, with its four partial
+derivatives: those, times the group's mass, are the influences of the rows of the four cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from gates.metrics.metric import Codes, Family, Floats, Hits, Linear, Metric, Scored, linear_share, ratio, share_of
+from gates.stats.ranking import Runs
+
+CUTOFF = 0.5
+"""Where a decision metric decides unless its name says otherwise."""
+
+
+class Table(NamedTuple):
+    """A number for each cell of the 2×2 table, for S groups: true and false positives, false and true negatives."""
+
+    tp: Floats
+    fp: Floats
+    fn: Floats
+    tn: Floats
+
+
+OfTable = Callable[[Table], tuple[Floats, Table]]
+
+
+def of_table(function: OfTable, *, cutoff: float) -> Callable[[Scored], Linear]:
+    """A metric from a function of the 2×2 table.
+
+    `function(masses)` gives values (S,), NaN where undefined, and their derivatives in the four masses; it must not
+    change when all four are multiplied by a number.
+    """
+
+    def linearise(scored: Scored) -> Linear:
+        at = _cells(scored, cutoff)
+        value, slopes = function(_counted(at, scored.weight, scored.groups))
+        gradient = np.stack(slopes, axis=1) * scored.mass[:, None]
+        return Linear(value, gradient.ravel()[at])
+
+    linearise.__doc__ = function.__doc__
+    return linearise
+
+
+def _cells(scored: Scored, cutoff: float) -> Codes:
+    cell: Codes = (scored.label != 1) + 2 * (scored.score < cutoff).astype(np.intp)  # in the order of Table
+    return cell if scored.code is None else cell + 4 * scored.code.astype(np.intp)
+
+
+def _counted(cells: Codes, weight: Floats | None, groups: int) -> Table:
+    table = np.bincount(cells, weights=weight, minlength=4 * groups).astype(np.float64)
+    return Table(*table.reshape(-1, 4).T)
+
+
+def precision(table: Table) -> tuple[Floats, Table]:
+    """Share of positive decisions that are right, TP/(TP + FP); undefined where nothing is decided positive."""
+    tp, fp, _, _ = table
+    none, square = np.zeros_like(tp), (tp + fp) ** 2
+    return ratio(tp, tp + fp), Table(ratio(fp, square), -ratio(tp, square), none, none)
+
+
+def f1(table: Table) -> tuple[Floats, Table]:
+    """Harmonic mean of precision and recall, 2TP/(2TP + FP + FN); undefined where all three are 0."""
+    tp, fp, fn, _ = table
+    whole = 2 * tp + fp + fn
+    slope = -ratio(2 * tp, whole**2)
+    return ratio(2 * tp, whole), Table(2 * ratio(fp + fn, whole**2), slope, slope, np.zeros_like(tp))
+
+
+def balanced_accuracy(table: Table) -> tuple[Floats, Table]:
+    """Mean of recall and specificity; undefined where one label does not occur."""
+    tp, fp, fn, tn = table
+    positive, negative = tp + fn, tn + fp
+    value = (ratio(tp, positive) + ratio(tn, negative)) / 2
+    of_tp, of_fn = ratio(fn, positive**2) / 2, -ratio(tp, positive**2) / 2
+    return value, Table(of_tp, -ratio(tn, negative**2) / 2, of_fn, ratio(fp, negative**2) / 2)
+
+
+def mcc(table: Table) -> tuple[Floats, Table]:
+    """Matthews' correlation of decision and label, (TP·TN − FP·FN)/√(P·N·P'·N'); 0 where a margin of the table is 0.
+
+    Source: Matthews, Biochimica et Biophysica Acta 405 (1975); the 0 is scikit-learn's convention.
+    """
+    tp, fp, fn, tn = table
+    p, n, taken, left = tp + fn, fp + tn, tp + fp, fn + tn
+    root = np.sqrt(p * n) * np.sqrt(taken * left)
+    value = np.where(p + n > 0, _or_zero(tp * tn - fp * fn, root), np.nan)
+    half = value / 2
+    over = [_or_zero(half, margin) for margin in (p, n, taken, left)]
+    return value, Table(
+        _or_zero(tn, root) - over[0] - over[2],
+        -_or_zero(fn, root) - over[1] - over[2],
+        -_or_zero(fp, root) - over[0] - over[3],
+        _or_zero(tp, root) - over[1] - over[3],
+    )
+
+
+def _or_zero(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+
+
+def recall(label: Floats, score: Floats, *, cutoff: float) -> Hits:
+    """Share of label 1 that is decided positive: the true positive rate, sensitivity."""
+    return Hits((score >= cutoff).astype(np.float64), label == 1)
+
+
+def specificity(label: Floats, score: Floats, *, cutoff: float) -> Hits:
+    """Share of label 0 that is decided negative: the true negative rate."""
+    return Hits((score < cutoff).astype(np.float64), label != 1)
+
+
+def fpr(label: Floats, score: Floats, *, cutoff: float) -> Hits:
+    """Share of label 0 that is decided positive: the false positive rate."""
+    return Hits((score >= cutoff).astype(np.float64), label != 1)
+
+
+def selection_rate(label: Floats, score: Floats, *, cutoff: float) -> Hits:  # noqa: ARG001 (hits are of label and score)
+    """Share of rows decided positive. It has no better direction: "higher" is only how its gain is counted."""
+    return Hits((score >= cutoff).astype(np.float64))
+
+
+def ks(scored: Scored) -> Linear:
+    """Largest |TPR − FPR| over all cutoffs, the two-sample Kolmogorov–Smirnov statistic of both labels' scores.
+
+    Undefined where a group has rows of one label only. The influence is that of TPR − FPR at the maximising cutoff
+    (the lowest of several), which does not move to first order. As a maximum it is too high on average, by a third
+    of a standard error or more: its low bound allows for that (method "supremum").
+    Source: Conover, Practical Nonparametric Statistics.
+    """
+    runs = Runs.of(scored)
+    per_hit, per_miss = (ratio(np.ones_like(whole), whole) for whole in (runs.all_hits, runs.all_misses))
+    apart = runs.cumulative(runs.misses) * runs.of_run(per_miss) - runs.cumulative(runs.hits) * runs.of_run(per_hit)
+    first, some = np.cumsum(runs.in_group) - runs.in_group, runs.in_group > 0
+    value = np.full(scored.groups, np.nan)
+    value[some] = np.maximum.reduceat(np.abs(apart), first[some])
+    largest = np.append(np.flatnonzero(np.abs(apart) == runs.of_run(value)), 0)  # none in an undefined group
+    at = largest[np.minimum(np.searchsorted(largest[:-1], first), largest.size - 1)]
+    starts = at if runs.lengths is None else (np.cumsum(runs.lengths) - runs.lengths)[at]
+    above = (scored.score > scored.spread(scored.score[scored.order[starts]])).astype(np.float64)
+    positive = scored.label == 1
+    tpr, rate = (linear_share(Hits(above, among), scored) for among in (positive, ~positive))
+    return Linear(np.minimum(value, 1.0), (tpr.influence - rate.influence) * scored.spread(np.sign(apart[at])))
+
+
+def _carried(scored: Scored) -> Floats | None:
+    return None if scored.weight is None else (scored.weight > 0).astype(np.float64)
+
+
+def rarer_label(table: Table) -> Floats:
+    """Rows of the label that fewer rows have (S,)."""
+    return np.minimum(table.tp + table.fn, table.fp + table.tn)
+
+
+def decided_positive(table: Table) -> Floats:
+    """Rows that are decided positive (S,)."""
+    return table.tp + table.fp
+
+
+def either_positive(table: Table) -> Floats:
+    """Rows that have label 1 or are decided positive (S,)."""
+    return table.tp + table.fp + table.fn
+
+
+def _table_metric(
+    cutoff: float, *, name: str, function: OfTable, low: float, unit: str, needs: str, trials: Callable[[Table], Floats]
+) -> Metric:
+    def resting_on(scored: Scored) -> Floats:
+        return trials(_counted(_cells(scored, cutoff), _carried(scored), scored.groups))
+
+    return Metric(
+        name=f"{name}@{cutoff:.12g}", task="binary", higher_is_better=True, low=low, high=1.0, unit=unit,
+        method="smooth", linearise=of_table(function, cutoff=cutoff), needs=needs, trials=resting_on,
+    )  # fmt: skip
+
+
+def _share(
+    cutoff: float, *, name: str, count: Callable[..., Hits], unit: str, needs: str, higher_is_better: bool = True
+) -> Metric:
+    hits = partial(count, cutoff=cutoff)
+    return Metric(
+        name=f"{name}@{cutoff:.12g}", task="binary", higher_is_better=higher_is_better, low=0.0, high=1.0, unit=unit,
+        method="proportion", linearise=share_of(hits), hits=hits, needs=needs,
+    )  # fmt: skip
+
+
+def _family(name: str, make: Callable[[float], Metric]) -> Family:
+    return Family(
+        name=name, task="binary", parameter="the score from which on a decision is positive", default=CUTOFF,
+        low=0.0, high=1.0, whole=False, make=make,
+    )  # fmt: skip
+
+
+DECISIONS: tuple[Metric | Family, ...] = (
+    *(
+        _family(name, partial(_table_metric, name=name, function=function, low=low, unit=unit, needs=needs, trials=of))
+        for name, function, low, unit, needs, of in (
+            ("precision", precision, 0.0, "share of positive decisions", "positive decisions", decided_positive),
+            ("f1", f1, 0.0, "harmonic mean of shares", "rows with label 1 or positive decisions", either_positive),
+            ("balanced_accuracy", balanced_accuracy, 0.0, "mean of shares", "rows of both labels", rarer_label),
+            ("mcc", mcc, -1.0, "correlation", "at least one row", rarer_label),
+        )
+    ),
+    *(
+        _family(name, partial(_share, name=name, count=count, unit=unit, needs=needs, higher_is_better=name != "fpr"))
+        for name, count, unit, needs in (
+            ("recall", recall, "share of label 1", "rows with label 1"),
+            ("specificity", specificity, "share of label 0", "rows with label 0"),
+            ("fpr", fpr, "share of label 0", "rows with label 0"),
+            ("selection_rate", selection_rate, "share of rows", "at least one row"),
+        )
+    ),
+    Metric(
+        name="ks", task="binary", higher_is_better=True, low=0.0, high=1.0, unit="difference of shares",
+        method="supremum", linearise=ks, needs="rows of both labels",
+        trials=lambda scored: rarer_label(_counted(_cells(scored, 0.0), _carried(scored), scored.groups)),
+    ),
+)  # fmt: skip

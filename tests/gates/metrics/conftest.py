@@ -1,0 +1,212 @@
+"""Every metric beside its truth: scikit-learn's, or a definition written out, for rows of its task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from gates.metrics import METRICS, metric
+from gates.metrics.metric import Linear, Metric, Scored, Task
+
+Truth = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], float]
+CLASSES = 4
+
+
+@dataclass(frozen=True)
+class Known:
+    """A metric by its full name, and what it must give: `truth(label, score, weight, query)`."""
+
+    task: Task
+    name: str
+    truth: Truth
+
+    @property
+    def metric(self) -> Metric:
+        return metric(self.name, self.task)
+
+    def sample(self, seed: int, n: int = 90, *, ties: bool = False) -> dict[str, np.ndarray]:
+        """Label, score, weight and query (n,) of a model that is fair; weights are alike within a query."""
+        rng = np.random.default_rng(seed)
+        query = np.arange(n) % max(13, n // 10) if self.task == "ranking" else np.arange(n)
+        weight = rng.uniform(0.2, 4, n)[query]
+        if self.task == "binary":
+            label = (rng.random(n) < 0.35).astype(float)
+            score = np.clip(rng.beta(2, 3, n) * 0.7 + 0.3 * label * rng.random(n), 0.001, 0.999)
+        elif self.task == "multiclass":
+            label = rng.choice(CLASSES, n, p=[0.4, 0.3, 0.2, 0.1]).astype(float)
+            score = rng.dirichlet(np.ones(CLASSES), n) + 0.3 * np.eye(CLASSES)[label.astype(int)]
+            score /= score.sum(axis=1, keepdims=True)
+        elif self.task == "regression":
+            label = rng.normal(size=n)
+            score = label + rng.normal(size=n)
+        else:
+            label = np.maximum(rng.integers(-2, 4, n), 0).astype(float)
+            score = label + rng.normal(0, 2, n)
+        return {
+            "label": label, "score": _tied(score, self.task) if ties else score, "weight": weight, "query": query
+        }  # fmt: skip
+
+    def linear(self, rows: dict[str, Any], **given: Any) -> Linear:
+        held = {name: rows[name] for name in ("label", "score", "weight") if rows.get(name) is not None}
+        return self.metric.linearise(Scored(**held, query=rows["query"] if self.task == "ranking" else None, **given))
+
+    def true(self, rows: dict[str, np.ndarray]) -> float:
+        weight = np.ones(rows["label"].size) if rows.get("weight") is None else rows["weight"]
+        return float(self.truth(rows["label"], rows["score"], weight, rows["query"]))
+
+
+def _tied(score: np.ndarray, task: Task) -> np.ndarray:
+    if task != "multiclass":
+        return np.round(score, 1)
+    coarse = np.floor(score * 8)
+    coarse[:, 0] += 8 - coarse.sum(axis=1)
+    return coarse / 8
+
+
+def ece(hit: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
+    """Bin by bin: share of the bin × |mean score − mean label|."""
+    total = 0.0
+    for k in range(15):
+        held = (score * 15 >= k) & ((score * 15 < k + 1) | (k == 14))
+        if weight[held].sum() > 0:
+            gap = np.average(score[held], weights=weight[held]) - np.average(hit[held], weights=weight[held])
+            total += weight[held].sum() / weight.sum() * abs(gap)
+    return float(total)
+
+
+def ks(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
+    """The largest distance of scikit-learn's ROC curve from its diagonal."""
+    fpr, tpr, _ = sk.roc_curve(label, score, sample_weight=weight, drop_intermediate=False)
+    return float(np.max(np.abs(tpr - fpr)))
+
+
+def decided(count: Callable[..., float], cutoff: float, **options: Any) -> Truth:
+    return lambda y, s, w, q: count(y, (s >= cutoff).astype(float), sample_weight=w, **options)
+
+
+def chosen(count: Callable[..., float], **options: Any) -> Truth:
+    return lambda y, s, w, q: count(y, s.argmax(axis=1), sample_weight=w, **options)
+
+
+def one_vs_rest(average: str) -> Truth:
+    return lambda y, s, w, q: sk.roc_auc_score(
+        y, s, multi_class="ovr", average=average, sample_weight=w, labels=np.arange(s.shape[1])
+    )
+
+
+def per_query(score: Callable[[np.ndarray, np.ndarray], float]) -> Truth:
+    def truth(y: np.ndarray, s: np.ndarray, w: np.ndarray, q: np.ndarray) -> float:
+        held = np.unique(q)
+        return float(
+            np.average([score(y[q == one], s[q == one]) for one in held], weights=[w[q == x][0] for x in held])
+        )
+
+    return truth
+
+
+def ndcg(most: int | None) -> Truth:
+    def score(y: np.ndarray, s: np.ndarray) -> float:
+        # scikit-learn wants two rows; one irrelevant row below all others changes nothing
+        return float(sk.ndcg_score([np.append(y, 0)], [np.append(s, s.min() - 1)], k=most))
+
+    return per_query(score)
+
+
+def mrr(most: int) -> Truth:
+    def score(y: np.ndarray, s: np.ndarray) -> float:
+        ranked = sorted(range(y.size), key=lambda row: (-s[row], y[row] > 0))
+        return next((1 / rank for rank, row in enumerate(ranked, 1) if y[row] > 0 and rank <= most), 0.0)
+
+    return per_query(score)
+
+
+def quantile(q: float) -> Truth:
+    def truth(y: np.ndarray, s: np.ndarray, w: np.ndarray, _: np.ndarray) -> float:
+        size = np.abs(y - s)
+        order = np.argsort(size)
+        reached = np.cumsum(w[order]) / w.sum()
+        lower = size[order][np.searchsorted(reached, q - 1e-12)]
+        return float(lower + size[order][np.searchsorted(reached, q + 1e-12)]) / 2
+
+    return truth
+
+
+NAN = {"zero_division": np.nan}
+KNOWN = tuple(
+    Known(task, name, truth)
+    for task, truths in {
+        "binary": {
+            "auc": lambda y, s, w, q: sk.roc_auc_score(y, s, sample_weight=w),
+            "average_precision": lambda y, s, w, q: sk.average_precision_score(y, s, sample_weight=w),
+            "log_loss": lambda y, s, w, q: sk.log_loss(y, s, sample_weight=w, labels=[0, 1]),
+            "brier": lambda y, s, w, q: sk.brier_score_loss(y, s, sample_weight=w, pos_label=1),
+            "accuracy": decided(sk.accuracy_score, 0.5),
+            "ece": lambda y, s, w, q: ece(y, s, w),
+            "precision@0.3": decided(sk.precision_score, 0.3, **NAN),
+            "recall": decided(sk.recall_score, 0.5, **NAN),
+            "recall@0.3": decided(sk.recall_score, 0.3, **NAN),
+            "f1@0.4": decided(sk.f1_score, 0.4, **NAN),
+            "specificity@0.4": decided(sk.recall_score, 0.4, pos_label=0, **NAN),
+            "fpr@0.4": lambda y, s, w, q: 1 - sk.recall_score(y, s >= 0.4, pos_label=0, sample_weight=w, **NAN),
+            "mcc@0.4": decided(sk.matthews_corrcoef, 0.4),
+            "balanced_accuracy@0.4": decided(sk.balanced_accuracy_score, 0.4),
+            "selection_rate@0.4": lambda y, s, w, q: np.average(s >= 0.4, weights=w),
+            "ks": lambda y, s, w, q: ks(y, s, w),
+        },
+        "multiclass": {
+            "accuracy": chosen(sk.accuracy_score),
+            "log_loss": lambda y, s, w, q: sk.log_loss(y, s, sample_weight=w, labels=np.arange(s.shape[1])),
+            "brier": lambda y, s, w, q: sk.brier_score_loss(y, s, sample_weight=w, labels=np.arange(s.shape[1])),
+            **{
+                f"{share}_{average}": chosen(getattr(sk, f"{share}_score"), average=average, **NAN)
+                for share in ("precision", "recall", "f1")
+                for average in ("macro", "weighted")
+            },
+            "balanced_accuracy": chosen(sk.balanced_accuracy_score),
+            "mcc": chosen(sk.matthews_corrcoef),
+            "auc_ovr_macro": one_vs_rest("macro"),
+            "auc_ovr_weighted": one_vs_rest("weighted"),
+            "ece": lambda y, s, w, q: ece((s.argmax(axis=1) == y).astype(float), s.max(axis=1), w),
+        },
+        "regression": {
+            "rmse": lambda y, s, w, q: sk.root_mean_squared_error(y, s, sample_weight=w),
+            "mae": lambda y, s, w, q: sk.mean_absolute_error(y, s, sample_weight=w),
+            "mape": lambda y, s, w, q: sk.mean_absolute_percentage_error(y, s, sample_weight=w),
+            "r2": lambda y, s, w, q: sk.r2_score(y, s, sample_weight=w),
+            "median_absolute_error": lambda y, s, w, q: sk.median_absolute_error(y, s, sample_weight=w),
+            "absolute_error@0.9": quantile(0.9),
+            "pinball@0.9": lambda y, s, w, q: sk.mean_pinball_loss(y, s, sample_weight=w, alpha=0.9),
+            "coverage": lambda y, s, w, q: np.average(y <= s, weights=w),
+        },
+        "ranking": {"ndcg": ndcg(None), "ndcg@3": ndcg(3), "mrr": mrr(10**9), "mrr@2": mrr(2)},
+    }.items()
+    for name, truth in truths.items()
+)  # fmt: skip
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test that asks for `known` with every metric; `smooth` with those whose influences make their errors."""
+    for asked, held in {
+        "known": KNOWN,
+        "smooth": [one for one in KNOWN if one.metric.method != "quantile"],
+    }.items():
+        if asked in metafunc.fixturenames:
+            metafunc.parametrize(asked, held, ids=[f"{one.task}-{one.name}" for one in held])
+
+
+@pytest.fixture(scope="session")
+def by_name() -> dict[str, Known]:
+    """Every metric by `task-name`, for tests that draw their own rows."""
+    return {f"{one.task}-{one.name}": one for one in KNOWN}
+
+
+@pytest.fixture(scope="session")
+def unknown() -> set[tuple[str, str]]:
+    """(task, name) of the metrics that have no truth here."""
+    held = {(task, name) for task, names in METRICS.items() for name in names}
+    return held - {(one.task, one.name.partition("@")[0]) for one in KNOWN}

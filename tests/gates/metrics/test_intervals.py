@@ -1,0 +1,147 @@
+"""Whether intervals hold what their level says, and what they say where nothing varies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gates.metrics import metric
+from gates.metrics.estimate import differences, estimates
+from gates.metrics.metric import Metric, mean_of
+from gates.rows import Groups, Rows, Split
+
+WORLDS = 500
+
+
+def worlds(task: str, n: int, *, count: int, seed: int) -> Split:
+    """`count` data sets of n rows, each a group of its own: two models, one a little better."""
+    rng = np.random.default_rng(seed)
+    size = n * count
+    rows: dict = {}
+    if task == "binary":
+        label = (rng.random(size) < 0.4).astype(float)
+        scores = [np.clip(0.4 + skill * label + rng.normal(0, 0.2, size), 0, 1) for skill in (0.25, 0.2)]
+    elif task == "multiclass":
+        label = rng.choice(3, size, p=[0.5, 0.3, 0.2]).astype(float)
+        scores = [rng.dirichlet(np.ones(3), size) + s * np.eye(3)[label.astype(int)] for s in (0.35, 0.3)]
+        scores = [score / score.sum(axis=1, keepdims=True) for score in scores]
+    elif task == "regression":
+        label = rng.normal(size=size)
+        common = rng.normal(size=size)
+        scores = [label + 0.5 * common + noise * rng.normal(size=size) for noise in (0.8, 1.0)]
+    else:
+        label = rng.choice(4, size, p=[0.55, 0.25, 0.15, 0.05]).astype(float)
+        scores = [label + rng.normal(0, noise, size) for noise in (1.8, 2.2)]
+        rows["query"] = np.arange(size) // 10
+        rows["cluster"] = rows["query"]
+    code = np.repeat(np.arange(count), n)
+    held = Rows(label=label, challenger=scores[0], champion=scores[1], **rows)
+    return Split(rows=held, groups=Groups(names=tuple(str(world) for world in range(count)), code=code))
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "n"),
+    [
+        ("binary", "f1", 300), ("binary", "mcc", 300), ("binary", "precision", 300), ("binary", "ks", 300),
+        ("multiclass", "f1_macro", 300), ("multiclass", "auc_ovr_macro", 300), ("multiclass", "brier", 300),
+        ("regression", "r2", 300), ("regression", "median_absolute_error", 300),
+        ("regression", "absolute_error@0.9", 300), ("ranking", "ndcg@5", 400),
+    ],
+)  # fmt: skip
+def test_a_90_percent_interval_covers_90_percent(task: str, name: str, n: int) -> None:
+    known = metric(name, task)
+    truth = worlds(task, 400_000, count=1, seed=1)
+    held = worlds(task, n, count=WORLDS, seed=2)
+    for find in (estimates, differences):
+        true = find(known, truth).value[0]
+        low, high = find(known, held).bounds(0.95)
+        covered = np.mean((low <= true) & (true <= high))
+        least, most = stats.binom.ppf([1e-4, 1 - 1e-4], WORLDS, 0.9) / WORLDS
+        most = 0.99 if known.method in ("supremum", "quantile") else most  # wide on purpose
+        assert least <= covered <= most, find.__name__
+
+
+def test_the_low_bound_of_a_maximum_holds_its_level() -> None:
+    known = metric("ks", "binary")
+    true = estimates(known, worlds("binary", 400_000, count=1, seed=1)).value[0]
+    for n in (100, 1000):
+        low, _ = estimates(known, worlds("binary", n, count=WORLDS, seed=3)).bounds(0.95)
+        assert np.mean(low <= true) >= 0.93  # without the correction .82 and .87
+
+
+def test_three_decisions_that_are_right_are_no_proof_of_precision() -> None:
+    label = np.zeros(1000)
+    label[:5] = 1
+    score = np.where(np.arange(1000) < 3, 0.9, 0.1)
+    split = Split(rows=Rows(label=label, challenger=score))
+    found = estimates(metric("precision", "binary"), split).one()
+    assert found.value == 1
+    assert found.bounds(0.95) == pytest.approx((0.05 ** (1 / 3), 1))
+    wrong = estimates(metric("precision", "binary"), Split(rows=Rows(label=1 - label, challenger=score))).one()
+    assert wrong.bounds(0.95) == pytest.approx((0, 1 - 0.05 ** (1 / 3)))
+
+
+@pytest.mark.parametrize(("name", "trials"), [("f1", 8), ("balanced_accuracy", 8), ("mcc", 8), ("brier", 20)])
+def test_a_perfect_value_rests_on_the_rows_that_could_have_spoilt_it(name: str, trials: int) -> None:
+    label = np.repeat([0.0, 1.0], [12, 8])
+    known = metric(name, "binary")
+    low, high = estimates(known, Split(rows=Rows(label=label, challenger=label))).one().bounds(0.95)
+    reach = (known.high - known.low) * (1 - 0.05 ** (1 / trials))
+    assert (low, high) == pytest.approx((0, reach) if name == "brier" else (1 - reach, 1))
+
+
+@pytest.mark.parametrize(("name", "trials"), [("f1_macro", 3), ("f1_weighted", 15), ("auc_ovr_macro", 3), ("mcc", 3)])
+def test_so_does_a_perfect_classifier_of_many(name: str, trials: int) -> None:
+    label = np.repeat([0.0, 1, 2], [7, 5, 3])
+    known = metric(name, "multiclass")
+    score = np.eye(3)[label.astype(int)]
+    low, high = estimates(known, Split(rows=Rows(label=label, challenger=score))).one().bounds(0.95)
+    assert (low, high) == pytest.approx((1 - (known.high - known.low) * (1 - 0.05 ** (1 / trials)), 1))
+
+
+def test_queries_of_one_size_are_the_paired_t_test() -> None:
+    rng = np.random.default_rng(3)
+    label = rng.integers(0, 3, 400).astype(float)
+    query = np.arange(400) % 40
+    scores = label[:, None] + rng.normal(0, 2, (400, 2))
+    held = Rows(label=label, challenger=scores[:, 0], champion=scores[:, 1], query=query, cluster=query)
+    known = metric("ndcg@5", "ranking")
+    each = [
+        [
+            known.linearise(Split(rows=Rows(label=label[own], challenger=score[own], query=query[own])).scored(
+                "challenger")).value[0]
+            for own in (query == one for one in range(40))
+        ]
+        for score in scores.T
+    ]  # fmt: skip
+    test = stats.ttest_rel(*each, alternative="greater")
+    found = differences(known, Split(rows=held)).one()
+    assert found.value == pytest.approx(np.mean(each[0]) - np.mean(each[1]), rel=1e-12)
+    assert found.p_gain(0) == pytest.approx(test.pvalue, rel=1e-9)
+    interval = stats.ttest_rel(*each).confidence_interval(0.9)
+    assert found.bounds(0.95) == pytest.approx((interval.low, interval.high), rel=1e-9)
+
+
+def test_a_teams_own_loss_is_one_function_and_one_entry() -> None:
+    """As the docstring of gates.metrics says: intervals, slices, clusters and the paired difference come with it."""
+
+    def late(label: np.ndarray, score: np.ndarray) -> np.ndarray:
+        """An hour late costs three times what an hour early does."""
+        return np.where(score < label, 3.0, 1.0) * np.abs(score - label)
+
+    own = Metric(
+        name="late", task="regression", higher_is_better=False, low=0.0, high=np.inf, unit="hours", method="mean",
+        linearise=mean_of(late), loss=late,
+    )  # fmt: skip
+    rng = np.random.default_rng(4)
+    label = rng.normal(size=90)
+    held = Rows(label=label, challenger=label + rng.normal(0, 1, 90), champion=label + rng.normal(0, 2, 90))
+    split = Split(rows=held, groups=Groups(names=("a", "b", "c"), code=np.arange(90) % 3))
+    for at in range(3):
+        mine, other = (late(label[at::3], score[at::3]) for score in (held.challenger, held.champion))
+        interval = stats.ttest_rel(mine, other).confidence_interval(0.9)
+        found = differences(own, split).one(at)
+        assert found.bounds(0.95) == pytest.approx((interval.low, interval.high), rel=1e-9)
+        assert found.p_gain(0) == pytest.approx(stats.ttest_rel(mine, other, alternative="less").pvalue, rel=1e-9)
+        assert estimates(own, split).one(at).value == pytest.approx(mine.mean())

@@ -1,0 +1,26 @@
+"""The low bound of a maximum: as far away as Smirnov's, relative to that of one difference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from gates.stats.supremum import lowered
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.9975])
+def test_one_difference_at_its_widest_becomes_smirnovs_bound(level: float) -> None:
+    n = 10**6
+    half = stats.norm.ppf(level) * np.sqrt(0.25 / n)
+    value = np.array([0.4])
+    low, high = lowered(value, lambda _: (value - half, value + half), least=0.0)(level)
+    assert value[0] - low[0] == pytest.approx(special.smirnovi(n, 1 - level), rel=1e-3)
+    assert high[0] == value[0] + half
+
+
+def test_it_stays_in_range_and_undefined_where_it_was() -> None:
+    value = np.array([0.1, 0.4, np.nan])
+    low, high = lowered(value, lambda _: (value - [0.09, np.nan, 0], value + 0.2), least=0.0)(0.95)
+    np.testing.assert_array_equal(low, [0, np.nan, np.nan])
+    np.testing.assert_array_equal(high, value + 0.2)
