@@ -1,4 +1,13 @@
-"""Metrics by task and name: the one dict that policies, reports and docs take their names from."""
+"""Metrics by task and name: the one dict that policies, reports and docs take their names from.
+
+A team's own loss is one function and one entry: write `def late(label, score)` → float64 (n,) in a module here, its
+docstring saying what it is, and add to `_ALL`
+
+    Metric.of_loss(late, name="late", task="regression", unit="hours"),
+
+Intervals, weights, clusters, slices, fairness and the paired difference come with it. A share is `Metric.of_hits`;
+anything else gives its value and influences (`Linear`).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +19,7 @@ from difflib import get_close_matches
 from gates.errors import UnjudgeableError
 from gates.metrics import classification, regression
 from gates.metrics.decisions import DECISIONS
-from gates.metrics.metric import TASKS, Family, Linear, Metric, Task, mean_of, share_of
+from gates.metrics.metric import TASKS, Family, Linear, Metric, Task
 from gates.metrics.multiclass import MULTICLASS
 from gates.metrics.quantile import QUANTILE
 from gates.metrics.ranking import RANKING
@@ -24,18 +33,9 @@ _ALL: tuple[Metric | Family, ...] = (
         name="average_precision", task="binary", higher_is_better=True, low=0.0, high=1.0, unit="probability",
         method="smooth", linearise=classification.average_precision, needs="rows with label 1",
     ),
-    Metric(
-        name="log_loss", task="binary", higher_is_better=False, low=0.0, high=math.inf, unit="nats", method="mean",
-        linearise=mean_of(classification.log_loss), loss=classification.log_loss,
-    ),
-    Metric(
-        name="brier", task="binary", higher_is_better=False, low=0.0, high=1.0, unit="squared probability",
-        method="mean", linearise=mean_of(classification.brier), loss=classification.brier,
-    ),
-    Metric(
-        name="accuracy", task="binary", higher_is_better=True, low=0.0, high=1.0, unit="share of rows",
-        method="proportion", linearise=share_of(classification.accuracy), hits=classification.accuracy,
-    ),
+    Metric.of_loss(classification.log_loss, name="log_loss", task="binary", unit="nats"),
+    Metric.of_loss(classification.brier, name="brier", task="binary", unit="squared probability", high=1.0),
+    Metric.of_hits(classification.accuracy, name="accuracy", task="binary"),
     Metric(
         name="ece", task="binary", higher_is_better=False, low=0.0, high=1.0, unit="probability", method="smooth",
         linearise=classification.ece,
@@ -44,10 +44,7 @@ _ALL: tuple[Metric | Family, ...] = (
         name="rmse", task="regression", higher_is_better=False, low=0.0, high=math.inf, unit="the target's",
         method="smooth", linearise=regression.rmse,
     ),
-    Metric(
-        name="mae", task="regression", higher_is_better=False, low=0.0, high=math.inf, unit="the target's",
-        method="mean", linearise=mean_of(regression.mae), loss=regression.mae,
-    ),
+    Metric.of_loss(regression.mae, name="mae", task="regression", unit="the target's"),
     Metric(
         name="mape", task="regression", higher_is_better=False, low=0.0, high=math.inf, unit="share of the label",
         method="smooth", linearise=regression.mape, needs="no label of 0",

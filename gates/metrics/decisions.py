@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gates.metrics.metric import Codes, Family, Floats, Hits, Linear, Metric, Scored, linear_share, ratio, share_of
+from gates.metrics.metric import Codes, Family, Floats, Hits, Linear, Metric, Scored, linear_share, ratio
 from gates.stats.ranking import Runs
 
 CUTOFF = 0.5
@@ -184,10 +184,9 @@ def _share(
     cutoff: float, *, name: str, count: Callable[..., Hits], unit: str, needs: str, higher_is_better: bool = True
 ) -> Metric:
     hits = partial(count, cutoff=cutoff)
-    return Metric(
-        name=f"{name}@{cutoff:.12g}", task="binary", higher_is_better=higher_is_better, low=0.0, high=1.0, unit=unit,
-        method="proportion", linearise=share_of(hits), hits=hits, needs=needs,
-    )  # fmt: skip
+    return Metric.of_hits(
+        hits, name=f"{name}@{cutoff:.12g}", task="binary", unit=unit, needs=needs, higher_is_better=higher_is_better
+    )
 
 
 def _family(name: str, make: Callable[[float], Metric]) -> Family:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from gates.metrics import quantile
+from gates.metrics import area, quantile
 from gates.metrics.metric import Floats, Hits, Linear, Metric, Scored, linear_share, ratio
 from gates.outcome import TOLERANCE
 from gates.rows import Split
@@ -108,7 +108,7 @@ def estimates(metric: Metric, split: Split) -> Estimates:
     if metric.quantile is not None:
         return Estimates(value=linear.value, bounds=quantile.bounds(metric.quantile, split))
     if metric.method == "delong":
-        return _area(linear, *errors(metric, linear, split), split)
+        return Estimates(value=linear.value, bounds=area.bounds(linear.value, *errors(metric, linear, split), split))
     trials = _trials(split)
     if metric.trials is not None:
         trials = np.minimum(trials, metric.trials(split.scored("challenger")))
@@ -215,7 +215,7 @@ def of_difference(value: Floats, error: Floats, df: Floats, *, sign: float) -> D
 
 def errors(metric: Metric, linear: Linear, split: Split) -> Pair:
     """Standard errors and degrees of freedom of a metric, or of a difference of it, in each group."""
-    return _delong(linear, split) if metric.method == "delong" and split.rows.plain else _errors(linear, split)
+    return area.delong(linear, split) if metric.method == "delong" and split.rows.plain else _errors(linear, split)
 
 
 def _errors(linear: Linear, split: Split) -> Pair:
@@ -224,60 +224,6 @@ def _errors(linear: Linear, split: Split) -> Pair:
 
 def _trials(split: Split) -> Floats:
     return split.n if split.clusters is None else split.clusters
-
-
-def _delong(linear: Linear, split: Split) -> Pair:
-    """DeLong's errors: s²/P over positives plus s²/N over negatives, in placements; z."""
-    rows, code = split.rows, split.groups.code
-    cell = (rows.label == 1).astype(np.intp) if code is None else 2 * code + (rows.label == 1)
-    size = 2 * split.groups.count
-    n: Floats = np.bincount(cell, minlength=size).astype(np.float64)
-    mean = ratio(np.bincount(cell, weights=linear.influence, minlength=size).astype(np.float64), n)
-    spread: Floats = np.bincount(cell, weights=(linear.influence - mean[cell]) ** 2, minlength=size).astype(np.float64)
-    of_class = ratio(spread * n, n - 1).reshape(-1, 2).sum(axis=1)
-    shown = n.reshape(-1, 2).min(axis=1) >= 2
-    error = np.sqrt(of_class) / split.n
-    return np.where(shown, error, np.nan), np.where(shown, np.inf, np.nan)
-
-
-def _area(linear: Linear, error: Floats, df: Floats, split: Split) -> Estimates:
-    """Areas with bounds on the logit scale; at a perfect 0 or 1, Clopper–Pearson on the smaller class.
-
-    The logit has no error where the classes are separated, which is no proof of a perfect model.
-    """
-    value = linear.value
-    with np.errstate(invalid="ignore"):
-        inside = (value > TOLERANCE) & (value < 1 - TOLERANCE)
-    within = np.where(inside, value, 0.5)
-
-    def bounds(level: float) -> Pair:
-        half = t_quantile(level, df) * error / (within * (1 - within))
-        low, high = special.expit(special.logit(within) - half), special.expit(special.logit(within) + half)
-        worst = (1 - level) ** (1 / np.maximum(_smaller_class(split), 1))
-        perfect = value > 0.5
-        shown = ~np.isnan(error)
-        at_edge = np.where(perfect, worst, 0.0), np.where(perfect, 1.0, 1 - worst)
-        return tuple(  # type: ignore[return-value]
-            np.where(shown, np.where(inside, *both), np.nan) for both in zip((low, high), at_edge, strict=True)
-        )
-
-    return Estimates(value=value, bounds=bounds)
-
-
-def _smaller_class(split: Split) -> Floats:
-    """Rows of the rarer label in each group, or its clusters where they are fewer."""
-    scored = split.scored("challenger")
-    counting = np.ones(scored.label.size) if scored.weight is None else (scored.weight > 0).astype(np.float64)
-    positive = _unweighted(split, counting * (scored.label == 1))
-    trials = np.minimum(positive, split.n - positive)
-    return trials if split.clusters is None else np.minimum(trials, split.clusters)
-
-
-def _unweighted(split: Split, values: Floats) -> Floats:
-    code = split.groups.code
-    if code is None:
-        return np.array([values.sum()])
-    return np.bincount(code, weights=values, minlength=split.groups.count).astype(np.float64)
 
 
 def _paired_shares(won: Floats, lost: Floats, n: Floats, *, sign: float, exact: bool = True) -> Differences:

@@ -6,6 +6,7 @@ written once and serves both, with weights, with clusters, and for the paired di
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -22,7 +23,7 @@ Gain = TypeVar("Gain", float, Floats)
 
 __all__ = [
     "TASKS", "Codes", "Family", "Floats", "Hits", "Linear", "Method", "Metric", "Quantile", "Scored", "Task",
-    "linear_share", "mean_of", "ratio", "share_of",
+    "linear_share", "ratio",
 ]  # fmt: skip
 
 
@@ -70,6 +71,39 @@ class Metric:
     quantile: Quantile | None = None
     trials: Callable[[Scored], Floats] | None = None
 
+    @classmethod
+    def of_loss(
+        cls, loss: Callable[[Floats, Floats], Floats], *, name: str, task: Task, unit: str, high: float = math.inf
+    ) -> Metric:
+        """The weighted mean of a loss per row, `loss(label, score)` → float64 (n,), 0 … `high`; less is better."""
+
+        def linearise(scored: Scored) -> Linear:
+            losses = loss(scored.label, scored.score)
+            value = scored.mean(losses)
+            return Linear(value, losses - scored.spread(value))
+
+        linearise.__doc__ = loss.__doc__
+        return cls(
+            name=name, task=task, higher_is_better=False, low=0.0, high=high, unit=unit, method="mean",
+            linearise=linearise, loss=loss,
+        )  # fmt: skip
+
+    @classmethod
+    def of_hits(
+        cls, hits: Callable[[Floats, Floats], Hits], *, name: str, task: Task, unit: str = "share of rows",
+        needs: str = "at least one row", higher_is_better: bool = True,
+    ) -> Metric:  # fmt: skip
+        """The weighted share of hits, `hits(label, score)`, among the rows that count; undefined where none does."""
+
+        def linearise(scored: Scored) -> Linear:
+            return linear_share(hits(scored.label, scored.score), scored)
+
+        linearise.__doc__ = hits.__doc__
+        return cls(
+            name=name, task=task, higher_is_better=higher_is_better, low=0.0, high=1.0, unit=unit,
+            method="proportion", linearise=linearise, needs=needs, hits=hits,
+        )  # fmt: skip
+
     def gain(self, difference: Gain) -> Gain:
         """A difference challenger − champion, turned so that positive is better."""
         return difference if self.higher_is_better else -difference
@@ -90,28 +124,6 @@ class Family:
     high: float
     whole: bool  # whether it must be a whole number
     make: Callable[[float], Metric]
-
-
-def mean_of(loss: Callable[[Floats, Floats], Floats]) -> Callable[[Scored], Linear]:
-    """The weighted mean of a loss per row: `loss(label, score)` → float64 (n,)."""
-
-    def linearise(scored: Scored) -> Linear:
-        losses = loss(scored.label, scored.score)
-        value = scored.mean(losses)
-        return Linear(value, losses - scored.spread(value))
-
-    linearise.__doc__ = loss.__doc__
-    return linearise
-
-
-def share_of(hits: Callable[[Floats, Floats], Hits]) -> Callable[[Scored], Linear]:
-    """The weighted share of hits among the rows that count; undefined where none does."""
-
-    def linearise(scored: Scored) -> Linear:
-        return linear_share(hits(scored.label, scored.score), scored)
-
-    linearise.__doc__ = hits.__doc__
-    return linearise
 
 
 def linear_share(found: Hits, scored: Scored) -> Linear:

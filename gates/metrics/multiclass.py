@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gates.errors import UnjudgeableError
 from gates.metrics import classification
-from gates.metrics.metric import Codes, Floats, Hits, Linear, Metric, Scored, mean_of, ratio, share_of
+from gates.metrics.metric import Codes, Floats, Hits, Linear, Metric, Scored, ratio
 from gates.stats import ranking
 
 MOST_CELLS = 10_000_000
@@ -215,18 +215,9 @@ def _metric(name: str, linearise: Callable[[Scored], Linear], *, unit: str, need
 
 
 MULTICLASS: tuple[Metric, ...] = (
-    Metric(
-        name="accuracy", task="multiclass", higher_is_better=True, low=0.0, high=1.0, unit="share of rows",
-        method="proportion", linearise=share_of(accuracy), hits=accuracy,
-    ),
-    Metric(
-        name="log_loss", task="multiclass", higher_is_better=False, low=0.0, high=np.inf, unit="nats", method="mean",
-        linearise=mean_of(log_loss), loss=log_loss,
-    ),
-    Metric(
-        name="brier", task="multiclass", higher_is_better=False, low=0.0, high=2.0, unit="squared probability",
-        method="mean", linearise=mean_of(brier), loss=brier,
-    ),
+    Metric.of_hits(accuracy, name="accuracy", task="multiclass"),
+    Metric.of_loss(log_loss, name="log_loss", task="multiclass", unit="nats"),
+    Metric.of_loss(brier, name="brier", task="multiclass", unit="squared probability", high=2.0),
     *(
         _metric(
             f"{share}_{average}", _average_of(share, by_support=average == "weighted"), unit="mean of classes' shares",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gates.metrics.metric import Family, Floats, Hits, Linear, Metric, Quantile, Scored, mean_of, share_of
+from gates.metrics.metric import Family, Floats, Hits, Linear, Metric, Quantile, Scored
 from gates.stats import quantiles
 from gates.stats.bootstrap import quantile_difference_errors
 from gates.stats.clusters import clustered_errors
@@ -84,10 +84,7 @@ def _absolute_error(q: float, *, name: str = "") -> Metric:
 
 def _pinball(q: float) -> Metric:
     loss = partial(pinball, q=q)
-    return Metric(
-        name=f"pinball@{q:.12g}", task="regression", higher_is_better=False, low=0.0, high=np.inf,
-        unit="the target's", method="mean", linearise=mean_of(loss), loss=loss,
-    )  # fmt: skip
+    return Metric.of_loss(loss, name=f"pinball@{q:.12g}", task="regression", unit="the target's")
 
 
 def _family(name: str, make: Callable[[float], Metric]) -> Family:
@@ -101,8 +98,5 @@ QUANTILE: tuple[Metric | Family, ...] = (
     _absolute_error(0.5, name="median_absolute_error"),
     _family("absolute_error", _absolute_error),
     _family("pinball", _pinball),
-    Metric(
-        name="coverage", task="regression", higher_is_better=True, low=0.0, high=1.0, unit="share of rows",
-        method="proportion", linearise=share_of(coverage), hits=coverage,
-    ),
+    Metric.of_hits(coverage, name="coverage", task="regression"),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from scipy import stats
 
 from gates.metrics import metric
 from gates.metrics.estimate import differences, estimates
-from gates.metrics.metric import Metric, mean_of
+from gates.metrics.metric import Metric
 from gates.rows import Groups, Rows, Split
 
 WORLDS = 500
@@ -130,10 +130,7 @@ def test_a_teams_own_loss_is_one_function_and_one_entry() -> None:
         """An hour late costs three times what an hour early does."""
         return np.where(score < label, 3.0, 1.0) * np.abs(score - label)
 
-    own = Metric(
-        name="late", task="regression", higher_is_better=False, low=0.0, high=np.inf, unit="hours", method="mean",
-        linearise=mean_of(late), loss=late,
-    )  # fmt: skip
+    own = Metric.of_loss(late, name="late", task="regression", unit="hours")
     rng = np.random.default_rng(4)
     label = rng.normal(size=90)
     held = Rows(label=label, challenger=label + rng.normal(0, 1, 90), champion=label + rng.normal(0, 2, 90))
