@@ -41,9 +41,10 @@ override GIVEN_WITH := $(call .argument,with)
 export GIVEN_RUN GIVEN_WINDOW GIVEN_KEY GIVEN_WITH
 
 # What each target takes; anything else that was typed is refused, not ignored. `extra` chooses the environment.
-$(foreach .g,setup evaluate judge predict demo champion history predictions deploy-prod,$(eval .takes.$(.g) := extra))
+$(foreach .g,setup evaluate judge selftest predict demo champion history predictions deploy-prod,$(eval .takes.$(.g) := extra))
 .takes.evaluate += $(.overrides) with
 .takes.judge += run
+.takes.selftest += $(.overrides)
 .takes.predict += run window with
 .takes.predictions += key
 .goals := $(or $(MAKECMDGOALS),$(.DEFAULT_GOAL))
@@ -68,7 +69,7 @@ ifeq ($(.user),)
 export METAFLOW_USER := $(or $(filter-out root,$(value LOGNAME)),lockgate)
 endif
 
-.PHONY: help setup evaluate judge predict champion history predictions demo test check bench simulate mutate clean deploy-prod lock
+.PHONY: help setup evaluate judge selftest predict champion history predictions demo test check bench simulate mutate clean deploy-prod lock
 .PHONY: runtime dev lint types imports workflows
 
 ##@ Start here
@@ -86,6 +87,9 @@ judge: runtime ## Judge a run again, without training (run=EvaluateNewModel/123)
 predict: runtime ## Publish predictions of the champion, or of a pinned run (window=2013-11 run=EvaluateNewModel/123)
 	@$(LOCKGATE) predict $${GIVEN_WINDOW:+"--window=$$GIVEN_WINDOW"} \
 	  $${GIVEN_RUN:+"--upstream-run-id=$$GIVEN_RUN"} $${GIVEN_WITH:+"--with=$$GIVEN_WITH"}
+
+selftest: runtime ## Try the gates on equal models, planted gains and planted regressions (any override)
+	@$(LOCKGATE) selftest --overrides-from-make
 
 demo: runtime ## Play the flights story, month by month, in a directory of its own
 	@$(LOCKGATE) demo

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import numpy as np
-
 from gates import schedule
 from gates.case import Case
 from gates.decision import Binding, Decision
@@ -13,10 +11,9 @@ from gates.defects import defects
 from gates.errors import LockgateError, StaleError
 from gates.evidence import Evidence
 from gates.kinds import AnyCheck
-from gates.metrics.metric import Floats
 from gates.outcome import RULING_OF, Outcome, Ruling, Verdict, worst
 from gates.policy import Policy
-from gates.rows import Rows
+from gates.rows import Rows, relative
 from gates.sealing import commitment
 from gates.state import Champion, State
 
@@ -102,7 +99,7 @@ def case_of(policy: Policy, evidence: Evidence, state: State, now: datetime | No
         label=evidence.label,
         challenger=evidence.challenger,
         champion=evidence.champion,
-        weight=None if evidence.weight is None else _relative(evidence.weight),
+        weight=None if evidence.weight is None else relative(evidence.weight),
         cluster=None if clusters is None else clusters.codes,
         query=None if evidence.query is None else evidence.query.codes,
     )
@@ -117,13 +114,6 @@ def case_of(policy: Policy, evidence: Evidence, state: State, now: datetime | No
         spent=spent,
         now=now,
     )
-
-
-def _relative(weight: Floats) -> Floats:
-    """Weights of at most 1, scaled by a power of two: exact, and out of reach of overflow."""
-    _, exponent = np.frexp(weight.max(initial=0.0))
-    scaled: Floats = np.ldexp(weight, -exponent)
-    return scaled
 
 
 def _ask(check: AnyCheck, name: str, case: Case, broken: list[str]) -> Outcome:

@@ -164,6 +164,13 @@ class Split:
         return None if self.rows.cluster is None else self.units.carried
 
 
+def relative(weight: Floats) -> Floats:
+    """Weights of at most 1, scaled by a power of two: exact, and out of reach of overflow."""
+    _, exponent = np.frexp(weight.max(initial=0.0))
+    scaled: Floats = np.ldexp(weight, -exponent)
+    return scaled
+
+
 def crossed(columns: Sequence[Coded]) -> Groups:
     """The groups that the values of some columns form together: those that occur, named `UA` or `UA, EWR`.
 

@@ -5,10 +5,12 @@ The only file of this package that imports the Metaflow client.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from gates import artifacts
 from gates.errors import EvidenceError, LogError, RunError
 from gates.evidence import MAX_EVIDENCE_BYTES, Evidence
+from gates.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +75,29 @@ def claim(pathspec: str) -> Claim:
         )
     read = Evidence.from_bytes(evidence, where=f"{run.pathspec} artifact evidence")
     _check_own(read.facts, run.pathspec)
-    return Claim(run=run.pathspec, evidence=read, tags=frozenset(run.user_tags))
+    witness = Witness(run=run.pathspec, model_sha256=_model_digest(run))
+    return Claim(run=run.pathspec, evidence=replace(read, witness=witness), tags=frozenset(run.user_tags))
+
+
+def _model_digest(run: Run) -> str | None:
+    """SHA-256 of the run's model, None where it left none that could be served."""
+    try:
+        blob = _artifact(run, "model", cap=MAX_EVIDENCE_BYTES)
+    except EvidenceError:
+        return None
+    return hashlib.sha256(blob).hexdigest() if isinstance(blob, bytes) else None
+
+
+def facts(pathspec: str) -> Mapping[str, Any]:
+    """What a finished run says about itself, unchecked. Raises RunError or EvidenceError."""
+    text = _artifact(_run(pathspec), "facts", cap=MAX_FACTS_BYTES)
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError) as err:
+        raise EvidenceError("the facts are not JSON", expected="a JSON object", where=pathspec) from err
+    if not isinstance(told, dict):
+        raise EvidenceError("the facts are not an object", expected="a JSON object", where=pathspec)
+    return told
 
 
 def model_bytes(pathspec: str) -> bytes:

@@ -21,6 +21,7 @@ from gates.holdouts import Met, Recognised, recognise
 from gates.kinds import AnyCheck
 from gates.kinds.any_of import AnyOf
 from gates.policy import Policy
+from gates.rows import relative
 from gates.state import OPEN_HOLDOUTS, State
 
 _ROUNDING = 1e-9
@@ -152,7 +153,7 @@ def _key(evidence: Evidence, binding: Binding) -> str:
     for part in (binding.holdout, binding.scores, binding.champion_scores or "", binding.policy, evidence.task):
         sha.update(part.encode() + b"\n")
     if evidence.weight is not None:
-        sha.update(b"weight\n" + np.ascontiguousarray(evidence.weight, "<f8").tobytes())
+        sha.update(b"weight\n" + np.ascontiguousarray(relative(evidence.weight), "<f8").tobytes())
     columns = {"cluster": evidence.cluster, "query": evidence.query}
     columns |= {f"slice:{name}": evidence.slices[name] for name in sorted(evidence.slices)}
     for name, column in columns.items():

@@ -105,7 +105,7 @@ class State(_Record):
         """The state with one look more at these holdouts, recorded by entry `seq`, that used `error` of theirs."""
         return self._with(
             {
-                name: {"looks": {**held.looks, key: seq}, "spent": held.spent + error}
+                name: {"looks": {**held.looks, key: seq}, "spent": float(f"{held.spent + error:.12g}")}
                 for name, held in self.holdouts.items()
                 if name in set(holdouts)
             }

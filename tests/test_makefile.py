@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MENU = {"help", "setup", "evaluate", "judge", "predict", "champion", "history", "predictions"}
-MENU |= {"demo", "test", "check", "bench", "clean", "deploy-prod", "lock"}
+MENU = {"help", "setup", "evaluate", "judge", "selftest", "predict", "champion", "history", "predictions"}
+MENU |= {"demo", "test", "check", "bench", "simulate", "clean", "deploy-prod", "lock"}
 RECORDER = """
 import json, os, sys
 with open("record.json", "w", encoding="utf-8") as file:
@@ -178,6 +178,7 @@ def test_what_a_target_does_not_take_is_refused_not_ignored(tree: Path, argument
         (["champion"], ["champion"]),
         (["history"], ["history"]),
         (["demo"], ["demo"]),
+        (["selftest"], ["selftest", "--overrides-from-make"]),
         (["deploy-prod"], ["manifests"]),
     ],
 )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from scipy import special
 
-from bench.simulations.rows import POPULATIONS, every_metric, large, replicated, truth
+from bench.simulations.rows import POPULATIONS, replicated, truth, truths
 from bench.simulations.table import Cell, Rate, Table
 from gates.kinds.calibration import MEASURES
-from gates.metrics import Metric, Task, metric
+from gates.metrics import Linear, Metric, Task, metric
 from gates.metrics.estimate import differences, errors, estimates, of_linear
 from gates.rows import Rows, Split
-from gates.stats.scored import Floats
+from gates.stats.scored import Floats, Scored
 
 SIZES: dict[Task, tuple[int, int]] = {
     "binary": (300, 2000), "multiclass": (300, 2000), "regression": (300, 2000), "ranking": (800, 4000),
@@ -22,9 +23,13 @@ LEVEL, SCHEDULED = 0.975, 0.9975
 """One-sided levels: of a two-sided 95% interval, and of one look of twenty at .05."""
 
 
-def metrics(*, task: Task, runs: int, seed: int = 1) -> Table:
-    """Every metric of a task, one model and the paired difference."""
-    rows = tuple(line for one in every_metric(task) for line in _of_metric(one, task, runs=runs, seed=seed))
+def metrics(*, task: Task, runs: int, parts: int = 4, seed: int = 1) -> Table:
+    """Every metric of a task, one model and the paired difference, on the same replications."""
+    true = truths(task, parts=parts, seed=seed)
+    small, large = SIZES[task]
+    found = {
+        n: _rates(true, task, n=n, runs=times, seed=seed) for n, times in ((small, runs), (large, max(runs // 5, 1)))
+    }
     return Table(
         title=f"Intervals of metrics: {task}",
         about=(
@@ -34,7 +39,7 @@ def metrics(*, task: Task, runs: int, seed: int = 1) -> Table:
             "level .9975, one of twenty at .05, shows a gain larger than the true one (asked: at most .0025)."
         ),
         head=("metric", "rows", "one model", "difference", "false pass at .05", "false gain at .0025"),
-        rows=rows,
+        rows=tuple((f"`{name}`", f"{n:,}", *found[n][name]) for name in true for n in found),
         seed=seed,
     )
 
@@ -47,24 +52,21 @@ ABOUT: dict[Task, str] = {
 }
 
 
-def _of_metric(one: Metric, task: Task, *, runs: int, seed: int) -> Iterator[tuple[Cell, ...]]:
-    true = truth(one, POPULATIONS[task], seed=seed)
-    small, large = SIZES[task]
-    for n, times in ((small, runs), (large, max(runs // 5, 1))):
-        yield (f"`{one.name}`", f"{n:,}", *_rates(one, task, true, n=n, runs=times, seed=seed))
-
-
 def _rates(
-    one: Metric, task: Task, true: tuple[float, float], *, n: int, runs: int, seed: int
-) -> tuple[Rate, Rate, Rate, Rate]:
-    value, difference = true
-    held: list[Floats] = []
+    true: Mapping[str, tuple[float, float]], task: Task, *, n: int, runs: int, seed: int
+) -> dict[str, tuple[Rate, Rate, Rate, Rate]]:
+    held: dict[str, list[Floats]] = {name: [] for name in true}
     for split in replicated(POPULATIONS[task], n=n, runs=runs, seed=seed):
-        single, paired = estimates(one, split), differences(one, split)
-        inside = _inside(single.bounds(LEVEL), value), _inside(paired.bounds(LEVEL), difference)
-        better = _better(one, single.bounds(0.95), value), _better(one, paired.bounds(SCHEDULED), difference)
-        held.append(np.stack([*inside, *better]))
-    alone, together, passed, gained = np.concatenate(held, axis=1)
+        for name, (value, difference) in true.items():
+            one = metric(name, task)
+            single, paired = estimates(one, split), differences(one, split)
+            inside = _inside(single.bounds(LEVEL), value), _inside(paired.bounds(LEVEL), difference)
+            better = _better(one, single.bounds(0.95), value), _better(one, paired.bounds(SCHEDULED), difference)
+            held[name].append(np.stack([*inside, *better]))
+    return {name: _asked(*np.concatenate(parts, axis=1)) for name, parts in held.items()}
+
+
+def _asked(alone: Floats, together: Floats, passed: Floats, gained: Floats) -> tuple[Rate, Rate, Rate, Rate]:
     return (
         Rate.of(alone, at_least=0.95),
         Rate.of(together, at_least=0.95),
@@ -133,7 +135,7 @@ def calibration(*, runs: int, seed: int = 11) -> Table:
     """What the gate `calibration` measures, but for the ECE, which is a metric."""
     lines: list[tuple[Cell, ...]] = []
     for (task, measure), linearise in MEASURES.items():
-        true = float(linearise(Split(rows=large(POPULATIONS[task], seed=seed)).scored("challenger")).value[0])
+        true = float(truth(partial(_challenger, linearise), POPULATIONS[task], parts=1, seed=seed)[0])
         for n in (100, 1000):
             held = np.empty(runs)
             for run in range(runs):
@@ -148,3 +150,7 @@ def calibration(*, runs: int, seed: int = 11) -> Table:
         rows=tuple(lines),
         seed=seed,
     )
+
+
+def _challenger(linearise: Callable[[Scored], Linear], split: Split) -> Floats:
+    return linearise(split.scored("challenger")).value

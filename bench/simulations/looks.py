@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from bench.simulations.table import Rate, Table
@@ -17,7 +19,7 @@ ROWS, LOOKS, CHAMPION, DISAGREE = 10_000, 100, 0.9, 0.05
 ALPHA = 0.05
 GAINS = (0.005, 0.01, 0.02)
 
-Rule = Callable[[Floats, Floats, Floats], Floats]
+Rule = Callable[[Floats, Floats, Floats], NDArray[Any]]
 """Rows that only the challenger, only the champion, and both get right → whether the challenger is promoted."""
 
 
@@ -155,11 +157,11 @@ def _season(rng: np.random.Generator, gain: float) -> tuple[bool, bool]:
 def probing(*, runs: int, seed: int = 6) -> Table:
     """What 99 answers are worth to somebody who wants a number and not a model."""
     probes, disputed = 99, 1_000
+    passed = np.array([_probed(np.random.default_rng([seed, run]), probes, disputed) for run in range(runs)])
     lines = []
-    for name, told in ANSWERS.items():
-        passed = np.array([_probed(np.random.default_rng([seed, run]), probes, disputed, told) for run in range(runs)])
+    for name, column in zip(ANSWERS, passed.T, strict=True):
         asked = {"at_most": 2 * ALPHA / LOOKS} if name.startswith("**") else {}
-        lines.append((name, Rate.of(passed, **asked)))
+        lines.append((name, Rate.of(column, **asked)))
     return Table(
         title="Answers that were tuned on",
         about=(
@@ -183,15 +185,20 @@ ANSWERS: dict[str, Callable[[Floats, Floats], Floats]] = {
 }
 
 
-def _probed(rng: np.random.Generator, probes: int, disputed: int, told: Callable[[Floats, Floats], Floats]) -> bool:
-    worth = np.where(rng.random(disputed) < 0.5, 1.0, -1.0)  # of changing a row's answer
+def _probed(rng: np.random.Generator, probes: int, disputed: int) -> list[bool]:
+    """Whether the tuned challenger passes, by what the answers showed."""
+    worth = rng.choice([-1.0, 1.0], disputed)  # of changing a row's answer
     changed = (rng.random((probes, disputed)) < 0.5).astype(np.float64)
+    blind = rng.random(disputed) < 0.5
     gained, moved = changed @ worth, changed.sum(axis=1)
     won, lost = (moved + gained) / 2, (moved - gained) / 2
     if np.any(mcnemar_p(won, lost) <= ALPHA / LOOKS):
-        return False
-    answers = told(won, lost)
-    pull = (answers - answers.mean()) @ (changed - 0.5)
-    last = pull > 0 if np.any(pull) else rng.random(disputed) < 0.5
-    final = np.array([np.count_nonzero(worth[last] == sign) for sign in (1.0, -1.0)], dtype=np.float64)
-    return bool(mcnemar_p(final[:1], final[1:])[0] <= ALPHA / LOOKS)
+        return [False] * len(ANSWERS)
+    passed = []
+    for told in ANSWERS.values():
+        answers = told(won, lost)
+        pull = (answers - answers.mean()) @ (changed - 0.5)
+        last = pull > 0 if np.any(pull) else blind
+        final = np.array([np.count_nonzero(worth[last] == sign) for sign in (1.0, -1.0)], dtype=np.float64)
+        passed.append(bool(mcnemar_p(final[:1], final[1:])[0] <= ALPHA / LOOKS))
+    return passed

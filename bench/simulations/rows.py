@@ -9,13 +9,13 @@ from scipy import special
 
 from gates.metrics import METRICS, Family, Metric, Task
 from gates.rows import Groups, Rows, Split
-from gates.stats.scored import Codes
+from gates.stats.scored import Codes, Floats
 
 MOST_ROWS = 500_000
 """Rows that are held at once."""
 
-TRUTH_ROWS = 2_000_000
-"""Rows from which the truth of a population is taken."""
+TRUTH_ROWS = 1_000_000
+"""Rows from which the truth of a population is taken, at a time."""
 
 CLASSES, ITEMS = 4, 8
 
@@ -75,24 +75,29 @@ def grouped(rows: Rows, code: Codes, groups: int) -> Split:
     return Split(rows=rows, groups=Groups(names=("",) * groups, code=code))
 
 
-def every_metric(task: Task) -> Iterator[Metric]:
-    """The metrics of a task; of a family, that with its default number, or with 10 or .9."""
-    for found in METRICS[task].values():
-        if isinstance(found, Family):
-            number = found.default
-            yield found.make(number if number is not None else 10.0 if found.whole else 0.9)
-        else:
-            yield found
+def truths(task: Task, *, parts: int, seed: int) -> dict[str, tuple[float, float]]:
+    """By the name of every metric of a task: the challenger's true value, and how it differs from the champion's.
+
+    Of a family the metric with its default number, or with 10 or .9.
+    """
+    every = [_one(found) for found in METRICS[task].values()]
+
+    def values(split: Split) -> Floats:
+        return np.array(
+            [[one.linearise(split.scored(model)).value[0] for model in ("challenger", "champion")] for one in every]
+        )
+
+    found = truth(values, POPULATIONS[task], parts=parts, seed=seed)
+    return {one.name: (float(ours), float(ours - theirs)) for one, (ours, theirs) in zip(every, found, strict=True)}
 
 
-def truth(metric: Metric, draw: Draw, *, seed: int) -> tuple[float, float]:
-    """The challenger's value and its difference to the champion's, of two million rows."""
-    split = Split(rows=large(draw, seed=seed))
-    ours = float(metric.linearise(split.scored("challenger")).value[0])
-    theirs = float(metric.linearise(split.scored("champion")).value[0])
-    return ours, ours - theirs
+def _one(found: Metric | Family) -> Metric:
+    if isinstance(found, Metric):
+        return found
+    return found.make(found.default if found.default is not None else 10.0 if found.whole else 0.9)
 
 
-def large(draw: Draw, *, seed: int) -> Rows:
-    """Two million rows of a population."""
-    return draw(np.random.default_rng([seed, TRUTH_ROWS]), TRUTH_ROWS)
+def truth(values: Callable[[Split], Floats], draw: Draw, *, parts: int, seed: int) -> Floats:
+    """Values of a population: the mean of those of `parts` times a million rows."""
+    drawn = (draw(np.random.default_rng([seed, TRUTH_ROWS, part]), TRUTH_ROWS) for part in range(parts))
+    return np.asarray(np.mean([values(Split(rows=rows)) for rows in drawn], axis=0))

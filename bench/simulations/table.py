@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import textwrap
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from itertools import takewhile
+from typing import Literal, Self
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import ArrayLike
 
 STANDARD_ERRORS = 3.0
 """How many standard errors of the simulation a rate may lie on the wrong side of what is asked."""
@@ -29,10 +31,11 @@ class Rate:
     side: Literal["at least", "at most"] = "at most"
 
     @classmethod
-    def of(cls, happened: NDArray[Any], *, at_least: float | None = None, at_most: float | None = None) -> Self:
+    def of(cls, happened: ArrayLike, *, at_least: float | None = None, at_most: float | None = None) -> Self:
         """The share of replications in which something happened: bool (runs,)."""
+        held = np.asarray(happened)
         return cls(
-            value=float(happened.mean()), runs=happened.size, asked=at_most if at_least is None else at_least,
+            value=float(held.mean()), runs=held.size, asked=at_most if at_least is None else at_least,
             side="at most" if at_least is None else "at least",
         )  # fmt: skip
 
@@ -82,34 +85,45 @@ class Table:
     seed: int
 
     @property
-    def rates(self) -> Iterator[tuple[str, str, Rate]]:
-        """Every rate with its line's first cell and its column's head."""
-        for row in self.rows:
-            for head, cell in zip(self.head, row, strict=True):
-                if isinstance(cell, Rate):
-                    yield str(row[0]), head, cell
+    def rates(self) -> dict[tuple[str, str], Rate]:
+        """Every rate, by what stands before the first one on its line and by its column's head."""
+        return {
+            (", ".join(str(cell) for cell in takewhile(lambda cell: isinstance(cell, str), row)), head): rate
+            for row in self.rows
+            for head, rate in zip(self.head, row, strict=True)
+            if isinstance(rate, Rate)
+        }
 
     @property
-    def short(self) -> list[tuple[str, str, Rate]]:
-        """The rates that miss what is asked of them."""
-        return [found for found in self.rates if not found[2].holds]
+    def short(self) -> list[str]:
+        """The lines with rates that miss what is asked of them, each as an item of a list."""
+        missed: dict[str, list[str]] = {}
+        for (line, head), rate in self.rates.items():
+            if not rate.holds:
+                missed.setdefault(line, []).append(f"{head} {rate}")
+        return [f"- {self.title}, {line}: {'; '.join(rates)}" for line, rates in missed.items()]
 
     def markdown(self) -> str:
         lines = [
-            f"## {self.title}", "", self.about, "",
+            f"## {self.title}", "", paragraph(self.about), "",
             "| " + " | ".join(self.head) + " |",
             "|" + "---|" * len(self.head),
             *("| " + " | ".join(map(str, row)) + " |" for row in self.rows), "",
-            f"{self._runs()} Seed {self.seed}.", "",
+            self._runs(), "",
         ]  # fmt: skip
         return "\n".join(lines)
 
     def _runs(self) -> str:
-        simulated = [rate for _, _, rate in self.rates if rate.runs]
+        simulated = [rate for rate in self.rates.values() if rate.runs]
         if not simulated:
             return "Computed by enumeration, without error of simulation."
         runs = sorted({rate.runs for rate in simulated})
         said = f"{runs[0]:,}" if len(runs) == 1 else f"{runs[0]:,} to {runs[-1]:,}"
         judged = [rate for rate in simulated if rate.asked is not None]
         error = f", standard errors at most {max(rate.error for rate in judged):.2g}" if judged else ""
-        return f"{said} replications{error}."
+        return f"{said} replications{error}. Seed {self.seed}."
+
+
+def paragraph(text: str) -> str:
+    """Text in lines of the length that the documents have."""
+    return textwrap.fill(text, width=120, break_long_words=False, break_on_hyphens=False)

@@ -155,13 +155,15 @@ def mean_over_rows(clause: Clause, case: Case) -> Estimate:
     values = clause.n * new + clause.o * old + clause.d * differs
     mean = split.scored("challenger").mean(values)
     low, high = min(clause.row_values), max(clause.row_values)
-    found = of_linear(Linear(mean, values - mean), split, low=low, high=high).one()
+    found = of_linear(Linear(mean, values - mean), split).one()
     alike = float((split.n if split.clusters is None else split.clusters)[0])
 
     def bounds(level: float) -> tuple[float, float] | None:
         held = found.bounds(level)
-        if held is None or held[1] - held[0] > TOLERANCE:
-            return held
+        if held is None:
+            return None
+        if held[1] - held[0] > TOLERANCE:
+            return max(low, held[0]), min(high, held[1])
         unlike = 1 - (1 - level) ** (1 / alike)
         return found.value - unlike * (found.value - low), found.value + unlike * (high - found.value)
 

@@ -11,9 +11,11 @@ Which method serves which metric:
 | a quantile, one model | order statistics | Woodruff's, t |
 | a quantile, difference | Poisson bootstrap over rows, t | over clusters, t |
 | ks, one model | as below; low bound widened as Smirnov's | linearised, t; likewise |
-| everything else | linearised, t with n − 1 | linearised, t |
+| everything else, one model | linearised, t with n − 1, on the scale of its range | linearised, t, likewise |
+| everything else, difference | linearised, t with n − 1 | linearised, t |
 
 Where a weighted or clustered share does not vary at all, clusters (or rows) count as single trials instead.
+The scale of a range is the logit between two ends and the logarithm beside one (`gates.metrics.scale`).
 "Linearised" is CR2 with Bell and McCaffrey's degrees of freedom (`gates.stats.clusters`).
 """
 
@@ -27,6 +29,7 @@ from scipy import special
 
 from gates.metrics import area, quantile
 from gates.metrics.metric import Floats, Hits, Linear, Metric, Scored, linear_share, ratio
+from gates.metrics.scale import Scale
 from gates.outcome import TOLERANCE
 from gates.rows import Split
 from gates.stats import proportions
@@ -139,17 +142,17 @@ def of_linear(
     linear: Linear, split: Split, *, low: float = -np.inf, high: float = np.inf, share: bool = False,
     trials: Floats | None = None,
 ) -> Estimates:  # fmt: skip
-    """Estimates from influence values, their bounds kept within `low` … `high`.
+    """Estimates from influence values, with bounds inside `low` … `high`, made on a scale that knows no ends.
 
     Of a share that does not vary at all, clusters (or rows) count as single trials: no variation among a dozen of
     them is no proof that there is none. Likewise for any value without error at an end of its range, which rests on
     so many `trials` (S,): Clopper and Pearson's bound of a rate that was 0 in all of them.
     """
     value, error, df = linear.value, *_errors(linear, split)
+    scale = Scale.of(low, high)
 
     def bounds(level: float) -> Pair:
-        half = t_quantile(level, df) * error
-        below, above = np.maximum(low, value - half), np.minimum(high, value + half)
+        below, above = scale.around(value, t_quantile(level, df) * error)
         if share and np.any(error <= TOLERANCE):
             alike = _trials(split)
             by_trial = proportions.wilson(value * alike, alike, level=level)

@@ -24,8 +24,8 @@ class Ask:
 
     It does not fall as `times` grows while `truth` meets the rule. Below `least_times` the gate is INCONCLUSIVE
     whatever is seen: too few clusters, or a slice with too few rows. `lowest` and `highest` are truths of which
-    the first is not shown by the present sample and the second is. `catches(power)` is there where a gate passes
-    unless harm is proven: the harm that the present sample proves with that power.
+    the first is not shown by the present sample and the second is. Where there is `showing(power)` it gives the
+    smallest truth instead: the harm that is proven, or the gap that is shown to be small, with that power.
     """
 
     level: float | None
@@ -36,9 +36,15 @@ class Ask:
     least_times: float = 0.0
     lowest: float | None = None
     highest: float | None = None
-    catches: Callable[[float], float] | None = None
+    showing: Callable[[float], float | None] | None = None
     passes_unless: str = ""  # of a gate that passes unless something is proven: why it needs no rows
     bound_rows: int | None = None
+    narrow_times: float | None = None  # where a half-width is asked: the sample at which it is expected
+
+    @property
+    def supposes(self) -> bool:
+        """Whether something is supposed to be true, so that there is a probability."""
+        return self.truth is not None
 
     def chance_at(self, times: float) -> float | None:
         """Probability of PASS on so many times the present sample; None where nothing is supposed."""
@@ -57,8 +63,8 @@ class Ask:
         """The smallest truth that the present sample shows with `power`."""
         if self.least_times > 1 + 1e-9:
             return None
-        if self.catches is not None:
-            return self.catches(power)
+        if self.showing is not None:
+            return self.showing(power)
         if self.lowest is None or self.highest is None:
             return None
         from scipy.optimize import brentq

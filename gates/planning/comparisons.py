@@ -13,6 +13,7 @@ from gates.kinds.slices import Slices
 from gates.metrics.estimate import counted
 from gates.metrics.metric import Floats, Hits, Metric
 from gates.planning.ask import Ask, Gains, enough_clusters, finite, number, paired, power_beyond
+from gates.planning.groups import judged_groups
 from gates.stats.label_bounds import hoeffding_rows
 from gates.stats.sample_size import paired_power, t_distance, t_power
 
@@ -31,10 +32,15 @@ def supposed_gain(metric: str, margin: float, gains: Gains) -> tuple[float | Non
     return None, ""
 
 
-def improvement(check: Improvement, case: Case, gains: Gains) -> Ask:
-    """A paired share of independent rows is planned from its disagreement, anything else from its standard error."""
+def need_second_model(case: Case) -> None:
+    """Raises UnjudgeableError where the pilot has one model only."""
     if case.rows.champion is None:
         raise UnjudgeableError("the pilot has no champion: evaluate a second model beside it first")
+
+
+def improvement(check: Improvement, case: Case, gains: Gains) -> Ask:
+    """A paired share of independent rows is planned from its disagreement, anything else from its standard error."""
+    need_second_model(case)
     metric = case.metric(check.metric)
     if metric.hits is not None and case.rows.plain:
         rows, disagreement = pilot_disagreement(case, metric)
@@ -100,21 +106,11 @@ def pilot_disagreement(case: Case, metric: Metric) -> tuple[float, float]:
 
 def slices(check: Slices, case: Case, gains: Gains) -> Ask:
     """Every slice counts by the union bound; those that are small by declaration (`small_slice: skip`) do not."""
-    if case.rows.champion is None:
-        raise UnjudgeableError("the pilot has no champion: evaluate a second model beside it first")
-    split = case.split(check.columns)
-    _, error, df = paired(case, check.metric, check.columns)
-    counts = (split.n >= check.min_rows) if check.small_slice == "skip" else split.n > 0
-    if not np.any(counts):
-        raise UnjudgeableError(f"no slice has {check.min_rows:,} rows")
-    if unknown := [split.groups.names[at] for at in np.flatnonzero(counts & ~np.isfinite(error))]:
-        raise UnjudgeableError(f"slice {unknown[0]!r} has no standard error", expected="more rows in it")
-    names = [split.groups.names[at] for at in np.flatnonzero(counts)]
-    error, df, rows = error[counts], df[counts], split.n[counts]
-    clusters = None if split.clusters is None else split.clusters[counts]
-    least = 0.0 if check.small_slice == "skip" else float(check.min_rows / rows.min())
-    if clusters is not None:
-        least = max(least, float(case.min_clusters / clusters.min()))
+    need_second_model(case)
+    chosen = judged_groups(check, case)
+    _, error, df = (of_group[chosen.at] for of_group in paired(case, check.metric, check.columns))
+    chosen.need_errors(error)
+    names, least = chosen.names, chosen.least_times
     alpha = 1 - case.confidence
     if check.require == "no_proven_harm":
         return _no_proven_harm(check, error, df, names, alpha=alpha, least=least)
@@ -139,7 +135,7 @@ def slices(check: Slices, case: Case, gains: Gains) -> Ask:
 
 
 def _no_proven_harm(
-    check: Slices, error: Floats, df: Floats, names: list[str], *, alpha: float, least: float
+    check: Slices, error: Floats, df: Floats, names: tuple[str, ...], *, alpha: float, least: float
 ) -> Ask:  # fmt: skip
     """It passes unless harm is proven: what a sample is needed for is to catch harm, at Holm's first step."""
     share = alpha / len(names)
@@ -154,7 +150,7 @@ def _no_proven_harm(
         level=1 - alpha, truth=max(0.0, check.margin), supposed=f"no difference in each of {len(names)} slices",
         chance=chance, shows=lambda loss: f"a loss of {number(-loss)} in {names[hardest]}, the hardest slice",
         least_times=least,
-        catches=lambda power: check.margin - float(t_distance(error, df, alpha=share, power=power)[hardest]),
+        showing=lambda power: check.margin - float(t_distance(error, df, alpha=share, power=power)[hardest]),
         passes_unless="it passes unless harm is proven: rows only decide what harm it catches",
     )  # fmt: skip
 

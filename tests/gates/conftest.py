@@ -10,6 +10,7 @@ import pytest
 from scipy.special import expit
 
 from gates import Decision, Evidence, Policy, State, hash_row_ids, judge
+from gates.stats.cells import cell_of, quantile_edges
 
 DECLARED = {
     "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "if_present", "min_clusters": 10,
@@ -23,10 +24,33 @@ CHECKS: dict[str, dict[str, Any]] = {
         "kind": "slices", "by": "site", "metric": "log_loss", "margin": 0.0, "require": "non_inferior",
         "min_rows": 20, "small_slice": "inconclusive",
     },
+    "fairness": {
+        "kind": "fairness", "by": "site", "metric": "brier", "max": 0.15, "decide": "bound", "min_rows": 20,
+        "small_slice": "inconclusive",
+    },
+    "disagreement": {"kind": "disagreement", "max": 0.5, "decide": "bound"},
     "calibration": {"kind": "calibration", "measure": "gap", "max": 0.1, "decide": "bound"},
     "leakage": {"kind": "leakage"},
+    "drift": {
+        "kind": "drift", "of": "scores", "measure": "js", "against": "training", "max": 0.3, "decide": "bound",
+    },
+    "data": {"kind": "data", "max_missing": 0.1, "banned_columns": ["outcome"]},
+    "resource": {"kind": "resource", "fact": "fit_seconds", "max": 60.0},
+    "provenance": {"kind": "provenance", "require": ["committed", "clean"]},
+    "parity": {"kind": "parity", "max_difference": 0.0, "min_rows": 100},
+    "condition": {"kind": "condition", "condition": "n - o > 0 +/- 0.1 /\\ d < 0.9 +/- 0.1"},
+    "any_of": {
+        "kind": "any_of", "checks": {"floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}},
+    },
 }  # fmt: skip
 """One check of every kind, which `Make.evidence` passes."""
+
+TOLD: dict[str, Any] = {
+    "code": {"commit": "c" * 40, "clean": True},
+    "fit_seconds": 12.5,
+    "parity": {"rows": 600, "max_difference": 0.0, "python": "3.12.1"},
+}
+"""What its run says, beside how features and scores are distributed."""
 
 
 class Make:
@@ -57,7 +81,7 @@ class Make:
             "champion": expit(truth + rng.normal(0, 3.0, n)),
             "row_id": np.arange(n),
             "slices": {"site": np.array(["north", "south", "west"])[np.arange(n) % 3]},
-            "facts": {"train_row_hashes": hash_row_ids(np.arange(n, 3 * n))},
+            "facts": Make.facts(n),
         }
 
     @classmethod
@@ -67,7 +91,27 @@ class Make:
 
     @classmethod
     def facts(cls, n: int = 600, **facts: Any) -> dict[str, Any]:
-        return {"train_row_hashes": hash_row_ids(np.arange(n, 3 * n)), **facts}
+        """What a run says of n holdout rows, some of it replaced or added."""
+        rng = np.random.default_rng(3)
+        scores = expit(rng.normal(-0.5, 1.5, 12_000))
+        edges = quantile_edges(scores)
+        in_cells = np.bincount(cell_of(scores, edges)).tolist()
+        features = {
+            "age": {
+                "kind": "number", "edges": [30.0, 50.0], "train": {"cells": [400, 410, 380], "missing": 10},
+                "holdout": {"cells": [n - 2 * (n // 3), n // 3, n // 3], "missing": 0},
+            },
+            "site": {
+                "kind": "name", "values": ["north", "south"], "train": {"cells": [400, 400], "other": 400},
+                "holdout": {"cells": [n // 3, n // 3], "other": n - 2 * (n // 3)},
+            },
+        }  # fmt: skip
+        told = {
+            **TOLD,
+            "features": features,
+            "scores": {"kind": "number", "edges": edges.tolist(), "train": {"cells": in_cells}},
+        }
+        return {"train_row_hashes": hash_row_ids(np.arange(n, 3 * n)), **told, **facts}
 
     @classmethod
     def judge(cls, check: Mapping[str, Any], evidence: Evidence, state: State | None = None, **keys: Any) -> Decision:

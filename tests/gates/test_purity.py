@@ -84,4 +84,4 @@ def test_the_size_of_weights_does_not_matter(make) -> None:
     assert numbers[0] == numbers[1]
     assert numbers[2] == pytest.approx(numbers[0], rel=1e-9)
     assert numbers[3] == pytest.approx(numbers[0], rel=1e-9)
-    assert len(numbers[0]) == 13
+    assert len(numbers[0]) > 13

@@ -16,7 +16,7 @@ from gates.policy import AnyCheck
 
 ROOT = Path(__file__).parents[3]
 SHARED = {"kind", *Check.model_fields}
-COMPARING = ["improvement", "slices"]
+COMPARING = ["improvement", "slices", "condition", "disagreement"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,10 +55,26 @@ def test_every_kind_is_tried_here(make) -> None:
     assert set(make.checks) == set(KINDS)
 
 
+FAILING_FACTS = {
+    "data": {"features": {"outcome": {"kind": "number", "train": {"cells": [9]}, "holdout": {"cells": [600]}}}},
+    "resource": {"fit_seconds": 61},
+    "provenance": {"code": {"commit": "c" * 40, "clean": False}},
+    "parity": {"parity": {"rows": 600, "max_difference": 1e-17}},
+}
+WITHOUT_LEVEL = ["leakage", *FAILING_FACTS]
+
+
 def failing(make, kind: str):
     held = make.arrays()
     if kind == "leakage":
         return make.evidence(facts={"train_row_hashes": held["facts"]["train_row_hashes"]}, row_id=np.arange(700, 1300))
+    if kind in FAILING_FACTS:
+        return make.evidence(facts=make.facts(**FAILING_FACTS[kind]))
+    if kind == "disagreement":
+        return make.evidence(champion=1 - held["challenger"])
+    if kind == "fairness":
+        west = held["slices"]["site"] == "west"
+        return make.evidence(challenger=np.where(west, 1 - held["challenger"], held["challenger"]))
     return make.evidence(challenger=1 - held["challenger"] ** 0.2, champion=held["challenger"])
 
 
@@ -73,16 +89,17 @@ def test_pass_and_fail(make, kind: str) -> None:
         assert outcome.message
         assert outcome.observed is not None
         assert outcome.waived is False
-        assert (outcome.level == 0.95) == (kind != "leakage")
+        assert (outcome.level == 0.95) == (kind not in WITHOUT_LEVEL)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "leakage"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in WITHOUT_LEVEL])
 def test_few_rows_and_few_clusters_are_inconclusive(make, kind: str) -> None:
-    few = make.judge(make.check(kind), make.evidence(9))
-    clustered = make.judge(make.check(kind), make.evidence(cluster=np.arange(600) // 100))
+    check = make.check(kind, **({"max": 0.2} if kind == "disagreement" else {}))  # 9 rows could show less than .5
+    few = make.judge(check, make.evidence(9))
+    clustered = make.judge(check, make.evidence(cluster=np.arange(600) // 100))
     for decision in (few, clustered):
         assert (decision.outcomes[0].verdict, decision.exit_code) == (Verdict.INCONCLUSIVE, 3)
-    if kind != "slices":
+    if kind not in ("slices", "fairness"):
         assert clustered.outcomes[0].low is not None
 
 

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from gates.case import Case
+from gates.durations import Duration
+from gates.errors import UnjudgeableError
+from gates.kinds import measures
+from gates.kinds.check import MOST, Check, Text
+from gates.kinds.measures import Found
+from gates.kinds.parts import counts
+from gates.outcome import Outcome, Verdict, worst
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Columns = Annotated[tuple[Annotated[Text, Field(min_length=1)], ...], Field(min_length=1, strict=False)]
+
+
+def _limits(limits: Mapping[str, float]) -> Mapping[str, float]:
+    if not limits:
+        raise PydanticCustomError("limits", "neither min nor max is given; expected one of them or both")
+    if limits.get("min", 0.0) > limits.get("max", 1.0):
+        raise PydanticCustomError("limits", "min is above max; expected min <= max")
+    return limits
+
+
+class Data(Check):
+    """The data are as a judgement needs them: enough rows, few gaps, the columns that are due and none that is banned.
+
+        sound: {kind: data, min_rows: 5000, max_missing: 0.2, banned_columns: [dep_delay, arr_time], max_age: 45d}
+
+    | key | |
+    |---|---|
+    | `min_rows`, `min_clusters` | so many rows of the holdout must count, in so many clusters |
+    | `label_rate` | `{min: …, max: …}`, one or both: within which the share of label 1 in the holdout must lie, by weight; for task binary |
+    | `max_missing` | the largest share of missing values that a feature may have, in the holdout or in the training rows |
+    | `require_columns`, `banned_columns` | features that the model must take, and that it must not: spelling in capitals, blanks, - and _ do not matter |
+    | `types` | feature → `number` or `name`: which features there must be, and what they must be |
+    | `max_age` | days or hours, as 45d or 12h: how old the newest row may be, by `time` in the evidence, else by the end of the facts' `as_of`, else by their `scored_at` |
+
+    At least one is given, and each is one of the `parts`. Rows, clusters, label and time are the evidence's; which
+    features there are, what they are and how many values are missing is what the run says. `max_age` needs the time of
+    the judgement; times without a zone are taken as UTC. Needs no champion.
+    """  # noqa: E501 (table rows)
+
+    kind: Literal["data"]
+    min_rows: Annotated[int, Field(ge=1, le=MOST)] | None = None
+    min_clusters: Annotated[int, Field(ge=1, le=MOST)] | None = None
+    label_rate: Annotated[Mapping[Literal["min", "max"], Share], AfterValidator(_limits)] | None = None
+    max_missing: Share | None = None
+    require_columns: Columns | None = None
+    banned_columns: Columns | None = None
+    types: Annotated[Mapping[Text, Literal["number", "name"]], Field(min_length=1)] | None = None
+    max_age: Duration | None = None
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if not self._given:
+            keys = ", ".join(sorted(set(type(self).model_fields) - set(Check.model_fields)))
+            raise PydanticCustomError("nothing", "nothing is asked of the data; expected one of {keys}", {"keys": keys})
+        return self
+
+    @property
+    def _given(self) -> tuple[str, ...]:
+        own = [name for name in type(self).model_fields if name not in Check.model_fields]
+        return tuple(name for name in own if getattr(self, name) is not None)
+
+    @property
+    def rule(self) -> str:
+        return f"{', '.join(self._given)} as declared"
+
+    def judge(self, name: str, case: Case) -> Outcome:
+        parts = tuple(self._part(key, case) for key in self._given)
+        verdict = worst([part.verdict for part in parts])
+        decisive = next(part for part in parts if part.verdict is verdict)
+        return self.outcome(
+            name, verdict, f"{counts(parts, 'measure')}; {decisive.name}: {decisive.message}", case, parts=parts,
+            metric=decisive.metric, observed=decisive.observed,
+        )  # fmt: skip
+
+    def _part(self, key: str, case: Case) -> Outcome:
+        try:
+            found = self._found(key, case)
+        except UnjudgeableError as err:
+            return self.outcome(key, Verdict.ERROR, str(err), case)
+        verdict = Verdict.PASS if found.met else Verdict.FAIL
+        return self.outcome(key, verdict, found.message, case, metric=key, observed=found.observed)
+
+    def _found(self, key: str, case: Case) -> Found:
+        if key == "min_rows" and self.min_rows is not None:
+            return measures.rows(case, least=self.min_rows)
+        if key == "min_clusters" and self.min_clusters is not None:
+            return measures.clusters(case, least=self.min_clusters)
+        if key == "label_rate" and self.label_rate is not None:
+            return measures.label_rate(case, least=self.label_rate.get("min"), most=self.label_rate.get("max"))
+        if key == "max_missing" and self.max_missing is not None:
+            return measures.missing(case, most=self.max_missing)
+        if key == "require_columns" and self.require_columns is not None:
+            return measures.required(case, names=self.require_columns)
+        if key == "banned_columns" and self.banned_columns is not None:
+            return measures.banned(case, names=self.banned_columns)
+        if key == "types" and self.types is not None:
+            return measures.types(case, types=self.types)
+        return measures.newest(case, within=self.max_age or "")

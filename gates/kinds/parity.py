@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gates.case import Case
+from gates.errors import UnjudgeableError
+from gates.facts import ParityFacts, part
+from gates.kinds.check import MOST, Check
+from gates.kinds.limits import show
+from gates.outcome import Outcome, Verdict
+
+
+class Parity(Check):
+    """The model's bytes, loaded by a process that did not train it, give the scores that are judged.
+
+        reproducible: {kind: parity, max_difference: 1.0e-9, min_rows: 100}
+
+    | key | |
+    |---|---|
+    | `max_difference` | the largest absolute difference of two scores of one row that passes; 0: bit for bit |
+    | `min_rows` | on fewer rows than this nothing is shown: INCONCLUSIVE |
+
+    EvaluateNewModel scores some 256 holdout rows, spread evenly, once more in a fresh process. Models whose scores
+    depend on how many rows are scored together differ in the last digits. Rests on what the run said of that; where it
+    could not be done, the gate is an ERROR that says why. Needs no champion.
+    """
+
+    kind: Literal["parity"]
+    max_difference: Annotated[float, Field(ge=0)]
+    min_rows: Annotated[int, Field(ge=1, le=MOST)]
+
+    @property
+    def rule(self) -> str:
+        return (
+            f"scores of a fresh process differ by at most {self.max_difference:.12g} on {self.min_rows:,} rows or more"
+        )
+
+    def judge(self, name: str, case: Case) -> Outcome:
+        told = part(case.facts, "parity", ParityFacts)
+        if told.problem or told.max_difference is None:
+            raise UnjudgeableError(
+                f"the model was not scored again: {told.problem[:200] or 'no difference is given'}",
+                expected="the largest difference", where="facts.parity",
+            )  # fmt: skip
+        found = told.max_difference
+        if not found <= self.max_difference:  # no tolerance: 0 means the same bits
+            verdict = Verdict.FAIL
+        else:
+            verdict = Verdict.PASS if told.rows >= self.min_rows else Verdict.INCONCLUSIVE
+        by = f" (Python {told.python[:40]})" if told.python else ""
+        message = f"a fresh process{by} scored {told.rows:,} rows again and differs by {show(found)} at most"
+        return self.outcome(
+            name,
+            verdict,
+            f"{message}; asked: {self.rule}",
+            case,
+            metric="max_difference",
+            observed=found,
+            rows=told.rows,
+        )

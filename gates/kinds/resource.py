@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from gates.case import Case
+from gates.facts import number
+from gates.kinds.check import Check
+from gates.kinds.limits import against, show
+from gates.outcome import Outcome
+
+UNITS = {
+    "predict_ms_per_1000_p50": " ms", "predict_ms_per_1000_p99": " ms", "model_bytes": " bytes",
+    "fit_seconds": " s", "peak_memory_mb": " MB",
+}  # fmt: skip
+
+
+class Resource(Check):
+    """What the model costs stays within limits: time to score and to fit, memory, size.
+
+        fast: {kind: resource, fact: predict_ms_per_1000_p99, max: 50}
+
+    | key | |
+    |---|---|
+    | `fact` | `predict_ms_per_1000_p50` or `predict_ms_per_1000_p99`: milliseconds that scoring 1,000 rows takes, the median and the 99th percentile over batches; `model_bytes`; `fit_seconds`; `peak_memory_mb`: the most that the process which fitted and scored ever held |
+    | `max`, `min` | the limits, in the fact's unit; `max` must be given; a value on the limit meets it |
+
+    Rests on what the run measured about itself, on the machine that it ran on: no row can show it. A fact that is
+    missing, or is no finite number of at least 0, is an ERROR. Needs no champion.
+    """  # noqa: E501 (table rows)
+
+    kind: Literal["resource"]
+    fact: Literal["predict_ms_per_1000_p50", "predict_ms_per_1000_p99", "model_bytes", "fit_seconds", "peak_memory_mb"]
+    max: Annotated[float, Field(ge=0)]
+    min: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min is not None and self.min > self.max:
+            raise PydanticCustomError("limits", "min is above max; expected min <= max")
+        return self
+
+    @property
+    def rule(self) -> str:
+        least = f" and >= {self.min:.12g}" if self.min is not None else ""
+        return f"{self.fact} <= {self.max:.12g}{least}"
+
+    def judge(self, name: str, case: Case) -> Outcome:
+        value = number(case.facts, self.fact)
+        verdict = against(value, None, least=self.min, most=self.max, decide="point")
+        message = f"{self.fact} is {show(value)}{UNITS[self.fact]}, as the run measured; asked: {self.rule}"
+        return self.outcome(name, verdict, message, case, metric=self.fact, observed=value)

@@ -1,0 +1,50 @@
+"""The scale on which an interval is symmetric: one on which the metric's range has no ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from gates.metrics.metric import Floats
+from gates.outcome import TOLERANCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """The logit between two ends, the logarithm of the distance to a single one, the value itself without any.
+
+    A loss that is estimated low comes with too small an error, and one that is near an end with a lopsided one: the
+    plain interval then leaves out the truth on one side far more often than it says. See docs/simulations.md.
+    """
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, low: float, high: float) -> Scale:
+        return cls(low=low, high=high)
+
+    def around(self, value: Floats, half: Floats) -> tuple[Floats, Floats]:
+        """Bounds of `value` (S,) whose half-width is `half` (S,) to first order; NaN where either is.
+
+        At an end of the range there is no such scale: the bounds are value ± half, kept inside.
+        """
+        below, above = np.maximum(self.low, value - half), np.minimum(self.high, value + half)
+        ended = np.isfinite(self.low), np.isfinite(self.high)
+        if not any(ended):
+            return below, above
+        to_low, to_high = value - self.low, self.high - value
+        with np.errstate(invalid="ignore"):
+            inside = (to_low > TOLERANCE) & (to_high > TOLERANCE)
+        if all(ended):
+            width = self.high - self.low
+            share = np.where(inside, to_low / width, 0.5)
+            reach = half / (width * share * (1 - share))
+            low, high = (self.low + width * special.expit(special.logit(share) + side * reach) for side in (-1, 1))
+        else:
+            away = np.where(inside, to_low if ended[0] else to_high, 1.0)
+            shrunk, grown = (away * np.exp(np.clip(side * half / away, -700, 700)) for side in (-1, 1))
+            low, high = (self.low + shrunk, self.low + grown) if ended[0] else (self.high - grown, self.high - shrunk)
+        return np.where(inside, low, below), np.where(inside, high, above)

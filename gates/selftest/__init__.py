@@ -1,0 +1,8 @@
+"""Trials of a policy on a holdout with equal models, planted gains and planted regressions. Pure, and seeded."""
+
+from __future__ import annotations
+
+from gates.selftest.record import Rate, Selftest, Trials
+from gates.selftest.trials import selftest
+
+__all__ = ["Rate", "Selftest", "Trials", "selftest"]

@@ -1,0 +1,55 @@
+"""What makes scores worse by a known amount."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+from scipy import special
+
+from gates.evidence import Evidence
+from gates.metrics.metric import Codes, Floats
+
+_LEAST = 1e-12
+
+
+def shuffled(scores: Floats, lots: Generator, *, share: float, among: Codes | None = None) -> Floats:
+    """Scores of a share of the rows, drawn at random, go to one another: ranking is lost, their distribution is not.
+
+    scores: (n,) or (n, k). among: row numbers to draw from; None for all.
+    """
+    rows = np.arange(len(scores)) if among is None else among
+    chosen = lots.permutation(rows)[: round(share * rows.size)]
+    worse = scores.copy()
+    worse[chosen] = scores[np.roll(chosen, 1)]
+    return worse
+
+
+def shifted(evidence: Evidence, *, by: float) -> Floats:
+    """The challenger's scores, all moved the same way: away from the labels' mean, so that they are off by more.
+
+    Binary: by `by` on the logit scale. Multiclass: the same for the first class against the others. Regression: by
+    `by` standard deviations of the label.
+    """
+    scores, label = evidence.challenger, evidence.label
+    if evidence.task == "regression":
+        off: Floats = scores + np.copysign(by * label.std(), scores.mean() - label.mean())
+        return off
+    if evidence.task == "binary":
+        away = np.copysign(by, scores.mean() - label.mean())
+        turned: Floats = special.expit(special.logit(np.clip(scores, _LEAST, 1 - _LEAST)) + away)
+        return turned
+    away = np.copysign(by, scores[:, 0].mean() - (label == 0).mean())
+    moved = scores.copy()
+    moved[:, 0] *= np.exp(away)
+    moved /= moved.sum(axis=1, keepdims=True)
+    return moved
+
+
+def constant(evidence: Evidence) -> Floats:
+    """The same score for every row: the labels' mean, the classes' shares; the best that knows nothing of the rows."""
+    label = evidence.label
+    if evidence.task == "multiclass":
+        k = evidence.challenger.shape[1]
+        shares = np.bincount(label.astype(np.intp), minlength=k) / label.size
+        return np.tile(shares, (label.size, 1))
+    return np.full(label.size, label.mean())

@@ -1,0 +1,166 @@
+"""Values below, at and above a limit, for every kind that has one: a limit that is met is met, to 1e-12.
+
+The limit is put where the kind's own bound lies, so that the triple is one of the whole path from rows to verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gates import Evidence, Outcome, Verdict
+from gates.kinds import KINDS
+
+NEAR, BEYOND = 1e-13, 1e-9
+TWO_SITES = {"slices": {"site": np.array(["north", "south"])[np.arange(600) % 2]}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """How one kind's limit is set, and what it is compared with.
+
+    check: the gate with its limit at a number. seen: the number that decides. up: whether the limit is stricter
+    where it is larger.
+    """
+
+    check: Callable[[Any, float], Mapping[str, Any]]
+    seen: Callable[[Outcome], float]
+    up: bool
+    loose: float
+    arrays: Mapping[str, Any] | None = None
+
+
+def keyed(kind: str, key: str, **others: Any) -> Callable[[Any, float], Mapping[str, Any]]:
+    """The kind's example, with the limit under `key`."""
+    return lambda make, limit: make.check(kind, **others, **{key: limit})
+
+
+SCORES_DRIFT = {"kind": "drift", "of": "scores", "measure": "js", "against": "champion"}
+
+LIMITS = {
+    ("threshold", "min, bound"): Limit(
+        check=keyed("threshold", "min", metric="accuracy"), seen=lambda one: one.low, up=True, loose=0.5),
+    ("threshold", "min, point"): Limit(
+        check=keyed("threshold", "min", metric="accuracy", decide="point"), seen=lambda one: one.observed, up=True,
+        loose=0.5),
+    ("threshold", "max, bound"): Limit(
+        check=keyed("threshold", "max", min=0.001, metric="log_loss"), seen=lambda one: one.high, up=False, loose=0.9),
+    ("threshold", "max, point"): Limit(
+        check=keyed("threshold", "max", min=0.001, metric="log_loss", decide="point"), seen=lambda one: one.observed,
+        up=False, loose=0.9),
+    ("improvement", "a gain"): Limit(
+        check=keyed("improvement", "margin", metric="log_loss"), seen=lambda one: -one.high, up=True, loose=1e-6),
+    ("improvement", "a gain in a share"): Limit(
+        check=keyed("improvement", "margin", metric="accuracy"), seen=lambda one: one.low, up=True, loose=1e-6),
+    ("slices", "non_inferior"): Limit(
+        check=keyed("slices", "margin", metric="log_loss"), seen=lambda one: min(-part.high for part in one.parts),
+        up=True, loose=1e-6),
+    ("fairness", "bound"): Limit(
+        check=keyed("fairness", "max"), seen=lambda one: one.high, up=False, loose=0.9, arrays=TWO_SITES),
+    ("fairness", "point"): Limit(
+        check=keyed("fairness", "max", decide="point"), seen=lambda one: one.observed, up=False, loose=0.9),
+    ("disagreement", "bound"): Limit(
+        check=keyed("disagreement", "max"), seen=lambda one: one.high, up=False, loose=0.9),
+    ("disagreement", "point"): Limit(
+        check=keyed("disagreement", "max", decide="point"), seen=lambda one: one.observed, up=False, loose=0.9),
+    ("calibration", "bound"): Limit(
+        check=keyed("calibration", "max"), seen=lambda one: max(-one.low, one.high), up=False, loose=0.9),
+    ("calibration", "point"): Limit(
+        check=keyed("calibration", "max", decide="point"), seen=lambda one: abs(one.observed), up=False, loose=0.9),
+    ("condition", "a share"): Limit(
+        check=lambda make, limit: {"kind": "condition", "condition": f"n > {limit!r} +/- 0.5"},
+        seen=lambda one: one.low, up=True, loose=0.5),
+    ("condition", "a gain"): Limit(
+        check=lambda make, limit: {"kind": "condition", "condition": f"n - o > {limit:.17f} +/- 0.5"},
+        seen=lambda one: one.low, up=True, loose=1e-6),
+    ("condition", "changed decisions"): Limit(
+        check=lambda make, limit: {"kind": "condition", "condition": f"d < {limit!r} +/- 0.5"},
+        seen=lambda one: one.high, up=False, loose=0.9),
+    ("any_of", "of one"): Limit(
+        check=lambda make, limit: make.check(
+            "any_of", checks={"one": make.check("threshold", metric="accuracy", min=limit)}),
+        seen=lambda one: one.low, up=True, loose=0.5),
+    ("drift", "point"): Limit(
+        check=lambda make, limit: {**SCORES_DRIFT, "decide": "point", "max": limit},
+        seen=lambda one: one.observed, up=False, loose=0.99),
+    ("drift", "bound"): Limit(
+        check=lambda make, limit: {**SCORES_DRIFT, "decide": "bound", "max": limit},
+        seen=lambda one: one.high, up=False, loose=0.99),
+    ("data", "label_rate"): Limit(
+        check=lambda make, limit: {"kind": "data", "label_rate": {"min": limit}}, seen=lambda one: one.observed,
+        up=True, loose=0.01),
+    ("resource", "max"): Limit(
+        check=lambda make, limit: {"kind": "resource", "fact": "fit_seconds", "max": limit},
+        seen=lambda one: one.observed, up=False, loose=100.0, arrays={"facts": {"fit_seconds": 3.25}}),
+}  # fmt: skip
+
+
+NO_LIMIT = {
+    "leakage": "one row is too many",
+    "provenance": "what is claimed holds, or does not",
+    "parity": "no tolerance: 0 asks for the same bits",
+}
+
+
+def test_every_kind_has_its_limits_here_or_none() -> None:
+    having = {kind for kind, _ in LIMITS}
+    assert having | set(NO_LIMIT) == set(KINDS)
+    assert not having & set(NO_LIMIT)
+
+
+@pytest.mark.parametrize("key", LIMITS, ids=", ".join)
+def test_below_at_and_above(make: Any, key: tuple[str, str]) -> None:
+    limit = LIMITS[key]
+    evidence = make.evidence(**(limit.arrays or {}))
+
+    def outcome(at: float) -> Outcome:
+        return make.judge(limit.check(make, at), evidence).outcomes[0]
+
+    loose = outcome(limit.loose)
+    assert loose.verdict == Verdict.PASS, loose.message
+    at, stricter = limit.seen(loose), 1.0 if limit.up else -1.0
+    for offset, met in ((-BEYOND, True), (-NEAR, True), (0.0, True), (NEAR, True), (BEYOND, False)):
+        found = outcome(at + stricter * offset)
+        assert (found.verdict == Verdict.PASS) is met, (offset, found.message)
+        assert found.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)
+
+
+def pairs(challenger: float, champion: float, **given: Any) -> Evidence:
+    """A hundred rows on which each model is off by the same, so that there is no error to estimate."""
+    return Evidence.from_arrays(
+        label=np.zeros(100), challenger=np.full(100, challenger), champion=np.full(100, champion), task="regression",
+        slices={"site": ["a", "b"] * 50}, **given,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("challenger", "champion", "margin"), [(0.2, 0.3, 0.1), (0.9, 0.95, 0.05), (0.95, 0.9, -0.05), (0.3, 0.2, -0.1)]
+)
+@pytest.mark.parametrize("kind", ["improvement", "slices"])
+def test_decimals_that_are_no_doubles_are_met(
+    make: Any, kind: str, challenger: float, champion: float, margin: float
+) -> None:
+    for offset, met in ((0.0, True), (-1e-9, True), (1e-9, False)):
+        check = make.check(kind, metric="mae", margin=margin + offset)
+        verdict = make.judge(check, pairs(challenger, champion)).outcomes[0].verdict
+        assert verdict == (Verdict.PASS if met else Verdict.FAIL)
+
+
+@pytest.mark.parametrize(("challenger", "verdict"), [(0.4, "PASS"), (0.5, "INCONCLUSIVE"), (0.6, "FAIL")])
+@pytest.mark.parametrize("kind", ["improvement", "slices"])
+def test_a_margin_of_0_is_strict(make: Any, kind: str, challenger: float, verdict: str) -> None:
+    check = make.check(kind, metric="mae", margin=0.0)
+    assert make.judge(check, pairs(challenger, 0.5)).outcomes[0].verdict == verdict
+
+
+@pytest.mark.parametrize("champion", [0.0, 1e-300, 5.0])
+def test_a_champion_of_0_has_no_ratio(make: Any, champion: float) -> None:
+    """Margins are added: losing .1 to a champion without any error is losing .1."""
+    check = make.check("improvement", metric="mae", margin=-0.1)
+    kept, lost = (make.judge(check, pairs(champion + off, champion)).outcomes[0] for off in (0.1, 0.2))
+    assert (kept.verdict, lost.verdict) == (Verdict.PASS, Verdict.FAIL)
+    assert lost.observed == pytest.approx(0.2)

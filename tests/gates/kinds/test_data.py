@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from gates import Evidence, Policy, Verdict, judge
+from gates.errors import PolicyError
+
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+
+
+def data(make, evidence=None, *, now: datetime | None = NOW, **keys):
+    policy = make.policy({"gate": {"kind": "data", **keys}, "floor": make.checks["threshold"]})
+    return judge(policy, evidence if evidence is not None else make.evidence(), now=now).outcomes[0]
+
+
+def column(kind: str, *, missing=(0, 0)):
+    counts = {"train": {"cells": [100], "missing": missing[0]}, "holdout": {"cells": [600], "missing": missing[1]}}
+    return {"kind": kind, "values": ["a"], **counts} if kind == "name" else {"kind": kind, **counts}
+
+
+def of_features(make, **features):
+    return make.evidence(facts=make.facts(features=features))
+
+
+@pytest.mark.parametrize(("least", "verdict"), [(599, "PASS"), (600, "PASS"), (601, "FAIL")])
+def test_rows(make, least: int, verdict: str) -> None:
+    found = data(make, min_rows=least)
+    assert (found.verdict, found.observed, found.metric) == (verdict, 600, "min_rows")
+    assert [part.name for part in found.parts] == ["min_rows"]
+
+
+def test_rows_of_weight_0_do_not_count(make) -> None:
+    weighed = make.evidence(weight=(np.arange(600) < 200).astype(float), cluster=np.arange(600) // 10)
+    assert data(make, weighed, min_rows=201).verdict == Verdict.FAIL
+    assert data(make, weighed, min_clusters=20).verdict == Verdict.PASS
+    assert data(make, weighed, min_clusters=21).verdict == Verdict.FAIL
+
+
+def test_clusters_are_asked_for_and_not_there(make) -> None:
+    assert data(make, min_clusters=5).verdict == Verdict.ERROR
+
+
+@pytest.mark.parametrize(
+    ("limits", "verdict"),
+    [
+        ({"min": 0.25}, "PASS"), ({"max": 0.25}, "PASS"), ({"min": 0.2500001}, "FAIL"), ({"max": 0.2499999}, "FAIL"),
+        ({"min": 0.1, "max": 0.9}, "PASS"),
+    ],
+)  # fmt: skip
+def test_the_rate_of_the_label(make, limits, verdict: str) -> None:
+    evidence = make.evidence(label=(np.arange(600) < 150).astype(float))
+    found = data(make, evidence, label_rate=limits)
+    assert (found.verdict, found.observed) == (verdict, 0.25)
+
+
+def test_the_rate_of_the_label_is_by_weight(make) -> None:
+    label = (np.arange(600) < 150).astype(float)
+    assert data(make, make.evidence(label=label, weight=1 + 2 * label), label_rate={"min": 0.5}).observed == 0.5
+
+
+def test_a_regression_has_no_rate(make) -> None:
+    evidence = Evidence.from_arrays(label=np.arange(9.0), challenger=np.arange(9.0), task="regression")
+    found = data(make, evidence, label_rate={"min": 0.5})
+    assert (found.verdict, "task binary" in found.message) == (Verdict.ERROR, True)
+
+
+@pytest.mark.parametrize(
+    ("missing", "verdict", "observed"),
+    [((0, 0), "PASS", 0), ((25, 0), "PASS", 0.2), ((26, 0), "FAIL", 26 / 126), ((0, 150), "PASS", 0.2),
+     ((0, 151), "FAIL", 151 / 751)],
+)  # fmt: skip
+def test_the_largest_share_that_is_missing(make, missing, verdict: str, observed: float) -> None:
+    found = data(make, of_features(make, a=column("number"), b=column("name", missing=missing)), max_missing=0.2)
+    assert found.verdict == verdict
+    assert found.observed == pytest.approx(observed)
+    if observed:
+        assert f"'b' misses {observed:.4g} of its values" in found.message
+
+
+def test_required_and_banned_columns(make) -> None:
+    evidence = of_features(make, dep_time=column("number"), Carrier=column("name"), delay_min=column("number"))
+    assert data(make, evidence, require_columns=["carrier", "Dep-Time"]).verdict == Verdict.PASS
+    absent = data(make, evidence, require_columns=["carrier", "dep_times", "origin"])
+    assert (absent.verdict, absent.observed) == (Verdict.FAIL, 2)
+    assert "'dep_times', 'origin' ('dep_time' is near 'dep_times')" in absent.message
+    met = data(make, evidence, banned_columns=["dep time", "delays_min"])
+    assert (met.verdict, met.observed) == (Verdict.FAIL, 1)
+    assert "1 features are banned: 'dep_time' (not banned, but look: 'delay_min' is near 'delays_min')" in met.message
+    assert data(make, evidence, banned_columns=["arr_delay"]).verdict == Verdict.PASS
+
+
+def test_types(make) -> None:
+    evidence = of_features(make, hour=column("number"), origin=column("name"))
+    assert data(make, evidence, types={"hour": "number", "origin": "name"}).verdict == Verdict.PASS
+    found = data(make, evidence, types={"hour": "name", "minute": "number", "origin": "name"})
+    assert (found.verdict, found.observed) == (Verdict.FAIL, 2)
+    assert "'hour' is a number, 'minute' is no feature" in found.message
+
+
+@pytest.mark.parametrize(
+    ("newest", "verdict", "days"),
+    [
+        ("2024-05-22", "PASS", 10), ("2024-05-21 23:59:59", "FAIL", 10 + 1 / 86400),
+        ("2024-05-22T02:00:00+02:00", "PASS", 10),
+        ("2024-06-01T00:00:00Z", "PASS", 0), ("2024-06-01 14:00", "PASS", 0), ("2024-06-03", "ERROR", None),
+        ("soon", "ERROR", None),
+    ],
+)  # fmt: skip
+def test_the_age_of_the_newest_row(make, newest: str, verdict: str, days: float | None) -> None:
+    zone = "Z" if newest.endswith("Z") else "+02:00" if newest.endswith("+02:00") else ""
+    times = [f"2023-01-01T00:00:00{zone}"] * 599 + [newest]
+    found = data(make, make.evidence(time=times), max_age="10d")
+    assert found.verdict == verdict
+    if days is not None:
+        assert found.observed == pytest.approx(days)
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict"),
+    [
+        ({"as_of": "2024-05"}, "PASS"), ({"as_of": "2024-06"}, "PASS"), ({"as_of": "2024-04"}, "FAIL"),
+        ({"as_of": "2024-07"}, "ERROR"), ({"as_of": "2024-13"}, "ERROR"), ({"as_of": 5}, "ERROR"),
+        ({"as_of": "0000-01"}, "ERROR"), ({}, "ERROR"),
+        ({"scored_at": "2024-05-30T00:00:00+00:00"}, "PASS"), ({"scored_at": "2024-05-21T00:00:00+00:00"}, "FAIL"),
+        ({"as_of": "2024-04", "scored_at": "2024-05-30T00:00:00+00:00"}, "FAIL"),
+    ],
+)  # fmt: skip
+def test_the_age_of_rows_without_time(make, facts, verdict: str) -> None:
+    assert data(make, make.evidence(facts=make.facts(**facts)), max_age="10d").verdict == verdict
+
+
+def test_an_age_needs_the_time_of_the_judgement(make) -> None:
+    found = data(make, make.evidence(facts=make.facts(as_of="2024-05")), now=None, max_age="10d")
+    assert (found.verdict, "needs the time of the judgement" in found.message) == (Verdict.ERROR, True)
+
+
+def test_the_worst_measure_decides(make) -> None:
+    keys = {"min_rows": 100, "min_clusters": 3, "max_missing": 0.5, "label_rate": {"min": 0.9}}
+    found = data(make, **keys)
+    assert found.verdict == Verdict.ERROR
+    assert {part.name: part.verdict for part in found.parts} == {
+        "min_rows": "PASS", "min_clusters": "ERROR", "max_missing": "PASS", "label_rate": "FAIL",
+    }  # fmt: skip
+    assert "1 ERROR, 1 FAIL, 2 PASS" in found.message
+
+
+@pytest.mark.parametrize("told", [None, [], {"a": 5}, {"a": column("text")}, {"a": {"kind": "number", "train": {}}}])
+def test_features_that_cannot_be_read(make, told) -> None:
+    assert data(make, make.evidence(facts=make.facts(features=told)), max_missing=0.5).verdict == Verdict.ERROR
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({}, "nothing is asked of the data; expected one of banned_columns, label_rate"),
+        ({"min_rows": 0}, "greater than or equal to 1"),
+        ({"max_missing": 1.5}, "less than or equal to 1"),
+        ({"label_rate": {}}, "neither min nor max is given"),
+        ({"label_rate": {"min": 0.6, "max": 0.5}}, "min is above max"),
+        ({"label_rate": {"mn": 0.6}}, "'min' or 'max'"),
+        ({"max_age": "10 days"}, "'10 days' is no duration; expected days or hours, as in 90d"),
+        ({"max_age": 10}, "valid string"),
+        ({"types": {"a": "float"}}, "'number' or 'name'"),
+        ({"banned_columns": []}, "at least 1 entry"),
+    ],
+)
+def test_policy_errors(make, keys, said: str) -> None:
+    with pytest.raises(PolicyError) as err:
+        Policy.parse(make.mapping({"gate": {"kind": "data", **keys}}))
+    assert said in str(err.value)
+    assert "gate.checks.gate" in str(err.value)
+
+
+def test_hours(make) -> None:
+    for hours, verdict in ((23, "FAIL"), (24, "PASS")):
+        evidence = make.evidence(time=[(NOW - timedelta(days=1)).isoformat()] * 600)
+        assert data(make, evidence, max_age=f"{hours}h").verdict == verdict

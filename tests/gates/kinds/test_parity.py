@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from gates import Policy, Verdict
+from gates.errors import PolicyError
+
+CHECK = {"kind": "parity", "max_difference": 0, "min_rows": 100}
+
+
+@pytest.mark.parametrize(
+    ("most", "difference", "rows", "verdict"),
+    [
+        (0, 0, 100, "PASS"),
+        (0, 5e-324, 100, "FAIL"),  # no tolerance: 0 means bit for bit
+        (1e-9, 1e-9, 256, "PASS"),
+        (1e-9, 1.0000001e-9, 256, "FAIL"),
+        (0, 0, 99, "INCONCLUSIVE"),
+        (0, 1, 1, "FAIL"),
+    ],
+)
+def test_difference_and_rows(make, most: float, difference: float, rows: int, verdict: str) -> None:
+    told = make.facts(parity={"rows": rows, "max_difference": difference, "python": "3.12.1"})
+    found = make.judge({**CHECK, "max_difference": most}, make.evidence(facts=told)).outcomes[0]
+    assert (found.verdict, found.observed, found.rows) == (verdict, difference, rows)
+    assert "(Python 3.12.1)" in found.message
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"problem": "the fresh process did not answer within 60 s"}, "scored again: the fresh process did not answer"),
+        ({"problem": "x" * 9999}, "x" * 200 + "; expected"),
+        ({"rows": 256}, "no difference is given"),
+        ({"rows": 256, "max_difference": -1}, "facts.parity.max_difference"),
+        ({"rows": True, "max_difference": 0}, "facts.parity.rows"),
+        ({"rows": 256, "max_difference": "0"}, "facts.parity.max_difference"),
+        ([], "got []; expected a mapping @ facts.parity"),
+    ],
+)
+def test_what_cannot_be_judged(make, told, said: str) -> None:
+    found = make.judge(CHECK, make.evidence(facts=make.facts(parity=told))).outcomes[0]
+    assert found.verdict == Verdict.ERROR
+    assert said in found.message
+
+
+@pytest.mark.parametrize("keys", [{"max_difference": -1}, {"min_rows": 0}, {"min_rows": 1.5}, {"max_difference": "0"}])
+def test_policy_errors(make, keys) -> None:
+    with pytest.raises(PolicyError, match=r"gate\.checks\.gate"):
+        Policy.parse(make.mapping({"gate": {**CHECK, **keys}}))

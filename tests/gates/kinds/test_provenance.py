@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from gates import Evidence, Policy, Verdict, judge
+from gates.errors import PolicyError
+from gates.witness import Witness
+
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+EVERYTHING = ["finished", "committed", "clean", "model", "champion", "data"]
+SHA = hashlib.sha256(b"model").hexdigest()
+CHAMPION = {"run": "flow/0", "sha256": "a" * 64}
+SEEN = Witness(run="flow/1", model_sha256=SHA)
+
+
+def traced(make, *, witness: Witness | None = SEEN, champion: bool = True, **facts) -> Evidence:
+    """Evidence that meets every requirement, but for what is given."""
+    given = {} if champion else {"champion": None}
+    made = make.evidence(**given)
+    trained = hashlib.sha256(made.train_row_hashes.astype("<u8").tobytes()).hexdigest()
+    told = make.facts(**{
+        "challenger": {"run": "flow/1", "sha256": SHA}, "champion": CHAMPION if champion else None,
+        "data": {"holdout_sha256": made.holdout, "train_sha256": trained}, "scored_at": "2024-05-31T12:00:00+00:00",
+        **facts,
+    })  # fmt: skip
+    return replace(make.evidence(facts=told, **given), witness=witness)
+
+
+def asked(make, evidence: Evidence, *require: str, now: datetime | None = NOW, **keys):
+    check = {"kind": "provenance", "require": list(require), **keys}
+    return judge(make.policy({"gate": check, "floor": make.checks["threshold"]}), evidence, now=now).outcomes[0]
+
+
+def test_everything_is_met(make) -> None:
+    for champion in (True, False):
+        found = asked(make, traced(make, champion=champion), *EVERYTHING, max_age="1d")
+        assert (found.verdict, found.observed) == (Verdict.PASS, 0)
+        assert [part.name for part in found.parts] == [*EVERYTHING, "age"]
+        assert {part.verdict for part in found.parts} == {Verdict.PASS}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "verdict"),
+    [
+        ("finished", {"witness": None}, "ERROR"),
+        ("finished", {"witness": None, "finished": True, "witnessed": {"run": "flow/1"}}, "ERROR"),
+        ("model", {"witness": None}, "ERROR"),
+        ("model", {"witness": Witness(run="flow/1", model_sha256=None)}, "ERROR"),
+        ("model", {"witness": Witness(run="flow/1", model_sha256="b" * 64)}, "FAIL"),
+        ("model", {"challenger": {"run": "flow/1", "sha256": "b" * 64}}, "FAIL"),
+        ("model", {"challenger": {"run": "flow/1", "sha256": "short"}}, "ERROR"),
+        ("model", {"challenger": None}, "ERROR"),
+        ("committed", {"code": {"commit": None, "clean": None}}, "FAIL"),
+        ("committed", {"code": {"commit": "main", "clean": True}}, "ERROR"),
+        ("committed", {"code": None}, "ERROR"),
+        ("clean", {"code": {"commit": "c" * 40, "clean": False}}, "FAIL"),
+        ("clean", {"code": {"commit": None, "clean": None}}, "FAIL"),
+        ("clean", {"code": {"commit": "c" * 40, "clean": "yes"}}, "ERROR"),
+        ("champion", {"champion_fact": None}, "FAIL"),
+        ("champion", {"champion_fact": {"run": "", "sha256": "a" * 64}}, "ERROR"),
+        ("champion", {"champion_fact": {"run": "flow/0"}}, "ERROR"),
+        ("data", {"data": {"holdout_sha256": "b" * 64, "train_sha256": "b" * 64}}, "FAIL"),
+        ("data", {"data": None}, "ERROR"),
+        ("data", {"data": {"holdout_sha256": "b" * 64}}, "ERROR"),
+    ],
+)
+def test_what_is_not_met(make, name: str, change: dict, verdict: str) -> None:
+    facts = {key: value for key, value in change.items() if key not in ("witness", "champion_fact")}
+    evidence = traced(make, **({"witness": change["witness"]} if "witness" in change else {}), **facts)
+    if "champion_fact" in change:
+        evidence = replace(evidence, facts={**evidence.facts, "champion": change["champion_fact"]})
+    found = asked(make, evidence, name)
+    assert (found.verdict, [part.name for part in found.parts]) == (verdict, [name])
+    assert found.parts[0].message in found.message
+
+
+def test_other_training_rows(make) -> None:
+    evidence = traced(make)
+    other = replace(evidence, train_row_hashes=evidence.train_row_hashes[:-1])
+    found = asked(make, other, "data")
+    assert (found.verdict, "the training rows are others" in found.message) == (Verdict.FAIL, True)
+    assert asked(make, replace(evidence, train_row_hashes=None), "data").verdict == Verdict.ERROR
+
+
+def test_what_was_seen_is_not_in_the_file(make) -> None:
+    """Written and read again, evidence has no witness: nothing in it can stand for one."""
+    again = Evidence.from_bytes(traced(make).to_bytes())
+    assert again.witness is None
+    assert asked(make, again, "finished").verdict == Verdict.ERROR
+
+
+@pytest.mark.parametrize(
+    ("scored_at", "now", "verdict"),
+    [
+        ("2024-05-31T00:00:00+00:00", NOW, "PASS"), ("2024-05-30T23:59:59+00:00", NOW, "FAIL"),
+        ("2024-06-01T00:05:00+00:00", NOW, "PASS"), ("2024-06-01T00:05:01+00:00", NOW, "ERROR"),
+        ("2024-05-31T00:00:00", NOW, "ERROR"), ("2024-05-31T00:00:00+00:00", None, "ERROR"), (None, NOW, "ERROR"),
+    ],
+)  # fmt: skip
+def test_the_age(make, scored_at, now, verdict: str) -> None:
+    found = asked(make, traced(make, scored_at=scored_at), "committed", now=now, max_age="1d")
+    assert found.verdict == found.parts[1].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"require": []}, "at least 1 entry"),
+        ({"require": ["clean", "clean"]}, "'clean' is required twice; expected each once"),
+        ({"require": ["signed"]}, "'finished', 'committed', 'clean', 'model', 'champion' or 'data'"),
+        ({"require": ["clean"], "max_age": "0d"}, "'0d' is no duration"),
+    ],
+)
+def test_policy_errors(make, keys, said: str) -> None:
+    with pytest.raises(PolicyError) as err:
+        Policy.parse(make.mapping({"gate": {"kind": "provenance", **keys}}))
+    assert said in str(err.value)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from gates import Policy, Verdict
+from gates.errors import PolicyError
+
+CHECK = {"kind": "resource", "fact": "predict_ms_per_1000_p99", "max": 50}
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "verdict"),
+    [
+        (49.999, None, "PASS"), (50, None, "PASS"), (50.001, None, "FAIL"), (0, None, "PASS"), (1, 2.0, "FAIL"),
+        (2, 2.0, "PASS"),
+    ],
+)  # fmt: skip
+def test_limits(make, value: float, least: float | None, verdict: str) -> None:
+    check = {**CHECK, **({"min": least} if least else {})}
+    found = make.judge(check, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]
+    assert (found.verdict, found.observed, found.metric) == (verdict, value, "predict_ms_per_1000_p99")
+    assert found.level is None
+
+
+@pytest.mark.parametrize("value", [True, -1, "5", None, [5], 10**400])
+def test_what_is_no_measurement(make, value) -> None:
+    found = make.judge(CHECK, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]
+    assert found.verdict == Verdict.ERROR
+    assert "@ facts.predict_ms_per_1000_p99" in found.message
+
+
+def test_a_fact_that_is_missing(make) -> None:
+    found = make.judge(CHECK, make.evidence()).outcomes[0]
+    assert (found.verdict, "the run did not say" in found.message) == (Verdict.ERROR, True)
+
+
+@pytest.mark.parametrize("keys", [{"fact": "latency"}, {"max": -1}, {"max": True}, {"min": 51}, {"max": float("inf")}])
+def test_policy_errors(make, keys) -> None:
+    with pytest.raises(PolicyError, match=r"gate\.checks\.gate"):
+        Policy.parse(make.mapping({"gate": {**CHECK, **keys}}))

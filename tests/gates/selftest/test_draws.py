@@ -1,0 +1,108 @@
+"""Drawn holdouts: rows stay whole, clusters stay together, and the two models are exchangeable."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gates import Evidence, hash_row_ids
+from gates.defects import defects
+from gates.errors import EvidenceError
+from gates.selftest.draws import Draws
+
+
+def drawn(evidence: Evidence, seed: int = 0) -> Evidence:
+    return Draws.of(evidence).equal(np.random.default_rng(seed))
+
+
+def test_every_drawn_row_is_one_of_the_holdout_with_its_scores_as_they_are_or_swapped(pair: Evidence) -> None:
+    known = {
+        (label, site, *scores)
+        for label, site, one, other in zip(
+            pair.label, pair.slices["site"].codes, pair.challenger, pair.champion, strict=True
+        )
+        for scores in ((one, other), (other, one))
+    }
+    found = drawn(pair)
+    rows = zip(found.label, found.slices["site"].codes, found.challenger, found.champion, strict=True)
+    assert all(row in known for row in rows)
+    assert defects(found, clusters_required=True) == []
+
+
+def test_as_many_clusters_are_drawn_and_each_is_swapped_whole(pair: Evidence) -> None:
+    found = drawn(pair)
+    assert found.cluster is not None
+    assert np.unique(found.cluster.codes).size == 50
+    place = {score: at for at, score in enumerate(np.concatenate([pair.challenger, pair.champion]))}
+    at = np.array([place[score] for score in found.challenger])
+    swapped, original = at >= pair.n, pair.cluster.codes[at % pair.n]
+    for code in range(50):
+        inside = found.cluster.codes == code
+        assert np.unique(swapped[inside]).size == np.unique(original[inside]).size == 1
+        assert inside.sum() == 40
+    assert 10 < sum(swapped[found.cluster.codes == code][0] for code in range(50)) < 40
+
+
+def test_no_drawn_row_is_twice_or_was_trained_on(pair: Evidence) -> None:
+    found = drawn(pair)
+    ids = found.row_id.to_numpy()
+    assert (np.diff(ids) > 0).all()
+    assert not np.isin(hash_row_ids(found.row_id), pair.train_row_hashes).any()
+
+
+def test_rows_without_clusters_are_drawn_and_swapped_one_by_one(twins: Any) -> None:
+    evidence = twins(clusters=None)
+    found = drawn(evidence)
+    assert found.cluster is None
+    distinct = np.unique(np.minimum(found.challenger, found.champion)).size / found.n
+    assert distinct == pytest.approx(1 - np.exp(-1), abs=0.03)  # as of any n drawn with replacement
+    assert 0.45 < np.isin(found.challenger, evidence.champion).mean() < 0.55
+
+
+def test_clusters_of_different_size_stay_whole(twins: Any) -> None:
+    evidence = twins(600, clusters=None)
+    sizes = np.repeat(np.arange(24), np.arange(1, 49, 2)[:24] + 1)[:600]
+    evidence = Evidence.from_arrays(
+        label=evidence.label, challenger=evidence.challenger, champion=evidence.champion, cluster=sizes,
+        weight=sizes + 1,
+    )  # fmt: skip
+    found = drawn(evidence, 5)
+    assert set(np.bincount(found.cluster.codes)) <= set(np.bincount(sizes))
+    assert found.weight is not None
+    assert found.weight.size == found.n
+
+
+def test_a_query_of_a_cluster_that_is_drawn_twice_is_two() -> None:
+    lots = np.random.default_rng(1)
+    query = np.repeat(np.arange(40), 5)
+    evidence = Evidence.from_arrays(
+        task="ranking", label=lots.integers(0, 3, 200), challenger=lots.normal(size=200),
+        champion=lots.normal(size=200), query=query, cluster=query // 4,
+    )  # fmt: skip
+    found = drawn(evidence)
+    assert set(np.bincount(found.query.codes)) == {5}
+    assert np.unique(found.query.codes).size == 40
+    alone = drawn(replace(evidence, cluster=None))
+    assert set(np.bincount(alone.query.codes)) == {5}
+
+
+def test_differences_are_symmetric_about_0(twins: Any) -> None:
+    """The challenger is worse, and by cluster; swapped, the mean of its differences over 2,000 draws is 0."""
+    evidence = twins(400, clusters=40, by_cluster=0.6)
+    worse = replace(evidence, challenger=np.clip(evidence.challenger * 1.3, 0, 0.999))
+    draws = Draws.of(worse)
+    found = np.array([
+        np.mean(one.challenger - one.champion) for one in map(draws.equal, map(np.random.default_rng, range(2000)))
+    ])  # fmt: skip
+    assert abs(found.mean()) < 3 * found.std() / np.sqrt(2000)
+    assert np.mean(worse.challenger - worse.champion) > 2 * found.std()
+
+
+def test_two_models_and_rows_are_needed(pair: Evidence) -> None:
+    with pytest.raises(EvidenceError, match="no champion scores"):
+        Draws.of(replace(pair, champion=None))
+    with pytest.raises(EvidenceError, match="no rows"):
+        Draws.of(Evidence.from_arrays(label=[], challenger=[], champion=[]))

@@ -1,0 +1,202 @@
+"""Policies that are known to be good, or to be bad in one way, and what the selftest says of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gates import Evidence
+from gates.errors import EvidenceError, PolicyError
+from gates.selftest import Rate, Selftest, selftest
+from gates.selftest.findings import above, enough
+
+FEW = 80
+ANY_GAIN = {"gain": {"kind": "improvement", "metric": "log_loss", "margin": 0.0}}
+
+
+@pytest.fixture(scope="module")
+def default(make: Any, pair: Evidence, checks: Any) -> Selftest:
+    policy = make.policy(checks, schedule={"kind": "fixed", "looks": 5})
+    return selftest(policy, pair, trials=FEW)
+
+
+def test_a_policy_that_is_fit(default: Selftest) -> None:
+    assert default.problems == ()
+    assert default.promised == pytest.approx(0.01)
+    assert default.equal.promoted.count <= 2
+    assert default.gains[-1].promoted.share == 1
+    assert [gate.name for gate in default.gates if not {"PASS", "FAIL"} <= gate.only] == []
+    assert (default.rows, default.clusters, default.metric) == (2000, 50, "log_loss")
+
+
+def test_a_regression_of_many_margins_is_always_caught(default: Selftest, checks: Any) -> None:
+    for one in default.regressions[-2:]:
+        assert one.gain is not None
+        assert one.gain < -10 * checks["gain"]["margin"]
+        assert one.detected.share == one.held.share == 1
+
+
+def test_larger_gains_are_promoted_more_often(default: Selftest) -> None:
+    gains, rates = [one.gain for one in default.gains], [one.promoted.share for one in default.gains]
+    assert gains == sorted(gains)
+    assert rates[0] < 0.5
+    passing = enough(default)
+    assert passing is not None
+    assert passing.promoted.share >= 0.8
+
+
+def test_every_plant_is_caught_by_the_gate_that_is_there_for_it(default: Selftest) -> None:
+    worst = {one.kind: one for one in default.hidden}
+    for kind, gate in {"shifted": "calibrated", "slice site": "sites", "leaked": "leakage"}.items():
+        assert worst[kind].failed(gate).share > 0.9
+
+
+def test_the_same_arguments_give_the_same_answer(make: Any, pair: Evidence) -> None:
+    policy = make.policy(ANY_GAIN)
+    first, again, other = (selftest(policy, pair, trials=20, seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first.equal.gain != other.equal.gain
+
+
+def test_a_policy_that_cannot_pass(make: Any, pair: Evidence, checks: Any) -> None:
+    impossible = {**checks, "floor": {**checks["floor"], "min": 0.999}}
+    found = selftest(make.policy(impossible), pair, trials=FEW)
+    assert not found.fit
+    (problem,) = found.problems
+    assert "cannot pass on this holdout" in problem
+    assert "floor says FAIL" in problem
+    assert any(line.startswith("never passes: floor") for line in found.warnings)
+
+
+def test_a_policy_with_too_few_clusters_cannot_pass_and_says_what_to_do(make: Any, pair: Evidence, checks: Any) -> None:
+    (problem, *_) = selftest(make.policy(checks, min_clusters=60), pair, trials=20).problems
+    assert "gain is INCONCLUSIVE: it takes more rows or clusters, fewer looks, or a wider margin" in problem
+
+
+def test_a_policy_that_cannot_fail(make: Any, pair: Evidence, checks: Any) -> None:
+    found = selftest(make.policy({"floor": {**checks["floor"], "min": 0.01, "decide": "point"}}), pair, trials=FEW)
+    assert not found.fit
+    assert "the policy cannot fail" in found.problems[0]
+    assert "a useless challenger is promoted in 100% of trials" in found.problems[1]
+    assert any(line.startswith("never fails, whatever was planted: floor") for line in found.warnings)
+    assert any("no blocking gate asks for a gain" in line for line in found.warnings)
+    assert found.promised is None
+
+
+def test_a_gate_that_only_warns_is_no_reason_to_be_unfit(make: Any, pair: Evidence, checks: Any) -> None:
+    warning = {**checks, "high": {**checks["floor"], "min": 0.999, "severity": "warn"}}
+    found = selftest(make.policy(warning), pair, trials=20)
+    assert found.fit
+    assert "never passes: high (it only warns)" in found.warnings
+
+
+def test_any_gain_is_promised_for_one_look_and_kept(make: Any, twins: Any) -> None:
+    """At margin 0 the rate is the level itself: exactly, as models that are swapped are equal."""
+    found = selftest(make.policy(ANY_GAIN), twins(400, clusters=None), trials=600)
+    assert found.promised == pytest.approx(0.05)
+    assert stats.binom.cdf(found.equal.promoted.count, 600, 0.05) > 0.005
+    assert not above(found.equal.promoted, 0.05)
+
+
+def test_clusters_that_are_ignored_are_found_out(make: Any, twins: Any) -> None:
+    evidence = twins(1500, clusters=30, by_cluster=1.5)
+    found = {
+        clusters: selftest(make.policy(ANY_GAIN, clusters=clusters), evidence, trials=200)
+        for clusters in ("ignore", "if_present")
+    }
+    assert not above(found["if_present"].equal.promoted, 0.05)
+    assert found["if_present"].problems == ()
+    assert found["ignore"].equal.promoted.share > 0.15
+    (problem,) = found["ignore"].problems
+    assert "let clusters count" in problem
+    assert "is better than the models by" in found["ignore"].warnings[0]
+
+
+def test_models_that_differ_in_the_seed_only_and_are_promoted(make: Any, pair: Evidence) -> None:
+    poor = np.clip(pair.champion * 0.5, 0.001, 1)
+    worse, turned = replace(pair, challenger=poor), replace(pair, challenger=pair.champion, champion=poor)
+    found = selftest(make.policy(ANY_GAIN), pair, trials=20, seeds=[worse, turned])
+    assert found.seeds is not None
+    assert (found.seeds.n, found.seeds.promoted.count) == (2, 1)
+    (line,) = [line for line in found.warnings if "another seed" in line]
+    assert f"{found.seeds.largest:.2g}" in line
+
+
+def test_a_guard_that_stops_equal_models_is_named(make: Any, pair: Evidence, checks: Any) -> None:
+    tight = {**checks, "calibrated": {**checks["calibrated"], "max": 0.01}}
+    found = selftest(make.policy(tight), pair, trials=FEW)
+    assert any(line.startswith("calibrated stops an equal model in") for line in found.warnings)
+
+
+def test_a_regression_that_no_gate_looks_for_is_named(make: Any, pair: Evidence, checks: Any) -> None:
+    found = selftest(make.policy({name: checks[name] for name in ("floor", "gain")}), pair, trials=FEW)
+    (line,) = [line for line in found.warnings if "trained on" in line]
+    assert line.endswith("add a gate of kind leakage")
+    assert found.fit
+
+
+def test_gates_of_the_run_are_left_out_and_named(make: Any, pair: Evidence) -> None:
+    traced = {"kind": "provenance", "require": ["finished"]}
+    fast = {"kind": "resource", "fact": "model_bytes", "max": 10}
+    held = replace(pair, facts={"model_bytes": 5})
+    found = selftest(make.policy({**ANY_GAIN, "traced": traced, "fast": fast}), held, trials=20)
+    assert found.left_out == ("traced",)
+    assert "not tried, as nothing that is planted reaches it: fast" in found.warnings
+    with pytest.raises(PolicyError, match="nothing to try"):
+        selftest(make.policy({"traced": traced}), pair, trials=20)
+
+
+@pytest.mark.parametrize("column", ["challenger", "champion", "label"])
+def test_rows_that_no_gate_could_judge_are_refused(make: Any, pair: Evidence, column: str) -> None:
+    changed = replace(pair, **{column: np.full(pair.n, np.nan)})
+    with pytest.raises(EvidenceError, match=f"2,000 rows have a {column}"):
+        selftest(make.policy(ANY_GAIN), changed, trials=20)
+
+
+def test_the_progress_is_told_to_the_end(make: Any, pair: Evidence) -> None:
+    told: list[tuple[int, int]] = []
+    found = selftest(make.policy(ANY_GAIN), pair, trials=20, tick=lambda done, of: told.append((done, of)))
+    total = sum(one.n for one in found.all_trials)
+    assert told == [(done, total) for done in range(1, total + 1)]
+
+
+@pytest.mark.parametrize("task", ["regression", "multiclass", "ranking"])
+def test_other_tasks(make: Any, task: str) -> None:
+    lots, n = np.random.default_rng(5), 600
+    if task == "multiclass":
+        label = lots.integers(0, 3, n)
+        scores = [np.exp(2 * np.eye(3)[label] + lots.normal(0, 1, (n, 3))) for _ in range(2)]
+        ours, theirs = (one / one.sum(axis=1, keepdims=True) for one in scores)
+    else:
+        label = lots.normal(size=n) if task == "regression" else lots.integers(0, 4, n)
+        ours, theirs = (label + lots.normal(0, 0.5, n) for _ in range(2))
+    evidence = Evidence.from_arrays(
+        task=task, label=label, challenger=ours, champion=theirs,
+        query=np.arange(n) // 6 if task == "ranking" else None,
+        classes=["a", "b", "c"] if task == "multiclass" else None,
+    )  # fmt: skip
+    metric = {"regression": "mae", "multiclass": "log_loss", "ranking": "ndcg@10"}[task]
+    found = selftest(
+        make.policy({"gain": {"kind": "improvement", "metric": metric, "margin": 0.0}}), evidence, trials=FEW
+    )
+    assert found.problems == ()
+    assert found.metric == metric
+    assert found.gains[-1].promoted.share == 1
+    assert {one.kind for one in found.hidden} == (set() if task == "ranking" else {"shifted"})
+
+
+def test_rates_have_wilsons_interval() -> None:
+    assert Rate(count=60, of=100).bounds == pytest.approx((0.5020025868, 0.6905987136))
+    assert np.isnan(Rate(count=0, of=0).share)
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "limit"), [(3, 200, 0.0025), (4, 200, 0.0025), (17, 200, 0.05), (20, 200, 0.05)]
+)
+def test_a_rate_is_above_a_limit_by_the_binomial_tail(count: int, of: int, limit: float) -> None:
+    assert above(Rate(count=count, of=of), limit) == (stats.binom.sf(count - 1, of, limit) <= 0.01)
+    assert not above(Rate(count=0, of=of), limit)
