@@ -33,9 +33,7 @@ class Parity(Check):
 
     @property
     def rule(self) -> str:
-        return (
-            f"scores of a fresh process differ by at most {self.max_difference:.12g} on {self.min_rows:,} rows or more"
-        )
+        return f"scored again differs <= {self.max_difference:.12g}"
 
     def judge(self, name: str, case: Case) -> Outcome:
         told = part(case.facts, "parity", ParityFacts)
@@ -50,13 +48,9 @@ class Parity(Check):
         else:
             verdict = Verdict.PASS if told.rows >= self.min_rows else Verdict.INCONCLUSIVE
         by = f" (Python {told.python[:40]})" if told.python else ""
-        message = f"a fresh process{by} scored {told.rows:,} rows again and differs by {show(found)} at most"
+        message = f"a fresh process{by} scored {told.rows:,} rows again, which differ by {show(found)} at most"
+        asked = f"at most {self.max_difference:.12g}, on {self.min_rows:,} rows or more"
         return self.outcome(
-            name,
-            verdict,
-            f"{message}; asked: {self.rule}",
-            case,
-            metric="max_difference",
-            observed=found,
-            rows=told.rows,
-        )
+            name, verdict, f"{message}; asked: {asked}", case,
+            metric="max_difference", observed=found, rows=told.rows,
+        )  # fmt: skip

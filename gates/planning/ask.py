@@ -106,3 +106,9 @@ def finite(value: float, error: float, what: str) -> None:
     """Raises UnjudgeableError where the pilot does not show an error to plan with."""
     if not (math.isfinite(value) and math.isfinite(error)):
         raise UnjudgeableError(f"{what} has no standard error on these rows", expected="more rows or clusters")
+
+
+def need_second_model(case: Case) -> None:
+    """Raises UnjudgeableError where the pilot has one model only."""
+    if case.rows.champion is None:
+        raise UnjudgeableError("the pilot has no champion: evaluate a second model beside it first")

@@ -12,7 +12,7 @@ from gates.kinds.improvement import Improvement
 from gates.kinds.slices import Slices
 from gates.metrics.estimate import counted
 from gates.metrics.metric import Floats, Hits, Metric
-from gates.planning.ask import Ask, Gains, enough_clusters, finite, number, paired, power_beyond
+from gates.planning.ask import Ask, Gains, enough_clusters, finite, need_second_model, number, paired, power_beyond
 from gates.planning.groups import judged_groups
 from gates.stats.label_bounds import hoeffding_rows
 from gates.stats.sample_size import paired_power, t_distance, t_power
@@ -30,12 +30,6 @@ def supposed_gain(metric: str, margin: float, gains: Gains) -> tuple[float | Non
     if margin > 0:
         return 2 * margin, f"a gain of {number(2 * margin)}, twice the margin"
     return None, ""
-
-
-def need_second_model(case: Case) -> None:
-    """Raises UnjudgeableError where the pilot has one model only."""
-    if case.rows.champion is None:
-        raise UnjudgeableError("the pilot has no champion: evaluate a second model beside it first")
 
 
 def improvement(check: Improvement, case: Case, gains: Gains) -> Ask:

@@ -34,7 +34,7 @@ FLOOR = 1e-4
 """The smallest share that a cell counts with in PSI."""
 
 SPARSE = 5
-"""Cells with fewer rows than this, in either sample, are merged for a lower bound."""
+"""Cells that fewer rows than this are expected in, in the smaller sample, are merged for a lower bound (Cochran)."""
 
 _LARGEST = 1e5
 """Beyond this a root of a noncentral χ² is normal to four digits, and its inverse slow to find."""
@@ -65,11 +65,15 @@ def bounds(measure: Measure, pair: Pair, *, level: float) -> tuple[float, float]
 
 
 def merged(pair: Pair) -> Pair:
-    """The pair with all cells that hold fewer than 5 rows of either sample made one, and that one not sparse either."""
-    held = np.minimum(pair.reference * pair.rows[0], pair.compared * pair.rows[1])
+    """The pair with all sparse cells made one, and that one not sparse either.
+
+    What a cell is expected to hold counts, were both samples of one distribution: a cell that one of them left
+    empty is what a divergence is about.
+    """
+    n, m = pair.rows
+    held = (n * pair.reference + m * pair.compared) / (n + m) * min(n, m)
     order = np.argsort(held, kind="stable")
-    first, second = pair.reference[order].cumsum() * pair.rows[0], pair.compared[order].cumsum() * pair.rows[1]
-    enough = np.minimum(first, second) >= SPARSE
+    enough = np.cumsum(held[order]) >= SPARSE
     together = int(np.argmax(enough)) + 1 if enough.any() else held.size
     count = max(together, int(np.count_nonzero(held < SPARSE)))
     if count <= 1:

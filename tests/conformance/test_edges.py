@@ -153,7 +153,7 @@ EDGES = (
     Edge(what="identical scores", given=alike("challenger"), model=PASS, pair=INCONCLUSIVE, facts=PASS,
          but={"disagreement": PASS}),
     Edge(what="constant scores of both", given=alike("constant"), model=PASS, pair=INCONCLUSIVE, facts=PASS,
-         but={"threshold": FAIL, "any_of": FAIL, "disagreement": PASS, "drift": INCONCLUSIVE}),
+         but={"threshold": FAIL, "any_of": FAIL, "disagreement": PASS, "drift": FAIL}),
     Edge(what="a challenger that is worse", given=worse, model=FAIL, pair=FAIL, facts=PASS,
          but={"fairness": PASS, "disagreement": PASS}),
     # a champion, or none
