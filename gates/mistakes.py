@@ -44,6 +44,8 @@ def mistake(detail: ErrorDetails, *, path: str, keys: Iterable[str] = (), tags: 
     if kind == "too_short":
         least = context["min_length"]
         return f"got {got}; expected at least {least} {'entry' if least == 1 else 'entries'} @ {path}"
+    if kind in ("tuple_type", "list_type"):
+        return f"got {got}; expected a list @ {path}"
     if kind == "none_required":
         return f"got {got}; expected no value @ {path}"
     if kind in _MAPPINGS:

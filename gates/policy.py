@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
@@ -12,6 +11,7 @@ import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
+from gates.durations import Duration, length
 from gates.errors import PolicyError
 from gates.kinds import AnyCheck
 from gates.kinds.any_of import AnyOf
@@ -20,7 +20,6 @@ from gates.kinds.names import GateName
 from gates.kinds.reach import reachable
 from gates.policy_errors import lines
 
-_DURATION = re.compile(r"([1-9][0-9]{0,4})([dh])")
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -59,7 +58,7 @@ class Policy(BaseModel):
     min_clusters: Annotated[int, Field(ge=2, le=MOST)]
     schedule: Annotated[Fixed | Single | Open, Discriminator("kind")]
     disclose: Literal["all", "promotion_only"]
-    valid_for: str
+    valid_for: Duration
     checks: Mapping[GateName, Annotated[Annotated[AnyCheck, Discriminator("kind")], AfterValidator(reachable)]]
 
     @classmethod
@@ -76,15 +75,6 @@ class Policy(BaseModel):
         except ValidationError as err:
             found = err.errors(include_url=False)
             raise PolicyError(lines(found, keys=tuple(cls.model_fields), where=where)) from err
-
-    @field_validator("valid_for")
-    @classmethod
-    def _valid_for_is_a_duration(cls, value: str) -> str:
-        if not _DURATION.fullmatch(value):
-            raise PydanticCustomError(
-                "duration", "'{got}' is no duration; expected days or hours, as in 90d", {"got": value}
-            )
-        return value
 
     @field_validator("checks")
     @classmethod
@@ -108,8 +98,7 @@ class Policy(BaseModel):
     @property
     def validity(self) -> timedelta:
         """How long a promotion may be served."""
-        count, unit = self.valid_for[:-1], self.valid_for[-1]
-        return timedelta(days=int(count)) if unit == "d" else timedelta(hours=int(count))
+        return length(self.valid_for)
 
     @property
     def digest(self) -> str:
