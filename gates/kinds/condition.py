@@ -87,7 +87,7 @@ class Condition(Check):
         return _if_narrow(found.model_copy(update=same), clause)
 
     def _judged(self, clause: Clause, case: Case) -> Outcome:
-        kind = _as_kind(clause)
+        kind = as_kind(clause)
         return self._by_rows(clause, case) if kind is None else kind.judge(clause.text, case)
 
     def _by_rows(self, clause: Clause, case: Case) -> Outcome:
@@ -111,7 +111,7 @@ class Condition(Check):
         )  # fmt: skip
 
 
-def _as_kind(clause: Clause) -> Threshold | Improvement | Disagreement | None:
+def as_kind(clause: Clause) -> Threshold | Improvement | Disagreement | None:
     """The gate that asks what the clause asks, where there is one."""
     upward = clause.greater == ((clause.n or clause.d) > 0)
     if clause.only == "n" and clause.limit != 0:
@@ -146,7 +146,7 @@ def mean_over_rows(clause: Clause, case: Case) -> Estimate:
     Where no rows (or clusters) differ in a sum of several there is no error to estimate. With m of them alike, at
     level 1 − α at most 1 − α^(1/m) of all others are unlike them, and the bounds are what those could make of it.
     """
-    new, old, differs = _rows(clause, case)
+    new, old, differs = of_rows(clause, case)
     split = case.split()
     if clause.only:
         weight = {"n": clause.n, "o": clause.o, "d": clause.d}[clause.only]
@@ -181,7 +181,7 @@ def _times(weight: float, found: Estimate) -> Estimate:
     return Estimate(value=weight * found.value, bounds=bounds)
 
 
-def _rows(clause: Clause, case: Case) -> tuple[Floats, Floats, Floats]:
+def of_rows(clause: Clause, case: Case) -> tuple[Floats, Floats, Floats]:
     """Of each row, 0 or 1: the challenger is right, the champion is right, they decide differently."""
     hits, rows = case.metric("accuracy").hits, case.rows
     if clause.compares:

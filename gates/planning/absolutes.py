@@ -135,7 +135,7 @@ def _supposed(share: float, seen: str) -> str:
 
 
 def _changing(share: float) -> str:
-    return f"that {number(share)} of the rows change"
+    return f"{number(share)} of the rows changing"
 
 
 def calibration(check: Calibration, case: Case, gains: Gains) -> Ask:  # noqa: ARG001 (a planner's signature)

@@ -13,13 +13,14 @@ from gates.case import Case
 from gates.conditions import Clause
 from gates.errors import UnjudgeableError
 from gates.kinds.check import Check
-from gates.kinds.condition import Condition, _as_kind, _rows
+from gates.kinds.condition import Condition, as_kind, of_rows
 from gates.kinds.improvement import Improvement
 from gates.metrics.metric import Floats
 from gates.planning.absolutes import FAR, share_beyond
 from gates.planning.ask import Ask, enough_clusters, finite, need_second_model, number, power_beyond
 from gates.planning.several import Asked, Part, Several
 from gates.stats.clusters import clustered_errors, t_quantile
+from gates.stats.sample_size import times_needed
 
 Planner = Callable[[Check, Case], Asked]
 
@@ -52,7 +53,7 @@ def condition(check: Condition, case: Case, of: Planner, *, disagreement: float 
     """All clauses must pass. `of` plans the gate that a clause is; without a pilot that is all there is."""
     parts = {}
     for clause in check.clauses:
-        kind = _as_kind(clause)
+        kind = as_kind(clause)
         rule = clause.text if kind is None else kind.rule
         name = check.kind if kind is None else kind.kind
         try:
@@ -88,15 +89,16 @@ def _if_narrow(asked: Ask, spread: Spread, clause: Clause, *, level: float) -> A
     def chance(truth: float, times: float) -> float:
         return max(0.0, asked.chance(truth, times) + spread.narrow(clause.within, level, times) - 1)
 
-    # Student's quantile moves with the sample: three steps are enough for eight digits
-    times = (spread.half(level, 1.0) / clause.within) ** 2
-    for _ in range(3):
-        times = (spread.half(level, max(times, 1e-6)) * math.sqrt(max(times, 1e-6)) / clause.within) ** 2
+    def narrowness(times: float) -> float:
+        half = spread.half(level, times)
+        return clause.within / half if half > 0 else 0.0  # NaN where no degree of freedom is left
+
+    times = times_needed(narrowness, 1.0) if spread.error > 0 else 0.0
     return replace(asked, chance=chance, narrow_times=times)
 
 
 def _values(clause: Clause, case: Case) -> Floats:
-    new, old, differs = _rows(clause, case)
+    new, old, differs = of_rows(clause, case)
     return clause.n * new + clause.o * old + clause.d * differs
 
 

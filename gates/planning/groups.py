@@ -81,13 +81,15 @@ def fairness(check: Fairness, case: Case, gains: Gains) -> Ask:  # noqa: ARG001 
     def named(pair: int) -> str:
         return " and ".join(chosen.names[at] for at in (first[pair], second[pair]))
 
-    seen = f"{check.metric} in {chosen.at.size} groups is as in the pilot: the widest gap is {number(float(gap[widest]))}"
+    seen = (
+        f"{check.metric} in {chosen.at.size} groups is as in the pilot: the widest gap is {number(float(gap[widest]))}"
+    )
     return Ask(
         level=None if check.decide == "point" else case.confidence,
         truth=float(gap[widest]),
         supposed=f"{seen}, of {named(widest)}",
         chance=chance,
-        shows=lambda gap: f"that a gap of {number(gap)} is small, of {named(hardest)}, the hardest pair",
+        shows=lambda gap: f"a gap of {number(gap)}, of {named(hardest)}, the hardest pair",
         least_times=chosen.least_times,
         showing=showing,
     )

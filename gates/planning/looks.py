@@ -28,13 +28,14 @@ def looks_left(policy: Policy, evidence: Evidence, state: State) -> Looks:
     if not any(check.scheduled for check in policy.checks.values()):
         return Looks(left=None, said="no gate asks for a gain: none takes a look at this holdout")
     met = [state.holdouts[one.digest] for one in recognise(evidence, state, seq=state.seq + 1).met]
-    of = f"{policy.schedule.looks} looks at this holdout"
     if any(held.retired for held in met):
         return Looks(left=0, said="this holdout is retired: no gain can be shown on it; judge on fresh rows")
     if not met:
-        return Looks(left=policy.schedule.looks, said=f"all {of} are left")
+        return Looks(left=policy.schedule.looks, said=f"all {policy.schedule.looks} are left at this holdout")
     spent = max(held.spent for held in met)
     taken = max(len(held.looks) for held in met)
     left = max(0, math.floor((policy.alpha * (1 + _ROUNDING) - spent) / policy.scheduled_alpha))
-    said = f"{taken} taken of {of}: {left} left" + ("; judge on fresh rows" if left == 0 else "")
+    said = f"{taken} of {policy.schedule.looks} taken at this holdout, {left} left" + (
+        "; judge on fresh rows" * (left == 0)
+    )
     return Looks(left=left, said=said)

@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from gates.case import Case
 from gates.defects import defects
 from gates.engine import case_of
-from gates.errors import EvidenceError, LockgateError, UnjudgeableError
+from gates.errors import EvidenceError, LockgateError
 from gates.evidence import Evidence
-from gates.kinds import AnyCheck
-from gates.kinds.improvement import Improvement
-from gates.kinds.slices import Slices
-from gates.metrics import METRICS, metric, unknown
-from gates.planning.absolutes import calibration, threshold
 from gates.planning.ask import Ask, Gains, number
-from gates.planning.comparisons import improvement, share_improvement, slices
+from gates.planning.kinds import WITHOUT_SAMPLE, Given, ask, compared
+from gates.planning.looks import looks_left
 from gates.planning.record import Need, Plan
+from gates.planning.several import Asked, Several, all_pass, times_together
 from gates.policy import Policy
 from gates.state import State
-from gates.stats.sample_size import times_needed
-
-PLANNED: dict[str, Callable[[Any, Case, Gains], Ask]] = {
-    "improvement": improvement,
-    "threshold": threshold,
-    "slices": slices,
-    "calibration": calibration,
-}
-"""Kinds that are planned, by what they ask of a sample."""
-
-WITHOUT_SAMPLE = {
-    "leakage": "it compares row ids: nothing is estimated",
-    "data": "it counts rows, gaps and columns: nothing is estimated",
-    "resource": "it reads what the run measured: nothing is estimated",
-    "provenance": "it reads digests and facts: nothing is estimated",
-    "parity": "it compares scores row by row: nothing is estimated",
-}
-NEEDS_PILOT = "it needs a pilot, a scored holdout with a champion: `lockgate plan RUN`"
 
 
 def plan(
@@ -49,6 +27,7 @@ def plan(
     gain: Mapping[str, float] | float | None = None,
     evidence: Evidence | None = None,
     disagreement: float | None = None,
+    state: State | None = None,
 ) -> Plan:
     """What each gate needs to PASS with probability `power`, and how small a gain the present holdout shows.
 
@@ -60,6 +39,7 @@ def plan(
             to shrink with 1/rows, or with 1/clusters where rows are clustered and clusters stay as large.
         disagreement: without a pilot, the share of rows that exactly one of two models gets right, in (0, 1]:
             plans comparisons of 0/1 metrics.
+        state: what the head of the promotion log carries: it says how many looks are left at the pilot's rows.
 
     Returns:
         The plan. Rows of a gate suppose that gate alone; `together_rows` are for all blocking ones, by the union
@@ -75,29 +55,34 @@ def plan(
         raise EvidenceError("; ".join(broken))
     one_row = Evidence.from_arrays(label=[0.0], challenger=[0.0])
     case = case_of(policy, evidence or one_row, State(), None, spent="")
+    given = Given(gains=gains, pilot=evidence is not None, disagreement=disagreement)
+    looks = looks_left(policy, evidence, state) if evidence is not None and state is not None else None
     sample = Sample(rows=case.rows.n, clusters=case.clusters, present=evidence is not None)
     needs: list[Need] = []
-    blocking: list[Ask] = []
+    blocking: list[Ask | Several] = []
     unplanned: list[str] = []
     for name, check in policy.checks.items():
-        ask = _ask(check, case, gains, pilot=sample.present, disagreement=disagreement)
-        needs.append(_need(name, check, ask, sample, power))
+        asked = ask(check, case, given)
+        said = {"name": name, "kind": check.kind, "severity": check.severity, "rule": check.rule}
+        needs.append(_need(said, asked, sample, power))
         if check.severity == "block" and check.kind not in WITHOUT_SAMPLE:
-            if isinstance(ask, Ask) and ask.truth is not None:
-                blocking.append(ask)
+            if not isinstance(asked, str) and asked.supposes:
+                blocking.append(asked)
             else:
                 unplanned.append(name)
-    times = _together(blocking, power)
+    times = times_together(blocking, power)
     return Plan(
         power=power,
         rows=sample.rows if sample.present else None,
         clusters=sample.clusters,
         needs=tuple(needs),
-        chance=_all_pass(blocking, 1.0) if sample.present and blocking else None,
+        chance=all_pass(blocking, 1.0) if sample.present and blocking else None,
         chance_most=min(ask.chance_at(1.0) or 0.0 for ask in blocking) if sample.present and blocking else None,
         together_rows=sample.grown(times)[0],
         together_clusters=sample.grown(times)[1],
         unplanned=tuple(unplanned),
+        looks_left=looks.left if looks else None,
+        looks=looks.said if looks else "",
     )
 
 
@@ -133,75 +118,54 @@ def _checked(
             "a pilot and an assumed disagreement are both given", expected="one of them: a pilot shows its own"
         )
     gains = {"accuracy": gain} if isinstance(gain, int | float) else dict(gain or {})
-    compared = {check.metric for check in policy.checks.values() if isinstance(check, Improvement | Slices)}
+    metrics = compared(policy.checks.values())
     for name, value in gains.items():
-        if name not in compared:
-            known = ", ".join(sorted(compared)) or "none"
+        if name not in metrics:
+            known = ", ".join(sorted(metrics)) or "none"
             raise LockgateError(f"no gate compares {name[:80]!r}", expected=f"one of the metrics compared: {known}")
         if not math.isfinite(value):
             raise LockgateError(f"the gain of {name} is {value}", expected="a finite number, positive is better")
     return gains
 
 
-def _ask(check: AnyCheck, case: Case, gains: Gains, *, pilot: bool, disagreement: float | None) -> Ask | str:
-    """What a gate asks of a sample, or why that is not planned."""
-    if check.kind not in PLANNED:
-        return WITHOUT_SAMPLE.get(check.kind, f"gates of kind {check.kind} are not planned")
-    try:
-        if pilot:
-            return PLANNED[check.kind](check, case, gains)
-        if not isinstance(check, Improvement) or not _is_share(check.metric):
-            return NEEDS_PILOT
-        if disagreement is None:
-            return f"{NEEDS_PILOT}; or, as it is a share, a disagreement to assume"
-        return share_improvement(check, case, gains, rows=1.0, disagreement=disagreement)
-    except UnjudgeableError as err:
-        return str(err)
-
-
-def _is_share(name: str) -> bool:
-    """Whether a metric of that name counts hits, of any task."""
-    tasks = [task for task, known in METRICS.items() if not unknown(name, known.values())]
-    return any(metric(name, task).hits is not None for task in tasks)
-
-
-def _need(name: str, check: AnyCheck, ask: Ask | str, sample: Sample, power: float) -> Need:
-    said: dict[str, Any] = {"name": name, "kind": check.kind, "severity": check.severity, "rule": check.rule}
-    if isinstance(ask, str):
-        return Need(**said, why=ask)
-    times = ask.times(power)
-    rows, clusters = sample.grown(times) if not ask.passes_unless or ask.least_times > 1 else (None, None)
-    smallest = ask.smallest(power) if sample.present else None
-    return Need(
-        **said, level=ask.level, truth=ask.truth, supposed=ask.supposed, rows=rows, clusters=clusters,
-        chance=ask.chance_at(1.0) if sample.present else None, detectable=smallest,
-        shows="" if smallest is None else ask.shows(smallest), bound_rows=ask.bound_rows,
-        why=_why(check, ask, times),
+def _need(said: Mapping[str, Any], asked: Asked, sample: Sample, power: float) -> Need:
+    """What is told of a gate, or of a part of one: `said` is its name, kind, severity and rule."""
+    if isinstance(asked, str):
+        return Need(**said, why=asked)
+    times = asked.times(power)
+    rows, clusters = sample.grown(times) if not asked.passes_unless or asked.least_times > 1 else (None, None)
+    found = Need(
+        **said, rows=rows, clusters=clusters, chance=asked.chance_at(1.0) if sample.present else None,
+        why=_why(asked, times, said["rule"]),
+    )  # fmt: skip
+    if isinstance(asked, Several):
+        parts = tuple(
+            _need({**said, "name": name, "kind": part.kind, "rule": part.rule}, part.asked, sample, power)
+            for name, part in asked.parts.items()
+        )
+        return replace(found, parts=parts, cheapest=asked.cheapest(power) if asked.one else "")
+    smallest = asked.smallest(power) if sample.present else None
+    return replace(
+        found, level=asked.level, truth=asked.truth, supposed=asked.supposed, detectable=smallest,
+        shows="" if smallest is None else asked.shows(smallest), bound_rows=asked.bound_rows,
+        narrow_rows=None if asked.narrow_times is None else sample.grown(asked.narrow_times)[0],
     )  # fmt: skip
 
 
-def _why(check: AnyCheck, ask: Ask, times: float) -> str:
-    if ask.passes_unless:
-        return ask.passes_unless
-    if ask.truth is None:
+def _why(asked: Ask | Several, times: float, rule: str) -> str:
+    if asked.passes_unless:
+        return asked.passes_unless
+    if isinstance(asked, Several):
+        if not asked.supposes:
+            return "no check of it is planned" if asked.one else "a clause of it is not planned"
+        left_out = ", ".join(name for name in asked.parts if name not in asked.known)
+        return f"it passes as often as its best check at least; not planned: {left_out}" if left_out else ""
+    if asked.truth is None:
         return "a margin of 0 has no scale: say which true gain to plan for"
     if not math.isfinite(times):
-        return f"no number of rows: what is supposed does not meet the rule ({check.rule})"
+        return f"no number of rows: what is supposed does not meet the rule ({rule})"
     return (
         "the present holdout has fewer clusters, or rows in a slice, than the policy asks for"
-        if ask.least_times > 1
+        if asked.least_times > 1
         else ""
     )
-
-
-def _all_pass(asks: list[Ask], times: float) -> float:
-    """A lower bound of the probability that all pass: 1 less the probabilities that one does not."""
-    return max(0.0, 1 - sum(1 - (ask.chance_at(times) or 0.0) for ask in asks))
-
-
-def _together(asks: list[Ask], power: float) -> float:
-    """How many times the present sample makes all pass together with `power`."""
-    if not asks:
-        return math.inf
-    least = max(ask.least_times for ask in asks)
-    return max(least, times_needed(lambda times: _all_pass(asks, times), power))

@@ -26,6 +26,9 @@ class Need:
     detectable: float | None = None
     shows: str = ""  # the same in words
     bound_rows: int | None = None  # what ease.ml/ci's bound would ask for, of a comparison of shares
+    narrow_rows: int | None = None  # rows at which the half-width that a clause asks is expected
+    parts: tuple[Need, ...] = ()  # clauses that must all pass, or alternatives of which one is enough
+    cheapest: str = ""  # the alternative that needs fewest rows
     why: str = ""
 
     @property
@@ -52,6 +55,8 @@ class Plan:
     together_rows: int | None
     together_clusters: int | None
     unplanned: tuple[str, ...]
+    looks_left: int | None = None  # comparisons that can still show a gain here; None where unknown or not counted
+    looks: str = ""  # the same in words; empty without a log
 
     @property
     def enough(self) -> bool | None:

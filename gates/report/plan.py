@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -21,19 +22,33 @@ def render(plan: Plan) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in COLUMNS if here else COLUMNS[:5]:
         table.add_column(heading, overflow="fold")
-    for need in plan.needs:
-        cells = [need.name + (" (warn)" if need.severity == "warn" else ""), need.rule, _level(need)]
-        cells += [need.supposed or "–", size(need.rows, need.clusters)]
+    told = [(need, depth) for top in plan.needs for need, depth in _flat(top)]
+    for need, depth in told:
+        name = "  " * depth + need.name + (" (warn)" if need.severity == "warn" and not depth else "")
+        cells = [name, _asked(need), _level(need), need.supposed or "–", size(need.rows, need.clusters)]
         row = [Text(cell) for cell in cells]
         table.add_row(*row, *([_chance(need.chance, plan.power), Text(need.shows or "–")] if here else []))
     names: dict[str, list[str]] = {}
-    for need in plan.needs:
+    for need, _ in told:
         for note in _notes(need):
             names.setdefault(note, []).append(need.name)
     notes = Table.grid(padding=(0, 2, 0, 0))
     for note, gates in names.items():
         notes.add_row(Text(", ".join(gates)), Text(note))
     return Group(table, Padding(notes, (1, 0) if names else 0), _together(plan))
+
+
+def _flat(need: Need, depth: int = 0) -> Iterator[tuple[Need, int]]:
+    """A gate, and below it its parts."""
+    yield need, depth
+    for part in need.parts:
+        yield from _flat(part, depth + 1)
+
+
+def _asked(need: Need) -> str:
+    if not need.parts:
+        return need.rule
+    return "one of" if need.kind == "any_of" else "all of"
 
 
 def size(rows: int | None, clusters: int | None) -> str:
@@ -64,6 +79,10 @@ def probability(value: float) -> str:
 
 def _notes(need: Need) -> list[str]:
     notes = [need.why] if need.why else []
+    if need.cheapest and len(need.parts) > 1:
+        notes.append(f"{need.cheapest!r} is the cheapest way to pass it")
+    if need.narrow_rows is not None:
+        notes.append(f"an interval as narrow as asked takes {need.narrow_rows:,} rows")
     if need.bound_rows is not None and need.saving is not None:
         notes.append(
             f"ease.ml/ci's bound asks for {need.bound_rows:,} rows of the same condition: "
@@ -92,6 +111,8 @@ def _together(plan: Plan) -> Text:
         said.append("NOTHING PLANNED", "bold yellow")
     if plan.unplanned:
         said.append(f"\nnot planned, and left out: {', '.join(plan.unplanned)}", "dim")
+    if plan.looks:
+        said.append(f"\nlooks: {plan.looks}", "yellow" if plan.looks_left == 0 else "")
     return said
 
 

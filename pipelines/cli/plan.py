@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gates.log import Log
     from gates.planning import Plan
     from gates.policy import Policy
+    from gates.state import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Pilot:
 
     evidence: Evidence | None
     said: str
+    state: State | None = None  # of the project's log, which counts looks
 
 
 def plan(
@@ -69,7 +71,9 @@ def plan(
         pilot = _of_file(evidence)
     else:
         pilot = _of_run(runs[0] if runs else None, project)
-    found = planned(asked, power=power, gain=gains, evidence=pilot.evidence, disagreement=disagreement)
+    found = planned(
+        asked, power=power, gain=gains, evidence=pilot.evidence, disagreement=disagreement, state=pilot.state
+    )  # fmt: skip
     _show(found, pilot, as_json=as_json)
 
 
@@ -106,17 +110,20 @@ def _of_run(run: str | None, project: str) -> Pilot:
     from gates.log import Log
 
     runs.check_installation()
-    if run is not None:
-        claim = runs.claim(run if "/" in run else f"EvaluateNewModel/{run}")
-        return Pilot(evidence=claim.evidence, said=f"the pilot is {claim.run}")
     if not project:
         from pipelines.settings import compose
 
         project = compose().settings.data.project
-    last = _last_run(Log(runs.log_store(project), project=project))
+    log = Log(runs.log_store(project), project=project)
+    if run is not None:
+        claim = runs.claim(run if "/" in run else f"EvaluateNewModel/{run}")
+        return Pilot(evidence=claim.evidence, said=f"the pilot is {claim.run}", state=log.state())
+    last = _last_run(log)
     if last is None:
         return Pilot(evidence=None, said="no run has been judged yet: `lockgate evaluate` makes a pilot")
-    return Pilot(evidence=runs.claim(last).evidence, said=f"the pilot is {last}, the last one judged")
+    return Pilot(
+        evidence=runs.claim(last).evidence, said=f"the pilot is {last}, the last one judged", state=log.state()
+    )  # fmt: skip
 
 
 def _last_run(log: Log) -> str | None:

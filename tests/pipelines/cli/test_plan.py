@@ -36,6 +36,25 @@ def test_an_evidence_file(project: Any, evidence_file: Any, policy_file: Any) ->
     assert "ENOUGH  on 300 rows" in project.run(*words, "--gain", "log_loss=0.5").stdout
 
 
+def test_a_condition_and_alternatives_show_their_parts(project: Any, evidence_file: Any, policy_file: Any) -> None:
+    either = {"good": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}, "ahead": AHEAD["ahead"]}
+    checks = {
+        "fewer": {"kind": "condition", "condition": "n - o > 0 +/- 0.05 /\\ d < 0.9 +/- 0.05"},
+        "either": {"kind": "any_of", "checks": either},
+    }
+    words = ["plan", "--evidence", str(evidence_file("PROMOTE")), "--policy", str(policy_file(checks=checks))]
+    words += ["--gain", "accuracy=0.1"]
+    done = project.run(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(word in done.stdout for word in ("all of", "one of", "cheapest way", "as narrow as asked takes"))
+    assert "looks" not in done.stdout  # a file comes without a log
+    fewer, both = json.loads(project.run(*words, "--json").stdout)["needs"]
+    assert [part["name"] for part in fewer["parts"]] == ["n - o > 0 +/- 0.05", "d < 0.9 +/- 0.05"]
+    assert all(part["narrow_rows"] > 0 for part in fewer["parts"])
+    assert both["cheapest"] == "good"
+    assert both["parts"][1]["truth"] == 0.1
+
+
 def test_after_evaluate_it_plans_with_the_run_that_was_judged_beside_a_champion(promoted: Any) -> None:
     first = promoted.run("plan")
     assert first.returncode == 0, first.stderr
@@ -46,10 +65,12 @@ def test_after_evaluate_it_plans_with_the_run_that_was_judged_beside_a_champion(
     assert (done.returncode, done.stderr) == (0, "")
     assert f"the pilot is {pilot}, the last one judged" in done.stdout
     assert "clusters" in done.stdout
+    assert "looks: 1 of 20 taken at this holdout, 19 left" in done.stdout
     again = promoted.run("evaluate")
     assert again.returncode == 0, again.stderr  # already champion: not logged, so no pilot
     told = json.loads(promoted.run("plan", "--json").stdout)
     assert pilot in told["pilot"]
+    assert (told["looks_left"], told["looks"]) == (19, "1 of 20 taken at this holdout, 19 left")
     named = json.loads(promoted.run("plan", champion, "gate.checks.auc_floor.min=0.55", "--json").stdout)
     assert champion in named["pilot"]
     assert named["needs"][0]["rule"].startswith("auc >= 0.55")
