@@ -89,7 +89,9 @@ def _gates(found: Selftest) -> Table:
 
 def _reached(only: frozenset[str]) -> Text:
     """Whether a gate can pass, and can fail."""
-    passes, fails = Verdict.PASS in only, bool(only & {Verdict.FAIL, Verdict.ERROR})
+    if only == {Verdict.ERROR}:
+        return Text("always an ERROR", "magenta")
+    passes, fails = Verdict.PASS in only, Verdict.FAIL in only
     if passes and fails:
         return Text("passes, and fails", "green")
     return Text("passes, never fails" if passes else "fails, never passes" if fails else "neither", "yellow")
@@ -130,6 +132,9 @@ def _verdict(found: Selftest) -> Text:
         for line in lines:
             said.append("\n  • ", style)
             said.append(printable(line))
+    if found.once:
+        verdicts = ", ".join(f"{printable(one.name)} {one.verdict}" for one in found.once)
+        said.append(f"\njudged once, as they read facts, which nothing planted reaches: {verdicts}", "dim")
     if found.left_out:
         said.append(f"\nleft out, as they judge the run and not its rows: {', '.join(found.left_out)}", "dim")
     return said

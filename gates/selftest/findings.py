@@ -23,7 +23,7 @@ MISSED = 0.2
 
 def concluded(policy: Policy, found: Selftest) -> Selftest:
     """The same with its problems and warnings."""
-    problems = [*_never_passes(found), *_never_fails(policy, found), *_promotes_equals(policy, found)]
+    problems = [*_facts(found), *_never_passes(found), *_never_fails(policy, found), *_promotes_equals(policy, found)]
     warnings = [
         *_useless(found), *_seeds(found), *_no_gain_asked(found), *_false_blocks(policy, found), *_power(found),
         *_missed(found), *_of_gates(found),
@@ -61,6 +61,12 @@ def _summary(found: Selftest) -> str:
     shown = [one for one in found.gains if passing is None or one.size <= passing.size][-2:]
     gains = [f"a gain of {one.gain or 0.0:.2g} {found.metric} in {_percent(one.promoted)}" for one in shown]
     return ", ".join([f"promoted: equal models in {_percent(found.equal.promoted)} of trials", *gains])
+
+
+def _facts(found: Selftest) -> Iterator[str]:
+    for one in found.once:
+        if one.blocks:
+            yield f"{one.name} says {one.verdict} of this evidence as it is, so that nothing is promoted: {one.message}"
 
 
 def _never_passes(found: Selftest) -> Iterator[str]:

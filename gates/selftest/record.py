@@ -54,6 +54,21 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """A gate that was judged once, on the evidence as it is: it reads facts, which nothing that is planted reaches."""
+
+    name: str
+    severity: str
+    verdict: str
+    message: str
+
+    @property
+    def blocks(self) -> bool:
+        """Whether nothing is promoted on evidence with these facts."""
+        return self.severity == "block" and self.verdict in NOT_PASSED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trials:
     """Repeated judgements of one thing that was planted."""
 
@@ -111,6 +126,7 @@ class Selftest:
     regressions: tuple[Trials, ...]
     hidden: tuple[Trials, ...]  # regressions of a challenger that is better on the whole
     gates: tuple[Gate, ...]
+    once: tuple[Once, ...]
     left_out: tuple[str, ...]  # gates that judge the run, not the rows
     summary: str  # what the gates can tell apart on this holdout, in a sentence
     problems: tuple[str, ...]

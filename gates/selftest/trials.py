@@ -12,20 +12,16 @@ import numpy as np
 
 from gates.defects import defects
 from gates.engine import judge
-from gates.errors import EvidenceError, PolicyError
+from gates.errors import EvidenceError
 from gates.evidence import Evidence
-from gates.kinds import AnyCheck
-from gates.kinds.any_of import AnyOf
 from gates.metrics import Metric, metric
 from gates.outcome import Ruling, Verdict
 from gates.policy import Policy
 from gates.rows import Rows, Split
 from gates.selftest import findings, plants
 from gates.selftest.draws import Draws
+from gates.selftest.reach import asks_for_gain, of_rows
 from gates.selftest.record import Gate, Selftest, Trials
-
-OF_THE_RUN = ("provenance", "parity")
-"""Kinds that judge where the evidence comes from: no row shows that, so nothing can be planted for them."""
 
 GAIN_METRIC = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mae", "ranking": "ndcg@10"}
 """What gains are counted in where no gate compares."""
@@ -67,7 +63,7 @@ def selftest(
     """What the policy says of equal models, planted gains and planted regressions on holdouts like this one.
 
     Args:
-        policy: the gates to try. Those that judge the run, not the rows, are left out and named.
+        policy: the gates to try. Those that read facts are judged once; those that judge the run are left out.
         evidence: a holdout with the scores of two models; nothing is supposed of which one is better.
         trials: of equal models; each size of a plant gets a quarter, and 20 at least.
         seeds: evidence of equal models, judged as it is: such as models that differ in their seed.
@@ -79,7 +75,7 @@ def selftest(
         EvidenceError: no champion, no rows, or rows that no gate could judge.
         PolicyError: no gate is left that blocks.
     """
-    policy, left_out = _of_rows(policy)
+    policy, once, left_out = of_rows(policy, evidence, now)
     if broken := defects(evidence, clusters_required=policy.clusters == "required"):
         raise EvidenceError("; ".join(broken))
     draws, counted = Draws.of(evidence), _counted(policy, evidence)
@@ -102,22 +98,13 @@ def selftest(
             regressions=tuple(one for one in found if one.kind in ("shuffled", "constant")),
             hidden=tuple(one for one in found if one.kind in hidden),
             gates=_gates(policy, seen),
+            once=once,
             left_out=left_out,
             summary="",
             problems=(),
             warnings=(),
         ),
     )
-
-
-def _of_rows(policy: Policy) -> tuple[Policy, tuple[str, ...]]:
-    kept = {name: check for name, check in policy.checks.items() if check.kind not in OF_THE_RUN}
-    if not any(check.severity == "block" for check in kept.values()):
-        of_the_run = " or ".join(OF_THE_RUN)
-        said = f"no blocking gate looks at rows: there is nothing to try; expected one that is not of kind {of_the_run}"
-        raise PolicyError([f"{said} @ gate.checks"])
-    left_out = tuple(name for name in policy.checks if name not in kept)
-    return policy.model_copy(update={"checks": kept}), left_out
 
 
 def _counted(policy: Policy, evidence: Evidence) -> Metric:
@@ -129,11 +116,6 @@ def _counted(policy: Policy, evidence: Evidence) -> Metric:
     if comparing and comparing[0].kind == "condition":
         return metric("accuracy", evidence.task)
     return metric(getattr(next(iter(comparing), None), "metric", GAIN_METRIC[evidence.task]), evidence.task)
-
-
-def asks_for_gain(check: AnyCheck) -> bool:
-    """Whether passing takes a gain: of alternatives, whether each does."""
-    return all(one.scheduled for one in check.checks.values()) if isinstance(check, AnyOf) else check.scheduled
 
 
 def _promised(policy: Policy) -> float | None:

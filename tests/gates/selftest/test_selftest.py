@@ -145,9 +145,33 @@ def test_gates_of_the_run_are_left_out_and_named(make: Any, pair: Evidence) -> N
     held = replace(pair, facts={"model_bytes": 5})
     found = selftest(make.policy({**ANY_GAIN, "traced": traced, "fast": fast}), held, trials=20)
     assert found.left_out == ("traced",)
-    assert "not tried, as nothing that is planted reaches it: fast" in found.warnings
+    assert [gate.name for gate in found.gates] == ["gain"]
+    assert [(one.name, one.verdict) for one in found.once] == [("fast", "PASS")]
+    assert found.problems == ()
     with pytest.raises(PolicyError, match="nothing to try"):
         selftest(make.policy({"traced": traced}), pair, trials=20)
+
+
+def test_a_gate_of_facts_that_does_not_pass_keeps_everything_from_being_promoted(make: Any, pair: Evidence) -> None:
+    small = {"kind": "resource", "fact": "model_bytes", "max": 3}
+    features = {
+        "kind": "drift",
+        "of": "features",
+        "measure": "psi",
+        "against": "training",
+        "max": 0.2,
+        "decide": "point",
+    }
+    held = replace(pair, facts={"model_bytes": 5})
+    found = selftest(make.policy({**ANY_GAIN, "small": small, "drift": features}), held, trials=20)
+    assert [(one.name, one.verdict) for one in found.once] == [("small", "FAIL"), ("drift", "ERROR")]
+    assert [line.split(" so ")[0] for line in found.problems] == [
+        "small says FAIL of this evidence as it is,", "drift says ERROR of this evidence as it is,",
+    ]  # fmt: skip
+    either = {"kind": "any_of", "checks": {"small": small, "better": ANY_GAIN["gain"]}}
+    found = selftest(make.policy({**ANY_GAIN, "either": {**either, "severity": "warn"}}), held, trials=20)
+    assert [one.name for one in found.once] == ["either"]
+    assert found.problems == ()
 
 
 @pytest.mark.parametrize("column", ["challenger", "champion", "label"])
