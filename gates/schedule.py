@@ -125,7 +125,7 @@ def guarantee(policy: Policy) -> str:
             f"no guarantee under reuse of the holdout: each comparison errs with probability at most {alpha}, and "
             "among many looks a false promotion is to be expected"
         )
-    if not any(_asks_for_gain(check) and check.severity == "block" for check in policy.checks.values()):
+    if not any(asks_for_gain(check) and check.severity == "block" for check in policy.checks.values()):
         return (
             "no blocking gate asks for a gain, so that none is guaranteed: each bound errs with probability at most "
             f"{alpha}, and there is no guarantee under reuse of the holdout"
@@ -142,7 +142,7 @@ def guarantee(policy: Policy) -> str:
     )
 
 
-def _asks_for_gain(check: AnyCheck) -> bool:
+def asks_for_gain(check: AnyCheck) -> bool:
     """Whether passing takes a gain: of alternatives, whether each does."""
     return all(one.scheduled for one in check.checks.values()) if isinstance(check, AnyOf) else check.scheduled
 

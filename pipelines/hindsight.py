@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gates import runs
-from gates.metrics import METRICS
-from gates.metrics.estimate import Rows, difference
+from gates.metrics import metric as metric_named
+from gates.metrics.estimate import differences
+from gates.rows import Rows, Split
 from pipelines import data
 from pipelines.models import load_model
 
@@ -24,13 +25,13 @@ def next_month(settings: Settings, table: Table, *, challenger: str, champion: s
         metric: a metric of the task.
     """
     month = data.next_period(settings.as_of)
-    split = data.split(table, settings.data, settings.train, month)
+    held = data.split(table, settings.data, settings.train, month)
     rows = Rows(
-        label=split.labels,
-        challenger=_model(challenger).score(split.holdout),
-        champion=_model(champion).score(split.holdout),
+        label=held.labels,
+        challenger=_model(challenger).score(held.holdout),
+        champion=_model(champion).score(held.holdout),
     )
-    return difference(METRICS[metric], rows).value
+    return differences(metric_named(metric, settings.data.task), Split(rows=rows)).one().value
 
 
 def _model(run: str) -> Fitted:

@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MENU = {"help", "setup", "evaluate", "judge", "selftest", "predict", "champion", "history", "predictions"}
-MENU |= {"demo", "test", "check", "bench", "simulate", "clean", "deploy-prod", "lock"}
+MENU |= {"demo", "test", "check", "bench", "simulate", "mutate", "clean", "deploy-prod", "lock"}
 RECORDER = """
 import json, os, sys
 with open("record.json", "w", encoding="utf-8") as file:

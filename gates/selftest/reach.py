@@ -47,8 +47,3 @@ def _reads(check: AnyCheck) -> str:
         return "run"
     features = isinstance(check, Drift) and check.of == "features"  # counted in the holdout, not in drawn rows
     return "facts" if check.kind in OF_FACTS or features else "rows"
-
-
-def asks_for_gain(check: AnyCheck) -> bool:
-    """Whether passing takes a gain: of alternatives, whether each does."""
-    return all(one.scheduled for one in _alternatives(check))

@@ -18,9 +18,10 @@ from gates.metrics import Metric, metric
 from gates.outcome import Ruling, Verdict
 from gates.policy import Policy
 from gates.rows import Rows, Split
+from gates.schedule import asks_for_gain
 from gates.selftest import findings, plants
 from gates.selftest.draws import Draws
-from gates.selftest.reach import asks_for_gain, of_rows
+from gates.selftest.reach import of_rows
 from gates.selftest.record import Gate, Selftest, Trials
 
 GAIN_METRIC = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mae", "ranking": "ndcg@10"}

@@ -28,7 +28,7 @@ def test_names_are_in_order_however_they_are_crossed() -> None:
 def test_too_many_groups() -> None:
     rng = np.random.default_rng(0)
     columns = [coded("a", rng.integers(0, 200, 30_000)), coded("b", rng.integers(0, 200, 30_000))]
-    with pytest.raises(UnjudgeableError, match="form .* groups; expected at most 10,000"):
+    with pytest.raises(UnjudgeableError, match=r"form .* groups; expected at most 10,000"):
         crossed(columns)
 
 

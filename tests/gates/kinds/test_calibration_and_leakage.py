@@ -30,21 +30,21 @@ def test_the_bound_of_the_gap(make, score: float, verdict: str) -> None:
     assert found.low < found.observed < found.high
 
 
-@pytest.mark.parametrize(("measure", "max", "verdict"), [
+@pytest.mark.parametrize(("measure", "most", "verdict"), [
     ("slope", 0.45, "PASS"), ("slope", 0.2, "FAIL"), ("slope", 0.333, "INCONCLUSIVE"),
     ("intercept", 0.5, "FAIL"), ("intercept", 0.8, "PASS"), ("gap", 0.05, "FAIL"),
 ])  # fmt: skip
-def test_scores_that_are_too_extreme_and_too_high(make, measure: str, max: float, verdict: str) -> None:
+def test_scores_that_are_too_extreme_and_too_high(make, measure: str, most: float, verdict: str) -> None:
     """The true slope is 1/1.5 = 2/3, and scores are too high throughout."""
     rng = np.random.default_rng(2)
     truth = rng.normal(-0.5, 1.2, 20_000)
     label = (rng.random(20_000) < 1 / (1 + np.exp(-truth))).astype(float)
     evidence = Evidence.from_arrays(label=label, challenger=1 / (1 + np.exp(-(1.5 * truth + 0.8))))
-    found = make.judge(make.check("calibration", measure=measure, max=max), evidence).outcomes[0]
+    found = make.judge(make.check("calibration", measure=measure, max=most), evidence).outcomes[0]
     assert found.verdict == verdict
     if measure == "slope":
         assert found.observed == pytest.approx(2 / 3, abs=0.03)
-        assert found.rule == f"|slope - 1| <= {max:g} (bound)"
+        assert found.rule == f"|slope - 1| <= {most:g} (bound)"
 
 
 def test_a_slope_that_does_not_exist_is_an_error(make) -> None:
