@@ -14,7 +14,7 @@ from gates.arrow_columns import Coded
 from gates.errors import UnjudgeableError
 from gates.metrics.metric import Hits, Linear, Metric, linear_share
 from gates.stats.clusters import Units
-from gates.stats.scored import Codes, Floats, Scored, by_score
+from gates.stats.scored import Ascending, Codes, Floats, Scored, by_score
 
 MANY_ROWS = 100_000
 """From here on both models' scores are sorted at the same time, each in a thread of its own."""
@@ -67,7 +67,7 @@ class Rows:
         return self.weight is None and self.cluster is None
 
     @cached_property
-    def ascending(self) -> dict[Model, Codes]:
+    def ascending(self) -> dict[Model, Ascending]:
         """Rows by ascending score, for each model that there is: sorted once for every metric and every slice."""
         held: dict[Model, Floats] = {"challenger": self.challenger}
         if self.champion is not None:

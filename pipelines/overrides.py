@@ -11,12 +11,14 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
 from gates.errors import SettingsError
 from gates.mistakes import nearest
 
+MAX_OPTIONS = 16
 MAX_CHARACTERS = 1000
 _CHOICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _QUOTED = re.compile(r"""'(\\.|[^'\\])*'|"(\\.|[^"\\])*\"""")
@@ -126,9 +128,22 @@ def _keys(conf: Path, choices: list[str]) -> list[str]:
 
 
 def _options(key: str, known: list[str], groups: list[str]) -> str:
-    group = key.partition(".")[0]
-    below = [name for name in known if name.startswith(f"{group}.")]
-    return f"one of {', '.join(below or [*groups, *(name for name in known if '.' not in name)])}"
+    """What may be said instead: the keys beside the one that is meant, or what is below it."""
+    parts = key.split(".")
+    for depth in range(len(parts), 0, -1):
+        near = ".".join(parts[:depth])
+        below = [name for name in known if name.startswith(f"{near}.")]
+        if below:
+            return f"one of {_few(below, key)}"
+    return f"one of {', '.join([*groups, *(name for name in known if '.' not in name)])}"
+
+
+def _few(names: list[str], key: str) -> str:
+    """The names, nearest first where there are many."""
+    if len(names) <= MAX_OPTIONS:
+        return ", ".join(names)
+    near = sorted(names, key=lambda name: -SequenceMatcher(None, key, name).ratio())[:MAX_OPTIONS]
+    return f"{', '.join(near)}, … ({len(names) - MAX_OPTIONS} more)"
 
 
 def _shown(text: str) -> str:

@@ -25,8 +25,8 @@ def delong(linear: Linear, split: Split) -> tuple[Floats, Floats]:
     cell = positive.astype(np.intp) if code is None else 2 * code + positive
     size = 2 * split.groups.count
     n: Floats = np.bincount(cell, minlength=size).astype(np.float64)
-    mean = ratio(np.bincount(cell, weights=linear.influence, minlength=size).astype(np.float64), n)
-    spread: Floats = np.bincount(cell, weights=(linear.influence - mean[cell]) ** 2, minlength=size).astype(np.float64)
+    # the mean placement of either label is the area: influences are centred within each label already
+    spread: Floats = np.bincount(cell, weights=linear.influence**2, minlength=size).astype(np.float64)
     of_class = ratio(spread * n, n - 1).reshape(-1, 2).sum(axis=1)
     shown = n.reshape(-1, 2).min(axis=1) >= 2
     return np.where(shown, np.sqrt(of_class) / split.n, np.nan), np.where(shown, np.inf, np.nan)

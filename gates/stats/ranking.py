@@ -82,7 +82,7 @@ class Runs:
     def of(cls, scored: Scored) -> Runs:
         order, rows = scored.order, _rows(scored)
         positive = (scored.label == 1)[order]
-        starts = _starts(scored.score[order], rows)
+        starts = _starts(scored, order, rows)
         hits = positive.astype(np.float64)
         misses = 1.0 - hits
         if scored.weight is not None:
@@ -131,7 +131,7 @@ def _rows(scored: Scored) -> Codes:
 def _opposite_before(scored: Scored, order: Codes, positive: NDArray[np.bool_], rows: Codes) -> Floats:
     """Mass of label 0 with a lower score, half of what is tied with it, for a row of label 1; minus that of label 1
     for a row of label 0: (n,), in the order that the rows came in, counted on from group to group."""
-    starts = _starts(scored.score[order], rows)
+    starts = _starts(scored, order, rows)
     mass = None if scored.weight is None else scored.weight[order]
     hits = positive.astype(np.float64) if mass is None else positive * mass
     if starts is not None:
@@ -157,8 +157,11 @@ def _opposite_before(scored: Scored, order: Codes, positive: NDArray[np.bool_], 
     return placed
 
 
-def _starts(score: Floats, rows: Codes) -> NDArray[np.bool_] | None:
+def _starts(scored: Scored, order: Codes, rows: Codes) -> NDArray[np.bool_] | None:
     """Where a run of tied scores, or a group of so many `rows`, starts (n,); None where no scores are tied."""
+    if scored.distinct:
+        return None
+    score = scored.score[order]
     starts = np.empty(score.size, dtype=bool)
     starts[:1] = True
     np.not_equal(score[1:], score[:-1], out=starts[1:])

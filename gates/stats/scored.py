@@ -13,6 +13,14 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ascending:
+    """Rows by ascending score (n,), and whether no two have the same."""
+
+    order: Codes
+    distinct: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scored:
     """One model's scores on rows that are split into groups. All arrays are aligned.
@@ -32,12 +40,21 @@ class Scored:
     code: Codes | None = None
     groups: int = 1
     query: Codes | None = None
-    ascending: Callable[[], Codes] | None = None
+    ascending: Callable[[], Ascending] | None = None
+
+    @cached_property
+    def _ascending(self) -> Ascending:
+        return by_score(self.score, self.weight) if self.ascending is None else self.ascending()
+
+    @property
+    def distinct(self) -> bool:
+        """Whether no two rows have the same score."""
+        return self._ascending.distinct
 
     @cached_property
     def order(self) -> Codes:
         """Rows by group, then by ascending score. Tied rows come in the order given where rows have weights."""
-        order = by_score(self.score, self.weight) if self.ascending is None else self.ascending()
+        order = self._ascending.order
         if self.code is None:
             return order
         few = next((kind for kind in (np.uint8, np.uint16) if self.groups <= np.iinfo(kind).max), np.intp)
@@ -66,11 +83,12 @@ class Scored:
         return of_group if self.code is None else of_group[self.code]
 
 
-def by_score(score: Floats, weight: Floats | None) -> Codes:
+def by_score(score: Floats, weight: Floats | None) -> Ascending:
     """Rows by ascending score. Ties keep their order where rows have weights, whose sums depend on it."""
     # the default kind is several times faster, and its order of ties depends on the machine: counts do not
-    order: Codes = np.argsort(score, kind=None if weight is None else "stable")
-    return order
+    order = np.argsort(score, kind=None if weight is None else "stable")
+    ranked = score[order]
+    return Ascending(order=order, distinct=not np.any(ranked[1:] == ranked[:-1]))
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:

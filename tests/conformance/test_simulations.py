@@ -22,6 +22,7 @@ slow = pytest.mark.slow
 KNOWN_SHORT = {
     "Intervals of metrics: binary, `average_precision`, 300": "skewed where positives are few",
     "Intervals of metrics: binary, `ece`, 300": "absolute values add up noise: too large, which never passes wrongly",
+    "Intervals of metrics: multiclass, `ece`, 300": "as for binary",
     "Intervals of metrics: binary, `ks`": "a maximum: too large in small samples",
     "Intervals of metrics: regression, `rmse`": "squares of skewed errors",
     "Intervals of metrics: regression, `mae`, 300": "skewed errors",

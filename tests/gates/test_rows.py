@@ -47,4 +47,5 @@ def test_many_rows_are_sorted_in_threads_to_the_same_order() -> None:
     scores = rng.random((2, 120_000))
     rows = Rows(label=np.zeros(120_000), challenger=scores[0], champion=scores[1])
     for model, score in zip(("challenger", "champion"), scores, strict=True):
-        np.testing.assert_array_equal(rows.ascending[model], np.argsort(score))
+        np.testing.assert_array_equal(rows.ascending[model].order, np.argsort(score))
+        assert rows.ascending[model].distinct
