@@ -1,0 +1,281 @@
+"""Every kind of gate, with every key, before many holdouts: `python -m tests.conformance.recording` records it.
+
+The files are a record of behaviour. A change of one is a change of what is judged or told, and is reviewed as one.
+"""
+
+# ruff: noqa: E501 (a variant is easiest to read on one line)
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gates import Evidence, State, judge
+from gates.decision import Decision
+from gates.state import Champion
+from gates.witness import Witness
+from tests.gates.conftest import Make
+
+FOLDER = Path(__file__).with_name("golden")
+TOGETHER = "together"
+TOPICS = (*Make.checks, TOGETHER)
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "threshold": [
+        {"decide": "point"}, {"max": 0.99, "min": None}, {"min": 0.6, "max": 0.7}, {"metric": "log_loss", "min": None, "max": 0.5},
+        {"metric": "accuracy", "min": 0.9, "severity": "warn"}, {"metric": "rmse", "min": None, "max": 1.0},
+    ],
+    "improvement": [
+        {"metric": "accuracy"}, {"metric": "accuracy", "margin": -0.02}, {"metric": "auc", "margin": 0.05},
+        {"margin": 0.3}, {"margin": 0.02, "severity": "warn"}, {"metric": "rmse", "margin": 0.1},
+    ],
+    "slices": [
+        {"require": "no_proven_harm", "margin": -0.02}, {"metric": "auc", "margin": -0.3}, {"min_rows": 201, "small_slice": "skip"},
+        {"min_rows": 201, "small_slice": "block"}, {"min_rows": 201}, {"values": ["north", "nowhere"]},
+        {"values": ["north", "nowhere"], "optional_values": ["nowhere"]}, {"by": ["site", "half"], "require": "no_proven_harm"},
+        {"by": "nothing"}, {"margin": 0.1}, {"metric": "accuracy", "require": "no_proven_harm", "margin": 0.0},
+    ],
+    "fairness": [
+        {"decide": "point"}, {"max": 0.001}, {"metric": "recall"}, {"metric": "selection_rate", "max": 0.05, "decide": "point"},
+        {"min_rows": 201, "small_slice": "skip"}, {"min_rows": 201, "small_slice": "block"}, {"by": ["site", "half"]},
+        {"metric": "auc", "max": 0.3},
+    ],
+    "disagreement": [{"decide": "point"}, {"max": 0.1}, {"beyond": 0.2}, {"max": 0.1, "decide": "point"}],
+    "calibration": [
+        {"decide": "point"}, {"measure": "ece"}, {"measure": "slope", "max": 0.2}, {"measure": "intercept", "max": 0.05},
+        {"max": 0.001}, {"measure": "slope", "max": 0.01, "decide": "point"},
+    ],
+    "leakage": [],
+    "drift": [
+        {"measure": "ks"}, {"measure": "js"}, {"decide": "point"}, {"max": 0.0001}, {"of": "features"}, {"against": "champion"},
+        {"of": "features", "against": "champion", "measure": "js"}, {"of": "features", "columns": ["nothing"]},
+    ],
+    "data": [
+        {"min_rows": 700}, {"min_clusters": 5}, {"max_missing": 0.0}, {"label_rate": {"min": 0.1, "max": 0.2}},
+        {"label_rate": {"min": 0.1, "max": 0.9}}, {"require_columns": ["x", "y"]}, {"banned_columns": ["x", "z"]},
+        {"types": {"x": "name"}}, {"max_age": "12h"}, {"max_age": "900d"},
+    ],
+    "resource": [{"fact": "model_bytes", "max": 10}, {"fact": "peak_memory_mb", "max": 1e9}, {"max": 1e9}, {"min": 1e8, "max": 1e9}],
+    "provenance": [
+        {"require": [one]} for one in ("finished", "committed", "clean", "model", "champion", "data")
+    ] + [{"require": ["clean", "data"], "max_age": "12h"}],
+    "parity": [{"max_difference": 1.0}, {"min_rows": 100_000}, {"max_difference": 0.0}],
+    "condition": [
+        {"condition": text}
+        for text in (
+            "n > 0.6 +/- 0.1", "n > 0.6 +/- 0.001", "n < 0.6 +/- 0.1", "o > 0.6 +/- 0.1", "d < 0.5 +/- 0.1", "d > 0.1 +/- 0.1",
+            "n - o > 0 +/- 0.1", "n - o > 0.02 +/- 0.1", "n - o > -0.05 +/- 0.1", "2 * n - 2 * o > 0.04 +/- 0.2",
+            "n - 1.1 * o > 0 +/- 0.1", "o - n < 0.01 +/- 0.1", r"n - o > 0.02 +/- 0.01 /\ d < 0.1 +/- 0.01", "0.5 * n + d > 0.3 +/- 0.2",
+        )
+    ],
+    "any_of": [
+        {"checks": {"low": {"kind": "threshold", "metric": "auc", "min": 0.9, "decide": "bound"}, "gap": Make.checks["calibration"]}},
+        {"checks": {"low": {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "point"}, "gain": Make.checks["improvement"]}},
+        {"checks": {"fact": Make.checks["resource"], "gain": {**Make.checks["improvement"], "margin": 0.5}}},
+        {"checks": {"one": {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "bound"}}, "owner": "us", "description": "why"},
+    ],
+}  # fmt: skip
+
+
+FOR_VARIANTS = ("plain", "clustered", "worse", "no champion", "regression")
+"""The holdouts that every variant is judged on; the examples themselves are judged on all."""
+
+OF_THE_GATE = ("kind", "severity", "rule", "level", "metric")
+"""What a part has in common with its gate."""
+
+
+def holdouts() -> Iterator[tuple[str, Evidence]]:
+    """Holdouts by name: each lets the gates say something else."""
+    plain = Make.arrays()
+    plain["slices"]["half"] = np.array(["am", "pm"])[np.arange(600) // 3 % 2]
+    champion, facts = plain["champion"], Make.facts()
+    made: dict[str, Callable[[], dict[str, Any]]] = {
+        "plain": dict,
+        "clustered": lambda: {"cluster": np.arange(600) % 40},
+        "few clusters": lambda: {"cluster": np.arange(600) % 6},
+        "weighted": lambda: {"weight": 1.0 + np.arange(600) % 3},
+        "worse": lambda: {"challenger": champion, "champion": plain["challenger"]},
+        "the same": lambda: {"champion": plain["challenger"]},
+        "no champion": lambda: {"champion": None},
+        "no facts": lambda: {"facts": {}},
+        "one label": lambda: {"label": np.ones(600)},
+        "a score is missing": lambda: {"challenger": np.where(np.arange(600) == 3, np.nan, plain["challenger"])},
+        "regression": lambda: {
+            "task": "regression", "label": 4 * plain["label"], "challenger": 4 * plain["challenger"], "champion": 4 * champion
+        },
+        "leaked": lambda: {"facts": {**facts, "train_row_hashes": Make.evidence().row_hashes}},
+    }  # fmt: skip
+    for name, given in made.items():
+        yield name, Evidence.from_arrays(**{**plain, "facts": facts, **given()})
+    few = Make.arrays(9)
+    few["slices"]["half"] = np.array(["am"] * 9)
+    yield "nine rows", Evidence.from_arrays(**few)
+
+
+READS_FACTS = ("drift", "data", "resource", "provenance", "parity")
+FEATURES = Make.facts()["features"]
+HOLES = {
+    "age": {
+        **FEATURES["age"],
+        "train": {"cells": [400, 400, 400]},
+        "holdout": {"cells": [100, 200, 150], "missing": 150},
+    },
+    "site": {**FEATURES["site"], "holdout": {"cells": [590, 0], "other": 10}},
+    "empty": {
+        "kind": "number",
+        "edges": [],
+        "train": {"cells": [0], "missing": 1200},
+        "holdout": {"cells": [0], "missing": 600},
+    },
+}
+CHALLENGER = {"run": "EvaluateNewModel/7", "sha256": "a" * 64}
+CHAMPION = {"run": "EvaluateNewModel/1", "sha256": "b" * 64, "features": FEATURES}
+SAID: dict[str, dict[str, Any]] = {
+    "all": {},
+    "holes": {"features": HOLES},
+    "one feature": {"features": {"age": FEATURES["age"]}},
+    "features of no holdout": {"features": {name: {**held, "holdout": None} for name, held in FEATURES.items()}},
+    "no features": {"features": None},
+    "features that do not fit": {"features": {"age": {**FEATURES["age"], "edges": [1.0]}}},
+    "no scores": {"scores": None},
+    "scores in two cells": {"scores": {"kind": "number", "edges": [0.5], "train": {"cells": [60, 40]}}},
+    "no commit": {"code": {"commit": None, "clean": None}},
+    "a short commit": {"code": {"commit": "abc", "clean": False}},
+    "no code": {"code": None},
+    "another model": {"challenger": {"run": "EvaluateNewModel/7", "sha256": "f" * 64}},
+    "no challenger": {"challenger": None},
+    "no champion told": {"champion": None},
+    "a champion without features": {"champion": {**CHAMPION, "features": None}},
+    "a champion unlike": {"champion": {**CHAMPION, "features": HOLES}},
+    "other rows": {"data": {"holdout_sha256": "0" * 64, "train_sha256": "1" * 64}},
+    "other training rows": {"data": {"train_sha256": "1" * 64}},
+    "no data": {"data": None},
+    "scored long ago": {"scored_at": "2025-06-01T00:00:00+00:00", "as_of": "2025-05"},
+    "scored tomorrow": {"scored_at": "2026-01-03T00:00:00+00:00", "as_of": "2026-03"},
+    "scored at no time": {"scored_at": "yesterday", "as_of": "spring"},
+    "scored within minutes": {"scored_at": "2026-01-02T00:04:00+00:00", "as_of": None},
+    "parity missed": {"parity": {"rows": 600, "max_difference": 0.25}},
+    "parity not done": {"parity": {"problem": "no room"}},
+    "parity on few": {"parity": {"rows": 3, "max_difference": 0.0, "python": "3.13.0"}},
+    "negative": {"fit_seconds": -1, "model_bytes": True, "peak_memory_mb": "much", "predict_ms_per_1000_p99": None},
+}  # fmt: skip
+
+
+def runs() -> Iterator[tuple[str, Evidence]]:
+    """One holdout, and what runs may have said about it."""
+    plain = Make.arrays()
+    trained = plain["facts"]["train_row_hashes"]
+    known = Make.evidence()
+    data = {
+        "holdout_sha256": known.holdout,
+        "train_sha256": hashlib.sha256(np.sort(trained).astype("<u8").tobytes()).hexdigest(),
+    }
+    whole = Make.facts(
+        scored_at="2026-01-01T06:00:00+00:00", as_of="2025-12", challenger=CHALLENGER, champion=CHAMPION, data=data,
+        model_bytes=1000, peak_memory_mb=512.5, predict_ms_per_1000_p50=1.5, predict_ms_per_1000_p99=2.5,
+    )  # fmt: skip
+    for name, said in SAID.items():
+        told = {**whole, **said}
+        if said.get("data"):
+            told["data"] = {**data, **said["data"]}
+        made = Evidence.from_arrays(**{**plain, "facts": told})
+        seen = (
+            None
+            if name == "no code"
+            else Witness(run="EvaluateNewModel/7", model_sha256=None if name == "no data" else "a" * 64)
+        )
+        yield f"a run that said: {name}", replace(made, witness=seen)
+    for name, time in {
+        "days": ["2025-12-30", "2025-12-31"], "hours": ["2026-01-01T20:00:00", "2026-01-01T23:00:00+00:00"],
+        "no times": ["once", "twice"], "to come": ["2026-02-01", "2026-02-02"],
+    }.items():  # fmt: skip
+        rows = {**plain, "time": np.array(time)[np.arange(600) % 2], "facts": whole}
+        yield f"rows of {name}", Evidence.from_arrays(**rows)
+    yield "a run without champion scores", Evidence.from_arrays(**{**plain, "champion": None, "facts": whole})
+
+
+def checks(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The example of a kind, and every variant of it, each with its name."""
+    example = Make.checks[kind]
+    yield kind, example
+    for variant in VARIANTS[kind]:
+        own = example if kind not in ("data", "any_of") else {"kind": kind}
+        merged = {key: value for key, value in {**own, **variant}.items() if value is not None}
+        yield f"{kind} {json.dumps(variant, sort_keys=True)}", merged
+
+
+def of_kind(kind: str) -> Iterator[tuple[str, Decision]]:
+    """A kind's example before every holdout, and each variant of it before some."""
+    known, told = [*holdouts()], [*runs()] if kind in READS_FACTS else []
+    for name, check in checks(kind):
+        policy = Make.policy({"gate": check, "there": {"kind": "leakage"}}, schedule={"kind": "fixed", "looks": 20})
+        for place, evidence in known if name == kind else [one for one in known if one[0] in FOR_VARIANTS]:
+            yield f"{name} @ {place}", judge(policy, evidence, now=NOW)
+        for place, evidence in told:
+            yield f"{name} @ {place}", judge(policy, evidence, now=NOW)
+        if kind in ("data", "provenance"):
+            yield f"{name} @ no time", judge(policy, told[0][1])
+
+
+def together() -> Iterator[tuple[str, Decision]]:
+    """What schedules, champions and several gates make of a judgement."""
+    evidence = dict(holdouts())
+    gain = {"gate": Make.checks["improvement"], "floor": Make.checks["threshold"]}
+    for kind in ({"kind": "single"}, {"kind": "fixed", "looks": 2}, {"kind": "open"}):
+        state = State(salt="golden")
+        for disclose in ("all", "promotion_only"):
+            policy = Make.policy(gain, schedule=kind, disclose=disclose, if_no_champion="hold")
+            for place in ("worse", "plain", "plain", "clustered", "weighted", "no champion"):
+                decision = judge(policy, evidence[place], state, now=NOW)
+                yield f"{kind} {disclose} @ {place}, after {state.seq}", decision
+                state = decision.state
+    reigning = State(champion=Champion(sha256="a" * 64, seq=1), seq=1)
+    for told in ({"sha256": "a" * 64, "run": "F/1"}, {"sha256": "b" * 64}):
+        held = Make.evidence(facts={"challenger": told, "train_row_hashes": evidence["plain"].train_row_hashes})
+        yield f"challenger {told} beside a champion", judge(Make.policy(gain), held, reigning, now=NOW)
+    warned = {**gain, "watched": {**Make.checks["threshold"], "min": 0.99, "severity": "warn"}}
+    yield "a warning", judge(Make.policy(warned), evidence["plain"])
+
+
+def lines(topic: str) -> Iterator[str]:
+    """Of a kind, or of `TOGETHER`: one outcome a line, and after those of a decision what they say together.
+
+    What a check says of a second holdout in the same words is not said again.
+    """
+    said: set[str] = set()
+    for name, decision in together() if topic == TOGETHER else of_kind(topic):
+        for outcome in decision.outcomes[:1] if " @ " in name else decision.outcomes:
+            told = _told(outcome.model_dump(mode="json"))
+            once = name.partition(" @ ")[0] + json.dumps(told)
+            if once not in said:
+                yield json.dumps({"case": name, **told}, ensure_ascii=False)
+            said.add(once)
+        if topic != TOGETHER:
+            continue
+        all_told = {
+            "case": name, "verdict": decision.verdict, "reason": decision.reason, "exit": decision.exit_code,
+            "look": decision.look.message, "number": decision.look.number, "already": decision.already_champion,
+            "guarantee": decision.guarantee, "retired": [one.retired for one in decision.state.holdouts.values()],
+            "valid_until": decision.state.champion and str(decision.state.champion.valid_until), "seq": decision.state.seq,
+        }  # fmt: skip
+        yield json.dumps(all_told, sort_keys=True, ensure_ascii=False)
+
+
+def _told(outcome: dict[str, Any], gate: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What an outcome says, less what goes without saying."""
+    parts = [_told(part, outcome) for part in outcome["parts"]]
+    shared = {key for key in OF_THE_GATE if gate and gate[key] == outcome[key]}
+    own = {key: value for key, value in outcome.items() if key not in shared and value not in (None, "", [], False)}
+    return {**own, **({"parts": parts} if parts else {})}
+
+
+if __name__ == "__main__":
+    for topic in TOPICS:
+        (FOLDER / f"{topic}.jsonl").write_text("\n".join(lines(topic)) + "\n", encoding="utf-8")

@@ -1,0 +1,29 @@
+"""What every gate says, word by word and number by number, is what is on record."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.conformance import recording
+
+
+def same(found: Any, recorded: Any) -> bool:
+    """Equal, but for the last digits of numbers: those are the machine's."""
+    if isinstance(found, dict) and isinstance(recorded, dict):
+        return found.keys() == recorded.keys() and all(same(found[key], recorded[key]) for key in found)
+    if isinstance(found, list) and isinstance(recorded, list):
+        return len(found) == len(recorded) and all(map(same, found, recorded))
+    if isinstance(found, float) and isinstance(recorded, int | float):
+        return bool(found == pytest.approx(recorded, rel=1e-9, abs=1e-12))
+    return bool(found == recorded)
+
+
+@pytest.mark.parametrize("topic", recording.TOPICS)
+def test_it_says_what_is_on_record(topic: str) -> None:
+    recorded = [json.loads(line) for line in (recording.FOLDER / f"{topic}.jsonl").read_text("utf-8").splitlines()]
+    found = [json.loads(line) for line in recording.lines(topic)]
+    assert [one["case"] for one in found] == [one["case"] for one in recorded]
+    assert [pair for pair in zip(found, recorded, strict=True) if not same(*pair)] == []
