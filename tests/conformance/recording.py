@@ -47,12 +47,12 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"min_rows": 201, "small_slice": "skip"}, {"min_rows": 201, "small_slice": "block"}, {"by": ["site", "half"]},
         {"metric": "auc", "max": 0.3},
     ],
-    "disagreement": [{"decide": "point"}, {"max": 0.1}, {"beyond": 0.2}, {"max": 0.1, "decide": "point"}],
+    "disagreement": [{"decide": "point"}, {"max": 0.1}, {"beyond": 0.2}, {"max": 0.1, "decide": "point"}, {"severity": "warn"}],
     "calibration": [
         {"decide": "point"}, {"measure": "ece"}, {"measure": "slope", "max": 0.2}, {"measure": "intercept", "max": 0.05},
         {"max": 0.001}, {"measure": "slope", "max": 0.01, "decide": "point"},
     ],
-    "leakage": [],
+    "leakage": [{"severity": "warn"}],
     "drift": [
         {"measure": "ks"}, {"measure": "js"}, {"decide": "point"}, {"max": 0.0001}, {"of": "features"}, {"against": "champion"},
         {"of": "features", "against": "champion", "measure": "js"}, {"of": "features", "columns": ["nothing"]},
@@ -70,9 +70,9 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "condition": [
         {"condition": text}
         for text in (
-            "n > 0.6 +/- 0.1", "n > 0.6 +/- 0.001", "n < 0.6 +/- 0.1", "o > 0.6 +/- 0.1", "d < 0.5 +/- 0.1", "d > 0.1 +/- 0.1",
+            "n > 0.6 +/- 0.1", "n > 0 +/- 0.1", "2 * n > 1.3 +/- 0.1", "2 * d < 0.9 +/- 0.2", "2 * n < 1 +/- 0.02", "n > 0.6 +/- 0.001", "n < 0.6 +/- 0.1", "o > 0.6 +/- 0.1", "d < 0.5 +/- 0.1", "d > 0.1 +/- 0.1",
             "n - o > 0 +/- 0.1", "n - o > 0.02 +/- 0.1", "n - o > -0.05 +/- 0.1", "2 * n - 2 * o > 0.04 +/- 0.2",
-            "n - 1.1 * o > 0 +/- 0.1", "o - n < 0.01 +/- 0.1", r"n - o > 0.02 +/- 0.01 /\ d < 0.1 +/- 0.01", "0.5 * n + d > 0.3 +/- 0.2",
+            "n - 1.1 * o > 0 +/- 0.1", "n - 1.1 * o < 0.3 +/- 0.1", "n + o + d < 2.9 +/- 0.3", "o - n < 0.01 +/- 0.1", r"n - o > 0.02 +/- 0.01 /\ d < 0.1 +/- 0.01", "0.5 * n + d > 0.3 +/- 0.2",
         )
     ],
     "any_of": [
@@ -84,7 +84,17 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 
 
-FOR_VARIANTS = ("plain", "clustered", "worse", "no champion", "regression")
+FOR_VARIANTS = (
+    "plain",
+    "clustered",
+    "few clusters",
+    "worse",
+    "no champion",
+    "regression",
+    "multiclass",
+    "weights and clusters",
+    "one row",
+)
 """The holdouts that every variant is judged on; the examples themselves are judged on all."""
 
 OF_THE_GATE = ("kind", "severity", "rule", "level", "metric")
@@ -114,6 +124,32 @@ def holdouts() -> Iterator[tuple[str, Evidence]]:
     }  # fmt: skip
     for name, given in made.items():
         yield name, Evidence.from_arrays(**{**plain, "facts": facts, **given()})
+    third = np.arange(600) % 3
+    of_three = {
+        name: np.eye(3)[(third + shift) % 3] * 0.7 + 0.1
+        for name, shift in (("challenger", third % 7 == 3), ("champion", third // 2))
+    }
+    yield (
+        "multiclass",
+        Evidence.from_arrays(
+            **{**plain, "facts": facts, "label": third.astype(float), **of_three},
+            task="multiclass",
+            classes=["a", "b", "c"],
+        ),
+    )
+    heavy = np.where(third == 1, 0.0, 1.0 + np.arange(600) % 5)
+    yield (
+        "weights and clusters",
+        Evidence.from_arrays(**{**plain, "facts": facts, "weight": heavy, "cluster": np.arange(600) % 40}),
+    )
+    yield (
+        "many groups",
+        Evidence.from_arrays(
+            **{**plain, "facts": facts, "slices": {"site": np.arange(600) // 3 + 10 * third, "half": third}}
+        ),
+    )
+    one = {name: value[:1] for name, value in plain.items() if name not in ("slices", "facts")}
+    yield "one row", Evidence.from_arrays(**one, slices={"site": ["north"], "half": ["am"]}, facts=facts)
     few = Make.arrays(9)
     few["slices"]["half"] = np.array(["am"] * 9)
     yield "nine rows", Evidence.from_arrays(**few)
