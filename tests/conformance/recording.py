@@ -6,10 +6,8 @@ The files are a record of behaviour. A change of one is a change of what is judg
 # ruff: noqa: E501 (a variant is easiest to read on one line)
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ import numpy as np
 from gates import Evidence, State, judge
 from gates.decision import Decision
 from gates.state import Champion
-from gates.witness import Witness
+from tests.conformance.told import READS_FACTS, runs
 from tests.gates.conftest import Make
 
 FOLDER = Path(__file__).with_name("golden")
@@ -72,7 +70,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         for text in (
             "n > 0.6 +/- 0.1", "n > 0 +/- 0.1", "2 * n > 1.3 +/- 0.1", "2 * d < 0.9 +/- 0.2", "2 * n < 1 +/- 0.02", "n > 0.6 +/- 0.001", "n < 0.6 +/- 0.1", "o > 0.6 +/- 0.1", "d < 0.5 +/- 0.1", "d > 0.1 +/- 0.1",
             "n - o > 0 +/- 0.1", "n - o > 0.02 +/- 0.1", "n - o > -0.05 +/- 0.1", "2 * n - 2 * o > 0.04 +/- 0.2",
-            "n - 1.1 * o > 0 +/- 0.1", "n - 1.1 * o < 0.3 +/- 0.1", "n + o + d < 2.9 +/- 0.3", "o - n < 0.01 +/- 0.1", r"n - o > 0.02 +/- 0.01 /\ d < 0.1 +/- 0.01", "0.5 * n + d > 0.3 +/- 0.2",
+            "n - 1.1 * o > 0 +/- 0.1", "n - 1.1 * o < 0.3 +/- 0.1", "n + o + d < 1.9 +/- 0.3", "o - n < 0.01 +/- 0.1", r"n - o > 0.02 +/- 0.01 /\ d < 0.1 +/- 0.01", "0.5 * n + d > 0.3 +/- 0.2",
         )
     ],
     "any_of": [
@@ -142,99 +140,11 @@ def holdouts() -> Iterator[tuple[str, Evidence]]:
         "weights and clusters",
         Evidence.from_arrays(**{**plain, "facts": facts, "weight": heavy, "cluster": np.arange(600) % 40}),
     )
-    yield (
-        "many groups",
-        Evidence.from_arrays(
-            **{**plain, "facts": facts, "slices": {"site": np.arange(600) // 3 + 10 * third, "half": third}}
-        ),
-    )
     one = {name: value[:1] for name, value in plain.items() if name not in ("slices", "facts")}
     yield "one row", Evidence.from_arrays(**one, slices={"site": ["north"], "half": ["am"]}, facts=facts)
     few = Make.arrays(9)
     few["slices"]["half"] = np.array(["am"] * 9)
     yield "nine rows", Evidence.from_arrays(**few)
-
-
-READS_FACTS = ("drift", "data", "resource", "provenance", "parity")
-FEATURES = Make.facts()["features"]
-HOLES = {
-    "age": {
-        **FEATURES["age"],
-        "train": {"cells": [400, 400, 400]},
-        "holdout": {"cells": [100, 200, 150], "missing": 150},
-    },
-    "site": {**FEATURES["site"], "holdout": {"cells": [590, 0], "other": 10}},
-    "empty": {
-        "kind": "number",
-        "edges": [],
-        "train": {"cells": [0], "missing": 1200},
-        "holdout": {"cells": [0], "missing": 600},
-    },
-}
-CHALLENGER = {"run": "EvaluateNewModel/7", "sha256": "a" * 64}
-CHAMPION = {"run": "EvaluateNewModel/1", "sha256": "b" * 64, "features": FEATURES}
-SAID: dict[str, dict[str, Any]] = {
-    "all": {},
-    "holes": {"features": HOLES},
-    "one feature": {"features": {"age": FEATURES["age"]}},
-    "features of no holdout": {"features": {name: {**held, "holdout": None} for name, held in FEATURES.items()}},
-    "no features": {"features": None},
-    "features that do not fit": {"features": {"age": {**FEATURES["age"], "edges": [1.0]}}},
-    "no scores": {"scores": None},
-    "scores in two cells": {"scores": {"kind": "number", "edges": [0.5], "train": {"cells": [60, 40]}}},
-    "no commit": {"code": {"commit": None, "clean": None}},
-    "a short commit": {"code": {"commit": "abc", "clean": False}},
-    "no code": {"code": None},
-    "another model": {"challenger": {"run": "EvaluateNewModel/7", "sha256": "f" * 64}},
-    "no challenger": {"challenger": None},
-    "no champion told": {"champion": None},
-    "a champion without features": {"champion": {**CHAMPION, "features": None}},
-    "a champion unlike": {"champion": {**CHAMPION, "features": HOLES}},
-    "other rows": {"data": {"holdout_sha256": "0" * 64, "train_sha256": "1" * 64}},
-    "other training rows": {"data": {"train_sha256": "1" * 64}},
-    "no data": {"data": None},
-    "scored long ago": {"scored_at": "2025-06-01T00:00:00+00:00", "as_of": "2025-05"},
-    "scored tomorrow": {"scored_at": "2026-01-03T00:00:00+00:00", "as_of": "2026-03"},
-    "scored at no time": {"scored_at": "yesterday", "as_of": "spring"},
-    "scored within minutes": {"scored_at": "2026-01-02T00:04:00+00:00", "as_of": None},
-    "parity missed": {"parity": {"rows": 600, "max_difference": 0.25}},
-    "parity not done": {"parity": {"problem": "no room"}},
-    "parity on few": {"parity": {"rows": 3, "max_difference": 0.0, "python": "3.13.0"}},
-    "negative": {"fit_seconds": -1, "model_bytes": True, "peak_memory_mb": "much", "predict_ms_per_1000_p99": None},
-}  # fmt: skip
-
-
-def runs() -> Iterator[tuple[str, Evidence]]:
-    """One holdout, and what runs may have said about it."""
-    plain = Make.arrays()
-    trained = plain["facts"]["train_row_hashes"]
-    known = Make.evidence()
-    data = {
-        "holdout_sha256": known.holdout,
-        "train_sha256": hashlib.sha256(np.sort(trained).astype("<u8").tobytes()).hexdigest(),
-    }
-    whole = Make.facts(
-        scored_at="2026-01-01T06:00:00+00:00", as_of="2025-12", challenger=CHALLENGER, champion=CHAMPION, data=data,
-        model_bytes=1000, peak_memory_mb=512.5, predict_ms_per_1000_p50=1.5, predict_ms_per_1000_p99=2.5,
-    )  # fmt: skip
-    for name, said in SAID.items():
-        told = {**whole, **said}
-        if said.get("data"):
-            told["data"] = {**data, **said["data"]}
-        made = Evidence.from_arrays(**{**plain, "facts": told})
-        seen = (
-            None
-            if name == "no code"
-            else Witness(run="EvaluateNewModel/7", model_sha256=None if name == "no data" else "a" * 64)
-        )
-        yield f"a run that said: {name}", replace(made, witness=seen)
-    for name, time in {
-        "days": ["2025-12-30", "2025-12-31"], "hours": ["2026-01-01T20:00:00", "2026-01-01T23:00:00+00:00"],
-        "no times": ["once", "twice"], "to come": ["2026-02-01", "2026-02-02"],
-    }.items():  # fmt: skip
-        rows = {**plain, "time": np.array(time)[np.arange(600) % 2], "facts": whole}
-        yield f"rows of {name}", Evidence.from_arrays(**rows)
-    yield "a run without champion scores", Evidence.from_arrays(**{**plain, "champion": None, "facts": whole})
 
 
 def checks(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
