@@ -58,6 +58,14 @@ SAID: dict[str, dict[str, Any]] = {
     "parity missed": {"parity": {"rows": 600, "max_difference": 0.25}},
     "parity not done": {"parity": {"problem": "no room"}},
     "parity on few": {"parity": {"rows": 3, "max_difference": 0.0, "python": "3.13.0"}},
+    "features of no row": {"features": {"age": {**FEATURES["age"], "train": {"cells": [0, 0, 0]}, "holdout": {"cells": [0, 0, 0]}}}},
+    "scores of no row": {"scores": {"kind": "number", "edges": [0.5], "train": {"cells": [0, 0]}}},
+    "a champion that does not fit": {"champion": {**CHAMPION, "features": {"age": {**FEATURES["age"], "edges": [1.0]}}}},
+    "a champion of other features": {"champion": {**CHAMPION, "features": {"weight": FEATURES["age"]}}},
+    "a champion without a name": {"champion": {"sha256": "b" * 64}},
+    "nothing of what was trained on": {"train_row_hashes": None},
+    "scored three days ago": {"scored_at": "2025-12-30T00:00:00+00:00", "as_of": "2026-01"},
+    "features of a long name": {"features": {"x" * 100: {**FEATURES["age"], "edges": [1.0]}}},
     "negative": {"fit_seconds": -1, "model_bytes": True, "peak_memory_mb": "much", "predict_ms_per_1000_p99": None},
 }  # fmt: skip
 
