@@ -38,7 +38,7 @@ _ALL: tuple[Metric | Family, ...] = (
     Metric.of_hits(classification.accuracy, name="accuracy", task="binary"),
     Metric(
         name="ece", task="binary", higher_is_better=False, low=0.0, high=1.0, unit="probability", method="smooth",
-        linearise=classification.ece,
+        linearise=classification.ece, symmetric=True,
     ),
     Metric(
         name="rmse", task="regression", higher_is_better=False, low=0.0, high=math.inf, unit="the target's",

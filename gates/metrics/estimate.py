@@ -11,6 +11,7 @@ Which method serves which metric:
 | a quantile, one model | order statistics | Woodruff's, t |
 | a quantile, difference | Poisson bootstrap over rows, t | over clusters, t |
 | ks, one model | as below; low bound widened as Smirnov's | linearised, t; likewise |
+| ece, one model | linearised, t with n − 1, kept in its range | linearised, t, likewise |
 | everything else, one model | linearised, t with n − 1, on the scale of its range | linearised, t, likewise |
 | everything else, difference | linearised, t with n − 1 | linearised, t |
 
@@ -115,7 +116,7 @@ def estimates(metric: Metric, split: Split) -> Estimates:
     trials = _trials(split)
     if metric.trials is not None:
         trials = np.minimum(trials, metric.trials(split.scored("challenger")))
-    found = of_linear(linear, split, low=metric.low, high=metric.high, trials=trials)
+    found = of_linear(linear, split, low=metric.low, high=metric.high, trials=trials, symmetric=metric.symmetric)
     if metric.method == "supremum":
         return Estimates(value=found.value, bounds=lowered(found.value, found.bounds, least=metric.low))
     return found
@@ -140,9 +141,11 @@ def counted(found: Hits, scored: Scored) -> Pair:
 
 def of_linear(
     linear: Linear, split: Split, *, low: float = -np.inf, high: float = np.inf, share: bool = False,
-    trials: Floats | None = None,
+    trials: Floats | None = None, symmetric: bool = False,
 ) -> Estimates:  # fmt: skip
     """Estimates from influence values, with bounds inside `low` … `high`, made on a scale that knows no ends.
+
+    `symmetric`: value ± half instead, cut at the ends.
 
     Of a share that does not vary at all, clusters (or rows) count as single trials: no variation among a dozen of
     them is no proof that there is none. Likewise for any value without error at an end of its range, which rests on
@@ -152,7 +155,8 @@ def of_linear(
     scale = Scale.of(low, high)
 
     def bounds(level: float) -> Pair:
-        below, above = scale.around(value, t_quantile(level, df) * error)
+        half = t_quantile(level, df) * error
+        below, above = scale.within(value, half) if symmetric else scale.around(value, half)
         if share and np.any(error <= TOLERANCE):
             alike = _trials(split)
             by_trial = proportions.wilson(value * alike, alike, level=level)

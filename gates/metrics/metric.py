@@ -54,7 +54,8 @@ class Metric:
     needs to be defined. `method` says how its interval is made (`gates.metrics.estimate`); of method
     "proportion" `hits` says what is counted, of method "mean" `loss` says what each row loses, of method
     "quantile" `quantile` says of what. `trials` says how many rows (S,) a value at an end of its range rests on, such
-    as a precision of 1; None: all rows.
+    as a precision of 1; None: all rows. `symmetric`: one model's interval is value ± half, kept inside the range,
+    rather than made on the scale of that range: for estimates that noise biases upwards, whose low side must reach far.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Metric:
     loss: Callable[[Floats, Floats], Floats] | None = None
     quantile: Quantile | None = None
     trials: Callable[[Scored], Floats] | None = None
+    symmetric: bool = False
 
     @classmethod
     def of_loss(

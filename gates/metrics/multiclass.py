@@ -211,6 +211,7 @@ def _metric(name: str, linearise: Callable[[Scored], Linear], *, unit: str, need
     return Metric(
         name=name, task="multiclass", higher_is_better=name != "ece", low=low, high=1.0, unit=unit, method="smooth",
         linearise=linearise, needs=needs, trials=None if name.endswith("_weighted") or name == "ece" else rarest_class,
+        symmetric=name == "ece",
     )  # fmt: skip
 
 

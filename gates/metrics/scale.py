@@ -26,12 +26,16 @@ class Scale:
     def of(cls, low: float, high: float) -> Scale:
         return cls(low=low, high=high)
 
+    def within(self, value: Floats, half: Floats) -> tuple[Floats, Floats]:
+        """value ± half (S,), cut at the ends; NaN where either is."""
+        return np.maximum(self.low, value - half), np.minimum(self.high, value + half)
+
     def around(self, value: Floats, half: Floats) -> tuple[Floats, Floats]:
         """Bounds of `value` (S,) whose half-width is `half` (S,) to first order; NaN where either is.
 
         At an end of the range there is no such scale: the bounds are value ± half, kept inside.
         """
-        below, above = np.maximum(self.low, value - half), np.minimum(self.high, value + half)
+        below, above = self.within(value, half)
         ended = np.isfinite(self.low), np.isfinite(self.high)
         if not any(ended):
             return below, above
