@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Literal
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,6 +28,7 @@ class Binding(_Record):
     champion_scores: str | None
     champion_run: str | None
     champion_model: str | None
+    train: str | None  # of the training rows' ids
     policy: str
     engine: str  # version of lockgate
     commit: str | None  # of the code that trained and scored
@@ -52,6 +53,16 @@ class Look(_Record):
         )
 
 
+class WaiverUse(_Record):
+    """What a waiver for this candidate did."""
+
+    gate: str
+    entry: int  # that granted it
+    key: str  # fingerprint of the approver's key
+    status: Literal["used", "unused", "expired", "unmatched"]
+    message: str
+
+
 class Decision(_Record):
     """What the gates say. `to_json` gives the same bytes for the same rows in any order."""
 
@@ -59,6 +70,7 @@ class Decision(_Record):
     reason: str
     guarantee: str  # what the schedule promises, in words
     outcomes: tuple[Outcome, ...]
+    waivers: tuple[WaiverUse, ...]  # for this candidate, whether they lifted anything or not
     commitment: str | None  # where outcomes are sealed: what they can be held against (gates/sealing.py)
     confidence: Number
     look: Look
@@ -83,7 +95,8 @@ class Decision(_Record):
         told = Ruling.PROMOTE if self.verdict is Ruling.PROMOTE else Ruling.HOLD
         return self.model_copy(
             update={
-                "verdict": told, "outcomes": (), "sealed": True, "reason": _SEALED, "look": self.look.sealed(),
+                "verdict": told, "outcomes": (), "waivers": (), "sealed": True, "reason": _SEALED,
+                "look": self.look.sealed(),
                 "state": self.state.model_copy(update={"holdouts": {}}),
             }
         )  # fmt: skip

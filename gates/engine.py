@@ -16,6 +16,7 @@ from gates.policy import Policy
 from gates.rows import Rows, relative
 from gates.sealing import commitment
 from gates.state import Champion, State
+from gates.waivers import lift
 
 ENGINE = "0.1.0"
 """Version of the judging code; a decision binds it."""
@@ -46,8 +47,10 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
     reigning = state.champion
     look = schedule.visit(policy, evidence, binding, state)
     case = case_of(policy, evidence, state, now, spent=look.spent)
-    broken = defects(evidence, clusters_required=policy.clusters == "required")
-    outcomes = tuple(_ask(check, name, case, broken) for name, check in policy.checks.items())
+    broken = [*defects(evidence, clusters_required=policy.clusters == "required"), *_barred(binding, state)]
+    asked_each = tuple(_ask(check, name, case, broken) for name, check in policy.checks.items())
+    lifted = lift(asked_each, state, binding, now)
+    outcomes = lifted.outcomes
     verdict, reason = _together(outcomes)
     if case.no_champion and policy.if_no_champion == "hold" and verdict is not Ruling.ERROR:
         verdict, reason = Ruling.HOLD, "there is no champion yet, and the policy says to hold"
@@ -58,16 +61,17 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
         for check, outcome in zip(policy.checks.values(), outcomes, strict=True)
     )
     promotes = verdict is Ruling.PROMOTE and not already
-    replaces = promotes and look.recorded is None and evidence.champion is not None
+    replaces = promotes and evidence.champion is not None
     told, after = look.settled(asked=asked, already=already, replaced=replaces)
     seq = state.seq + 1
     if promotes:
-        after = after.promoted(_champion(policy, evidence, binding, seq, now))
+        after = after.promoted(_champion(policy, evidence, binding, seq, now, lifted.until))
     return Decision(
         verdict=verdict,
         reason="this model is the champion already" if already else reason,
         guarantee=schedule.guarantee(policy),
         outcomes=outcomes,
+        waivers=lifted.uses,
         commitment=commitment(evidence, binding, verdict, outcomes) if policy.disclose == "promotion_only" else None,
         confidence=policy.confidence,
         look=told,
@@ -78,10 +82,18 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
 
 
 def _check_current(evidence: Evidence, state: State) -> None:
-    if "champion" not in evidence.facts or state.champion is None:
+    if "champion" not in evidence.facts:
         return
     scored = evidence.facts["champion"]
     model = scored.get("sha256") if isinstance(scored, dict) else None
+    if state.champion is None:
+        if isinstance(model, str) and model in state.revoked:
+            raise StaleError(
+                f"STALE: the challenger was scored beside {str(scored.get('run'))!r}, which entry"
+                f" {state.revoked[model]} revoked; no model reigns now",
+                hint="evaluate again: it is then scored alone",
+            )
+        return
     if model != state.champion.sha256:
         beside = f"beside {str(scored.get('run'))!r}" if isinstance(scored, dict) else "before there was a champion"
         reigning = state.champion.run or state.champion.sha256
@@ -89,6 +101,17 @@ def _check_current(evidence: Evidence, state: State) -> None:
             f"STALE: the challenger was scored {beside}, but {reigning!r} reigns now",
             hint="evaluate again: both are then scored on the same rows",
         )
+
+
+def _barred(binding: Binding, state: State) -> list[str]:
+    """What was revoked or retracted is not judged again."""
+    found = []
+    if binding.model is not None and binding.model in state.revoked:
+        found.append(f"this model was revoked by entry {state.revoked[binding.model]}; train another")
+    for what, digest in (("holdout", binding.holdout), ("training", binding.train)):
+        if digest is not None and digest in state.retracted:
+            found.append(f"the {what} rows were retracted by entry {state.retracted[digest]}; use others")
+    return found
 
 
 def case_of(policy: Policy, evidence: Evidence, state: State, now: datetime | None, *, spent: str) -> Case:
@@ -175,6 +198,7 @@ def _binding(policy: Policy, evidence: Evidence) -> Binding:
         champion_scores=evidence.scores_digest(evidence.champion),
         champion_run=text(champion.get("run")),
         champion_model=text(champion.get("sha256")),
+        train=evidence.train_digest,
         policy=policy.digest,
         engine=ENGINE,
         commit=text(code.get("commit")),
@@ -182,7 +206,11 @@ def _binding(policy: Policy, evidence: Evidence) -> Binding:
     )
 
 
-def _champion(policy: Policy, evidence: Evidence, binding: Binding, seq: int, now: datetime | None) -> Champion:
+def _champion(
+    policy: Policy, evidence: Evidence, binding: Binding, seq: int, now: datetime | None, waived_until: datetime | None
+) -> Champion:
+    """The challenger as champion: valid as long as the policy says, and no longer than the waivers that it needed."""
+    ends = [end for end in (now and now + policy.validity, waived_until) if end is not None]
     told = evidence.facts.get("challenger")
     told = told if isinstance(told, dict) else {}
     as_of, form = evidence.facts.get("as_of"), told.get("format")
@@ -192,5 +220,5 @@ def _champion(policy: Policy, evidence: Evidence, binding: Binding, seq: int, no
         run=binding.run,
         as_of=as_of if isinstance(as_of, str) else None,
         seq=seq,
-        valid_until=now and now + policy.validity,
+        valid_until=min(ends, default=None),
     )

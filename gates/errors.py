@@ -7,6 +7,7 @@
     ├── LogError           the promotion log cannot be read or written
     │   ├── ConflictError  another writer took the next entry first
     │   └── StaleError     judged against a champion that no longer reigns
+    ├── SigningError       a key is missing, unreadable, not listed, or kept where others can read it
     ├── UnjudgeableError   one gate cannot be judged on this evidence; the engine turns it into an ERROR outcome
     ├── AdmissionError     a model may not be served
     ├── SettingsError      an override or a file of conf/ is not acceptable
@@ -72,6 +73,10 @@ class ConflictError(LogError):
 
 
 class StaleError(LogError):
+    pass
+
+
+class SigningError(LockgateError):
     pass
 
 

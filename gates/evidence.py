@@ -237,6 +237,12 @@ class Evidence:
         """SHA-256 of the rows and labels, in order of row id: which holdout this is."""
         return columns.digest(self.row_id, self.label)
 
+    @cached_property
+    def train_digest(self) -> str | None:
+        """SHA-256 of the training rows' hashes; None where the evidence does not say which rows were trained on."""
+        hashes = self.train_row_hashes
+        return None if hashes is None else hashlib.sha256(hashes.astype("<u8").tobytes()).hexdigest()
+
     def scores_digest(self, scores: Floats | None) -> str | None:
         """SHA-256 of a score column, in order of row id; None for None."""
         return None if scores is None else hashlib.sha256(np.ascontiguousarray(scores, "<f8").ravel().data).hexdigest()

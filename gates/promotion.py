@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from gates import archive
 from gates.decision import Decision
 from gates.engine import judge
 from gates.errors import ConflictError, LogError, StaleError
 from gates.evidence import Evidence
-from gates.log import Entry, Log
+from gates.log import Entry, Log, replay
+from gates.log.events import Judged
+from gates.log.replay import Moment
 from gates.outcome import Ruling
 from gates.policy import Policy
 from gates.state import Champion, State
 
+if TYPE_CHECKING:
+    from gates.log.events import Event
+
 ATTEMPTS = 64
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,39 +36,71 @@ class Committed:
     before: bool  # whether the entry was in the log already
 
 
-def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: Callable[[], datetime]) -> Committed:
+def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: Clock) -> Committed:
     """Judge `evidence` against the head of `log` and append the decision.
 
     Nothing is appended for an ERROR, for the model that reigns already, for the run whose promotion made the champion,
-    and for a look that the log has: for these two the recorded decision is returned. A writer that lost the race
-    judges again against the new head, which costs milliseconds; where the champion has changed meanwhile that raises
-    StaleError.
+    and for a look that the log has: for these two the recorded decision is returned, unless a waiver that was granted
+    since lifts what it failed on. A writer that lost the race judges again against the new head, which costs
+    milliseconds; where the champion has changed meanwhile that raises StaleError.
 
     Raises:
         StaleError: the challenger was scored beside a champion that no longer reigns.
+        SigningError: the log is signed, and there is no key to sign with.
         LogError: the log cannot be read or written, or stays contended.
     """
-    begun = State(salt=secrets.token_hex(16))
-    for _ in range(ATTEMPTS):
-        head = log.head()
+    archived = ""
+    for head, state in _heads(log):
+        now = clock()
         try:
-            decision = judge(policy, evidence, head.state if head else begun, now=clock())
+            decision = judge(policy, evidence, state, now=now)
         except StaleError:
-            if head and (promotion := _promotion_of(evidence, head.state.champion, log)):
+            if head and (promotion := _promotion_of(evidence, state.champion, log)):
                 return Committed(decision=promotion.decided(), entry=promotion, before=True)
             raise
         if decision.verdict is Ruling.ERROR or decision.already_champion:
             return Committed(decision=decision, entry=None, before=False)
-        if head and (seq := head.state.look(decision.look.key)):
+        if head and (seq := state.look(decision.look.key)):
             recorded = log.entry(seq)
-            return Committed(decision=recorded.decided(), entry=recorded, before=True)
+            if decision.verdict is not Ruling.PROMOTE or not any(use.status == "used" for use in decision.waivers):
+                return Committed(decision=recorded.decided(), entry=recorded, before=True)
+        archived = archived or archive.keep_policy(log.store, policy)
+        told = decision.seal() if policy.disclose == "promotion_only" else decision
+        event = Judged(
+            decision=told.model_dump(mode="json", exclude={"state"}),
+            decision_sha256=told.sha256,
+            policy_sha256=archived,
+            valid_for=policy.valid_for,
+        )
         try:
-            entry = log.append(
-                decision, after=head, actor=actor, now=clock(), sealed=policy.disclose == "promotion_only"
-            )
+            entry = log.append(event, decision.state, after=head, actor=actor, now=now)
         except ConflictError:
             continue
         return Committed(decision=decision, entry=entry, before=False)
+    raise AssertionError("unreachable")
+
+
+def record(log: Log, event: Callable[[State, Moment], Event], *, actor: str, clock: Clock) -> Entry:
+    """Append what `event(state, moment)` says, and what that makes of the state; again where a writer was faster.
+
+    Raises LogError as `commit` does, and what `event` raises.
+    """
+    for head, state in _heads(log):
+        at = Moment(seq=state.seq + 1, time=clock())
+        happened = event(state, at)
+        try:
+            return log.append(happened, replay.after(state, happened, at), after=head, actor=actor, now=at.time)
+        except ConflictError:
+            continue
+    raise AssertionError("unreachable")
+
+
+def _heads(log: Log) -> Iterator[tuple[Entry | None, State]]:
+    """The head of the log and its state, again and again; LogError after too many."""
+    begun = State(salt=secrets.token_hex(16))
+    for _ in range(ATTEMPTS):
+        head = log.head()
+        yield head, head.state if head else begun
     raise LogError(f"{ATTEMPTS} other writers were faster in a row", hint="run the command again")
 
 

@@ -1,4 +1,4 @@
-"""What the head of the promotion log carries: the champion, its predecessors, and the ledger of holdouts."""
+"""What the head of the promotion log carries: the champion, those that were, waivers, and the ledger of holdouts."""
 
 from __future__ import annotations
 
@@ -36,6 +36,30 @@ class Champion(_Record):
     as_of: str | None = None  # the holdout period it was judged on
     seq: int  # the log entry that promoted it
     valid_until: datetime | None = None
+    suspect: int | None = None  # the retraction that put it in doubt; None: nothing did
+
+    def refusal(self, now: datetime, *, revoked: Mapping[str, int]) -> str:
+        """Why this model may not be served at `now`, in words; empty where it may."""
+        if self.sha256 is not None and self.sha256 in revoked:
+            return f"{self.run} was revoked by entry {revoked[self.sha256]}"
+        if self.suspect is not None:
+            return f"{self.run} is suspect since entry {self.suspect} retracted what it rests on"
+        if self.valid_until is not None and now > self.valid_until:
+            return f"the promotion of {self.run} expired at {self.valid_until.isoformat(timespec='minutes')}"
+        return ""
+
+
+class Waiver(_Record):
+    """One gate lifted for one candidate, by an approver, until a time. The gate's verdict stays what it is."""
+
+    gate: str
+    run: str  # Metaflow pathspec of the candidate
+    model: str  # SHA-256 of its bytes
+    reason: str
+    until: datetime
+    approver: str  # the name that conf/platform gives the key
+    key: str  # fingerprint of the key that signed it
+    seq: int  # the entry that granted it
 
 
 def _are_hashes(text: str) -> str:
@@ -77,13 +101,32 @@ class State(_Record):
     seq: int = 0
     salt: str = ""  # drawn when the log begins; keys the hashes of row ids
     champion: Champion | None = None
-    predecessors: tuple[Champion, ...] = ()  # latest first
+    predecessors: tuple[Champion, ...] = ()  # those that reigned and may again, the last to reign first
+    revoked: Mapping[str, int] = {}  # models, by the SHA-256 of their bytes, that never serve again → the entry
+    retracted: Mapping[str, int] = {}  # rows, by digest, that nothing is judged on again → the entry
+    waivers: tuple[Waiver, ...] = ()  # that have not run out, in the order they were granted
     holdouts: Mapping[str, Holdout] = {}  # by the digest of their rows and labels
 
     def promoted(self, champion: Champion) -> State:
         """The state with `champion` reigning and the present one first among the predecessors."""
         former = (self.champion, *self.predecessors) if self.champion else self.predecessors
-        return self.model_copy(update={"champion": champion, "predecessors": former[:KEPT_PREDECESSORS]})
+        others = tuple(one for one in former if one.seq != champion.seq)
+        return self.model_copy(update={"champion": champion, "predecessors": others[:KEPT_PREDECESSORS]})
+
+    def named(self, run: str) -> Champion | None:
+        """The model of `run` (a pathspec, or the id alone) among those that reign or did; None where it is none."""
+        known = (self.champion, *self.predecessors) if self.champion else self.predecessors
+        return next((one for one in known if one.run and run in (one.run, one.run.rpartition("/")[2])), None)
+
+    def before_champion(self, now: datetime) -> Champion | None:
+        """Who reigns again when the champion may not: of those promoted before it, the last that may be served."""
+        if self.champion is None:
+            return None
+        earlier = [
+            one for one in self.predecessors
+            if one.seq < self.champion.seq and not one.refusal(now, revoked=self.revoked)
+        ]  # fmt: skip
+        return max(earlier, key=lambda one: one.seq, default=None)
 
     def look(self, key: str) -> int | None:
         """The entry that recorded a look; None where it is new."""

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from gates import runs
 from gates.errors import EvidenceError
 from gates.evidence import Evidence
-from gates.log import Log
 from gates.row_ids import hash_row_ids
 from gates.state import Champion
 from pipelines import data, parity
 from pipelines.distributions import SCORED_ROWS, counted_again, distributions, of_scores, spread
 from pipelines.measuring import code_state, peak_memory_mb, predict_ms_per_1000
 from pipelines.models import MODELS, Fitted, load_model
+from pipelines.promotion_log import open_log
 from pipelines.settings import ROOT, Settings
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def evaluate(settings: Settings, *, run: str, say: Say) -> Evaluated:
 def _evaluate(settings: Settings, *, run: str, say: Say, fresh: parity.FreshProcess) -> Evaluated:
     split = _split(settings, say)
     left_out = split.train_without_outcome + split.holdout_without_outcome
-    champion = Log(runs.log_store(settings.data.project), project=settings.data.project).state().champion
+    champion = open_log(settings).state().champion
     fitted, fit_seconds = _fit(settings, split)
     say(f"{settings.model.name} fitted in {fit_seconds:.1f} s")
 
@@ -150,6 +150,4 @@ def _champion_facts(champion: Champion, holdout: pd.DataFrame) -> dict[str, Any]
 
 
 def _digests(evidence: Evidence) -> Mapping[str, str | None]:
-    hashes = evidence.train_row_hashes
-    train = None if hashes is None else hashlib.sha256(hashes.astype("<u8").tobytes()).hexdigest()
-    return {"holdout_sha256": evidence.holdout, "train_sha256": train}
+    return {"holdout_sha256": evidence.holdout, "train_sha256": evidence.train_digest}

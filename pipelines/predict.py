@@ -27,12 +27,12 @@ class Predict(FlowSpec):
     def start(self) -> None:
         """Find the champion and the window."""
         with in_one_line():
-            from pipelines.prediction import admit
+            from pipelines.prediction import resolve
             from pipelines.settings import Settings
 
             settings = Settings.parse(self.settings.to_dict())
-            admitted = admit(settings, upstream=self.upstream_run_id, window=self.window, say=say)
-        self.admitted = admitted.model_dump_json()
+            serving = resolve(settings, upstream=self.upstream_run_id, window=self.window, say=say)
+        self.serving = serving.model_dump_json()
         self.next(self.publish)
 
     @resources(cpu=CPU, memory=MEMORY_MB)
@@ -41,12 +41,12 @@ class Predict(FlowSpec):
     def publish(self) -> None:
         """Load, score, check, publish."""
         with in_one_line():
-            from pipelines.prediction import Admitted, publish
+            from pipelines.prediction import Serving, publish
             from pipelines.settings import Settings
 
             self.version = publish(
                 Settings.parse(self.settings.to_dict()),
-                Admitted.model_validate_json(self.admitted),
+                Serving.model_validate_json(self.serving),
                 source=f"{current.flow_name}/{current.run_id}",
                 say=say,
             )

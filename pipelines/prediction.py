@@ -3,90 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from gates import runs
-from gates.errors import AdmissionError
-from gates.log import Log
-from gates.state import Champion, State
+from gates import admission, runs
+from gates.state import Champion
 from pipelines import data, stores
 from pipelines.evaluation import load_champion
+from pipelines.promotion_log import open_log
 from pipelines.settings import ROOT, Settings
 
-SKEW = timedelta(minutes=5)
-"""How far the clocks of the judge and of this machine may lie apart."""
 
-
-class Admitted(BaseModel):
-    """A model that may serve, as of an entry of the promotion log, and the window it is to predict."""
+class Serving(BaseModel):
+    """What one run of Predict serves: a model that was admitted, as of a head of the promotion log, and a window."""
 
     model_config = ConfigDict(frozen=True)
     champion: Champion
     log_seq: int
+    log_sha256: str
     window: str
 
 
-def admit(settings: Settings, *, upstream: str, window: str, say: Callable[[str], None]) -> Admitted:
+def resolve(settings: Settings, *, upstream: str, window: str, say: Callable[[str], None]) -> Serving:
     """The champion of the log, or the run `upstream` where that is admissible, and the window.
 
-    Raises:
-        AdmissionError: there is no champion, `upstream` was never promoted, or the promotion has expired.
-        LogError: the log cannot be read.
+    Raises AdmissionError where nothing may serve, LogError where the log cannot be read or trusted.
     """
-    project = settings.data.project
-    state = Log(runs.log_store(project), project=project).state()
-    champion = admissible(state, upstream=upstream, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    admitted = admission.admit(open_log(settings), now=now, run=upstream, seen=_seen(settings))
+    champion = admitted.champion
     period = window or (data.next_period(champion.as_of or settings.as_of) if settings.data.time else "all")
     say(f"champion is {champion.run}, promoted by entry {champion.seq}; predicting {period}")
-    return Admitted(champion=champion, log_seq=state.seq, window=period)
+    return Serving(champion=champion, log_seq=admitted.head.seq, log_sha256=admitted.head.digest, window=period)
 
 
-def admissible(state: State, *, upstream: str, now: datetime) -> Champion:
-    """The model that may serve under `state` at `now`: the champion, or a former one that `upstream` names."""
-    hint = "the last good predictions stay"
-    if state.champion is None:
-        raise AdmissionError("no model has been promoted yet", hint="`make evaluate model=xgb` trains and judges one")
-    champion = state.champion
-    if upstream:
-        promoted = {str(one.run): one for one in (state.champion, *state.predecessors)}
-        names = {name.rpartition("/")[2]: name for name in promoted}
-        found = promoted.get(upstream) or promoted.get(names.get(upstream, ""))
-        if found is None:
-            raise AdmissionError(
-                f"run {upstream[:80]!r} was never promoted", expected=f"one of {', '.join(promoted)}", hint=hint
-            )
-        champion = found
-    if champion.valid_until is not None and now > champion.valid_until + SKEW:
-        raise AdmissionError(
-            f"the promotion of {champion.run} expired at {champion.valid_until.isoformat(timespec='minutes')}",
-            expected="a promotion that is still valid",
-            hint=f"evaluate again; {hint}",
-        )
-    return champion
+def _seen(settings: Settings) -> admission.Seen | None:
+    """The head of the log under which a version was published last: nothing before it is followed again."""
+    versions = stores.open_store(settings.store, home=runs.home()).versions(settings.data.project)
+    last = max(versions, key=lambda one: one.log_seq, default=None)
+    return None if last is None else admission.Seen(seq=last.log_seq, digest=last.log_sha256)
 
 
-def publish(settings: Settings, admitted: Admitted, *, source: str, say: Callable[[str], None]) -> int:
+def publish(settings: Settings, serving: Serving, *, source: str, say: Callable[[str], None]) -> int:
     """Score the window with the admitted model and publish it; the number of the new version.
 
     Raises:
         LockgateError: a model that is not what was judged, rows that cannot be scored, a batch that must not be
             served. The last version then stays.
     """
-    model = load_champion(admitted.champion)
+    model = load_champion(serving.champion)
     table = data.load(settings.data, root=ROOT)
-    rows = data.window(table, admitted.window)
-    say(f"scoring {len(rows.row_ids):,} rows of {admitted.window}")
+    rows = data.window(table, serving.window)
+    say(f"scoring {len(rows.row_ids):,} rows of {serving.window}")
     batch = stores.Batch(
         source=source,
         project=settings.data.project,
         keys=[str(key) for key in rows.row_ids],
         scores=model.score(rows.frame),
-        window=admitted.window,
-        champion_run=str(admitted.champion.run),
-        model_sha256=str(admitted.champion.sha256),
-        log_seq=admitted.log_seq,
+        window=serving.window,
+        champion_run=str(serving.champion.run),
+        model_sha256=str(serving.champion.sha256),
+        log_seq=serving.log_seq,
+        log_sha256=serving.log_sha256,
         time=datetime.now(UTC),
     )
     stores.check(batch, expected_rows=len(rows.frame), task=settings.data.task)

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -36,10 +36,29 @@ def _period(value: str) -> str:
     return value
 
 
-class PlatformSettings(BaseModel):
-    """Where flows run."""
+class TrustedKey(BaseModel):
+    """Whose signature counts in the promotion log, and for what."""
 
     model_config = _RULES
+    role: Literal["judge", "approver"]
+    key: Annotated[str, Field(min_length=1, max_length=400)]  # ssh-ed25519 AAAA…
+    last_entry: Annotated[int, Field(ge=1)] | None  # of the log, that it may have signed; None while it is in use
+
+
+class KeySettings(BaseModel):
+    """Signatures of the promotion log. Without a judge's key entries are unsigned, unless they must not be."""
+
+    model_config = _RULES
+    required: bool  # whether an unsigned log is refused
+    private: Literal["any", "environment"]  # where the private key may come from: a file is for one machine
+    trusted: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], TrustedKey]
+
+
+class PlatformSettings(BaseModel):
+    """Where flows run, and whose promotions they follow."""
+
+    model_config = _RULES
+    keys: KeySettings
     retries: Annotated[int, Field(ge=0, le=20)]
     cpu: Annotated[int, Field(ge=1, le=1024)]
     memory_mb: Annotated[int, Field(ge=256, le=2**24)]

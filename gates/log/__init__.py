@@ -1,6 +1,7 @@
-"""The promotion log: numbered, create-only entries on the object store that Metaflow is configured with."""
+"""The promotion log: numbered, create-only, signed entries on the object store that Metaflow is configured with."""
 
 from gates.log.entry import Entry
 from gates.log.log import Log
+from gates.log.signing import Keyring, Signer
 
-__all__ = ["Entry", "Log"]
+__all__ = ["Entry", "Keyring", "Log", "Signer"]

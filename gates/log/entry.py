@@ -4,47 +4,58 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import rfc8785
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from gates.decision import Decision
 from gates.errors import LogError
+from gates.log.events import AnyEvent, Judged
+from gates.log.signing import Signature
 from gates.state import State
 
 
 class Entry(BaseModel):
-    """What was decided, after what, and the state after it. `verdict` PROMOTE is the promotion."""
+    """What happened, after what, and the state after it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     log_id: str  # drawn when the log began; every entry carries it
     project: str
     seq: int  # 1 for the first
     previous: str | None  # SHA-256 of the previous entry's bytes; None for the first
     time: AwareDatetime
     actor: str
-    event: Literal["judged"]
-    verdict: Literal["PROMOTE", "HOLD", "INCONCLUSIVE"]
-    run: str | None
-    decision: Mapping[str, Any]  # the decision as JSON, without its state; sealed where the policy says so
-    decision_sha256: str  # of the decision as it was told, as reports show it; nothing sealed goes into it
+    event: AnyEvent
     state: State
+    signature: Signature | None = None
+
+    @property
+    def judged(self) -> Judged | None:
+        """The judgement that it records; None for any other event."""
+        return self.event if isinstance(self.event, Judged) else None
+
+    @property
+    def promotes(self) -> bool:
+        """Whether it is a promotion."""
+        return self.judged is not None and self.event.verdict == "PROMOTE"
 
     def decided(self) -> Decision:
-        """The decision that was recorded, with the state after it; sealed again where it is. LogError for none."""
-        recorded = {**self.decision, "state": self.state.model_dump(mode="json")}
-        try:
-            decision = Decision.model_validate_json(json.dumps(recorded))
-            return decision.seal() if decision.sealed else decision
-        except ValidationError as err:
-            raise LogError(
-                f"entry {self.seq} of the promotion log holds no decision that this version reads",
-                hint="it was written by hand, or by another version of lockgate",
-            ) from err
+        """The decision that was recorded, with the state after it. LogError where it is no judgement that is read."""
+        if self.judged is None:
+            raise LogError(f"entry {self.seq} of the promotion log is no judgement", expected="one", where=self.where)
+        return self.judged.decided(self.state, where=self.where)
+
+    @property
+    def where(self) -> str:
+        """Its object in the store."""
+        return path(self.seq)
+
+    def payload(self) -> bytes:
+        """What is signed: the entry without its signature, as canonical JSON (RFC 8785)."""
+        return rfc8785.dumps(self.model_dump(mode="json", exclude={"signature"}))
 
     def to_bytes(self) -> bytes:
         """Canonical JSON (RFC 8785)."""
@@ -52,7 +63,7 @@ class Entry(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the bytes; the next entry carries it."""
+        """SHA-256 of the bytes, signature and all; the next entry carries it."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     @classmethod
@@ -73,3 +84,13 @@ class Entry(BaseModel):
         if not canonical:
             raise LogError("the entry is not in canonical form", expected="the bytes that lockgate wrote", where=where)
         return entry
+
+    def as_json(self) -> dict[str, object]:
+        """As people and programs get it, `history --json` among them."""
+        held: dict[str, object] = json.loads(self.to_bytes())
+        return held
+
+
+def path(seq: int) -> str:
+    """Where entry `seq` lies in the store."""
+    return f"log/{seq:08d}.json"

@@ -18,7 +18,7 @@ STYLES = {
     Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow", Verdict.ERROR: "bold magenta",
     Verdict.SKIP: "dim",
 }  # fmt: skip
-RULING_STYLES = {
+RULING_STYLES: dict[str, str] = {
     Ruling.PROMOTE: "bold green", Ruling.HOLD: "bold red", Ruling.INCONCLUSIVE: "bold yellow",
     Ruling.ERROR: "bold magenta",
 }  # fmt: skip

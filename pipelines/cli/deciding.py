@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates.errors import LockgateError
 from pipelines.cli.printing import append, console, print_json, write_whole
+from pipelines.cli.project import actor, clock
 
 if TYPE_CHECKING:
     from gates.decision import Decision
@@ -31,24 +31,20 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> Reported:
 
     Raises StaleError where another champion reigns meanwhile.
     """
-    from datetime import UTC, datetime
-
-    from gates.outcome import Ruling
     from gates.promotion import commit
 
-    done = commit(
-        policy, evidence, log, actor=os.environ.get("METAFLOW_USER", "unknown"), clock=lambda: datetime.now(UTC)
-    )
+    done = commit(policy, evidence, log, actor=actor(), clock=clock)
     decision, entry = done.decision, done.entry
-    promoted = entry is not None and entry.verdict == Ruling.PROMOTE
+    promoted = entry is not None and entry.promotes
     if policy.disclose == "promotion_only" and not promoted and not decision.already_champion:
         return Reported(decision=decision.seal(), entry=None, note="it was not promoted")
+    unsigned = "" if log.keyring.signed else " (unsigned)"
     if entry is None:
         note = "nothing was logged: " + ("it reigns already" if decision.already_champion else "it could not be judged")
     elif done.before:
-        note = f"recorded before as entry {entry.seq} of the promotion log"
+        note = f"recorded before as entry {entry.seq} of the promotion log{unsigned}"
     else:
-        note = f"entry {entry.seq} of the promotion log"
+        note = f"entry {entry.seq} of the promotion log{unsigned}"
     if decision.already_champion or promoted:
         note += f"; {repair_tag(log)}"
     return Reported(decision=_told(decision, policy), entry=entry.seq if entry else None, note=note)
@@ -56,11 +52,9 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> Reported:
 
 def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str) -> Reported:
     """Judge without writing anything; `why` says in words why nothing is logged."""
-    from datetime import UTC, datetime
-
     from gates.engine import judge
 
-    decision = judge(policy, evidence, log.state() if log else None, now=datetime.now(UTC))
+    decision = judge(policy, evidence, log.state() if log else None, now=clock())
     uncounted = "" if policy.schedule.kind == "open" else "; an answer that is not logged is outside of the guarantee"
     return Reported(
         decision=_told(decision, policy), entry=None, note=f"nothing was logged or tagged: {why}{uncounted}"

@@ -45,13 +45,12 @@ def evaluate(
 def evaluated(composed: Composed, words: list[str], *, advisory: bool) -> Reported:
     """Run EvaluateNewModel and judge it; where the champion has changed meanwhile, again, at most three times."""
     from gates import runs
-    from gates.log import Log
     from pipelines.cli.deciding import decide_and_log, decide_only
     from pipelines.cli.flow_run import run_flow
+    from pipelines.promotion_log import open_log
 
     runs.check_installation()
-    project = composed.settings.data.project
-    log = Log(runs.log_store(project), project=project)
+    log = open_log(composed.settings, writing=not advisory and not composed.guarded)
     log.head()
     why = "this is advisory" if advisory else ""
     if composed.guarded:

@@ -14,14 +14,12 @@ def history(
     as_json: options.Json = False,
 ) -> None:
     """Show what was judged, when, by whom, and what was decided. Checks the chain as it reads."""
-    import json
-
     from pipelines.cli.printing import console, print_json
     from pipelines.cli.project import project_log
 
     entries = list(project_log().entries())[-last:]
     if as_json:
-        print_json([json.loads(entry.to_bytes()) for entry in entries])
+        print_json([entry.as_json() for entry in entries])
         raise typer.Exit
     if not entries:
         typer.echo("nothing has been judged yet")
@@ -29,7 +27,6 @@ def history(
     from rich.table import Table
     from rich.text import Text
 
-    from gates.outcome import Ruling
     from gates.report.terminal import RULING_STYLES
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
@@ -38,7 +35,7 @@ def history(
     for entry in entries:
         table.add_row(
             str(entry.seq), f"{entry.time:%Y-%m-%d %H:%M:%S}",
-            Text(entry.verdict, RULING_STYLES[Ruling(entry.verdict)]), Text(entry.run or "–"), Text(entry.actor),
-            Text(str(entry.decision.get("reason", ""))),
+            Text(entry.event.verdict, RULING_STYLES.get(entry.event.verdict, "bold")), Text(entry.event.run or "–"),
+            Text(entry.actor), Text(entry.event.said),
         )  # fmt: skip
     console().print(table)

@@ -36,8 +36,8 @@ def judge(
 
 def _of_run(run: str) -> Reported:
     from gates import runs
-    from gates.log import Log
     from pipelines.cli.deciding import decide_and_log
+    from pipelines.promotion_log import open_log
     from pipelines.settings import compose
 
     runs.check_installation()
@@ -47,7 +47,7 @@ def _of_run(run: str) -> Reported:
     told = claim.evidence.facts.get("project")
     if told != project:
         raise LockgateError(f"the run is of project {told!r}", expected=f"project {project!r}", where=claim.run)
-    return decide_and_log(composed.policy, claim.evidence, Log(runs.log_store(project), project=project))
+    return decide_and_log(composed.policy, claim.evidence, open_log(composed.settings, writing=True))
 
 
 def _of_file(evidence: Path, policy: Path) -> Reported:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gates.planning import Plan
     from gates.policy import Policy
     from gates.state import State
+    from pipelines.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +59,16 @@ def plan(
     if policy is not None and overrides:
         raise SettingsError("overrides change conf/gate, not a file", expected="overrides or --policy FILE")
     gains = dict(_gain(text) for text in gain or [])
-    if policy is None:
-        from pipelines.settings import compose
+    from pipelines.settings import compose
 
-        composed = compose(overrides)
-        asked, project = composed.policy, composed.settings.data.project
-    else:
-        asked, project = _policy(policy), ""
+    composed = compose(overrides)
+    asked = composed.policy if policy is None else _policy(policy)
     if disagreement is not None:
         pilot = Pilot(evidence=None, said=f"no pilot; supposed is that {disagreement:g} of the rows change")
     elif evidence is not None:
         pilot = _of_file(evidence)
     else:
-        pilot = _of_run(runs[0] if runs else None, project)
+        pilot = _of_run(runs[0] if runs else None, composed.settings)
     found = planned(
         asked, power=power, gain=gains, evidence=pilot.evidence, disagreement=disagreement, state=pilot.state
     )  # fmt: skip
@@ -104,17 +102,13 @@ def _of_file(file: Path) -> Pilot:
     return Pilot(evidence=Evidence.read(file), said=f"the pilot is {file}")
 
 
-def _of_run(run: str | None, project: str) -> Pilot:
+def _of_run(run: str | None, settings: Settings) -> Pilot:
     """The run named, or the one that was judged last beside a champion."""
     from gates import runs
-    from gates.log import Log
+    from pipelines.promotion_log import open_log
 
     runs.check_installation()
-    if not project:
-        from pipelines.settings import compose
-
-        project = compose().settings.data.project
-    log = Log(runs.log_store(project), project=project)
+    log = open_log(settings)
     if run is not None:
         claim = runs.claim(run if "/" in run else f"EvaluateNewModel/{run}")
         return Pilot(evidence=claim.evidence, said=f"the pilot is {claim.run}", state=log.state())
@@ -128,14 +122,14 @@ def _of_run(run: str | None, project: str) -> Pilot:
 
 def _last_run(log: Log) -> str | None:
     """The run of the newest entry that had a champion beside it; of the newest one where none had."""
-    head = log.head()
     newest = None
-    for seq in range(head.seq if head else 0, 0, -1):
-        entry = log.entry(seq)
-        bound = entry.decision.get("binding")
-        if entry.run and isinstance(bound, dict) and bound.get("champion_scores"):
-            return entry.run
-        newest = newest or entry.run
+    for entry in log.backwards():
+        if entry.judged is None or entry.judged.run is None:
+            continue
+        bound = entry.judged.decision.get("binding")
+        if isinstance(bound, dict) and bound.get("champion_scores"):
+            return entry.judged.run
+        newest = newest or entry.judged.run
     return newest
 
 

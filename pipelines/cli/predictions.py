@@ -45,6 +45,8 @@ def versions(as_json: options.Json = False) -> None:
 
     store, project = _opened()
     found = store.versions(project)
+    if not found:
+        raise StoreError("nothing has been published yet", hint="run `lockgate predict`")
     if as_json:
         print_json([as_plain(one) for one in found])
         raise typer.Exit

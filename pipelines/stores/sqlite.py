@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS versions (
     champion_run TEXT NOT NULL,
     model_sha256 TEXT NOT NULL,
     log_seq INTEGER NOT NULL,
+    log_sha256 TEXT NOT NULL,
     source TEXT NOT NULL,
     time TEXT NOT NULL,
     UNIQUE (project, source)
@@ -40,8 +41,8 @@ CREATE VIEW IF NOT EXISTS current_predictions AS
 """
 
 _VERSION = """
-SELECT v.version, v.project, v.rows, v."window", v.champion_run, v.model_sha256, v.log_seq, v.source, v.time,
-       c.version IS NOT NULL AS current
+SELECT v.version, v.project, v.rows, v."window", v.champion_run, v.model_sha256, v.log_seq, v.log_sha256,
+       v.source, v.time, c.version IS NOT NULL AS current
 FROM versions v LEFT JOIN current c ON c.project = v.project AND c.version = v.version
 """
 _BUSY_SECONDS = 30
@@ -60,11 +61,11 @@ class SqliteStore:
             ).fetchone()
             if known is None:
                 version = db.execute(
-                    'INSERT INTO versions (project, rows, "window", champion_run, model_sha256, log_seq, source, time)'
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    'INSERT INTO versions (project, rows, "window", champion_run, model_sha256, log_seq, log_sha256,'
+                    " source, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         batch.project, batch.scores.size, batch.window, batch.champion_run, batch.model_sha256,
-                        batch.log_seq, batch.source, batch.time.isoformat(),
+                        batch.log_seq, batch.log_sha256, batch.source, batch.time.isoformat(),
                     ),
                 ).lastrowid  # fmt: skip
                 rows = ((version, key, score) for key, score in zip(batch.keys, batch.scores.tolist(), strict=True))
@@ -90,6 +91,8 @@ class SqliteStore:
         return Prediction(**{**dict(row), "time": datetime.fromisoformat(row["time"])})
 
     def versions(self, project: str) -> list[Version]:
+        if not self._path.exists():
+            return []
         with self._open() as db:
             rows = db.execute(f"{_VERSION} WHERE v.project = ? ORDER BY v.version DESC", (project,)).fetchall()
         return [_version(row) for row in rows]

@@ -29,6 +29,7 @@ class Batch:
     champion_run: str
     model_sha256: str
     log_seq: int
+    log_sha256: str
     time: datetime
 
 
@@ -44,6 +45,7 @@ class Version:
     champion_run: str
     model_sha256: str
     log_seq: int
+    log_sha256: str
     source: str
     time: datetime
 
@@ -71,7 +73,7 @@ class Store(Protocol):
         """The prediction of `key` in the current version, or in `version`; None where it has none."""
 
     def versions(self, project: str) -> list[Version]:
-        """Every version kept, latest first."""
+        """Every version kept, latest first; none before anything was published."""
 
     def rollback(self, project: str, *, to: int | None) -> Version:
         """Make an earlier version current again: the one before the current one, or `to`."""

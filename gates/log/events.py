@@ -1,0 +1,184 @@
+"""What an entry of the promotion log can record: one record a kind of event, and who may sign it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, ValidationError
+
+from gates.decision import Decision
+from gates.errors import LogError
+from gates.log.signing import Role
+from gates.state import Holdout, State, Waiver
+
+Reason = Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    signed_by: ClassVar[tuple[Role, ...]]
+
+    @property
+    def run(self) -> str | None:
+        """The run that it is about; None where it is about none."""
+        return None
+
+    @property
+    def verdict(self) -> str:
+        """What was decided, in a word."""
+        return str(self.kind).upper()  # type: ignore[attr-defined]
+
+    @property
+    def said(self) -> str:
+        """Why, or what about, in a sentence."""
+        raise NotImplementedError
+
+
+class Judged(_Event):
+    """A challenger was judged. Verdict PROMOTE is the promotion."""
+
+    signed_by = ("judge",)
+    kind: Literal["judged"] = "judged"
+    decision: Mapping[str, Any]  # as JSON, without its state; sealed where the policy says so
+    decision_sha256: str  # of the decision as it was told, as reports show it; nothing sealed goes into it
+    policy_sha256: str  # of the policy as it is kept beside the log, under policies/
+    valid_for: str  # how long a promotion by this policy may be served
+
+    @property
+    def run(self) -> str | None:
+        bound = self.decision.get("binding")
+        return bound.get("run") if isinstance(bound, dict) else None
+
+    @property
+    def verdict(self) -> str:
+        return str(self.decision.get("verdict"))
+
+    @property
+    def said(self) -> str:
+        return str(self.decision.get("reason", ""))
+
+    def decided(self, state: State, *, where: str) -> Decision:
+        """The decision that was recorded, with the state after it; sealed again where it is. LogError for none."""
+        recorded = {**self.decision, "state": state.model_dump(mode="json")}
+        try:
+            decision = Decision.model_validate_json(json.dumps(recorded))
+        except ValidationError as err:
+            raise LogError(
+                "the entry holds no decision that this version reads", where=where,
+                hint="it was written by hand, or by another version of lockgate",
+            ) from err  # fmt: skip
+        return decision.seal() if decision.sealed else decision
+
+
+class Revoked(_Event):
+    """A model never serves again. Where it reigned, the last that may be served does."""
+
+    signed_by = ("judge", "approver")
+    kind: Literal["revoked"] = "revoked"
+    of: str  # Metaflow pathspec
+    model: str
+    reason: Reason
+    successor: int | None  # the entry that promoted who reigns now; None: nobody does
+
+    @property
+    def run(self) -> str | None:
+        return self.of
+
+    @property
+    def said(self) -> str:
+        return self.reason
+
+
+class RolledBack(_Event):
+    """A model that reigned before reigns again; the one that did may still be chosen."""
+
+    signed_by = ("judge", "approver")
+    kind: Literal["rolled_back"] = "rolled_back"
+    to: str  # Metaflow pathspec
+    promoted_by: int  # the entry that promoted it
+    reason: Reason
+
+    @property
+    def run(self) -> str | None:
+        return self.to
+
+    @property
+    def said(self) -> str:
+        return self.reason
+
+
+class Waived(_Event):
+    """An approver lifts one gate for one candidate."""
+
+    signed_by = ("approver",)
+    kind: Literal["waived"] = "waived"
+    waiver: Waiver
+
+    @property
+    def run(self) -> str | None:
+        return self.waiver.run
+
+    @property
+    def said(self) -> str:
+        one = self.waiver
+        return f"{one.gate} until {one.until:%Y-%m-%d %H:%M} by {one.approver}: {one.reason}"
+
+
+class Retracted(_Event):
+    """Rows, a metric or an entry turned out to be wrong: champions that rested on it are suspect."""
+
+    signed_by = ("judge", "approver")
+    kind: Literal["retracted"] = "retracted"
+    what: Literal["data", "metric", "entry"]
+    value: str  # a digest of rows, a metric's name, an entry's number
+    reason: Reason
+    suspects: tuple[int, ...]  # the entries that promoted them
+
+    @property
+    def said(self) -> str:
+        return f"{self.what} {self.value[:60]}: {self.reason}; {len(self.suspects)} champions are suspect"
+
+
+class Reverified(_Event):
+    """The champion was judged under the policy of the day, on fresh rows."""
+
+    signed_by = ("judge",)
+    kind: Literal["reverified"] = "reverified"
+    of: str  # Metaflow pathspec
+    promoted_by: int
+    evidence_run: str  # the run that scored the champion
+    decision: Mapping[str, Any]
+    decision_sha256: str
+    policy_sha256: str
+    valid_until: AwareDatetime | None  # until when it may be served now
+
+    @property
+    def run(self) -> str | None:
+        return self.of
+
+    @property
+    def said(self) -> str:
+        until = f"{self.valid_until:%Y-%m-%d %H:%M}" if self.valid_until else "further notice"
+        return f"{self.decision.get('verdict')}: {self.decision.get('reason')}; it may be served until {until}"
+
+
+class Registered(_Event):
+    """A holdout is known before anything was judged on it."""
+
+    signed_by = ("judge",)
+    kind: Literal["registered"] = "registered"
+    digest: str
+    holdout: Holdout
+    note: str
+
+    @property
+    def said(self) -> str:
+        return f"holdout {self.digest[:12]}, {self.holdout.rows:,} rows" + (f": {self.note}" if self.note else "")
+
+
+Event = Judged | Revoked | RolledBack | Waived | Retracted | Reverified | Registered
+EVENTS: tuple[type[_Event], ...] = (Judged, Revoked, RolledBack, Waived, Retracted, Reverified, Registered)
+AnyEvent = Annotated[Event, Discriminator("kind")]

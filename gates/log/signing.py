@@ -1,0 +1,172 @@
+"""Ed25519 signatures of log entries: who signs, and whose signature counts.
+
+Keys are written as OpenSSH writes them: `ssh-ed25519 AAAA…` in conf/platform, a private key as a PEM file. What is
+signed is the entry's canonical JSON in DSSE's pre-authentication encoding, so that a signature of one kind of
+document can never stand for another.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from gates.errors import LogError, SigningError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+Role = Literal["judge", "approver"]
+TYPE = "ssh-ed25519"
+_PAYLOAD_TYPE = b"application/vnd.lockgate.entry+json"
+
+
+class Signature(BaseModel):
+    """An Ed25519 signature (RFC 8032), 64 bytes in base64, and the fingerprint of its key as ssh-keygen shows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    key: str
+    ed25519: str
+
+
+def encoded(payload: bytes) -> bytes:
+    """What is signed: DSSE v1's pre-authentication encoding of the payload and its type."""
+    return b"DSSEv1 %d %s %d %s" % (len(_PAYLOAD_TYPE), _PAYLOAD_TYPE, len(payload), payload)
+
+
+def fingerprint(public: Ed25519PublicKey) -> str:
+    """`SHA256:…` of the key's OpenSSH form, as `ssh-keygen -l` prints it."""
+    blob = base64.b64decode(public_line(public).split()[1])
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def public_line(public: Ed25519PublicKey) -> str:
+    """The key as conf/platform holds it: `ssh-ed25519 AAAA…`."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+def public_key(line: str, *, where: str) -> Ed25519PublicKey:
+    """The key in `line`. Raises SigningError where it is not one Ed25519 key in OpenSSH's form."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+    try:
+        found = load_ssh_public_key(" ".join(line.split()[:2]).encode())
+    except (ValueError, UnsupportedAlgorithm) as err:
+        raise SigningError(
+            "not a public key", expected=f"{TYPE} AAAA…, as `lockgate keys new` prints", where=where
+        ) from err
+    if not isinstance(found, Ed25519PublicKey):
+        raise SigningError(f"a key of type {line.split(maxsplit=1)[0][:40]}", expected=TYPE, where=where)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signs what this process writes."""
+
+    private: Ed25519PrivateKey = field(repr=False)
+    fingerprint: str
+
+    @classmethod
+    def parse(cls, pem: bytes, *, where: str) -> Signer:
+        """The private key in `pem`, in OpenSSH's form or PKCS 8, without a passphrase. Raises SigningError."""
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
+
+        load = load_ssh_private_key if b"OPENSSH" in pem[:64] else load_pem_private_key
+        try:
+            found = load(pem, None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as err:
+            raise SigningError(
+                "the private key cannot be read", expected="an Ed25519 key in PEM, without a passphrase", where=where,
+                hint="`lockgate keys new` makes one",
+            ) from err  # fmt: skip
+        if not isinstance(found, Ed25519PrivateKey):
+            raise SigningError("the private key is of another kind", expected="Ed25519", where=where)
+        return cls(found, fingerprint(found.public_key()))
+
+    def sign(self, payload: bytes) -> Signature:
+        made = self.private.sign(encoded(payload))
+        return Signature(key=self.fingerprint, ed25519=base64.b64encode(made).decode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A public key whose signature counts."""
+
+    name: str  # whose it is, as conf/platform says
+    role: Role
+    public: Ed25519PublicKey
+    last: int | None = None  # the last entry that it may have signed: a key that was replaced; None: it is in use
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Whose signatures count, by fingerprint. Without a judge's key the log is unsigned."""
+
+    keys: Mapping[str, Key] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, listed: Iterable[tuple[str, Role, str, int | None]], *, where: str) -> Keyring:
+        """From (name, role, public key, last entry) as conf/platform lists them.
+
+        Raises SigningError for what is no key, and for a key that is listed twice: who judges approves nothing.
+        """
+        keys: dict[str, Key] = {}
+        for name, role, line, last in listed:
+            at = f"{where}.{name}"
+            public = public_key(line, where=at)
+            mark = fingerprint(public)
+            if mark in keys:
+                raise SigningError(
+                    f"the key is that of {keys[mark].name} too", expected="one name, and one role, a key", where=at
+                )
+            keys[mark] = Key(name=name, role=role, public=public, last=last)
+        return cls(keys)
+
+    @property
+    def signed(self) -> bool:
+        """Whether entries must be signed."""
+        return any(key.role == "judge" for key in self.keys.values())
+
+    def check(
+        self, payload: bytes, signature: Signature | None, *, roles: tuple[Role, ...], seq: int, where: str
+    ) -> None:
+        """Raise LogError unless a key of `roles`, in use at entry `seq`, signed `payload`.
+
+        An unsigned log asks for signatures only where nobody but an approver may sign.
+        """
+        if not self.signed and "judge" in roles:
+            return
+        allowed = {
+            mark: key for mark, key in self.keys.items()
+            if key.role in roles and (key.last is None or seq <= key.last)
+        }  # fmt: skip
+        named = ", ".join(f"{key.name} ({mark})" for mark, key in allowed.items())
+        expected = f"a signature of {named or 'an approver, and conf/platform lists none'}"
+        if signature is None:
+            raise LogError("the entry is not signed", expected=expected, where=where)
+        if signature.key not in allowed:
+            known = self.keys.get(signature.key)
+            who = f"{known.name}, who may not sign this" if known else f"the unknown key {signature.key[:60]}"
+            raise LogError(f"the entry is signed by {who}", expected=expected, where=where)
+        from cryptography.exceptions import InvalidSignature
+
+        try:
+            made = base64.b64decode(signature.ed25519, validate=True)
+            allowed[signature.key].public.verify(made, encoded(payload))
+        except (InvalidSignature, binascii.Error, ValueError) as err:
+            raise LogError(
+                f"the signature of {allowed[signature.key].name} does not fit the entry",
+                expected="the entry as it was signed", where=where, hint="somebody changed it afterwards",
+            ) from err  # fmt: skip

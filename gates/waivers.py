@@ -1,0 +1,68 @@
+"""Waivers: an approver lifts one gate's block for one candidate, for a time. The gate's verdict stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from gates.decision import Binding, WaiverUse
+from gates.outcome import Outcome, Verdict
+from gates.state import State, Waiver
+
+LIFTED = (Verdict.FAIL, Verdict.INCONCLUSIVE)
+"""What can be waived. What could not be judged cannot: nobody knows what is waived there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifted:
+    """The outcomes, with those that a waiver lifts marked; what became of each waiver; when the first used runs out."""
+
+    outcomes: tuple[Outcome, ...]
+    uses: tuple[WaiverUse, ...]
+    until: datetime | None
+
+
+def lift(outcomes: tuple[Outcome, ...], state: State, binding: Binding, now: datetime | None) -> Lifted:
+    """Apply the waivers that `state` holds for the candidate of `binding`, those of its run and model bytes only.
+
+    Without `now` none applies: whether it has run out is not known.
+    """
+    held = [one for one in state.waivers if (one.run, one.model) == (binding.run, binding.model)]
+    by_name = {outcome.name: outcome for outcome in outcomes}
+    uses = tuple(_use(one, by_name.get(one.gate), now) for one in held)
+    used = {use.gate for use in uses if use.status == "used"}
+    return Lifted(
+        outcomes=tuple(one.model_copy(update={"waived": True}) if one.name in used else one for one in outcomes),
+        uses=uses,
+        until=min((one.until for one, use in zip(held, uses, strict=True) if use.status == "used"), default=None),
+    )
+
+
+def unmatched(state: State, runs: frozenset[str], now: datetime) -> Iterator[tuple[Waiver, str]]:
+    """Waivers that do nothing, each with why: run out, or for a run that was not judged since they were granted."""
+    for one in state.waivers:
+        if now > one.until:
+            yield one, f"ran out at {one.until.isoformat(timespec='minutes')}"
+        elif one.run not in runs:
+            yield one, f"was never used: {one.run} was not judged since"
+
+
+def _use(waiver: Waiver, outcome: Outcome | None, now: datetime | None) -> WaiverUse:
+    by = f"waiver of {waiver.gate} by {waiver.approver} (entry {waiver.seq})"
+    status: Literal["used", "unused", "expired", "unmatched"]
+    if outcome is None:
+        status, said = "unmatched", f"{by}: the policy has no gate of this name"
+    elif now is None:
+        status, said = "unused", f"{by} is not applied: the time of the judgement is not known"
+    elif now > waiver.until:
+        status, said = "expired", f"{by} ran out at {waiver.until.isoformat(timespec='minutes')}"
+    elif outcome.severity != "block" or outcome.verdict not in LIFTED:
+        status, said = "unused", f"{by} lifts nothing: the gate says {outcome.verdict}"
+    else:
+        status, said = (
+            "used",
+            f"{by} lifts its {outcome.verdict} until {waiver.until.isoformat(timespec='minutes')}: {waiver.reason}",
+        )
+    return WaiverUse(gate=waiver.gate, entry=waiver.seq, key=waiver.key, status=status, message=said)
