@@ -15,7 +15,7 @@ import sys
 import threading
 import urllib.request
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,12 +93,22 @@ def s3_server() -> Iterator[str]:
         drain.join()
 
 
+@pytest.fixture(scope="session")
+def new_bucket(s3_server: str) -> Callable[[], S3]:
+    """Makes an empty bucket."""
+
+    def make() -> S3:
+        made = S3(endpoint=s3_server, bucket=f"b{uuid.uuid4().hex}")
+        with urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{made.bucket}", method="PUT")) as answer:
+            assert answer.status == 200
+        return made
+
+    return make
+
+
 @pytest.fixture
-def s3(s3_server: str) -> S3:
-    made = S3(endpoint=s3_server, bucket=f"b{uuid.uuid4().hex}")
-    with urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{made.bucket}", method="PUT")) as answer:
-        assert answer.status == 200
-    return made
+def s3(new_bucket: Callable[[], S3]) -> S3:
+    return new_bucket()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,12 @@ from hera.workflows.models import WorkflowTemplate
 
 FLOWS = Path(__file__).parents[2] / "pipelines"
 SECRET = "s3cr3t-c4n4ry"
+USER = {"METAFLOW_USER": "ada"}
 
 
 @pytest.fixture
 def env(s3: Any) -> dict[str, str]:
-    return s3.env | {"METAFLOW_USER": "ada"}
+    return s3.env | USER
 
 
 def template(done: Any) -> dict[str, Any]:
@@ -60,23 +63,42 @@ def test_the_manifest_is_of_predict_with_its_parameters(project: Any, env: dict[
     assert publish["container"]["resources"]["requests"]["memory"].startswith("8192")  # platform=argo, not local
 
 
-def test_the_champion_is_not_in_the_template(project: Any, env: dict[str, str]) -> None:
-    """Compiled before and after a promotion on the very same datastore, it is the same document."""
-    before = template(project.run("manifests", **env))
-    bare = compiled(project, "predict", **env)
-    promoted = project.run("evaluate", **env)
-    assert promoted.returncode == 0, promoted.stderr
+@dataclass(frozen=True)
+class Promoted:
+    """A project on S3 in which the default model was promoted, and the templates of the time before."""
+
+    project: Any
+    env: dict[str, str]
+    manifest: dict[str, Any]
+    bare: dict[str, Any]
+    run: str
+
+
+@pytest.fixture(scope="module")
+def promoted_on_s3(
+    tmp_path_factory: pytest.TempPathFactory, project_at: Any, orders_conf: Path, new_bucket: Callable[[], Any]
+) -> Promoted:
+    project = project_at(home=tmp_path_factory.mktemp("on_s3"), conf=orders_conf)
+    env = new_bucket().env | USER
+    manifest, bare = template(project.run("manifests", **env)), compiled(project, "predict", **env)
+    done = project.run("evaluate", **env)
+    assert done.returncode == 0, done.stderr
     run = json.loads(project.run("champion", "--json", **env).stdout)["run"]
+    return Promoted(project, env, manifest, bare, run)
+
+
+def test_the_champion_is_not_in_the_template(promoted_on_s3: Promoted) -> None:
+    """Compiled before and after a promotion on the very same datastore, it is the same document."""
+    project, env = promoted_on_s3.project, promoted_on_s3.env
     after = template(project.run("manifests", **env))
-    assert run not in json.dumps(after)
-    assert normal(before) == normal(after)
-    assert normal(bare) == normal(compiled(project, "predict", **env))
+    assert promoted_on_s3.run not in json.dumps(after)
+    assert normal(promoted_on_s3.manifest) == normal(after)
+    assert normal(promoted_on_s3.bare) == normal(compiled(project, "predict", **env))
 
 
-def test_on_s3_everything_works_as_it_does_on_a_disk(project: Any, env: dict[str, str]) -> None:
-    first = project.run("evaluate", **env)
-    assert first.returncode == 0, first.stderr
-    again = project.run("judge", json.loads(project.run("champion", "--json", **env).stdout)["run"], "--json", **env)
+def test_on_s3_everything_works_as_it_does_on_a_disk(promoted_on_s3: Promoted) -> None:
+    project, env = promoted_on_s3.project, promoted_on_s3.env
+    again = project.run("judge", promoted_on_s3.run, "--json", **env)
     assert again.returncode == 0, again.stderr
     assert "is tagged deployment_candidate" in json.loads(again.stdout)["note"]
     told = project.run("predict", "--json", **env)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gates.metrics import METRICS
-from gates.metrics.estimate import Difference, Estimate, differences, estimates
+from gates.metrics.estimate import Difference, Estimate, differences, errors, estimates, of_difference
 from gates.metrics.metric import Metric
 from gates.rows import Groups, Rows, Split
 from gates.stats import proportions
@@ -220,3 +222,31 @@ def test_groups_at_once_are_each_group_alone(name: str, given: str) -> None:
         numbers = [mine.value, *(mine.bounds(0.95) or ()), pair.value, *(pair.bounds(0.95) or ())]
         numbers += [pair.p_gain(0.01) or 0.0, pair.p_harm(-0.01) or 0.0]
         assert numbers == pytest.approx(both(name, alone), rel=1e-9, abs=1e-11)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("given", ["plain", "cluster", "both"])
+@pytest.mark.parametrize("name", ["auc", "log_loss", "accuracy", "brier"])
+def test_sums_over_units_are_what_influences_row_by_row_give(name: str, given: str, ties: bool) -> None:
+    rng = np.random.default_rng(13)
+    cluster = None if given == "plain" else rng.integers(0, 20, 240)
+    held = rows(name, weight=rng.uniform(0.2, 3, 240) if given == "both" else None, cluster=cluster)
+    if ties:
+        held = replace(held, challenger=np.round(held.challenger, 1), champion=np.round(held.champion, 1))
+    split = Split(rows=held, groups=Groups(names=("a", "b", "c"), code=rng.integers(0, 3, 240)))
+    found, metric = differences(KNOWN[name], split), KNOWN[name]
+    linear = split.paired(metric)
+    np.testing.assert_allclose(found.value, linear.value, atol=1e-14)
+    ours, theirs = (metric.linearise(split.scored(model)) for model in ("challenger", "champion"))
+    np.testing.assert_allclose(linear.influence, ours.influence - theirs.influence, atol=1e-12)
+    if metric.hits is None or cluster is not None:
+        expected = of_difference(linear.value, *errors(metric, linear, split), sign=1.0)
+        np.testing.assert_allclose(found.bounds(0.9), expected.bounds(0.9), rtol=1e-10, atol=1e-13)
+
+
+def test_many_rows_are_looked_at_in_threads_to_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = rows("auc", n=300, seed=14)
+    alone = [both(name, held) for name in ("auc", "average_precision", "log_loss", "accuracy")]
+    monkeypatch.setattr("gates.rows.MANY_ROWS", 100)
+    held = replace(held)  # nothing is kept
+    assert [both(name, held) for name in ("auc", "average_precision", "log_loss", "accuracy")] == alone
