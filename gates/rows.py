@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gates.arrow_columns import Coded
 from gates.errors import UnjudgeableError
@@ -23,6 +24,7 @@ MAX_GROUPS = 10_000
 """More groups than this cannot be looked at one by one."""
 
 Model = Literal["challenger", "champion"]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,28 @@ class Groups:
 
 
 EVERYTHING = Groups(names=("",), code=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The rows that only the challenger hits (`gained`) and only the champion (`lost`): their places.
+
+    among: the rows (n,) that the share is among; None: all.
+    """
+
+    gained: Codes
+    lost: Codes
+    among: NDArray[np.bool_] | None
+
+    def sums(self, code: Codes | None, size: int, *, weight: Floats | None = None) -> tuple[Floats, Floats]:
+        """How much either set weighs in each of `size` parts of the rows, whose `code` (n,) is given; None: one."""
+        gained, lost = (
+            np.bincount(
+                np.zeros_like(at) if code is None else code[at],
+                weights=None if weight is None else weight[at], minlength=size,
+            ).astype(np.float64) for at in (self.gained, self.lost)
+        )  # fmt: skip
+        return gained, lost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,18 +102,47 @@ class Rows:
     def lost(self, name: str, loss: Callable[[Floats, Floats], Floats]) -> Floats:
         """challenger − champion of a loss per row (n,), kept for every split of the rows."""
         if name not in self._lost:
-            if self.champion is None:
-                raise ValueError("rows without a champion have no scores of it")
-            if self.label.size < MANY_ROWS:
-                ours, theirs = (loss(self.label, score) for score in (self.challenger, self.champion))
-            else:
-                with ThreadPoolExecutor(2) as threads:
-                    ours, theirs = threads.map(loss, (self.label, self.label), (self.challenger, self.champion))
+            ours, theirs = self.of_both(lambda model: loss(self.label, self.scores(model)))
             self._lost[name] = ours - theirs
         return self._lost[name]
 
+    def changed(self, name: str, hits: Callable[[Floats, Floats], Hits]) -> Changed:
+        """The rows that only one model hits, kept for every split of the rows."""
+        if name not in self._changed:
+            ours, theirs = self.of_both(lambda model: hits(self.label, self.scores(model)))
+            gap = ours.hit - theirs.hit
+            if ours.among is not None:
+                gap *= ours.among
+            self._changed[name] = Changed(
+                gained=np.flatnonzero(gap > 0), lost=np.flatnonzero(gap < 0), among=ours.among
+            )  # fmt: skip
+        return self._changed[name]
+
+    def of_both(self, found: Callable[[Model], Found]) -> tuple[Found, Found]:
+        """What is found of either model, the champion in a thread of its own where rows are many.
+
+        Raises ValueError where there is no champion.
+        """
+        self.scores("champion")
+        if self.label.size < MANY_ROWS:
+            return found("challenger"), found("champion")
+        with ThreadPoolExecutor(1) as thread:
+            theirs = thread.submit(found, "champion")
+            return found("challenger"), theirs.result()
+
+    def scores(self, model: Model) -> Floats:
+        """One model's scores. Raises ValueError where there is no champion."""
+        held = self.challenger if model == "challenger" else self.champion
+        if held is None:
+            raise ValueError("rows without a champion have no scores of it")
+        return held
+
     @cached_property
     def _lost(self) -> dict[str, Floats]:
+        return {}
+
+    @cached_property
+    def _changed(self) -> dict[str, Changed]:
         return {}
 
 
@@ -103,9 +156,7 @@ class Split:
     def scored(self, model: Model) -> Scored:
         """One model's scores. Raises ValueError where there is no champion."""
         rows = self.rows
-        score = rows.challenger if model == "challenger" else rows.champion
-        if score is None:
-            raise ValueError("rows without a champion have no scores of it")
+        score = rows.scores(model)
         return Scored(
             label=rows.label, score=score, weight=rows.weight, code=self.groups.code, groups=self.groups.count,
             query=rows.query, ascending=(lambda: rows.ascending[model]) if score.ndim == 1 else None,
@@ -123,19 +174,38 @@ class Split:
         if metric.loss is not None:
             scored, lost = self.scored("challenger"), self.rows.lost(metric.name, metric.loss)
             value = scored.mean(lost)
-            return Linear(value, lost - scored.spread(value))
+            return Linear(value, scored.centred(lost, value))
         if metric.hits is not None:
-            scored, former = self.scored("challenger"), self.scored("champion")
-            ours_hit, theirs_hit = (metric.hits(one.label, one.score) for one in (scored, former))
-            return linear_share(Hits(ours_hit.hit - theirs_hit.hit, ours_hit.among), scored)
-        if metric.name in self._linear or self.rows.label.size < MANY_ROWS:
+            changed, gap = self.rows.changed(metric.name, metric.hits), np.zeros(self.rows.label.size)
+            gap[changed.gained], gap[changed.lost] = 1.0, -1.0
+            return linear_share(Hits(gap, changed.among), self.scored("challenger"))
+        if metric.name in self._linear:
             ours, theirs = self.linear(metric), metric.linearise(self.scored("champion"))
-        else:
-            with ThreadPoolExecutor(2) as threads:
-                ours, theirs = threads.map(metric.linearise, (self.scored("challenger"), self.scored("champion")))
-        influence = ours.influence if metric.name not in self._linear else ours.influence.copy()
+            return Linear(ours.value - theirs.value, ours.influence - theirs.influence)
+        ours, theirs = self.of_both(metric.linearise)
+        influence = ours.influence
         influence -= theirs.influence
         return Linear(ours.value - theirs.value, influence)
+
+    def of_both(self, found: Callable[[Scored], Found]) -> tuple[Found, Found]:
+        """What is found of the challenger's and the champion's scores, in threads where rows are many."""
+        return self.rows.of_both(lambda model: found(self.scored(model)))
+
+    def paired_sums(self, metric: Metric) -> Floats | None:
+        """Weighted sums of challenger − champion over the rows of each unit (U,), of a metric that is a plain mean.
+
+        None of any other.
+        """
+        rows, units = self.rows, self.units
+        if metric.loss is not None:
+            lost = rows.lost(metric.name, metric.loss)
+            return units.sums(lost if rows.weight is None else lost * rows.weight)
+        if metric.hits is not None and units.of_row is not None:
+            changed = rows.changed(metric.name, metric.hits)
+            if changed.among is None:
+                gained, lost = changed.sums(units.of_row, units.size.size, weight=rows.weight)
+                return gained - lost
+        return None
 
     @cached_property
     def _linear(self) -> dict[str, Linear]:
@@ -152,11 +222,12 @@ class Split:
     @cached_property
     def n(self) -> Floats:
         """How many rows of each group count (S,)."""
-        rows, groups = self.rows, self.groups
-        if groups.code is None:
-            return np.array([float(rows.n)])
-        counting = None if rows.weight is None else (rows.weight > 0).astype(np.float64)
-        return np.bincount(groups.code, weights=counting, minlength=groups.count).astype(np.float64)
+        if self.rows.weight is None:
+            return self.units.carried if self.rows.cluster is None else self.units.total(self.units.size)
+        if self.groups.code is None:
+            return np.array([float(self.rows.n)])
+        counting = (self.rows.weight > 0).astype(np.float64)
+        return np.bincount(self.groups.code, weights=counting, minlength=self.groups.count).astype(np.float64)
 
     @property
     def clusters(self) -> Floats | None:
@@ -187,6 +258,8 @@ def crossed(columns: Sequence[Coded]) -> Groups:
         code = code * len(values) + column.codes
         code, names = _present(code, [(*name, value) for name in names for value in values])
     order = sorted(range(len(names)), key=names.__getitem__)
+    if order == list(range(len(names))):
+        return Groups(names=tuple(", ".join(name) for name in names), code=code)
     place = np.empty(len(names), dtype=np.intp)
     place[order] = np.arange(len(names))
     return Groups(names=tuple(", ".join(names[at]) for at in order), code=place[code])
@@ -196,6 +269,8 @@ def _present(code: Codes, names: list[tuple[str, ...]]) -> tuple[Codes, list[tup
     held = np.bincount(code, minlength=len(names)) > 0
     if np.count_nonzero(held) > MAX_GROUPS:
         raise _too_many(int(np.count_nonzero(held)))
+    if np.all(held):
+        return code, names
     return (np.cumsum(held) - 1)[code], [names[at] for at in np.flatnonzero(held)]
 
 

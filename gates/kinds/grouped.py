@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -45,12 +45,12 @@ class Grouped(Check):
 
     def unfit(self, split: Split, at: int, value: float, case: Case) -> tuple[Verdict, str] | None:
         """What a group counts as that cannot be judged, and why; None where it can be."""
-        if split.n[at] < self.min_rows:
+        if split.n.item(at) < self.min_rows:
             asked = f"at least {self.min_rows} are asked; small_slice: {self.small_slice}"
             return _SMALL[self.small_slice], f"{split.n[at]:.0f} rows, {asked}"
         if few := too_few(clusters_of(split, at), case.min_clusters):
             return Verdict.INCONCLUSIVE, few
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             needs = case.metric(self.metric).needs
             return Verdict.ERROR, f"{self.metric} is undefined on these rows; it needs {needs}"
         return None
@@ -62,15 +62,17 @@ class Grouped(Check):
         """What is found of one group."""
         return self.outcome(
             split.groups.names[at], verdict, message, case, metric=self.metric, observed=value, bounds=bounds,
-            level=case.confidence, p=p, rows=split.n[at], clusters=clusters_of(split, at),
+            level=case.confidence, p=p, rows=split.n.item(at), clusters=clusters_of(split, at),
         )  # fmt: skip
 
 
 def clusters_of(split: Split, at: int) -> float | None:
     """How many clusters a group has; None where rows are not clustered."""
-    return None if split.clusters is None else float(split.clusters[at])
+    clusters = split.clusters
+    return None if clusters is None else clusters.item(at)
 
 
 def bounds_of(low: Floats, high: Floats, at: int) -> Bounds | None:
     """A group's bounds; None where no error can be shown."""
-    return None if np.isnan(low[at]) or np.isnan(high[at]) else (float(low[at]), float(high[at]))
+    bounds = low.item(at), high.item(at)
+    return None if any(map(math.isnan, bounds)) else bounds

@@ -74,22 +74,23 @@ class Slices(Grouped):
     def _parts(self, split: Split, case: Case) -> list[Outcome]:
         found, metric = case.differences(self.metric, self.columns), case.metric(self.metric)
         value, harm, (low, high) = found.value, found.p_harm(self.margin), found.bounds(case.confidence)
-        unfit = {
-            at: self.unfit(split, at, float(value[at]), case) for at in range(value.size) if split.n[at] > 0
-        }  # a group in which no row counts is none
-        tested = np.array([at for at in unfit if unfit[at] is None and not np.isnan(harm[at])], dtype=np.intp)
+        seen = value.tolist()
+        some = np.flatnonzero(split.n).tolist()  # a group in which no row counts is none
+        unfit = {at: self.unfit(split, at, seen[at], case) for at in some}
+        shown = (~np.isnan(harm)).tolist()
+        tested = np.array([at for at in some if unfit[at] is None and shown[at]], dtype=np.intp)
         adjusted = dict(zip(tested.tolist(), holm(harm[tested]).tolist(), strict=True))
         parts = []
         for at, reason in unfit.items():
             bounds = bounds_of(low, high, at)
             gain = gain_bounds(metric, bounds)
-            verdict, message = reason or (Verdict.INCONCLUSIVE, said(metric, float(value[at]), gain))
+            verdict, message = reason or (Verdict.INCONCLUSIVE, said(metric, seen[at], gain))
             if at in adjusted and self.require == "non_inferior":
                 verdict = gained(gain, self.margin)
             elif at in adjusted:
                 verdict = Verdict.FAIL if adjusted[at] <= 1 - case.confidence + TOLERANCE else Verdict.PASS
             p = adjusted.get(at) if self.require == "no_proven_harm" else None
-            parts.append(self.part(split, at, verdict, message, case, value=float(value[at]), bounds=bounds, p=p))
+            parts.append(self.part(split, at, verdict, message, case, value=seen[at], bounds=bounds, p=p))
         return parts
 
     def _together(self, name: str, parts: list[Outcome], case: Case) -> Outcome:

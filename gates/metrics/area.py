@@ -10,7 +10,28 @@ from scipy import special
 from gates.metrics.metric import Floats, Linear, ratio
 from gates.outcome import TOLERANCE
 from gates.rows import Split
-from gates.stats.clusters import t_quantile
+from gates.stats import ranking
+from gates.stats.clusters import errors_of_sums, t_quantile
+
+
+def paired(split: Split) -> tuple[Floats, Floats, Floats]:
+    """challenger − champion of areas of rows that weigh alike, their standard errors and degrees of freedom, each (S,).
+
+    As from the difference of influences, of which rows of a label in a group share the scale and the offset.
+    """
+    units, groups = split.units, split.groups
+    gap, champion = split.of_both(ranking.placements)
+    gap -= champion
+    by = ranking.ByLabel.of(split.rows.label, groups.code, groups.count, weight=None)
+    sums, misses, hits = by.sums(gap), by.mass[::2], by.mass[1::2]
+    value, scale = ratio(sums[1::2], 2 * hits * misses), ranking.per_placement(misses, hits)
+    centred = by.centred(gap, sums)
+    if units.of_row is not None:
+        in_unit = units.sums(centred) * units.spread(scale)
+        del gap, champion, by, centred  # what follows needs room where units are as many as rows
+        return value, *errors_of_sums(in_unit, units)
+    error, df = _of_labels(by.sums(np.square(centred, out=centred)), by.mass)
+    return value, scale * error, df
 
 
 def delong(linear: Linear, split: Split) -> tuple[Floats, Floats]:
@@ -21,15 +42,18 @@ def delong(linear: Linear, split: Split) -> tuple[Floats, Floats]:
 
     Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988).
     """
-    positive, code = split.rows.label == 1, split.groups.code
-    cell = positive.astype(np.intp) if code is None else 2 * code + positive
-    size = 2 * split.groups.count
-    n: Floats = np.bincount(cell, minlength=size).astype(np.float64)
     # the mean placement of either label is the area: influences are centred within each label already
-    spread: Floats = np.bincount(cell, weights=linear.influence**2, minlength=size).astype(np.float64)
-    of_class = ratio(spread * n, n - 1).reshape(-1, 2).sum(axis=1)
-    shown = n.reshape(-1, 2).min(axis=1) >= 2
-    return np.where(shown, np.sqrt(of_class) / split.n, np.nan), np.where(shown, np.inf, np.nan)
+    by = ranking.ByLabel.of(split.rows.label, split.groups.code, split.groups.count, weight=None)
+    return _of_labels(by.sums(linear.influence**2), by.mass)
+
+
+def _of_labels(squares: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """Errors and df from squares of placements and counts of rows, both by group and label (2S,)."""
+    rows = n.reshape(-1, 2)
+    of_class = ratio(squares * n, n - 1).reshape(-1, 2).sum(axis=1)
+    shown = rows.min(axis=1) >= 2
+    error = np.sqrt(ratio(of_class, rows.sum(axis=1) ** 2))
+    return np.where(shown, error, np.nan), np.where(shown, np.inf, np.nan)
 
 
 def bounds(

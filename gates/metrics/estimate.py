@@ -34,7 +34,7 @@ from gates.metrics.scale import Scale
 from gates.outcome import TOLERANCE
 from gates.rows import Split
 from gates.stats import proportions
-from gates.stats.clusters import clustered_errors, t_quantile, t_tail
+from gates.stats.clusters import clustered_errors, means_of_sums, t_quantile, t_tail
 from gates.stats.supremum import lowered
 
 Pair = tuple[Floats, Floats]
@@ -172,21 +172,19 @@ def of_linear(
 
 def differences(metric: Metric, split: Split) -> Differences:
     """challenger − champion in each group, on the same rows, which must have a champion."""
-    ours, theirs = split.scored("challenger"), split.scored("champion")
+    split.rows.scores("champion")
     if metric.hits is not None and split.rows.plain:
-        mine, other = metric.hits(ours.label, ours.score), metric.hits(theirs.label, theirs.score)
-        won, n = counted(Hits(np.maximum(mine.hit - other.hit, 0.0), mine.among), ours)
-        lost, _ = counted(Hits(np.maximum(other.hit - mine.hit, 0.0), mine.among), ours)
-        return _paired_shares(won, lost, n, sign=metric.gain(1.0))
+        changed, groups = split.rows.changed(metric.name, metric.hits), split.groups
+        n = split.n if changed.among is None else split.scored("challenger").total(changed.among.astype(np.float64))
+        return _paired_shares(*changed.sums(groups.code, groups.count), n, sign=metric.gain(1.0))
     if metric.quantile is not None:
         return of_difference(*quantile.difference(metric.quantile, split), sign=metric.gain(1.0))
-    paired = split.paired(metric)
-    error, df = errors(metric, paired, split)
-    linear = of_difference(paired.value, error, df, sign=metric.gain(1.0))
+    value, error, df = _paired(metric, split)
+    linear = of_difference(value, error, df, sign=metric.gain(1.0))
     still = error <= TOLERANCE
     if metric.hits is None or not np.any(still):
         return linear
-    trials, value = _trials(split), paired.value
+    trials = _trials(split)
     counted_as = _paired_shares(
         np.maximum(value, 0.0) * trials, np.maximum(-value, 0.0) * trials, trials, sign=metric.gain(1.0), exact=False
     )
@@ -218,6 +216,16 @@ def of_difference(value: Floats, error: Floats, df: Floats, *, sign: float) -> D
     return Differences(
         value=value, bounds=bounds, p_gain=lambda margin: p(margin, 1.0), p_harm=lambda margin: p(margin, -1.0)
     )
+
+
+def _paired(metric: Metric, split: Split) -> tuple[Floats, Floats, Floats]:
+    """challenger − champion of a linearised metric, with standard errors and degrees of freedom, each (S,)."""
+    if metric.method == "delong" and split.rows.weight is None:
+        return area.paired(split)
+    if split.units.of_row is not None and (sums := split.paired_sums(metric)) is not None:
+        return means_of_sums(sums, split.units)
+    found = split.paired(metric)
+    return found.value, *errors(metric, found, split)
 
 
 def errors(metric: Metric, linear: Linear, split: Split) -> Pair:

@@ -40,12 +40,13 @@ class Units:
         """
         alike = weight is None
         if cluster is None:
-            size = np.ones(n) if weight is None else weight
+            size = np.broadcast_to(1.0, n) if weight is None else weight
             return cls(of_row=None, group=code, size=size, groups=groups, alike=alike)
         if code is None:
             return cls(of_row=cluster, group=None, size=_sums(cluster, weight), groups=groups, alike=alike)
         wide = int(cluster.max(initial=-1)) + 1
-        cell = code * wide + cluster
+        cell = code * wide
+        cell += cluster
         if wide * groups > 4 * max(n, 1):  # few of the pairs can exist
             held, of_row = np.unique(cell, return_inverse=True)
             return cls(of_row=of_row, group=held // wide, size=_sums(of_row, weight), groups=groups, alike=alike)
@@ -70,6 +71,8 @@ class Units:
     @cached_property
     def carried(self) -> Floats:
         """How many units of each group have weight (S,)."""
+        if self.of_row is None and self.alike and self.group is not None:
+            return _sums(self.group, None, least=self.groups)
         return self.total(self.size > 0)
 
     @cached_property
@@ -139,9 +142,20 @@ def clustered_errors(influence: Floats, units: Units, *, weight: Floats | None) 
         n = units.carried
         variance = ratio(units.total(influence**2), n * (n - 1))
         return np.sqrt(variance), np.where(n > 1, n - 1, np.nan)
-    scaled = units.sums(influence if weight is None else influence * weight) * units.leverage.factor
+    return errors_of_sums(units.sums(influence if weight is None else influence * weight), units)
+
+
+def errors_of_sums(sums: Floats, units: Units) -> tuple[Floats, Floats]:
+    """As `clustered_errors`, from the weighted sums of influence values in each unit (U,)."""
+    scaled = sums * units.leverage.factor
     error = np.sqrt(units.total(scaled**2))
     return np.where(np.isnan(units.leverage.df), np.nan, error), units.leverage.df
+
+
+def means_of_sums(sums: Floats, units: Units) -> tuple[Floats, Floats, Floats]:
+    """Weighted means (S,), from weighted sums in each unit (U,), and their errors as `clustered_errors` gives them."""
+    mean = ratio(units.total(sums), units.total(units.size))
+    return mean, *errors_of_sums(sums - units.spread(mean) * units.size, units)
 
 
 def _bell_mccaffrey(share: Floats, inverse: Floats, heaviest: NDArray[np.bool_], units: Units) -> Floats:

@@ -68,21 +68,20 @@ def tango(only_challenger: Floats, only_champion: Floats, n: Floats, *, level: f
     some = n > 0
     held = np.where(some, n, 1.0)
     point = np.where(some, ratio(b - c, held), 0.0)
+    # both bounds at once: those below the point, then those above
+    target, outer = (np.repeat(ends, b.size) for ends in ([z, -z], [1e-12 - 1, 1 - 1e-12]))
+    b, c, held, point, some = (np.tile(values, 2) for values in (b, c, held, point, some))
 
-    def bound(outer: float, target: float) -> Floats:
-        def excess(difference: Floats, b: Floats, c: Floats, n: Floats) -> Floats:
-            return tango_statistic(b, c, n, difference=difference) - target
+    def excess(difference: Floats, b: Floats, c: Floats, n: Floats, target: Floats) -> Floats:
+        return tango_statistic(b, c, n, difference=difference) - target
 
-        at_edge = np.full_like(point, outer)
-        reached = some & (excess(at_edge, b, c, held) * excess(point, b, c, held) < 0)
-        low, high = np.minimum(at_edge, point), np.maximum(at_edge, point)
-        found = elementwise.find_root(
-            excess, (low[reached], high[reached]), args=(b[reached], c[reached], held[reached]),
-            tolerances={"xatol": 1e-13, "xrtol": 0.0},
-        )  # fmt: skip
-        bounds = np.where(some, np.copysign(1.0, outer), np.nan)
-        bounds[reached] = found.x
-        return bounds
-
-    edge = 1 - 1e-12
-    return bound(-edge, z), bound(edge, -z)
+    given = b, c, held, target
+    reached = some & (excess(outer, *given) * excess(point, *given) < 0)
+    found = elementwise.find_root(
+        excess, (np.minimum(outer, point)[reached], np.maximum(outer, point)[reached]),
+        args=tuple(values[reached] for values in given), tolerances={"xatol": 1e-13, "xrtol": 0.0},
+    )  # fmt: skip
+    bounds = np.where(some, np.sign(outer), np.nan)
+    bounds[reached] = found.x
+    low, high = bounds.reshape(2, -1)
+    return low, high

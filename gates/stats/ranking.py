@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,24 +19,78 @@ def auc(scored: Scored) -> Linear:
 
     Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988).
     """
+    by, placed = ByLabel.of(scored.label, scored.code, scored.groups, weight=scored.weight), placements(scored)
+    sums, misses, hits = by.sums(placed), by.mass[::2], by.mass[1::2]
+    earlier_misses = np.cumsum(misses) - misses  # placements count on from group to group
+    value = np.minimum(ratio(sums[1::2] / 2 - hits * earlier_misses, hits * misses), 1.0)
+    influence = by.centred(placed, sums)
+    influence *= scored.spread(per_placement(misses, hits))
+    return Linear(value, influence)
+
+
+def placements(scored: Scored) -> NDArray[Any]:
+    """Twice the mass of label 0 with a lower score, half of what is tied with it, for a row of label 1; minus that
+    of label 1 for a row of label 0: (n,), in the order that the rows came in; int32 or int64 without weights, else
+    float64.
+
+    It counts on from group to group: to the rows of a label in a group that adds the same number, which is the same
+    for every model.
+    """
     order = scored.order
-    positive = scored.label == 1
-    rows = _rows(scored)
-    raw = _opposite_before(scored, order, positive[order], rows)
-    # `raw` counts through all groups, one after the other: what the groups before hold is taken off by `offset`
-    cell = positive.astype(np.intp) if scored.code is None else 2 * scored.code + positive
-    misses, hits = np.bincount(cell, weights=scored.weight, minlength=2 * rows.size).astype(np.float64).reshape(-1, 2).T
-    earlier_hits, earlier_misses = np.cumsum(hits) - hits, np.cumsum(misses) - misses
-    offset = np.stack([hits + earlier_hits, -earlier_misses], axis=1)
-    mass = raw if scored.weight is None else raw * scored.weight
-    below = np.bincount(cell, weights=mass, minlength=2 * rows.size)[1::2] - hits * earlier_misses
-    value = np.minimum(ratio(below, hits * misses), 1.0)
-    other, own = np.stack([hits, misses], axis=1), np.stack([misses, hits], axis=1)
-    scale = (hits + misses)[:, None] * _inverse(own)
-    slope, constant = scale * _inverse(other), scale * (offset * _inverse(other) - value[:, None])
-    raw *= slope.ravel()[cell]
-    raw += constant.ravel()[cell]
-    return Linear(value, raw)
+    positive = (scored.label == 1)[order]
+    starts = _starts(scored)
+    first = None if starts is None else np.flatnonzero(starts)
+    if scored.weight is None:
+        whole = np.int32 if order.size < 2**30 else np.int64
+        hits, rows = np.cumsum(positive, dtype=whole), np.arange(1, order.size + 1, dtype=whole)
+    else:
+        mass = scored.weight[order]
+        hits, rows = np.cumsum(mass * positive), np.cumsum(mass)
+    placed = _before_and_with(rows, first)
+    placed *= positive
+    placed -= _before_and_with(hits, first)
+    of_row = rows  # its values are not needed any more
+    of_row[order] = placed
+    return of_row
+
+
+def per_placement(misses: Floats, hits: Floats) -> Floats:
+    """What one placement, as `placements` counts, means to the influences of a group with so much of either label."""
+    return (hits + misses) * _inverse(2 * hits) * _inverse(misses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByLabel:
+    """Rows by label within U units, groups or clusters: the cell of each row (n,), 2·unit + label, and its mass (2U,).
+
+    weight: of each row (n,); None weighs every row alike.
+    """
+
+    cell: Codes
+    mass: Floats
+    weight: Floats | None
+
+    @classmethod
+    def of(cls, label: Floats, unit: Codes | None, units: int, *, weight: Floats | None) -> ByLabel:
+        """Rows of label 0 or 1 (n,) in units 0 … units − 1 (n,); None: all rows are one."""
+        cell = (label == 1).astype(np.intp)
+        if unit is not None:
+            cell += unit
+            cell += unit
+        mass = np.bincount(cell, weights=weight, minlength=2 * units).astype(np.float64)
+        return cls(cell=cell, mass=mass, weight=weight)
+
+    def sums(self, values: NDArray[Any]) -> Floats:
+        """Weighted sums of `values` (n,) in each cell (2U,)."""
+        held = values if self.weight is None else values * self.weight
+        found: Floats = np.bincount(self.cell, weights=held, minlength=self.mass.size).astype(np.float64, copy=False)
+        return found
+
+    def centred(self, values: NDArray[Any], sums: Floats) -> Floats:
+        """`values` (n,) less the mean of their cell, given their sums (2U,)."""
+        means: Floats = (sums * _inverse(self.mass))[self.cell]
+        np.subtract(values, means, out=means)
+        return means
 
 
 def average_precision(scored: Scored) -> Linear:
@@ -82,7 +137,7 @@ class Runs:
     def of(cls, scored: Scored) -> Runs:
         order, rows = scored.order, _rows(scored)
         positive = (scored.label == 1)[order]
-        starts = _starts(scored, order, rows)
+        starts = _starts(scored)
         hits = positive.astype(np.float64)
         misses = 1.0 - hits
         if scored.weight is not None:
@@ -128,45 +183,24 @@ def _rows(scored: Scored) -> Codes:
     return np.bincount(scored.code, minlength=scored.groups)
 
 
-def _opposite_before(scored: Scored, order: Codes, positive: NDArray[np.bool_], rows: Codes) -> Floats:
-    """Mass of label 0 with a lower score, half of what is tied with it, for a row of label 1; minus that of label 1
-    for a row of label 0: (n,), in the order that the rows came in, counted on from group to group."""
-    starts = _starts(scored, order, rows)
-    mass = None if scored.weight is None else scored.weight[order]
-    hits = positive.astype(np.float64) if mass is None else positive * mass
-    if starts is not None:
-        first = np.flatnonzero(starts)
-        lengths = np.diff(first, append=order.size)
-        hits = np.add.reduceat(hits, first)
-        mass = lengths if mass is None else np.add.reduceat(mass, first)
-    hits_before = np.cumsum(hits)
-    hits *= 0.5
-    hits_before -= hits
-    if mass is None:
-        misses_before = np.arange(0.5, order.size)
-    else:
-        misses_before = np.cumsum(mass, dtype=np.float64)
-        misses_before -= mass * 0.5
-    misses_before -= hits_before
-    np.negative(hits_before, out=hits_before)
-    if starts is not None:
-        misses_before, hits_before = np.repeat(misses_before, lengths), np.repeat(hits_before, lengths)
-    np.copyto(hits_before, misses_before, where=positive)
-    placed = misses_before  # its values are not needed any more
-    placed[order] = hits_before
-    return placed
+def _before_and_with(summed: NDArray[Any], first: Codes | None) -> NDArray[Any]:
+    """Of cumulative sums (n,): those before each row's run of ties plus those with it, whose first rows are given."""
+    upto = summed if first is None else summed[np.append(first[1:], summed.size) - 1]
+    both = upto.copy()
+    both[1:] += upto[:-1]
+    return both if first is None else np.repeat(both, np.diff(first, append=summed.size))
 
 
-def _starts(scored: Scored, order: Codes, rows: Codes) -> NDArray[np.bool_] | None:
-    """Where a run of tied scores, or a group of so many `rows`, starts (n,); None where no scores are tied."""
-    if scored.distinct:
+def _starts(scored: Scored) -> NDArray[np.bool_] | None:
+    """Where a run of tied scores, or a group, starts in `scored.order` (n,); None where no scores are tied."""
+    run = scored.grouped.run
+    if run is None:
         return None
-    score = scored.score[order]
-    starts = np.empty(score.size, dtype=bool)
+    starts = np.empty(run.size, dtype=bool)
     starts[:1] = True
-    np.not_equal(score[1:], score[:-1], out=starts[1:])
-    first = np.cumsum(rows)[:-1]
-    starts[first[first < score.size]] = True
+    np.not_equal(run[1:], run[:-1], out=starts[1:])
+    first = np.cumsum(_rows(scored))[:-1]
+    starts[first[first < run.size]] = True
     return None if starts.all() else starts
 
 

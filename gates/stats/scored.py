@@ -15,10 +15,13 @@ Codes = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ascending:
-    """Rows by ascending score (n,), and whether no two have the same."""
+    """Rows by ascending score (n,); `run` numbers the runs of tied scores, row by row in that order.
+
+    None where no two rows have the same score.
+    """
 
     order: Codes
-    distinct: bool
+    run: NDArray[np.int32] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,23 +46,20 @@ class Scored:
     ascending: Callable[[], Ascending] | None = None
 
     @cached_property
-    def _ascending(self) -> Ascending:
-        return by_score(self.score, self.weight) if self.ascending is None else self.ascending()
+    def grouped(self) -> Ascending:
+        """Rows by group, then by ascending score. Tied rows come in the order given where rows have weights."""
+        found = by_score(self.score, self.weight) if self.ascending is None else self.ascending()
+        if self.code is None:
+            return found
+        few = next((kind for kind in (np.uint8, np.uint16) if self.groups <= np.iinfo(kind).max), np.intp)
+        place = np.argsort(self.code.astype(few)[found.order], kind="stable")  # of one or two bytes: a radix sort
+        order, run = found.order.take(place, mode="clip"), found.run  # of what it has to check, clipping is the fastest
+        return Ascending(order=order, run=None if run is None else run.take(place, mode="clip"))
 
     @property
-    def distinct(self) -> bool:
-        """Whether no two rows have the same score."""
-        return self._ascending.distinct
-
-    @cached_property
     def order(self) -> Codes:
-        """Rows by group, then by ascending score. Tied rows come in the order given where rows have weights."""
-        order = self._ascending.order
-        if self.code is None:
-            return order
-        few = next((kind for kind in (np.uint8, np.uint16) if self.groups <= np.iinfo(kind).max), np.intp)
-        narrow = self.code.astype(few)  # of one or two bytes: a radix sort
-        return order[np.argsort(narrow[order], kind="stable")]
+        """Rows by group, then by ascending score, as `grouped`."""
+        return self.grouped.order
 
     @cached_property
     def mass(self) -> Floats:
@@ -82,13 +82,21 @@ class Scored:
         """The value of each row's group: (S,) → (n,), or (1,) where all rows are one group."""
         return of_group if self.code is None else of_group[self.code]
 
+    def centred(self, values: Floats, of_group: Floats) -> Floats:
+        """`values` (n,) less the value of each row's group (S,)."""
+        if self.code is None:
+            return values - of_group
+        found = self.spread(of_group)
+        return np.subtract(values, found, out=found)
+
 
 def by_score(score: Floats, weight: Floats | None) -> Ascending:
     """Rows by ascending score. Ties keep their order where rows have weights, whose sums depend on it."""
     # the default kind is several times faster, and its order of ties depends on the machine: counts do not
     order = np.argsort(score, kind=None if weight is None else "stable")
     ranked = score[order]
-    return Ascending(order=order, distinct=not np.any(ranked[1:] == ranked[:-1]))
+    differs = ranked[1:] != ranked[:-1]
+    return Ascending(order=order, run=None if np.all(differs) else np.cumsum(np.append(True, differs), dtype=np.int32))
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:

@@ -48,4 +48,4 @@ def test_many_rows_are_sorted_in_threads_to_the_same_order() -> None:
     rows = Rows(label=np.zeros(120_000), challenger=scores[0], champion=scores[1])
     for model, score in zip(("challenger", "champion"), scores, strict=True):
         np.testing.assert_array_equal(rows.ascending[model].order, np.argsort(score))
-        assert rows.ascending[model].distinct
+        assert rows.ascending[model].run is None
