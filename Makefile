@@ -41,9 +41,10 @@ override GIVEN_WITH := $(call .argument,with)
 export GIVEN_RUN GIVEN_WINDOW GIVEN_KEY GIVEN_WITH
 
 # What each target takes; anything else that was typed is refused, not ignored. `extra` chooses the environment.
-$(foreach .g,setup evaluate judge selftest predict demo champion history predictions deploy-prod,$(eval .takes.$(.g) := extra))
+$(foreach .g,setup evaluate judge reverify selftest predict demo champion history predictions deploy-prod,$(eval .takes.$(.g) := extra))
 .takes.evaluate += $(.overrides) with
 .takes.judge += run
+.takes.reverify += $(.overrides)
 .takes.selftest += $(.overrides)
 .takes.predict += run window with
 .takes.predictions += key
@@ -69,7 +70,7 @@ ifeq ($(.user),)
 export METAFLOW_USER := $(or $(filter-out root,$(value LOGNAME)),lockgate)
 endif
 
-.PHONY: help setup evaluate judge selftest predict champion history predictions demo test check bench simulate mutate clean deploy-prod lock
+.PHONY: help setup evaluate judge reverify selftest predict champion history predictions demo test check bench simulate races mutate clean deploy-prod lock
 .PHONY: runtime dev lint types imports workflows
 
 ##@ Start here
@@ -83,6 +84,9 @@ evaluate: runtime ## Train, evaluate, judge and promote a model (model=xgb model
 
 judge: runtime ## Judge a run again, without training (run=EvaluateNewModel/123)
 	@$(LOCKGATE) judge -- $${GIVEN_RUN:+"$$GIVEN_RUN"}
+
+reverify: runtime ## Judge the champion again, by today's policy on fresh rows (as_of=2013-11)
+	@$(LOCKGATE) reverify --overrides-from-make
 
 predict: runtime ## Publish predictions of the champion, or of a pinned run (window=2013-11 run=EvaluateNewModel/123)
 	@$(LOCKGATE) predict $${GIVEN_WINDOW:+"--window=$$GIVEN_WINDOW"} \
@@ -119,6 +123,9 @@ bench: dev ## Compare with a bare Metaflow flow that does the same work
 
 simulate: dev ## Measure what the gates promise, by simulation, and write docs/simulations.md
 	@.venv/bin/python -m bench.simulations
+
+races: dev ## Race fifty writers for one promotion log, two hundred rounds, on a disk and on S3
+	@LOCKGATE_RACE_ROUNDS=200 .venv/bin/python -m pytest tests/gates/log/test_race.py
 
 mutate: .venv/.mutate ## Change the judging code in thousands of places and see that a test notices
 	@.venv/bin/python -m bench.mutants

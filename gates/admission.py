@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gates.errors import AdmissionError
-from gates.log import Entry, Log
+from gates.log import Entry, Log, replay
 from gates.state import Champion
 
 SKEW = timedelta(minutes=5)
@@ -48,35 +48,44 @@ def admit(log: Log, *, now: datetime, run: str = "", seen: Seen | None = None) -
 
     Checked are the signature of the head and of the entry that promoted the model (where the log is signed), that the
     two are of one log, that the promotion says what the state says (verdict, run, model), that the model was neither
-    revoked nor put in doubt, that its promotion has not run out, and that the log still holds what was `seen`.
+    revoked nor put in doubt, that its promotion has not run out, that the head is not dated after `now`, and that the
+    log still holds what was `seen`: every entry since must follow from the one before. `SKEW` is allowed for.
 
     Raises:
         AdmissionError: nothing may serve; the error says why.
         LogError: the log cannot be read, or an entry is not what it must be.
     """
     head = log.head()
-    if head is None or (head.state.champion is None and not run):
-        _check_seen(log, head, seen)
-        raise AdmissionError("no model has been promoted yet" if head is None or not head.state.revoked else
-                             "no model reigns: the last one was revoked, and none before it may be served",
-                             hint="`make evaluate model=xgb` trains and judges one")  # fmt: skip
     _check_seen(log, head, seen)
-    champion = head.state.champion
-    if run:
-        champion = head.state.named(run)
-        if champion is None:
-            known = [head.state.champion, *head.state.predecessors]
-            raise AdmissionError(
-                f"run {run[:80]!r} was never promoted, or is revoked",
-                expected=f"one of {', '.join(str(one.run) for one in known if one)}", hint=_HINT,
-            )  # fmt: skip
-    assert champion is not None  # for the type checker
+    if head is None or (head.state.champion is None and not run):
+        revoked = head is not None and head.state.revoked
+        why = "no model reigns: what reigned was revoked, and nothing before it may be served"
+        raise AdmissionError(
+            why if revoked else "no model has been promoted yet", hint="`make evaluate model=xgb` trains and judges one"
+        )
+    champion = _chosen(head, run)
+    if head.time - SKEW > now:
+        raise AdmissionError(
+            f"the last entry of the promotion log is dated {head.time.isoformat(timespec='minutes')}",
+            expected=f"{(now + SKEW).isoformat(timespec='minutes')} at the latest",
+            hint=f"set this machine's clock, or the judge's: nobody can say what has expired; {_HINT}",
+        )
     if refusal := champion.refusal(now - SKEW, revoked=head.state.revoked):
         raise AdmissionError(
             refusal, expected="a promotion that is still valid", hint=f"`lockgate reverify`, or evaluate again; {_HINT}"
         )
     _check_promotion(log, head, champion)
     return Admitted(champion=champion, head=Seen(seq=head.seq, digest=head.digest))
+
+
+def _chosen(head: Entry, run: str) -> Champion:
+    champion = head.state.named(run) if run else head.state.champion
+    if champion is None:
+        known = ", ".join(str(one.run) for one in (head.state.champion, *head.state.predecessors) if one)
+        raise AdmissionError(
+            f"run {run[:80]!r} was never promoted, or is revoked", expected=f"one of {known or 'none'}", hint=_HINT
+        )
+    return champion
 
 
 def _check_seen(log: Log, head: Entry | None, seen: Seen | None) -> None:
@@ -94,6 +103,11 @@ def _check_seen(log: Log, head: Entry | None, seen: Seen | None) -> None:
             expected=f"SHA-256 {seen.digest}",
             hint=f"the log was forked, or another one was put in its place; {_HINT}",
         )
+    before: Entry | None = None
+    for entry in log.entries(start=seen.seq):
+        if before:
+            replay.check(entry, before.state)
+        before = entry
 
 
 def _check_promotion(log: Log, head: Entry, champion: Champion) -> None:

@@ -6,11 +6,10 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-import rfc8785
 from obstore.exceptions import AlreadyExistsError, BaseError
 
 from gates.errors import LogError
-from gates.log.log import unreachable
+from gates.log.objects import unreachable
 from gates.policy import Policy
 
 if TYPE_CHECKING:
@@ -18,8 +17,12 @@ if TYPE_CHECKING:
 
 
 def policy_bytes(policy: Policy) -> bytes:
-    """The policy as canonical JSON (RFC 8785), descriptions and owners included."""
-    return rfc8785.dumps(policy.model_dump(mode="json"))
+    """What the policy declares, as JSON: descriptions and owners with it, and no key more. Gates keep their order.
+
+    A key that was not given may be one that must not be, as `severity` within `any_of`.
+    """
+    declared = policy.model_dump(mode="json", exclude_unset=True)
+    return json.dumps(declared, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def keep_policy(store: ObjectStore, policy: Policy) -> str:

@@ -47,7 +47,7 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
     reigning = state.champion
     look = schedule.visit(policy, evidence, binding, state)
     case = case_of(policy, evidence, state, now, spent=look.spent)
-    broken = [*defects(evidence, clusters_required=policy.clusters == "required"), *_barred(binding, state)]
+    broken = [*defects(evidence, clusters_required=policy.clusters == "required"), *_barred(binding, state, look.known)]
     asked_each = tuple(_ask(check, name, case, broken) for name, check in policy.checks.items())
     lifted = lift(asked_each, state, binding, now)
     outcomes = lifted.outcomes
@@ -93,6 +93,11 @@ def _check_current(evidence: Evidence, state: State) -> None:
                 f" {state.revoked[model]} revoked; no model reigns now",
                 hint="evaluate again: it is then scored alone",
             )
+        if isinstance(model, str) and any(model == one.sha256 for one in state.predecessors):
+            raise StaleError(
+                f"STALE: the challenger was scored beside {str(scored.get('run'))!r}, but no model reigns now",
+                hint="evaluate again: it is then scored alone",
+            )
         return
     if model != state.champion.sha256:
         beside = f"beside {str(scored.get('run'))!r}" if isinstance(scored, dict) else "before there was a champion"
@@ -103,14 +108,15 @@ def _check_current(evidence: Evidence, state: State) -> None:
         )
 
 
-def _barred(binding: Binding, state: State) -> list[str]:
-    """What was revoked or retracted is not judged again."""
+def _barred(binding: Binding, state: State, same_rows: tuple[str, ...]) -> list[str]:
+    """What was revoked or retracted is not judged again; rows neither where some of them were left out."""
     found = []
     if binding.model is not None and binding.model in state.revoked:
         found.append(f"this model was revoked by entry {state.revoked[binding.model]}; train another")
-    for what, digest in (("holdout", binding.holdout), ("training", binding.train)):
-        if digest is not None and digest in state.retracted:
-            found.append(f"the {what} rows were retracted by entry {state.retracted[digest]}; use others")
+    for what, digests in (("holdout", (binding.holdout, *same_rows)), ("training", (binding.train,))):
+        entries = [state.retracted[digest] for digest in digests if digest is not None and digest in state.retracted]
+        if entries:
+            found.append(f"the {what} rows were retracted by entry {entries[0]}; use others")
     return found
 
 
@@ -126,7 +132,7 @@ def case_of(policy: Policy, evidence: Evidence, state: State, now: datetime | No
         cluster=None if clusters is None else clusters.codes,
         query=None if evidence.query is None else evidence.query.codes,
     )
-    absent = evidence.champion is None and state.champion is None and not evidence.facts.get("champion")
+    absent = evidence.champion is None and state.champion is None
     return Case(
         evidence=evidence,
         rows=rows,
@@ -169,12 +175,15 @@ def _together(outcomes: tuple[Outcome, ...]) -> tuple[Ruling, str]:
     blocking = [outcome for outcome in outcomes if outcome.severity == "block" and not outcome.waived]
     verdict = worst([outcome.verdict for outcome in blocking])
     if verdict is Verdict.SKIP:
-        return Ruling.ERROR, "every blocking gate was skipped: nothing was shown"
+        waived = " or waived" if any(outcome.waived for outcome in outcomes) else ""
+        return Ruling.ERROR, f"every blocking gate was skipped{waived}: nothing was shown"
     ruling = RULING_OF[verdict]
     if ruling is Ruling.PROMOTE:
         count = sum(outcome.verdict is Verdict.PASS for outcome in blocking)
         skipped = len(blocking) - count
-        return ruling, f"all {count} blocking gates that apply pass" + (f" ({skipped} skipped)" if skipped else "")
+        waived = ", ".join(outcome.name for outcome in outcomes if outcome.waived)
+        told = [*([f"{skipped} skipped"] if skipped else ()), *([f"waived: {waived}"] if waived else ())]
+        return ruling, f"all {count} blocking gates that apply pass" + (f" ({'; '.join(told)})" if told else "")
     named = ", ".join(outcome.name for outcome in blocking if outcome.verdict is verdict)
     said = {Ruling.HOLD: "failed", Ruling.INCONCLUSIVE: "not shown either way", Ruling.ERROR: "could not be judged"}
     return ruling, f"{said[ruling]}: {named}"

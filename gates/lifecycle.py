@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from gates.decision import Decision
 from gates.errors import LogError
+from gates.evidence import Evidence
+from gates.holdouts import recognise
 from gates.log import Entry, Log
-from gates.log.events import Event, Registered, Retracted, Revoked, RolledBack, Waived
+from gates.log.events import Event, Judged, Registered, Retracted, Reverified, Revoked, RolledBack, Waived
 from gates.log.replay import Moment
-from gates.outcome import Outcome, Verdict
+from gates.outcome import Verdict
 from gates.promotion import Clock, record
-from gates.state import Champion, Holdout, State, Waiver
+from gates.retraction import check_metric, promotions, resting, whole_digest
+from gates.state import Champion, State, Waiver
 from gates.waivers import LIFTED
-
-_HEX = 64
 
 
 def revoke(log: Log, run: str, *, reason: str, actor: str, clock: Clock) -> Entry:
@@ -23,14 +22,16 @@ def revoke(log: Log, run: str, *, reason: str, actor: str, clock: Clock) -> Entr
 
     `run` is a pathspec, or the id alone of a run that reigned. A run that was only judged may be revoked too.
 
-    Raises LogError for a run that was never judged, and for one that was revoked before.
+    Raises LogError for a run that was never judged, or without a model, and for a model that was revoked before.
     """
 
     def event(state: State, at: Moment) -> Event:
         known = state.named(run)
         of, model = (known.run, known.sha256) if known else _judged_model(log, run)
-        if of is None or model is None:
+        if of is None:
             raise LogError(f"no model of run {run[:80]!r} was ever judged", hint="`lockgate history` lists what was")
+        if model is None:
+            raise LogError(f"{of} was judged without a model: there is nothing to revoke", hint="nothing serves it")
         if model in state.revoked:
             raise LogError(f"{of} was revoked before, by entry {state.revoked[model]}")
         without = state.model_copy(update={"revoked": {**state.revoked, model: at.seq}})
@@ -48,7 +49,7 @@ def rollback(log: Log, *, to: str | None, reason: str, actor: str, clock: Clock)
     """
 
     def event(state: State, at: Moment) -> Event:
-        target = _rollback_target(state, to, at.time)
+        target = _rollback_target(log, state, to, at.time)
         if refusal := target.refusal(at.time, revoked=state.revoked):
             raise LogError(refusal, expected="a model that may be served")
         return RolledBack(to=str(target.run), promoted_by=target.seq, reason=reason)
@@ -56,10 +57,10 @@ def rollback(log: Log, *, to: str | None, reason: str, actor: str, clock: Clock)
     return record(log, event, actor=actor, clock=clock)
 
 
-def _rollback_target(state: State, to: str | None, now: datetime) -> Champion:
-    if state.champion is None:
-        raise LogError("no model reigns", hint="`make evaluate model=xgb` trains and judges one")
+def _rollback_target(log: Log, state: State, to: str | None, now: datetime) -> Champion:
     if to is None:
+        if state.champion is None:
+            raise LogError("no model reigns", hint="name the run that is to, or evaluate again")
         found = state.before_champion(now)
         if found is None:
             raise LogError(
@@ -69,6 +70,9 @@ def _rollback_target(state: State, to: str | None, now: datetime) -> Champion:
         return found
     found = state.named(to)
     if found is None:
+        of, model = _judged_model(log, to)
+        if model is not None and model in state.revoked:
+            raise LogError(f"{of} was revoked by entry {state.revoked[model]}", expected="a model that may be served")
         known = ", ".join(str(one.run) for one in state.predecessors) or "none"
         raise LogError(f"run {to[:80]!r} never reigned", expected=f"one of {known}")
     if found is state.champion:
@@ -83,14 +87,17 @@ def waive(
 
     `approver` is the name that conf/platform gives the key of `log.signer`. The gate's verdict stays.
 
-    Raises LogError for a run that was not judged, a gate that did not fail for it, a time that is past, and where the
-    key signed the judgement itself.
+    Raises LogError for a run that was not judged or is revoked, a gate that did not fail for it, a time that is past
+    or has no time zone, and where the key signed the judgement itself.
     """
     signer = log.signer
     if signer is None:
         raise LogError("a waiver needs its approver's key", hint="set LOCKGATE_SIGNING_KEY_FILE to the approver's key")
 
-    def event(_: State, at: Moment) -> Event:
+    if until.tzinfo is None:
+        raise LogError(f"{until.isoformat()} has no time zone", expected="one, as in 2024-05-01T12:00+00:00")
+
+    def event(state: State, at: Moment) -> Event:
         if until <= at.time:
             raise LogError(
                 f"the waiver would end at {until.isoformat()}", expected=f"a time after {at.time.isoformat()}"
@@ -105,6 +112,8 @@ def waive(
         bound = decision.binding
         if bound.run is None or bound.model is None:
             raise LogError("the judgement names no run and model that a waiver could be bound to", where=entry.where)
+        if bound.model in state.revoked:
+            raise LogError(f"{bound.run} was revoked by entry {state.revoked[bound.model]}", expected="another model")
         waiver = Waiver(
             gate=gate, run=bound.run, model=bound.model, reason=reason, until=until, approver=approver,
             key=signer.fingerprint, seq=at.seq,
@@ -128,9 +137,10 @@ def retract(
 ) -> Entry:  # fmt: skip
     """Rows (by digest, of a holdout or of training rows), a metric, or an entry was wrong.
 
-    Every champion, past or present, that rested on it is suspect, and so is each that was judged against a suspect
-    one. A suspect model is not served until `reverify` clears it. Rows that were retracted are not judged on again.
-    A judgement that is sealed does not say which metrics it used: it counts as resting on each.
+    Every promotion in the log that rests on it is suspect, through the rows of its own judgement, of a re-verification
+    or of training, or a waiver; and so is each that was judged against a suspect one. A suspect model is not served
+    until `reverify` clears it. Rows that were retracted are not judged on again. A judgement that is sealed does not
+    say which metrics it used: it counts as resting on each.
 
     Raises LogError where not exactly one thing is named, or what is named is not known.
     """
@@ -141,60 +151,34 @@ def retract(
     what, told = given[0]
 
     def event(state: State, _: Moment) -> Event:
-        held = (state.champion, *state.predecessors) if state.champion else state.predecessors
-        promotions = {one.seq: log.entry(one.seq).decided() for one in held}
-        value = _whole_digest(str(told), state, promotions.values()) if what == "data" else str(told)
-        if what == "entry":
-            log.entry(int(value))
-        suspects = _resting(what, value, promotions)
-        return Retracted(what=what, value=value, reason=reason, suspects=suspects)
+        made = promotions(log)
+        value = str(told)
+        if what == "data":
+            value = whole_digest(value, state, made)
+            if value in state.retracted:
+                raise LogError(f"rows {value[:12]} were retracted before, by entry {state.retracted[value]}")
+        elif what == "metric":
+            check_metric(value, made)
+        elif not isinstance(log.entry(int(value)).event, Judged | Reverified | Waived):
+            raise LogError(f"nothing rests on entry {value}", expected="a judgement, a re-verification or a waiver")
+        return Retracted(what=what, value=value, reason=reason, suspects=resting(what, value, made))
 
     return record(log, event, actor=actor, clock=clock)
 
 
-def _whole_digest(begun: str, state: State, promotions: Iterable[Decision]) -> str:
-    known = {*state.holdouts, *(d for one in promotions for d in (one.binding.holdout, one.binding.train) if d)}
-    found = [digest for digest in known if digest.startswith(begun.lower())]
-    if len(begun) == _HEX and not found:
-        return begun.lower()
-    if len(found) != 1:
-        raise LogError(
-            f"{len(found) or 'no'} digests of rows begin with {begun[:64]!r}", expected="one",
-            hint="`lockgate holdouts` lists them; reports show the first twelve digits",
-        )  # fmt: skip
-    return found[0]
+def register(log: Log, evidence: Evidence, *, note: str, actor: str, clock: Clock) -> Entry:
+    """Make the rows of `evidence` known as a holdout before anything is judged on them: since when can then be asked.
 
-
-def _resting(what: str, value: str, promotions: Mapping[int, Decision]) -> tuple[int, ...]:
-    """The promotions that rest on it, and those that were made over a model of one that does."""
-    suspects: list[int] = []
-    models: set[str] = set()
-    for seq, decision in sorted(promotions.items()):
-        bound = decision.binding
-        if what == "data":
-            rests = value in (bound.holdout, bound.train)
-        elif what == "metric":
-            rests = decision.sealed or any(_of_metric(value, outcome) for outcome in decision.outcomes)
-        else:
-            rests = str(seq) == value
-        if rests or bound.champion_model in models:
-            suspects.append(seq)
-            models |= {bound.model} if bound.model else set()
-    return tuple(suspects)
-
-
-def _of_metric(name: str, outcome: Outcome) -> bool:
-    own = (outcome.metric or "").partition("@")[0] == name.partition("@")[0]
-    return own or any(_of_metric(name, part) for part in outcome.parts)
-
-
-def register(log: Log, digest: str, holdout: Callable[[int], Holdout], *, note: str, actor: str, clock: Clock) -> Entry:
-    """Make a holdout known before anything is judged on it: who holds it out can then be asked since when."""
+    Raises LogError where there are none, or they are known.
+    """
+    digest = evidence.holdout
+    if evidence.n == 0:
+        raise LogError("there are no rows to register", expected="a holdout with at least one row")
 
     def event(state: State, at: Moment) -> Event:
         if digest in state.holdouts:
             raise LogError(f"holdout {digest[:12]} is registered since entry {state.holdouts[digest].since}")
-        return Registered(digest=digest, holdout=holdout(at.seq), note=note)
+        return Registered(digest=digest, holdout=recognise(evidence, state, seq=at.seq).rows, note=note)
 
     return record(log, event, actor=actor, clock=clock)
 

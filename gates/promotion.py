@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from gates import archive
 from gates.decision import Decision
 from gates.engine import judge
@@ -15,10 +17,12 @@ from gates.errors import ConflictError, LogError, StaleError
 from gates.evidence import Evidence
 from gates.log import Entry, Log, replay
 from gates.log.events import Judged
+from gates.log.log import unfit
 from gates.log.replay import Moment
 from gates.outcome import Ruling
 from gates.policy import Policy
 from gates.state import Champion, State
+from gates.steps import Step, reached
 
 if TYPE_CHECKING:
     from gates.log.events import Event
@@ -54,6 +58,7 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
         now = clock()
         try:
             decision = judge(policy, evidence, state, now=now)
+            reached(Step.JUDGED)
         except StaleError:
             if head and (promotion := _promotion_of(evidence, state.champion, log)):
                 return Committed(decision=promotion.decided(), entry=promotion, before=True)
@@ -63,8 +68,10 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
         if head and (seq := state.look(decision.look.key)):
             recorded = log.entry(seq)
             if decision.verdict is not Ruling.PROMOTE or not any(use.status == "used" for use in decision.waivers):
-                return Committed(decision=recorded.decided(), entry=recorded, before=True)
+                return Committed(decision=_told_again(recorded, decision), entry=recorded, before=True)
+        log.check_writable(Judged.signed_by, after=head)
         archived = archived or archive.keep_policy(log.store, policy)
+        reached(Step.POLICY_KEPT)
         told = decision.seal() if policy.disclose == "promotion_only" else decision
         event = Judged(
             decision=told.model_dump(mode="json", exclude={"state"}),
@@ -83,11 +90,14 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
 def record(log: Log, event: Callable[[State, Moment], Event], *, actor: str, clock: Clock) -> Entry:
     """Append what `event(state, moment)` says, and what that makes of the state; again where a writer was faster.
 
-    Raises LogError as `commit` does, and what `event` raises.
+    Raises LogError as `commit` does and for what cannot be recorded, and what `event` raises.
     """
     for head, state in _heads(log):
         at = Moment(seq=state.seq + 1, time=clock())
-        happened = event(state, at)
+        try:
+            happened = event(state, at)
+        except ValidationError as err:
+            raise unfit(err) from err
         try:
             return log.append(happened, replay.after(state, happened, at), after=head, actor=actor, now=at.time)
         except ConflictError:
@@ -100,8 +110,15 @@ def _heads(log: Log) -> Iterator[tuple[Entry | None, State]]:
     begun = State(salt=secrets.token_hex(16))
     for _ in range(ATTEMPTS):
         head = log.head()
+        reached(Step.HEAD_READ)
         yield head, head.state if head else begun
     raise LogError(f"{ATTEMPTS} other writers were faster in a row", hint="run the command again")
+
+
+def _told_again(recorded: Entry, now: Decision) -> Decision:
+    """The recorded decision, with what became of the waivers that were granted since."""
+    decision = recorded.decided()
+    return decision if decision.sealed else decision.model_copy(update={"waivers": now.waivers})
 
 
 def _promotion_of(evidence: Evidence, champion: Champion | None, log: Log) -> Entry | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 KEPT_PREDECESSORS = 32
 """How many former champions the state remembers; older ones are found by reading the log."""
@@ -18,6 +18,9 @@ OPEN_HOLDOUTS = 24
 
 KNOWN_HOLDOUTS = 1024
 """How many holdouts are recognised when they come back: those looked at last."""
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+"""Why somebody did something, in their words."""
 
 _HASH_BYTES = 4
 _SHORT_BYTES = 32 * _HASH_BYTES
@@ -35,12 +38,14 @@ class Champion(_Record):
     run: str | None = None  # Metaflow pathspec of the run that holds the artifact `model`
     as_of: str | None = None  # the holdout period it was judged on
     seq: int  # the log entry that promoted it
-    valid_until: datetime | None = None
+    valid_until: AwareDatetime | None = None
     suspect: int | None = None  # the retraction that put it in doubt; None: nothing did
 
     def refusal(self, now: datetime, *, revoked: Mapping[str, int]) -> str:
         """Why this model may not be served at `now`, in words; empty where it may."""
-        if self.sha256 is not None and self.sha256 in revoked:
+        if self.run is None or self.sha256 is None:
+            return f"entry {self.seq} promoted scores alone: it names no run and no model that could be loaded"
+        if self.sha256 in revoked:
             return f"{self.run} was revoked by entry {revoked[self.sha256]}"
         if self.suspect is not None:
             return f"{self.run} is suspect since entry {self.suspect} retracted what it rests on"
@@ -55,8 +60,8 @@ class Waiver(_Record):
     gate: str
     run: str  # Metaflow pathspec of the candidate
     model: str  # SHA-256 of its bytes
-    reason: str
-    until: datetime
+    reason: Reason
+    until: AwareDatetime
     approver: str  # the name that conf/platform gives the key
     key: str  # fingerprint of the key that signed it
     seq: int  # the entry that granted it
@@ -104,13 +109,19 @@ class State(_Record):
     predecessors: tuple[Champion, ...] = ()  # those that reigned and may again, the last to reign first
     revoked: Mapping[str, int] = {}  # models, by the SHA-256 of their bytes, that never serve again → the entry
     retracted: Mapping[str, int] = {}  # rows, by digest, that nothing is judged on again → the entry
-    waivers: tuple[Waiver, ...] = ()  # that have not run out, in the order they were granted
+    waivers: tuple[Waiver, ...] = ()  # in the order they were granted; those that ran out go when there are many
     holdouts: Mapping[str, Holdout] = {}  # by the digest of their rows and labels
 
     def promoted(self, champion: Champion) -> State:
-        """The state with `champion` reigning and the present one first among the predecessors."""
+        """The state with `champion` reigning and the present one first among the predecessors.
+
+        Who is promoted again is known by the later promotion only.
+        """
         former = (self.champion, *self.predecessors) if self.champion else self.predecessors
-        others = tuple(one for one in former if one.seq != champion.seq)
+        others = tuple(
+            one for one in former
+            if one.seq != champion.seq and (one.sha256 is None or one.sha256 != champion.sha256)
+        )  # fmt: skip
         return self.model_copy(update={"champion": champion, "predecessors": others[:KEPT_PREDECESSORS]})
 
     def named(self, run: str) -> Champion | None:

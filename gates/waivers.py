@@ -31,12 +31,13 @@ def lift(outcomes: tuple[Outcome, ...], state: State, binding: Binding, now: dat
     """
     held = [one for one in state.waivers if (one.run, one.model) == (binding.run, binding.model)]
     by_name = {outcome.name: outcome for outcome in outcomes}
-    uses = tuple(_use(one, by_name.get(one.gate), now) for one in held)
+    longest = {one.gate: one for one in sorted(held, key=lambda one: (one.until, one.seq))}
+    uses = tuple(_use(one, by_name.get(one.gate), now, longest=longest[one.gate]) for one in held)
     used = {use.gate for use in uses if use.status == "used"}
     return Lifted(
         outcomes=tuple(one.model_copy(update={"waived": True}) if one.name in used else one for one in outcomes),
         uses=uses,
-        until=min((one.until for one, use in zip(held, uses, strict=True) if use.status == "used"), default=None),
+        until=min((longest[gate].until for gate in used), default=None),
     )
 
 
@@ -49,7 +50,7 @@ def unmatched(state: State, runs: frozenset[str], now: datetime) -> Iterator[tup
             yield one, f"was never used: {one.run} was not judged since"
 
 
-def _use(waiver: Waiver, outcome: Outcome | None, now: datetime | None) -> WaiverUse:
+def _use(waiver: Waiver, outcome: Outcome | None, now: datetime | None, *, longest: Waiver) -> WaiverUse:
     by = f"waiver of {waiver.gate} by {waiver.approver} (entry {waiver.seq})"
     status: Literal["used", "unused", "expired", "unmatched"]
     if outcome is None:
@@ -60,6 +61,8 @@ def _use(waiver: Waiver, outcome: Outcome | None, now: datetime | None) -> Waive
         status, said = "expired", f"{by} ran out at {waiver.until.isoformat(timespec='minutes')}"
     elif outcome.severity != "block" or outcome.verdict not in LIFTED:
         status, said = "unused", f"{by} lifts nothing: the gate says {outcome.verdict}"
+    elif waiver is not longest:
+        status, said = "unused", f"{by} is not needed: entry {longest.seq} lifts the gate for longer"
     else:
         status, said = (
             "used",

@@ -1,6 +1,6 @@
 """EvaluateNewModel: `python pipelines/evaluate.py run`, `lockgate evaluate`, `make evaluate`."""
 
-from metaflow import Config, FlowSpec, current, project, retry, step
+from metaflow import Config, FlowSpec, Parameter, current, project, retry, step
 
 import gates  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
 import pipelines  # noqa: F401
@@ -16,6 +16,7 @@ class EvaluateNewModel(FlowSpec):
     """
 
     settings = Config("settings", default_value=composed)
+    bundle = Parameter("bundle", default="", help="score beside the champion of this bundle instead of the log's")
 
     @retry(times=RETRIES, minutes_between_retries=0)
     @step
@@ -26,7 +27,10 @@ class EvaluateNewModel(FlowSpec):
             from pipelines.settings import Settings
 
             done = evaluate(
-                Settings.parse(self.settings.to_dict()), run=f"{current.flow_name}/{current.run_id}", say=say
+                Settings.parse(self.settings.to_dict()),
+                run=f"{current.flow_name}/{current.run_id}",
+                say=say,
+                bundle=self.bundle,
             )
         self.evidence, self.facts, self.model = done.evidence, done.facts, done.model
         self.next(self.end)

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MENU = {"help", "setup", "evaluate", "judge", "selftest", "predict", "champion", "history", "predictions"}
-MENU |= {"demo", "test", "check", "bench", "simulate", "mutate", "clean", "deploy-prod", "lock"}
+MENU = {"help", "setup", "evaluate", "judge", "reverify", "selftest", "predict", "champion", "history", "predictions"}
+MENU |= {"demo", "test", "check", "bench", "simulate", "races", "mutate", "clean", "deploy-prod", "lock"}
 RECORDER = """
 import json, os, sys
 with open("record.json", "w", encoding="utf-8") as file:
@@ -179,6 +179,7 @@ def test_what_a_target_does_not_take_is_refused_not_ignored(tree: Path, argument
         (["history"], ["history"]),
         (["demo"], ["demo"]),
         (["selftest"], ["selftest", "--overrides-from-make"]),
+        (["reverify"], ["reverify", "--overrides-from-make"]),
         (["deploy-prod"], ["manifests"]),
     ],
 )

@@ -104,8 +104,6 @@ class AnyOf(Check):
         check = self.checks[name]
         try:
             found = check.judge(name, case)
-            if found.observed is None and not found.parts and found.verdict is not Verdict.SKIP:
-                raise LockgateError(f"{found.metric or check.kind} is not a finite number on these rows")
         except LockgateError as err:
             found = check.outcome(name, Verdict.ERROR, str(err), case)
         said = {"severity": self.severity, "description": check.description, "owner": check.owner}
@@ -114,7 +112,7 @@ class AnyOf(Check):
     def _by_level(self, name: str, found: Outcome) -> bool:
         """Whether a check's verdict can err by chance at some level."""
         decide = getattr(self.checks[name], "decide", "")
-        return decide != "point" and (found.level is not None or any(part.level is not None for part in found.parts))
+        return decide != "point" and found.level is not None
 
 
 def together(verdicts: list[Verdict]) -> Verdict:
@@ -137,6 +135,7 @@ def _unless_spent(found: Outcome, spent: str) -> Outcome:
 
 
 def _not_at_share(found: Outcome, sharing: int) -> Outcome:
-    """A check that passes at the full level only."""
-    message = f"{found.message}; passes alone, but {sharing} checks share the error rate"
-    return found.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "message": message})
+    """A check that passes at the full level only: what it says at its share, and why that is no PASS."""
+    return found.model_copy(
+        update={"message": f"{found.message}; passes alone, but {sharing} checks share the error rate"}
+    )

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator
 
 from gates.case import NO_CHAMPION, Case, need_champion
@@ -104,7 +106,7 @@ class Condition(Check):
             verdict, note = Verdict.INCONCLUSIVE, f"; {case.spent}"
         elif verdict is Verdict.INCONCLUSIVE:
             note = "; the interval straddles the limit: more rows or clusters would narrow it"
-        seen = f"{clause.text.partition('>' if clause.greater else '<')[0].strip()} is {show(found.value)}"
+        seen = f"{re.split('[<>]', clause.text)[0].strip()} is {show(found.value)}"
         return self.outcome(
             clause.text, verdict, f"{seen} ({interval(bounds)}); asked: {clause.text}{note}", case,
             observed=found.value, bounds=bounds, level=level,
@@ -127,10 +129,11 @@ def as_kind(clause: Clause) -> Threshold | Improvement | Disagreement | None:
 
 def _if_narrow(found: Outcome, clause: Clause) -> Outcome:
     """INCONCLUSIVE where the interval is wider than the clause allows; what is shown to be false stays so."""
-    if found.low is None or found.high is None or found.verdict in (Verdict.ERROR, Verdict.SKIP, Verdict.FAIL):
+    bounds = numbers(found)["bounds"]
+    if bounds is None or found.verdict in (Verdict.ERROR, Verdict.SKIP, Verdict.FAIL):
         return found
     scale = abs(clause.n or clause.d) if found.metric else 1.0  # the other kinds know no factor
-    half, asked = (found.high - found.low) / 2, clause.within / scale
+    half, asked = (bounds[1] - bounds[0]) / 2, clause.within / scale
     if half <= asked + TOLERANCE:
         return found
     wide = (
@@ -183,11 +186,13 @@ def _times(weight: float, found: Estimate) -> Estimate:
 
 def of_rows(clause: Clause, case: Case) -> tuple[Floats, Floats, Floats]:
     """Of each row, 0 or 1: the challenger is right, the champion is right, they decide differently."""
-    hits, rows = case.metric("accuracy").hits, case.rows
+    rows = case.rows
     if clause.compares:
         need_champion(case)
-    old = rows.challenger if rows.champion is None else rows.champion  # a clause of n alone asks nothing of it
-    if hits is None:
-        raise UnjudgeableError("accuracy counts no rows", expected="a task whose accuracy is a share of rows")
-    differs = (decided(rows.challenger) != decided(old)).astype(np.float64)
-    return hits(rows.label, rows.challenger).hit, hits(rows.label, old).hit, differs
+    ours = decided(rows.challenger)
+    theirs = ours if rows.champion is None else decided(rows.champion)  # a clause of n alone asks nothing of it
+    return _ones(ours == rows.label), _ones(theirs == rows.label), _ones(ours != theirs)
+
+
+def _ones(where: NDArray[np.bool_]) -> Floats:
+    return np.where(where, 1.0, 0.0)

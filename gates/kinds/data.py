@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -83,25 +83,16 @@ class Data(Check):
 
     def _part(self, key: str, case: Case) -> Outcome:
         try:
-            found = self._found(key, case)
+            found = MEASURES[key](case, getattr(self, key))
         except UnjudgeableError as err:
             return self.outcome(key, Verdict.ERROR, str(err), case)
         verdict = Verdict.PASS if found.met else Verdict.FAIL
         return self.outcome(key, verdict, found.message, case, metric=key, observed=found.observed)
 
-    def _found(self, key: str, case: Case) -> Found:
-        if key == "min_rows" and self.min_rows is not None:
-            return measures.rows(case, least=self.min_rows)
-        if key == "min_clusters" and self.min_clusters is not None:
-            return measures.clusters(case, least=self.min_clusters)
-        if key == "label_rate" and self.label_rate is not None:
-            return measures.label_rate(case, least=self.label_rate.get("min"), most=self.label_rate.get("max"))
-        if key == "max_missing" and self.max_missing is not None:
-            return measures.missing(case, most=self.max_missing)
-        if key == "require_columns" and self.require_columns is not None:
-            return measures.required(case, names=self.require_columns)
-        if key == "banned_columns" and self.banned_columns is not None:
-            return measures.banned(case, names=self.banned_columns)
-        if key == "types" and self.types is not None:
-            return measures.types(case, types=self.types)
-        return measures.newest(case, within=self.max_age or "")
+
+MEASURES: dict[str, Callable[[Case, Any], Found]] = {
+    "min_rows": measures.rows, "min_clusters": measures.clusters, "label_rate": measures.label_rate,
+    "max_missing": measures.missing, "require_columns": measures.required, "banned_columns": measures.banned,
+    "types": measures.types, "max_age": measures.newest,
+}  # fmt: skip
+"""What is asked under a key, and what looks whether it is so."""

@@ -64,4 +64,4 @@ class Disagreement(Check):
                 expected="no `beyond`" if decides else "`beyond`: how far apart predictions must be to differ",
             )
         differ = decided(ours) != decided(theirs) if self.beyond is None else np.abs(ours - theirs) > self.beyond
-        return differ.astype(np.float64)
+        return np.where(differ, 1.0, 0.0)

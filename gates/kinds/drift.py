@@ -90,14 +90,15 @@ class Drift(Check):
         beyond = [part.name for part in parts if part.verdict is Verdict.FAIL]
         named = f"; beyond the limit: {', '.join(map(repr, beyond[:SHOWN]))}" if beyond else ""
         more = f" and {len(beyond) - SHOWN} more" if len(beyond) > SHOWN else ""
-        size = f"{show(decisive.observed)} ({interval(_bounds_of(decisive))}) of {decisive.name!r}"
+        known = numbers(decisive)
+        size = f"{show(known['observed'])} ({interval(known['bounds'])}) of {decisive.name!r}"
         message = f"{self.measure} of {judged} features against {self.against}: {size}{named}{more}; asked: {self.rule}"
-        return self.outcome(name, verdict, message, case, parts=parts, **numbers(decisive))
+        return self.outcome(name, verdict, message, case, parts=parts, **known)
 
     def _refuse_unknown(self, chosen: tuple[str, ...], told: tuple[str, ...]) -> None:
         for column in chosen:
             if column not in told:
-                near = difflib.get_close_matches(column, told, n=1)
+                near = difflib.get_close_matches(column, told)
                 raise UnjudgeableError(
                     f"no feature {column[:80]!r} in the facts", expected=f"one of: {', '.join(sorted(told))[:400]}",
                     hint=f"did you mean {near[0]!r}?" if near else "",
@@ -133,7 +134,3 @@ class Drift(Check):
             name, verdict, message, case, metric=self.measure, observed=value, bounds=held, level=case.confidence,
             rows=found.rows, clusters=found.clusters,
         )  # fmt: skip
-
-
-def _bounds_of(part: Outcome) -> tuple[float, float] | None:
-    return None if part.low is None or part.high is None else (part.low, part.high)

@@ -87,7 +87,7 @@ def _cells(held: Distribution, case: Case) -> Codes:
     if scores.ndim == 1:
         return cell_of(scores, np.array(held.edges))
     place = {value: at for at, value in enumerate(held.values)}
-    of_class = np.array([place.get(name, len(place)) for name in case.evidence.classes], dtype=np.intp)
+    of_class = np.array([place.get(name, len(place)) for name in case.evidence.classes])
     return of_class[_decided(scores)]
 
 

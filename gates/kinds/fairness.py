@@ -128,7 +128,7 @@ class Fairness(Grouped):
                 judged.append(at)
             verdict, message = reason or (Verdict.PASS, f"{self.metric} is {show(value)} ({interval(bounds)})")
             parts[at] = self.part(split, at, verdict, message, case, value=value, bounds=bounds)
-        return parts, np.array(judged, dtype=np.intp)
+        return parts, np.array(judged)
 
 
 def _sizes(low: Floats, high: Floats) -> tuple[Floats, Floats]:

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -63,7 +64,7 @@ class Provenance(Check):
     def judge(self, name: str, case: Case) -> Outcome:
         asked: dict[str, Callable[[Case], Found]] = {one: REQUIREMENTS[one] for one in self.require}
         if self.max_age:
-            asked["age"] = self._young
+            asked["age"] = partial(_young, within=self.max_age)
         parts = tuple(self._part(one, look, case) for one, look in asked.items())
         verdict = worst([part.verdict for part in parts])
         decisive = next(part for part in parts if part.verdict is verdict)
@@ -79,9 +80,10 @@ class Provenance(Check):
             return self.outcome(name, Verdict.ERROR, str(err), case)
         return self.outcome(name, Verdict.PASS if met else Verdict.FAIL, message, case, observed=float(met))
 
-    def _young(self, case: Case) -> Found:
-        old = age(moment(case.facts, "scored_at"), case, what="the evidence", ahead=SKEW)
-        return old <= length(self.max_age or ""), f"scored {said(old)} ago; asked: within {self.max_age}"
+
+def _young(case: Case, *, within: str) -> Found:
+    old = age(moment(case.facts, "scored_at"), case, what="the evidence", ahead=SKEW)
+    return old <= length(within), f"scored {said(old)} ago; asked: within {within}"
 
 
 def _seen(case: Case) -> Witness:
@@ -124,7 +126,7 @@ def _champion(case: Case) -> Found:
         return not scored, f"the facts say that there is no champion, {there}"
     told = part(case.facts, "champion", ChampionFacts)
     named = f"{told.run[:80]!r} with SHA-256 {told.sha256[:12]}…"
-    return scored, f"the champion is {named}" + ("" if scored else ", but the evidence has no scores of it")
+    return scored, f"the champion is {named}"
 
 
 def _committed(case: Case) -> Found:

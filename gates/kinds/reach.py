@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -71,7 +70,7 @@ def _metrics(name: str) -> Iterator[Metric]:
 
 def _useless(problem: str, low: float, high: float, key: str) -> PydanticCustomError:
     def said(value: float) -> str:
-        return f"{value:.12g}" if math.isfinite(value) else ("∞" if value > 0 else "−∞")
+        return f"{value:.12g}".replace("inf", "∞")
 
     what = "margin" if key == "margin" else "limit"
     return PydanticCustomError(

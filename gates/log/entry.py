@@ -73,7 +73,7 @@ class Entry(BaseModel):
             entry = cls.model_validate_json(blob)
         except ValidationError as err:
             raise LogError(
-                f"not an entry of the promotion log: {err.errors(include_url=False)[0]['msg']}",
+                f"not an entry of the promotion log: {err.errors(include_url=False)[0]['msg'][:200]}",
                 where=where,
                 hint="somebody wrote there by hand; nothing is promoted until it is put right",
             ) from err

@@ -9,11 +9,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, ValidationError
 
 from gates.decision import Decision
+from gates.durations import Duration
 from gates.errors import LogError
 from gates.log.signing import Role
-from gates.state import Holdout, State, Waiver
+from gates.state import Holdout, Reason, State, Waiver
 
-Reason = Annotated[str, Field(min_length=1, max_length=2000)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Event(BaseModel):
@@ -43,9 +44,9 @@ class Judged(_Event):
     signed_by = ("judge",)
     kind: Literal["judged"] = "judged"
     decision: Mapping[str, Any]  # as JSON, without its state; sealed where the policy says so
-    decision_sha256: str  # of the decision as it was told, as reports show it; nothing sealed goes into it
-    policy_sha256: str  # of the policy as it is kept beside the log, under policies/
-    valid_for: str  # how long a promotion by this policy may be served
+    decision_sha256: Sha256  # of the decision as it was told, as reports show it; nothing sealed goes into it
+    policy_sha256: Sha256  # of the policy as it is kept beside the log, under policies/
+    valid_for: Duration  # how long a promotion by this policy may be served
 
     @property
     def run(self) -> str | None:
@@ -62,15 +63,7 @@ class Judged(_Event):
 
     def decided(self, state: State, *, where: str) -> Decision:
         """The decision that was recorded, with the state after it; sealed again where it is. LogError for none."""
-        recorded = {**self.decision, "state": state.model_dump(mode="json")}
-        try:
-            decision = Decision.model_validate_json(json.dumps(recorded))
-        except ValidationError as err:
-            raise LogError(
-                "the entry holds no decision that this version reads", where=where,
-                hint="it was written by hand, or by another version of lockgate",
-            ) from err  # fmt: skip
-        return decision.seal() if decision.sealed else decision
+        return _decided(self.decision, state, where=where)
 
 
 class Revoked(_Event):
@@ -135,11 +128,13 @@ class Retracted(_Event):
     what: Literal["data", "metric", "entry"]
     value: str  # a digest of rows, a metric's name, an entry's number
     reason: Reason
-    suspects: tuple[int, ...]  # the entries that promoted them
+    suspects: tuple[int, ...]  # the promotions that rest on it, those of models that no longer count too
 
     @property
     def said(self) -> str:
-        return f"{self.what} {self.value[:60]}: {self.reason}; {len(self.suspects)} champions are suspect"
+        count = len(self.suspects)
+        rest = "1 promotion rests" if count == 1 else f"{count or 'no'} promotions rest"
+        return f"{self.what} {self.value[:64]}: {self.reason}; {rest} on it"
 
 
 class Reverified(_Event):
@@ -151,13 +146,22 @@ class Reverified(_Event):
     promoted_by: int
     evidence_run: str  # the run that scored the champion
     decision: Mapping[str, Any]
-    decision_sha256: str
-    policy_sha256: str
+    decision_sha256: Sha256
+    policy_sha256: Sha256
     valid_until: AwareDatetime | None  # until when it may be served now
 
     @property
     def run(self) -> str | None:
         return self.of
+
+    def decided(self, state: State, *, where: str) -> Decision:
+        """The decision that was recorded, as `Judged` has it."""
+        return _decided(self.decision, state, where=where)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gates passed again."""
+        return bool(self.decision.get("verdict") == "PROMOTE")
 
     @property
     def said(self) -> str:
@@ -170,13 +174,25 @@ class Registered(_Event):
 
     signed_by = ("judge",)
     kind: Literal["registered"] = "registered"
-    digest: str
+    digest: Sha256
     holdout: Holdout
-    note: str
+    note: Annotated[str, Field(max_length=2000)]
 
     @property
     def said(self) -> str:
         return f"holdout {self.digest[:12]}, {self.holdout.rows:,} rows" + (f": {self.note}" if self.note else "")
+
+
+def _decided(recorded: Mapping[str, Any], state: State, *, where: str) -> Decision:
+    told = {**recorded, "state": state.model_dump(mode="json")}
+    try:
+        decision = Decision.model_validate_json(json.dumps(told))
+    except ValidationError as err:
+        raise LogError(
+            "the entry holds no decision that this version reads", where=where,
+            hint="it was written by hand, or by another version of lockgate",
+        ) from err  # fmt: skip
+    return decision.seal() if decision.sealed else decision
 
 
 Event = Judged | Revoked | RolledBack | Waived | Retracted | Reverified | Registered

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from gates.durations import length
 from gates.errors import LogError
 from gates.log.events import Judged, Registered, Retracted, Reverified, Revoked, RolledBack, Waived
 from gates.state import KNOWN_HOLDOUTS, Champion, Holdout, State
 
 if TYPE_CHECKING:
+    from gates.decision import Decision
     from gates.log.entry import Entry
     from gates.log.events import Event
+    from gates.state import Waiver
 
 WAIVERS_KEPT = 64
 """How many waivers the state remembers; those that ran out first go first."""
+
+_HARMLESS = ("PASS", "SKIP")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,9 @@ def after(before: State, event: Event, at: Moment) -> State:
 
 
 def _revoked(event: Revoked, before: State, at: Moment) -> State:
+    _expect(event.model not in before.revoked, "a model that was not revoked before", at.seq)
+    known = before.named(event.of)
+    _expect(known is None or known.sha256 == event.model, f"the model of {event.of}", at.seq)
     revoked = {**before.revoked, event.model: at.seq}
     others = tuple(one for one in before.predecessors if one.sha256 != event.model)
     base = before.model_copy(update={"revoked": revoked, "predecessors": others})
@@ -74,6 +82,7 @@ def _retracted(event: Retracted, before: State, at: Moment) -> State:
     def marked(one: Champion) -> Champion:
         return one.model_copy(update={"suspect": at.seq}) if one.seq in event.suspects and one.suspect is None else one
 
+    _expect(event.what != "data" or event.value not in before.retracted, "rows not retracted before", at.seq)
     update: dict[str, object] = {
         "champion": before.champion and marked(before.champion),
         "predecessors": tuple(marked(one) for one in before.predecessors),
@@ -89,13 +98,17 @@ def _reverified(event: Reverified, before: State, at: Moment) -> State:
         champion is not None and (champion.run, champion.seq) == (event.of, event.promoted_by), "the champion", at.seq
     )
     assert champion is not None  # for the type checker
-    cleared = None if event.verdict == "PROMOTE" else champion.suspect
+    _expect(_bound(event.decision).get("model") == champion.sha256, "a judgement of the champion's model", at.seq)
+    _expect(event.passed or _no_longer(event.valid_until, champion.valid_until), "no longer than before", at.seq)
+    cleared = None if event.passed else champion.suspect
     renewed = champion.model_copy(update={"valid_until": event.valid_until, "suspect": cleared})
     return before.model_copy(update={"champion": renewed})
 
 
 def _registered(event: Registered, before: State, at: Moment) -> State:
-    _expect(event.holdout.since == at.seq and not event.holdout.looks, "a holdout of this entry, without looks", at.seq)
+    fresh = event.holdout.since == at.seq and not event.holdout.looks and not event.holdout.spent
+    _expect(fresh and not event.holdout.retired, "a holdout of this entry, without looks", at.seq)
+    _expect(event.digest not in before.holdouts, "a holdout that is not known", at.seq)
     return before.registered(event.digest, event.holdout)
 
 
@@ -116,32 +129,76 @@ def check(entry: Entry, before: State) -> None:
             _refuse("the state is not what its event makes of the one before", entry.seq)
         return
     now, decision = entry.state, entry.decided()
-    promoted = decision.verdict == "PROMOTE" and not decision.already_champion
+    _expect(not decision.already_champion, "a model that does not reign", entry.seq)
+    used = _used(decision, before, entry)
     expected = before
-    if promoted:
-        bound, champion = decision.binding, now.champion
-        _expect(champion is not None, "a champion after a promotion", entry.seq)
-        assert champion is not None  # for the type checker
-        fits = (champion.sha256, champion.run, champion.seq, champion.suspect)
-        _expect(fits == (bound.model, bound.run, entry.seq, None), "the champion that was judged", entry.seq)
-        if before.champion is not None and bound.champion_scores is not None:
-            _expect(
-                bound.champion_model == before.champion.sha256, "a challenge to the champion that reigned", entry.seq
-            )
-        expected = before.promoted(champion)
+    if entry.promotes:
+        _check_promotion(decision, before, entry, used)
+        assert now.champion is not None  # for the type checker
+        expected = before.promoted(now.champion)
     same = ("champion", "predecessors", "revoked", "retracted", "waivers")
     _expect(all(getattr(now, name) == getattr(expected, name) for name in same), "nothing else to change", entry.seq)
     _expect(before.seq == 0 or now.salt == before.salt, "the log's salt", entry.seq)
     full = len(before.holdouts) >= KNOWN_HOLDOUTS
     for name, held in before.holdouts.items():
         kept = now.holdouts.get(name)
-        _expect(full if kept is None else _grown(held, kept), "holdouts to keep their looks", entry.seq)
+        _expect(full if kept is None else _grown(held, kept, entry.seq), "holdouts to keep their looks", entry.seq)
+    for name in now.holdouts.keys() - before.holdouts.keys():
+        held = now.holdouts[name]
+        _expect({held.since, *held.looks.values()} == {entry.seq}, "a holdout of this entry", entry.seq)
 
 
-def _grown(was: Holdout, now: Holdout) -> bool:
-    """Whether nothing of a holdout's ledger was taken back."""
-    kept = (now.retired and not now.looks) or was.looks.items() <= now.looks.items()
-    return kept and now.spent >= was.spent and now.retired >= was.retired and now.rows == was.rows
+def _check_promotion(decision: Decision, before: State, entry: Entry, used: tuple[Waiver, ...]) -> None:
+    bound, champion = decision.binding, entry.state.champion
+    _expect(champion is not None, "a champion after a promotion", entry.seq)
+    assert champion is not None  # for the type checker
+    assert entry.judged is not None
+    fits = (champion.sha256, champion.run, champion.seq, champion.suspect)
+    _expect(fits == (bound.model, bound.run, entry.seq, None), "the champion that was judged", entry.seq)
+    _expect(bound.model is None or bound.model not in before.revoked, "a model that was not revoked", entry.seq)
+    barred = {bound.holdout, bound.train} & before.retracted.keys()
+    _expect(not barred, "rows that were not retracted", entry.seq)
+    if before.champion is not None and bound.champion_scores is not None:
+        _expect(bound.champion_model == before.champion.sha256, "a challenge to the champion that reigned", entry.seq)
+    ends = min((entry.time + length(entry.judged.valid_for), *(one.until for one in used)))
+    _expect(_no_longer(champion.valid_until, ends), f"a promotion until {ends.isoformat()}", entry.seq)
+    lifted = all(one.waived or one.severity == "warn" or one.verdict in _HARMLESS for one in decision.outcomes)
+    _expect(lifted, "every blocking gate passed, skipped or waived", entry.seq)
+
+
+def _used(decision: Decision, before: State, entry: Entry) -> tuple[Waiver, ...]:
+    """The waivers that lifted a gate, each as it was granted."""
+    granted, bound, used = {one.seq: one for one in before.waivers}, decision.binding, []
+    for use in decision.waivers:
+        one = granted.get(use.entry)
+        told = (use.gate, use.key, bound.run, bound.model)
+        _expect(one and (one.gate, one.key, one.run, one.model) == told, f"a waiver by entry {use.entry}", entry.seq)
+        if one and use.status == "used":
+            _expect(entry.time <= one.until, "a waiver that has not run out", entry.seq)
+            used.append(one)
+    waived = {outcome.name for outcome in decision.outcomes if outcome.waived}
+    _expect(waived == {one.gate for one in used}, "a waiver for each gate that is waived", entry.seq)
+    return tuple(used)
+
+
+def _no_longer(until: datetime | None, limit: datetime | None) -> bool:
+    return limit is None or (until is not None and until <= limit)
+
+
+def _bound(decision: Mapping[str, object]) -> Mapping[str, object]:
+    bound = decision.get("binding")
+    return bound if isinstance(bound, Mapping) else {}
+
+
+def _grown(was: Holdout, now: Holdout, seq: int) -> bool:
+    """Whether nothing of a holdout's ledger was taken back, and what was added is of entry `seq`."""
+    if (now.rows, now.numbered) != (was.rows, was.numbered) or now.spent < was.spent or now.retired < was.retired:
+        return False
+    if now == now.in_short and now.hashes == was.in_short.hashes and now.since in (was.last, seq):
+        return True
+    added = now.looks.items() - was.looks.items()
+    whole = (now.hashes, now.since) == (was.hashes, was.since)
+    return whole and was.looks.items() <= now.looks.items() and all(at == seq for _, at in added)
 
 
 def _expect(holds: object, expected: str, seq: int) -> None:

@@ -52,6 +52,16 @@ def public_line(public: Ed25519PublicKey) -> str:
     return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
+def generated() -> tuple[bytes, str]:
+    """A new private key, as OpenSSH writes it (PEM, no passphrase), and its public line."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    made = Ed25519PrivateKey.generate()
+    pem = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    return pem, public_line(made.public_key())
+
+
 def public_key(line: str, *, where: str) -> Ed25519PublicKey:
     """The key in `line`. Raises SigningError where it is not one Ed25519 key in OpenSSH's form."""
     from cryptography.exceptions import UnsupportedAlgorithm

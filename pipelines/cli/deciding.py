@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from gates.policy import Policy
 
 
+_ORDER = ("deployment_candidate", "champion", "held", "revoked")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
     """A decision as it is told: sealed where the policy says so."""
@@ -27,7 +31,7 @@ class Reported:
 
 
 def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> Reported:
-    """Judge against the log's head, commit, and tag the run where that promoted it. Missing tags are repaired.
+    """Judge against the log's head, commit, and let the tags follow; those that were behind are repaired.
 
     Raises StaleError where another champion reigns meanwhile.
     """
@@ -37,6 +41,7 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> Reported:
     decision, entry = done.decision, done.entry
     promoted = entry is not None and entry.promotes
     if policy.disclose == "promotion_only" and not promoted and not decision.already_champion:
+        repair_tags(log)  # of what was promoted before; of this one nobody is told anything
         return Reported(decision=decision.seal(), entry=None, note="it was not promoted")
     unsigned = "" if log.keyring.signed else " (unsigned)"
     if entry is None:
@@ -45,8 +50,7 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> Reported:
         note = f"recorded before as entry {entry.seq} of the promotion log{unsigned}"
     else:
         note = f"entry {entry.seq} of the promotion log{unsigned}"
-    if decision.already_champion or promoted:
-        note += f"; {repair_tag(log)}"
+    note += f"; {repair_tags(log, written=entry is not None and not done.before)}"
     return Reported(decision=_told(decision, policy), entry=entry.seq if entry else None, note=note)
 
 
@@ -61,18 +65,33 @@ def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str
     )
 
 
-def repair_tag(log: Log) -> str:
-    """Put the candidate's tag on the champion's run where it is missing; what became of it, in words."""
-    from gates import runs
+def repair_tags(log: Log, *, written: bool = True) -> str:
+    """Let the tags of the champion, of the one before it and of the run of the last entry follow the log; in words.
 
-    champion = log.state().champion
-    if champion is None or champion.run is None:
-        return "no run to tag"
-    try:
-        kept = runs.tag_candidate(champion.run)
-    except LockgateError as err:
-        return f"the tag is missing ({err}); the next command repairs it"
-    return f"{champion.run} is tagged {runs.CANDIDATE}" if kept else "the tag was not kept; the next command repairs it"
+    `written`: this command wrote that entry, so that a missing tag is nobody's fault. Tags that cannot be written are
+    said and never fail a command: the log is the truth, and the next command tries again. All of them have the time
+    of one answer; the first failure ends it.
+    """
+    from gates import runs, tags
+
+    head = log.head()
+    told: list[str] = []
+    until = time.monotonic() + runs.patience()
+    for one in tags.touched(head) if head else ():
+        try:
+            done = runs.retag(one.run, put=one.put, drop=one.drop, seconds=max(0.0, until - time.monotonic()))
+        except LockgateError as err:
+            told.append(f"the tags of {one.run} are not written ({err}); the next command repairs them")
+            break
+        bears = f"{one.run} is tagged {', '.join(sorted(one.put, key=_ORDER.index))}" if one.put else ""
+        if (done.put or done.dropped) and not written:
+            changed = [f"+{tag}" for tag in sorted(done.put)] + [f"-{tag}" for tag in sorted(done.dropped)]
+            told.append(f"the tags of {one.run} were not what the log says, and were put right: {' '.join(changed)}")
+        elif bears and one.put & (done.put | {tags.CHAMPION}):
+            told.append(bears)
+        if done.stuck:
+            told.append(f"{one.run} bears {', '.join(sorted(done.stuck))} as a system tag, which cannot be removed")
+    return "; ".join(told) or "no run to tag"
 
 
 def report(told: Reported, *, as_json: bool, decision_file: Path | None, report_file: Path | None) -> int:

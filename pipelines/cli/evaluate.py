@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gates.errors import SettingsError, StaleError
 from pipelines.cli import options
+from pipelines.cli.attesting import StatementFile, attest
 
 if TYPE_CHECKING:
+    from gates.evidence import Evidence
+    from gates.log import Log
     from pipelines.cli.deciding import Reported
     from pipelines.settings import Composed
 
@@ -25,6 +30,10 @@ def evaluate(
     as_json: options.Json = False,
     decision: options.DecisionFile = None,
     report: options.ReportFile = None,
+    statement: StatementFile = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Score beside the champion of this bundle; advice only, no log is asked.")
+    ] = None,
     overrides_from_make: Annotated[bool, typer.Option("--overrides-from-make", hidden=True)] = False,
 ) -> None:
     """Train a model, score it beside the champion, judge it, and promote it where every gate passes.
@@ -38,35 +47,76 @@ def evaluate(
     from pipelines.settings import compose
 
     composed = compose(overrides)
-    told = evaluated(composed, words, advisory=advisory)
+    done = judged(composed, words, advisory=advisory, bundle=bundle)
+    if statement:
+        attest(
+            statement, done.told, policy=composed.policy, evidence=done.evidence, on_record=not done.why, log=done.log
+        )
+    told = done.told
     raise typer.Exit(show(told, as_json=as_json, decision_file=decision, report_file=report))
 
 
 def evaluated(composed: Composed, words: list[str], *, advisory: bool) -> Reported:
     """Run EvaluateNewModel and judge it; where the champion has changed meanwhile, again, at most three times."""
+    return judged(composed, words, advisory=advisory).told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What was told, of which evidence, by which log, and why it is no more than advice; empty where it counts."""
+
+    told: Reported
+    evidence: Evidence
+    log: Log
+    why: str
+
+
+def judged(composed: Composed, words: list[str], *, advisory: bool, bundle: Path | None = None) -> Judged:
+    """As `evaluated`. With `bundle` its champion is the one beside, and neither log nor datastore is asked for one."""
     from gates import runs
     from pipelines.cli.deciding import decide_and_log, decide_only
     from pipelines.cli.flow_run import run_flow
     from pipelines.promotion_log import open_log
 
     runs.check_installation()
-    log = open_log(composed.settings, writing=not advisory and not composed.guarded)
-    log.head()
     why = "this is advisory" if advisory else ""
     if composed.guarded:
         why = f"the override {composed.guarded[0]} changes what the gates' owners decide"
+    if bundle is not None:
+        log, why = _of_bundle(composed, bundle)
+    else:
+        log = open_log(composed.settings, writing=not why)
+        log.head()
+    words = [*words, f"--bundle={bundle.absolute() if bundle else ''}"]  # said, or the environment could say it
     for attempt in range(1, ATTEMPTS + 1):
         run_id = run_flow("evaluate", composed.settings.to_json(), words, meanwhile=_preload)
         evidence = runs.claim(f"EvaluateNewModel/{run_id}").evidence
         try:
             if why:
-                return decide_only(composed.policy, evidence, log, why=why)
-            return decide_and_log(composed.policy, evidence, log)
+                told = decide_only(composed.policy, evidence, log, why=why)
+            else:
+                told = decide_and_log(composed.policy, evidence, log)
+            return Judged(told=told, evidence=evidence, log=log, why=why)
         except StaleError as err:
             if attempt == ATTEMPTS:
                 raise
             sys.stderr.write(f"  {err}; evaluating again\n")
     raise AssertionError("unreachable")
+
+
+def _of_bundle(composed: Composed, path: Path) -> tuple[Log, str]:
+    """The log's entries in a bundle, checked, and why what is judged by them is advice."""
+    from pipelines import bundle
+    from pipelines.cli.project import clock
+    from pipelines.promotion_log import keyring_of
+
+    settings = composed.settings
+    held = bundle.read(path, project=settings.data.project, keyring=keyring_of(settings.platform.keys))
+    signed = "" if held.log.keyring.signed else ", unsigned"
+    why = f"the champion is that of a bundle (entry {held.head.seq}, {held.head.time:%Y-%m-%d}{signed})"
+    if refusal := held.refusal(clock()):
+        sys.stderr.write(f"  {refusal}; it is compared with all the same\n")
+    return held.log, why
 
 
 def _preload() -> None:

@@ -2,40 +2,79 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gates.errors import SettingsError
 from pipelines.cli import options
+
+if TYPE_CHECKING:
+    from gates.log import Entry
 
 
 def history(
-    last: Annotated[int, typer.Option("--last", min=1, help="Show the last N entries.")] = 50,
+    last: Annotated[int, typer.Option("--last", min=1, help="Show the last N entries that fit.")] = 50,
+    run: Annotated[str, typer.Option(help="Of this run: EvaluateNewModel/ID, or its ID.")] = "",
+    event: Annotated[str, typer.Option(help="Of this kind: judged, revoked, rolled_back, waived, retracted …")] = "",
+    verdict: Annotated[str, typer.Option(help="With this verdict: PROMOTE, HOLD or INCONCLUSIVE.")] = "",
+    by: Annotated[str, typer.Option(help="Written by this actor.")] = "",
+    since: Annotated[str, typer.Option(help="Not before this time: 2026-11-01, 2026-11-01T12:00 (UTC).")] = "",
+    until: Annotated[str, typer.Option(help="Not after this time.")] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Show what was judged, when, by whom, and what was decided. Checks the chain as it reads."""
-    from pipelines.cli.printing import console, print_json
-    from pipelines.cli.project import project_log
+    """Show what was judged and done, when, by whom, and why. Checks the chain, and signatures, as it reads."""
+    from gates.log.events import EVENTS
+    from pipelines.cli.dates import moment
+    from pipelines.cli.printing import print_json
+    from pipelines.cli.project import clock, project_log
 
-    entries = list(project_log().entries())[-last:]
+    kinds = [one.model_fields["kind"].default for one in EVENTS]
+    if event and event not in kinds:
+        raise SettingsError(f"unknown event {event[:40]!r}", expected=f"one of {', '.join(kinds)}", where="--event")
+    first = moment(since, now=clock(), where="--since", end_of_day=False) if since else None
+    end = moment(until, now=clock(), where="--until") if until else None
+
+    def fits(entry: Entry) -> bool:
+        of = entry.event.run or ""
+        return (
+            (not run or run in (of, of.rpartition("/")[2]))
+            and (not event or entry.event.kind == event)
+            and (not verdict or entry.event.verdict == verdict.upper())
+            and (not by or entry.actor == by)
+            and (first is None or entry.time >= first)
+            and (end is None or entry.time <= end)
+        )
+
+    log = project_log()
+    entries = [entry for entry in log.entries() if fits(entry)][-last:]
     if as_json:
         print_json([entry.as_json() for entry in entries])
-        raise typer.Exit
-    if not entries:
-        typer.echo("nothing has been judged yet")
-        raise typer.Exit
+    elif entries:
+        _show(entries, names={mark: key.name for mark, key in log.keyring.keys.items()})
+    else:
+        filtered = any((run, event, verdict, by, since, until))
+        typer.echo("no entry fits" if filtered else "nothing has been judged yet")
+
+
+def _show(entries: list[Entry], *, names: dict[str, str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from gates.report.terminal import RULING_STYLES
+    from gates.report.wording import printable
+    from pipelines.cli.printing import console
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("entry", "time", "verdict", "run", "by", "reason"):
         table.add_column(heading, overflow="fold")
     for entry in entries:
+        signed = names.get(entry.signature.key, "an unlisted key") if entry.signature else ""
         table.add_row(
             str(entry.seq), f"{entry.time:%Y-%m-%d %H:%M:%S}",
-            Text(entry.event.verdict, RULING_STYLES.get(entry.event.verdict, "bold")), Text(entry.event.run or "–"),
-            Text(entry.actor), Text(entry.event.said),
+            Text(entry.event.verdict, RULING_STYLES.get(entry.event.verdict, "bold")),
+            Text(printable(entry.event.run or "–")),
+            Text(printable(entry.actor) + (f" (signed: {signed})" if signed else "")),
+            Text(printable(entry.event.said)),
         )  # fmt: skip
     console().print(table)

@@ -1,7 +1,8 @@
-"""`lockgate judge`: judge a finished run, or evidence from anywhere."""
+"""`lockgate judge`: judge a finished run, evidence from anywhere, or what `lockgate export` wrote, again."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,32 +10,60 @@ import typer
 
 from gates.errors import LockgateError, SettingsError
 from pipelines.cli import options
+from pipelines.cli.attesting import StatementFile
 
 if TYPE_CHECKING:
+    from gates.evidence import Evidence
+    from gates.log import Log
+    from gates.policy import Policy
     from pipelines.cli.deciding import Reported
+
+MAX_TEXT = 256 * 1024**2
+"""The most bytes of a decision, a policy or a context."""
 
 
 def judge(
     run: Annotated[str | None, typer.Argument(help="A finished run: EvaluateNewModel/ID, or its ID.")] = None,
-    evidence: Annotated[Path | None, typer.Option(help="Judge this evidence file instead of a run.")] = None,
-    policy: Annotated[Path | None, typer.Option(help="Policy (YAML) for --evidence.")] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="Judge this evidence file instead of a run; or a folder that `export` wrote.")
+    ] = None,
+    policy: Annotated[Path | None, typer.Option(help="Policy (YAML or JSON) for --evidence.")] = None,
+    context: Annotated[
+        Path | None, typer.Option(help="context.json of an export: judge as it was judged, and compare.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Public key (ssh-ed25519 AAAA…) that must have signed the exported entry.")
+    ] = None,
     as_json: options.Json = False,
     decision: options.DecisionFile = None,
     report: options.ReportFile = None,
+    statement: StatementFile = None,
 ) -> None:
-    """Judge a finished run and promote it where every gate passes; or judge an evidence file, which is never logged."""
+    """Judge a finished run and promote it where every gate passes; or judge an evidence file, which is never logged.
+
+    A folder that `lockgate export` wrote is judged as it was then; exit 2 where the decision is not the same.
+    """
+    from pipelines.cli.attesting import attest
     from pipelines.cli.deciding import report as show
 
-    if run is not None and evidence is None and policy is None:
-        told = _of_run(run)
-    elif run is None and evidence is not None and policy is not None:
-        told = _of_file(evidence, policy)
+    folder = evidence is not None and evidence.is_dir()
+    log = None
+    if run is not None and not any((evidence, policy, context, key)):
+        told, held, judged_by, log = _of_run(run)
+    elif run is None and evidence is not None and folder and policy is None and context is None:
+        told, held, judged_by = _again(evidence, key=key)
+    elif run is None and evidence is not None and policy is not None and context is not None:
+        told, held, judged_by = _reproduced(evidence, policy, context, key=key)
+    elif run is None and evidence is not None and policy is not None and key is None:
+        told, held, judged_by = _of_file(evidence, policy)
     else:
         raise SettingsError("nothing to judge", expected="a RUN, or --evidence FILE with --policy FILE")
+    if statement:
+        attest(statement, told, policy=judged_by, evidence=held, on_record=log is not None, log=log)
     raise typer.Exit(show(told, as_json=as_json, decision_file=decision, report_file=report))
 
 
-def _of_run(run: str) -> Reported:
+def _of_run(run: str) -> tuple[Reported, Evidence, Policy, Log]:
     from gates import runs
     from pipelines.cli.deciding import decide_and_log
     from pipelines.promotion_log import open_log
@@ -47,25 +76,76 @@ def _of_run(run: str) -> Reported:
     told = claim.evidence.facts.get("project")
     if told != project:
         raise LockgateError(f"the run is of project {told!r}", expected=f"project {project!r}", where=claim.run)
-    return decide_and_log(composed.policy, claim.evidence, open_log(composed.settings, writing=True))
+    log = open_log(composed.settings, writing=True)
+    return decide_and_log(composed.policy, claim.evidence, log), claim.evidence, composed.policy, log
 
 
-def _of_file(evidence: Path, policy: Path) -> Reported:
+def _of_file(evidence: Path, policy: Path) -> tuple[Reported, Evidence, Policy]:
     from gates.evidence import Evidence
     from gates.policy import Policy
     from pipelines.cli.deciding import decide_only
 
     parsed = Policy.parse(policy_mapping(policy))
-    return decide_only(parsed, Evidence.read(evidence), None, why="the evidence comes from a file")
+    held = Evidence.read(evidence)
+    return decide_only(parsed, held, None, why="the evidence comes from a file"), held, parsed
+
+
+def _again(folder: Path, *, key: str | None) -> tuple[Reported, Evidence, Policy]:
+    """What is in a folder that `export` wrote, judged again."""
+    from gates import exchange
+    from pipelines.cli.whole import read_capped
+
+    decision = read_capped(folder / exchange.DECISION, cap=MAX_TEXT)
+    return _reproduced(
+        folder / exchange.EVIDENCE, folder / exchange.POLICY, folder / exchange.CONTEXT, key=key, decision=decision
+    )
+
+
+def _reproduced(
+    evidence: Path, policy: Path, context: Path, *, key: str | None, decision: bytes | None = None
+) -> tuple[Reported, Evidence, Policy]:
+    from gates import exchange
+    from gates.evidence import Evidence
+    from gates.policy import Policy
+    from pipelines.cli.deciding import Reported
+    from pipelines.cli.whole import read_capped
+
+    told = exchange.Context.from_bytes(read_capped(context, cap=MAX_TEXT), where=str(context))
+    signed = _signed(told.recorded(str(context)), key)
+    parsed, held = Policy.parse(policy_mapping(policy)), Evidence.read(evidence)
+    blob = read_capped(policy, cap=MAX_TEXT) if decision is not None else None
+    made = exchange.reproduce(held, parsed, told, decision=decision, policy_file=blob)
+    if made.differences:
+        raise exchange.not_reproduced(made.differences)
+    note = f"{exchange.said(told.recorded(), made.decision)}; {signed}; nothing was logged"
+    return Reported(decision=made.decision, entry=None, note=note), held, parsed
+
+
+def _signed(entry: Any, key: str | None) -> str:
+    """Whose signature the entry carries, in words. Raises LogError where it is not one by `key`."""
+    from gates.log import Keyring
+
+    if key is not None:
+        keyring = Keyring.of([("--key", "judge", key, None)], where="--key")
+        keyring.check(
+            entry.payload(), entry.signature, roles=entry.event.signed_by, seq=entry.seq, where=f"entry {entry.seq}"
+        )
+        return f"signed by {entry.signature.key}"
+    if entry.signature is None:
+        return "the entry is not signed"
+    return f"the entry names the key {entry.signature.key}, which was not checked (--key)"
 
 
 def policy_mapping(path: Path) -> Any:
     import yaml
 
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except OSError as err:
         raise SettingsError(f"cannot read the policy: {err.strerror}", where=str(path)) from err
     except (yaml.YAMLError, UnicodeDecodeError) as err:
         first = str(err).splitlines()[0]
         raise SettingsError(f"the policy is not YAML: {first}", where=str(path)) from err
+    except (ValueError, RecursionError) as err:
+        raise SettingsError("the policy is not JSON", expected="JSON, as its name says", where=str(path)) from err

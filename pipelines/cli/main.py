@@ -10,17 +10,28 @@ import typer
 
 from gates.errors import LockgateError, PolicyError
 from pipelines.cli import (
+    bundle,
     champion,
     demo,
     evaluate,
     explain,
+    export,
     history,
+    holdouts,
     judge,
+    keys,
     manifests,
     plan,
     predict,
     predictions,
+    retract,
+    reverify,
+    revoke,
+    rollback,
     selftest,
+    verify,
+    waive,
+    why,
 )
 from pipelines.cli.flow_run import user
 
@@ -36,11 +47,22 @@ app = typer.Typer(
 _EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command(context_settings=_EXTRA)(evaluate.evaluate)
 app.command()(judge.judge)
+app.command()(reverify.reverify)
+app.command()(export.export)
+app.command()(bundle.bundle)
 app.command()(plan.plan)
 app.command()(selftest.selftest)
 app.command()(explain.explain)
 app.command()(champion.champion)
 app.command()(history.history)
+app.command()(why.why)
+app.command()(verify.verify)
+app.add_typer(holdouts.app, name="holdouts")
+app.command()(revoke.revoke)
+app.command()(rollback.rollback)
+app.command()(waive.waive)
+app.command()(retract.retract)
+app.add_typer(keys.app, name="keys")
 app.command()(predict.predict)
 app.add_typer(predictions.app, name="predictions")
 app.command()(manifests.manifests)

@@ -32,3 +32,4 @@ ReportFile = Annotated[
         callback=_writable,
     ),
 ]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads the log.")]

@@ -16,13 +16,14 @@ import numpy as np
 
 from gates import Evidence, State, judge
 from gates.decision import Decision
+from gates.errors import PolicyError
 from gates.state import Champion
 from tests.conformance.told import READS_FACTS, runs
 from tests.gates.conftest import Make
 
 FOLDER = Path(__file__).with_name("golden")
-TOGETHER = "together"
-TOPICS = (*Make.checks, TOGETHER)
+TOGETHER, REFUSED = "together", "refused"
+TOPICS = (*Make.checks, TOGETHER, REFUSED)
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 VARIANTS: dict[str, list[dict[str, Any]]] = {
@@ -36,14 +37,14 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "slices": [
         {"require": "no_proven_harm", "margin": -0.02}, {"metric": "auc", "margin": -0.3}, {"min_rows": 201, "small_slice": "skip"},
-        {"min_rows": 201, "small_slice": "block"}, {"min_rows": 201}, {"values": ["north", "nowhere"]},
+        {"min_rows": 201, "small_slice": "block"}, {"min_rows": 201}, {"min_rows": 1}, {"values": ["north", "nowhere"]},
         {"values": ["north", "nowhere"], "optional_values": ["nowhere"]}, {"by": ["site", "half"], "require": "no_proven_harm"},
         {"by": "nothing"}, {"margin": 0.1}, {"metric": "accuracy", "require": "no_proven_harm", "margin": 0.0},
     ],
     "fairness": [
         {"decide": "point"}, {"max": 0.001}, {"metric": "recall"}, {"metric": "selection_rate", "max": 0.05, "decide": "point"},
         {"min_rows": 201, "small_slice": "skip"}, {"min_rows": 201, "small_slice": "block"}, {"by": ["site", "half"]},
-        {"metric": "auc", "max": 0.3},
+        {"metric": "auc", "max": 0.3}, {"min_rows": 1},
     ],
     "disagreement": [{"decide": "point"}, {"max": 0.1}, {"beyond": 0.2}, {"max": 0.1, "decide": "point"}, {"severity": "warn"}],
     "calibration": [
@@ -54,11 +55,17 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "drift": [
         {"measure": "ks"}, {"measure": "js"}, {"decide": "point"}, {"max": 0.0001}, {"of": "features"}, {"against": "champion"},
         {"of": "features", "against": "champion", "measure": "js"}, {"of": "features", "columns": ["nothing"]},
+        {"of": "features", "measure": "ks"}, {"of": "features", "measure": "ks", "columns": ["n" * 100]}, {"of": "features", "max": 0.1, "decide": "point"},
+        {"against": "champion", "measure": "psi"}, {"of": "features", "columns": ["sit"]},
     ],
     "data": [
         {"min_rows": 700}, {"min_clusters": 5}, {"max_missing": 0.0}, {"label_rate": {"min": 0.1, "max": 0.2}},
         {"label_rate": {"min": 0.1, "max": 0.9}}, {"require_columns": ["x", "y"]}, {"banned_columns": ["x", "z"]},
         {"types": {"x": "name"}}, {"max_age": "12h"}, {"max_age": "900d"},
+        {"require_columns": ["agee", "sites"]}, {"require_columns": ["agent", "si te"]}, {"require_columns": ["A-g_e", "site"]},
+        {"banned_columns": ["agee", "sites", "agent"]}, {"banned_columns": ["a g-e"]}, {"types": {"age": "number"}},
+        {"require_columns": [f"r{at}" for at in range(5)]}, {"require_columns": ["r" * 100, *(f"r{at}" for at in range(5))]},
+        {"label_rate": {"min": 0.5, "max": 0.5}},
     ],
     "resource": [{"fact": "model_bytes", "max": 10}, {"fact": "peak_memory_mb", "max": 1e9}, {"max": 1e9}, {"min": 1e8, "max": 1e9}],
     "provenance": [
@@ -72,12 +79,34 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
             "n - o > 0 +/- 0.1", "n - o > 0.02 +/- 0.1", "n - o > -0.05 +/- 0.1", "2 * n - 2 * o > 0.04 +/- 0.2",
             "n - 1.1 * o > 0 +/- 0.1", "n - 1.1 * o < 0.3 +/- 0.1", "n + o + d < 1.9 +/- 0.3", "o - n < 0.01 +/- 0.1", r"n - o > 0.02 +/- 0.01 /\ d < 0.1 +/- 0.01", "0.5 * n + d > 0.3 +/- 0.2",
         )
-    ],
+    ] + [{"severity": "warn"}],
     "any_of": [
         {"checks": {"low": {"kind": "threshold", "metric": "auc", "min": 0.9, "decide": "bound"}, "gap": Make.checks["calibration"]}},
         {"checks": {"low": {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "point"}, "gain": Make.checks["improvement"]}},
         {"checks": {"fact": Make.checks["resource"], "gain": {**Make.checks["improvement"], "margin": 0.5}}},
         {"checks": {"one": {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "bound"}}, "owner": "us", "description": "why"},
+        {"checks": {"rows": {"kind": "data", "min_rows": 100}, "low": Make.checks["threshold"]}},
+        {"checks": {name: {"kind": "threshold", "metric": "accuracy", "min": least, "decide": "bound"} for name, least in (("a", 0.6), ("b", 0.709), ("c", 0.99))}},
+    ],
+}  # fmt: skip
+
+
+MISDECLARED: dict[str, list[dict[str, Any]]] = {
+    "threshold": [
+        {"min": 2}, {"min": None, "max": -1}, {"min": 0}, {"max": 1, "min": 0}, {"metric": "r2", "min": 2}, {"metric": "rmse", "min": 0}, {"metric": "acuracy"},
+        {"min": 0.7, "max": 0.6}, {"description": "\ud800"}, {"owner": "\ud800"}, {"severity": "perhaps"},
+    ],
+    "improvement": [{"metric": "auc", "margin": 2}, {"metric": "auc", "margin": -1}, {"metric": "mcc", "margin": 2.5}, {"metric": "mcc", "margin": -2}],
+    "slices": [{"by": ["site", "site"]}, {"margin": 1e400}, {"optional_values": ["x" * 100]}],
+    "fairness": [{"by": []}],
+    "drift": [{"columns": ["a"]}, {"max": 1.0}],
+    "data": [{"max_missing": None, "banned_columns": None}, {"label_rate": {}}, {"label_rate": {"min": 0.6, "max": 0.5}}],
+    "resource": [{"min": 61.0}],
+    "provenance": [{"require": ["clean", "data", "clean"]}, {"max_age": "soon"}],
+    "condition": [{"condition": "n > 2 +/- 0.1"}],
+    "any_of": [
+        {"checks": {"low": {**Make.checks["threshold"], "severity": "block"}}}, {"checks": {"Low": Make.checks["threshold"]}},
+        {"checks": {"x-" * 50: Make.checks["threshold"]}}, {"checks": {"low": {**Make.checks["threshold"], "min": 2}}},
     ],
 }  # fmt: skip
 
@@ -115,6 +144,7 @@ def holdouts() -> Iterator[tuple[str, Evidence]]:
         "no facts": lambda: {"facts": {}},
         "one label": lambda: {"label": np.ones(600)},
         "a score is missing": lambda: {"challenger": np.where(np.arange(600) == 3, np.nan, plain["challenger"])},
+        "two defects": lambda: {"challenger": np.full(600, 2.0), "champion": np.full(600, -1.0)},
         "regression": lambda: {
             "task": "regression", "label": 4 * plain["label"], "challenger": 4 * plain["challenger"], "champion": 4 * champion
         },
@@ -186,15 +216,39 @@ def together() -> Iterator[tuple[str, Decision]]:
     for told in ({"sha256": "a" * 64, "run": "F/1"}, {"sha256": "b" * 64}):
         held = Make.evidence(facts={"challenger": told, "train_row_hashes": evidence["plain"].train_row_hashes})
         yield f"challenger {told} beside a champion", judge(Make.policy(gain), held, reigning, now=NOW)
+    floors = {"either": Make.checks["any_of"], **gain}
+    state = State(salt="golden")
+    for place in ("plain", "clustered"):
+        decision = judge(Make.policy(floors, schedule={"kind": "single"}), evidence[place], state, now=NOW)
+        yield f"floors and a gain @ {place}, after {state.seq}", decision
+        state = decision.state
+    for name, metrics in {"one fails": ["auc"], "two fail": ["auc", "accuracy"], "none is asked": []}.items():
+        failing = {one: {**Make.checks["threshold"], "metric": one, "min": 0.999} for one in metrics}
+        yield name, judge(Make.policy({"gain": Make.checks["improvement"], **failing}), evidence["no champion"])
+    yield "one is skipped", judge(Make.policy(gain), evidence["no champion"])
+    yield "two defects", judge(Make.policy(gain), evidence["two defects"])
     warned = {**gain, "watched": {**Make.checks["threshold"], "min": 0.99, "severity": "warn"}}
     yield "a warning", judge(Make.policy(warned), evidence["plain"])
+
+
+def refused() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Gates that cannot be declared, and what is wrong with each."""
+    for kind, variants in MISDECLARED.items():
+        for variant in variants:
+            try:
+                Make.policy({"gate": {**Make.checks[kind], **variant}})
+            except PolicyError as err:
+                yield f"{kind} {json.dumps(variant)}", err.problems
 
 
 def lines(topic: str) -> Iterator[str]:
     """Of a kind, or of `TOGETHER`: one outcome a line, and after those of a decision what they say together.
 
-    What a check says of a second holdout in the same words is not said again.
+    What a check says of a second holdout in the same words is not said again. Of `REFUSED`: one policy a line.
     """
+    if topic == REFUSED:
+        yield from (json.dumps({"case": name, "problems": told}, ensure_ascii=False) for name, told in refused())
+        return
     said: set[str] = set()
     for name, decision in together() if topic == TOGETHER else of_kind(topic):
         for outcome in decision.outcomes[:1] if " @ " in name else decision.outcomes:

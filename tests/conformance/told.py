@@ -30,6 +30,8 @@ HOLES = {
         "holdout": {"cells": [0], "missing": 600},
     },
 }
+UNCOUNTED = {**FEATURES["age"], "holdout": None}
+LONG = {f"{at} {'x' * 100}": HOLES["age"] for at in range(7)}
 CHALLENGER = {"run": "EvaluateNewModel/7", "sha256": "a" * 64}
 CHAMPION = {"run": "EvaluateNewModel/1", "sha256": "b" * 64, "features": FEATURES}
 SAID: dict[str, dict[str, Any]] = {
@@ -67,6 +69,18 @@ SAID: dict[str, dict[str, Any]] = {
     "nothing of what was trained on": {"train_row_hashes": None},
     "scored three days ago": {"scored_at": "2025-12-30T00:00:00+00:00", "as_of": "2026-01"},
     "features of a long name": {"features": {"x" * 100: {**FEATURES["age"], "edges": [1.0]}}},
+    "three columns with holes": {"features": {f"f{at}": HOLES["age"] for at in range(3)}},
+    "five columns with holes": {"features": {f"f{at}": HOLES["age"] for at in range(5)}},
+    "seven columns of long names with holes": {"features": LONG},
+    "a name among the features": {"features": {"site": FEATURES["site"]}},
+    "a name of a long name": {"features": {"n" * 100: FEATURES["site"], "age": FEATURES["age"]}},
+    "a long name of no holdout": {"features": {"y" * 100: UNCOUNTED}},
+    "a long month": {"as_of": "2" * 100},
+    "a long commit": {"code": {"commit": "e" * 100, "clean": True}},
+    "a champion of a long name": {"champion": {**CHAMPION, "run": "EvaluateNewModel/" + "1" * 100}},
+    "parity not done, at length": {"parity": {"problem": "p" * 300}},
+    "parity of no difference": {"parity": {"rows": 600}},
+    "parity of a long version": {"parity": {"rows": 600, "max_difference": 0.0, "python": "3" * 100}},
     "negative": {"fit_seconds": -1, "model_bytes": True, "peak_memory_mb": "much", "predict_ms_per_1000_p99": None},
 }  # fmt: skip
 
@@ -101,4 +115,26 @@ def runs() -> Iterator[tuple[str, Evidence]]:
     }.items():  # fmt: skip
         rows = {**plain, "time": np.array(time)[np.arange(600) % 2], "facts": whole}
         yield f"rows of {name}", Evidence.from_arrays(**rows)
+    for name, time in {
+        "days ago": "2025-12-30T00:00:00+00:00", "in five minutes": "2026-01-02T00:05:00+00:00",
+        "in six minutes": "2026-01-02T00:05:30+00:00",
+    }.items():  # fmt: skip
+        dated = {key: value for key, value in whole.items() if key != "as_of"} | {"scored_at": time}
+        yield f"no month, scored {name}", Evidence.from_arrays(**{**plain, "facts": dated})
+    yield (
+        "no champion at all",
+        Evidence.from_arrays(**{**plain, "champion": None, "facts": {**whole, "champion": None}}),
+    )
+    third = np.arange(600) % 3
+    classes = {"kind": "name", "values": ["a", "b"], "train": {"cells": [50, 30], "other": 20}}
+    for name, told in {"told as classes": classes, "told as numbers": whole["scores"]}.items():
+        scored = {
+            "label": third,
+            "challenger": np.eye(3)[third] * 0.7 + 0.1,
+            "facts": {**whole, "champion": None, "scores": told},
+        }
+        three = Evidence.from_arrays(
+            **{**plain, "champion": None, **scored}, task="multiclass", classes=["a", "b", "c"]
+        )  # fmt: skip
+        yield f"scores {name}", three
     yield "a run without champion scores", Evidence.from_arrays(**{**plain, "champion": None, "facts": whole})

@@ -11,11 +11,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import ndcg_score
 
-from gates import Outcome, Ruling, State, Verdict, judge
+from gates import Evidence, Outcome, Ruling, State, Verdict, judge
+from gates.case import Case
+from gates.engine import ENGINE
 from gates.errors import LockgateError, StaleError
+from gates.kinds.check import Check
 from gates.outcome import EXIT_CODE, RULING_OF, worst
-from gates.state import Champion
+from gates.sealing import commitment
+from gates.state import Champion, Waiver
 
 POINT = {"kind": "threshold", "metric": "accuracy", "decide": "point"}
 SAYS = {
@@ -86,6 +91,66 @@ def test_a_gate_that_breaks_is_an_error_and_the_others_still_run(make) -> None:
     assert "expected rows of both labels" in decision.outcomes[0].message
 
 
+class Odd(Check):
+    """A gate that is not as it should be: it says a number that is none, or breaks."""
+
+    kind: str = "odd"
+    metric: str = "oddness"
+    breaks: bool
+
+    def judge(self, name: str, case: Case) -> Outcome:
+        if self.breaks:
+            raise ZeroDivisionError(f"{name} by 0")
+        return self.outcome(name, Verdict.PASS, "it passes", case, metric=self.metric, observed=math.nan)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "said"),
+    [(True, "the gate broke: ZeroDivisionError: odd by 0"), (False, "oddness is not a finite number on these rows")],
+)
+@pytest.mark.parametrize("severity", ["block", "warn"])
+def test_whatever_goes_wrong_in_a_gate_is_an_error_of_that_gate(make, breaks: bool, said: str, severity: str) -> None:
+    odd = Odd(breaks=breaks, severity=severity, description="why", owner="us")
+    policy = make.policy({"well": SAYS["PASS"]})
+    policy = policy.model_copy(update={"checks": {"odd": odd, **policy.checks}})
+    decision = judge(policy, make.evidence(cluster=np.arange(600) % 40))
+    assert decision.outcomes[0] == Outcome(
+        name="odd", kind="odd", severity=severity, verdict=Verdict.ERROR, metric="oddness", rows=600, clusters=40,
+        message=said, description="why", owner="us",
+    )  # fmt: skip
+    assert decision.outcomes[1].verdict == Verdict.PASS
+    assert decision.verdict == (Ruling.ERROR if severity == "block" else Ruling.PROMOTE)
+
+
+def ranked(**given) -> Evidence:
+    """120 queries of 5 rows; the challenger ranks most of them well."""
+    rng = np.random.default_rng(5)
+    label = np.tile([3.0, 2, 1, 0, 0], 120)
+    return Evidence.from_arrays(
+        label=label, challenger=label + rng.normal(0, 1, 600), champion=label + rng.normal(0, 3, 600), task="ranking",
+        query=np.arange(600) // 5, **given,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "clusters", "counted"),
+    [({}, "if_present", 120), ({}, "ignore", 120), ({}, "required", 120),
+     ({"cluster": np.arange(600) // 20}, "if_present", 30), ({"cluster": np.arange(600) // 20}, "ignore", 120)],
+)  # fmt: skip
+def test_rows_that_are_ranked_together_are_one_cluster(make, given: dict, clusters: str, counted: int) -> None:
+    gain = {"kind": "improvement", "metric": "ndcg", "margin": 0.0}
+    evidence = ranked(**given)
+    found = make.judge(gain, evidence, clusters=clusters).outcomes[0]
+    assert (found.verdict, found.clusters) == (Verdict.PASS, counted)
+    lists = [scores.reshape(120, 5) for scores in (evidence.label, evidence.challenger, evidence.champion)]
+    assert found.observed == pytest.approx(ndcg_score(lists[0], lists[1]) - ndcg_score(lists[0], lists[2]))
+
+
+def test_queries_are_no_clusters_of_other_tasks(make) -> None:
+    found = make.judge(SAYS["PASS"], make.evidence(query=np.arange(600) // 5)).outcomes[0]
+    assert (found.verdict, found.clusters) == (Verdict.PASS, None)
+
+
 # --- champion and state --------------------------------------------------------------------------------------------
 
 REIGNING = State(seq=4, champion=Champion(sha256="a" * 64, run="flow/1", seq=2))
@@ -127,8 +192,9 @@ def test_the_new_champion_and_its_predecessors(make) -> None:
 
 
 def test_a_time_without_zone_is_refused(make) -> None:
-    with pytest.raises(LockgateError, match="no time zone"):
+    with pytest.raises(LockgateError) as caught:
         judge(make.policy(), make.evidence(), now=datetime(2026, 1, 1))  # noqa: DTZ001 (that is the point)
+    assert str(caught.value) == "`now` has no time zone; expected an aware datetime, as datetime.now(UTC)"
 
 
 def test_broken_evidence_is_an_error_whoever_reigns(make) -> None:
@@ -156,3 +222,152 @@ def test_sealed_tells_promoted_or_not(make, says: str, code: int) -> None:
     assert "observed" not in sealed.to_json()
     assert json.loads(sealed.to_json())["reason"] == "the policy discloses promotions only"
     assert told(make, says).model_copy(update={"sealed": True}).exit_code == code
+
+
+# --- what a decision binds, revocations and waivers -----------------------------------------------------------------
+
+MODEL, REIGNS = {"run": "flow/9", "sha256": "c" * 64}, {"run": "flow/1", "sha256": "a" * 64}
+CODE = {"commit": "d" * 40, "clean": False}
+
+
+def test_a_decision_binds_what_it_was_made_on(make) -> None:
+    policy = make.policy()
+    evidence = make.evidence(facts=make.facts(challenger=MODEL, champion=REIGNS, code=CODE))
+    bound = judge(policy, evidence, REIGNING).binding
+    assert bound.model_dump() == {
+        "run": "flow/9", "model": "c" * 64, "champion_run": "flow/1", "champion_model": "a" * 64,
+        "commit": "d" * 40, "clean": False, "holdout": evidence.holdout, "train": evidence.train_digest,
+        "scores": evidence.scores_digest(evidence.challenger),
+        "champion_scores": evidence.scores_digest(evidence.champion), "policy": policy.digest, "engine": ENGINE,
+    }  # fmt: skip
+    assert bound.scores != bound.champion_scores
+
+
+def test_a_decision_names_its_level_and_commits_to_what_it_withholds(make) -> None:
+    evidence = make.evidence()
+    for disclose in ("all", "promotion_only"):
+        decision = judge(make.policy(disclose=disclose, confidence=0.9), evidence)
+        made = commitment(evidence, decision.binding, decision.verdict, decision.outcomes)
+        assert (decision.confidence, decision.commitment) == (0.9, made if disclose == "promotion_only" else None)
+
+
+@pytest.mark.parametrize("clusters", ["if_present", "required", "ignore"])
+def test_clusters_that_are_required_must_be_there(make, clusters: str) -> None:
+    without = judge(make.policy(clusters=clusters), make.evidence())
+    assert without.verdict == (Ruling.ERROR if clusters == "required" else Ruling.PROMOTE)
+    assert ("the policy requires clusters" in without.outcomes[0].message) == (clusters == "required")
+    found = judge(make.policy(clusters=clusters), make.evidence(cluster=np.arange(600) % 40))
+    assert (found.verdict, found.outcomes[0].clusters) == (Ruling.PROMOTE, None if clusters == "ignore" else 40)
+
+
+@pytest.mark.parametrize("odd", [None, 5, [], {"run": 5, "sha256": True, "commit": 1.5, "clean": "yes"}])
+def test_what_is_no_text_is_not_bound(make, odd: object) -> None:
+    facts = make.facts(challenger=odd, code=odd, as_of=202405)
+    decision = judge(make.policy(), make.evidence(champion=None, facts={**facts, "champion": None}))
+    bound = decision.binding
+    assert (bound.run, bound.model, bound.commit, bound.clean) == (None, None, None, None)
+    assert (bound.champion_run, bound.champion_model, bound.champion_scores) == (None, None, None)
+    assert decision.state.champion == Champion(sha256=None, seq=1)
+
+
+def test_a_format_that_is_no_text_is_not_kept(make) -> None:
+    evidence = make.evidence(facts=make.facts(challenger={**MODEL, "format": 5}))
+    assert judge(make.policy(), evidence).state.champion == Champion(sha256="c" * 64, run="flow/9", seq=1)
+
+
+def test_what_was_revoked_or_retracted_is_not_judged_again(make) -> None:
+    evidence = make.evidence(facts=make.facts(challenger=MODEL))
+    model, rows = "c" * 64, evidence.holdout
+    for state, said in (
+        (State(seq=7, revoked={model: 5}), "this model was revoked by entry 5; train another"),
+        (State(seq=7, retracted={rows: 6}), "the holdout rows were retracted by entry 6; use others"),
+        (State(seq=7, retracted={evidence.train_digest: 7}), "the training rows were retracted by entry 7; use others"),
+        (
+            State(seq=7, revoked={model: 5}, retracted={rows: 6}),
+            "this model was revoked by entry 5; train another; the holdout rows were retracted by entry 6; use others",
+        ),
+    ):
+        decision = judge(make.policy(), evidence, state)
+        assert (decision.verdict, decision.outcomes[0].message) == (Ruling.ERROR, said)
+    others = State(seq=7, revoked={"e" * 64: 5}, retracted={"e" * 64: 6})
+    assert judge(make.policy(), evidence, others).verdict == Ruling.PROMOTE
+    unnamed = make.evidence(facts={**make.facts(), "train_row_hashes": None})
+    assert judge(make.policy(), unnamed, others).verdict == Ruling.PROMOTE
+
+
+def test_beside_whom_the_challenger_was_scored_is_said(make) -> None:
+    again = r"evaluate again: {} then scored {}"
+    both, alone = again.format("both are", "on the same rows"), again.format("it is", "alone")
+    unnamed = State(seq=4, champion=Champion(sha256="a" * 64, seq=2))
+    for fact, state, said in (
+        ({"sha256": "b" * 64, "run": "flow/0"}, REIGNING, f"beside 'flow/0', but 'flow/1' reigns now ({both})"),
+        ({"sha256": "b" * 64}, unnamed, f"beside 'None', but '{'a' * 64}' reigns now ({both})"),
+        (None, REIGNING, f"before there was a champion, but 'flow/1' reigns now ({both})"),
+        (
+            {"sha256": "b" * 64, "run": "flow/0"}, State(seq=4, revoked={"b" * 64: 3}),
+            f"beside 'flow/0', which entry 3 revoked; no model reigns now ({alone})",
+        ),
+        (
+            {"sha256": "a" * 64, "run": "flow/1"}, State(seq=4, predecessors=(REIGNING.champion,)),
+            f"beside 'flow/1', but no model reigns now ({alone})",
+        ),
+    ):  # fmt: skip
+        with pytest.raises(StaleError) as caught:
+            judge(make.policy(), make.evidence(facts=make.facts(champion=fact)), state)
+        assert str(caught.value) == f"STALE: the challenger was scored {said}"
+    revoked = State(seq=4, revoked={"b" * 64: 3}, predecessors=(Champion(sha256=None, seq=1), REIGNING.champion))
+    for fact in (None, {"sha256": 5}, {"sha256": "e" * 64}, "b" * 64):
+        judge(make.policy(), make.evidence(facts=make.facts(champion=fact)), revoked)
+
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def waiver(gate: str, days: int, **given) -> Waiver:
+    held = {"run": "flow/9", "model": "c" * 64, "reason": "known", "approver": "ann", "key": "k", "seq": 3, **given}
+    return Waiver(gate=gate, until=NOW + timedelta(days=days), **held)
+
+
+def test_a_waiver_lifts_a_gate_and_shortens_the_promotion(make) -> None:
+    policy = make.policy({"good": SAYS["PASS"], "bad": SAYS["FAIL"]}, valid_for="30d")
+    evidence = make.evidence(facts=make.facts(challenger=MODEL))
+    for days, valid in ((10, 10), (50, 30)):
+        decision = judge(policy, evidence, State(seq=4, waivers=(waiver("bad", days),)), now=NOW)
+        assert decision.verdict is Ruling.PROMOTE
+        assert decision.reason == "all 1 blocking gates that apply pass (waived: bad)"
+        assert [outcome.waived for outcome in decision.outcomes] == [False, True]
+        assert [use.status for use in decision.waivers] == ["used"]
+        assert decision.state.champion.valid_until == NOW + timedelta(days=valid)
+    for held, now in ((waiver("bad", 10, run="flow/8"), NOW), (waiver("bad", -1), NOW), (waiver("bad", 10), None)):
+        assert judge(policy, evidence, State(seq=4, waivers=(held,)), now=now).verdict == Ruling.HOLD
+
+
+def test_what_was_waived_and_skipped_is_said(make) -> None:
+    checks = {"good": SAYS["PASS"], "small": SAYS["SKIP"], "bad": SAYS["FAIL"], "worse": SAYS["FAIL"]}
+    evidence = make.evidence(facts=make.facts(challenger=MODEL))
+    state = State(seq=4, waivers=(waiver("bad", 10), waiver("worse", 5)))
+    decision = judge(make.policy(checks), evidence, state, now=NOW)
+    assert (decision.verdict, decision.reason) == (
+        Ruling.PROMOTE, "all 1 blocking gates that apply pass (1 skipped; waived: bad, worse)",
+    )  # fmt: skip
+    assert decision.state.champion.valid_until == NOW + timedelta(days=5)
+    nothing = judge(make.policy({"small": SAYS["SKIP"], "bad": SAYS["FAIL"]}), evidence, state, now=NOW)
+    assert (nothing.verdict, nothing.reason) == (
+        Ruling.ERROR, "every blocking gate was skipped or waived: nothing was shown",
+    )  # fmt: skip
+    assert nothing.state.champion is None
+
+
+def test_rows_that_are_known_under_a_retracted_name_are_not_judged(make) -> None:
+    """The same rows but for a few: the ledger recognises them, whatever their own digest is."""
+    policy = make.policy({"gain": make.checks["improvement"]}, schedule={"kind": "fixed", "looks": 20})
+    whole = {**make.arrays(), "row_id": np.arange(600) * 7 + 1000}
+    fewer = {**{name: value[:550] for name, value in whole.items() if name not in ("slices", "facts")}, "facts": {}}
+    seen = judge(policy, Evidence.from_arrays(**{**whole, "facts": {}}), State(salt="s")).state
+    (digest,) = seen.holdouts
+    evidence = Evidence.from_arrays(**fewer)
+    assert evidence.holdout != digest
+    state = seen.model_copy(update={"champion": None, "retracted": {digest: 9}})
+    found = judge(policy, evidence, state).outcomes[0]
+    assert found.message == "the holdout rows were retracted by entry 9; use others"
+    assert judge(policy, evidence, seen).outcomes[0].message != found.message

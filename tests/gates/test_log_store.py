@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import Any
 
@@ -23,13 +24,16 @@ def test_on_s3_the_log_lives_below_the_datastore(project: Any, s3: Any, prefix: 
         evidence = Evidence.from_arrays(label=[0, 1, 0, 1], challenger=[.1, .9, .2, .8])
         log = Log(runs.log_store("orders"), project="orders")
         commit(policy, evidence, log, actor="ada", clock=lambda: datetime.now(UTC))
-        print(log.head().verdict)
+        print(log.head().event.verdict)
     """
     env = s3.env | {"METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{s3.bucket}{prefix}"}
     done = project.python("-c", textwrap.dedent(code), **env)
     assert (done.returncode, done.stdout) == (0, "PROMOTE\n"), done.stderr
     listed = [held["path"] for page in obstore.list(S3Store(**s3.store)) for held in page]
-    assert listed == [f"{prefix.strip('/')}/lockgate/orders/log/00000001.json".lstrip("/")]
+    root = f"{prefix.strip('/')}/lockgate/orders".lstrip("/")
+    log, policy = f"{root}/log/00000001.json", rf"{root}/policies/[0-9a-f]{{64}}\.json"
+    assert sorted(listed)[:2] == [f"{root}/head.json", log]
+    assert [re.fullmatch(policy, one) is not None for one in sorted(listed)[2:]] == [True]  # and no probe is left
     assert not (project.home / ".metaflow" / "lockgate").exists()
 
 

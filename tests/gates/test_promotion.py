@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -14,48 +14,24 @@ from gates import Evidence, Policy
 from gates.errors import LogError, StaleError
 from gates.log import Log
 from gates.promotion import commit
+from tests.gates.candidates import (
+    BETTER,
+    FIRST_MODEL,
+    GATES,
+    GOOD,
+    HOPELESS,
+    LABEL,
+    NOON,
+    POLICY,
+    ROWS,
+    SEALING,
+    committed,
+    evidence,
+    scored,
+    sha_of,
+)  # fmt: skip
 
-NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
-ROWS = 300
-FIRST = "0" * 64
-GATES = {
-    "if_no_champion": "absolute_only",
-    "confidence": 0.95,
-    "clusters": "if_present",
-    "min_clusters": 10,
-    "schedule": {"kind": "fixed", "looks": 20},
-    "disclose": "all",
-    "valid_for": "90d",
-    "checks": {
-        "auc_floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"},
-        "log_loss": {"kind": "improvement", "metric": "log_loss", "margin": 0.001},
-    },
-}
-POLICY = Policy.parse(GATES)
-
-
-def scored(strength: float, *, seed: int = 1) -> Any:
-    """Scores for the holdout: the greater the strength, the better."""
-    return np.clip(0.4 + strength * (LABEL - 0.5) + np.random.default_rng(seed).normal(0, 0.1, ROWS), 0.01, 0.99)
-
-
-LABEL = (np.random.default_rng(0).random(ROWS) < 0.4).astype(float)
-GOOD, BETTER = scored(0.3), scored(0.5, seed=2)
-
-
-def evidence(scores: Any, *, model: str, beside: Any = None, champion: str | None = None, **facts: Any) -> Evidence:
-    told = {"run": f"EvaluateNewModel/{model}", "sha256": model * 64}
-    reigning = {"run": f"EvaluateNewModel/{champion}", "sha256": champion * 64} if champion else None
-    return Evidence.from_arrays(
-        label=LABEL, challenger=scores, champion=beside, facts={"challenger": told, "champion": reigning, **facts}
-    )
-
-
-FIRST_MODEL = evidence(GOOD, model="0")
-
-
-def committed(log: Log, held: Evidence, *, minute: int = 0, policy: Policy = POLICY) -> Any:
-    return commit(policy, held, log, actor="ada", clock=lambda: NOON + timedelta(minutes=minute))
+FIRST = sha_of("0")
 
 
 @pytest.fixture
@@ -68,7 +44,7 @@ def log() -> Log:
 
 def test_the_first_promotion_is_one_entry_that_carries_the_champion(log: Log) -> None:
     (entry,) = log.entries()
-    assert (entry.verdict, entry.run, entry.actor) == ("PROMOTE", "EvaluateNewModel/0", "ada")
+    assert (entry.event.verdict, entry.event.run, entry.actor) == ("PROMOTE", "EvaluateNewModel/0", "ada")
     reigning = log.state().champion
     assert (reigning.sha256, reigning.seq, reigning.valid_until) == (FIRST, 1, NOON + timedelta(days=90))
     assert log.state().predecessors == ()
@@ -159,30 +135,28 @@ def test_an_entry_dated_before_its_predecessor_is_refused(log: Log) -> None:
 
 
 def test_a_policy_that_discloses_promotions_only_keeps_numbers_out_of_the_log() -> None:
-    sealing = Policy.parse(GATES | {"disclose": "promotion_only"})
     store = MemoryStore()
     log = Log(store, project="race")
-    committed(log, FIRST_MODEL, policy=sealing)
-    bad = committed(log, evidence(scored(0.1), model="1", beside=GOOD, champion="0"), policy=sealing)
+    committed(log, FIRST_MODEL, policy=SEALING)
+    bad = committed(log, evidence(scored(0.1), model="1", beside=GOOD, champion="0"), policy=SEALING)
     assert bad.decision.outcomes != ()
     for seq in (1, 2):
         held = json.loads(bytes(store.get(f"log/{seq:08d}.json").bytes()))
-        assert held["decision"]["sealed"]
-        assert held["decision"]["outcomes"] == []
+        assert held["event"]["decision"]["sealed"]
+        assert held["event"]["decision"]["outcomes"] == []
         assert '"observed"' not in json.dumps(held)
-    assert [entry.verdict for entry in log.entries()] == ["PROMOTE", "HOLD"]
+    assert [entry.event.verdict for entry in log.entries()] == ["PROMOTE", "HOLD"]
 
 
 @pytest.mark.parametrize(("strength", "verdict"), [(0.301, "INCONCLUSIVE"), (0.1, "HOLD")])
 def test_a_sealed_log_does_not_tell_inconclusive_from_hold(strength: float, verdict: str) -> None:
-    sealing = Policy.parse(GATES | {"disclose": "promotion_only"})
     log = Log(MemoryStore(), project="race")
-    committed(log, FIRST_MODEL, policy=sealing)
-    done = committed(log, evidence(scored(strength, seed=4), model="1", beside=GOOD, champion="0"), policy=sealing)
+    committed(log, FIRST_MODEL, policy=SEALING)
+    done = committed(log, evidence(scored(strength, seed=4), model="1", beside=GOOD, champion="0"), policy=SEALING)
     assert done.decision.verdict == verdict
-    assert log.head().verdict == log.head().decision["verdict"] == "HOLD"
+    assert log.head().event.verdict == log.head().judged.decision["verdict"] == "HOLD"
     assert verdict == "HOLD" or verdict.encode() not in log.head().to_bytes()
-    again = committed(log, evidence(scored(strength, seed=4), model="1", beside=GOOD, champion="0"), policy=sealing)
+    again = committed(log, evidence(scored(strength, seed=4), model="1", beside=GOOD, champion="0"), policy=SEALING)
     for told in (done.entry.decided(), again.decision):
         assert (told.exit_code, told.sealed, told.outcomes, told.state.holdouts) == (1, True, (), {})
 
@@ -227,7 +201,7 @@ class Contended:
         return getattr(self._store, name)
 
     def put(self, path: str, blob: bytes, *, mode: str) -> Any:
-        if self.rivals < 100:
+        if path.startswith("log/") and self.rivals < 100:
             self.rivals += 1
             rival = evidence(scored(0.1, seed=100 + self.rivals), model="9", beside=GOOD, champion="0")
             committed(self._log, rival)
@@ -248,29 +222,72 @@ def test_a_log_that_stays_contended_is_given_up_in_one_line() -> None:
 
 
 class Forgetful:
-    """A store whose answer to the first write is lost on the way: it was made, and looks refused."""
+    """A store whose answer to the first write of an entry is lost on the way: it was made, and looks refused, or down.
 
-    def __init__(self, store: Any) -> None:
-        self._store, self._lost = store, False
+    `then` is what the store's own retry does: meets what it wrote itself, or finds the store down.
+    """
+
+    def __init__(self, store: Any, *, then: str) -> None:
+        self._store, self._then, self._lost = store, then, False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     def put(self, path: str, blob: bytes, *, mode: str) -> Any:
-        if not self._lost:
+        if path.startswith("log/") and not self._lost:
             self._lost = True
             self._store.put(path, blob, mode=mode)
+            if self._then == "down":
+                raise OSError("connection reset by peer")
         return self._store.put(path, blob, mode=mode)
 
 
+@pytest.mark.parametrize("then", ["retry", "down"])
 @pytest.mark.parametrize("first", [True, False])
-def test_a_write_whose_answer_was_lost_is_found_again(*, first: bool) -> None:
+def test_a_write_whose_answer_was_lost_is_found_again(*, first: bool, then: str) -> None:
     store = MemoryStore()
     held = FIRST_MODEL
     if not first:
         committed(Log(store, project="race"), FIRST_MODEL)
         held = evidence(scored(0.1), model="1", beside=GOOD, champion="0")
-    done = committed(Log(Forgetful(store), project="race"), held)
-    assert done.before
+    done = committed(Log(Forgetful(store, then=then), project="race"), held)
+    assert not done.before  # it is ours, by its bytes
     assert done.entry == Log(store, project="race").head()
     assert done.entry.seq == (1 if first else 2)
+    again = committed(Log(store, project="race"), held, minute=1)  # as who repeats the command finds it
+    assert (again.before, again.entry, again.decision.verdict) == (True, done.entry, done.decision.verdict)
+
+
+def test_one_moment_is_the_judgement_s_the_entry_s_and_the_promotion_s() -> None:
+    """The clock is asked once an attempt: an entry never says another time than what was decided at it."""
+    ticks = iter(NOON + timedelta(minutes=tick) for tick in range(100))
+    log = Log(MemoryStore(), project="race")
+    done = commit(POLICY, FIRST_MODEL, log, actor="ada", clock=lambda: next(ticks))
+    assert done.entry.time == NOON
+    assert done.entry.state.champion.valid_until == NOON + timedelta(days=90)
+    assert next(ticks) == NOON + timedelta(minutes=1)
+
+
+def test_a_writer_that_lost_judges_again_at_another_moment() -> None:
+    class Late:
+        """A store in which somebody else comes first, once."""
+
+        def __init__(self, store: Any) -> None:
+            self._store, self.rivals = store, 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._store, name)
+
+        def put(self, path: str, blob: bytes, *, mode: str) -> Any:
+            if path.startswith("log/") and not self.rivals:
+                self.rivals = 1
+                committed(Log(self._store, project="race"), HOPELESS, minute=1)
+            return self._store.put(path, blob, mode=mode)
+
+    store = MemoryStore()
+    committed(Log(store, project="race"), FIRST_MODEL)
+    ticks = iter(NOON + timedelta(minutes=tick) for tick in (1, 2, 3))
+    third = evidence(scored(0.1, seed=9), model="2", beside=GOOD, champion="0")
+    done = commit(POLICY, third, Log(Late(store), project="race"), actor="ada", clock=lambda: next(ticks))
+    assert (done.entry.seq, done.entry.time) == (3, NOON + timedelta(minutes=2))
+    assert done.decision.look.number == 2

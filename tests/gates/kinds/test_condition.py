@@ -215,3 +215,17 @@ def test_no_false_promotion_of_a_product(make) -> None:
         passed += judge(policy, paired(*counts)).outcomes[0].verdict == Verdict.PASS
     assert passed / runs <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / runs)
     assert passed > 0
+
+
+def test_a_half_width_of_exactly_what_is_asked_is_narrow_enough(make) -> None:
+    wide = outcome(make, "n > 0.5 +/- 0.5", TANGO)
+    half = (wide.high - wide.low) / 2
+    for asked, verdict in ((half, Verdict.PASS), (half - 1e-9, Verdict.INCONCLUSIVE)):
+        assert outcome(make, f"n > 0.5 +/- {asked:.17g}", TANGO).verdict == verdict
+
+
+def test_clusters_that_are_all_alike_prove_less_than_their_rows(make) -> None:
+    evidence = paired(60, 0, 0, 0, cluster=np.arange(60) % 12)
+    found = outcome(make, "n - 1.1 * o > -0.2 +/- 1", evidence)
+    unlike = 1 - 0.05 ** (1 / 12)
+    assert (found.low, found.high) == pytest.approx((-0.1 - unlike * 1.0, -0.1 + unlike * 1.1))

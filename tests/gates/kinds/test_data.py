@@ -178,3 +178,12 @@ def test_hours(make) -> None:
     for hours, verdict in ((23, "FAIL"), (24, "PASS")):
         evidence = make.evidence(time=[(NOW - timedelta(days=1)).isoformat()] * 600)
         assert data(make, evidence, max_age=f"{hours}h").verdict == verdict
+
+
+@pytest.mark.parametrize("where", ["train", "holdout"])
+def test_rows_of_which_none_is_counted_have_no_share(make, where: str) -> None:
+    evidence = of_features(make, a=column("number"), b={**column("number"), where: {"cells": [0]}})
+    found = data(make, evidence, max_missing=0.5)
+    assert (found.verdict, found.parts[0].message) == (
+        Verdict.ERROR, "no row is counted; expected at least one @ facts.features.b",
+    )  # fmt: skip

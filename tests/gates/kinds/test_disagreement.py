@@ -74,3 +74,10 @@ def test_without_a_champion_there_is_nothing_to_disagree_with(make) -> None:
 def test_mistakes(make, keys: dict[str, Any]) -> None:
     with pytest.raises(PolicyError):
         make.policy({"gate": {**CHURN, **keys}})
+
+
+def test_a_distance_of_exactly_that_much_is_no_difference(make) -> None:
+    given = {"label": np.zeros(40), "challenger": np.full(40, 2.0), "champion": np.full(40, 0.5), "slices": None}
+    evidence = make.evidence(40, task="regression", **given)
+    shares = [make.judge({**CHURN, "beyond": beyond}, evidence).outcomes[0].observed for beyond in (1.25, 1.5)]
+    assert shares == [1.0, 0.0]

@@ -213,3 +213,15 @@ def test_policy_errors(make, keys, said: str) -> None:
         Policy.parse(make.mapping({"gate": {**DRIFT, **keys}}))
     assert said in str(err.value)
     assert "gate.checks.gate" in str(err.value)
+
+
+def test_a_column_that_passes_alone_needs_no_correction_to_pass(make) -> None:
+    """PASS takes every column at the full level: Bonferroni's correction is for what is shown to exceed the limit."""
+    kept = {f"b{at}": number([5000, 5000], [306, 294]) for at in range(40)}
+    alone = drift(make, {"b0": kept["b0"]}, measure="ks", max=0.05, decide="bound")
+    corrected = make.policy(
+        {"gate": {**DRIFT, "measure": "ks", "max": 0.05, "decide": "bound"}}, confidence=1 - 0.05 / 40
+    )
+    evidence = make.evidence(facts=make.facts(features={"b0": kept["b0"]}))
+    assert (alone.verdict, judge(corrected, evidence).outcomes[0].verdict) == (Verdict.PASS, Verdict.INCONCLUSIVE)
+    assert drift(make, kept, measure="ks", max=0.05, decide="bound").verdict == Verdict.PASS

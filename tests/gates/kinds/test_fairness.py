@@ -123,3 +123,15 @@ def test_a_gap_at_the_limit_passes_no_more_often_than_declared(make) -> None:
 def test_mistakes(make, keys: dict[str, Any], said: str) -> None:
     with pytest.raises(PolicyError, match=said):
         make.policy({"gate": fair(**keys)})
+
+
+@pytest.mark.parametrize(("groups", "verdict"), [(1000, "INCONCLUSIVE"), (1001, "ERROR")])
+def test_no_more_than_a_thousand_groups_are_compared(make, groups: int, verdict: str) -> None:
+    label = np.arange(groups) % 2
+    evidence = make.evidence(
+        groups, label=label, challenger=label * 0.8 + 0.1, champion=None, slices={"site": np.arange(groups)}
+    )
+    found = make.judge(fair(min_rows=1), evidence).outcomes[0]
+    assert found.verdict == verdict
+    if verdict == "ERROR":
+        assert found.message == "1,001 groups are too many; expected at most 1,000"

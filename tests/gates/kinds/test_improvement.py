@@ -126,3 +126,15 @@ def test_what_would_be_needed_is_said(make, shift: float, said: str) -> None:
     found = make.judge(gain("mae", 0.0), evidence).outcomes[0]
     assert found.verdict == Verdict.INCONCLUSIVE
     assert said in found.message
+
+
+@pytest.mark.parametrize(("better", "verdict"), [(True, "PASS"), (False, "FAIL")])
+def test_an_exact_p_of_the_error_rate_itself_is_enough(make, better: bool, verdict: str) -> None:
+    """5 of 5 changed rows: p is 2^-5, and so is alpha, both without rounding."""
+    label = np.arange(100) % 2
+    worse = np.where(np.arange(100) < 5, 1 - label, label)
+    given = {"challenger": label, "champion": worse} if better else {"challenger": worse, "champion": label}
+    evidence = make.evidence(100, label=label, **given)
+    found = make.judge(gain("accuracy", 0.0), evidence, confidence=1 - 2.0**-5).outcomes[0]
+    assert found.verdict == verdict
+    assert make.judge(gain("accuracy", 0.0), evidence, confidence=1 - 2.0**-6).outcomes[0].verdict == "INCONCLUSIVE"

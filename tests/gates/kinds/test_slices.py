@@ -101,7 +101,7 @@ def test_declared_slices_must_be_there(make) -> None:
     assert judged(make, evidence, values=["a", "b"]).verdict == Verdict.PASS
     absent = judged(make, evidence, values=["a", "z"])
     assert absent.verdict == Verdict.ERROR
-    assert (absent.parts[2].name, absent.parts[2].rows) == ("z", 0)
+    assert (absent.parts[2].name, absent.parts[2].rows, absent.parts[2].metric) == ("z", 0, "mae")
     assert "not in the holdout" in absent.parts[2].message
     assert judged(make, evidence, values=["a", "z"], optional_values=["z"]).verdict == Verdict.PASS
 
@@ -173,3 +173,22 @@ def test_a_slice_on_which_the_metric_is_undefined_is_an_error(make) -> None:
     (west,) = [part for part in found.parts if part.name == "west"]
     assert (west.verdict, west.observed) == ("ERROR", None)
     assert "auc is undefined on these rows; it needs rows of both labels" in west.message
+
+
+def test_the_worst_of_equal_verdicts_is_the_smallest_gain(make) -> None:
+    """One slice did not change at all, the other is better."""
+    evidence = Evidence.from_arrays(
+        label=np.zeros(400), challenger=np.repeat([1.0, 0.5], 200), champion=np.ones(400), task="regression",
+        slices={"site": np.repeat(["same", "better"], 200)},
+    )  # fmt: skip
+    found = judged(make, evidence)
+    assert (found.verdict, found.observed) == (Verdict.PASS, 0.0)
+    assert "worst 'same'" in found.message
+
+
+def test_a_p_of_the_error_rate_itself_is_proof(make) -> None:
+    evidence = rows({"a": 0.11}, noise=0.1)
+    p = judged(make, evidence).parts[0].p
+    assert 0 < p < 0.4
+    verdicts = [make.judge(CHECK, evidence, confidence=1 - p + off).outcomes[0].verdict for off in (-1e-9, 0.0, 1e-9)]
+    assert verdicts == [Verdict.FAIL, Verdict.FAIL, Verdict.PASS]

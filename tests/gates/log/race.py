@@ -1,150 +1,247 @@
-"""Writers of one promotion log, each a process: `race.py '{"store": …, "play": …}'` prints what they saw as JSON.
+"""Processes at one promotion log: `race.py '{"play": …, "store": …}'` prints every call and its answer as JSON lines.
 
-A script, not a module: it forks before any store is opened, so that sixteen writers import things once.
+A script, not a module: it forks before any store is opened, so that fifty writers import things once. A call is
+written down before it is made, so that a process that is killed leaves a call without an answer. Times are of the
+monotonic clock, which all processes of a machine share.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import multiprocessing
 import os
 import random
 import signal
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from obstore.store import LocalStore, S3Store
 
-from gates import Evidence, Policy, judge
+from gates import Evidence, Policy, State, judge, lifecycle
 from gates.errors import LockgateError
-from gates.log import Log
+from gates.log import Entry, Keyring, Log, Signer
+from gates.log.signing import fingerprint, public_line
 from gates.promotion import commit
 
-PROJECT = "race"
-ROWS = 300
-POLICY = Policy.parse(
-    {
-        "if_no_champion": "absolute_only",
-        "confidence": 0.95,
-        "clusters": "if_present",
-        "min_clusters": 10,
-        "schedule": {"kind": "fixed", "looks": 1000},
-        "disclose": "all",
-        "valid_for": "90d",
-        "checks": {
-            "auc_floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"},
-            "log_loss": {"kind": "improvement", "metric": "log_loss", "margin": 0.001},
-        },
-    }
-)
+ROWS = 60
+PATIENCE = 120  # seconds that one waits for all at a barrier
+DECLARED = {
+    "if_no_champion": "absolute_only",
+    "confidence": 0.95,
+    "clusters": "if_present",
+    "min_clusters": 10,
+    "disclose": "all",
+    "valid_for": "90d",
+    "checks": {
+        "auc_floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"},
+        "log_loss": {"kind": "improvement", "metric": "log_loss", "margin": 0.001},
+    },
+}
+COUNTED = Policy.parse({**DECLARED, "schedule": {"kind": "fixed", "looks": 20}})  # a holdout's looks are in the log
+OPEN = Policy.parse({**DECLARED, "schedule": {"kind": "open"}})
+PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
-def evidence(writer: int, turn: int, *, champion: str | None) -> Evidence:
-    """One holdout for all; the challenger's scores are this writer's own. Models of even writers are good."""
-    shared = np.random.default_rng(0)
+def opened(store: dict[str, Any], *, signed: bool) -> Log:
+    kind = {**store}
+    local = kind.pop("kind") == "local"
+    held = LocalStore(kind["path"], mkdir=True) if local else S3Store(**kind)
+    if not signed:
+        return Log(held, project="race")
+    public = PRIVATE.public_key()
+    keyring = Keyring.of([("judge", "judge", public_line(public), None)], where="keys")
+    return Log(held, project="race", keyring=keyring, signer=Signer(PRIVATE, fingerprint(public)))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def evidence(key: str, *, holdout: int, beside: dict[str, Any] | None, good: bool) -> Evidence:
+    """Rows of this holdout, scored by a model of this call's own and by the champion that it is `beside`."""
+    shared = np.random.default_rng(holdout)
     label = (shared.random(ROWS) < 0.4).astype(float)
-    reigning = np.clip(0.4 + 0.3 * (label - 0.5) + shared.normal(0, 0.1, ROWS), 0.01, 0.99)
-    model = f"{writer + (1 if champion else 1001):032x}{turn:032x}"
-    noise = np.random.default_rng(1000 * writer + turn + 1).normal(0, 0.1, ROWS)
+    noise = np.random.default_rng(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])).normal(0, 0.05, ROWS)
     return Evidence.from_arrays(
         label=label,
-        challenger=np.clip(0.4 + 0.25 * (label - 0.5) + noise, 0.01, 0.99),
-        champion=reigning if champion else None,
-        facts={
-            "challenger": {"run": f"EvaluateNewModel/{writer}-{turn}", "sha256": model},
-            "champion": {"run": "EvaluateNewModel/first", "sha256": champion} if champion else None,
-        },
+        challenger=np.clip(0.4 + (0.8 if good else -0.2) * (label - 0.5) + noise, 0.01, 0.99),
+        champion=np.clip(0.4 + 0.1 * (label - 0.5) + noise, 0.01, 0.99) if beside else None,
+        row_id=np.arange(ROWS) + holdout * ROWS,
+        facts={"challenger": {"run": f"EvaluateNewModel/{key}", "sha256": model_of(key)}, "champion": beside},
     )
 
 
-def opened(store: dict[str, Any]) -> Log:
-    kind = {**store}
-    if kind.pop("kind") == "local":
-        return Log(LocalStore(kind["path"], mkdir=True), project=PROJECT)
-    return Log(S3Store(**kind), project=PROJECT)
+def model_of(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
-def write(log: Log, writer: int, turn: int, *, champion: str | None) -> dict[str, Any]:
-    try:
-        done = commit(
-            POLICY,
-            evidence(writer, turn, champion=champion),
-            log,
-            actor=f"writer {writer}",
-            clock=lambda: datetime.now(UTC),
+class Player:
+    """A process at the log. Every call has a key of its own, which its entry carries as the actor."""
+
+    def __init__(self, name: str, log: Log, book: Path) -> None:
+        self.name, self.log, self.turn = name, log, 0
+        self.lots = random.Random(name)
+        self.state = State()
+        self._book = (book / name).open("w", encoding="utf-8", buffering=1)
+
+    def _did(self, verb: str, call: Callable[[str], dict[str, Any]], **about: Any) -> None:
+        self.turn += 1
+        key = f"{self.name}.{self.turn}"
+        called = {"key": key, "verb": verb, **about}
+        self._book.write(json.dumps({**called, "began": time.monotonic_ns()}) + "\n")
+        try:
+            answer = call(key)
+        except LockgateError as err:
+            answer = {"error": type(err).__name__, "line": str(err)}
+        self._book.write(json.dumps({"key": key, "ended": time.monotonic_ns(), **answer}) + "\n")
+
+    def head(self) -> None:
+        def call(_: str) -> dict[str, Any]:
+            head = self.log.head()
+            self.state = head.state if head else State()
+            return _told(head) if head else {"seq": 0, "digest": ""}
+
+        self._did("head", call)
+
+    def judge(self, policy: Policy, *, holdout: int, good: bool = True) -> None:
+        """A challenger beside the champion that was last seen."""
+        reigning = self.state.champion
+        beside = {"run": reigning.run, "sha256": reigning.sha256} if reigning else None
+
+        def call(key: str) -> dict[str, Any]:
+            rows = evidence(key, holdout=holdout, beside=beside, good=good)
+            done = commit(policy, rows, self.log, actor=key, clock=now)
+            return {**_told(done.entry), "verdict": done.decision.verdict, "before": done.before}
+
+        self._did("judge", call, beside=beside and beside["sha256"])
+
+    def revoke(self) -> None:
+        """The champion, or one that was, as last seen."""
+        known = (self.state.champion, *self.state.predecessors) if self.state.champion else ()
+        if known:
+            run = self.lots.choice(known[:4]).run
+            model = model_of(run.rpartition("/")[2])
+            self._did(
+                "revoke",
+                lambda key: _told(lifecycle.revoke(self.log, run, reason="a race", actor=key, clock=now)),
+                model=model,
+            )
+
+    def rollback(self) -> None:
+        self._did(
+            "rollback",
+            lambda key: _told(lifecycle.rollback(self.log, to=None, reason="a race", actor=key, clock=now)),
         )
-    except LockgateError as err:
-        return {"writer": writer, "error": type(err).__name__, "line": str(err)}
-    return {
-        "writer": writer,
-        "verdict": done.decision.verdict.value,
-        "seq": done.entry and done.entry.seq,
-        "run": done.decision.binding.run,
-    }
+
+    def register(self) -> None:
+        """One of fifty holdouts: most of the time somebody else had it before."""
+        number = self.lots.randrange(10_000, 10_050)
+        rows = evidence("any", holdout=number, beside=None, good=True)
+        self._did(
+            "register",
+            lambda key: _told(lifecycle.register(self.log, rows, note="", actor=key, clock=now)),
+            digest=rows.holdout,
+        )
+
+    def anything(self) -> None:
+        """Look at the head, then one of the verbs."""
+        self.head()
+        verb = self.lots.choices(("good", "bad", "revoke", "rollback", "register"), (5, 2, 1, 1, 1))[0]
+        if verb in ("good", "bad"):
+            self.judge(COUNTED, holdout=self.state.seq, good=verb == "good")
+        else:
+            getattr(self, verb)()
 
 
-def forked(work: Any) -> tuple[int, int]:
-    """Child's process id, and the pipe that its result comes through; `work` may write to it before."""
-    reading, writing = os.pipe()
+def _told(entry: Entry | None) -> dict[str, Any]:
+    return {"seq": entry.seq, "digest": entry.digest} if entry else {}
+
+
+def forked(work: Callable[[], None]) -> int:
+    """The process that does the work; it ends with 1 where that raises."""
     child = os.fork()
     if child:
-        os.close(writing)
-        return child, reading
+        return child
     try:
-        os.close(reading)
-        with os.fdopen(writing, "w") as out:
-            json.dump(work(out), out)
+        work()
         os._exit(0)
     except BaseException as err:  # noqa: BLE001
         sys.stderr.write(f"{type(err).__name__}: {err}\n")
         os._exit(1)
 
 
-def play_all_at_once(store: dict[str, Any], *, writers: int, turns: int, champion: str | None) -> list[Any]:
-    start = time.monotonic() + 0.5
+def ended(children: list[int]) -> None:
+    """Wait for all. Raises RuntimeError where one failed."""
+    codes = [os.waitpid(child, 0)[1] for child in children]
+    if any(codes):
+        raise RuntimeError("a writer failed")
 
-    def work(writer: int, _: Any) -> list[Any]:
-        log = opened(store)
-        time.sleep(max(0.0, start - time.monotonic()))
-        return [write(log, writer, turn, champion=champion) for turn in range(turns)]
 
-    children = [forked(partial(work, writer)) for writer in range(writers)]
-    seen: list[Any] = []
-    for child, pipe in children:
-        with os.fdopen(pipe) as said:
-            seen += json.loads(said.read() or "[]")
+def play_promoting(store: dict[str, Any], book: Path, *, writers: int, rounds: int) -> None:
+    """In every round, all judge a good challenger beside the champion of the round, and look who won."""
+    barrier = multiprocessing.get_context("fork").Barrier(writers, timeout=PATIENCE)
+
+    def work(writer: int) -> None:
+        player = Player(f"w{writer}", opened(store, signed=False), book)
+        for _ in range(rounds):
+            barrier.wait()
+            player.judge(OPEN, holdout=0)
+            player.head()
+
+    ended([forked(lambda writer=writer: work(writer)) for writer in range(writers)])
+
+
+def play_mixed(store: dict[str, Any], book: Path, *, writers: int, turns: int) -> None:
+    """All do anything, as fast as they can."""
+    barrier = multiprocessing.get_context("fork").Barrier(writers, timeout=PATIENCE)
+
+    def work(writer: int) -> None:
+        player = Player(f"w{writer}", opened(store, signed=True), book)
+        barrier.wait()
+        for _ in range(turns):
+            player.anything()
+
+    ended([forked(lambda writer=writer: work(writer)) for writer in range(writers)])
+
+
+def play_killed(store: dict[str, Any], book: Path, *, writers: int, kills: int) -> None:
+    """All do anything until they are killed; one at a time, at any moment, and another takes its place."""
+    lots, parent = random.Random(4), os.getpid()
+    pace = 0.05 if store["kind"] == "local" else 0.2
+
+    def work(number: int) -> None:
+        player = Player(f"w{number}", opened(store, signed=True), book)
+        while os.getppid() == parent:
+            player.anything()
+
+    alive = [forked(lambda number=number: work(number)) for number in range(writers)]
+    for number in range(writers, writers + kills):
+        time.sleep(lots.uniform(0, 2 * pace))
+        child = alive.pop(lots.randrange(len(alive)))
+        os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    return seen
+        alive.append(forked(lambda number=number: work(number)))
+    for child in alive:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
-def play_killed(store: dict[str, Any], *, rounds: int, champion: str | None) -> list[Any]:
-    """Two writers that never stop, killed after a random while; again and again."""
-    lots = random.Random(4)
-
-    def work(writer: int, first: int, out: Any) -> list[Any]:
-        log = opened(store)
-        for step in range(10_000):
-            write(log, writer, first + step, champion=champion)
-            print("wrote", file=out, flush=True)
-        return []
-
-    for turn in range(0, 10_000 * rounds, 10_000):
-        children = [forked(partial(work, writer, turn)) for writer in range(2)]
-        for _, pipe in children:
-            os.read(pipe, 1)  # it has begun
-        time.sleep(lots.uniform(0, 0.06))
-        for child, pipe in children:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            os.close(pipe)
-    return []
-
+PLAYS = {"promoting": play_promoting, "mixed": play_mixed, "killed": play_killed}
 
 if __name__ == "__main__":
-    judge(POLICY, evidence(0, 0, champion="0"))  # so that what it imports is there before the forks
+    judge(
+        COUNTED, evidence("0", holdout=0, beside={"run": "F/0", "sha256": "0"}, good=True)
+    )  # imports, before the forks
     asked = json.loads(sys.argv[1])
-    played = {"all_at_once": play_all_at_once, "killed": play_killed}[asked.pop("play")](asked.pop("store"), **asked)
-    json.dump(played, sys.stdout)
+    with tempfile.TemporaryDirectory() as folder:
+        PLAYS[asked.pop("play")](asked.pop("store"), Path(folder), **asked)
+        for file in Path(folder).iterdir():
+            sys.stdout.write(file.read_text(encoding="utf-8"))

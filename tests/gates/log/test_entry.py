@@ -16,6 +16,7 @@ from obstore.store import MemoryStore
 from gates import Evidence, Policy, judge
 from gates.errors import LogError
 from gates.log import Entry, Log
+from tests.gates.candidates import recorded
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 WHERE = "log/00000001.json"
@@ -36,7 +37,7 @@ def _whole() -> bytes:
     evidence = Evidence.from_arrays(label=[0, 1, 0, 1], challenger=[0.1, 0.9, 0.2, 0.8])
     log = Log(MemoryStore(), project="orders")
     decision = judge(Policy.parse(gates), evidence, now=NOON)
-    return log.append(decision, after=None, actor="ada", now=NOON, sealed=False).to_bytes()
+    return log.append(recorded(decision), decision.state, after=None, actor="ada", now=NOON).to_bytes()
 
 
 WHOLE = _whole()
@@ -99,9 +100,11 @@ def test_values_that_have_no_canonical_form_are_refused(old: bytes, new: bytes) 
 
 
 def test_a_recorded_decision_that_is_none_is_refused() -> None:
-    forged: dict[str, Any] = json.loads(WHOLE) | {"decision": {"verdict": "PROMOTE"}}
-    with pytest.raises(LogError, match="entry 1 of the promotion log holds no decision") as caught:
+    forged: dict[str, Any] = json.loads(WHOLE)
+    forged["event"]["decision"] = {"verdict": "PROMOTE"}
+    with pytest.raises(LogError, match="the entry holds no decision") as caught:
         Entry.from_bytes(rfc8785.dumps(forged), where=WHERE).decided()
+    assert WHERE in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

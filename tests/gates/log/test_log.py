@@ -15,6 +15,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 from gates import Evidence, Policy, State, judge
 from gates.errors import ConflictError, LogError
 from gates.log import Entry, Log
+from tests.gates.candidates import one_line, path, recorded
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 POLICY = Policy.parse(
@@ -30,6 +31,7 @@ POLICY = Policy.parse(
     }
 )
 DECISION = judge(POLICY, Evidence.from_arrays(label=[0, 1, 0, 1], challenger=[0.1, 0.9, 0.2, 0.8]), now=NOON)
+HELD = Evidence.from_arrays(label=[0, 1, 0, 1], challenger=[0.9, 0.1, 0.2, 0.8])
 
 
 class CountingStore:
@@ -53,16 +55,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Any) -> Any:
     return S3Store(**request.getfixturevalue("s3").store, prefix="metaflow/lockgate/orders")
 
 
-def grown(log: Log, length: int, *, head: Entry | None = None) -> Entry | None:
+def grown(log: Log, length: int, *, head: Entry | None = None, actor: str = "ada") -> Entry | None:
     """Append until the log has `length` entries."""
     for seq in range(head.seq + 1 if head else 1, length + 1):
-        decision = DECISION.model_copy(update={"state": DECISION.state.model_copy(update={"seq": seq})})
-        head = log.append(decision, after=head, actor="ada", now=NOON + timedelta(seconds=seq), sealed=False)
+        decision = judge(POLICY, HELD, head.state, now=NOON) if head else DECISION
+        now = NOON + timedelta(seconds=seq - 1)
+        head = log.append(recorded(decision), decision.state, after=head, actor=actor, now=now)
     return head
-
-
-def path(seq: int) -> str:
-    return f"log/{seq:08d}.json"
 
 
 def blob(store: Any, seq: int) -> bytes:
@@ -72,12 +71,6 @@ def blob(store: Any, seq: int) -> bytes:
 def rewritten(store: Any, number: int, **changes: Any) -> None:
     """Entry `number` as somebody with write access would forge it, in canonical form."""
     store.put(path(number), rfc8785.dumps(json.loads(blob(store, number)) | changes), mode="overwrite")
-
-
-def one_line(caught: pytest.ExceptionInfo[LogError]) -> str:
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 500
-    return str(caught.value)
 
 
 def test_an_empty_log_has_no_head_and_the_empty_state(store: Any) -> None:
@@ -97,8 +90,9 @@ def test_what_was_appended_is_read_back(store: Any) -> None:
     assert len({entry.log_id for entry in entries}) == 1
     assert log.state() == last.state
     assert entries[0].decided() == DECISION
-    assert entries[0].decision_sha256 == DECISION.sha256
-    assert entries[0].verdict == "PROMOTE"
+    assert entries[0].judged.decision_sha256 == DECISION.sha256
+    assert entries[0].promotes
+    assert [entry.event.verdict for entry in entries] == ["PROMOTE", "HOLD", "HOLD"]
 
 
 def test_entries_are_canonical_json_under_padded_numbers(store: Any) -> None:
@@ -106,7 +100,7 @@ def test_entries_are_canonical_json_under_padded_numbers(store: Any) -> None:
     for seq in (1, 2):
         held = json.loads(blob(store, seq))
         assert rfc8785.dumps(held) == blob(store, seq)
-        assert (held["seq"], held["project"], held["actor"], held["event"]) == (seq, "orders", "ada", "judged")
+        assert (held["seq"], held["project"], held["actor"], held["event"]["kind"]) == (seq, "orders", "ada", "judged")
 
 
 def test_two_logs_have_different_ids() -> None:
@@ -122,8 +116,13 @@ def test_the_head_is_found_at_every_length_with_few_look_ups() -> None:
         counting = CountingStore(held)
         found = Log(counting, project="orders").head()
         assert (found.seq if found else 0) == length
+        assert counting.asked["head"] <= 2  # with the hint: that it is there, and that nothing follows
+        assert counting.asked["get"] == 1 + (length > 0) + (length > 1)  # the hint, the head, and what it follows
+        if length:
+            held.delete("head.json")
+        counting = CountingStore(held)
+        assert Log(counting, project="orders").head() == found
         assert counting.asked["head"] <= 2 * math.ceil(math.log2(length + 2)) + 1
-        assert counting.asked["get"] == (length > 0)
         assert counting.asked["list"] == 0
 
 
@@ -133,7 +132,7 @@ def test_a_number_that_is_taken_is_a_conflict_and_changes_nothing(store: Any) ->
     grown(log, 2, head=first)
     before = blob(store, 2)
     with pytest.raises(ConflictError) as caught:
-        grown(log, 2, head=first)
+        grown(log, 2, head=first, actor="bob")
     one_line(caught)
     assert blob(store, 2) == before
 
@@ -142,7 +141,7 @@ def test_a_decision_made_for_another_number_is_refused() -> None:
     log = Log(MemoryStore(), project="orders")
     first = grown(log, 1)
     with pytest.raises(LogError, match="made for entry 1; expected entry 2"):
-        log.append(DECISION, after=first, actor="ada", now=NOON + timedelta(days=1), sealed=False)
+        log.append(recorded(DECISION), DECISION.state, after=first, actor="ada", now=NOON + timedelta(days=1))
 
 
 @pytest.mark.parametrize(("late_by", "refused"), [(-1, True), (0, False), (1, False)])
@@ -150,14 +149,14 @@ def test_an_entry_dated_before_its_predecessor_is_refused(late_by: int, *, refus
     held = MemoryStore()
     log = Log(held, project="orders")
     first = grown(log, 1)
-    second = DECISION.model_copy(update={"state": DECISION.state.model_copy(update={"seq": 2})})
-    arguments = {"after": first, "actor": "ada", "now": first.time + timedelta(microseconds=late_by), "sealed": False}
+    second = judge(POLICY, HELD, first.state, now=NOON)
+    arguments = {"after": first, "actor": "ada", "now": first.time + timedelta(microseconds=late_by)}
     if refused:
         with pytest.raises(LogError, match="before its predecessor") as caught:
-            log.append(second, **arguments)
+            log.append(recorded(second), second.state, **arguments)
         assert "clock" in one_line(caught)
     else:
-        log.append(second, **arguments)
+        log.append(recorded(second), second.state, **arguments)
     assert log.head().seq == (1 if refused else 2)
 
 
@@ -170,8 +169,11 @@ def test_an_entry_dated_before_its_predecessor_is_refused(late_by: int, *, refus
         ({"project": "flights"}, "of project 'flights'; expected project 'orders'"),
         ({"seq": 3}, "says it is number 3; expected number 2"),
         ({"time": "2024-05-01T12:00:02"}, "not an entry"),
-        ({"format": 2}, "not an entry"),
-        ({"verdict": "ERROR"}, "not an entry"),
+        ({"format": 1}, "not an entry"),
+        ({"format": 3}, "not an entry"),
+        ({"event": {"kind": "judged", "verdict": "ERROR"}}, "not an entry"),
+        ({"event": {"kind": "blessed"}}, "not an entry"),
+        ({"time": "2024-05-01T11:59:59Z"}, "before its predecessor"),
         ({"stray": 1}, "not an entry"),
         ({"state": {}}, "not in canonical form"),
         ({"state": json.loads(State(seq=7).model_dump_json())}, "expected number 2"),
@@ -205,16 +207,38 @@ def test_a_hole_in_the_log_is_said(store: Any) -> None:
         log.entry(3)
 
 
+def test_entries_are_read_from_any_number_and_backwards() -> None:
+    log = Log(MemoryStore(), project="orders")
+    grown(log, 5)
+    every = [log.entry(seq) for seq in range(1, 6)]
+    for start in range(1, 7):
+        assert list(log.entries(start=start)) == every[start - 1 :]
+    assert list(log.backwards()) == every[::-1]
+    assert list(log.backwards(start=every[2])) == every[2::-1]
+
+
+@pytest.mark.parametrize("changes", [{"previous": "0" * 64}, {"log_id": "0" * 32}])
+def test_a_first_entry_that_follows_something_is_refused(changes: dict[str, Any]) -> None:
+    held = MemoryStore()
+    log = Log(held, project="orders")
+    grown(log, 2)
+    rewritten(held, 1, **changes)
+    with pytest.raises(LogError, match="the chain is broken"):
+        list(log.backwards())
+    with pytest.raises(LogError, match="the chain is broken"):
+        log.head()
+
+
 def test_a_sealed_entry_holds_no_outcome_and_the_digest_of_what_was_told() -> None:
     held = MemoryStore()
     log = Log(held, project="orders")
-    entry = log.append(DECISION, after=None, actor="ada", now=NOON, sealed=True)
-    assert entry.decision["outcomes"] == []
+    entry = log.append(recorded(DECISION.seal()), DECISION.state, after=None, actor="ada", now=NOON)
+    assert entry.judged.decision["outcomes"] == []
     assert b"observed" not in blob(held, 1)
     assert b"auc_floor" not in blob(held, 1)
-    assert entry.decision_sha256 == DECISION.seal().sha256 == entry.decided().sha256
-    assert entry.decision_sha256 != DECISION.sha256
-    assert entry.verdict == "PROMOTE"
+    assert entry.judged.decision_sha256 == DECISION.seal().sha256 == entry.decided().sha256
+    assert entry.judged.decision_sha256 != DECISION.sha256
+    assert entry.promotes
 
 
 def test_a_store_that_is_down_is_one_line() -> None:

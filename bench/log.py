@@ -1,0 +1,159 @@
+"""The promotion log at ten and at a hundred thousand entries: its head, a command, a commit, and reading it through."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from obstore.store import LocalStore, MemoryStore, S3Store
+
+from bench.timing import alternately, command, show
+from gates import Evidence, Policy, lifecycle
+from gates.log import Log
+from gates.log.entry import path
+from gates.promotion import commit
+
+LOCKGATE = str(Path(sys.executable).with_name("lockgate"))
+SHORT, LONG = 10, 100_000
+READ = 1000  # entries read through
+PROJECT = "flights"
+BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
+POLICY = Policy.parse(
+    {
+        "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "ignore", "min_clusters": 10,
+        "schedule": {"kind": "fixed", "looks": 20}, "disclose": "all", "valid_for": "36500d",
+        "checks": {"log_loss": {"kind": "improvement", "metric": "log_loss", "margin": 0.001},
+                   "floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}},
+    }
+)  # fmt: skip
+KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+def begun() -> Log:
+    """Two promotions and two rollbacks, to the one model and back to the other."""
+    log = Log(MemoryStore(), project=PROJECT)
+    seconds = itertools.count()
+    rng = np.random.default_rng(0)
+    label = (rng.random(2000) < 0.4).astype(np.float64)
+    reigning = None
+    for number, strength in enumerate((0.4, 0.8)):
+        model = {"run": f"EvaluateNewModel/{number}", "sha256": f"{number:064x}"}
+        scores = np.clip(0.4 + strength * (label - 0.5) + rng.normal(0, 0.05, label.size), 0.01, 0.99)
+        evidence = Evidence.from_arrays(
+            label=label, challenger=scores, champion=reigning and reigning[1],
+            facts={"challenger": model, "champion": reigning and reigning[0]},
+        )  # fmt: skip
+        commit(POLICY, evidence, log, actor="bench", clock=lambda: BEGAN + timedelta(seconds=next(seconds)))
+        reigning = (model, scores)
+    for number in (0, 1):
+        lifecycle.rollback(
+            log, to=f"EvaluateNewModel/{number}", reason="bench", actor="bench",
+            clock=lambda: BEGAN + timedelta(seconds=next(seconds)),
+        )  # fmt: skip
+    return log
+
+
+def objects(length: int) -> Iterator[tuple[str, bytes]]:
+    """The objects of a valid unsigned log, hint included: the last two of `begun` again and again, chained."""
+    log = begun()
+    first = [entry.to_bytes() for entry in log.entries()]
+    turns = [json.loads(blob) for blob in first[-2:]]
+    previous = ""
+    for seq in range(1, length + 1):
+        if seq <= len(first):
+            blob = first[seq - 1]
+        else:
+            told = turns[(seq - 1) % 2]
+            told |= {"seq": seq, "previous": previous, "time": f"{BEGAN + timedelta(seconds=seq):%Y-%m-%dT%H:%M:%SZ}"}
+            told["state"]["seq"] = seq
+            blob = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+        previous = hashlib.sha256(blob).hexdigest()
+        yield path(seq), blob
+    yield "head.json", json.dumps({"seq": length}).encode()
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """The address of a moto server whose buckets `short` and `long` hold the two logs. It fills them as it starts."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.s3_server"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+def measure() -> None:
+    with tempfile.TemporaryDirectory(prefix="lockgate-bench-") as scratch:
+        stores, envs = [], []
+        for length in (LONG, SHORT):
+            home = Path(scratch, str(length))
+            store = LocalStore(home / ".metaflow" / "lockgate" / PROJECT, mkdir=True)
+            for name, blob in objects(length):
+                store.put(name, blob)
+            stores.append(store)
+            envs.append({"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(home)})
+        _compare("a disk", [Log(store, project=PROJECT) for store in stores], envs, Path(scratch))
+        _once(Log(stores[0], project=PROJECT))
+        with s3_server() as endpoint:
+            logs, envs = [], []
+            for bucket in ("long", "short"):
+                store = S3Store(
+                    bucket, prefix=f"metaflow/lockgate/{PROJECT}", endpoint=endpoint, region="us-east-1",
+                    access_key_id="testing", secret_access_key="testing",  # noqa: S106 (moto asks for something)
+                    client_options={"allow_http": True},
+                )  # fmt: skip
+                logs.append(Log(store, project=PROJECT))
+                envs.append(
+                    {
+                        **KEYS, "METAFLOW_DEFAULT_DATASTORE": "s3", "METAFLOW_S3_ENDPOINT_URL": endpoint,
+                        "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{bucket}/metaflow",
+                    }
+                )  # fmt: skip
+            _compare("S3 (moto)", logs, envs, Path(scratch))
+
+
+def _compare(where: str, logs: list[Log], envs: list[dict[str, str]], cwd: Path) -> None:
+    """Both logs are given the long one first."""
+    head = alternately(*(log.head for log in logs), times=31)
+    show(f"head of {LONG:,} entries on {where}", *head, against=f"of {SHORT}", goal="at most 1.5")
+    runs = [
+        command([LOCKGATE, "champion"], cwd=cwd, env={**os.environ, "METAFLOW_USER": "bench", **env}) for env in envs
+    ]
+    show(
+        f"lockgate champion, {LONG:,} entries on {where}", *alternately(*runs, times=7),
+        against=f"of {SHORT}", goal="at most 1.5",
+    )  # fmt: skip
+
+
+def _once(log: Log) -> None:
+    def rolled_back() -> None:
+        lifecycle.rollback(log, to=_other(log), reason="bench", actor="bench", clock=lambda: datetime.now(UTC))
+
+    def read() -> None:
+        for _ in log.entries(start=LONG - READ + 1):
+            pass
+
+    committed, through = alternately(rolled_back, read, times=5)
+    print(f"a commit to {LONG:,} entries on a disk: {1000 * committed:.1f} ms")  # noqa: T201
+    print(f"reading entries through, each checked against the one before: {1000 * through / READ:.2f} ms each")  # noqa: T201
+
+
+def _other(log: Log) -> str:
+    return str(log.state().predecessors[0].run)
+
+
+if __name__ == "__main__":
+    measure()

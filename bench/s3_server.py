@@ -1,0 +1,29 @@
+"""A moto server with two buckets that each hold a promotion log; prints its address when they are filled.
+
+The objects are put into the server's memory and not through HTTP, which would take minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+from moto.server import ThreadedMotoServer
+
+from bench.log import LONG, PROJECT, SHORT, objects
+
+if __name__ == "__main__":
+    held = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    for bucket, length in (("short", SHORT), ("long", LONG)):
+        held.create_bucket(bucket, "us-east-1")
+        for name, blob in objects(length):
+            held.put_object(bucket, f"metaflow/lockgate/{PROJECT}/{name}", blob)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    sys.stdout.write(f"http://{host}:{port}\n")
+    sys.stdout.flush()
+    while True:
+        time.sleep(60)

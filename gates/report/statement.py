@@ -1,0 +1,81 @@
+"""A decision as an in-toto statement that others can sign and check: SLSA's verification summary.
+
+Statement: https://in-toto.io/Statement/v1. Predicate: https://slsa.dev/verification_summary/v1, fields as in SLSA 1.1.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from gates.decision import Decision
+from gates.errors import LockgateError
+from gates.outcome import Ruling
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://slsa.dev/verification_summary/v1"
+SLSA_VERSION = "1.1"
+PROMOTED = "LOCKGATE_PROMOTED"
+"""The level of what passed. SLSA leaves every name to others that does not start with SLSA_."""
+
+FAILED = "FAILED"
+
+_PATHSPEC = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9_-]+")
+
+
+def statement(
+    decision: Decision, *, name: str, project: str, on_record: bool, policy_sha256: str, evidence_sha256: str,
+    time: datetime,
+) -> dict[str, Any]:  # fmt: skip
+    """The statement about the challenger's bytes: PASSED where the decision is PROMOTE, FAILED for all else.
+
+    No gate, number or reason is in it, and of a sealed decision nothing but whether it was PROMOTE.
+
+    Args:
+        decision: as it is told.
+        name: of the model; the subject's.
+        project: whose champion it would be.
+        on_record: whether the decision counts: advice is of another resource, so that it can stand for no promotion.
+        policy_sha256: of the policy's bytes, as they are kept beside the log.
+        evidence_sha256: of the evidence file.
+        time: of the judgement, with a time zone.
+
+    Raises:
+        LockgateError: the evidence did not name the model's digest, or the time has no zone.
+    """
+    model = decision.binding.model
+    if model is None:
+        raise LockgateError(
+            "no statement can be made: the evidence does not say which model it is of",
+            expected="the SHA-256 of its bytes", where="facts.challenger.sha256",
+        )  # fmt: skip
+    if time.tzinfo is None:
+        raise LockgateError("the time of the judgement has no time zone", expected="an aware datetime")
+    passed = decision.verdict is Ruling.PROMOTE
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": name, "digest": {"sha256": model}}],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "verifier": {"id": f"pkg:generic/lockgate@{decision.binding.engine}"},
+            "timeVerified": time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "resourceUri": f"lockgate:{project}/{'champion' if on_record else 'advice'}",
+            "policy": {
+                "uri": f"lockgate:{project}/policies/{policy_sha256}.json", "digest": {"sha256": policy_sha256},
+            },
+            "inputAttestations": [
+                {"uri": _evidence_uri(decision, project), "digest": {"sha256": evidence_sha256}},
+            ],
+            "verificationResult": "PASSED" if passed else FAILED,
+            "verifiedLevels": [PROMOTED if passed else FAILED],
+            "slsaVersion": SLSA_VERSION,
+        },
+    }  # fmt: skip
+
+
+def _evidence_uri(decision: Decision, project: str) -> str:
+    """Where the evidence is: the run's artifact; of a file, which rows it is about."""
+    run = decision.binding.run
+    known = run is not None and _PATHSPEC.fullmatch(run)
+    return f"metaflow:{run}/evidence" if known else f"lockgate:{project}/evidence/{decision.binding.holdout}"

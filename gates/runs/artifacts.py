@@ -1,0 +1,175 @@
+"""What a finished run left behind, read as bytes: nothing is unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gates import artifacts
+from gates.errors import EvidenceError, RunError
+from gates.evidence import MAX_EVIDENCE_BYTES, Evidence
+from gates.runs.datastore import datastore, storage_class
+from gates.runs.metadata import asked, found
+from gates.witness import Witness
+
+if TYPE_CHECKING:
+    from metaflow import Run
+
+MAX_FACTS_BYTES = 16 * 1024**2
+
+
+class _GoneError(EvidenceError):
+    """An artifact that the run does not have, or no longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a finished run left behind."""
+
+    run: str
+    evidence: Evidence
+    tags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remains:
+    """What is still there of a finished run; None is for what was erased."""
+
+    evidence: Evidence | None
+    model_sha256: str | None
+
+
+def claim(pathspec: str) -> Claim:
+    """The evidence and tags of a finished run. Raises RunError or EvidenceError, each in one line."""
+    run = found(pathspec)
+    held = _End(run)
+    facts = held.artifact("facts", cap=MAX_FACTS_BYTES)
+    evidence = held.artifact("evidence", cap=MAX_EVIDENCE_BYTES)
+    if not isinstance(evidence, bytes) or not isinstance(facts, str):
+        raise EvidenceError(
+            "the run's artifacts are not of the kind that is judged",
+            expected="`evidence` as bytes and `facts` as JSON text",
+            where=run.pathspec,
+        )
+    read = Evidence.from_bytes(evidence, where=f"{run.pathspec} artifact evidence")
+    _check_own(read.facts, run.pathspec)
+    witness = Witness(run=run.pathspec, model_sha256=_model_digest(held))
+    return Claim(run=run.pathspec, evidence=replace(read, witness=witness), tags=frozenset(run.user_tags))
+
+
+def remains(pathspec: str) -> Remains:
+    """What is still there of a finished run. Raises RunError, or EvidenceError for what is there and cannot be read."""
+    held = _End(found(pathspec))
+    blob = held.remaining("evidence")
+    evidence = None if blob is None else Evidence.from_bytes(blob, where=f"{pathspec} artifact evidence")
+    model = held.remaining("model")
+    return Remains(evidence=evidence, model_sha256=None if model is None else hashlib.sha256(model).hexdigest())
+
+
+def facts(pathspec: str) -> Mapping[str, Any]:
+    """What a finished run says about itself, unchecked. Raises RunError or EvidenceError."""
+    text = _End(found(pathspec)).artifact("facts", cap=MAX_FACTS_BYTES)
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError) as err:
+        raise EvidenceError("the facts are not JSON", expected="a JSON object", where=pathspec) from err
+    if not isinstance(told, dict):
+        raise EvidenceError("the facts are not an object", expected="a JSON object", where=pathspec)
+    return told
+
+
+def model_bytes(pathspec: str) -> bytes:
+    """The artifact `model` of a finished run. The caller checks its digest before parsing it."""
+    blob = _End(found(pathspec)).artifact("model", cap=MAX_EVIDENCE_BYTES)
+    if not isinstance(blob, bytes):
+        raise EvidenceError("the model is not stored as bytes", expected="bytes", where=pathspec)
+    return blob
+
+
+class _End:
+    """The artifacts of the last task of a run that succeeded."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run.pathspec
+        flow, run_id = self._run.split("/")
+        task = asked(lambda: _end_task(run), where=self._run)
+        with _in_one_line(self._run):
+            from metaflow.datastore import FlowDataStore
+
+            _, root = datastore()
+            self._store = FlowDataStore(flow, None, storage_impl=storage_class(), ds_root=root)
+            held = self._store.get_task_datastore(run_id, "end", task, mode="r")
+            self._keys: Mapping[str, str] = held._objects  # noqa: SLF001 (the client would unpickle)
+            if self._blob("_success", cap=16) != artifacts.PICKLED_TRUE:
+                raise RunError("the run did not succeed", expected="a finished run", where=self._run)
+
+    def artifact(self, name: str, *, cap: int) -> bytes | str:
+        with _in_one_line(self._run):
+            blob = self._blob(name, cap=cap + 64)
+        return artifacts.literal(blob, where=f"{self._run} artifact {name}")
+
+    def remaining(self, name: str) -> bytes | None:
+        """An artifact of bytes; None where it is gone."""
+        try:
+            blob = self.artifact(name, cap=MAX_EVIDENCE_BYTES)
+        except _GoneError:
+            return None
+        if not isinstance(blob, bytes):
+            raise EvidenceError(f"the artifact {name} is not stored as bytes", expected="bytes", where=self._run)
+        return blob
+
+    def _blob(self, name: str, *, cap: int) -> bytes:
+        where = f"{self._run} artifact {name}"
+        key = self._keys.get(name)
+        if key is None:
+            raise _GoneError("the run has no such artifact", expected="a run of EvaluateNewModel", where=where)
+        kept = self._store.ca_store
+        impl, prefix = kept._storage_impl, kept._prefix  # noqa: SLF001 (load_blobs would not stop at a cap)
+        with impl.load_bytes([impl.path_join(prefix, key[:2], key)]) as loaded:
+            for _, path, meta in loaded:
+                if path is not None:
+                    packed = not (meta or {}).get("cas_raw", False)
+                    return artifacts.unpacked(Path(path), packed=packed, cap=cap, where=where)
+        raise _GoneError("the artifact's bytes are gone from the datastore", where=where)
+
+
+def _end_task(run: Run) -> str:
+    try:
+        return str(run["end"].task.id)
+    except (KeyError, AttributeError) as err:
+        raise RunError("the run has not finished", expected="a finished run", where=run.pathspec) from err
+
+
+def _model_digest(held: _End) -> str | None:
+    """SHA-256 of the run's model, None where it left none that could be served."""
+    try:
+        blob = held.artifact("model", cap=MAX_EVIDENCE_BYTES)
+    except EvidenceError:
+        return None
+    return hashlib.sha256(blob).hexdigest() if isinstance(blob, bytes) else None
+
+
+def _check_own(facts: Mapping[str, Any], pathspec: str) -> None:
+    told = facts.get("challenger")
+    if not isinstance(told, dict) or told.get("run") != pathspec:
+        raise EvidenceError(
+            f"the evidence is of run {told.get('run') if isinstance(told, dict) else None!r}",
+            expected=f"of run {pathspec!r}",
+            where=pathspec,
+        )
+
+
+@contextmanager
+def _in_one_line(where: str) -> Iterator[None]:
+    """The datastore's own errors as one line."""
+    from metaflow.exception import MetaflowException
+
+    try:
+        yield
+    except (MetaflowException, OSError) as err:
+        raise RunError(f"Metaflow's datastore cannot be read: {str(err).splitlines()[0][:200]}", where=where) from err

@@ -1,0 +1,91 @@
+"""The object store that Metaflow is configured with, and where in it a project's log lies."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gates.errors import LogError, RunError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+
+def log_store(project: str) -> ObjectStore:
+    """The object store for a project's log: under `lockgate/PROJECT` of Metaflow's datastore."""
+    import obstore
+    from obstore.exceptions import BaseError
+    from obstore.store import LocalStore, S3Store
+
+    kind, root = datastore()
+    try:
+        if kind == "local":
+            return LocalStore(Path(root) / "lockgate" / project, mkdir=True)
+        if kind == "s3":
+            bucket, _, prefix = root.removeprefix("s3://").partition("/")
+            return S3Store(
+                bucket,
+                prefix="/".join(part for part in (prefix.strip("/"), "lockgate", project) if part),
+                **_s3_options(),
+            )
+        return obstore.store.from_url(f"{root.rstrip('/')}/lockgate/{project}")
+    except (BaseError, OSError, ValueError) as err:
+        raise LogError(
+            f"the {kind} datastore cannot be opened: {str(err).splitlines()[0][:200]}",
+            where=root,
+            hint="check Metaflow's configuration",
+        ) from err
+
+
+def home() -> Path:
+    """Where local files live: the directory that holds Metaflow's local datastore, else the present one."""
+    kind, root = datastore()
+    return Path(root).parent if kind == "local" else Path.cwd()
+
+
+def datastore() -> tuple[str, str]:
+    """The kind of Metaflow's datastore (local, s3, …) and its root. Raises RunError where it has none."""
+    from metaflow import metaflow_config
+
+    storage = storage_class()
+    root = storage.get_datastore_root_from_config(lambda *_: None, create_on_absent=True)
+    if not root:
+        raise RunError(
+            f"Metaflow's {metaflow_config.DEFAULT_DATASTORE} datastore has no root",
+            expected=f"METAFLOW_DATASTORE_SYSROOT_{metaflow_config.DEFAULT_DATASTORE.upper()}",
+        )
+    return metaflow_config.DEFAULT_DATASTORE, root
+
+
+def storage_class() -> Any:
+    """Metaflow's implementation of its datastore."""
+    from metaflow import metaflow_config
+    from metaflow.plugins import DATASTORES
+
+    return next(found for found in DATASTORES if found.TYPE == metaflow_config.DEFAULT_DATASTORE)
+
+
+def _s3_options() -> dict[str, Any]:
+    """Endpoint, region and credentials of Metaflow's own S3 client; obstore does not read its settings."""
+    from metaflow.metaflow_config import S3_ENDPOINT_URL
+    from metaflow.plugins.aws.aws_client import get_aws_client
+
+    client = get_aws_client("s3", client_params={"endpoint_url": S3_ENDPOINT_URL} if S3_ENDPOINT_URL else {})
+
+    def credentials() -> dict[str, Any]:
+        signer = client._request_signer._credentials  # noqa: SLF001 (botocore shows its credentials nowhere else)
+        if signer is None:
+            raise LogError("no AWS credentials are configured", hint="set them as for Metaflow itself")
+        frozen = signer.get_frozen_credentials()
+        return {
+            "access_key_id": frozen.access_key,
+            "secret_access_key": frozen.secret_key,
+            "token": frozen.token,
+            "expires_at": datetime.now(UTC) + timedelta(minutes=10),
+        }
+
+    options: dict[str, Any] = {"credential_provider": credentials, "region": client.meta.region_name or "us-east-1"}
+    if S3_ENDPOINT_URL:
+        options |= {"endpoint": S3_ENDPOINT_URL, "client_options": {"allow_http": True}}
+    return options

@@ -1,0 +1,152 @@
+"""Questions to Metaflow's client: each is answered, or refused in one line, within a time that is declared here.
+
+Metaflow's requests to its service have no timeout, and it tries again on its own, for half a minute or more. So each
+question is asked in a thread that is left behind when the time is over.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from gates.errors import RunError
+
+if TYPE_CHECKING:
+    from metaflow import Run
+
+SECONDS = 20.0
+"""How long the metadata have for an answer, with everything that is tried again; SECONDS_VARIABLE says otherwise."""
+
+SECONDS_VARIABLE = "LOCKGATE_METADATA_SECONDS"
+
+T = TypeVar("T")
+_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
+_GARBLED = (ValueError, KeyError, TypeError, AttributeError, IndexError)  # of answers that are not what they should be
+_PASSING = {408, 409, 425, 429}
+
+
+class NoSuchRunError(RunError):
+    """The metadata do not know the run."""
+
+
+class UnreachableError(RunError):
+    """The metadata did not answer in time."""
+
+
+def patience() -> float:
+    """How long the metadata have for an answer, in seconds. Raises RunError where that is no number above 0."""
+    told = os.environ.get(SECONDS_VARIABLE)
+    if not told:
+        return SECONDS
+    try:
+        seconds = float(told)
+    except ValueError:
+        seconds = math.nan
+    if 0 < seconds < threading.TIMEOUT_MAX:
+        return seconds
+    raise RunError(f"{told[:40]!r} is no length of time", expected="seconds, as in 20", where=SECONDS_VARIABLE)
+
+
+def pauses() -> Iterator[float]:
+    """Seconds to wait before the next try, longer and longer."""
+    yield from _PAUSES
+    while True:
+        yield _PAUSES[-1]
+
+
+def asked(question: Callable[[], T], *, where: str, seconds: float | None = None) -> T:
+    """What Metaflow's client answers; asked again while it fails for a moment, within `seconds` or `patience()`.
+
+    Raises:
+        NoSuchRunError: there is no such run.
+        RunError: no answer in time, an answer that cannot be read, or a refusal.
+    """
+    limit = patience() if seconds is None else seconds
+    until = time.monotonic() + limit
+    last = ""
+    for pause in pauses():
+        answer = _Answer(question)
+        answer.start()
+        answer.join(max(0.0, until - time.monotonic()))
+        if answer.is_alive():
+            raise _unanswered(last or "no answer", limit, where)
+        if answer.error is None:
+            return answer.value
+        last = _passing(answer.error, where)
+        if time.monotonic() + pause >= until:
+            raise _unanswered(last, limit, where) from answer.error
+        time.sleep(pause)
+    raise AssertionError("unreachable")
+
+
+def found(pathspec: str, *, seconds: float | None = None) -> Run:
+    """A run by its pathspec, in whatever namespace it is. Raises RunError."""
+    if pathspec.count("/") != 1 or not all(pathspec.split("/")):
+        raise RunError(f"{pathspec[:80]!r} is no run", expected="FLOW/RUN_ID, as in EvaluateNewModel/1792")
+
+    def question() -> Run:
+        from metaflow import Run, namespace
+
+        namespace(None)
+        return Run(pathspec)
+
+    return asked(question, where=pathspec, seconds=seconds)
+
+
+class _Answer(threading.Thread, Generic[T]):
+    """One question, asked in a thread that nobody needs to wait for."""
+
+    value: T
+
+    def __init__(self, question: Callable[[], T]) -> None:
+        super().__init__(name="lockgate-metadata", daemon=True)
+        self._question = question
+        self.error: BaseException | None = RunError("Metaflow ended without an answer")
+
+    def run(self) -> None:
+        from metaflow.exception import MetaflowException
+
+        try:
+            self.value = self._question()
+        except (MetaflowException, RunError, OSError, *_GARBLED) as err:
+            self.error = err
+        else:
+            self.error = None
+
+
+def _passing(err: BaseException, where: str) -> str:
+    """What went wrong, where asking again may help. Raises RunError where it does not."""
+    from metaflow.exception import MetaflowException, MetaflowNotFound
+
+    if isinstance(err, RunError):
+        raise err
+    if isinstance(err, MetaflowNotFound):
+        raise NoSuchRunError(
+            "there is no such run", where=where, hint="`lockgate history` lists what was judged"
+        ) from err
+    said = _first_line(err)
+    if isinstance(err, OSError | ValueError) and not isinstance(err, UnicodeError):
+        return said
+    if not isinstance(err, MetaflowException):
+        return f"an answer that cannot be read ({type(err).__name__})"
+    code = getattr(err, "http_code", None)
+    if (code is None and "ailed" in said) or (isinstance(code, int) and (code >= 500 or code in _PASSING)):
+        return said
+    raise RunError(f"Metaflow refuses: {said}", where=where) from err
+
+
+def _unanswered(last: str, limit: float, where: str) -> UnreachableError:
+    return UnreachableError(
+        f"Metaflow cannot be reached: {last}", expected=f"an answer within {limit:.3g} s", where=where,
+        hint="nothing was written; check its metadata service, and run the command again",
+    )  # fmt: skip
+
+
+def _first_line(err: BaseException) -> str:
+    """Without what a service may have sent: pages of HTML, control characters."""
+    said = str(err).strip() or type(err).__name__
+    return "".join(mark if mark.isprintable() else " " for mark in said.splitlines()[0][:200])

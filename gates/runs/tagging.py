@@ -1,0 +1,90 @@
+"""Tags of runs: read, and changed until reading them back agrees."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gates.errors import RunError
+from gates.runs.metadata import asked, found, patience, pauses
+from gates.steps import Step, reached
+
+if TYPE_CHECKING:
+    from metaflow import Run
+
+_SETTLE = (0.05, 0.15)
+"""Seconds until a tag is read back: another writer to the local metadata takes back what it has not seen."""
+
+_LISTING = 6
+"""A list of all runs may take so many times longer than any other answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTags:
+    """The tags of one run: those that anybody may change, and those that nobody may."""
+
+    run: str
+    user: frozenset[str]
+    system: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retagged:
+    """What was changed. `stuck`: tags that should go and cannot, as Metaflow's system tags."""
+
+    put: frozenset[str]
+    dropped: frozenset[str]
+    stuck: frozenset[str]
+
+
+def retag(
+    pathspec: str, *, put: Collection[str] = (), drop: Collection[str] = (), seconds: float | None = None
+) -> Retagged:
+    """Put and drop tags of a run, again and again until reading them back agrees. What it has it keeps.
+
+    Other writers may change other tags meanwhile; the local metadata lose changes without a word, the service answers
+    409.
+
+    Raises RunError where the run is not there, the tags do not stay or there are too many, within `seconds`.
+    """
+    limit = patience() if seconds is None else seconds
+    until = time.monotonic() + limit
+    done: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+    for pause in pauses():
+        run = found(pathspec, seconds=max(0.0, until - time.monotonic()))
+        lacking = frozenset(put) - run.user_tags - run.system_tags
+        extra = frozenset(drop) & run.user_tags
+        if not lacking and not extra:
+            reached(Step.TAGGED)
+            return Retagged(put=done[0], dropped=done[1], stuck=frozenset(drop) & run.system_tags)
+        if time.monotonic() >= until:
+            raise RunError(f"the tags were not kept for {limit:.3g} s", where=pathspec)
+        done = (done[0] | lacking, done[1] | extra)
+        reached(Step.TAGGING)
+        _change(run, lacking, extra, seconds=max(0.0, until - time.monotonic()))
+        reached(Step.TAG_PUT)
+        time.sleep(random.uniform(*_SETTLE) + (pause if pause > _SETTLE[1] else 0))  # noqa: S311 (only a pause)
+    raise AssertionError("unreachable")
+
+
+def _change(run: Run, put: frozenset[str], drop: frozenset[str], *, seconds: float) -> None:
+    asked(lambda: run.replace_tags(sorted(drop), sorted(put)), where=run.pathspec, seconds=seconds)
+
+
+def tagged_runs(flow: str) -> Iterator[RunTags]:
+    """Every run of a flow, in whatever namespace; none where there is no such flow. Raises RunError."""
+    from metaflow import Flow, namespace
+    from metaflow.exception import MetaflowNotFound
+
+    def question() -> list[RunTags]:
+        namespace(None)
+        try:
+            runs = Flow(flow)
+        except MetaflowNotFound:
+            return []
+        return [RunTags(run=run.pathspec, user=run.user_tags, system=run.system_tags) for run in runs]
+
+    yield from asked(question, where=flow, seconds=_LISTING * patience())

@@ -1,0 +1,240 @@
+"""The entries of a log, each held against itself, against the one before it, and against the policy it names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+
+from obstore.exceptions import BaseError
+
+from gates import archive
+from gates.errors import LockgateError, LogError
+from gates.log import Entry, Log, replay
+from gates.log.entry import path
+from gates.log.events import Judged, Reverified
+from gates.log.objects import Objects, unreachable
+from gates.state import State
+from gates.tags import Book
+from gates.verification.findings import Findings, Promotion
+
+READERS = 16
+"""Entries that are read at once; the store's client waits without holding the interpreter."""
+
+_AHEAD = 4 * READERS
+_HINT = "head.json"
+Say = Callable[[int, int], None]
+"""Is told how many of how many entries are done."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Walked:
+    """What the walk leaves for the checks after it. Its size goes with runs and promotions, not with entries."""
+
+    head: Entry | None = None
+    log_id: str = ""
+    book: Book = field(default_factory=Book)
+    promotions: list[Promotion] = field(default_factory=list)
+    digests: dict[int, str] = field(default_factory=dict)  # of the entries that were asked for
+    whole: bool = True  # whether every entry is there and as it must be
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One entry as it lies in the store; None where it is none."""
+
+    seq: int
+    digest: str
+    entry: Entry | None
+    wrong: tuple[tuple[str, str], ...]  # (what it is about, in words)
+
+
+def walked(log: Log, findings: Findings, *, digests: Collection[int] = (), say: Say = lambda _, __: None) -> Walked:
+    """Read the log from its first entry to its last and find what is wrong with it.
+
+    Numbers are dense, bytes canonical, times ascend, each entry carries the digest of the one before and the log's id,
+    is of this project and signed by who may, its state is what its event makes of the one before, its decision has
+    the digest that it says, and the policy kept beside the log is the one that it names and the decision binds.
+
+    Raises LogError where the store cannot be reached.
+    """
+    seqs, held = _listed(log, findings), Walked()
+    wanted = frozenset(digests)
+    before: _Read | None = None
+    for done, read in enumerate(_reads(log, seqs), start=1):
+        found = len(findings.deviations)
+        for about, said in read.wrong:
+            findings.add("policy" if about == "policy" else "log", path(read.seq), said)
+        _check_follows(read, before, held, findings)
+        if read.seq in wanted:
+            held.digests[read.seq] = read.digest
+        if read.entry:
+            held.book.see(read.entry)
+            held.head = read.entry
+            held.promotions += _promotion(read.entry)
+        held.whole = held.whole and read.seq == done and found == len(findings.deviations)
+        before = read
+        findings.entries = done
+        say(done, len(seqs))
+    if before and before.entry is None:
+        held.head = None
+    _check_hint(log, seqs[-1] if seqs else 0, findings)
+    return held
+
+
+def _listed(log: Log, findings: Findings) -> Sequence[int]:
+    """The numbers of the objects under log/, ascending. Gaps and what is no entry are deviations."""
+    seqs: list[int] = []
+    try:
+        for page in log.store.list("log"):
+            for one in page:
+                name = one["path"]
+                number = name.removeprefix("log/").removesuffix(".json")
+                if number.isascii() and number.isdigit() and int(number) > 0 and name == path(int(number)):
+                    seqs.append(int(number))
+                else:
+                    findings.add("log", name, "this is no entry; expected nothing under log/ but entries")
+    except (BaseError, OSError) as err:
+        raise unreachable(err) from err
+    seqs.sort()
+    for last, seq in zip((0, *seqs), seqs, strict=False):
+        if seq != last + 1:
+            gone = f"entry {last + 1} is" if seq == last + 2 else f"entries {last + 1} to {seq - 1} are"
+            findings.add("log", path(last + 1), f"{gone} missing: the log goes on with entry {seq}")
+    return seqs
+
+
+def _reads(log: Log, seqs: Sequence[int]) -> Iterator[_Read]:
+    """The entries in order, several of them read at once and no more than `_AHEAD` in memory."""
+    objects, policies = Objects(log.store), dict[str, str]()
+    left = iter(seqs)
+    with ThreadPoolExecutor(READERS, thread_name_prefix="lockgate-verify") as pool:
+
+        def begun(count: int) -> list[Future[_Read]]:
+            return [pool.submit(_read, log, objects, seq, policies) for seq in islice(left, count)]
+
+        waiting = deque(begun(_AHEAD))
+        try:
+            while waiting:
+                yield waiting.popleft().result()
+                waiting.extend(begun(1))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(log: Log, objects: Objects, seq: int, policies: dict[str, str]) -> _Read:
+    """Entry `seq`, with all that is wrong with it alone. Raises LogError where the store cannot be reached."""
+    try:
+        blob = objects.read(seq)
+    except LogError as err:
+        if isinstance(err.__cause__, BaseError | OSError) and not isinstance(
+            err.__cause__, FileNotFoundError | PermissionError
+        ):
+            raise
+        return _Read(seq, "", None, (("log", f"it cannot be read: {_told(err)}"),))
+    digest = hashlib.sha256(blob).hexdigest()
+    try:
+        entry = Entry.from_bytes(blob, where=path(seq))
+    except LogError as err:
+        return _Read(seq, digest, None, (("log", _told(err)),))
+    wrong: list[tuple[str, str]] = []
+    if (entry.seq, entry.state.seq) != (seq, seq):
+        wrong.append(("log", f"it says that it is number {entry.seq}, with the state of {entry.state.seq}"))
+    if entry.project != log.project:
+        wrong.append(("log", f"it is of project {entry.project!r}; expected {log.project!r}"))
+    for about, check in (("log", log.check_signature), ("policy", lambda one: _check_kept(log, one, policies))):
+        try:
+            check(entry)
+        except LockgateError as err:
+            wrong.append((about, _told(err)))
+    return _Read(seq, digest, entry, tuple(wrong))
+
+
+def _check_kept(log: Log, entry: Entry, policies: dict[str, str]) -> None:
+    """Raise LockgateError unless the entry's decision, and the policy kept for it, have the digests that it says."""
+    event = entry.event
+    if not isinstance(event, Judged | Reverified):
+        return
+    decision = event.decided(entry.state, where=entry.where)
+    if decision.sha256 != event.decision_sha256:
+        raise LogError(f"its decision has the SHA-256 {decision.sha256}", expected=event.decision_sha256)
+    kept = event.policy_sha256
+    if kept not in policies:
+        try:
+            policies[kept] = archive.kept_policy(log.store, kept).digest
+        except (ValueError, RecursionError) as err:
+            raise LogError(f"the policy kept as {kept} is not JSON") from err
+    if policies[kept] != decision.binding.policy:
+        raise LogError(
+            f"the policy kept as {kept} has the digest {policies[kept]}",
+            expected=f"{decision.binding.policy}, which the decision binds",
+        )
+
+
+def _check_follows(read: _Read, before: _Read | None, held: Walked, findings: Findings) -> None:
+    """Hold an entry against the one before it: digest, log id, time, state."""
+    entry, where = read.entry, path(read.seq)
+    if entry is None:
+        return
+    held.log_id = held.log_id or entry.log_id
+    if entry.log_id != held.log_id:
+        findings.add("log", where, f"it is of the log {entry.log_id}; expected {held.log_id}, as the entries before it")
+    known = before is not None and before.seq == read.seq - 1 and before.digest
+    previous = before.digest if before and known else None
+    if (known or read.seq == 1) and entry.previous != previous:
+        expected = f"the SHA-256 of entry {read.seq - 1}, {previous}" if known else "none, as it is the first"
+        findings.add("log", where, f"the chain is broken: it follows {entry.previous}; expected {expected}")
+    last = before.entry if before else None
+    if last and entry.time < last.time:
+        findings.add("log", where, f"it is dated {entry.time.isoformat()}, before entry {last.seq}")
+    if read.seq == 1 or (last and known):
+        try:
+            replay.check(entry, last.state if last else State(salt=entry.state.salt))
+        except (LogError, ArithmeticError) as err:
+            findings.add("log", where, _told(err) if isinstance(err, LogError) else "its times cannot be added up")
+    else:
+        findings.note(f"the state of entry {read.seq} was not held against the one before it, which cannot be read")
+
+
+def _promotion(entry: Entry) -> list[Promotion]:
+    if not entry.promotes:
+        return []
+    try:
+        bound = entry.decided().binding
+    except LogError:
+        return []
+    if bound.run is None:
+        return []
+    return [
+        Promotion(
+            seq=entry.seq, run=bound.run, model=bound.model, holdout=bound.holdout, scores=bound.scores,
+            champion_scores=bound.champion_scores,
+        )
+    ]  # fmt: skip
+
+
+def _check_hint(log: Log, last: int, findings: Findings) -> None:
+    """What outside of the log says where it ends: a hint that is behind is nothing, one that is ahead is."""
+    try:
+        told = json.loads(bytes(log.store.get(_HINT).bytes())[:1024])
+        seq = told["seq"] if isinstance(told, dict) and isinstance(told.get("seq"), int) else None
+    except FileNotFoundError:
+        return
+    except (BaseError, OSError) as err:
+        raise unreachable(err) from err
+    except (ValueError, RecursionError):
+        seq = None
+    if seq is None:
+        findings.add("log", _HINT, "the hint names no entry; nothing rests on it, the next command writes it anew")
+    elif seq > last:
+        findings.add("log", _HINT, f"the hint names entry {seq}, and the log ends at {last}: was its tail deleted?")
+
+
+def _told(err: LockgateError) -> str:
+    """Without the place, which a deviation names itself."""
+    expected = f"; expected {err.expected}" if err.expected else ""
+    return f"{err.problem}{expected}"

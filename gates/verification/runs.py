@@ -1,0 +1,158 @@
+"""What a log points to, held against it: runs with their evidence and models, their tags, and published predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gates import runs, tags
+from gates.errors import LockgateError
+from gates.runs import NoSuchRunError, Remains, RunTags
+from gates.verification.entries import Walked
+from gates.verification.findings import Findings, Promotion
+
+FLOW = "EvaluateNewModel"
+"""Whose runs are looked at for tags, beside those of every flow that the log names."""
+
+
+class Published(Protocol):
+    """A version of predictions, as far as it names an entry."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def log_seq(self) -> int: ...
+    @property
+    def log_sha256(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistagged:
+    """A run whose tags are not what the log says: what to put, what to take away, and what nobody can."""
+
+    run: str
+    put: frozenset[str]
+    drop: frozenset[str]
+    stuck: frozenset[str]
+
+    @property
+    def left(self) -> Mistagged:
+        """What remains when all that can be changed is."""
+        return Mistagged(run=self.run, put=frozenset(), drop=frozenset(), stuck=self.stuck)
+
+    @property
+    def said(self) -> str:
+        """This in words; empty where nothing is wrong."""
+        parts = (
+            (self.put, "lacks {}, which the log says that it has"),
+            (self.drop, "bears {}, which the log does not bear out"),
+            (self.stuck, "bears {} as a system tag, which the log does not bear out and nobody can remove"),
+        )
+        return "; ".join(said.format(", ".join(sorted(some))) for some, said in parts if some)
+
+
+def check_promotions(held: Walked, findings: Findings, *, deep: bool, say: Callable[[int, int], None]) -> None:
+    """Hold the run of each promotion against its entry: those of models that reign or may again, with `deep` all.
+
+    Raises RunError where Metaflow cannot be reached.
+    """
+    state = held.head.state if held.head else None
+    serving = {one.seq for one in (state.champion, *state.predecessors) if one} if state else set()
+    chosen = [one for one in held.promotions if deep or one.seq in serving]
+    reigning = state.champion.seq if state and state.champion else None
+    for done, one in enumerate(chosen, start=1):
+        _check_promotion(one, findings, reigns=one.seq == reigning)
+        findings.promotions += 1
+        say(done, len(chosen))
+    if left := len(held.promotions) - len(chosen):
+        promotions = "1 promotion" if left == 1 else f"{left:,} promotions"
+        findings.note(f"the runs of {promotions} that nothing can serve were not looked at (--deep)")
+
+
+def _check_promotion(one: Promotion, findings: Findings, *, reigns: bool) -> None:
+    said = f"entry {one.seq} promoted it"
+    try:
+        left = runs.remains(one.run)
+    except NoSuchRunError:
+        findings.add("run", one.run, f"there is no such run, and {said}")
+        return
+    except LockgateError as err:
+        if isinstance(err, runs.UnreachableError):
+            raise
+        findings.add("run", one.run, f"what it left behind cannot be read, and {said}: {err.problem}")
+        return
+    if left.model_sha256 is None and reigns:
+        findings.add("run", one.run, "its model is gone, and it reigns: nothing can be served")
+    elif left.model_sha256 is None:
+        findings.note(f"the model of {one.run} was erased: it was not held against entry {one.seq}")
+    if left.evidence is None:
+        findings.note(f"the evidence of {one.run} was erased: it was not held against entry {one.seq}")
+    for what, found, expected in _compared(one, left):
+        if found != expected:
+            findings.add("run", one.run, f"its {what} is not what entry {one.seq} binds: {found}; expected {expected}")
+
+
+def _compared(one: Promotion, left: Remains) -> Iterable[tuple[str, str | None, str | None]]:
+    if left.model_sha256 is not None:
+        yield "model (SHA-256)", left.model_sha256, one.model
+    if left.evidence is not None:
+        seen = left.evidence
+        yield "holdout (digest of rows and labels)", seen.holdout, one.holdout
+        yield "score column (digest)", seen.scores_digest(seen.challenger), one.scores
+        yield "column of the champion's scores (digest)", seen.scores_digest(seen.champion), one.champion_scores
+
+
+def mistagged(held: Walked, *, project: str) -> tuple[int, list[Mistagged]]:
+    """How many runs were looked at, and those whose tags are not what the log says.
+
+    Runs that the log does not know count as the project's own unless their facts name another one: their tags follow
+    another log. Raises RunError where Metaflow cannot be reached.
+    """
+    wanted = held.book.wanted()
+    found = {one.run: one for flow in sorted({FLOW, *(_flow(run) for run in wanted)}) for one in runs.tagged_runs(flow)}
+    wrong = [_mistagged(one, wanted.get(one.run, frozenset())) for one in found.values()]
+    mine = [one for one in wrong if one and (one.run in wanted or not _of_another(one.run, project))]
+    return len(found), sorted(mine, key=lambda one: one.run)
+
+
+def _mistagged(one: RunTags, wanted: Collection[str]) -> Mistagged | None:
+    stuck = (one.system & tags.INDEX) - frozenset(wanted)
+    put = frozenset(wanted) - one.user - one.system
+    drop = ((one.user & tags.INDEX) - frozenset(wanted)) | tags.forged(one.user)
+    if not (put or drop or stuck):
+        return None
+    return Mistagged(run=one.run, put=put, drop=drop, stuck=stuck)
+
+
+def _of_another(run: str, project: str) -> bool:
+    try:
+        told = runs.facts(run).get("project")
+    except runs.UnreachableError:
+        raise
+    except LockgateError:
+        return False
+    return isinstance(told, str) and told != project
+
+
+def _flow(run: str) -> str:
+    return run.partition("/")[0]
+
+
+def check_versions(
+    versions: Iterable[Published], digests: Mapping[int, str], findings: Findings, *, last: int
+) -> None:  # fmt: skip
+    """Hold every published version against the entry that it was made under."""
+    for one in versions:
+        findings.versions += 1
+        where = f"version {one.version}"
+        if one.log_seq not in digests:
+            why = f", and the log ends at {last}: was its tail deleted?" if one.log_seq > last else ", which is gone"
+            findings.add("predictions", where, f"it was published under entry {one.log_seq}{why}")
+        elif digests[one.log_seq] != one.log_sha256:
+            found = digests[one.log_seq]
+            findings.add(
+                "predictions", where,
+                f"entry {one.log_seq} is not the one that it was published under: SHA-256 {found};"
+                f" expected {one.log_sha256}",
+            )  # fmt: skip

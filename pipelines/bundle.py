@@ -1,0 +1,207 @@
+"""The champion and the head of its log in one file, for jobs that may read neither: pull requests, other machines.
+
+| file | |
+|---|---|
+| `manifest.json` | what this is, and the SHA-256 and size of every other file |
+| `model` | the champion's bytes, as they were judged |
+| `facts.json` | `features`: what its run said of the columns that it was trained on, or null |
+| `head.json`, `promotion.json` | entries of the promotion log, byte for byte: the last one, and the champion's |
+| `keys.json` | the public keys that the log's platform trusts: for people, as whoever makes a bundle chooses them |
+
+What is trusted are the signatures of the two entries, by the keys of one's own conf/platform: they bind the digest of
+the model. `facts.json` is bound by the manifest alone; the gates that read it (`drift` against the champion) are as
+good as whoever made the bundle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import rfc8785
+from obstore.store import MemoryStore
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gates import admission
+from gates.errors import LockgateError
+from gates.log import Entry, Keyring, Log
+from gates.log.entry import path as entry_path
+from gates.log.signing import public_line
+from pipelines import tar
+
+MIB = 1024**2
+CAPS = {
+    "manifest.json": MIB, "model": 2048 * MIB, "facts.json": 64 * MIB, "head.json": 64 * MIB,
+    "promotion.json": 64 * MIB, "keys.json": MIB,
+}  # fmt: skip
+"""Its files, and the most bytes that each may have."""
+
+_RULES = ConfigDict(frozen=True, extra="forbid")
+
+
+class Held(BaseModel):
+    """One file, as the manifest has it."""
+
+    model_config = _RULES
+    sha256: str
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class Manifest(BaseModel):
+    """What a bundle is of, and what is in it."""
+
+    model_config = _RULES
+    format: Literal[1] = 1
+    project: str
+    log_id: str
+    seq: int  # of the head
+    run: str  # of the champion
+    model_sha256: str
+    files: Mapping[str, Held]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bundle whose digests and signatures hold."""
+
+    log: Log  # of the two entries only; for reading
+    head: Entry
+    admitted: admission.Admitted
+    model: bytes
+    features: Any
+
+    def refusal(self, now: datetime) -> str:
+        """Why its champion may not be served at `now`, in words, as far as the bundle says; empty where it may."""
+        return self.admitted.champion.refusal(now - admission.SKEW, revoked=self.head.state.revoked)
+
+
+def made(log: Log, admitted: admission.Admitted, *, model: bytes, features: Any) -> dict[str, bytes]:
+    """The files of a bundle of the admitted champion, by name; always the same bytes for the same head of the log.
+
+    Raises AdmissionError where `model` is not what was judged.
+    """
+    head, champion = log.entry(admitted.head.seq), admitted.champion
+    keys = [
+        {"name": key.name, "role": key.role, "key": public_line(key.public), "last_entry": key.last}
+        for key in sorted(log.keyring.keys.values(), key=lambda key: key.name)
+    ]
+    files = {
+        "model": admitted.check(model),
+        "facts.json": rfc8785.dumps({"features": features}),
+        "head.json": head.to_bytes(),
+        "promotion.json": log.entry(champion.seq).to_bytes(),
+        "keys.json": rfc8785.dumps(keys),
+    }
+    manifest = Manifest(
+        project=log.project, log_id=head.log_id, seq=head.seq, run=str(champion.run),
+        model_sha256=str(champion.sha256), files={name: _held(blob) for name, blob in files.items()},
+    )  # fmt: skip
+    return {"manifest.json": rfc8785.dumps(manifest.model_dump(mode="json")), **files}
+
+
+def read(path: Path, *, project: str, keyring: Keyring) -> Bundle:
+    """The bundle in a tar file or a folder, checked before anything of it is used.
+
+    Raises:
+        LockgateError: files that are missing, of other sizes or digests, links, or of another project.
+        LogError, AdmissionError: entries that are not signed by a key of `keyring` (where the log is signed), that do
+            not promote this model, or a model that was not promoted.
+    """
+    files = _files(path)
+    where = str(path)
+    manifest = _manifest(files, where)
+    for name, held in manifest.files.items():
+        if _held(files[name]) != held:
+            raise LockgateError(
+                f"{name} in the bundle is not what its manifest says", expected=f"SHA-256 {held.sha256[:64]}",
+                where=where, hint="it was changed or cut on the way; make it again",
+            )  # fmt: skip
+    if manifest.project != project:
+        raise LockgateError(
+            f"the bundle is of project {manifest.project[:64]!r}", expected=f"project {project!r}", where=where
+        )
+    log, head = _log(files, project=project, keyring=keyring, where=where)
+    admitted = admission.admit(log, now=head.time)
+    admitted.check(files["model"])
+    champion = admitted.champion
+    told = (head.log_id, head.seq, str(champion.run), str(champion.sha256))
+    if (manifest.log_id, manifest.seq, manifest.run, manifest.model_sha256) != told:
+        raise LockgateError(
+            "the manifest names another model or head than the entries beside it",
+            expected=f"{told[2]}, entry {told[1]}", where=where,
+        )  # fmt: skip
+    return Bundle(log=log, head=head, admitted=admitted, model=files["model"], features=_features(files, where))
+
+
+def _files(path: Path) -> dict[str, bytes]:
+    where = str(path)
+    try:
+        if path.is_dir():
+            files = {}
+            for name, cap in CAPS.items():
+                file = path / name
+                if file.is_symlink() or not file.is_file():
+                    raise LockgateError(f"{name} is not in the bundle", expected=", ".join(CAPS), where=where)
+                if file.stat().st_size > cap:
+                    raise LockgateError(f"{name} is too large", expected=f"at most {cap:,} bytes", where=where)
+                files[name] = file.read_bytes()
+            return files
+        with path.open("rb") as archive:
+            files = tar.unpacked(archive, caps=CAPS, size=path.stat().st_size, where=where)
+    except OSError as err:
+        raise LockgateError(
+            f"cannot read the bundle: {err.strerror}", expected="what `lockgate bundle` writes", where=where
+        ) from err
+    if missing := [name for name in CAPS if name not in files]:
+        raise LockgateError(f"{missing[0]} is not in the bundle", expected=", ".join(CAPS), where=where)
+    return files
+
+
+def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
+    try:
+        manifest = Manifest.model_validate_json(files["manifest.json"])
+    except ValidationError as err:
+        first = err.errors(include_url=False)[0]
+        raise LockgateError(
+            f"the bundle's manifest cannot be read: {first['msg'][:200]}", expected="format 1", where=where,
+            hint="it was made by another version of lockgate, or by hand",
+        ) from err  # fmt: skip
+    if set(manifest.files) != CAPS.keys() - {"manifest.json"}:
+        raise LockgateError("the bundle's manifest does not list its files", expected=", ".join(CAPS), where=where)
+    return manifest
+
+
+def _log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, where: str) -> tuple[Log, Entry]:
+    """A log of the two entries, which is read as the real one is: number, project, signature."""
+    head = Entry.from_bytes(files["head.json"], where=f"{where} head.json")
+    promotion = Entry.from_bytes(files["promotion.json"], where=f"{where} promotion.json")
+    if promotion.seq == head.seq and files["head.json"] != files["promotion.json"]:
+        raise LockgateError(
+            "the bundle holds two entries of one number", expected="the head and a promotion", where=where
+        )
+    store = MemoryStore()
+    for entry, blob in ((promotion, files["promotion.json"]), (head, files["head.json"])):
+        store.put(entry_path(entry.seq), blob)
+    store.put("head.json", json.dumps({"seq": head.seq}).encode())
+    log = Log(store, project=project, keyring=keyring)
+    found = log.head()
+    if found is None or found.seq != head.seq:
+        raise LockgateError("the bundle's promotion comes after its head", expected="one before it", where=where)
+    return log, found
+
+
+def _features(files: Mapping[str, bytes], where: str) -> Any:
+    try:
+        told = json.loads(files["facts.json"])
+    except (ValueError, RecursionError) as err:
+        raise LockgateError("the bundle's facts are not JSON", expected="a JSON object", where=where) from err
+    return told.get("features") if isinstance(told, dict) else None
+
+
+def _held(blob: bytes) -> Held:
+    return Held(sha256=hashlib.sha256(blob).hexdigest(), bytes=len(blob))

@@ -1,0 +1,78 @@
+"""`--statement FILE`: a decision as an in-toto statement, for whoever signs attestations."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines.cli.project import clock
+from pipelines.cli.whole import write_file
+
+if TYPE_CHECKING:
+    from gates.evidence import Evidence
+    from gates.log import Log
+    from gates.policy import Policy
+    from pipelines.cli.deciding import Reported
+
+
+def _possible(path: Path | None) -> Path | None:
+    """Refused before anything is trained or logged, not after."""
+    if path is not None and not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}")
+    return path
+
+
+StatementFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--statement",
+        help="Write an in-toto statement of the decision to this file, and its predicate beside it.",
+        dir_okay=False,
+        writable=True,
+        callback=_possible,
+    ),
+]
+
+
+def attest(
+    file: Path, told: Reported, *, policy: Policy, evidence: Evidence, on_record: bool, log: Log | None = None
+) -> None:
+    """Write the statement to `file`, and its predicate alone, which GitHub's action takes, to its `.predicate.json`."""
+    from gates.archive import policy_bytes
+    from gates.report.statement import statement
+
+    facts = evidence.facts
+    model = facts.get("challenger")
+    told_project = str(facts.get("project"))
+    project = told_project if re.fullmatch(r"[a-z0-9_-]{1,64}", told_project) else "unknown"
+    made = statement(
+        told.decision,
+        name=f"{project}/{model.get('model') or 'model'}" if isinstance(model, dict) else project,
+        project=project,
+        on_record=on_record,
+        policy_sha256=hashlib.sha256(policy_bytes(policy)).hexdigest(),
+        evidence_sha256=hashlib.sha256(evidence.to_bytes()).hexdigest(),
+        time=_time(told, log),
+    )
+    write_file(predicate_file(file), _lines(made["predicate"]))
+    write_file(file, _lines(made))
+
+
+def predicate_file(statement: Path) -> Path:
+    """Where the predicate of a statement goes: `x.json` has it in `x.predicate.json`."""
+    return statement.with_suffix(".predicate.json")
+
+
+def _time(told: Reported, log: Log | None) -> datetime:
+    """When it was judged: as the entry that records it says, else now."""
+    return clock() if told.entry is None or log is None else log.entry(told.entry).time
+
+
+def _lines(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()

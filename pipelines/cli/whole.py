@@ -1,0 +1,62 @@
+"""Bytes written whole or not at all, as a file or as a folder of files."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from gates.errors import LockgateError
+
+
+def write_file(path: Path, blob: bytes) -> None:
+    """Write a file, in place of one that is there."""
+    draft = _draft(path)
+    try:
+        draft.write_bytes(blob)
+        draft.replace(path)
+    except OSError as err:
+        draft.unlink(missing_ok=True)
+        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files under a name that is free, or that of an empty folder."""
+    check_free(path)
+    draft = _draft(path)
+    try:
+        draft.mkdir()
+        for name, blob in files.items():
+            (draft / name).write_bytes(blob)
+        draft.replace(path)
+    except OSError as err:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
+
+
+def check_free(path: Path) -> None:
+    """Raise LockgateError unless a folder can be written under this name without touching what is there."""
+    if not path.absolute().parent.is_dir():
+        raise LockgateError(f"there is no folder {path.parent}", expected="one to write into", where=str(path))
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise LockgateError("it is there already, and no folder", expected="a new or an empty folder", where=str(path))
+    if path.is_dir() and any(path.iterdir()):
+        raise LockgateError("the folder is not empty", expected="a new or an empty folder", where=str(path))
+
+
+def read_capped(path: Path, *, cap: int) -> bytes:
+    """The bytes of a file. Raises LockgateError where it cannot be read, or is larger than `cap`."""
+    try:
+        with path.open("rb") as file:
+            blob = file.read(cap + 1)
+    except OSError as err:
+        raise LockgateError(f"cannot read: {err.strerror}", where=str(path)) from err
+    if len(blob) > cap:
+        raise LockgateError("the file is too large", expected=f"at most {cap:,} bytes", where=str(path))
+    return blob
+
+
+def _draft(path: Path) -> Path:
+    """A name beside it that nobody else uses."""
+    return path.absolute().with_name(f".{path.absolute().name}.{secrets.token_hex(4)}.part")

@@ -1,0 +1,45 @@
+"""Reverify: `lockgate reverify`, `make reverify`."""
+
+from metaflow import Config, FlowSpec, Parameter, current, project, retry, step
+
+import gates  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
+import pipelines  # noqa: F401
+from pipelines.flow_settings import RETRIES, composed
+from pipelines.one_line import in_one_line, say
+
+
+@project(name="lockgate")
+class Reverify(FlowSpec):
+    """Score the reigning champion, alone, on rows that are fresh to it.
+
+    Leaves the artifacts of EvaluateNewModel: `evidence` (Arrow IPC bytes), `facts` (JSON) and `model` (the champion's
+    bytes). Judges and tags nothing.
+    """
+
+    settings = Config("settings", default_value=composed)
+    as_of = Parameter("as-of", default="", help="month to judge on, as in 2013-11; the one after the champion's as_of")
+
+    @retry(times=RETRIES, minutes_between_retries=0)
+    @step
+    def start(self) -> None:
+        """Load, score."""
+        with in_one_line():
+            from pipelines.reverification import reverify
+            from pipelines.settings import Settings
+
+            done = reverify(
+                Settings.parse(self.settings.to_dict()),
+                run=f"{current.flow_name}/{current.run_id}",
+                as_of=self.as_of,
+                say=say,
+            )
+        self.evidence, self.facts, self.model = done.evidence, done.facts, done.model
+        self.next(self.end)
+
+    @step
+    def end(self) -> None:
+        """Nothing: the artifacts are complete, and a run that has reached this step is finished."""
+
+
+if __name__ == "__main__":
+    Reverify()

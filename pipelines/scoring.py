@@ -1,0 +1,116 @@
+"""A model's scores of a holdout as evidence, with what is measured on the way: for evaluating and reverifying."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from gates.evidence import Evidence
+from pipelines import parity
+from pipelines.distributions import counted_again, spread
+from pipelines.measuring import code_state, peak_memory_mb, predict_ms_per_1000
+from pipelines.models import load_model
+from pipelines.settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipelines.data import Split
+    from pipelines.models import Fitted
+    from pipelines.reigning import Reigning
+
+FACTS_VERSION = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """The three artifacts of a run: Arrow IPC bytes, JSON text, and the model's bytes."""
+
+    evidence: bytes
+    facts: str
+    model: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """The model that is judged, as bytes, and what is known of its training."""
+
+    name: str  # in conf/model
+    format: str
+    sha256: str
+    blob: bytes
+    trained: Mapping[str, Any]  # facts: `rows` (train), `fit_seconds`, `features`, `scores`
+    train_row_hashes: NDArray[np.uint64] | None
+
+    def load(self) -> Fitted:
+        """The model; its digest is checked before it is parsed."""
+        return load_model(self.format, self.blob, sha256=self.sha256)
+
+
+def scored(
+    settings: Settings, split: Split, candidate: Candidate, model: Fitted, *,
+    run: str, reigning: Reigning | None, fresh: parity.FreshProcess,
+) -> Evaluated:  # fmt: skip
+    """Score the holdout of `split` with `model`, loaded from the candidate's bytes, and with who reigns beside it.
+
+    A fresh process scores some of the rows once more. Raises LockgateError where a model cannot score the rows.
+    """
+    p50, p99 = predict_ms_per_1000(model, split.holdout)
+    some = spread(len(split.holdout), parity.ROWS)
+    again = fresh.score(candidate.format, candidate.blob, sha256=candidate.sha256, frame=split.holdout.iloc[some])
+    scores = model.score(split.holdout)
+    beside = None if reigning is None else reigning.model.score(split.holdout)
+    facts: dict[str, Any] = {
+        "version": FACTS_VERSION,
+        "project": settings.data.project,
+        "as_of": settings.as_of,
+        "scored_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "challenger": {
+            "run": run, "model": candidate.name, "format": candidate.format, "sha256": candidate.sha256,
+        },
+        "champion": reigning and {
+            "run": reigning.champion.run,
+            "sha256": reigning.champion.sha256,
+            "features": counted_again(reigning.features, split.holdout),
+        },
+        "config_sha256": settings.digest,
+        "code": code_state(ROOT),
+        "predict_ms_per_1000_p50": p50,
+        "predict_ms_per_1000_p99": p99,
+        "model_bytes": len(candidate.blob),
+        "peak_memory_mb": peak_memory_mb(),
+        "versions": {name: version(name) for name in ("lockgate", "numpy", "pandas", "scikit-learn")},
+        **candidate.trained,
+    }  # fmt: skip
+    facts["rows"] = {"holdout": len(split.holdout), **facts.get("rows", {})}
+    evidence = Evidence.from_arrays(
+        label=split.labels,
+        challenger=scores,
+        champion=beside,
+        row_id=split.row_ids,
+        cluster=split.clusters,
+        weight=split.weights,
+        time=split.times,
+        slices=split.slices,
+        task=settings.data.task,
+        facts={**facts, "train_row_hashes": candidate.train_row_hashes},
+    )
+    facts |= {
+        "data": {"holdout_sha256": evidence.holdout, "train_sha256": evidence.train_digest},
+        "parity": parity.compared(again, scores[some]),
+    }
+    return Evaluated(
+        evidence=replace(evidence, facts=facts).to_bytes(),
+        facts=json.dumps(facts, sort_keys=True),
+        model=candidate.blob,
+    )
+
+
+def parity_problem(done: Evaluated) -> str:
+    """Why the model was not scored again in a fresh process; empty where it was."""
+    return str(json.loads(done.facts)["parity"].get("problem") or "")

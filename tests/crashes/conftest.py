@@ -1,0 +1,91 @@
+"""Two models that were trained once, and a place where commands can be killed at any step."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+COMMANDS = Path(__file__).with_name("commands.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended; code −9: it was killed."""
+
+    code: int
+    out: str
+    err: str
+    steps: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One directory, in which one project after the other is laid, and `lockgate` as it runs there."""
+
+    project: Any
+    asked: IO[str]
+    answered: IO[str]
+
+    def lay(self, project: Any, *, judged: bool = True) -> Any:
+        """A copy of the project, here; not `judged`: without its log, and without tags."""
+        shutil.rmtree(self.project.home)
+        project.copy(self.project.home)
+        held = self.project.home / ".metaflow"
+        if not judged:
+            shutil.rmtree(held / "lockgate", ignore_errors=True)  # on S3 it is elsewhere
+            for run in self.project.runs():
+                file = held / run / "_meta" / "_self.json"
+                file.write_text(json.dumps({**json.loads(file.read_text()), "tags": []}))
+        return self.project
+
+    def run(self, *words: str, die_at: int | None = None) -> Done:
+        """`lockgate WORDS`, which kills itself at the step of this number, from 0."""
+        self.asked.write(json.dumps({"words": words, "die_at": die_at}) + "\n")
+        self.asked.flush()
+        return Done(**json.loads(self.answered.readline()))
+
+
+@contextmanager
+def placed(project: Any, **env: str) -> Iterator[Place]:
+    command = [sys.executable, str(COMMANDS)]
+    with subprocess.Popen(
+        command, cwd="/", env=project.env(**env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as at:
+        assert at.stdin is not None
+        assert at.stdout is not None
+        yield Place(project, at.stdin, at.stdout)
+        at.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path, project_at: Any) -> Iterator[Place]:
+    with placed(project_at(home=tmp_path_factory.mktemp("place"), conf=orders_conf)) as at:
+        yield at
+
+
+@pytest.fixture
+def place_on_s3(tmp_path: Path, orders_conf: Path, project_at: Any, s3: Any) -> Iterator[Place]:
+    """The same with an object store on S3. Metaflow's metadata stay in the directory."""
+    home = tmp_path / "place"
+    home.mkdir()
+    with placed(project_at(home=home, conf=orders_conf), **s3.env) as at:
+        yield at
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path, project_at: Any) -> Any:
+    """A project whose first run reigns; its second was scored beside it, and not judged. For copying only."""
+    made = project_at(home=tmp_path_factory.mktemp("pair"), conf=orders_conf)
+    for words in (("evaluate", "model.trees=8"), ("evaluate", "--advisory", "model.trees=40")):
+        done = made.run(*words)
+        assert done.returncode == 0, done.stderr
+    return made

@@ -1,0 +1,120 @@
+"""A command that is killed between any two of its steps: the next one finds the old state or the new one, never
+something between, and the same command, run again, brings it to its end. Tags that are behind are put right by the
+next command that judges, which says so.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from obstore.store import LocalStore
+
+from gates.log import Entry, Log
+from gates.steps import Step
+
+KILLED = -9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """A command on a project of two runs, and what it changes. Runs are told by their number."""
+
+    words: tuple[str | int, ...]
+    old: int | None  # who reigns before
+    new: int | None
+    again: str  # what it says when it is run again although it had committed
+    judged: tuple[int, ...] = ()  # before
+
+
+STORIES = {
+    "first promotion": Story(words=("judge", 0, "--json"), old=None, new=0, again="recorded before as entry 1"),
+    "second promotion": Story(
+        words=("judge", 1, "--json"), judged=(0,), old=0, new=1, again="recorded before as entry 2"
+    ),
+    "revocation": Story(
+        words=("revoke", 0, "--reason=x"), judged=(0,), old=0, new=None, again="was revoked before, by entry 2"
+    ),
+    "rollback": Story(words=("rollback", "--reason=x", "--to", 0), judged=(0, 1), old=1, new=0, again="reigns already"),
+}
+
+
+def begun(story: Story, place: Any, trained: Any, kept: Path) -> Any:
+    """A project at the start of the story, kept to be laid again and again."""
+    project = place.lay(trained, judged=bool(story.judged))
+    for run in story.judged[1:]:
+        assert place.run("judge", project.runs()[run]).code == 0
+    return project.copy(kept)
+
+
+def reigning(place: Any) -> str | None:
+    """By `lockgate champion`, which must know, or say that there is none."""
+    done = place.run("champion", "--json")
+    if done.code:
+        assert "champion" in done.err, done
+        return None
+    return json.loads(done.out)["run"]
+
+
+def entries(project: Any) -> list[Entry]:
+    """Of the log, each checked against the one before."""
+    return list(Log(LocalStore(project.home / ".metaflow" / "lockgate" / "orders"), project="orders").entries())
+
+
+def borne(project: Any) -> dict[str, set[str]]:
+    """The tags of the runs."""
+    return {run: set(project.tags(run)) for run in project.runs()}
+
+
+def judgement(out: str) -> dict[str, Any]:
+    """The decision, without what depends on when it was made."""
+    return {name: held for name, held in json.loads(out)["decision"].items() if name not in ("state", "look")}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_command_killed_at_any_step_is_finished_by_running_it_again(
+    name: str, place: Any, trained: Any, tmp_path: Path
+) -> None:
+    story, runs = STORIES[name], dict(enumerate(trained.runs()))
+    words = [runs[word] if isinstance(word, int) else word for word in story.words]
+    start = begun(story, place, trained, tmp_path)
+    before = borne(start)
+    whole = place.run(*words)
+    assert whole.code == 0, whole.err
+    after = borne(place.project)
+    assert after != before
+    steps = [Step[name] for name in whole.steps]
+    for at, step in enumerate(steps):
+        project = place.lay(start)
+        assert place.run(*words, die_at=at).code == KILLED
+        committed = Step.ENTRY_CREATED in steps[: at + 1]
+
+        assert reigning(place) == runs.get(story.new if committed else story.old), step
+        assert len(entries(project)) == len(story.judged) + committed
+        left = borne(project)
+        assert all(before[run] & after[run] <= held <= before[run] | after[run] for run, held in left.items())
+        if not committed:
+            assert left == before
+
+        again = place.run(*words)
+        assert (story.again in again.out + again.err) == committed, again
+        assert len(entries(project)) == len(story.judged) + 1
+        assert reigning(place) == runs.get(story.new)
+        if story.words[0] == "judge":
+            assert again.code == 0
+            assert judgement(again.out) == judgement(whole.out)
+        elif committed:
+            assert again.code == 2
+            again = place.run("judge", runs[0])
+            assert len(entries(project)) == len(story.judged) + 1
+        assert ("put right" in again.out) == (committed and left != after), again
+        assert borne(project) == after
+
+
+def test_every_step_is_on_the_way_to_a_first_promotion(place: Any, trained: Any) -> None:
+    project = place.lay(trained, judged=False)
+    done = place.run("judge", project.runs()[0])
+    assert (done.code, set(done.steps)) == (0, {step.name for step in Step})

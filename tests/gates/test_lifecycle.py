@@ -1,0 +1,255 @@
+"""Revoking, rolling back and registering: one entry each, or a refusal in one line and nothing written."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from obstore.store import MemoryStore
+
+from gates import Evidence, lifecycle
+from gates.errors import LogError, StaleError
+from gates.log import Log
+from tests.gates.candidates import (
+    BAD,
+    BETTER,
+    FIRST_MODEL,
+    GOOD,
+    HOPELESS,
+    LABEL,
+    LENIENT,
+    clock,
+    committed,
+    evidence,
+    one_line,
+    promoted,
+    run_of,
+    sha_of,
+)  # fmt: skip
+
+
+@pytest.fixture
+def log() -> Log:
+    """Models 0, 1 and 2 were promoted, one after the other, by entries 1, 2 and 3."""
+    made = Log(MemoryStore(), project="orders")
+    for model in "012":
+        promoted(made, model)
+    return made
+
+
+def says(minute: float = 1) -> dict[str, Any]:
+    return {"reason": "it leaks", "actor": "bob", "clock": clock(minute)}
+
+
+def reign(log: Log) -> tuple[str | None, list[str]]:
+    """The champion and its predecessors, by the letters of their models."""
+    state = log.state()
+    letters = [str(one.sha256)[0] for one in (state.champion, *state.predecessors) if one]
+    return (letters[0], letters[1:]) if state.champion else (None, letters)
+
+
+def refused(log: Log, call: Any, said: str) -> None:
+    before = log.head()
+    with pytest.raises(LogError, match=said) as caught:
+        call()
+    one_line(caught)
+    assert log.head() == before
+
+
+# --- revoke ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["2", run_of("2")])
+def test_the_predecessor_of_a_revoked_champion_reigns(log: Log, name: str) -> None:
+    entry = lifecycle.revoke(log, name, **says())
+    assert (entry.event.run, entry.event.model, entry.event.successor) == (run_of("2"), sha_of("2"), 2)
+    assert (entry.actor, entry.time, entry.event.reason) == ("bob", clock(1)(), "it leaks")
+    assert reign(log) == ("1", ["0"])
+    assert log.state().revoked == {sha_of("2"): 4}
+
+
+def test_a_revoked_predecessor_is_gone_and_the_champion_stays(log: Log) -> None:
+    lifecycle.revoke(log, "1", **says())
+    assert reign(log) == ("2", ["0"])
+    lifecycle.revoke(log, "2", **says(2))
+    assert reign(log) == ("0", [])
+
+
+def test_where_none_is_left_nobody_reigns_and_the_next_is_judged_alone(log: Log) -> None:
+    for model in "012":
+        lifecycle.revoke(log, model, **says())
+    assert reign(log) == (None, [])
+    assert promoted(log, "3", minute=2).seq == 7
+    assert reign(log) == ("3", [])
+
+
+def test_a_run_that_was_only_judged_is_revoked_too() -> None:
+    log = Log(MemoryStore(), project="orders")
+    committed(log, FIRST_MODEL)
+    committed(log, HOPELESS)
+    entry = lifecycle.revoke(log, "1", **says())
+    assert (entry.event.of, entry.event.successor) == (run_of("1"), 1)
+    assert reign(log) == ("0", [])
+    assert log.state().revoked == {sha_of("1"): 3}
+
+
+def test_a_model_is_revoked_once_and_only_one_that_was_judged(log: Log) -> None:
+    lifecycle.revoke(log, "1", **says())
+    refused(log, lambda: lifecycle.revoke(log, "1", **says(2)), r"EvaluateNewModel/1 was revoked before, by entry 4")
+    refused(log, lambda: lifecycle.revoke(log, "7", **says(2)), r"no model of run '7' was ever judged")
+    refused(log, lambda: lifecycle.revoke(log, "", **says(2)), r"no model of run '' was ever judged")
+    empty = Log(MemoryStore(), project="orders")
+    refused(empty, lambda: lifecycle.revoke(empty, "7", **says()), "was ever judged")
+
+
+def test_a_judgement_without_a_model_leaves_nothing_to_revoke() -> None:
+    log = Log(MemoryStore(), project="orders")
+    scores = Evidence.from_arrays(
+        label=LABEL, challenger=GOOD, facts={"challenger": {"run": run_of("0")}}
+    )  # fmt: skip
+    committed(log, scores)
+    refused(log, lambda: lifecycle.revoke(log, "0", **says()), "EvaluateNewModel/0 was judged without a model")
+
+
+def test_a_revoked_model_is_an_error_when_it_is_judged_again(log: Log) -> None:
+    lifecycle.revoke(log, "1", **says())
+    again = evidence(BETTER, model="1", beside=GOOD, champion="2", rows="fresh")
+    done = committed(log, again, minute=2, policy=LENIENT)
+    assert (done.decision.verdict, done.entry) == ("ERROR", None)
+    assert "this model was revoked by entry 4" in done.decision.outcomes[0].message
+    assert log.head().seq == 4
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_a_challenger_that_was_scored_beside_a_model_revoked_meanwhile_is_stale(*, left: bool) -> None:
+    log = Log(MemoryStore(), project="orders")
+    models = "01" if left else "1"
+    for model in models:
+        promoted(log, model)
+    held = evidence(BETTER, model="2", beside=GOOD, champion="1")
+    lifecycle.revoke(log, "1", **says())
+    with pytest.raises(StaleError, match="EvaluateNewModel/0' reigns now" if left else "revoked; no model reigns now"):
+        committed(log, held, minute=2)
+    assert log.head().seq == len(models) + 1
+
+
+# --- rollback --------------------------------------------------------------------------------------------------------
+
+
+def test_the_last_model_promoted_before_the_champion_reigns_again(log: Log) -> None:
+    entry = lifecycle.rollback(log, to=None, **says())
+    assert (entry.event.to, entry.event.promoted_by) == (run_of("1"), 2)
+    assert reign(log) == ("1", ["2", "0"])
+    lifecycle.rollback(log, to=None, **says())
+    assert reign(log) == ("0", ["1", "2"])
+    refused(
+        log, lambda: lifecycle.rollback(log, to=None, **says()), "no model that was promoted before EvaluateNewMode"
+    )
+
+
+@pytest.mark.parametrize("name", ["2", run_of("2")])
+def test_back_to_what_was_left_is_as_before(log: Log, name: str) -> None:
+    before = log.state()
+    lifecycle.rollback(log, to=None, **says())
+    lifecycle.rollback(log, to=name, **says())
+    found = log.state()
+    assert found.champion == before.champion
+    assert set(found.predecessors) == set(before.predecessors)
+
+
+def test_the_default_passes_over_what_may_not_be_served(log: Log) -> None:
+    lifecycle.retract(log, entry=2, **says())  # models 1, and 2 which was judged beside it, are suspect
+    assert [one.suspect for one in (log.state().champion, *log.state().predecessors)] == [4, 4, None]
+    lifecycle.rollback(log, to=None, **says())
+    assert reign(log) == ("0", ["2", "1"])
+
+
+def test_who_never_reigned_reigns_already_or_may_not_be_served_does_not_come_back(log: Log) -> None:
+    lifecycle.revoke(log, "0", **says())
+    lifecycle.retract(log, entry=2, **says())
+    for to, said in (
+        ("7", r"run '7' never reigned; expected one of EvaluateNewModel/1"),
+        ("0", r"EvaluateNewModel/0 was revoked by entry 4; expected a model that may be served"),
+        ("1", r"EvaluateNewModel/1 is suspect since entry 5"),
+        ("2", r"EvaluateNewModel/2 reigns already"),
+    ):
+        refused(log, lambda to=to: lifecycle.rollback(log, to=to, **says()), said)
+    late = 91 * 24 * 60
+    fresh = Log(MemoryStore(), project="orders")
+    promoted(fresh, "0")
+    promoted(fresh, "1", minute=late)
+    refused(
+        fresh, lambda: lifecycle.rollback(fresh, to="0", **says(late)), r"the promotion of EvaluateNewModel/0 expired"
+    )
+    refused(fresh, lambda: lifecycle.rollback(fresh, to=None, **says(late)), "no model that was promoted before")
+
+
+def test_nobody_is_rolled_back_where_nobody_reigns_but_a_named_one_may_come_back(log: Log) -> None:
+    empty = Log(MemoryStore(), project="orders")
+    refused(empty, lambda: lifecycle.rollback(empty, to=None, **says()), "no model reigns")
+    refused(empty, lambda: lifecycle.rollback(empty, to="1", **says()), "never reigned; expected one of none")
+    lifecycle.rollback(log, to="0", **says())
+    lifecycle.revoke(log, "0", **says())
+    assert reign(log) == (None, ["2", "1"])
+    refused(log, lambda: lifecycle.rollback(log, to=None, **says()), "no model reigns")
+    lifecycle.rollback(log, to="1", **says())
+    assert reign(log) == ("1", ["2"])
+
+
+def test_a_challenger_that_was_scored_beside_a_model_rolled_back_from_is_stale(log: Log) -> None:
+    held = evidence(BAD, model="3", beside=GOOD, champion="2")
+    lifecycle.rollback(log, to=None, **says())
+    with pytest.raises(StaleError, match="EvaluateNewModel/1' reigns now"):
+        committed(log, held, minute=2)
+
+
+# --- register --------------------------------------------------------------------------------------------------------
+
+
+def test_a_holdout_is_known_before_anything_is_judged_on_it() -> None:
+    log = Log(MemoryStore(), project="orders")
+    entry = lifecycle.register(log, FIRST_MODEL, note="May", actor="bob", clock=clock())
+    assert (entry.seq, entry.event.digest, entry.event.note) == (1, FIRST_MODEL.holdout, "May")
+    assert log.state().champion is None
+    assert committed(log, FIRST_MODEL, minute=1).decision.verdict == "PROMOTE"
+    looked = committed(log, HOPELESS, minute=2)
+    assert looked.decision.look.number == 1
+    (held,) = log.state().holdouts.values()  # the same salt: it was recognised
+    assert (held.since, list(held.looks.values()), held.rows) == (1, [3], 300)
+
+
+def test_the_rows_are_recognised_by_the_salt_of_the_log() -> None:
+    """Registered under names, looked at in part: one ledger."""
+    log = Log(MemoryStore(), project="orders")
+    rows = evidence(GOOD, model="0", rows="order")
+    lifecycle.register(log, rows, note="", actor="bob", clock=clock())
+    committed(log, rows)
+    part = Evidence.from_arrays(
+        label=LABEL[:290], challenger=BAD[:290], champion=GOOD[:290], row_id=[f"order {at}" for at in range(290)],
+        facts={"challenger": {"run": run_of("1"), "sha256": sha_of("1")},
+               "champion": {"run": run_of("0"), "sha256": sha_of("0")}},
+    )  # fmt: skip
+    done = committed(log, part, minute=1)
+    assert done.decision.look.holdouts == (rows.holdout,)
+    assert "first looked at in entry 1" in done.decision.look.message
+
+
+def test_what_is_known_or_nothing_is_not_registered() -> None:
+    log = Log(MemoryStore(), project="orders")
+    lifecycle.register(log, FIRST_MODEL, note="", actor="bob", clock=clock())
+    again = {"note": "", "actor": "bob", "clock": clock(1)}
+    refused(
+        log, lambda: lifecycle.register(log, HOPELESS, **again), r"holdout [0-9a-f]{12} is registered since entry 1"
+    )
+    empty = Evidence.from_arrays(label=[], challenger=[])
+    refused(log, lambda: lifecycle.register(log, empty, **again), "there are no rows to register")
+    long = again | {"note": "x" * 2001}
+    other = evidence(GOOD, model="0", rows="order")
+    refused(log, lambda: lifecycle.register(log, other, **long), "this cannot be recorded: note")
+
+
+def test_an_entry_dated_before_its_predecessor_is_refused(log: Log) -> None:
+    refused(log, lambda: lifecycle.revoke(log, "2", **says(-1)), "before its predecessor")
+    assert lifecycle.revoke(log, "2", **says(0)).time == log.entry(3).time
+    assert log.head().time - log.entry(1).time == timedelta(0)

@@ -1,0 +1,295 @@
+"""A waiver lifts one gate's block for one candidate until a time, and says so; the verdict stays."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gates import Policy, State, judge, lifecycle
+from gates.errors import LogError, SigningError
+from gates.log import Log
+from gates.state import Waiver
+from gates.waivers import unmatched
+from tests.gates.candidates import (
+    APPROVER,
+    BAD,
+    FIRST_MODEL,
+    GATES,
+    GOOD,
+    HOPELESS,
+    JUDGE,
+    LABEL,
+    NOON,
+    SEALING,
+    by,
+    clock,
+    committed,
+    evidence,
+    keyring,
+    one_line,
+    opened,
+    run_of,
+    sha_of,
+)  # fmt: skip
+
+DAY = timedelta(days=1)
+UNTIL = NOON + 2 * DAY
+RUN = run_of("1")
+
+
+@pytest.fixture
+def log() -> Log:
+    """Model 0 reigns; model 1 was held, for its log loss."""
+    made = opened()
+    committed(made, FIRST_MODEL)
+    assert committed(made, HOPELESS).decision.verdict == "HOLD"
+    return made
+
+
+def waive(log: Log, gate: str = "log_loss", *, run: str = "1", until: datetime = UNTIL, minute: float = 1) -> Any:
+    return lifecycle.waive(
+        by(log, APPROVER), gate, run=run, reason="a known gap", until=until, approver="ann", actor="ann",
+        clock=clock(minute),
+    )  # fmt: skip
+
+
+def refused(log: Log, call: Any, said: str) -> None:
+    before = log.head()
+    with pytest.raises((LogError, SigningError), match=said) as caught:
+        call()
+    one_line(caught)
+    assert log.head() == before
+
+
+def test_the_waiver_says_what_for_whom_until_when_and_by_whom(log: Log) -> None:
+    entry = waive(log)
+    assert entry.event.waiver == Waiver(
+        gate="log_loss", run=RUN, model=sha_of("1"), reason="a known gap", until=UNTIL, approver="ann",
+        key=APPROVER.fingerprint, seq=3,
+    )  # fmt: skip
+    assert log.state().waivers == (entry.event.waiver,)
+    assert entry.signature.key == APPROVER.fingerprint
+
+
+def test_judged_again_the_run_is_promoted_and_the_gate_still_fails(log: Log) -> None:
+    spent = log.state().holdouts[HOPELESS.holdout].spent
+    waive(log)
+    done = committed(log, HOPELESS, minute=2)
+    assert (done.decision.verdict, done.before, done.entry.seq) == ("PROMOTE", False, 4)
+    gate = done.decision.outcomes[1]
+    assert (gate.name, gate.verdict, gate.waived) == ("log_loss", "FAIL", True)
+    assert [outcome.waived for outcome in done.decision.outcomes] == [False, True]
+    assert done.decision.reason == "all 1 blocking gates that apply pass (waived: log_loss)"
+    (use,) = done.decision.waivers
+    assert (use.gate, use.entry, use.key, use.status) == ("log_loss", 3, APPROVER.fingerprint, "used")
+    assert use.message == (
+        "waiver of log_loss by ann (entry 3) lifts its FAIL until 2024-05-03T12:00+00:00: a known gap"
+    )
+    assert done.entry.decided() == done.decision
+    state = log.state()
+    assert (state.champion.run, state.champion.valid_until) == (RUN, UNTIL)
+    held = state.holdouts[HOPELESS.holdout]
+    assert held.retired
+    assert (held.spent, list(held.looks.values())) == (spent, [2])  # the look was charged once
+
+
+def test_the_promotion_is_valid_no_longer_than_the_policy_allows(log: Log) -> None:
+    waive(log, until=NOON + 365 * DAY)
+    committed(log, HOPELESS, minute=2)
+    assert log.state().champion.valid_until == NOON + timedelta(days=90, minutes=2)
+
+
+def test_the_same_run_judged_a_third_time_is_its_promotion(log: Log) -> None:
+    waive(log)
+    entry = committed(log, HOPELESS, minute=2).entry
+    again = committed(log, HOPELESS, minute=3)
+    assert (again.before, again.entry, again.decision.exit_code) == (True, entry, 0)
+
+
+def test_of_two_waivers_of_one_gate_the_longer_counts(log: Log) -> None:
+    waive(log, until=UNTIL)
+    waive(log, until=UNTIL + DAY)
+    waive(log, until=UNTIL - DAY)
+    done = committed(log, HOPELESS, minute=2)
+    assert [use.status for use in done.decision.waivers] == ["unused", "used", "unused"]
+    assert "is not needed: entry 4 lifts the gate for longer" in done.decision.waivers[0].message
+    assert log.state().champion.valid_until == UNTIL + DAY
+
+
+def two_gates() -> Policy:
+    floor = {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "point"}
+    return Policy.parse(GATES | {"checks": {**GATES["checks"], "high": floor}})
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 2), (2, 1)])
+def test_of_waivers_of_two_gates_the_shorter_ends_the_promotion(first: int, second: int) -> None:
+    log = opened()
+    committed(log, FIRST_MODEL)
+    committed(log, HOPELESS, policy=two_gates())
+    waive(log, "log_loss", until=NOON + first * DAY)
+    assert committed(log, HOPELESS, policy=two_gates(), minute=2).decision.verdict == "HOLD"  # one is not enough
+    waive(log, "high", until=NOON + second * DAY, minute=3)
+    done = committed(log, HOPELESS, policy=two_gates(), minute=4)
+    assert done.decision.verdict == "PROMOTE"
+    assert log.state().champion.valid_until == NOON + DAY
+
+
+@pytest.mark.parametrize(("late_us", "verdict", "status"), [(-1, "PROMOTE", "used"), (0, "PROMOTE", "used"),
+                                                            (1, "HOLD", "expired")])  # fmt: skip
+def test_a_waiver_counts_up_to_its_last_moment(log: Log, late_us: int, verdict: str, status: str) -> None:
+    waive(log)
+    at = UNTIL + timedelta(microseconds=late_us)
+    done = committed(log, HOPELESS, minute=(at - NOON) / timedelta(minutes=1))
+    assert done.decision.verdict == verdict
+    assert [use.status for use in done.decision.waivers] == [status]
+    assert log.state().champion.run == (RUN if verdict == "PROMOTE" else run_of("0"))
+    if status == "expired":
+        assert done.before
+        assert (
+            done.decision.waivers[0].message == "waiver of log_loss by ann (entry 3) ran out at 2024-05-03T12:00+00:00"
+        )
+
+
+def test_a_lapse_touches_its_own_candidate_only(log: Log) -> None:
+    other = evidence(BAD, model="2", beside=GOOD, champion="0", rows="other")
+    committed(log, other, minute=1)
+    waive(log, until=NOON + DAY)
+    waive(log, run="2", until=UNTIL)
+    late = 60 * 36
+    assert committed(log, HOPELESS, minute=late).decision.verdict == "HOLD"
+    assert committed(log, other, minute=late).decision.verdict == "PROMOTE"
+    assert log.state().champion.run == run_of("2")
+
+
+@pytest.mark.parametrize(
+    "challenger",
+    [{"run": run_of("2"), "sha256": sha_of("1")}, {"run": RUN, "sha256": sha_of("2")},
+     {"run": run_of("2"), "sha256": sha_of("2")}],
+    ids=["another run", "another model", "both"],
+)  # fmt: skip
+def test_a_waiver_is_for_one_run_and_its_model_s_bytes(log: Log, challenger: dict[str, str]) -> None:
+    waive(log)
+    held = evidence(BAD, model="2", beside=GOOD, champion="0", rows="other")
+    held = held.from_arrays(
+        label=LABEL, challenger=BAD, champion=GOOD, row_id=[f"other {at}" for at in range(len(LABEL))],
+        facts={"challenger": challenger, "champion": {"run": run_of("0"), "sha256": sha_of("0")}},
+    )  # fmt: skip
+    done = committed(log, held, minute=2)
+    assert (done.decision.verdict, done.decision.waivers) == ("HOLD", ())
+
+
+def judged(gate: str, *, scores: Any = BAD, now: datetime | None = NOON, **checks: Any) -> Any:
+    """The decision on model 1, where a waiver for it was granted."""
+    held = Waiver(
+        gate=gate, run=RUN, model=sha_of("1"), reason="why", until=UNTIL, approver="ann", key="k", seq=3
+    )  # fmt: skip
+    policy = Policy.parse(GATES | {"checks": {**GATES["checks"], **checks}})
+    return judge(policy, evidence(scores, model="1", beside=GOOD), State(seq=5, waivers=(held,)), now=now)
+
+
+WARN = {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "point", "severity": "warn"}
+
+
+@pytest.mark.parametrize(
+    ("gate", "checks", "now", "status", "said"),
+    [
+        ("log_loss", {}, NOON, "used", "lifts its FAIL until 2024-05-03T12:00+00:00: why"),
+        ("auc_floor", {}, NOON, "unused", "lifts nothing: the gate says PASS"),
+        ("nowhere", {}, NOON, "unmatched", "the policy has no gate of this name"),
+        ("careful", {"careful": WARN}, NOON, "unused", "lifts nothing: the gate says FAIL"),
+        ("log_loss", {}, None, "unused", "is not applied: the time of the judgement is not known"),
+        ("log_loss", {}, UNTIL + DAY, "expired", "ran out at 2024-05-03T12:00+00:00"),
+        ("small", {"small": {**GATES["checks"]["auc_floor"], "metric": "auc", "decide": "bound", "min": 0.76}}, NOON,
+         "used", "lifts its INCONCLUSIVE"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_what_became_of_every_waiver_is_said(
+    gate: str, checks: dict[str, Any], now: datetime | None, status: str, said: str
+) -> None:
+    (use,) = judged(gate, now=now, **checks).waivers
+    assert (use.status, use.entry, use.gate, use.key) == (status, 3, gate, "k")
+    assert said in use.message
+
+
+def test_what_could_not_be_judged_is_not_waived() -> None:
+    broken = {"kind": "slices", "by": "nowhere", "metric": "log_loss", "margin": 0.0, "require": "non_inferior",
+              "min_rows": 1, "small_slice": "skip"}  # fmt: skip
+    decision = judged("broken", broken=broken)
+    assert (decision.verdict, decision.outcomes[2].verdict, decision.outcomes[2].waived) == ("ERROR", "ERROR", False)
+    assert [use.status for use in decision.waivers] == ["unused"]
+    assert judged("log_loss", scores=np.where(LABEL == 1, np.nan, BAD)).verdict == "ERROR"
+
+
+def test_where_everything_is_waived_nothing_was_shown() -> None:
+    held = Waiver(gate="gate", run=RUN, model=sha_of("1"), reason="why", until=UNTIL, approver="a", key="k", seq=3)
+    policy = Policy.parse(GATES | {"checks": {"gate": GATES["checks"]["log_loss"]}})
+    decision = judge(policy, evidence(BAD, model="1", beside=GOOD), State(seq=5, waivers=(held,)), now=NOON)
+    assert (decision.verdict, decision.reason) == (
+        "ERROR",
+        "every blocking gate was skipped or waived: nothing was shown",
+    )
+
+
+def test_what_there_is_nothing_to_waive_of_is_refused(log: Log) -> None:
+    refused(log, lambda: waive(log, "nowhere"), "no gate 'nowhere' judged the run; expected one of auc_floor, log_loss")
+    refused(
+        log, lambda: waive(log, "auc_floor"), "gate auc_floor says PASS: there is nothing to waive; expected FAIL or"
+    )
+    refused(log, lambda: waive(log, run="7"), "run '7' was not judged")
+    refused(log, lambda: waive(log, until=clock(1)()), "the waiver would end at 2024-05-01T12:01")
+    refused(log, lambda: waive(log, until=NOON - DAY), "the waiver would end at 2024-04-30")
+    refused(log, lambda: waive(log, until=UNTIL.replace(tzinfo=None)), "has no time zone")
+    lifecycle.revoke(log, "1", reason="it leaks", actor="ada", clock=clock(1))
+    refused(log, lambda: waive(log), "EvaluateNewModel/1 was revoked by entry 3")
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_who_judged_does_not_waive(*, signed: bool) -> None:
+    keys = keyring() if signed else keyring(ann=(APPROVER, "approver"))
+    log = opened(key=JUDGE if signed else APPROVER, keys=keys)
+    committed(log, FIRST_MODEL)
+    committed(log, HOPELESS)
+    own = Log(log.store, project="orders", keyring=keys, signer=log.signer)
+    said = "the key that signed the judgement may not waive it; expected the key of an approver"
+    refused(log, lambda: lifecycle.waive(
+        own, "log_loss", run="1", reason="mine", until=UNTIL, approver="ann", actor="ann", clock=clock(1)
+    ), said)  # fmt: skip
+    keyless = by(log, None)
+    refused(log, lambda: lifecycle.waive(
+        keyless, "log_loss", run="1", reason="none", until=UNTIL, approver="ann", actor="ann", clock=clock(1)
+    ), "a waiver needs its approver's key")  # fmt: skip
+
+
+def test_an_unsigned_log_wants_an_approver_who_is_listed() -> None:
+    log = Log(opened().store, project="orders")
+    committed(log, FIRST_MODEL)
+    committed(log, HOPELESS)
+    refused(log, lambda: waive(log), "the entry is signed by the unknown key")
+
+
+def test_of_a_sealed_judgement_nobody_is_told_which_gates_there_are() -> None:
+    log = opened()
+    committed(log, FIRST_MODEL, policy=SEALING)
+    committed(log, HOPELESS, policy=SEALING)
+    waive(log, "nowhere")
+    waive(log, "auc_floor")
+    again = committed(log, HOPELESS, policy=SEALING, minute=2)
+    assert (again.before, again.decision.verdict, again.decision.waivers) == (True, "HOLD", ())
+    waive(log, "log_loss", minute=2)
+    done = committed(log, HOPELESS, policy=SEALING, minute=3)
+    assert done.entry.promotes
+    assert (done.entry.decided().waivers, done.entry.decided().outcomes) == ((), ())
+    assert log.state().champion.valid_until == UNTIL
+
+
+def test_waivers_that_do_nothing_are_found() -> None:
+    def one(seq: int, run: str, until: datetime) -> Waiver:
+        return Waiver(gate="g", run=run, model="m", reason="r", until=until, approver="a", key="k", seq=seq)
+
+    held = (one(1, "a", UNTIL), one(2, "b", UNTIL), one(3, "a", NOON - DAY), one(4, "a", NOON))
+    found = [(waiver.seq, said) for waiver, said in unmatched(State(waivers=held), frozenset("a"), NOON)]
+    assert found == [(2, "was never used: b was not judged since"), (3, "ran out at 2024-04-30T12:00+00:00")]

@@ -1,0 +1,249 @@
+"""A bundle is checked before it is used: its digests, its signatures, its members, and that it is always the same."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from obstore.store import MemoryStore
+
+from gates import Evidence, Policy
+from gates.admission import admit
+from gates.errors import AdmissionError, LockgateError, LogError
+from gates.log import Keyring, Log, Signer
+from gates.log.signing import fingerprint, public_line
+from gates.promotion import commit
+from pipelines import bundle, tar
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+MODEL = b"a model's bytes"
+POLICY = Policy.parse(
+    {
+        "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "if_present", "min_clusters": 10,
+        "schedule": {"kind": "fixed", "looks": 20}, "disclose": "all", "valid_for": "90d",
+        "checks": {"auc": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"}},
+    }
+)  # fmt: skip
+
+
+def keys() -> tuple[Keyring, Signer]:
+    private = Ed25519PrivateKey.generate()
+    public = public_line(private.public_key())
+    return Keyring.of([("ci", "judge", public, None)], where="keys"), Signer(private, fingerprint(private.public_key()))
+
+
+KEYRING, SIGNER = keys()
+
+
+def promoted(*, project: str = "orders", keyring: Keyring | None = KEYRING, signer: Signer | None = SIGNER) -> Log:
+    log = Log(MemoryStore(), project=project, keyring=keyring, signer=signer)
+    label = np.tile([0.0, 1.0], 20)
+    told = {"run": "EvaluateNewModel/1", "sha256": hashlib.sha256(MODEL).hexdigest(), "format": "xgboost-ubj"}
+    held = Evidence.from_arrays(label=label, challenger=0.3 + label / 3, facts={"challenger": told, "champion": None})
+    commit(POLICY, held, log, actor="ada", clock=lambda: NOON)
+    return log
+
+
+def files(log: Log, **given: Any) -> dict[str, bytes]:
+    return bundle.made(log, admit(log, now=NOON), **({"model": MODEL, "features": {"a": 1}} | given))
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[str, bytes]:
+    return files(promoted())
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Path]:
+    def write(held: dict[str, bytes]) -> Path:
+        file = tmp_path / "b.tar"
+        file.write_bytes(tar.packed(held))
+        return file
+
+    return write
+
+
+def opened(path: Path, *, project: str = "orders", keyring: Keyring = KEYRING) -> bundle.Bundle:
+    return bundle.read(path, project=project, keyring=keyring)
+
+
+def relisted(held: dict[str, bytes], **changed: bytes) -> dict[str, bytes]:
+    """With files changed, and a manifest that says so: what somebody could make who has no key."""
+    held = held | {name.replace("_", "."): blob for name, blob in changed.items()}
+    manifest = json.loads(held["manifest.json"])
+    manifest["files"] = {
+        name: {"sha256": hashlib.sha256(held[name]).hexdigest(), "bytes": len(held[name])} for name in manifest["files"]
+    }
+    return held | {"manifest.json": json.dumps(manifest).encode()}
+
+
+def test_it_gives_back_the_champion_its_model_and_the_head(whole: Any, written: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name, blob in whole.items():
+        (folder / name).write_bytes(blob)
+    for path in (written(whole), folder):
+        found = opened(path)
+        assert (found.model, found.features, found.head.seq) == (MODEL, {"a": 1}, 1)
+        assert found.admitted.champion.run == "EvaluateNewModel/1"
+        assert found.log.state() == found.head.state
+        assert found.refusal(NOON) == ""
+        assert "expired" in found.refusal(datetime(2025, 1, 1, tzinfo=UTC))
+
+
+def test_the_same_head_gives_the_same_bytes_and_nothing_of_this_machine() -> None:
+    log = promoted()
+    first, second = tar.packed(files(log)), tar.packed(files(log))
+    assert first == second
+    with tarfile.open(fileobj=io.BytesIO(first)) as archive:
+        members = archive.getmembers()
+    assert [one.name for one in members] == sorted(bundle.CAPS)
+    assert {(one.mtime, one.uid, one.gid, one.uname, one.mode) for one in members} == {(0, 0, 0, "", 0o644)}
+
+
+def test_a_head_after_the_promotion_comes_along(written: Any) -> None:
+    from gates.lifecycle import retract
+
+    log = promoted()
+    retract(log, data="f" * 64, reason="other rows", actor="ada", clock=lambda: NOON)
+    found = opened(written(files(log)))
+    assert (found.head.seq, found.admitted.champion.seq) == (2, 1)
+
+
+def test_other_bytes_are_refused_whether_the_manifest_admits_them_or_not(whole: Any, written: Any) -> None:
+    with pytest.raises(LockgateError, match="model in the bundle is not what its manifest says"):
+        opened(written(whole | {"model": b"evil"}))
+    with pytest.raises(AdmissionError, match="is not what was judged"):
+        opened(written(relisted(whole, model=b"evil")))
+    with pytest.raises(AdmissionError, match="is not what was judged"):
+        files(promoted(), model=b"evil")
+
+
+def test_only_keys_of_ones_own_configuration_count(whole: Any, written: Any) -> None:
+    mallory, signer = keys()
+    theirs = files(promoted(keyring=mallory, signer=signer))
+    opened(written(theirs), keyring=mallory)
+    with pytest.raises(LogError, match="unknown key"):
+        opened(written(theirs))
+    with pytest.raises(LogError, match="not signed"):
+        opened(written(files(promoted(keyring=None, signer=None))))
+    assert opened(written(whole), keyring=Keyring()).head.signature is not None
+
+
+def test_an_entry_that_was_changed_is_refused(whole: Any, written: Any) -> None:
+    changed = whole["head.json"].replace(b'"actor":"ada"', b'"actor":"eve"')
+    assert changed != whole["head.json"]
+    with pytest.raises(LogError, match="does not fit the entry"):
+        opened(written(relisted(whole, head_json=changed, promotion_json=changed)))
+    with pytest.raises(LockgateError, match="two entries of one number"):
+        opened(written(relisted(whole, head_json=changed)))
+
+
+def test_another_project_and_another_manifest_are_refused(whole: Any, written: Any) -> None:
+    with pytest.raises(LockgateError, match="is of project 'orders'"):
+        opened(written(whole), project="flights")
+    manifest = json.loads(whole["manifest.json"])
+    for change, said in [
+        ({"run": "EvaluateNewModel/2"}, "another model or head"),
+        ({"project": "flights"}, "is of project 'flights'"),
+        ({"format": 2}, "manifest cannot be read"),
+        ({"files": {}}, "does not list its files"),
+        ({"extra": 1}, "manifest cannot be read"),
+    ]:
+        with pytest.raises(LockgateError, match=said):
+            opened(written(whole | {"manifest.json": json.dumps(manifest | change).encode()}))
+
+
+def odd(whole: dict[str, bytes], change: Callable[[tarfile.TarInfo], tarfile.TarInfo]) -> bytes:
+    """The bundle, with one member that is not as it should be."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, blob in whole.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(blob)
+            member = change(member) if name == "keys.json" else member
+            archive.addfile(member, io.BytesIO(blob) if member.isreg() else None)
+    return out.getvalue()
+
+
+def linked(kind: bytes) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
+    def change(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.type, member.linkname, member.size = kind, "/etc/passwd", 0
+        return member
+
+    return change
+
+
+def named(name: str) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
+    def change(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.name = name
+        return member
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (linked(tarfile.SYMTYPE), "no plain file"),
+        (linked(tarfile.LNKTYPE), "no plain file"),
+        (linked(tarfile.DIRTYPE), "no plain file"),
+        (linked(tarfile.FIFOTYPE), "no plain file"),
+        (linked(tarfile.CHRTYPE), "no plain file"),
+        (named("../keys.json"), "the archive holds '../keys.json'"),
+        (named("/keys.json"), "the archive holds"),
+        (named("x" * 300), "the archive holds"),
+        (named("model"), "model is in the archive twice"),
+    ],
+)
+def test_members_that_do_not_belong_are_refused(whole: Any, tmp_path: Path, change: Any, said: str) -> None:
+    (tmp_path / "b.tar").write_bytes(odd(whole, change))
+    with pytest.raises(LockgateError, match=said) as err:
+        opened(tmp_path / "b.tar")
+    assert len(str(err.value).splitlines()) == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["b.tar"]
+
+
+def test_sizes_are_looked_at_before_bytes_are_read(whole: Any, tmp_path: Path) -> None:
+    blob = tar.packed(whole)
+    caps = dict.fromkeys(bundle.CAPS, 10)
+    with pytest.raises(LockgateError, match="too large"):
+        tar.unpacked(io.BytesIO(blob), caps=caps, size=len(blob), where="b")
+    with pytest.raises(LockgateError, match="the archive is too large"):
+        tar.unpacked(io.BytesIO(blob), caps=caps, size=10**6, where="b")
+
+
+@pytest.mark.parametrize("blob", [b"", b"garbage" * 200, b"\x1f\x8b\x08\0", b"\x80\x04\x88.", b"PK\x03\x04"])
+def test_what_is_no_bundle_is_one_line(tmp_path: Path, blob: bytes) -> None:
+    (tmp_path / "b.tar").write_bytes(blob)
+    with pytest.raises(LockgateError) as err:
+        opened(tmp_path / "b.tar")
+    assert len(str(err.value).splitlines()) == 1
+
+
+def test_a_bundle_that_was_cut_is_refused(whole: Any, tmp_path: Path) -> None:
+    blob = tar.packed(whole)
+    for length in range(0, len(blob) - 10240, 2048):
+        (tmp_path / "b.tar").write_bytes(blob[:length])
+        with pytest.raises(LockgateError):
+            opened(tmp_path / "b.tar")
+
+
+def test_links_in_a_folder_are_not_followed(whole: Any, tmp_path: Path) -> None:
+    for name, blob in whole.items():
+        (tmp_path / name).write_bytes(blob)
+    (tmp_path / "model").rename(tmp_path / "elsewhere")
+    (tmp_path / "model").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LockgateError, match="model is not in the bundle"):
+        opened(tmp_path)
+    with pytest.raises(LockgateError, match="cannot read the bundle"):
+        opened(tmp_path / "nowhere.tar")
