@@ -154,7 +154,7 @@ class Project:
     def tags(self, run: str) -> list[str]:
         """The user tags of a run."""
         held = json.loads((self.home / ".metaflow" / run / "_meta" / "_self.json").read_text(encoding="utf-8"))
-        return list(held["tags"])
+        return sorted(held["tags"])
 
     def copy(self, home: Path) -> Project:
         """The same project, somewhere else."""

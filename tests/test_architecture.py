@@ -19,6 +19,7 @@ HEAVY = {"hydra", "metaflow", "omegaconf", "pandas", "pyarrow", "scipy", "sklear
 EDGES = (  # these may meet the world
     "gates/runs", "gates/log", "gates/artifacts", "gates/promotion", "gates/archive", "gates/lifecycle",
     "gates/retraction", "gates/reverification", "gates/admission", "gates/exchange", "gates/verification",
+    "gates/tags",
 )  # fmt: skip
 FILE_FORMATS = {"gates/evidence.py"}  # its read() and write() are for anybody's file
 BROAD_EXCEPT = {

@@ -83,15 +83,14 @@ def repair_tags(log: Log, *, written: bool = True) -> str:
         except LockgateError as err:
             told.append(f"the tags of {one.run} are not written ({err}); the next command repairs them")
             break
-        bears = f"{one.run} is tagged {', '.join(sorted(one.put, key=_ORDER.index))}" if one.put else ""
         if (done.put or done.dropped) and not written:
             changed = [f"+{tag}" for tag in sorted(done.put)] + [f"-{tag}" for tag in sorted(done.dropped)]
             told.append(f"the tags of {one.run} were not what the log says, and were put right: {' '.join(changed)}")
-        elif bears and one.put & (done.put | {tags.CHAMPION}):
-            told.append(bears)
+        elif done.put or (tags.CHAMPION in one.put and not written):
+            told.append(f"{one.run} is tagged {', '.join(sorted(one.put, key=_ORDER.index))}")
         if done.stuck:
             told.append(f"{one.run} bears {', '.join(sorted(done.stuck))} as a system tag, which cannot be removed")
-    return "; ".join(told) or "no run to tag"
+    return "; ".join(told) or "no run to tag anew"
 
 
 def report(told: Reported, *, as_json: bool, decision_file: Path | None, report_file: Path | None) -> int:

@@ -61,7 +61,7 @@ def _checked(log: Log, settings: Settings, findings: Findings, *, deep: bool, fi
         held = verification.walked(log, findings, digests={one.log_seq for one in versions}, say=say)
     last = held.head.seq if held.head else 0
     verification.check_versions(versions, held.digests, findings, last=last)
-    if not any(one.log_seq >= last for one in versions):
+    if last and not any(one.log_seq >= last for one in versions):
         findings.note(
             f"nothing outside of the log names an entry after {last}: that no later one was deleted is unknown"
         )
@@ -155,8 +155,16 @@ def _lines(findings: Findings, fixed: list[str]) -> None:
         typer.echo(printable(f"put right: {line}"))
     for line in findings.notes:
         typer.echo(printable(f"not checked: {line}"))
-    count = len(findings.deviations)
     typer.echo(
-        f"{findings.entries:,} entries, {findings.promotions:,} promoted runs, the tags of {findings.tagged:,} runs and"
-        f" {findings.versions:,} versions of predictions: {count or 'no'} deviation{'' if count == 1 else 's'}"
+        f"checked {_counted(findings.entries, 'entry', 'entries')}, {_counted(findings.promotions, 'promoted run')},"
+        f" the tags of {_counted(findings.tagged, 'run')}, {_counted(findings.versions, 'version')} of predictions:"
+        f" {_counted(len(findings.deviations), 'deviation')}"
+    )
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return (
+        f"{count or 'no'} {one if count == 1 else many or f'{one}s'}"
+        if count < 1000
+        else f"{count:,} {many or one + 's'}"
     )

@@ -120,7 +120,7 @@ def test_the_first_model_is_promoted(first: Story) -> None:
     assert blocking == ["PASS", "SKIP", "SKIP", "SKIP", "PASS", "PASS"]
     watched = {one["name"]: one["verdict"] for one in written["outcomes"] if one["severity"] == "warn"}
     assert (set(watched), watched["drift"], watched["reloaded"]) == ({"drift", "reloaded", "fast"}, "PASS", "PASS")
-    assert first.project.tags(first.runs["xgb"]) == ["deployment_candidate"]
+    assert first.project.tags(first.runs["xgb"]) == ["champion", "deployment_candidate"]
 
 
 def test_the_month_after_is_predicted(predicted: Story) -> None:

@@ -64,10 +64,19 @@ def test_a_datastore_that_cannot_be_written_is_one_line(project: Any) -> None:
 
 def test_a_metadata_service_that_is_down_is_one_line(project: Any) -> None:
     env = {"METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": "http://127.0.0.1:9"}
-    done = project.run("judge", "EvaluateNewModel/1", METAFLOW_SERVICE_RETRY_COUNT="1", **env)
+    done = project.run("judge", "EvaluateNewModel/1", LOCKGATE_METADATA_SECONDS="0.5", **env)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert "bug" not in line
+    assert line.startswith("lockgate: Metaflow cannot be reached: ")
+    assert "expected an answer within 0.5 s" in line
+
+
+@pytest.mark.parametrize("seconds", ["soon", "0", "nan"])
+def test_a_length_of_time_that_is_none_is_one_line(promoted_project: Any, seconds: str) -> None:
+    done = promoted_project.run("judge", "EvaluateNewModel/1", LOCKGATE_METADATA_SECONDS=seconds)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line == f"lockgate: {seconds!r} is no length of time; expected seconds, as in 20 @ LOCKGATE_METADATA_SECONDS"
 
 
 def test_s3_without_credentials_is_one_line(project: Any, s3: Any) -> None:

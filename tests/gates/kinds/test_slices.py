@@ -175,15 +175,16 @@ def test_a_slice_on_which_the_metric_is_undefined_is_an_error(make) -> None:
     assert "auc is undefined on these rows; it needs rows of both labels" in west.message
 
 
-def test_the_worst_of_equal_verdicts_is_the_smallest_gain(make) -> None:
-    """One slice did not change at all, the other is better."""
+@pytest.mark.parametrize(("other", "worst", "observed"), [(0.5, "same", 0.0), (1.05, "other", 0.05)])
+def test_the_worst_of_equal_verdicts_is_the_smallest_gain(make, other: float, worst: str, observed: float) -> None:
+    """One slice did not change at all, the other is better, or worse by less than the margin."""
     evidence = Evidence.from_arrays(
-        label=np.zeros(400), challenger=np.repeat([1.0, 0.5], 200), champion=np.ones(400), task="regression",
-        slices={"site": np.repeat(["same", "better"], 200)},
+        label=np.zeros(400), challenger=np.repeat([1.0, other], 200), champion=np.ones(400), task="regression",
+        slices={"site": np.repeat(["same", "other"], 200)},
     )  # fmt: skip
     found = judged(make, evidence)
-    assert (found.verdict, found.observed) == (Verdict.PASS, 0.0)
-    assert "worst 'same'" in found.message
+    assert (found.verdict, found.observed) == (Verdict.PASS, pytest.approx(observed))
+    assert f"worst {worst!r}" in found.message
 
 
 def test_a_p_of_the_error_rate_itself_is_proof(make) -> None:

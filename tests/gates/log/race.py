@@ -215,7 +215,6 @@ def play_mixed(store: dict[str, Any], book: Path, *, writers: int, turns: int) -
 def play_killed(store: dict[str, Any], book: Path, *, writers: int, kills: int) -> None:
     """All do anything until they are killed; one at a time, at any moment, and another takes its place."""
     lots, parent = random.Random(4), os.getpid()
-    pace = 0.05 if store["kind"] == "local" else 0.2
 
     def work(number: int) -> None:
         player = Player(f"w{number}", opened(store, signed=True), book)
@@ -224,7 +223,8 @@ def play_killed(store: dict[str, Any], book: Path, *, writers: int, kills: int) 
 
     alive = [forked(lambda number=number: work(number)) for number in range(writers)]
     for number in range(writers, writers + kills):
-        time.sleep(lots.uniform(0, 2 * pace))
+        _some_calls_later(book)
+        time.sleep(lots.uniform(0, 0.05))
         child = alive.pop(lots.randrange(len(alive)))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -232,6 +232,19 @@ def play_killed(store: dict[str, Any], book: Path, *, writers: int, kills: int) 
     for child in alive:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+def _some_calls_later(book: Path) -> None:
+    """Wait until a few more calls were written down. Raises RuntimeError where none are."""
+
+    def length() -> int:
+        return sum(file.stat().st_size for file in book.iterdir())
+
+    enough, until = length() + 2000, time.monotonic() + PATIENCE
+    while length() < enough:
+        if time.monotonic() > until:
+            raise RuntimeError("the writers stand still")
+        time.sleep(0.005)
 
 
 PLAYS = {"promoting": play_promoting, "mixed": play_mixed, "killed": play_killed}

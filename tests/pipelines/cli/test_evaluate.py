@@ -12,11 +12,13 @@ import pytest
 def test_the_first_model_is_promoted_tagged_and_logged(promoted_project: Any) -> None:
     (run,) = promoted_project.runs()
     (entry,) = promoted_project.history()
-    assert (entry["seq"], entry["verdict"], entry["run"], entry["actor"]) == (1, "PROMOTE", run, "lockgate")
+    decision = entry["event"]["decision"]
+    told = (entry["seq"], decision["verdict"], decision["binding"]["run"], entry["actor"])
+    assert told == (1, "PROMOTE", run, "lockgate")
     assert entry["state"]["champion"]["run"] == run
-    assert promoted_project.tags(run) == ["deployment_candidate"]
+    assert sorted(promoted_project.tags(run)) == ["champion", "deployment_candidate"]
     told = json.loads(promoted_project.run("champion", "--json").stdout)
-    assert told == entry["state"]["champion"]
+    assert told == {**entry["state"]["champion"], "refusal": ""}
     assert run in promoted_project.run("champion").stdout
 
 
@@ -36,15 +38,16 @@ def test_the_same_model_again_and_a_worse_one(promoted: Any, tmp_path: Path) -> 
     assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("## lockgate: HOLD")
     written = json.loads((tmp_path / "worse.json").read_text(encoding="utf-8"))
     one, two = promoted.history()
-    assert two["verdict"] == written["verdict"] == "HOLD"
-    assert two["decision"] == {name: held for name, held in written.items() if name != "state"}
+    assert two["event"]["decision"]["verdict"] == written["verdict"] == "HOLD"
+    assert two["event"]["decision"] == {name: held for name, held in written.items() if name != "state"}
     assert two["previous"]
     assert one["log_id"] == two["log_id"]
-    assert promoted.tags(promoted.runs()[-1]) == []
+    assert promoted.tags(promoted.runs()[-1]) == ["held"]
 
     repeated = promoted.run("judge", promoted.runs()[-1], "--json")
     assert repeated.returncode == 1
-    assert json.loads(repeated.stdout)["note"] == "recorded before as entry 2 of the promotion log"
+    noted = json.loads(repeated.stdout)["note"]
+    assert noted.startswith("recorded before as entry 2 of the promotion log (unsigned); ")
     assert len(promoted.history()) == 2
 
     listed = json.loads(promoted.run("history", "--json").stdout)
@@ -114,7 +117,7 @@ def test_options_of_metaflow_reach_the_run(project: Any) -> None:
     done = project.run("evaluate", "model=baseline", "--tag", "why=trying", "--with", "retry:times=0", "--tag=two")
     assert done.returncode == 1, done.stderr
     (run,) = project.runs()
-    assert sorted(project.tags(run)) == ["two", "why=trying"]
+    assert sorted(project.tags(run)) == ["held", "two", "why=trying"]
 
 
 def test_an_option_that_metaflow_does_not_have_is_said(project: Any) -> None:

@@ -110,7 +110,8 @@ class Project:
 
     def run(self, *words: str, code: int = 0) -> str:
         asking, answering = self._prompt.stdin, self._prompt.stdout
-        assert asking is not None and answering is not None
+        assert asking is not None
+        assert answering is not None
         asking.write(json.dumps({"env": self.env, "words": words}) + "\n")
         asking.flush()
         done = json.loads(answering.readline())

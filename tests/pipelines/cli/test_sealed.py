@@ -56,7 +56,7 @@ def everything(project: Any, *words: str) -> tuple[int, str]:
         said += done.stdout + done.stderr
     said += "".join((project.home / name).read_text(encoding="utf-8") for name in ("d.json", "r.md"))
     said += project.run("history").stdout + project.run("history", "--json").stdout + project.run("champion").stdout
-    files = sorted((project.home / ".metaflow" / "lockgate").rglob("*.json"))
+    files = sorted((project.home / ".metaflow" / "lockgate").glob("*/log/*.json"))
     assert files
     return code, said + "".join(file.read_text(encoding="utf-8") for file in files)
 
@@ -78,12 +78,11 @@ def test_a_promotion_and_a_refusal_tell_no_number(sealed: Any) -> None:
         assert "ERROR" not in said
         assert "however challengers are chosen through lockgate's answers" in " ".join(said.split())
     entries = sealed.history()
-    assert [entry["verdict"] for entry in entries] == ["PROMOTE", "HOLD"]
-    assert [(entry["decision"]["outcomes"], entry["decision"]["look"]["number"]) for entry in entries] == [
-        ([], None)
-    ] * 2
-    assert all(len(entry["decision"]["commitment"]) == 64 for entry in entries)
-    assert [sealed.tags(run) for run in (promoted, refused)] == [["deployment_candidate"], []]
+    decisions = [entry["event"]["decision"] for entry in entries]
+    assert [one["verdict"] for one in decisions] == ["PROMOTE", "HOLD"]
+    assert [(one["outcomes"], one["look"]["number"]) for one in decisions] == [([], None)] * 2
+    assert all(len(one["commitment"]) == 64 for one in decisions)
+    assert [sorted(sealed.tags(run)) for run in (promoted, refused)] == [["champion", "deployment_candidate"], []]
 
 
 @pytest.mark.parametrize("verdict", ["HOLD", "INCONCLUSIVE", "ERROR"])

@@ -33,6 +33,7 @@ def test_a_challenger_that_was_overtaken_is_scored_again_beside_the_new_champion
     assert "STALE" in "".join(said)
     assert "evaluating again" in "".join(said)
     first, second = project.history()
-    assert (first["verdict"], first["run"]) == ("PROMOTE", rival)
-    assert (second["verdict"], second["decision"]["binding"]["champion_run"]) == ("HOLD", rival)
+    one, two = first["event"]["decision"], second["event"]["decision"]
+    assert (one["verdict"], one["binding"]["run"]) == ("PROMOTE", rival)
+    assert (two["verdict"], two["binding"]["champion_run"]) == ("HOLD", rival)
     assert len(project.runs()) == 3

@@ -1,0 +1,97 @@
+"""A project whose runs are in a metadata service, and whose artifacts and log are on S3; all over HTTP."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import obstore
+import pytest
+from obstore.store import S3Store
+
+from tests.crashes.conftest import Place, placed
+from tests.metadata.faults import Proxy, proxied
+
+SECONDS = 2.0
+"""How long the metadata have for an answer here."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A project with one run that reigns; commands reach its service through the proxy."""
+
+    project: Any
+    proxy: Proxy
+    place: Place
+    env: dict[str, str]
+    service: str
+    run: str
+    log: S3Store
+
+    def history(self) -> list[str]:
+        """The objects under log/."""
+        return [one["path"] for page in obstore.list(self.log, prefix="log") for one in page]
+
+    def fresh(self) -> str:
+        """The run as it was before it was judged: no log, and without tags."""
+        for page in obstore.list(self.log):
+            self.log.delete([one["path"] for one in page])
+        self.retag(drop=[*self.tags()])
+        return self.run
+
+    def retag(self, *, put: Any = (), drop: Any = ()) -> None:
+        """Change the run's tags behind everybody's back."""
+        _asked(f"{self.service}/flows/{self.run.replace('/', '/runs/')}/tag/mutate", add=put, remove=drop)
+
+    def tags(self) -> set[str]:
+        """The user tags of the run."""
+        return set(_asked(f"{self.service}/flows/{self.run.replace('/', '/runs/')}")["tags"])
+
+
+def _asked(url: str, **tags: Iterable[str]) -> Any:
+    changes = {f"tags_to_{name}": list(some) for name, some in tags.items()}
+    asked = urllib.request.Request(
+        url, data=json.dumps(changes).encode() if tags else None, method="PATCH" if tags else "GET",
+        headers={"Content-Type": "application/json"},
+    )  # fmt: skip
+    with urllib.request.urlopen(asked) as answer:
+        return json.load(answer)
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a metadata service."""
+    command = [sys.executable, str(Path(__file__).with_name("service.py")), str(tmp_path_factory.mktemp("service"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.terminate()
+
+
+@pytest.fixture(scope="session")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, orders_conf: Path, project_at: Any, new_bucket: Callable[[], Any],
+    service: str,
+) -> Iterator[Served]:  # fmt: skip
+    """For whoever leaves it with one run; `fresh` undoes what else a test did."""
+    s3 = new_bucket()
+    project = project_at(home=tmp_path_factory.mktemp("served"), conf=orders_conf)
+    with proxied(service) as proxy:
+        env = s3.env | {
+            "METAFLOW_DEFAULT_METADATA": "service",
+            "METAFLOW_SERVICE_URL": proxy.url,
+            "METAFLOW_SERVICE_RETRY_COUNT": "2",
+            "LOCKGATE_METADATA_SECONDS": str(SECONDS),
+        }
+        done = project.run("evaluate", "model.trees=8", "--json", **env)
+        assert done.returncode == 0, done.stderr
+        log = S3Store(**s3.store, prefix="metaflow/lockgate/orders")
+        (run,) = (f"EvaluateNewModel/{one['run_number']}" for one in _asked(f"{service}/flows/EvaluateNewModel/runs"))
+        with placed(project, **env) as place:
+            yield Served(project, proxy, place, env, service, run, log)
