@@ -103,17 +103,24 @@ def _compared(one: Promotion, left: Remains) -> Iterable[tuple[str, str | None, 
         yield "column of the champion's scores (digest)", seen.scores_digest(seen.champion), one.champion_scores
 
 
-def mistagged(held: Walked, *, project: str) -> tuple[int, list[Mistagged]]:
-    """How many runs were looked at, and those whose tags are not what the log says.
+def mistagged(held: Walked, findings: Findings, *, project: str) -> list[Mistagged]:
+    """The runs whose tags are not what the log says.
 
     Runs that the log does not know count as the project's own unless their facts name another one: their tags follow
-    another log. Raises RunError where Metaflow cannot be reached.
+    another log, and a note says so. Raises UnreachableError where Metaflow cannot be reached.
     """
     wanted = held.book.wanted()
-    found = {one.run: one for flow in sorted({FLOW, *(_flow(run) for run in wanted)}) for one in runs.tagged_runs(flow)}
-    wrong = [_mistagged(one, wanted.get(one.run, frozenset())) for one in found.values()]
-    mine = [one for one in wrong if one and (one.run in wanted or not _of_another(one.run, project))]
-    return len(found), sorted(mine, key=lambda one: one.run)
+    found = [one for flow in sorted({FLOW, *map(_flow, wanted)}) for one in runs.tagged_runs(flow)]
+    wrong = []
+    for one in sorted(found, key=lambda one: one.run):
+        judged = _mistagged(one, wanted.get(one.run, frozenset()))
+        other = _other_project(one.run, project) if judged and one.run not in wanted else ""
+        if other:
+            findings.note(f"{one.run} says that it is of project {other[:64]!r}: its tags follow another log")
+        elif judged:
+            wrong.append(judged)
+    findings.tagged = len(found)
+    return wrong
 
 
 def _mistagged(one: RunTags, wanted: Collection[str]) -> Mistagged | None:
@@ -125,14 +132,15 @@ def _mistagged(one: RunTags, wanted: Collection[str]) -> Mistagged | None:
     return Mistagged(run=one.run, put=put, drop=drop, stuck=stuck)
 
 
-def _of_another(run: str, project: str) -> bool:
+def _other_project(run: str, project: str) -> str:
+    """The project that the run names, where it is another one."""
     try:
         told = runs.facts(run).get("project")
     except runs.UnreachableError:
         raise
     except LockgateError:
-        return False
-    return isinstance(told, str) and told != project
+        return ""
+    return told if isinstance(told, str) and told != project else ""
 
 
 def _flow(run: str) -> str:

@@ -91,11 +91,10 @@ def _tags(held: Walked, project: str, findings: Findings, *, fix: bool) -> list[
     if not held.whole:
         findings.note("tags were not held against a log that is not what it must be" + ("; none was changed" * fix))
         return []
-    findings.tagged, wrong = verification.mistagged(held, project=project)
     fixed = []
-    for one in wrong:
+    for one in verification.mistagged(held, findings, project=project):
         left = one.said
-        if fix:
+        if fix and (one.put or one.drop):
             try:
                 runs.retag(one.run, put=one.put, drop=one.drop)
                 fixed.append(_changed(one))
@@ -109,7 +108,7 @@ def _tags(held: Walked, project: str, findings: Findings, *, fix: bool) -> list[
 
 def _changed(one: Mistagged) -> str:
     tags = [f"+{tag}" for tag in sorted(one.put)] + [f"-{tag}" for tag in sorted(one.drop)]
-    return f"{one.run} {' '.join(tags) or 'unchanged'}"
+    return f"{one.run} {' '.join(tags)}"
 
 
 @contextmanager

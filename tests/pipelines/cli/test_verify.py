@@ -124,6 +124,7 @@ def test_everything_that_was_changed_is_named_and_tags_are_put_right(promoted: A
         2, False,
         {("run", run), ("tags", run), ("tags", forged), ("tags", stuck), ("predictions", "version 1")},
     )  # fmt: skip
+    assert f"{foreign} says that it is of project 'another': its tags follow another log" in told["notes"]
     model = entry["event"]["decision"]["binding"]["model"]
     assert f"expected {model}" in found["run", run]
     assert "lacks champion" in found["tags", run]
