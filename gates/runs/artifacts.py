@@ -57,8 +57,8 @@ def claim(pathspec: str) -> Claim:
             where=run.pathspec,
         )
     read = Evidence.from_bytes(evidence, where=f"{run.pathspec} artifact evidence")
-    _check_own(read.facts, run.pathspec)
-    witness = Witness(run=run.pathspec, model_sha256=_model_digest(held))
+    told = _own(read.facts, run.pathspec)
+    witness = Witness(run=run.pathspec, model_sha256=_model_digest(held, told.get("sha256"), where=run.pathspec))
     return Claim(run=run.pathspec, evidence=replace(read, witness=witness), tags=frozenset(run.user_tags))
 
 
@@ -145,16 +145,20 @@ def _end_task(run: Run) -> str:
         raise RunError("the run has not finished", expected="a finished run", where=run.pathspec) from err
 
 
-def _model_digest(held: _End) -> str | None:
-    """SHA-256 of the run's model, None where it left none that could be served."""
-    try:
-        blob = held.artifact("model", cap=MAX_EVIDENCE_BYTES)
-    except EvidenceError:
-        return None
-    return hashlib.sha256(blob).hexdigest() if isinstance(blob, bytes) else None
+def _model_digest(held: _End, told: object, *, where: str) -> str | None:
+    """SHA-256 of the run's model, None where there is none. EvidenceError for another than was scored, as `told`."""
+    blob = held.remaining("model")
+    found = None if blob is None else hashlib.sha256(blob).hexdigest()
+    if found is not None and told is not None and found != told:
+        raise EvidenceError(
+            f"the run's model is not the one that was scored: SHA-256 {found}", expected=str(told)[:64],
+            where=where, hint="somebody changed the artifact; nothing was judged",
+        )  # fmt: skip
+    return found
 
 
-def _check_own(facts: Mapping[str, Any], pathspec: str) -> None:
+def _own(facts: Mapping[str, Any], pathspec: str) -> Mapping[str, Any]:
+    """What the evidence says of its challenger. Raises EvidenceError where it is of another run."""
     told = facts.get("challenger")
     if not isinstance(told, dict) or told.get("run") != pathspec:
         raise EvidenceError(
@@ -162,6 +166,7 @@ def _check_own(facts: Mapping[str, Any], pathspec: str) -> None:
             expected=f"of run {pathspec!r}",
             where=pathspec,
         )
+    return told
 
 
 @contextmanager

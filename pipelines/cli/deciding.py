@@ -74,9 +74,11 @@ def repair_tags(log: Log, *, written: bool = True) -> str:
     """
     from gates import runs, tags
 
-    head = log.head()
+    try:
+        head, until = log.head(), time.monotonic() + runs.patience()
+    except LockgateError as err:
+        return f"the tags are not written ({err}); the next command repairs them"
     told: list[str] = []
-    until = time.monotonic() + runs.patience()
     for one in tags.touched(head) if head else ():
         try:
             done = runs.retag(one.run, put=one.put, drop=one.drop, seconds=max(0.0, until - time.monotonic()))

@@ -226,7 +226,8 @@ def test_the_next_command_repairs_tags_that_a_killed_one_left_out(promoted: Any,
 
 def test_a_tag_is_no_promotion(promoted: Any, tmp_path: Path) -> None:
     """Tags of every kind on a run that was never promoted do not make Predict use it."""
-    done = promoted.run("evaluate", "model=baseline", "--tag", "deployment_candidate", METAFLOW_RUN_TAGS="[]")
+    forged = ("--tag", "deployment_candidate", "--tag", "champion", "--tag", "production:token")
+    done = promoted.run("evaluate", "model=baseline", *forged, METAFLOW_USER="mallory", METAFLOW_RUN_TAGS="[]")
     assert done.returncode == 1, done.stderr
     first, pretender = promoted.runs()
     assert "deployment_candidate" in promoted.tags(pretender)
@@ -234,6 +235,10 @@ def test_a_tag_is_no_promotion(promoted: Any, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "was never promoted" in done.stderr.splitlines()[-1]
     assert json.loads(promoted.run("champion", "--json").stdout)["run"] == first
+    done = promoted.run("verify", "--fix-tags")
+    assert done.returncode == 0, done.stdout
+    assert f"put right: {pretender} -deployment_candidate -production:token" in done.stdout
+    assert promoted.tags(pretender) == ["held"]
 
 
 def test_the_log_beside_the_runs_does_not_disturb_the_client(promoted_project: Any) -> None:

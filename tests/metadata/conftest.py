@@ -86,7 +86,7 @@ def served(
         env = s3.env | {
             "METAFLOW_DEFAULT_METADATA": "service",
             "METAFLOW_SERVICE_URL": proxy.url,
-            "METAFLOW_SERVICE_RETRY_COUNT": "2",
+            "METAFLOW_SERVICE_RETRY_COUNT": "1",
             "LOCKGATE_METADATA_SECONDS": str(SECONDS),
         }
         done = project.run("evaluate", "model.trees=8", "--json", **env)

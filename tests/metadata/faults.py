@@ -6,7 +6,7 @@ import http.client
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -122,15 +122,27 @@ class Proxy:
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
     @contextmanager
-    def fault(self, fault: Fault, method: str, *, path: str = "", times: int = 10**6) -> Iterator[Plan]:
-        """While this lasts, so many such requests go wrong."""
-        plan = Plan(fault, method, path, times)
+    def always(self, fault: Fault, method: str, *, path: str = "") -> Iterator[None]:
+        """While this lasts every such request goes wrong."""
+        with self._planned([Plan(fault, method, path)]):
+            yield
+
+    @contextmanager
+    def once_each(self, faults: Sequence[Fault], method: str, *, path: str = "") -> Iterator[None]:
+        """The next such requests go wrong, one in each way; all of them must come."""
+        plans = [Plan(fault, method, path, times=1) for fault in faults]
+        with self._planned(plans):
+            yield
+        assert [plan.met for plan in plans] == [1] * len(plans)
+
+    @contextmanager
+    def _planned(self, plans: list[Plan]) -> Iterator[None]:
         self.server.released.clear()
-        self.server.plans.append(plan)
+        self.server.plans[:] = plans
         try:
-            yield plan
+            yield
         finally:
-            self.server.plans.remove(plan)
+            self.server.plans.clear()
             self.server.released.set()
 
 
