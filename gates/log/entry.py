@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal
 
 import rfc8785
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from gates.decision import Decision
 from gates.errors import LogError
@@ -32,13 +31,6 @@ class Entry(BaseModel):
     event: AnyEvent
     state: State
     signature: Signature | None = None
-    _bytes: bytes | None = PrivateAttr(default=None)  # as they were read, and found to be canonical
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Another entry, with bytes of its own."""
-        made = super().model_copy(update=update, deep=deep)
-        made._bytes = None  # noqa: SLF001 (its own)
-        return made
 
     @property
     def judged(self) -> Judged | None:
@@ -67,7 +59,7 @@ class Entry(BaseModel):
 
     def to_bytes(self) -> bytes:
         """Canonical JSON (RFC 8785)."""
-        return self._bytes or rfc8785.dumps(self.model_dump(mode="json"))
+        return rfc8785.dumps(self.model_dump(mode="json"))
 
     @property
     def digest(self) -> str:
@@ -91,7 +83,6 @@ class Entry(BaseModel):
             canonical = False
         if not canonical:
             raise LogError("the entry is not in canonical form", expected="the bytes that lockgate wrote", where=where)
-        entry._bytes = blob  # noqa: SLF001 (its own)
         return entry
 
     def as_json(self) -> dict[str, object]:

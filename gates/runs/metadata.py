@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metaflow import Run
 
 SECONDS = 20.0
-"""How long the metadata have for an answer, with everything that is tried again; SECONDS_VARIABLE says otherwise."""
+"""How long the metadata have for an answer, with everything that is tried again; the variable below says otherwise."""
 
 SECONDS_VARIABLE = "LOCKGATE_METADATA_SECONDS"
 
@@ -39,16 +39,21 @@ class UnreachableError(RunError):
 
 def patience() -> float:
     """How long the metadata have for an answer, in seconds. Raises RunError where that is no number above 0."""
-    told = os.environ.get(SECONDS_VARIABLE)
+    return allowed(SECONDS_VARIABLE, otherwise=SECONDS)
+
+
+def allowed(variable: str, *, otherwise: float) -> float:
+    """The seconds that an environment variable gives. Raises RunError where that is no number above 0."""
+    told = os.environ.get(variable)
     if not told:
-        return SECONDS
+        return otherwise
     try:
         seconds = float(told)
     except ValueError:
         seconds = math.nan
     if 0 < seconds < threading.TIMEOUT_MAX:
         return seconds
-    raise RunError(f"{told[:40]!r} is no length of time", expected="seconds, as in 20", where=SECONDS_VARIABLE)
+    raise RunError(f"{told[:40]!r} is no length of time", expected=f"seconds, as in {otherwise:g}", where=variable)
 
 
 def pauses() -> Iterator[float]:
@@ -142,7 +147,7 @@ def _passing(err: BaseException, where: str) -> str:
 def _unanswered(last: str, limit: float, where: str) -> UnreachableError:
     return UnreachableError(
         f"Metaflow cannot be reached: {last}", expected=f"an answer within {limit:.3g} s", where=where,
-        hint="nothing was written; check its metadata service, and run the command again",
+        hint="check the metadata service that Metaflow is configured with",
     )  # fmt: skip
 
 

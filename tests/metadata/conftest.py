@@ -18,7 +18,7 @@ from obstore.store import S3Store
 from tests.crashes.conftest import Place, placed
 from tests.metadata.faults import Proxy, proxied
 
-SECONDS = 2.0
+SECONDS = 2.5
 """How long the metadata have for an answer here."""
 
 
