@@ -42,12 +42,12 @@ def lift(outcomes: tuple[Outcome, ...], state: State, binding: Binding, now: dat
 
 
 def unmatched(state: State, runs: frozenset[str], now: datetime) -> Iterator[tuple[Waiver, str]]:
-    """Waivers that do nothing, each with why: run out, or for a run that was not judged since they were granted."""
+    """Waivers that do nothing, each with why: run out, or for a run of which no judgement was recorded since."""
     for one in state.waivers:
         if now > one.until:
             yield one, f"ran out at {one.until.isoformat(timespec='minutes')}"
         elif one.run not in runs:
-            yield one, f"was never used: {one.run} was not judged since"
+            yield one, f"was never used: no judgement of {one.run} was recorded since"
 
 
 def _use(waiver: Waiver, outcome: Outcome | None, now: datetime | None, *, longest: Waiver) -> WaiverUse:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_ENTRY_BYTES = 32 * 1024**2
 """No entry is larger: a thousand holdouts take less than one megabyte."""
 
+_MAX_ENTRIES = 10**8
 _HINT = "head.json"
 _MAX_HINT_BYTES = 1024
 
@@ -70,6 +71,11 @@ class Objects:
         step = 1
         while self._exists(last + step):
             last, step = last + step, step * 2
+            if last >= _MAX_ENTRIES:
+                raise LogError(
+                    "the object store says that it has every object that it is asked for", expected="a promotion log",
+                    hint="something else answers in its place, such as a proxy that asks for a password",
+                )  # fmt: skip
         while step > 1:
             step //= 2
             if self._exists(last + step):
@@ -129,7 +135,7 @@ class Objects:
         except (BaseError, OSError, ValueError, RecursionError):
             return 0
         seq = told.get("seq") if isinstance(told, dict) else None
-        return seq if isinstance(seq, int) and 0 < seq < 10**8 else 0
+        return seq if isinstance(seq, int) and 0 < seq < _MAX_ENTRIES else 0
 
 
 def unreachable(err: BaseError | OSError) -> LogError:

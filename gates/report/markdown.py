@@ -29,7 +29,9 @@ def render(decision: Decision, *, title: str = "lockgate") -> str:
             f"| {wording.interval(one)} | {safe(one.rule)} | {wording.rows(one)} |"
             for one in decision.outcomes
         ]
-        lines += ["", *(_sentence(one) for one in decision.outcomes), ""]
+        lines += ["", *(line for one in decision.outcomes for line in _sentences(decision, one)), ""]
+    if left := wording.waivers(decision):
+        lines += [*(f"- {safe(said)}" for said in left), ""]
     for one in decision.outcomes:
         lines += _parts(one, one.name)
     bound = decision.binding
@@ -43,9 +45,10 @@ def render(decision: Decision, *, title: str = "lockgate") -> str:
     return "\n".join(lines)
 
 
-def _sentence(outcome: Outcome) -> str:
+def _sentences(decision: Decision, outcome: Outcome) -> Iterator[str]:
     background = wording.background(outcome)
-    return f"- **{safe(outcome.name)}** {safe(outcome.message)}" + (f" ({safe(background)})" if background else "")
+    yield f"- **{safe(outcome.name)}** {safe(outcome.message)}" + (f" ({safe(background)})" if background else "")
+    yield from (f"  - {safe(said)}" for said in wording.waivers(decision, outcome.name))
 
 
 def _parts(outcome: Outcome, title: str) -> Iterator[str]:

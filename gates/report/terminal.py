@@ -25,7 +25,7 @@ RULING_STYLES: dict[str, str] = {
 
 
 def render(decision: Decision) -> RenderableType:
-    """A table of gates, a sentence for each, the parts that are not settled, the verdict, and what is guaranteed."""
+    """A table of gates, a sentence for each, its waivers and unsettled parts, the verdict, and what is guaranteed."""
     shown: list[RenderableType] = []
     if decision.outcomes:
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
@@ -40,6 +40,8 @@ def render(decision: Decision) -> RenderableType:
         sentences = Table.grid(padding=(0, 2, 0, 0))
         for outcome in decision.outcomes:
             sentences.add_row(_text(outcome.name, STYLES[outcome.verdict]), _text(outcome.message))
+            for said in wording.waivers(decision, outcome.name):
+                sentences.add_row("", _text(said, "bold"))
             for line in _below(outcome):
                 sentences.add_row("", line)
         shown += [table, Padding(sentences, (1, 0))]
@@ -48,7 +50,8 @@ def render(decision: Decision) -> RenderableType:
         wording.headline(decision), "bold green" if decision.already_champion else RULING_STYLES[decision.verdict]
     )
     verdict.append(f"  {decision.reason}")
-    return Group(*shown, verdict, Text("; ".join(wording.guarantee(decision)), "dim"))
+    left = (_text(said) for said in wording.waivers(decision))
+    return Group(*shown, verdict, *left, Text("; ".join(wording.guarantee(decision)), "dim"))
 
 
 def _below(outcome: Outcome) -> Iterator[Text]:

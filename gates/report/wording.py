@@ -50,6 +50,14 @@ def verdict(outcome: Outcome) -> str:
     return outcome.verdict + (" (warn)" if outcome.severity == "warn" else "") + (" waived" if outcome.waived else "")
 
 
+def waivers(decision: Decision, gate: str | None = None) -> tuple[str, ...]:
+    """What became of each waiver for the candidate, a sentence each: of one gate, or of names that no gate here has."""
+    names = {outcome.name for outcome in decision.outcomes}
+    return tuple(
+        use.message for use in decision.waivers if (use.gate == gate if gate is not None else use.gate not in names)
+    )
+
+
 def background(outcome: Outcome) -> str:
     """Of a gate that does not pass: why it exists, and who to ask, in the policy's words; empty without any."""
     if outcome.verdict not in UNSETTLED:

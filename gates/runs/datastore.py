@@ -7,9 +7,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gates.errors import LogError, RunError
+from gates.runs.metadata import allowed
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
+
+
+SECONDS = 15.0
+"""How long the object store of the log has for one request, tries and all; SECONDS_VARIABLE says otherwise."""
+
+SECONDS_VARIABLE = "LOCKGATE_STORE_SECONDS"
+
+
+def limits(seconds: float) -> dict[str, Any]:
+    """What a store takes so that each request ends, answered or not, within about `seconds`.
+
+    A try has a third of it; what failed for a moment (5xx, no connection, and for reads no answer) is tried again in
+    the first two thirds. A write without an answer is not: whether it happened is asked.
+    """
+    return {
+        "retry_config": {
+            "max_retries": 10,
+            "retry_timeout": timedelta(seconds=seconds * 2 / 3),
+            "backoff": {
+                "init_backoff": timedelta(seconds=seconds / 150), "max_backoff": timedelta(seconds=seconds / 6),
+                "base": 2,
+            },
+        },
+        "client_options": {
+            "timeout": timedelta(seconds=seconds / 3), "connect_timeout": timedelta(seconds=seconds / 6),
+        },
+    }  # fmt: skip
 
 
 def log_store(project: str) -> ObjectStore:
@@ -29,7 +57,9 @@ def log_store(project: str) -> ObjectStore:
                 prefix="/".join(part for part in (prefix.strip("/"), "lockgate", project) if part),
                 **_s3_options(),
             )
-        return obstore.store.from_url(f"{root.rstrip('/')}/lockgate/{project}")
+        return obstore.store.from_url(
+            f"{root.rstrip('/')}/lockgate/{project}", **limits(allowed(SECONDS_VARIABLE, otherwise=SECONDS))
+        )
     except (BaseError, OSError, ValueError) as err:
         raise LogError(
             f"the {kind} datastore cannot be opened: {str(err).splitlines()[0][:200]}",
@@ -85,7 +115,9 @@ def _s3_options() -> dict[str, Any]:
             "expires_at": datetime.now(UTC) + timedelta(minutes=10),
         }
 
-    options: dict[str, Any] = {"credential_provider": credentials, "region": client.meta.region_name or "us-east-1"}
+    options = limits(allowed(SECONDS_VARIABLE, otherwise=SECONDS))
+    options |= {"credential_provider": credentials, "region": client.meta.region_name or "us-east-1"}
     if S3_ENDPOINT_URL:
-        options |= {"endpoint": S3_ENDPOINT_URL, "client_options": {"allow_http": True}}
+        options["endpoint"] = S3_ENDPOINT_URL
+        options["client_options"]["allow_http"] = True
     return options

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,14 +12,18 @@ from gates.errors import AdmissionError
 from pipelines.cli import options
 
 if TYPE_CHECKING:
+    from gates.log import Log
     from gates.state import Champion, State
 
 
 def champion(
-    everyone: Annotated[bool, typer.Option("--all", help="And those that reigned before, and may again.")] = False,
+    everyone: Annotated[
+        bool, typer.Option("--all", help="And those that reigned before, and may again, and those that were revoked.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show the champion: the run that production predicts with, by the promotion log."""
+    from gates.report.wording import printable
     from pipelines.cli.printing import print_json
     from pipelines.cli.project import project_log
 
@@ -26,23 +32,49 @@ def champion(
     if state.champion is None and not everyone:
         raise AdmissionError(
             f"project {log.project!r} has no champion" + (" any more" if state.revoked else " yet"),
-            hint="`make evaluate model=xgb` trains and judges one",
+            hint="`lockgate champion --all` says why" if state.revoked else "`make evaluate model=xgb` trains one",
         )
-    shown = [state.champion] if state.champion else []
-    shown += state.predecessors if everyone else ()
+    told = list(_told(log, state, everyone=everyone))
     if as_json:
-        told = [one.model_dump(mode="json") | {"refusal": _refusal(one, state)} for one in shown]
         print_json(told if everyone else told[0])
-        raise typer.Exit
-    for one in shown:
-        reigns = "" if one is not state.champion else "* " if everyone else ""
-        until = f", valid until {one.valid_until:%Y-%m-%d}" if one.valid_until else ""
-        typer.echo(f"{reigns}{one.run}  promoted by entry {one.seq}, judged on {one.as_of}{until}")
-        if refusal := _refusal(one, state):
-            typer.echo(f"may not be served: {refusal}")
-        typer.echo(f"model {one.format} sha256 {one.sha256}")
+        return
+    if everyone and state.champion is None:
+        typer.echo("no model reigns")
+    for one in told:
+        for line in _lines(one, marked=everyone):
+            typer.echo("  " * line.startswith(" ") + printable(line))
     if not log.keyring.signed:
         typer.echo("the log is unsigned: whoever may write the store may change this")
+
+
+def _told(log: Log, state: State, *, everyone: bool) -> Iterator[dict[str, Any]]:
+    """Each model, and why it may not be served; those that were revoked come last."""
+    signed = log.keyring.signed
+    known = (state.champion, *state.predecessors) if state.champion else state.predecessors
+    for one in known if everyone else known[:1]:
+        yield one.model_dump(mode="json") | {
+            "reigns": one is state.champion, "refusal": _refusal(one, state), "signed": signed
+        }  # fmt: skip
+    for model, seq in sorted(state.revoked.items(), key=lambda item: -item[1]) if everyone else ():
+        event = log.entry(seq).event
+        yield {
+            "run": event.run, "sha256": model, "reigns": False, "refusal": f"revoked by entry {seq}: {event.said}",
+            "signed": signed, "seq": None, "as_of": None, "format": None, "valid_until": None, "suspect": None,
+        }  # fmt: skip
+
+
+def _lines(one: dict[str, Any], *, marked: bool) -> Iterator[str]:
+    name = ("* " if one["reigns"] and marked else "") + str(one["run"] or "scores without a run")
+    if one["seq"] is None:
+        yield f"{name}, {one['refusal']}"
+        yield f"  model sha256 {one['sha256']}"
+        return
+    ends = one["valid_until"] and datetime.fromisoformat(one["valid_until"]).astimezone(UTC)
+    until = f", valid until {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
+    yield f"{name}, promoted by entry {one['seq']}, judged on {one['as_of'] or 'rows without a month'}{until}"
+    if one["refusal"]:
+        yield f"  may not be served: {one['refusal']}"
+    yield f"  model {one['format'] or 'of no format'} sha256 {one['sha256']}"
 
 
 def _refusal(one: Champion, state: State) -> str:

@@ -15,7 +15,7 @@ def moment(text: str, *, now: datetime, where: str, end_of_day: bool = True) -> 
     A date alone is its last moment, or its first where `end_of_day` is false. Raises SettingsError.
     """
     if re.fullmatch(r"[1-9][0-9]{0,4}[dh]", text):
-        return now + length(text)
+        return now + length(text)  # at most 99,999 days
     try:
         found = datetime.fromisoformat(text)
     except ValueError as err:
@@ -24,4 +24,7 @@ def moment(text: str, *, now: datetime, where: str, end_of_day: bool = True) -> 
         ) from err
     if len(text) <= len("2026-12-31") and end_of_day:
         found = found.replace(hour=23, minute=59, second=59)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    try:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError as err:
+        raise SettingsError(f"{text[:60]!r} is too early or too late", where=where) from err

@@ -12,13 +12,19 @@ from pipelines.cli import options
 if TYPE_CHECKING:
     from gates.log import Entry
 
+NARROW = 110
+"""Columns below which a run is told by its id alone."""
+
+WHOLE_RUN = 20
+"""Letters of a run that are not parted over lines."""
+
 
 def history(
     last: Annotated[int, typer.Option("--last", min=1, help="Show the last N entries that fit.")] = 50,
     run: Annotated[str, typer.Option(help="Of this run: EvaluateNewModel/ID, or its ID.")] = "",
     event: Annotated[str, typer.Option(help="Of this kind: judged, revoked, rolled_back, waived, retracted …")] = "",
     verdict: Annotated[str, typer.Option(help="With this verdict: PROMOTE, HOLD or INCONCLUSIVE.")] = "",
-    by: Annotated[str, typer.Option(help="Written by this actor.")] = "",
+    by: Annotated[str, typer.Option("--actor", "--by", help="Written by this actor.")] = "",
     since: Annotated[str, typer.Option(help="Not before this time: 2026-11-01, 2026-11-01T12:00 (UTC).")] = "",
     until: Annotated[str, typer.Option(help="Not after this time.")] = "",
     as_json: options.Json = False,
@@ -65,16 +71,21 @@ def _show(entries: list[Entry], *, names: dict[str, str]) -> None:
     from gates.report.wording import printable
     from pipelines.cli.printing import console
 
+    out = console()
+    narrow = out.width < NARROW
+    runs = [printable(entry.event.run or "–") for entry in entries]
+    runs = [run.rpartition("/")[2] for run in runs] if narrow else runs
+    whole = {"entry", "verdict"} | ({"run"} if max(map(len, runs)) <= WHOLE_RUN else set())
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("entry", "time", "verdict", "run", "by", "reason"):
-        table.add_column(heading, overflow="fold")
-    for entry in entries:
+        table.add_column(heading, overflow="fold", no_wrap=heading in whole)
+    for entry, run in zip(entries, runs, strict=True):
         signed = names.get(entry.signature.key, "an unlisted key") if entry.signature else ""
         table.add_row(
             str(entry.seq), f"{entry.time:%Y-%m-%d %H:%M:%S}",
             Text(entry.event.verdict, RULING_STYLES.get(entry.event.verdict, "bold")),
-            Text(printable(entry.event.run or "–")),
+            Text(run),
             Text(printable(entry.actor) + (f" (signed: {signed})" if signed else "")),
             Text(printable(entry.event.said)),
         )  # fmt: skip
-    console().print(table)
+    out.print(table)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gates.errors import LockgateError, SettingsError
 from pipelines.cli import options
 
 app = typer.Typer(help="Show which rows were judged on, and how often they may be yet.", invoke_without_command=True)
@@ -47,19 +49,36 @@ def holdouts(context: typer.Context, as_json: options.Json = False) -> None:
             digest[:12], f"{one.rows:,}", str(one.since), str(len(one.looks)), str(one.last), f"{one.spent:g}", said
         )  # fmt: skip
     console().print(table)
+    typer.echo("retired: no further comparison on these rows can pass; open: it may, at the error rate that is left")
 
 
 @app.command()
 def register(
-    run: Annotated[str, typer.Argument(help="A finished run whose holdout it is: EvaluateNewModel/ID, or its ID.")],
+    run: Annotated[
+        str | None, typer.Argument(help="A finished run whose holdout it is: EvaluateNewModel/ID, or its ID.")
+    ] = None,
+    evidence: Annotated[Path | None, typer.Option(help="Or an evidence file with these rows.")] = None,
     note: Annotated[str, typer.Option(help="What these rows are, for whoever reads the log.")] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Make a run's holdout known before anything is judged on it."""
+    """Make the holdout of a run, or the rows of an evidence file, known before anything is judged on them."""
     from gates import lifecycle, runs
+    from gates.evidence import Evidence
     from pipelines.cli.project import actor, clock, project_log
     from pipelines.cli.recording import tell
 
+    if (run is None) == (evidence is None):
+        raise SettingsError(
+            "nothing to register" if run is None else "two things at once", expected="a RUN, or --evidence FILE"
+        )
     log = project_log(writing=True)
-    evidence = runs.claim(run if "/" in run else f"EvaluateNewModel/{run}").evidence
-    tell(log, lifecycle.register(log, evidence, note=note, actor=actor(), clock=clock), as_json=as_json)
+    if evidence is not None:
+        held = Evidence.read(evidence)
+    else:
+        held = runs.claim(str(run) if "/" in str(run) else f"EvaluateNewModel/{run}").evidence
+    project = held.facts.get("project")
+    if project is not None and project != log.project:
+        raise LockgateError(
+            f"the rows are of project {project!r}", expected=f"project {log.project!r}", where=str(evidence or run)
+        )
+    tell(log, lifecycle.register(log, held, note=note, actor=actor(), clock=clock), as_json=as_json)

@@ -31,6 +31,7 @@ from pipelines.cli import (
     selftest,
     verify,
     waive,
+    waivers,
     why,
 )
 from pipelines.cli.flow_run import user
@@ -61,6 +62,7 @@ app.add_typer(holdouts.app, name="holdouts")
 app.command()(revoke.revoke)
 app.command()(rollback.rollback)
 app.command()(waive.waive)
+app.command()(waivers.waivers)
 app.command()(retract.retract)
 app.add_typer(keys.app, name="keys")
 app.command()(predict.predict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,19 +14,21 @@ if TYPE_CHECKING:
     from gates.log import Entry, Log
 
 
-def tell(log: Log, entry: Entry, *, as_json: bool, then: str = "") -> None:
-    """Say what was recorded, who reigns now, and what to do next. The tags follow the log first."""
+def tell(log: Log, entry: Entry, *, as_json: bool, then: Sequence[str] = ()) -> None:
+    """Say what was recorded, who reigns now, and `then`, what to do next. The tags follow the log first."""
     from pipelines.cli.deciding import repair_tags
 
     tagged = repair_tags(log, written=True)
     if as_json:
-        print_json({"entry": entry.as_json(), "tags": tagged})
+        print_json({"entry": entry.as_json(), "tags": tagged, "next": [line.strip() for line in then]})
         return
     unsigned = "" if entry.signature else " (unsigned)"
     about = f"{entry.event.verdict} {entry.event.run or ''}".strip()
-    typer.echo(f"entry {entry.seq} of the promotion log{unsigned}: {printable(f'{about}: {entry.event.said}')}")
     champion = entry.state.champion
-    typer.echo(f"champion: {champion.run}, promoted by entry {champion.seq}" if champion else "champion: none")
-    typer.echo(f"tags: {tagged}")
-    if then:
-        typer.echo(then)
+    for line in (
+        f"entry {entry.seq} of the promotion log{unsigned}: {about}: {entry.event.said}",
+        f"champion: {champion.run}, promoted by entry {champion.seq}" if champion else "champion: none",
+        f"tags: {tagged}",
+        *then,
+    ):
+        typer.echo("  " * line.startswith(" ") + printable(line))

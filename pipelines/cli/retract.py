@@ -9,7 +9,7 @@ import typer
 from pipelines.cli import options
 
 if TYPE_CHECKING:
-    from gates.log import Entry
+    from gates.log import Entry, Log
 
 
 def retract(
@@ -31,25 +31,26 @@ def retract(
     made = lifecycle.retract(
         log, data=data, metric=metric, entry=entry, reason=reason, actor=actor(), clock=clock
     )  # fmt: skip
-    tell(log, made, as_json=as_json, then="\n".join(_next(made)))
+    told = [f"suspect: {run or 'a model without a run'}, promoted by entry {seq}" for seq, run in _suspects(log, made)]
+    tell(log, made, as_json=as_json, then=[*told, *_next(made)])
+
+
+def _suspects(log: Log, entry: Entry) -> list[tuple[int, str | None]]:
+    """Every promotion that is in doubt now, those of models that no longer count too."""
+    return [(seq, log.entry(seq).event.run) for seq in getattr(entry.event, "suspects", ())]
 
 
 def _next(entry: Entry) -> list[str]:
-    """Every champion that is suspect now, and what to run."""
-    state = entry.state
-    known = (state.champion, *state.predecessors) if state.champion else state.predecessors
-    suspects = getattr(entry.event, "suspects", ())
-    told = [f"suspect: {one.run}, promoted by entry {one.seq}" for one in known if one.seq in suspects]
-    older = [seq for seq in suspects if seq not in {one.seq for one in known}]
-    if older:
-        told.append(f"suspect, and not remembered as able to serve: entries {', '.join(map(str, older))}")
-    if not suspects:
+    """What to run, where it concerns who reigns."""
+    if not getattr(entry.event, "suspects", ()):
         return ["no champion, past or present, rested on it"]
-    if state.champion and state.champion.suspect is not None:
-        told += [
-            "nothing new is served until one of these is done:",
-            "  lockgate reverify            judges the champion on fresh rows, and clears it where it passes",
-            "  lockgate rollback --reason   goes back to the last model that is not suspect",
-            "  lockgate evaluate            trains and judges another",
-        ]
-    return told
+    champion, earlier = entry.state.champion, entry.state.before_champion(entry.time)
+    if champion is None or champion.suspect is None:
+        return [f"{champion.run} reigns and does not rest on it" if champion else "no model reigns"]
+    back = [f"  lockgate rollback --reason '…': lets {earlier.run} reign, which is not suspect"] if earlier else []
+    return [
+        f"{champion.run} reigns, and nothing new is served until one of these is done:",
+        "  lockgate reverify: judges it again, alone, and clears it where it passes",
+        *back,
+        "  lockgate evaluate: trains and judges another",
+    ]

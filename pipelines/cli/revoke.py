@@ -22,7 +22,7 @@ def revoke(
     log = project_log(writing=True)
     entry = lifecycle.revoke(log, run, reason=reason, actor=actor(), clock=clock)
     then = "next: `lockgate predict` publishes predictions of the champion"
-    tell(log, entry, as_json=as_json, then=then if entry.state.champion else _NOBODY)
+    tell(log, entry, as_json=as_json, then=[then if entry.state.champion else _NOBODY])
 
 
 _NOBODY = "nothing may be served now: the last good predictions stay; `lockgate evaluate` trains and judges a model"

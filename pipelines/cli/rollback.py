@@ -23,4 +23,4 @@ def rollback(
 
     log = project_log(writing=True)
     entry = lifecycle.rollback(log, to=to, reason=reason, actor=actor(), clock=clock)
-    tell(log, entry, as_json=as_json, then="next: `lockgate predict` publishes predictions of the champion")
+    tell(log, entry, as_json=as_json, then=["next: `lockgate predict` publishes predictions of the champion"])

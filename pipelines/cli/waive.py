@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gates.errors import SigningError
 from pipelines.cli import options
+
+if TYPE_CHECKING:
+    from gates.log import Entry, Log
 
 
 def waive(
@@ -40,4 +43,18 @@ def waive(
         log, gate, run=run, reason=reason, until=moment(until, now=clock(), where="--until"), approver=held.name,
         actor=actor(), clock=clock,
     )  # fmt: skip
-    tell(log, entry, as_json=as_json, then=f"next: `lockgate judge {entry.event.run}` counts it")
+    then = f"next: `lockgate judge {entry.event.run}`, with a judge's key where the log is signed, counts it"
+    tell(log, entry, as_json=as_json, then=[*_blocking(log, entry), then])
+
+
+def _blocking(log: Log, entry: Entry) -> list[str]:
+    """What blocks the run besides, as it was judged last; nothing is told of a judgement that is sealed."""
+    from gates.waivers import lift
+
+    judged = next(one for one in log.backwards(start=entry) if one.judged and one.event.run == entry.event.run)
+    decision = judged.decided()
+    lifted = lift(decision.outcomes, entry.state, decision.binding, entry.time)
+    return [
+        f"{one.name} says {one.verdict} and blocks it too" for one in lifted.outcomes
+        if one.severity == "block" and not one.waived and one.verdict not in ("PASS", "SKIP")
+    ]  # fmt: skip

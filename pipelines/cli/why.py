@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,8 @@ from gates.errors import LogError, SettingsError
 from pipelines.cli import options
 
 if TYPE_CHECKING:
-    from gates.log import Entry, Log
+    from gates.log import Entry
+    from gates.state import Champion, State
 
 
 def why(
@@ -19,7 +21,7 @@ def why(
     as_json: options.Json = False,
 ) -> None:
     """Show why the model that was live on a day was, or what became of a run: every entry about it, and the numbers."""
-    from pipelines.cli.dates import moment
+    from pipelines.cli.explained import show
     from pipelines.cli.printing import print_json
     from pipelines.cli.project import clock, project_log
 
@@ -27,35 +29,41 @@ def why(
         raise SettingsError(
             "nothing to explain" if run is None else "two things at once", expected="a RUN, or --on DATE"
         )
-    log = project_log()
+    log, now = project_log(), clock()
+    at = _past(on, now) if on else now
     entries = list(log.entries())
-    if run is not None:
-        title, about = _of_run(entries, run)
-    else:
-        title, about = _on(entries, moment(on, now=clock(), where="--on").isoformat(timespec="seconds"))
+    title, about = _of_run(entries, run, now) if run is not None else _on(entries, at)
     if as_json:
         print_json({"answer": title, "entries": [entry.as_json() for entry in about]})
-        return
-    _show(log, title, about)
+    else:
+        show(log, title, about)
 
 
-def _on(entries: list[Entry], then: str) -> tuple[str, list[Entry]]:
-    """Who reigned at `then`, and the entries that made it so."""
-    from datetime import datetime
+def _past(text: str, now: datetime) -> datetime:
+    """The moment, or now for today. SettingsError for what is to come."""
+    from pipelines.cli.dates import moment
 
-    at = datetime.fromisoformat(then)
-    before = [entry for entry in entries if entry.time <= at]
-    reigned = before[-1].state.champion if before else None
-    if reigned is None:
+    if moment(text, now=now, where="--on", end_of_day=False) > now:
+        raise SettingsError(
+            f"{text} has not come yet", expected=f"{now:%Y-%m-%dT%H:%M} (UTC) at the latest", where="--on"
+        )
+    return min(moment(text, now=now, where="--on"), now)
+
+
+def _on(entries: list[Entry], at: datetime) -> tuple[str, list[Entry]]:
+    """Who reigned at a moment, and the entries that made it so."""
+    before, then = [entry for entry in entries if entry.time <= at], f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    state = before[-1].state if before else None
+    if state is None or state.champion is None:
         return f"no model reigned at {then}", [entry for entry in before if entry.event.kind == "revoked"][-1:]
-    state = before[-1].state
-    refusal = reigned.refusal(at, revoked=state.revoked)
+    reigned = state.champion
+    promotion = before[reigned.seq - 1]
+    since = next(entry for entry in reversed(before) if _reigns_since(entry, before, reigned.seq))
     said = f"{reigned.run} reigned at {then}, promoted by entry {reigned.seq}"
-    about = [entry for entry in before if entry.seq >= reigned.seq and _about(entry, reigned.run, reigned.seq)]
-    changed = next((e for e in reversed(before) if _reigns_since(e, before, reigned.seq)), None)
-    if changed is not None and changed not in about:
-        about.append(changed)
-    return said + (f"; it could not be served: {refusal}" if refusal else ""), sorted(about, key=lambda one: one.seq)
+    said += f", again since entry {since.seq}" if since is not promotion else ""
+    later = [one for one in before[reigned.seq :] if _about(one, reigned.run, reigned.seq)]
+    about = {one.seq: one for one in (promotion, since, *_waivers(promotion, before), *later)}
+    return said + _unless(reigned, state, at), [about[seq] for seq in sorted(about)]
 
 
 def _reigns_since(entry: Entry, entries: list[Entry], promoted_by: int) -> bool:
@@ -65,57 +73,46 @@ def _reigns_since(entry: Entry, entries: list[Entry], promoted_by: int) -> bool:
     return now is not None and now.seq == promoted_by and (earlier is None or earlier.seq != promoted_by)
 
 
-def _of_run(entries: list[Entry], run: str) -> tuple[str, list[Entry]]:
+def _waivers(promotion: Entry, entries: list[Entry]) -> list[Entry]:
+    """The waivers that it rests on; all that there were for the run, where the judgement is sealed."""
+    decision = promotion.decided()
+    used = {use.entry for use in decision.waivers if use.status == "used"}
+    return [
+        one for one in entries[: promotion.seq - 1]
+        if one.event.kind == "waived" and (
+            one.event.run == promotion.event.run if decision.sealed else one.seq in used
+        )
+    ]  # fmt: skip
+
+
+def _of_run(entries: list[Entry], run: str, now: datetime) -> tuple[str, list[Entry]]:
+    """What became of a run, and every entry about it."""
     named = {str(entry.event.run) for entry in entries if entry.event.run}
     full = next((name for name in named if run in (name, name.rpartition("/")[2])), None)
     if full is None:
         raise LogError(f"the log says nothing of run {run[:80]!r}", hint="`lockgate history` lists what it does")
     promoted = [entry.seq for entry in entries if entry.promotes and entry.event.run == full]
     about = [entry for entry in entries if _about(entry, full, *promoted)]
-    state = entries[-1].state
-    if state.champion and state.champion.run == full:
-        said = f"{full} reigns, promoted by entry {state.champion.seq}"
-    elif any(one.run == full for one in state.predecessors):
-        said = f"{full} reigned, and may again"
-    else:
-        said = f"{full} does not reign: entry {about[-1].seq} says {about[-1].event.verdict}"
-    return said, about
+    return _standing(full, entries[-1].state, about, now), about
+
+
+def _standing(run: str, state: State, about: list[Entry], now: datetime) -> str:
+    if state.champion and state.champion.run == run:
+        return f"{run} reigns, promoted by entry {state.champion.seq}" + _unless(state.champion, state, now)
+    former = next((one for one in state.predecessors if one.run == run), None)
+    if former is not None:
+        refusal = former.refusal(now, revoked=state.revoked)
+        return f"{run} reigned, and may " + (f"not again: {refusal}" if refusal else "again")
+    told = [one for one in about if one.event.kind in ("judged", "revoked", "reverified") and one.event.run == run]
+    last = told[-1] if told else about[-1]
+    return f"{run} does not reign: entry {last.seq} says {last.event.verdict}"
+
+
+def _unless(champion: Champion, state: State, at: datetime) -> str:
+    refusal = champion.refusal(at, revoked=state.revoked)
+    return f"; it could not be served: {refusal}" if refusal else ""
 
 
 def _about(entry: Entry, run: str | None, *promoted_by: int) -> bool:
     suspects = getattr(entry.event, "suspects", ())
     return entry.event.run == run or any(seq in suspects for seq in promoted_by)
-
-
-def _show(log: Log, title: str, about: list[Entry]) -> None:
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from gates.report import terminal
-    from gates.report.wording import printable
-    from pipelines.cli.printing import console
-
-    names = {mark: key.name for mark, key in log.keyring.keys.items()}
-    out = console()
-    out.print(Text(title, "bold"))
-    for entry in about:
-        signed = names.get(entry.signature.key, "an unlisted key") if entry.signature else "nobody: unsigned"
-        out.print()
-        head = f"entry {entry.seq}, {entry.time:%Y-%m-%d %H:%M:%S} UTC, by {printable(entry.actor)}, signed by {signed}"
-        out.print(Text(f"{head}: {entry.event.verdict}", "bold"))
-        if entry.judged is None:
-            out.print(Padding(Text(printable(entry.event.said)), (0, 2)))
-            continue
-        decision = entry.decided()
-        out.print(Padding(terminal.render(decision), (0, 2)))
-        bound = decision.binding
-        facts = {
-            "run": bound.run, "model": bound.model, "holdout": bound.holdout, "policy": bound.policy,
-            "beside": bound.champion_run, "engine": bound.engine,
-            "commit": (bound.commit or "unknown") + ("" if bound.clean else ", with changes that were not committed"),
-            "decision": entry.judged.decision_sha256,
-        }  # fmt: skip
-        for name, value in facts.items():
-            out.print(Padding(Text(f"{name:<9} {printable(str(value or '–'))}", "dim"), (0, 2)))
-    if any(entry.judged for entry in about):
-        out.print("\n`lockgate export RUN --out DIR` writes the evidence, the policy and the decision", style="dim")

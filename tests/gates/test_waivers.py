@@ -292,4 +292,7 @@ def test_waivers_that_do_nothing_are_found() -> None:
 
     held = (one(1, "a", UNTIL), one(2, "b", UNTIL), one(3, "a", NOON - DAY), one(4, "a", NOON))
     found = [(waiver.seq, said) for waiver, said in unmatched(State(waivers=held), frozenset("a"), NOON)]
-    assert found == [(2, "was never used: b was not judged since"), (3, "ran out at 2024-04-30T12:00+00:00")]
+    assert found == [
+        (2, "was never used: no judgement of b was recorded since"),
+        (3, "ran out at 2024-04-30T12:00+00:00"),
+    ]

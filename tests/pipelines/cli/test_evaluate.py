@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,43 +17,55 @@ def test_the_first_model_is_promoted_tagged_and_logged(promoted_project: Any) ->
     assert entry["state"]["champion"]["run"] == run
     assert sorted(promoted_project.tags(run)) == ["champion", "deployment_candidate"]
     told = json.loads(promoted_project.run("champion", "--json").stdout)
-    assert told == {**entry["state"]["champion"], "refusal": ""}
+    assert told == {**entry["state"]["champion"], "reigns": True, "refusal": "", "signed": False}
     assert run in promoted_project.run("champion").stdout
 
 
-def test_the_same_model_again_and_a_worse_one(promoted: Any, tmp_path: Path) -> None:
-    (first,) = promoted.runs()
-    again = promoted.run("evaluate", "--json", "--decision", "again.json")
+@pytest.fixture(scope="module")
+def judged(promoted_project: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Any]:
+    """A project in which the champion was trained again and a worse model was judged; what was said of each."""
+    made = promoted_project.copy(tmp_path_factory.mktemp("judged"))
+    again = made.run("evaluate", "--json", "--decision", "again.json")
+    worse = made.run("evaluate", "model=baseline", "--report", "report.md", "--decision", "worse.json")
+    return made, again, worse
+
+
+def test_the_same_model_again(judged: tuple[Any, Any, Any]) -> None:
+    project, again, _ = judged
     assert again.returncode == 0, again.stderr
     told = json.loads(again.stdout)
     assert told["decision"]["already_champion"]
     assert told["entry"] is None
     assert "it reigns already" in told["note"]
-    assert len(promoted.history()) == 1
+    assert json.loads((project.home / "again.json").read_text(encoding="utf-8"))["already_champion"]
+    assert [entry["event"]["decision"]["verdict"] for entry in project.history()] == ["PROMOTE", "HOLD"]
+    assert project.tags(project.runs()[1]) == []
 
-    worse = promoted.run("evaluate", "model=baseline", "--report", "report.md", "--decision", "worse.json")
+
+def test_a_worse_model(judged: tuple[Any, Any, Any]) -> None:
+    project, _, worse = judged
     assert worse.returncode == 1, worse.stderr
     assert all(name in worse.stdout for name in ("auc_floor", "log_loss", "HOLD"))
-    assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("## lockgate: HOLD")
-    written = json.loads((tmp_path / "worse.json").read_text(encoding="utf-8"))
-    one, two = promoted.history()
+    assert (project.home / "report.md").read_text(encoding="utf-8").startswith("## lockgate: HOLD")
+    written = json.loads((project.home / "worse.json").read_text(encoding="utf-8"))
+    one, two = project.history()
     assert two["event"]["decision"]["verdict"] == written["verdict"] == "HOLD"
     assert two["event"]["decision"] == {name: held for name, held in written.items() if name != "state"}
     assert two["previous"]
     assert one["log_id"] == two["log_id"]
-    assert promoted.tags(promoted.runs()[-1]) == ["held"]
+    assert project.tags(project.runs()[-1]) == ["held"]
 
-    repeated = promoted.run("judge", promoted.runs()[-1], "--json")
+    repeated = project.run("judge", project.runs()[-1], "--json")
     assert repeated.returncode == 1
     noted = json.loads(repeated.stdout)["note"]
     assert noted.startswith("recorded before as entry 2 of the promotion log (unsigned); ")
-    assert len(promoted.history()) == 2
+    assert len(project.history()) == 2
 
-    listed = json.loads(promoted.run("history", "--json").stdout)
-    assert listed == promoted.history()
-    assert [entry["seq"] for entry in json.loads(promoted.run("history", "--json", "--last", "1").stdout)] == [2]
-    shown = promoted.run("history").stdout
-    assert first in shown
+    listed = json.loads(project.run("history", "--json").stdout)
+    assert listed == project.history()
+    assert [entry["seq"] for entry in json.loads(project.run("history", "--json", "--last", "1").stdout)] == [2]
+    shown = project.run("history").stdout
+    assert project.runs()[0] in shown
     assert "HOLD" in shown
 
 
@@ -62,8 +73,10 @@ def test_the_same_model_again_and_a_worse_one(promoted: Any, tmp_path: Path) -> 
     ("words", "why"),
     [
         (["--advisory"], "this is advisory"),
-        (["gate.confidence=0.9"], "the override gate.confidence=0.9 changes what the gates' owners decide"),
-        (["store.path=other.db"], "the override store.path=other.db changes"),
+        (
+            ["gate.confidence=0.9", "store.path=other.db"],
+            "the override gate.confidence=0.9 changes what the gates' owners decide",
+        ),
     ],
 )
 def test_advice_and_changed_gates_are_judged_and_never_logged(project: Any, words: list[str], why: str) -> None:

@@ -75,7 +75,7 @@ def test_after_evaluate_it_plans_with_the_run_that_was_judged_beside_a_champion(
     assert champion in named["pilot"]
     assert named["needs"][0]["rule"].startswith("auc >= 0.55")
     assert promoted.history() == before
-    assert promoted.tags(pilot) == []
+    assert promoted.tags(pilot) == ["held"]
 
 
 def test_before_anything_was_judged(project: Any) -> None:

@@ -25,6 +25,7 @@ def batch() -> Callable[..., Batch]:
             champion_run="EvaluateNewModel/1",
             model_sha256="0" * 64,
             log_seq=4,
+            log_sha256="1" * 64,
             time=datetime(2024, 6, 1, 12, tzinfo=UTC),
         )
         return replace(made, **changes)

@@ -20,6 +20,7 @@ batch = Batch(
     champion_run="EvaluateNewModel/1",
     model_sha256="0" * 64,
     log_seq=1,
+    log_sha256="1" * 64,
     time=datetime(2024, 6, 1, tzinfo=UTC),
 )
 print("ready", flush=True)

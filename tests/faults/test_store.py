@@ -1,0 +1,183 @@
+"""What goes wrong between lockgate and its object store, at each request of a commit: the log has the entry whole or
+not at all, the answer is there in time, whether it is yes or one line, and the same again makes exactly one entry.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from obstore.store import S3Store
+
+from gates.errors import LogError
+from gates.log import Entry
+from gates.runs.datastore import SECONDS, limits
+from tests.faults.proxy import Fault, Proxy
+from tests.gates.candidates import FIRST_MODEL, HOPELESS, blob, committed, one_line, opened, path
+
+PATIENCE = 0.6
+"""Seconds that a request has here."""
+
+FAULTS: tuple[Fault, ...] = ("refused", "lost", "cut", "slow", "garbage", "500", "503")
+FIRST, SECOND, HEAD = 8, 7, 5
+"""Requests of a first commit, of a second, and of reading the head then."""
+
+_log = opened()
+committed(_log, FIRST_MODEL)
+ENTRY = blob(_log, 1)
+
+
+class Place:
+    """A log of its own with this many entries, reached through the proxy and behind it."""
+
+    def __init__(self, bucket: Any, proxy: Proxy, entries: int) -> None:
+        prefix, options = uuid4().hex, limits(PATIENCE)
+        options["client_options"]["allow_http"] = True
+        self.behind = opened(S3Store(**bucket.store, prefix=prefix))
+        self.through = opened(S3Store(**bucket.store | {"endpoint": proxy.url} | options, prefix=prefix))
+        if entries:
+            self.behind.store.put(path(1), ENTRY)
+            self.behind.store.put("head.json", b'{"seq": 1}')
+
+    def count(self) -> int:
+        """How many entries there are, each of them whole."""
+        names = [one["path"] for page in self.behind.store.list("log") for one in page]
+        for name in names:
+            Entry.from_bytes(bytes(self.behind.store.get(name).bytes()), where=name)
+        return len(names)
+
+
+@pytest.fixture(scope="module")
+def bucket(new_bucket: Callable[[], Any]) -> Any:
+    return new_bucket()
+
+
+@pytest.fixture
+def place(bucket: Any, proxy: Proxy) -> Callable[[int], Place]:
+    return lambda entries: Place(bucket, proxy, entries)
+
+
+def in_time(asked: Callable[[], Any], *, requests: int) -> Any:
+    """What is answered, or the one line; within the time that so many requests have."""
+    begun = time.monotonic()
+    try:
+        return asked()
+    except LogError as err:
+        return one_line(SimpleNamespace(value=err))
+    finally:
+        assert time.monotonic() - begun < requests * PATIENCE + 2  # for a machine that does more than this
+
+
+def test_as_many_requests_as_are_gone_through_below(proxy: Proxy, place: Callable[[int], Place]) -> None:
+    at = place(0)
+    for asked, expected in (
+        (lambda: committed(at.through, FIRST_MODEL), FIRST),
+        (lambda: committed(at.through, HOPELESS), SECOND),
+        (at.through.head, HEAD),
+    ):
+        with proxy.plan(None) as plan:
+            asked()
+        assert len(plan.seen) == expected, plan.seen
+
+
+@pytest.mark.parametrize("first", range(1, SECOND + 1))
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "503"])  # to which 500 is the same
+def test_a_commit_of_which_one_request_goes_wrong(
+    proxy: Proxy, place: Callable[[int], Place], fault: Fault, first: int
+) -> None:
+    """It is tried again, or found to have happened; whatever cannot be known is said."""
+    at = place(1)
+    with proxy.plan(fault, first=first, times=1) as plan:
+        told = in_time(lambda: committed(at.through, HOPELESS), requests=2)
+    assert len(plan.seen) >= first
+    held = at.count()
+    if isinstance(told, str):
+        assert held in (1, 2)
+    else:
+        assert (held, told.entry.seq) == (2, 2)
+    again = committed(at.behind, HOPELESS)
+    assert (again.entry.seq, again.before, at.count()) == (2, held == 2, 2)
+
+
+@pytest.mark.parametrize("first", range(1, FIRST + 1))
+def test_a_first_commit_of_which_one_answer_is_lost(proxy: Proxy, place: Callable[[int], Place], first: int) -> None:
+    """Also those with which the store is tried."""
+    at = place(0)
+    with proxy.plan("lost", first=first, times=1):
+        told = in_time(lambda: committed(at.through, FIRST_MODEL), requests=2)
+    held = at.count()
+    assert held == (0 if isinstance(told, str) else 1)
+    again = committed(at.behind, FIRST_MODEL)
+    assert (again.before, at.count()) == (held == 1, 1)
+
+
+@pytest.mark.parametrize("first", range(1, SECOND + 1))
+@pytest.mark.parametrize("fault", ["refused", "slow"])
+def test_a_store_that_goes_down_within_a_commit(
+    proxy: Proxy, place: Callable[[int], Place], fault: Fault, first: int
+) -> None:
+    at = place(1)
+    with proxy.plan(fault, first=first):
+        told = in_time(lambda: committed(at.through, HOPELESS), requests=3)
+    committed_before = first == SECOND  # only the hint is left out
+    assert isinstance(told, str) != committed_before
+    assert committed_before or "cannot be reached" in told
+    assert at.count() == 1 + committed_before
+    again = committed(at.behind, HOPELESS)
+    assert (again.entry.seq, again.before, at.count()) == (2, committed_before, 2)
+
+
+def test_a_store_that_has_trouble_twice_and_then_not(proxy: Proxy, place: Callable[[int], Place]) -> None:
+    at = place(1)
+    for first, fault in enumerate(("500", "503", "refused", "500", "503"), start=1):
+        with proxy.plan(fault, first=first, times=2):
+            assert in_time(at.through.head, requests=2).seq == 1
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_head_that_cannot_be_read(proxy: Proxy, place: Callable[[int], Place], fault: Fault) -> None:
+    """Whichever request goes wrong: an older head is never taken for the last."""
+    at = place(1)
+    committed(at.behind, HOPELESS)
+    for first in range(1, HEAD + 1):
+        with proxy.plan(fault, first=first, times=1):
+            told = in_time(at.through.head, requests=2)
+        assert isinstance(told, str) or told.seq == 2
+    with proxy.plan(fault):
+        assert isinstance(in_time(at.through.head, requests=2), str)
+
+
+def test_what_answers_everything_in_the_store_s_place(proxy: Proxy, place: Callable[[int], Place]) -> None:
+    """Such as the page on which a network asks for a password. It is not asked for entries for ever."""
+    at = place(1)
+    with proxy.plan("garbage") as plan:
+        assert "says that it has every object" in in_time(at.through.head, requests=2)
+    assert len(plan.seen) < 40
+    with proxy.plan("garbage"):
+        assert isinstance(in_time(lambda: committed(at.through, HOPELESS), requests=2), str)
+    assert at.count() == 1
+
+
+def test_a_command_gives_up_in_time(project: Any, s3: Any, proxy: Proxy) -> None:
+    """In the time that the environment gives, on a store that takes every request and answers none."""
+    env = s3.env | {"METAFLOW_S3_ENDPOINT_URL": proxy.url, "LOCKGATE_STORE_SECONDS": "0.3"}
+    with proxy.plan("slow") as plan:
+        begun = time.monotonic()
+        done = project.run("champion", **env)
+    assert time.monotonic() - begun < SECONDS
+    assert plan.seen
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "the promotion log cannot be reached" in line
+
+
+def test_a_length_of_time_that_is_none_is_one_line(project: Any, s3: Any) -> None:
+    """Of the metadata tests/gates/test_log_store.py has more: it is the same rule."""
+    done = project.run("champion", LOCKGATE_STORE_SECONDS="soon", **s3.env)
+    assert (done.returncode, done.stdout) == (2, "")
+    said = f"'soon' is no length of time; expected seconds, as in {SECONDS:g} @ LOCKGATE_STORE_SECONDS"
+    assert done.stderr == f"lockgate: {said}\n"

@@ -1,0 +1,232 @@
+"""A signed project in which two models were promoted and predictions are published, for everybody to attack.
+
+Nothing is trained that is not trained for other tests already, but for one small model. Attackers come to a copy.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import pickle
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+import yaml
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from obstore.store import LocalStore
+
+from gates.log import Entry, Log, Signer
+from gates.log.entry import path
+from tests.gates.candidates import APPROVER, JUDGE, keyring, line
+
+COMMANDS = Path(__file__).with_name("commands.py")
+KEYS = {"judge": JUDGE, "approver": APPROVER}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    grown_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The project, and what one needs to attack it. Entries 1 and 2 promoted `former` and `champion`."""
+
+    project: Any
+    asked: IO[str]
+    answered: IO[str]
+
+    def do(self, *words: str, **env: str) -> Done:
+        """`lockgate WORDS`, or what else commands.py knows."""
+        self.asked.write(json.dumps({"words": words, "env": env}) + "\n")
+        self.asked.flush()
+        return Done(**json.loads(self.answered.readline()))
+
+    def judge(self, *words: str) -> Done:
+        """With the judge's key."""
+        return self.do("judge", *words, LOCKGATE_SIGNING_KEY=private(JUDGE))
+
+    def serve(self, *upstream: str) -> Done:
+        """What Predict does, without a flow."""
+        return self.do("serve", *upstream)
+
+    @property
+    def held(self) -> Path:
+        return self.project.home / ".metaflow"
+
+    @property
+    def folder(self) -> Path:
+        """Where the log and what is beside it lie."""
+        return self.held / "lockgate" / "orders"
+
+    @property
+    def former(self) -> str:
+        return self.project.runs()[0]
+
+    @property
+    def champion(self) -> str:
+        return self.project.runs()[1]
+
+    def log(self, key: Signer | None = JUDGE) -> Log:
+        """The log as whoever holds this key writes it."""
+        return Log(LocalStore(self.folder), project="orders", keyring=keyring(), signer=key)
+
+    def entry(self, seq: int) -> Entry:
+        return Entry.from_bytes((self.folder / path(seq)).read_bytes(), where=path(seq))
+
+    def put_entry(self, seq: int, blob: bytes) -> None:
+        """Write, or write over, an entry, as whoever may write to the bucket can; and the hint that leads there."""
+        (self.folder / path(seq)).write_bytes(blob)
+        (self.folder / "head.json").write_text(json.dumps({"seq": seq}), encoding="utf-8")
+
+    def put_artifact(self, run: str, name: str, stored: bytes) -> None:
+        """Point an artifact of a run at other bytes, as whoever may write to the datastore can."""
+        key = hashlib.sha1(stored, usedforsecurity=False).hexdigest()
+        data = self.held / run.partition("/")[0] / "data" / key[:2]
+        data.mkdir(exist_ok=True)
+        (data / key).write_bytes(stored)
+        (data / f"{key}_meta").write_text(json.dumps({"cas_raw": False, "cas_version": 1}), encoding="utf-8")
+        (index,) = (self.held / run / "end").glob("[0-9]*/0.data.json")
+        held = json.loads(index.read_text(encoding="utf-8"))
+        held["objects"][name] = key
+        index.write_text(json.dumps(held), encoding="utf-8")
+
+    def untag(self, run: str) -> None:
+        """Take a run's tags away."""
+        file = self.held / run / "_meta" / "_self.json"
+        held = json.loads(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps(held | {"tags": []}), encoding="utf-8")
+
+    def artifact(self, run: str, name: str) -> Any:
+        """What a run stored. Unpickled: these runs are our own."""
+        (index,) = (self.held / run / "end").glob("[0-9]*/0.data.json")
+        key = json.loads(index.read_text(encoding="utf-8"))["objects"][name]
+        return pickle.loads(gzip.decompress((self.held / run.partition("/")[0] / "data" / key[:2] / key).read_bytes()))
+
+    def deviations(self) -> dict[str, str]:
+        """Where → what `lockgate verify` finds there."""
+        done = self.do("verify", "--json")
+        told: dict[str, str] = {one["where"]: one["said"] for one in json.loads(done.out)["deviations"]}
+        assert done.code == (2 if told else 0)
+        return told
+
+    def published(self) -> list[tuple[Any, ...]]:
+        """Everything in the prediction store, rows and which version is current."""
+        with sqlite3.connect(self.project.home / "predictions.db") as db:
+            names = sorted(name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'"))
+            held = [(name, *row) for name in names for row in db.execute(f'SELECT * FROM "{name}"')]
+        db.close()
+        return held
+
+    def refused(self, *upstream: str, real: bool = False) -> str:
+        """The one line with which Predict refuses; what is published stays, to the last row. `real`: the command."""
+        before = self.published()
+        assert before
+        if real:
+            done = self.project.run("predict", *(f"--upstream-run-id={one}" for one in upstream))
+            assert (done.returncode, done.stdout) == (2, ""), done
+            last = done.stderr.splitlines()[-1]
+        else:
+            served = self.serve(*upstream)
+            assert (served.code, served.out) == (2, ""), served
+            (last,) = served.err.splitlines()
+        assert last.startswith("lockgate: ")
+        assert self.published() == before
+        return last
+
+    def serves(self, run: str, *upstream: str) -> None:
+        """Predict publishes a new version, with the model of `run`."""
+        done = self.serve(*upstream)
+        assert done.code == 0, done
+        with sqlite3.connect(self.project.home / "predictions.db") as db:
+            (found,) = db.execute("SELECT champion_run FROM versions WHERE version = ?", (int(done.out),)).fetchone()
+        db.close()
+        assert found == run
+
+
+def private(key: Signer) -> str:
+    """As LOCKGATE_SIGNING_KEY takes it."""
+    return key.private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+
+
+@pytest.fixture(scope="session")
+def signed_conf(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path) -> Path:
+    """The conf of the orders, with a judge's and an approver's key."""
+    conf = tmp_path_factory.mktemp("signed") / "conf"
+    shutil.copytree(orders_conf, conf)
+    platform = conf / "platform" / "local.yaml"
+    held = yaml.safe_load(platform.read_text(encoding="utf-8"))
+    held["keys"]["trusted"] = {
+        name: {"role": name, "key": line(key), "last_entry": None} for name, key in KEYS.items()
+    }  # fmt: skip
+    platform.write_text(yaml.safe_dump(held), encoding="utf-8")
+    return conf
+
+
+@pytest.fixture(scope="session")
+def prompt(
+    tmp_path_factory: pytest.TempPathFactory, signed_conf: Path, project_at: Any
+) -> Iterator[Scene]:  # fmt: skip
+    """An empty directory in which commands run at once."""
+    project = project_at(home=tmp_path_factory.mktemp("scene"), conf=signed_conf)
+    command = [sys.executable, str(COMMANDS)]
+    with subprocess.Popen(
+        command, cwd=project.home, env=project.env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as at:
+        assert at.stdin is not None
+        assert at.stdout is not None
+        yield Scene(project, at.stdin, at.stdout)
+        at.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def lay(prompt: Scene) -> Callable[[Any], Scene]:
+    """Lays a copy of a project where commands run."""
+
+    def laid(project: Any) -> Scene:
+        home = prompt.project.home
+        for held in home.iterdir():
+            if held.is_dir():
+                shutil.rmtree(held)
+            else:
+                held.unlink()
+        project.copy(home)
+        return prompt
+
+    return laid
+
+
+@pytest.fixture(scope="session")
+def kept(
+    tmp_path_factory: pytest.TempPathFactory, promoted_project: Any, lay: Callable[[Any], Scene]
+) -> Any:  # fmt: skip
+    """The project as it was before any attack."""
+    made = promoted_project.copy(tmp_path_factory.mktemp("kept"))
+    done = made.run("evaluate", "--advisory", "model.trees=40")
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(made.home / ".metaflow" / "lockgate")
+    scene = lay(made)
+    for run in (scene.former, scene.champion):
+        judged = scene.judge(run)
+        assert judged.code == 0, judged
+        assert scene.serve().code == 0
+    return scene.project.copy(tmp_path_factory.mktemp("signed_project"))
+
+
+@pytest.fixture
+def scene(kept: Any, lay: Callable[[Any], Scene]) -> Scene:
+    """The signed project, to be attacked: version 2 of its predictions was published under entry 2."""
+    return lay(kept)

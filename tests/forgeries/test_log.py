@@ -1,0 +1,226 @@
+"""Attacks on the promotion log by whoever may write to its bucket. Predict refuses, and what is published stays."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import rfc8785
+
+from gates import lifecycle
+from gates.admission import Seen, admit
+from gates.errors import AdmissionError, LogError
+from gates.log import Entry, Log
+from gates.log.entry import path
+from gates.verification import Findings, walked
+from tests.gates.candidates import APPROVER, JUDGE, LENIENT, NOON, STRANGER, evidence, opened, promoted, scored
+
+SAYS: dict[str, Any] = {"reason": "an attack", "actor": "mallory"}
+BOUND = (
+    "run", "model", "holdout", "scores", "champion_scores", "champion_run", "champion_model", "train", "policy",
+    "engine", "commit", "clean",
+)  # fmt: skip
+
+
+def clock(scene: Any, minutes: float = 1) -> Any:
+    """Shortly after the last entry."""
+    time = scene.entry(2).time + timedelta(minutes=minutes)
+    return lambda: time
+
+
+def signed(entry: Entry, key: Any = JUDGE, **changes: Any) -> bytes:
+    made = entry.model_copy(update=changes | {"signature": None})
+    return made.model_copy(update={"signature": key.sign(made.payload())}).to_bytes()
+
+
+def test_nobody_attacks(scene: Any) -> None:
+    """Or the refusals below would mean nothing."""
+    assert [scene.entry(seq).event.run for seq in (1, 2)] == [scene.former, scene.champion]
+    scene.serves(scene.champion)
+    scene.serves(scene.former, scene.former)
+    assert scene.deviations() == {}
+
+
+def swapped(blob: bytes, field: str) -> bytes:
+    """An entry whose promotion binds something else."""
+    held = json.loads(blob)
+    bound = held["event"]["decision"]["binding"]
+    assert set(bound) == set(BOUND)
+    bound[field] = {"run": "EvaluateNewModel/666", "clean": not bound["clean"]}.get(field, "f" * 64)
+    return rfc8785.dumps(held)
+
+
+def test_a_swapped_field_of_the_binding(scene: Any) -> None:
+    good = (scene.folder / path(2)).read_bytes()
+    for field in BOUND:
+        scene.put_entry(2, swapped(good, field))
+        with pytest.raises(LogError, match="the signature of judge does not fit the entry"):
+            admit(scene.log(None), now=scene.entry(2).time)
+        if field in ("run", "model"):
+            assert "the signature of judge does not fit the entry" in scene.refused()
+
+
+def test_a_shortened_log(scene: Any) -> None:
+    (scene.folder / path(2)).unlink()
+    assert "ends at entry 1, but entry 2 was seen before" in scene.refused()
+    assert "was its tail deleted?" in scene.deviations()["version 2"]
+
+
+def test_a_replayed_older_copy_of_the_whole_log(scene: Any, kept: Any, tmp_path: Any) -> None:
+    """Taken before a model was revoked, and put back: the hint, the policies and the signatures fit."""
+    older = tmp_path / "older"
+    shutil.copytree(scene.folder, older)
+    lifecycle.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene))
+    scene.serves(scene.former)
+    shutil.rmtree(scene.folder)
+    shutil.copytree(older, scene.folder)
+    assert "ends at entry 2, but entry 3 was seen before" in scene.refused(real=True)
+
+
+def test_a_forked_log(scene: Any) -> None:
+    """Another second entry by the judge's own key: well formed, signed, chained, and longer."""
+    log, then = scene.log(), clock(scene)
+    (scene.folder / path(2)).unlink()
+    lifecycle.register(log, evidence(scored(0.1), model="7"), note="", actor="mallory", clock=then)
+    lifecycle.revoke(log, scene.former, **SAYS, clock=then)
+    assert scene.log().head().seq == 3
+    said = scene.refused()
+    assert "entry 2 of the promotion log is not the one that was seen before" in said
+    assert "forked" in said
+
+
+def test_a_stolen_entry_of_another_project(scene: Any) -> None:
+    """By the same key."""
+    log = Log(opened().store, project="flights", keyring=scene.log().keyring, signer=JUDGE)
+    for model in "123":
+        promoted(log, model)
+    stolen = bytes(log.store.get(path(3)).bytes())
+    for seq in (3, 2):
+        shutil.copy(scene.folder / path(2), scene.folder / "kept")
+        scene.put_entry(seq, stolen if seq == 3 else signed(log.entry(2)))
+        assert "the entry is of project 'flights'; expected project 'orders'" in scene.refused()
+
+
+def test_another_log_s_head(scene: Any) -> None:
+    """Of the same project, by the same key: from a staging bucket, say."""
+    other = opened()
+    for model in "123":
+        promoted(other, model)
+    scene.put_entry(3, bytes(other.store.get(path(3)).bytes()))
+    assert "the chain is broken: the entry does not follow the one before it" in scene.refused()
+
+
+def test_another_whole_log(scene: Any) -> None:
+    other = opened()
+    for model in "123":
+        promoted(other, model)
+    for seq in (1, 2, 3):
+        scene.put_entry(seq, bytes(other.store.get(path(seq)).bytes()))
+    assert scene.log().head().seq == 3
+    assert "another one was put in its place" in scene.refused()
+
+
+@pytest.mark.parametrize("seq", [1, 2])
+def test_an_entry_that_was_written_over(scene: Any, seq: int) -> None:
+    """By somebody who has the judge's key, but may not rewrite what follows, or what was published."""
+    scene.put_entry(seq, signed(scene.entry(seq), actor="mallory"))
+    said = scene.refused()
+    assert ("the chain is broken" if seq == 1 else "is not the one that was seen before") in said
+
+
+def test_an_entry_of_an_unknown_key(scene: Any) -> None:
+    third = lifecycle.rollback(scene.log(), to=scene.former, **SAYS, clock=clock(scene))
+    scene.put_entry(3, signed(third, STRANGER))
+    assert f"signed by the unknown key {STRANGER.fingerprint}" in scene.refused()
+
+
+def test_an_entry_of_a_key_that_has_another_role(scene: Any) -> None:
+    """An approver does not promote."""
+    scene.put_entry(2, signed(scene.entry(2), APPROVER))
+    assert "signed by approver, who may not sign this" in scene.refused()
+
+
+def test_an_unsigned_entry_in_a_signed_log(scene: Any) -> None:
+    third = lifecycle.rollback(scene.log(), to=scene.former, **SAYS, clock=clock(scene))
+    scene.put_entry(3, third.model_copy(update={"signature": None}).to_bytes())
+    assert "the entry is not signed; expected a signature of" in scene.refused()
+
+
+def test_an_expired_promotion(scene: Any) -> None:
+    """As nobody judged for 91 days: the log and what was published are that old."""
+    age, before = timedelta(days=91), None
+    for seq in (1, 2):
+        held = scene.entry(seq)
+        champions = {
+            "champion": held.state.champion, **dict(enumerate(held.state.predecessors))
+        }  # fmt: skip
+        old = {name: one.model_copy(update={"valid_until": one.valid_until - age}) for name, one in champions.items()}
+        state = held.state.model_copy(
+            update={"champion": old.pop("champion"), "predecessors": tuple(old.values())}
+        )  # fmt: skip
+        scene.put_entry(seq, signed(held, time=held.time - age, state=state, previous=before))
+        before = scene.entry(seq).digest
+    with sqlite3.connect(scene.project.home / "predictions.db") as db:
+        for seq in (1, 2):
+            db.execute("UPDATE versions SET log_sha256 = ? WHERE log_seq = ?", (scene.entry(seq).digest, seq))
+    db.close()
+    assert scene.log().head().seq == 2
+    said = scene.refused()
+    assert f"the promotion of {scene.champion} expired at" in said
+    assert "the last good predictions stay" in said
+
+
+def test_a_revoked_champion(scene: Any) -> None:
+    lifecycle.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene))
+    assert "was never promoted, or is revoked" in scene.refused(scene.champion)
+    scene.serves(scene.former)
+    lifecycle.revoke(scene.log(), scene.former, **SAYS, clock=clock(scene, 2))
+    assert "no model reigns: what reigned was revoked" in scene.refused()
+
+
+def test_a_revoked_model_is_not_promoted_again(scene: Any) -> None:
+    lifecycle.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene, 0))
+    done = scene.judge(scene.champion)
+    assert done.code == 2, done
+    assert not (scene.folder / path(4)).exists()
+
+
+@pytest.mark.parametrize("what", ["data", "entry"])
+def test_a_suspect_champion(scene: Any, what: str) -> None:
+    bound = scene.entry(2).decided().binding
+    told = {"data": bound.train} if what == "data" else {"entry": 2}
+    lifecycle.retract(scene.log(APPROVER), **told, **SAYS, clock=clock(scene))
+    assert f"{scene.champion} is suspect since entry 3" in scene.refused()
+
+
+def test_a_head_from_the_future(scene: Any) -> None:
+    """By who holds a key: nothing would ever expire."""
+    lifecycle.rollback(scene.log(), to=scene.former, **SAYS, clock=clock(scene, 24 * 60))
+    assert "the last entry of the promotion log is dated" in scene.refused()
+
+
+# --- an unsigned log: what can be found all the same -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("field", BOUND)
+def test_a_swapped_field_of_the_binding_in_an_unsigned_log(field: str) -> None:
+    """Of the head: the digest of the decision; before it: the chain. (Whoever writes all of it anew forges all.)"""
+    log = Log(opened().store, project="orders")
+    for model in "123":
+        promoted(log, model, policy=LENIENT)
+    seen = Seen(seq=3, digest=log.head().digest)
+    for seq, told in ((3, "its decision has the SHA-256"), (2, "the chain is broken")):
+        store = opened().store
+        for page in log.store.list():
+            for one in page:
+                store.put(one["path"], log.store.get(one["path"]).bytes())
+        store.put(path(seq), swapped(bytes(store.get(path(seq)).bytes()), field))
+        found, forged = Findings(), Log(store, project="orders")
+        walked(forged, found)
+        assert any(told in one.said for one in found.deviations), found.deviations
+        with pytest.raises((AdmissionError, LogError)):  # by who published under the head
+            admit(forged, now=NOON, seen=seen)

@@ -1,0 +1,83 @@
+"""Forged tags, in each of the ways in which a run gets one. Predict follows none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+FLOW = """
+from metaflow import FlowSpec, step
+
+class EvaluateNewModel(FlowSpec):
+    @step
+    def start(self):
+        self.model = b"mallory's"
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    EvaluateNewModel()
+"""
+ADD = "from metaflow import Run, namespace; namespace(None); Run({run!r}).add_tags({tags!r})"
+SYSTEM = "from metaflow import Run, namespace; namespace(None); print(*Run({run!r}).system_tags)"
+
+
+@pytest.fixture(scope="module")
+def pretended(tmp_path_factory: pytest.TempPathFactory, kept: Any) -> Any:
+    """The signed project, and in it a later run of a stranger's flow of the same name, tagged as it started."""
+    made = kept.copy(tmp_path_factory.mktemp("pretended"))
+    (made.home / "flow.py").write_text(FLOW, encoding="utf-8")
+    done = made.python(
+        "flow.py", "--no-pylint", "run", "--tag", "deployment_candidate", METAFLOW_USER="champion",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    done = made.python("flow.py", "--no-pylint", "run", METAFLOW_RUN_TAGS="champion", METAFLOW_USER="mallory")
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+@pytest.fixture
+def scene(pretended: Any, lay: Callable[[Any], Any]) -> Any:
+    return lay(pretended)
+
+
+def not_followed(scene: Any, run: str) -> str:
+    """Predict goes on with the champion, and refuses the run by name; `verify` names what it finds of its tags."""
+    scene.serves(scene.champion)
+    assert "was never promoted, or is revoked" in scene.refused(run)
+    return scene.deviations()[run]
+
+
+def test_add_tag(scene: Any) -> None:
+    run = scene.former  # which did reign, and was as good
+    assert scene.do("python", ADD.format(run=run, tags=["champion"])).code == 0
+    assert "champion" in scene.project.tags(run)
+    scene.serves(scene.champion)
+    assert scene.deviations()[run] == "bears champion, which the log does not bear out"
+
+
+def test_the_option_tag_of_a_run(scene: Any) -> None:
+    run = scene.project.runs()[2]
+    assert "deployment_candidate" in scene.project.tags(run)
+    assert not_followed(scene, run) == "bears deployment_candidate, which the log does not bear out"
+
+
+def test_tags_from_the_environment(scene: Any) -> None:
+    run = scene.project.runs()[3]
+    assert "champion" in scene.project.tags(run)
+    assert not_followed(scene, run) == "bears champion, which the log does not bear out"
+
+
+def test_the_user_and_the_namespace_that_a_run_claims(scene: Any) -> None:
+    """A user of any name, and tags that Metaflow itself sets for what is in production."""
+    run = scene.project.runs()[2]
+    assert "user:champion" in scene.do("python", SYSTEM.format(run=run)).out
+    tags = ["production:lockgate-0", "project:lockgate", "project_branch:prod"]
+    assert scene.do("python", ADD.format(run=run, tags=tags)).code == 0
+    said = not_followed(scene, run)
+    assert "production:lockgate-0, project:lockgate, project_branch:prod" in said
