@@ -9,7 +9,7 @@ from gates.log import Entry
 from gates.log.events import Judged, Revoked
 
 CANDIDATE = "deployment_candidate"
-"""Of every run that was promoted."""
+"""Of every run that was promoted, and whose model was not revoked since."""
 
 CHAMPION = "champion"
 """Of the run that reigns, and of no other."""
@@ -54,7 +54,11 @@ def touched(head: Entry) -> tuple[Wanted, ...]:
     champion = state.champion.run if state.champion else None
     say(champion, has=(CANDIDATE, CHAMPION), lacks=(REVOKED,))
     for former in state.predecessors[:1]:
-        say(former.run, has=(CANDIDATE,), lacks=() if former.run == champion else (CHAMPION,))
+        say(
+            former.run,
+            has=() if former.sha256 in state.revoked else (CANDIDATE,),
+            lacks=() if former.run == champion else (CHAMPION,),
+        )
     about = event.run
     say(about, lacks=() if about == champion else (CHAMPION,))
     if isinstance(event, Judged):
@@ -63,7 +67,7 @@ def touched(head: Entry) -> tuple[Wanted, ...]:
         elif _is_told(event):
             say(about, has=(HELD,))
     elif isinstance(event, Revoked):
-        say(about, has=(REVOKED,))
+        say(about, has=(REVOKED,), lacks=(CANDIDATE,))
     return tuple(Wanted(run=run, put=frozenset(put[run]), drop=frozenset(drop[run])) for run in put)
 
 
@@ -106,8 +110,8 @@ class Book:
         say([run for run, held in self._held.items() if held], HELD)
         if self._head:
             state = self._head.state
-            for model in state.revoked:
-                say(self._models.get(model, ()), REVOKED)
+            for run in (run for model in state.revoked for run in self._models.get(model, ())):
+                tags[run] = tags.get(run, set()) - {CANDIDATE} | {REVOKED}
             if state.champion and state.champion.run:
                 say([state.champion.run], CHAMPION)
         return {run: frozenset(held) for run, held in tags.items()}

@@ -6,6 +6,7 @@ question is asked in a thread that is left behind when the time is over.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
@@ -100,6 +101,15 @@ def found(pathspec: str, *, seconds: float | None = None) -> Run:
         return Run(pathspec)
 
     return asked(question, where=pathspec, seconds=seconds)
+
+
+def check_metadata() -> None:
+    """A metadata service answers. Local metadata are a folder, and are not asked. Raises UnreachableError, RunError."""
+    from metaflow.metaflow_config import DEFAULT_METADATA
+
+    if DEFAULT_METADATA != "local":
+        with contextlib.suppress(NoSuchRunError):
+            found("EvaluateNewModel/0")  # what any answer is asked for
 
 
 class _Answer(threading.Thread, Generic[T]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from gates.evidence import Evidence
     from gates.log import Log
     from gates.policy import Policy
+    from gates.runs import Retagged
+    from gates.tags import Wanted
 
 
 _ORDER = ("deployment_candidate", "champion", "held", "revoked")
@@ -72,27 +75,48 @@ def repair_tags(log: Log, *, written: bool = True) -> str:
     said and never fail a command: the log is the truth, and the next command tries again. All of them have the time
     of one answer; the first failure ends it.
     """
-    from gates import runs, tags
+    from gates import tags
 
-    try:
-        head, until = log.head(), time.monotonic() + runs.patience()
-    except LockgateError as err:
-        return f"the tags are not written ({err}); the next command repairs them"
     told: list[str] = []
-    for one in tags.touched(head) if head else ():
-        try:
-            done = runs.retag(one.run, put=one.put, drop=one.drop, seconds=max(0.0, until - time.monotonic()))
-        except LockgateError as err:
-            told.append(f"the tags of {one.run} are not written ({err}); the next command repairs them")
-            break
+    for followed in _followed(log):
+        if isinstance(followed, str):
+            told.append(followed)
+            continue
+        one, done = followed
         if (done.put or done.dropped) and not written:
-            changed = [f"+{tag}" for tag in sorted(done.put)] + [f"-{tag}" for tag in sorted(done.dropped)]
-            told.append(f"the tags of {one.run} were not what the log says, and were put right: {' '.join(changed)}")
+            told.append(_mended(one.run, done))
         elif done.put or (tags.CHAMPION in one.put and not written):
             told.append(f"{one.run} is tagged {', '.join(sorted(one.put, key=_ORDER.index))}")
         if done.stuck:
             told.append(f"{one.run} bears {', '.join(sorted(done.stuck))} as a system tag, which cannot be removed")
     return "; ".join(told) or "no run to tag anew"
+
+
+def mend_tags(log: Log) -> str:
+    """As `repair_tags`, by a command that wrote nothing: only what was put right, in words; empty where nothing was."""
+    changed = [one for one in _followed(log) if not isinstance(one, str)]
+    return "; ".join(_mended(one.run, done) for one, done in changed if done.put or done.dropped)
+
+
+def _followed(log: Log) -> Iterator[tuple[Wanted, Retagged] | str]:
+    """Each run whose tags the last entry decides, and what was changed; in words, why no more could be."""
+    from gates import runs, tags
+
+    try:
+        head, until = log.head(), time.monotonic() + runs.patience()
+        for one in tags.touched(head) if head else ():
+            try:
+                yield one, runs.retag(one.run, put=one.put, drop=one.drop, seconds=max(0.0, until - time.monotonic()))
+            except LockgateError as err:
+                yield f"the tags of {one.run} are not written ({err}); the next command repairs them"
+                break
+    except LockgateError as err:
+        yield f"the tags are not written ({err}); the next command repairs them"
+
+
+def _mended(run: str, done: Retagged) -> str:
+    changed = [f"+{tag}" for tag in sorted(done.put)] + [f"-{tag}" for tag in sorted(done.dropped)]
+    return f"the tags of {run} were not what the log says, and were put right: {' '.join(changed)}"
 
 
 def report(told: Reported, *, as_json: bool, decision_file: Path | None, report_file: Path | None) -> int:

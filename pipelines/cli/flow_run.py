@@ -41,8 +41,10 @@ def run_flow(
     Raises:
         RunError: the flow failed; the line says why.
     """
+    from gates import runs
     from pipelines.one_line import ERROR_FILE, SAID
 
+    runs.check_metadata()  # Metaflow would wait for it without an end, and say what failed in many lines
     debug = bool(os.environ.get("LOCKGATE_DEBUG"))
     with tempfile.TemporaryDirectory(prefix="lockgate-") as scratch:
         id_file, error_file = Path(scratch) / "run-id", Path(scratch) / "error"

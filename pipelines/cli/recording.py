@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
+from gates.errors import LogError
 from gates.report.wording import printable
 from pipelines.cli.printing import print_json
 
 if TYPE_CHECKING:
     from gates.log import Entry, Log
+
+
+def recorded(log: Log, record: Callable[[], Entry]) -> Entry:
+    """What `record` writes. Where the log refuses it, tags are put right that a killed command may have left out."""
+    from pipelines.cli.deciding import mend_tags
+
+    try:
+        return record()
+    except LogError:
+        if mended := mend_tags(log):
+            sys.stderr.write(f"  {mended}\n")
+        raise
 
 
 def tell(log: Log, entry: Entry, *, as_json: bool, then: Sequence[str] = ()) -> None:

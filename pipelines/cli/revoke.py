@@ -17,10 +17,10 @@ def revoke(
     """Take a model out of service for good. Where it reigns, the last before it that may be served reigns again."""
     from gates import lifecycle
     from pipelines.cli.project import actor, clock, project_log
-    from pipelines.cli.recording import tell
+    from pipelines.cli.recording import recorded, tell
 
     log = project_log(writing=True)
-    entry = lifecycle.revoke(log, run, reason=reason, actor=actor(), clock=clock)
+    entry = recorded(log, lambda: lifecycle.revoke(log, run, reason=reason, actor=actor(), clock=clock))
     then = "next: `lockgate predict` publishes predictions of the champion"
     tell(log, entry, as_json=as_json, then=[then if entry.state.champion else _NOBODY])
 

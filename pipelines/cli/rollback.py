@@ -19,8 +19,8 @@ def rollback(
     """Let a model that reigned before reign again. The one that did may be chosen again: rollback --to RUN."""
     from gates import lifecycle
     from pipelines.cli.project import actor, clock, project_log
-    from pipelines.cli.recording import tell
+    from pipelines.cli.recording import recorded, tell
 
     log = project_log(writing=True)
-    entry = lifecycle.rollback(log, to=to, reason=reason, actor=actor(), clock=clock)
+    entry = recorded(log, lambda: lifecycle.rollback(log, to=to, reason=reason, actor=actor(), clock=clock))
     tell(log, entry, as_json=as_json, then=["next: `lockgate predict` publishes predictions of the champion"])

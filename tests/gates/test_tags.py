@@ -39,9 +39,9 @@ def entries() -> list[Entry]:
         (2, {"0": {CANDIDATE, CHAMPION}, "1": {HELD}}),
         (3, {"0": {CANDIDATE}, "1": {HELD}, "2": {CANDIDATE, CHAMPION}}),
         (4, {"0": {CANDIDATE, CHAMPION}, "1": {HELD}, "2": {CANDIDATE}}),
-        (5, {"0": {CANDIDATE, REVOKED}, "1": {HELD}, "2": {CANDIDATE}}),
-        (6, {"0": {CANDIDATE, REVOKED}, "1": {HELD, REVOKED}, "2": {CANDIDATE}}),
-        (7, {"0": {CANDIDATE, REVOKED}, "1": {HELD, REVOKED}, "2": {CANDIDATE}, "3": {CANDIDATE, CHAMPION}}),
+        (5, {"0": {REVOKED}, "1": {HELD}, "2": {CANDIDATE}}),
+        (6, {"0": {REVOKED}, "1": {HELD, REVOKED}, "2": {CANDIDATE}}),
+        (7, {"0": {REVOKED}, "1": {HELD, REVOKED}, "2": {CANDIDATE}, "3": {CANDIDATE, CHAMPION}}),
     ],
 )
 def test_the_tags_after_each_entry(entries: list[Entry], count: int, wanted: dict[str, Any]) -> None:

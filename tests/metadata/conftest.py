@@ -49,6 +49,10 @@ class Served:
         """Change the run's tags behind everybody's back."""
         _asked(f"{self.service}/flows/{self.run.replace('/', '/runs/')}/tag/mutate", add=put, remove=drop)
 
+    def trained(self) -> list[str]:
+        """Every run of EvaluateNewModel that the service knows."""
+        return [str(one["run_number"]) for one in _asked(f"{self.service}/flows/EvaluateNewModel/runs")]
+
     def tags(self) -> set[str]:
         """The user tags of the run."""
         return set(_asked(f"{self.service}/flows/{self.run.replace('/', '/runs/')}")["tags"])

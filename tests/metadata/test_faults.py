@@ -59,6 +59,20 @@ def test_a_run_that_cannot_be_read_is_one_line_and_nothing_is_written(served: An
     assert (served.history(), served.tags()) == ([], set())
 
 
+@pytest.mark.parametrize("words", [("evaluate",), ("predict",), ("evaluate", "--advisory")], ids=" ".join)
+@pytest.mark.parametrize("fault", ["reset", "slow", "503"])
+def test_no_flow_starts_without_metadata_and_that_is_one_line(served: Any, words: Any, fault: Any) -> None:
+    served.fresh()
+    before, began = served.trained(), time.monotonic()
+    with served.proxy.always(fault, "GET", path="/flows/"):
+        done = served.place.run(*words)
+    assert time.monotonic() - began < SECONDS + GRACE
+    assert (done.code, done.out) == (2, ""), done
+    (line,) = done.err.splitlines()
+    assert line.startswith("lockgate: Metaflow cannot be reached: ")
+    assert (served.history(), served.trained()) == ([], before)
+
+
 def test_a_run_that_is_read_in_the_end_is_judged(served: Any) -> None:
     run = served.fresh()
     with served.proxy.once_each(("garbage", "shape", "500"), "GET", path=RUN):

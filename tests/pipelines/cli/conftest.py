@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from gates import Evidence
+from tests.pipelines.cli.prompted import Project
 
 POLICY = {
     "if_no_champion": "absolute_only",
@@ -57,3 +58,17 @@ def policy_file(tmp_path: Path) -> Callable[..., Path]:
         return file
 
     return make
+
+
+@pytest.fixture
+def prompted(tmp_path: Path) -> Iterator[Callable[..., Project]]:
+    """Makes a project, signed or not, in which commands are typed."""
+    made: list[Project] = []
+
+    def make(*, signed: bool = False) -> Project:
+        made.append(Project(tmp_path, signed=signed))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.leave()

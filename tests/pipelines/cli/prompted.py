@@ -1,0 +1,86 @@
+"""A project whose log tells of three models, and `lockgate` as a person types it there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import yaml
+from obstore.store import LocalStore
+
+from gates import Policy
+from gates.log import Keyring, Log, Signer
+from gates.log.signing import generated
+from gates.promotion import commit
+from tests.conftest import ROOT
+from tests.gates.candidates import BAD, BETTER, GATES, GOOD, evidence
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+POLICY = Policy.parse(GATES | {"valid_for": "900d"})
+FACTS = {"as_of": "2026-10", "project": "flights"}
+
+
+class Project:
+    """A project in which models 1 and 2 were promoted, one after the other, and model 3 was held."""
+
+    def __init__(self, where: Path, *, signed: bool) -> None:
+        self.where, self.env = where, dict[str, str]()
+        conf = where / "conf"
+        shutil.copytree(ROOT / "conf", conf)
+        self.keys = {name: generated() for name in ("ci", "ada", "mallory")}
+        trusted = {"ada": {"role": "approver", "key": self.keys["ada"][1], "last_entry": None}}
+        if signed:
+            trusted["ci"] = {"role": "judge", "key": self.keys["ci"][1], "last_entry": None}
+        platform = conf / "platform" / "local.yaml"
+        held = yaml.safe_load(platform.read_text(encoding="utf-8"))
+        held["keys"]["trusted"] = trusted
+        platform.write_text(yaml.safe_dump(held), encoding="utf-8")
+        env = {
+            "LOCKGATE_CONF": str(conf), "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(where), "METAFLOW_USER": "grace",
+            "METAFLOW_DEFAULT_DATASTORE": "local", "METAFLOW_DEFAULT_METADATA": "local", "COLUMNS": "200",
+        }  # fmt: skip
+        self._prompt = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("prompt.py"))], cwd=where, env={**os.environ, **env},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        if signed:
+            self.sign_as("ci")
+        keyring = Keyring.of(((name, one["role"], one["key"], None) for name, one in trusted.items()), where="test")  # type: ignore[misc]
+        self.log = Log(
+            LocalStore(where / ".metaflow" / "lockgate" / "flights", mkdir=True), project="flights", keyring=keyring,
+            signer=Signer.parse(self.keys["ci"][0], where="ci") if signed else None,
+        )  # fmt: skip
+        for minute, one in enumerate(
+            (
+                evidence(GOOD, model="1", rows="1", **FACTS),
+                evidence(BETTER, model="2", rows="2", beside=GOOD, champion="1", **FACTS),
+                evidence(BAD, model="3", rows="3", beside=BETTER, champion="2", **FACTS),
+            )
+        ):
+            at = NOON + timedelta(minutes=minute)
+            commit(POLICY, one, self.log, actor="grace", clock=lambda at=at: at)
+
+    def sign_as(self, name: str) -> None:
+        file = self.where / f"{name}.key"
+        if not file.exists():
+            file.write_bytes(self.keys[name][0])
+            file.chmod(0o600)
+        self.env["LOCKGATE_SIGNING_KEY_FILE"] = str(file)
+
+    def run(self, *words: str, code: int = 0) -> str:
+        asking, answering = self._prompt.stdin, self._prompt.stdout
+        assert asking is not None
+        assert answering is not None
+        asking.write(json.dumps({"env": self.env, "words": words}) + "\n")
+        asking.flush()
+        done = json.loads(answering.readline())
+        assert done["code"] == code, done["said"]
+        return str(done["said"])
+
+    def leave(self) -> None:
+        self._prompt.communicate()
