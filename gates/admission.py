@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from gates.errors import AdmissionError
-from gates.log import Entry, Log, replay
+from gates.log import SKEW, Entry, Log, replay
 from gates.state import Champion
-
-SKEW = timedelta(minutes=5)
-"""How far the clocks of the judge and of this machine may lie apart."""
 
 _HINT = "the last good predictions stay"
 
@@ -64,7 +61,7 @@ def admit(log: Log, *, now: datetime, run: str = "", seen: Seen | None = None) -
             why if revoked else "no model has been promoted yet", hint="`make evaluate model=xgb` trains and judges one"
         )
     champion = _chosen(head, run)
-    if head.time - SKEW > now:
+    if head.time > now + SKEW:
         raise AdmissionError(
             f"the last entry of the promotion log is dated {head.time.isoformat(timespec='minutes')}",
             expected=f"{(now + SKEW).isoformat(timespec='minutes')} at the latest",

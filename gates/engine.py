@@ -113,10 +113,13 @@ def _barred(binding: Binding, state: State, same_rows: tuple[str, ...]) -> list[
     found = []
     if binding.model is not None and binding.model in state.revoked:
         found.append(f"this model was revoked by entry {state.revoked[binding.model]}; train another")
-    for what, digests in (("holdout", (binding.holdout, *same_rows)), ("training", (binding.train,))):
+    for what, digests in (
+        ("holdout rows", (binding.holdout, *same_rows)), ("training rows", (binding.train,)),
+        ("scores", (binding.scores,)),
+    ):  # fmt: skip
         entries = [state.retracted[digest] for digest in digests if digest is not None and digest in state.retracted]
         if entries:
-            found.append(f"the {what} rows were retracted by entry {entries[0]}; use others")
+            found.append(f"the {what} were retracted by entry {entries[0]}; use others")
     return found
 
 

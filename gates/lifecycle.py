@@ -8,11 +8,11 @@ from gates.errors import LogError
 from gates.evidence import Evidence
 from gates.holdouts import recognise
 from gates.log import Entry, Log
-from gates.log.events import Event, Judged, Registered, Retracted, Reverified, Revoked, RolledBack, Waived
+from gates.log.events import Event, Registered, Retracted, Revoked, RolledBack, Waived
 from gates.log.replay import Moment
 from gates.outcome import Verdict
 from gates.promotion import Clock, record
-from gates.retraction import check_metric, promotions, resting, whole_digest
+from gates.retraction import Promotions, barred
 from gates.state import Champion, State, Waiver
 from gates.waivers import LIFTED
 
@@ -45,16 +45,36 @@ def revoke(log: Log, run: str, *, reason: str, actor: str, clock: Clock) -> Entr
 def rollback(log: Log, *, to: str | None, reason: str, actor: str, clock: Clock) -> Entry:
     """`to`, or the last model promoted before the champion that may be served, reigns again.
 
-    Raises LogError where there is none, or `to` never reigned, reigns already, or may not be served.
+    Without `to` it is away from one champion only: where another reigns when the entry is made, or the last entry
+    did the same for the same reason, nothing is recorded. So the command may be repeated.
+
+    Raises LogError for that, where there is no such model, and where `to` never reigned, reigns already, or may not be
+    served.
     """
+    meant: list[int] = []  # the promotion of who reigned at first
 
     def event(state: State, at: Moment) -> Event:
+        if to is None and state.champion is not None:
+            _check_not_done(log, state, meant, reason)
+            meant.append(state.champion.seq)
         target = _rollback_target(log, state, to, at.time)
         if refusal := target.refusal(at.time, revoked=state.revoked):
             raise LogError(refusal, expected="a model that may be served")
         return RolledBack(to=str(target.run), promoted_by=target.seq, reason=reason)
 
     return record(log, event, actor=actor, clock=clock)
+
+
+def _check_not_done(log: Log, state: State, meant: list[int], reason: str) -> None:
+    reigning = state.champion
+    last = log.entry(state.seq).event
+    if isinstance(last, RolledBack) and last.reason == reason.strip():
+        problem = f"entry {state.seq} rolled back to {last.to} already, and for this reason"
+    elif reigning is not None and meant and meant[0] != reigning.seq:
+        problem = f"{reigning.run} reigns meanwhile, promoted by entry {reigning.seq}"
+    else:
+        return
+    raise LogError(problem, hint="nothing was recorded; `lockgate rollback --to RUN` goes to any model by its name")
 
 
 def _rollback_target(log: Log, state: State, to: str | None, now: datetime) -> Champion:
@@ -115,8 +135,8 @@ def waive(
         if bound.model in state.revoked:
             raise LogError(f"{bound.run} was revoked by entry {state.revoked[bound.model]}", expected="another model")
         waiver = Waiver(
-            gate=gate, run=bound.run, model=bound.model, reason=reason, until=until, approver=approver,
-            key=signer.fingerprint, seq=at.seq,
+            gate=gate, run=bound.run, model=bound.model, policy=bound.policy, reason=reason, until=until,
+            approver=approver, key=signer.fingerprint, seq=at.seq,
         )  # fmt: skip
         return Waived(waiver=waiver)
 
@@ -139,10 +159,12 @@ def retract(
 
     Every promotion in the log that rests on it is suspect, through the rows of its own judgement, of a re-verification
     or of training, or a waiver; and so is each that was judged against a suspect one. A suspect model is not served
-    until `reverify` clears it. Rows that were retracted are not judged on again. A judgement that is sealed does not
-    say which metrics it used: it counts as resting on each.
+    until `reverify` clears it. Rows that were retracted are not judged on again, nor are the scores of a judgement;
+    a waiver lifts nothing any more. Of a metric only the past is in doubt: gates that use it go on doing so. A
+    judgement that is sealed does not say which metrics it used: it counts as resting on each.
 
-    Raises LogError where not exactly one thing is named, or what is named is not known.
+    Raises LogError where not exactly one thing is named, what is named is not known, or rows were retracted before
+    and nothing else rests on them.
     """
     given = [(what, value) for what, value in (("data", data), ("metric", metric), ("entry", entry)) if value]
     if len(given) != 1:
@@ -151,17 +173,16 @@ def retract(
     what, told = given[0]
 
     def event(state: State, _: Moment) -> Event:
-        made = promotions(log)
-        value = str(told)
-        if what == "data":
-            value = whole_digest(value, state, made)
-            if value in state.retracted:
-                raise LogError(f"rows {value[:12]} were retracted before, by entry {state.retracted[value]}")
-        elif what == "metric":
-            check_metric(value, made)
-        elif not isinstance(log.entry(int(value)).event, Judged | Reverified | Waived):
-            raise LogError(f"nothing rests on entry {value}", expected="a judgement, a re-verification or a waiver")
-        return Retracted(what=what, value=value, reason=reason, suspects=resting(what, value, made))
+        made = Promotions(log.entries())
+        value = made.whole_digest(str(told), state) if what == "data" else str(told)
+        if what == "metric":
+            made.check_metric(value)
+        suspects = made.resting(what, value)
+        if what == "data" and value in state.retracted and not state.clear_of_doubt(suspects):
+            raise LogError(f"rows {value[:12]} were retracted before, by entry {state.retracted[value]}")
+        return Retracted(
+            what=what, value=value, reason=reason, suspects=suspects, barred=barred(log, what, value)
+        )  # fmt: skip
 
     return record(log, event, actor=actor, clock=clock)
 

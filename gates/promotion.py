@@ -15,7 +15,7 @@ from gates.decision import Decision
 from gates.engine import judge
 from gates.errors import ConflictError, LogError, StaleError
 from gates.evidence import Evidence
-from gates.log import Entry, Log, replay
+from gates.log import SKEW, Entry, Log, replay
 from gates.log.events import Judged
 from gates.log.log import unfit
 from gates.log.replay import Moment
@@ -46,16 +46,18 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
     Nothing is appended for an ERROR, for the model that reigns already, for the run whose promotion made the champion,
     and for a look that the log has: for these two the recorded decision is returned, unless a waiver that was granted
     since lifts what it failed on. A writer that lost the race judges again against the new head, which costs
-    milliseconds; where the champion has changed meanwhile that raises StaleError.
+    milliseconds; where the champion has changed meanwhile that raises StaleError. A clock that is behind the head's
+    time by no more than `SKEW` is taken to be right by the head.
 
     Raises:
         StaleError: the challenger was scored beside a champion that no longer reigns.
         SigningError: the log is signed, and there is no key to sign with.
-        LogError: the log cannot be read or written, or stays contended.
+        LogError: the log cannot be read or written, or stays contended; or it says that this was promoted and rolled
+            back.
     """
     archived = ""
     for head, state in _heads(log):
-        now = clock()
+        now = _now(clock, head)
         try:
             decision = judge(policy, evidence, state, now=now)
             reached(Step.JUDGED)
@@ -67,6 +69,7 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
             return Committed(decision=decision, entry=None, before=False)
         if head and (seq := state.look(decision.look.key)):
             recorded = log.entry(seq)
+            _check_reigns(recorded, state)
             if decision.verdict is not Ruling.PROMOTE or not any(use.status == "used" for use in decision.waivers):
                 return Committed(decision=_told_again(recorded, decision), entry=recorded, before=True)
         log.check_writable(Judged.signed_by, after=head)
@@ -93,7 +96,7 @@ def record(log: Log, event: Callable[[State, Moment], Event], *, actor: str, clo
     Raises LogError as `commit` does and for what cannot be recorded, and what `event` raises.
     """
     for head, state in _heads(log):
-        at = Moment(seq=state.seq + 1, time=clock())
+        at = Moment(seq=state.seq + 1, time=_now(clock, head))
         try:
             happened = event(state, at)
         except ValidationError as err:
@@ -105,6 +108,12 @@ def record(log: Log, event: Callable[[State, Moment], Event], *, actor: str, clo
     raise AssertionError("unreachable")
 
 
+def _now(clock: Clock, head: Entry | None) -> datetime:
+    """What the clock says; the time of the head where it is behind that by what clocks may lie apart."""
+    now = clock()
+    return max(now, head.time) if head and now.tzinfo and head.time <= now + SKEW else now
+
+
 def _heads(log: Log) -> Iterator[tuple[Entry | None, State]]:
     """The head of the log and its state, again and again; LogError after too many."""
     begun = State(salt=secrets.token_hex(16))
@@ -113,6 +122,16 @@ def _heads(log: Log) -> Iterator[tuple[Entry | None, State]]:
         reached(Step.HEAD_READ)
         yield head, head.state if head else begun
     raise LogError(f"{ATTEMPTS} other writers were faster in a row", hint="run the command again")
+
+
+def _check_reigns(recorded: Entry, state: State) -> None:
+    """Raise LogError for a promotion that was taken back since: what it said is true no more."""
+    if recorded.promotes and (state.champion is None or state.champion.seq != recorded.seq):
+        reigns = f"{state.champion.run} reigns" if state.champion else "no model reigns"
+        raise LogError(
+            f"entry {recorded.seq} promoted {recorded.event.run or 'these scores'}, and {reigns} now",
+            hint="it was rolled back; `lockgate rollback --to RUN` lets it reign again where it may be served",
+        )
 
 
 def _told_again(recorded: Entry, now: Decision) -> Decision:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gates import archive
-from gates.admission import SKEW
 from gates.decision import Decision
 from gates.engine import judge
 from gates.errors import LockgateError, LogError, StaleError
 from gates.evidence import Evidence
-from gates.log import Entry, Log, replay
+from gates.log import SKEW, Entry, Log, replay
 from gates.log.events import Reverified
 from gates.log.replay import Moment
 from gates.outcome import Ruling, Verdict
@@ -117,12 +116,14 @@ def _scored(evidence: Evidence, state: State) -> Champion:
 
 
 def _until(verdict: Ruling, policy: Policy, champion: Champion, now: datetime) -> datetime | None:
-    """Until when the champion may be served. What ends now ends so long ago that no consumer's clock forgives it."""
+    """Until when the champion may be served. What ends now ended so long ago that no clock forgives it: neither that of
+    this machine nor that of a consumer, each of which may be wrong by SKEW.
+    """
     if verdict is Ruling.PROMOTE:
         return now + policy.validity
     if verdict is Ruling.INCONCLUSIVE:
         return champion.valid_until
-    return min(now - SKEW, champion.valid_until or now)
+    return min(now - 3 * SKEW, champion.valid_until or now)
 
 
 def _complete(

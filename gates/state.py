@@ -60,6 +60,7 @@ class Waiver(_Record):
     gate: str
     run: str  # Metaflow pathspec of the candidate
     model: str  # SHA-256 of its bytes
+    policy: str  # digest of the policy whose gate it is
     reason: Reason
     until: AwareDatetime
     approver: str  # the name that conf/platform gives the key
@@ -108,7 +109,7 @@ class State(_Record):
     champion: Champion | None = None
     predecessors: tuple[Champion, ...] = ()  # those that reigned and may again, the last to reign first
     revoked: Mapping[str, int] = {}  # models, by the SHA-256 of their bytes, that never serve again → the entry
-    retracted: Mapping[str, int] = {}  # rows, by digest, that nothing is judged on again → the entry
+    retracted: Mapping[str, int] = {}  # rows and scores, by digest, that nothing is judged on again → the entry
     waivers: tuple[Waiver, ...] = ()  # in the order they were granted; those that ran out go when there are many
     holdouts: Mapping[str, Holdout] = {}  # by the digest of their rows and labels
 
@@ -128,6 +129,11 @@ class State(_Record):
         """The model of `run` (a pathspec, or the id alone) among those that reign or did; None where it is none."""
         known = (self.champion, *self.predecessors) if self.champion else self.predecessors
         return next((one for one in known if one.run and run in (one.run, one.run.rpartition("/")[2])), None)
+
+    def clear_of_doubt(self, promotions: Iterable[int]) -> list[Champion]:
+        """Of these promotions, the models that reign or may again and that no retraction has put in doubt."""
+        known = (self.champion, *self.predecessors) if self.champion else self.predecessors
+        return [one for one in known if one.seq in set(promotions) and one.suspect is None]
 
     def before_champion(self, now: datetime) -> Champion | None:
         """Who reigns again when the champion may not: of those promoted before it, the last that may be served."""

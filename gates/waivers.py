@@ -25,14 +25,16 @@ class Lifted:
 
 
 def lift(outcomes: tuple[Outcome, ...], state: State, binding: Binding, now: datetime | None) -> Lifted:
-    """Apply the waivers that `state` holds for the candidate of `binding`, those of its run and model bytes only.
+    """Apply the waivers that `state` holds for the candidate of `binding`: for its run, its model's bytes, its policy.
 
     Without `now` none applies: whether it has run out is not known.
     """
     held = [one for one in state.waivers if (one.run, one.model) == (binding.run, binding.model)]
     by_name = {outcome.name: outcome for outcome in outcomes}
-    longest = {one.gate: one for one in sorted(held, key=lambda one: (one.until, one.seq))}
-    uses = tuple(_use(one, by_name.get(one.gate), now, longest=longest[one.gate]) for one in held)
+    longest = {
+        one.gate: one for one in sorted(held, key=lambda one: (one.policy == binding.policy, one.until, one.seq))
+    }
+    uses = tuple(_use(one, by_name.get(one.gate), binding.policy, now, longest=longest[one.gate]) for one in held)
     used = {use.gate for use in uses if use.status == "used"}
     return Lifted(
         outcomes=tuple(one.model_copy(update={"waived": True}) if one.name in used else one for one in outcomes),
@@ -50,11 +52,15 @@ def unmatched(state: State, runs: frozenset[str], now: datetime) -> Iterator[tup
             yield one, f"was never used: no judgement of {one.run} was recorded since"
 
 
-def _use(waiver: Waiver, outcome: Outcome | None, now: datetime | None, *, longest: Waiver) -> WaiverUse:
+def _use(
+    waiver: Waiver, outcome: Outcome | None, policy: str, now: datetime | None, *, longest: Waiver
+) -> WaiverUse:  # fmt: skip
     by = f"waiver of {waiver.gate} by {waiver.approver} (entry {waiver.seq})"
     status: Literal["used", "unused", "expired", "unmatched"]
     if outcome is None:
         status, said = "unmatched", f"{by}: the policy has no gate of this name"
+    elif waiver.policy != policy:
+        status, said = "unmatched", f"{by} was granted under another policy"
     elif now is None:
         status, said = "unused", f"{by} is not applied: the time of the judgement is not known"
     elif now > waiver.until:

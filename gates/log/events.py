@@ -129,6 +129,7 @@ class Retracted(_Event):
     value: str  # a digest of rows, a metric's name, an entry's number
     reason: Reason
     suspects: tuple[int, ...]  # the promotions that rest on it, those of models that no longer count too
+    barred: tuple[Sha256, ...] = ()  # digests of rows, or of scores, that nothing is judged on again
 
     @property
     def said(self) -> str:

@@ -50,18 +50,15 @@ class Objects:
         """Whether `blob` is entry `seq` now: the one commit point. False where another writer's is.
 
         A write whose answer was lost is found again: the store's own retry meets what its first try has written.
-        Raises LogError where the store fails.
+        Raises LogError where the store fails; who wrote the entry is then not known.
         """
         try:
             self.store.put(path(seq), blob, mode="create")
-        except AlreadyExistsError:
-            return self._holds(seq, blob)
+        except AlreadyExistsError as err:
+            return self._holds(seq, blob, failed=err)
         except (BaseError, OSError) as err:
-            if not self._holds(seq, blob):
-                raise LogError(
-                    f"{unreachable(err).problem}; whether entry {seq} was written is not known",
-                    hint="run the command again: what was written is not written twice",
-                ) from err
+            if not self._holds(seq, blob, failed=err):
+                raise _unknown(seq, err) from err
         return True
 
     def last(self) -> int:
@@ -113,11 +110,11 @@ class Objects:
             hint="nothing was promoted; use another store, or a newer server",
         )
 
-    def _holds(self, seq: int, blob: bytes) -> bool:
+    def _holds(self, seq: int, blob: bytes, *, failed: BaseError | OSError) -> bool:
         try:
             return bytes(self.store.get(path(seq)).bytes()) == blob
-        except (BaseError, OSError):
-            return False
+        except (BaseError, OSError) as err:
+            raise _unknown(seq, failed) from err
 
     def _exists(self, seq: int) -> bool:
         try:
@@ -136,6 +133,13 @@ class Objects:
             return 0
         seq = told.get("seq") if isinstance(told, dict) else None
         return seq if isinstance(seq, int) and 0 < seq < _MAX_ENTRIES else 0
+
+
+def _unknown(seq: int, err: BaseError | OSError) -> LogError:
+    return LogError(
+        f"{unreachable(err).problem}; whether entry {seq} was written is not known",
+        hint="`lockgate history` says; run the command again where it does not have it",
+    )
 
 
 def unreachable(err: BaseError | OSError) -> LogError:

@@ -82,13 +82,16 @@ def _retracted(event: Retracted, before: State, at: Moment) -> State:
     def marked(one: Champion) -> Champion:
         return one.model_copy(update={"suspect": at.seq}) if one.seq in event.suspects and one.suspect is None else one
 
-    _expect(event.what != "data" or event.value not in before.retracted, "rows not retracted before", at.seq)
+    _expect(event.what != "data" or event.barred == (event.value,), "these rows and no others barred", at.seq)
+    _expect(event.what != "metric" or not event.barred, "nothing barred", at.seq)
     update: dict[str, object] = {
         "champion": before.champion and marked(before.champion),
         "predecessors": tuple(marked(one) for one in before.predecessors),
     }
-    if event.what == "data":
-        update["retracted"] = {**before.retracted, event.value: at.seq}
+    if event.barred:
+        update["retracted"] = {**dict.fromkeys(event.barred, at.seq), **before.retracted}
+    if event.what == "entry":
+        update["waivers"] = tuple(one for one in before.waivers if str(one.seq) != event.value)
     return before.model_copy(update=update)
 
 
@@ -156,8 +159,8 @@ def _check_promotion(decision: Decision, before: State, entry: Entry, used: tupl
     fits = (champion.sha256, champion.run, champion.seq, champion.suspect)
     _expect(fits == (bound.model, bound.run, entry.seq, None), "the champion that was judged", entry.seq)
     _expect(bound.model is None or bound.model not in before.revoked, "a model that was not revoked", entry.seq)
-    barred = {bound.holdout, bound.train} & before.retracted.keys()
-    _expect(not barred, "rows that were not retracted", entry.seq)
+    barred = {bound.holdout, bound.train, bound.scores} & before.retracted.keys()
+    _expect(not barred, "rows and scores that were not retracted", entry.seq)
     if before.champion is not None and bound.champion_scores is not None:
         _expect(bound.champion_model == before.champion.sha256, "a challenge to the champion that reigned", entry.seq)
     ends = min((entry.time + length(entry.judged.valid_for), *(one.until for one in used)))
@@ -175,6 +178,7 @@ def _used(decision: Decision, before: State, entry: Entry) -> tuple[Waiver, ...]
         _expect(one and (one.gate, one.key, one.run, one.model) == told, f"a waiver by entry {use.entry}", entry.seq)
         if one and use.status == "used":
             _expect(entry.time <= one.until, "a waiver that has not run out", entry.seq)
+            _expect(one.policy == bound.policy, "a waiver of this policy", entry.seq)
             used.append(one)
     waived = {outcome.name for outcome in decision.outcomes if outcome.waived}
     _expect(waived == {one.gate for one in used}, "a waiver for each gate that is waived", entry.seq)

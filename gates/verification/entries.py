@@ -16,8 +16,9 @@ from gates import archive
 from gates.errors import LockgateError, LogError
 from gates.log import Entry, Log, replay
 from gates.log.entry import path
-from gates.log.events import Judged, Reverified
+from gates.log.events import Judged, Retracted, Reverified
 from gates.log.objects import Objects, unreachable
+from gates.retraction import Promotions, barred
 from gates.state import State
 from gates.tags import Book
 from gates.verification.findings import Findings, Promotion
@@ -58,12 +59,13 @@ def walked(log: Log, findings: Findings, *, digests: Collection[int] = (), say: 
 
     Numbers are dense, bytes canonical, times ascend, each entry carries the digest of the one before and the log's id,
     is of this project and signed by who may, its state is what its event makes of the one before, its decision has
-    the digest that it says, and the policy kept beside the log is the one that it names and the decision binds.
+    the digest that it says, and the policy kept beside the log is the one that it names and the decision binds. A
+    retraction names every promotion that rests on what was wrong.
 
     Raises LogError where the store cannot be reached.
     """
     seqs, held = _listed(log, findings), Walked()
-    wanted = frozenset(digests)
+    wanted, made = frozenset(digests), Promotions()
     before: _Read | None = None
     for done, read in enumerate(_reads(log, seqs), start=1):
         found = len(findings.deviations)
@@ -76,6 +78,11 @@ def walked(log: Log, findings: Findings, *, digests: Collection[int] = (), say: 
             held.book.see(read.entry)
             held.head = read.entry
             held.promotions += _promotion(read.entry)
+            try:
+                _check_retraction(read.entry, log, made, findings)
+                made.see(read.entry)
+            except LogError as err:  # of an entry that is found wrong already, or of one that a retraction names
+                findings.add("log", path(read.seq), _told(err))
         held.whole = held.whole and read.seq == done and found == len(findings.deviations)
         before = read
         findings.entries = done
@@ -198,6 +205,19 @@ def _check_follows(read: _Read, before: _Read | None, held: Walked, findings: Fi
             findings.add("log", where, _told(err) if isinstance(err, LogError) else "its times cannot be added up")
     else:
         findings.note(f"the state of entry {read.seq} was not held against the one before it, which cannot be read")
+
+
+def _check_retraction(entry: Entry, log: Log, made: Promotions, findings: Findings) -> None:
+    """Hold what a retraction says against the promotions before it."""
+    event = entry.event
+    if not isinstance(event, Retracted):
+        return
+    resting = made.resting(event.what, event.value)
+    if resting != event.suspects:
+        expected = f"entries {', '.join(map(str, resting))}" if resting else "none"
+        findings.add("log", entry.where, f"it names {event.suspects or 'no promotion'} as suspect; expected {expected}")
+    if barred(log, event.what, event.value) != event.barred:
+        findings.add("log", entry.where, "it bars other rows or scores than those of what was wrong")
 
 
 def _promotion(entry: Entry) -> list[Promotion]:

@@ -12,9 +12,9 @@ import rfc8785
 from obstore.store import MemoryStore
 
 from gates import Evidence, lifecycle
-from gates.admission import SKEW, Admitted, Seen, admit
+from gates.admission import Admitted, Seen, admit
 from gates.errors import AdmissionError, LogError
-from gates.log import Log
+from gates.log import SKEW, Log
 from gates.state import Champion, State
 from tests.gates.candidates import (
     APPROVER,
@@ -234,7 +234,8 @@ def test_an_approver_who_may_revoke_may_not_sign_any_state_with_it(log: Log, sta
         promoted(log, "3", minute=2)  # nor is anything written behind it
 
 
-def test_a_forgery_that_another_entry_was_put_behind_is_found_by_who_saw_the_log_before(log: Log) -> None:
+def test_an_approver_signs_no_state_by_putting_another_entry_behind_it(log: Log) -> None:
+    """Who may revoke may not promote: neither by one entry, nor by two, of which the second follows from the first."""
     seen = admit(log, now=NOON).head
     lifecycle.revoke(by(log, APPROVER), "1", **SAYS)
     evil = Champion(sha256=sha_of("0"), run=run_of("0"), seq=1, valid_until=END + timedelta(days=999))
@@ -245,9 +246,22 @@ def test_a_forgery_that_another_entry_was_put_behind_is_found_by_who_saw_the_log
     after = State(**{**state.model_dump(), "seq": 5, "revoked": {**state.revoked, sha_of("7"): 5}})
     second = second.model_copy(update={"event": event, "state": after})
     log.store.put(path(5), second.model_copy(update={"signature": APPROVER.sign(second.payload())}).to_bytes())
-    assert log.head().seq == 5  # which follows from entry 4, and was signed by who may
-    with pytest.raises(LogError, match=r"the state is not what its event makes of the one before @ log/00000004\.json"):
-        admit(log, now=NOON, seen=seen)
+    for call in (log.head, lambda: admit(log, now=NOON), lambda: admit(log, now=NOON, seen=seen)):
+        with pytest.raises(
+            LogError, match=r"is not what its event makes of the one before @ log/00000004\.json"
+        ) as caught:
+            call()
+        one_line(caught)
+
+
+def test_a_long_row_of_an_approvers_entries_is_read_back_to_the_judges_and_no_further(log: Log) -> None:
+    for at in range(5):
+        lifecycle.retract(by(log, APPROVER), metric="brier", **SAYS | {"reason": f"{at}"})
+    (log.store.delete(path(1)), log.store.delete(path(2)))
+    assert log.head().seq == 8  # nothing before entry 3, which a judge signed, was asked for
+    log.store.delete(path(3))
+    with pytest.raises(LogError, match="the promotion log has no entry 3"):
+        log.head()
 
 
 def test_in_an_unsigned_log_the_promotion_has_the_last_word() -> None:
@@ -264,6 +278,17 @@ def test_in_an_unsigned_log_the_promotion_has_the_last_word() -> None:
     assert "the head of the log contradicts its history; `lockgate verify` says more" in said
     assert path(1) in said
     assert admit(log, now=NOON).champion.run == run_of("2")
+
+
+def test_a_date_that_nothing_can_be_taken_from_is_no_crash() -> None:
+    log = Log(MemoryStore(), project="orders")
+    committed(log, evidence(BETTER, model="0"), policy=LENIENT)
+    held = json.loads(blob(log, 1))
+    held["time"] = "0001-01-01T00:00:00Z"
+    log.store.put(path(1), rfc8785.dumps(held), mode="overwrite")
+    with pytest.raises((AdmissionError, LogError)) as caught:
+        admit(log, now=NOON)
+    one_line(caught)
 
 
 def test_an_unsigned_head_in_a_signed_log_serves_nobody(log: Log) -> None:

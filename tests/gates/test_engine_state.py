@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from gates import Evidence, Ruling, State, judge
+from gates import Evidence, Policy, Ruling, State, judge
 from gates.errors import StaleError
 from gates.state import Champion, Waiver
 
@@ -73,35 +73,39 @@ def test_beside_whom_the_challenger_was_scored_is_said(make) -> None:
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def waiver(gate: str, days: int, **given) -> Waiver:
+def waiver(policy: Policy, gate: str, days: int, **given) -> Waiver:
     held = {"run": "flow/9", "model": "c" * 64, "reason": "known", "approver": "ann", "key": "k", "seq": 3, **given}
-    return Waiver(gate=gate, until=NOW + timedelta(days=days), **held)
+    return Waiver(gate=gate, policy=policy.digest, until=NOW + timedelta(days=days), **held)
 
 
 def test_a_waiver_lifts_a_gate_and_shortens_the_promotion(make) -> None:
     policy = make.policy({"good": SAYS["PASS"], "bad": SAYS["FAIL"]}, valid_for="30d")
     evidence = make.evidence(facts=make.facts(challenger=MODEL))
     for days, valid in ((10, 10), (50, 30)):
-        decision = judge(policy, evidence, State(seq=4, waivers=(waiver("bad", days),)), now=NOW)
+        decision = judge(policy, evidence, State(seq=4, waivers=(waiver(policy, "bad", days),)), now=NOW)
         assert decision.verdict is Ruling.PROMOTE
         assert decision.reason == "all 1 blocking gates that apply pass (waived: bad)"
         assert [outcome.waived for outcome in decision.outcomes] == [False, True]
         assert [use.status for use in decision.waivers] == ["used"]
         assert decision.state.champion.valid_until == NOW + timedelta(days=valid)
-    for held, now in ((waiver("bad", 10, run="flow/8"), NOW), (waiver("bad", -1), NOW), (waiver("bad", 10), None)):
+    for held, now in (
+        (waiver(policy, "bad", 10, run="flow/8"), NOW), (waiver(policy, "bad", -1), NOW),
+        (waiver(policy, "bad", 10), None), (waiver(make.policy(), "bad", 10), NOW),
+    ):  # fmt: skip
         assert judge(policy, evidence, State(seq=4, waivers=(held,)), now=now).verdict == Ruling.HOLD
 
 
 def test_what_was_waived_and_skipped_is_said(make) -> None:
     checks = {"good": SAYS["PASS"], "small": SAYS["SKIP"], "bad": SAYS["FAIL"], "worse": SAYS["FAIL"]}
     evidence = make.evidence(facts=make.facts(challenger=MODEL))
-    state = State(seq=4, waivers=(waiver("bad", 10), waiver("worse", 5)))
-    decision = judge(make.policy(checks), evidence, state, now=NOW)
+    policy, fewer = make.policy(checks), make.policy({"small": SAYS["SKIP"], "bad": SAYS["FAIL"]})
+    state = State(seq=4, waivers=(waiver(policy, "bad", 10), waiver(policy, "worse", 5)))
+    decision = judge(policy, evidence, state, now=NOW)
     assert (decision.verdict, decision.reason) == (
         Ruling.PROMOTE, "all 1 blocking gates that apply pass (1 skipped; waived: bad, worse)",
     )  # fmt: skip
     assert decision.state.champion.valid_until == NOW + timedelta(days=5)
-    nothing = judge(make.policy({"small": SAYS["SKIP"], "bad": SAYS["FAIL"]}), evidence, state, now=NOW)
+    nothing = judge(fewer, evidence, State(seq=4, waivers=(waiver(fewer, "bad", 10),)), now=NOW)
     assert (nothing.verdict, nothing.reason) == (
         Ruling.ERROR, "every blocking gate was skipped or waived: nothing was shown",
     )  # fmt: skip

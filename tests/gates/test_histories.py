@@ -177,9 +177,12 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def rollback(self) -> None:
-        expected = self.state.before_champion(self.now)
-        entry = self.did(lambda: lifecycle.rollback(self.judge, to=None, reason="slow", **self.says()))
+        expected, reason = self.state.before_champion(self.now), f"slow since {self.state.seq}"
+        entry = self.did(lambda: lifecycle.rollback(self.judge, to=None, reason=reason, **self.says()))
         assert (entry and entry.state.champion) == expected
+        assert (
+            self.did(lambda: lifecycle.rollback(self.judge, to=None, reason=reason, **self.says())) is None or not entry
+        )
 
     @rule(at=PICK)
     @precondition(lambda self: self.known)

@@ -38,8 +38,29 @@ def log() -> Log:
     return made
 
 
-def says(minute: float = 1) -> dict[str, Any]:
-    return {"reason": "it leaks", "actor": "bob", "clock": clock(minute)}
+class Overtaken:
+    """The store of a log, in which another writer is faster once: before the first entry that is put here."""
+
+    def __init__(self, log: Log, other: str) -> None:
+        self._log, self._other = log, other
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log.store, name)
+
+    def put(self, path: str, blob: bytes, **options: Any) -> Any:
+        if path.startswith("log/") and self._other:
+            other, self._other = self._other, ""
+            if other == "a rollback":
+                lifecycle.rollback(self._log, to=None, **says(reason="faster"))
+            elif other == "a promotion":
+                promoted(self._log, "3")
+            else:
+                lifecycle.revoke(self._log, "0", **says())
+        return self._log.store.put(path, blob, **options)
+
+
+def says(minute: float = 1, *, reason: str = "it leaks") -> dict[str, Any]:
+    return {"reason": reason, "actor": "bob", "clock": clock(minute)}
 
 
 def reign(log: Log) -> tuple[str | None, list[str]]:
@@ -141,11 +162,37 @@ def test_the_last_model_promoted_before_the_champion_reigns_again(log: Log) -> N
     entry = lifecycle.rollback(log, to=None, **says())
     assert (entry.event.to, entry.event.promoted_by) == (run_of("1"), 2)
     assert reign(log) == ("1", ["2", "0"])
-    lifecycle.rollback(log, to=None, **says())
+    lifecycle.rollback(log, to=None, **says(reason="that one too"))
     assert reign(log) == ("0", ["1", "2"])
     refused(
-        log, lambda: lifecycle.rollback(log, to=None, **says()), "no model that was promoted before EvaluateNewMode"
+        log, lambda: lifecycle.rollback(log, to=None, **says(reason="and this")),
+        "no model that was promoted before EvaluateNewMode",
+    )  # fmt: skip
+
+
+def test_a_rollback_that_is_repeated_goes_back_once(log: Log) -> None:
+    lifecycle.rollback(log, to=None, **says())
+    refused(
+        log, lambda: lifecycle.rollback(log, to=None, **says()), "entry 4 rolled back to EvaluateNewModel/1 already"
     )
+    assert reign(log) == ("1", ["2", "0"])
+
+
+@pytest.mark.parametrize("other", ["a rollback", "a promotion"])
+def test_a_rollback_is_away_from_who_reigned_when_it_began(log: Log, other: str) -> None:
+    """Somebody else is faster, between its reading the head and its writing."""
+    late = Log(Overtaken(log, other), project=log.project, keyring=log.keyring, signer=log.signer)
+    with pytest.raises(LogError, match="reigns meanwhile, promoted by entry") as caught:
+        lifecycle.rollback(late, to=None, **says(reason="slow"))
+    one_line(caught)
+    assert log.head().seq == 4
+    assert reign(log)[0] == {"a rollback": "1", "a promotion": "3"}[other]
+
+
+def test_another_kind_of_entry_meanwhile_does_not_keep_it_from_going_back(log: Log) -> None:
+    late = Log(Overtaken(log, "a revocation"), project=log.project, keyring=log.keyring, signer=log.signer)
+    assert lifecycle.rollback(late, to=None, **says(reason="slow")).seq == 5
+    assert reign(log) == ("1", ["2"])
 
 
 @pytest.mark.parametrize("name", ["2", run_of("2")])
@@ -249,7 +296,8 @@ def test_what_is_known_or_nothing_is_not_registered() -> None:
     refused(log, lambda: lifecycle.register(log, other, **long), "this cannot be recorded: note")
 
 
-def test_an_entry_dated_before_its_predecessor_is_refused(log: Log) -> None:
-    refused(log, lambda: lifecycle.revoke(log, "2", **says(-1)), "before its predecessor")
-    assert lifecycle.revoke(log, "2", **says(0)).time == log.entry(3).time
+def test_a_clock_that_is_behind_by_what_clocks_may_is_right_by_the_head_and_no_other(log: Log) -> None:
+    refused(log, lambda: lifecycle.revoke(log, "2", **says(-5.1)), "before its predecessor")
+    for minute, model in ((0, "2"), (-5, "1")):
+        assert lifecycle.revoke(log, model, **says(minute)).time == log.entry(3).time
     assert log.head().time - log.entry(1).time == timedelta(0)

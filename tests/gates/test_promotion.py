@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from obstore.store import MemoryStore
 
-from gates import Evidence, Policy
+from gates import Evidence, Policy, lifecycle
 from gates.errors import LogError, StaleError
 from gates.log import Log
 from gates.promotion import commit
@@ -25,6 +25,7 @@ from tests.gates.candidates import (
     POLICY,
     ROWS,
     SEALING,
+    clock,
     committed,
     evidence,
     scored,
@@ -128,10 +129,22 @@ def test_a_challenger_scored_beside_a_former_champion_is_stale(log: Log) -> None
     assert log.head().seq == 2
 
 
-def test_an_entry_dated_before_its_predecessor_is_refused(log: Log) -> None:
+def test_an_entry_dated_before_its_predecessor_is_refused_but_for_what_clocks_may_differ(log: Log) -> None:
+    held = evidence(scored(0.1), model="1", beside=GOOD, champion="0")
     with pytest.raises(LogError, match="before its predecessor"):
-        committed(log, evidence(scored(0.1), model="1", beside=GOOD, champion="0"), minute=-1)
+        committed(log, held, minute=-5.1)
     assert log.head().seq == 1
+    assert committed(log, held, minute=-4.9).entry.time == log.entry(1).time
+
+
+def test_what_was_promoted_and_rolled_back_is_not_said_to_be_promoted(log: Log) -> None:
+    held = evidence(BETTER, model="1", beside=GOOD, champion="0")
+    assert committed(log, held).entry.promotes
+    assert committed(log, held).before
+    lifecycle.rollback(log, to=None, reason="slow", actor="ada", clock=clock(1))
+    with pytest.raises(LogError, match="entry 2 promoted EvaluateNewModel/1, and EvaluateNewModel/0 reigns now"):
+        committed(log, held, minute=2)
+    assert log.head().seq == 3
 
 
 def test_a_policy_that_discloses_promotions_only_keeps_numbers_out_of_the_log() -> None:

@@ -12,8 +12,9 @@ from obstore.store import MemoryStore
 from gates import Evidence, lifecycle
 from gates.errors import LogError
 from gates.log import Log
-from gates.log.events import Reverified
+from gates.log.events import Retracted, Reverified
 from gates.promotion import record
+from gates.reverification import reverify
 from tests.gates.candidates import (
     APPROVER,
     BETTER,
@@ -57,6 +58,16 @@ def retract(log: Log, *, minute: float = 1, **what: Any) -> Any:
     return lifecycle.retract(log, reason="late labels", actor="bob", clock=clock(minute), **what)
 
 
+def some_rows(count: int, *, model: str = "1", champion: str = "0") -> Evidence:
+    """Of the holdout `order` only so many."""
+    told = {name: {"run": run_of(one), "sha256": sha_of(one)} for name, one in
+            (("challenger", model), ("champion", champion))}  # fmt: skip
+    return Evidence.from_arrays(
+        label=LABEL[:count], challenger=BETTER[:count], champion=GOOD[:count], facts=told,
+        row_id=[f"order {at}" for at in range(count)],
+    )  # fmt: skip
+
+
 def suspects(log: Log) -> str:
     """The letters of the models that are in doubt."""
     state = log.state()
@@ -88,9 +99,38 @@ def test_what_was_judged_against_a_suspect_is_suspect(log: Log, model: str, foun
 
 @pytest.mark.parametrize(("model", "found"), [("0", "0123"), ("2", "23")])
 def test_an_entry_was_wrong(log: Log, model: str, found: str) -> None:
+    bound = log.entry(int(model) + 1).decided().binding
     retract(log, entry=int(model) + 1)
     assert suspects(log) == found
-    assert log.state().retracted == {}
+    assert log.state().retracted == {bound.scores: 5}
+
+
+def test_the_scores_of_an_entry_that_was_wrong_neither_clear_nor_promote_again() -> None:
+    log = opened()
+    committed(log, FIRST_MODEL)
+    again = evidence(BETTER, model="1", beside=GOOD, champion="0", rows="order")
+    promoting = committed(log, again, policy=LENIENT).entry
+    retract(log, entry=promoting.seq)
+    alone = evidence(BETTER, model="1", rows="order")
+    told = reverify(LENIENT, alone, log, actor="bob", clock=clock(2))
+    assert (told.entry, told.decision.verdict) == (None, "ERROR")
+    assert "the scores were retracted by entry 3; use others" in told.decision.outcomes[0].message
+    lifecycle.rollback(log, to=None, reason="forged", actor="bob", clock=clock(3))
+    done = committed(log, again, minute=4, policy=LENIENT)
+    assert (done.entry, done.decision.verdict) == (None, "ERROR")
+
+
+def test_the_same_rows_can_be_retracted_again_for_who_rests_on_them_since(log: Log) -> None:
+    """Whoever may retract may do it without naming anybody; that must not keep the others from being named."""
+    digest = log.entry(4).decided().binding.holdout
+    record(
+        log, lambda *_: Retracted(what="data", value=digest, reason="so", suspects=(), barred=(digest,)), actor="eve",
+        clock=clock(),
+    )  # fmt: skip
+    assert suspects(log) == ""
+    assert retract(log, data=digest).event.suspects == (4,)
+    assert suspects(log) == "3"
+    refused(log, lambda: retract(log, data=digest), "were retracted before, by entry 5")
 
 
 @pytest.mark.parametrize(("metric", "found"), [("auc", "0123"), ("auc@0.3", "0123"), ("log_loss", ""), ("brier", "")])
@@ -108,6 +148,23 @@ def test_a_metric_that_only_some_promotions_used() -> None:
     assert committed(log, better, policy=POLICY).decision.verdict == "PROMOTE"
     retract(log, metric="log_loss")
     assert suspects(log) == "2"
+
+
+def test_a_sealed_promotion_rests_on_the_rows_that_it_was_charged_to() -> None:
+    """It was judged on a part of them, under a digest of its own, and says nothing of its look."""
+    found = []
+    for policy in (POLICY, SEALING):
+        log = opened()
+        whole = evidence(GOOD, model="0", rows="order")
+        committed(log, whole, policy=policy)
+        committed(log, evidence(GOOD, model="4", beside=GOOD, champion="0", rows="order"), policy=policy)
+        part = some_rows(299)
+        assert committed(log, part, minute=1, policy=policy).entry.promotes
+        assert (
+            committed(log, part, minute=1, policy=policy).entry.judged.decision["binding"]["holdout"] != whole.holdout
+        )
+        found.append(retract(log, data=whole.holdout, minute=2).event.suspects)
+    assert found == [(1, 3), (1, 3)]
 
 
 def test_a_sealed_promotion_counts_as_resting_on_every_metric() -> None:
@@ -132,20 +189,11 @@ def test_rows_of_which_some_were_left_out_are_the_same_rows() -> None:
     whole = evidence(GOOD, model="0", rows="order")
     committed(log, whole)
     committed(log, evidence(GOOD, model="4", beside=GOOD, champion="0", rows="order"))
-    ids = [f"order {at}" for at in range(299)]
-    told = {"challenger": {"run": run_of("1"), "sha256": sha_of("1")},
-            "champion": {"run": run_of("0"), "sha256": sha_of("0")}}  # fmt: skip
-    part = Evidence.from_arrays(label=LABEL[:299], challenger=BETTER[:299], champion=GOOD[:299], row_id=ids, facts=told)
-    assert committed(log, part, minute=1).decision.verdict == "PROMOTE"
+    assert committed(log, some_rows(299), minute=1).decision.verdict == "PROMOTE"
     entry = retract(log, data=whole.holdout, minute=2)
     assert entry.event.suspects == (1, 3)
-    third = {"challenger": {"run": run_of("2"), "sha256": sha_of("2")},
-             "champion": {"run": run_of("1"), "sha256": sha_of("1")}}  # fmt: skip
     for rows in (299, 290):  # neither these rows nor others of them are judged on again
-        held = Evidence.from_arrays(
-            label=LABEL[:rows], challenger=BETTER[:rows], champion=GOOD[:rows], row_id=ids[:rows], facts=third
-        )
-        done = committed(log, held, minute=3)
+        done = committed(log, some_rows(rows, model="2", champion="1"), minute=3)
         assert (done.decision.verdict, done.entry) == ("ERROR", None)
         assert "the holdout rows were retracted by entry 4; use others" in done.decision.outcomes[0].message
 

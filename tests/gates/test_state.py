@@ -91,4 +91,4 @@ def test_times_have_a_zone() -> None:
     with pytest.raises(ValidationError, match="timezone"):
         Champion(sha256=None, seq=1, valid_until=naive)
     with pytest.raises(ValidationError, match="timezone"):
-        Waiver(gate="g", run="r", model="m", reason="r", until=naive, approver="a", key="k", seq=1)
+        Waiver(gate="g", run="r", model="m", policy="p", reason="r", until=naive, approver="a", key="k", seq=1)

@@ -15,13 +15,16 @@ from obstore.store import MemoryStore, S3Store
 from gates import lifecycle
 from gates.errors import LogError
 from gates.log import Entry, Log
+from gates.promotion import record
 from gates.verification import Findings, Walked, check_versions, walked
 from pipelines.stores import Version
 from tests.gates.candidates import (
+    APPROVER,
     HOPELESS,
     JUDGE,
     NOON,
     STRANGER,
+    by,
     clock,
     committed,
     opened,
@@ -207,6 +210,20 @@ def test_everything_that_is_wrong_is_named_at_once(store: Any) -> None:
     }  # fmt: skip
     assert not held.whole
     assert findings.notes == ["the state of entry 3 was not held against the one before it, which cannot be read"]
+
+
+@pytest.mark.parametrize("suspects", [(), (1,), (1, 2, 3)])
+def test_a_retraction_that_names_others_than_those_that_rest_on_it(store: Any, suspects: tuple[int, ...]) -> None:
+    """Whoever may retract may leave out whom he likes: of the promotions by entries 1 and 3, 3 was over 1's model."""
+    log = by(opened(store), APPROVER)
+    lifecycle.retract(log, entry=1, reason="honest", actor="ada", clock=clock(5))
+    assert said(store) == {}
+    event = log.entry(6).event.model_copy(update={"suspects": suspects, "barred": ("b" * 64,)})
+    record(log, lambda *_: event, actor="eve", clock=clock(6))
+    told = said(store)
+    assert list(told) == [path(7)]
+    assert "as suspect; expected entries 1, 3" in told[path(7)]
+    assert "it bars other rows or scores than those of what was wrong" in told[path(7)]
 
 
 def test_a_hint_that_is_behind_is_nothing(store: Any) -> None:

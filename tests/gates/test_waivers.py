@@ -23,6 +23,7 @@ from tests.gates.candidates import (
     JUDGE,
     LABEL,
     NOON,
+    POLICY,
     SEALING,
     by,
     clock,
@@ -67,8 +68,8 @@ def refused(log: Log, call: Any, said: str) -> None:
 def test_the_waiver_says_what_for_whom_until_when_and_by_whom(log: Log) -> None:
     entry = waive(log)
     assert entry.event.waiver == Waiver(
-        gate="log_loss", run=RUN, model=sha_of("1"), reason="a known gap", until=UNTIL, approver="ann",
-        key=APPROVER.fingerprint, seq=3,
+        gate="log_loss", run=RUN, model=sha_of("1"), policy=POLICY.digest, reason="a known gap", until=UNTIL,
+        approver="ann", key=APPROVER.fingerprint, seq=3,
     )  # fmt: skip
     assert log.state().waivers == (entry.event.waiver,)
     assert entry.signature.key == APPROVER.fingerprint
@@ -181,12 +182,18 @@ def test_a_waiver_is_for_one_run_and_its_model_s_bytes(log: Log, challenger: dic
     assert (done.decision.verdict, done.decision.waivers) == ("HOLD", ())
 
 
+def granted(policy: Policy, gate: str) -> Waiver:
+    """A waiver for model 1, by entry 3."""
+    return Waiver(
+        gate=gate, run=RUN, model=sha_of("1"), policy=policy.digest, reason="why", until=UNTIL, approver="ann", key="k",
+        seq=3,
+    )  # fmt: skip
+
+
 def judged(gate: str, *, scores: Any = BAD, now: datetime | None = NOON, **checks: Any) -> Any:
     """The decision on model 1, where a waiver for it was granted."""
-    held = Waiver(
-        gate=gate, run=RUN, model=sha_of("1"), reason="why", until=UNTIL, approver="ann", key="k", seq=3
-    )  # fmt: skip
     policy = Policy.parse(GATES | {"checks": {**GATES["checks"], **checks}})
+    held = granted(policy, gate)
     return judge(policy, evidence(scores, model="1", beside=GOOD), State(seq=5, waivers=(held,)), now=now)
 
 
@@ -215,6 +222,28 @@ def test_what_became_of_every_waiver_is_said(
     assert said in use.message
 
 
+def test_a_waiver_is_for_the_policy_that_judged(log: Log) -> None:
+    """A gate of the same name may ask for something else under another one."""
+    waive(log)
+    other = Policy.parse(
+        GATES | {"checks": {**GATES["checks"], "log_loss": {**GATES["checks"]["log_loss"], "margin": 0.0}}}
+    )
+    done = committed(log, HOPELESS, minute=2, policy=other)
+    assert done.decision.verdict == "HOLD"
+    (use,) = done.decision.waivers
+    assert (use.status, use.message) == (
+        "unmatched", "waiver of log_loss by ann (entry 3) was granted under another policy"
+    )  # fmt: skip
+    assert committed(log, HOPELESS, minute=3).decision.verdict == "PROMOTE"
+
+
+def test_a_waiver_that_was_retracted_lifts_nothing(log: Log) -> None:
+    waive(log)
+    lifecycle.retract(log, entry=3, reason="granted by mistake", actor="bob", clock=clock(1))
+    assert log.state().waivers == ()
+    assert committed(log, HOPELESS, minute=2).decision.verdict == "HOLD"
+
+
 def test_what_could_not_be_judged_is_not_waived() -> None:
     broken = {"kind": "slices", "by": "nowhere", "metric": "log_loss", "margin": 0.0, "require": "non_inferior",
               "min_rows": 1, "small_slice": "skip"}  # fmt: skip
@@ -225,8 +254,8 @@ def test_what_could_not_be_judged_is_not_waived() -> None:
 
 
 def test_where_everything_is_waived_nothing_was_shown() -> None:
-    held = Waiver(gate="gate", run=RUN, model=sha_of("1"), reason="why", until=UNTIL, approver="a", key="k", seq=3)
     policy = Policy.parse(GATES | {"checks": {"gate": GATES["checks"]["log_loss"]}})
+    held = granted(policy, "gate")
     decision = judge(policy, evidence(BAD, model="1", beside=GOOD), State(seq=5, waivers=(held,)), now=NOON)
     assert (decision.verdict, decision.reason) == (
         "ERROR",
@@ -288,7 +317,7 @@ def test_of_a_sealed_judgement_nobody_is_told_which_gates_there_are() -> None:
 
 def test_waivers_that_do_nothing_are_found() -> None:
     def one(seq: int, run: str, until: datetime) -> Waiver:
-        return Waiver(gate="g", run=run, model="m", reason="r", until=until, approver="a", key="k", seq=seq)
+        return Waiver(gate="g", run=run, model="m", policy="p", reason="r", until=until, approver="a", key="k", seq=seq)
 
     held = (one(1, "a", UNTIL), one(2, "b", UNTIL), one(3, "a", NOON - DAY), one(4, "a", NOON))
     found = [(waiver.seq, said) for waiver, said in unmatched(State(waivers=held), frozenset("a"), NOON)]

@@ -23,9 +23,14 @@ REFUSALS: dict[str, dict[str, Callable[[Record, State], bool]]] = {
     "revoke": {"revoked before": lambda told, state: told["model"] in state.revoked},
     "rollback": {
         "no model reigns": lambda _, state: state.champion is None,
-        "that was promoted before": lambda _, state: all(
-            one.seq > state.champion.seq or one.sha256 in state.revoked for one in state.predecessors
+        "that was promoted before": lambda _, state: (
+            state.champion is not None
+            and all(one.seq > state.champion.seq or one.sha256 in state.revoked for one in state.predecessors)
         ),
+        "reigns already": lambda told, state: state.champion is not None and state.champion.run == told["to"],
+        "was revoked by": lambda told, state: told["model"] in state.revoked,
+        "never reigned": lambda told, state: state.named(told["to"]) is None,
+        "reigns meanwhile": lambda _, state: state.champion is not None,
     },
     "register": {"is registered since": lambda told, state: told["digest"] in state.holdouts},
 }

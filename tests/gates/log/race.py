@@ -136,10 +136,13 @@ class Player:
             )
 
     def rollback(self) -> None:
+        """Away from the champion, or to one that was, as last seen."""
+        to = self.lots.choice((None, *(str(one.run) for one in self.state.predecessors[:3])))
         self._did(
             "rollback",
-            lambda key: _told(lifecycle.rollback(self.log, to=None, reason="a race", actor=key, clock=now)),
-        )
+            lambda key: _told(lifecycle.rollback(self.log, to=to, reason=f"a race, {key}", actor=key, clock=now)),
+            to=to, model=to and model_of(to.rpartition("/")[2]),
+        )  # fmt: skip
 
     def register(self) -> None:
         """One of fifty holdouts: most of the time somebody else had it before."""
@@ -154,7 +157,7 @@ class Player:
     def anything(self) -> None:
         """Look at the head, then one of the verbs."""
         self.head()
-        verb = self.lots.choices(("good", "bad", "revoke", "rollback", "register"), (5, 2, 1, 1, 1))[0]
+        verb = self.lots.choices(("good", "bad", "revoke", "rollback", "register"), (8, 2, 1, 4, 1))[0]
         if verb in ("good", "bad"):
             self.judge(COUNTED, holdout=self.state.seq, good=verb == "good")
         else:

@@ -156,7 +156,15 @@ def test_the_last_moment_of_a_promotion_counts(days: float, *, served: bool) -> 
 
 def waiver(seq: int = 10, *, gate: str = "log_loss", until: Any = NOON + DAY) -> Waiver:
     return Waiver(
-        gate=gate, run=run_of("7"), model=sha_of("7"), reason="known", until=until, approver="ann", key="k", seq=seq
+        gate=gate,
+        run=run_of("7"),
+        model=sha_of("7"),
+        policy="p",
+        reason="known",
+        until=until,
+        approver="ann",
+        key="k",
+        seq=seq,
     )
 
 
@@ -184,8 +192,10 @@ def test_of_many_waivers_those_that_ran_out_first_go_first_and_none_that_counts(
 # --- retracted -------------------------------------------------------------------------------------------------------
 
 
-def retracted(*suspects: int, what: Any = "metric", value: str = "auc") -> Retracted:
-    return Retracted(what=what, value=value, reason="wrong", suspects=suspects)
+def retracted(
+    *suspects: int, what: Any = "metric", value: str = "auc", barred: tuple[str, ...] = ()
+) -> Retracted:  # fmt: skip
+    return Retracted(what=what, value=value, reason="wrong", suspects=suspects, barred=barred)
 
 
 @pytest.mark.parametrize(
@@ -201,9 +211,24 @@ def test_promotions_that_rest_on_it_are_suspect(suspects: tuple[int, ...], marke
 
 
 def test_rows_that_were_retracted_are_remembered() -> None:
-    event = retracted(what="data", value="a" * 64)
+    event = retracted(what="data", value="a" * 64, barred=("a" * 64,))
     assert after(state(3), event).retracted == {"a" * 64: 10}
-    refused(state(3, retracted={"a" * 64: 4}), event, "rows not retracted before")
+    assert after(state(3, retracted={"a" * 64: 4}), event).retracted == {"a" * 64: 4}
+    for barred in ((), ("b" * 64,), ("a" * 64, "b" * 64)):
+        refused(state(3), event.model_copy(update={"barred": barred}), "these rows and no others barred")
+
+
+def test_scores_of_an_entry_that_was_wrong_are_remembered_and_its_waiver_is_not() -> None:
+    event = retracted(what="entry", value="4", barred=("c" * 64,))
+    found = after(state(3, waivers=(waiver(4), waiver(5)), retracted={"a" * 64: 2}), event)
+    assert found.retracted == {"a" * 64: 2, "c" * 64: 10}
+    assert [one.seq for one in found.waivers] == [5]
+
+
+def test_a_metric_bars_nothing() -> None:
+    event = retracted(what="metric", value="auc")
+    assert after(state(3, waivers=(waiver(4),)), event).waivers == (waiver(4),)
+    refused(state(3), event.model_copy(update={"barred": ("a" * 64,)}), "nothing barred")
 
 
 # --- reverified ------------------------------------------------------------------------------------------------------

@@ -59,8 +59,8 @@ def test_what_the_engine_says_is_what_the_replay_expects() -> None:
 DIGEST = HOPELESS.holdout
 WAIVER = json.loads(
     Waiver(
-        gate="log_loss", run=run_of("7"), model=sha_of("7"), reason="known", until=clock(9)(), approver="ann", key="k",
-        seq=2,
+        gate="log_loss", run=run_of("7"), model=sha_of("7"), policy=SECOND.decided().binding.policy, reason="known",
+        until=clock(9)(), approver="ann", key="k", seq=2,
     ).model_dump_json()
 )  # fmt: skip
 CHAMPION = json.loads(SECOND.to_bytes())["state"]["champion"]
@@ -119,7 +119,7 @@ def test_a_state_that_a_judgement_does_not_make_is_refused(
     ("given", "expected"),
     [
         ({"revoked": {sha_of("2"): 1}}, "a model that was not revoked"),
-        ({"retracted": {DIGEST: 1}}, "rows that were not retracted"),
+        ({"retracted": {DIGEST: 1}}, "scores that were not retracted"),
         ({"champion": champion(1, sha256=sha_of("5"))}, "a challenge to the champion that reigned"),
     ],
 )
