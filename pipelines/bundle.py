@@ -5,10 +5,11 @@
 | `manifest.json` | what this is, and the SHA-256 and size of every other file |
 | `model` | the champion's bytes, as they were judged |
 | `facts.json` | `features`: what its run said of the columns that it was trained on, or null |
-| `head.json`, `promotion.json` | entries of the promotion log, byte for byte: the last one, and the champion's |
+| `entries.jsonl` | entries of the promotion log, a line each, byte for byte: the last one, those before it that it |
+|                 | is held against (`Log.grounded`), and the one that promoted the champion |
 | `keys.json` | the public keys that the log's platform trusts: for people, as whoever makes a bundle chooses them |
 
-What is trusted are the signatures of the two entries, by the keys of one's own conf/platform: they bind the digest of
+What is trusted are the signatures of the entries, by the keys of one's own conf/platform: they bind the digest of
 the model. `facts.json` is bound by the manifest alone; the gates that read it (`drift` against the champion) are as
 good as whoever made the bundle.
 """
@@ -29,15 +30,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gates import admission
 from gates.errors import LockgateError
-from gates.log import Entry, Keyring, Log
+from gates.log import SKEW, Entry, Keyring, Log
 from gates.log.entry import path as entry_path
 from gates.log.signing import public_line
 from pipelines import tar
 
 MIB = 1024**2
 CAPS = {
-    "manifest.json": MIB, "model": 2048 * MIB, "facts.json": 64 * MIB, "head.json": 64 * MIB,
-    "promotion.json": 64 * MIB, "keys.json": MIB,
+    "manifest.json": MIB, "model": 2048 * MIB, "facts.json": 64 * MIB, "entries.jsonl": 512 * MIB, "keys.json": MIB
 }  # fmt: skip
 """Its files, and the most bytes that each may have."""
 
@@ -56,7 +56,7 @@ class Manifest(BaseModel):
     """What a bundle is of, and what is in it."""
 
     model_config = _RULES
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     project: str
     log_id: str
     seq: int  # of the head
@@ -69,7 +69,7 @@ class Manifest(BaseModel):
 class Bundle:
     """A bundle whose digests and signatures hold."""
 
-    log: Log  # of the two entries only; for reading
+    log: Log  # of those entries only; for reading
     head: Entry
     admitted: admission.Admitted
     model: bytes
@@ -77,7 +77,7 @@ class Bundle:
 
     def refusal(self, now: datetime) -> str:
         """Why its champion may not be served at `now`, in words, as far as the bundle says; empty where it may."""
-        return self.admitted.champion.refusal(now - admission.SKEW, revoked=self.head.state.revoked)
+        return self.admitted.champion.refusal(now - SKEW, revoked=self.head.state.revoked)
 
 
 def made(log: Log, admitted: admission.Admitted, *, model: bytes, features: Any) -> dict[str, bytes]:
@@ -85,7 +85,9 @@ def made(log: Log, admitted: admission.Admitted, *, model: bytes, features: Any)
 
     Raises AdmissionError where `model` is not what was judged.
     """
-    head, champion = log.entry(admitted.head.seq), admitted.champion
+    champion = admitted.champion
+    head, *before = log.grounded(admitted.head.seq)
+    entries = {one.seq: one.to_bytes() for one in (head, *before, log.entry(champion.seq))}
     keys = [
         {"name": key.name, "role": key.role, "key": public_line(key.public), "last_entry": key.last}
         for key in sorted(log.keyring.keys.values(), key=lambda key: key.name)
@@ -93,8 +95,7 @@ def made(log: Log, admitted: admission.Admitted, *, model: bytes, features: Any)
     files = {
         "model": admitted.check(model),
         "facts.json": rfc8785.dumps({"features": features}),
-        "head.json": head.to_bytes(),
-        "promotion.json": log.entry(champion.seq).to_bytes(),
+        "entries.jsonl": b"\n".join(entries[seq] for seq in sorted(entries)),
         "keys.json": rfc8785.dumps(keys),
     }
     manifest = Manifest(
@@ -177,22 +178,19 @@ def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
 
 
 def _log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, where: str) -> tuple[Log, Entry]:
-    """A log of the two entries, which is read as the real one is: number, project, signature."""
-    head = Entry.from_bytes(files["head.json"], where=f"{where} head.json")
-    promotion = Entry.from_bytes(files["promotion.json"], where=f"{where} promotion.json")
-    if promotion.seq == head.seq and files["head.json"] != files["promotion.json"]:
-        raise LockgateError(
-            "the bundle holds two entries of one number", expected="the head and a promotion", where=where
-        )
-    store = MemoryStore()
-    for entry, blob in ((promotion, files["promotion.json"]), (head, files["head.json"])):
+    """A log of the bundle's entries alone, which is read as the real one is: number, project, signature, state."""
+    store, seqs = MemoryStore(), [0]
+    for number, blob in enumerate(files["entries.jsonl"].split(b"\n"), start=1):
+        entry = Entry.from_bytes(blob, where=f"{where} entries.jsonl, line {number}")
+        if entry.seq <= seqs[-1]:
+            raise LockgateError(
+                f"entry {entry.seq} follows entry {seqs[-1]} in the bundle", expected="each once, in order", where=where
+            )
         store.put(entry_path(entry.seq), blob)
-    store.put("head.json", json.dumps({"seq": head.seq}).encode())
+        seqs.append(entry.seq)
+    store.put("head.json", json.dumps({"seq": seqs[-1]}).encode())
     log = Log(store, project=project, keyring=keyring)
-    found = log.head()
-    if found is None or found.seq != head.seq:
-        raise LockgateError("the bundle's promotion comes after its head", expected="one before it", where=where)
-    return log, found
+    return log, log.grounded(seqs[-1])[0]
 
 
 def _features(files: Mapping[str, bytes], where: str) -> Any:

@@ -41,7 +41,7 @@ def unpacked(file: BinaryIO, *, caps: Mapping[str, int], size: int, where: str) 
                 found[member.name] = b"" if held is None else held.read()
                 if len(found[member.name]) != member.size:
                     raise LockgateError("the archive is cut short", expected="a whole tar archive", where=where)
-    except (tarfile.TarError, OSError, ValueError, OverflowError) as err:
+    except (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError) as err:
         raise LockgateError("not a tar archive", expected="what `lockgate bundle` writes", where=where) from err
     return found
 

@@ -61,16 +61,24 @@ class Log:
         asked of every entry back to the last one by a judge's key.
         """
         last = self._objects.last()
-        if not last:
-            return None
-        found = entry = self.entry(last)
+        return self.grounded(last)[0] if last else None
+
+    def grounded(self, seq: int) -> list[Entry]:
+        """Entry `seq` as a head, and the entries before it that it is held against, the nearest first.
+
+        Raises LogError as `head` does.
+        """
+        found = [self.entry(seq)]
         while True:
+            entry = found[-1]
             before = self.entry(entry.seq - 1) if entry.seq > 1 else None
             check_follows(entry, before)
             replay.check(entry, before.state if before else State(salt=entry.state.salt))
-            if before is None or not self.keyring.signed or self._is_judges(entry) or self._is_judges(before):
+            if before is None:
                 return found
-            entry = before
+            found.append(before)
+            if not self.keyring.signed or self._is_judges(entry) or self._is_judges(before):
+                return found
 
     def _is_judges(self, entry: Entry) -> bool:
         """Whether a judge's key signed it, whose holder checked the head that it follows."""

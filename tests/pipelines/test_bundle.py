@@ -19,6 +19,7 @@ from obstore.store import MemoryStore
 from gates import Evidence, Policy
 from gates.admission import admit
 from gates.errors import AdmissionError, LockgateError, LogError
+from gates.lifecycle import retract
 from gates.log import Keyring, Log, Signer
 from gates.log.signing import fingerprint, public_line
 from gates.promotion import commit
@@ -110,13 +111,45 @@ def test_the_same_head_gives_the_same_bytes_and_nothing_of_this_machine() -> Non
     assert {(one.mtime, one.uid, one.gid, one.uname, one.mode) for one in members} == {(0, 0, 0, "", 0o644)}
 
 
-def test_a_head_after_the_promotion_comes_along(written: Any) -> None:
-    from gates.lifecycle import retract
+def later(log: Log, signer: Signer | None, count: int) -> None:
+    """More entries, by one key."""
+    for _ in range(count):
+        mine = Log(log.store, project=log.project, keyring=log.keyring, signer=signer)
+        retract(mine, metric="brier", reason="other rows", actor="ada", clock=lambda: NOON)
 
-    log = promoted()
-    retract(log, data="f" * 64, reason="other rows", actor="ada", clock=lambda: NOON)
-    found = opened(written(files(log)))
-    assert (found.head.seq, found.admitted.champion.seq) == (2, 1)
+
+@pytest.mark.parametrize("later_ones", [("judge", 1), ("judge", 3), ("approver", 1), ("approver", 4)])
+def test_a_head_after_the_promotion_comes_along_with_what_it_is_held_against(written: Any, later_ones: Any) -> None:
+    who, count = later_ones
+    private = Ed25519PrivateKey.generate()
+    mine, theirs = public_line(SIGNER.private.public_key()), public_line(private.public_key())
+    keyring = Keyring.of([("ci", "judge", mine, None), ("ann", "approver", theirs, None)], where="keys")
+    log = promoted(keyring=keyring)
+    later(log, SIGNER, 2)
+    later(log, {"judge": SIGNER, "approver": Signer(private, fingerprint(private.public_key()))}[who], count)
+    held = files(log)
+    lines = held["entries.jsonl"].split(b"\n")
+    assert len(lines) == {"judge": 3, "approver": count + 2}[who]  # the promotion, and the head with its grounds
+    found = opened(written(held), keyring=keyring)
+    assert (found.head.seq, found.admitted.champion.seq) == (3 + count, 1)
+    assert found.log.state() == log.state()
+    for at, said in (
+        (0, "has no entry 1"),
+        (-2, f"has no entry {2 + count}"),
+        (-1, "another model or head|has no entry"),
+    ):
+        fewer = b"\n".join(lines[:at] + (lines[at + 1 :] if at != -1 else []))
+        with pytest.raises(LockgateError, match=said) as caught:
+            opened(written(relisted(held, entries_jsonl=fewer)), keyring=keyring)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_an_unsigned_log_has_the_entry_before_its_head(written: Any, count: int) -> None:
+    log = promoted(keyring=None, signer=None)
+    later(log, None, count)
+    found = opened(written(files(log)), keyring=Keyring())
+    assert (found.head.seq, found.admitted.champion.seq) == (1 + count, 1)
 
 
 def test_other_bytes_are_refused_whether_the_manifest_admits_them_or_not(whole: Any, written: Any) -> None:
@@ -140,12 +173,16 @@ def test_only_keys_of_ones_own_configuration_count(whole: Any, written: Any) -> 
 
 
 def test_an_entry_that_was_changed_is_refused(whole: Any, written: Any) -> None:
-    changed = whole["head.json"].replace(b'"actor":"ada"', b'"actor":"eve"')
-    assert changed != whole["head.json"]
+    changed = whole["entries.jsonl"].replace(b'"actor":"ada"', b'"actor":"eve"')
+    assert changed != whole["entries.jsonl"]
     with pytest.raises(LogError, match="does not fit the entry"):
-        opened(written(relisted(whole, head_json=changed, promotion_json=changed)))
-    with pytest.raises(LockgateError, match="two entries of one number"):
-        opened(written(relisted(whole, head_json=changed)))
+        opened(written(relisted(whole, entries_jsonl=changed)))
+    for twice in (changed, whole["entries.jsonl"]):
+        with pytest.raises(LockgateError, match="entry 1 follows entry 1 in the bundle; expected each once"):
+            opened(written(relisted(whole, entries_jsonl=whole["entries.jsonl"] + b"\n" + twice)))
+    for none in (b"", b"{}", whole["entries.jsonl"] + b"\n"):
+        with pytest.raises(LogError, match="not an entry of the promotion log"):
+            opened(written(relisted(whole, entries_jsonl=none)))
 
 
 def test_another_project_and_another_manifest_are_refused(whole: Any, written: Any) -> None:
@@ -155,7 +192,7 @@ def test_another_project_and_another_manifest_are_refused(whole: Any, written: A
     for change, said in [
         ({"run": "EvaluateNewModel/2"}, "another model or head"),
         ({"project": "flights"}, "is of project 'flights'"),
-        ({"format": 2}, "manifest cannot be read"),
+        ({"format": 1}, "manifest cannot be read"),
         ({"files": {}}, "does not list its files"),
         ({"extra": 1}, "manifest cannot be read"),
     ]:
@@ -220,6 +257,15 @@ def test_sizes_are_looked_at_before_bytes_are_read(whole: Any, tmp_path: Path) -
         tar.unpacked(io.BytesIO(blob), caps=caps, size=len(blob), where="b")
     with pytest.raises(LockgateError, match="the archive is too large"):
         tar.unpacked(io.BytesIO(blob), caps=caps, size=10**6, where="b")
+
+
+def test_names_without_an_end_are_no_crash(tmp_path: Path) -> None:
+    """Each header says that the next one has the longer name."""
+    member = tarfile.TarInfo("././@LongLink")
+    member.type = tarfile.GNUTYPE_LONGNAME
+    (tmp_path / "b.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) * 3000)
+    with pytest.raises(LockgateError, match="not a tar archive"):
+        opened(tmp_path / "b.tar")
 
 
 @pytest.mark.parametrize("blob", [b"", b"garbage" * 200, b"\x1f\x8b\x08\0", b"\x80\x04\x88.", b"PK\x03\x04"])
