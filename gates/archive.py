@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 
+MAX_POLICY_BYTES = 4 * 1024**2
+"""No policy that is kept is larger."""
+
+
 def policy_bytes(policy: Policy) -> bytes:
     """What the policy declares, as JSON: descriptions and owners with it, and no key more. Gates keep their order.
 
@@ -26,13 +30,18 @@ def policy_bytes(policy: Policy) -> bytes:
 
 
 def keep_policy(store: ObjectStore, policy: Policy) -> str:
-    """Keep the policy, unless it is kept already; SHA-256 of its bytes."""
+    """Keep the policy, unless it is kept already; SHA-256 of its bytes.
+
+    Raises LogError where the store fails, something else lies in its place, or it is too large.
+    """
     blob = policy_bytes(policy)
+    if len(blob) > MAX_POLICY_BYTES:
+        raise LogError(f"the policy has {len(blob):,} bytes", expected=f"at most {MAX_POLICY_BYTES:,}")
     digest = hashlib.sha256(blob).hexdigest()
     try:
         store.put(_path(digest), blob, mode="create")
     except AlreadyExistsError:
-        pass
+        _kept(store, digest)
     except (BaseError, OSError) as err:
         raise unreachable(err) from err
     return digest
@@ -40,16 +49,21 @@ def keep_policy(store: ObjectStore, policy: Policy) -> str:
 
 def kept_policy(store: ObjectStore, digest: str) -> Policy:
     """The policy of this digest. Raises LogError where it is gone or is not what was kept, PolicyError for none."""
+    return Policy.parse(json.loads(_kept(store, digest)))
+
+
+def _kept(store: ObjectStore, digest: str) -> bytes:
     where = _path(digest)
     try:
-        blob = bytes(store.get(where).bytes())
+        found = store.get(where)
+        blob = bytes(found.bytes()) if found.meta["size"] <= MAX_POLICY_BYTES else b""
     except FileNotFoundError as err:
         raise LogError("the policy is gone from beside the log", where=where) from err
     except (BaseError, OSError) as err:
         raise unreachable(err) from err
     if hashlib.sha256(blob).hexdigest() != digest:
         raise LogError("the kept policy is not what was judged by", expected=f"SHA-256 {digest}", where=where)
-    return Policy.parse(json.loads(blob))
+    return blob
 
 
 def _path(digest: str) -> str:

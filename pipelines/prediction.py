@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict
 
 from gates import admission, runs
+from gates.errors import AdmissionError
 from gates.state import Champion
 from pipelines import data, stores
 from pipelines.evaluation import load_champion
@@ -16,13 +17,17 @@ from pipelines.settings import ROOT, Settings
 
 
 class Serving(BaseModel):
-    """What one run of Predict serves: a model that was admitted, as of a head of the promotion log, and a window."""
+    """What one run of Predict serves: a model that was admitted, as of a head of the promotion log, and a window.
+
+    `upstream` is the run that was asked for; empty where the champion of the moment was.
+    """
 
     model_config = ConfigDict(frozen=True)
     champion: Champion
     log_seq: int
     log_sha256: str
     window: str
+    upstream: str
 
 
 def resolve(settings: Settings, *, upstream: str, window: str, say: Callable[[str], None]) -> Serving:
@@ -35,7 +40,9 @@ def resolve(settings: Settings, *, upstream: str, window: str, say: Callable[[st
     champion = admitted.champion
     period = window or (data.next_period(champion.as_of or settings.as_of) if settings.data.time else "all")
     say(f"champion is {champion.run}, promoted by entry {champion.seq}; predicting {period}")
-    return Serving(champion=champion, log_seq=admitted.head.seq, log_sha256=admitted.head.digest, window=period)
+    return Serving(
+        champion=champion, log_seq=admitted.head.seq, log_sha256=admitted.head.digest, window=period, upstream=upstream
+    )  # fmt: skip
 
 
 def _seen(settings: Settings) -> admission.Seen | None:
@@ -48,7 +55,10 @@ def _seen(settings: Settings) -> admission.Seen | None:
 def publish(settings: Settings, serving: Serving, *, source: str, say: Callable[[str], None]) -> int:
     """Score the window with the admitted model and publish it; the number of the new version.
 
+    The log is asked again right before: hours may lie between, in a queue, in retries, in a resumed run.
+
     Raises:
+        AdmissionError: the model may serve no more, or another one reigns by now.
         LockgateError: a model that is not what was judged, rows that cannot be scored, a batch that must not be
             served. The last version then stays.
     """
@@ -56,19 +66,34 @@ def publish(settings: Settings, serving: Serving, *, source: str, say: Callable[
     table = data.load(settings.data, root=ROOT)
     rows = data.window(table, serving.window)
     say(f"scoring {len(rows.row_ids):,} rows of {serving.window}")
+    scores = model.score(rows.frame)
+    head = _still_admitted(settings, serving)
     batch = stores.Batch(
         source=source,
         project=settings.data.project,
         keys=[str(key) for key in rows.row_ids],
-        scores=model.score(rows.frame),
+        scores=scores,
         window=serving.window,
         champion_run=str(serving.champion.run),
         model_sha256=str(serving.champion.sha256),
-        log_seq=serving.log_seq,
-        log_sha256=serving.log_sha256,
+        log_seq=head.seq,
+        log_sha256=head.digest,
         time=datetime.now(UTC),
     )
     stores.check(batch, expected_rows=len(rows.frame), task=settings.data.task)
     version = stores.open_store(settings.store, home=runs.home()).publish(batch)
     say(f"published {version.rows:,} predictions as version {version.version}")
     return version.version
+
+
+def _still_admitted(settings: Settings, serving: Serving) -> admission.Seen:
+    """The head of the log under which the model may serve now. Raises as `publish` does."""
+    seen = admission.Seen(seq=serving.log_seq, digest=serving.log_sha256)
+    found = admission.admit(open_log(settings), now=datetime.now(UTC), run=serving.upstream, seen=seen)
+    if found.champion.seq != serving.champion.seq:
+        raise AdmissionError(
+            f"{found.champion.run} reigns by now, promoted by entry {found.champion.seq}",
+            expected=f"{serving.champion.run}, as when this run began",
+            hint="nothing was published, the last version stays; run Predict again",
+        )
+    return found.head

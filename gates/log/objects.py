@@ -20,8 +20,8 @@ MAX_ENTRY_BYTES = 32 * 1024**2
 """No entry is larger: a thousand holdouts take less than one megabyte."""
 
 _MAX_ENTRIES = 10**8
-_HINT = "head.json"
-_MAX_HINT_BYTES = 1024
+HINT = "head.json"
+MAX_HINT_BYTES = 1024
 
 
 class Objects:
@@ -84,7 +84,7 @@ class Objects:
     def hint(self, seq: int) -> None:
         """Say where to look for the last entry."""
         with suppress(BaseError, OSError):  # who may only read finds it all the same
-            self.store.put(_HINT, json.dumps({"seq": seq}).encode(), mode="overwrite")
+            self.store.put(HINT, json.dumps({"seq": seq}).encode(), mode="overwrite")
 
     def prove(self) -> None:
         """Raise LogError where the store lets an object be created twice: such a store can keep no log."""
@@ -127,8 +127,8 @@ class Objects:
 
     def _hinted(self) -> int:
         try:
-            found = self.store.get(_HINT)
-            told = json.loads(bytes(found.bytes())) if found.meta["size"] <= _MAX_HINT_BYTES else None
+            found = self.store.get(HINT)
+            told = json.loads(bytes(found.bytes())) if found.meta["size"] <= MAX_HINT_BYTES else None
         except (BaseError, OSError, ValueError, RecursionError):
             return 0
         seq = told.get("seq") if isinstance(told, dict) else None

@@ -17,7 +17,7 @@ from gates.errors import LockgateError, LogError
 from gates.log import Entry, Log, replay
 from gates.log.entry import path
 from gates.log.events import Judged, Retracted, Reverified
-from gates.log.objects import Objects, unreachable
+from gates.log.objects import HINT, MAX_HINT_BYTES, Objects, unreachable
 from gates.retraction import Promotions, barred
 from gates.state import State
 from gates.tags import Book
@@ -27,7 +27,6 @@ READERS = 16
 """Entries that are read at once; the store's client waits without holding the interpreter."""
 
 _AHEAD = 4 * READERS
-_HINT = "head.json"
 Say = Callable[[int, int], None]
 """Is told how many of how many entries are done."""
 
@@ -240,7 +239,8 @@ def _promotion(entry: Entry) -> list[Promotion]:
 def _check_hint(log: Log, last: int, findings: Findings) -> None:
     """What outside of the log says where it ends: a hint that is behind is nothing, one that is ahead is."""
     try:
-        told = json.loads(bytes(log.store.get(_HINT).bytes())[:1024])
+        found = log.store.get(HINT)
+        told = json.loads(bytes(found.bytes())) if found.meta["size"] <= MAX_HINT_BYTES else None
         seq = told["seq"] if isinstance(told, dict) and isinstance(told.get("seq"), int) else None
     except FileNotFoundError:
         return
@@ -249,9 +249,9 @@ def _check_hint(log: Log, last: int, findings: Findings) -> None:
     except (ValueError, RecursionError):
         seq = None
     if seq is None:
-        findings.add("log", _HINT, "the hint names no entry; nothing rests on it, the next command writes it anew")
+        findings.add("log", HINT, "the hint names no entry; nothing rests on it, the next command writes it anew")
     elif seq > last:
-        findings.add("log", _HINT, f"the hint names entry {seq}, and the log ends at {last}: was its tail deleted?")
+        findings.add("log", HINT, f"the hint names entry {seq}, and the log ends at {last}: was its tail deleted?")
 
 
 def _told(err: LockgateError) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from gates.errors import StoreError
-from pipelines.stores.store import Batch, Prediction, Version
+from pipelines.stores.store import Batch, Prediction, Version, check_order
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS versions (
@@ -60,6 +61,8 @@ class SqliteStore:
                 f"{_VERSION} WHERE v.project = ? AND v.source = ?", (batch.project, batch.source)
             ).fetchone()
             if known is None:
+                (last,) = db.execute("SELECT max(log_seq) FROM versions WHERE project = ?", (batch.project,)).fetchone()
+                check_order(batch, last, where=str(self._path))
                 version = db.execute(
                     'INSERT INTO versions (project, rows, "window", champion_run, model_sha256, log_seq, log_sha256,'
                     " source, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -124,9 +127,10 @@ class SqliteStore:
             with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as db:
                 db.row_factory = sqlite3.Row
                 if writing:
-                    db.execute("PRAGMA journal_mode = WAL")
-                    db.executescript(_SCHEMA)
-                db.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+                    _in_wal(db)
+                    db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}")
+                else:
+                    db.execute("BEGIN")
                 try:
                     yield db
                 except BaseException:
@@ -135,6 +139,20 @@ class SqliteStore:
                 db.execute("COMMIT")
         except (sqlite3.Error, OverflowError, UnicodeError) as err:  # the last two: a number or a text it cannot hold
             raise StoreError(f"the prediction store cannot be used: {err}", where=str(self._path)) from err
+
+
+def _in_wal(db: sqlite3.Connection) -> None:
+    """Let the file be in WAL mode. SQLite does not wait for other connections here, whatever its timeout says."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as err:
+            if err.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _version(row: sqlite3.Row) -> Version:

@@ -18,7 +18,8 @@ class Batch:
     """Predictions that become one version: all of them or none.
 
     keys: str (n,), unique row ids. scores: float64 (n,), probabilities for binary, predictions otherwise.
-    `source` names what produced the batch; publishing the same source again changes nothing.
+    `source` names what produced the batch; publishing the same source again changes nothing. `log_seq` is the head of
+    the promotion log under which its model was admitted.
     """
 
     source: str
@@ -67,7 +68,10 @@ class Store(Protocol):
     """Versions of predictions, one project each. Readers see one version whole, or the one before it, never a mix."""
 
     def publish(self, batch: Batch) -> Version:
-        """Make `batch` the current version, atomically; the earlier ones stay."""
+        """Make `batch` the current version, atomically; the earlier ones stay.
+
+        Raises StoreError for one that was admitted under an earlier head of the log than a version that is kept.
+        """
 
     def get(self, project: str, key: str, *, version: int | None) -> Prediction | None:
         """The prediction of `key` in the current version, or in `version`; None where it has none."""
@@ -77,6 +81,16 @@ class Store(Protocol):
 
     def rollback(self, project: str, *, to: int | None) -> Version:
         """Make an earlier version current again: the one before the current one, or `to`."""
+
+
+def check_order(batch: Batch, last: int | None, *, where: str) -> None:
+    """Refuse a batch that was admitted before `last`, the latest head of the log that a version was admitted under."""
+    if last is not None and batch.log_seq < last:
+        raise StoreError(
+            f"{batch.source} was admitted under entry {batch.log_seq} of the promotion log, and a version was published"
+            f" under entry {last} meanwhile",
+            expected=f"entry {last} or a later one", where=where, hint="nothing was published; run Predict again",
+        )  # fmt: skip
 
 
 def check(batch: Batch, *, expected_rows: int, task: str) -> None:

@@ -17,6 +17,7 @@ from gates.errors import AdmissionError, LogError
 from gates.log import Entry, Log
 from gates.log.entry import path
 from gates.verification import Findings, walked
+from tests.forgeries.conftest import private
 from tests.gates.candidates import APPROVER, JUDGE, LENIENT, NOON, STRANGER, evidence, opened, promoted, scored
 
 SAYS: dict[str, Any] = {"reason": "an attack", "actor": "mallory"}
@@ -180,6 +181,56 @@ def test_a_revoked_champion(scene: Any) -> None:
     scene.serves(scene.former)
     lifecycle.revoke(scene.log(), scene.former, **SAYS, clock=clock(scene, 2))
     assert "no model reigns: what reigned was revoked" in scene.refused()
+
+
+SLOW = """
+import sys
+from datetime import UTC, datetime
+from gates import lifecycle
+from gates.errors import LockgateError
+from pipelines.prediction import publish, resolve
+from pipelines.promotion_log import open_log
+from pipelines.settings import compose
+
+settings = compose().settings
+serving = resolve(settings, upstream={upstream!r}, window="", say=lambda _: None)
+log = open_log(settings, writing=True)
+lifecycle.{meanwhile}, reason="meanwhile", actor="eve", clock=lambda: datetime.now(UTC))
+try:
+    print(publish(settings, serving, source="Predict/slow", say=lambda _: None))
+except LockgateError as err:
+    sys.stderr.write(f"lockgate: {{err}}\\n")
+    sys.exit(2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "named", "said"),
+    [
+        ('revoke(log, "CHAMPION"', False, "FORMER reigns by now, promoted by entry 1"),
+        ('revoke(log, "CHAMPION"', True, "was never promoted, or is revoked"),
+        ("rollback(log, to=None", False, "FORMER reigns by now, promoted by entry 1"),
+        ("retract(log, entry=2", False, "is suspect since entry 3"),
+        ("rollback(log, to=None", True, ""),
+        ('retract(log, metric="brier"', False, ""),
+    ],
+)
+def test_a_champion_that_may_serve_no_more_when_its_predictions_are_ready(
+    scene: Any, meanwhile: str, named: bool, said: str
+) -> None:
+    """Between admission and publishing lie hours, where a run waits for its pod or is resumed."""
+    before = scene.published()
+
+    def filled(text: str) -> str:
+        return text.replace("CHAMPION", scene.champion).replace("FORMER", scene.former)
+
+    code = SLOW.format(upstream=scene.champion if named else "", meanwhile=filled(meanwhile))
+    done = scene.do("python", code, LOCKGATE_SIGNING_KEY=private(JUDGE))
+    assert done.code == (2 if said else 0), done
+    if said:
+        (line,) = done.err.splitlines()
+        assert filled(said) in line
+        assert scene.published() == before
 
 
 def test_a_revoked_model_is_not_promoted_again(scene: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from obstore.store import LocalStore, MemoryStore, S3Store
 
 from gates import Policy
-from gates.archive import keep_policy, kept_policy, policy_bytes
+from gates.archive import MAX_POLICY_BYTES, keep_policy, kept_policy, policy_bytes
 from gates.errors import LogError
 from tests.gates.candidates import FIRST_MODEL, GATES, HOPELESS, POLICY, SEALING, committed, one_line, opened
 
@@ -46,6 +46,17 @@ def test_every_judgement_names_the_policy_that_it_was_made_by() -> None:
     committed(log, HOPELESS, policy=SEALING)
     assert [kept_policy(log.store, entry.judged.policy_sha256) for entry in log.entries()] == [POLICY, SEALING]
     assert [entry.judged.valid_for for entry in log.entries()] == ["90d", "90d"]
+
+
+@pytest.mark.parametrize("blob", [b"{}", b"x" * (MAX_POLICY_BYTES + 1)], ids=["other", "large"])
+def test_where_something_else_lies_in_a_policys_place_nothing_is_promoted(blob: bytes) -> None:
+    """Whoever may write to the bucket, and knows the policy, can put it there before."""
+    log = opened()
+    log.store.put(f"policies/{hashlib.sha256(policy_bytes(POLICY)).hexdigest()}.json", blob)
+    with pytest.raises(LogError, match="the kept policy is not what was judged by") as caught:
+        committed(log, FIRST_MODEL)
+    one_line(caught)
+    assert log.head() is None
 
 
 def test_a_policy_that_is_gone_or_was_changed_is_said(tmp_path: Any) -> None:

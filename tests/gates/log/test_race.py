@@ -17,7 +17,7 @@ from gates.log import Log
 from tests.gates.log.histories import checked, played
 
 WRITERS = 50
-ROUNDS = {"local": 100, "s3": 20}
+ROUNDS = {"local": 40, "s3": 10}
 FULL = int(os.environ.get("LOCKGATE_RACE_ROUNDS", "0"))
 
 

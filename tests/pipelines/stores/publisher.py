@@ -19,7 +19,7 @@ batch = Batch(
     window="2024-06",
     champion_run="EvaluateNewModel/1",
     model_sha256="0" * 64,
-    log_seq=1,
+    log_seq=4,
     log_sha256="1" * 64,
     time=datetime(2024, 6, 1, tzinfo=UTC),
 )

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -226,6 +226,33 @@ def test_readers_see_the_old_or_the_new_version_and_never_wait_long(kind: str, p
     assert set(seen) <= {(1, 0.0), (2, 1.0)}
     assert during > 0
     assert store.get("orders", "k0", version=None).version == 2
+
+
+def test_what_was_admitted_earlier_does_not_replace_what_was_admitted_later(
+    kind: str, path: Path, batch: Make
+) -> None:  # fmt: skip
+    """A run that was slow, or is resumed, after another one has published under a later head of the log."""
+    store = STORES[kind](path)
+    store.publish(batch("Predict/2", log_seq=6, score=0.6))
+    with pytest.raises(StoreError, match=r"Predict/1 was admitted under entry 5 .* under entry 6 meanwhile") as caught:
+        store.publish(batch("Predict/1", log_seq=5))
+    one_line(caught)
+    assert store.publish(batch("Predict/3", log_seq=6, score=0.7)).version == 2
+    store.rollback("orders", to=1)
+    assert store.publish(batch("Predict/3", log_seq=6)).version == 2  # the same source again is no new version
+    with pytest.raises(StoreError, match="under entry 6 meanwhile"):  # nor is a rollback of the store one of the log
+        store.publish(batch("Predict/4", log_seq=5))
+    assert store.get("orders", "k0", version=None).score == 0.6
+    assert store.publish(batch("Predict/1", project="flights", log_seq=1)).version == 3
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_many_make_the_store_at_once(kind: str, path: Path, round_: int) -> None:
+    with ExitStack() as all_:
+        children = [all_.enter_context(publishing(kind, path, f"Predict/{at}", 0.1, 10)) for at in range(6)]
+        for child in children:
+            go(child)
+        assert sorted(int(child.stdout.readline()) for child in children) == [1, 2, 3, 4, 5, 6], round_
 
 
 def test_publishers_at_once_each_get_a_version(kind: str, path: Path) -> None:
