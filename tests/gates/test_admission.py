@@ -61,8 +61,7 @@ def refused(log: Log, said: str, **given: Any) -> str:
 
 def test_the_champion_is_admitted_under_the_head(log: Log) -> None:
     admitted = admit(by(log, None), now=NOON)
-    assert admitted.champion == log.state().champion
-    assert admitted.champion.run == run_of("2")
+    assert (admitted.champion, admitted.champion.run) == (log.state().champion, run_of("2"))
     assert admitted.head == Seen(seq=3, digest=log.head().digest)
 
 
@@ -99,8 +98,7 @@ def test_a_revoked_run_is_not_admitted_by_name(log: Log) -> None:
 
 def test_a_run_that_was_only_judged_is_not_admitted() -> None:
     log = opened()
-    committed(log, FIRST_MODEL)
-    committed(log, HOPELESS)
+    (committed(log, FIRST_MODEL), committed(log, HOPELESS))
     refused(log, r"run '1' was never promoted", run="1")
 
 

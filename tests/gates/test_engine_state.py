@@ -125,3 +125,13 @@ def test_rows_that_are_known_under_a_retracted_name_are_not_judged(make) -> None
     found = judge(policy, evidence, state).outcomes[0]
     assert found.message == "the holdout rows were retracted by entry 9; use others"
     assert judge(policy, evidence, seen).outcomes[0].message != found.message
+
+
+def test_scores_that_were_retracted_are_not_judged(make) -> None:
+    policy = make.policy({"good": SAYS["PASS"]})
+    evidence = make.evidence(facts=make.facts(challenger=MODEL))
+    scores = judge(policy, evidence, State(seq=4)).binding.scores
+    found = judge(policy, evidence, State(seq=4, retracted={scores: 3}))
+    assert (found.verdict, found.outcomes[0].message) == (
+        Ruling.ERROR, "the scores were retracted by entry 3; use others"
+    )  # fmt: skip

@@ -60,8 +60,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.store = MemoryStore()
         self.judge = Log(self.store, project="orders", keyring=self.keys or keyring(ann=(APPROVER, "approver")))
-        if self.keys:
-            self.judge = by(self.judge, JUDGE)
+        self.judge = by(self.judge, JUDGE) if self.keys else self.judge
         self.approver = by(self.judge, APPROVER)
         self.now = NOON
         self.bytes: list[bytes] = []
@@ -77,10 +76,9 @@ class Histories(RuleBasedStateMachine):
     def did(self, call: Callable[[], Entry | None]) -> Entry | None:
         """An entry more, or a refusal and none."""
         before = len(self.bytes)
-        try:
+        entry = None
+        with suppress(LogError):
             entry = call()
-        except LogError:
-            entry = None
         head = self.judge.head()
         seq = head.seq if head else 0
         assert seq == before + (entry is not None)
@@ -297,7 +295,6 @@ def test_any_history_keeps_what_was_promised(machine: type[Histories], histories
         machine,
         settings=settings(
             max_examples=histories, stateful_step_count=50, deadline=None, derandomize=True, database=None,
-            phases=[Phase.generate],  # to shrink a history takes minutes
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+            phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )  # fmt: skip

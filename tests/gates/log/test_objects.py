@@ -108,6 +108,22 @@ def test_a_write_whose_answer_was_lost_is_known_by_its_bytes(raises: Exception) 
     assert grown(Log(Forgetful(held, raises), project="orders"), 2, head=first) == log.head()
 
 
+def test_who_wrote_an_entry_is_not_guessed_where_it_cannot_be_read() -> None:
+    """The client tries a write again, meets what its first try has written, and then cannot read whose that is."""
+
+    class Blind(Forgetful):
+        def get(self, where: str) -> Any:
+            if where.startswith("log/"):
+                raise OSError("timed out")
+            return self._store.get(where)
+
+    held = MemoryStore()
+    with pytest.raises(LogError, match="whether entry 1 was written is not known") as caught:
+        grown(Log(Blind(held, AlreadyExistsError("taken")), project="orders"), 1)
+    assert "`lockgate history` says" in one_line(caught)
+    assert Log(held, project="orders").head().seq == 1
+
+
 def test_a_write_that_failed_is_said_to_have_failed_and_somebody_elses_is_a_conflict() -> None:
     class Broken(CountingStore):
         def put(self, where: str, data: bytes, *, mode: str) -> Any:

@@ -14,13 +14,7 @@ from gates.log import Entry, Log, replay
 from gates.log.events import Registered, Retracted, Reverified, Revoked, RolledBack, Waived
 from gates.log.replay import WAIVERS_KEPT, Moment
 from gates.state import KEPT_PREDECESSORS, Champion, Holdout, Waiver
-from tests.gates.candidates import (
-    NOON,
-    one_line,
-    promoted,
-    run_of,
-    sha_of,
-)  # fmt: skip
+from tests.gates.candidates import NOON, one_line, promoted, run_of, sha_of
 
 DAY = timedelta(days=1)
 
@@ -156,16 +150,9 @@ def test_the_last_moment_of_a_promotion_counts(days: float, *, served: bool) -> 
 
 def waiver(seq: int = 10, *, gate: str = "log_loss", until: Any = NOON + DAY) -> Waiver:
     return Waiver(
-        gate=gate,
-        run=run_of("7"),
-        model=sha_of("7"),
-        policy="p",
-        reason="known",
-        until=until,
-        approver="ann",
-        key="k",
-        seq=seq,
-    )
+        gate=gate, run=run_of("7"), model=sha_of("7"), policy="p", reason="known", until=until, approver="ann",
+        key="k", seq=seq,
+    )  # fmt: skip
 
 
 def test_a_waiver_is_kept_after_those_that_were() -> None:
@@ -192,9 +179,7 @@ def test_of_many_waivers_those_that_ran_out_first_go_first_and_none_that_counts(
 # --- retracted -------------------------------------------------------------------------------------------------------
 
 
-def retracted(
-    *suspects: int, what: Any = "metric", value: str = "auc", barred: tuple[str, ...] = ()
-) -> Retracted:  # fmt: skip
+def retracted(*suspects: int, what: Any = "metric", value: str = "auc", barred: tuple[str, ...] = ()) -> Retracted:
     return Retracted(what=what, value=value, reason="wrong", suspects=suspects, barred=barred)
 
 
@@ -294,12 +279,9 @@ def test_what_was_looked_at_is_not_registered(given: dict[str, Any]) -> None:
 
 
 def test_the_state_of_any_other_event_is_replayed() -> None:
-    event = rolled_back(2)
-    before = state(3, 2)
-    entry = Entry(
-        log_id="l", project="orders", seq=10, previous="p", time=NOON, actor="ada", event=event,
-        state=after(before, event),
-    )  # fmt: skip
+    event, before = rolled_back(2), state(3, 2)
+    made = {"log_id": "l", "project": "orders", "seq": 10, "previous": "p", "time": NOON, "actor": "ada"}
+    entry = Entry(**made, event=event, state=after(before, event))
     replay.check(entry, before)
     forged = entry.model_copy(update={"state": entry.state.model_copy(update={"champion": champion(4)})})
     with pytest.raises(LogError, match="the state is not what its event makes of the one before"):
