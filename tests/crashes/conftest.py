@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
+
+from tests.forked import started
 
 COMMANDS = Path(__file__).with_name("commands.py")
 
@@ -32,8 +32,7 @@ class Place:
     """One directory, in which one project after the other is laid, and `lockgate` as it runs there."""
 
     project: Any
-    asked: IO[str]
-    answered: IO[str]
+    ask: Callable[[dict[str, Any]], Any]
 
     def lay(self, project: Any, *, judged: bool = True) -> Any:
         """A copy of the project, here; not `judged`: without its log, and without tags."""
@@ -49,21 +48,14 @@ class Place:
 
     def run(self, *words: str, die_at: int | None = None) -> Done:
         """`lockgate WORDS`, which kills itself at the step of this number, from 0."""
-        self.asked.write(json.dumps({"words": words, "die_at": die_at}) + "\n")
-        self.asked.flush()
-        return Done(**json.loads(self.answered.readline()))
+        answer = self.ask({"words": words, "die_at": die_at})
+        return Done(answer["code"], answer["out"], answer["err"], steps=answer["notes"].split())
 
 
 @contextmanager
 def placed(project: Any, **env: str) -> Iterator[Place]:
-    command = [sys.executable, str(COMMANDS)]
-    with subprocess.Popen(
-        command, cwd="/", env=project.env(**env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as at:
-        assert at.stdin is not None
-        assert at.stdout is not None
-        yield Place(project, at.stdin, at.stdout)
-        at.stdin.close()
+    with started(COMMANDS, cwd="/", env=project.env(**env)) as ask:
+        yield Place(project, ask)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.proxy import Proxy, proxied
+from tests.proxy import Proxy, proxied
 
 
 @pytest.fixture(scope="session")

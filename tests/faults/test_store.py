@@ -17,8 +17,8 @@ from gates.archive import keep_policy
 from gates.errors import LogError
 from gates.log import Entry
 from gates.runs.datastore import SECONDS, limits
-from tests.faults.proxy import Fault, Proxy
 from tests.gates.candidates import FIRST_MODEL, HOPELESS, POLICY, blob, committed, one_line, opened, path
+from tests.proxy import Fault, Proxy
 
 PATIENCE = 0.6
 """Seconds that a request has here."""

@@ -11,12 +11,10 @@ import json
 import pickle
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -25,6 +23,7 @@ from obstore.store import LocalStore
 
 from gates.log import Entry, Log, Signer
 from gates.log.entry import path
+from tests.forked import started
 from tests.gates.candidates import APPROVER, JUDGE, keyring, line
 
 COMMANDS = Path(__file__).with_name("commands.py")
@@ -46,14 +45,12 @@ class Scene:
     """The project, and what one needs to attack it. Entries 1 and 2 promoted `former` and `champion`."""
 
     project: Any
-    asked: IO[str]
-    answered: IO[str]
+    ask: Callable[[dict[str, Any]], Any]
 
     def do(self, *words: str, **env: str) -> Done:
         """`lockgate WORDS`, or what else commands.py knows."""
-        self.asked.write(json.dumps({"words": words, "env": env}) + "\n")
-        self.asked.flush()
-        return Done(**json.loads(self.answered.readline()))
+        answer = self.ask({"words": words, "env": env})
+        return Done(answer["code"], answer["out"], answer["err"], grown_mb=int(answer["notes"] or 0))
 
     def judge(self, *words: str) -> Done:
         """With the judge's key."""
@@ -182,14 +179,8 @@ def prompt(
 ) -> Iterator[Scene]:  # fmt: skip
     """An empty directory in which commands run at once."""
     project = project_at(home=tmp_path_factory.mktemp("scene"), conf=signed_conf)
-    command = [sys.executable, str(COMMANDS)]
-    with subprocess.Popen(
-        command, cwd=project.home, env=project.env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as at:
-        assert at.stdin is not None
-        assert at.stdout is not None
-        yield Scene(project, at.stdin, at.stdout)
-        at.stdin.close()
+    with started(COMMANDS, cwd=project.home, env=project.env()) as ask:
+        yield Scene(project, ask)
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from obstore.store import MemoryStore
 
 from gates import Decision, Evidence, Policy
+from gates.errors import LogError, SigningError
 from gates.log import Entry, Keyring, Log, Signer
 from gates.log.events import Judged
 from gates.log.signing import Role, fingerprint, public_line
@@ -149,3 +152,12 @@ def one_line(caught: Any) -> str:
     assert "\n" not in said
     assert len(said) < 700
     return said
+
+
+def refused(log: Log, call: Callable[[], Any], said: str) -> None:
+    """The call is refused in one line that says so, and the log stays as it was."""
+    before = log.head()
+    with pytest.raises((LogError, SigningError), match=said) as caught:
+        call()
+    one_line(caught)
+    assert log.head() == before

@@ -24,6 +24,7 @@ from tests.gates.candidates import (
     evidence,
     one_line,
     promoted,
+    refused,
     run_of,
     sha_of,
 )  # fmt: skip
@@ -68,14 +69,6 @@ def reign(log: Log) -> tuple[str | None, list[str]]:
     state = log.state()
     letters = [str(one.sha256)[0] for one in (state.champion, *state.predecessors) if one]
     return (letters[0], letters[1:]) if state.champion else (None, letters)
-
-
-def refused(log: Log, call: Any, said: str) -> None:
-    before = log.head()
-    with pytest.raises(LogError, match=said) as caught:
-        call()
-    one_line(caught)
-    assert log.head() == before
 
 
 # --- revoke ----------------------------------------------------------------------------------------------------------

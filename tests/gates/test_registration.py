@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
 from obstore.store import MemoryStore
 
 from gates import Evidence, lifecycle
-from gates.errors import LogError
 from gates.log import Log
 from tests.gates.candidates import (
     BAD,
@@ -19,18 +15,10 @@ from tests.gates.candidates import (
     clock,
     committed,
     evidence,
-    one_line,
+    refused,
     run_of,
     sha_of,
 )  # fmt: skip
-
-
-def refused(log: Log, call: Any, said: str) -> None:
-    before = log.head()
-    with pytest.raises(LogError, match=said) as caught:
-        call()
-    one_line(caught)
-    assert log.head() == before
 
 
 def test_a_holdout_is_known_before_anything_is_judged_on_it() -> None:

@@ -10,7 +10,6 @@ import pytest
 from obstore.store import MemoryStore
 
 from gates import Evidence, lifecycle
-from gates.errors import LogError
 from gates.log import Log
 from gates.log.events import Retracted, Reverified
 from gates.promotion import record
@@ -30,10 +29,10 @@ from tests.gates.candidates import (
     clock,
     committed,
     evidence,
-    one_line,
     opened,
     promoted,
     recorded,
+    refused,
     run_of,
     sha_of,
 )  # fmt: skip
@@ -73,14 +72,6 @@ def suspects(log: Log) -> str:
     state = log.state()
     known = [one for one in (state.champion, *state.predecessors) if one]
     return "".join(sorted(str(one.sha256)[0] for one in known if one.suspect is not None))
-
-
-def refused(log: Log, call: Any, said: str) -> None:
-    before = log.head()
-    with pytest.raises(LogError, match=said) as caught:
-        call()
-    one_line(caught)
-    assert log.head() == before
 
 
 @pytest.mark.parametrize(("model", "found"), [("0", "0123"), ("1", "123"), ("3", "3")])

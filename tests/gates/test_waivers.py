@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from gates import Policy, lifecycle
-from gates.errors import LogError, SigningError
 from gates.log import Log
 from gates.state import Waiver
 from tests.gates.candidates import (
@@ -28,8 +27,8 @@ from tests.gates.candidates import (
     committed,
     evidence,
     keyring,
-    one_line,
     opened,
+    refused,
     run_of,
     sha_of,
 )  # fmt: skip
@@ -53,14 +52,6 @@ def waive(log: Log, gate: str = "log_loss", *, run: str = "1", until: datetime =
         by(log, APPROVER), gate, run=run, reason="a known gap", until=until, approver="ann", actor="ann",
         clock=clock(minute),
     )  # fmt: skip
-
-
-def refused(log: Log, call: Any, said: str) -> None:
-    before = log.head()
-    with pytest.raises((LogError, SigningError), match=said) as caught:
-        call()
-    one_line(caught)
-    assert log.head() == before
 
 
 def test_the_waiver_says_what_for_whom_until_when_and_by_whom(log: Log) -> None:

@@ -16,7 +16,7 @@ import pytest
 from obstore.store import S3Store
 
 from tests.crashes.conftest import Place, placed
-from tests.metadata.faults import Proxy, proxied
+from tests.proxy import Proxy, proxied
 
 SECONDS = 2.5
 """How long the metadata have for an answer here."""

@@ -15,7 +15,7 @@ GRACE = 8.0
 """Seconds for a command beside its questions, on a machine that has other work."""
 
 
-@pytest.mark.parametrize("faults", [("reset", "409"), ("cut", "500"), ("garbage", "shape")])
+@pytest.mark.parametrize("faults", [("refused", "409"), ("cut", "500"), ("garbage", "shape")])
 def test_a_tag_that_fails_at_first_is_there_in_the_end(served: Any, faults: Any) -> None:
     run = served.fresh()
     with served.proxy.once_each(faults, "PATCH"):
@@ -30,7 +30,7 @@ def test_a_tag_that_fails_at_first_is_there_in_the_end(served: Any, faults: Any)
 def test_a_tag_that_cannot_be_written_fails_nothing_and_is_repaired(served: Any, fault: Any) -> None:
     run = served.fresh()
     began = time.monotonic()
-    with served.proxy.always(fault, "PATCH"):
+    with served.proxy.plan(fault, "PATCH"):
         done = served.place.run("judge", run)
     assert time.monotonic() - began < SECONDS + GRACE
     assert (done.code, done.err) == (0, ""), done
@@ -44,11 +44,11 @@ def test_a_tag_that_cannot_be_written_fails_nothing_and_is_repaired(served: Any,
     assert served.history() == ["log/00000001.json"]
 
 
-@pytest.mark.parametrize("fault", ["reset", "slow", "cut", "503"])
+@pytest.mark.parametrize("fault", ["refused", "slow", "cut", "503"])
 def test_a_run_that_cannot_be_read_is_one_line_and_nothing_is_written(served: Any, fault: Any) -> None:
     run = served.fresh()
     began = time.monotonic()
-    with served.proxy.always(fault, "GET", path=RUN):
+    with served.proxy.plan(fault, "GET", path=RUN):
         done = served.place.run("judge", run)
     assert time.monotonic() - began < SECONDS + GRACE
     assert (done.code, done.out) == (2, ""), done
@@ -60,11 +60,11 @@ def test_a_run_that_cannot_be_read_is_one_line_and_nothing_is_written(served: An
 
 
 @pytest.mark.parametrize("words", [("evaluate",), ("predict",), ("evaluate", "--advisory")], ids=" ".join)
-@pytest.mark.parametrize("fault", ["reset", "slow", "503"])
+@pytest.mark.parametrize("fault", ["refused", "slow", "503"])
 def test_no_flow_starts_without_metadata_and_that_is_one_line(served: Any, words: Any, fault: Any) -> None:
     served.fresh()
     before, began = served.trained(), time.monotonic()
-    with served.proxy.always(fault, "GET", path="/flows/"):
+    with served.proxy.plan(fault, "GET", path="/flows/"):
         done = served.place.run(*words)
     assert time.monotonic() - began < SECONDS + GRACE
     assert (done.code, done.out) == (2, ""), done
@@ -84,7 +84,7 @@ def test_a_run_that_is_read_in_the_end_is_judged(served: Any) -> None:
 def test_verify_says_what_it_could_not_ask(served: Any) -> None:
     run = served.fresh()
     assert served.place.run("judge", run).code == 0
-    with served.proxy.always("slow", "GET", path=RUN):
+    with served.proxy.plan("slow", "GET", path=RUN):
         done = served.place.run("verify")
     assert (done.code, done.err) == (2, ""), done
     assert "runs and tags could not be held against the log: Metaflow cannot be reached" in " ".join(done.out.split())

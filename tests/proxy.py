@@ -1,4 +1,4 @@
-"""A proxy before an object store that hands requests on, but for those that go wrong as a test says."""
+"""A proxy before a server that hands requests on, but for those that go wrong as a test says."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import http.client
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-Fault = Literal["refused", "lost", "cut", "slow", "garbage", "500", "503"]
+Fault = Literal["refused", "lost", "cut", "slow", "garbage", "shape", "500", "503", "409"]
 """refused: closed before the request is handed on; lost: after; cut: in the middle of the answer's body; slow: never
-answered, and not handed on; garbage: an answer that is none of a store's; 500, 503: as a store that has trouble."""
+answered, and not handed on; garbage: an answer that is none of this server's; shape: JSON, and none that it knows; the
+numbers: as a server that has trouble."""
 
 ANSWERS: dict[str, tuple[int, bytes]] = {
-    "garbage": (200, b"<html>\x00 not \xff an entry"),
+    "garbage": (200, b"<html>\x00 not \xff what it says"),
+    "shape": (200, b'["neither", 1, "run"]'),
     "500": (500, b"<Error><Code>InternalError</Code></Error>"),
     "503": (503, b"<Error><Code>SlowDown</Code></Error>"),
+    "409": (409, b'{"detail": "conflict"}'),
 }
 _HOP_BY_HOP = {"connection", "content-length", "date", "server", "transfer-encoding"}
 _NO_BODY = {204, 304}
@@ -28,16 +31,21 @@ _NO_BODY = {204, 304}
 
 @dataclass
 class Plan:
-    """Requests from number `first` on, `times` of them, go wrong. Numbers begin at 1 when the plan does."""
+    """Of the requests of `method` (empty: any) whose path has `path` in it, those from number `first` on, `times` of
+    them, go wrong. Numbers begin at 1 when the plan does."""
 
     fault: Fault | None
+    method: str = ""
+    path: str = ""
     first: int = 1
     times: int = 10**6
-    seen: list[str] = field(default_factory=list)  # method and path of every request
+    seen: list[str] = field(default_factory=list)  # method and path of every such request
 
-    def met(self, request: str) -> Fault | None:
+    def met(self, method: str, path: str) -> Fault | None:
         """What goes wrong with this request; None for nothing."""
-        self.seen.append(request)
+        if self.method not in ("", method) or self.path not in path:
+            return None
+        self.seen.append(f"{method} {path}")
         return self.fault if self.first <= len(self.seen) < self.first + self.times else None
 
 
@@ -47,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        fault = self.server.met(f"{self.command} {self.path}")
+        fault = self.server.met(self.command, self.path)
         if fault is None:
             self._answer(*self._upstream(body))
         elif fault == "slow":
@@ -66,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(*ANSWERS[fault], {})
 
-    do_DELETE = do_GET = do_HEAD = do_POST = do_PUT = _handle  # noqa: N815 (the library's names)
+    do_DELETE = do_GET = do_HEAD = do_PATCH = do_POST = do_PUT = _handle  # noqa: N815 (the library's names)
 
     def _hang_up(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -117,13 +125,14 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, upstream: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream = upstream
-        self.plan = Plan(None)
+        self.plans: list[Plan] = []
         self.released = threading.Event()
         self._lock = threading.Lock()
 
-    def met(self, request: str) -> Fault | None:
+    def met(self, method: str, path: str) -> Fault | None:
+        """What goes wrong with this request by the first plan that has something to say of it."""
         with self._lock:
-            return self.plan.met(request)
+            return next((fault for plan in self.plans if (fault := plan.met(method, path))), None)
 
 
 @dataclass
@@ -137,14 +146,28 @@ class Proxy:
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
     @contextmanager
-    def plan(self, fault: Fault | None, *, first: int = 1, times: int = 10**6) -> Iterator[Plan]:
+    def plan(
+        self, fault: Fault | None, method: str = "", *, path: str = "", first: int = 1, times: int = 10**6
+    ) -> Iterator[Plan]:
         """While this lasts, requests go wrong so."""
+        with self._planned(Plan(fault, method, path, first, times)) as (plan,):
+            yield plan
+
+    @contextmanager
+    def once_each(self, faults: Sequence[Fault], method: str, *, path: str = "") -> Iterator[None]:
+        """The next such requests go wrong, one in each way; all of them must come."""
+        with self._planned(*(Plan(fault, method, path, times=1) for fault in faults)) as plans:
+            yield
+        assert all(plan.seen for plan in plans)
+
+    @contextmanager
+    def _planned(self, *plans: Plan) -> Iterator[tuple[Plan, ...]]:
         self.server.released.clear()
-        self.server.plan = Plan(fault, first, times)
+        self.server.plans[:] = plans
         try:
-            yield self.server.plan
+            yield plans
         finally:
-            self.server.plan = Plan(None)
+            self.server.plans.clear()
             self.server.released.set()
 
 
