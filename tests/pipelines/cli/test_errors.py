@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +241,15 @@ def test_what_a_flow_prints_is_shown_by_debug(project: Any) -> None:
     assert "Traceback" in loud.stderr
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background ignores interrupts, and so does all that it starts, but for this."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_command_is_no_verdict(project: Any) -> None:
     """1 and 3 are verdicts: an interrupted evaluation must end with neither."""
     words = [str(Path(sys.executable).with_name("lockgate")), "evaluate"]
