@@ -21,6 +21,7 @@ from gates.mistakes import mistake
 from gates.policy import Policy
 from pipelines.data import DataSettings, TrainSettings
 from pipelines.models import MODELS
+from pipelines.stores import STORES
 
 ROOT = Path(__file__).resolve().parent.parent
 GUARDED = ("gate", "data", "platform", "store")
@@ -65,11 +66,12 @@ class PlatformSettings(BaseModel):
 
 
 class StoreSettings(BaseModel):
-    """Where predictions go."""
+    """Where predictions go, with the parameters of the store as its own file declares them."""
 
-    model_config = _RULES
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
     kind: str
-    path: Annotated[str, Field(min_length=1)]
+    keep: Annotated[int, Field(ge=2, le=10_000)]  # versions; the current one always is kept
+    max_drift: Annotated[float, Field(gt=0, le=1)] | None  # from the current version's scores; None: any
 
 
 class ModelSettings(BaseModel):
@@ -98,14 +100,8 @@ class Settings(BaseModel):
             settings = cls.model_validate(dict(mapping))
         except ValidationError as err:
             raise _wrong(err, cls) from err
-        model = dict(mapping["model"])
-        name = model.pop("name")
-        if name not in MODELS:
-            raise SettingsError(f"unknown model {name!r}", expected=f"one of {', '.join(MODELS)}", where="model.name")
-        try:
-            MODELS[name].Params.model_validate(model)
-        except ValidationError as err:
-            raise _wrong(err, MODELS[name].Params, under="model.") from err
+        _check_params(MODELS, settings.model, settings.model.name, where="model.name")
+        _check_params(STORES, settings.store, settings.store.kind, where="store.kind")
         try:
             settings.to_json()
         except ValueError as err:
@@ -210,6 +206,18 @@ def _check_plain(value: Any, path: str) -> None:
             raise SettingsError("nothing given", expected="a value", where=path, hint=f"give {path}=…")
         if re.search(r"\$\{", value):
             raise SettingsError("interpolation is not allowed", expected="a plain value", where=path)
+
+
+def _check_params(registry: Mapping[str, Any], settings: BaseModel, name: str, *, where: str) -> None:
+    """Hold what is beside a choice's name against the Params of its file."""
+    if name not in registry:
+        group = where.partition(".")[0]
+        raise SettingsError(f"unknown {group} {name!r}", expected=f"one of {', '.join(registry)}", where=where)
+    params: type[BaseModel] = registry[name].Params
+    try:
+        params.model_validate(settings.model_extra or {})
+    except ValidationError as err:
+        raise _wrong(err, params, under=f"{where.partition('.')[0]}.") from err
 
 
 def _wrong(err: ValidationError, schema: type[BaseModel], *, under: str = "") -> SettingsError:

@@ -1,25 +1,30 @@
-"""Prediction stores by name."""
+"""Prediction stores by name: a store is one file here and one line in `STORES`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates.errors import StoreError
-from pipelines.stores.sqlite import SqliteStore
-from pipelines.stores.store import Batch, Prediction, Store, Version, check
+from pipelines.stores import sqlite
+from pipelines.stores.publishing import Spool, publish, spooled
+from pipelines.stores.store import Draft, Kind, Prediction, Rows, Store, Version
+from pipelines.stores.tally import Tally
 
 if TYPE_CHECKING:
     from pipelines.settings import StoreSettings
 
-STORES: dict[str, Callable[[Path], Store]] = {"sqlite": SqliteStore}
+STORES: dict[str, Kind] = {"sqlite": sqlite}
 
-__all__ = ["STORES", "Batch", "Prediction", "Store", "Version", "check", "open_store"]
+__all__ = [
+    "STORES", "Draft", "Kind", "Prediction", "Rows", "Spool", "Store", "Tally", "Version", "open_store", "publish",
+    "spooled",
+]  # fmt: skip
 
 
 def open_store(settings: StoreSettings, *, home: Path) -> Store:
     """The declared store; a relative path starts at `home`. Raises StoreError for an unknown kind."""
     if settings.kind not in STORES:
         raise StoreError(f"unknown store {settings.kind!r}", expected=f"one of {', '.join(STORES)}", where="store.kind")
-    return STORES[settings.kind](home / settings.path)
+    kind = STORES[settings.kind]
+    return kind.open_store(kind.Params.model_validate(settings.model_extra or {}), home)

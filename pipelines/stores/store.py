@@ -2,53 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from gates.errors import StoreError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.stores.tally import Tally
+
+# of every Params: frozen, no unknown key, no conversion, no NaN
+PARAMS = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Predictions that become one version: all of them or none.
+class Draft:
+    """What a version will be, before it has a number: who made it, of what, and in how many shards.
 
-    keys: str (n,), unique row ids. scores: float64 (n,), probabilities for binary, predictions otherwise.
-    `source` names what produced the batch; publishing the same source again changes nothing. `log_seq` is the head of
-    the promotion log under which its model was admitted.
+    `source` names what produces it; publishing the same source again changes nothing. `log_seq` is the head of the
+    promotion log under which its model was admitted.
     """
 
     source: str
     project: str
-    keys: Sequence[str]
-    scores: NDArray[np.float64]
     window: str
     champion_run: str
     model_sha256: str
     log_seq: int
     log_sha256: str
     time: datetime
+    shards: int
+
+    @property
+    def identity(self) -> str:
+        """32 hexadecimal digits: of the same source, window, model and number of shards, whoever makes it, whenever.
+
+        So a run that was interrupted goes on with what is staged, and never with what another model scored.
+        """
+        told = (self.project, self.source, self.window, self.model_sha256, str(self.shards))
+        return hashlib.sha256("\0".join(told).encode()).hexdigest()[:32]
+
+    def as_plain(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {**asdict(self), "time": self.time.isoformat()}
+
+    @classmethod
+    def of_plain(cls, held: Mapping[str, Any]) -> Draft:
+        """From `as_plain`; what else the mapping holds is left."""
+        taken = {one.name: held[one.name] for one in fields(cls)}
+        return cls(**{**taken, "time": datetime.fromisoformat(held["time"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """A published batch, without its rows."""
+    """A published version, without its rows."""
 
-    version: int
-    current: bool
-    project: str
-    rows: int
-    window: str
-    champion_run: str
-    model_sha256: str
-    log_seq: int
-    log_sha256: str
-    source: str
-    time: datetime
+    version: int  # of its project, from 1; later ones are greater
+    current: bool  # whether it is what readers get
+    withdrawn: bool  # whether its model was revoked: it is current no more, and never again
+    tally: Tally
+    draft: Draft
+
+    @property
+    def rows(self) -> int:
+        """How many predictions it has."""
+        return self.tally.rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,68 +82,144 @@ class Prediction:
 
     key: str
     score: float
-    version: int
-    window: str
-    champion_run: str
-    model_sha256: str
-    time: datetime
+    version: Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Rows of one version: record batches of `key` (string) and `score` (float64), in no order that is promised."""
+
+    version: Version
+    batches: Iterator[pa.RecordBatch]
 
 
 class Store(Protocol):
-    """Versions of predictions, one project each. Readers see one version whole, or the one before it, never a mix."""
+    """Versions of predictions, by project. Readers see one version whole, or the one before it, never a mix.
 
-    def publish(self, batch: Batch) -> Version:
-        """Make `batch` the current version, atomically; the earlier ones stay.
+    A version is made in two steps. Its shards are staged, in any order, by one process or by many, and nobody can read
+    them; then it is committed, at once. What was staged and never committed is resumed by whoever makes the same draft
+    again, or discarded. Every method raises StoreError, one line, where the store cannot be used.
+    """
 
-        Raises StoreError for one that was admitted under an earlier head of the log than a version that is kept.
+    def stage(self, draft: Draft, shard: int, rows: pa.RecordBatchReader, tally: Tally) -> None:
+        """Write shard `shard` (from 0) of a draft, whole or not at all; where it is staged already, change nothing.
+
+        rows: `key` (string) and `score` (float64), keys unique within the draft; consumed once.
+        Raises StoreError for a key that repeats, where the store can tell, or that it cannot hold.
         """
 
+    def staged(self, draft: Draft) -> Mapping[int, Tally]:
+        """The shards of a draft that are staged; none for a draft that nobody began."""
+
+    def commit(self, draft: Draft) -> Version:
+        """Make the draft, whose shards are all staged, the next version and the current one; the earlier ones stay.
+
+        A source that was published before stays the version that it is, current or not. Raises StoreError where a
+        shard is missing, where a key repeats, or where another draft was published under a later head of the log.
+        """
+
+    def discard(self, project: str, source: str) -> int:
+        """Drop what is staged of a source and was never committed; how many drafts that were."""
+
+    def drafts(self, project: str) -> Sequence[Draft]:
+        """What was begun and neither committed nor discarded, the oldest first."""
+
     def get(self, project: str, key: str, *, version: int | None) -> Prediction | None:
-        """The prediction of `key` in the current version, or in `version`; None where it has none."""
+        """The prediction of `key` in the current version, or in `version`; None where it has none.
+
+        Raises StoreError where no version is current.
+        """
+
+    def read(self, project: str, *, keys: Sequence[str] | None, version: int | None) -> Rows:
+        """The rows of `keys` that there are, or all, of the current version or of `version`: of one version throughout.
+
+        Raises StoreError where there is no such version, or none is current.
+        """
 
     def versions(self, project: str) -> list[Version]:
         """Every version kept, latest first; none before anything was published."""
 
     def rollback(self, project: str, *, to: int | None) -> Version:
-        """Make an earlier version current again: the one before the current one, or `to`."""
+        """Make an earlier version current again: the last before the current one that is not withdrawn, or `to`.
+
+        The time it takes does not depend on rows. Raises StoreError for what is not there or is withdrawn.
+        """
+
+    def withdraw(self, project: str, models: Collection[str]) -> tuple[int, ...]:
+        """Withdraw the versions of these models (SHA-256); the numbers of those that were not withdrawn before.
+
+        Where the current one is among them the last version that is not withdrawn becomes current; where there is none
+        there is no current version any more.
+        """
+
+    def prune(self, project: str, *, keep: int) -> tuple[int, ...]:
+        """Delete versions but the last `keep` and the current one, and drafts that can never be published any more.
+
+        The numbers of the versions deleted. A draft can not be published whose head of the log is before the latest
+        version's. Raises StoreError for a `keep` under 2: who reads the version before must be able to finish.
+        """
 
 
-def check_order(batch: Batch, last: int | None, *, where: str) -> None:
-    """Refuse a batch that was admitted before `last`, the latest head of the log that a version was admitted under."""
-    if last is not None and batch.log_seq < last:
+class Kind(Protocol):
+    """One file of this package. Its name in `STORES` is its `kind` in conf/store/."""
+
+    @property
+    def Params(self) -> type[BaseModel]:  # noqa: N802 - it is a class
+        """Where the store is and how it is used, all required. No secret: those come from the environment."""
+
+    def open_store(self, params: Any, home: Path) -> Store:
+        """The store; nothing is asked of it yet. Relative paths start at `home`."""
+
+
+def check_order(draft: Draft, last: int | None, *, where: str) -> None:
+    """Refuse a draft that was admitted before `last`, the latest head of the log that a version was admitted under."""
+    if last is not None and draft.log_seq < last:
         raise StoreError(
-            f"{batch.source} was admitted under entry {batch.log_seq} of the promotion log, and a version was published"
+            f"{draft.source} was admitted under entry {draft.log_seq} of the promotion log, and a version was published"
             f" under entry {last} meanwhile",
             expected=f"entry {last} or a later one", where=where, hint="nothing was published; run Predict again",
         )  # fmt: skip
 
 
-def check(batch: Batch, *, expected_rows: int, task: str) -> None:
-    """Refuse a batch that must not be served; the last version then stays.
+def check_complete(draft: Draft, staged: Mapping[int, Tally], *, where: str) -> None:
+    """Refuse a draft that lacks a shard."""
+    missing = sorted(set(range(draft.shards)) - set(staged))
+    if missing:
+        raise StoreError(
+            f"{len(missing):,} of the {draft.shards:,} shards of {draft.source} are not staged, the first is {missing[0]}",
+            expected="all of them", where=where, hint="nothing was published, the last version stays; run it again",
+        )  # fmt: skip
 
-    Raises:
-        StoreError: no rows, another count than the window has, repeated keys, scores that are not finite or, for
-            binary, outside 0 … 1.
-    """
-    where = f"predictions of {batch.window}"
-    hint = "nothing was published; the last version stays"
-    n = batch.scores.size
-    if n == 0 or n != expected_rows or len(batch.keys) != n:
-        raise StoreError(
-            f"the batch has {n:,} scores for {len(batch.keys):,} keys",
-            expected=f"{expected_rows:,} of each, and at least one",
-            where=where,
-            hint=hint,
-        )
-    if len(set(batch.keys)) != n:
-        raise StoreError(
-            f"{n - len(set(batch.keys)):,} keys are repeated", expected="unique keys", where=where, hint=hint
-        )
-    good = (batch.scores >= 0) & (batch.scores <= 1) if task == "binary" else np.isfinite(batch.scores)
-    if not good.all():
-        raise StoreError(
-            f"{n - int(good.sum()):,} of {n:,} scores are missing or out of range",
-            expected="0 … 1" if task == "binary" else "finite numbers",
-            where=where,
-            hint=hint,
-        )
+
+def check_keep(keep: int, *, where: str) -> None:
+    """Refuse to keep less than two versions."""
+    if keep < 2:
+        raise StoreError(f"keep is {keep}", expected="at least 2, so that readers of the last can finish", where=where)
+
+
+def chosen(versions: Sequence[Version], to: int | None, *, where: str) -> Version:
+    """Of the versions of a project, latest first, the one that a rollback goes to. StoreError where there is none."""
+    current = next((one for one in versions if one.current), None)
+    open_ = [one for one in versions if not one.withdrawn]
+    expected = f"one of {', '.join(str(one.version) for one in reversed(open_)) or 'none'}"
+    if to is None:
+        before = [one for one in open_ if current is not None and one.version < current.version]
+        if not before:
+            raise StoreError("there is no earlier version to go back to", expected=expected, where=where)
+        return before[0]
+    named = next((one for one in versions if one.version == to), None)
+    if named is None:
+        raise StoreError("no such version", expected=expected, where=where)
+    if named.withdrawn:
+        raise StoreError(f"version {to} is withdrawn: its model was revoked", expected=expected, where=where)
+    return named
+
+
+def unpublished(*, where: str, withdrawn: bool = False) -> StoreError:
+    """Nothing can be read: nothing was published yet, or all of it is withdrawn."""
+    if withdrawn:
+        return StoreError(
+            "no version is current: the models of all that were published are revoked", where=where,
+            hint="promote another model, then run `lockgate predict`",
+        )  # fmt: skip
+    return StoreError("nothing has been published yet", where=where, hint="run `lockgate predict`")

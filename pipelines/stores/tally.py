@@ -1,0 +1,81 @@
+"""What a version's scores are like, in a few numbers that shards can add up: for the checks before it is published."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gates.errors import StoreError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+GROWTH = math.log1p(0.05)
+"""Buckets are 5% wide: each value is within 2.5% of its bucket's middle."""
+
+SMALLEST = 1e-12
+"""What is nearer to 0 is counted with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many scores there are, and how many in each bucket.
+
+    Buckets grow by 5% of the value on both sides of 0, so that they fit scores of any size, and the tallies of two
+    shards add up to the tally of both (DDSketch: Masson, Rim and Lee, PVLDB 12, 2019, section 2). Bucket 0 is 0, i > 0
+    holds e^((i−1)g) < |score|/1e-12 ≤ e^(ig) with g = ln 1.05, −i the same of negative scores.
+    """
+
+    rows: int
+    buckets: Mapping[int, int]
+
+    @classmethod
+    def of(cls, scores: NDArray[np.float64]) -> Tally:
+        """Of finite scores, float64 (n,)."""
+        import numpy as np
+
+        size = np.abs(scores) / SMALLEST
+        with np.errstate(divide="ignore"):
+            place = np.where(size <= 1, 0, np.ceil(np.log(size) / GROWTH))
+        codes, counts = np.unique((np.sign(scores) * place).astype(np.int64), return_counts=True)
+        return cls(rows=int(scores.size), buckets=dict(zip(codes.tolist(), counts.tolist(), strict=True)))
+
+    @classmethod
+    def total(cls, parts: Iterable[Tally]) -> Tally:
+        """Of all parts together; of none, no rows."""
+        rows, buckets = 0, dict[int, int]()
+        for part in parts:
+            rows += part.rows
+            for code, count in part.buckets.items():
+                buckets[code] = buckets.get(code, 0) + count
+        return cls(rows=rows, buckets=buckets)
+
+    def distance(self, other: Tally) -> float:
+        """The largest difference between the two shares of scores up to a value, 0 … 1 (Kolmogorov and Smirnov's).
+
+        Over the bounds of buckets only, so at most that of the scores themselves. NaN where one has no rows.
+        """
+        import numpy as np
+
+        if not self.rows or not other.rows:
+            return math.nan
+        codes = sorted({*self.buckets, *other.buckets})
+        shares = [np.cumsum([one.buckets.get(code, 0) for code in codes]) / one.rows for one in (self, other)]
+        return float(np.abs(shares[0] - shares[1]).max())
+
+    def to_json(self) -> str:
+        """`{"rows": …, "buckets": [[code, count], …]}`, ascending."""
+        return json.dumps({"rows": self.rows, "buckets": [list(one) for one in sorted(self.buckets.items())]})
+
+    @classmethod
+    def from_json(cls, text: str) -> Tally:
+        """From `to_json`. Raises StoreError for what is none."""
+        try:
+            held = json.loads(text)
+            return cls(rows=int(held["rows"]), buckets={int(code): int(count) for code, count in held["buckets"]})
+        except (ValueError, TypeError, KeyError, RecursionError) as err:
+            raise StoreError(f"the tally of a version cannot be read: {text[:60]!r}", hint="the store is damaged") from err
