@@ -7,9 +7,8 @@ from typing import Any
 
 from metaflow import config_expr
 
-RETRIES = config_expr("settings.platform.retries")
-CPU = config_expr("settings.platform.cpu")
-MEMORY_MB = config_expr("settings.platform.memory_mb")
+PROJECT = config_expr("'lockgate_' + settings.data.project.replace('-', '_')")
+"""Metaflow's @project: the flows of one table, by branch, apart from those of another."""
 
 
 def composed(_context: object = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The object store that Metaflow is configured with, and where in it a project's log lies."""
+"""The object store that Metaflow is configured with, and others that are reached the same way."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gates.errors import LogError, RunError
+from gates.errors import LockgateError, LogError, RunError
 from gates.runs.metadata import allowed
 
 if TYPE_CHECKING:
@@ -40,30 +40,41 @@ def limits(seconds: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def log_store(project: str) -> ObjectStore:
-    """The object store for a project's log: under `lockgate/PROJECT` of Metaflow's datastore."""
+DATASTORE = "datastore"
+"""The root that stands for the folder `lockgate` of Metaflow's datastore."""
+
+
+def log_store(project: str, *, root: str = DATASTORE) -> ObjectStore:
+    """The object store for a project's log: under `PROJECT` of `root`, which is as `object_store` takes it."""
+    return object_store(project, root=root, error=LogError)
+
+
+def object_store(path: str, *, root: str = DATASTORE, error: type[LockgateError] = RunError) -> ObjectStore:
+    """The folder `path` under `root`: `datastore`, or an address such as s3://bucket/prefix.
+
+    S3 is reached as Metaflow reaches it: endpoint, region, credentials. Raises `error` where it cannot be opened.
+    """
     import obstore
     from obstore.exceptions import BaseError
     from obstore.store import LocalStore, S3Store
 
-    kind, root = datastore()
+    kind, start = datastore() if root == DATASTORE else (root.partition("://")[0], root)
+    folder = f"lockgate/{path}" if root == DATASTORE else path
     try:
-        if kind == "local":
-            return LocalStore(Path(root) / "lockgate" / project, mkdir=True)
+        if kind in ("local", "file"):
+            return LocalStore(Path(start.removeprefix("file://")) / folder, mkdir=True)
         if kind == "s3":
-            bucket, _, prefix = root.removeprefix("s3://").partition("/")
-            return S3Store(
-                bucket,
-                prefix="/".join(part for part in (prefix.strip("/"), "lockgate", project) if part),
-                **_s3_options(),
-            )
+            bucket, _, prefix = start.removeprefix("s3://").partition("/")
+            inside = "/".join(part for part in (prefix.strip("/"), folder) if part)
+            return S3Store(bucket, prefix=inside or None, **_s3_options())
         return obstore.store.from_url(
-            f"{root.rstrip('/')}/lockgate/{project}", **limits(allowed(SECONDS_VARIABLE, otherwise=SECONDS))
+            f"{start.rstrip('/')}/{folder}", **limits(allowed(SECONDS_VARIABLE, otherwise=SECONDS))
         )
     except (BaseError, OSError, ValueError) as err:
-        raise LogError(
-            f"the {kind} datastore cannot be opened: {str(err).splitlines()[0][:200]}",
-            where=root,
+        what = "datastore" if root == DATASTORE else "store"
+        raise error(
+            f"the {kind} {what} cannot be opened: {str(err).splitlines()[0][:200]}",
+            where=start,
             hint="check Metaflow's configuration",
         ) from err
 
