@@ -17,3 +17,10 @@ def composed(_context: object = None) -> dict[str, Any]:
 
     found: dict[str, Any] = json.loads(compose().settings.to_json())
     return found
+
+
+def composed_policy(_context: object = None) -> dict[str, Any]:
+    """The default of a flow's Config `policy`: the one of conf/gate."""
+    from pipelines.settings import compose
+
+    return compose().policy.model_dump(mode="json")
