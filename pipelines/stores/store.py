@@ -166,7 +166,7 @@ class Store(Protocol):
         """Delete versions but the last `keep` and the current one, and drafts that can never be published any more.
 
         The numbers of the versions deleted, ascending. A draft can not be published whose head of the log is before
-        the latest version's. Raises StoreError for a `keep` under 2: who reads the version before must be able to finish.
+        the latest version's. Raises StoreError for a `keep` under 2: who reads the one before must be able to finish.
         """
 
 
