@@ -35,7 +35,13 @@ def _sqlite(_request: Any, home: Path) -> Place:
     return Place(kind="sqlite", home=str(home), params={"path": f"{uuid.uuid4().hex}.db"})
 
 
-PLACES: dict[str, Callable[[Any, Path], Place]] = {"sqlite": _sqlite}
+def _postgres(request: Any, home: Path) -> Place:
+    server = request.getfixturevalue("postgres_server")
+    params = {"dsn": server, "namespace": f"t{uuid.uuid4().hex}", "connect_seconds": 5, "statement_seconds": 20.0}
+    return Place(kind="postgres", home=str(home), params=params)
+
+
+PLACES: dict[str, Callable[[Any, Path], Place]] = {"postgres": _postgres, "sqlite": _sqlite}
 """From pytest's request, for servers that are fixtures, and a directory."""
 
 
