@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gates.errors import LockgateError, LogError, RunError, StoreError
+from gates.errors import LockgateError, LogError, RunError
 from pipelines import events
 
 SAID = "lockgate: "
 """Starts every line of progress, so that the command line can tell them from Metaflow's own."""
 
-_MAY_PASS = (LogError, RunError, StoreError)
-"""What may be over when the step is tried again: a store, a log or a metadata service that is down."""
+_MAY_PASS = (LogError, RunError)
+"""What may be over when the step is tried again: a log or a metadata service that is down."""
 
 _TRIED_AGAIN = 1
 """The exit code of a step that Metaflow tries again, without a traceback."""
