@@ -42,23 +42,12 @@ def limits(seconds: float) -> dict[str, Any]:
 
 def log_store(project: str) -> ObjectStore:
     """The object store for a project's log: under `lockgate/PROJECT` of Metaflow's datastore."""
-    import obstore
     from obstore.exceptions import BaseError
-    from obstore.store import LocalStore, S3Store
 
     kind, root = datastore()
     try:
-        if kind == "local":
-            return LocalStore(Path(root) / "lockgate" / project, mkdir=True)
-        if kind == "s3":
-            bucket, _, prefix = root.removeprefix("s3://").partition("/")
-            return S3Store(
-                bucket,
-                prefix="/".join(part for part in (prefix.strip("/"), "lockgate", project) if part),
-                **_s3_options(),
-            )
-        return obstore.store.from_url(
-            f"{root.rstrip('/')}/lockgate/{project}", **limits(allowed(SECONDS_VARIABLE, otherwise=SECONDS))
+        return object_store(
+            f"{root.rstrip('/')}/lockgate/{project}", seconds=allowed(SECONDS_VARIABLE, otherwise=SECONDS), endpoint=None
         )
     except (BaseError, OSError, ValueError) as err:
         raise LogError(
@@ -66,6 +55,24 @@ def log_store(project: str) -> ObjectStore:
             where=root,
             hint="check Metaflow's configuration",
         ) from err
+
+
+def object_store(url: str, *, seconds: float, endpoint: str | None) -> ObjectStore:
+    """The object store under `url`: s3://…, gs://…, az://…, or a folder, which is made where it is not there.
+
+    S3 is asked as Metaflow's own client asks it: its credentials and region, and its endpoint where none is given.
+    Each request has about `seconds`. Raises what obstore raises: its BaseError, OSError or ValueError.
+    """
+    import obstore
+    from obstore.store import LocalStore, S3Store
+
+    scheme, _, rest = url.rpartition("://")
+    if not scheme:
+        return LocalStore(Path(url), mkdir=True)
+    if scheme == "s3":
+        bucket, _, prefix = rest.partition("/")
+        return S3Store(bucket, prefix=prefix.strip("/") or None, **_s3_options(seconds, endpoint))
+    return obstore.store.from_url(url, **limits(seconds))
 
 
 def home() -> Path:
@@ -96,12 +103,13 @@ def storage_class() -> Any:
     return next(found for found in DATASTORES if found.TYPE == metaflow_config.DEFAULT_DATASTORE)
 
 
-def _s3_options() -> dict[str, Any]:
+def _s3_options(seconds: float, endpoint: str | None) -> dict[str, Any]:
     """Endpoint, region and credentials of Metaflow's own S3 client; obstore does not read its settings."""
     from metaflow.metaflow_config import S3_ENDPOINT_URL
     from metaflow.plugins.aws.aws_client import get_aws_client
 
-    client = get_aws_client("s3", client_params={"endpoint_url": S3_ENDPOINT_URL} if S3_ENDPOINT_URL else {})
+    endpoint = endpoint or S3_ENDPOINT_URL
+    client = get_aws_client("s3", client_params={"endpoint_url": endpoint} if endpoint else {})
 
     def credentials() -> dict[str, Any]:
         signer = client._request_signer._credentials  # noqa: SLF001 (botocore shows its credentials nowhere else)
@@ -115,9 +123,9 @@ def _s3_options() -> dict[str, Any]:
             "expires_at": datetime.now(UTC) + timedelta(minutes=10),
         }
 
-    options = limits(allowed(SECONDS_VARIABLE, otherwise=SECONDS))
+    options = limits(seconds)
     options |= {"credential_provider": credentials, "region": client.meta.region_name or "us-east-1"}
-    if S3_ENDPOINT_URL:
-        options["endpoint"] = S3_ENDPOINT_URL
+    if endpoint:
+        options["endpoint"] = endpoint
         options["client_options"]["allow_http"] = True
     return options
