@@ -75,6 +75,13 @@ def admit(log: Log, *, now: datetime, run: str = "", seen: Seen | None = None) -
     return Admitted(champion=champion, head=Seen(seq=head.seq, digest=head.digest))
 
 
+def revoked(log: Log, *, seen: Seen | None = None) -> frozenset[str]:
+    """The models, by the SHA-256 of their bytes, that were revoked and never serve again. Raises as `admit` does."""
+    head = log.head()
+    _check_seen(log, head, seen)
+    return frozenset(head.state.revoked) if head else frozenset()
+
+
 def _chosen(head: Entry, run: str) -> Champion:
     champion = head.state.named(run) if run else head.state.champion
     if champion is None:

@@ -1,14 +1,16 @@
 """EvaluateNewModel: `python pipelines/evaluate.py run`, `lockgate evaluate`, `make evaluate`."""
 
-from metaflow import Config, FlowSpec, Parameter, current, project, retry, step
+from metaflow import Config, FlowSpec, Parameter, current, project, step
 
 import gates  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
 import pipelines  # noqa: F401
-from pipelines.flow_settings import RETRIES, composed
+from pipelines.flow_settings import PROJECT, composed
+from pipelines.on_platform import on_platform
 from pipelines.one_line import in_one_line, say
 
 
-@project(name="lockgate")
+@on_platform("evaluate")
+@project(name=PROJECT)
 class EvaluateNewModel(FlowSpec):
     """Train a challenger and score it beside the champion.
 
@@ -18,7 +20,6 @@ class EvaluateNewModel(FlowSpec):
     settings = Config("settings", default_value=composed)
     bundle = Parameter("bundle", default="", help="score beside the champion of this bundle instead of the log's")
 
-    @retry(times=RETRIES, minutes_between_retries=0)
     @step
     def start(self) -> None:
         """Load, train, score."""

@@ -10,11 +10,12 @@ from pathlib import Path
 from gates.row_ids import hash_row_ids
 from pipelines import data, parity, reigning
 from pipelines.data import Split
+from pipelines.data_root import data_files
 from pipelines.distributions import SCORED_ROWS, distributions, of_scores, spread
 from pipelines.models import MODELS, Fitted, load_model
 from pipelines.reigning import load_champion
 from pipelines.scoring import Candidate, Evaluated, parity_problem, scored
-from pipelines.settings import ROOT, Settings
+from pipelines.settings import Settings
 
 __all__ = ["Evaluated", "evaluate", "load_champion"]
 
@@ -65,7 +66,9 @@ def _evaluate(settings: Settings, *, run: str, say: Say, bundle: str, fresh: par
 
 def _split(settings: Settings, say: Say) -> Split:
     say(f"reading {settings.data.project}")
-    split = data.split(data.load(settings.data, root=ROOT), settings.data, settings.train, settings.as_of)
+    split = data.split(
+        data.load(settings.data, root=data_files(settings)), settings.data, settings.train, settings.as_of
+    )
     say(
         f"{len(split.train):,} rows to train on, {len(split.holdout):,} held out,"
         f" {_left_out(split):,} without outcome left out"

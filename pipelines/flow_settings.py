@@ -7,9 +7,8 @@ from typing import Any
 
 from metaflow import config_expr
 
-RETRIES = config_expr("settings.platform.retries")
-CPU = config_expr("settings.platform.cpu")
-MEMORY_MB = config_expr("settings.platform.memory_mb")
+PROJECT = config_expr("'lockgate_' + settings.data.project.replace('-', '_')")
+"""Metaflow's @project: the flows of one table, by branch, apart from those of another."""
 
 
 def composed(_context: object = None) -> dict[str, Any]:
@@ -18,3 +17,10 @@ def composed(_context: object = None) -> dict[str, Any]:
 
     found: dict[str, Any] = json.loads(compose().settings.to_json())
     return found
+
+
+def composed_policy(_context: object = None) -> dict[str, Any]:
+    """The default of a flow's Config `policy`: the one of conf/gate."""
+    from pipelines.settings import compose
+
+    return compose().policy.model_dump(mode="json")

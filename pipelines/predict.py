@@ -1,19 +1,21 @@
 """Predict: `python pipelines/predict.py run`, `lockgate predict`, and every day in production."""
 
-from metaflow import Config, FlowSpec, Parameter, current, project, resources, retry, schedule, step
+from metaflow import Config, FlowSpec, Parameter, current, project, step
 
 import gates  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
 import pipelines  # noqa: F401
-from pipelines.flow_settings import CPU, MEMORY_MB, RETRIES, composed
+from pipelines.flow_settings import PROJECT, composed
+from pipelines.on_platform import on_platform
 from pipelines.one_line import in_one_line, say
 
 
-@project(name="lockgate")
-@schedule(daily=True)
+@on_platform("predict", event="promoted")
+@project(name=PROJECT)
 class Predict(FlowSpec):
     """Score a window with the champion of the moment and publish it as a new version of the prediction store.
 
-    The champion is looked up in the promotion log when the flow starts, never when it is deployed.
+    The champion is looked up in the promotion log when the flow starts, never when it is deployed. The window is
+    scored in shards, which nobody sees until all of them are published at once.
     """
 
     settings = Config("settings", default_value=composed)
@@ -22,33 +24,49 @@ class Predict(FlowSpec):
         "upstream-run-id", default="", help="predict with this run of EvaluateNewModel, if it is the champion or was"
     )
 
-    @retry(times=RETRIES, minutes_between_retries=0)
     @step
     def start(self) -> None:
-        """Find the champion and the window."""
+        """Withdraw what was revoked, find the champion, and share out the window."""
         with in_one_line():
             from pipelines.prediction import resolve
             from pipelines.settings import Settings
 
-            settings = Settings.parse(self.settings.to_dict())
-            serving = resolve(settings, upstream=self.upstream_run_id, window=self.window, say=say)
+            serving = resolve(
+                Settings.parse(self.settings.to_dict()),
+                source=f"{current.flow_name}/{current.run_id}",
+                upstream=self.upstream_run_id,
+                window=self.window,
+                say=say,
+            )
         self.serving = serving.model_dump_json()
+        self.shards = list(range(len(serving.shards)))
+        self.next(self.score, foreach="shards")
+
+    @step
+    def score(self) -> None:
+        """Score one shard, check it, stage it."""
+        with in_one_line():
+            from pipelines.prediction import Serving, score
+            from pipelines.settings import Settings
+
+            score(
+                Settings.parse(self.settings.to_dict()),
+                Serving.model_validate_json(self.serving),
+                self.input,
+                say=say,
+            )
         self.next(self.publish)
 
-    @resources(cpu=CPU, memory=MEMORY_MB)
-    @retry(times=RETRIES, minutes_between_retries=0)
     @step
-    def publish(self) -> None:
-        """Load, score, check, publish."""
+    def publish(self, shards) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 (Metaflow's inputs)
+        """Ask the log again, and publish all shards as one version."""
         with in_one_line():
             from pipelines.prediction import Serving, publish
             from pipelines.settings import Settings
 
+            self.merge_artifacts(shards, include=["serving"])
             self.version = publish(
-                Settings.parse(self.settings.to_dict()),
-                Serving.model_validate_json(self.serving),
-                source=f"{current.flow_name}/{current.run_id}",
-                say=say,
+                Settings.parse(self.settings.to_dict()), Serving.model_validate_json(self.serving), say=say
             )
         self.next(self.end)
 

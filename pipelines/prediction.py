@@ -1,9 +1,10 @@
-"""Which model may serve, and what it publishes."""
+"""Which model may serve, what it predicts in which shard, and how that becomes a version."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,13 +12,21 @@ from gates import admission, runs
 from gates.errors import AdmissionError
 from gates.state import Champion
 from pipelines import data, stores
-from pipelines.evaluation import load_champion
+from pipelines.data_root import data_files
 from pipelines.promotion_log import open_log
-from pipelines.settings import ROOT, Settings
+from pipelines.reigning import load_champion
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.models import Fitted
+
+Say = Callable[[str], None]
 
 
 class Serving(BaseModel):
-    """What one run of Predict serves: a model that was admitted, as of a head of the promotion log, and a window.
+    """What one run of Predict serves: a model that was admitted as of a head of the promotion log, on which rows.
 
     `upstream` is the run that was asked for; empty where the champion of the moment was.
     """
@@ -26,64 +35,107 @@ class Serving(BaseModel):
     champion: Champion
     log_seq: int
     log_sha256: str
-    window: str
     upstream: str
+    source: str  # the run that predicts
+    window: str
+    rows: int  # in the window
+    shards: tuple[tuple[data.Piece, ...], ...]  # the pieces of the table that each shard scores
+    time: datetime
+
+    def draft(self, settings: Settings) -> stores.Draft:
+        """The version that this becomes."""
+        return stores.Draft(
+            source=self.source, project=settings.data.project, window=self.window,
+            champion_run=str(self.champion.run), model_sha256=str(self.champion.sha256),
+            log_seq=self.log_seq, log_sha256=self.log_sha256, time=self.time, shards=len(self.shards),
+        )  # fmt: skip
 
 
-def resolve(settings: Settings, *, upstream: str, window: str, say: Callable[[str], None]) -> Serving:
-    """The champion of the log, or the run `upstream` where that is admissible, and the window.
+def resolve(settings: Settings, *, source: str, upstream: str, window: str, say: Say) -> Serving:
+    """The champion of the log, or the run `upstream` where that is admissible, and the window in shards.
 
-    Raises AdmissionError where nothing may serve, LogError where the log cannot be read or trusted.
+    Versions of models that were revoked since are withdrawn first, whether another model may serve or not.
+
+    Raises:
+        AdmissionError: nothing may serve.
+        LogError: the log cannot be read or trusted; nothing is changed.
+        DataError: the window has no rows, or the table cannot be read.
+        StoreError: the store cannot be used.
     """
-    now = datetime.now(UTC)
-    admitted = admission.admit(open_log(settings), now=now, run=upstream, seen=_seen(settings))
+    log, store, now = open_log(settings), _store(settings), datetime.now(UTC)
+    seen = _seen(store, settings.data.project)
+    if withdrawn := store.withdraw(settings.data.project, admission.revoked(log, seen=seen)):
+        say(f"withdrew version {', '.join(map(str, withdrawn))}: the model was revoked")
+    admitted = admission.admit(log, now=now, run=upstream, seen=seen)
     champion = admitted.champion
     period = window or (data.next_period(champion.as_of or settings.as_of) if settings.data.time else "all")
-    say(f"champion is {champion.run}, promoted by entry {champion.seq}; predicting {period}")
+    plan = data.planned(
+        settings.data, period, root=data_files(settings), batch_rows=settings.platform.batch_rows
+    )  # fmt: skip
+    pieces, size = plan.pieces, -(-len(plan.pieces) // settings.platform.shards)
+    say(f"champion is {champion.run}, promoted by entry {champion.seq}; predicting {plan.rows:,} rows of {period}")
     return Serving(
-        champion=champion, log_seq=admitted.head.seq, log_sha256=admitted.head.digest, window=period, upstream=upstream
+        champion=champion, log_seq=admitted.head.seq, log_sha256=admitted.head.digest, upstream=upstream,
+        source=source, window=period, rows=plan.rows, time=now,
+        shards=tuple(pieces[at : at + size] for at in range(0, len(pieces), size)),
     )  # fmt: skip
 
 
-def _seen(settings: Settings) -> admission.Seen | None:
-    """The head of the log under which a version was published last: nothing before it is followed again."""
-    versions = stores.open_store(settings.store, home=runs.home()).versions(settings.data.project)
-    last = max(versions, key=lambda one: one.log_seq, default=None)
-    return None if last is None else admission.Seen(seq=last.log_seq, digest=last.log_sha256)
+def score(settings: Settings, serving: Serving, shard: int, *, say: Say) -> None:
+    """Score one shard and stage it: batch by batch, whole or not at all; where it is staged already, do nothing.
+
+    Raises LockgateError for a model that is not what was judged, rows that cannot be scored, scores that must not be
+    served. The last version then stays.
+    """
+    store, draft = _store(settings), serving.draft(settings)
+    if shard in store.staged(draft):
+        say(f"shard {shard} is staged already")
+        return
+    model = load_champion(serving.champion)
+    where = f"shard {shard} of {serving.window}"
+    with stores.spooled(_scored(settings, serving, shard, model), task=settings.data.task, where=where) as spool:
+        with spool.rows() as rows:
+            store.stage(draft, shard, rows, spool.tally)
+        say(f"scored {spool.tally.rows:,} rows in shard {shard}")
 
 
-def publish(settings: Settings, serving: Serving, *, source: str, say: Callable[[str], None]) -> int:
-    """Score the window with the admitted model and publish it; the number of the new version.
+def _scored(settings: Settings, serving: Serving, shard: int, model: Fitted) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    for rows in data.windows(
+        settings.data, serving.window, serving.shards[shard],
+        root=data_files(settings), batch_rows=settings.platform.batch_rows,
+    ):  # fmt: skip
+        yield pa.record_batch({"key": rows.row_ids, "score": model.score(rows.frame)})
+
+
+def publish(settings: Settings, serving: Serving, *, say: Say) -> int:
+    """Make the staged shards the current version; its number.
 
     The log is asked again right before: hours may lie between, in a queue, in retries, in a resumed run.
 
     Raises:
         AdmissionError: the model may serve no more, or another one reigns by now.
-        LockgateError: a model that is not what was judged, rows that cannot be scored, a batch that must not be
-            served. The last version then stays.
+        StoreError: shards that are missing, or that must not be served. The last version then stays.
     """
-    model = load_champion(serving.champion)
-    table = data.load(settings.data, root=ROOT)
-    rows = data.window(table, serving.window)
-    say(f"scoring {len(rows.row_ids):,} rows of {serving.window}")
-    scores = model.score(rows.frame)
     head = _still_admitted(settings, serving)
-    batch = stores.Batch(
-        source=source,
-        project=settings.data.project,
-        keys=[str(key) for key in rows.row_ids],
-        scores=scores,
-        window=serving.window,
-        champion_run=str(serving.champion.run),
-        model_sha256=str(serving.champion.sha256),
-        log_seq=head.seq,
-        log_sha256=head.digest,
-        time=datetime.now(UTC),
-    )
-    stores.check(batch, expected_rows=len(rows.frame), task=settings.data.task)
-    version = stores.open_store(settings.store, home=runs.home()).publish(batch)
+    serving = serving.model_copy(update={"log_seq": head.seq, "log_sha256": head.digest})
+    version = stores.publish(
+        _store(settings), serving.draft(settings), expected_rows=serving.rows,
+        max_drift=settings.store.max_drift, keep=settings.store.keep,
+    )  # fmt: skip
     say(f"published {version.rows:,} predictions as version {version.version}")
     return version.version
+
+
+def _store(settings: Settings) -> stores.Store:
+    return stores.open_store(settings.store, home=runs.home())
+
+
+def _seen(store: stores.Store, project: str) -> admission.Seen | None:
+    """The head of the log under which a version was published last: nothing before it is followed again."""
+    last = max((one.draft for one in store.versions(project)), key=lambda one: one.log_seq, default=None)
+    return None if last is None else admission.Seen(seq=last.log_seq, digest=last.log_sha256)
 
 
 def _still_admitted(settings: Settings, serving: Serving) -> admission.Seen:

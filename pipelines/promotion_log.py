@@ -10,7 +10,8 @@ from pathlib import Path
 from gates import runs
 from gates.errors import SigningError
 from gates.log import Keyring, Log, Signer
-from pipelines.settings import KeySettings, Settings
+from pipelines.platform_settings import KeySettings
+from pipelines.settings import Settings
 
 KEY = "LOCKGATE_SIGNING_KEY"
 """Environment variable that holds a private key, as PEM."""
@@ -20,7 +21,7 @@ KEY_FILE = "LOCKGATE_SIGNING_KEY_FILE"
 
 
 def open_log(settings: Settings, *, writing: bool = False) -> Log:
-    """The log of the project, on the object store that Metaflow is configured with.
+    """The log of the project, where the platform keeps it.
 
     With `writing` it signs with the private key that the environment gives, itself or as a file.
 
@@ -32,7 +33,7 @@ def open_log(settings: Settings, *, writing: bool = False) -> Log:
     keys, project = settings.platform.keys, settings.data.project
     keyring = keyring_of(keys)
     return Log(
-        runs.log_store(project), project=project, keyring=keyring,
+        runs.log_store(project, root=settings.platform.log_root), project=project, keyring=keyring,
         signer=signer(keys, os.environ) if writing else None,
     )  # fmt: skip
 

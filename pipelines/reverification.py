@@ -9,10 +9,11 @@ from gates import runs
 from gates.errors import AdmissionError, EvidenceError, SettingsError
 from pipelines import data, parity
 from pipelines.data import TrainSettings
+from pipelines.data_root import data_files
 from pipelines.distributions import counted_again
 from pipelines.promotion_log import open_log
 from pipelines.scoring import Candidate, Evaluated, parity_problem, scored
-from pipelines.settings import ROOT, Settings
+from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from gates.evidence import Evidence
@@ -45,7 +46,10 @@ def reverify(settings: Settings, *, run: str, as_of: str, say: Say) -> Evaluated
     say(f"champion is {champion.run}, promoted by entry {champion.seq}")
     with parity.fresh_process(name) as again:
         split = data.split(
-            data.load(settings.data, root=ROOT), settings.data, TrainSettings(months=None, columns=None), fresh.as_of
+            data.load(settings.data, root=data_files(settings)),
+            settings.data,
+            TrainSettings(months=None, columns=None),
+            fresh.as_of,
         )
         say(f"{len(split.holdout):,} rows of {_held_out(fresh)}")
         candidate = Candidate(

@@ -1,14 +1,16 @@
 """Reverify: `lockgate reverify`, `make reverify`."""
 
-from metaflow import Config, FlowSpec, Parameter, current, project, retry, step
+from metaflow import Config, FlowSpec, Parameter, current, project, step
 
 import gates  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
 import pipelines  # noqa: F401
-from pipelines.flow_settings import RETRIES, composed
+from pipelines.flow_settings import PROJECT, composed
+from pipelines.on_platform import on_platform
 from pipelines.one_line import in_one_line, say
 
 
-@project(name="lockgate")
+@on_platform("evaluate")
+@project(name=PROJECT)
 class Reverify(FlowSpec):
     """Score the reigning champion, alone, on rows that are fresh to it.
 
@@ -19,7 +21,6 @@ class Reverify(FlowSpec):
     settings = Config("settings", default_value=composed)
     as_of = Parameter("as-of", default="", help="month to judge on, as in 2013-11; the one after the champion's as_of")
 
-    @retry(times=RETRIES, minutes_between_retries=0)
     @step
     def start(self) -> None:
         """Load, score."""

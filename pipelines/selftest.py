@@ -15,10 +15,11 @@ import numpy as np
 from gates.evidence import Evidence
 from gates.row_ids import hash_row_ids
 from pipelines import data
+from pipelines.data_root import data_files
 from pipelines.distributions import SCORED_ROWS, counted_again, distributions, of_scores, spread
 from pipelines.measuring import peak_memory_mb, predict_ms_per_1000
 from pipelines.models import MODELS
-from pipelines.settings import ROOT, Settings
+from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +56,7 @@ def equals(settings: Settings, *, seeds: int, say: Say) -> Equals:
         LockgateError: data or a model that are not as they should be; one line each.
     """
     say(f"reading {settings.data.project}")
-    table = data.load(settings.data, root=ROOT)
+    table = data.load(settings.data, root=data_files(settings))
     split = data.split(table, settings.data, settings.train, settings.as_of)
     say(f"{len(split.train):,} rows to train on, {len(split.holdout):,} held out")
     some = kept(split, table, lots=np.random.default_rng((settings.seed, seeds)))

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +21,7 @@ from gates.mistakes import mistake
 from gates.policy import Policy
 from pipelines.data import DataSettings, TrainSettings
 from pipelines.models import MODELS
+from pipelines.platform_settings import PlatformSettings
 from pipelines.stores import STORES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,34 +36,6 @@ def _period(value: str) -> str:
     if not _PERIOD.fullmatch(value):
         raise ValueError(f"got {value[:40]!r}; expected a month, as in 2013-10")
     return value
-
-
-class TrustedKey(BaseModel):
-    """Whose signature counts in the promotion log, and for what."""
-
-    model_config = _RULES
-    role: Literal["judge", "approver"]
-    key: Annotated[str, Field(min_length=1, max_length=400)]  # ssh-ed25519 AAAA…
-    last_entry: Annotated[int, Field(ge=1)] | None  # of the log, that it may have signed; None while it is in use
-
-
-class KeySettings(BaseModel):
-    """Signatures of the promotion log. Without a judge's key entries are unsigned, unless they must not be."""
-
-    model_config = _RULES
-    required: bool  # whether an unsigned log is refused
-    private: Literal["any", "environment"]  # where the private key may come from: a file is for one machine
-    trusted: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], TrustedKey]
-
-
-class PlatformSettings(BaseModel):
-    """Where flows run, and whose promotions they follow."""
-
-    model_config = _RULES
-    keys: KeySettings
-    retries: Annotated[int, Field(ge=0, le=20)]
-    cpu: Annotated[int, Field(ge=1, le=1024)]
-    memory_mb: Annotated[int, Field(ge=256, le=2**24)]
 
 
 class StoreSettings(BaseModel):

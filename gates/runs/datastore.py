@@ -1,4 +1,4 @@
-"""The object store that Metaflow is configured with, and where in it a project's log lies."""
+"""The object store that Metaflow is configured with, and others that are reached the same way."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gates.errors import LogError, RunError
+from gates.errors import LockgateError, LogError, RunError
 from gates.runs.metadata import allowed
 
 if TYPE_CHECKING:
@@ -40,39 +40,46 @@ def limits(seconds: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def log_store(project: str) -> ObjectStore:
-    """The object store for a project's log: under `lockgate/PROJECT` of Metaflow's datastore."""
-    from obstore.exceptions import BaseError
-
-    kind, root = datastore()
-    try:
-        return object_store(
-            f"{root.rstrip('/')}/lockgate/{project}", seconds=allowed(SECONDS_VARIABLE, otherwise=SECONDS), endpoint=None
-        )
-    except (BaseError, OSError, ValueError) as err:
-        raise LogError(
-            f"the {kind} datastore cannot be opened: {str(err).splitlines()[0][:200]}",
-            where=root,
-            hint="check Metaflow's configuration",
-        ) from err
+DATASTORE = "datastore"
+"""The root that stands for the folder `lockgate` of Metaflow's datastore."""
 
 
-def object_store(url: str, *, seconds: float, endpoint: str | None) -> ObjectStore:
-    """The object store under `url`: s3://…, gs://…, az://…, or a folder, which is made where it is not there.
+def log_store(project: str, *, root: str = DATASTORE) -> ObjectStore:
+    """The object store for a project's log: under `PROJECT` of `root`, which is as `object_store` takes it."""
+    return object_store(project, root=root, error=LogError)
 
-    S3 is asked as Metaflow's own client asks it: its credentials and region, and its endpoint where none is given.
-    Each request has about `seconds`. Raises what obstore raises: its BaseError, OSError or ValueError.
+
+def object_store(
+    path: str, *, root: str = DATASTORE, error: type[LockgateError] = RunError, seconds: float | None = None,
+    endpoint: str | None = None,
+) -> ObjectStore:  # fmt: skip
+    """The folder `path` under `root`: `datastore`, or an address such as s3://bucket/prefix.
+
+    S3 is reached as Metaflow reaches it: endpoint (where none is given), region, credentials. A request has `seconds`,
+    tries and all; None: as many as the environment says. Raises `error` where it cannot be opened.
     """
     import obstore
+    from obstore.exceptions import BaseError
     from obstore.store import LocalStore, S3Store
 
-    scheme, _, rest = url.rpartition("://")
-    if not scheme:
-        return LocalStore(Path(url), mkdir=True)
-    if scheme == "s3":
-        bucket, _, prefix = rest.partition("/")
-        return S3Store(bucket, prefix=prefix.strip("/") or None, **_s3_options(seconds, endpoint))
-    return obstore.store.from_url(url, **limits(seconds))
+    kind, start = datastore() if root == DATASTORE else (root.partition("://")[0], root)
+    folder = f"lockgate/{path}" if root == DATASTORE else path
+    seconds = allowed(SECONDS_VARIABLE, otherwise=SECONDS) if seconds is None else seconds
+    try:
+        if kind in ("local", "file"):
+            return LocalStore(Path(start.removeprefix("file://")) / folder, mkdir=True)
+        if kind == "s3":
+            bucket, _, prefix = start.removeprefix("s3://").partition("/")
+            inside = "/".join(part for part in (prefix.strip("/"), folder) if part)
+            return S3Store(bucket, prefix=inside or None, **_s3_options(seconds, endpoint))
+        return obstore.store.from_url(f"{start.rstrip('/')}/{folder}", **limits(seconds))
+    except (BaseError, OSError, ValueError) as err:
+        what = "datastore" if root == DATASTORE else "store"
+        raise error(
+            f"the {kind} {what} cannot be opened: {str(err).splitlines()[0][:200]}",
+            where=start,
+            hint="check Metaflow's configuration",
+        ) from err
 
 
 def home() -> Path:

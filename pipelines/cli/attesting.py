@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.cli.project import clock
+from pipelines.acting import clock
 from pipelines.cli.whole import write_file
 
 if TYPE_CHECKING:
     from gates.evidence import Evidence
     from gates.log import Log
     from gates.policy import Policy
-    from pipelines.cli.deciding import Reported
+    from pipelines.deciding import Reported
 
 
 def _possible(path: Path | None) -> Path | None:

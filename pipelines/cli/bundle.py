@@ -21,9 +21,10 @@ def bundle(
     always gives the same bytes.
     """
     from gates import admission, runs
+    from pipelines.acting import clock
     from pipelines.bundle import made
     from pipelines.cli.printing import print_json
-    from pipelines.cli.project import clock, project_log
+    from pipelines.cli.project import project_log
     from pipelines.cli.whole import check_free, write_file, write_folder
     from pipelines.tar import packed
 

@@ -78,6 +78,6 @@ def _lines(one: dict[str, Any], *, marked: bool) -> Iterator[str]:
 
 
 def _refusal(one: Champion, state: State) -> str:
-    from pipelines.cli.project import clock
+    from pipelines.acting import clock
 
     return one.refusal(clock(), revoked=state.revoked)

@@ -17,7 +17,7 @@ from pipelines.cli.attesting import StatementFile, attest
 if TYPE_CHECKING:
     from gates.evidence import Evidence
     from gates.log import Log
-    from pipelines.cli.deciding import Reported
+    from pipelines.deciding import Reported
     from pipelines.settings import Composed
 
 MAKE_OVERRIDES = "LOCKGATE_MAKE_OVERRIDES"
@@ -43,7 +43,7 @@ def evaluate(
     overrides, words = _sorted(context.args)
     if overrides_from_make:
         overrides += [line for line in os.environ.get(MAKE_OVERRIDES, "").split("\n") if line]
-    from pipelines.cli.deciding import report as show
+    from pipelines.cli.showing import report as show
     from pipelines.settings import compose
 
     composed = compose(overrides)
@@ -74,8 +74,8 @@ class Judged:
 def judged(composed: Composed, words: list[str], *, advisory: bool, bundle: Path | None = None) -> Judged:
     """As `evaluated`. With `bundle` its champion is the one beside, and neither log nor datastore is asked for one."""
     from gates import runs
-    from pipelines.cli.deciding import decide_and_log, decide_only
     from pipelines.cli.flow_run import run_flow
+    from pipelines.deciding import decide_and_log, decide_only
     from pipelines.promotion_log import open_log
 
     runs.check_installation()
@@ -107,7 +107,7 @@ def judged(composed: Composed, words: list[str], *, advisory: bool, bundle: Path
 def _of_bundle(composed: Composed, path: Path) -> tuple[Log, str]:
     """The log's entries in a bundle, checked, and why what is judged by them is advice."""
     from pipelines import bundle
-    from pipelines.cli.project import clock
+    from pipelines.acting import clock
     from pipelines.promotion_log import keyring_of
 
     settings = composed.settings

@@ -31,9 +31,10 @@ def history(
 ) -> None:
     """Show what was judged and done, when, by whom, and why. Checks the chain, and signatures, as it reads."""
     from gates.log.events import EVENTS
+    from pipelines.acting import clock
     from pipelines.cli.dates import moment
     from pipelines.cli.printing import print_json
-    from pipelines.cli.project import clock, project_log
+    from pipelines.cli.project import project_log
 
     kinds = [one.model_fields["kind"].default for one in EVENTS]
     if event and event not in kinds:

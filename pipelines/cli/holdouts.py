@@ -64,7 +64,8 @@ def register(
     """Make the holdout of a run, or the rows of an evidence file, known before anything is judged on them."""
     from gates import lifecycle, runs
     from gates.evidence import Evidence
-    from pipelines.cli.project import actor, clock, project_log
+    from pipelines.acting import actor, clock
+    from pipelines.cli.project import project_log
     from pipelines.cli.recording import tell
 
     if (run is None) == (evidence is None):

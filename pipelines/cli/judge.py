@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gates.errors import LockgateError, SettingsError
+from gates.errors import SettingsError
 from pipelines.cli import options
 from pipelines.cli.attesting import StatementFile
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gates.evidence import Evidence
     from gates.log import Log
     from gates.policy import Policy
-    from pipelines.cli.deciding import Reported
+    from pipelines.deciding import Reported
 
 MAX_TEXT = 256 * 1024**2
 """The most bytes of a decision, a policy or a context."""
@@ -44,7 +44,7 @@ def judge(
     A folder that `lockgate export` wrote is judged as it was then; exit 2 where the decision is not the same.
     """
     from pipelines.cli.attesting import attest
-    from pipelines.cli.deciding import report as show
+    from pipelines.cli.showing import report as show
 
     folder = evidence is not None and evidence.is_dir()
     log = None
@@ -65,25 +65,19 @@ def judge(
 
 def _of_run(run: str) -> tuple[Reported, Evidence, Policy, Log]:
     from gates import runs
-    from pipelines.cli.deciding import decide_and_log
-    from pipelines.promotion_log import open_log
+    from pipelines.deciding import judge_run
     from pipelines.settings import compose
 
     runs.check_installation()
     composed = compose()
-    project = composed.settings.data.project
-    claim = runs.claim(run if "/" in run else f"EvaluateNewModel/{run}")
-    told = claim.evidence.facts.get("project")
-    if told != project:
-        raise LockgateError(f"the run is of project {told!r}", expected=f"project {project!r}", where=claim.run)
-    log = open_log(composed.settings, writing=True)
-    return decide_and_log(composed.policy, claim.evidence, log), claim.evidence, composed.policy, log
+    done = judge_run(composed.settings, composed.policy, run)
+    return done.told, done.evidence, composed.policy, done.log
 
 
 def _of_file(evidence: Path, policy: Path) -> tuple[Reported, Evidence, Policy]:
     from gates.evidence import Evidence
     from gates.policy import Policy
-    from pipelines.cli.deciding import decide_only
+    from pipelines.deciding import decide_only
 
     parsed = Policy.parse(policy_mapping(policy))
     held = Evidence.read(evidence)
@@ -107,8 +101,8 @@ def _reproduced(
     from gates import exchange
     from gates.evidence import Evidence
     from gates.policy import Policy
-    from pipelines.cli.deciding import Reported
     from pipelines.cli.whole import read_capped
+    from pipelines.deciding import Reported
 
     told = exchange.Context.from_bytes(read_capped(context, cap=MAX_TEXT), where=str(context))
     signed = _signed(told.recorded(str(context)), key)

@@ -28,11 +28,11 @@ def predict(
     words = [f"--window={window}", f"--upstream-run-id={upstream_run_id}", *(f"--with={one}" for one in with_ or ())]
     run_id = run_flow("predict", settings.to_json(), words)
     store = stores.open_store(settings.store, home=runs.home())
-    published = next(one for one in store.versions(settings.data.project) if one.source == f"Predict/{run_id}")
+    published = next(one for one in store.versions(settings.data.project) if one.draft.source == f"Predict/{run_id}")
     if as_json:
         print_json(as_plain(published))
     else:
         typer.echo(
-            f"version {published.version}: {published.rows:,} predictions of {published.window}"
-            f" with the model of {published.champion_run}"
+            f"version {published.version}: {published.rows:,} predictions of {published.draft.window}"
+            f" with the model of {published.draft.champion_run}"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ from gates.errors import StoreError
 from pipelines.cli import options
 
 if TYPE_CHECKING:
-    from pipelines.stores import Prediction, Store, Version
+    from pipelines.stores import Store, Version
 
 app = typer.Typer(help="Read the prediction store.", no_args_is_help=True)
 
@@ -33,9 +32,12 @@ def get(
             f"no prediction of {key[:120]!r} in {which}", hint="`lockgate predictions versions` lists them"
         )
     if as_json:
-        print_json(as_plain(found))
+        print_json({"key": found.key, "score": found.score, **as_plain(found.version)})
     else:
-        typer.echo(f"{found.score:.6f}  {found.key}  version {found.version} ({found.window}), {found.champion_run}")
+        typer.echo(
+            f"{found.score:.6f}  {found.key}  version {found.version.version} ({found.version.draft.window}), "
+            f"{found.version.draft.champion_run}"
+        )
 
 
 @app.command()
@@ -51,10 +53,11 @@ def versions(as_json: options.Json = False) -> None:
         print_json([as_plain(one) for one in found])
         raise typer.Exit
     for one in found:
-        mark = "*" if one.current else " "
+        mark, made = "*" if one.current else " ", one.draft
         typer.echo(
-            f"{mark} {one.version:>4}  {one.time:%Y-%m-%d %H:%M}  {one.window}  {one.rows:>9,} rows  "
-            f"{one.champion_run}  model {one.model_sha256[:12]}  log entry {one.log_seq}"
+            f"{mark} {one.version:>4}  {made.time:%Y-%m-%d %H:%M}  {made.window}  {one.rows:>9,} rows  "
+            f"{made.champion_run}  model {made.model_sha256[:12]}  log entry {made.log_seq}"
+            + ("  withdrawn" if one.withdrawn else "")
         )
 
 
@@ -71,12 +74,13 @@ def rollback(
     if as_json:
         print_json(as_plain(now))
     else:
-        typer.echo(f"version {now.version} is current again: {now.rows:,} predictions of {now.window}")
+        typer.echo(f"version {now.version} is current again: {now.rows:,} predictions of {now.draft.window}")
 
 
-def as_plain(record: Version | Prediction) -> dict[str, Any]:
-    """A record as JSON takes it."""
-    return {**asdict(record), "time": record.time.isoformat()}
+def as_plain(version: Version) -> dict[str, Any]:
+    """A version as JSON takes it."""
+    told = {"version": version.version, "current": version.current, "withdrawn": version.withdrawn}
+    return {**told, "rows": version.rows, **version.draft.as_plain()}
 
 
 def _opened() -> tuple[Store, str]:

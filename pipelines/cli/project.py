@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,13 +16,3 @@ def project_log(*, writing: bool = False) -> Log:
 
     runs.check_installation()
     return open_log(compose().settings, writing=writing)
-
-
-def actor() -> str:
-    """Who runs this command, as Metaflow names them. A claim: what counts is the signature."""
-    return os.environ.get("METAFLOW_USER") or os.environ.get("USER") or "unknown"
-
-
-def clock() -> datetime:
-    """Now."""
-    return datetime.now(UTC)

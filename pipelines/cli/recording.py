@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def recorded(log: Log, record: Callable[[], Entry]) -> Entry:
     """What `record` writes. Where the log refuses it, tags are put right that a killed command may have left out."""
-    from pipelines.cli.deciding import mend_tags
+    from pipelines.deciding import mend_tags
 
     try:
         return record()
@@ -30,7 +30,7 @@ def recorded(log: Log, record: Callable[[], Entry]) -> Entry:
 
 def tell(log: Log, entry: Entry, *, as_json: bool, then: Sequence[str] = ()) -> None:
     """Say what was recorded, who reigns now, and `then`, what to do next. The tags follow the log first."""
-    from pipelines.cli.deciding import repair_tags
+    from pipelines.deciding import repair_tags
 
     tagged = repair_tags(log, written=True)
     if as_json:

@@ -24,7 +24,8 @@ def retract(
     So is each that was judged against a suspect one. Rows that were retracted are not judged on again.
     """
     from gates import lifecycle
-    from pipelines.cli.project import actor, clock, project_log
+    from pipelines.acting import actor, clock
+    from pipelines.cli.project import project_log
     from pipelines.cli.recording import tell
 
     log = project_log(writing=True)

@@ -13,7 +13,7 @@ from pipelines.cli.evaluate import MAKE_OVERRIDES
 
 if TYPE_CHECKING:
     from gates.log import Entry
-    from pipelines.cli.deciding import Reported
+    from pipelines.deciding import Reported
     from pipelines.settings import Composed
 
 
@@ -40,7 +40,7 @@ def reverify(
                 f"{word[:80]!r} cannot be chosen: the champion is judged by what conf/ says",
                 expected="as_of=MONTH, as in as_of=2013-11",
             )
-    from pipelines.cli.deciding import report as show
+    from pipelines.cli.showing import report as show
     from pipelines.settings import compose
 
     composed = compose(words)
@@ -53,9 +53,9 @@ def reverified(composed: Composed, *, as_of: str) -> Reported:
     from gates import runs
     from gates.log.events import Reverified
     from gates.reverification import reverify as record
-    from pipelines.cli.deciding import Reported
+    from pipelines.acting import actor, clock
     from pipelines.cli.flow_run import run_flow
-    from pipelines.cli.project import actor, clock
+    from pipelines.deciding import Reported
     from pipelines.promotion_log import open_log
     from pipelines.reverification import resolve
 

@@ -16,7 +16,8 @@ def revoke(
 ) -> None:
     """Take a model out of service for good. Where it reigns, the last before it that may be served reigns again."""
     from gates import lifecycle
-    from pipelines.cli.project import actor, clock, project_log
+    from pipelines.acting import actor, clock
+    from pipelines.cli.project import project_log
     from pipelines.cli.recording import recorded, tell
 
     log = project_log(writing=True)

@@ -18,7 +18,8 @@ def rollback(
 ) -> None:
     """Let a model that reigned before reign again. The one that did may be chosen again: rollback --to RUN."""
     from gates import lifecycle
-    from pipelines.cli.project import actor, clock, project_log
+    from pipelines.acting import actor, clock
+    from pipelines.cli.project import project_log
     from pipelines.cli.recording import recorded, tell
 
     log = project_log(writing=True)

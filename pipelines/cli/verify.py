@@ -81,7 +81,9 @@ def _versions(settings: Settings, findings: Findings) -> list[Version]:
     try:
         return stores.open_store(settings.store, home=runs.home()).versions(settings.data.project)
     except LockgateError as err:
-        findings.add("predictions", settings.store.path, f"the published versions cannot be read: {err.problem}")
+        findings.add(
+            "predictions", err.where or settings.store.kind, f"the published versions cannot be read: {err.problem}"
+        )
         return []
 
 

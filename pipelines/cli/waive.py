@@ -25,8 +25,9 @@ def waive(
     A promotion that needed it is valid no longer than the waiver.
     """
     from gates import lifecycle
+    from pipelines.acting import actor, clock
     from pipelines.cli.dates import moment
-    from pipelines.cli.project import actor, clock, project_log
+    from pipelines.cli.project import project_log
     from pipelines.cli.recording import tell
 
     log = project_log(writing=True)

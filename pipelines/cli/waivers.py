@@ -20,8 +20,9 @@ def waivers(
     as_json: options.Json = False,
 ) -> None:
     """Show every waiver: for which gate and run, by whom, until when, and whether it lifted anything."""
+    from pipelines.acting import clock
     from pipelines.cli.printing import print_json
-    from pipelines.cli.project import clock, project_log
+    from pipelines.cli.project import project_log
 
     entries = list(project_log().entries())
     granted = [one for one in entries if one.event.kind == "waived"]

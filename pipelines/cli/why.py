@@ -21,9 +21,10 @@ def why(
     as_json: options.Json = False,
 ) -> None:
     """Show why the model that was live on a day was, or what became of a run: every entry about it, and the numbers."""
+    from pipelines.acting import clock
     from pipelines.cli.explained import show
     from pipelines.cli.printing import print_json
-    from pipelines.cli.project import clock, project_log
+    from pipelines.cli.project import project_log
 
     if (run is None) == (not on):
         raise SettingsError(

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gates.errors import DataError
-from pipelines.data import breast_cancer, table
-from pipelines.data.frames import Read, Table, build
-from pipelines.data.holdout import Split, Window, split, window
+from pipelines.data import breast_cancer, table, window
+from pipelines.data.files import Files, Folder, Objects
+from pipelines.data.frames import Table, build
+from pipelines.data.holdout import Split, split
 from pipelines.data.period import next_period
 from pipelines.data.settings import DataSettings, Task, TrainSettings
+from pipelines.data.source import Piece, Source
+from pipelines.data.window import Plan, Window
 from pipelines.data.wording import meant, options
 
 __all__ = [
     "SOURCES",
     "DataSettings",
+    "Files",
+    "Folder",
+    "Objects",
+    "Piece",
+    "Plan",
     "Split",
     "Table",
     "Task",
@@ -22,19 +31,40 @@ __all__ = [
     "Window",
     "load",
     "next_period",
+    "planned",
     "split",
-    "window",
+    "windows",
 ]
 
-SOURCES: dict[str, Read] = {"breast_cancer": breast_cancer.read, "table": table.read}
+SOURCES: dict[str, Source] = {"breast_cancer": Source(breast_cancer.read), "table": table.Tables(table.read)}
 
 
-def load(data: DataSettings, *, root: Path) -> Table:
-    """The declared table with every row, typed and checked. A relative path starts at `root`, the project.
+def load(data: DataSettings, *, root: Files | Path) -> Table:
+    """The declared table with every row, typed and checked. A relative path starts at `root`.
 
     Raises:
         DataError: an unknown source, a file that cannot be read, or a column that is not as declared.
     """
+    return build(_source(data).read(data, _files(root)), data)
+
+
+def planned(data: DataSettings, period: str, *, root: Files | Path, batch_rows: int) -> Plan:
+    """Which pieces of the table hold rows to predict, and how many rows: see `window.planned`."""
+    return window.planned(data, _source(data), _files(root), period, batch_rows=batch_rows)
+
+
+def windows(
+    data: DataSettings, period: str, pieces: Sequence[Piece], *, root: Files | Path, batch_rows: int
+) -> Iterator[Window]:  # fmt: skip
+    """The rows to predict in `pieces`, batch by batch: see `window.windows`."""
+    return window.windows(data, _source(data), _files(root), period, pieces, batch_rows=batch_rows)
+
+
+def _files(root: Files | Path) -> Files:
+    return Folder(root) if isinstance(root, Path) else root
+
+
+def _source(data: DataSettings) -> Source:
     if data.source not in SOURCES:
         raise DataError(
             f"{data.source!r} is no source of data",
@@ -42,4 +72,4 @@ def load(data: DataSettings, *, root: Path) -> Table:
             where="data.source",
             hint=meant(data.source, SOURCES),
         )
-    return build(SOURCES[data.source](data, root), data)
+    return SOURCES[data.source]

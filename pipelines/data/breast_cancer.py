@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates.errors import DataError
@@ -10,10 +9,11 @@ from gates.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipelines.data.files import Files
     from pipelines.data.settings import DataSettings
 
 
-def read(data: DataSettings, root: Path) -> pd.DataFrame:  # noqa: ARG001 - every source has the same signature
+def read(data: DataSettings, files: Files) -> pd.DataFrame:  # noqa: ARG001 - every source has the same signature
     """30 measurements (float64, `mean_radius` …) and `diagnosis`, `malignant` or `benign`: 569 rows.
 
     Raises:

@@ -14,6 +14,7 @@ from pipelines.data.wording import meant, options
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from pipelines.data.settings import DataSettings
@@ -34,11 +35,18 @@ def kind(column: pd.Series) -> str:
     return "text" if found == "string" else "numbers" if found in _NUMBERS else found
 
 
-def feature(column: pd.Series, *, where: str) -> pd.Series:
-    """Text as pandas' `str` (NaN where missing), numbers as float64 (NaN where missing); nothing at all as float64."""
+def feature(column: pd.Series, *, where: str, categories: bool = False) -> pd.Series:
+    """Text as pandas' `str` (NaN where missing), numbers as float64 (NaN where missing); nothing at all as float64.
+
+    With `categories` text that comes as categories stays so: each value is there once.
+    """
+    import pandas as pd
+
     found = kind(column)
     if found == "text":
-        return column if column.dtype == "str" else column.astype(object).map(str, na_action="ignore").astype("str")
+        if column.dtype == "str" or (categories and isinstance(column.dtype, pd.CategoricalDtype)):
+            return column
+        return column.astype(object).map(str, na_action="ignore").astype("str")
     if found in ("numbers", "nothing"):
         return _finite(column, where=where)
     raise DataError(
@@ -58,33 +66,50 @@ def numbers(column: pd.Series, *, where: str) -> NDArray[np.float64]:
 
 
 def names(column: pd.Series, *, where: str, missing: str | None = None) -> NDArray[np.object_]:
-    """str (n,): text as it is, whole numbers without a point, days as 2013-10-05. `missing` stands for what is not
-    there; without it a missing value is an error."""
+    """str (n,): text as it is, whole numbers without a point, midnights as 2013-10-05. `missing` stands for what is
+    not there; without it a missing value is an error. A value's text does not depend on the others."""
+    import numpy as np
+
+    codes, text = _coded(column, where=where, missing=missing)
+    return np.asarray(text[codes])
+
+
+def strings(column: pd.Series, *, where: str) -> pa.Array:
+    """As `names`, of a column without a missing value, for Arrow: string (n,)."""
+    import pyarrow as pa
+
+    codes, text = _coded(column, where=where, missing=None)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(text[:-1], pa.string())).cast(pa.string())
+
+
+def _coded(
+    column: pd.Series, *, where: str, missing: str | None
+) -> tuple[NDArray[np.intp], NDArray[np.object_]]:  # fmt: skip
+    """Each row's place among the distinct texts, which `missing` ends: few as a rule, and each is written once."""
     import numpy as np
     import pandas as pd
 
-    absent = column.isna()
-    if absent.any() and missing is None:
+    codes, values = pd.factorize(column)
+    if missing is None and (absent := int((codes < 0).sum())):
         raise DataError(
-            f"column {column.name!r} is missing in {int(absent.sum()):,} of {len(column):,} rows",
+            f"column {column.name!r} is missing in {absent:,} of {len(column):,} rows",
             expected="a value in every row",
             where=where,
         )
-    codes, values = pd.factorize(column)  # few distinct values as a rule: each is written once
-    text = np.array([*_text(pd.Series(values)), missing], dtype=object)
-    return np.asarray(text[codes])  # a missing value has code -1, the last
+    return codes, np.array([*_text(pd.Series(values)), missing], dtype=object)  # a missing value has code -1, the last
 
 
-def _text(column: pd.Series) -> pd.Series:
+def _text(values: pd.Series) -> pd.Series:
     import pandas as pd
 
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.dtype.categories.dtype)
-    if pd.api.types.is_datetime64_any_dtype(column):
-        days = (column.dropna() == column.dropna().dt.normalize()).all()
-        return pd.Series(column.dt.strftime("%Y-%m-%d" if days else "%Y-%m-%dT%H:%M:%S.%f"))
-    whole = pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all()
-    return column.astype(object).map((lambda number: str(int(number))) if whole else str, na_action="ignore")
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.dtype.categories.dtype)
+    if pd.api.types.is_datetime64_any_dtype(values):
+        days = values.dt.strftime("%Y-%m-%d")
+        return pd.Series(days.where(values == values.dt.normalize(), values.dt.strftime("%Y-%m-%dT%H:%M:%S.%f")))
+    if pd.api.types.is_float_dtype(values):
+        return values.astype(object).map(lambda number: str(int(number)) if number % 1 == 0 else str(number))
+    return values.astype(object).map(str, na_action="ignore")
 
 
 def times(column: pd.Series, *, where: str) -> NDArray[np.datetime64]:

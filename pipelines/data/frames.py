@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates.errors import DataError
@@ -14,11 +13,10 @@ from pipelines.data.wording import meant, options
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from pipelines.data.settings import DataSettings
-
-Read = Callable[["DataSettings", Path], "pd.DataFrame"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,73 +38,95 @@ def build(raw: pd.DataFrame, data: DataSettings) -> Table:
     Raises:
         DataError: an empty table, a column that is missing or of the wrong type, or a key that repeats.
     """
+    import numpy as np
+    import pandas as pd
+
     if raw.empty:
-        raise DataError(f"{_source(data)} has no rows", expected="at least one", where="data")
+        raise DataError(f"{source_name(data)} has no rows", expected="at least one", where="data")
     if not raw.columns.is_unique:
         repeated = sorted({str(name) for name in raw.columns[raw.columns.duplicated()]})
-        raise DataError(f"{_source(data)} has two columns {repeated[0]!r}", expected="distinct names", where="data")
+        raise DataError(f"{source_name(data)} has two columns {repeated[0]!r}", expected="distinct names", where="data")
 
     def column(name: str, where: str) -> pd.Series:
-        if name not in raw.columns:
-            raise DataError(
-                f"column {name!r} is not in {_source(data)}",
-                expected=options(raw.columns),
-                where=where,
-                hint=meant(name, raw.columns),
-            )
-        return raw[name].reset_index(drop=True)
+        return declared(raw, name, where, data)
 
     def text(name: str, where: str, *, missing: str | None = None) -> NDArray[np.object_]:
         return columns.names(column(name, where), where=where, missing=missing)
 
     for name in data.exclude:
         column(name, "data.exclude")
+    key = [column(name, "data.key") for name in data.key or ()]
+    ids = pd.Series(row_ids(key, np.arange(len(raw))).to_numpy(zero_copy_only=False), dtype=object)
+    check_distinct(ids, data)
     return Table(
         labels=columns.labels(column(data.target, "data.target"), data),
-        row_ids=_row_ids([column(name, "data.key") for name in data.key or ()], len(raw)),
+        row_ids=ids.to_numpy(dtype=object),
         times=None if data.time is None else columns.times(column(data.time, "data.time"), where="data.time"),
         clusters=None if data.cluster is None else text(data.cluster, "data.cluster"),
         weights=None if data.weight is None else _weights(column(data.weight, "data.weight")),
         slices={name: text(name, "data.slices", missing=columns.MISSING) for name in data.slices},
-        frame=_features({name: column(name, "data.features") for name in feature_names(raw, data)}),
+        frame=features({name: column(name, "data.features") for name in feature_names(raw.columns, data)}),
     )
 
 
-def feature_names(raw: pd.DataFrame, data: DataSettings) -> tuple[str, ...]:
+def declared(raw: pd.DataFrame, name: str, where: str, data: DataSettings) -> pd.Series:
+    """A column that the settings name at `where`. Raises DataError where the source has none of that name."""
+    if name not in raw.columns:
+        raise DataError(
+            f"column {name!r} is not in {source_name(data)}",
+            expected=options(raw.columns),
+            where=where,
+            hint=meant(name, raw.columns),
+        )
+    return raw[name].reset_index(drop=True)
+
+
+def feature_names(there: Iterable[str], data: DataSettings) -> tuple[str, ...]:
     """The declared features; where none are declared, all columns that have no other role, in the source's order."""
     if data.features is not None:
         return data.features
     taken = {data.target, data.time, data.cluster, data.weight, *(data.key or ()), *data.exclude}
-    return tuple(name for name in map(str, raw.columns) if name not in taken)
+    return tuple(name for name in map(str, there) if name not in taken)
 
 
-def _features(wanted: Mapping[str, pd.Series]) -> pd.DataFrame:
+def features(wanted: Mapping[str, pd.Series], *, categories: bool = False) -> pd.DataFrame:
+    """The frame that models see, from the declared features' columns. Raises DataError for what no model reads."""
     import pandas as pd
 
     if not wanted:
         raise DataError("no column is left to learn from", expected="at least one", where="data.features")
-    return pd.DataFrame({name: columns.feature(series, where="data.features") for name, series in wanted.items()})
+    return pd.DataFrame(
+        {name: columns.feature(series, where="data.features", categories=categories) for name, series in wanted.items()}
+    )
 
 
-def _row_ids(key: list[pd.Series], rows: int) -> NDArray[np.object_]:
-    import numpy as np
-    import pandas as pd
+def row_ids(key: Sequence[pd.Series], rows: NDArray[np.int64]) -> pa.Array:
+    """string (n,): the key's columns joined by "/", or the numbers in `rows` where there is no key.
+
+    Raises DataError for a value that is missing; keys may repeat.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     if not key:
-        return np.array([str(number) for number in range(rows)], dtype=object)
-    parts = [pd.Series(columns.names(column, where="data.key"), dtype=object) for column in key]
-    if len(parts) > 1:  # "a/b" + "c" and "a" + "b/c" stay apart
-        parts = [part.str.replace("%", "%25").str.replace("/", "%2F") for part in parts]
-    ids = pd.Series(["/".join(row) for row in zip(*parts, strict=True)], dtype=object)
-    if ids.duplicated().any():
-        first = ids[ids.duplicated()].iloc[0]
+        return pa.array(rows).cast(pa.string())
+    parts = [columns.strings(column, where="data.key") for column in key]
+    if len(parts) == 1:
+        return parts[0]
+    for escaped in (("%", "%25"), ("/", "%2F")):  # "a/b" + "c" and "a" + "b/c" stay apart
+        parts = [pc.replace_substring(part, *escaped) for part in parts]
+    return pc.binary_join_element_wise(*parts, "/")
+
+
+def check_distinct(ids: pd.Series, data: DataSettings) -> None:
+    """Nothing, if no row id is there twice. Raises DataError."""
+    if (again := ids.duplicated()).any():
         raise DataError(
-            f"{int(ids.duplicated().sum()):,} of {rows:,} rows repeat a key, the first is {first!r}",
-            expected=f"rows that differ in {', '.join(str(column.name) for column in key)}",
+            f"{int(again.sum()):,} of {len(ids):,} rows repeat a key, the first is {ids[again].iloc[0]!r}",
+            expected=f"rows that differ in {', '.join(data.key or ())}",
             where="data.key",
             hint="add columns to data.key; null numbers the rows",
         )
-    return ids.to_numpy(dtype=object)
 
 
 def _weights(column: pd.Series) -> NDArray[np.float64]:
@@ -120,5 +140,6 @@ def _weights(column: pd.Series) -> NDArray[np.float64]:
     return weights
 
 
-def _source(data: DataSettings) -> str:
+def source_name(data: DataSettings) -> str:
+    """The table, as an error names it."""
     return data.path if data.path is not None else f"source {data.source}"

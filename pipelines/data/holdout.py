@@ -40,14 +40,6 @@ class Split:
     holdout_without_outcome: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """Rows to predict, with an outcome or without."""
-
-    frame: pd.DataFrame  # (n, every declared feature)
-    row_ids: NDArray[np.object_]  # (n,) str
-
-
 def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) -> Split:
     """Training and holdout rows. Rows without outcome are in neither, and counted.
 
@@ -91,20 +83,6 @@ def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) ->
         slices={name: values[judge] for name, values in table.slices.items()},
         holdout_without_outcome=int((hold & ~known).sum()),
     )
-
-
-def window(table: Table, period: str) -> Window:
-    """All rows of the month `period` (YYYY-MM); of a table without a time column, all rows, and `period` is not read.
-
-    Raises:
-        DataError: a bad `period`, or a month without rows.
-    """
-    if table.times is None:
-        return Window(frame=table.frame, row_ids=table.row_ids)
-    rows = table.times.astype("datetime64[M]") == month(period, where="period")
-    if not rows.any():
-        raise DataError(f"no rows in {period}", expected=_months(table.times), where="period")
-    return Window(frame=table.frame[rows].reset_index(drop=True), row_ids=table.row_ids[rows])
 
 
 def _masks(table: Table, data: DataSettings, train: TrainSettings, as_of: str) -> tuple[Mask, Mask]:

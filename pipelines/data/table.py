@@ -2,63 +2,176 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from gates.errors import DataError
+from pipelines.data.source import Piece, Source
 from pipelines.data.wording import meant, options
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
+    from pipelines.data.files import Files
     from pipelines.data.settings import DataSettings
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
-def read(data: DataSettings, root: Path) -> pd.DataFrame:
-    """Every column of the file at `data.path`, relative to `root`. Column names are as in the file.
+def read(data: DataSettings, files: Files) -> pd.DataFrame:
+    """Every column of the file at `data.path`. Column names are as in the file.
 
     Raises:
         DataError: no path, no such file, another kind of file, or one that cannot be read as what it says it is.
     """
-    if data.path is None:
+    with _opened(data, files) as (path, file):
+        return _parquet(path, file) if _is_parquet(path) else _csv(path, file)
+
+
+class Tables(Source):
+    """Parquet is read by row group; a CSV whole."""
+
+    def pieces(self, data: DataSettings, files: Files, month: np.datetime64 | None) -> tuple[Piece, ...]:
+        with _opened(data, files) as (path, file):
+            if not _is_parquet(path):
+                return super().pieces(data, files, month)
+            held = _parquet_file(path, file)
+            if _stores_an_index(held):
+                return super().pieces(data, files, month)
+            groups = [held.metadata.row_group(number) for number in range(held.metadata.num_row_groups)]
+            starts = itertools.accumulate((group.num_rows for group in groups), initial=0)
+            return tuple(
+                Piece(number=number, first_row=first)
+                for number, (group, first) in enumerate(zip(groups, starts, strict=False))
+                if month is None or _may_hold(group, data.time, month)
+            )
+
+    def batches(
+        self, data: DataSettings, files: Files, piece: Piece, columns: Sequence[str] | None, rows: int
+    ) -> Iterator[pd.DataFrame]:  # fmt: skip
+        """Of Parquet, only what is asked for is read; text comes as categories, each value once a batch."""
+        import pyarrow as pa
+
+        with _opened(data, files) as (path, file):
+            held = _parquet_file(path, file) if _is_parquet(path) else None
+            if held is None or _stores_an_index(held):
+                yield from super().batches(data, files, piece, columns, rows)
+                return
+            _check_there(path, held.schema_arrow.names, columns or ())
+            chosen = columns and [*dict.fromkeys(columns)]
+            try:
+                for batch in held.iter_batches(rows, row_groups=[piece.number], columns=chosen):
+                    table = _categories(pa.Table.from_batches([batch]))
+                    yield table.to_pandas(ignore_metadata=True, date_as_object=False)
+            except (pa.ArrowException, OSError) as err:
+                raise _unreadable(path, "Parquet", err) from err
+
+
+def _stores_an_index(held: Any) -> bool:
+    """Whether pandas stored an index, which may be the key, beside the columns."""
+    told = held.schema_arrow.pandas_metadata
+    return bool(told) and any(isinstance(one, str) or one["name"] is not None for one in told["index_columns"])
+
+
+def _check_there(path: str, there: Sequence[str], wanted: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in there:
+            raise DataError(
+                f"column {name!r} is not in {path}", expected=options(there), where="data", hint=meant(name, there)
+            )
+
+
+def _categories(table: pa.Table) -> pa.Table:
+    """The table with its columns of text encoded as dictionaries."""
+    import pyarrow as pa
+
+    for at, field in enumerate(table.schema):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            table = table.set_column(at, field.name, table.column(at).dictionary_encode())
+    return table
+
+
+def _may_hold(group: Any, time: str | None, month: np.datetime64) -> bool:
+    """Whether a row group can hold rows of the month, by its statistics; True where it has none."""
+    import numpy as np
+
+    columns = (group.column(at) for at in range(group.num_columns))
+    told = next((one.statistics for one in columns if one.path_in_schema == time), None)
+    if told is None or not told.has_min_max:
+        return True
+    try:
+        low, high = (np.datetime64(bound).astype("datetime64[M]") for bound in (told.min, told.max))
+    except (TypeError, ValueError):  # text, or a time zone: nothing that can be compared here
+        return True
+    return bool(low <= month <= high)
+
+
+@contextmanager
+def _opened(data: DataSettings, files: Files) -> Iterator[tuple[str, IO[bytes]]]:
+    """The path and the open file. Raises DataError for what is no file of a known kind."""
+    path = data.path
+    if path is None:
         raise DataError("source table has no path", expected=f"a file ({', '.join(SUFFIXES)})", where="data.path")
-    file = root / data.path
-    if not data.path.lower().endswith(SUFFIXES):
-        raise DataError(f"{data.path} is no table", expected=f"a file ({', '.join(SUFFIXES)})", where="data.path")
-    if not file.is_file():
-        raise _missing(data.path, file)
-    return _parquet(data.path, file) if data.path.lower().endswith(".parquet") else _csv(data.path, file)
+    if not path.lower().endswith(SUFFIXES):
+        raise DataError(f"{path} is no table", expected=f"a file ({', '.join(SUFFIXES)})", where="data.path")
+    if problem := files.problem(path):
+        raise _missing(path, problem, files)
+    try:
+        with files.open(path) as file:
+            yield path, file
+    except OSError as err:
+        raise DataError(f"{path} cannot be read: {err.strerror or err}", where="data.path") from err
 
 
-def _missing(path: str, file: Path) -> DataError:
-    if file.is_dir():
+def _missing(path: str, problem: str, files: Files) -> DataError:
+    if problem == "is a folder":
         return DataError(f"{path} is a folder", expected="a file", where="data.path")
-    there = sorted(p.name for p in file.parent.glob("*") if p.name.endswith(SUFFIXES)) if file.parent.is_dir() else []
-    expected = options(there) + f" in {file.parent}" if there else f"a file at {file}"
-    return DataError(f"{path} does not exist", expected=expected, where="data.path", hint=meant(file.name, there))
+    folder, names = files.beside(path)
+    there = [name for name in names if name.endswith(SUFFIXES)]
+    name = path.rpartition("/")[2]
+    expected = options(there) + f" in {folder}" if there else f"a file at {folder}/{name}"
+    return DataError(f"{path} {problem}", expected=expected, where="data.path", hint=meant(name, there))
 
 
-def _parquet(path: str, file: Path) -> pd.DataFrame:
+def _is_parquet(path: str) -> bool:
+    return path.lower().endswith(".parquet")
+
+
+def _parquet_file(path: str, file: IO[bytes]) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        frame: pd.DataFrame = pq.read_table(file).to_pandas()
+        return pq.ParquetFile(file)
     except (pa.ArrowException, OSError) as err:
-        raise DataError(f"{path} cannot be read as Parquet: {err}", where="data.path") from err
+        raise _unreadable(path, "Parquet", err) from err
+
+
+def _parquet(path: str, file: IO[bytes]) -> pd.DataFrame:
+    import pyarrow as pa
+
+    try:
+        frame: pd.DataFrame = _parquet_file(path, file).read().to_pandas()
+    except (pa.ArrowException, OSError) as err:
+        raise _unreadable(path, "Parquet", err) from err
     return (
         frame.reset_index() if any(frame.index.names) else frame.reset_index(drop=True)
     )  # a stored index may be the key
 
 
-def _csv(path: str, file: Path) -> pd.DataFrame:
+def _csv(path: str, file: IO[bytes]) -> pd.DataFrame:
     import pandas as pd
 
+    compression: Literal["gzip"] | None = "gzip" if path.lower().endswith(".gz") else None
     try:
-        return pd.read_csv(file, low_memory=False)
+        return pd.read_csv(file, low_memory=False, compression=compression)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError, EOFError) as err:
-        raise DataError(
-            f"{path} cannot be read as CSV: {err}", expected="UTF-8, one header line", where="data.path"
-        ) from err
+        raise _unreadable(path, "CSV", err, expected="UTF-8, one header line") from err
+
+
+def _unreadable(path: str, kind: str, err: Exception, *, expected: str = "") -> DataError:
+    return DataError(f"{path} cannot be read as {kind}: {err}", expected=expected, where="data.path")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from gates.errors import ModelError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 def text_columns(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -31,6 +33,20 @@ def vocabulary(column: pd.Series) -> list[str]:
     return sorted({str(value) for value in column.dropna().unique()})
 
 
+def codes(column: pd.Series, vocabulary: Sequence[str]) -> NDArray[np.float64]:
+    """Each value's place in the vocabulary, float64 (n,); NaN for what is missing or not in it.
+
+    What is looked up are the distinct values, not the rows.
+    """
+    import numpy as np
+    import pandas as pd
+
+    at, values = pd.factorize(column)  # a missing value is at -1
+    wanted = pd.Index(np.array([str(value) for value in values], dtype=object))
+    places = pd.Index(np.array(vocabulary, dtype=object)).get_indexer(wanted).astype(np.float64)
+    return np.append(np.where(places < 0, np.nan, places), np.nan)[at]
+
+
 def select(frame: pd.DataFrame, columns: Sequence[str], text: Collection[str]) -> pd.DataFrame:
     """`columns` of the frame (n, k): those in `text` as object (str, NaN where missing), the others as float64.
 
@@ -39,6 +55,13 @@ def select(frame: pd.DataFrame, columns: Sequence[str], text: Collection[str]) -
     """
     import pandas as pd
 
+    check_there(frame, columns)
+    taken = {name: _text(frame[name]) if name in text else numbers(frame[name]) for name in columns}
+    return pd.DataFrame(taken, index=frame.index)
+
+
+def check_there(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Nothing, if the frame has all of `columns`. Raises ModelError."""
     for name in columns:
         if name not in frame.columns:
             near = difflib.get_close_matches(name, [str(other) for other in frame.columns], n=1)
@@ -47,18 +70,19 @@ def select(frame: pd.DataFrame, columns: Sequence[str], text: Collection[str]) -
                 expected=f"columns {', '.join(columns)}",
                 hint=f"did you mean {near[0]!r}?" if near else "",
             )
-    taken = {name: _text(frame[name]) if name in text else _numbers(frame[name]) for name in columns}
-    return pd.DataFrame(taken, index=frame.index)
 
 
 def _text(column: pd.Series) -> pd.Series:
     import numpy as np
+    import pandas as pd
 
-    values = column.astype(object)
-    return values.map(str, na_action="ignore").astype(object).where(values.notna(), np.nan)
+    at, values = pd.factorize(column)
+    text = np.array([*map(str, values), np.nan], dtype=object)
+    return pd.Series(text[at], index=column.index, dtype=object)
 
 
-def _numbers(column: pd.Series) -> pd.Series:
+def numbers(column: pd.Series) -> pd.Series:
+    """float64, NaN where missing. Raises ModelError for what is infinite or no number."""
     import numpy as np
     import pandas as pd
 

@@ -54,16 +54,12 @@ class Layout(BaseModel):
         xgboost itself would score an unseen category as the next larger known one.
         """
         import numpy as np
-        import pandas as pd
 
-        chosen = raw.select(frame, self.columns, self.vocabularies)
-        matrix = np.empty(chosen.shape, dtype=np.float64)
+        raw.check_there(frame, self.columns)
+        matrix = np.empty((len(frame), len(self.columns)), dtype=np.float64)
         for place, name in enumerate(self.columns):
-            if (known := self.vocabularies.get(name)) is None:
-                matrix[:, place] = chosen[name]
-            else:
-                codes = pd.Index(known, dtype=object).get_indexer(pd.Index(chosen[name], dtype=object))
-                matrix[:, place] = np.where(codes < 0, np.nan, codes)
+            known = self.vocabularies.get(name)
+            matrix[:, place] = raw.numbers(frame[name]) if known is None else raw.codes(frame[name], known)
         return matrix
 
 

@@ -192,7 +192,7 @@ class Ledger:
         self._shelf.remove(folder, [name for name in self._shelf.names(folder) if name < old])
 
     def _check_parent(self, folder: str, after: Page) -> None:
-        """A writer that slept through a hundred changes finds the place of its page free again: the page before is not."""
+        """Refuse a page whose place was free because a hundred came after it: the page before it is gone as well."""
         if after.number > 1 and self._shelf.read(f"{folder}/{_name(after.number - 1)}") is None:
             self._shelf.remove(folder, [_name(after.number)])
             raise StoreError(

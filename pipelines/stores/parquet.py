@@ -8,7 +8,7 @@ import secrets
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
@@ -31,34 +31,31 @@ _FOOTERS_HELD = 200
 
 class Params(BaseModel):
     model_config = PARAMS
-    url: str = Field(min_length=1)  # s3://…, gs://…, az://…, or a folder; a relative one starts at Metaflow's datastore's
+    root: str = Field(min_length=1)  # `datastore`: Metaflow's; or an address: s3://…, gs://…, az://…, file://…
+    folder: str = Field(min_length=1)  # in it
     endpoint: str | None  # of an S3 server; null: as Metaflow's own client has it
     seconds: float = Field(gt=0, le=3600)  # that a request has, tries and all
 
 
-def open_store(params: Params, home: Path) -> PagedStore:
-    """The store under the URL that `params` names. Metaflow's client gives credentials and region of S3."""
-    url = params.url if "://" in params.url else str(home / params.url)
+def open_store(params: Params, home: Path) -> PagedStore:  # noqa: ARG001 (an address is whole)
+    """The store in the folder that `params` names. Metaflow's client gives credentials and region of S3."""
 
     def opened() -> ObjectStore:
-        from gates.runs.datastore import object_store
+        from gates import runs
 
-        return object_store(url, seconds=params.seconds, endpoint=params.endpoint)
+        return runs.object_store(
+            params.folder, root=params.root, error=StoreError, seconds=params.seconds, endpoint=params.endpoint
+        )
 
-    return parquet_store(opened, where=url)
-
-
-def parquet_store(opened: Callable[[], ObjectStore], *, where: str) -> PagedStore:
-    """The store in an object store, which is opened when it is first asked."""
-    objects = Objects(opened, where=where)
+    objects = Objects(opened, where=f"{params.root}/{params.folder}")
     return PagedStore(objects, ParquetParts(objects))
 
 
 class ParquetParts:
     """Files that any Parquet reader reads. Which they are says the last page of the project:
 
-    `page = json.loads(max(Path(url, project, "ledger").glob("*.json")).read_bytes())`, then
-    `pyarrow.parquet.read_table([f"{url}/{part['path']}" for part in page["current"]["parts"]], filters=[…])`.
+    `page = json.loads(max(Path(folder, project, "ledger").glob("*.json")).read_bytes())`, then
+    `pyarrow.parquet.read_table([f"{folder}/{part['path']}" for part in page["current"]["parts"]], filters=[…])`.
     Rows ascend by key within a file, in small row groups, so that a filter by key reads few of them.
     """
 

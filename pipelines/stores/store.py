@@ -75,6 +75,16 @@ class Version:
         """How many predictions it has."""
         return self.tally.rows
 
+    @property
+    def log_seq(self) -> int:
+        """The entry of the promotion log that it was published under."""
+        return self.draft.log_seq
+
+    @property
+    def log_sha256(self) -> str:
+        """The digest of that entry."""
+        return self.draft.log_sha256
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:

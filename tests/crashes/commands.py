@@ -14,7 +14,7 @@ from typing import Any
 
 IMPORTED_FIRST = (
     "metaflow", "numpy", "obstore.store", "pandas", "pyarrow", "scipy.stats", "gates.admission", "gates.engine",
-    "gates.lifecycle", "gates.report.terminal", "pipelines.cli.deciding", "pipelines.cli.main",
+    "gates.lifecycle", "gates.report.terminal", "pipelines.deciding", "pipelines.cli.main",
     "pipelines.promotion_log", "pipelines.settings",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from typing import Any
 
 IMPORTED_FIRST = (
     "gates.engine", "gates.lifecycle", "gates.report.terminal", "gates.verification", "metaflow", "numpy",
-    "obstore.store", "pandas", "pipelines.cli.deciding", "pipelines.cli.main", "pipelines.cli.verify",
+    "obstore.store", "pandas", "pipelines.deciding", "pipelines.cli.main", "pipelines.cli.verify",
     "pipelines.prediction", "pyarrow.csv", "pyarrow.ipc", "scipy.stats", "skops.io", "xgboost",
 )  # fmt: skip
 

@@ -17,7 +17,7 @@ from gates.errors import LogError
 from gates.log import Entry, Log
 from gates.promotion import record
 from gates.verification import Findings, Walked, check_versions, walked
-from pipelines.stores import Version
+from pipelines.stores import Draft, Tally, Version
 from tests.gates.candidates import (
     APPROVER,
     HOPELESS,
@@ -254,10 +254,11 @@ def test_a_store_that_is_down_is_one_error_not_a_thousand_deviations(s3: Any) ->
 
 
 def version(number: int, seq: int, digest: str) -> Version:
-    return Version(
-        version=number, current=False, project="orders", rows=1, window="w", champion_run="r", model_sha256="m",
-        log_seq=seq, log_sha256=digest, source="s", time=NOON,
+    draft = Draft(
+        project="orders", source="s", window="w", champion_run="r", model_sha256="m",
+        log_seq=seq, log_sha256=digest, time=NOON, shards=1,
     )  # fmt: skip
+    return Version(version=number, current=False, withdrawn=False, tally=Tally(rows=1, buckets={0: 1}), draft=draft)
 
 
 def test_versions_of_predictions_name_entries_that_exist(store: Any) -> None:

@@ -161,7 +161,7 @@ def test_a_command_that_fails_leaves_the_log_and_the_tags(promoted: Any) -> None
         (["predict"], "no model has been promoted yet"),
         (["predictions", "versions"], "nothing has been published yet"),
         (["predictions", "get", "k"], "nothing has been published yet"),
-        (["predictions", "rollback"], "no earlier version"),
+        (["predictions", "rollback"], "nothing has been published yet"),
         (["judge", "1"], "no such run"),
         (["manifests"], "does not compile"),
     ],

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from pipelines.stores import Batch
+from pipelines.stores import Draft, Tally
 from pipelines.stores.sqlite import SqliteStore
 
 UNSIGNED = "entries are unsigned: whoever can write the bucket can rewrite them"
@@ -74,12 +75,14 @@ def twin(project: Any, run: str, number: int) -> str:
 
 def publish(project: Any, *, seq: int, digest: str) -> None:
     """A version of predictions that says that it was made under entry `seq`."""
-    SqliteStore(project.home / "predictions.db").publish(
-        Batch(
-            source=f"Predict/{seq}", project="orders", keys=["1"], scores=np.array([0.5]), window="w",
-            champion_run="r", model_sha256="m", log_seq=seq, log_sha256=digest, time=datetime.now(UTC),
-        )
+    draft = Draft(
+        source=f"Predict/{seq}", project="orders", window="w", champion_run="r", model_sha256="m",
+        log_seq=seq, log_sha256=digest, time=datetime.now(UTC), shards=1,
     )  # fmt: skip
+    batch = pa.record_batch({"key": ["1"], "score": [0.5]})
+    store = SqliteStore(project.home / "predictions.db")
+    store.stage(draft, 0, pa.RecordBatchReader.from_batches(batch.schema, [batch]), Tally.of(np.array([0.5])))
+    store.commit(draft)
 
 
 def test_what_nobody_touched_is_clean_and_says_what_it_did_not_check(promoted_project: Any) -> None:

@@ -1,16 +1,14 @@
-"""What `evaluate` and `judge` share: from evidence to a decision that is logged, tagged, shown and written."""
+"""From evidence to a decision that is logged and tagged: what `evaluate`, `judge` and Promote share."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates.errors import LockgateError
-from pipelines.cli.printing import append, console, print_json, write_whole
-from pipelines.cli.project import actor, clock
+from pipelines.acting import actor, clock
 
 if TYPE_CHECKING:
     from gates.decision import Decision
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from gates.policy import Policy
     from gates.runs import Retagged
     from gates.tags import Wanted
-
+    from pipelines.settings import Settings
 
 _ORDER = ("deployment_candidate", "champion", "held", "revoked")
 
@@ -55,6 +53,32 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> Reported:
         note = f"entry {entry.seq} of the promotion log{unsigned}"
     note += f"; {repair_tags(log, written=entry is not None and not done.before)}"
     return Reported(decision=_told(decision, policy), entry=entry.seq if entry else None, note=note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfRun:
+    """What was told of a finished run, of which evidence, by which log."""
+
+    told: Reported
+    evidence: Evidence
+    log: Log
+
+
+def judge_run(settings: Settings, policy: Policy, run: str) -> OfRun:
+    """Judge a finished run (a pathspec, or the id alone of one of EvaluateNewModel), and promote what passes.
+
+    Raises LockgateError for a run that is not there, not finished or of another project; StaleError where another
+    champion reigns than the one it was scored beside.
+    """
+    from gates import runs
+    from pipelines.promotion_log import open_log
+
+    claim = runs.claim(run if "/" in run else f"EvaluateNewModel/{run}")
+    told, project = claim.evidence.facts.get("project"), settings.data.project
+    if told != project:
+        raise LockgateError(f"the run is of project {told!r}", expected=f"project {project!r}", where=claim.run)
+    log = open_log(settings, writing=True)
+    return OfRun(told=decide_and_log(policy, claim.evidence, log), evidence=claim.evidence, log=log)
 
 
 def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str) -> Reported:
@@ -117,27 +141,6 @@ def _followed(log: Log) -> Iterator[tuple[Wanted, Retagged] | str]:
 def _mended(run: str, done: Retagged) -> str:
     changed = [f"+{tag}" for tag in sorted(done.put)] + [f"-{tag}" for tag in sorted(done.dropped)]
     return f"the tags of {run} were not what the log says, and were put right: {' '.join(changed)}"
-
-
-def report(told: Reported, *, as_json: bool, decision_file: Path | None, report_file: Path | None) -> int:
-    """Show the decision, write the files asked for, and give the exit code."""
-    if decision_file:
-        write_whole(decision_file, told.decision.to_json() + "\n")
-    if report_file:
-        from gates.report import markdown
-
-        append(report_file, markdown.render(told.decision) + f"\n{markdown.safe(told.note)}\n")
-    if as_json:
-        import json
-
-        print_json({"decision": json.loads(told.decision.to_json()), "entry": told.entry, "note": told.note})
-    else:
-        from gates.report import terminal
-
-        out = console()
-        out.print(terminal.render(told.decision))
-        out.print(f"  {told.note}", markup=False)
-    return told.decision.exit_code
 
 
 def _told(decision: Decision, policy: Policy) -> Decision:

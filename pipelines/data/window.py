@@ -1,0 +1,122 @@
+"""The rows that are predicted, in pieces that several processes can take and in batches that fit in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gates.errors import DataError
+from pipelines.data import columns
+from pipelines.data.frames import check_distinct, declared, feature_names, features, row_ids, source_name
+from pipelines.data.period import month
+from pipelines.data.source import Piece, Source
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from pipelines.data.files import Files
+    from pipelines.data.settings import DataSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Rows to predict, with an outcome or without."""
+
+    frame: pd.DataFrame  # (n, every declared feature)
+    row_ids: pa.Array  # (n,) string
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Where the rows of a window are."""
+
+    pieces: tuple[Piece, ...]  # of the source, each with at least one row of the window
+    rows: int  # of the window
+
+
+def planned(data: DataSettings, source: Source, files: Files, period: str, *, batch_rows: int) -> Plan:
+    """The pieces that hold rows of the month `period` (YYYY-MM), and how many rows there are; at least one.
+
+    Of a table without a time column, all rows, and `period` is not read.
+
+    Raises:
+        DataError: a bad `period`, a window without rows, or a table that cannot be read.
+    """
+    wanted = None if data.time is None else month(period, where="period")
+    found, rows = [], 0
+    for piece in source.pieces(data, files, wanted):
+        if count := sum(
+            _count(raw, data, wanted) for raw in _raw(data, source, files, piece, batch_rows, rows_only=True)
+        ):
+            found.append(piece)
+            rows += count
+    if not rows:
+        raise _nothing(data, source, files, period, batch_rows)
+    return Plan(pieces=tuple(found), rows=rows)
+
+
+def windows(
+    data: DataSettings, source: Source, files: Files, period: str, pieces: Sequence[Piece], *, batch_rows: int
+) -> Iterator[Window]:  # fmt: skip
+    """The window's rows in these pieces, at most `batch_rows` at a time, in the source's order.
+
+    The target may be missing: what is predicted has no outcome yet. Raises DataError for a column that is missing or
+    of the wrong type, or a key that repeats within a batch.
+    """
+    import numpy as np
+
+    wanted = None if data.time is None else month(period, where="period")
+    for piece in pieces:
+        first = piece.first_row
+        for raw in _raw(data, source, files, piece, batch_rows, rows_only=False):
+            inside = np.arange(len(raw)) if wanted is None else np.flatnonzero(_months(raw, data) == wanted)
+            if len(inside):
+                yield _window(raw.iloc[inside].reset_index(drop=True), first + inside, data)
+            first += len(raw)
+
+
+def _window(raw: pd.DataFrame, numbers: NDArray[np.int64], data: DataSettings) -> Window:
+    import pandas as pd
+
+    ids = row_ids([declared(raw, name, "data.key", data) for name in data.key or ()], numbers)
+    check_distinct(pd.Series(ids.to_numpy(zero_copy_only=False), dtype=object), data)
+    chosen = {name: declared(raw, name, "data.features", data) for name in feature_names(raw.columns, data)}
+    return Window(frame=features(chosen, categories=True), row_ids=ids)
+
+
+def _raw(
+    data: DataSettings, source: Source, files: Files, piece: Piece, batch_rows: int, *, rows_only: bool
+) -> Iterator[pd.DataFrame]:  # fmt: skip
+    """The source's rows of a piece; with `rows_only` the fewest columns that say which month each is in."""
+    if rows_only and (enough := data.time or next(iter(data.key or data.features or ()), None)):
+        names: list[str] | None = [enough]
+    elif data.features is None:
+        names = None
+    else:
+        names = [*data.features, *(data.key or ()), *([data.time] if data.time else ())]
+    yield from source.batches(data, files, piece, names, batch_rows)
+
+
+def _count(raw: pd.DataFrame, data: DataSettings, wanted: np.datetime64 | None) -> int:
+    return len(raw) if wanted is None else int((_months(raw, data) == wanted).sum())
+
+
+def _months(raw: pd.DataFrame, data: DataSettings) -> NDArray[np.datetime64]:
+    return columns.times(declared(raw, str(data.time), "data.time", data), where="data.time").astype("datetime64[M]")
+
+
+def _nothing(data: DataSettings, source: Source, files: Files, period: str, batch_rows: int) -> DataError:
+    if data.time is None:
+        return DataError(f"{source_name(data)} has no rows", expected="at least one", where="data")
+    found = [
+        _months(raw, data)
+        for piece in source.pieces(data, files, None)
+        for raw in _raw(data, source, files, piece, batch_rows, rows_only=True) if len(raw)
+    ]  # fmt: skip
+    first, last = min((one.min() for one in found), default=None), max((one.max() for one in found), default=None)
+    expected = f"a month from {first} to {last}" if found else "at least one row"
+    return DataError(f"no rows in {period}", expected=expected, where="period")

@@ -1,0 +1,55 @@
+"""What conf/platform says of a flow, as Metaflow's decorators. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metaflow import FlowMutator, namespaced_event_name
+from metaflow.user_decorators.mutable_flow import MutableFlow
+
+
+class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow's own
+    """Give a flow the retries, time, resources, secrets and variables, and in production the schedule and events.
+
+    flow: its name in conf/platform (evaluate, promote, predict). after: the flow whose end starts it. event: the
+    event that starts it. Everything comes from the flow's Config `settings`.
+    """
+
+    def init(self, flow: str, *, after: str = "", event: str = "") -> None:
+        self._flow, self._after, self._event = flow, after, event
+
+    def pre_mutate(self, mutable_flow: MutableFlow) -> None:
+        settings = dict(mutable_flow.configs)["settings"]
+        platform: dict[str, Any] = settings.to_dict()["platform"]
+        for _, step in mutable_flow.steps:
+            step.add_decorator(
+                "retry",
+                deco_kwargs={"times": platform["retries"], "minutes_between_retries": platform["retry_minutes"]},
+            )
+            step.add_decorator("timeout", deco_kwargs={"minutes": platform["timeout_minutes"]})
+            if platform["environment"]:
+                step.add_decorator("environment", deco_kwargs={"vars": dict(platform["environment"])})
+            if platform["kind"] != "local":
+                step.add_decorator("kubernetes", deco_kwargs=self._pod(platform))
+        if platform["kind"] != "local":
+            self._start_by_itself(mutable_flow, platform)
+
+    def _pod(self, platform: dict[str, Any]) -> dict[str, Any]:
+        told = {
+            "cpu": platform["cpu"],
+            "memory": platform["memory_mb"],
+            "image": platform["image"],
+            "namespace": platform["namespace"],
+            "service_account": platform["service_account"],
+            "secrets": platform["secrets"][self._flow],
+        }
+        return {name: value for name, value in told.items() if value}
+
+    def _start_by_itself(self, mutable_flow: MutableFlow, platform: dict[str, Any]) -> None:
+        schedule = platform["schedule"]
+        if cron := schedule.get(self._flow):
+            mutable_flow.add_decorator("schedule", deco_kwargs={"cron": cron, "timezone": schedule["timezone"]})
+        if platform["events"] and self._after:
+            mutable_flow.add_decorator("trigger_on_finish", deco_kwargs={"flow": self._after})
+        if platform["events"] and self._event:
+            mutable_flow.add_decorator("trigger", deco_kwargs={"event": namespaced_event_name(self._event)})

@@ -1,0 +1,57 @@
+"""Promote: the judge in production, `python pipelines/promote.py run --run EvaluateNewModel/123`."""
+
+from metaflow import Config, FlowSpec, Parameter, card, current, project, step
+
+import gates  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
+import pipelines  # noqa: F401
+from pipelines.flow_settings import PROJECT, composed, composed_policy
+from pipelines.on_platform import on_platform
+from pipelines.one_line import in_one_line, say
+
+
+@on_platform("promote", after="EvaluateNewModel")
+@project(name=PROJECT)
+class Promote(FlowSpec):
+    """Judge a finished run of EvaluateNewModel by the policy that was deployed, and promote it where every gate passes.
+
+    The only flow that is given the judge's key. Leaves the artifacts `verdict`, `entry` (of the promotion log, or
+    None) and `decision` (JSON, as far as the policy discloses it), and a card with the report.
+    """
+
+    settings = Config("settings", default_value=composed)
+    policy = Config("policy", default_value=composed_policy)
+    run_id = Parameter("run", default="", help="EvaluateNewModel/ID, or the ID; the run whose end started this one")
+
+    @card(type="blank")
+    @step
+    def start(self) -> None:
+        """Judge, log, tag, and say that a model was promoted."""
+        with in_one_line():
+            from pipelines.promotion import judged, on_card, tell_of
+            from pipelines.settings import Settings
+
+            trigger = current.get("trigger")
+            done = judged(
+                Settings.parse(self.settings.to_dict()),
+                self.policy.to_dict(),
+                run=self.run_id or (trigger.run.pathspec if trigger and trigger.run else ""),
+                say=say,
+            )
+            current.card.extend(on_card(done.told))
+            self.verdict, self.entry = str(done.told.decision.verdict), done.told.entry
+            self.decision = done.told.decision.to_json()
+            if done.promoted:
+                tell_of(done.told, say=say)
+        self.next(self.end)
+
+    @step
+    def end(self) -> None:
+        """Fail where the run could not be judged, so that somebody looks."""
+        with in_one_line():
+            from pipelines.promotion import check_judged
+
+            check_judged(self.decision)
+
+
+if __name__ == "__main__":
+    Promote()

@@ -1,0 +1,114 @@
+"""The rows that are predicted come in pieces and batches, and are the rows of the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from obstore.store import S3Store
+
+from gates.errors import DataError
+from pipelines.data import DataSettings, Objects, Table, Window, planned, windows
+
+BY_MONTH: dict[str, Any] = {"time": "when", "holdout": {"kind": "month"}}
+ROWS = {
+    "when": [f"2013-{month:02d}-15" for month in (1, 1, 2, 2, 2, 3, 3)],
+    "x": [1, 2, None, 4, 5, 6, 7],
+    "c": ["a", None, "b", "a", "b", "c", "d"],
+    "y": [0, 1, 0, None, 1, 0, 1],
+}
+
+
+def rows_of(data: DataSettings, root: Any, period: str, *, batch_rows: int = 100) -> list[Window]:
+    plan = planned(data, period, root=root, batch_rows=batch_rows)
+    found = list(windows(data, period, plan.pieces, root=root, batch_rows=batch_rows))
+    assert sum(len(one.row_ids) for one in found) == plan.rows
+    return found
+
+
+def ids(found: list[Window]) -> list[str]:
+    return [row for one in found for row in one.row_ids.to_pylist()]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """ROWS as a CSV, and as Parquet with row groups of two rows."""
+    frame = pd.DataFrame(ROWS)
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), tmp_path / "mine.parquet", row_group_size=2)
+    return tmp_path
+
+
+def test_a_month_of_flights_in_batches_is_what_the_whole_table_has(
+    flights: Table, flights_settings: DataSettings, root: Path
+) -> None:
+    plan = planned(flights_settings, "2013-11", root=root, batch_rows=5000)
+    assert (len(plan.pieces), plan.rows) == (2, 27_268)  # of twelve row groups
+    found = list(windows(flights_settings, "2013-11", plan.pieces, root=root, batch_rows=5000))
+    assert max(len(one.row_ids) for one in found) == 5000
+    november = flights.times.astype("datetime64[M]") == np.datetime64("2013-11")
+    assert ids(found) == flights.row_ids[november].tolist()
+    expected = flights.frame[november].reset_index(drop=True)
+    read = pd.concat([one.frame.astype(dict(expected.dtypes)) for one in found], ignore_index=True)
+    pd.testing.assert_frame_equal(read, expected)
+
+
+@pytest.mark.parametrize("name", ["mine.csv", "mine.parquet"])
+@pytest.mark.parametrize("batch_rows", [1, 2, 100])
+def test_rows_without_outcome_and_pieces_of_another_month(written: Path, declared, name: str, batch_rows: int) -> None:
+    found = rows_of(declared(path=name, **BY_MONTH), written, "2013-02", batch_rows=batch_rows)
+    assert ids(found) == ["2", "3", "4"]  # numbered as in the whole table
+    assert [value for one in found for value in one.frame["c"]] == ["b", "a", "b"]
+    assert max(map(len, (one.row_ids for one in found))) <= batch_rows
+
+
+def test_the_target_may_be_missing(written: Path, declared) -> None:
+    pq.write_table(pq.read_table(written / "mine.parquet").drop_columns(["y"]), written / "new.parquet")
+    assert ids(rows_of(declared(path="new.parquet", **BY_MONTH), written, "2013-03")) == ["5", "6"]
+
+
+def test_a_table_without_time_is_predicted_whole(conf, root: Path) -> None:
+    settings = DataSettings.model_validate(conf("data/breast_cancer"))
+    assert ids(rows_of(settings, root, "unread")) == [str(number) for number in range(569)]
+
+
+def test_parquet_with_a_stored_index_is_read_whole(tmp_path: Path, declared) -> None:
+    pd.DataFrame(ROWS).rename_axis("id").to_parquet(tmp_path / "mine.parquet")
+    settings = declared(path="mine.parquet", key=["id"], exclude=[], **BY_MONTH)
+    assert ids(rows_of(settings, tmp_path, "2013-01")) == ["0", "1"]
+
+
+@pytest.mark.parametrize("name", ["mine.csv", "mine.parquet"])
+def test_an_object_store_is_read_as_a_disk(written: Path, declared, s3, name: str) -> None:
+    store = S3Store(**s3.store, prefix="tables")
+    store.put(name, (written / name).read_bytes())
+    files = Objects(store, name="s3://tables")
+    assert ids(rows_of(declared(path=name, **BY_MONTH), files, "2013-02")) == ["2", "3", "4"]
+    with pytest.raises(DataError) as caught:
+        rows_of(declared(path=f"x{name}", **BY_MONTH), files, "2013-02")
+    assert str(caught.value).startswith(f"x{name} does not exist; expected one of {name} in s3://tables @ data.path")
+
+
+@pytest.mark.parametrize(
+    ("changes", "period", "said"),
+    [
+        ({}, "2014-01", "no rows in 2014-01; expected a month from 2013-01 to 2013-03 @ period"),
+        ({}, "2013-13", "'2013-13' is no month; expected YYYY-MM, such as 2013-10 @ period"),
+        ({"key": ["c"]}, "2013-01", "column 'c' is missing in 1 of 2 rows; expected a value in every row @ data.key"),
+        (
+            {"key": ["when"]},
+            "2013-02",
+            "1 of 2 rows repeat a key, the first is '2013-02-15'; expected rows that differ",
+        ),
+        ({"features": ["xx"]}, "2013-01", "column 'xx' is not in mine.parquet; expected one of when, x, c, y @ data"),
+    ],
+)
+def test_one_line_for_each_mistake(written: Path, declared, changes, period: str, said: str) -> None:
+    with pytest.raises(DataError) as caught:
+        rows_of(declared(path="mine.parquet", **BY_MONTH, **changes), written, period)
+    assert str(caught.value).startswith(said)
