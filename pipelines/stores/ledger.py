@@ -101,7 +101,8 @@ class Page:
 
     def begun(self, draft: Draft) -> str | None:
         """Where a draft is staged, or was before it became a version; None where nobody began it."""
-        return next((one.folder for one in (*self.drafts, *self.entries) if one.draft.identity == draft.identity), None)
+        held: tuple[Begun | Entry, ...] = (*self.drafts, *self.entries)
+        return next((one.folder for one in held if one.draft.identity == draft.identity), None)
 
     def without(self, gone: Collection[str]) -> Page:
         """The same without the versions and drafts in these folders, which are dropped."""

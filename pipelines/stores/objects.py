@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gates.errors import StoreError
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
+
+T = TypeVar("T")
 
 
 class Objects:
@@ -74,7 +76,7 @@ class Objects:
             except FileNotFoundError:
                 continue
 
-    def reached(self, asked: Callable[[], Any]) -> Any:
+    def reached(self, asked: Callable[[], T]) -> T:
         """What is answered; FileNotFoundError where it is not there. StoreError for all else that goes wrong."""
         from obstore.exceptions import BaseError
 

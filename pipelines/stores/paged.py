@@ -13,7 +13,15 @@ from urllib.parse import quote
 from gates.errors import StoreError
 from pipelines.stores.ledger import Begun, Entry, Ledger, Page, Part, Shelf, damaged, parsed
 from pipelines.stores.store import (
-    Draft, Prediction, Rows, Version, check_complete, check_keep, check_order, chosen, unpublished,
+    Draft,
+    Prediction,
+    Rows,
+    Version,
+    check_complete,
+    check_keep,
+    check_order,
+    chosen,
+    unpublished,
 )  # fmt: skip
 from pipelines.stores.tally import Tally
 
@@ -186,7 +194,7 @@ class PagedStore:
                 for one in page.drafts
                 if page.of_source(one.draft.source) or one.draft.log_seq < (page.last_seq or 0)
             ]
-            return page.without([one.folder for one in (*old, *late)])
+            return page.without([*(one.folder for one in old), *(one.folder for one in late)])
 
         self._sweep(project, self._ledger.change(_pages(project), pruned))
         return tuple(gone)
