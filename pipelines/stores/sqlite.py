@@ -6,68 +6,34 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
 from gates.errors import StoreError
+from pipelines.stores import sqlite_tables as tables
 from pipelines.stores.store import (
-    PARAMS, Draft, Prediction, Rows, Version, check_complete, check_keep, check_order, chosen, unpublished,
+    PARAMS,
+    Draft,
+    Prediction,
+    Rows,
+    Version,
+    check_complete,
+    check_keep,
+    check_order,
+    chosen,
+    repeated,
+    unpublished,
 )  # fmt: skip
 from pipelines.stores.tally import Tally
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS versions (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    project TEXT NOT NULL,
-    version INTEGER,                            -- NULL while it is a draft
-    withdrawn INTEGER NOT NULL DEFAULT 0,
-    tally TEXT,
-    identity TEXT NOT NULL UNIQUE,
-    source TEXT NOT NULL,
-    "window" TEXT NOT NULL,
-    champion_run TEXT NOT NULL,
-    model_sha256 TEXT NOT NULL,
-    log_seq INTEGER NOT NULL,
-    log_sha256 TEXT NOT NULL,
-    time TEXT NOT NULL,
-    shards INTEGER NOT NULL,
-    UNIQUE (project, version)
-);
-CREATE UNIQUE INDEX IF NOT EXISTS published_once ON versions (project, source) WHERE version IS NOT NULL;
-CREATE TABLE IF NOT EXISTS shards (
-    id INTEGER NOT NULL REFERENCES versions (id),
-    shard INTEGER NOT NULL,
-    tally TEXT NOT NULL,
-    PRIMARY KEY (id, shard)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS predictions (
-    id INTEGER NOT NULL REFERENCES versions (id),
-    key TEXT NOT NULL,
-    score REAL NOT NULL,
-    PRIMARY KEY (id, key)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS current (
-    project TEXT PRIMARY KEY,
-    id INTEGER NOT NULL REFERENCES versions (id)
-);
-CREATE VIEW IF NOT EXISTS current_predictions AS
-    SELECT v.project, p.key, p.score, v.version, v.model_sha256, v.champion_run, v."window", v.time
-    FROM current c JOIN versions v USING (id) JOIN predictions p USING (id);
-"""
-
-_COLUMNS = ("source", "project", "window", "champion_run", "model_sha256", "log_seq", "log_sha256", "time", "shards")
-_DRAFT = ", ".join(f'v."{name}"' for name in _COLUMNS)
-_VERSION = f"""
-SELECT v.id, v.version, v.withdrawn, v.tally, c.id IS NOT NULL AS current, {_DRAFT}
-FROM versions v LEFT JOIN current c ON c.id = v.id
-"""
-_DELETE = ("DELETE FROM predictions WHERE id = ?", "DELETE FROM shards WHERE id = ?", "DELETE FROM versions WHERE id = ?")
+_DELETE = tuple(f"DELETE FROM {table} WHERE id = ?" for table in ("predictions", "shards", "versions"))  # noqa: S608
 _BUSY_SECONDS = 30
 _KEYS_AT_ONCE = 500
 _ROWS_AT_ONCE = 50_000
@@ -91,35 +57,32 @@ class SqliteStore:
 
     def stage(self, draft: Draft, shard: int, rows: pa.RecordBatchReader, tally: Tally) -> None:
         with self._open(writing=True) as db:
-            if _published(db, draft):
+            if tables.published(db, draft):
                 return
-            held = draft.as_plain()
-            names = ", ".join(f'"{name}"' for name in _COLUMNS)
-            db.execute(
-                f"INSERT OR IGNORE INTO versions (identity, {names}) VALUES (?{', ?' * len(_COLUMNS)})",
-                (draft.identity, *(held[name] for name in _COLUMNS)),
-            )
+            db.execute(tables.INSERT_DRAFT, {**draft.as_plain(), "identity": draft.identity})
             (number,) = db.execute("SELECT id FROM versions WHERE identity = ?", (draft.identity,)).fetchone()
             if db.execute("SELECT 1 FROM shards WHERE id = ? AND shard = ?", (number, shard)).fetchone():
                 return
-            for batch in rows:
-                ordered = batch.sort_by("key")
-                keys, scores = (ordered.column(name).to_pylist() for name in ("key", "score"))
-                pairs = zip(keys, scores, strict=True)
-                db.executemany(f"INSERT INTO predictions VALUES ({number}, ?, ?)", pairs)
+            try:
+                for batch in rows:
+                    ordered = batch.sort_by("key")
+                    keys, scores = (ordered.column(name).to_pylist() for name in ("key", "score"))
+                    db.executemany("INSERT INTO predictions VALUES (?, ?, ?)", zip(repeat(number), keys, scores))
+            except sqlite3.IntegrityError as err:
+                raise repeated(draft, where=str(self._path)) from err
             db.execute("INSERT INTO shards VALUES (?, ?, ?)", (number, shard, tally.to_json()))
 
     def staged(self, draft: Draft) -> Mapping[int, Tally]:
         if not self._path.exists():
             return {}
         with self._open() as db:
-            return _staged(db, draft)
+            return tables.staged(db, draft)
 
     def commit(self, draft: Draft) -> Version:
         with self._open(writing=True) as db:
-            if known := _published(db, draft):
+            if known := tables.published(db, draft):
                 return known
-            staged = _staged(db, draft)
+            staged = tables.staged(db, draft)
             check_complete(draft, staged, where=str(self._path))
             last, before = db.execute(
                 "SELECT max(version), max(log_seq) FROM versions WHERE project = ? AND version IS NOT NULL",
@@ -138,7 +101,7 @@ class SqliteStore:
                 " ON CONFLICT (project) DO UPDATE SET id = excluded.id",
                 (draft.identity,),
             )
-            return _version(db.execute(f"{_VERSION} WHERE v.identity = ?", (draft.identity,)).fetchone())
+            return tables.version(db.execute(f"{tables.VERSION} WHERE v.identity = ?", (draft.identity,)).fetchone())
 
     def discard(self, project: str, source: str) -> int:
         return len(self._delete("v.project = ? AND v.source = ? AND v.version IS NULL", (project, source)))
@@ -147,7 +110,7 @@ class SqliteStore:
         if not self._path.exists():
             return []
         with self._open() as db:
-            found = db.execute(f"{_VERSION} WHERE v.project = ? AND v.version IS NULL ORDER BY v.id", (project,))
+            found = db.execute(f"{tables.VERSION} WHERE v.project = ? AND v.version IS NULL ORDER BY v.id", (project,))
             return [Draft.of_plain(dict(row)) for row in found]
 
     def get(self, project: str, key: str, *, version: int | None) -> Prediction | None:
@@ -156,13 +119,13 @@ class SqliteStore:
             if of is None:
                 return None
             row = db.execute("SELECT score FROM predictions WHERE id = ? AND key = ?", (of["id"], key)).fetchone()
-            return None if row is None else Prediction(key=key, score=row["score"], version=_version(of))
+            return None if row is None else Prediction(key=key, score=row["score"], version=tables.version(of))
 
     def read(self, project: str, *, keys: Sequence[str] | None, version: int | None) -> Rows:
         batches = self._read(project, keys, version)
         return Rows(version=next(batches), batches=batches)
 
-    def _read(self, project: str, keys: Sequence[str] | None, version: int | None) -> Iterator[Version | pa.RecordBatch]:
+    def _read(self, project: str, keys: Sequence[str] | None, version: int | None) -> Iterator[Any]:
         """The version, then its rows, all in one transaction."""
         import pyarrow as pa
 
@@ -171,41 +134,41 @@ class SqliteStore:
             of = self._of(db, project, version)
             if of is None:
                 raise StoreError(f"there is no version {version}", where=str(self._path))
-            yield _version(of)
-            parts = [()] if keys is None else [keys[at : at + _KEYS_AT_ONCE] for at in range(0, len(keys), _KEYS_AT_ONCE)]
+            yield tables.version(of)
+            wanted = [*dict.fromkeys(keys or ())]
+            starts = range(0, len(wanted), _KEYS_AT_ONCE)
+            parts = [[]] if keys is None else [wanted[at : at + _KEYS_AT_ONCE] for at in starts]
             for part in parts:
                 among = f" AND key IN ({', '.join('?' * len(part))})" if keys is not None else ""
                 found = db.execute(asked + among, (of["id"], *part))
                 while some := found.fetchmany(_ROWS_AT_ONCE):
                     held, scores = zip(*some, strict=True)
-                    yield pa.record_batch(
-                        {"key": pa.array(held, pa.string()), "score": pa.array(scores, pa.float64())}
-                    )
+                    yield pa.record_batch({"key": pa.array(held, pa.string()), "score": pa.array(scores, pa.float64())})
 
     def versions(self, project: str) -> list[Version]:
         if not self._path.exists():
             return []
         with self._open() as db:
-            return _versions(db, project)
+            return tables.versions(db, project)
 
     def rollback(self, project: str, *, to: int | None) -> Version:
         with self._open(writing=True, existing=True) as db:
-            target = chosen(_versions(db, project), to, where=str(self._path))
-            _make_current(db, project, target.version)
-            return _version(_one(db, project, target.version))
+            target = chosen(tables.versions(db, project), to, where=str(self._path))
+            tables.make_current(db, project, target.version)
+            return replace(target, current=True)
 
     def withdraw(self, project: str, models: Collection[str]) -> tuple[int, ...]:
         if not models or not self._path.exists():
             return ()
         with self._open(writing=True, existing=True) as db:
-            held = _versions(db, project)
-            gone = tuple(one.version for one in held if one.draft.model_sha256 in models and not one.withdrawn)
+            held = tables.versions(db, project)
+            gone = sorted(one.version for one in held if one.draft.model_sha256 in models and not one.withdrawn)
             marks = [(project, number) for number in gone]
             db.executemany("UPDATE versions SET withdrawn = 1 WHERE project = ? AND version = ?", marks)
             if any(one.current and one.version in gone for one in held):
                 left = [one.version for one in held if not one.withdrawn and one.version not in gone]
-                _make_current(db, project, left[0] if left else None)
-            return gone
+                tables.make_current(db, project, left[0] if left else None)
+            return tuple(gone)
 
     def prune(self, project: str, *, keep: int) -> tuple[int, ...]:
         check_keep(keep, where=str(self._path))
@@ -229,7 +192,7 @@ class SqliteStore:
         if not self._path.exists():
             return []
         with self._open(writing=True, existing=True) as db:
-            found = db.execute(f"{_VERSION} WHERE {which}", values).fetchall()
+            found = db.execute(f"{tables.VERSION} WHERE {which}", values).fetchall()
             for row in found:
                 for statement in _DELETE:
                     db.execute(statement, (row["id"],))
@@ -237,9 +200,9 @@ class SqliteStore:
 
     def _of(self, db: sqlite3.Connection, project: str, version: int | None) -> sqlite3.Row | None:
         """The row of `version`, None where there is none; of the current version where none is named."""
-        row = _one(db, project, version)
+        row = tables.one(db, project, version)
         if row is None and version is None:
-            withdrawn = any(one.withdrawn for one in _versions(db, project))
+            withdrawn = any(one.withdrawn for one in tables.versions(db, project))
             raise unpublished(where=str(self._path), withdrawn=withdrawn)
         return row
 
@@ -253,7 +216,7 @@ class SqliteStore:
                 db.row_factory = sqlite3.Row
                 if writing:
                     _in_wal(db)
-                    db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}")
+                    db.executescript(f"BEGIN IMMEDIATE;{tables.SCHEMA}")
                 else:
                     db.execute("BEGIN")
                 try:
@@ -278,40 +241,3 @@ def _in_wal(db: sqlite3.Connection) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def _one(db: sqlite3.Connection, project: str, version: int | None) -> sqlite3.Row | None:
-    which = "c.id IS NOT NULL" if version is None else "v.version = ?"
-    found: sqlite3.Row | None = db.execute(
-        f"{_VERSION} WHERE v.project = ? AND {which}", (project,) if version is None else (project, version)
-    ).fetchone()
-    return found
-
-
-def _make_current(db: sqlite3.Connection, project: str, version: int | None) -> None:
-    db.execute("DELETE FROM current WHERE project = ?", (project,))
-    db.execute("INSERT INTO current SELECT project, id FROM versions WHERE project = ? AND version = ?", (project, version))
-
-
-def _staged(db: sqlite3.Connection, draft: Draft) -> dict[int, Tally]:
-    asked = "SELECT shard, s.tally FROM shards s JOIN versions USING (id) WHERE identity = ?"
-    return {shard: Tally.from_json(text) for shard, text in db.execute(asked, (draft.identity,))}
-
-
-def _published(db: sqlite3.Connection, draft: Draft) -> Version | None:
-    """The version that the draft's source became, if it did."""
-    which = "WHERE v.project = ? AND v.source = ? AND v.version IS NOT NULL"
-    row = db.execute(f"{_VERSION} {which}", (draft.project, draft.source)).fetchone()
-    return None if row is None else _version(row)
-
-
-def _versions(db: sqlite3.Connection, project: str) -> list[Version]:
-    which = "WHERE v.project = ? AND v.version IS NOT NULL ORDER BY v.version DESC"
-    return [_version(row) for row in db.execute(f"{_VERSION} {which}", (project,))]
-
-
-def _version(row: sqlite3.Row) -> Version:
-    return Version(
-        version=row["version"], current=bool(row["current"]), withdrawn=bool(row["withdrawn"]),
-        tally=Tally.from_json(row["tally"]), draft=Draft.of_plain(dict(row)),
-    )  # fmt: skip

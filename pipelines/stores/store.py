@@ -141,7 +141,7 @@ class Store(Protocol):
         """
 
     def read(self, project: str, *, keys: Sequence[str] | None, version: int | None) -> Rows:
-        """The rows of `keys` that there are, or all, of the current version or of `version`: of one version throughout.
+        """The rows of `keys` that there are, each once, or all; of the current version or `version`, one throughout.
 
         Raises StoreError where there is no such version, or none is current.
         """
@@ -156,7 +156,7 @@ class Store(Protocol):
         """
 
     def withdraw(self, project: str, models: Collection[str]) -> tuple[int, ...]:
-        """Withdraw the versions of these models (SHA-256); the numbers of those that were not withdrawn before.
+        """Withdraw the versions of these models (SHA-256); the numbers, ascending, of those that were not before.
 
         Where the current one is among them the last version that is not withdrawn becomes current; where there is none
         there is no current version any more.
@@ -165,8 +165,8 @@ class Store(Protocol):
     def prune(self, project: str, *, keep: int) -> tuple[int, ...]:
         """Delete versions but the last `keep` and the current one, and drafts that can never be published any more.
 
-        The numbers of the versions deleted. A draft can not be published whose head of the log is before the latest
-        version's. Raises StoreError for a `keep` under 2: who reads the version before must be able to finish.
+        The numbers of the versions deleted, ascending. A draft can not be published whose head of the log is before
+        the latest version's. Raises StoreError for a `keep` under 2: who reads the one before must be able to finish.
         """
 
 
@@ -196,7 +196,7 @@ def check_complete(draft: Draft, staged: Mapping[int, Tally], *, where: str) -> 
     missing = sorted(set(range(draft.shards)) - set(staged))
     if missing:
         raise StoreError(
-            f"{len(missing):,} of the {draft.shards:,} shards of {draft.source} are not staged, the first is {missing[0]}",
+            f"{len(missing):,} of the {draft.shards:,} shards of {draft.source} are not staged, first {missing[0]}",
             expected="all of them", where=where, hint="nothing was published, the last version stays; run it again",
         )  # fmt: skip
 
@@ -223,6 +223,14 @@ def chosen(versions: Sequence[Version], to: int | None, *, where: str) -> Versio
     if named.withdrawn:
         raise StoreError(f"version {to} is withdrawn: its model was revoked", expected=expected, where=where)
     return named
+
+
+def repeated(draft: Draft, *, where: str) -> StoreError:
+    """A key of the draft is there twice."""
+    return StoreError(
+        f"{draft.source} has a key twice", expected="each row under a key of its own (data.key)", where=where,
+        hint="nothing was published, the last version stays",
+    )  # fmt: skip
 
 
 def unpublished(*, where: str, withdrawn: bool = False) -> StoreError:

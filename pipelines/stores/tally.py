@@ -38,9 +38,9 @@ class Tally:
         """Of finite scores, float64 (n,)."""
         import numpy as np
 
-        size = np.abs(scores) / SMALLEST
+        size = np.abs(scores)
         with np.errstate(divide="ignore"):
-            place = np.where(size <= 1, 0, np.ceil(np.log(size) / GROWTH))
+            place = np.where(size <= SMALLEST, 0, np.ceil((np.log(size) - math.log(SMALLEST)) / GROWTH))
         codes, counts = np.unique((np.sign(scores) * place).astype(np.int64), return_counts=True)
         return cls(rows=int(scores.size), buckets=dict(zip(codes.tolist(), counts.tolist(), strict=True)))
 
@@ -78,4 +78,6 @@ class Tally:
             held = json.loads(text)
             return cls(rows=int(held["rows"]), buckets={int(code): int(count) for code, count in held["buckets"]})
         except (ValueError, TypeError, KeyError, RecursionError) as err:
-            raise StoreError(f"the tally of a version cannot be read: {text[:60]!r}", hint="the store is damaged") from err
+            raise StoreError(
+                f"the tally of a version cannot be read: {text[:60]!r}", hint="the store is damaged"
+            ) from err

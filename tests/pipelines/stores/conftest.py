@@ -1,33 +1,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from pipelines.stores import Batch
+from pipelines.stores import Draft, Store
+from tests.pipelines.stores.places import PLACES, Place
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """An empty store of each kind."""
+    made = PLACES[request.param](request, tmp_path)
+    for name, value in made.env.items():
+        monkeypatch.setenv(name, value)
+    return made
 
 
 @pytest.fixture
-def batch() -> Callable[..., Batch]:
-    """Makes a batch of `rows` keys k0, k1, … that all have one score."""
+def store(place: Place) -> Store:
+    return place.open()
 
-    def make(source: str = "Predict/1", *, score: float = 0.5, rows: int = 3, **changes: Any) -> Batch:
-        made = Batch(
-            source=source,
-            project="orders",
-            keys=[f"k{number}" for number in range(rows)],
-            scores=np.full(rows, score),
-            window="2024-06",
-            champion_run="EvaluateNewModel/1",
-            model_sha256="0" * 64,
-            log_seq=4,
-            log_sha256="1" * 64,
-            time=datetime(2024, 6, 1, 12, tzinfo=UTC),
-        )
-        return replace(made, **changes)
+
+@pytest.fixture
+def draft() -> Callable[..., Draft]:
+    """Makes a draft of one shard; its source says which one it is."""
+
+    def make(number: int = 1, **changes: Any) -> Draft:
+        given = {
+            "source": f"Predict/{number}", "project": "orders", "window": "2024-06",
+            "champion_run": "EvaluateNewModel/1", "model_sha256": "0" * 64, "log_seq": 4, "log_sha256": "1" * 64,
+            "time": datetime(2024, 6, 1, 12, tzinfo=UTC), "shards": 1,
+        }  # fmt: skip
+        return Draft(**{**given, **changes})
 
     return make

@@ -1,0 +1,140 @@
+"""`python -m tests.pipelines.stores.kills N`, a place on stdin: kill N publishers while two readers look on.
+
+Each is a fork of this process, which has imported everything and opened nothing. Version n has one score, n / 1000.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+import pipelines.stores.publishing
+from gates.errors import StoreError
+from pipelines.stores import Draft
+from tests.pipelines.stores.places import Place, held, stage
+
+ROWS, SHARDS, KEEP = 300, 3, 3
+IMPORTED_FIRST = ("obstore.store", "pandas", "pyarrow.compute", "pyarrow.parquet")
+_KEYS = [f"k{at}" for at in range(ROWS)]
+
+
+def draft(number: int) -> Draft:
+    return Draft(
+        source=f"Predict/{number}", project="orders", window="w", champion_run="r", model_sha256="0" * 64,
+        log_seq=1, log_sha256="1" * 64, time=datetime(2024, 6, 1, tzinfo=UTC), shards=SHARDS,
+    )  # fmt: skip
+
+
+def publish(place: Place, number: int) -> None:
+    store, made = place.open(), draft(number)
+    for shard in range(SHARDS):
+        stage(store, made, shard, dict.fromkeys(_KEYS[shard::SHARDS], number / 1000))
+    pipelines.stores.publishing.publish(store, made, expected_rows=ROWS, max_drift=None, keep=KEEP)
+
+
+def look(place: Place) -> str:
+    """What is wrong with what a reader sees now; empty where nothing is."""
+    store = place.open()
+    found = store.read("orders", keys=None, version=None)
+    number = int(found.version.draft.source.partition("/")[2])
+    table = pa.Table.from_batches(found.batches)
+    scores = set(np.asarray(table["score"]).tolist())
+    if scores != {number / 1000} or sorted(table["key"].to_pylist()) != sorted(_KEYS):
+        return f"version {found.version.version} of {number} has {table.num_rows} rows and scores {sorted(scores)}"
+    one = store.get("orders", _KEYS[number % ROWS], version=None)
+    if one is None or one.score != int(one.version.draft.source.partition("/")[2]) / 1000:
+        return f"one key: {one}"
+    some = held(store, keys=_KEYS[:7])
+    if len(some) != 7 or len(set(some.values())) != 1:
+        return f"seven keys: {some}"
+    return ""
+
+
+def forked(work: Callable[[], None]) -> int:
+    """The process that does the work, and exits with 1 where it raises."""
+    child = os.fork()
+    if not child:
+        code = 1
+        with contextlib.suppress(KeyboardInterrupt):
+            try:
+                work()
+                code = 0
+            except Exception as err:  # noqa: BLE001 (whatever it is)
+                sys.stderr.write(f"{type(err).__name__}: {err}\n")
+        os._exit(code)
+    return child
+
+
+def reader(place: Place, out: Path, stop: Path) -> None:
+    """Look until told to stop; one line for each look."""
+    with out.open("w", encoding="utf-8") as told:
+        while not stop.exists():
+            try:
+                told.write(look(place) + "\n")
+            except StoreError as err:
+                told.write(f"{err}\n")
+            told.flush()
+            time.sleep(0.005)
+
+
+def finished(place: Place, number: int) -> None:
+    assert os.waitstatus_to_exitcode(os.waitpid(forked(lambda: publish(place, number)), 0)[1]) == 0
+
+
+def main(kills: int, place: Place, scratch: Path) -> None:
+    lots = random.Random(7)
+    for name in IMPORTED_FIRST:
+        import_module(name)
+    finished(place, 1)
+    began = time.monotonic()
+    finished(place, 2)
+    whole = time.monotonic() - began
+    outs, stop = [scratch / "reader-0", scratch / "reader-1"], scratch / "stop"
+    readers = [forked(lambda out=out: reader(place, out, stop)) for out in outs]  # type: ignore[misc]
+    committed = 0
+    number = 2
+    for at in range(kills):
+        number += 1
+        child = forked(lambda: publish(place, number))  # noqa: B023 (it is called at once)
+        time.sleep(lots.uniform(0, 2.5 * whole))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        committed += _in_another_process(place, number)
+        if at % 3 == 0:
+            finished(place, number)  # what was interrupted is resumed; the next prune drops the others or they stay
+    finished(place, number + 1)
+    stop.touch()
+    for child in readers:
+        os.waitpid(child, 0)
+    lines = [out.read_text(encoding="utf-8").split("\n")[:-1] for out in outs]
+    wrong = [line for told in lines for line in told if line]
+    reads = [len(told) for told in lines]
+    json.dump({"wrong": wrong[:5], "killed": kills, "committed": committed, "reads": reads, "rows": ROWS}, sys.stdout)
+
+
+def _in_another_process(place: Place, number: int) -> bool:
+    """Whether the source was published; this process itself never opens the store."""
+
+    def ask() -> None:
+        sources = {one.draft.source for one in place.open().versions("orders")}
+        os._exit(0 if f"Predict/{number}" in sources else 2)
+
+    return os.waitstatus_to_exitcode(os.waitpid(forked(ask), 0)[1]) == 0
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        main(int(sys.argv[1]), Place(**json.load(sys.stdin)), Path(folder))

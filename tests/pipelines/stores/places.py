@@ -1,0 +1,61 @@
+"""Where a store of each kind can be tried: the one dict to add to for a new one."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.stores import STORES, Draft, Store, Tally, Version
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A fresh, empty store, which any process can open."""
+
+    kind: str
+    home: str
+    params: Mapping[str, Any]
+    env: Mapping[str, str] = field(default_factory=dict)  # that it needs, passwords among it
+
+    def open(self) -> Store:
+        kind = STORES[self.kind]
+        return kind.open_store(kind.Params.model_validate(self.params), Path(self.home))
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def _sqlite(_request: Any, home: Path) -> Place:
+    return Place(kind="sqlite", home=str(home), params={"path": f"{uuid.uuid4().hex}.db"})
+
+
+PLACES: dict[str, Callable[[Any, Path], Place]] = {"sqlite": _sqlite}
+"""From pytest's request, for servers that are fixtures, and a directory."""
+
+
+def stage(store: Store, draft: Draft, shard: int, rows: Mapping[str, float]) -> None:
+    """Stage a shard of these keys and scores."""
+    batch = pa.record_batch({"key": pa.array(rows, pa.string()), "score": pa.array(rows.values(), pa.float64())})
+    tally = Tally.of(batch.column("score").to_numpy())
+    store.stage(draft, shard, pa.RecordBatchReader.from_batches(batch.schema, [batch]), tally)
+
+
+def publish(store: Store, draft: Draft, *shards: Mapping[str, float]) -> Version:
+    """Stage and commit."""
+    for shard, rows in enumerate(shards):
+        stage(store, draft, shard, rows)
+    return store.commit(draft)
+
+
+def held(store: Store, project: str = "orders", **asked: Any) -> dict[str, float]:
+    """What a reader gets; a key may not be there twice."""
+    found = [pair for batch in store.read(project, **{"keys": None, "version": None, **asked}).batches
+             for pair in zip(batch["key"].to_pylist(), batch["score"].to_pylist(), strict=True)]  # fmt: skip
+    assert len(dict(found)) == len(found)
+    return dict(found)

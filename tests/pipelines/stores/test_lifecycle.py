@@ -1,0 +1,102 @@
+"""Of every store: versions go back, are withdrawn, and are deleted when they are old."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gates.errors import StoreError
+from pipelines.stores import Store
+from tests.pipelines.stores.places import held, publish, stage
+
+
+@pytest.fixture
+def five(store: Store, draft: Any) -> Store:
+    """Five versions; the model of version n is n, 64 times."""
+    for number in range(1, 6):
+        publish(store, draft(number, model_sha256=str(number) * 64, log_seq=number), {"k": number / 10})
+    return store
+
+
+def marks(store: Store) -> dict[int, str]:
+    return {one.version: "*" * one.current + "w" * one.withdrawn for one in store.versions("orders")}
+
+
+def score(store: Store) -> float:
+    (found,) = held(store).values()
+    one = store.get("orders", "k", version=None)
+    assert one is not None
+    assert one.score == found
+    return found
+
+
+def test_back_and_forth(five: Store) -> None:
+    assert (five.rollback("orders", to=None).version, score(five)) == (4, 0.4)
+    assert (five.rollback("orders", to=None).version, score(five)) == (3, 0.3)
+    assert (five.rollback("orders", to=5).version, score(five)) == (5, 0.5)
+    assert five.rollback("orders", to=1).current
+    assert marks(five) == {5: "", 4: "", 3: "", 2: "", 1: "*"}
+    with pytest.raises(StoreError, match="there is no earlier version to go back to; expected one of 1, 2, 3, 4, 5"):
+        five.rollback("orders", to=None)
+    with pytest.raises(StoreError, match="no such version; expected one of 1, 2, 3, 4, 5"):
+        five.rollback("orders", to=6)
+    assert score(five) == 0.1
+
+
+def test_the_next_version_after_a_rollback_has_a_new_number(five: Store, draft: Any) -> None:
+    five.rollback("orders", to=2)
+    assert publish(five, draft(6, log_seq=6), {"k": 0.6}).version == 6
+    assert five.rollback("orders", to=None).version == 5
+
+
+def test_versions_of_revoked_models_are_withdrawn_for_the_last_that_is_not(five: Store, draft: Any) -> None:
+    assert five.withdraw("orders", ["5" * 64, "4" * 64, "2" * 64, "9" * 64]) == (2, 4, 5)
+    assert (marks(five), score(five)) == ({5: "w", 4: "w", 3: "*", 2: "w", 1: ""}, 0.3)
+    assert five.withdraw("orders", ["5" * 64]) == ()
+    assert five.rollback("orders", to=None).version == 1
+    with pytest.raises(StoreError, match="version 5 is withdrawn: its model was revoked; expected one of 1, 3"):
+        five.rollback("orders", to=5)
+    assert publish(five, draft(6, log_seq=6), {"k": 0.6}).version == 6
+    assert score(five) == 0.6
+
+
+def test_a_version_that_is_not_current_is_withdrawn_quietly(five: Store) -> None:
+    assert five.withdraw("orders", ["1" * 64]) == (1,)
+    assert score(five) == 0.5
+
+
+def test_where_all_are_withdrawn_none_is_current(five: Store, draft: Any) -> None:
+    five.withdraw("orders", [str(number) * 64 for number in range(1, 6)])
+    assert marks(five) == dict.fromkeys(range(5, 0, -1), "w")
+    for ask in (lambda: held(five), lambda: five.get("orders", "k", version=None)):
+        with pytest.raises(
+            StoreError, match="no version is current: the models of all that were published are revoked"
+        ):
+            ask()
+    with pytest.raises(StoreError, match="no earlier version to go back to; expected one of none"):
+        five.rollback("orders", to=None)
+    assert publish(five, draft(6, log_seq=6), {"k": 0.6}).version == 6
+    assert score(five) == 0.6
+
+
+def test_the_last_versions_and_the_current_one_are_kept(five: Store, draft: Any) -> None:
+    five.rollback("orders", to=1)
+    stage(five, draft(9, log_seq=9), 0, {"k": 0.9})  # may still be published
+    stage(five, draft(8, log_seq=3), 0, {"k": 0.8})  # may not
+    assert five.prune("orders", keep=2) == (2, 3)
+    assert marks(five) == {5: "", 4: "", 1: "*"}
+    assert [one.source for one in five.drafts("orders")] == ["Predict/9"]
+    assert five.prune("orders", keep=2) == ()
+    assert held(five, version=4) == {"k": 0.4}
+    assert five.get("orders", "k", version=3) is None
+    with pytest.raises(StoreError, match="there is no version 3"):
+        five.read("orders", keys=None, version=3)
+    assert five.commit(draft(9, log_seq=9)).version == 6
+    assert five.prune("orders", keep=2) == (1, 4)
+
+
+def test_less_than_two_are_never_kept(five: Store) -> None:
+    with pytest.raises(StoreError, match="keep is 1; expected at least 2, so that readers of the last can finish"):
+        five.prune("orders", keep=1)
+    assert len(marks(five)) == 5

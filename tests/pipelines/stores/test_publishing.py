@@ -1,0 +1,132 @@
+"""What must not be served is not published, in whatever store: the last version stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from gates.errors import StoreError
+from pipelines.stores import Draft, Store, Version, publish, spooled
+from tests.pipelines.stores.places import held
+
+STAYS = "nothing was published; the last version stays"
+
+
+def batch(scores: Any, *, first: int = 0) -> pa.RecordBatch:
+    keys = [f"k{first + at}" for at in range(len(scores))]
+    return pa.record_batch({"key": pa.array(keys, pa.string()), "score": pa.array(scores, pa.float64())})
+
+
+def published(store: Store, draft: Draft, scores: Any, **changes: Any) -> Version:
+    asked = {"expected_rows": len(scores), "max_drift": 0.2, "keep": 2, **changes}
+    with spooled([batch(scores)], task="binary", where="shard 0") as spool, spool.rows() as rows:
+        store.stage(draft, 0, rows, spool.tally)
+    return publish(store, draft, **asked)
+
+
+@pytest.mark.parametrize(
+    ("scores", "task", "said"),
+    [
+        ([0.0, 1.0, 0.5], "binary", ""),
+        ([-7.0, 1e9, 0.5], "regression", ""),
+        ([0.1, np.nan, 0.5], "binary", "1 of 3 scores are missing or out of range; expected 0 … 1"),
+        ([0.1, None, 0.5], "regression", "1 of 3 scores are missing or out of range; expected finite numbers"),
+        ([0.1, 1.0000001, -0.1], "binary", "2 of 3 scores"),
+        ([np.nan, np.inf, -np.inf], "regression", "3 of 3 scores"),
+    ],
+)
+def test_scores_are_checked_batch_by_batch(scores: list[float | None], task: Any, said: str) -> None:
+    batches = [batch([0.5, 0.25]), batch(scores, first=2)]
+    if not said:
+        with spooled(batches, task=task, where="shard 3") as spool:
+            assert spool.tally.rows == 5
+            with spool.rows() as rows:
+                assert pa.Table.from_batches(rows).num_rows == 5
+        assert not spool.path.exists()
+        return
+    with pytest.raises(StoreError) as caught, spooled(batches, task=task, where="shard 3"):
+        pass
+    assert str(caught.value).startswith(said)
+    assert "shard 3" in str(caught.value)
+    assert STAYS in str(caught.value)
+
+
+def test_batches_are_taken_one_at_a_time() -> None:
+    """The second is not asked for before the first is on disk."""
+    seen: list[int] = []
+
+    def lazily() -> Any:
+        for at in range(3):
+            seen.append(pa.total_allocated_bytes())
+            yield batch(np.full(100_000, 0.5), first=at * 100_000)
+
+    with spooled(lazily(), task="binary", where="here") as spool:
+        assert spool.tally.rows == 300_000
+    assert seen[2] - seen[1] < 1_000_000  # a batch has 2 MB
+
+
+@pytest.mark.parametrize("expected", [2, 4])
+def test_another_number_of_rows_is_refused(store: Store, draft: Any, expected: int) -> None:
+    published(store, draft(1), [0.1, 0.2])
+    with pytest.raises(StoreError, match=rf"3 predictions are staged; expected {expected}, and at least one .*{STAYS}"):
+        published(store, draft(2), [0.1, 0.2, 0.3], expected_rows=expected)
+    assert held(store) == {"k0": 0.1, "k1": 0.2}
+    assert [one.source for one in store.drafts("orders")] == ["Predict/2"]
+
+
+def test_no_rows_are_refused(store: Store, draft: Any) -> None:
+    with pytest.raises(StoreError, match="0 predictions are staged; expected 0, and at least one"):
+        published(store, draft(), [])
+
+
+def test_a_shard_that_is_missing_is_refused(store: Store, draft: Any) -> None:
+    with pytest.raises(StoreError, match="1 of the 2 shards of Predict/1 are not staged, first 1"):
+        published(store, draft(shards=2), [0.5])
+
+
+def test_scores_that_moved_too_far_are_refused(store: Store, draft: Any) -> None:
+    lots = np.random.default_rng(1)
+    one, near, far = lots.beta(2, 5, 2000), lots.beta(2, 5, 2000), lots.beta(4, 5, 2000)
+    published(store, draft(1), one)
+    assert published(store, draft(2), near).version == 2
+    with pytest.raises(StoreError, match=r"the scores are 0\.\d+ away from those of version 2 .*at most 0\.2 \(store"):
+        published(store, draft(3), far)
+    assert [one.version for one in store.versions("orders")] == [2, 1]
+    assert published(store, draft(3), far, max_drift=None).version == 3  # what was staged is resumed
+    assert published(store, draft(4), far).version == 4  # and is what the next are held against
+
+
+def test_publishing_again_tells_what_was_published_and_prunes(store: Store, draft: Any) -> None:
+    for number in (1, 2, 3):
+        published(store, draft(number), [0.5])
+    assert [one.version for one in store.versions("orders")] == [3, 2]
+    assert published(store, draft(2), [0.5], expected_rows=9).version == 2
+    assert [one.current for one in store.versions("orders")] == [True, False]
+
+
+def test_any_sqlite_client_reads_the_current_predictions(tmp_path: Path, draft: Any) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    from pipelines.settings import StoreSettings
+    from pipelines.stores import open_store
+
+    settings = StoreSettings(kind="sqlite", keep=2, max_drift=None, path="mine.db")
+    store = open_store(settings, home=tmp_path)
+    published(store, draft(1), [0.1])
+    published(store, draft(2), [0.2], max_drift=None)
+    with closing(sqlite3.connect(tmp_path / "mine.db")) as db:
+        asked = "SELECT score FROM current_predictions WHERE project = ? AND key = ?"
+        assert db.execute(asked, ("orders", "k0")).fetchall() == [(0.2,)]
+
+
+def test_an_unknown_kind_says_what_there_is(tmp_path: Path) -> None:
+    from pipelines.settings import StoreSettings
+    from pipelines.stores import open_store
+
+    with pytest.raises(StoreError, match=r"unknown store 'mongo'; expected one of sqlite.* @ store.kind"):
+        open_store(StoreSettings(kind="mongo", keep=2, max_drift=None), home=tmp_path)
