@@ -154,16 +154,19 @@ class Ledger:
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
+        self._held: dict[str, tuple[str, Page]] = {}  # the last page that was read, which never changes
 
     def page(self, folder: str) -> Page:
         """The last page of a folder; an empty one where there is none."""
         name = self._shelf.last(folder)
         if name is None:
             return EMPTY
-        blob = self._shelf.read(f"{folder}/{name}")
-        if blob is None:  # so many changes since that this page is gone
-            return self.page(folder)
-        return Page.from_bytes(blob, where=f"{self._shelf.where}/{folder}/{name}")
+        if name != self._held.get(folder, ("", EMPTY))[0]:
+            blob = self._shelf.read(f"{folder}/{name}")
+            if blob is None:  # so many changes since that this page is gone
+                return self.page(folder)
+            self._held[folder] = (name, Page.from_bytes(blob, where=f"{self._shelf.where}/{folder}/{name}"))
+        return self._held[folder][1]
 
     def change(self, folder: str, change: Callable[[Page], Page]) -> Page:
         """The page after `change`, which is asked again, of the new last page, where another writer was faster.

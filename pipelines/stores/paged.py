@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote
 
 from gates.errors import StoreError
+from pipelines.stores.bulk import RepeatError
 from pipelines.stores.ledger import Begun, Entry, Ledger, Page, Part, Shelf, damaged, parsed
 from pipelines.stores.store import (
     Draft,
@@ -21,6 +22,7 @@ from pipelines.stores.store import (
     check_keep,
     check_order,
     chosen,
+    repeated,
     unpublished,
 )  # fmt: skip
 from pipelines.stores.tally import Tally
@@ -38,13 +40,13 @@ class Parts(Protocol):
     """Where rows lie. Reading raises FileNotFoundError where a part is not there any more."""
 
     def write(self, folder: str, shard: int, rows: pa.RecordBatchReader) -> list[Part]:
-        """Write the rows of a shard into `folder`, where nothing refers to them yet."""
+        """Write the rows of a shard into `folder`, where nothing refers to them yet. RepeatError as in `check`."""
 
     def remove(self, folder: str, parts: Sequence[Part] | None) -> None:
         """Delete these parts; None: whatever there is in the folder, also what was never finished."""
 
     def check(self, parts: Sequence[Part]) -> None:
-        """Raise StoreError where a key is in two parts, or a part has not the rows that it should have."""
+        """Raise RepeatError where a key is in two parts, StoreError where a part has not the rows that it should have."""
 
     def find(self, parts: Sequence[Part], key: str) -> float | None:
         """The score of a key; None where no part has it."""
@@ -82,7 +84,10 @@ class PagedStore:
         receipt = f"{folder}/{shard:06d}.{_RECEIPT}"
         if folder is None or self._shelf.read(receipt) is not None:
             return
-        parts = self._parts.write(folder, shard, rows)
+        try:
+            parts = self._parts.write(folder, shard, rows)
+        except RepeatError as err:
+            raise repeated(draft, where=self._shelf.where) from err
         told = {"tally": tally.to_json(), "parts": parts}
         if not self._shelf.create(receipt, json.dumps(told).encode()):  # another process was faster
             self._parts.remove(folder, parts)
@@ -109,7 +114,10 @@ class PagedStore:
         check_order(draft, page.last_seq, where=self._shelf.where)
         staged = [receipts[shard] for shard in range(draft.shards)]
         parts = tuple(part for held in staged for part in held.parts)
-        self._parts.check(parts)
+        try:
+            self._parts.check(parts)
+        except RepeatError as err:
+            raise repeated(draft, where=self._shelf.where) from err
         told = {"tally": Tally.total(held.tally for held in staged).to_json(), "parts": parts}
         self._shelf.create(f"{folder}/{_DETAILS}", json.dumps(told).encode())
         return parts
@@ -161,6 +169,8 @@ class PagedStore:
 
     def rollback(self, project: str, *, to: int | None) -> Version:
         def back(page: Page) -> Page:
+            if not page.entries:
+                raise unpublished(where=self._shelf.where)
             held = [self._version(page, one) for one in page.entries]
             target = chosen(held, to, where=self._shelf.where)
             return page if target.current else self._made_current(page, target.version)
@@ -180,7 +190,7 @@ class PagedStore:
             return self._made_current(after, left) if page.current in gone else after
 
         self._ledger.change(_pages(project), withdrawn)
-        return tuple(gone)
+        return tuple(sorted(gone))
 
     def prune(self, project: str, *, keep: int) -> tuple[int, ...]:
         check_keep(keep, where=self._shelf.where)

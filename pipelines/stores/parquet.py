@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _GROUP_ROWS = 16_384  # what a get of one key reads of a file
-_SOME_GROUPS = 8  # read at once where keys are compared
+_SOME_GROUPS = 6  # read at once where all are read
 _FOOTERS_HELD = 200
 
 
@@ -66,7 +66,7 @@ class ParquetParts:
     def write(self, folder: str, shard: int, rows: pa.RecordBatchReader) -> list[Part]:
         name, written = f"{folder}/{shard:06d}-{secrets.token_hex(4)}", list[Part]()
         for number, chunk in enumerate(chunks(rows)):
-            held = in_order(chunk, where=self._objects.where)
+            held = in_order(chunk)
             path, blob = f"{name}-{number:04d}.parquet", _encoded(held)
             self._objects.put(path, blob)
             written.append({"path": path, "rows": held.num_rows, "bytes": blob.size})
@@ -80,7 +80,7 @@ class ParquetParts:
         for part in parts:
             self._footer(part)
         if len(parts) > 1:
-            check_unique([self._keys(part) for part in parts], where=self._objects.where)
+            check_unique([self._keys(part) for part in parts])
 
     def find(self, parts: Sequence[Part], key: str) -> float | None:
         import pyarrow.compute as pc
@@ -106,7 +106,7 @@ class ParquetParts:
                 table = self._table(part, groups[at : at + _SOME_GROUPS])
                 if wanted is not None:
                     table = table.filter(pc.is_in(table["key"], wanted))
-                yield from table.combine_chunks().to_batches()
+                yield from table.combine_chunks().to_batches(_GROUP_ROWS * _SOME_GROUPS)
 
     def _keys(self, part: Part) -> Iterator[pa.Array]:
         """The keys of a part, ascending."""

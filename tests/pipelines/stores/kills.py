@@ -27,7 +27,10 @@ from pipelines.stores import Draft
 from tests.pipelines.stores.places import Place, held, stage
 
 ROWS, SHARDS, KEEP = 300, 3, 3
-IMPORTED_FIRST = ("obstore.store", "pandas", "pyarrow.compute", "pyarrow.parquet")
+IMPORTED_FIRST = (
+    "boto3", "gates.runs", "metaflow.plugins.aws.aws_client", "obstore.store", "pandas", "pyarrow.compute",
+    "pyarrow.parquet",
+)  # fmt: skip
 _KEYS = [f"k{at}" for at in range(ROWS)]
 
 

@@ -9,13 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipelines.stores import Store
-from tests.pipelines.stores.places import Place, held, publish, stage
+from tests.pipelines.stores.places import KILLED, Place, held, publish, stage
 
 ROOT = Path(__file__).parents[3]
 KILLS = 50
 
 
+@pytest.mark.parametrize("place", KILLED, indirect=True)
 def test_fifty_kills_and_readers_see_whole_versions_only(place: Place) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.pipelines.stores.kills", str(KILLS)],
