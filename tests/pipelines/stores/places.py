@@ -53,10 +53,19 @@ def _parquet_s3(request: Any, home: Path) -> Place:
     return Place(kind="parquet", home=str(home), params=params, env=AWS)
 
 
+def _dynamodb(request: Any, home: Path) -> Place:
+    params = {
+        "table": f"t{uuid.uuid4().hex}", "region": None, "endpoint": request.getfixturevalue("s3_server"), "create": True,
+        "seconds": 10.0,
+    }  # fmt: skip
+    return Place(kind="dynamodb", home=str(home), params=params, env=AWS)
+
+
 PLACES: dict[str, Callable[[Any, Path], Place]] = {
     "sqlite": _sqlite,
     "parquet": _parquet,
     "parquet on S3": _parquet_s3,
+    "dynamodb": _dynamodb,
 }
 """From pytest's request, for servers that are fixtures, and a directory."""
 
