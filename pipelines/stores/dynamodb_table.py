@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeVar
@@ -101,7 +102,7 @@ class Table:
                 list(pool.map(lambda one: self._until_done(write, {self._name: one}), some))
 
     def _until_done(self, ask: Callable[[dict[str, Any]], Any], left: dict[str, Any]) -> None:
-        """Ask again for what DynamoDB leaves undone of a batch, as it does where more comes than the table has paid for."""
+        """Ask again for what DynamoDB leaves undone of a batch, as it does of more than the table has paid for."""
         pause, until = 0.05, time.monotonic() + self._seconds
         while left := ask(left):
             if time.monotonic() > until:
@@ -126,7 +127,7 @@ class Table:
         return client
 
     def _asked(self, ask: Callable[[], T]) -> T:
-        """What is answered; FileExistsError where a condition does not hold. StoreError for all else that goes wrong."""
+        """What is answered; FileExistsError where a condition does not hold, StoreError where anything else is wrong."""
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
@@ -157,14 +158,12 @@ def _created(client: Any, name: str) -> None:
     try:
         client.describe_table(TableName=name)
     except client.exceptions.ResourceNotFoundException:
-        try:
+        with suppress(client.exceptions.ResourceInUseException):  # another process was faster
             client.create_table(
                 TableName=name, BillingMode="PAY_PER_REQUEST",
                 AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one, _ in _KEYS],
                 KeySchema=[{"AttributeName": one, "KeyType": kind} for one, kind in _KEYS],
             )  # fmt: skip
-        except client.exceptions.ResourceInUseException:  # another process was faster
-            pass
         client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
 

@@ -46,7 +46,7 @@ class Parts(Protocol):
         """Delete these parts; None: whatever there is in the folder, also what was never finished."""
 
     def check(self, parts: Sequence[Part]) -> None:
-        """Raise RepeatError where a key is in two parts, StoreError where a part has not the rows that it should have."""
+        """Raise RepeatError where a key is in two parts, StoreError where a part has other rows than it should."""
 
     def find(self, parts: Sequence[Part], key: str) -> float | None:
         """The score of a key; None where no part has it."""

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from pipelines.stores import STORES, Draft, Store, Tally, Version
 
-
 AWS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -55,8 +54,8 @@ def _parquet_s3(request: Any, home: Path) -> Place:
 
 def _dynamodb(request: Any, home: Path) -> Place:
     params = {
-        "table": f"t{uuid.uuid4().hex}", "region": None, "endpoint": request.getfixturevalue("s3_server"), "create": True,
-        "seconds": 10.0,
+        "table": f"t{uuid.uuid4().hex}", "region": None, "endpoint": request.getfixturevalue("s3_server"),
+        "create": True, "seconds": 10.0,
     }  # fmt: skip
     return Place(kind="dynamodb", home=str(home), params=params, env=AWS)
 
