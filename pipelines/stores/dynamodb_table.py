@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
+from threading import Lock
 from typing import Any, TypeVar
 
 from gates.errors import StoreError
@@ -19,6 +20,7 @@ _WRITTEN_AT_ONCE = 25  # items; DynamoDB takes no more
 _READ_AT_ONCE = 100
 _WRITERS = 4
 _TRIES = 3
+_OPENING = Lock()  # a session makes one client at a time
 _KEYS = ("pk", "HASH"), ("sk", "RANGE")
 
 
@@ -112,22 +114,22 @@ class Table:
 
     @cached_property
     def _client(self) -> Any:
-        from boto3.session import Session
         from botocore.config import Config
 
         config = Config(
             connect_timeout=self._seconds / (2 * _TRIES), read_timeout=self._seconds / _TRIES,
             retries={"total_max_attempts": _TRIES, "mode": "standard"},
         )  # fmt: skip
-        client = Session().client(
-            "dynamodb", region_name=self._region, endpoint_url=self._endpoint, config=config
-        )  # fmt: skip
+        with _OPENING:
+            client = _session().client(
+                "dynamodb", region_name=self._region, endpoint_url=self._endpoint, config=config
+            )  # fmt: skip
         if self._create:
             self._asked(lambda: _created(client, self._name))
         return client
 
     def _asked(self, ask: Callable[[], T]) -> T:
-        """What is answered; FileExistsError where a condition does not hold, StoreError where anything else is wrong."""
+        """What is answered; FileExistsError where a condition does not hold, StoreError for what else is wrong."""
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
@@ -151,6 +153,14 @@ class Table:
     def _failed(self, err: Exception, *, hint: str) -> StoreError:
         told = " ".join(str(err).split())[:200]
         return StoreError(f"the prediction store cannot be reached: {told}", where=self.where, hint=hint)
+
+
+@cache
+def _session() -> Any:
+    """One for all tables, as it takes a tenth of a second to read what it knows of DynamoDB."""
+    from boto3.session import Session
+
+    return Session()
 
 
 def _created(client: Any, name: str) -> None:

@@ -93,7 +93,7 @@ def reader(place: Place, out: Path, stop: Path) -> None:
             except StoreError as err:
                 told.write(f"{err}\n")
             told.flush()
-            time.sleep(0.005)
+            time.sleep(place.pause)
 
 
 def finished(place: Place, number: int) -> None:
