@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from gates.errors import StoreError
+from pipelines.stores.ordering import order
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +46,7 @@ def in_order(rows: pa.Table) -> pa.Table:
     rows = rows.combine_chunks()
     keys = _whole(rows)
     if len(keys) > 1 and not pc.all(pc.less(keys[:-1], keys[1:])).as_py():
-        rows = rows.take(pc.sort_indices(keys))
+        rows = rows.take(order(keys))
         _check_ascending(_whole(rows))
     return rows
 
@@ -57,14 +58,13 @@ def check_unique(parts: Sequence[Iterator[pa.Array]]) -> None:
     an array of each.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     held = [(array, part) for part in parts if (array := next(part, None)) is not None]
     while len(held) > 1:
         upto = min(array[-1].as_py() for array, _ in held)
         counts = [bisect_right(array, upto, key=lambda one: one.as_py()) for array, _ in held]
         taken = pa.concat_arrays([array[:count] for (array, _), count in zip(held, counts, strict=True)])
-        _check_ascending(taken.take(pc.sort_indices(taken)))
+        _check_ascending(taken.take(order(taken)))
         left = ((array[count:], part) for (array, part), count in zip(held, counts, strict=True))
         held = [(some, part) for array, part in left if (some := array if len(array) else next(part, None)) is not None]
 
