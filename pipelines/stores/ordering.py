@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ def order(keys: pa.StringArray) -> NDArray[np.int64]:
 
     if len(keys) < 2:
         return np.arange(len(keys))
-    ends = pc.min_max(keys)
-    at = len(commonprefix([ends["min"].as_py().encode(), ends["max"].as_py().encode()]))
+    first, last = (one.as_py().encode() for one in pc.min_max(keys).values())
+    at = next((place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     starts, lengths, text = _text(keys)
     out, places = np.arange(len(keys)), np.arange(len(keys))  # places: of `out`, those that are not decided
     ranks = np.zeros(len(keys), np.uint64)

@@ -59,7 +59,9 @@ def _dynamodb(request: Any, home: Path) -> Place:
         "table": f"t{uuid.uuid4().hex}", "region": None, "endpoint": request.getfixturevalue("s3_server"),
         "create": True, "seconds": 10.0,
     }  # fmt: skip
-    return Place(kind="dynamodb", home=str(home), params=params, env=AWS, kills=12, pause=0.15)  # of the ledger that parquet has too
+    return Place(
+        kind="dynamodb", home=str(home), params=params, env=AWS, kills=12, pause=0.15
+    )  # of the ledger that parquet has too
 
 
 PLACES: dict[str, Callable[[Any, Path], Place]] = {

@@ -13,7 +13,9 @@ from pipelines.stores.ordering import order
 
 MADE: dict[str, Callable[[Random], str]] = {
     "numbers": lambda lots: str(lots.randrange(10**6)),
-    "alike for long": lambda lots: f"2013-11-{lots.randrange(30):02d}|UA|{lots.randrange(100):020d}|{lots.choice('ab')}",
+    "alike for long": lambda lots: (
+        f"2013-11-{lots.randrange(30):02d}|UA|{lots.randrange(100):020d}|{lots.choice('ab')}"
+    ),
     "short": lambda lots: "".join(lots.choices("ab", k=lots.randrange(8))),
     "zeros": lambda lots: "".join(lots.choices("\0a", k=lots.randrange(12))),
     "any text": lambda lots: "".join(lots.choices("aé日🙂\uffff", k=lots.randrange(6))),
