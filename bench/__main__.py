@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import judging, log
+from bench import judging, log, stores
 from bench.timing import alternately, command, show
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,4 +38,5 @@ def commands() -> None:
 if __name__ == "__main__":
     judging.measure()
     log.measure()
+    stores.measure()
     commands()

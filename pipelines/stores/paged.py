@@ -7,12 +7,13 @@ import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from gates.errors import StoreError
 from pipelines.stores.bulk import RepeatError
 from pipelines.stores.ledger import Begun, Entry, Ledger, Page, Part, Shelf, damaged, parsed
+from pipelines.stores.parts import Parts
 from pipelines.stores.store import (
     Draft,
     Prediction,
@@ -34,25 +35,6 @@ T = TypeVar("T")
 _DETAILS = "version.json"
 _RECEIPT = "receipt.json"
 _DETAILS_HELD = 1000
-
-
-class Parts(Protocol):
-    """Where rows lie. Reading raises FileNotFoundError where a part is not there any more."""
-
-    def write(self, folder: str, shard: int, rows: pa.RecordBatchReader) -> list[Part]:
-        """Write the rows of a shard into `folder`, where nothing refers to them yet. RepeatError as in `check`."""
-
-    def remove(self, folder: str, parts: Sequence[Part] | None) -> None:
-        """Delete these parts; None: whatever there is in the folder, also what was never finished."""
-
-    def check(self, parts: Sequence[Part]) -> None:
-        """Raise RepeatError where a key is in two parts, StoreError where a part has other rows than it should."""
-
-    def find(self, parts: Sequence[Part], key: str) -> float | None:
-        """The score of a key; None where no part has it."""
-
-    def read(self, parts: Sequence[Part], keys: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-        """The rows of `keys` that there are, or all, a bounded number at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,7 +72,7 @@ PLACES: dict[str, Callable[[Any, Path], Place]] = {
 }
 """From pytest's request, for servers that are fixtures, and a directory."""
 
-KILLED = [name for name in PLACES if name != "parquet on S3"]  # of the same code as on a disk, and minutes of it
+HERE = [name for name in PLACES if name != "parquet on S3"]  # for most tests: that one is the same code as on a disk
 
 
 def stage(store: Store, draft: Draft, shard: int, rows: Mapping[str, float]) -> None:

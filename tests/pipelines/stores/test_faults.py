@@ -90,7 +90,7 @@ def test_publishing_of_which_one_request_goes_wrong(
     with proxy.plan(None) as plan:
         publish(place.through, draft(2), NEW)
     made = 2
-    for first in range(1, len(plan.seen) + 1, 6):
+    for first in range(1, len(plan.seen) + 1, 12):
         made += 1
         rows = dict.fromkeys(NEW, made / 100)
         with proxy.plan(fault, first=first, times=1):

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from pipelines.stores import Store
-from tests.pipelines.stores.places import KILLED, Place, held, publish, stage
+from tests.pipelines.stores.places import PLACES, Place, held, publish, stage
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("place", KILLED, indirect=True)
 def test_fifty_kills_and_readers_see_whole_versions_only(place: Place) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.pipelines.stores.kills", str(place.kills)],
@@ -36,6 +35,7 @@ def test_fifty_kills_and_readers_see_whole_versions_only(place: Place) -> None:
         assert len(held(store, version=one.version)) == one.rows == told["rows"]
 
 
+@pytest.mark.parametrize("place", PLACES, indirect=True)
 def test_many_stage_and_commit_the_same_at_once(place: Place, draft: Any) -> None:
     eight = draft(shards=8)
 
@@ -50,6 +50,7 @@ def test_many_stage_and_commit_the_same_at_once(place: Place, draft: Any) -> Non
     assert held(place.open()) == {f"k{shard}": 0.5 for shard in range(8)}
 
 
+@pytest.mark.parametrize("place", PLACES, indirect=True)
 def test_many_publish_at_once_and_each_has_its_number(place: Place, store: Store, draft: Any) -> None:
     def work(number: int) -> int:
         return publish(place.open(), draft(number), {"k": number / 10}).version
