@@ -52,13 +52,14 @@ class Production:
     templates: list[Mapping[str, Any]] = field(default_factory=list)  # that were executed
     workflows: list[Executed] = field(default_factory=list)
 
-    def settings(self, *overrides: str) -> str:
-        code = "import sys; from pipelines.settings import compose; print(compose(sys.argv[1:]).settings.to_json())"
-        return self.cluster.call([sys.executable, "-c", code, *overrides]).stdout.strip()
+    def settings(self, *overrides: str, config: str = "production") -> str:
+        composed = "from pipelines.settings import compose; made = compose(sys.argv[2:], config=sys.argv[1])"
+        code = f"import sys; {composed}; print(made.settings.to_json())"
+        return self.cluster.call([sys.executable, "-c", code, config, *overrides]).stdout.strip()
 
     def evaluated(self, *overrides: str) -> Executed:
         """EvaluateNewModel's template with a model's configuration, as a retraining runs."""
-        template = self.cluster.compiled("evaluate", {"settings": self.settings("platform=argo", *overrides)})
+        template = self.cluster.compiled("evaluate", {"settings": self.settings(*overrides)})
         done = self._executed(template)
         assert done.succeeded, done.out
         return done
@@ -118,7 +119,9 @@ def production(cluster: Cluster, orders_conf: Path) -> Production:
     })  # fmt: skip
     shutil.copy(conf / "platform" / "argo.yaml", conf / "platform" / "local.yaml")  # as the desks share the log
     _changed(conf / "platform" / "local.yaml", {"kind": "local"})
-    _changed(conf / "store" / "sqlite.yaml", {"path": str(cluster.scratch / "predictions.db"), "max_drift": None})
+    _changed(conf / "store" / "parquet.yaml", {"max_drift": None})
+    plain = (conf / "config.yaml").read_text(encoding="utf-8")
+    (conf / "config.yaml").write_text(plain.replace("store: sqlite", "store: parquet"), encoding="utf-8")
     orders = yaml.safe_load((conf / "data" / "orders.yaml").read_text(encoding="utf-8"))
     rows = pd.read_csv(orders["path"]).sort_values("day")
     rows.to_parquet(cluster.scratch / "orders.parquet", row_group_size=300, index=False)
@@ -134,7 +137,7 @@ def production(cluster: Cluster, orders_conf: Path) -> Production:
     }
     cluster = replace(cluster, env=env, secrets=secrets)
     made = Production(cluster=cluster, conf=conf, promote={}, predict={}, key=key)
-    settings = made.settings("platform=argo")
+    settings = made.settings()
     code = "import json; from pipelines.flow_settings import composed_policy; print(json.dumps(composed_policy()))"
     policy = cluster.call([sys.executable, "-c", code]).stdout.strip()
     promote = cluster.compiled("promote", {"settings": settings, "policy": policy})
@@ -188,7 +191,7 @@ def test_a_better_model_goes_live_and_everything_is_seen_in_the_client(productio
 
 def test_a_worse_one_does_not(production: Production, strong: str) -> None:
     flow = [sys.executable, str(ROOT / "pipelines/evaluate.py"), "--no-pylint", "--production", "--config-value"]
-    settings = production.settings("model=baseline")
+    settings = production.settings("model=baseline", config="config")
     production.cluster.call([*flow, "settings", settings, "run", "--run-id-file", "worse"])
     worse = f"EvaluateNewModel/{(production.cluster.scratch / 'worse').read_text()}"
     before = production.events()
@@ -220,6 +223,7 @@ def test_the_versions_of_a_revoked_model_are_withdrawn_for_its_predecessors(
     assert served.succeeded, served.out
     assert production.marks() == {3: (weak, "current"), 2: (strong, "withdrawn"), 1: (weak, "")}
     assert served.said("withdrawn")["versions"] == [2]
+    assert json.loads(production.lockgate("verify", "--json"))["deviations"] == []
     _no_secret(production)
 
 
