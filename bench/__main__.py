@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import judging, log
+from bench import judging, log, scoring, stores
 from bench.timing import alternately, command, show
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,4 +38,6 @@ def commands() -> None:
 if __name__ == "__main__":
     judging.measure()
     log.measure()
+    scoring.measure()
+    stores.measure()
     commands()

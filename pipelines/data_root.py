@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from gates import runs
 from gates.errors import DataError
 from pipelines import data
 from pipelines.settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 PROJECT = "project"
 """The root that stands for this checkout."""
@@ -19,8 +25,38 @@ def data_files(settings: Settings) -> data.Files:
 
     Raises DataError where the object store cannot be opened.
     """
-    root = settings.platform.data_root
-    if root == PROJECT:
+    if settings.platform.data_root == PROJECT:
         return data.Folder(ROOT)
+    store, name = _objects(settings)
+    return data.Objects(store, name=name)
+
+
+def push(settings: Settings) -> tuple[Path, str]:
+    """Copy the table of this checkout to `platform.data_root`: the file, and the address it now has.
+
+    Raises DataError where there is nothing to copy, no such file, or a store that cannot be written.
+    """
+    import obstore
+    from obstore.exceptions import BaseError
+
+    path = settings.data.path
+    if settings.platform.data_root == PROJECT or path is None:
+        why = "the source reads no file" if path is None else "the platform reads this checkout"
+        raise DataError(f"nothing to copy: {why}", where="data.path" if path is None else "platform.data_root")
+    if Path(path).is_absolute():
+        raise DataError(f"{path} is of this machine alone", expected="a path in this checkout", where="data.path")
+    if problem := data.Folder(ROOT).problem(path):
+        raise DataError(f"{path} {problem}", expected="a file of this checkout", where="data.path")
+    store, name = _objects(settings)
+    try:
+        obstore.put(store, path, ROOT / path)
+    except (BaseError, OSError) as err:
+        raise DataError(f"{path} cannot be written: {str(err).splitlines()[0][:200]}", where=name) from err
+    return ROOT / path, f"{name}/{path}"
+
+
+def _objects(settings: Settings) -> tuple[ObjectStore, str]:
+    root = settings.platform.data_root
     folder = FOLDER if root == runs.DATASTORE else ""
-    return data.Objects(runs.object_store(folder, root=root, error=DataError), name=f"{root}/{folder}".rstrip("/"))
+    where = f"{runs.datastore()[1]}/lockgate" if root == runs.DATASTORE else root
+    return runs.object_store(folder, root=root, error=DataError), f"{where}/{folder}".rstrip("/")

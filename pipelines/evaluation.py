@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from gates.row_ids import hash_row_ids
@@ -12,14 +11,13 @@ from pipelines import data, parity, reigning
 from pipelines.data import Split
 from pipelines.data_root import data_files
 from pipelines.distributions import SCORED_ROWS, distributions, of_scores, spread
+from pipelines.events import Say
 from pipelines.models import MODELS, Fitted, load_model
 from pipelines.reigning import load_champion
 from pipelines.scoring import Candidate, Evaluated, parity_problem, scored
 from pipelines.settings import Settings
 
 __all__ = ["Evaluated", "evaluate", "load_champion"]
-
-Say = Callable[[str], None]
 
 
 def evaluate(settings: Settings, *, run: str, say: Say, bundle: str = "") -> Evaluated:
@@ -40,7 +38,7 @@ def _evaluate(settings: Settings, *, run: str, say: Say, bundle: str, fresh: par
     split = _split(settings, say)
     beside = reigning.of_bundle(settings, Path(bundle)) if bundle else reigning.of_log(settings)
     fitted, fit_seconds = _fit(settings, split)
-    say(f"{settings.model.name} fitted in {fit_seconds:.1f} s")
+    say(f"{settings.model.name} fitted in {fit_seconds:.1f} s", event="fitted", seconds=round(fit_seconds, 3))
     blob = fitted.to_bytes()
     sha256 = hashlib.sha256(blob).hexdigest()
     challenger = load_model(fitted.format, blob, sha256=sha256)

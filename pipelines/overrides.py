@@ -33,7 +33,7 @@ class Change:
     text: str
 
 
-def vetted(overrides: Sequence[str], conf: Path) -> tuple[Change, ...]:
+def vetted(overrides: Sequence[str], conf: Path, config: str = "config") -> tuple[Change, ...]:
     """Every override as a Change. Raises SettingsError at the first that is not acceptable."""
     groups = sorted(path.name for path in conf.iterdir() if path.is_dir())
     parsed = [(text, *_parsed(text, groups)) for text in overrides]
@@ -43,7 +43,7 @@ def vetted(overrides: Sequence[str], conf: Path) -> tuple[Change, ...]:
         raise SettingsError(f"{repeated[0]} is given twice", expected="one value", where=repeated[0])
     keys = [(text, key) for text, key, _ in parsed if key not in groups]
     if keys:
-        known = _keys(conf, [change.text for change in changes])
+        known = _keys(conf, [change.text for change in changes], config)
         for text, key in keys:
             if key not in known:
                 raise SettingsError(
@@ -112,7 +112,7 @@ def _is_choice(text: str, key: str, value: Any, groups: list[str], conf: Path) -
     return True
 
 
-def _keys(conf: Path, choices: list[str]) -> list[str]:
+def _keys(conf: Path, choices: list[str], config: str) -> list[str]:
     """Every key of the composed configuration, dotted: leaves, and the branches that hold them."""
     from pipelines.settings import composed_tree
 
@@ -124,7 +124,7 @@ def _keys(conf: Path, choices: list[str]) -> list[str]:
             else:
                 yield here
 
-    return list(walk(composed_tree(conf, choices), ""))
+    return list(walk(composed_tree(conf, choices, config), ""))
 
 
 def _options(key: str, known: list[str], groups: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from gates.errors import AdmissionError
 from gates.state import Champion
 from pipelines import data, stores
 from pipelines.data_root import data_files
+from pipelines.events import Say
 from pipelines.promotion_log import open_log
 from pipelines.reigning import load_champion
 from pipelines.settings import Settings
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.models import Fitted
-
-Say = Callable[[str], None]
 
 
 class Serving(BaseModel):
@@ -65,7 +64,8 @@ def resolve(settings: Settings, *, source: str, upstream: str, window: str, say:
     log, store, now = open_log(settings), _store(settings), datetime.now(UTC)
     seen = _seen(store, settings.data.project)
     if withdrawn := store.withdraw(settings.data.project, admission.revoked(log, seen=seen)):
-        say(f"withdrew version {', '.join(map(str, withdrawn))}: the model was revoked")
+        versions = ", ".join(map(str, withdrawn))
+        say(f"withdrew version {versions}: the model was revoked", event="withdrawn", versions=withdrawn)
     admitted = admission.admit(log, now=now, run=upstream, seen=seen)
     champion = admitted.champion
     period = window or (data.next_period(champion.as_of or settings.as_of) if settings.data.time else "all")
@@ -73,7 +73,10 @@ def resolve(settings: Settings, *, source: str, upstream: str, window: str, say:
         settings.data, period, root=data_files(settings), batch_rows=settings.platform.batch_rows
     )  # fmt: skip
     pieces, size = plan.pieces, -(-len(plan.pieces) // settings.platform.shards)
-    say(f"champion is {champion.run}, promoted by entry {champion.seq}; predicting {plan.rows:,} rows of {period}")
+    say(
+        f"champion is {champion.run}, promoted by entry {champion.seq}; predicting {plan.rows:,} rows of {period}",
+        event="admitted", run=champion.run, entry=champion.seq, head=admitted.head.seq, window=period, rows=plan.rows,
+    )  # fmt: skip
     return Serving(
         champion=champion, log_seq=admitted.head.seq, log_sha256=admitted.head.digest, upstream=upstream,
         source=source, window=period, rows=plan.rows, time=now,
@@ -89,14 +92,17 @@ def score(settings: Settings, serving: Serving, shard: int, *, say: Say) -> None
     """
     store, draft = _store(settings), serving.draft(settings)
     if shard in store.staged(draft):
-        say(f"shard {shard} is staged already")
+        say(f"shard {shard} is staged already", event="shard_resumed", shard=shard)
         return
     model = load_champion(serving.champion)
     where = f"shard {shard} of {serving.window}"
     with stores.spooled(_scored(settings, serving, shard, model), task=settings.data.task, where=where) as spool:
         with spool.rows() as rows:
             store.stage(draft, shard, rows, spool.tally)
-        say(f"scored {spool.tally.rows:,} rows in shard {shard}")
+        say(
+            f"scored {spool.tally.rows:,} rows in shard {shard}",
+            event="shard_staged", shard=shard, rows=spool.tally.rows,
+        )  # fmt: skip
 
 
 def _scored(settings: Settings, serving: Serving, shard: int, model: Fitted) -> Iterator[pa.RecordBatch]:
@@ -124,7 +130,10 @@ def publish(settings: Settings, serving: Serving, *, say: Say) -> int:
         _store(settings), serving.draft(settings), expected_rows=serving.rows,
         max_drift=settings.store.max_drift, keep=settings.store.keep,
     )  # fmt: skip
-    say(f"published {version.rows:,} predictions as version {version.version}")
+    say(
+        f"published {version.rows:,} predictions as version {version.version}",
+        event="published", version=version.version, rows=version.rows, run=version.draft.champion_run,
+    )  # fmt: skip
     return version.version
 
 

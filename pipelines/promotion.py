@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gates.errors import LockgateError, SettingsError
 from gates.policy import Policy
 from pipelines.deciding import Reported, judge_run
+from pipelines.events import Say
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 EVENT = "promoted"
 """Of Argo Events, within Metaflow's project and branch: Predict waits for it."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,8 @@ def judged(settings: Settings, policy: Mapping[str, Any], *, run: str, say: Say)
             expected="EvaluateNewModel/ID", where="--run",
         )  # fmt: skip
     told = judge_run(settings, Policy.parse(policy), run).told
-    say(f"{told.decision.verdict}: {told.note}")
+    verdict = str(told.decision.verdict)
+    say(f"{verdict}: {told.note}", event="judged", verdict=verdict, run=run, entry=told.entry)
     return Judged(told=told, promoted=told.entry is not None and told.decision.verdict is Ruling.PROMOTE)
 
 
@@ -60,7 +60,8 @@ def tell_of(told: Reported, *, say: Say) -> None:
     from metaflow.integrations import ArgoEvent
 
     published = ArgoEvent(namespaced_event_name(EVENT)).safe_publish({"entry": str(told.entry)})
-    say(f"event {EVENT}: {'published' if published else 'not published; Predict follows by its schedule'}")
+    done = "published" if published else "not published; Predict follows by its schedule"
+    say(f"event {EVENT}: {done}", event="event_published" if published else "event_lost", entry=told.entry)
 
 
 def check_judged(decision: str) -> None:

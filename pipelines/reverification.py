@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gates import runs
@@ -11,6 +11,7 @@ from pipelines import data, parity
 from pipelines.data import TrainSettings
 from pipelines.data_root import data_files
 from pipelines.distributions import counted_again
+from pipelines.events import Say
 from pipelines.promotion_log import open_log
 from pipelines.scoring import Candidate, Evaluated, parity_problem, scored
 from pipelines.settings import Settings
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 _CARRIED = ("fit_seconds", "peak_memory_mb", "scores")
 """What the champion's run measured while it trained, and what this run cannot."""
-
-Say = Callable[[str], None]
 
 
 def reverify(settings: Settings, *, run: str, as_of: str, say: Say) -> Evaluated:

@@ -105,10 +105,11 @@ def conf_dir() -> Path:
     return Path(os.environ.get("LOCKGATE_CONF") or ROOT / "conf").resolve()
 
 
-def compose(overrides: Sequence[str] = (), *, trusted: bool = False) -> Composed:
+def compose(overrides: Sequence[str] = (), *, trusted: bool = False, config: str = "config") -> Composed:
     """conf/ plus `overrides` of the forms `group=choice` and `group.key=value`.
 
-    `trusted` overrides are lockgate's own, not a user's: they do not count as `guarded`.
+    `trusted` overrides are lockgate's own, not a user's: they do not count as `guarded`. `config` names the file of
+    conf/ that is composed: `config`, or `production` for what is deployed.
 
     Raises:
         SettingsError: an override that is not plain, or names what does not exist; a value of the wrong type.
@@ -117,13 +118,13 @@ def compose(overrides: Sequence[str] = (), *, trusted: bool = False) -> Composed
     from pipelines.overrides import vetted
 
     conf = conf_dir()
-    if not (conf / "config.yaml").is_file():
-        raise SettingsError("no configuration", expected="a file config.yaml", where=str(conf))
-    changes = vetted(overrides, conf)
-    tree = composed_tree(conf, [change.text for change in changes])
+    if not (conf / f"{config}.yaml").is_file():
+        raise SettingsError("no configuration", expected=f"a file {config}.yaml", where=str(conf))
+    changes = vetted(overrides, conf, config)
+    tree = composed_tree(conf, [change.text for change in changes], config)
     experiment = [change for change in changes if change.key == "experiment"]
     if experiment:
-        plain = composed_tree(conf, [change.text for change in changes if change.key != "experiment"])
+        plain = composed_tree(conf, [change.text for change in changes if change.key != "experiment"], config)
         touched = [group for group in (*GUARDED, "as_of", "seed") if tree[group] != plain[group]]
         if touched:
             raise SettingsError(
@@ -141,7 +142,7 @@ def compose(overrides: Sequence[str] = (), *, trusted: bool = False) -> Composed
     )
 
 
-def composed_tree(conf: Path, overrides: list[str]) -> dict[str, Any]:
+def composed_tree(conf: Path, overrides: list[str], config: str) -> dict[str, Any]:
     """conf/ composed by Hydra with overrides that were vetted, as plain dicts; nothing is resolved."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
@@ -153,7 +154,7 @@ def composed_tree(conf: Path, overrides: list[str]) -> dict[str, Any]:
     OmegaConf.clear_resolver("oc.env")
     try:
         with initialize_config_dir(config_dir=str(conf), version_base="1.3"):
-            composed = hydra_compose(config_name="config", overrides=overrides)
+            composed = hydra_compose(config_name=config, overrides=overrides)
         tree = OmegaConf.to_container(composed, resolve=False)
     except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as err:
         said = " ".join(str(err).split()) or type(err).__name__

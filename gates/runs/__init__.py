@@ -4,13 +4,13 @@ The only package of the gates that imports the Metaflow client.
 """
 
 from gates.runs.artifacts import Claim, Remains, claim, facts, model_bytes, remains
-from gates.runs.datastore import DATASTORE, home, log_store, object_store
+from gates.runs.datastore import DATASTORE, datastore, home, log_store, object_store
 from gates.runs.installation import check_installation
 from gates.runs.metadata import NoSuchRunError, UnreachableError, check_metadata, patience
 from gates.runs.tagging import Retagged, RunTags, retag, tagged_runs
 
 __all__ = [
     "DATASTORE", "Claim", "NoSuchRunError", "Remains", "Retagged", "RunTags", "UnreachableError", "check_installation",
-    "check_metadata", "claim", "facts", "home", "log_store", "model_bytes", "object_store", "patience",
+    "check_metadata", "claim", "datastore", "facts", "home", "log_store", "model_bytes", "object_store", "patience",
     "remains", "retag", "tagged_runs",
 ]  # fmt: skip

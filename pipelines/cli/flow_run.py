@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gates.errors import RunError
+from pipelines import events
 
 FLOWS = Path(__file__).resolve().parent.parent
 SHOWN_ON_FAILURE = 12
@@ -68,6 +69,8 @@ def run_flow(
                 seen.append(line.rstrip())
                 if debug:
                     sys.stderr.write(line)
+                elif events.MARK in line:
+                    sys.stderr.write(line[line.index(events.MARK) :])
                 elif SAID in line and not error_file.exists():
                     sys.stderr.write(f"  {line.split(SAID, 1)[1]}")
                 sys.stderr.flush()

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gates.errors import LockgateError, PolicyError
+from pipelines import events
 from pipelines.cli import (
     bundle,
     champion,
@@ -24,6 +25,7 @@ from pipelines.cli import (
     plan,
     predict,
     predictions,
+    push_data,
     retract,
     reverify,
     revoke,
@@ -68,6 +70,7 @@ app.add_typer(keys.app, name="keys")
 app.command()(predict.predict)
 app.add_typer(predictions.app, name="predictions")
 app.command()(manifests.manifests)
+app.command()(push_data.push_data)
 app.command()(demo.demo)
 
 
@@ -92,8 +95,11 @@ def main() -> None:
     except LockgateError as err:
         if debug:
             raise
-        for line in err.problems if isinstance(err, PolicyError) else [str(err)]:
-            sys.stderr.write(f"lockgate: {line}\n")
+        if events.wanted():
+            sys.stderr.write(f"{events.refusal(err)}\n")
+        else:
+            for line in err.problems if isinstance(err, PolicyError) else [str(err)]:
+                sys.stderr.write(f"lockgate: {line}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("lockgate: interrupted\n")

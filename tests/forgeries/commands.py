@@ -21,15 +21,18 @@ IMPORTED_FIRST = (
 
 
 def serve(upstream: str = "") -> None:
-    """What the two steps of Predict do; its errors in one line."""
+    """What the steps of Predict do; its errors in one line."""
     from gates.errors import LockgateError
-    from pipelines.prediction import publish, resolve
+    from pipelines.prediction import publish, resolve, score
     from pipelines.settings import compose
 
     settings = compose().settings
     try:
-        serving = resolve(settings, upstream=upstream, window="", say=lambda _: None)
-        print(publish(settings, serving, source=f"Predict/{os.getpid()}", say=lambda _: None))
+        source = f"Predict/{os.getpid()}"
+        serving = resolve(settings, source=source, upstream=upstream, window="", say=lambda _: None)
+        for shard in range(len(serving.shards)):
+            score(settings, serving, shard, say=lambda _: None)
+        print(publish(settings, serving, say=lambda _: None))
     except LockgateError as err:
         sys.stderr.write(f"lockgate: {err}\n")
         raise SystemExit(2) from err

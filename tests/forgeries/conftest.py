@@ -120,17 +120,28 @@ class Scene:
         assert done.code == (2 if told else 0)
         return told
 
-    def published(self) -> list[tuple[Any, ...]]:
-        """Everything in the prediction store, rows and which version is current."""
+    def published(self, *, marked: bool = True) -> list[tuple[Any, ...]]:
+        """Everything that is published; with `marked` which version is current, and which are withdrawn."""
+        marks = "v.withdrawn, v.id IN (SELECT id FROM current)" if marked else "0"
         with sqlite3.connect(self.project.home / "predictions.db") as db:
-            names = sorted(name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'"))
-            held = [(name, *row) for name in names for row in db.execute(f'SELECT * FROM "{name}"')]
+            held = db.execute(
+                f"SELECT v.version, v.source, v.model_sha256, v.log_seq, v.log_sha256, v.time, p.key, p.score, {marks}"
+                " FROM versions v JOIN predictions p USING (id) WHERE v.version IS NOT NULL ORDER BY v.version, p.key"
+            ).fetchall()
         db.close()
         return held
 
-    def refused(self, *upstream: str, real: bool = False) -> str:
-        """The one line with which Predict refuses; what is published stays, to the last row. `real`: the command."""
-        before = self.published()
+    def marks(self) -> dict[int, str]:
+        """What the versions are: withdrawn, current, or neither."""
+        return {
+            version: "withdrawn" if withdrawn else "current" if current else ""
+            for version, *_, withdrawn, current in self.published()
+        }
+
+    def refused(self, *upstream: str, real: bool = False, withdrawn: bool = False) -> str:
+        """The one line with which Predict refuses; what is published stays, to the last row, and with `withdrawn` may
+        be withdrawn. `real`: the command."""
+        before = self.published(marked=not withdrawn)
         assert before
         if real:
             done = self.project.run("predict", *(f"--upstream-run-id={one}" for one in upstream))
@@ -141,7 +152,7 @@ class Scene:
             assert (served.code, served.out) == (2, ""), served
             (last,) = served.err.splitlines()
         assert last.startswith("lockgate: ")
-        assert self.published() == before
+        assert self.published(marked=not withdrawn) == before
         return last
 
     def serves(self, run: str, *upstream: str) -> None:

@@ -177,10 +177,13 @@ def test_an_expired_promotion(scene: Any) -> None:
 
 def test_a_revoked_champion(scene: Any) -> None:
     lifecycle.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene))
-    assert "was never promoted, or is revoked" in scene.refused(scene.champion)
+    assert scene.marks() == {1: "", 2: "current"}
+    assert "was never promoted, or is revoked" in scene.refused(scene.champion, withdrawn=True)
+    assert scene.marks() == {1: "current", 2: "withdrawn"}
     scene.serves(scene.former)
     lifecycle.revoke(scene.log(), scene.former, **SAYS, clock=clock(scene, 2))
-    assert "no model reigns: what reigned was revoked" in scene.refused()
+    assert "no model reigns: what reigned was revoked" in scene.refused(withdrawn=True)
+    assert scene.marks() == {1: "withdrawn", 2: "withdrawn", 3: "withdrawn"}
 
 
 SLOW = """
@@ -188,16 +191,17 @@ import sys
 from datetime import UTC, datetime
 from gates import lifecycle
 from gates.errors import LockgateError
-from pipelines.prediction import publish, resolve
+from pipelines.prediction import publish, resolve, score
 from pipelines.promotion_log import open_log
 from pipelines.settings import compose
 
 settings = compose().settings
-serving = resolve(settings, upstream={upstream!r}, window="", say=lambda _: None)
+serving = resolve(settings, source="Predict/slow", upstream={upstream!r}, window="", say=lambda _: None)
+score(settings, serving, 0, say=lambda _: None)
 log = open_log(settings, writing=True)
 lifecycle.{meanwhile}, reason="meanwhile", actor="eve", clock=lambda: datetime.now(UTC))
 try:
-    print(publish(settings, serving, source="Predict/slow", say=lambda _: None))
+    print(publish(settings, serving, say=lambda _: None))
 except LockgateError as err:
     sys.stderr.write(f"lockgate: {{err}}\\n")
     sys.exit(2)

@@ -27,7 +27,10 @@ from pipelines.stores import Draft
 from tests.pipelines.stores.places import Place, held, stage
 
 ROWS, SHARDS, KEEP = 300, 3, 3
-IMPORTED_FIRST = ("obstore.store", "pandas", "psycopg", "pyarrow.compute", "pyarrow.parquet")
+IMPORTED_FIRST = (
+    "boto3", "gates.runs", "metaflow.plugins.aws.aws_client", "obstore.store", "pandas", "psycopg",
+    "pyarrow.compute", "pyarrow.parquet",
+)  # fmt: skip
 _KEYS = [f"k{at}" for at in range(ROWS)]
 
 
@@ -90,7 +93,7 @@ def reader(place: Place, out: Path, stop: Path) -> None:
             except StoreError as err:
                 told.write(f"{err}\n")
             told.flush()
-            time.sleep(0.02)  # and leave the machine to others
+            time.sleep(place.pause)
 
 
 def finished(place: Place, number: int) -> None:

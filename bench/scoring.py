@@ -1,0 +1,44 @@
+"""Batch scoring: from the file to scores, against the bare model on the matrix that is ready in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.timing import alternately, show
+from pipelines import data
+from pipelines.data.settings import FractionHoldout
+from pipelines.models import MODELS, xgb
+from pipelines.settings import ROOT, compose
+
+
+def measure() -> None:
+    """All 336,776 flights, in batches of the size that conf/platform declares."""
+    settings = compose(("model=xgb",)).settings
+    table = settings.data.model_copy(update={"time": None, "holdout": FractionHoldout(kind="fraction", share=0.3)})
+    whole = data.load(settings.data, root=ROOT)
+    known = ~np.isnan(whole.labels)
+    params = MODELS["xgb"].Params.model_validate(settings.model.model_extra or {})
+    model = xgb.fit(whole.frame[known], whole.labels[known], params=params, task="binary", seed=0)
+    batch_rows = settings.platform.batch_rows
+
+    def ours() -> float:
+        plan = data.planned(table, "all", root=ROOT, batch_rows=batch_rows)
+        batches = data.windows(table, "all", plan.pieces, root=ROOT, batch_rows=batch_rows)
+        return float(sum(model.score(one.frame).sum() for one in batches))
+
+    matrix = model.layout.matrix(whole.frame)
+
+    def bare() -> float:
+        return float(model.booster.inplace_predict(matrix, validate_features=False).astype(np.float64).sum())
+
+    def from_frames() -> float:
+        return float(model.score(whole.frame).sum())
+
+    np.testing.assert_allclose(ours(), bare(), rtol=1e-9)
+    against, goal = "the bare model on a matrix", "at most 1.11"
+    show("score 336,776 flights, file to scores", *alternately(ours, bare, times=5), against=against, goal=goal)
+    show("score 336,776 flights, frame to scores", *alternately(from_frames, bare, times=5), against=against, goal=goal)
+
+
+if __name__ == "__main__":
+    measure()

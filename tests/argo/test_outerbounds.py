@@ -1,0 +1,128 @@
+"""On Outerbounds: an environment of its own, in which Predict compiles as it does elsewhere.
+
+What the platform does is asked of it over real HTTPS: its auth server hands out a token, which stands for credentials.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from hera.workflows.models import WorkflowTemplate
+
+from tests.argo.test_compile import DEPLOYMENT
+
+ROOT = Path(__file__).parents[2]
+PYTHON = ROOT / ".venv-outerbounds" / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def python() -> str:
+    """The interpreter of the environment for Outerbounds, which the README's command makes."""
+    done = subprocess.run(["make", "setup", "extra=outerbounds"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return str(PYTHON)
+
+
+class Auth(BaseHTTPRequestHandler):
+    """Who asks gets a token and the role that it stands for."""
+
+    def do_GET(self) -> None:
+        told = {"token": "t0ken", "role_arn": "arn:aws:iam::123456789012:role/task", "region": "us-east-1"}
+        self.send_response(200 if self.path == "/generate/aws" else 404)
+        self.end_headers()
+        self.wfile.write(json.dumps(told).encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+def certificate(folder: Path) -> Path:
+    """A certificate for 127.0.0.1 that signs itself, with its key, in one file."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "auth")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )  # fmt: skip
+    file = folder / "auth.pem"
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + pem)
+    return file
+
+
+@pytest.fixture
+def platform(tmp_path: Path, s3: Any) -> Iterator[dict[str, str]]:
+    """The environment of somebody who is logged in: a configuration at home, and no AWS credentials."""
+    pem = certificate(tmp_path)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Auth)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    config = tmp_path / ".metaflowconfig" / "config.json"
+    config.parent.mkdir()
+    told = {
+        "OBP_AUTH_SERVER": f"127.0.0.1:{server.server_port}",
+        "OBP_PERIMETER": "default",
+        "OBP_INTEGRATIONS_URL": "https://integrations.perimeter.example",
+    }
+    config.write_text(json.dumps(told), encoding="utf-8")
+    env = {name: value for name, value in s3.env.items() if not name.startswith("AWS_")}
+    yield env | DEPLOYMENT | {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8",
+        "METAFLOW_SERVICE_URL": "http://metadata.perimeter.example", "REQUESTS_CA_BUNDLE": str(pem),
+        "AWS_ENDPOINT_URL": s3.endpoint, "METAFLOW_EXT_HTTP_MAX_RETRIES": "1",
+    }  # fmt: skip
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_its_metaflow_is_in_the_place_of_the_other(python: str) -> None:
+    code = (
+        "import outerbounds; from importlib.metadata import packages_distributions as found;"
+        " import pipelines.cli.main, json; print(json.dumps(sorted(set(found()['metaflow']))))"
+    )
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT / "docs")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == ["ob-metaflow"]
+
+
+def test_predict_compiles_with_what_conf_platform_says(python: str, platform: dict[str, str], tmp_path: Path) -> None:
+    code = "from pipelines.settings import compose; print(compose(['platform=outerbounds']).settings.to_json())"
+    settings = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, env=platform).stdout
+    done = subprocess.run(
+        [
+            python, str(ROOT / "pipelines/predict.py"), "--no-pylint", "--quiet", "--config-value", "settings",
+            settings.strip(), "--production", "argo-workflows", "create", "--only-json",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, check=False, env=platform,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    document = json.loads(done.stdout[done.stdout.index("{") :])
+    WorkflowTemplate.model_validate(document)
+    steps = {one["name"]: one for one in document["spec"]["templates"] if "container" in one}
+    assert {"start", "score", "publish", "end"} <= set(steps)
+    assert steps["score"]["container"]["resources"]["requests"]["memory"].startswith("8192")
+    assert "t0ken" not in done.stdout

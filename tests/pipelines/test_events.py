@@ -1,0 +1,44 @@
+"""With LOCKGATE_LOG=json everything that is said while work goes on is one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+
+def told(text: str) -> list[dict[str, Any]]:
+    """Every line, as JSON."""
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert {line["logger"] for line in lines} == {"lockgate"}
+    assert all(datetime.fromisoformat(line["time"]).tzinfo for line in lines)
+    return lines
+
+
+def test_a_prediction_in_json_lines(promoted: Any) -> None:
+    done = promoted.run("predict", "--json", LOCKGATE_LOG="json")
+    assert done.returncode == 0, done.stderr
+    version = json.loads(done.stdout)
+    admitted, staged, published = told(done.stderr)
+    assert (admitted["event"], admitted["level"], admitted["rows"]) == ("admitted", "info", 666)
+    assert (staged["event"], staged["shard"], staged["rows"]) == ("shard_staged", 0, 666)
+    assert (published["event"], published["version"], published["run"]) == ("published", 1, version["champion_run"])
+    assert published["task"].startswith(f"{version['source']}/publish/")
+
+
+def test_what_is_refused_says_what_and_where(project: Any) -> None:
+    done = project.run("predict", LOCKGATE_LOG="json")
+    assert done.returncode == 2
+    first, last = told(done.stderr)
+    assert (first["event"], first["error"]) == ("refused", "AdmissionError")
+    assert first["problem"] == "no model has been promoted yet"
+    assert first["task"].startswith("Predict/")
+    assert (last["event"], last["error"], "task" in last) == ("refused", "RunError", False)
+    assert "no model has been promoted yet" in last["message"]
+
+
+def test_a_policy_with_many_mistakes_is_one_line(project: Any) -> None:
+    done = project.run("evaluate", "model.max_depth=many", LOCKGATE_LOG="json")
+    assert done.returncode == 2
+    (line,) = told(done.stderr)
+    assert line["error"] == "SettingsError"
