@@ -1,0 +1,109 @@
+"""Production on this machine: a bucket, a metadata service and a Kubernetes API, all over HTTP."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.argo.kubernetes_api import State, served
+
+ROOT = Path(__file__).parents[2]
+IMAGE = "registry.example/lockgate@sha256:" + "0" * 64
+EVENTS = {
+    "METAFLOW_ARGO_EVENTS_EVENT": "metaflow-event",
+    "METAFLOW_ARGO_EVENTS_EVENT_BUS": "default",
+    "METAFLOW_ARGO_EVENTS_EVENT_SOURCE": "argo-events-webhook",
+    "METAFLOW_ARGO_EVENTS_SERVICE_ACCOUNT": "operate-workflow-sa",
+    "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": "http://argo-events-webhook:12000/metaflow-event",
+}
+CANARY = "s3cr3t-c4n4ry"
+SECRETS = {
+    name: f"{CANARY}-{name.lower()}"
+    for name in (
+        "METAFLOW_SERVICE_AUTH_KEY", "PGPASSWORD", "REDIS_PASSWORD", "LOCKGATE_REDIS_PASSWORD", "MY_TOKEN",
+        "LOCKGATE_SIGNING_KEY", "AWS_SESSION_TOKEN",
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Production:
+    """A project that is configured for production, and where it would go."""
+
+    project: Any
+    env: dict[str, str]
+    api: State
+
+    def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return self.project.run(*words, **{**self.env, **env})
+
+
+@pytest.fixture(scope="session")
+def production_conf(orders_conf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The orders, on Argo, with an image, a schedule and events; predictions in an embedded store."""
+    conf = tmp_path_factory.mktemp("production") / "conf"
+    shutil.copytree(orders_conf, conf)
+    (conf / "production.yaml").write_text(
+        "defaults:\n  - config\n  - override /platform: argo\n  - override /store: sqlite\n  - _self_\n",
+        encoding="utf-8",
+    )
+    changed(conf / "platform" / "argo.yaml", "image: null", f"image: {IMAGE}")
+    changed(conf / "platform" / "argo.yaml", "required: true", "required: false")
+    return conf
+
+
+def changed(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def metadata_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a metadata service."""
+    command = [sys.executable, str(ROOT / "tests" / "metadata" / "service.py"), str(tmp_path_factory.mktemp("service"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.terminate()
+
+
+@pytest.fixture(scope="session")
+def api() -> Iterator[State]:
+    with served() as state:
+        yield state
+
+
+@pytest.fixture(scope="session")
+def surroundings(new_bucket: Callable[[], Any], metadata_service: str) -> dict[str, str]:
+    """What Metaflow is told of production; canaries stand where secrets do."""
+    return {
+        **new_bucket().env,
+        **EVENTS,
+        **SECRETS,
+        "AWS_SECRET_ACCESS_KEY": f"{CANARY}-aws",
+        "METAFLOW_USER": "ada",
+        "METAFLOW_DEFAULT_METADATA": "service",
+        "METAFLOW_SERVICE_URL": metadata_service,
+        "METAFLOW_SERVICE_RETRY_COUNT": "1",
+        "METAFLOW_KUBERNETES_NAMESPACE": "models",
+    }
+
+
+@pytest.fixture(scope="session")
+def bundle(
+    tmp_path_factory: pytest.TempPathFactory, project_at: Any, production_conf: Path, surroundings: dict[str, str]
+) -> Path:
+    """What `lockgate manifests` wrote, and beside it what it said."""
+    project = project_at(home=tmp_path_factory.mktemp("bundle"), conf=production_conf)
+    done = project.run("manifests", "--out", "bundle", **surroundings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (project.home / "said").write_text(done.stdout + done.stderr, encoding="utf-8")
+    return project.home / "bundle"
