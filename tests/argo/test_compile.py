@@ -12,21 +12,14 @@ from typing import Any
 import pytest
 from hera.workflows.models import WorkflowTemplate
 
+from tests.argo.conftest import EVENTS
+
 FLOWS = Path(__file__).parents[2] / "pipelines"
-SECRET = "s3cr3t-c4n4ry"
-DEPLOYMENT = {
-    "METAFLOW_USER": "ada",
-    "METAFLOW_ARGO_EVENTS_EVENT": "metaflow-event",
-    "METAFLOW_ARGO_EVENTS_EVENT_BUS": "default",
-    "METAFLOW_ARGO_EVENTS_EVENT_SOURCE": "argo-events-webhook",
-    "METAFLOW_ARGO_EVENTS_SERVICE_ACCOUNT": "operate-workflow-sa",
-    "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": "http://argo-events-webhook:12000/metaflow-event",
-}
 
 
 @pytest.fixture
 def env(s3: Any) -> dict[str, str]:
-    return s3.env | DEPLOYMENT
+    return {**s3.env, **EVENTS, "METAFLOW_USER": "ada"}
 
 
 def template(done: Any) -> dict[str, Any]:
@@ -60,23 +53,12 @@ def test_a_flow_compiles_as_any_metaflow_flow_does(project: Any, env: dict[str, 
     assert {"start", "end"} <= steps
 
 
-def test_the_manifest_is_of_predict_with_its_parameters(project: Any, env: dict[str, str]) -> None:
-    document = template(project.run("manifests", **env))
-    assert document["metadata"]["name"].endswith("predict")
-    parameters = {one["name"]: one.get("value") for one in document["spec"]["arguments"]["parameters"]}
-    assert {"window", "upstream-run-id"} <= set(parameters)
-    assert not any(parameters[name] and "EvaluateNewModel" in parameters[name] for name in parameters)
-    publish = next(one for one in document["spec"]["templates"] if one["name"] == "publish")
-    assert publish["container"]["resources"]["requests"]["memory"].startswith("8192")  # platform=argo, not local
-
-
 @dataclass(frozen=True)
 class Promoted:
-    """A project on S3 in which the default model was promoted, and the templates of the time before."""
+    """A project on S3 in which the default model was promoted, and the template of the time before."""
 
     project: Any
     env: dict[str, str]
-    manifest: dict[str, Any]
     bare: dict[str, Any]
     run: str
 
@@ -86,21 +68,20 @@ def promoted_on_s3(
     tmp_path_factory: pytest.TempPathFactory, project_at: Any, orders_conf: Path, new_bucket: Callable[[], Any]
 ) -> Promoted:
     project = project_at(home=tmp_path_factory.mktemp("on_s3"), conf=orders_conf)
-    env = new_bucket().env | DEPLOYMENT
-    manifest, bare = template(project.run("manifests", **env)), compiled(project, "predict", **env)
+    env = {**new_bucket().env, **EVENTS, "METAFLOW_USER": "ada"}
+    bare = compiled(project, "predict", **env)
     done = project.run("evaluate", **env)
     assert done.returncode == 0, done.stderr
     run = json.loads(project.run("champion", "--json", **env).stdout)["run"]
-    return Promoted(project, env, manifest, bare, run)
+    return Promoted(project, env, bare, run)
 
 
 def test_the_champion_is_not_in_the_template(promoted_on_s3: Promoted) -> None:
     """Compiled before and after a promotion on the very same datastore, it is the same document."""
     project, env = promoted_on_s3.project, promoted_on_s3.env
-    after = template(project.run("manifests", **env))
+    after = compiled(project, "predict", **env)
     assert promoted_on_s3.run not in json.dumps(after)
-    assert normal(promoted_on_s3.manifest) == normal(after)
-    assert normal(promoted_on_s3.bare) == normal(compiled(project, "predict", **env))
+    assert normal(promoted_on_s3.bare) == normal(after)
 
 
 def test_on_s3_everything_works_as_it_does_on_a_disk(promoted_on_s3: Promoted) -> None:
@@ -112,35 +93,3 @@ def test_on_s3_everything_works_as_it_does_on_a_disk(promoted_on_s3: Promoted) -
     assert told.returncode == 0, told.stderr
     assert json.loads(told.stdout)["rows"] == 666
     assert not (project.home / ".metaflow" / "lockgate").exists()
-
-
-def test_no_secret_is_in_the_template(project: Any, env: dict[str, str]) -> None:
-    secrets = {
-        "METAFLOW_SERVICE_AUTH_KEY": f"{SECRET}-1",
-        "METAFLOW_SERVICE_HEADERS": json.dumps({"x-api-key": f"{SECRET}-2"}),
-        "MY_TOKEN": f"{SECRET}-3",
-        "AWS_SECRET_ACCESS_KEY": f"{SECRET}-4",
-    }
-    done = project.run("manifests", **{**env, **secrets, "AWS_SECRET_ACCESS_KEY": "testing"})
-    template(done)
-    assert SECRET not in done.stdout + done.stderr
-
-
-def test_a_list_of_the_users_own_is_kept(project: Any, env: dict[str, str]) -> None:
-    """METAFLOW_ARGO_WORKFLOWS_ENV_VARS_TO_SKIP names more that must stay out."""
-    more = {
-        "METAFLOW_ARGO_WORKFLOWS_ENV_VARS_TO_SKIP": "METAFLOW_SERVICE_URL",
-        "METAFLOW_SERVICE_URL": f"http://{SECRET}.example",
-        "METAFLOW_SERVICE_HEADERS": json.dumps({"x-api-key": SECRET}),
-    }
-    done = project.run("manifests", **env, **more)
-    template(done)
-    assert SECRET not in done.stdout
-
-
-def test_a_laptop_without_s3_is_told_what_is_missing(project: Any) -> None:
-    done = project.run("manifests")
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
-    assert "does not compile" in line
-    assert "METAFLOW_DEFAULT_DATASTORE=s3" in line

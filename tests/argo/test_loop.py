@@ -21,7 +21,7 @@ import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from obstore.store import S3Store
 
-from tests.argo.conftest import ROOT, Cluster
+from tests.argo.cluster import ROOT, Cluster
 from tests.argo.pods import Executed
 from tests.gates.candidates import JUDGE, line
 
