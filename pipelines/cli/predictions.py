@@ -89,7 +89,8 @@ def drafts(as_json: options.Json = False) -> None:
         return
     for draft, staged in found:
         typer.echo(
-            f"{draft.source}  {draft.time:%Y-%m-%d %H:%M}  {draft.window}  {len(staged)} of {draft.shards} shards staged"
+            f"{draft.source}  {draft.time:%Y-%m-%d %H:%M}  {draft.window}"
+            f"  {len(staged)} of {draft.shards} shards staged"
         )
     if not found:
         typer.echo("nothing is left half done")
