@@ -88,6 +88,7 @@ class Books:
 
     ask: Ask
     where: str
+    forget: Callable[[int], Any]  # deletes the rows of an id
     locking: str = ""  # what makes a SELECT hold the versions that it finds, where the database needs it
 
     def begin(self, draft: Draft) -> int:
@@ -181,12 +182,9 @@ class Books:
         """Delete the versions and drafts of a condition; their numbers, 0 for a draft."""
         found = self.ask(f"{_VERSIONS} WHERE {which} {locking}", values)
         for row in found:
-            for statement in (
-                "DELETE FROM predictions WHERE id = :id",
-                "DELETE FROM shards WHERE id = :id",
-                "DELETE FROM versions WHERE id = :id",
-            ):
-                self.ask(statement, {"id": row["id"]})
+            self.forget(row["id"])
+            for table in ("shards", "versions"):
+                self.ask(f"DELETE FROM {table} WHERE id = :id", {"id": row["id"]})  # noqa: S608
         return [row["version"] or 0 for row in found]
 
 

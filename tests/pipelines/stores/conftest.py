@@ -9,6 +9,9 @@ import pytest
 
 from pipelines.stores import Draft, Store
 from tests.pipelines.stores.places import HERE, PLACES, Place
+from tests.pipelines.stores.postgres_server import postgres_server
+
+__all__ = ["postgres_server"]  # a fixture
 
 
 @pytest.fixture(params=HERE)

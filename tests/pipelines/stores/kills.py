@@ -28,8 +28,8 @@ from tests.pipelines.stores.places import Place, held, stage
 
 ROWS, SHARDS, KEEP = 300, 3, 3
 IMPORTED_FIRST = (
-    "boto3", "gates.runs", "metaflow.plugins.aws.aws_client", "obstore.store", "pandas", "pyarrow.compute",
-    "pyarrow.parquet",
+    "boto3", "gates.runs", "metaflow.plugins.aws.aws_client", "obstore.store", "pandas", "psycopg",
+    "pyarrow.compute", "pyarrow.parquet",
 )  # fmt: skip
 _KEYS = [f"k{at}" for at in range(ROWS)]
 
@@ -101,7 +101,6 @@ def finished(place: Place, number: int) -> None:
 
 
 def main(kills: int, place: Place, scratch: Path) -> None:
-    lots = random.Random(7)
     for name in IMPORTED_FIRST:
         import_module(name)
     finished(place, 1)
@@ -110,8 +109,21 @@ def main(kills: int, place: Place, scratch: Path) -> None:
     longest = time.monotonic() - began
     outs, stop = [scratch / "reader-0", scratch / "reader-1"], scratch / "stop"
     readers = [forked(lambda out=out: reader(place, out, stop)) for out in outs]  # type: ignore[misc]
-    committed = 0
-    number = 2
+    try:
+        committed = _killed(kills, place, longest)
+    finally:
+        stop.touch()
+        for child in readers:
+            os.waitpid(child, 0)
+    lines = [out.read_text(encoding="utf-8").split("\n")[:-1] for out in outs]
+    wrong = [line for told in lines for line in told if line]
+    reads = [len(told) for told in lines]
+    json.dump({"wrong": wrong[:5], "killed": kills, "committed": committed, "reads": reads, "rows": ROWS}, sys.stdout)
+
+
+def _killed(kills: int, place: Place, longest: float) -> int:
+    """Kill so many publishers, of version 3 and so on; how many of them had committed."""
+    lots, committed, number = random.Random(7), 0, 2
     for at in range(kills):
         number += 1
         child = forked(lambda: publish(place, number))  # noqa: B023 (it is called at once)
@@ -123,13 +135,7 @@ def main(kills: int, place: Place, scratch: Path) -> None:
         if at % 3 == 0:
             finished(place, number)  # what was interrupted is resumed; the next prune drops the others or they stay
     finished(place, number + 1)
-    stop.touch()
-    for child in readers:
-        os.waitpid(child, 0)
-    lines = [out.read_text(encoding="utf-8").split("\n")[:-1] for out in outs]
-    wrong = [line for told in lines for line in told if line]
-    reads = [len(told) for told in lines]
-    json.dump({"wrong": wrong[:5], "killed": kills, "committed": committed, "reads": reads, "rows": ROWS}, sys.stdout)
+    return committed
 
 
 def _in_another_process(place: Place, number: int) -> bool:

@@ -41,6 +41,12 @@ def _sqlite(_request: Any, home: Path) -> Place:
     return Place(kind="sqlite", home=str(home), params={"path": f"{uuid.uuid4().hex}.db"})
 
 
+def _postgres(request: Any, home: Path) -> Place:
+    server = request.getfixturevalue("postgres_server")
+    params = {"dsn": server, "namespace": f"t{uuid.uuid4().hex}", "connect_seconds": 5, "statement_seconds": 20.0}
+    return Place(kind="postgres", home=str(home), params=params, pause=0.03)
+
+
 def _parquet(_request: Any, home: Path) -> Place:
     params = {"root": f"file://{home}", "folder": uuid.uuid4().hex, "endpoint": None, "seconds": 10.0}
     return Place(kind="parquet", home=str(home), params=params)
@@ -69,6 +75,7 @@ PLACES: dict[str, Callable[[Any, Path], Place]] = {
     "parquet": _parquet,
     "parquet on S3": _parquet_s3,
     "dynamodb": _dynamodb,
+    "postgres": _postgres,
 }
 """From pytest's request, for servers that are fixtures, and a directory."""
 
