@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import judging, log, scoring
+from bench import judging, log, scoring, stores
 from bench.timing import alternately, command, show
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,4 +39,5 @@ if __name__ == "__main__":
     judging.measure()
     log.measure()
     scoring.measure()
+    stores.measure()
     commands()

@@ -43,6 +43,8 @@ def push(settings: Settings) -> tuple[Path, str]:
     if settings.platform.data_root == PROJECT or path is None:
         why = "the source reads no file" if path is None else "the platform reads this checkout"
         raise DataError(f"nothing to copy: {why}", where="data.path" if path is None else "platform.data_root")
+    if Path(path).is_absolute():
+        raise DataError(f"{path} is of this machine alone", expected="a path in this checkout", where="data.path")
     if problem := data.Folder(ROOT).problem(path):
         raise DataError(f"{path} {problem}", expected="a file of this checkout", where="data.path")
     store, name = _objects(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -66,8 +67,17 @@ def peak_memory_mb() -> float:
     return round(peak / (1024**2 if sys.platform == "darwin" else 1024), 1)
 
 
+COMMIT = "LOCKGATE_COMMIT"
+"""Environment variable of pods: the commit that was deployed."""
+
+
 def code_state(root: Path) -> dict[str, Any]:
-    """The commit of the code and whether nothing beside it is changed; None for both outside a checkout."""
+    """The commit of the code and whether nothing beside it is changed; None for both where nobody knows.
+
+    Where there is no checkout, as in pods, it is the commit that was deployed: of a clean tree, as no other is.
+    """
+    if deployed := os.environ.get(COMMIT):
+        return {"commit": deployed, "clean": True}
 
     def git(*words: str) -> str | None:
         try:

@@ -21,14 +21,15 @@ class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow
     def pre_mutate(self, mutable_flow: MutableFlow) -> None:
         settings = dict(mutable_flow.configs)["settings"]
         platform: dict[str, Any] = settings.to_dict()["platform"]
+        variables = platform["environment"]
         for _, step in mutable_flow.steps:
             step.add_decorator(
                 "retry",
                 deco_kwargs={"times": platform["retries"], "minutes_between_retries": platform["retry_minutes"]},
             )
             step.add_decorator("timeout", deco_kwargs={"minutes": platform["timeout_minutes"]})
-            if platform["environment"]:
-                step.add_decorator("environment", deco_kwargs={"vars": dict(platform["environment"])})
+            if variables:
+                step.add_decorator("environment", deco_kwargs={"vars": dict(variables)})
             if platform["kind"] != "local":
                 step.add_decorator("kubernetes", deco_kwargs=self._pod(platform))
         if platform["kind"] != "local":

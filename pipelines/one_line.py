@@ -15,6 +15,12 @@ from pipelines import events
 SAID = "lockgate: "
 """Starts every line of progress, so that the command line can tell them from Metaflow's own."""
 
+_MAY_PASS = (LogError, RunError)
+"""What may be over when the step is tried again: a log or a metadata service that is down."""
+
+_TRIED_AGAIN = 1
+"""The exit code of a step that Metaflow tries again, without a traceback."""
+
 ERROR_FILE = "LOCKGATE_ERROR_FILE"
 """Names the file, if any, that gets a failed step's one line."""
 
@@ -38,9 +44,7 @@ def in_one_line() -> Iterator[None]:
             Path(file).write_text(line, encoding="utf-8")
         sys.stderr.write((events.refusal(err, **_task()) if events.wanted() else f"{SAID}{line}") + "\n")
         sys.stderr.flush()
-        if isinstance(err, LogError | RunError):
-            raise
-        sys.exit(METAFLOW_EXIT_DISALLOW_RETRY)
+        sys.exit(_TRIED_AGAIN if isinstance(err, _MAY_PASS) else METAFLOW_EXIT_DISALLOW_RETRY)
 
 
 def _task() -> dict[str, str]:

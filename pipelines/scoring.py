@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import gates
 from gates.evidence import Evidence
 from pipelines import parity
 from pipelines.distributions import counted_again, spread
@@ -84,7 +85,9 @@ def scored(
         "predict_ms_per_1000_p99": p99,
         "model_bytes": len(candidate.blob),
         "peak_memory_mb": peak_memory_mb(),
-        "versions": {name: version(name) for name in ("lockgate", "numpy", "pandas", "scikit-learn")},
+        "versions": {
+            "lockgate": gates.__version__, **{name: version(name) for name in ("numpy", "pandas", "scikit-learn")},
+        },
         **candidate.trained,
     }  # fmt: skip
     facts["rows"] = {"holdout": len(split.holdout), **facts.get("rows", {})}

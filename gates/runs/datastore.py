@@ -49,10 +49,14 @@ def log_store(project: str, *, root: str = DATASTORE) -> ObjectStore:
     return object_store(project, root=root, error=LogError)
 
 
-def object_store(path: str, *, root: str = DATASTORE, error: type[LockgateError] = RunError) -> ObjectStore:
+def object_store(
+    path: str, *, root: str = DATASTORE, error: type[LockgateError] = RunError, seconds: float | None = None,
+    endpoint: str | None = None,
+) -> ObjectStore:  # fmt: skip
     """The folder `path` under `root`: `datastore`, or an address such as s3://bucket/prefix.
 
-    S3 is reached as Metaflow reaches it: endpoint, region, credentials. Raises `error` where it cannot be opened.
+    S3 is reached as Metaflow reaches it: endpoint (where none is given), region, credentials. A request has `seconds`,
+    tries and all; None: as many as the environment says. Raises `error` where it cannot be opened.
     """
     import obstore
     from obstore.exceptions import BaseError
@@ -60,16 +64,15 @@ def object_store(path: str, *, root: str = DATASTORE, error: type[LockgateError]
 
     kind, start = datastore() if root == DATASTORE else (root.partition("://")[0], root)
     folder = f"lockgate/{path}" if root == DATASTORE else path
+    seconds = allowed(SECONDS_VARIABLE, otherwise=SECONDS) if seconds is None else seconds
     try:
         if kind in ("local", "file"):
             return LocalStore(Path(start.removeprefix("file://")) / folder, mkdir=True)
         if kind == "s3":
             bucket, _, prefix = start.removeprefix("s3://").partition("/")
             inside = "/".join(part for part in (prefix.strip("/"), folder) if part)
-            return S3Store(bucket, prefix=inside or None, **_s3_options())
-        return obstore.store.from_url(
-            f"{start.rstrip('/')}/{folder}", **limits(allowed(SECONDS_VARIABLE, otherwise=SECONDS))
-        )
+            return S3Store(bucket, prefix=inside or None, **_s3_options(seconds, endpoint))
+        return obstore.store.from_url(f"{start.rstrip('/')}/{folder}", **limits(seconds))
     except (BaseError, OSError, ValueError) as err:
         what = "datastore" if root == DATASTORE else "store"
         raise error(
@@ -107,12 +110,13 @@ def storage_class() -> Any:
     return next(found for found in DATASTORES if found.TYPE == metaflow_config.DEFAULT_DATASTORE)
 
 
-def _s3_options() -> dict[str, Any]:
+def _s3_options(seconds: float, endpoint: str | None) -> dict[str, Any]:
     """Endpoint, region and credentials of Metaflow's own S3 client; obstore does not read its settings."""
     from metaflow.metaflow_config import S3_ENDPOINT_URL
     from metaflow.plugins.aws.aws_client import get_aws_client
 
-    client = get_aws_client("s3", client_params={"endpoint_url": S3_ENDPOINT_URL} if S3_ENDPOINT_URL else {})
+    endpoint = endpoint or S3_ENDPOINT_URL
+    client = get_aws_client("s3", client_params={"endpoint_url": endpoint} if endpoint else {})
 
     def credentials() -> dict[str, Any]:
         signer = client._request_signer._credentials  # noqa: SLF001 (botocore shows its credentials nowhere else)
@@ -126,9 +130,9 @@ def _s3_options() -> dict[str, Any]:
             "expires_at": datetime.now(UTC) + timedelta(minutes=10),
         }
 
-    options = limits(allowed(SECONDS_VARIABLE, otherwise=SECONDS))
+    options = limits(seconds)
     options |= {"credential_provider": credentials, "region": client.meta.region_name or "us-east-1"}
-    if S3_ENDPOINT_URL:
-        options["endpoint"] = S3_ENDPOINT_URL
+    if endpoint:
+        options["endpoint"] = endpoint
         options["client_options"]["allow_http"] = True
     return options

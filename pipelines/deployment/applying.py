@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gates.errors import DeployError
 from pipelines.deployment.cluster import Cluster
-from pipelines.deployment.normal import DEPLOYED_AT, OURS, compared
+from pipelines.deployment.normal import DEPLOYED_AT, OURS, compared, with_commit
 from pipelines.deployment.objects import Document
 from pipelines.deployment.plan import Change, Plan
 
@@ -25,7 +25,8 @@ class Stamp:
         metadata = dict(document["metadata"])
         noted = {DEPLOYED_AT: self.time} | ({COMMIT: self.commit} if self.commit else {})
         metadata["annotations"] = {**(metadata.get("annotations") or {}), **noted}
-        return {**document, "metadata": metadata}
+        noted_on: Document = {**document, "metadata": metadata}
+        return dict(with_commit(noted_on, self.commit)) if self.commit else noted_on
 
 
 def apply(plan: Plan, cluster: Cluster, stamp: Stamp, *, say: Callable[[str], object]) -> None:

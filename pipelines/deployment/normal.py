@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.deployment.objects import Document, Key
+from pipelines.measuring import COMMIT
 
 OURS = "lockgate/"
 """Starts the annotations that say which commit was deployed, and when. They are not compared."""
@@ -87,4 +88,17 @@ def _without_owner(value: Any) -> Any:
         if value.get("name") in ("METAFLOW_OWNER", "USER") and "value" in value:
             return {"name": value["name"], "value": ""}
         return {name: _without_owner(held) for name, held in value.items() if name != _OWNER}
-    return [_without_owner(held) for held in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_without_owner(held) for held in value if not (isinstance(held, dict) and held.get("name") == COMMIT)]
+    return value
+
+
+def with_commit(value: Any, commit: str) -> Any:
+    """The document with the commit among the variables of every container, where a run takes it from. It is not
+    compared: it is the commit of the last deployment that changed anything."""
+    if isinstance(value, dict):
+        found = {name: with_commit(held, commit) for name, held in value.items()}
+        if isinstance(found.get("env"), list) and "image" in found:
+            found["env"] = [*found["env"], {"name": COMMIT, "value": commit}]
+        return found
+    return [with_commit(held, commit) for held in value] if isinstance(value, list) else value

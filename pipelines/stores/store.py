@@ -97,7 +97,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Rows of one version: record batches of `key` (string) and `score` (float64), in no order that is promised."""
+    """Rows of one version: record batches of `key` (string) and `score` (float64), in no order that is promised.
+
+    Scores are those that were staged, to the last bit, but −0 may be 0.
+    """
 
     version: Version
     batches: Iterator[pa.RecordBatch]
@@ -193,10 +196,10 @@ def check_order(draft: Draft, last: int | None, *, where: str) -> None:
 
 def check_complete(draft: Draft, staged: Mapping[int, Tally], *, where: str) -> None:
     """Refuse a draft that lacks a shard."""
-    missing = sorted(set(range(draft.shards)) - set(staged))
-    if missing:
+    left = sorted(set(range(draft.shards)) - set(staged))
+    if left:
         raise StoreError(
-            f"{len(missing):,} of the {draft.shards:,} shards of {draft.source} are not staged, first {missing[0]}",
+            f"{len(left):,} of the {draft.shards:,} shards of {draft.source} are not staged, first {left[0]}",
             expected="all of them", where=where, hint="nothing was published, the last version stays; run it again",
         )  # fmt: skip
 
@@ -223,6 +226,17 @@ def chosen(versions: Sequence[Version], to: int | None, *, where: str) -> Versio
     if named.withdrawn:
         raise StoreError(f"version {to} is withdrawn: its model was revoked", expected=expected, where=where)
     return named
+
+
+def portions(keys: Sequence[str], size: int) -> Iterator[list[str]]:
+    """The keys, each once, in lists of at most `size`."""
+    each = list(dict.fromkeys(keys))
+    return (each[at : at + size] for at in range(0, len(each), size))
+
+
+def missing(version: int | None, *, where: str) -> StoreError:
+    """There is no such version to read."""
+    return StoreError(f"there is no version {version}", where=where)
 
 
 def repeated(draft: Draft, *, where: str) -> StoreError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.argo.cluster import Cluster, webhook
 from tests.argo.kubernetes_api import State, served
+from tests.argo.pods import python_without_the_checkout
+from tests.proxy import proxied
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "registry.example/lockgate@sha256:" + "0" * 64
@@ -108,3 +112,21 @@ def bundle(
     assert done.returncode == 0, done.stdout + done.stderr
     (project.home / "said").write_text(done.stdout + done.stderr, encoding="utf-8")
     return project.home / "bundle"
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    tmp_path_factory: pytest.TempPathFactory, new_bucket: Callable[[], Any], metadata_service: str
+) -> Iterator[Cluster]:  # fmt: skip
+    """Where templates are compiled and executed."""
+    scratch = tmp_path_factory.mktemp("cluster")
+    bucket = new_bucket()
+    with proxied(bucket.endpoint) as proxy, webhook() as (address, events):
+        env = {
+            **bucket.env, **EVENTS, "PATH": os.environ["PATH"], "HOME": str(scratch), "LC_ALL": "C.UTF-8",
+            "METAFLOW_USER": "ada", "METAFLOW_S3_ENDPOINT_URL": proxy.url,
+            "METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": metadata_service,
+            "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": address,
+        }  # fmt: skip
+        python = python_without_the_checkout(scratch / "python")
+        yield Cluster(env=env, python=python, scratch=scratch, s3=bucket, proxy=proxy, events=events)

@@ -12,20 +12,14 @@ from typing import Any
 import pytest
 from hera.workflows.models import WorkflowTemplate
 
+from tests.argo.conftest import EVENTS
+
 FLOWS = Path(__file__).parents[2] / "pipelines"
-DEPLOYMENT = {
-    "METAFLOW_USER": "ada",
-    "METAFLOW_ARGO_EVENTS_EVENT": "metaflow-event",
-    "METAFLOW_ARGO_EVENTS_EVENT_BUS": "default",
-    "METAFLOW_ARGO_EVENTS_EVENT_SOURCE": "argo-events-webhook",
-    "METAFLOW_ARGO_EVENTS_SERVICE_ACCOUNT": "operate-workflow-sa",
-    "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": "http://argo-events-webhook:12000/metaflow-event",
-}
 
 
 @pytest.fixture
 def env(s3: Any) -> dict[str, str]:
-    return s3.env | DEPLOYMENT
+    return {**s3.env, **EVENTS, "METAFLOW_USER": "ada"}
 
 
 def template(done: Any) -> dict[str, Any]:
@@ -74,7 +68,7 @@ def promoted_on_s3(
     tmp_path_factory: pytest.TempPathFactory, project_at: Any, orders_conf: Path, new_bucket: Callable[[], Any]
 ) -> Promoted:
     project = project_at(home=tmp_path_factory.mktemp("on_s3"), conf=orders_conf)
-    env = new_bucket().env | DEPLOYMENT
+    env = {**new_bucket().env, **EVENTS, "METAFLOW_USER": "ada"}
     bare = compiled(project, "predict", **env)
     done = project.run("evaluate", **env)
     assert done.returncode == 0, done.stderr

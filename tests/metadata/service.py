@@ -1,16 +1,19 @@
 """A Metaflow metadata service on whatever port is free; prints its address. A script: `service.py ROOT`.
 
-It is metaflow-local-service, with the two questions about one artifact that it does not answer.
+It is metaflow-local-service, with what it lacks: the two questions about one artifact, and runs and tasks whose ids the
+client brings along, as those of pods are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Request
 from metaflow_local_service import server, store
 
 TASK = "/flows/{flow}/runs/{run}/steps/{step}/tasks/{task}"
@@ -28,7 +31,30 @@ def app(root: str) -> FastAPI:
             raise HTTPException(status_code=404, detail="Artifact not found")
         return max(held, key=lambda one: one["attempt_id"])
 
+    @made.post("/flows/{flow}/run")
+    async def run(flow: str, request: Request) -> Any:
+        with _named(store, "new_run_id", (await request.json()).get("run_number")):
+            return store.create_run(flow, await request.json())
+
+    @made.post("/flows/{flow}/runs/{run_id}/steps/{step}/task")
+    async def task(flow: str, run_id: str, step: str, request: Request) -> Any:
+        with _named(store, "_next_task_id", (await request.json()).get("task_id")):
+            return store.create_task(flow, run_id, step, await request.json())
+
+    made.router.routes[:0] = [made.router.routes.pop(), made.router.routes.pop()]  # before those of the same path
     return made
+
+
+@contextmanager
+def _named(module: Any, drawn: str, given: str | None) -> Iterator[None]:
+    """While this lasts the module draws the id that was given, if one was."""
+    draws = getattr(module, drawn)
+    if given is not None:
+        setattr(module, drawn, lambda *_: str(given))
+    try:
+        yield
+    finally:
+        setattr(module, drawn, draws)
 
 
 async def serve(root: str) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pipelines.stores import Draft, Store
-from tests.pipelines.stores.places import PLACES, Place
+from tests.pipelines.stores.places import HERE, PLACES, Place
 
 
-@pytest.fixture(params=PLACES)
+@pytest.fixture(params=HERE)
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """An empty store of each kind."""
     made = PLACES[request.param](request, tmp_path)

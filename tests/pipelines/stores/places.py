@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import uuid
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from pipelines.stores import STORES, Draft, Store, Tally, Version
+
+AWS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +26,8 @@ class Place:
     home: str
     params: Mapping[str, Any]
     env: Mapping[str, str] = field(default_factory=dict)  # that it needs, passwords among it
+    kills: int = 50  # of publishers
+    pause: float = 0.005  # seconds between a reader's looks: servers that are slow are not to be kept busy by readers
 
     def open(self) -> Store:
         kind = STORES[self.kind]
@@ -35,8 +41,38 @@ def _sqlite(_request: Any, home: Path) -> Place:
     return Place(kind="sqlite", home=str(home), params={"path": f"{uuid.uuid4().hex}.db"})
 
 
-PLACES: dict[str, Callable[[Any, Path], Place]] = {"sqlite": _sqlite}
+def _parquet(_request: Any, home: Path) -> Place:
+    params = {"root": f"file://{home}", "folder": uuid.uuid4().hex, "endpoint": None, "seconds": 10.0}
+    return Place(kind="parquet", home=str(home), params=params)
+
+
+def _parquet_s3(request: Any, home: Path) -> Place:
+    with warnings.catch_warnings(action="ignore"):  # not ours, and errors in tests
+        import_module("metaflow.metaflow_config")
+    s3 = request.getfixturevalue("new_bucket")()
+    params = {"root": f"s3://{s3.bucket}", "folder": "predictions", "endpoint": s3.endpoint, "seconds": 10.0}
+    return Place(kind="parquet", home=str(home), params=params, env=AWS)
+
+
+def _dynamodb(request: Any, home: Path) -> Place:
+    params = {
+        "table": f"t{uuid.uuid4().hex}", "region": None, "endpoint": request.getfixturevalue("s3_server"),
+        "create": True, "seconds": 10.0,
+    }  # fmt: skip
+    return Place(
+        kind="dynamodb", home=str(home), params=params, env=AWS, kills=12, pause=0.15
+    )  # of the ledger that parquet has too
+
+
+PLACES: dict[str, Callable[[Any, Path], Place]] = {
+    "sqlite": _sqlite,
+    "parquet": _parquet,
+    "parquet on S3": _parquet_s3,
+    "dynamodb": _dynamodb,
+}
 """From pytest's request, for servers that are fixtures, and a directory."""
+
+HERE = [name for name in PLACES if name != "parquet on S3"]  # for most tests: that one is the same code as on a disk
 
 
 def stage(store: Store, draft: Draft, shard: int, rows: Mapping[str, float]) -> None:

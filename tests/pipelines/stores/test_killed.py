@@ -9,23 +9,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipelines.stores import Store
-from tests.pipelines.stores.places import Place, held, publish, stage
+from tests.pipelines.stores.places import PLACES, Place, held, publish, stage
 
 ROOT = Path(__file__).parents[3]
-KILLS = 50
 
 
 def test_fifty_kills_and_readers_see_whole_versions_only(place: Place) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.stores.kills", str(KILLS)],
+        [sys.executable, "-m", "tests.pipelines.stores.kills", str(place.kills)],
         cwd=ROOT, input=place.to_json(), capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["wrong"] == []
-    assert told["killed"] == KILLS
-    assert 0 < told["committed"] < KILLS  # some before it was published, some after
+    assert told["killed"] == place.kills
+    assert 0 < told["committed"] < place.kills  # some before it was published, some after
     assert min(told["reads"]) > 20  # of each reader
     store = place.open()
     for one in store.versions("orders"):
@@ -34,6 +35,7 @@ def test_fifty_kills_and_readers_see_whole_versions_only(place: Place) -> None:
         assert len(held(store, version=one.version)) == one.rows == told["rows"]
 
 
+@pytest.mark.parametrize("place", PLACES, indirect=True)
 def test_many_stage_and_commit_the_same_at_once(place: Place, draft: Any) -> None:
     eight = draft(shards=8)
 
@@ -48,6 +50,7 @@ def test_many_stage_and_commit_the_same_at_once(place: Place, draft: Any) -> Non
     assert held(place.open()) == {f"k{shard}": 0.5 for shard in range(8)}
 
 
+@pytest.mark.parametrize("place", PLACES, indirect=True)
 def test_many_publish_at_once_and_each_has_its_number(place: Place, store: Store, draft: Any) -> None:
     def work(number: int) -> int:
         return publish(place.open(), draft(number), {"k": number / 10}).version

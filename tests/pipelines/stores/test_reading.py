@@ -13,7 +13,8 @@ from tests.pipelines.stores.places import held, publish
 
 ODD = [
     "", " ", "a/b", "a%2Fb", "a'b", 'a"b', "a\\b", "a\tb\nc", "é", "e\u0301", "日本", "🙂", "NULL", "\\N", "1e3",
-    "x" * 512, "{a}", "a,b", "a:b", "*", "$1", ";--", "\u200b", "A", "a",
+    "x" * 512, "{a}", "a,b", "a:b", "*", "$1", ";--", "\u200b", "A", "a", "\n", "\r\n", "\r", "\t", '"', '""', "'",
+    "\\", "\\.", "a\n\\.\nb", "%s", ":key", "-1", "\x01", "\x7f", "\ufeff", "\u2028", " a ", "null",
 ]  # fmt: skip
 SCORES = [1 / 3, 1e-300, 5e-324, 1.0, 0.0, 0.1, 2 / 3, np.nextafter(1, 0), 1.7976931348623157e308, -1 / 3]
 
@@ -27,6 +28,13 @@ def test_odd_keys_and_scores_come_back_bit_by_bit(store: Store, draft: Any) -> N
         found = store.get("orders", key, version=None)
         assert found is not None
         assert (found.key, found.score.hex(), found.version.version) == (key, float(score).hex(), 1)
+
+
+def test_any_finite_score_comes_back_bit_by_bit(store: Store, draft: Any) -> None:
+    drawn = np.frombuffer(np.random.default_rng(3).bytes(8 * 3000), dtype=np.float64)
+    rows = {f"k{at}": score for at, score in enumerate(drawn[np.isfinite(drawn)].tolist())}
+    publish(store, draft(), rows)
+    assert held(store) == held(store, keys=list(rows)) == rows
 
 
 def test_some_keys_once_each_and_none_that_is_not_there(store: Store, draft: Any) -> None:
@@ -47,6 +55,20 @@ def test_many_rows_in_batches_of_one_version(store: Store, draft: Any) -> None:
     assert sum(batch.num_rows for batch in batches) == found.version.rows == 120_000
     scores = np.concatenate([batch["score"].to_numpy() for batch in batches])
     assert np.sort(scores).tolist() == list(rows.values())
+
+
+def test_who_reads_goes_on_over_a_rollback_and_a_prune(store: Store, draft: Any) -> None:
+    rows = {f"k{at}": 0.1 for at in range(20_000)}
+    publish(store, draft(1), rows)
+    begun = [store.read("orders", keys=keys, version=None) for keys in (None, list(rows))]
+    publish(store, draft(2), dict.fromkeys(rows, 0.2))
+    store.prune("orders", keep=2)
+    store.rollback("orders", to=1)
+    store.rollback("orders", to=2)
+    for found in begun:
+        assert found.version.version == 1
+        scores = np.concatenate([batch["score"].to_numpy() for batch in found.batches])
+        assert (scores.size, set(scores.tolist())) == (len(rows), {0.1})
 
 
 def test_an_earlier_version_by_its_number(store: Store, draft: Any) -> None:
@@ -72,3 +94,15 @@ def test_a_key_that_is_no_text_is_found_or_refused_in_one_line(store: Store, dra
         assert len(str(err).splitlines()) == 1  # noqa: PT017 (either is right)
     else:
         assert found is None
+
+
+@pytest.mark.parametrize("key", ["a\0b", "k" * 100_000], ids=["NUL", "long"])
+def test_a_key_is_held_or_refused_in_one_line(store: Store, draft: Any, key: str) -> None:
+    publish(store, draft(1), {"k": 0.5})
+    try:
+        publish(store, draft(2), {"a": 0.25, key: 0.75})
+    except StoreError as err:
+        assert len(str(err).splitlines()) == 1  # noqa: PT017 (either is right)
+        assert (dict(store.staged(draft(2))), held(store)) == ({}, {"k": 0.5})
+    else:
+        assert held(store) == held(store, keys=["a", key]) == {"a": 0.25, key: 0.75}

@@ -1,0 +1,199 @@
+"""Stores of predictions against their bare driver's bulk load of the same rows, and how they grow with rows and shards.
+
+`python -m bench.stores [KIND …] [ROWS …]`: the kinds (all that can be tried here), and other numbers of rows.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from bench.timing import alternately
+from pipelines.stores import STORES, Draft, Store, Tally
+
+ROWS, SHARDS = (100_000, 1_000_000), (1, 2, 4)
+BATCH = 50_000
+GOAL = "at least 0.70"
+KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
+COUNT = itertools.count(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rival:
+    """A store, and what loads the same rows without it."""
+
+    params: Mapping[str, Any]
+    bare: Callable[[pa.Table], None]
+    most: int = 10**7  # rows that the server takes in reasonable time
+    bare_rows: int = 10**7  # that the bare driver is given; what comes beyond is left to the store
+
+
+def rows(count: int) -> pa.Table:
+    """Keys of a table in no order, and their scores."""
+    rng = np.random.default_rng(0)
+    keys = [f"2013-11-{at:08d}-UA-{at % 97:02d}-EWR" for at in rng.permutation(count).tolist()]
+    return pa.table({"key": pa.array(keys, pa.string()), "score": pa.array(rng.random(count))})
+
+
+def published(store: Store, table: pa.Table, shards: int) -> None:
+    """Stage and commit, shard after shard."""
+    number = next(COUNT)
+    draft = Draft(
+        source=f"Predict/{number}", project="bench", window="2013-11", champion_run="EvaluateNewModel/1",
+        model_sha256="0" * 64, log_seq=1, log_sha256="1" * 64, time=datetime.now(UTC), shards=shards,
+    )  # fmt: skip
+    size = -(-table.num_rows // shards)
+    for shard in range(shards):
+        part = table.slice(shard * size, size)
+        store.stage(draft, shard, part.to_reader(BATCH), Tally.of(part["score"].to_numpy()))
+    store.commit(draft)
+    store.prune("bench", keep=2)
+
+
+def _sqlite(scratch: Path, _server: str) -> Rival:
+    import sqlite3
+
+    def bare(table: pa.Table) -> None:
+        with closing(sqlite3.connect(scratch / f"bare-{next(COUNT)}.db")) as db, db:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("CREATE TABLE predictions (key TEXT PRIMARY KEY, score REAL) WITHOUT ROWID")
+            pairs = zip(table["key"].to_pylist(), table["score"].to_pylist(), strict=True)
+            db.executemany("INSERT INTO predictions VALUES (?, ?)", pairs)
+
+    return Rival(params={"path": str(scratch / "predictions.db")}, bare=bare)
+
+
+def _encoded(table: pa.Table) -> bytes:
+    import io
+
+    from pyarrow import parquet
+
+    out = io.BytesIO()
+    parquet.write_table(table, out)
+    return out.getvalue()
+
+
+def _parquet(scratch: Path, _server: str) -> Rival:
+    """In a folder; the bare file is sorted by key, as without that no key is found in it but by reading it all."""
+    from obstore.store import LocalStore
+
+    held = LocalStore(scratch / "bare", mkdir=True)
+    return Rival(
+        params={"root": f"file://{scratch}", "folder": "predictions", "endpoint": None, "seconds": 60.0},
+        bare=lambda table: _put(held, table.sort_by("key")),
+    )
+
+
+def _parquet_unsorted(scratch: Path, server: str) -> Rival:
+    """The same, and the bare file as the rows come."""
+    from obstore.store import LocalStore
+
+    held = LocalStore(scratch / "bare", mkdir=True)
+    return Rival(params=_parquet(scratch, server).params, bare=lambda table: _put(held, table))
+
+
+def _parquet_s3(_scratch: Path, server: str) -> Rival:
+    from obstore.store import S3Store
+
+    held = S3Store("bench-rows", endpoint=server, client_options={"allow_http": True})
+    return Rival(
+        params={"root": "s3://bench-rows", "folder": "predictions", "endpoint": server, "seconds": 60.0},
+        bare=lambda table: _put(held, table.sort_by("key")),
+    )
+
+
+def _put(held: Any, table: pa.Table) -> None:
+    held.put(f"bare-{next(COUNT)}.parquet", _encoded(table))
+
+
+def _dynamodb(_scratch: Path, server: str) -> Rival:
+    import boto3
+
+    at = boto3.resource("dynamodb", endpoint_url=server)
+    keys = [{"AttributeName": "key", "KeyType": "HASH"}]
+    types = [{"AttributeName": "key", "AttributeType": "S"}]
+    at.create_table(TableName="bare", KeySchema=keys, AttributeDefinitions=types, BillingMode="PAY_PER_REQUEST")
+
+    def bare(table: pa.Table) -> None:
+        with at.Table("bare").batch_writer() as writer:
+            for key, score in zip(table["key"].to_pylist(), table["score"].to_pylist(), strict=True):
+                writer.put_item(Item={"key": key, "score": repr(score)})
+
+    params = {"table": "predictions", "region": None, "endpoint": server, "create": True, "seconds": 60.0}
+    return Rival(params=params, bare=bare, most=100_000, bare_rows=5_000)
+
+
+RIVALS: dict[str, tuple[str, Callable[[Path, str], Rival]]] = {
+    "sqlite": ("sqlite", _sqlite),
+    "parquet": ("parquet", _parquet),
+    "parquet, bare unsorted": ("parquet", _parquet_unsorted),
+    "parquet on S3 (moto)": ("parquet", _parquet_s3),
+    "dynamodb (moto)": ("dynamodb", _dynamodb),
+}
+"""What it is called, the kind of the store, and against what it is held."""
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The address of a moto server with an empty bucket."""
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as moto:
+        try:
+            told = moto.stderr
+            assert told is not None
+            address = next(line for line in told if "Running on" in line).split()[-1]
+            threading.Thread(target=lambda: [None for _ in told], daemon=True).start()  # a full pipe would stop it
+            urllib.request.urlopen(urllib.request.Request(f"{address}/bench-rows", method="PUT")).close()  # noqa: S310
+            yield address
+        finally:
+            moto.terminate()
+
+
+def compare(name: str, scratch: Path, address: str, counts: tuple[int, ...]) -> None:
+    """A line for every number of rows and of shards: rows a second, and that as a share of the bare driver's."""
+    kind, made = RIVALS[name]
+    rival = made(scratch, address)
+    store = STORES[kind].open_store(STORES[kind].Params.model_validate(rival.params), scratch)
+    for count in (one for one in counts if one <= rival.most):
+        table = rows(count)
+        few = table.slice(0, min(count, rival.bare_rows))
+        for shards in SHARDS:
+            times = 3 if count <= 10**6 else 1
+            ours, bare = alternately(
+                lambda shards=shards, table=table: published(store, table, shards),  # type: ignore[misc]
+                lambda few=few: rival.bare(few), times=times,
+            )  # fmt: skip
+            ratio = (count / ours) / (few.num_rows / bare)
+            print(  # noqa: T201
+                f"{name:<24} {count:>10,} rows {shards} shards {count / ours:>10,.0f} rows/s {ratio:6.2f} × bare"
+                f" ({few.num_rows / bare:,.0f} rows/s; goal {GOAL})",
+                flush=True,
+            )
+
+
+def measure(kinds: tuple[str, ...] = tuple(RIVALS), counts: tuple[int, ...] = ROWS) -> None:
+    os.environ.update(KEYS)
+    with server() as address:
+        for name in kinds:
+            with tempfile.TemporaryDirectory(prefix="lockgate-bench-") as scratch:
+                compare(name, Path(scratch), address, counts)
+
+
+if __name__ == "__main__":
+    asked = [word for word in sys.argv[1:] if not word.isdigit()]
+    numbers = tuple(int(word) for word in sys.argv[1:] if word.isdigit())
+    measure(tuple(name for name in RIVALS if not asked or RIVALS[name][0] in asked), numbers or ROWS)

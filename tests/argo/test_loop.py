@@ -1,0 +1,244 @@
+"""The loop of production, executed: a better model goes live without deploying anew, a worse one does not, a revoked
+one is withdrawn, and where the log cannot be reached the last version stays."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import obstore
+import pandas as pd
+import pytest
+import yaml
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from obstore.store import S3Store
+
+from tests.argo.cluster import ROOT, Cluster
+from tests.argo.pods import Executed
+from tests.gates.candidates import JUDGE, line
+
+SECRET = "s3cr3t-c4n4ry"
+CLIENT = """
+import json, sys
+from metaflow import Run, namespace
+from metaflow.cards import get_cards
+namespace(None)
+run = Run(sys.argv[1])
+promote = run.pathspec.startswith("Promote/")
+print(json.dumps({
+    "successful": run.successful, "user": sorted(run.user_tags), "runtime": "runtime:argo-workflows" in run.tags,
+    "cards": [card.get() for card in get_cards(run["start"].task)] if promote else [],
+}))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Production:
+    """A cluster with Promote and Predict deployed once, for a table that the pods read from S3."""
+
+    cluster: Cluster
+    conf: Path
+    promote: Mapping[str, Any]
+    predict: Mapping[str, Any]
+    key: str
+    templates: list[Mapping[str, Any]] = field(default_factory=list)  # that were executed
+    workflows: list[Executed] = field(default_factory=list)
+
+    def settings(self, *overrides: str, config: str = "production") -> str:
+        composed = "from pipelines.settings import compose; made = compose(sys.argv[2:], config=sys.argv[1])"
+        code = f"import sys; {composed}; print(made.settings.to_json())"
+        return self.cluster.call([sys.executable, "-c", code, config, *overrides]).stdout.strip()
+
+    def evaluated(self, *overrides: str) -> Executed:
+        """EvaluateNewModel's template with a model's configuration, as a retraining runs."""
+        template = self.cluster.compiled("evaluate", {"settings": self.settings(*overrides)})
+        done = self._executed(template)
+        assert done.succeeded, done.out
+        return done
+
+    def judged(self, evaluated: Executed | str) -> Executed:
+        """Promote, started by the end of that run as Argo Events starts it."""
+        run = evaluated if isinstance(evaluated, str) else evaluated.run
+        (event,) = [one["name"] for one in self.promote["spec"]["arguments"]["parameters"] if one["name"] != "run"]
+        told = {"name": "metaflow.EvaluateNewModel.end", "id": f"{run}/end/1", "timestamp": 1}
+        return self._executed(self.promote, **{event: json.dumps(told)})
+
+    def served(self) -> Executed:
+        """Predict, as its schedule starts it."""
+        return self._executed(self.predict)
+
+    def _executed(self, template: Mapping[str, Any], **parameters: str) -> Executed:
+        self.templates.append(template)
+        self.workflows.append(self.cluster.executed(template, **parameters))
+        return self.workflows[-1]
+
+    def events(self) -> list[str]:
+        """Names of the events that are not Metaflow's own."""
+        return [one["name"] for one in self.cluster.events if one["name"].startswith("mfns.")]
+
+    def seen(self, run: str) -> dict[str, Any]:
+        """A run as Metaflow's client shows it."""
+        return dict(json.loads(self.cluster.call([sys.executable, "-c", CLIENT, run]).stdout))
+
+    def marks(self) -> dict[int, tuple[str, str]]:
+        """Of each version the run whose model it is of, and what it is: current, withdrawn, or neither."""
+        return {
+            one["version"]: (one["champion_run"], "current" * one["current"] + "withdrawn" * one["withdrawn"])
+            for one in self.versions()
+        }
+
+    def versions(self) -> list[dict[str, Any]]:
+        return list(json.loads(self.lockgate("predictions", "versions", "--json")))
+
+    def lockgate(self, *words: str) -> str:
+        return self.cluster.call(
+            [str(Path(sys.executable).with_name("lockgate")), *words],
+            LOCKGATE_CONF=str(self.conf), LOCKGATE_SIGNING_KEY=self.key,
+        ).stdout  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def production(cluster: Cluster, orders_conf: Path) -> Production:
+    conf = cluster.scratch / "conf"
+    shutil.copytree(orders_conf, conf)
+    signer = JUDGE
+    key = signer.private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    _changed(conf / "platform" / "argo.yaml", {
+        "retries": 0, "shards": 2, "batch_rows": 200, "data_root": f"s3://{cluster.s3.bucket}/tables",
+        "environment": {"LOCKGATE_LOG": "json", "LOCKGATE_STORE_SECONDS": "4"},
+        "keys": {"required": True, "private": "environment",
+                 "trusted": {"judge": {"role": "judge", "key": line(signer), "last_entry": None}}},
+    })  # fmt: skip
+    shutil.copy(conf / "platform" / "argo.yaml", conf / "platform" / "local.yaml")  # as the desks share the log
+    _changed(conf / "platform" / "local.yaml", {"kind": "local"})
+    _changed(conf / "store" / "parquet.yaml", {"max_drift": None})
+    plain = (conf / "config.yaml").read_text(encoding="utf-8")
+    (conf / "config.yaml").write_text(plain.replace("store: sqlite", "store: parquet"), encoding="utf-8")
+    orders = yaml.safe_load((conf / "data" / "orders.yaml").read_text(encoding="utf-8"))
+    rows = pd.read_csv(orders["path"]).sort_values("day")
+    rows.to_parquet(cluster.scratch / "orders.parquet", row_group_size=300, index=False)
+    S3Store(**cluster.s3.store, prefix="tables").put(
+        "orders.parquet", (cluster.scratch / "orders.parquet").read_bytes()
+    )
+    _changed(conf / "data" / "orders.yaml", {"path": "orders.parquet"})
+    env = {**cluster.env, "LOCKGATE_CONF": str(conf)}
+    secrets = {
+        "lockgate-metadata": {"METAFLOW_SERVICE_AUTH_KEY": f"{SECRET}-metadata"},
+        "lockgate-store": {"PGPASSWORD": f"{SECRET}-store"},
+        "lockgate-judge": {"LOCKGATE_SIGNING_KEY": key},
+    }
+    cluster = replace(cluster, env=env, secrets=secrets)
+    made = Production(cluster=cluster, conf=conf, promote={}, predict={}, key=key)
+    settings = made.settings()
+    code = "import json; from pipelines.flow_settings import composed_policy; print(json.dumps(composed_policy()))"
+    policy = cluster.call([sys.executable, "-c", code]).stdout.strip()
+    promote = cluster.compiled("promote", {"settings": settings, "policy": policy})
+    predict = cluster.compiled("predict", {"settings": settings})
+    return Production(cluster=cluster, conf=conf, promote=promote, predict=predict, key=key)
+
+
+def _changed(file: Path, changes: Mapping[str, Any]) -> None:
+    held = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert changes.keys() <= held.keys()
+    file.write_text(yaml.safe_dump(held | changes), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def weak(production: Production) -> str:
+    """The first champion, of a desk that shares the datastore, and version 1 of Predict's template."""
+    production.lockgate("evaluate", "model=xgb", "model.trees=2", "model.max_depth=1")
+    run = str(json.loads(production.lockgate("champion", "--json"))["run"])
+    served = production.served()
+    assert served.succeeded, served.out
+    assert production.marks() == {1: (run, "current")}
+    return run
+
+
+@pytest.fixture(scope="module")
+def strong(production: Production, weak: str) -> str:
+    """A better challenger: evaluated, judged and served by the templates that were deployed before."""
+    evaluated = production.evaluated("model=xgb")
+    judged = production.judged(evaluated)
+    assert (judged.succeeded, judged.said("judged")["verdict"]) == (True, "PROMOTE"), judged.out
+    assert production.events() == ["mfns.lockgate_orders.prod.promoted"]
+    served = production.served()
+    assert served.succeeded, served.out
+    assert production.marks() == {2: (evaluated.run, "current"), 1: (weak, "")}
+    return evaluated.run
+
+
+def test_a_better_model_goes_live_and_everything_is_seen_in_the_client(production: Production, strong: str) -> None:
+    seen = {"successful": True, "runtime": True}
+    assert production.seen(strong) == {**seen, "user": ["champion", "deployment_candidate"], "cards": []}
+    _, _, judged, predicted = production.workflows[:4]
+    (card,) = production.seen(judged.run).pop("cards")
+    shown = " ".join(base64.b64decode(text).decode() for text in re.findall(r"['\"]([A-Za-z0-9+/]{400,}=*)['\"]", card))
+    assert "PROMOTE" in shown
+    assert "entry 2 of the promotion log" in shown
+    assert production.seen(predicted.run) == {**seen, "user": [], "cards": []}
+    version = production.versions()[0]
+    assert (version["rows"], version["shards"], version["source"]) == (666, 2, predicted.run)
+    assert [one.step for one in predicted.pods].count("score") == 2
+
+
+def test_a_worse_one_does_not(production: Production, strong: str) -> None:
+    flow = [sys.executable, str(ROOT / "pipelines/evaluate.py"), "--no-pylint", "--production", "--config-value"]
+    settings = production.settings("model=baseline", config="config")
+    production.cluster.call([*flow, "settings", settings, "run", "--run-id-file", "worse"])
+    worse = f"EvaluateNewModel/{(production.cluster.scratch / 'worse').read_text()}"
+    before = production.events()
+    judged = production.judged(worse)
+    assert (judged.succeeded, judged.said("judged")["verdict"]) == (True, "HOLD"), judged.out
+    assert production.seen(worse)["user"] == ["held"]
+    assert production.events() == before  # so that nothing starts Predict
+    assert json.loads(production.lockgate("champion", "--json"))["run"] == strong
+
+
+def test_with_the_log_out_of_reach_the_last_version_stays_and_the_pod_fails_with_one_line(
+    production: Production, strong: str
+) -> None:
+    before = production.marks()
+    with production.cluster.proxy.plan("refused", path="/lockgate/orders/"):
+        refused = production.served()
+    assert [(one.step, one.code != 0) for one in refused.pods] == [("start", True)]
+    assert refused.said("refused")["error"] == "LogError"
+    assert len([line for line in refused.out.splitlines() if "lockgate" in line and "save_logs" not in line]) == 1
+    assert before[max(before)] == (strong, "current")
+    assert production.marks() == before
+
+
+def test_the_versions_of_a_revoked_model_are_withdrawn_for_its_predecessors(
+    production: Production, weak: str, strong: str
+) -> None:
+    production.lockgate("revoke", strong, "--reason", "it was trained on what it must not know")
+    served = production.served()
+    assert served.succeeded, served.out
+    assert production.marks() == {3: (weak, "current"), 2: (strong, "withdrawn"), 1: (weak, "")}
+    assert served.said("withdrawn")["versions"] == [2]
+    assert json.loads(production.lockgate("verify", "--json"))["deviations"] == []
+    _no_secret(production)
+
+
+def _no_secret(production: Production) -> None:
+    """In no template, log of a pod, card, artifact or code package."""
+    canaries = [SECRET.encode(), production.key.split()[6].encode()]
+    held: dict[str, bytes] = {f"template {at}": json.dumps(one).encode() for at, one in enumerate(production.templates)}
+    held |= {f"pods of {one.name}": one.out.encode() for one in production.workflows}
+    store = S3Store(**production.cluster.s3.store)
+    for page in obstore.list(store):
+        held |= {one["path"]: _unpacked(bytes(store.get(one["path"]).bytes())) for one in page}
+    assert sum("mf.cards" in name for name in held) >= 3
+    assert sum(b"class Predict" in blob for blob in held.values()) >= 3  # the code packages are looked into
+    assert [name for name, blob in held.items() if any(canary in blob for canary in canaries)] == []
+
+
+def _unpacked(blob: bytes) -> bytes:
+    return gzip.decompress(blob) if blob[:2] == b"\x1f\x8b" else blob

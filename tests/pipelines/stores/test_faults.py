@@ -1,0 +1,142 @@
+"""What goes wrong between lockgate and a store of predictions over HTTP: one line in time, and a version whole."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from gates.errors import StoreError
+from pipelines.stores import STORES, Draft, Store
+from tests.pipelines.stores.places import AWS, held, publish
+from tests.proxy import Fault, Proxy, proxied
+
+PATIENCE = 0.3
+"""Seconds that a request has here."""
+
+FAULTS: tuple[Fault, ...] = ("refused", "lost", "cut", "slow", "garbage", "500", "503")
+OLD, NEW = {f"k{at}": 0.25 for at in range(40)}, {f"k{at}": 0.75 for at in range(40)}
+KINDS = ("parquet", "dynamodb")
+
+
+class Place:
+    """A store in which `OLD` is published, reached through the proxy and behind it."""
+
+    def __init__(self, kind: str, proxy: Proxy, bucket: str, draft: Callable[..., Draft]) -> None:
+        name = uuid4().hex
+        given: dict[str, Any] = {"root": f"s3://{bucket}", "folder": name}
+        if kind == "dynamodb":
+            given = {"table": name, "region": None, "create": True}
+        kind_, upstream = STORES[kind], proxy.server.upstream
+        host = upstream if "://" in upstream else f"http://{upstream}"
+
+        def opened(endpoint: str, seconds: float) -> Store:
+            params = kind_.Params.model_validate(given | {"endpoint": endpoint, "seconds": seconds})
+            return kind_.open_store(params, None)
+
+        self.behind, self.through = opened(host, 30.0), opened(proxy.url, PATIENCE)
+        publish(self.behind, draft(1), OLD)
+        self.behind.get("orders", "k1", version=None)
+        self.through.versions("orders")  # opens it
+
+
+@pytest.fixture(scope="module")
+def proxy(s3_server: str) -> Iterator[Proxy]:
+    """Before the server of S3 and DynamoDB."""
+    with proxied(s3_server) as made:
+        yield made
+
+
+@pytest.fixture(params=KINDS)
+def place(
+    request: pytest.FixtureRequest, proxy: Proxy, bucket: str, draft: Callable[..., Draft],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Place:  # fmt: skip
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+    return Place(request.param, proxy, bucket, draft)
+
+
+@pytest.fixture(scope="module")
+def bucket(new_bucket: Callable[[], Any]) -> str:
+    with warnings.catch_warnings(action="ignore"):  # not ours, and errors in tests
+        import_module("metaflow.metaflow_config")
+    return str(new_bucket().bucket)
+
+
+def in_time(asked: Callable[[], Any], *, requests: int) -> Any:
+    """What is answered, or the one line; within the time that so many requests have."""
+    begun = time.monotonic()
+    try:
+        return asked()
+    except StoreError as err:
+        assert len(str(err).splitlines()) == 1  # noqa: PT017 (either is right)
+        return str(err)
+    finally:
+        assert time.monotonic() - begun < requests * (PATIENCE + 3) + 2  # boto3 waits up to 3 s between its tries
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_publishing_of_which_one_request_goes_wrong(
+    place: Place, proxy: Proxy, draft: Callable[..., Draft], fault: Fault
+) -> None:
+    """Whichever: it is tried again, or said; what readers see is the old version or the new one."""
+    with proxy.plan(None) as plan:
+        publish(place.through, draft(2), NEW)
+    made = 2
+    for first in range(1, len(plan.seen) + 1, 12):
+        made += 1
+        rows = dict.fromkeys(NEW, made / 100)
+        with proxy.plan(fault, first=first, times=1):
+            told = in_time(lambda made=made, rows=rows: publish(place.through, draft(made), rows), requests=3)
+        seen = held(place.behind)
+        if isinstance(told, str):
+            assert set(seen.values()) in ({made / 100}, {(made - 1) / 100 if made > 3 else 0.75})
+        else:
+            assert seen == rows
+        assert publish(place.behind, draft(made), rows).version == made
+        assert held(place.behind) == rows
+
+
+@pytest.mark.parametrize("fault", ["refused", "slow", "cut", "garbage", "500"])
+def test_a_store_that_is_down_is_one_line_and_nothing_is_published(
+    place: Place, proxy: Proxy, draft: Callable[..., Draft], fault: Fault
+) -> None:
+    asked: dict[str, Callable[[], Any]] = {
+        "get": lambda: place.through.get("orders", "k1", version=None),
+        "read": lambda: held(place.through),
+        "publish": lambda: publish(place.through, draft(2), NEW),
+        "rollback": lambda: place.through.rollback("orders", to=None),
+    }
+    with proxy.plan(fault):
+        for name, ask in asked.items():
+            told = in_time(ask, requests=3)
+            assert isinstance(told, str), name
+    assert held(place.behind) == OLD
+    assert [one.version for one in place.behind.versions("orders")] == [1]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_reading_of_which_one_request_goes_wrong(place: Place, proxy: Proxy, fault: Fault) -> None:
+    """All rows come, or the one line; never some of them."""
+    with proxy.plan(None) as plan:
+        held(place.through)
+    for first in range(1, len(plan.seen) + 1, 2):
+        with proxy.plan(fault, first=first, times=1):
+            told = in_time(lambda: held(place.through), requests=2)
+        assert isinstance(told, str) or told == OLD
+
+
+def test_a_table_that_is_not_there_is_one_line(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+    given = {"table": f"t{os.getpid()}", "region": None, "endpoint": s3_server, "create": False, "seconds": 5.0}
+    store = STORES["dynamodb"].open_store(STORES["dynamodb"].Params.model_validate(given), None)
+    with pytest.raises(StoreError, match="create: true"):
+        store.get("orders", "k1", version=None)
