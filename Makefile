@@ -48,7 +48,7 @@ override GIVEN_WITHOUT_CHAMPION := $(filter-out 0 no false,$(call .argument,with
 export GIVEN_RUN GIVEN_WINDOW GIVEN_KEY GIVEN_WITH GIVEN_OUT GIVEN_BRANCH GIVEN_PLATFORM GIVEN_FLOW
 export GIVEN_AUTHORIZE GIVEN_DRY_RUN GIVEN_WITHOUT_CHAMPION
 
-.production := manifests deploy-prod
+.production := manifests deploy-prod status-prod trigger-prod undeploy-prod
 
 # What each target takes; anything else that was typed is refused, not ignored. `extra` chooses the environment.
 $(foreach .g,setup evaluate judge reverify selftest predict demo champion history predictions $(.production),$(eval .takes.$(.g) := extra))
@@ -61,6 +61,8 @@ $(foreach .g,setup evaluate judge reverify selftest predict demo champion histor
 $(foreach .g,$(.production),$(eval .takes.$(.g) += branch platform))
 .takes.manifests += out
 .takes.deploy-prod += dry_run without_champion authorize
+.takes.trigger-prod += flow window run
+.takes.undeploy-prod += dry_run authorize
 .goals := $(or $(MAKECMDGOALS),$(.DEFAULT_GOAL))
 .taken := $(foreach .g,$(.goals),$(.takes.$(.g)))
 .unknown := $(filter-out $(.taken),$(.overrides) $(filter $(.arguments),$(.given)))
@@ -89,12 +91,12 @@ export LOCKGATE_NOBODY := 1
 endif
 endif
 
-.PHONY: help setup evaluate judge reverify selftest predict champion history predictions demo test check bench simulate races mutate clean manifests deploy-prod lock
+.PHONY: help setup evaluate judge reverify selftest predict champion history predictions demo test check bench simulate races mutate clean manifests deploy-prod status-prod trigger-prod undeploy-prod lock
 .PHONY: runtime dev lint types imports workflows
 
 ##@ Start here
 help: ## Print this menu
-	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: runtime ## Create .venv with everything that is needed (extra=outerbounds for that platform)
 
@@ -135,6 +137,15 @@ manifests: runtime ## Write what production consists of as YAML, for GitOps (out
 deploy-prod: runtime ## Show what would change in production, and change it (dry_run=1 branch=… without_champion=1)
 	@$(LOCKGATE) deploy $(.where) $${GIVEN_DRY_RUN:+--dry-run} $${GIVEN_WITHOUT_CHAMPION:+--without-champion} \
 	  $${GIVEN_AUTHORIZE:+"--authorize=$$GIVEN_AUTHORIZE"}
+
+status-prod: runtime ## Show what is deployed, what starts it, its last runs, and drift from this checkout (branch=…)
+	@$(LOCKGATE) status $(.where)
+
+trigger-prod: runtime ## Start a deployed flow (flow=Predict window=2013-11)
+	@$(LOCKGATE) trigger $(.where) -- "$$GIVEN_FLOW" $${GIVEN_WINDOW:+"window=$$GIVEN_WINDOW"} $${GIVEN_RUN:+"run=$$GIVEN_RUN"}
+
+undeploy-prod: runtime ## Delete triggers, schedules and templates of production, or of a branch (branch=… dry_run=1)
+	@$(LOCKGATE) undeploy $(.where) $${GIVEN_DRY_RUN:+--dry-run} $${GIVEN_AUTHORIZE:+"--authorize=$$GIVEN_AUTHORIZE"}
 
 ##@ Develop
 test: dev ## Run the tests

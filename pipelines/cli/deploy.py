@@ -46,7 +46,7 @@ def deploy(
         for line in plan.told(made, whole=whole):
             typer.echo(line)
     if not dry_run and made.needed:
-        stamp = applying.Stamp(commit=commits[0], time=clock().isoformat())
+        stamp = applying.Stamp(commit=commits[0], time=clock().isoformat(timespec="seconds"))
         applying.apply(made, kubernetes, stamp, say=lambda line: sys.stderr.write(f"  {line}\n"))
     applied = bool(made.needed) and not dry_run
     if as_json:

@@ -32,6 +32,9 @@ from pipelines.cli import (
     revoke,
     rollback,
     selftest,
+    status,
+    trigger,
+    undeploy,
     verify,
     waive,
     waivers,
@@ -72,6 +75,9 @@ app.command()(predict.predict)
 app.add_typer(predictions.app, name="predictions")
 app.command()(manifests.manifests)
 app.command()(deploy.deploy)
+app.command()(status.status)
+app.command()(trigger.trigger)
+app.command()(undeploy.undeploy)
 app.command()(push_data.push_data)
 app.command()(demo.demo)
 

@@ -82,6 +82,7 @@ def key_of(path: str) -> Key | None:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or head and body of an answer wait for each other
     server: _Server
 
     def log_message(self, *_: Any) -> None:

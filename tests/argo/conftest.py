@@ -79,8 +79,9 @@ def metadata_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.terminate()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def api() -> Iterator[State]:
+    """A Kubernetes API that holds nothing yet."""
     with served() as state:
         yield state
 

@@ -20,6 +20,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "kubernetes-token"
+SLOW = 0.9
+"""Seconds that a slow answer takes; the tests let a request take a third of it."""
+
 REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "Expired"}
 WRITES = {"POST", "PUT", "DELETE"}
 Name = tuple[str, str, str]  # namespace, plural, name
@@ -31,7 +34,7 @@ class Fault:
 
     method: str
     plural: str
-    what: int | str  # a status; "slow"; "dropped", before the write; "lost", after it
+    what: int | str  # a status; "slow" or "lost", after the write; "dropped", before it
 
 
 @dataclass
@@ -101,6 +104,7 @@ class RefusedError(Exception):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or head and body of an answer wait for each other
 
     def log_message(self, *_: Any) -> None: ...
 
@@ -127,8 +131,6 @@ class Handler(BaseHTTPRequestHandler):
         if fault == "dropped":
             self.close_connection = True
             return
-        if fault == "slow":
-            time.sleep(1.0)  # longer than the tests let a request take
         try:
             if isinstance(fault, int):
                 raise RefusedError(fault, f"{self.command} is not for you today")
@@ -141,6 +143,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault == "lost":
             self.close_connection = True
             return
+        if fault == "slow":
+            time.sleep(SLOW)
         sent = json.dumps(document).encode()
         try:
             self.send_response(status)
