@@ -187,6 +187,8 @@ def test_a_better_model_goes_live_and_everything_is_seen_in_the_client(productio
     version = production.versions()[0]
     assert (version["rows"], version["shards"], version["source"]) == (666, 2, predicted.run)
     assert [one.step for one in predicted.pods].count("score") == 2
+    again = production.cluster.compiled("predict", {"settings": production.settings()})
+    assert strong not in json.dumps(again)  # nor is it there in what is compiled once it reigns
 
 
 def test_a_worse_one_does_not(production: Production, strong: str) -> None:
