@@ -12,7 +12,7 @@ SHELL := /bin/sh
 # `$(shell …)`, backticks, quotes and `;` inside it stay text, and Python decides whether it is acceptable.
 # Names that start with a dot are this file's own; a name must never come from somebody else, as make expands it.
 
-.arguments := run window key with extra dry_run
+.arguments := run window key with extra dry_run out branch flow without_champion authorize
 .given := $(foreach .v,$(.VARIABLES),$(if $(findstring command line,$(origin $(.v))),$(.v)))
 unexport $(.given)
 
@@ -38,16 +38,31 @@ override GIVEN_RUN := $(call .argument,run)
 override GIVEN_WINDOW := $(call .argument,window)
 override GIVEN_KEY := $(call .argument,key)
 override GIVEN_WITH := $(call .argument,with)
-export GIVEN_RUN GIVEN_WINDOW GIVEN_KEY GIVEN_WITH
+override GIVEN_OUT := $(call .argument,out)
+override GIVEN_BRANCH := $(call .argument,branch)
+override GIVEN_PLATFORM := $(call .argument,platform)
+override GIVEN_FLOW := $(call .argument,flow)
+override GIVEN_AUTHORIZE := $(call .argument,authorize)
+override GIVEN_DRY_RUN := $(filter-out 0 no false,$(call .argument,dry_run))
+override GIVEN_WITHOUT_CHAMPION := $(filter-out 0 no false,$(call .argument,without_champion))
+export GIVEN_RUN GIVEN_WINDOW GIVEN_KEY GIVEN_WITH GIVEN_OUT GIVEN_BRANCH GIVEN_PLATFORM GIVEN_FLOW
+export GIVEN_AUTHORIZE GIVEN_DRY_RUN GIVEN_WITHOUT_CHAMPION
+
+.production := manifests deploy-prod status-prod trigger-prod undeploy-prod
 
 # What each target takes; anything else that was typed is refused, not ignored. `extra` chooses the environment.
-$(foreach .g,setup evaluate judge reverify selftest predict demo champion history predictions deploy-prod,$(eval .takes.$(.g) := extra))
+$(foreach .g,setup evaluate judge reverify selftest predict demo champion history predictions $(.production),$(eval .takes.$(.g) := extra))
 .takes.evaluate += $(.overrides) with
 .takes.judge += run
 .takes.reverify += $(.overrides)
 .takes.selftest += $(.overrides)
 .takes.predict += run window with
 .takes.predictions += key
+$(foreach .g,$(.production),$(eval .takes.$(.g) += branch platform))
+.takes.manifests += out
+.takes.deploy-prod += dry_run without_champion authorize
+.takes.trigger-prod += flow window run
+.takes.undeploy-prod += dry_run authorize
 .goals := $(or $(MAKECMDGOALS),$(.DEFAULT_GOAL))
 .taken := $(foreach .g,$(.goals),$(.takes.$(.g)))
 .unknown := $(filter-out $(.taken),$(.overrides) $(filter $(.arguments),$(.given)))
@@ -61,6 +76,9 @@ $(if $(filter-out metaflow outerbounds,$(.extra))$(word 2,$(.extra)),$(error ext
 .venv := .venv$(if $(filter outerbounds,$(.extra)),-outerbounds)
 .installed := requirements/build.txt requirements/install.sh pyproject.toml
 
+# of the commands for production
+.where := $${GIVEN_BRANCH:+"--branch=$$GIVEN_BRANCH"} $${GIVEN_PLATFORM:+"--platform=$$GIVEN_PLATFORM"}
+
 override PYTHON := $(value PYTHON)
 export PYTHON
 
@@ -68,14 +86,17 @@ export PYTHON
 .user := $(filter-out root,$(value METAFLOW_USER) $(value SUDO_USER) $(value USERNAME) $(value USER))
 ifeq ($(.user),)
 export METAFLOW_USER := $(or $(filter-out root,$(value LOGNAME)),lockgate)
+ifeq ($(filter-out root,$(value LOGNAME)),)
+export LOCKGATE_NOBODY := 1
+endif
 endif
 
-.PHONY: help setup evaluate judge reverify selftest predict champion history predictions demo test check bench simulate races mutate clean deploy-prod lock
+.PHONY: help setup evaluate judge reverify selftest predict champion history predictions demo test check bench simulate races mutate clean manifests deploy-prod status-prod trigger-prod undeploy-prod lock
 .PHONY: runtime dev lint types imports workflows
 
 ##@ Start here
 help: ## Print this menu
-	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: runtime ## Create .venv with everything that is needed (extra=outerbounds for that platform)
 
@@ -109,8 +130,22 @@ predictions: runtime ## List the published versions, or show one prediction (key
 	@if [ "$$GIVEN_KEY" ]; then $(LOCKGATE) predictions get -- "$$GIVEN_KEY"; else $(LOCKGATE) predictions versions; fi
 
 ##@ Produce
-deploy-prod: runtime ## Print the production flow, compiled for Argo Workflows
-	@$(LOCKGATE) manifests
+manifests: runtime ## Write what production consists of as YAML, for GitOps (out=FOLDER branch=…)
+	@mkdir -p build
+	@$(LOCKGATE) manifests --out="$${GIVEN_OUT:-build/production}" $(.where)
+
+deploy-prod: runtime ## Show what would change in production, and change it (dry_run=1 branch=… without_champion=1)
+	@$(LOCKGATE) deploy $(.where) $${GIVEN_DRY_RUN:+--dry-run} $${GIVEN_WITHOUT_CHAMPION:+--without-champion} \
+	  $${GIVEN_AUTHORIZE:+"--authorize=$$GIVEN_AUTHORIZE"}
+
+status-prod: runtime ## Show what is deployed, what starts it, its last runs, and drift from this checkout (branch=…)
+	@$(LOCKGATE) status $(.where)
+
+trigger-prod: runtime ## Start a deployed flow (flow=Predict window=2013-11)
+	@$(LOCKGATE) trigger $(.where) -- "$$GIVEN_FLOW" $${GIVEN_WINDOW:+"window=$$GIVEN_WINDOW"} $${GIVEN_RUN:+"run=$$GIVEN_RUN"}
+
+undeploy-prod: runtime ## Delete triggers, schedules and templates of production, or of a branch (branch=… dry_run=1)
+	@$(LOCKGATE) undeploy $(.where) $${GIVEN_DRY_RUN:+--dry-run} $${GIVEN_AUTHORIZE:+"--authorize=$$GIVEN_AUTHORIZE"}
 
 ##@ Develop
 test: dev ## Run the tests

@@ -13,7 +13,8 @@
     ├── SettingsError      an override or a file of conf/ is not acceptable
     ├── DataError          the declared table cannot be loaded or split
     ├── ModelError         a model cannot be fitted, saved or loaded
-    └── StoreError         a batch of predictions cannot be published or read
+    ├── StoreError         a batch of predictions cannot be published or read
+    └── DeployError        production is not as it was to become; carries every problem found
 
 A gate that says FAIL is a value, never one of these.
 """
@@ -102,3 +103,13 @@ class ModelError(LockgateError):
 
 class StoreError(LockgateError):
     pass
+
+
+class DeployError(LockgateError):
+    """What keeps production from becoming what was asked for. `problems` holds one line for each reason."""
+
+    def __init__(
+        self, problem: str, *, expected: str = "", where: str = "", hint: str = "", problems: Sequence[str] = ()
+    ) -> None:
+        super().__init__(problem, expected=expected, where=where, hint=hint)
+        self.problems = tuple(problems) or (str(self),)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
+NOBODY = "LOCKGATE_NOBODY"
+"""Environment variable: set where nobody was named, and lockgate took a name of its own."""
+
 
 def actor() -> str:
     """Who runs this command, as Metaflow names them. A claim: what counts is the signature."""

@@ -11,6 +11,11 @@ PROJECT = config_expr("'lockgate_' + settings.data.project.replace('-', '_')")
 """Metaflow's @project: the flows of one table, by branch, apart from those of another."""
 
 
+def metaflow_project(project: str) -> str:
+    """What PROJECT is for the table of this project."""
+    return "lockgate_" + project.replace("-", "_")
+
+
 def composed(_context: object = None) -> dict[str, Any]:
     """The default of a flow's Config: conf/ without overrides, for a bare `python pipelines/evaluate.py run`."""
     from pipelines.settings import compose

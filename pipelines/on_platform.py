@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from metaflow import FlowMutator, namespaced_event_name
 from metaflow.user_decorators.mutable_flow import MutableFlow
-
-_HANDED_ON = ("LOCKGATE_COMMIT",)
-"""Variables of whoever deploys that pods get too."""
 
 
 class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow's own
@@ -25,7 +21,7 @@ class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow
     def pre_mutate(self, mutable_flow: MutableFlow) -> None:
         settings = dict(mutable_flow.configs)["settings"]
         platform: dict[str, Any] = settings.to_dict()["platform"]
-        variables = platform["environment"] | {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
+        variables = platform["environment"]
         for _, step in mutable_flow.steps:
             step.add_decorator(
                 "retry",
@@ -33,7 +29,7 @@ class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow
             )
             step.add_decorator("timeout", deco_kwargs={"minutes": platform["timeout_minutes"]})
             if variables:
-                step.add_decorator("environment", deco_kwargs={"vars": variables})
+                step.add_decorator("environment", deco_kwargs={"vars": dict(variables)})
             if platform["kind"] != "local":
                 step.add_decorator("kubernetes", deco_kwargs=self._pod(platform))
         if platform["kind"] != "local":

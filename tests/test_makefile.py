@@ -17,7 +17,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MENU = {"help", "setup", "evaluate", "judge", "reverify", "selftest", "predict", "champion", "history", "predictions"}
-MENU |= {"demo", "test", "check", "bench", "simulate", "races", "mutate", "clean", "deploy-prod", "lock"}
+MENU |= {"demo", "test", "check", "bench", "simulate", "races", "mutate", "clean", "manifests", "lock"}
+MENU |= {"deploy-prod", "status-prod", "trigger-prod", "undeploy-prod"}
 RECORDER = """
 import json, os, sys
 with open("record.json", "w", encoding="utf-8") as file:
@@ -180,7 +181,17 @@ def test_what_a_target_does_not_take_is_refused_not_ignored(tree: Path, argument
         (["demo"], ["demo"]),
         (["selftest"], ["selftest", "--overrides-from-make"]),
         (["reverify"], ["reverify", "--overrides-from-make"]),
-        (["deploy-prod"], ["manifests"]),
+        (["deploy-prod"], ["deploy"]),
+        (["status-prod", "branch=b"], ["status", "--branch=b"]),
+        (["undeploy-prod", "branch=b", "dry_run=yes"], ["undeploy", "--branch=b", "--dry-run"]),
+        (["trigger-prod", "flow=Predict", "window=2013-11"], ["trigger", "--", "Predict", "window=2013-11"]),
+        (["manifests"], ["manifests", "--out=build/production"]),
+        (
+            ["manifests", "out=my deploy", "platform=outerbounds"],
+            ["manifests", "--out=my deploy", "--platform=outerbounds"],
+        ),
+        (["deploy-prod", "dry_run=1", "branch=fix $HOME"], ["deploy", "--branch=fix $HOME", "--dry-run"]),
+        (["deploy-prod", "dry_run=0", "without_champion=1"], ["deploy", "--without-champion"]),
     ],
 )
 def test_targets_without_arguments(tree: Path, arguments: list[str], argv: list[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gates.errors import RunError
 from pipelines import events
+from pipelines.acting import NOBODY
 
 FLOWS = Path(__file__).resolve().parent.parent
 SHOWN_ON_FAILURE = 12
@@ -23,7 +24,10 @@ def user() -> str:
     there it becomes `lockgate`.
     """
     named = (os.environ.get(name) for name in ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER"))
-    found = next((name for name in named if name and name != "root"), "lockgate")
+    found = next((name for name in named if name and name != "root"), "")
+    if not found:
+        found = "lockgate"
+        os.environ[NOBODY] = "1"
     os.environ["METAFLOW_USER"] = found
     return found
 

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from gates.errors import LockgateError, PolicyError
+from gates.errors import DeployError, LockgateError, PolicyError
 from pipelines import events
 from pipelines.cli import (
     bundle,
     champion,
     demo,
+    deploy,
     evaluate,
     explain,
     export,
@@ -31,6 +32,9 @@ from pipelines.cli import (
     revoke,
     rollback,
     selftest,
+    status,
+    trigger,
+    undeploy,
     verify,
     waive,
     waivers,
@@ -70,6 +74,10 @@ app.add_typer(keys.app, name="keys")
 app.command()(predict.predict)
 app.add_typer(predictions.app, name="predictions")
 app.command()(manifests.manifests)
+app.command()(deploy.deploy)
+app.command()(status.status)
+app.command()(trigger.trigger)
+app.command()(undeploy.undeploy)
 app.command()(push_data.push_data)
 app.command()(demo.demo)
 
@@ -98,7 +106,7 @@ def main() -> None:
         if events.wanted():
             sys.stderr.write(f"{events.refusal(err)}\n")
         else:
-            for line in err.problems if isinstance(err, PolicyError) else [str(err)]:
+            for line in err.problems if isinstance(err, PolicyError | DeployError) else [str(err)]:
                 sys.stderr.write(f"lockgate: {line}\n")
         sys.exit(2)
     except KeyboardInterrupt:

@@ -1,40 +1,55 @@
-"""`lockgate manifests`: the compiled Argo template of Predict."""
+"""`lockgate manifests`: what `lockgate deploy` would apply, as files."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-_SKIP = "METAFLOW_ARGO_WORKFLOWS_ENV_VARS_TO_SKIP"
+from pipelines.cli import options
+from pipelines.deployment.objects import PLURALS
 
 
-def manifests() -> None:
-    """Print the Argo WorkflowTemplate of Predict as JSON. No champion is in it: Predict looks it up when it runs."""
-    import os
-    import subprocess
-    import sys
+def manifests(
+    out: Annotated[Path, typer.Option("--out", help="A folder: new, empty, or with such files, which are replaced.")],
+    platform: options.Platform = "",
+    branch: options.Branch = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write everything that production consists of to a folder, one YAML file an object, for GitOps.
 
+    The same code, configuration and user give the same bytes. No secret is in them, and no champion: Predict looks it
+    up when it runs. Their code packages are put into Metaflow's datastore.
+    """
     from gates import runs
-    from gates.errors import RunError
-    from pipelines.cli.flow_run import FLOWS
-    from pipelines.settings import compose
+    from pipelines.cli.printing import print_json
+    from pipelines.cli.whole import check_free, replace_folder
+    from pipelines.deployment import preflight
+    from pipelines.deployment.normal import to_yaml
+    from pipelines.deployment.recording import wanted
+    from pipelines.deployment.target import target
 
     runs.check_installation()
-    also = os.environ.get(_SKIP, "")
-    skipped = {
-        _SKIP: ",".join(name for name in ("METAFLOW_SERVICE_HEADERS", also) if name)
-    }  # it holds the service's key
-    settings = compose(["platform=argo"]).settings.to_json()
-    done = subprocess.run(
-        [
-            sys.executable, str(FLOWS / "predict.py"), "--no-pylint", "--quiet", "--config-value", "settings", settings,
-            "--production", "argo-workflows", "create", "--only-json",
-        ],
-        env={**os.environ, **skipped}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        raise RunError(
-            f"Predict does not compile: {' '.join(lines[-3:])[:300] or 'no reason given'}",
-            hint="production needs the S3 datastore: METAFLOW_DEFAULT_DATASTORE=s3 and its root",
-        )
-    typer.echo(done.stdout[done.stdout.index("{") :])
+    if not _written_before(out):
+        check_free(out)
+    chosen = target(platform, branch)
+    preflight.check_configuration(chosen)
+    made = wanted(chosen, {})
+    files = {
+        f"{key.kind.lower()}-{key.name}.yaml": to_yaml(document).encode() for key, document in made.objects.items()
+    }
+    replace_folder(out, files)
+    if as_json:
+        print_json({"out": str(out), "files": sorted(files)})
+        return
+    for name in sorted(files):
+        typer.echo(str(out / name))
+
+
+def _written_before(out: Path) -> bool:
+    """Whether everything in the folder has a name that this command gives."""
+    kinds = tuple(f"{kind.lower()}-" for kind in PLURALS)
+    return out.is_dir() and all(
+        one.is_file() and one.name.startswith(kinds) and one.suffix == ".yaml" for one in out.iterdir()
+    )

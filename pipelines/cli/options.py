@@ -33,3 +33,8 @@ ReportFile = Annotated[
     ),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads the log.")]
+Platform = Annotated[str, typer.Option(help="A platform of conf/platform, instead of production's.")]
+Branch = Annotated[
+    str | None, typer.Option(help="A branch beside production, as in my-change: with a log of its own, no secret key.")
+]
+Authorize = Annotated[str, typer.Option(metavar="TOKEN", help="The production token, where somebody else deployed it.")]

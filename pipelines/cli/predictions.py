@@ -77,6 +77,43 @@ def rollback(
         typer.echo(f"version {now.version} is current again: {now.rows:,} predictions of {now.draft.window}")
 
 
+@app.command()
+def drafts(as_json: options.Json = False) -> None:
+    """List what was begun and neither published nor discarded, the oldest first. Nobody can read it."""
+    from pipelines.cli.printing import print_json
+
+    store, project = _opened()
+    found = [(draft, store.staged(draft)) for draft in store.drafts(project)]
+    if as_json:
+        print_json([{**draft.as_plain(), "staged": sorted(staged)} for draft, staged in found])
+        return
+    for draft, staged in found:
+        typer.echo(
+            f"{draft.source}  {draft.time:%Y-%m-%d %H:%M}  {draft.window}"
+            f"  {len(staged)} of {draft.shards} shards staged"
+        )
+    if not found:
+        typer.echo("nothing is left half done")
+
+
+@app.command()
+def discard(
+    source: Annotated[str, typer.Argument(help="The run that began it: Predict/ID.")], as_json: options.Json = False
+) -> None:
+    """Delete what a run staged and never published. What was published stays."""
+    from pipelines.cli.printing import print_json
+
+    store, project = _opened()
+    gone = store.discard(project, source)
+    if not gone:
+        known = ", ".join(draft.source for draft in store.drafts(project)) or "none"
+        raise StoreError(f"{source[:120]!r} has nothing that was begun and not published", expected=f"one of {known}")
+    if as_json:
+        print_json({"source": source, "discarded": gone})
+    else:
+        typer.echo(f"{source}: what it staged is deleted; what is published stays")
+
+
 def as_plain(version: Version) -> dict[str, Any]:
     """A version as JSON takes it."""
     told = {"version": version.version, "current": version.current, "withdrawn": version.withdrawn}

@@ -35,6 +35,20 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
         raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
 
 
+def replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files in place of one that is there; until it is complete the old one stays."""
+    new, old = _draft(path), _draft(path)
+    write_folder(new, files)
+    try:
+        if path.is_dir():
+            path.rename(old)
+        new.rename(path)
+    except OSError as err:
+        shutil.rmtree(new, ignore_errors=True)
+        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def check_free(path: Path) -> None:
     """Raise LockgateError unless a folder can be written under this name without touching what is there."""
     if not path.absolute().parent.is_dir():

@@ -1,114 +1,132 @@
-"""What stands for a cluster: S3, a metadata service, the pods' Python, and the templates as Metaflow compiles them."""
+"""Production on this machine: a bucket, a metadata service and a Kubernetes API, all over HTTP."""
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hera.workflows.models import WorkflowTemplate
 
-from tests.argo.pods import Executed, execute, python_without_the_checkout
-from tests.metadata.conftest import service  # noqa: F401 (a fixture)
-from tests.proxy import Proxy, proxied
+from tests.argo.cluster import Cluster, webhook
+from tests.argo.kubernetes_api import State, served
+from tests.argo.pods import python_without_the_checkout
+from tests.proxy import proxied
 
 ROOT = Path(__file__).parents[2]
+IMAGE = "registry.example/lockgate@sha256:" + "0" * 64
 EVENTS = {
     "METAFLOW_ARGO_EVENTS_EVENT": "metaflow-event",
     "METAFLOW_ARGO_EVENTS_EVENT_BUS": "default",
     "METAFLOW_ARGO_EVENTS_EVENT_SOURCE": "argo-events-webhook",
     "METAFLOW_ARGO_EVENTS_SERVICE_ACCOUNT": "operate-workflow-sa",
+    "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": "http://argo-events-webhook:12000/metaflow-event",
 }
+CANARY = "s3cr3t-c4n4ry"
+SECRETS = {
+    name: f"{CANARY}-{name.lower()}"
+    for name in (
+        "METAFLOW_SERVICE_AUTH_KEY", "PGPASSWORD", "REDIS_PASSWORD", "LOCKGATE_REDIS_PASSWORD", "MY_TOKEN",
+        "LOCKGATE_SIGNING_KEY", "AWS_SESSION_TOKEN",
+    )
+}  # fmt: skip
 
 
-class _Webhook(BaseHTTPRequestHandler):
-    """Takes events as the webhook of Argo Events does, and keeps them."""
+@dataclass(frozen=True)
+class Production:
+    """A project that is configured for production, and where it would go."""
 
-    def do_POST(self) -> None:
-        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.events.append(told)  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+    project: Any
+    env: dict[str, str]
+    api: State
 
-    def log_message(self, *_: Any) -> None:
-        """Nothing."""
+    def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return self.project.run(*words, **{**self.env, **env})
 
 
-@contextmanager
-def _webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Its address, and the events that came."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Webhook)
-    server.events = []  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/metaflow-event", server.events  # type: ignore[attr-defined]
-    server.shutdown()
-    thread.join()
-    server.server_close()
+@pytest.fixture(scope="session")
+def production_conf(orders_conf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The orders, on Argo, with an image, a schedule and events; predictions in an embedded store."""
+    conf = tmp_path_factory.mktemp("production") / "conf"
+    shutil.copytree(orders_conf, conf)
+    (conf / "production.yaml").write_text(
+        "defaults:\n  - config\n  - override /platform: argo\n  - override /store: sqlite\n  - _self_\n",
+        encoding="utf-8",
+    )
+    changed(conf / "platform" / "argo.yaml", "image: null", f"image: {IMAGE}")
+    changed(conf / "platform" / "argo.yaml", "required: true", "required: false")
+    return conf
 
 
-CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+def changed(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cluster:
-    """Where templates are compiled and executed. All requests to S3 go through the proxy."""
+@pytest.fixture(scope="session")
+def metadata_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a metadata service."""
+    command = [sys.executable, str(ROOT / "tests" / "metadata" / "service.py"), str(tmp_path_factory.mktemp("service"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.terminate()
 
-    env: Mapping[str, str]  # of whoever deploys
-    python: Path  # of the pods
-    scratch: Path
-    s3: Any
-    proxy: Proxy
-    events: list[dict[str, Any]]  # that pods published
-    secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # of Kubernetes, by name
 
-    def compiled(self, flow: str, configs: Mapping[str, str]) -> dict[str, Any]:
-        """The WorkflowTemplate of pipelines/FLOW.py in production, checked against Argo's schema."""
-        given = [word for name, value in configs.items() for word in ("--config-value", name, value)]
-        command = [sys.executable, str(ROOT / "pipelines" / f"{flow}.py"), "--no-pylint", "--quiet", *given]
-        done = self.call([*command, "--production", "argo-workflows", "create", "--only-json"])
-        document: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
-        WorkflowTemplate.model_validate(document)
-        return document
+@pytest.fixture
+def api() -> Iterator[State]:
+    """A Kubernetes API that holds nothing yet."""
+    with served() as state:
+        yield state
 
-    def call(self, command: Sequence[str], **more: str) -> subprocess.CompletedProcess[str]:
-        """A command of whoever deploys; it must succeed."""
-        done = subprocess.run(
-            command, cwd=self.scratch, env={**self.env, **more}, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done
 
-    def executed(self, template: Mapping[str, Any], **parameters: str) -> Executed:
-        """The workflow, executed pod by pod."""
-        node = {name: self.env[name] for name in CREDENTIALS}
-        return execute(
-            template, python=self.python, node=node, scratch=self.scratch, parameters=parameters, secrets=self.secrets
-        )
+@pytest.fixture(scope="session")
+def surroundings(new_bucket: Callable[[], Any], metadata_service: str) -> dict[str, str]:
+    """What Metaflow is told of production; canaries stand where secrets do."""
+    return {
+        **new_bucket().env,
+        **EVENTS,
+        **SECRETS,
+        "AWS_SECRET_ACCESS_KEY": f"{CANARY}-aws",
+        "METAFLOW_USER": "ada",
+        "METAFLOW_DEFAULT_METADATA": "service",
+        "METAFLOW_SERVICE_URL": metadata_service,
+        "METAFLOW_SERVICE_RETRY_COUNT": "1",
+        "METAFLOW_KUBERNETES_NAMESPACE": "models",
+    }
+
+
+@pytest.fixture(scope="session")
+def bundle(
+    tmp_path_factory: pytest.TempPathFactory, project_at: Any, production_conf: Path, surroundings: dict[str, str]
+) -> Path:
+    """What `lockgate manifests` wrote, and beside it what it said."""
+    project = project_at(home=tmp_path_factory.mktemp("bundle"), conf=production_conf)
+    done = project.run("manifests", "--out", "bundle", **surroundings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (project.home / "said").write_text(done.stdout + done.stderr, encoding="utf-8")
+    return project.home / "bundle"
 
 
 @pytest.fixture(scope="module")
 def cluster(
-    tmp_path_factory: pytest.TempPathFactory, new_bucket: Callable[[], Any], service: str  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory, new_bucket: Callable[[], Any], metadata_service: str
 ) -> Iterator[Cluster]:  # fmt: skip
+    """Where templates are compiled and executed."""
     scratch = tmp_path_factory.mktemp("cluster")
     bucket = new_bucket()
-    with proxied(bucket.endpoint) as proxy, _webhook() as (webhook, events):
+    with proxied(bucket.endpoint) as proxy, webhook() as (address, events):
         env = {
             **bucket.env, **EVENTS, "PATH": os.environ["PATH"], "HOME": str(scratch), "LC_ALL": "C.UTF-8",
             "METAFLOW_USER": "ada", "METAFLOW_S3_ENDPOINT_URL": proxy.url,
-            "METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": service,
-            "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": webhook,
+            "METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": metadata_service,
+            "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": address,
         }  # fmt: skip
         python = python_without_the_checkout(scratch / "python")
         yield Cluster(env=env, python=python, scratch=scratch, s3=bucket, proxy=proxy, events=events)

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hera.workflows.models import WorkflowTemplate
 
-from tests.argo.test_compile import DEPLOYMENT
+from tests.argo.conftest import EVENTS
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-outerbounds" / "bin" / "python"
@@ -89,7 +89,8 @@ def platform(tmp_path: Path, s3: Any) -> Iterator[dict[str, str]]:
     }
     config.write_text(json.dumps(told), encoding="utf-8")
     env = {name: value for name, value in s3.env.items() if not name.startswith("AWS_")}
-    yield env | DEPLOYMENT | {
+    yield env | EVENTS | {
+        "METAFLOW_USER": "ada",
         "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8",
         "METAFLOW_SERVICE_URL": "http://metadata.perimeter.example", "REQUESTS_CA_BUNDLE": str(pem),
         "AWS_ENDPOINT_URL": s3.endpoint, "METAFLOW_EXT_HTTP_MAX_RETRIES": "1",

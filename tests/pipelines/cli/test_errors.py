@@ -163,7 +163,6 @@ def test_a_command_that_fails_leaves_the_log_and_the_tags(promoted: Any) -> None
         (["predictions", "get", "k"], "nothing has been published yet"),
         (["predictions", "rollback"], "nothing has been published yet"),
         (["judge", "1"], "no such run"),
-        (["manifests"], "does not compile"),
     ],
 )
 def test_before_anything_was_promoted(project: Any, words: list[str], said: str) -> None:
@@ -201,7 +200,7 @@ def promoted_predicted(promoted_project: Any, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.mark.parametrize("conf", ["nowhere", "."])
-@pytest.mark.parametrize("words", [["evaluate"], ["champion"], ["predict"], ["predictions", "versions"], ["manifests"]])
+@pytest.mark.parametrize("words", [["evaluate"], ["champion"], ["predict"], ["predictions", "versions"], ["deploy"]])
 def test_a_directory_without_configuration(project: Any, words: list[str], conf: str) -> None:
     assert "no configuration" in refused(project, *words, LOCKGATE_CONF=str(project.home / conf))
 

@@ -88,9 +88,10 @@ def forked(work: Callable[[], None]) -> int:
 
 
 def reader(place: Place, out: Path, stop: Path) -> None:
-    """Look until told to stop; one line for each look."""
+    """Look until told to stop, or until nobody is left to tell; one line for each look."""
+    parent = os.getppid()
     with out.open("w", encoding="utf-8") as told:
-        while not stop.exists():
+        while not stop.exists() and os.getppid() == parent:
             try:
                 told.write(look(place) + "\n")
             except StoreError as err:

@@ -21,7 +21,8 @@ PASSWORD = "no-secret: it is only for tests"
 def _program(name: str) -> str:
     """Debian keeps those of a server away from PATH."""
     found = shutil.which(name) or max(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), default=None)
-    assert found, f"there is no {name}; on Debian and Ubuntu: apt install postgresql"
+    if not found:
+        pytest.skip(f"there is no {name}; `sh requirements/servers.sh` installs it")
     return found
 
 

@@ -1,0 +1,86 @@
+"""A plan, carried out: exactly what was shown, on exactly what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gates.errors import DeployError
+from pipelines.deployment.cluster import Cluster
+from pipelines.deployment.normal import DEPLOYED_AT, OURS, compared, with_commit
+from pipelines.deployment.objects import Document
+from pipelines.deployment.plan import Change, Plan
+
+COMMIT = f"{OURS}commit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What is noted on every object that is written, and never compared."""
+
+    commit: str  # of this checkout
+    time: str  # ISO 8601, UTC
+
+    def on(self, document: Document) -> Document:
+        metadata = dict(document["metadata"])
+        noted = {DEPLOYED_AT: self.time} | ({COMMIT: self.commit} if self.commit else {})
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), **noted}
+        noted_on: Document = {**document, "metadata": metadata}
+        return dict(with_commit(noted_on, self.commit)) if self.commit else noted_on
+
+
+def apply(plan: Plan, cluster: Cluster, stamp: Stamp, *, say: Callable[[str], object]) -> None:
+    """Carry out what the plan needs, object by object, and read each one back.
+
+    These are Metaflow's own documents in Metaflow's order. They are not created by Metaflow a second time, because it
+    reads an object's version just before it writes: what somebody else deployed since the plan would be lost.
+
+    Raises DeployError, which names what was applied and what was not; the same command again does the rest.
+    """
+    done: list[Change] = []
+    for change in plan.needed:
+        try:
+            _apply(change, cluster, stamp)
+        except DeployError as err:
+            if _is_there(change, cluster):  # the answer was lost, not the write
+                done.append(change)
+                say(f"{change.action:<9}  {change.key}")
+                continue
+            raise _interrupted(err, done, plan.needed[len(done) :]) from err
+        done.append(change)
+        say(f"{change.action:<9}  {change.key}")
+
+
+def _apply(change: Change, cluster: Cluster, stamp: Stamp) -> None:
+    key, before, after = change.key, change.before, change.after
+    if after is None:
+        cluster.delete(key)
+    elif before is None:
+        cluster.create(key, stamp.on(after))
+    else:
+        cluster.replace(key, stamp.on(after), version=str(before["metadata"]["resourceVersion"]))
+    if not _as_planned(change, cluster.get(key)):
+        raise DeployError(f"{key} was {change.action}, but is not read back as it was written")
+
+
+def _is_there(change: Change, cluster: Cluster) -> bool:
+    """Whether the object is as planned all the same. Where that cannot be asked, it is taken not to be."""
+    try:
+        return _as_planned(change, cluster.get(change.key))
+    except DeployError:
+        return False
+
+
+def _as_planned(change: Change, found: Document | None) -> bool:
+    if change.after is None:
+        return found is None or bool(found["metadata"].get("deletionTimestamp"))
+    return found is not None and compared(change.key, found) == compared(change.key, change.after)
+
+
+def _interrupted(err: DeployError, done: list[Change], left: tuple[Change, ...]) -> DeployError:
+    def names(changes: list[Change] | tuple[Change, ...]) -> str:
+        return ", ".join(str(change.key) for change in changes) or "nothing"
+
+    return DeployError(
+        f"{err}; applied: {names(done)}; not applied: {names(left)}", hint="run it again: it does what is left"
+    )

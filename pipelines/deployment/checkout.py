@@ -1,0 +1,47 @@
+"""The git checkout that is deployed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from os import environ
+
+from gates.errors import DeployError
+from pipelines.settings import ROOT
+
+SECONDS = 60.0
+
+
+def head() -> str:
+    """The commit of this checkout. Raises DeployError where there is no git, no commit, or what is in none."""
+    if shutil.which("git") is None:
+        raise DeployError("there is no git", expected="git in PATH, to know which commit is deployed")
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        raise DeployError("this is no git checkout", expected="one, to know which commit is deployed", where=str(ROOT))
+    dirty = _git("status", "--porcelain", "--untracked-files=normal")
+    if dirty is None:
+        raise DeployError("git cannot say what was changed", where=str(ROOT))
+    if dirty:
+        files = [line[3:] for line in dirty.splitlines()]
+        more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+        raise DeployError(f"files are in no commit: {', '.join(files[:3])}{more}", hint="commit them, or stash them")
+    return commit.strip()
+
+
+def commit_or_nothing() -> str:
+    """The commit of this checkout, or an empty text where nobody can tell."""
+    return (_git("rev-parse", "HEAD") or "").strip() if shutil.which("git") else ""
+
+
+def _git(*words: str) -> str | None:
+    """What git says; None where it refuses."""
+    quiet: Mapping[str, str] = {**environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        done = subprocess.run(
+            ["git", *words], cwd=ROOT, env=dict(quiet), capture_output=True, text=True, check=False, timeout=SECONDS
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,104 @@
+"""Objects without what differs between two deployments of the same thing, so that equal ones are equal bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.deployment.objects import Document, Key
+from pipelines.measuring import COMMIT
+
+OURS = "lockgate/"
+"""Starts the annotations that say which commit was deployed, and when. They are not compared."""
+
+DEPLOYED_AT = "metaflow/deployment_timestamp"
+_OWNER = "metaflow/owner"
+_SERVER = {"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid", "finalizers"}
+_FOREIGN = ("kubectl.kubernetes.io/", "argocd.argoproj.io/", OURS)
+_MACHINE = ("username", "python_version", "repo_url", "branch_name", "commit_sha", "has_uncommitted_changes")
+_PACKAGE = re.compile(r'"METAFLOW_CODE_SHA", "value": "([0-9a-f]{40})"')
+_DRAWN = re.compile(r"(set_parameters |`pwd`/)[a-z]{10}\b")
+
+
+def canonical(key: Key, document: Document) -> dict[str, Any]:
+    """The object as it is bundled and applied: without nulls, moments, drawn names, and what the server adds."""
+    found: dict[str, Any] = _plain(document)
+    found.pop("status", None)
+    metadata = {name: value for name, value in found["metadata"].items() if name not in _SERVER}
+    found["metadata"] = {"namespace": key.namespace, **metadata}
+    return found
+
+
+def compared(key: Key, document: Document) -> dict[str, Any]:
+    """What of an object counts when it is compared: `canonical`, whoever deployed it, without others' annotations.
+
+    The code package, which every pod's command names, is told once.
+    """
+    found: dict[str, Any] = _without_owner(canonical(key, document))
+    text = json.dumps(found)
+    if package := _PACKAGE.search(text):
+        digest = package.group(1)
+        found = json.loads(text.replace(f"{digest[:2]}/{digest}", "CODE").replace(digest, "CODE"))
+        found["code package"] = digest
+    for part in ("annotations", "labels"):
+        held = {name: value for name, value in found["metadata"].get(part, {}).items() if not name.startswith(_FOREIGN)}
+        found["metadata"].pop(part, None)
+        if held:
+            found["metadata"][part] = held
+    return found
+
+
+def about_the_machine(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What Metaflow notes of where a flow was packaged, without what differs from one desk to the next.
+
+    The address of the repository is left out besides: it may carry a password.
+    """
+    return {name: value for name, value in told.items() if name not in _MACHINE}
+
+
+def to_yaml(document: Mapping[str, Any]) -> str:
+    """YAML with sorted keys, and texts of several lines as such."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Dumper.add_representer(str, text)
+    return yaml.dump(dict(document), Dumper=Dumper, sort_keys=True, width=110, allow_unicode=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if value.get("name") == "METAFLOW_VERSION" and isinstance(value.get("value"), str):
+            told = about_the_machine(json.loads(value["value"]))
+            return {"name": "METAFLOW_VERSION", "value": json.dumps(told, sort_keys=True)}
+        return {str(name): _plain(held) for name, held in value.items() if held is not None and name != DEPLOYED_AT}
+    if isinstance(value, list | tuple):
+        return [_plain(held) for held in value]
+    return _DRAWN.sub(r"\1parameters", value) if isinstance(value, str) else value
+
+
+def _without_owner(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.get("name") in ("METAFLOW_OWNER", "USER") and "value" in value:
+            return {"name": value["name"], "value": ""}
+        return {name: _without_owner(held) for name, held in value.items() if name != _OWNER}
+    if isinstance(value, list):
+        return [_without_owner(held) for held in value if not (isinstance(held, dict) and held.get("name") == COMMIT)]
+    return value
+
+
+def with_commit(value: Any, commit: str) -> Any:
+    """The document with the commit among the variables of every container, where a run takes it from. It is not
+    compared: it is the commit of the last deployment that changed anything."""
+    if isinstance(value, dict):
+        found = {name: with_commit(held, commit) for name, held in value.items()}
+        if isinstance(found.get("env"), list) and "image" in found:
+            found["env"] = [*found["env"], {"name": COMMIT, "value": commit}]
+        return found
+    return [with_commit(held, commit) for held in value] if isinstance(value, list) else value

@@ -1,0 +1,89 @@
+"""Metaflow's code package, made again so that the same code is the same bytes on every machine."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gates import runs
+from gates.errors import DeployError
+from pipelines.deployment.normal import about_the_machine
+
+_INFO, _DISTRIBUTIONS, _FILES = ".mf_meta/INFO", ".mf_meta/DIST_INFO", ".mf_install"
+_SHA1_DIGITS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Where a package was, and where the one is that takes its place: addresses in Metaflow's datastore."""
+
+    old: str
+    new: str
+
+    def renamed(self, text: str) -> str:
+        """A text that names the new package instead of the old one: by its address, its key and its digest."""
+        old, new = self.old.split("/")[-2:], self.new.split("/")[-2:]
+        return text.replace("/".join(old), "/".join(new)).replace(old[1], new[1])
+
+
+def remade(address: str) -> Moved:
+    """Put the package at `address` into the datastore once more, in its reproducible form.
+
+    Raises DeployError where the datastore cannot be read or written.
+    """
+    import obstore
+    from obstore.exceptions import BaseError
+
+    folder, _, name = address.rpartition("/")
+    root = folder.rpartition("/")[0]
+    if len(name) != _SHA1_DIGITS:
+        raise DeployError("the address of the code package is not as Metaflow writes it", where=address)
+    try:
+        store = runs.object_store("", root=root, error=DeployError)
+        tar = reproducible(bytes(obstore.get(store, f"{name[:2]}/{name}").bytes()))
+        # Metaflow takes the SHA-1 of the compressed bytes, which differ from one zlib to the next
+        new = hashlib.sha1(tar, usedforsecurity=False).hexdigest()
+        obstore.put(store, f"{new[:2]}/{new}", gzip.compress(tar, mtime=0))
+    except (BaseError, OSError, tarfile.TarError) as err:
+        raise DeployError(
+            f"the code package cannot be stored: {str(err).splitlines()[0][:200]}", where=address
+        ) from err
+    return Moved(old=address, new=f"{root}/{new[:2]}/{new}")
+
+
+def reproducible(blob: bytes) -> bytes:
+    """A package as a plain tar: its files in order of their names, of nobody, of no time and of no machine."""
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob))) as old:
+        files = {member.name: (member, old.extractfile(member)) for member in old.getmembers() if member.isfile()}
+        contents = {name: (member.mode, b"" if file is None else file.read()) for name, (member, file) in files.items()}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as new:
+        for name, (mode, content) in sorted(contents.items()):
+            told = json.dumps(_TOLD[name](json.loads(content)), sort_keys=True).encode() if name in _TOLD else content
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime, info.mode = len(told), 0, 0o755 if mode & 0o100 else 0o644
+            new.addfile(info, io.BytesIO(told))
+    return out.getvalue()
+
+
+def _headers(told: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Of installed distributions their name, version and needs, not the README and the paths of this machine."""
+    return {name: {"METADATA": held["METADATA"].partition("\n\n")[0] + "\n"} for name, held in told.items()}
+
+
+def _in_order(told: dict[str, Any]) -> dict[str, Any]:
+    return told | {"module_files": sorted(told.get("module_files", ()))}
+
+
+_TOLD: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    _INFO: about_the_machine,
+    _DISTRIBUTIONS: _headers,
+    _FILES: _in_order,
+}
+"""What Metaflow tells in a package of how it was made, and what of it does not depend on the machine."""

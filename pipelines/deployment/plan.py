@@ -1,0 +1,97 @@
+"""What a deployment would change, object by object."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipelines.deployment.normal import compared, to_yaml
+from pipelines.deployment.objects import PLURALS, Document, Key
+from pipelines.deployment.recording import Wanted
+
+_SHOWN = 60
+"""Lines of one object's difference that are shown, unless all are asked for."""
+
+
+class Action(StrEnum):
+    CREATED = "created"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One object: as it is, and as it is to be. None: not there."""
+
+    key: Key
+    before: Document | None
+    after: Document | None
+
+    @property
+    def action(self) -> Action:
+        if self.before is None:
+            return Action.CREATED
+        if self.after is None:
+            return Action.DELETED
+        same = compared(self.key, self.before) == compared(self.key, self.after)
+        return Action.UNCHANGED if same else Action.CHANGED
+
+    def difference(self, *, whole: bool = False) -> list[str]:
+        """The lines of YAML that change, as a unified difference; shortened unless `whole`."""
+        before, after = (
+            [] if one is None else to_yaml(compared(self.key, one)).splitlines() for one in (self.before, self.after)
+        )
+        lines = list(difflib.unified_diff(before, after, "deployed", "this checkout", lineterm="", n=2))
+        if whole or len(lines) <= _SHOWN:
+            return lines
+        return [*lines[:_SHOWN], f"… and {len(lines) - _SHOWN} lines more"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Every object that is there, or is to be, in the order in which they are applied."""
+
+    changes: tuple[Change, ...]
+
+    @property
+    def needed(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.action is not Action.UNCHANGED)
+
+    def count(self, action: Action) -> int:
+        return sum(change.action is action for change in self.changes)
+
+
+def planned(deployed: Mapping[Key, Document], wanted: Wanted) -> Plan:
+    """From what is deployed to what is wanted. What nobody wants any more is deleted."""
+    keys = {*deployed, *wanted.objects}
+    changes = [Change(key=key, before=deployed.get(key), after=wanted.objects.get(key)) for key in keys]
+    return Plan(changes=tuple(sorted(changes, key=_turn)))
+
+
+def emptied(deployed: Mapping[Key, Document]) -> Plan:
+    """From what is deployed to nothing."""
+    return planned(deployed, Wanted(objects={}))
+
+
+def told(plan: Plan, *, whole: bool = False) -> Iterator[str]:
+    """The plan for people: a line an object, and what changes in it."""
+    for change in sorted(plan.changes, key=lambda one: (one.key.name.replace(".", "-"), _turn(one))):
+        yield f"{change.action:<9}  {change.key}"
+        if change.action is Action.CHANGED:
+            yield from (f"    {line}" for line in change.difference(whole=whole)[2:])
+    counts = ", ".join(f"{plan.count(action)} {action}" for action in Action if plan.count(action))
+    yield counts or "nothing is deployed"
+
+
+_ORDER = tuple(PLURALS.values())
+
+
+def _turn(change: Change) -> tuple[int, int, Key]:
+    """First what may start a flow is taken away, then templates come before what starts them, then templates go."""
+    template = change.key.plural == PLURALS["WorkflowTemplate"]
+    if change.after is None:
+        return (3 if template else 0, _ORDER.index(change.key.plural), change.key)
+    return (1, _ORDER.index(change.key.plural), change.key)

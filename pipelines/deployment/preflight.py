@@ -1,0 +1,103 @@
+"""What must hold before anything is deployed. Every problem is found, each is one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from gates import runs
+from gates.errors import DeployError, LockgateError
+from pipelines.acting import NOBODY
+from pipelines.deployment.target import Target
+
+_EVENTS = ("EVENT", "EVENT_BUS", "EVENT_SOURCE", "SERVICE_ACCOUNT", "WEBHOOK_URL")
+
+
+def check_configuration(target: Target) -> None:
+    """What is configured can run in production. Asks nobody. Raises DeployError with every problem."""
+    _raise(list(_configured(target)))
+
+
+def check_surroundings(target: Target, *, without_champion: bool) -> None:
+    """The user, the metadata service and the promotion log are as a deployment needs them.
+
+    Raises DeployError with every problem, those of the configuration first.
+    """
+    problems = list(_configured(target))
+    asked: list[Callable[[], None]] = [runs.check_metadata] if not problems else []
+    if not problems and not without_champion and target.branch is None:
+        asked.append(lambda: _check_champion(target))
+    if os.environ.get(NOBODY):
+        problems.append(
+            "nobody is named as who deploys; expected METAFLOW_USER (Metaflow lets the same user, or whoever has the"
+            " production token, deploy again)"
+        )
+    for ask in asked:
+        try:
+            ask()
+        except LockgateError as err:
+            problems.append(str(err))
+    _raise(problems)
+
+
+def joined(*checks: Callable[[], object]) -> None:
+    """Make every check. Raises DeployError with the problems of all."""
+    problems: list[str] = []
+    for check in checks:
+        try:
+            check()
+        except DeployError as err:
+            problems += err.problems
+    _raise(problems)
+
+
+def _configured(target: Target) -> Iterator[str]:
+    from metaflow import metaflow_config
+
+    platform = target.settings.platform
+    if platform.kind == "local":
+        yield "the platform is local; expected argo or outerbounds @ platform.kind (conf/production.yaml chooses it)"
+        return
+    if platform.image is None:
+        yield (
+            "no image is given; expected NAME@sha256:… @ platform.image"
+            " (`make image` builds it, a push gives its digest)"
+        )
+    if platform.keys.private == "any":
+        yield "private keys may come from files of one machine; expected environment @ platform.keys.private"
+    if metaflow_config.DEFAULT_DATASTORE == "local":
+        yield "Metaflow's datastore is this machine; expected METAFLOW_DEFAULT_DATASTORE=s3, gs or azure"
+        if platform.log_root == runs.DATASTORE:
+            yield "the promotion log would be on this machine; expected an object store @ platform.log_root"
+    if platform.log_root.startswith("file://"):
+        yield f"the promotion log is a folder; expected an object store @ platform.log_root ({platform.log_root})"
+    if platform.data_root.startswith("file://"):
+        yield f"the data are in a folder; expected an object store @ platform.data_root ({platform.data_root})"
+    if metaflow_config.DEFAULT_METADATA == "local":
+        yield "Metaflow's metadata are on this machine; expected METAFLOW_DEFAULT_METADATA=service and its address"
+    if platform.events:
+        names = [f"METAFLOW_ARGO_EVENTS_{name}" for name in _EVENTS]
+        missing = [name for name in names if not getattr(metaflow_config, name.removeprefix("METAFLOW_"))]
+        if missing:
+            yield f"events are not configured; expected {', '.join(missing)} @ platform.events"
+
+
+def _check_champion(target: Target) -> None:
+    from gates import admission
+    from pipelines.acting import clock
+    from pipelines.promotion_log import open_log
+
+    try:
+        admission.admit(open_log(target.settings), now=clock())
+    except LockgateError as err:
+        raise DeployError(
+            f"no model may be served: {err}", hint="--without-champion deploys all the same: Predict refuses until then"
+        ) from err
+
+
+def _raise(problems: list[str]) -> None:
+    if problems:
+        raise DeployError(
+            problems[0] if len(problems) == 1 else f"{len(problems)} problems: " + " | ".join(problems),
+            problems=problems,
+        )

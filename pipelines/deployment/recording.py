@@ -1,0 +1,162 @@
+"""What Metaflow would deploy: its own `argo-workflows create` of every flow, on an API that only records."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gates import runs
+from gates.errors import DeployError
+from pipelines.deployment.normal import canonical
+from pipelines.deployment.objects import Document, Key
+from pipelines.deployment.package import remade
+from pipelines.deployment.recorder import recorder
+from pipelines.deployment.target import FILES, FLOWS, Flow, Target
+from pipelines.promotion_log import KEY, KEY_FILE
+
+SECONDS = 300.0
+_SKIP = "ARGO_WORKFLOWS_ENV_VARS_TO_SKIP"
+_HEADERS = "METAFLOW_SERVICE_HEADERS"  # holds the key of the metadata service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be there, in canonical form."""
+
+    objects: Mapping[Key, Document]
+
+
+def wanted(target: Target, deployed: Mapping[Key, Document], *, authorize: str = "") -> Wanted:
+    """What Metaflow would write for each flow where `deployed` is what it finds; in canonical form.
+
+    The code packages are stored in Metaflow's datastore, which changes nothing that runs.
+
+    Args:
+        authorize: the production token of a deployment of somebody else.
+
+    Raises DeployError where a flow does not compile, or Metaflow refuses to deploy it.
+    """
+    check_datastore()
+    with ThreadPoolExecutor(max_workers=len(FLOWS)) as pool:
+        made = list(pool.map(lambda flow: _created(flow, target, deployed, authorize), FLOWS))
+    written = {key: document for one in made for key, document in one.items()}
+    return Wanted(objects={key: document for key, document in sorted(written.items()) if document is not None})
+
+
+def check_datastore() -> None:
+    """Metaflow's datastore answers: Metaflow itself would try for minutes. Raises DeployError."""
+    import obstore
+    from obstore.exceptions import BaseError
+
+    kind, root = runs.datastore()
+    store = runs.object_store("", error=DeployError)
+    try:
+        next(iter(obstore.list(store, chunk_size=1)), None)
+    except (BaseError, OSError) as err:
+        raise DeployError(
+            f"the {kind} datastore does not answer: {str(err).splitlines()[0][:200]}",
+            where=root,
+            hint="check Metaflow's configuration, and the credentials",
+        ) from err
+
+
+def _created(
+    name: str, target: Target, deployed: Mapping[Key, Document], authorize: str
+) -> dict[Key, dict[str, Any] | None]:
+    with (
+        tempfile.TemporaryDirectory(prefix="lockgate-") as scratch,
+        recorder(deployed, folder=Path(scratch)) as (recorded, kubeconfig),
+    ):
+        _create(name, FLOWS[name], target, authorize, _environment(target, kubeconfig))
+    if recorded.strange:
+        raise DeployError(
+            f"Metaflow asks Kubernetes for what lockgate does not know: {recorded.strange[0]}", where=name
+        )
+    address = next(_code_addresses(list(recorded.written.values())), None)
+    if address is None:
+        raise DeployError("what Metaflow wrote names no code package", where=name)
+    moved = remade(address)
+    return {
+        key: None if document is None else json.loads(moved.renamed(json.dumps(canonical(key, document))))
+        for key, document in recorded.written.items()
+    }
+
+
+def _create(name: str, flow: Flow, target: Target, authorize: str, environment: Mapping[str, str]) -> None:
+    policy = ["--config-value", "policy", target.policy.model_dump_json()] if flow.policy else []
+    command = [
+        sys.executable, str(FILES / flow.file), "--no-pylint", "--quiet",
+        "--config-value", "settings", target.settings.to_json(), *policy, *target.words, "argo-workflows", "create",
+        *(["--authorize", authorize] if authorize else []),
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            command, env=dict(environment), capture_output=True, encoding="utf-8", errors="replace", check=False,
+            stdin=subprocess.DEVNULL, timeout=SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as err:
+        raise DeployError(f"{name} was not compiled within {SECONDS:g} s", hint="is the datastore reachable?") from err
+    if done.returncode != 0:
+        lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        if any("Incorrect production token" in line for line in lines):
+            raise DeployError(
+                f"{name} was deployed by somebody else, and Metaflow asks for its production token",
+                hint="they see it in the annotation metaflow/production_token; give --authorize TOKEN",
+            )
+        if os.environ.get("LOCKGATE_DEBUG"):
+            sys.stderr.write(done.stderr)
+        told = lines[-1:] if "Traceback" in done.stderr else lines[-6:]
+        said = " ".join(told)[:400] or "no reason given"
+        raise DeployError(f"{name} does not compile: {said}", hint="run it again with --debug")
+
+
+def _environment(target: Target, kubeconfig: Path) -> dict[str, str]:
+    """That of this process, without the judge's key, and with a Kubernetes that records."""
+    from metaflow import metaflow_config
+
+    skipped = [_HEADERS, *filter(None, str(getattr(metaflow_config, _SKIP) or "").split(","))]
+    tokens = kubeconfig.parent / "tokens"
+    _copy_tokens(tokens)
+    environment = {name: value for name, value in os.environ.items() if name not in (KEY, KEY_FILE)}
+    environment |= {
+        "KUBECONFIG": str(kubeconfig),
+        "METAFLOW_TOKEN_HOME": str(tokens),
+        "METAFLOW_SERVICE_VERSION_CHECK": "false",
+        f"METAFLOW_{_SKIP}": ",".join(dict.fromkeys(skipped)),
+        "PYTHONHASHSEED": "0",  # Metaflow writes parameters in the order of a set
+        "GIT_DIR": os.devnull,  # Metaflow would note the address of the repository, which may hold a password
+    }
+    environment.setdefault("METAFLOW_ARGO_WORKFLOWS_USE_SCHEDULES", "true")  # the older `schedule` is gone in Argo 4
+    for name in ("NO_PROXY", "no_proxy"):
+        environment[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))
+    if target.settings.platform.namespace:
+        environment["METAFLOW_KUBERNETES_NAMESPACE"] = target.settings.platform.namespace
+    return environment
+
+
+def _copy_tokens(folder: Path) -> None:
+    """The production tokens that this user has: Metaflow reads them, and writes them, which a plan must not."""
+    folder.mkdir()
+    named = os.environ.get("METAFLOW_TOKEN_HOME") or os.environ.get("METAFLOW_HOME") or "~/.metaflowconfig"
+    for file in Path(os.path.expanduser(named)).glob("mfprj-*"):  # noqa: PTH111 (without a home it stays as it is)
+        shutil.copy(file, folder)
+
+
+def _code_addresses(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if value.get("name") == "METAFLOW_CODE_URL" and isinstance(value.get("value"), str):
+            yield value["value"]
+        for held in value.values():
+            yield from _code_addresses(held)
+    elif isinstance(value, list):
+        for held in value:
+            yield from _code_addresses(held)

@@ -1,0 +1,108 @@
+"""What is deployed where: the flows, their settings, and the branch of Metaflow's @project."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gates.policy import Policy
+from pipelines.platform_settings import KeySettings, Schedule, Secrets
+from pipelines.settings import Settings, compose
+
+FILES = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A flow of pipelines/: its file, and which Configs it takes."""
+
+    file: str
+    policy: bool = False
+
+
+FLOWS: Mapping[str, Flow] = {
+    "EvaluateNewModel": Flow(file="evaluate.py"),
+    "Promote": Flow(file="promote.py", policy=True),
+    "Predict": Flow(file="predict.py"),
+}
+"""Every flow that is deployed, by the name of its class."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is deployed, and to which branch; no branch is production."""
+
+    settings: Settings
+    policy: Policy
+    branch: str | None
+
+    @property
+    def project(self) -> str:
+        """Metaflow's @project."""
+        from pipelines.flow_settings import metaflow_project
+
+        return metaflow_project(self.settings.data.project)
+
+    @property
+    def words(self) -> list[str]:
+        """The options of Metaflow's command line that choose the branch."""
+        return ["--production"] if self.branch is None else ["--branch", self.branch]
+
+    @property
+    def project_branch(self) -> str:
+        """The branch as Metaflow tells it."""
+        return "prod" if self.branch is None else f"test.{self.branch}"
+
+    def __str__(self) -> str:
+        return f"{self.project}.{self.project_branch}"
+
+    def template_names(self) -> dict[str, str]:
+        """The name of each flow's WorkflowTemplate, as Metaflow derives it."""
+        from metaflow import current
+        from metaflow.plugins.argo.argo_workflows_cli import resolve_workflow_name_v2
+
+        names = {}
+        for flow in FLOWS:
+            told = {"project_name": self.project, "branch_name": self.project_branch, "flow_name": flow}
+            current._update_env({**told, "project_flow_name": f"{self}.{flow}"})  # noqa: SLF001 (it reads nothing else)
+            names[flow] = str(resolve_workflow_name_v2(None, None)[0])
+        return names
+
+
+def target(platform: str = "", branch: str | None = None) -> Target:
+    """Production as conf/production.yaml has it, or a branch beside it. Raises SettingsError, PolicyError."""
+    composed = compose([f"platform={platform}"] if platform else [], config="production")
+    if branch is None:
+        return Target(settings=composed.settings, policy=composed.policy, branch=None)
+    name = slug(branch)
+    return Target(settings=_apart(composed.settings, name), policy=composed.policy, branch=name)
+
+
+def slug(branch: str) -> str:
+    """A branch's name for Metaflow, in a-z, 0-9 and _: its readable part, and a hash that tells it from others."""
+    readable = re.sub(r"[^a-z0-9]+", "_", branch.lower()).strip("_")[:20].strip("_")
+    digest = hashlib.sha256(branch.encode()).hexdigest()[:8]
+    return f"{readable}_{digest}" if readable else digest
+
+
+def _apart(settings: Settings, branch: str) -> Settings:
+    """Settings of a branch: a log, looks and predictions of its own, no judge's key, nothing started by the clock.
+
+    A branch may hold anybody's code. It gets the secrets that every flow of production gets, and no other, and follows
+    an unsigned log, as it has no key that counts.
+    """
+    platform = settings.platform
+    given = platform.secrets
+    shared = tuple(name for name in given.evaluate if name in given.promote and name in given.predict)
+    alone = platform.model_copy(
+        update={
+            "schedule": Schedule(evaluate=None, predict=None, timezone=platform.schedule.timezone),
+            "secrets": Secrets(evaluate=shared, promote=shared, predict=shared),
+            "keys": KeySettings(required=False, private="environment", trusted={}),
+        }
+    )
+    data = settings.data.model_copy(update={"project": f"{settings.data.project[:30]}-{branch.replace('_', '-')}"})
+    return Settings.parse(settings.model_copy(update={"platform": alone, "data": data}).model_dump(mode="json"))

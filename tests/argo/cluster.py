@@ -1,0 +1,88 @@
+"""What stands for a cluster: S3, a metadata service, events, the pods' Python, and templates that Metaflow compiles."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from hera.workflows.models import WorkflowTemplate
+
+from tests.argo.pods import Executed, execute
+from tests.proxy import Proxy
+
+ROOT = Path(__file__).parents[2]
+
+
+class _Webhook(BaseHTTPRequestHandler):
+    """Takes events as the webhook of Argo Events does, and keeps them."""
+
+    def do_POST(self) -> None:
+        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.events.append(told)  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Its address, and the events that came."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Webhook)
+    server.events = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/metaflow-event", server.events  # type: ignore[attr-defined]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Where templates are compiled and executed. All requests to S3 go through the proxy."""
+
+    env: Mapping[str, str]  # of whoever deploys
+    python: Path  # of the pods
+    scratch: Path
+    s3: Any
+    proxy: Proxy
+    events: list[dict[str, Any]]  # that pods published
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # of Kubernetes, by name
+
+    def compiled(self, flow: str, configs: Mapping[str, str]) -> dict[str, Any]:
+        """The WorkflowTemplate of pipelines/FLOW.py in production, checked against Argo's schema."""
+        given = [word for name, value in configs.items() for word in ("--config-value", name, value)]
+        command = [sys.executable, str(ROOT / "pipelines" / f"{flow}.py"), "--no-pylint", "--quiet", *given]
+        done = self.call([*command, "--production", "argo-workflows", "create", "--only-json"])
+        document: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
+        WorkflowTemplate.model_validate(document)
+        return document
+
+    def call(self, command: Sequence[str], **more: str) -> subprocess.CompletedProcess[str]:
+        """A command of whoever deploys; it must succeed."""
+        done = subprocess.run(
+            command, cwd=self.scratch, env={**self.env, **more}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def executed(self, template: Mapping[str, Any], **parameters: str) -> Executed:
+        """The workflow, executed pod by pod."""
+        node = {name: self.env[name] for name in CREDENTIALS}
+        return execute(
+            template, python=self.python, node=node, scratch=self.scratch, parameters=parameters, secrets=self.secrets
+        )
