@@ -219,7 +219,7 @@ def _with_the_log_out_of_reach_the_last_version_stays(production: Production, st
     before = production.marks()
     with production.cluster.proxy.plan("refused", path="/lockgate/orders/"):
         refused = production.served()
-    assert [(one.step, one.code != 0) for one in refused.pods] == [("start", True)]
+    assert [(one.step, one.code != 0) for one in refused.pods] == [("start", True), ("error-msg-capture-hook", False)]
     assert refused.said("refused")["error"] == "LogError"
     assert len([line for line in refused.out.splitlines() if "lockgate" in line and "save_logs" not in line]) == 1
     assert before[max(before)] == (strong, "current")
