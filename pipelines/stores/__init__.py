@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates.errors import StoreError
-from pipelines.stores import dynamodb, parquet, postgres, sqlite
+from pipelines.stores import dynamodb, parquet, postgres, redis, sqlite
 from pipelines.stores.publishing import Spool, publish, spooled
 from pipelines.stores.store import Draft, Kind, Prediction, Rows, Store, Version
 from pipelines.stores.tally import Tally
@@ -14,7 +14,13 @@ from pipelines.stores.tally import Tally
 if TYPE_CHECKING:
     from pipelines.settings import StoreSettings
 
-STORES: dict[str, Kind] = {"sqlite": sqlite, "parquet": parquet, "dynamodb": dynamodb, "postgres": postgres}
+STORES: dict[str, Kind] = {
+    "sqlite": sqlite,
+    "parquet": parquet,
+    "dynamodb": dynamodb,
+    "postgres": postgres,
+    "redis": redis,
+}
 
 __all__ = [
     "STORES", "Draft", "Kind", "Prediction", "Rows", "Spool", "Store", "Tally", "Version", "open_store", "publish",

@@ -151,8 +151,19 @@ def _changed(file: Path, changes: Mapping[str, Any]) -> None:
     file.write_text(yaml.safe_dump(held | changes), encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def weak(production: Production) -> str:
+@pytest.mark.timeout(900)
+def test_the_loop(production: Production) -> None:
+    """One test, as each part begins where the one before ended, and pods take seconds."""
+    weak = _first(production)
+    strong = _better(production, weak)
+    _is_seen_in_the_client(production, strong)
+    _a_worse_one_does_not_go_live(production, strong)
+    _with_the_log_out_of_reach_the_last_version_stays(production, strong)
+    _a_revoked_model_is_withdrawn_for_its_predecessor(production, weak, strong)
+    _no_secret(production)
+
+
+def _first(production: Production) -> str:
     """The first champion, of a desk that shares the datastore, and version 1 of Predict's template."""
     production.lockgate("evaluate", "model=xgb", "model.trees=2", "model.max_depth=1")
     run = str(json.loads(production.lockgate("champion", "--json"))["run"])
@@ -162,8 +173,7 @@ def weak(production: Production) -> str:
     return run
 
 
-@pytest.fixture(scope="module")
-def strong(production: Production, weak: str) -> str:
+def _better(production: Production, weak: str) -> str:
     """A better challenger: evaluated, judged and served by the templates that were deployed before."""
     evaluated = production.evaluated("model=xgb")
     judged = production.judged(evaluated)
@@ -175,7 +185,7 @@ def strong(production: Production, weak: str) -> str:
     return evaluated.run
 
 
-def test_a_better_model_goes_live_and_everything_is_seen_in_the_client(production: Production, strong: str) -> None:
+def _is_seen_in_the_client(production: Production, strong: str) -> None:
     seen = {"successful": True, "runtime": True}
     assert production.seen(strong) == {**seen, "user": ["champion", "deployment_candidate"], "cards": []}
     _, _, judged, predicted = production.workflows[:4]
@@ -187,9 +197,11 @@ def test_a_better_model_goes_live_and_everything_is_seen_in_the_client(productio
     version = production.versions()[0]
     assert (version["rows"], version["shards"], version["source"]) == (666, 2, predicted.run)
     assert [one.step for one in predicted.pods].count("score") == 2
+    again = production.cluster.compiled("predict", {"settings": production.settings()})
+    assert strong not in json.dumps(again)  # nor is it there in what is compiled once it reigns
 
 
-def test_a_worse_one_does_not(production: Production, strong: str) -> None:
+def _a_worse_one_does_not_go_live(production: Production, strong: str) -> None:
     flow = [sys.executable, str(ROOT / "pipelines/evaluate.py"), "--no-pylint", "--production", "--config-value"]
     settings = production.settings("model=baseline", config="config")
     production.cluster.call([*flow, "settings", settings, "run", "--run-id-file", "worse"])
@@ -202,29 +214,25 @@ def test_a_worse_one_does_not(production: Production, strong: str) -> None:
     assert json.loads(production.lockgate("champion", "--json"))["run"] == strong
 
 
-def test_with_the_log_out_of_reach_the_last_version_stays_and_the_pod_fails_with_one_line(
-    production: Production, strong: str
-) -> None:
+def _with_the_log_out_of_reach_the_last_version_stays(production: Production, strong: str) -> None:
+    """And the pod fails with one line."""
     before = production.marks()
     with production.cluster.proxy.plan("refused", path="/lockgate/orders/"):
         refused = production.served()
-    assert [(one.step, one.code != 0) for one in refused.pods] == [("start", True)]
+    assert [(one.step, one.code != 0) for one in refused.pods] == [("start", True), ("error-msg-capture-hook", False)]
     assert refused.said("refused")["error"] == "LogError"
     assert len([line for line in refused.out.splitlines() if "lockgate" in line and "save_logs" not in line]) == 1
     assert before[max(before)] == (strong, "current")
     assert production.marks() == before
 
 
-def test_the_versions_of_a_revoked_model_are_withdrawn_for_its_predecessors(
-    production: Production, weak: str, strong: str
-) -> None:
+def _a_revoked_model_is_withdrawn_for_its_predecessor(production: Production, weak: str, strong: str) -> None:
     production.lockgate("revoke", strong, "--reason", "it was trained on what it must not know")
     served = production.served()
     assert served.succeeded, served.out
     assert production.marks() == {3: (weak, "current"), 2: (strong, "withdrawn"), 1: (weak, "")}
     assert served.said("withdrawn")["versions"] == [2]
     assert json.loads(production.lockgate("verify", "--json"))["deviations"] == []
-    _no_secret(production)
 
 
 def _no_secret(production: Production) -> None:

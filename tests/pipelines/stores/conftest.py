@@ -10,8 +10,9 @@ import pytest
 from pipelines.stores import Draft, Store
 from tests.pipelines.stores.places import HERE, PLACES, Place
 from tests.pipelines.stores.postgres_server import postgres_server
+from tests.pipelines.stores.redis_server import redis_server
 
-__all__ = ["postgres_server"]  # a fixture
+__all__ = ["postgres_server", "redis_server"]  # fixtures
 
 
 @pytest.fixture(params=HERE)

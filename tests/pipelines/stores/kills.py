@@ -27,10 +27,13 @@ from pipelines.stores import Draft
 from tests.pipelines.stores.places import Place, held, stage
 
 ROWS, SHARDS, KEEP = 300, 3, 3
-IMPORTED_FIRST = (
-    "boto3", "gates.runs", "metaflow.plugins.aws.aws_client", "obstore.store", "pandas", "psycopg",
-    "pyarrow.compute", "pyarrow.parquet",
-)  # fmt: skip
+IMPORTED_FIRST = {  # what a store of the kind imports when it is used, and pyarrow
+    "dynamodb": ("boto3",),
+    "parquet": ("gates.runs", "metaflow.plugins.aws.aws_client", "obstore.store", "pyarrow.parquet"),
+    "postgres": ("psycopg",),
+    "redis": ("redis",),
+    "sqlite": (),
+}
 _KEYS = [f"k{at}" for at in range(ROWS)]
 
 
@@ -102,7 +105,7 @@ def finished(place: Place, number: int) -> None:
 
 
 def main(kills: int, place: Place, scratch: Path) -> None:
-    for name in IMPORTED_FIRST:
+    for name in ("pandas", "pyarrow.compute", *IMPORTED_FIRST[place.kind]):
         import_module(name)
     finished(place, 1)
     began = time.monotonic()

@@ -47,6 +47,11 @@ def _postgres(request: Any, home: Path) -> Place:
     return Place(kind="postgres", home=str(home), params=params, pause=0.03)
 
 
+def _redis(request: Any, home: Path) -> Place:
+    params = {"url": request.getfixturevalue("redis_server"), "namespace": uuid.uuid4().hex, "seconds": 10.0}
+    return Place(kind="redis", home=str(home), params=params)
+
+
 def _parquet(_request: Any, home: Path) -> Place:
     params = {"root": f"file://{home}", "folder": uuid.uuid4().hex, "endpoint": None, "seconds": 10.0}
     return Place(kind="parquet", home=str(home), params=params)
@@ -76,6 +81,7 @@ PLACES: dict[str, Callable[[Any, Path], Place]] = {
     "parquet on S3": _parquet_s3,
     "dynamodb": _dynamodb,
     "postgres": _postgres,
+    "redis": _redis,
 }
 """From pytest's request, for servers that are fixtures, and a directory."""
 
