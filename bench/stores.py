@@ -1,6 +1,8 @@
 """Stores of predictions against their bare driver's bulk load of the same rows, and how they grow with rows and shards.
 
 `python -m bench.stores [KIND …] [ROWS …]`: the kinds (all that can be tried here), and other numbers of rows.
+PostgreSQL and Redis are tried where LOCKGATE_BENCH_POSTGRES has a DSN, LOCKGATE_BENCH_REDIS a URL, both of a server
+that nobody else needs.
 """
 
 from __future__ import annotations
@@ -137,12 +139,53 @@ def _dynamodb(_scratch: Path, server: str) -> Rival:
     return Rival(params=params, bare=bare, most=100_000, bare_rows=5_000)
 
 
+def _postgres(_scratch: Path, _server: str) -> Rival:
+    """The bare table has the key as primary key, and is made anew each time."""
+    import io
+
+    import psycopg
+    from pyarrow import csv
+
+    dsn = os.environ["LOCKGATE_BENCH_POSTGRES"]
+
+    def bare(table: pa.Table) -> None:
+        text = io.BytesIO()
+        csv.write_csv(table, text, csv.WriteOptions(include_header=False))
+        with closing(psycopg.connect(dsn)) as db:
+            db.execute("DROP TABLE IF EXISTS bare")
+            db.execute('CREATE TABLE bare (key TEXT COLLATE "C" PRIMARY KEY, score DOUBLE PRECISION NOT NULL)')
+            with db.cursor() as cursor, cursor.copy("COPY bare FROM STDIN (FORMAT csv)") as copy:
+                copy.write(text.getvalue())
+            db.commit()
+
+    return Rival(
+        params={"dsn": dsn, "namespace": "lockgate_bench", "connect_seconds": 10, "statement_seconds": 600.0}, bare=bare
+    )
+
+
+def _redis(_scratch: Path, _server: str) -> Rival:
+    """The bare rows go into one hash, some thousands a command, and replace the last."""
+    import redis
+
+    url = os.environ["LOCKGATE_BENCH_REDIS"]
+
+    def bare(table: pa.Table) -> None:
+        with redis.Redis.from_url(url) as db:
+            db.unlink("bare")
+            for batch in table.to_batches(max_chunksize=3_000):
+                db.hset("bare", mapping=dict(zip(batch["key"].to_pylist(), batch["score"].to_pylist(), strict=True)))
+
+    return Rival(params={"url": url, "namespace": "lockgate-bench", "seconds": 60.0}, bare=bare)
+
+
 RIVALS: dict[str, tuple[str, Callable[[Path, str], Rival]]] = {
     "sqlite": ("sqlite", _sqlite),
     "parquet": ("parquet", _parquet),
     "parquet, bare unsorted": ("parquet", _parquet_unsorted),
     "parquet on S3 (moto)": ("parquet", _parquet_s3),
     "dynamodb (moto)": ("dynamodb", _dynamodb),
+    "postgres": ("postgres", _postgres),
+    "redis": ("redis", _redis),
 }
 """What it is called, the kind of the store, and against what it is held."""
 
@@ -189,6 +232,8 @@ def measure(kinds: tuple[str, ...] = tuple(RIVALS), counts: tuple[int, ...] = RO
     os.environ.update(KEYS)
     with server() as address:
         for name in kinds:
+            if RIVALS[name][0] in ("postgres", "redis") and f"LOCKGATE_BENCH_{name.upper()}" not in os.environ:
+                continue
             with tempfile.TemporaryDirectory(prefix="lockgate-bench-") as scratch:
                 compare(name, Path(scratch), address, counts)
 

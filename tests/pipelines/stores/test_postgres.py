@@ -95,6 +95,19 @@ def test_whoever_may_only_read_reads_and_is_refused_the_rest(
     assert "no password supplied" in refused(lambda: store.versions("orders"))
 
 
+def test_the_view_is_enough_for_who_reads_without_lockgate(
+    owner: psycopg.Connection[Any], place: Place, store: Store, draft: Any
+) -> None:  # fmt: skip
+    publish(store, draft(), ROWS)
+    schema = place.params["namespace"]
+    owner.execute(f"CREATE ROLE reader; GRANT USAGE ON SCHEMA {schema} TO reader")
+    owner.execute(f"GRANT SELECT ON {schema}.current_predictions TO reader; SET ROLE reader")
+    assert len(owner.execute(f"SELECT key FROM {schema}.current_predictions").fetchall()) == len(ROWS)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        owner.execute(f"SELECT key FROM {schema}.predictions")
+    owner.execute("RESET ROLE; DROP OWNED BY reader; DROP ROLE reader")
+
+
 def test_a_standby_is_read_and_not_written(place: Place, store: Store, draft: Any) -> None:
     publish(store, draft(), ROWS)
     standby = told(place, dsn=f"{place.params['dsn']} options='-c default_transaction_read_only=on'")
