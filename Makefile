@@ -51,7 +51,7 @@ export GIVEN_AUTHORIZE GIVEN_DRY_RUN GIVEN_WITHOUT_CHAMPION
 .production := manifests deploy-prod status-prod trigger-prod undeploy-prod
 
 # What each target takes; anything else that was typed is refused, not ignored. `extra` chooses the environment.
-$(foreach .g,setup evaluate judge reverify selftest predict demo champion history predictions $(.production),$(eval .takes.$(.g) := extra))
+$(foreach .g,setup image evaluate judge reverify selftest predict demo champion history predictions $(.production),$(eval .takes.$(.g) := extra))
 .takes.evaluate += $(.overrides) with
 .takes.judge += run
 .takes.reverify += $(.overrides)
@@ -91,7 +91,7 @@ export LOCKGATE_NOBODY := 1
 endif
 endif
 
-.PHONY: help setup evaluate judge reverify selftest predict champion history predictions demo test check bench simulate races mutate clean manifests deploy-prod status-prod trigger-prod undeploy-prod lock
+.PHONY: image help setup evaluate judge reverify selftest predict champion history predictions demo test check bench simulate races mutate clean manifests deploy-prod status-prod trigger-prod undeploy-prod lock
 .PHONY: runtime dev lint types imports workflows
 
 ##@ Start here
@@ -130,6 +130,10 @@ predictions: runtime ## List the published versions, or show one prediction (key
 	@if [ "$$GIVEN_KEY" ]; then $(LOCKGATE) predictions get -- "$$GIVEN_KEY"; else $(LOCKGATE) predictions versions; fi
 
 ##@ Produce
+image: ## Build the image of the pods from the lock (extra=outerbounds); push it, and give conf/platform its digest
+	@command -v docker >/dev/null || { echo 'lockgate: there is no docker to build the image with' >&2; exit 2; }
+	@docker build --build-arg EXTRA=$(.extra) --tag lockgate-pods:$(.extra) .
+
 manifests: runtime ## Write what production consists of as YAML, for GitOps (out=FOLDER branch=…)
 	@mkdir -p build
 	@$(LOCKGATE) manifests --out="$${GIVEN_OUT:-build/production}" $(.where)

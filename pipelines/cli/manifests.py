@@ -24,14 +24,16 @@ def manifests(
     """
     from gates import runs
     from pipelines.cli.printing import print_json
-    from pipelines.cli.whole import check_free, replace_folder
+    from pipelines.cli.whole import check_free, check_writable, replace_folder
     from pipelines.deployment import preflight
     from pipelines.deployment.normal import to_yaml
     from pipelines.deployment.recording import wanted
     from pipelines.deployment.target import target
 
     runs.check_installation()
-    if not _written_before(out):
+    if _written_before(out):
+        check_writable(out)
+    else:
         check_free(out)
     chosen = target(platform, branch)
     preflight.check_configuration(chosen)

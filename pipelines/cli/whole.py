@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -51,12 +52,20 @@ def replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 def check_free(path: Path) -> None:
     """Raise LockgateError unless a folder can be written under this name without touching what is there."""
-    if not path.absolute().parent.is_dir():
-        raise LockgateError(f"there is no folder {path.parent}", expected="one to write into", where=str(path))
+    check_writable(path)
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise LockgateError("it is there already, and no folder", expected="a new or an empty folder", where=str(path))
     if path.is_dir() and any(path.iterdir()):
         raise LockgateError("the folder is not empty", expected="a new or an empty folder", where=str(path))
+
+
+def check_writable(path: Path) -> None:
+    """Raise LockgateError unless something can be written under this name."""
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise LockgateError(f"there is no folder {path.parent}", expected="one to write into", where=str(path))
+    if not os.access(parent, os.W_OK):
+        raise LockgateError("cannot write: Permission denied", expected="a folder to write into", where=str(parent))
 
 
 def read_capped(path: Path, *, cap: int) -> bytes:

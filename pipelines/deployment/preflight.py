@@ -73,6 +73,8 @@ def _configured(target: Target) -> Iterator[str]:
         yield f"the promotion log is a folder; expected an object store @ platform.log_root ({platform.log_root})"
     if platform.data_root.startswith("file://"):
         yield f"the data are in a folder; expected an object store @ platform.data_root ({platform.data_root})"
+    if target.settings.store.kind == "sqlite":
+        yield "predictions would be in a file of one pod; expected a store that pods share @ store.kind"
     if metaflow_config.DEFAULT_METADATA == "local":
         yield "Metaflow's metadata are on this machine; expected METAFLOW_DEFAULT_METADATA=service and its address"
     if platform.events:

@@ -76,7 +76,9 @@ def _created(
         tempfile.TemporaryDirectory(prefix="lockgate-") as scratch,
         recorder(deployed, folder=Path(scratch)) as (recorded, kubeconfig),
     ):
-        _create(name, FLOWS[name], target, authorize, _environment(target, kubeconfig))
+        # Metaflow keeps what it uploads in the present folder meanwhile
+        folder = Path.cwd() if os.access(Path.cwd(), os.W_OK) else Path(scratch)
+        _create(name, FLOWS[name], target, authorize, _environment(target, kubeconfig), folder)
     if recorded.strange:
         raise DeployError(
             f"Metaflow asks Kubernetes for what lockgate does not know: {recorded.strange[0]}", where=name
@@ -91,7 +93,9 @@ def _created(
     }
 
 
-def _create(name: str, flow: Flow, target: Target, authorize: str, environment: Mapping[str, str]) -> None:
+def _create(
+    name: str, flow: Flow, target: Target, authorize: str, environment: Mapping[str, str], folder: Path
+) -> None:
     policy = ["--config-value", "policy", target.policy.model_dump_json()] if flow.policy else []
     command = [
         sys.executable, str(FILES / flow.file), "--no-pylint", "--quiet",
@@ -100,8 +104,8 @@ def _create(name: str, flow: Flow, target: Target, authorize: str, environment: 
     ]  # fmt: skip
     try:
         done = subprocess.run(
-            command, env=dict(environment), capture_output=True, encoding="utf-8", errors="replace", check=False,
-            stdin=subprocess.DEVNULL, timeout=SECONDS,
+            command, cwd=folder, env=dict(environment), capture_output=True, encoding="utf-8", errors="replace",
+            check=False, stdin=subprocess.DEVNULL, timeout=SECONDS,
         )  # fmt: skip
     except subprocess.TimeoutExpired as err:
         raise DeployError(f"{name} was not compiled within {SECONDS:g} s", hint="is the datastore reachable?") from err

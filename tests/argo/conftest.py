@@ -46,18 +46,18 @@ class Production:
     api: State
 
     def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return self.project.run(*words, **{**self.env, **env})
+        """The console command, of the clean checkout."""
+        done = self.project.python("-m", "pipelines.cli.main", *words, **{**self.env, **env})
+        assert CANARY not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
 
 
 @pytest.fixture(scope="session")
 def production_conf(orders_conf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The orders, on Argo, with an image, a schedule and events; predictions in an embedded store."""
+    """The orders, on Argo, with an image, a schedule and events."""
     conf = tmp_path_factory.mktemp("production") / "conf"
     shutil.copytree(orders_conf, conf)
-    (conf / "production.yaml").write_text(
-        "defaults:\n  - config\n  - override /platform: argo\n  - override /store: sqlite\n  - _self_\n",
-        encoding="utf-8",
-    )
     changed(conf / "platform" / "argo.yaml", "image: null", f"image: {IMAGE}")
     changed(conf / "platform" / "argo.yaml", "required: true", "required: false")
     return conf
@@ -130,3 +130,35 @@ def cluster(
         }  # fmt: skip
         python = python_without_the_checkout(scratch / "python")
         yield Cluster(env=env, python=python, scratch=scratch, s3=bucket, proxy=proxy, events=events)
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean git checkout of the code. For reading only."""
+    made = tmp_path_factory.mktemp("checkout")
+    for folder in ("pipelines", "gates"):
+        shutil.copytree(ROOT / folder, made / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (made / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
+    for words in (
+        ["init", "--quiet"],
+        ["remote", "add", "origin", f"https://ada:{CANARY}-git@git.example/lockgate"],
+        ["add", "--all"],
+        ["-c", "user.name=ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "--message=all"],
+    ):
+        subprocess.run(["git", *words], cwd=made, check=True)
+    return made
+
+
+@pytest.fixture
+def production(
+    tmp_path: Path, checkout: Path, project_at: Any, production_conf: Path, surroundings: dict[str, str], api: State
+) -> Production:
+    """A clean checkout, and a Kubernetes to which nothing was deployed."""
+    env = {
+        **surroundings,
+        "PYTHONPATH": str(checkout),
+        "KUBECONFIG": str(api.kubeconfig(tmp_path)),
+        "LOCKGATE_KUBERNETES_SECONDS": "5",
+        "LOCKGATE_METADATA_SECONDS": "3",
+    }
+    return Production(project=project_at(home=tmp_path, conf=production_conf), env=env, api=api)

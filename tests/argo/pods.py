@@ -2,67 +2,59 @@
 
 Each pod is the container's own command in a directory, a home and an environment of its own. Its Python has the
 packages of this environment but not this checkout: the project's code comes out of the code package, as in a cluster.
+What a template may say is what Metaflow's compiler emits for steps, branches, foreach, retries and the exit handler;
+anything else, `@parallel`, switches and lifecycle hooks among it, raises CannotBeExecutedError. Nobody waits between
+retries, and a branch is executed after the other.
 """
 
 from __future__ import annotations
 
-import base64
-import itertools
 import json
-import os
-import re
-import shutil
-import signal
-import subprocess
-import sysconfig
 import threading
 import uuid
-import venv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.argo.node import Node, python_without_the_checkout
+from tests.argo.templating import CannotBeExecutedError, Words, filled, holds, may_start
+
+__all__ = ["CannotBeExecutedError", "Executed", "Pod", "execute", "python_without_the_checkout"]
+
 SECONDS = 120
 """How long a pod has."""
 
-# Metaflow writes what a pod hands on to fixed places, which pods here would share.
-_OWN_OUTPUTS = """
-import builtins, os
-_open = builtins.open
-def _own(file, *args, **kwargs):
-    if isinstance(file, str) and file.startswith("/mnt/out/"):
-        file = os.path.join(os.environ["POD_OUT"], file.removeprefix("/mnt/out/"))
-    return _open(file, *args, **kwargs)
-builtins.open = _own
-"""
-
-
-class CannotBeExecutedError(Exception):
-    """Something in the template that this harness does not know."""
+_TASK = {"name", "template", "arguments", "depends", "dependencies", "withParam", "when"}
+Ended = tuple[bool, dict[str, str]]
+"""Whether it succeeded, and its output parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
     """One attempt of one step."""
 
+    name: str
     step: str
     attempt: int
-    code: int
+    code: int  # −9: it took too long
     out: str  # stdout and stderr, as the cluster's log has them
 
 
 @dataclass(slots=True, kw_only=True)
 class Executed:
-    """What became of a workflow. Its Metaflow run is `argo-NAME`."""
+    """What became of a workflow, its pods in the order in which they ended. Its Metaflow run is `argo-NAME`."""
 
     name: str
     flow: str
     succeeded: bool = False
     pods: list[Pod] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        return "Succeeded" if self.succeeded else "Failed"
 
     @property
     def run(self) -> str:
@@ -78,73 +70,78 @@ class Executed:
         return dict(json.loads(line))
 
 
-def python_without_the_checkout(folder: Path) -> Path:
-    """The bin/ of an environment with the packages of this one, and none that is installed from a checkout."""
-    venv.create(folder, symlinks=True)
-    (site,) = folder.glob("lib/python*/site-packages")
-    (site / "packages.pth").write_text(
-        sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8"
-    )  # its .pth do not count
-    (site / "sitecustomize.py").write_text(_OWN_OUTPUTS, encoding="utf-8")
-    return folder / "bin"
-
-
 def execute(
     template: Mapping[str, Any], *, python: Path, node: Mapping[str, str], scratch: Path,
     parameters: Mapping[str, str] | None = None, secrets: Mapping[str, Mapping[str, str]] | None = None,
+    at_once: int = 2, seconds: float = SECONDS,
 ) -> Executed:  # fmt: skip
     """Run a WorkflowTemplate to its end.
 
     python: from `python_without_the_checkout`. node: variables that the cluster's nodes give, such as credentials.
-    secrets: Kubernetes secrets by name, for `envFrom`. parameters: as Argo submits them.
+    secrets: Kubernetes secrets by name, for `envFrom`. parameters: as Argo submits them. at_once: pods. seconds: that
+    each of them has.
     """
-    flow = template["metadata"]["annotations"]["metaflow/flow_name"]
-    return _Workflow(template["spec"], flow, python, node, scratch, parameters or {}, secrets or {}).executed()
+    on = Node(python=python, scratch=scratch, environment=node, at_once=at_once, seconds=seconds)
+    return _Workflow(template, on, parameters or {}, secrets or {}).executed()
 
 
 class _Workflow:
     def __init__(
-        self, spec: Mapping[str, Any], flow: str, python: Path, node: Mapping[str, str], scratch: Path,
-        parameters: Mapping[str, str], secrets: Mapping[str, Mapping[str, str]],
+        self, template: Mapping[str, Any], node: Node, parameters: Mapping[str, str],
+        secrets: Mapping[str, Mapping[str, str]],
     ) -> None:  # fmt: skip
-        name = f"w{uuid.uuid4().hex[:12]}"
-        self._spec, self._python, self._node, self._secrets = spec, python, node, secrets
-        self._scratch, self._taken = scratch, set[int]()
-        self._templates = {one["name"]: one for one in spec["templates"]}
-        self._parameters = {one["name"]: one.get("value") for one in spec["arguments"]["parameters"]}
-        if unknown := set(parameters) - set(self._parameters):
-            raise CannotBeExecutedError(f"parameters {unknown}; expected {set(self._parameters)}")
-        self._parameters |= parameters
+        metadata, self._spec = template["metadata"], template["spec"]
+        self._namespace = metadata.get("namespace", "default")
+        self._node, self._secrets = node, secrets
+        self._templates = {one["name"]: one for one in self._spec["templates"]}
+        name, created = f"w{uuid.uuid4().hex[:12]}", datetime.now(UTC)
         self._words = {
-            "workflow.name": name, "workflow.creationTimestamp": datetime.now(UTC).isoformat(timespec="seconds"),
-            **{f"workflow.parameters.{name}": value for name, value in self._parameters.items()},
+            "workflow.name": name, "workflow.namespace": self._namespace,
+            "workflow.creationTimestamp": f"{created:%Y-%m-%dT%H:%M:%SZ}",
+            **{f"workflow.parameters.{name}": value for name, value in self._submitted(parameters).items()},
         }  # fmt: skip
-        self._executed, self._lock = Executed(name=name, flow=flow), threading.Lock()
+        self._executed, self._lock = (
+            Executed(name=name, flow=metadata["annotations"]["metaflow/flow_name"]),
+            threading.Lock(),
+        )
+        self._failures: list[dict[str, str]] = []
+
+    def _submitted(self, parameters: Mapping[str, str]) -> dict[str, str]:
+        given = {one["name"]: one.get("value") for one in self._spec.get("arguments", {}).get("parameters", [])}
+        if unknown := set(parameters) - set(given):
+            raise CannotBeExecutedError(f"parameters {unknown}; expected {set(given)}")
+        given |= parameters
+        if missing := [name for name, value in given.items() if value is None]:
+            raise CannotBeExecutedError(f"no value of parameters {missing}")
+        return given
 
     def executed(self) -> Executed:
-        succeeded, _ = self._run(self._spec["entrypoint"], {})
-        self._executed.succeeded = succeeded
+        if self._spec.get("hooks"):
+            raise CannotBeExecutedError(f"hooks {sorted(self._spec['hooks'])}")
+        self._executed.succeeded, _ = self._run(self._spec["entrypoint"], {})
+        if handler := self._spec.get("onExit"):
+            failures = json.dumps(json.dumps(self._failures))
+            self._words |= {"workflow.status": self._executed.status, "workflow.failures": failures}
+            handled, _ = self._run(handler, {})
+            self._executed.succeeded &= handled
         return self._executed
 
-    def _run(self, name: str, inputs: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
+    def _run(self, name: str, inputs: Mapping[str, str]) -> Ended:
         template = self._templates[name]
         words = {**self._words, **{f"inputs.parameters.{key}": value for key, value in inputs.items()}}
         if "dag" in template:
             return self._dag(template, words)
+        if "steps" in template:
+            return all(self._task(one, words)[0] for group in template["steps"] for one in group), {}
         if "container" not in template:
             raise CannotBeExecutedError(f"template {name} with {sorted(template)}")
-        limit = int(template.get("retryStrategy", {}).get("limit", 0))
-        for attempt in range(limit + 1):
-            outputs = self._pod(template, {**words, "retries": str(attempt)}, attempt)
-            if outputs is not None:
-                return True, outputs
-        return False, {}
+        return self._pods(template, words)
 
-    def _dag(self, template: Mapping[str, Any], words: dict[str, str]) -> tuple[bool, dict[str, str]]:
+    def _dag(self, template: Mapping[str, Any], words: Words) -> Ended:
         words, done = dict(words), set[str]()
         left = list(template["dag"]["tasks"])
         while left:
-            task = next((one for one in left if _may_start(one, done)), None)
+            task = next((one for one in left if may_start(one, done)), None)
             if task is None:
                 raise CannotBeExecutedError(f"none of {[one['name'] for one in left]} may start after {done}")
             left.remove(task)
@@ -154,114 +151,82 @@ class _Workflow:
             done.add(task["name"])
             words |= {f"tasks.{task['name']}.outputs.parameters.{key}": value for key, value in outputs.items()}
         given = template.get("outputs", {}).get("parameters", [])
-        return True, {one["name"]: _filled(one["valueFrom"]["parameter"], words) for one in given}
+        return True, {one["name"]: filled(one["valueFrom"]["parameter"], words) for one in given}
 
-    def _task(self, task: Mapping[str, Any], words: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
-        if unknown := set(task) - {"name", "template", "arguments", "depends", "dependencies", "withParam"}:
+    def _task(self, task: Mapping[str, Any], words: Words) -> Ended:
+        if unknown := set(task) - _TASK:
             raise CannotBeExecutedError(f"task {task['name']} has {unknown}")
+        if not holds(filled(task.get("when") or "", words)):
+            return True, {}
         given = task.get("arguments", {}).get("parameters", [])
+        failed = threading.Event()
 
-        def once(item: str | None) -> tuple[bool, dict[str, str]]:
+        def once(item: str | None) -> Ended:
+            if failed.is_set():  # failFast
+                return False, {}
             held = words if item is None else {**words, "item": item}
-            return self._run(task["template"], {one["name"]: _filled(str(one["value"]), held) for one in given})
+            ended = self._run(task["template"], {one["name"]: filled(str(one["value"]), held) for one in given})
+            if not ended[0]:
+                failed.set()
+            return ended
 
         if "withParam" not in task:
             return once(None)
-        items = [str(item) for item in json.loads(_filled(task["withParam"], words))]
-        with ThreadPoolExecutor(2) as workers:
+        items = [
+            item if isinstance(item, str) else json.dumps(item) for item in json.loads(filled(task["withParam"], words))
+        ]
+        with ThreadPoolExecutor(self._node.at_once) as workers:
             answers = list(workers.map(once, items))
         names = answers[0][1] if answers else ()
-        return all(ok for ok, _ in answers), {
-            name: json.dumps([held.get(name) for _, held in answers]) for name in names
-        }
+        gathered = {name: json.dumps([held.get(name) for _, held in answers]) for name in names}
+        return all(ok for ok, _ in answers), gathered
 
-    def _pod(self, template: Mapping[str, Any], words: Mapping[str, str], attempt: int) -> dict[str, str] | None:
-        """What a pod hands on; None where it failed."""
+    def _pods(self, template: Mapping[str, Any], words: Words) -> Ended:
+        """One pod, and as many more as it may have retries, until one succeeds."""
+        limit = int((template.get("retryStrategy") or {}).get("limit", 0))
         container = template["container"]
-        with self._free() as folder:
-            return self._in_pod(template, container, words, attempt, folder)
+        command = [*container["command"], *(container.get("args") or ())]
+        outputs = template.get("outputs", {}).get("parameters", [])
+        paths = {one["name"]: one["valueFrom"]["path"] for one in outputs}
+        for attempt in range(limit + 1):
+            held = {**words, "retries": str(attempt)} if "retryStrategy" in template else words
+            name = f"{self._executed.name}-{template['name']}-{uuid.uuid4().hex[:8]}"
+            environment = self._environment(container, held, name)
+            code, said, left = self._node.run([filled(word, held) for word in command], environment, paths)
+            pod = Pod(name=name, step=template["name"], attempt=attempt, code=code, out=said)
+            with self._lock:
+                self._executed.pods.append(pod)
+                if code:
+                    self._failures.append(_failure(pod))
+            if not code:
+                return True, left
+        return False, {}
 
-    @contextmanager
-    def _free(self) -> Iterator[Path]:
-        """An empty folder for one pod; the next gets it when this one is done."""
-        with self._lock:
-            at = next(at for at in itertools.count() if at not in self._taken)
-            self._taken.add(at)
-        folder = self._scratch / f"pod-{at}"
-        shutil.rmtree(folder, ignore_errors=True)
-        for name in ("work", "home", "tmp", "out"):
-            (folder / name).mkdir(parents=True)
-        yield folder
-        with self._lock:
-            self._taken.remove(at)
-
-    def _in_pod(
-        self, template: Mapping[str, Any], container: Mapping[str, Any], words: Mapping[str, str],
-        attempt: int, folder: Path,
-    ) -> dict[str, str] | None:  # fmt: skip
-        *shell, script = [*container["command"], *container["args"]] if container["args"] else container["command"]
-        own = _filled(script, words).replace("/tmp/mf-input-paths", str(folder / "mf-input-paths"))
-        code, out = _ended([*shell, own], cwd=folder / "work", env=self._environment(container, words, folder))
-        with self._lock:
-            self._executed.pods.append(Pod(step=template["name"], attempt=attempt, code=code, out=out))
-        if code:
-            return None
-        given = template.get("outputs", {}).get("parameters", [])
-        paths = {one["name"]: folder / "out" / one["valueFrom"]["path"].removeprefix("/mnt/out/") for one in given}
-        return {name: path.read_text(encoding="utf-8").strip() for name, path in paths.items()}
-
-    def _environment(self, container: Mapping[str, Any], words: Mapping[str, str], folder: Path) -> dict[str, str]:
-        given = {one["name"]: one for one in container["env"]}
-        held = {
-            name: _filled(str(one["value"]), words) for name, one in given.items() if one.get("value") is not None
-        } | {name: _field(one["valueFrom"]) for name, one in given.items() if one.get("valueFrom")}
+    def _environment(self, container: Mapping[str, Any], words: Words, pod: str) -> dict[str, str]:
+        held: dict[str, str] = {}
         for one in container.get("envFrom") or ():
-            held |= self._secrets[one["secretRef"]["name"]]
-        return {
-            "PATH": f"{self._python}:/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(folder / "home"),
-            "TMPDIR": str(folder / "tmp"), "POD_OUT": str(folder / "out"), "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
-            "OMP_NUM_THREADS": "1", **self._node, **held,
+            secret = one["secretRef"]["name"]
+            if secret not in self._secrets:
+                raise CannotBeExecutedError(f"secret {secret}; expected one of {sorted(self._secrets)}")
+            held |= self._secrets[secret]
+        known = {
+            "metadata.namespace": self._namespace, "metadata.name": pod, "metadata.uid": str(uuid.uuid4()),
+            "spec.serviceAccountName": "default", "status.hostIP": "127.0.0.1",
         }  # fmt: skip
+        for one in container.get("env") or ():
+            if source := one.get("valueFrom"):
+                path = (source.get("fieldRef") or {}).get("fieldPath")
+                if path not in known:
+                    raise CannotBeExecutedError(f"variable {one['name']} from {source}")
+                held[one["name"]] = known[path]
+            elif one.get("value") is not None:
+                held[one["name"]] = filled(str(one["value"]), words)
+        return held
 
 
-def _may_start(task: Mapping[str, Any], done: set[str]) -> bool:
-    wanted = [word.strip() for word in (task.get("depends") or "").split("&&") if word.strip()]
-    if any(not re.fullmatch(r"[A-Za-z0-9_-]+\.Succeeded", word) for word in wanted):
-        raise CannotBeExecutedError(f"task {task['name']} depends on {task['depends']!r}")
-    return {word.removesuffix(".Succeeded") for word in wanted} | set(task.get("dependencies") or ()) <= done
-
-
-def _filled(text: str, words: Mapping[str, str]) -> str:
-    """`{{word}}` and `{{=toBase64(workflow.parameters['x'])}}`, as Argo fills them in."""
-
-    def word(found: re.Match[str]) -> str:
-        name = found[1]
-        if encoded := re.fullmatch(r"=toBase64\(workflow\.parameters\['([^']+)'\]\)", name):
-            return base64.b64encode(words[f"workflow.parameters.{encoded[1]}"].encode()).decode()
-        if name not in words:
-            raise CannotBeExecutedError(f"{found[0]} is none of {sorted(words)}")
-        return words[name]
-
-    return re.sub(r"\{\{(.*?)\}\}", word, text)
-
-
-def _field(source: Mapping[str, Any]) -> str:
-    """What Kubernetes says of a pod."""
-    if path := (source.get("fieldRef") or {}).get("fieldPath"):
-        return {"status.hostIP": "127.0.0.1"}.get(path, path.rpartition(".")[2])
-    raise CannotBeExecutedError(f"a variable from {source}")
-
-
-def _ended(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> tuple[int, str]:
-    """The exit code and all that was said; who takes too long is killed with all that it started."""
-    with subprocess.Popen(
-        command, cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True,
-    ) as pod:  # fmt: skip
-        try:
-            out, _ = pod.communicate(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(pod.pid, signal.SIGKILL)
-            out, _ = pod.communicate()
-            return -signal.SIGKILL, out
-        return pod.returncode, out
+def _failure(pod: Pod) -> dict[str, str]:
+    """As Argo tells an exit handler of it."""
+    return {
+        "displayName": pod.step, "templateName": pod.step, "podName": pod.name, "phase": "Failed",
+        "message": f"Error (exit code {pod.code})", "finishedAt": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    }  # fmt: skip

@@ -17,7 +17,7 @@ from pipelines.stores import STORES, Draft, Store
 from tests.pipelines.stores.places import AWS, held, publish
 from tests.proxy import Fault, Proxy, proxied
 
-PATIENCE = 0.3
+PATIENCE = 2.0
 """Seconds that a request has here."""
 
 FAULTS: tuple[Fault, ...] = ("refused", "lost", "cut", "slow", "garbage", "500", "503")

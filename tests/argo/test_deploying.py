@@ -1,0 +1,144 @@
+"""`lockgate deploy`, `status`, `trigger` and `undeploy`, as they are typed, against a Kubernetes API."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.argo.conftest import CANARY, Production
+from tests.argo.kubernetes_api import State
+
+PREDICT = "lockgateorders.prod.predict"
+
+
+def lines(done: Any, code: int = 2) -> list[str]:
+    """What a command that refuses says: each problem is one line."""
+    assert (done.returncode, done.stdout) == (code, ""), done.stdout + done.stderr
+    told = done.stderr.splitlines()
+    assert all(line.startswith("lockgate: ") for line in told), told
+    return [line.removeprefix("lockgate: ") for line in told]
+
+
+def secretless(api: State) -> None:
+    assert CANARY not in json.dumps(list(api.objects.values()))
+
+
+def test_production_from_the_first_deployment_to_the_last(production: Production) -> None:
+    api = production.api
+    first = production.run("deploy", "--without-champion")
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.splitlines()[-2] == "6 created"
+    assert re.fullmatch("lockgate_orders.prod is deployed from commit [0-9a-f]{12}", first.stdout.splitlines()[-1])
+    assert len(first.stderr.splitlines()) == len(api.objects) == 6
+    secretless(api)
+
+    api.touch("cronworkflows", PREDICT, schedules=["0 0 * * *"])  # somebody changes it by hand
+    started = production.run("trigger", "predict", "window=2024-06")
+    assert re.match(rf"Predict/argo-{PREDICT}-\w+ was started", started.stdout), started.stderr
+    written = len(api.writes())
+    told = json.loads(production.run("status", "--json").stdout)
+    assert told["drift"] == [{"object": f"CronWorkflow models/{PREDICT}", "action": "changed"}]
+    assert {one["flow"]: one["starts"] for one in told["flows"]} == {
+        "EvaluateNewModel": [],
+        "Promote": ["when metaflow.lockgate_orders.prod.EvaluateNewModel.end"],
+        "Predict": ["at 0 0 * * * UTC", "when mfns.lockgate_orders.prod.promoted"],
+    }
+    ((seen,),) = [one["runs"] for one in told["flows"] if one["flow"] == "Predict"]
+    assert (seen["phase"], seen["name"]) == ("Pending", api.names("workflows")[0])
+    assert {one["owner"] for one in told["flows"]} == {"ada"}
+
+    again = production.run("deploy", "--without-champion", "--json")
+    assert json.loads(again.stdout)["applied"] is True, again.stderr
+    assert api.writes()[written:] == [f"PUT cronworkflows/{PREDICT}"]
+
+    (line,) = lines(production.run("undeploy", METAFLOW_USER="bob"))
+    assert "was deployed by ada, and not by bob" in line
+    (line,) = lines(production.run("deploy", "--without-champion", METAFLOW_USER="bob"))
+    assert "was deployed by somebody else" in line
+    assert len(api.objects) == 7
+
+    gone = production.run("undeploy")
+    assert gone.stdout == "lockgate_orders.prod: 6 deleted\n", gone.stderr
+    assert len(gone.stderr.splitlines()) == 6
+    assert {plural for _, plural, _ in api.objects} == {"workflows"}  # what runs goes on
+    assert production.run("undeploy").stdout == "lockgate_orders.prod: 0 deleted\n"
+
+
+def test_a_branch_is_beside_production_and_goes_with_one_command(production: Production) -> None:
+    api = production.api
+    api.keep(("models", "workflowtemplates", PREDICT), {"metadata": {"name": PREDICT}, "spec": {}})
+    shown = production.run("deploy", "--branch", "Fix/the thing #7", "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines()[-2:] == ["5 created", "nothing was applied"]  # nothing is started by the clock
+    assert api.writes() == []
+    done = production.run("deploy", "--branch", "Fix/the thing #7")
+    assert done.returncode == 0, done.stderr
+    assert len(api.objects) == 6
+    branch = {key: one for key, one in api.objects.items() if key[2] != PREDICT}
+    text = json.dumps(list(branch.values()))
+    assert "lockgate-judge" not in text
+    assert "lockgate-store" not in text
+    assert "lockgate-metadata" in text
+    secretless(api)
+    for (_, plural, name), one in branch.items():
+        assert len(name) <= 52
+        if plural == "workflowtemplates":
+            told = one["metadata"]["annotations"]
+            assert re.fullmatch(r"test\.fix_the_thing_7_[0-9a-f]{8}", told["metaflow/branch_name"])
+            assert re.fullmatch(r"lockgate_orders_fix_the_thing_7_[0-9a-f]{8}", told["metaflow/project_name"])
+    assert production.run("undeploy", "--branch", "Fix/the thing 7").stdout.endswith(": 0 deleted\n")  # another one
+    gone = production.run("undeploy", "--branch", "Fix/the thing #7")
+    assert gone.stdout.endswith(": 5 deleted\n"), gone.stderr
+    assert api.names() == [PREDICT]
+
+
+def test_everything_that_stands_in_the_way_is_said_at_once(production: Production) -> None:
+    """No git, nobody who deploys, no metadata service; each is one line, and nothing was asked of Kubernetes."""
+    env = {"PATH": "/nowhere", "METAFLOW_USER": "", "METAFLOW_SERVICE_URL": "http://127.0.0.1:9"}
+    told = lines(production.run("deploy", **env))
+    assert len(told) == 4
+    for said in ("there is no git", "nobody is named", "Metaflow cannot be reached", "no model may be served"):
+        assert sum(said in line for line in told) == 1, told
+    assert production.api.asked == []
+
+
+def test_a_dirty_checkout(production: Production, checkout: Any, tmp_path: Any) -> None:
+    import shutil
+
+    dirty = tmp_path / "dirty"
+    shutil.copytree(checkout, dirty)
+    (dirty / "gates" / "extra.py").write_text("x = 1\n", encoding="utf-8")
+    (line,) = lines(production.run("deploy", "--without-champion", PYTHONPATH=str(dirty)))
+    assert line.startswith("files are in no commit: gates/extra.py (commit them")
+    shutil.rmtree(dirty / ".git")
+    (line,) = lines(production.run("deploy", "--without-champion", PYTHONPATH=str(dirty)))
+    assert line.startswith("this is no git checkout")
+
+
+@pytest.mark.parametrize(
+    ("env", "fault", "said"),
+    [
+        ({}, 403, "listing workflowtemplates of models: Kubernetes answers 403, it is not allowed"),
+        ({}, "dropped", "Kubernetes cannot be reached"),
+        ({"KUBECONFIG": "/nowhere"}, None, "no Kubernetes is configured"),
+    ],
+    ids=["forbidden", "dropped", "none"],
+)
+def test_a_kubernetes_that_does_not_serve(
+    production: Production, env: dict[str, str], fault: int | str | None, said: str
+) -> None:
+    if fault:
+        production.api.fail("GET", "workflowtemplates", fault)
+    (line,) = lines(production.run("deploy", "--without-champion", **env))
+    assert said in line
+    assert production.api.writes() == []
+
+
+def test_a_flow_that_is_not_deployed_is_not_started(production: Production) -> None:
+    (line,) = lines(production.run("trigger", "Promote"))
+    assert line == "Promote is not deployed @ lockgate_orders.prod (`lockgate deploy` deploys it)"
+    (line,) = lines(production.run("trigger", "Promote", "run"))
+    assert line == "'run' is no parameter; expected NAME=VALUE"

@@ -1,0 +1,251 @@
+"""Templates are executed as Argo would: in order, with what is handed on, as often as allowed; pods share nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.argo.cluster import Cluster
+from tests.argo.pods import Executed, execute, python_without_the_checkout
+from tests.argo.templating import CannotBeExecutedError
+
+TEXT = 'it\'s "quoted"; {{inputs}} \\ &'
+CLIENT = """
+import json, sys
+from metaflow import Run, namespace
+namespace(None)
+run = Run(sys.argv[1])
+start = run["start"].task
+print(json.dumps({"successful": run.successful, "told": start["told"].data, "text": start["text"].data}))
+"""
+
+Task = dict[str, Any]
+
+
+def given(**values: str) -> dict[str, Any]:
+    return {"parameters": [{"name": name, "value": value} for name, value in values.items()]}
+
+
+def task(name: str, *after: str, template: str = "", **more: Any) -> Task:
+    depends = " && ".join(f"{one}.Succeeded" for one in after)
+    return {"name": name, "template": template or name, "depends": depends, **more}
+
+
+def pod(name: str, script: str, *outputs: str, **more: Any) -> dict[str, Any]:
+    left = [{"name": one, "valueFrom": {"path": f"/mnt/out/{one}"}} for one in outputs]
+    return {
+        "name": name, "outputs": {"parameters": left},
+        "container": {"command": ["bash", "-c", script], "args": None, **more.pop("container", {})}, **more,
+    }  # fmt: skip
+
+
+def dag(name: str, *tasks: Task, **more: Any) -> dict[str, Any]:
+    return {"name": name, "dag": {"failFast": True, "tasks": list(tasks)}, **more}
+
+
+def template(*templates: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """A WorkflowTemplate whose entry is the first of `templates`."""
+    metadata = {"name": "parcels", "annotations": {"metaflow/flow_name": "Parcels"}}
+    return {"metadata": metadata, "spec": {"entrypoint": templates[0]["name"], "templates": list(templates), **spec}}
+
+
+Run = Callable[..., Executed]
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return python_without_the_checkout(tmp_path_factory.mktemp("python") / "python")
+
+
+@pytest.fixture
+def run(python: Path, tmp_path: Path) -> Run:
+    def made(document: Mapping[str, Any], **more: Any) -> Executed:
+        return execute(document, python=python, node={}, scratch=tmp_path, **more)
+
+    return made
+
+
+def said(done: Executed) -> list[tuple[str, str]]:
+    return [(one.step, one.out.strip()) for one in done.pods]
+
+
+def test_pods_run_in_order_and_hand_on_what_they_left(run: Run) -> None:
+    first = pod("first", "printf 'a b' > /mnt/out/word", "word")
+    arguments = given(word="<{{tasks.first.outputs.parameters.word}}>")
+    second = pod("second", "echo '{{inputs.parameters.word}} of {{workflow.name}}'")
+    done = run(template(dag("all", task("second", "first", arguments=arguments), task("first")), first, second))
+    assert said(done) == [("first", ""), ("second", f"<a b> of {done.name}")]
+    assert (done.status, done.run) == ("Succeeded", f"Parcels/argo-{done.name}")
+
+
+def test_a_foreach_fans_out_and_what_its_pods_left_is_joined(run: Run) -> None:
+    """As Metaflow compiles it: a template of its own around the steps in the foreach."""
+    splits = "{{tasks.start.outputs.parameters.splits}}"
+    inner = dag(
+        "each", task("weigh", arguments=given(of="{{inputs.parameters.of}}")),
+        outputs={"parameters": [{"name": "kg", "valueFrom": {"parameter": "{{tasks.weigh.outputs.parameters.kg}}"}}]},
+    )  # fmt: skip
+    document = template(
+        dag(
+            "all", task("start"),
+            task("each", "start", withParam=splits, arguments=given(of="{{item}}")),
+            task("total", "each", arguments=given(kg="{{tasks.each.outputs.parameters.kg}}")),
+        ),
+        inner, pod("start", "echo '[0, 1, \"x\"]' > /mnt/out/splits", "splits"),
+        pod("weigh", "echo 1{{inputs.parameters.of}} | tee /mnt/out/kg", "kg"),
+        pod("total", "echo '{{inputs.parameters.kg}}'"),
+    )  # fmt: skip
+    done = run(document)
+    assert sorted(said(done)[1:-1]) == [("weigh", "10"), ("weigh", "11"), ("weigh", "1x")]
+    assert json.loads(done.pods[-1].out) == ["10", "11", "1x"]
+
+
+def test_a_parameter_arrives_as_it_was_given(run: Run) -> None:
+    decoded = pod("first", "echo {{=toBase64(workflow.parameters['the-text'])}} | base64 -d")
+    document = template(decoded, arguments=given(**{"the-text": "plain"}))
+    assert run(document).pods[0].out == "plain"
+    text = f"{TEXT}\nand in lines, é"
+    assert run(document, parameters={"the-text": text}).pods[0].out == text
+
+
+def test_a_pod_that_fails_is_tried_again_and_knows_it(run: Run) -> None:
+    again = pod("again", "echo {{retries}}; exit $((1 - {{retries}}))", retryStrategy={"limit": "3"})
+    done = run(template(again))
+    assert [(one.attempt, one.code, one.out) for one in done.pods] == [(0, 1, "0\n"), (1, 0, "1\n")]
+    assert done.succeeded
+
+
+def test_after_a_pod_that_fails_for_good_no_other_runs(run: Run) -> None:
+    document = template(
+        dag("all", task("first"), task("then", "first"), task("beside")),
+        pod("first", "exit 7", retryStrategy={"limit": 1}), pod("then", "true"), pod("beside", "true"),
+    )  # fmt: skip
+    done = run(document)
+    assert [(one.step, one.code) for one in done.pods] == [("first", 7), ("first", 7)]
+    assert done.status == "Failed"
+
+
+def test_in_a_foreach_pods_that_have_not_begun_do_not(run: Run) -> None:
+    fans = task("each", withParam="[1, 2, 3, 4]", arguments=given(of="{{item}}"))
+    document = template(dag("all", fans), pod("each", "exit {{inputs.parameters.of}}"))
+    assert [one.code for one in run(document, at_once=1).pods] == [1]
+
+
+def test_a_pod_that_does_not_leave_what_it_promised_has_failed(run: Run) -> None:
+    (only,) = run(template(pod("first", "true", "word"))).pods
+    assert (only.code, only.out) == (1, "\nit left no word")
+
+
+def test_a_pod_that_does_not_end_is_killed_with_its_children(run: Run) -> None:
+    (only,) = run(template(pod("first", "echo here; sleep 60 & wait")), seconds=0.5).pods
+    assert (only.code, only.out) == (-9, "here\n\nkilled after 0.5 s")
+
+
+@pytest.mark.parametrize(("code", "told"), [(0, None), (3, "Error (exit code 3)")], ids=["succeeded", "failed"])
+def test_the_exit_handler_is_told(run: Run, code: int, told: str | None) -> None:
+    steps = [[{"name": "tell", "template": "tell", "when": "{{workflow.status}} != Succeeded"}]]
+    variable = {"env": [{"name": "FAILURES", "value": "{{workflow.failures}}"}]}
+    tell = pod("tell", 'echo "$FAILURES"', container=variable)
+    done = run(template(pod("first", f"exit {code}"), {"name": "exit", "steps": steps}, tell, onExit="exit"))
+    assert done.succeeded is (code == 0)
+    heard = [json.loads(json.loads(one.out)) for one in done.pods if one.step == "tell"]
+    assert [[failure["message"] for failure in one] for one in heard] == ([[told]] if told else [])
+
+
+def test_pods_share_nothing_and_get_what_they_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets of other templates, and whatever the caller's environment holds, stay out."""
+    monkeypatch.setenv("CALLERS", "own")
+    look = "ls -A $PWD ~ $TMPDIR /mnt/out; touch here ~/home $TMPDIR/tmp /mnt/out/out; env"
+    named = {"env": [{"name": "FLOW", "value": "a"}], "envFrom": [{"secretRef": {"name": "judge"}}]}
+    document = template(
+        dag("all", task("first"), task("then", "first")), pod("first", look), pod("then", look, container=named)
+    )  # fmt: skip
+    first, then = (one.out for one in run(document, secrets={"judge": {"KEY": "k"}, "store": {"PASSWORD": "p"}}).pods)
+    variables = [{line.partition("=")[0] for line in out.splitlines() if "=" in line} for out in (first, then)]
+    assert variables[1] - variables[0] == {"FLOW", "KEY"}
+    assert not {"CALLERS", "PASSWORD"} & variables[1]
+    assert not {"here", "home", "tmp", "out"} & set(then.splitlines())
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        template(pod("first", "echo {{workflow.nmae}}")),
+        template(pod("first", "echo {{retries}}")),
+        template(pod("first", "echo {{=sprig.int('1')}}")),
+        template(pod("first", "true", container={"envFrom": [{"secretRef": {"name": "none"}}]})),
+        template(pod("first", "true", container={"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {}}}]})),
+        template({"name": "http", "http": {"url": "http://127.0.0.1"}}),
+        template(pod("first", "true"), hooks={"exit": {"template": "first"}}),
+        template(pod("first", "true"), arguments={"parameters": [{"name": "needed"}]}),
+        template(dag("all", {**task("first"), "depends": "second.Failed"}), pod("first", "true")),
+        template(dag("all", task("first", "second")), pod("first", "true")),
+        template(dag("all", task("first", withSequence={"count": "2"})), pod("first", "true")),
+        template(dag("all", task("first", when="1 < 2")), pod("first", "true")),
+    ],
+    ids=[
+        "tag",
+        "retries",
+        "expression",
+        "secret",
+        "variable",
+        "http",
+        "hooks",
+        "needed",
+        "depends",
+        "cycle",
+        "fan",
+        "when",
+    ],
+)
+def test_what_is_not_known_is_refused(run: Run, document: Any) -> None:
+    with pytest.raises(CannotBeExecutedError):
+        run(document)
+
+
+def test_a_parameter_that_the_template_lacks_is_refused(run: Run) -> None:
+    with pytest.raises(CannotBeExecutedError):
+        run(template(pod("first", "true")), parameters={"text": "a"})
+
+
+@pytest.fixture(scope="module")
+def parcels(cluster: Cluster) -> tuple[Executed, dict[str, Any]]:
+    """A flow of Metaflow's, and what its client says of the run."""
+    flow = [sys.executable, str(Path(__file__).with_name("parcels.py")), "--no-pylint", "--quiet"]
+    document = json.loads(cluster.call([*flow, "argo-workflows", "create", "--only-json"]).stdout)
+    done = cluster.executed(document, text=TEXT)
+    assert done.succeeded, done.out
+    return done, json.loads(cluster.call([sys.executable, "-c", CLIENT, done.run]).stdout)
+
+
+def test_a_flow_of_metaflow_is_tried_again_and_succeeds(parcels: Any) -> None:
+    done, seen = parcels
+    assert [(one.step, one.attempt, one.code) for one in done.pods] == [("start", 0, 1), ("start", 1, 0), ("end", 0, 0)]
+    assert (seen["successful"], seen["told"]["attempt"]) == (True, 1)
+
+
+def test_its_code_is_that_of_the_code_package(parcels: Any, cluster: Cluster) -> None:
+    told = parcels[1]["told"]
+    assert Path(told["code"]).is_relative_to(told["here"])
+    assert Path(told["here"]).is_relative_to(cluster.scratch)
+
+
+def test_its_environment_is_that_of_the_template(parcels: Any) -> None:
+    told, text = parcels[1]["told"], parcels[1]["text"]
+    assert text == TEXT
+    assert told["home"] == []
+    assert {"ARGO_WORKFLOW_NAME", "AWS_ACCESS_KEY_ID"} <= set(told["variables"])
+    assert not {"LOCKGATE_CONF", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST"} & set(told["variables"])
+
+
+@pytest.mark.parametrize("name", ["gates", "pipelines"])
+def test_without_the_code_package_there_is_no_project(python: Path, tmp_path: Path, name: str) -> None:
+    command = [python / "python", "-c", f"import pandas, {name}"]
+    asked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert f"No module named '{name}'" in asked.stderr
