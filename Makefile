@@ -91,7 +91,7 @@ export LOCKGATE_NOBODY := 1
 endif
 endif
 
-.PHONY: image help setup evaluate judge reverify selftest predict champion history predictions demo test check bench simulate races mutate clean manifests deploy-prod status-prod trigger-prod undeploy-prod lock
+.PHONY: image nightly help setup evaluate judge reverify selftest predict champion history predictions demo test check bench simulate races mutate clean manifests deploy-prod status-prod trigger-prod undeploy-prod lock
 .PHONY: runtime dev lint types imports workflows
 
 ##@ Start here
@@ -155,6 +155,9 @@ undeploy-prod: runtime ## Delete triggers, schedules and templates of production
 test: dev ## Run the tests
 	@.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4
 
+nightly: dev ## Run the tests that take minutes: the loop of production, pod by pod, races, simulations
+	@.venv/bin/python -m pytest -m "nightly or slow" --numprocesses auto --maxprocesses 4
+
 check: lint types imports workflows ## Check style, types, import arrows and the workflows
 
 bench: dev ## Compare with a bare Metaflow flow that does the same work
@@ -164,7 +167,7 @@ simulate: dev ## Measure what the gates promise, by simulation, and write docs/s
 	@.venv/bin/python -m bench.simulations
 
 races: dev ## Race fifty writers for one promotion log, two hundred rounds, on a disk and on S3
-	@LOCKGATE_RACE_ROUNDS=200 .venv/bin/python -m pytest tests/gates/log/test_race.py
+	@LOCKGATE_RACE_ROUNDS=200 .venv/bin/python -m pytest -m "nightly or not nightly" tests/gates/log/test_race.py
 
 mutate: .venv/.mutate ## Change the judging code in thousands of places and see that a test notices
 	@.venv/bin/python -m bench.mutants

@@ -151,6 +151,7 @@ def _changed(file: Path, changes: Mapping[str, Any]) -> None:
     file.write_text(yaml.safe_dump(held | changes), encoding="utf-8")
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(900)
 def test_the_loop(production: Production) -> None:
     """One test, as each part begins where the one before ended, and pods take seconds."""

@@ -29,10 +29,10 @@ def serve(upstream: str = "") -> None:
     settings = compose().settings
     try:
         source = f"Predict/{os.getpid()}"
-        serving = resolve(settings, source=source, upstream=upstream, window="", say=lambda _: None)
+        serving = resolve(settings, source=source, upstream=upstream, window="", say=lambda *_, **__: None)
         for shard in range(len(serving.shards)):
-            score(settings, serving, shard, say=lambda _: None)
-        print(publish(settings, serving, say=lambda _: None))
+            score(settings, serving, shard, say=lambda *_, **__: None)
+        print(publish(settings, serving, say=lambda *_, **__: None))
     except LockgateError as err:
         sys.stderr.write(f"lockgate: {err}\n")
         raise SystemExit(2) from err

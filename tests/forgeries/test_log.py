@@ -196,12 +196,12 @@ from pipelines.promotion_log import open_log
 from pipelines.settings import compose
 
 settings = compose().settings
-serving = resolve(settings, source="Predict/slow", upstream={upstream!r}, window="", say=lambda _: None)
-score(settings, serving, 0, say=lambda _: None)
+serving = resolve(settings, source="Predict/slow", upstream={upstream!r}, window="", say=lambda *_, **__: None)
+score(settings, serving, 0, say=lambda *_, **__: None)
 log = open_log(settings, writing=True)
 lifecycle.{meanwhile}, reason="meanwhile", actor="eve", clock=lambda: datetime.now(UTC))
 try:
-    print(publish(settings, serving, say=lambda _: None))
+    print(publish(settings, serving, say=lambda *_, **__: None))
 except LockgateError as err:
     sys.stderr.write(f"lockgate: {{err}}\\n")
     sys.exit(2)

@@ -34,6 +34,7 @@ def opened(store: dict[str, Any]) -> Log:
     return Log(LocalStore(kind["path"], mkdir=True) if local else S3Store(**kind), project="race")
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(1800 if FULL else 300)
 def test_of_fifty_that_promote_at_once_one_wins_every_round(store: dict[str, Any]) -> None:
     rounds = FULL or ROUNDS[store["kind"]]

@@ -55,6 +55,7 @@ def test_a_condition_and_alternatives_show_their_parts(project: Any, evidence_fi
     assert both["parts"][1]["truth"] == 0.1
 
 
+@pytest.mark.nightly
 def test_after_evaluate_it_plans_with_the_run_that_was_judged_beside_a_champion(promoted: Any) -> None:
     first = promoted.run("plan")
     assert first.returncode == 0, first.stderr
