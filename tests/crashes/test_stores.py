@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import obstore
+import pytest
 from obstore.store import LocalStore, S3Store
 
 from gates.log import Log
@@ -23,6 +24,7 @@ Objects(LocalStore(sys.argv[1])).create(int(sys.argv[2]), bytes(256 * 1024**2))
 """
 
 
+@pytest.mark.nightly
 def test_on_s3_an_entry_is_there_or_not(place_on_s3: Any, s3: Any, tmp_path: Path) -> None:
     made = place_on_s3.project
     trained = made.run("evaluate", "--advisory", "model.trees=8", **s3.env)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 CONCURRENT = """
 import os, sys
 from metaflow import Run, namespace
@@ -23,6 +25,7 @@ print(sum(code == 0 for code in codes), len({f"t{n}" for n in range(count)} & Ru
 """
 
 
+@pytest.mark.nightly
 def test_from_training_to_predictions(served: Any) -> None:
     """The session's fixture has trained and promoted it."""
     if not served.history():

@@ -26,7 +26,6 @@ class Place:
     home: str
     params: Mapping[str, Any]
     env: Mapping[str, str] = field(default_factory=dict)  # that it needs, passwords among it
-    kills: int = 50  # of publishers
     pause: float = 0.005  # seconds between a reader's looks: servers that are slow are not to be kept busy by readers
 
     def open(self) -> Store:
@@ -70,9 +69,7 @@ def _dynamodb(request: Any, home: Path) -> Place:
         "table": f"t{uuid.uuid4().hex}", "region": None, "endpoint": request.getfixturevalue("s3_server"),
         "create": True, "seconds": 10.0,
     }  # fmt: skip
-    return Place(
-        kind="dynamodb", home=str(home), params=params, env=AWS, kills=12, pause=0.15
-    )  # of the ledger that parquet has too
+    return Place(kind="dynamodb", home=str(home), params=params, env=AWS, pause=0.15)
 
 
 PLACES: dict[str, Callable[[Any, Path], Place]] = {

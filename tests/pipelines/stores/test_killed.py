@@ -12,21 +12,26 @@ from typing import Any
 import pytest
 
 from pipelines.stores import Store
-from tests.pipelines.stores.places import PLACES, Place, held, publish, stage
+from tests.pipelines.stores.places import HERE, PLACES, Place, held, publish, stage
 
 ROOT = Path(__file__).parents[3]
+KILLS = 50
+SLOW = {"dynamodb"}  # its server here takes minutes for fifty
+FIFTY = [pytest.param(name, marks=[pytest.mark.nightly] if name in SLOW else []) for name in HERE]
 
 
+@pytest.mark.parametrize("place", FIFTY, indirect=True)
+@pytest.mark.timeout(900)
 def test_fifty_kills_and_readers_see_whole_versions_only(place: Place) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.stores.kills", str(place.kills)],
-        cwd=ROOT, input=place.to_json(), capture_output=True, text=True, check=False, timeout=240,
+        [sys.executable, "-m", "tests.pipelines.stores.kills", str(KILLS)],
+        cwd=ROOT, input=place.to_json(), capture_output=True, text=True, check=False, timeout=800,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["wrong"] == []
-    assert told["killed"] == place.kills
-    assert 0 < told["committed"] < place.kills  # some before it was published, some after
+    assert told["killed"] == KILLS
+    assert 0 < told["committed"] < KILLS  # some before it was published, some after
     assert min(told["reads"]) > 20  # of each reader
     store = place.open()
     for one in store.versions("orders"):
