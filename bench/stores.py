@@ -16,7 +16,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,14 @@ class Rival:
     bare: Callable[[pa.Table], None]
     most: int = 10**7  # rows that the server takes in reasonable time
     bare_rows: int = 10**7  # that the bare driver is given; what comes beyond is left to the store
+    ascending: bool = False  # whether the rows come in the order of their keys, as a table in order of time does
 
 
-def rows(count: int) -> pa.Table:
-    """Keys of a table in no order, and their scores."""
+def rows(count: int, *, ascending: bool) -> pa.Table:
+    """Keys, in order or in none, and their scores."""
     rng = np.random.default_rng(0)
-    keys = [f"2013-11-{at:08d}-UA-{at % 97:02d}-EWR" for at in rng.permutation(count).tolist()]
+    numbers = range(count) if ascending else rng.permutation(count).tolist()
+    keys = [f"2013-11-{at:08d}-UA-{at % 97:02d}-EWR" for at in numbers]
     return pa.table({"key": pa.array(keys, pa.string()), "score": pa.array(rng.random(count))})
 
 
@@ -108,6 +110,11 @@ def _parquet_unsorted(scratch: Path, server: str) -> Rival:
     return Rival(params=_parquet(scratch, server).params, bare=lambda table: _put(held, table))
 
 
+def _parquet_ascending(scratch: Path, server: str) -> Rival:
+    """The same, of rows that come in the order of their keys: nobody has to sort."""
+    return replace(_parquet_unsorted(scratch, server), ascending=True)
+
+
 def _parquet_s3(_scratch: Path, server: str) -> Rival:
     from obstore.store import S3Store
 
@@ -116,6 +123,13 @@ def _parquet_s3(_scratch: Path, server: str) -> Rival:
         params={"root": "s3://bench-rows", "folder": "predictions", "endpoint": server, "seconds": 60.0},
         bare=lambda table: _put(held, table.sort_by("key")),
     )
+
+
+def _parquet_s3_ascending(scratch: Path, server: str) -> Rival:
+    from obstore.store import S3Store
+
+    held = S3Store("bench-rows", endpoint=server, client_options={"allow_http": True})
+    return replace(_parquet_s3(scratch, server), bare=lambda table: _put(held, table), ascending=True)
 
 
 def _put(held: Any, table: pa.Table) -> None:
@@ -182,7 +196,9 @@ RIVALS: dict[str, tuple[str, Callable[[Path, str], Rival]]] = {
     "sqlite": ("sqlite", _sqlite),
     "parquet": ("parquet", _parquet),
     "parquet, bare unsorted": ("parquet", _parquet_unsorted),
+    "parquet, in order": ("parquet", _parquet_ascending),
     "parquet on S3 (moto)": ("parquet", _parquet_s3),
+    "parquet on S3, in order": ("parquet", _parquet_s3_ascending),
     "dynamodb (moto)": ("dynamodb", _dynamodb),
     "postgres": ("postgres", _postgres),
     "redis": ("redis", _redis),
@@ -212,7 +228,7 @@ def compare(name: str, scratch: Path, address: str, counts: tuple[int, ...]) -> 
     rival = made(scratch, address)
     store = STORES[kind].open_store(STORES[kind].Params.model_validate(rival.params), scratch)
     for count in (one for one in counts if one <= rival.most):
-        table = rows(count)
+        table = rows(count, ascending=rival.ascending)
         few = table.slice(0, min(count, rival.bare_rows))
         for shards in SHARDS:
             times = 3 if count <= 10**6 else 1

@@ -6,27 +6,44 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from os import environ
+from pathlib import Path
 
 from gates.errors import DeployError
-from pipelines.settings import ROOT
+from pipelines.settings import ROOT, conf_dir
 
 SECONDS = 60.0
 
 
 def head() -> str:
-    """The commit of this checkout. Raises DeployError where there is no git, no commit, or what is in none."""
+    """The commit of this checkout.
+
+    Raises DeployError where there is no git, no commit, or what is in none; so it does for a configuration that
+    LOCKGATE_CONF names elsewhere, which must be in a commit of its own.
+    """
     if shutil.which("git") is None:
         raise DeployError("there is no git", expected="git in PATH, to know which commit is deployed")
-    commit = _git("rev-parse", "HEAD")
+    commit = _clean(ROOT)
+    _clean(conf_dir(), "--ignored")
+    return commit
+
+
+def _clean(folder: Path, *options: str) -> str:
+    """The commit of a checkout in which nothing below `folder` was changed since."""
+    commit = _git("rev-parse", "HEAD", within=folder)
     if commit is None:
-        raise DeployError("this is no git checkout", expected="one, to know which commit is deployed", where=str(ROOT))
-    dirty = _git("status", "--porcelain", "--untracked-files=normal")
+        raise DeployError(
+            "this is no git checkout", expected="one, to know which commit is deployed", where=str(folder)
+        )  # fmt: skip
+    dirty = _git("status", "--porcelain", "--untracked-files=normal", *options, "--", ".", within=folder)
     if dirty is None:
-        raise DeployError("git cannot say what was changed", where=str(ROOT))
+        raise DeployError("git cannot say what was changed", where=str(folder))
     if dirty:
         files = [line[3:] for line in dirty.splitlines()]
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-        raise DeployError(f"files are in no commit: {', '.join(files[:3])}{more}", hint="commit them, or stash them")
+        raise DeployError(
+            f"files are in no commit: {', '.join(files[:3])}{more}", where=str(folder),
+            hint="commit them, or stash them",
+        )  # fmt: skip
     return commit.strip()
 
 
@@ -35,12 +52,12 @@ def commit_or_nothing() -> str:
     return (_git("rev-parse", "HEAD") or "").strip() if shutil.which("git") else ""
 
 
-def _git(*words: str) -> str | None:
+def _git(*words: str, within: Path = ROOT) -> str | None:
     """What git says; None where it refuses."""
     quiet: Mapping[str, str] = {**environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
         done = subprocess.run(
-            ["git", *words], cwd=ROOT, env=dict(quiet), capture_output=True, text=True, check=False, timeout=SECONDS
+            ["git", *words], cwd=within, env=dict(quiet), capture_output=True, text=True, check=False, timeout=SECONDS
         )
     except (OSError, subprocess.SubprocessError):
         return None

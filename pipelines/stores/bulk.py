@@ -69,6 +69,24 @@ def check_unique(parts: Sequence[Iterator[pa.Array]]) -> None:
         held = [(some, part) for array, part in left if (some := array if len(array) else next(part, None)) is not None]
 
 
+def overlapping(ranges: Sequence[tuple[str, str] | None]) -> list[list[int]]:
+    """Which of these may have a key in common, from the first key of each to its last: groups of two or more places.
+
+    One whose range is not known (None) may have any key.
+    """
+    if len(ranges) > 1 and None in ranges:
+        return [list(range(len(ranges)))]
+    found, upto = list[list[int]](), ""
+    for at, (first, last) in sorted(((at, ends) for at, ends in enumerate(ranges) if ends), key=lambda one: one[1]):
+        if found and first <= upto:
+            found[-1].append(at)
+            upto = max(upto, last)
+        else:
+            found.append([at])
+            upto = last
+    return [some for some in found if len(some) > 1]
+
+
 def text(keys: Sequence[str], *, where: str) -> pa.Array:
     """Keys as Arrow has them. Raises StoreError for what is no text: half of a surrogate pair."""
     import pyarrow as pa

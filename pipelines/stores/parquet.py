@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from gates.errors import StoreError
-from pipelines.stores.bulk import check_unique, chunks, in_order, text
+from pipelines.stores.bulk import check_unique, chunks, in_order, overlapping, text
 from pipelines.stores.ledger import Part, damaged
 from pipelines.stores.objects import Objects
 from pipelines.stores.paged import PagedStore
@@ -77,10 +77,9 @@ class ParquetParts:
             self._objects.remove(folder, [part["path"].removeprefix(f"{folder}/") for part in parts])
 
     def check(self, parts: Sequence[Part]) -> None:
-        for part in parts:
-            self._footer(part)
-        if len(parts) > 1:
-            check_unique([self._keys(part) for part in parts])
+        ends = [self._footer(part).ends for part in parts]
+        for some in overlapping(ends):
+            check_unique([self._keys(parts[at]) for at in some])
 
     def find(self, parts: Sequence[Part], key: str) -> float | None:
         import pyarrow.compute as pc
@@ -163,6 +162,12 @@ class _Footer:
         # statistics of long keys are left out
         self._ranges = [(one.min, one.max) if one is not None and one.has_min_max else None for one in told]
 
+    @property
+    def ends(self) -> tuple[str, str] | None:
+        """The first key and the last one; None where they are not told."""
+        first, last = self._ranges[0], self._ranges[-1]
+        return None if first is None or last is None else (first[0], last[1])
+
     def groups(self, keys: Sequence[str]) -> list[int]:
         """Those that may have one of these keys, which ascend."""
         found = []
@@ -206,8 +211,5 @@ def _encoded(table: pa.Table) -> pa.Buffer:
     import pyarrow.parquet as pq
 
     out = pa.BufferOutputStream()
-    pq.write_table(
-        table, out, row_group_size=_GROUP_ROWS, use_dictionary=False, column_encoding={"key": "DELTA_BYTE_ARRAY"},
-        write_page_checksum=True,
-    )  # fmt: skip
+    pq.write_table(table, out, row_group_size=_GROUP_ROWS, use_dictionary=False, write_page_checksum=True)
     return out.getvalue()

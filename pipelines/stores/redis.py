@@ -22,7 +22,7 @@ from pipelines.stores.tally import Tally
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ROWS_AT_ONCE = 3_000  # a score and a key each: Lua takes 8,000 words
+_ROWS_AT_ONCE = 3_000  # a script takes fewer than 8,000 words
 
 
 class Params(BaseModel):

@@ -38,10 +38,13 @@ class Tally:
         """Of finite scores, float64 (n,)."""
         import numpy as np
 
-        size = np.abs(scores)
+        place = np.abs(scores)
         with np.errstate(divide="ignore"):
-            place = np.where(size <= SMALLEST, 0, np.ceil((np.log(size) - math.log(SMALLEST)) / GROWTH))
-        codes, counts = np.unique((np.sign(scores) * place).astype(np.int64), return_counts=True)
+            np.log(place, out=place)
+        place -= math.log(SMALLEST)
+        place /= GROWTH
+        np.maximum(np.ceil(place, out=place), 0, out=place)
+        codes, counts = np.unique(np.copysign(place, scores, out=place).astype(np.int16), return_counts=True)
         return cls(rows=int(scores.size), buckets=dict(zip(codes.tolist(), counts.tolist(), strict=True)))
 
     @classmethod

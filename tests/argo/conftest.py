@@ -60,7 +60,15 @@ def production_conf(orders_conf: Path, tmp_path_factory: pytest.TempPathFactory)
     shutil.copytree(orders_conf, conf)
     changed(conf / "platform" / "argo.yaml", "image: null", f"image: {IMAGE}")
     changed(conf / "platform" / "argo.yaml", "required: true", "required: false")
+    committed(conf.parent)
     return conf
+
+
+def committed(folder: Path, *more: list[str]) -> None:
+    """Make a git checkout of a folder, all of it in one commit."""
+    ada = ["-c", "user.name=ada", "-c", "user.email=ada@example.com"]
+    for words in (["init", "--quiet"], *more, ["add", "--all"], [*ada, "commit", "--quiet", "--message=all"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
 
 
 def changed(file: Path, old: str, new: str) -> None:
@@ -139,13 +147,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("pipelines", "gates"):
         shutil.copytree(ROOT / folder, made / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (made / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
-    for words in (
-        ["init", "--quiet"],
-        ["remote", "add", "origin", f"https://ada:{CANARY}-git@git.example/lockgate"],
-        ["add", "--all"],
-        ["-c", "user.name=ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "--message=all"],
-    ):
-        subprocess.run(["git", *words], cwd=made, check=True)
+    committed(made, ["remote", "add", "origin", f"https://ada:{CANARY}-git@git.example/lockgate"])
     return made
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.argo.conftest import CANARY, Production
+from tests.argo.conftest import CANARY, Production, committed
 from tests.argo.kubernetes_api import State
 
 PREDICT = "lockgateorders.prod.predict"
@@ -26,9 +28,28 @@ def secretless(api: State) -> None:
     assert CANARY not in json.dumps(list(api.objects.values()))
 
 
+def sent(api: State) -> list[Any]:
+    """The workflows that were started, without what the API adds."""
+    made = [one for (_, plural, _), one in sorted(api.objects.items()) if plural == "workflows"]
+    return [(one["kind"], one["metadata"]["generateName"], one["metadata"]["annotations"], one["spec"]) for one in made]
+
+
+def start_by_metaflow(production: Production, template: str, **parameters: str) -> None:
+    """Start a workflow as Metaflow's own `argo-workflows trigger` does, and forget it."""
+    code = (
+        "import json, sys; from metaflow.plugins.argo.argo_workflows import ArgoWorkflows;"
+        "print(ArgoWorkflows.trigger(sys.argv[1], json.loads(sys.argv[2]))['metadata']['name'])"
+    )
+    done = production.project.python("-c", code, template, json.dumps(parameters), **production.env)
+    assert done.returncode == 0, done.stderr
+
+
 def test_production_from_the_first_deployment_to_the_last(production: Production) -> None:
     api = production.api
-    first = production.run("deploy", "--without-champion")
+    production.env["METAFLOW_DATASTORE_SYSROOT_S3"] += "/with-a-champion"  # others are without one
+    promoted = production.run("evaluate", "model.trees=8", LOCKGATE_SIGNING_KEY="", METAFLOW_SERVICE_AUTH_KEY="")
+    assert promoted.returncode == 0, promoted.stderr
+    first = production.run("deploy")
     assert first.returncode == 0, first.stderr
     assert first.stdout.splitlines()[-2] == "6 created"
     assert re.fullmatch("lockgate_orders.prod is deployed from commit [0-9a-f]{12}", first.stdout.splitlines()[-1])
@@ -38,6 +59,10 @@ def test_production_from_the_first_deployment_to_the_last(production: Production
     api.touch("cronworkflows", PREDICT, schedules=["0 0 * * *"])  # somebody changes it by hand
     started = production.run("trigger", "predict", "window=2024-06")
     assert re.match(rf"Predict/argo-{PREDICT}-\w+ was started", started.stdout), started.stderr
+    start_by_metaflow(production, PREDICT, window="2024-06")
+    ours, theirs = sent(api)
+    assert ours == theirs
+    del api.objects["models", "workflows", api.names("workflows")[1]]
     written = len(api.writes())
     told = json.loads(production.run("status", "--json").stdout)
     assert told["drift"] == [{"object": f"CronWorkflow models/{PREDICT}", "action": "changed"}]
@@ -105,17 +130,28 @@ def test_everything_that_stands_in_the_way_is_said_at_once(production: Productio
     assert production.api.asked == []
 
 
-def test_a_dirty_checkout(production: Production, checkout: Any, tmp_path: Any) -> None:
-    import shutil
-
+def test_a_dirty_checkout(production: Production, checkout: Path, tmp_path: Path) -> None:
     dirty = tmp_path / "dirty"
     shutil.copytree(checkout, dirty)
     (dirty / "gates" / "extra.py").write_text("x = 1\n", encoding="utf-8")
     (line,) = lines(production.run("deploy", "--without-champion", PYTHONPATH=str(dirty)))
-    assert line.startswith("files are in no commit: gates/extra.py (commit them")
+    assert line == f"files are in no commit: gates/extra.py @ {dirty} (commit them, or stash them)"
     shutil.rmtree(dirty / ".git")
     (line,) = lines(production.run("deploy", "--without-champion", PYTHONPATH=str(dirty)))
     assert line.startswith("this is no git checkout")
+
+
+def test_a_configuration_that_is_in_no_commit(production: Production, tmp_path: Path) -> None:
+    """One beside the checkout too, and one that git was told to ignore."""
+    conf = tmp_path / "own" / "conf"
+    shutil.copytree(production.project.conf, conf)
+    (line,) = lines(production.run("deploy", "--without-champion", LOCKGATE_CONF=str(conf)))
+    assert line == f"this is no git checkout; expected one, to know which commit is deployed @ {conf}"
+    committed(conf.parent)
+    (conf.parent / ".gitignore").write_text("quiet.yaml\n", encoding="utf-8")
+    (conf / "platform" / "quiet.yaml").write_text("kind: argo\n", encoding="utf-8")
+    (line,) = lines(production.run("deploy", "--without-champion", LOCKGATE_CONF=str(conf)))
+    assert line.startswith("files are in no commit: conf/platform/quiet.yaml @")
 
 
 @pytest.mark.parametrize(
