@@ -13,10 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-Fault = Literal["refused", "lost", "cut", "slow", "garbage", "shape", "500", "503", "409"]
+Fault = Literal["refused", "lost", "cut", "slow", "garbage", "shape", "500", "503", "409", "403", "denied", "throttled"]
 """refused: closed before the request is handed on; lost: after; cut: in the middle of the answer's body; slow: never
 answered, and not handed on; garbage: an answer that is none of this server's; shape: JSON, and none that it knows; the
-numbers: as a server that has trouble."""
+numbers: as a server that has trouble; denied and throttled: as DynamoDB says 403 and 503."""
 
 ANSWERS: dict[str, tuple[int, bytes]] = {
     "garbage": (200, b"<html>\x00 not \xff what it says"),
@@ -24,6 +24,12 @@ ANSWERS: dict[str, tuple[int, bytes]] = {
     "500": (500, b"<Error><Code>InternalError</Code></Error>"),
     "503": (503, b"<Error><Code>SlowDown</Code></Error>"),
     "409": (409, b'{"detail": "conflict"}'),
+    "403": (403, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"),
+    "denied": (400, b'{"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "not authorized"}'),
+    "throttled": (
+        400,
+        b'{"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", "message": "slow"}',
+    ),
 }
 _HOP_BY_HOP = {"connection", "content-length", "date", "server", "transfer-encoding"}
 _NO_BODY = {204, 304}

@@ -12,6 +12,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from gates.errors import LogError
 from gates.log.entry import path
 from gates.steps import Step, reached
+from gates.store_errors import said
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -145,6 +146,6 @@ def _unknown(seq: int, err: BaseError | OSError) -> LogError:
 def unreachable(err: BaseError | OSError) -> LogError:
     """A store's error in one line."""
     return LogError(
-        f"the promotion log cannot be reached: {str(err).splitlines()[0][:200]}",
+        f"the promotion log cannot be reached: {said(err)}",
         hint="nothing was promoted; check the datastore that Metaflow is configured with, and run the command again",
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gates.errors import StoreError
+from gates.store_errors import said
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -91,6 +92,6 @@ class Objects:
 def unreachable(err: Exception, *, where: str) -> StoreError:
     """An object store's error in one line."""
     return StoreError(
-        f"the prediction store cannot be reached: {(str(err).splitlines() or [repr(err)])[0][:200]}",
+        f"the prediction store cannot be reached: {said(err)}",
         where=where, hint="nothing was changed that readers see; check where the store is, and run it again",
     )  # fmt: skip

@@ -29,7 +29,7 @@ class Place:
     """A store in which `OLD` is published, reached through the proxy and behind it."""
 
     def __init__(self, kind: str, proxy: Proxy, bucket: str, draft: Callable[..., Draft]) -> None:
-        name = uuid4().hex
+        self.kind, name = kind, uuid4().hex
         given: dict[str, Any] = {"root": f"s3://{bucket}", "folder": name}
         if kind == "dynamodb":
             given = {"table": name, "region": None, "create": True}
@@ -120,6 +120,29 @@ def test_a_store_that_is_down_is_one_line_and_nothing_is_published(
             assert isinstance(told, str), name
     assert held(place.behind) == OLD
     assert [one.version for one in place.behind.versions("orders")] == [1]
+
+
+DENIED: dict[str, Fault] = {"parquet": "403", "dynamodb": "denied"}
+THROTTLED: dict[str, Fault] = {"parquet": "503", "dynamodb": "throttled"}
+
+
+def test_who_may_not_is_told_so_in_one_line(place: Place, proxy: Proxy, draft: Callable[..., Draft]) -> None:
+    """To read, to publish, or to publish the last of it only."""
+    with proxy.plan(DENIED[place.kind]):
+        assert "denied" in in_time(lambda: held(place.through), requests=1).lower()
+    with proxy.plan(None) as plan:
+        publish(place.through, draft(2), OLD)
+    for first in (1, len(plan.seen) // 2):
+        with proxy.plan(DENIED[place.kind], first=first):
+            assert "denied" in in_time(lambda: publish(place.through, draft(3), NEW), requests=2).lower()
+        assert held(place.behind) == OLD
+
+
+def test_who_asks_too_much_asks_again(place: Place, proxy: Proxy, draft: Callable[..., Draft]) -> None:
+    with proxy.plan(THROTTLED[place.kind], first=3, times=1) as plan:
+        publish(place.through, draft(2), NEW)
+    assert len(plan.seen) > 3
+    assert held(place.behind) == NEW
 
 
 @pytest.mark.parametrize("fault", FAULTS)

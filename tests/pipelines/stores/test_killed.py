@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from pipelines.stores import Store
-from tests.pipelines.stores.places import HERE, PLACES, Place, held, publish, stage
+from tests.pipelines.stores.places import PLACES, Place, held, publish, stage
 
 ROOT = Path(__file__).parents[3]
 KILLS = 50
-SLOW = {"dynamodb"}  # its server here takes minutes for fifty
-FIFTY = [pytest.param(name, marks=[pytest.mark.nightly] if name in SLOW else []) for name in HERE]
+SLOW = {"dynamodb", "parquet on S3"}  # their server here takes minutes for fifty
+FIFTY = [pytest.param(name, marks=[pytest.mark.nightly] if name in SLOW else []) for name in PLACES]
 
 
 @pytest.mark.parametrize("place", FIFTY, indirect=True)
