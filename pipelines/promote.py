@@ -27,7 +27,8 @@ class Promote(FlowSpec):
     def start(self) -> None:
         """Judge, log, tag, and say that a model was promoted."""
         with in_one_line():
-            from pipelines.promotion import judged, on_card, tell_of
+            from pipelines.card import components
+            from pipelines.promotion import judged, tell_of
             from pipelines.settings import Settings
 
             trigger = current.get("trigger")
@@ -37,7 +38,7 @@ class Promote(FlowSpec):
                 run=self.run_id or (trigger.run.pathspec if trigger and trigger.run else ""),
                 say=say,
             )
-            current.card.extend(on_card(done.told))
+            current.card.extend(components(done.told))
             self.verdict, self.entry = str(done.told.decision.verdict), done.told.entry
             self.decision = done.told.decision.to_json()
             if done.promoted:

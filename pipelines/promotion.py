@@ -42,15 +42,6 @@ def judged(settings: Settings, policy: Mapping[str, Any], *, run: str, say: Say)
     return Judged(told=told, promoted=told.entry is not None and told.decision.verdict is Ruling.PROMOTE)
 
 
-def on_card(told: Reported) -> list[Any]:
-    """The report, as components of a Metaflow card. What a run says of itself is escaped."""
-    from metaflow.cards import Markdown
-
-    from gates.report import markdown
-
-    return [Markdown(markdown.render(told.decision)), Markdown(markdown.safe(told.note))]
-
-
 def tell_of(told: Reported, *, say: Say) -> None:
     """Publish the event that starts Predict; outside of Argo nothing happens. A webhook that is down fails nothing:
     the promotion is in the log, and the next scheduled Predict follows it."""

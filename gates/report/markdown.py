@@ -12,7 +12,6 @@ from gates.report import wording
 
 MAX_CELL = 300
 MAX_PARTS = 20
-_ICON = {"PASS": "🟢", "FAIL": "🔴", "INCONCLUSIVE": "🟡", "ERROR": "🟣", "SKIP": "⚪"}
 _ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~>@:])")
 
 
@@ -25,7 +24,7 @@ def render(decision: Decision, *, title: str = "lockgate") -> str:
             "|---|---|---|---|---|---|",
         ]
         lines += [
-            f"| {safe(one.name)} | {_ICON[one.verdict]} {safe(wording.verdict(one))} | {wording.observed(one)} "
+            f"| {safe(one.name)} | {wording.ICON[one.verdict]} {safe(wording.verdict(one))} | {wording.observed(one)} "
             f"| {wording.interval(one)} | {safe(one.rule)} | {wording.rows(one)} |"
             for one in decision.outcomes
         ]
@@ -64,7 +63,7 @@ def _parts(outcome: Outcome, title: str) -> Iterator[str]:
     for part in shown:
         background = wording.background(part)
         yield (
-            f"| {safe(part.name)} | {_ICON[part.verdict]} {part.verdict} | {wording.observed(part)} "
+            f"| {safe(part.name)} | {wording.ICON[part.verdict]} {part.verdict} | {wording.observed(part)} "
             f"| {wording.interval(part)} | {wording.rows(part)} "
             f"| {safe(part.message)}{f' ({safe(background)})' if background else ''} |"
         )

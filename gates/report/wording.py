@@ -9,6 +9,7 @@ from gates.outcome import SEVERITY_ORDER, Outcome, Verdict
 
 UNSETTLED = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)
 _WORST_FIRST = (*SEVERITY_ORDER, Verdict.SKIP)
+ICON = {"PASS": "🟢", "FAIL": "🔴", "INCONCLUSIVE": "🟡", "ERROR": "🟣", "SKIP": "⚪"}
 _NOUNS = {
     "any_of": "check", "condition": "clause", "data": "measure", "drift": "column", "fairness": "group",
     "provenance": "requirement", "slices": "slice",
