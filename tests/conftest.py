@@ -94,6 +94,16 @@ def s3_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def metadata_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a metadata service."""
+    command = [sys.executable, str(ROOT / "tests" / "metadata" / "service.py"), str(tmp_path_factory.mktemp("service"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.terminate()
+
+
+@pytest.fixture(scope="session")
 def new_bucket(s3_server: str) -> Callable[[], S3]:
     """Makes an empty bucket."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,16 +74,6 @@ def changed(file: Path, old: str, new: str) -> None:
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
-
-
-@pytest.fixture(scope="session")
-def metadata_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a metadata service."""
-    command = [sys.executable, str(ROOT / "tests" / "metadata" / "service.py"), str(tmp_path_factory.mktemp("service"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.terminate()
 
 
 @pytest.fixture

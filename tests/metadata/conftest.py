@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -69,24 +67,14 @@ def _asked(url: str, **tags: Iterable[str]) -> Any:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a metadata service."""
-    command = [sys.executable, str(Path(__file__).with_name("service.py")), str(tmp_path_factory.mktemp("service"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.terminate()
-
-
-@pytest.fixture(scope="session")
 def served(
     tmp_path_factory: pytest.TempPathFactory, orders_conf: Path, project_at: Any, new_bucket: Callable[[], Any],
-    service: str,
+    metadata_service: str,
 ) -> Iterator[Served]:  # fmt: skip
     """For whoever leaves it with one run; `fresh` undoes what else a test did."""
     s3 = new_bucket()
     project = project_at(home=tmp_path_factory.mktemp("served"), conf=orders_conf)
-    with proxied(service) as proxy:
+    with proxied(metadata_service) as proxy:
         env = s3.env | {
             "METAFLOW_DEFAULT_METADATA": "service",
             "METAFLOW_SERVICE_URL": proxy.url,
@@ -96,6 +84,8 @@ def served(
         done = project.run("evaluate", "model.trees=8", "--json", **env)
         assert done.returncode == 0, done.stderr
         log = S3Store(**s3.store, prefix="metaflow/lockgate/orders")
-        (run,) = (f"EvaluateNewModel/{one['run_number']}" for one in _asked(f"{service}/flows/EvaluateNewModel/runs"))
+        (run,) = (
+            f"EvaluateNewModel/{one['run_number']}" for one in _asked(f"{metadata_service}/flows/EvaluateNewModel/runs")
+        )
         with placed(project, **env) as place:
-            yield Served(project, proxy, place, env, service, run, log)
+            yield Served(project, proxy, place, env, metadata_service, run, log)
