@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from gates.strictness.findings import Category, Direction, Finding, finding
 from gates.strictness.rules import Changed, Place, Rule
 
-_UNKNOWN = Changed(Category.GATES, why="nobody declared which way this goes")
+_UNKNOWN = Changed(Category.DEFAULT, why="nobody declared which way this goes")
 
 
 def declared(kind: type[BaseModel]) -> dict[str, Rule]:
