@@ -30,7 +30,6 @@ from pipelines.versions import Version, of_folder
 AUTHORS = ("model", "train", "experiment")
 """Groups of conf/ that belong to the author of a challenger."""
 
-_ROOTS = ("config", "production")
 _UNUSED = "nothing chooses this file by default: it counts once something does"
 
 
@@ -50,9 +49,11 @@ def compared(before: Version, after: Version) -> Changes:
             _Side(version=one, conf=written(one.conf, Path(folder) / place, name=one.name))
             for one, place in ((before, "before"), (after, "after"))
         )
-        told: dict[str, tuple[Finding, ...]] = {f"conf/{root}.yaml": _root(root, old, new) for root in _ROOTS}
-        told |= {file: tuple(found) for file, found in _choices(old, new)}
-        told |= {file: tuple(found) for file, found in _experiments(old, new)}
+        told: dict[str, tuple[Finding, ...]] = {"conf/config.yaml": _root("config", old, new)}
+        if before.conf != after.conf:
+            told["conf/production.yaml"] = _root("production", old, new)
+            told |= {file: tuple(found) for file, found in _choices(old, new)}
+            told |= {file: tuple(found) for file, found in _experiments(old, new)}
     findings = _once(told)
     code = tuple(_code(before, after))
     changed = [path for path in {*before.conf, *after.conf} if before.conf.get(path) != after.conf.get(path)]
@@ -74,14 +75,11 @@ class _Side:
     def has(self, name: str) -> bool:
         return f"conf/{name}.yaml" in self.version.conf
 
-    def composed(self, root: str) -> tuple[Composed, Mapping[str, str]]:
-        """What is composed where nothing is overridden, and which files were chosen.
-
-        Without that file, as config.yaml says.
-        """
+    def composed(self, root: str) -> Composed:
+        """What is composed where nothing is overridden; without that file, as config.yaml says."""
         root = root if self.has(root) else "config"
         with self._speaking(f"conf/{root}.yaml"):
-            return settings.compose(config=root, conf=self.conf), settings.choices(self.conf, root)
+            return settings.compose(config=root, conf=self.conf)
 
     def part(self, group: str, name: str) -> tuple[Mapping[str, Any], BaseModel | None]:
         """One file of a group, as `settings.part` gives it."""
@@ -108,13 +106,9 @@ def _root(root: str, old: _Side, new: _Side) -> tuple[Finding, ...]:
     """What changed of what is composed where nothing is overridden."""
     if not (old.has(root) or new.has(root)) and root != "config":
         return ()
-    (before, chosen), (after, chosen_now) = old.composed(root), new.composed(root)
-    found = _composed(before, after)
-    return (*_defaults(chosen, chosen_now, found), *found)
-
-
-def _composed(before: Composed, after: Composed) -> tuple[Finding, ...]:
-    return (*policy_diff(before.policy, after.policy), *differences(before.settings, after.settings, ""))
+    before, after = old.composed(root), new.composed(root)
+    found = (*policy_diff(before.policy, after.policy), *differences(before.settings, after.settings, ""))
+    return (*_defaults(before.choices, after.choices, found), *found)
 
 
 def _defaults(before: Mapping[str, str], after: Mapping[str, str], found: tuple[Finding, ...]) -> Iterator[Finding]:

@@ -100,6 +100,7 @@ class Composed(BaseModel):
     settings: Settings
     policy: Policy
     guarded: tuple[str, ...]  # overrides of groups that belong to the owners of the gates
+    choices: Mapping[str, str]  # the file of each group
 
 
 def conf_dir() -> Path:
@@ -126,7 +127,7 @@ def compose(
     if not (conf / f"{config}.yaml").is_file():
         raise SettingsError("no configuration", expected=f"a file {config}.yaml", where=str(conf))
     changes = vetted(overrides, conf, config)
-    tree = composed_tree(conf, [change.text for change in changes], config)
+    tree, choices = _composed(conf, [change.text for change in changes], config)
     experiment = [change for change in changes if change.key == "experiment"]
     if experiment:
         plain = composed_tree(conf, [change.text for change in changes if change.key != "experiment"], config)
@@ -143,6 +144,7 @@ def compose(
         settings=Settings.parse(tree),
         policy=policy,
         guarded=() if trusted else guarded,
+        choices=choices,
     )
 
 
@@ -153,13 +155,7 @@ def owned(tree: Mapping[str, Any], plain: Mapping[str, Any]) -> list[str]:
 
 def composed_tree(conf: Path, overrides: list[str], config: str) -> dict[str, Any]:
     """conf/ composed by Hydra with overrides that were vetted, as plain dicts; nothing is resolved."""
-    tree = _composed(conf, overrides, config)[0]
-    return {key: value for key, value in tree.items() if key != "experiment"}
-
-
-def choices(conf: Path, config: str) -> dict[str, str]:
-    """Which file of each group is composed where nothing is overridden."""
-    return _composed(conf, [], config)[1]
+    return _composed(conf, overrides, config)[0]
 
 
 def part(group: str, choice: str, conf: Path) -> tuple[dict[str, Any], BaseModel | None]:
@@ -216,7 +212,7 @@ _PARTS: dict[str, Callable[[Mapping[str, Any]], BaseModel]] = {
 
 
 def _composed(conf: Path, overrides: list[str], config: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """The whole tree, and which file each group is of."""
+    """The tree, and which file each group is of."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
@@ -237,7 +233,7 @@ def _composed(conf: Path, overrides: list[str], config: str) -> tuple[dict[str, 
         raise SettingsError(f"the configuration does not compose: {said[:240]}", where=str(conf)) from err
     if not isinstance(tree, dict):
         raise SettingsError("the configuration is no mapping", where=str(conf / "config.yaml"))
-    return {str(key): value for key, value in tree.items()}, named
+    return {str(key): value for key, value in tree.items() if key != "experiment"}, named
 
 
 def _check_plain(value: Any, path: str) -> None:
