@@ -30,6 +30,7 @@ from pipelines.versions import Version, of_folder
 AUTHORS = ("model", "train", "experiment")
 """Groups of conf/ that belong to the author of a challenger."""
 
+_UNREADABLE = "nothing chooses this file by default, and what it asks cannot be compared"
 _UNUSED = "nothing chooses this file by default: it counts once something does"
 
 
@@ -49,10 +50,12 @@ def compared(before: Version, after: Version) -> Changes:
             _Side(version=one, conf=written(one.conf, Path(folder) / place, name=one.name))
             for one, place in ((before, "before"), (after, "after"))
         )
-        told: dict[str, tuple[Finding, ...]] = {"conf/config.yaml": _root("config", old, new)}
+        default = old.composed("config"), new.composed("config")
+        told: dict[str, tuple[Finding, ...]] = {"conf/config.yaml": _between(*default)}
         if before.conf != after.conf:
-            told["conf/production.yaml"] = _root("production", old, new)
-            told |= {file: tuple(found) for file, found in _choices(old, new)}
+            if old.has("production") or new.has("production"):
+                told["conf/production.yaml"] = _between(old.composed("production"), new.composed("production"))
+            told |= {file: tuple(found) for file, found in _choices((old, default[0]), (new, default[1]))}
             told |= {file: tuple(found) for file, found in _experiments(old, new)}
     findings = _once(told)
     code = tuple(_code(before, after))
@@ -81,8 +84,10 @@ class _Side:
         with self._speaking(f"conf/{root}.yaml"):
             return settings.compose(config=root, conf=self.conf)
 
-    def part(self, group: str, name: str) -> tuple[Mapping[str, Any], BaseModel | None]:
-        """One file of a group, as `settings.part` gives it."""
+    def part(self, group: str, name: str, default: Composed) -> BaseModel | Mapping[str, Any]:
+        """One file of a group, parsed; as a tree where it leaves something to be given."""
+        if default.choices.get(group) == name:
+            return default.policy if group == "gate" else settings.part_of(default.settings, group)
         with self._speaking(f"conf/{group}/{name}.yaml"):
             return settings.part(group, name, self.conf)
 
@@ -102,11 +107,8 @@ class _Side:
             ) from err  # fmt: skip
 
 
-def _root(root: str, old: _Side, new: _Side) -> tuple[Finding, ...]:
+def _between(before: Composed, after: Composed) -> tuple[Finding, ...]:
     """What changed of what is composed where nothing is overridden."""
-    if not (old.has(root) or new.has(root)) and root != "config":
-        return ()
-    before, after = old.composed(root), new.composed(root)
     found = (*policy_diff(before.policy, after.policy), *differences(before.settings, after.settings, ""))
     return (*_defaults(before.choices, after.choices, found), *found)
 
@@ -123,9 +125,11 @@ def _defaults(before: Mapping[str, str], after: Mapping[str, str], found: tuple[
         yield finding(Category.DEFAULT, worst, f"defaults.{group}", old, new, why)
 
 
-def _choices(old: _Side, new: _Side) -> Iterator[tuple[str, Iterator[Finding]]]:
+def _choices(
+    old: tuple[_Side, Composed], new: tuple[_Side, Composed]
+) -> Iterator[tuple[str, Iterator[Finding]]]:  # fmt: skip
     """The files of each group that belongs to the gates' owners."""
-    for file in sorted({*old.version.conf, *new.version.conf}):
+    for file in sorted({*old[0].version.conf, *new[0].version.conf}):
         group, name = _group(file)
         if group in GUARDED:
             yield file, _choice(group, name, old, new)
@@ -137,31 +141,41 @@ def _group(file: str) -> tuple[str, str]:
     return (found[1], found[2]) if found else ("", "")
 
 
-def _choice(group: str, name: str, old: _Side, new: _Side) -> Iterator[Finding]:
+def _choice(group: str, name: str, old: tuple[_Side, Composed], new: tuple[_Side, Composed]) -> Iterator[Finding]:
     file = f"{group}/{name}"
-    if not (old.has(file) and new.has(file)):
-        there = old.has(file), new.has(file)
+    there = [side.has(file) for side, _ in (old, new)]
+    if not all(there):
         before, after = (f"conf/{file}.yaml" if held else None for held in there)
         yield finding(Category.DEFAULT, Direction.NEUTRAL, group, before, after, _UNUSED)
         return
-    tree, parsed = new.part(group, name)
-    try:
-        old_tree, old_parsed = old.part(group, name)
-    except LockgateError:
-        why = "it could not be read before, so that nothing can be compared"
-        yield finding(Category.DEFAULT, Direction.REVIEW, group, None, None, why)
-        return
-    if isinstance(parsed, Policy) and isinstance(old_parsed, Policy):
-        yield from policy_diff(old_parsed, parsed)
-    elif parsed is not None and old_parsed is not None:
-        yield from differences(old_parsed, parsed, group)
+    said: list[str] = []
+    read: list[BaseModel | Mapping[str, Any] | None] = []
+    for side, default in (old, new):
+        try:
+            read.append(side.part(group, name, default))
+            said.append("can be read")
+        except LockgateError as err:
+            read.append(None)
+            said.append(str(err))
+    before_part, after_part = read
+    if before_part is None or after_part is None:
+        if said[0].partition(" @ ")[0] != said[1].partition(" @ ")[0]:
+            yield finding(Category.DEFAULT, Direction.REVIEW, group, said[0], said[1], _UNREADABLE)
+    elif isinstance(before_part, Policy) and isinstance(after_part, Policy):
+        yield from policy_diff(before_part, after_part)
+    elif isinstance(before_part, BaseModel) and isinstance(after_part, BaseModel):
+        yield from differences(before_part, after_part, group)
     else:
-        yield from _leaves(old_tree, tree, group)
+        yield from _leaves(_tree(before_part), _tree(after_part), group)
+
+
+def _tree(part: BaseModel | Mapping[str, Any]) -> Mapping[str, Any]:
+    return part.model_dump(mode="json") if isinstance(part, BaseModel) else part
 
 
 def _leaves(before: Any, after: Any, where: str) -> Iterator[Finding]:
     """Of files that leave something to be given, value by value."""
-    if isinstance(before, dict) and isinstance(after, dict):
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in dict.fromkeys([*before, *after]):
             yield from _leaves(before.get(key), after.get(key), f"{where}.{key}")
     elif before != after:

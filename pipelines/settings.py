@@ -158,10 +158,8 @@ def composed_tree(conf: Path, overrides: list[str], config: str) -> dict[str, An
     return _composed(conf, overrides, config)[0]
 
 
-def part(group: str, choice: str, conf: Path) -> tuple[dict[str, Any], BaseModel | None]:
-    """A group that belongs to the gates' owners, by the name of its file: as a tree, and parsed.
-
-    Not parsed, None, where something is left to be given (`???`).
+def part(group: str, choice: str, conf: Path) -> BaseModel | dict[str, Any]:
+    """A group that belongs to the gates' owners, by the name of its file; a tree where something is `???`.
 
     Raises:
         SettingsError, PolicyError: as `compose`.
@@ -173,9 +171,15 @@ def part(group: str, choice: str, conf: Path) -> tuple[dict[str, Any], BaseModel
     if not isinstance(tree, dict):
         raise SettingsError(f"{group} is no mapping", where=f"{group}={choice}")
     if "???" in _leaves(tree):
-        return tree, None
+        return tree
     _check_plain(tree, group)
-    return tree, _PARTS[group](tree)
+    return _PARTS[group](tree)
+
+
+def part_of(settings: Settings, group: str) -> BaseModel:
+    """A group of what was composed."""
+    found: BaseModel = getattr(settings, group)
+    return found
 
 
 def reached(experiment: str, conf: Path) -> list[str]:
