@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -80,8 +82,8 @@ def test_a_hostile_line_is_refused(
     "entry",
     ["gate: ../../../../etc/passwd", "gate: /etc/passwd", "gate: ${oc.env:CANARY}", "gate@hydra: default",
      "override hydra/launcher: basic", "override /hydra/job_logging: none", "/hydra: default", "gate: pkg://os",
-     "gate: file:///etc/passwd", "gate: [default, ../secret]", "../secret", "hydra/job_logging: none", "[x]", "{}", "7.5",
-     "gate@_global_: default", "gate: {a: b}", "override hydra: x"],
+     "gate: file:///etc/passwd", "gate: [default, ../secret]", "../secret", "hydra/job_logging: none", "[x]",
+     "{}", "7.5", "gate@_global_: default", "gate: {a: b}", "override hydra: x"],
 )  # fmt: skip
 def test_a_default_that_leads_out_is_refused(head: Path, tmp_path: Path, entry: str) -> None:
     (tmp_path / "secret.yaml").write_text(f"leak: {SECRET}\n", encoding="utf-8")
@@ -107,38 +109,35 @@ def test_only_what_can_be_chosen_is_written(tmp_path: Path) -> None:
     assert found == ["in/conf/config.yaml", "in/conf/gate/a.yaml"]
 
 
+WORDS = ["default", "_self_", "gate", "xgb", "???", "${seed}"]
 ENTRIES = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["default", "_self_", "gate", "xgb", "???", "${seed}"]),
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(WORDS),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(
         st.sampled_from(["gate", "data", "defaults", "override /gate", "checks", "optional model"]), inner, max_size=2),
     max_leaves=5,
 )  # fmt: skip
 
 
+SMALL = ("config", "gate/default", "data/flights", "platform/local", "store/sqlite", "model/xgb", "train/all")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with one file of each group."""
+    root = tmp_path_factory.mktemp("small")
+    for name in SMALL:
+        (root / "conf" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / "conf" / f"{name}.yaml", root / "conf" / f"{name}.yaml")
+    return root
+
+
 @settings(max_examples=60, deadline=None)
 @given(document=ENTRIES, file=st.sampled_from(["config", "gate/default", "data/flights", "production"]))
 def test_any_document_is_compared_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, document: object, file: str
+    small: Path, tmp_path_factory: pytest.TempPathFactory, document: object, file: str
 ) -> None:
-    import json
-
-    base = tmp_path_factory.getbasetemp() / "small"
-    if not base.exists():
-        for name in (
-            "config",
-            "gate/default",
-            "data/flights",
-            "platform/local",
-            "store/sqlite",
-            "model/xgb",
-            "train/all",
-        ):
-            (base / "conf" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / "conf" / f"{name}.yaml", base / "conf" / f"{name}.yaml")
     head = tmp_path_factory.mktemp("head")
-    shutil.copytree(base / "conf", head / "conf")
+    shutil.copytree(small / "conf", head / "conf")
     (head / "conf" / f"{file}.yaml").write_text(json.dumps(document), encoding="utf-8")
-    try:
-        changes(base, head)
-    except LockgateError as err:
-        assert "\n" not in str(err)
+    with suppress(LockgateError):
+        assert changes(small, head).before == "base"
