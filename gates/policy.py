@@ -19,6 +19,7 @@ from gates.kinds.check import MOST
 from gates.kinds.names import GateName
 from gates.kinds.reach import reachable
 from gates.policy_errors import lines
+from gates.strictness import Category, Direction, Looks, Named, Ranked, higher, lower
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -47,19 +48,29 @@ class Open(BaseModel):
     looks: None = None
 
 
+_FIRST = Ranked(Category.WAIVER, ("absolute_only", "hold"), "a first model is promoted without any comparison")
+_CLUSTERED = Ranked(
+    Category.WAIVER, ("ignore", "if_present", "required"), "rows that depend on each other may count as independent"
+)
+_TOLD = Ranked(Category.WAIVER, ("all", "promotion_only"), "numbers are told, to which challengers can be tuned")
+_GATES = Named(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAKER)
+
+
 class Policy(BaseModel):
     """When a challenger may replace the champion. `Policy.parse` makes one from the mapping in conf/gate."""
 
     model_config = _STRICT
 
-    if_no_champion: Literal["absolute_only", "hold"]
-    confidence: Annotated[float, Field(gt=0.5, lt=1)]
-    clusters: Literal["if_present", "required", "ignore"]
-    min_clusters: Annotated[int, Field(ge=2, le=MOST)]
-    schedule: Annotated[Fixed | Single | Open, Discriminator("kind")]
-    disclose: Literal["all", "promotion_only"]
-    valid_for: Duration
-    checks: Mapping[GateName, Annotated[Annotated[AnyCheck, Discriminator("kind")], AfterValidator(reachable)]]
+    if_no_champion: Annotated[Literal["absolute_only", "hold"], _FIRST]
+    confidence: Annotated[float, Field(gt=0.5, lt=1), higher(Category.CONFIDENCE)]
+    clusters: Annotated[Literal["if_present", "required", "ignore"], _CLUSTERED]
+    min_clusters: Annotated[int, Field(ge=2, le=MOST), higher(Category.ROWS)]
+    schedule: Annotated[Fixed | Single | Open, Discriminator("kind"), Looks()]
+    disclose: Annotated[Literal["all", "promotion_only"], _TOLD]
+    valid_for: Annotated[Duration, lower(Category.WAIVER, size=length)]
+    checks: Annotated[
+        Mapping[GateName, Annotated[Annotated[AnyCheck, Discriminator("kind")], AfterValidator(reachable)]], _GATES
+    ]
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any], *, where: str = "gate") -> Self:

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from gates.strictness import (
+    PARTS,
+    RUNNING,
+    Category,
+    Changed,
+    Direction,
+    Finding,
+    Named,
+    Place,
+    Ranked,
+    finding,
+    lower,
+)
 
 _RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -54,64 +68,94 @@ Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Cron = Annotated[str, AfterValidator(_cron)]
 
 
+_BELIEVED = Changed(Category.TRUST)
+_CODE = Changed(Category.CODE, why="pods may run other code, or run it otherwise")
+_DATA = Changed(Category.HOLDOUT, why="tables are read from another place")
+_LOG = Changed(Category.LOOKS, why="another log: no look was taken there, and no model reigns")
+
+
+class TrustedKeys:
+    """One key more is looser, one less is tighter; without the last judge's key nothing needs to be signed."""
+
+    _named = Named(
+        Category.TRUST, added=Direction.WEAKER, removed=Direction.TIGHTER,
+        added_why="whoever holds this key now signs for the log: a judge promotions, an approver waivers",
+        removed_why="what this key signs no longer counts",
+    )  # fmt: skip
+
+    def compare(
+        self, before: Mapping[str, TrustedKey], after: Mapping[str, TrustedKey], place: Place
+    ) -> Iterator[Finding]:
+        yield from self._named.compare(before, after, place)
+        judges = [{name for name, key in held.items() if key.role == "judge"} for held in (before, after)]
+        if judges[0] and not judges[1]:
+            why = "no judge's key is left: entries of the log are no longer signed"
+            yield finding(Category.TRUST, Direction.WEAKER, place.where, sorted(judges[0]), [], why)
+
+
 class TrustedKey(BaseModel):
     """Whose signature counts in the promotion log, and for what."""
 
     model_config = _RULES
-    role: Literal["judge", "approver"]
-    key: Annotated[str, Field(min_length=1, max_length=400)]  # ssh-ed25519 AAAA…
-    last_entry: Annotated[int, Field(ge=1)] | None  # of the log, that it may have signed; None while it is in use
+    role: Annotated[Literal["judge", "approver"], _BELIEVED]
+    key: Annotated[str, Field(min_length=1, max_length=400), _BELIEVED]  # ssh-ed25519 AAAA…
+    # of the log, that it may have signed; None while it is in use
+    last_entry: Annotated[Annotated[int, Field(ge=1)] | None, lower(Category.TRUST)]
+
+
+_SIGNED = Ranked(Category.TRUST, (False, True), "a log that nobody signed is followed")
+_PRIVATE = Ranked(Category.TRUST, ("any", "environment"), "a private key may lie in a file")
 
 
 class KeySettings(BaseModel):
     """Signatures of the promotion log. Without a judge's key entries are unsigned, unless they must not be."""
 
     model_config = _RULES
-    required: bool  # whether an unsigned log is refused
-    private: Literal["any", "environment"]  # where the private key may come from: a file is for one machine
-    trusted: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], TrustedKey]
+    required: Annotated[bool, _SIGNED]  # whether an unsigned log is refused
+    private: Annotated[Literal["any", "environment"], _PRIVATE]  # where it may come from: a file is for one machine
+    trusted: Annotated[Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], TrustedKey], TrustedKeys()]
 
 
 class Schedule(BaseModel):
     """When flows start by themselves."""
 
     model_config = _RULES
-    evaluate: Cron | None
-    predict: Cron | None
-    timezone: Annotated[str, AfterValidator(_zone)]
+    evaluate: Annotated[Cron | None, RUNNING]
+    predict: Annotated[Cron | None, RUNNING]
+    timezone: Annotated[str, AfterValidator(_zone), RUNNING]
 
 
 class Secrets(BaseModel):
     """Kubernetes secrets whose keys become environment variables of a flow's pods. Names, never values."""
 
     model_config = _RULES
-    evaluate: Names
-    promote: Names  # the only one that needs the signing key
-    predict: Names
+    evaluate: Annotated[Names, _BELIEVED]
+    promote: Annotated[Names, _BELIEVED]  # the only one that needs the signing key
+    predict: Annotated[Names, _BELIEVED]
 
 
 class PlatformSettings(BaseModel):
     """Where flows run, with what, when, and whose promotions they follow."""
 
     model_config = _RULES
-    kind: Literal["local", "argo", "outerbounds"]
-    image: Annotated[str, AfterValidator(_image)] | None
-    data_root: Annotated[str, AfterValidator(_data_root)]
-    log_root: Annotated[str, AfterValidator(_address)]
-    retries: Annotated[int, Field(ge=0, le=20)]
-    retry_minutes: Annotated[int, Field(ge=0, le=60)]
-    timeout_minutes: Annotated[int, Field(ge=1, le=10_080)]
-    cpu: Annotated[int, Field(ge=1, le=1024)]
-    memory_mb: Annotated[int, Field(ge=256, le=2**24)]
-    shards: Annotated[int, Field(ge=1, le=1000)]
-    batch_rows: Annotated[int, Field(ge=1, le=10**8)]
-    schedule: Schedule
-    events: bool
-    namespace: Name | None
-    service_account: Name | None
-    secrets: Secrets
-    environment: Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")], str]
-    keys: KeySettings
+    kind: Annotated[Literal["local", "argo", "outerbounds"], Changed(Category.DEFAULT)]
+    image: Annotated[Annotated[str, AfterValidator(_image)] | None, _CODE]
+    data_root: Annotated[str, AfterValidator(_data_root), _DATA]
+    log_root: Annotated[str, AfterValidator(_address), _LOG]
+    retries: Annotated[int, Field(ge=0, le=20), RUNNING]
+    retry_minutes: Annotated[int, Field(ge=0, le=60), RUNNING]
+    timeout_minutes: Annotated[int, Field(ge=1, le=10_080), RUNNING]
+    cpu: Annotated[int, Field(ge=1, le=1024), RUNNING]
+    memory_mb: Annotated[int, Field(ge=256, le=2**24), RUNNING]
+    shards: Annotated[int, Field(ge=1, le=1000), RUNNING]
+    batch_rows: Annotated[int, Field(ge=1, le=10**8), RUNNING]
+    schedule: Annotated[Schedule, PARTS]
+    events: Annotated[bool, RUNNING]
+    namespace: Annotated[Name | None, _BELIEVED]
+    service_account: Annotated[Name | None, _BELIEVED]
+    secrets: Annotated[Secrets, PARTS]
+    environment: Annotated[Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")], str], _CODE]
+    keys: Annotated[KeySettings, PARTS]
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from gates.errors import SettingsError
 from gates.mistakes import mistake
 from gates.policy import Policy
+from gates.strictness import AUTHOR, PARTS, RUNNING, Category, Changed, lower
 from pipelines.data import DataSettings, TrainSettings
 from pipelines.models import MODELS
 from pipelines.platform_settings import PlatformSettings
@@ -42,9 +43,10 @@ class StoreSettings(BaseModel):
     """Where predictions go, with the parameters of the store as its own file declares them."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
-    kind: str
-    keep: Annotated[int, Field(ge=2, le=10_000)]  # versions; the current one always is kept
-    max_drift: Annotated[float, Field(gt=0, le=1)] | None  # from the current version's scores; None: any
+    kind: Annotated[str, Changed(Category.DEFAULT)]
+    keep: Annotated[int, Field(ge=2, le=10_000), RUNNING]  # versions; the current one always is kept
+    # from the current version's scores; None: any
+    max_drift: Annotated[Annotated[float, Field(gt=0, le=1)] | None, lower(Category.FLOOR)]
 
 
 class ModelSettings(BaseModel):
@@ -58,13 +60,13 @@ class Settings(BaseModel):
     """One composed configuration, as flows get it. The policy is not in it: the judge composes its own."""
 
     model_config = _RULES
-    as_of: Annotated[str, AfterValidator(_period)]
-    seed: Annotated[int, Field(ge=0, lt=2**31)]
-    data: DataSettings
-    train: TrainSettings
-    model: ModelSettings
-    platform: PlatformSettings
-    store: StoreSettings
+    as_of: Annotated[str, AfterValidator(_period), Changed(Category.HOLDOUT)]
+    seed: Annotated[int, Field(ge=0, lt=2**31), Changed(Category.DEFAULT)]
+    data: Annotated[DataSettings, PARTS]
+    train: Annotated[TrainSettings, AUTHOR]
+    model: Annotated[ModelSettings, AUTHOR]
+    platform: Annotated[PlatformSettings, PARTS]
+    store: Annotated[StoreSettings, PARTS]
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any]) -> Settings:
@@ -98,6 +100,7 @@ class Composed(BaseModel):
     settings: Settings
     policy: Policy
     guarded: tuple[str, ...]  # overrides of groups that belong to the owners of the gates
+    choices: Mapping[str, str]  # the file of each group
 
 
 def conf_dir() -> Path:
@@ -105,11 +108,14 @@ def conf_dir() -> Path:
     return Path(os.environ.get("LOCKGATE_CONF") or ROOT / "conf").resolve()
 
 
-def compose(overrides: Sequence[str] = (), *, trusted: bool = False, config: str = "config") -> Composed:
+def compose(
+    overrides: Sequence[str] = (), *, trusted: bool = False, config: str = "config", conf: Path | None = None
+) -> Composed:
     """conf/ plus `overrides` of the forms `group=choice` and `group.key=value`.
 
     `trusted` overrides are lockgate's own, not a user's: they do not count as `guarded`. `config` names the file of
-    conf/ that is composed: `config`, or `production` for what is deployed.
+    conf/ that is composed: `config`, or `production` for what is deployed. `conf` is the
+    directory; `conf_dir()` where none is given.
 
     Raises:
         SettingsError: an override that is not plain, or names what does not exist; a value of the wrong type.
@@ -117,16 +123,15 @@ def compose(overrides: Sequence[str] = (), *, trusted: bool = False, config: str
     """
     from pipelines.overrides import vetted
 
-    conf = conf_dir()
+    conf = conf or conf_dir()
     if not (conf / f"{config}.yaml").is_file():
         raise SettingsError("no configuration", expected=f"a file {config}.yaml", where=str(conf))
     changes = vetted(overrides, conf, config)
-    tree = composed_tree(conf, [change.text for change in changes], config)
+    tree, choices = _composed(conf, [change.text for change in changes], config)
     experiment = [change for change in changes if change.key == "experiment"]
     if experiment:
         plain = composed_tree(conf, [change.text for change in changes if change.key != "experiment"], config)
-        touched = [group for group in (*GUARDED, "as_of", "seed") if tree[group] != plain[group]]
-        if touched:
+        if touched := owned(tree, plain):
             raise SettingsError(
                 f"the experiment changes {', '.join(touched)}",
                 expected="changes of model and train only",
@@ -134,34 +139,105 @@ def compose(overrides: Sequence[str] = (), *, trusted: bool = False, config: str
             )
     _check_plain(tree, "")
     guarded = tuple(change.text for change in changes if change.key.partition(".")[0] in GUARDED)
-    policy = Policy.parse(tree.pop("gate"))
+    policy = Policy.parse(tree.pop("gate", None))
     return Composed(
         settings=Settings.parse(tree),
         policy=policy,
         guarded=() if trusted else guarded,
+        choices=choices,
     )
+
+
+def owned(tree: Mapping[str, Any], plain: Mapping[str, Any]) -> list[str]:
+    """Which of what the gates' owners decide differs."""
+    return [group for group in (*GUARDED, "as_of", "seed") if tree.get(group) != plain.get(group)]
 
 
 def composed_tree(conf: Path, overrides: list[str], config: str) -> dict[str, Any]:
     """conf/ composed by Hydra with overrides that were vetted, as plain dicts; nothing is resolved."""
+    return _composed(conf, overrides, config)[0]
+
+
+def part(group: str, choice: str, conf: Path) -> BaseModel | dict[str, Any]:
+    """A group that belongs to the gates' owners, by the name of its file; a tree where something is `???`.
+
+    Raises:
+        SettingsError, PolicyError: as `compose`.
+    """
+    from pipelines.overrides import vetted
+
+    changes = vetted([f"{group}={choice}"], conf)
+    tree = composed_tree(conf, [change.text for change in changes], "config").get(group)
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{group} is no mapping", where=f"{group}={choice}")
+    if "???" in _leaves(tree):
+        return tree
+    _check_plain(tree, group)
+    return _PARTS[group](tree)
+
+
+def part_of(settings: Settings, group: str) -> BaseModel:
+    """A group of what was composed."""
+    found: BaseModel = getattr(settings, group)
+    return found
+
+
+def reached(experiment: str, conf: Path) -> list[str]:
+    """What an experiment changes that is not its author's; nothing of one that does not compose."""
+    try:
+        return owned(composed_tree(conf, [f"experiment={experiment}"], "config"), composed_tree(conf, [], "config"))
+    except SettingsError:
+        return []
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict | list):
+        return [leaf for held in (value.values() if isinstance(value, dict) else value) for leaf in _leaves(held)]
+    return [value]
+
+
+def _parsed(kind: type[BaseModel], group: str) -> Callable[[Mapping[str, Any]], BaseModel]:
+    def parse(tree: Mapping[str, Any]) -> BaseModel:
+        try:
+            found = kind.model_validate(dict(tree))
+        except ValidationError as err:
+            raise _wrong(err, kind, under=f"{group}.") from err
+        if isinstance(found, StoreSettings):
+            _check_params(STORES, found, found.kind, where="store.kind")
+        return found
+
+    return parse
+
+
+_PARTS: dict[str, Callable[[Mapping[str, Any]], BaseModel]] = {
+    "gate": Policy.parse, "data": _parsed(DataSettings, "data"), "platform": _parsed(PlatformSettings, "platform"),
+    "store": _parsed(StoreSettings, "store"),
+}  # fmt: skip
+
+
+def _composed(conf: Path, overrides: list[str], config: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tree, and which file each group is of."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
-    from omegaconf import OmegaConf
+    from omegaconf import OmegaConf, open_dict
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     OmegaConf.clear_resolver("oc.env")
     try:
         with initialize_config_dir(config_dir=str(conf), version_base="1.3"):
-            composed = hydra_compose(config_name=config, overrides=overrides)
+            composed = hydra_compose(config_name=config, overrides=overrides, return_hydra_config=True)
+        named = {str(group): str(file) for group, file in composed.hydra.runtime.choices.items()}
+        with open_dict(composed):
+            del composed["hydra"]
         tree = OmegaConf.to_container(composed, resolve=False)
     except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as err:
         said = " ".join(str(err).split()) or type(err).__name__
         raise SettingsError(f"the configuration does not compose: {said[:240]}", where=str(conf)) from err
     if not isinstance(tree, dict):
         raise SettingsError("the configuration is no mapping", where=str(conf / "config.yaml"))
-    return {str(key): value for key, value in tree.items() if key != "experiment"}
+    return {str(key): value for key, value in tree.items() if key != "experiment"}, named
 
 
 def _check_plain(value: Any, path: str) -> None:

@@ -14,6 +14,7 @@ from gates.kinds.names import GateName
 from gates.kinds.parts import counts, numbers
 from gates.kinds.reach import reachable
 from gates.outcome import Outcome, Verdict
+from gates.strictness import Category, Direction, Named
 
 if TYPE_CHECKING:
     from gates.kinds import Single
@@ -26,6 +27,13 @@ def _without_severity(check: Check) -> Check:
             {"below": "severity"},
         )  # fmt: skip
     return check
+
+
+_ALTERNATIVES = Named(
+    Category.GATES, added=Direction.WEAKER, removed=Direction.REVIEW,
+    added_why="one more way to pass the gate",
+    removed_why="one way less to pass; but its ERROR no longer counts, and the others share the error rate with fewer",
+)  # fmt: skip
 
 
 class AnyOf(Check):
@@ -60,6 +68,7 @@ class AnyOf(Check):
             ],
         ],
         Field(min_length=1),
+        _ALTERNATIVES,
     ]
 
     @property

@@ -15,6 +15,7 @@ from gates.metrics.estimate import Estimate, of_linear
 from gates.metrics.metric import Linear, Scored
 from gates.outcome import Outcome, Verdict
 from gates.stats import recalibration
+from gates.strictness import Category, Changed, lower
 
 Measure = Literal["gap", "ece", "intercept", "slope"]
 
@@ -37,8 +38,8 @@ class Calibration(Check):
     """  # noqa: E501 (table rows)
 
     kind: Literal["calibration"]
-    measure: Measure
-    max: Annotated[float, Field(gt=0)]
+    measure: Annotated[Measure, Changed(Category.GATES, identity=True)]
+    max: Annotated[float, Field(gt=0), lower(Category.FLOOR)]
     decide: Decide
 
     @property

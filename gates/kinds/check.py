@@ -11,6 +11,7 @@ from gates.case import Case
 from gates.kinds.limits import Bounds
 from gates.metrics import METRICS, unknown
 from gates.outcome import Outcome, Verdict
+from gates.strictness import WORDING, Category, Changed, Ranked
 
 MOST = 2**53 - 1
 """The largest whole number that JSON holds exactly; a policy's digest is of its JSON."""
@@ -28,14 +29,14 @@ Text = Annotated[str, AfterValidator(_writable)]
 
 
 class Check(BaseModel):
-    """Keys of every gate."""
+    """Keys of every gate. Each key of a kind declares what makes it stricter: see `gates.strictness`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     kind: str
-    severity: Literal["block", "warn"] = "block"
-    description: Text = ""
-    owner: Text = ""
+    severity: Annotated[Literal["block", "warn"], Ranked(Category.SEVERITY, ("warn", "block"))] = "block"
+    description: Annotated[Text, WORDING] = ""
+    owner: Annotated[Text, WORDING] = ""
 
     @property
     def scheduled(self) -> bool:
@@ -86,5 +87,8 @@ def _known(name: str) -> str:
     return name
 
 
-MetricName = Annotated[str, AfterValidator(_known)]
-Decide = Literal["bound", "point"]
+MetricName = Annotated[str, AfterValidator(_known), Changed(Category.GATES, identity=True)]
+Decide = Annotated[
+    Literal["bound", "point"],
+    Ranked(Category.WAIVER, ("point", "bound"), "the value alone decides: noise may carry it over the limit"),
+]

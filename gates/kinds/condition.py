@@ -12,6 +12,7 @@ from gates.case import NO_CHAMPION, Case, need_champion
 from gates.conditions import Clause, parse
 from gates.errors import UnjudgeableError
 from gates.kinds.check import Check, Text
+from gates.kinds.clauses import Clauses
 from gates.kinds.disagreement import Disagreement
 from gates.kinds.improvement import Improvement
 from gates.kinds.limits import gained, interval, show
@@ -50,7 +51,7 @@ class Condition(Check):
     """  # noqa: E501 (a table row)
 
     kind: Literal["condition"]
-    condition: Annotated[Text, AfterValidator(_parses)]
+    condition: Annotated[Text, AfterValidator(_parses), Clauses()]
 
     @property
     def clauses(self) -> tuple[Clause, ...]:

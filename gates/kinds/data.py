@@ -7,15 +7,17 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from gates.case import Case
-from gates.durations import Duration
+from gates.durations import Duration, length
 from gates.errors import UnjudgeableError
 from gates.kinds import measures
 from gates.kinds.check import MOST, Check, Text
 from gates.kinds.measures import Found
 from gates.kinds.parts import counts
 from gates.outcome import Outcome, Verdict, worst
+from gates.strictness import Category, Direction, Keyed, Members, higher, lower
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
 Columns = Annotated[tuple[Annotated[Text, Field(min_length=1)], ...], Field(min_length=1, strict=False)]
 
 
@@ -25,6 +27,10 @@ def _limits(limits: Mapping[str, float]) -> Mapping[str, float]:
     if limits.get("min", 0.0) > limits.get("max", 1.0):
         raise PydanticCustomError("limits", "min is above max; expected min <= max")
     return limits
+
+
+_WITHIN = Keyed({"min": higher(Category.FLOOR), "max": lower(Category.FLOOR)})
+_ASKED = Members(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAKER)
 
 
 class Data(Check):
@@ -47,14 +53,16 @@ class Data(Check):
     """  # noqa: E501 (table rows)
 
     kind: Literal["data"]
-    min_rows: Annotated[int, Field(ge=1, le=MOST)] | None = None
-    min_clusters: Annotated[int, Field(ge=1, le=MOST)] | None = None
-    label_rate: Annotated[Mapping[Literal["min", "max"], Share], AfterValidator(_limits)] | None = None
-    max_missing: Share | None = None
-    require_columns: Columns | None = None
-    banned_columns: Columns | None = None
-    types: Annotated[Mapping[Text, Literal["number", "name"]], Field(min_length=1)] | None = None
-    max_age: Duration | None = None
+    min_rows: Annotated[Count | None, higher(Category.ROWS)] = None
+    min_clusters: Annotated[Count | None, higher(Category.ROWS)] = None
+    label_rate: Annotated[Annotated[Mapping[Literal["min", "max"], Share], AfterValidator(_limits)] | None, _WITHIN] = (
+        None
+    )
+    max_missing: Annotated[Share | None, lower(Category.FLOOR)] = None
+    require_columns: Annotated[Columns | None, _ASKED] = None
+    banned_columns: Annotated[Columns | None, _ASKED] = None
+    types: Annotated[Annotated[Mapping[Text, Literal["number", "name"]], Field(min_length=1)] | None, _ASKED] = None
+    max_age: Annotated[Duration | None, lower(Category.FLOOR, size=length)] = None
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:

@@ -13,6 +13,7 @@ from gates.metrics.classification import decided
 from gates.metrics.estimate import of_hits
 from gates.metrics.metric import Hits
 from gates.outcome import Outcome, Verdict
+from gates.strictness import Category, lower
 
 
 class Disagreement(Check):
@@ -32,9 +33,9 @@ class Disagreement(Check):
     """
 
     kind: Literal["disagreement"]
-    max: Annotated[float, Field(ge=0, lt=1)]
+    max: Annotated[float, Field(ge=0, lt=1), lower(Category.FLOOR)]
     decide: Decide
-    beyond: Annotated[float, Field(ge=0)] | None = None
+    beyond: Annotated[Annotated[float, Field(ge=0)] | None, lower(Category.FLOOR, absent="review")] = None
 
     @property
     def rule(self) -> str:

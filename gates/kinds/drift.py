@@ -14,9 +14,14 @@ from gates.kinds.limits import against, interval, show
 from gates.kinds.parts import numbers
 from gates.outcome import Outcome, Verdict, worst
 from gates.stats.divergence import Measure, bounds, divergence
+from gates.strictness import Category, Changed, Direction, Members, lower
 
 SHOWN = 3
 """So many columns beyond the limit are named in the message."""
+
+
+_ASKED = Changed(Category.GATES, identity=True)
+_WATCHED = Members(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAKER, absent="every")
 
 
 class Drift(Check):
@@ -46,11 +51,11 @@ class Drift(Check):
     """  # noqa: E501 (table rows)
 
     kind: Literal["drift"]
-    of: Literal["features", "scores"]
-    measure: Measure
-    against: Literal["training", "champion"]
-    max: Annotated[float, Field(gt=0)]
-    columns: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] | None = None
+    of: Annotated[Literal["features", "scores"], _ASKED]
+    measure: Annotated[Measure, _ASKED]
+    against: Annotated[Literal["training", "champion"], _ASKED]
+    max: Annotated[float, Field(gt=0), lower(Category.FLOOR)]
+    columns: Annotated[Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] | None, _WATCHED] = None
     decide: Decide
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from gates.metrics.estimate import counted, errors
 from gates.metrics.metric import Codes, Floats
 from gates.outcome import TOLERANCE, Outcome, Verdict, worst
 from gates.stats import gaps
+from gates.strictness import Category, lower
 
 MOST_GROUPS = 1000
 """Every pair of groups is looked at: more groups than this are too many."""
@@ -43,7 +44,7 @@ class Fairness(Grouped):
     """  # noqa: E501 (table rows)
 
     kind: Literal["fairness"]
-    max: Annotated[float, Field(ge=0)]
+    max: Annotated[float, Field(ge=0), lower(Category.FLOOR)]
     decide: Decide
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -14,18 +15,37 @@ from gates.kinds.limits import Bounds
 from gates.metrics.metric import Floats
 from gates.outcome import Outcome, Verdict
 from gates.rows import Split
+from gates.strictness import Category, Depends, Direction, Finding, Members, Place, Ranked, finding, higher
 
 Name = Annotated[Text, Field(min_length=1)]
+
+
+class SmallestJudged:
+    """Of slices that are skipped when they are small: more rows leave slices out, fewer judge slices on little."""
+
+    def compare(self, before: int, after: int, place: Place) -> Iterator[Finding]:
+        if after > before:
+            why = "small slices are skipped: more of them are no longer looked at"
+            yield finding(Category.GATES, Direction.WEAKER, place.where, before, after, why)
+        else:
+            why = "more slices are looked at, but on fewer rows, on which less harm can be proven"
+            yield finding(Category.ROWS, Direction.REVIEW, place.where, before, after, why)
+
+
+_COLUMNS = Members(Category.GATES, added=Direction.REVIEW, removed=Direction.WEAKER)
+"""By one column less, harm in part of a group does not show; by one more, groups are smaller."""
+_WHEN_SMALL = Ranked(Category.WAIVER, ("skip", "inconclusive", "block"), "small slices no longer stop a model")
+_SMALLEST = Depends("small_slice", {"skip": SmallestJudged()}, otherwise=higher(Category.ROWS))
 _SMALL = {"inconclusive": Verdict.INCONCLUSIVE, "skip": Verdict.SKIP, "block": Verdict.FAIL}
 
 
 class Grouped(Check):
     """Keys of every gate that looks at groups."""
 
-    by: Name | Annotated[tuple[Name, ...], Field(min_length=1, strict=False)]
+    by: Annotated[Name | Annotated[tuple[Name, ...], Field(min_length=1, strict=False)], _COLUMNS]
     metric: MetricName
-    min_rows: Annotated[int, Field(ge=1, le=MOST)]
-    small_slice: Literal["inconclusive", "skip", "block"]
+    min_rows: Annotated[int, Field(ge=1, le=MOST), _SMALLEST]
+    small_slice: Annotated[Literal["inconclusive", "skip", "block"], _WHEN_SMALL]
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from gates.case import NO_CHAMPION, Case
 from gates.kinds.check import Check, MetricName
@@ -8,6 +8,7 @@ from gates.kinds.limits import Bounds, gained, interval, show
 from gates.metrics.estimate import Difference
 from gates.metrics.metric import Metric
 from gates.outcome import Outcome, Verdict
+from gates.strictness import Category, higher
 
 
 class Improvement(Check):
@@ -28,7 +29,7 @@ class Improvement(Check):
 
     kind: Literal["improvement"]
     metric: MetricName
-    margin: float
+    margin: Annotated[float, higher(Category.MARGIN)]
 
     @property
     def scheduled(self) -> bool:

@@ -10,6 +10,7 @@ from gates.facts import ParityFacts, part
 from gates.kinds.check import MOST, Check
 from gates.kinds.limits import show
 from gates.outcome import Outcome, Verdict
+from gates.strictness import Category, higher, lower
 
 
 class Parity(Check):
@@ -28,8 +29,8 @@ class Parity(Check):
     """
 
     kind: Literal["parity"]
-    max_difference: Annotated[float, Field(ge=0)]
-    min_rows: Annotated[int, Field(ge=1, le=MOST)]
+    max_difference: Annotated[float, Field(ge=0), lower(Category.FLOOR)]
+    min_rows: Annotated[int, Field(ge=1, le=MOST), higher(Category.ROWS)]
 
     @property
     def rule(self) -> str:

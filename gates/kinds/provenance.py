@@ -18,6 +18,7 @@ from gates.kinds.age import age, said
 from gates.kinds.check import Check
 from gates.kinds.parts import counts
 from gates.outcome import Outcome, Verdict, worst
+from gates.strictness import Category, Direction, Members, lower
 from gates.witness import Witness
 
 SKEW = timedelta(minutes=5)
@@ -31,6 +32,9 @@ def _distinct(names: tuple[Requirement, ...]) -> tuple[Requirement, ...]:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise PydanticCustomError("twice", "'{name}' is required twice; expected each once", {"name": twice})
     return names
+
+
+_ASKED = Members(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAKER)
 
 
 class Provenance(Check):
@@ -54,8 +58,8 @@ class Provenance(Check):
     """
 
     kind: Literal["provenance"]
-    require: Annotated[tuple[Requirement, ...], Field(min_length=1, strict=False), AfterValidator(_distinct)]
-    max_age: Duration | None = None
+    require: Annotated[tuple[Requirement, ...], Field(min_length=1, strict=False), AfterValidator(_distinct), _ASKED]
+    max_age: Annotated[Duration | None, lower(Category.FLOOR, size=length)] = None
 
     @property
     def rule(self) -> str:

@@ -10,6 +10,7 @@ from gates.facts import number
 from gates.kinds.check import Check
 from gates.kinds.limits import against, show
 from gates.outcome import Outcome
+from gates.strictness import Category, Changed, higher, lower
 
 UNITS = {
     "predict_ms_per_1000_p50": " ms", "predict_ms_per_1000_p99": " ms", "model_bytes": " bytes",
@@ -32,9 +33,12 @@ class Resource(Check):
     """  # noqa: E501 (table rows)
 
     kind: Literal["resource"]
-    fact: Literal["predict_ms_per_1000_p50", "predict_ms_per_1000_p99", "model_bytes", "fit_seconds", "peak_memory_mb"]
-    max: Annotated[float, Field(ge=0)]
-    min: Annotated[float, Field(ge=0)] | None = None
+    fact: Annotated[
+        Literal["predict_ms_per_1000_p50", "predict_ms_per_1000_p99", "model_bytes", "fit_seconds", "peak_memory_mb"],
+        Changed(Category.GATES, identity=True),
+    ]
+    max: Annotated[float, Field(ge=0), lower(Category.FLOOR)]
+    min: Annotated[Annotated[float, Field(ge=0)] | None, higher(Category.FLOOR)] = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -15,6 +15,11 @@ from gates.kinds.parts import counts, numbers
 from gates.outcome import SEVERITY_ORDER, TOLERANCE, Outcome, Verdict, worst
 from gates.rows import Split
 from gates.stats.multiplicity import holm
+from gates.strictness import Category, Direction, Members, Ranked, higher
+
+_PROOF = Ranked(Category.WAIVER, ("no_proven_harm", "non_inferior"), "a slice passes unless it is proven to be harmed")
+_NEEDED = Members(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAKER)
+_SPARED = Members(Category.GATES, added=Direction.WEAKER, removed=Direction.TIGHTER)
 
 
 class Slices(Grouped):
@@ -38,10 +43,10 @@ class Slices(Grouped):
     """  # noqa: E501 (table rows)
 
     kind: Literal["slices"]
-    margin: float
-    require: Literal["no_proven_harm", "non_inferior"]
-    values: tuple[Text, ...] = Field(default=(), strict=False)
-    optional_values: tuple[Text, ...] = Field(default=(), strict=False)
+    margin: Annotated[float, higher(Category.MARGIN)]
+    require: Annotated[Literal["no_proven_harm", "non_inferior"], _PROOF]
+    values: Annotated[tuple[Text, ...], _NEEDED] = Field(default=(), strict=False)
+    optional_values: Annotated[tuple[Text, ...], _SPARED] = Field(default=(), strict=False)
 
     @model_validator(mode="after")
     def _optional_are_declared(self) -> Self:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
@@ -9,6 +9,7 @@ from gates.case import Case
 from gates.kinds.check import Check, Decide, MetricName
 from gates.kinds.limits import against, interval, show
 from gates.outcome import Outcome, Verdict
+from gates.strictness import Category, higher, lower
 
 
 class Threshold(Check):
@@ -28,8 +29,8 @@ class Threshold(Check):
 
     kind: Literal["threshold"]
     metric: MetricName
-    min: float | None = None
-    max: float | None = None
+    min: Annotated[float | None, higher(Category.FLOOR)] = None
+    max: Annotated[float | None, lower(Category.FLOOR)] = None
     decide: Decide
 
     @model_validator(mode="after")

@@ -24,6 +24,7 @@ from pipelines.cli import (
     keys,
     manifests,
     plan,
+    policy,
     predict,
     predictions,
     push_data,
@@ -58,6 +59,7 @@ app.command()(reverify.reverify)
 app.command()(export.export)
 app.command()(bundle.bundle)
 app.command()(plan.plan)
+app.add_typer(policy.app, name="policy")
 app.command()(selftest.selftest)
 app.command()(explain.explain)
 app.command()(champion.champion)

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from gates.strictness import Category, Changed, Direction, Given, Members, Parts
+
 Task = Literal["binary", "regression"]
 Column = Annotated[str, StringConstraints(min_length=1)]
 
@@ -25,6 +27,13 @@ SomeColumns = Annotated[tuple[Column, ...], Field(strict=False, min_length=1), A
 _RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+_HELD_OUT = Changed(Category.HOLDOUT)
+_LOG = Changed(Category.LOOKS, why="another project has another log: no look was taken there, and no model reigns")
+_CLUSTER = Given(Category.HOLDOUT, "rows that depend on each other count as independent: intervals become too narrow")
+_SLICES = Members(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAKER)
+_BANNED = Members(Category.HOLDOUT, added=Direction.TIGHTER, removed=Direction.WEAKER)
+
+
 class MonthHoldout(BaseModel):
     """The month `as_of` is held out, earlier rows train, the month after it is predicted. Needs `time`."""
 
@@ -40,27 +49,27 @@ class FractionHoldout(BaseModel):
 
     model_config = _RULES
     kind: Literal["fraction"]
-    share: float = Field(gt=0, lt=1)
+    share: Annotated[float, Field(gt=0, lt=1), _HELD_OUT]
 
 
 class DataSettings(BaseModel):
     """One table: where it is, what is predicted, what a row is, what is held out."""
 
     model_config = _RULES
-    project: str = Field(pattern=r"^[a-z0-9_-]{1,64}$")
-    source: str
-    path: str | None
-    task: Task
-    target: Column
-    positive: bool | int | float | str | None
-    key: SomeColumns | None
-    time: Column | None
-    holdout: Annotated[MonthHoldout | FractionHoldout, Field(discriminator="kind")]
-    cluster: Column | None
-    weight: Column | None
-    slices: Columns
-    features: SomeColumns | None
-    exclude: Columns
+    project: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$"), _LOG]
+    source: Annotated[str, _HELD_OUT]
+    path: Annotated[str | None, _HELD_OUT]
+    task: Annotated[Task, _HELD_OUT]
+    target: Annotated[Column, _HELD_OUT]
+    positive: Annotated[bool | int | float | str | None, _HELD_OUT]
+    key: Annotated[SomeColumns | None, _HELD_OUT]
+    time: Annotated[Column | None, _HELD_OUT]
+    holdout: Annotated[MonthHoldout | FractionHoldout, Field(discriminator="kind"), Parts(Category.HOLDOUT)]
+    cluster: Annotated[Column | None, _CLUSTER]
+    weight: Annotated[Column | None, _HELD_OUT]
+    slices: Annotated[Columns, _SLICES]
+    features: Annotated[SomeColumns | None, _HELD_OUT]
+    exclude: Annotated[Columns, _BANNED]
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
