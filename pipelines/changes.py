@@ -23,13 +23,13 @@ from gates.report.wording import printable
 from gates.strictness import Category, Changes, Direction, Finding, differences, finding
 from gates.strictness.findings import WORST_FIRST
 from pipelines import settings
+from pipelines.candidates import AUTHORS
+from pipelines.candidates import FILE as CANDIDATES
 from pipelines.conf_files import CHOICE_FILE, written
 from pipelines.settings import GUARDED, Composed
 from pipelines.versions import Version, of_folder
 
-AUTHORS = ("model", "train", "experiment")
-"""Groups of conf/ that belong to the author of a challenger."""
-
+_AUTHORED = (*AUTHORS, CANDIDATES)
 _UNREADABLE = "nothing chooses this file by default, and what it asks cannot be compared"
 _UNUSED = "nothing chooses this file by default: it counts once something does"
 
@@ -60,11 +60,11 @@ def compared(before: Version, after: Version) -> Changes:
     findings = _once(told)
     code = tuple(_code(before, after))
     changed = [path for path in {*before.conf, *after.conf} if before.conf.get(path) != after.conf.get(path)]
-    authors = sum(path.split("/")[1] in AUTHORS for path in changed)
+    authors = sum(path.split("/")[1] in _AUTHORED for path in changed)
     return Changes(
         before=before.name, after=after.name, authors=authors,
         findings=tuple(sorted((*findings, *code), key=lambda one: WORST_FIRST.index(one.direction))),
-        reworded=sum(path.split("/")[1] not in AUTHORS and not told.get(path) for path in changed),
+        reworded=sum(path.split("/")[1] not in _AUTHORED and not told.get(path) for path in changed),
     )  # fmt: skip
 
 

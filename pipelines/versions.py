@@ -17,6 +17,7 @@ from pathlib import Path
 
 from gates.errors import SettingsError
 from gates.report.wording import printable
+from pipelines.settings import ROOT, conf_dir
 
 SECONDS = 60.0
 MOST_FILES = 2000
@@ -29,7 +30,8 @@ JUDGING = (
     "gates", "pipelines/data", "pipelines/deciding.py", "pipelines/distributions.py", "pipelines/evaluate.py",
     "pipelines/evaluation.py", "pipelines/measuring.py", "pipelines/overrides.py", "pipelines/parity.py",
     "pipelines/platform_settings.py", "pipelines/promote.py", "pipelines/promotion.py", "pipelines/promotion_log.py",
-    "pipelines/reverification.py", "pipelines/reverify.py", "pipelines/scoring.py", "pipelines/settings.py",
+    "pipelines/reverification.py", "pipelines/reverify.py", "pipelines/rescoring.py", "pipelines/review.py",
+    "pipelines/scoring.py", "pipelines/settings.py",
 )  # fmt: skip
 """Code that splits, scores, measures or judges. Reports are shown and decide nothing."""
 
@@ -72,6 +74,16 @@ def version(text: str, *, repository: Path) -> Version:
     if "/" in text and Path(text).is_dir():
         return of_folder(Path(text), name=said)
     return _of_revision(text, said, repository)
+
+
+def this(name: str) -> Version:
+    """This checkout, with the configuration that it composes."""
+    here, conf = of_folder(ROOT, name=name), conf_dir()
+    if conf == ROOT / CONF:
+        return here
+    found = {f"{CONF}/{path.relative_to(conf).as_posix()}": path for path in sorted(conf.rglob("*.yaml"))}
+    left = {path: _bytes(file, f"{name}: {path}", most=MOST_BYTES) for path, file in found.items()}
+    return _checked(Version(name=name, files={**here.code, **left}))
 
 
 def of_folder(root: Path, *, name: str) -> Version:

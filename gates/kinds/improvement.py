@@ -90,5 +90,5 @@ def _needed(seen: float, gain: Bounds | None, margin: float) -> str:
         return "; too few rows to show either"
     if seen <= margin:
         return "; the gain seen is not more than asked: a better model is needed, not more rows"
-    times = ((seen - gain[0]) / (seen - margin)) ** 2
+    times = max(1.1, ((seen - gain[0]) / (seen - margin)) ** 2)  # it straddles: as many are not enough
     return f"; the interval straddles the margin: about {times:.1f} times the rows or clusters would settle it"

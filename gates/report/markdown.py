@@ -17,7 +17,12 @@ _ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~>@:])")
 
 def render(decision: Decision, *, title: str = "lockgate") -> str:
     """Verdict first, then the gates, the sentences, and what the decision binds. Names and values are escaped."""
-    lines = [f"## {safe(title)}: {wording.headline(decision)}", "", f"{safe(decision.reason)}.", ""]
+    return f"## {safe(title)}: {wording.headline(decision)}\n\n{safe(decision.reason)}.\n\n{body(decision)}"
+
+
+def body(decision: Decision) -> str:
+    """All but the verdict and its reason."""
+    lines: list[str] = []
     if decision.outcomes:
         lines += [
             "| gate | verdict | observed | interval (one-sided level) | rule | rows (in clusters) |",

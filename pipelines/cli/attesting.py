@@ -44,6 +44,15 @@ def attest(
     file: Path, told: Reported, *, policy: Policy, evidence: Evidence, on_record: bool, log: Log | None = None
 ) -> None:
     """Write the statement to `file`, and its predicate alone, which GitHub's action takes, to its `.predicate.json`."""
+    made = statement_of(told, policy=policy, evidence=evidence, on_record=on_record, log=log)
+    write_file(predicate_file(file), _lines(made["predicate"]))
+    write_file(file, _lines(made))
+
+
+def statement_of(
+    told: Reported, *, policy: Policy, evidence: Evidence, on_record: bool, log: Log | None = None
+) -> dict[str, Any]:
+    """The statement."""
     from gates.archive import policy_bytes
     from gates.report.statement import statement
 
@@ -51,7 +60,7 @@ def attest(
     model = facts.get("challenger")
     told_project = str(facts.get("project"))
     project = told_project if re.fullmatch(r"[a-z0-9_-]{1,64}", told_project) else "unknown"
-    made = statement(
+    return statement(
         told.decision,
         name=f"{project}/{model.get('model') or 'model'}" if isinstance(model, dict) else project,
         project=project,
@@ -60,8 +69,6 @@ def attest(
         evidence_sha256=hashlib.sha256(evidence.to_bytes()).hexdigest(),
         time=_time(told, log),
     )
-    write_file(predicate_file(file), _lines(made["predicate"]))
-    write_file(file, _lines(made))
 
 
 def predicate_file(statement: Path) -> Path:

@@ -27,9 +27,11 @@ from pipelines.cli import (
     policy,
     predict,
     predictions,
+    propose,
     push_data,
     retract,
     reverify,
+    review,
     revoke,
     rollback,
     selftest,
@@ -55,6 +57,8 @@ app = typer.Typer(
 _EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command(context_settings=_EXTRA)(evaluate.evaluate)
 app.command()(judge.judge)
+app.command()(propose.propose)
+app.command()(review.review)
 app.command()(reverify.reverify)
 app.command()(export.export)
 app.command()(bundle.bundle)

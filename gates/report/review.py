@@ -1,0 +1,191 @@
+"""What a pull request is told: the verdict first, what to do next, and then everything it rests on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gates.outcome import Ruling
+from gates.report import changes as changes_report
+from gates.report import markdown, wording
+from gates.report.markdown import safe
+
+if TYPE_CHECKING:
+    from gates.comparison import Compared
+    from gates.decision import Decision
+    from gates.strictness import Changes
+
+ICON = {Ruling.PROMOTE: "🟢", Ruling.HOLD: "🔴", Ruling.INCONCLUSIVE: "🟡", Ruling.ERROR: "🟣"}
+_MEANS = {
+    Ruling.PROMOTE: "it would replace the champion",
+    Ruling.HOLD: "it would not replace the champion",
+    Ruling.INCONCLUSIVE: "the evidence does not show that it may replace the champion, nor that it may not",
+    Ruling.ERROR: "it could not be judged",
+}
+_NEXT = {
+    Ruling.PROMOTE: "Have it reviewed and merged. The protected branch then trains it again, judges it again, and"
+    " promotes it if the verdict is the same: nothing is promoted by this report.",
+    Ruling.HOLD: "See the gates in red, change the model, and push again. Merged as it is, it would be held, and the"
+    " champion stays.",
+    Ruling.INCONCLUSIVE: "See the gates in yellow for what would be needed: more rows or clusters, or a larger gain."
+    " Merged as it is, it would not be promoted, and the champion stays.",
+    Ruling.ERROR: "See what is said below, put it right, and push again.",
+}
+
+
+_ALONE = ".venv/bin/lockgate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One candidate: judged, or not, and then why."""
+
+    name: str
+    overrides: tuple[str, ...]
+    decision: Decision | None
+    compared: tuple[Compared, ...] = ()
+    claimed: str = ""  # why its scores are the pull request's own claim; empty where they were made again
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """All that is said of a pull request."""
+
+    base: str  # whose rules these are
+    candidates: tuple[Judged, ...]
+    chosen: str | None  # the candidate that speaks for the pull request
+    among: int  # how many were judged, which share the error rate of one
+    champion: str  # beside whom they were scored, in words
+    changes: Changes | None  # what the pull request changes of the rules; None where that cannot be told
+    problem: str = ""  # of the pull request as a whole
+
+    @property
+    def spokesman(self) -> Judged | None:
+        """The candidate that is chosen."""
+        return next((one for one in self.candidates if one.name == self.chosen), None)
+
+    @property
+    def verdict(self) -> Ruling:
+        """Of the chosen candidate; ERROR where there is none."""
+        held = self.spokesman
+        return held.decision.verdict if held and held.decision else Ruling.ERROR
+
+    @property
+    def weaker(self) -> bool:
+        """Whether something that the pull request changes makes the rules weaker, or is for a person to review."""
+        return self.changes is None or bool(self.changes.weakenings or self.changes.reviews)
+
+
+def render(review: Review) -> str:
+    """GitHub-flavoured markdown. Everything that the pull request names is escaped and cut."""
+    return "\n".join(_lines(review)) + "\n"
+
+
+def _lines(review: Review) -> Iterator[str]:
+    held, verdict = review.spokesman, review.verdict
+    named = f"`{held.name}`: " if held and len(review.candidates) > 1 else ""
+    headline = wording.headline(held.decision) if held and held.decision else str(verdict)
+    yield from (f"## {ICON[verdict]} lockgate: {headline}", "")
+    already = bool(held and held.decision and held.decision.already_champion)
+    means = "this model is the champion already" if already else _MEANS[verdict]
+    yield from (f"**{named}{means}.** {safe(_because(review))}", "")
+    if review.weaker:
+        yield from (f"> ⚠️ **{safe(_warning(review))}**", "")
+    yield from (f"**Next:** {'There is nothing to do.' if already else _NEXT[verdict]}", "")
+    yield from _candidates(review)
+    if held and held.decision:
+        of = f" of {held.name}" if len(review.candidates) > 1 else ""
+        if held.overrides:
+            yield from (f"{held.name}: {safe(' '.join(held.overrides))}", "")
+        yield from _comparison(held)
+        yield from (f"### Gates{of}", "")
+        yield markdown.body(held.decision)
+    yield from _policy(review)
+    yield from _trust(review)
+    yield from _again(review)
+
+
+def _because(review: Review) -> str:
+    held = review.spokesman
+    if held and held.decision:
+        return f"{held.decision.reason[:1].upper()}{held.decision.reason[1:]}. It was scored {review.champion}."
+    return review.problem or (held.error if held else "") or "No candidate could be judged."
+
+
+def _warning(review: Review) -> str:
+    if review.changes is None:
+        return f"What this pull request changes of the rules cannot be told. It was judged by those of {review.base}."
+    weaker, reviews = len(review.changes.weakenings), len(review.changes.reviews)
+    counted = [f"makes {weaker} rule{'s' * (weaker != 1)} weaker"] if weaker else []
+    counted += [f"changes {reviews} thing{'s' * (reviews != 1)} that a person must review"] if reviews else []
+    return f"This pull request {' and '.join(counted)}. It was judged by the rules of {review.base}, not by its own."
+
+
+def _candidates(review: Review) -> Iterator[str]:
+    judged = [(one, one.decision) for one in review.candidates if one.decision]
+    left = [one for one in review.candidates if not one.decision]
+    if len(judged) > 1:
+        yield from ("### Candidates", "", "| candidate | verdict | |", "|---|---|---|")
+        for one, decision in judged:
+            mark = f"**{one.name}**" if one.name == review.chosen else one.name
+            yield f"| {mark} | {ICON[decision.verdict]} {wording.headline(decision)} | {safe(decision.reason)} |"
+        yield ""
+        yield (
+            f"Each bound is at 1/{review.among} of its error rate, so that all {review.among} together err as one"
+            " would. Of those that pass, the one whose gain is shown to be greatest is chosen."
+        )
+        yield ""
+    if left:
+        yield from ("### Not judged", "")
+        yield from (f"- **{one.name}** {safe(one.error)}" for one in left)
+        yield ""
+
+
+def _comparison(held: Judged) -> Iterator[str]:
+    if not held.compared or (held.decision and held.decision.sealed):
+        return
+    yield from ("### Champion and challenger", "", "| metric | champion | challenger | |", "|---|---|---|---|")
+    for one in held.compared:
+        better = {True: "better", False: "worse", None: ""}[one.better]
+        yield f"| {safe(one.metric)} | {_number(one.champion)} | {_number(one.challenger)} | {better} |"
+    yield ""
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.5g}"
+
+
+def _policy(review: Review) -> Iterator[str]:
+    if review.changes is None or not review.changes.findings:
+        return
+    yield changes_report.markdown(review.changes, title="rules that this pull request changes")
+
+
+def _trust(review: Review) -> Iterator[str]:
+    held = review.spokesman
+    if held is None or held.decision is None:
+        return
+    whose = (
+        f"the pull request's own claim: {held.claimed}" if held.claimed
+        else f"made again from the model's bytes, by the code and on the rows of {review.base}"
+    )  # fmt: skip
+    yield (
+        f"<sub>This is advice. Scores: {safe(whose)}. What was trained on, and how long it took, is what the pull"
+        " request's own code says.</sub>"
+    )
+    yield ""
+
+
+def _again(review: Review) -> Iterator[str]:
+    held = review.spokesman
+    if held is None or held.decision is None:
+        return
+    make, alone = (shlex.join([*words, *held.overrides]) for words in (["make", "evaluate"], [_ALONE, "evaluate"]))
+    if not make.isprintable() or "`" in make:
+        return
+    yield from ("<details><summary>Do it again on your machine</summary>", "", "```sh", make, "```", "")
+    yield from ("or beside the champion that was used here, which is `champion.tar` among this run's artifacts:", "")
+    yield from ("```sh", f"{alone} --bundle champion.tar", "```", "", "</details>")

@@ -1,0 +1,58 @@
+"""`lockgate propose`: train what a pull request proposes, for a judge who does not trust it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli import options
+
+
+def propose(
+    out: Annotated[Path, typer.Option("--out", help="A folder to make, or an empty one.")],
+    bundle: Annotated[
+        Path | None, typer.Option(help="Score beside the champion of this bundle; without one, alone.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Train and score every candidate of conf/candidates.yaml (or conf/ as it stands), and write what was seen.
+
+    Judges nothing, logs nothing. `lockgate review`, from the branch that is merged into, judges what is written here.
+    """
+    from gates import runs
+    from gates.errors import LockgateError
+    from pipelines.candidates import Candidate, candidates
+    from pipelines.cli.flow_run import run_flow
+    from pipelines.cli.printing import print_json
+    from pipelines.cli.whole import check_free, write_folder
+    from pipelines.proposal import FILE, Proposal, Proposed
+    from pipelines.settings import compose, conf_dir
+
+    runs.check_installation()
+    check_free(out)
+    files: dict[str, bytes] = {}
+    where = f"--bundle={bundle.absolute() if bundle else ''}"
+
+    def evaluated(one: Candidate) -> Proposed:
+        told = {"name": one.name, "overrides": one.overrides}
+        if one.refusal:
+            return Proposed(**told, run=None, error=one.refusal[:2000])
+        sys.stderr.write(f"{one.name}: {' '.join(one.overrides) or 'conf/ as it stands'}\n")
+        try:
+            run = f"EvaluateNewModel/{run_flow('evaluate', compose(one.overrides).settings.to_json(), [where])}"
+            files[f"{one.name}.arrow"] = runs.claim(run).evidence.to_bytes()
+            files[f"{one.name}.model"] = runs.model_bytes(run)
+        except LockgateError as err:
+            return Proposed(**told, run=None, error=str(err)[:2000])
+        return Proposed(**told, run=run, error="")
+
+    made = Proposal(candidates=tuple(evaluated(one) for one in candidates(conf_dir())))
+    write_folder(out, {FILE: made.to_bytes(), **files})
+    if as_json:
+        print_json(made.model_dump(mode="json"))
+        return
+    for one in made.candidates:
+        typer.echo(f"{one.name}: {one.run or f'not evaluated: {one.error}'}")

@@ -1,0 +1,94 @@
+"""`lockgate review`: judge what a pull request proposes, by this checkout's code and rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines.cli import options
+
+if TYPE_CHECKING:
+    from pipelines.review import Reviewed
+
+REPORT, TOLD, STATEMENT = "report.md", "review.json", "vsa.json"
+
+
+def review(
+    proposal: Annotated[Path, typer.Argument(help="The folder that `lockgate propose` wrote.")],
+    head: Annotated[str, typer.Option(help="What is to be merged: a git revision, or a directory with conf/.")],
+    out: Annotated[Path, typer.Option("--out", help="A folder to make, or an empty one.")],
+    base: Annotated[str, typer.Option(help="What this checkout is called in the report.")] = "the protected branch",
+    bundle: Annotated[
+        Path | None, typer.Option(help="The champion to compare with, from `lockgate bundle`; without one, alone.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Score every candidate again, judge it, say what the pull request changes of the rules, and write a report.
+
+    Writes report.md, review.json, and of each candidate its decision and an in-toto statement. Runs nothing of the
+    pull request; logs nothing. Exit code: that of the verdict of the candidate that is chosen.
+    """
+    from gates.outcome import EXIT_CODE
+    from gates.report.review import render
+    from pipelines.cli.attesting import statement_of
+    from pipelines.cli.printing import print_json
+    from pipelines.cli.whole import check_free, write_folder
+    from pipelines.deciding import Reported
+    from pipelines.review import reviewed
+    from pipelines.settings import ROOT, compose
+    from pipelines.versions import this, version
+
+    check_free(out)
+    composed = compose()
+    done = reviewed(composed, proposal, base=this(base), head=version(head, repository=ROOT), bundle=bundle)
+    text = render(done.review)
+    told = _told(done, text)
+    files = {REPORT: text.encode(), TOLD: _lines(told)}
+    for one in done.review.candidates:
+        if one.decision is not None:
+            reported = Reported(decision=one.decision, entry=None, note="")
+            statement = statement_of(reported, policy=done.policy, evidence=done.evidence[one.name], on_record=False)
+            files[f"{one.name}.json"] = (one.decision.to_json() + "\n").encode()
+            files[f"{one.name}.{STATEMENT}"] = _lines(statement)
+    write_folder(out, files)
+    if as_json:
+        print_json(told)
+    else:
+        typer.echo(f"{told['verdict']}: {out / REPORT}")
+    raise typer.Exit(EXIT_CODE[done.review.verdict])
+
+
+def _told(done: Reviewed, text: str) -> dict[str, Any]:
+    """The review as JSON: what workflows hand on, and what programs read."""
+    import hashlib
+    import json
+
+    from gates.report.changes import as_json
+
+    held = done.review.spokesman
+    decision = held.decision if held else None
+    return {
+        "verdict": str(done.review.verdict),
+        "chosen": done.review.chosen,
+        "run": decision.binding.run if decision else None,
+        "decision_sha256": decision.sha256 if decision else None,
+        "report_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "weaker": done.review.weaker,
+        "problem": done.review.problem,
+        "candidates": [
+            {
+                "name": one.name, "overrides": list(one.overrides), "error": one.error, "claimed": one.claimed,
+                "decision": json.loads(one.decision.to_json()) if one.decision else None,
+            }
+            for one in done.review.candidates
+        ],
+        "rules": as_json(done.review.changes) if done.review.changes else None,
+    }  # fmt: skip
+
+
+def _lines(value: Any) -> bytes:
+    import json
+
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,123 @@
+"""What a pull request claims of its models, scored again: on the rows, with the code and beside the champion of the
+branch that it is to be merged into."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gates.errors import EvidenceError, LockgateError
+from gates.evidence import Evidence
+from pipelines import data, parity, proposal
+from pipelines.data import TrainSettings
+from pipelines.data_root import data_files
+from pipelines.distributions import counted_again
+from pipelines.models import FORMATS, MODELS
+from pipelines.scoring import Candidate, scored
+
+if TYPE_CHECKING:
+    from pipelines.data import Split
+    from pipelines.reigning import Reigning
+    from pipelines.settings import Settings
+
+_CLAIMED = ("fit_seconds", "peak_memory_mb", "scores", "code", "config_sha256", "versions")
+"""What only the run that trained can say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescored:
+    """Evidence to judge, and whose scores are in it."""
+
+    evidence: Evidence
+    claimed: str  # why the challenger's scores are still the pull request's own; empty where they were made again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basis:
+    """The holdout of this checkout, and who reigns; read once for all candidates."""
+
+    settings: Settings
+    reigning: Reigning | None
+
+    @cached_property
+    def split(self) -> Split:
+        """This checkout's holdout, with every feature."""
+        held = self.settings.data
+        every = TrainSettings(months=None, columns=None)
+        return data.split(data.load(held, root=data_files(self.settings)), held, every, self.settings.as_of)
+
+    @cached_property
+    def rows(self) -> Evidence:
+        """The holdout's rows with the champion's scores; the challenger's are all 0."""
+        split = self.split
+        return Evidence.from_arrays(
+            label=split.labels, challenger=split.labels * 0.0, row_id=split.row_ids, cluster=split.clusters,
+            weight=split.weights, time=split.times, slices=split.slices, task=self.settings.data.task,
+            champion=None if self.reigning is None else self.reigning.model.score(split.holdout),
+        )  # fmt: skip
+
+    def rescored(self, folder: Path, name: str) -> Rescored:
+        """A candidate's evidence, made again from its model's bytes.
+
+        Where this checkout does not know the model's format, the claimed scores stay, beside this checkout's rows,
+        labels and champion. What the run says of its training is its own claim in either case.
+
+        Raises:
+            LockgateError: files that are missing or no evidence, a model that is not the one that was scored, or that
+                cannot score these rows. EvidenceError: rows or labels that are not this checkout's holdout.
+        """
+        claim = proposal.evidence(folder, name)
+        told = claim.facts.get("challenger")
+        challenger: Mapping[str, Any] = told if isinstance(told, dict) else {}
+        if claim.holdout != self.rows.holdout:
+            raise EvidenceError(
+                f"{claim.n:,} other rows or labels were scored", expected=f"the holdout of this branch, {self._held}",
+                where=name, hint="merge the branch, and evaluate again",
+            )  # fmt: skip
+        blob = proposal.model(folder, name)
+        sha256 = hashlib.sha256(blob).hexdigest()
+        if challenger.get("sha256") != sha256:
+            raise LockgateError("the model is not the one that was scored", expected="its own bytes", where=name)
+        kind, format_ = str(challenger.get("model")), str(challenger.get("format"))
+        if kind not in MODELS or format_ not in FORMATS:
+            facts = self._facts(claim, challenger, sha256)
+            return Rescored(
+                evidence=replace(
+                    self.rows, challenger=claim.challenger, facts=facts, train_row_hashes=claim.train_row_hashes
+                ),
+                claimed=f"this branch does not know models of the kind {kind[:40]!r} in the format {format_[:40]!r}",
+            )
+        candidate = Candidate(
+            name=kind, format=format_, sha256=sha256, blob=blob, trained=self._trained(claim),
+            train_row_hashes=claim.train_row_hashes,
+        )  # fmt: skip
+        with parity.fresh_process(kind) as fresh:
+            done = scored(
+                self.settings, self.split, candidate, candidate.load(), run=str(challenger.get("run"))[:200],
+                reigning=self.reigning, fresh=fresh,
+            )  # fmt: skip
+        return Rescored(evidence=Evidence.from_bytes(done.evidence), claimed="")
+
+    def _trained(self, claim: Evidence) -> dict[str, Any]:
+        rows = claim.facts.get("rows")
+        return {
+            "rows": {"train": rows.get("train") if isinstance(rows, dict) else None},
+            **{name: claim.facts[name] for name in _CLAIMED if name in claim.facts},
+            "features": counted_again(claim.facts.get("features"), self.split.holdout),
+        }
+
+    def _facts(self, claim: Evidence, challenger: Mapping[str, Any], sha256: str) -> dict[str, Any]:
+        champion = self.reigning.champion if self.reigning else None
+        return {
+            **self._trained(claim), "project": self.settings.data.project, "as_of": self.settings.as_of,
+            "challenger": {**challenger, "sha256": sha256},
+            "champion": champion and {"run": champion.run, "sha256": champion.sha256},
+        }  # fmt: skip
+
+    @property
+    def _held(self) -> str:
+        return f"{self.settings.as_of} of {self.settings.data.project}, {len(self.split.labels):,} rows"

@@ -1,0 +1,140 @@
+"""A pull request's proposal, judged by this checkout: its code, policy and rows, and the champion that it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeVar
+
+from gates.comparison import compared
+from gates.errors import LockgateError, SettingsError
+from gates.family import best, shared
+from gates.report.review import Judged, Review
+from pipelines import proposal
+from pipelines.acting import clock
+from pipelines.candidates import Candidate, candidates
+from pipelines.changes import compared as changed
+from pipelines.conf_files import written
+from pipelines.rescoring import Basis
+
+if TYPE_CHECKING:
+    from gates.evidence import Evidence
+    from gates.policy import Policy
+    from gates.state import State
+    from pipelines.proposal import Proposed
+    from pipelines.reigning import Reigning
+    from pipelines.settings import Composed
+    from pipelines.versions import Version
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """What is said of a pull request, and what it rests on, by candidate."""
+
+    review: Review
+    policy: Policy  # that each was judged by
+    evidence: dict[str, Evidence]
+
+
+def reviewed(composed: Composed, folder: Path, *, base: Version, head: Version, bundle: Path | None) -> Reviewed:
+    """Judge what the files in `folder` propose for `head`, which is to be merged into `base`, this checkout.
+
+    Everything of the pull request is read as data: its conf/ to see what it proposes and what it changes of the rules,
+    its models to score them again. What is wrong with it is said in the review, in one line each.
+
+    Raises:
+        LockgateError: what is wrong with this checkout, or with the bundle.
+    """
+    reigning, state, champion = _reigning(composed, bundle)
+    problems: list[str] = []
+    changes = _said(lambda: changed(base, head), problems)
+    proposed = _said(lambda: _proposed(folder, head), problems) or ()
+    among = max(1, sum(not why for _, why in proposed))
+    policy = shared(composed.policy, among)
+    basis = Basis(settings=composed.settings, reigning=reigning)
+    evidence: dict[str, Evidence] = {}
+    found = tuple(_judged(one, why, folder, basis, policy, state, evidence) for one, why in proposed)
+    decisions = {one.name: one.decision for one in found if one.decision}
+    review = Review(
+        base=base.name, candidates=found, chosen=best(decisions, composed.settings.data.task), champion=champion,
+        changes=changes, among=among, problem="; ".join(problems),
+    )  # fmt: skip
+    return Reviewed(review=review, policy=policy, evidence=evidence)
+
+
+def _reigning(composed: Composed, bundle: Path | None) -> tuple[Reigning | None, State | None, str]:
+    """Who reigns by the bundle, the state of its log, and both in words."""
+    if bundle is None:
+        return None, None, "alone, as the protected branch has published no champion: comparisons are skipped"
+    from pipelines import bundle as bundles
+    from pipelines.promotion_log import keyring_of
+    from pipelines.reigning import of_bundle
+
+    settings = composed.settings
+    held = bundles.read(bundle, project=settings.data.project, keyring=keyring_of(settings.platform.keys))
+    refusal = held.refusal(clock())
+    said = f"beside {held.admitted.champion.run}, the champion as of {held.head.time:%Y-%m-%d} (entry {held.head.seq}"
+    said += ")" if held.log.keyring.signed else ", unsigned)"
+    return of_bundle(settings, bundle), held.head.state, f"{said}; {refusal}" if refusal else said
+
+
+def _said(asked: Callable[[], T], problems: list[str]) -> T | None:
+    """What is answered; None where the pull request is wrong, and then in words among the problems."""
+    try:
+        return asked()
+    except LockgateError as err:
+        problems.append(str(err))
+        return None
+
+
+def _proposed(folder: Path, head: Version) -> tuple[tuple[Proposed, str], ...]:
+    """Each candidate that `head` names, with why it was not evaluated; empty where it was."""
+    with TemporaryDirectory(prefix="lockgate-") as scratch:
+        wanted = candidates(written(head.conf, Path(scratch), name=head.name))
+    handed = {one.name: one for one in proposal.read(folder).candidates}
+    if unknown := handed.keys() - {one.name for one in wanted}:
+        raise SettingsError(
+            f"{min(unknown)} was evaluated, which the pull request does not name",
+            expected=f"{', '.join(one.name for one in wanted)}", where="conf/candidates.yaml",
+        )  # fmt: skip
+    return tuple((_named(one), _why_not(one, handed.get(one.name))) for one in wanted)
+
+
+def _named(one: Candidate) -> Proposed:
+    return proposal.Proposed(name=one.name, overrides=one.overrides, run=None, error="")
+
+
+def _why_not(one: Candidate, handed: Proposed | None) -> str:
+    if one.refusal:
+        return one.refusal
+    if handed is None:
+        return "it was not evaluated"
+    if handed.overrides != one.overrides:
+        return "it was evaluated with other overrides than the pull request names"
+    return handed.error
+
+
+def _judged(
+    one: Proposed, why: str, folder: Path, basis: Basis, policy: Policy, state: State | None,
+    evidence: dict[str, Evidence],
+) -> Judged:  # fmt: skip
+    from gates.engine import judge
+
+    if why:
+        return Judged(name=one.name, overrides=one.overrides, decision=None, error=why)
+    try:
+        rescored = basis.rescored(folder, one.name)
+        decision = judge(policy, rescored.evidence, state, now=clock())
+    except LockgateError as err:
+        return Judged(name=one.name, overrides=one.overrides, decision=None, error=str(err))
+    evidence[one.name] = rescored.evidence
+    sealed = policy.disclose == "promotion_only"
+    return Judged(
+        name=one.name, overrides=one.overrides, decision=decision.seal() if sealed else decision,
+        compared=() if sealed else compared(policy, rescored.evidence), claimed=rescored.claimed,
+    )  # fmt: skip

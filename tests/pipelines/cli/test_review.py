@@ -1,0 +1,209 @@
+"""`lockgate propose` and `lockgate review`: what a pull request proposes, judged by the branch it goes into."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gates import Evidence
+
+ROOT = Path(__file__).parents[3]
+CANDIDATES = """
+better: [model.trees=60]
+worse: [model=baseline]
+nosy: [gate.confidence=0.6]
+broken: [model.max_depth=-4]
+"""
+
+
+def report(folder: Path) -> str:
+    return (folder / "report.md").read_text(encoding="utf-8").replace("&#95;", "_").replace("&#58;", ":")
+
+
+@pytest.fixture(scope="module")
+def weak(tmp_path_factory: pytest.TempPathFactory, project_at: Any, orders_conf: Path) -> Path:
+    """A bundle of a champion that is easily beaten."""
+    project = project_at(home=tmp_path_factory.mktemp("weak"), conf=orders_conf)
+    assert project.run("evaluate", "model.trees=1", "model.max_depth=1").returncode == 0
+    assert project.run("bundle", "--out", "champion.tar").returncode == 0
+    return Path(project.home / "champion.tar")
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path) -> Path:
+    """The pull request's checkout: candidates, and a floor that is lower than it was."""
+    folder = tmp_path_factory.mktemp("head")
+    for name in ("gates", "pipelines"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(orders_conf, folder / "conf")
+    (folder / "conf" / "candidates.yaml").write_text(CANDIDATES, encoding="utf-8")
+    gate = folder / "conf" / "gate" / "default.yaml"
+    gate.write_text(gate.read_text(encoding="utf-8").replace("min: 0.60", "min: 0.10"), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def proposed(tmp_path_factory: pytest.TempPathFactory, project_at: Any, head: Path, weak: Path) -> Path:
+    """What its job wrote. For reading only."""
+    project = project_at(home=tmp_path_factory.mktemp("proposed"), conf=head / "conf")
+    done = project.run("propose", "--bundle", str(weak), "--out", "proposal")
+    assert done.returncode == 0, done.stderr
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["better", "worse", "nosy", "broken"]
+    return Path(project.home / "proposal")
+
+
+@pytest.fixture
+def reviewed(project: Any, proposed: Path, head: Path, weak: Path, tmp_path: Path) -> Callable[..., Any]:
+    """Reviews a copy of the proposal, changed before; gives the exit code, the JSON and the report."""
+
+    def review(change: Callable[[Path], None] = lambda _: None, **given: Any) -> tuple[int, dict[str, Any], str]:
+        folder = tmp_path / "handed"
+        shutil.copytree(proposed, folder, dirs_exist_ok=True)
+        change(folder)
+        words = ["--bundle", str(given.get("bundle", weak))] if given.get("bundle", weak) else []
+        words += ["--head", str(given.get("head", head)), "--base", "main", "--out", "out", "--json"]
+        shutil.rmtree(project.home / "out", ignore_errors=True)
+        done = project.run("review", str(folder), *words)
+        assert "Traceback" not in done.stderr
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout), report(project.home / "out")
+
+    return review
+
+
+def test_a_pull_request_is_judged_by_the_rules_it_goes_into(reviewed: Any, project: Any) -> None:
+    code, told, text = reviewed()
+    assert (code, told["verdict"], told["chosen"], told["weaker"]) == (0, "PROMOTE", "better", True)
+    verdicts = {one["name"]: (one["decision"] or {}).get("verdict") for one in told["candidates"]}
+    assert verdicts == {"better": "PROMOTE", "worse": "HOLD", "nosy": None, "broken": None}
+    rules = {one["name"]: one["rule"] for one in told["candidates"][0]["decision"]["outcomes"]}
+    assert rules["auc_floor"] == "auc >= 0.6 (bound)"
+    assert told["candidates"][0]["decision"]["confidence"] == 0.975  # two were judged
+    assert text.startswith("## 🟢 lockgate: PROMOTE\n\n**`better`: it would replace the champion.**")
+    assert "makes 1 rule weaker. It was judged by the rules of main, not by its own." in text
+    assert "| 🔴 weaker | lower floor | gate.checks.auc_floor.min | 0.6 | 0.1 |" in text
+    assert "- **nosy** gate belongs to the owners of the gates" in text
+    assert "- **broken** " in text
+    assert "by the code and on the rows of main" in text
+    assert "```sh\nmake evaluate model.trees=60\n```" in text
+    out = project.home / "out"
+    assert told["report_sha256"] == hashlib.sha256((out / "report.md").read_bytes()).hexdigest()
+    assert sorted(path.name for path in out.iterdir()) == [
+        "better.json", "better.vsa.json", "report.md", "review.json", "worse.json", "worse.vsa.json",
+    ]  # fmt: skip
+    statement = json.loads((out / "better.vsa.json").read_text())
+    assert statement["predicate"]["resourceUri"] == "lockgate:orders/advice"
+    assert not list((project.home / ".metaflow").glob("lockgate/*/log/*"))
+
+
+def test_scores_that_were_forged_change_nothing(reviewed: Any) -> None:
+    """The challenger's are the labels, the champion's are spoiled; they are made again, and are what they were."""
+
+    def forge(folder: Path) -> None:
+        held = Evidence.from_bytes((folder / "worse.arrow").read_bytes())
+        forged = held.__class__.from_arrays(
+            label=held.label, challenger=np.clip(held.label, 0.01, 0.99), champion=held.label * 0.0 + 0.5,
+            row_id=held.row_id, facts=held.facts, cluster=np.zeros(held.n),
+        )  # fmt: skip
+        (folder / "worse.arrow").write_bytes(forged.to_bytes())
+
+    _, before, _ = reviewed()
+    code, told, _ = reviewed(forge)
+    assert code == 0
+    scores = [one["candidates"][1]["decision"]["binding"] for one in (before, told)]
+    assert scores[0]["scores"] == scores[1]["scores"]
+    assert scores[0]["champion_scores"] == scores[1]["champion_scores"]
+    assert told["candidates"][1]["decision"]["verdict"] == "HOLD"
+
+
+def other_labels(folder: Path) -> None:
+    held = Evidence.from_bytes((folder / "better.arrow").read_bytes())
+    forged = Evidence.from_arrays(
+        label=1 - held.label, challenger=held.challenger, row_id=held.row_id, facts=held.facts
+    )
+    (folder / "better.arrow").write_bytes(forged.to_bytes())
+
+
+def other_model(folder: Path) -> None:
+    shutil.copy(folder / "worse.model", folder / "better.model")
+
+
+def bytes_of_nothing(folder: Path) -> None:
+    (folder / "better.arrow").write_bytes(b"ARROW1 not")
+
+
+def a_link(folder: Path) -> None:
+    (folder / "better.model").unlink()
+    (folder / "better.model").symlink_to("/etc/passwd")
+
+
+def no_file(folder: Path) -> None:
+    (folder / "better.arrow").unlink()
+
+
+def other_overrides(folder: Path) -> None:
+    told = json.loads((folder / "proposal.json").read_text())
+    told["candidates"][0]["overrides"] = ["model.trees=61"]
+    (folder / "proposal.json").write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (other_labels, "666 other rows or labels were scored; expected the holdout of this branch, 2024-05 of orders"),
+        (other_model, "the model is not the one that was scored"),
+        (bytes_of_nothing, "better.arrow"),
+        (a_link, "there is no file better.model"),
+        (no_file, "there is no file better.arrow"),
+        (other_overrides, "evaluated with other overrides than the pull request names"),
+    ],
+)
+def test_what_was_tampered_with_is_not_judged_and_the_others_are(
+    reviewed: Any, change: Callable[[Path], None], said: str
+) -> None:
+    code, told, text = reviewed(change)
+    assert (code, told["chosen"]) == (1, "worse")
+    assert said in told["candidates"][0]["error"]
+    assert len(told["candidates"][0]["error"].splitlines()) == 1
+    assert text.startswith("## 🔴 lockgate: HOLD")
+
+
+@pytest.mark.parametrize("blob", [b"", b"{}", b"[" * 9000, b'{"format": 1, "candidates": []}', b"\xff"])
+def test_a_proposal_that_is_none_is_reported_in_one_line(reviewed: Any, blob: bytes) -> None:
+    code, told, text = reviewed(lambda folder: (folder / "proposal.json").write_bytes(blob))
+    assert (code, told["verdict"], told["candidates"]) == (2, "ERROR", [])
+    assert told["problem"].startswith("the proposal cannot be read")
+    assert len(told["problem"].splitlines()) == 1
+    assert text.startswith("## 🟣 lockgate: ERROR")
+
+
+def test_without_a_champion_it_is_judged_alone_and_that_is_said(reviewed: Any) -> None:
+    code, told, text = reviewed(bundle=None)
+    assert (code, told["chosen"]) == (0, "better")
+    assert "It was scored alone, as the protected branch has published no champion: comparisons are skipped." in text
+    skipped = {one["name"]: one["verdict"] for one in told["candidates"][0]["decision"]["outcomes"]}
+    assert skipped["log_loss"] == "SKIP"
+
+
+def test_a_pull_request_whose_conf_cannot_be_read_is_judged_no_more(reviewed: Any, head: Path, tmp_path: Path) -> None:
+    shutil.copytree(head, tmp_path / "other")
+    (tmp_path / "other" / "conf" / "candidates.yaml").write_text("- a\n- b\n", encoding="utf-8")
+    (tmp_path / "other" / "conf" / "gate" / "default.yaml").write_text("checks: {}\n", encoding="utf-8")
+    code, told, text = reviewed(head=tmp_path / "other")
+    assert (code, told["verdict"], told["rules"]) == (2, "ERROR", None)
+    assert "What this pull request changes of the rules cannot be told." in text
+    assert "NAME: [model=xgb" in told["problem"]
+
+
+def test_a_bundle_of_the_wrong_kind_stops_it(project: Any, proposed: Path, head: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.tar").write_bytes(b"no tar")
+    done = project.run("review", str(proposed), "--head", str(head), "--bundle", "bad.tar", "--out", "out")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert not (project.home / "out").exists()
