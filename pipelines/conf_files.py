@@ -39,6 +39,10 @@ def written(files: Mapping[str, bytes], folder: Path, *, name: str) -> Path:
     if len(chosen) > MOST_FILES:
         raise SettingsError("too many files in conf/", expected=f"at most {MOST_FILES}", where=name)
     for path, held in sorted(chosen.items()):
+        if path.startswith("conf/hydra"):
+            raise SettingsError(
+                "Hydra's own settings are not allowed", expected="no conf/hydra", where=f"{name}: {path}"
+            )
         _check(held, f"{name}: {path}")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(held)

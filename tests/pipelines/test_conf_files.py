@@ -93,6 +93,13 @@ def test_a_default_that_leads_out_is_refused(head: Path, tmp_path: Path, entry: 
     assert "the defaults are not plain" in refused(head)
 
 
+@pytest.mark.parametrize("path", ["hydra/config.yaml", "hydra/default.yaml", "hydra.yaml"])
+def test_hydras_own_settings_are_refused(head: Path, path: str) -> None:
+    (head / "conf" / path).parent.mkdir(exist_ok=True)
+    (head / "conf" / path).write_text("searchpath: ['file:///tmp']\n", encoding="utf-8")
+    assert "Hydra's own settings are not allowed" in refused(head)
+
+
 def test_too_much(tmp_path: Path) -> None:
     with pytest.raises(LockgateError, match="too many files"):
         written({f"conf/{at}.yaml": b"" for at in range(MOST_FILES + 1)}, tmp_path, name="head")
