@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
@@ -18,6 +18,8 @@ from pipelines.candidates import Candidate, candidates
 from pipelines.changes import compared as changed
 from pipelines.conf_files import written
 from pipelines.rescoring import Basis
+from pipelines.settings import ROOT, conf_dir
+from pipelines.versions import Version, of_conf, of_folder
 
 if TYPE_CHECKING:
     from gates.evidence import Evidence
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from pipelines.proposal import Proposed
     from pipelines.reigning import Reigning
     from pipelines.settings import Composed
-    from pipelines.versions import Version
 
 
 T = TypeVar("T")
@@ -39,6 +40,12 @@ class Reviewed:
     review: Review
     policy: Policy  # that each was judged by
     evidence: dict[str, Evidence]
+
+
+def this(name: str) -> Version:
+    """This checkout, with the configuration that it composes, which may lie elsewhere."""
+    here, conf = of_folder(ROOT, name=name), conf_dir()
+    return here if conf == ROOT / "conf" else replace(here, files={**here.code, **of_conf(conf, name=name)})
 
 
 def reviewed(composed: Composed, folder: Path, *, base: Version, head: Version, bundle: Path | None) -> Reviewed:

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from gates.errors import SettingsError
 from gates.report.wording import printable
-from pipelines.settings import ROOT, conf_dir
 
 SECONDS = 60.0
 MOST_FILES = 2000
@@ -76,16 +75,6 @@ def version(text: str, *, repository: Path) -> Version:
     return _of_revision(text, said, repository)
 
 
-def this(name: str) -> Version:
-    """This checkout, with the configuration that it composes."""
-    here, conf = of_folder(ROOT, name=name), conf_dir()
-    if conf == ROOT / CONF:
-        return here
-    found = {f"{CONF}/{path.relative_to(conf).as_posix()}": path for path in sorted(conf.rglob("*.yaml"))}
-    left = {path: _bytes(file, f"{name}: {path}", most=MOST_BYTES) for path, file in found.items()}
-    return _checked(Version(name=name, files={**here.code, **left}))
-
-
 def of_folder(root: Path, *, name: str) -> Version:
     """The checkout in a directory. What Python leaves behind in `__pycache__` is no part of it."""
     found: dict[str, bytes] = {}
@@ -122,6 +111,12 @@ def _walked(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
         if not stat.S_ISREG(mode):
             raise _no_file(name, path)
         yield path
+
+
+def of_conf(conf: Path, *, name: str) -> dict[str, bytes]:
+    """The files of a directory that stands for conf/, by the path that they would have there."""
+    found = {f"{CONF}/{path.relative_to(conf).as_posix()}": path for path in sorted(conf.rglob("*.yaml"))}
+    return {path: _bytes(file, f"{name}: {path}", most=MOST_BYTES) for path, file in found.items()}
 
 
 def _bytes(file: Path, where: str, *, most: int) -> bytes:

@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
+from pipelines.versions import JUDGING
+
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ACTIONS = {
     "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1",
+    "actions/download-artifact@3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c",
     "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a",
     "astral-sh/setup-uv@c771a70e6277c0a99b617c7a806ffedaca235ff9",
 }
@@ -65,9 +68,11 @@ def test_only_the_promotion_has_credentials(workflow: dict[str, Any], job: dict[
 def test_a_checkout_leaves_no_token_and_no_cache_is_read(workflow: dict[str, Any], job: dict[str, Any]) -> None:
     for step in job["steps"]:
         if step.get("uses", "").startswith("actions/checkout@"):
-            assert step["with"] == {"persist-credentials": False}
+            assert step["with"]["persist-credentials"] is False
+            assert step["with"].keys() <= {"persist-credentials", "ref", "path"}
         if step.get("uses", "").startswith("astral-sh/setup-uv@"):
-            assert step["with"] == {"version-file": "requirements/uv.txt", "enable-cache": False}
+            assert step["with"]["version-file"].endswith("requirements/uv.txt")
+            assert step["with"]["enable-cache"] is False
     assert job["timeout-minutes"] <= 60
 
 
@@ -118,25 +123,44 @@ def test_every_target_that_a_workflow_makes_is_in_the_makefile() -> None:
     assert [target for target in made if not re.search(rf"^{target}:.* ## ", makefile, flags=re.MULTILINE)] == []
 
 
+def test_the_judge_of_a_pull_request_runs_nothing_of_it() -> None:
+    """The base is checked out beside the head, and every command is the base's."""
+    steps = WORKFLOWS["evaluate"]["jobs"]["review"]["steps"]
+    places = {step["with"]["path"]: step["with"].get("ref") for step in steps if "checkout@" in step.get("uses", "")}
+    assert places == {"base": "${{ github.base_ref }}", "head": None}
+    assert all(step["working-directory"] == "base" for step in steps if "run" in step)
+    assert WORKFLOWS["evaluate"]["jobs"]["review"]["if"] == "always()"
+
+
 @pytest.mark.parametrize(
-    ("stem", "program"), [("evaluate", ".venv/bin/lockgate"), ("promote", ".venv-outerbounds/bin/lockgate")]
+    ("stem", "job", "folder", "program"),
+    [
+        ("evaluate", "review", "base", ".venv/bin/lockgate"),
+        ("promote", "promote", ".", ".venv-outerbounds/bin/lockgate"),
+    ],
 )
 @pytest.mark.parametrize(("code", "fails"), [(0, False), (1, False), (3, False), (2, True), (139, True)])
 def test_a_job_fails_where_no_decision_was_made(
-    tmp_path: Path, stem: str, program: str, code: int, *, fails: bool
+    tmp_path: Path, stem: str, job: str, folder: str, program: str, code: int, *, fails: bool
 ) -> None:
-    (step,) = [step for step in WORKFLOWS[stem]["jobs"][stem]["steps"] if step.get("id") == "evaluate"]
-    fake = tmp_path / program
+    (step,) = [step for step in WORKFLOWS[stem]["jobs"][job]["steps"] if "id" in step]
+    fake = tmp_path / folder / program
     fake.parent.mkdir(parents=True)
     fake.write_text(f'#!/bin/sh\necho "$@" >argv\nexit {code}\n', encoding="utf-8")
     fake.chmod(0o755)
-    env = {"PATH": os.environ["PATH"], "GITHUB_OUTPUT": "output", "GITHUB_STEP_SUMMARY": "summary"}
-    done = subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=env, check=False)
+    env = {
+        "PATH": os.environ["PATH"], "GITHUB_OUTPUT": "output", "GITHUB_STEP_SUMMARY": "summary",
+        "BASE": "$(touch x) main",
+    }  # fmt: skip
+    done = subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path / folder, env=env, check=False)
     assert (done.returncode != 0) == fails
-    assert (tmp_path / "output").read_text(encoding="utf-8") == f"verdict={code}\n"
-    argv = (tmp_path / "argv").read_text(encoding="utf-8").split()
-    assert argv[0] == "evaluate"
-    assert ("--advisory" in argv) == (stem == "evaluate")
+    argv = (tmp_path / folder / "argv").read_text(encoding="utf-8").strip()
+    if job == "promote":
+        assert (tmp_path / folder / "output").read_text(encoding="utf-8") == f"verdict={code}\n"
+        assert argv.startswith("evaluate ")
+    else:
+        assert argv == "review ../proposal --head ../head --base $(touch x) main --out ../review --output output"
+    assert not (tmp_path / folder / "x").exists()
 
 
 def test_updates_wait_and_the_owners_own_what_decides() -> None:
@@ -146,6 +170,8 @@ def test_updates_wait_and_the_owners_own_what_decides() -> None:
     owners = (ROOT / ".github" / "CODEOWNERS").read_text(encoding="utf-8")
     owned = {line.split()[0] for line in owners.splitlines() if line and not line.startswith("#")}
     assert owned >= {"/gates/", "/conf/gate/", "/conf/data/", "/conf/platform/", "/conf/store/", "/.github/"}
+    assert owned >= {"/conf/config.yaml", "/conf/production.yaml", "/data/", "/Makefile", "/requirements/"}
+    assert all(any(f"/{path}/".startswith(one) for one in owned) for path in JUDGING)
 
 
 @pytest.mark.parametrize(("ci", "passes"), [("true", False), ("", True)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from pipelines.review import Reviewed
 
 REPORT, TOLD, STATEMENT = "report.md", "review.json", "vsa.json"
+HANDED_ON = ("verdict", "chosen", "weaker", "run", "decision_sha256", "report_sha256")
+"""What other jobs of a workflow are told."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]{0,200}")
 
 
 def review(
@@ -22,6 +28,10 @@ def review(
     base: Annotated[str, typer.Option(help="What this checkout is called in the report.")] = "the protected branch",
     bundle: Annotated[
         Path | None, typer.Option(help="The champion to compare with, from `lockgate bundle`; without one, alone.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Append verdict, run, decision_sha256, … to this file, a NAME=VALUE a line: GITHUB_OUTPUT."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -33,12 +43,12 @@ def review(
     from gates.outcome import EXIT_CODE
     from gates.report.review import render
     from pipelines.cli.attesting import statement_of
-    from pipelines.cli.printing import print_json
+    from pipelines.cli.printing import append, print_json
     from pipelines.cli.whole import check_free, write_folder
     from pipelines.deciding import Reported
-    from pipelines.review import reviewed
+    from pipelines.review import reviewed, this
     from pipelines.settings import ROOT, compose
-    from pipelines.versions import this, version
+    from pipelines.versions import version
 
     check_free(out)
     composed = compose()
@@ -53,6 +63,8 @@ def review(
             files[f"{one.name}.json"] = (one.decision.to_json() + "\n").encode()
             files[f"{one.name}.{STATEMENT}"] = _lines(statement)
     write_folder(out, files)
+    if output:
+        append(output, "".join(f"{name}={_plain(told[name])}\n" for name in HANDED_ON))
     if as_json:
         print_json(told)
     else:
@@ -63,7 +75,6 @@ def review(
 def _told(done: Reviewed, text: str) -> dict[str, Any]:
     """The review as JSON: what workflows hand on, and what programs read."""
     import hashlib
-    import json
 
     from gates.report.changes import as_json
 
@@ -88,7 +99,11 @@ def _told(done: Reviewed, text: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _lines(value: Any) -> bytes:
-    import json
+def _plain(value: Any) -> str:
+    """As one line of a file of outputs; nothing for a value that is none, or could be read as more than one."""
+    text = json.dumps(value) if isinstance(value, bool) else str(value or "")
+    return text if _PLAIN.fullmatch(text) else ""
 
+
+def _lines(value: Any) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
