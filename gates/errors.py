@@ -113,3 +113,13 @@ class DeployError(LockgateError):
     ) -> None:
         super().__init__(problem, expected=expected, where=where, hint=hint)
         self.problems = tuple(problems) or (str(self),)
+
+
+class GithubError(LockgateError):
+    """GitHub refuses, or cannot be reached. `status` is the HTTP status; None where there was no answer."""
+
+    def __init__(
+        self, problem: str, *, expected: str = "", where: str = "", hint: str = "", status: int | None = None
+    ) -> None:
+        super().__init__(problem, expected=expected, where=where, hint=hint)
+        self.status = status

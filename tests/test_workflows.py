@@ -56,12 +56,19 @@ def test_nothing_is_allowed_unless_a_job_says_so(workflow: dict[str, Any]) -> No
 
 @pytest.mark.parametrize(("workflow", "job"), JOBS)
 def test_only_the_promotion_has_credentials(workflow: dict[str, Any], job: dict[str, Any]) -> None:
+    """And the comment's job, which may write comments, and runs the protected branch's code alone."""
     merged_code_only = workflow["on"] == {"push": {"branches": ["main"]}}
-    allowed = {"contents": "read", "id-token": "write"} if merged_code_only else {"contents": "read"}
+    comments = "pull-requests" in job["permissions"]
+    allowed = {"contents": "read"} | ({"id-token": "write"} if merged_code_only else {})
+    allowed |= {"pull-requests": "write"} if comments else {}
     assert job["permissions"].items() <= allowed.items()
     assert "secrets" not in str(job)
-    assert "github.token" not in str(job)
+    assert ("github.token" in str(job)) == comments
     assert ("environment" in job) == ("id-token" in job["permissions"]) == merged_code_only
+    if comments:
+        checkouts = [step["with"] for step in job["steps"] if "checkout@" in step.get("uses", "")]
+        assert [one.get("ref") for one in checkouts] == ["${{ github.base_ref }}"]
+        assert "github.event.pull_request.head.repo.full_name == github.repository" in job["if"]
 
 
 @pytest.mark.parametrize(("workflow", "job"), JOBS)

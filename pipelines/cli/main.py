@@ -13,6 +13,7 @@ from pipelines import events
 from pipelines.cli import (
     bundle,
     champion,
+    comment,
     demo,
     deploy,
     evaluate,
@@ -59,6 +60,7 @@ app.command(context_settings=_EXTRA)(evaluate.evaluate)
 app.command()(judge.judge)
 app.command()(propose.propose)
 app.command()(review.review)
+app.command()(comment.comment)
 app.command()(reverify.reverify)
 app.command()(export.export)
 app.command()(bundle.bundle)

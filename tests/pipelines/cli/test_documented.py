@@ -74,7 +74,7 @@ def test_whoever_calls_a_verb_calls_one_that_there_is_with_options_that_it_has(c
     words = re.findall(r"--?[a-z-]+|[a-z]+", re.split(r'[$"]', call, maxsplit=1)[0])
     verb = words[0] if f"{words[0]} {words[1] if len(words) > 1 else ''}" not in NESTED else " ".join(words[:2])
     assert verb in [*VERBS, *NESTED]
-    given = set(re.findall(r"(?<![\w-])(--[a-z-]+)", call)) - {"--"}
+    given = set(re.findall(r"(?<![\w-])(--[a-z0-9-]+)", call)) - {"--"}
     assert given - {"--with"} <= options(verb)
     assert "--with" not in given or verb in ("evaluate", "predict")  # evaluate hands Metaflow's own on
 

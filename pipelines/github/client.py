@@ -1,0 +1,78 @@
+"""PyGithub, with limits of time and tries, and its errors in one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from gates.errors import GithubError
+from gates.report.wording import printable
+
+if TYPE_CHECKING:
+    from github import Github
+    from github.PullRequest import PullRequest
+
+SECONDS = 20
+TRIES = 4
+BOT = "github-actions[bot]"
+"""Who a job's own token is."""
+
+
+def client() -> Github:
+    """GitHub as GITHUB_API_URL says, by the token in GITHUB_TOKEN. Raises GithubError without one."""
+    from github import Auth, Github
+    from github.GithubRetry import GithubRetry
+
+    token = os.environ.get("GITHUB_TOKEN", "")
+    if not token:
+        raise GithubError("there is no token", expected="one in the environment", where="GITHUB_TOKEN")
+    return Github(
+        auth=Auth.Token(token), base_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com",
+        timeout=SECONDS, per_page=100, user_agent="lockgate", seconds_between_requests=0, seconds_between_writes=0,
+        retry=_retry(GithubRetry), lazy=True,
+    )  # fmt: skip
+
+
+def _retry(kind: Any) -> Any:
+    """Tries again what is safe to try again: reading, and what GitHub says it did not do for want of time."""
+    return kind(
+        total=TRIES, backoff_factor=0.5, backoff_max=10, secondary_rate_wait=_wait(), status_forcelist=[502, 503, 504],
+        allowed_methods=["GET"],
+    )  # fmt: skip
+
+
+def _wait() -> float:
+    return float(os.environ.get("LOCKGATE_GITHUB_WAIT_SECONDS") or 60)
+
+
+def pull(repository: str, number: int) -> PullRequest:
+    """The pull request. Raises GithubError."""
+    with errors(f"{repository}#{number}"):
+        return client().get_repo(repository).get_pull(number)
+
+
+def login() -> str:
+    """Whose comments the token writes."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        return BOT
+    with errors("/user"):
+        return client().get_user().login
+
+
+@contextmanager
+def errors(where: str) -> Iterator[None]:
+    """PyGithub's errors, and those of the way to it, in one line that holds no token."""
+    from github import GithubException
+    from requests import RequestException
+
+    try:
+        yield
+    except GithubException as err:
+        told = err.data.get("message") if isinstance(err.data, dict) else None
+        said = printable(str(told or err.message or type(err).__name__))[:200]
+        hint = "the job needs `pull-requests: write`; a fork's job never has it" if err.status == 403 else ""
+        raise GithubError(f"GitHub answers {err.status}: {said}", where=where, hint=hint, status=err.status) from err
+    except RequestException as err:
+        raise GithubError(f"GitHub cannot be reached: {type(err).__name__}", where=where, hint="run it again") from err

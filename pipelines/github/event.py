@@ -1,0 +1,76 @@
+"""What GitHub Actions tells a job of the pull request that it runs for."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gates.errors import GithubError
+
+MAX_BYTES = 25 * 1024**2
+REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
+_RULES = ConfigDict(frozen=True, extra="ignore")
+_Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+
+
+class _Repository(BaseModel):
+    model_config = _RULES
+    full_name: str
+
+
+class _Side(BaseModel):
+    model_config = _RULES
+    sha: _Sha
+    repo: _Repository | None  # None: the fork was deleted
+
+
+class _Pull(BaseModel):
+    model_config = _RULES
+    number: Annotated[int, Field(gt=0)]
+    head: _Side
+
+
+class Pull(BaseModel):
+    """A pull request. Its title, its branch and whatever else its author wrote are not here."""
+
+    model_config = _RULES
+    repository: Annotated[str, Field(pattern=f"^{REPOSITORY.pattern}$")]
+    number: Annotated[int, Field(gt=0)]
+    head: _Sha | None  # the commit that was evaluated
+    fork: bool = False
+
+
+def pull() -> Pull:
+    """The pull request of this job. Raises GithubError where the job runs for none."""
+    path, repository = os.environ.get("GITHUB_EVENT_PATH"), os.environ.get("GITHUB_REPOSITORY", "")
+    if not path:
+        raise GithubError(
+            "no pull request is named", expected="--pull and --repository, or a job of GitHub Actions that has one",
+            where="GITHUB_EVENT_PATH",
+        )  # fmt: skip
+    try:
+        with Path(path).open("rb") as file:
+            told = _Event.model_validate_json(file.read(MAX_BYTES))
+    except OSError as err:
+        raise GithubError(f"cannot read the event: {err.strerror}", where=path) from err
+    except ValidationError as err:
+        place = ".".join(map(str, err.errors(include_url=False)[0]["loc"]))
+        raise GithubError(
+            "the event is not of a pull request", expected="pull_request with number and head", where=place or path
+        ) from err
+    if not REPOSITORY.fullmatch(repository):
+        raise GithubError("no repository is named", expected="OWNER/NAME", where="GITHUB_REPOSITORY")
+    one = told.pull_request
+    return Pull(
+        repository=repository, number=one.number, head=one.head.sha,
+        fork=one.head.repo is None or one.head.repo.full_name.lower() != repository.lower(),
+    )  # fmt: skip
+
+
+class _Event(BaseModel):
+    model_config = _RULES
+    pull_request: _Pull

@@ -1,0 +1,162 @@
+"""GitHub's REST API, as far as comments of pull requests go, on whatever port is free.
+
+It numbers comments, tells who wrote them, pages them, refuses what a token may not do and what is too long, in
+GitHub's own words, and can be told to fail at a request: by a status, before it (dropped) or after the write (lost).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+REPOSITORY = "acme/models"
+BOT = "github-actions[bot]"
+LONGEST = 65_536
+
+
+@dataclass
+class State:
+    """What GitHub holds."""
+
+    tokens: dict[str, tuple[str, bool]] = field(default_factory=dict)  # token -> login, and whether it may write
+    head: str = "a" * 40
+    comments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)  # METHOD path
+    faults: list[tuple[str, int | str]] = field(default_factory=list)  # method and what, once each, in this order
+    meanwhile: Callable[[], None] | None = None  # called once, after the next listing was answered
+    last: int = 0
+    url: str = ""
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def write(self, login: str, body: str) -> dict[str, Any]:
+        """Somebody comments."""
+        with self.lock:
+            self.last += 1
+            made = {
+                "id": self.last, "body": body, "user": {"login": login},
+                "url": f"{self.url}/repos/{REPOSITORY}/issues/comments/{self.last}",
+                "html_url": f"https://github.example/{REPOSITORY}/pull/7#issuecomment-{self.last}",
+            }  # fmt: skip
+            self.comments[self.last] = made
+            return made
+
+    def bodies(self, login: str = BOT) -> list[str]:
+        return [one["body"] for one in self.comments.values() if one["user"]["login"] == login]
+
+    def writes(self) -> list[str]:
+        return [one for one in self.asked if not one.startswith("GET")]
+
+
+class RefusedError(Exception):
+    def __init__(self, status: int, message: str, **headers: str) -> None:
+        self.status, self.message, self.headers = status, message, headers
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+    def _answer(self) -> None:
+        state: State = self.server.state  # type: ignore[attr-defined]
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        url = urlsplit(self.path)
+        with state.lock:
+            state.asked.append(f"{self.command} {url.path}")
+            at = next((at for at, (method, _) in enumerate(state.faults) if method == self.command), None)
+            fault = None if at is None else state.faults.pop(at)[1]
+        if fault == "dropped":
+            self.close_connection = True
+            return
+        headers: dict[str, str] = {}
+        try:
+            if fault == "limit":
+                raise RefusedError(403, "You have exceeded a secondary rate limit", **{"Retry-After": "1"})
+            if isinstance(fault, int):
+                raise RefusedError(fault, "Server Error")
+            with state.lock:
+                status, told, headers = self._done(state, url.path, parse_qs(url.query), body)
+        except RefusedError as err:
+            status, told, headers = err.status, {"message": err.message}, err.headers
+        if fault == "lost":
+            self.close_connection = True
+            return
+        sent = b"" if status == 204 else json.dumps(told).encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(sent)))
+        self.end_headers()
+        self.wfile.write(sent)
+        if url.path.endswith("/comments") and self.command == "GET" and state.meanwhile:
+            state.meanwhile, call = None, state.meanwhile
+            call()
+
+    do_DELETE = do_GET = do_PATCH = do_POST = _answer  # noqa: N815 (the library's names)
+
+    def _done(
+        self, state: State, path: str, query: dict[str, list[str]], body: dict[str, Any]
+    ) -> tuple[int, Any, dict[str, str]]:
+        token = self.headers.get("Authorization", "").removeprefix("token ").removeprefix("Bearer ")
+        if token not in state.tokens:
+            raise RefusedError(401, "Bad credentials")
+        login, may_write = state.tokens[token]
+        if self.command != "GET" and not may_write:
+            raise RefusedError(403, "Resource not accessible by integration")
+        if len(body.get("body", "")) > LONGEST:
+            raise RefusedError(422, "Validation Failed: body is too long (maximum is 65536 characters)")
+        root = f"/repos/{REPOSITORY}"
+        if (self.command, path) == ("GET", "/user"):
+            return 200, {"login": login, "url": f"{state.url}/users/{login}"}, {}
+        if (self.command, path) == ("GET", f"{root}/pulls/7"):
+            return 200, self._pull(state), {}
+        if path == f"{root}/issues/7/comments":
+            if self.command == "POST":
+                return 201, state.write(login, body["body"]), {}
+            return self._page(state, query)
+        number = path.removeprefix(f"{root}/issues/comments/")
+        if number.isdecimal() and int(number) in state.comments:
+            held = state.comments[int(number)]
+            if self.command == "DELETE":
+                del state.comments[int(number)]
+                return 204, None, {}
+            if self.command == "PATCH":
+                held["body"] = body["body"]
+            return 200, held, {}
+        raise RefusedError(404, "Not Found")
+
+    def _pull(self, state: State) -> dict[str, Any]:
+        root = f"{state.url}/repos/{REPOSITORY}"
+        return {
+            "number": 7, "url": f"{root}/pulls/7", "issue_url": f"{root}/issues/7",
+            "comments_url": f"{root}/issues/7/comments", "head": {"sha": state.head, "ref": "$(touch x)"},
+            "base": {"ref": "main", "repo": {"full_name": REPOSITORY, "url": root}},
+        }  # fmt: skip
+
+    def _page(self, state: State, query: dict[str, list[str]]) -> tuple[int, Any, dict[str, str]]:
+        size, page = int(query.get("per_page", ["30"])[0]), int(query.get("page", ["1"])[0])
+        held = [*state.comments.values()][(page - 1) * size :]
+        more = f'<{state.url}{urlsplit(self.path).path}?per_page={size}&page={page + 1}>; rel="next"'
+        return 200, held[:size], {"Link": more} if len(held) > size else {}
+
+
+@contextmanager
+def served() -> Iterator[State]:
+    """An API with one pull request, number 7, for as long as the block lasts."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        server.daemon_threads = True
+        state = State(url=f"http://127.0.0.1:{server.server_port}")
+        server.state = state  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield state
+        server.shutdown()
+        thread.join()

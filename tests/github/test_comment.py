@@ -1,0 +1,215 @@
+"""`lockgate comment`: one comment, updated in its place, against GitHub's API over HTTP by the real client."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gates.errors import GithubError
+from pipelines.github import client
+from pipelines.github.comments import MOST, Stamp, Written, cut, publish
+from tests.github.api import BOT, REPOSITORY, State, served
+
+TOKEN = "ghs_s3cr3t-c4n4ry"
+HEAD = "a" * 40
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
+    with served() as state:
+        state.tokens = {TOKEN: (BOT, True), "reads": (BOT, False), "ada's": ("ada", True)}
+        for name, value in {
+            "GITHUB_API_URL": state.url, "GITHUB_TOKEN": TOKEN, "GITHUB_ACTIONS": "true",
+            "LOCKGATE_GITHUB_WAIT_SECONDS": "0.1",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        yield state
+
+
+def reported(text: str, run: int = 1, *, attempt: int = 1, head: str = HEAD) -> Written:
+    pull = client.pull(REPOSITORY, 7)
+    stamp = Stamp(run=run, attempt=attempt, head=head)
+    return publish(pull, text, stamp=stamp, login=client.login(), where="acme/models#7", settle=0.5)
+
+
+def texts(api: State) -> list[str]:
+    """What the bot's comments say, without the mark."""
+    return [body.partition("\n")[2] for body in api.bodies()]
+
+
+def test_it_is_made_once_and_updated_afterwards(api: State) -> None:
+    first = reported("## HOLD")
+    again = reported("## PROMOTE", run=2)
+    assert (first.said, again.said, first.address) == ("written", "written", again.address)
+    assert texts(api) == ["## PROMOTE"]
+    assert [one.split()[0] for one in api.writes()] == ["POST", "PATCH"]
+    assert reported("## PROMOTE", run=2).said == "written"
+    assert len(api.writes()) == 2  # it says that already
+
+
+def test_an_earlier_run_and_an_older_commit_write_nothing(api: State) -> None:
+    reported("newer", run=5, attempt=2)
+    for run, attempt in ((4, 9), (5, 1)):
+        assert reported("older", run=run, attempt=attempt).said == "not written: a later run has reported"
+    api.head = "b" * 40
+    assert reported("old", run=9).said == "not written: aaaaaaaaaaaa is not the head any more"
+    assert texts(api) == ["newer"]
+
+
+def test_only_its_own_comment_counts(api: State) -> None:
+    """Somebody else pastes the mark, the bot says other things, and there are three pages of both."""
+    mark = Stamp(run=99, attempt=1, head=HEAD).mark
+    for at in range(250):
+        api.write("mallory" if at % 2 else BOT, f"{mark}\nnot this" if at % 2 else f"about {at} {mark}")
+    assert reported("## HOLD").said == "written"
+    assert len(api.comments) == 251
+    assert reported("## PROMOTE", run=2).said == "written"
+    assert len(api.comments) == 251
+    assert sum("## PROMOTE" in body for body in api.bodies()) == 1
+    assert all("not this" in body for body in api.bodies("mallory"))
+
+
+def test_of_jobs_that_write_at_once_the_last_run_stays_in_one_comment(api: State) -> None:
+    with ThreadPoolExecutor(8) as jobs:
+        told = list(jobs.map(lambda run: reported(f"run {run}", run=run).said, range(1, 9)))
+    assert set(told) <= {"written", "not written: a later run has reported"}
+    assert texts(api) == ["run 8"]
+
+
+def test_one_that_was_deleted_meanwhile_is_made_again(api: State) -> None:
+    reported("first")
+    api.meanwhile = api.comments.clear
+    assert reported("second", run=2).said == "written"
+    assert texts(api) == ["second"]
+
+
+@pytest.mark.parametrize("fault", ["lost", "dropped", 502, "limit"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
+def test_a_request_that_goes_wrong_makes_no_second_comment(api: State, method: str, fault: int | str) -> None:
+    """It is tried again, or it is one line, and the next job finds what there is."""
+    if method == "PATCH":
+        reported("before", run=1)
+    api.faults = [(method, fault)]
+    said = ""
+    try:
+        reported("after", run=2)
+    except GithubError as err:
+        said = str(err)
+        reported("after", run=2)
+    assert texts(api) == ["after"]
+    assert len(said.splitlines()) <= 1
+    assert TOKEN not in said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"GITHUB_TOKEN": "reads"}, "GitHub answers 403: Resource not accessible by integration"),
+        ({"GITHUB_TOKEN": "wrong"}, "GitHub answers 401: Bad credentials"),
+        ({"GITHUB_TOKEN": ""}, "there is no token"),
+        ({"GITHUB_API_URL": "http://127.0.0.1:9"}, "GitHub cannot be reached"),
+    ],
+)
+def test_what_it_may_not_is_one_line(
+    api: State, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], said: str
+) -> None:
+    for name, value in change.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(GithubError) as err:
+        reported("text")
+    assert said in str(err.value)
+    assert len(str(err.value).splitlines()) == 1
+    assert api.comments == {}
+
+
+def test_a_long_report_is_cut_between_blocks_and_says_so(api: State) -> None:
+    block = "<details>\n\n" + "| cell | cell |\n" * 40 + "\n"
+    assert reported(block * 200).said == "written"
+    (text,) = texts(api)
+    assert len(text) <= MOST
+    assert text.endswith("all of it is in the job's summary, and among its artifacts.\n")
+    assert text.rindex("</details>") > text.rindex("| cell")
+    assert cut("short") == "short"
+    assert len(cut("x" * 10**6)) <= MOST
+    assert cut("```sh\n" + "x\n\n" * 40_000).count("```") == 2
+
+
+def command(folder: Path, *words: str, event: Any = None, **env: str) -> subprocess.CompletedProcess[str]:
+    (folder / "event.json").write_text(json.dumps(event), encoding="utf-8")
+    given = {
+        "PATH": os.environ["PATH"], "HOME": str(folder), "GITHUB_EVENT_PATH": str(folder / "event.json"),
+        "GITHUB_REPOSITORY": REPOSITORY, "GITHUB_RUN_ID": "12", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_ACTIONS": "true",
+        "GITHUB_TOKEN": TOKEN, **env,
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli.main", "comment", *words],
+        cwd=folder, env=given, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert TOKEN not in done.stdout + done.stderr
+    return done
+
+
+def pulled(**changes: Any) -> dict[str, Any]:
+    head = {"sha": HEAD, "ref": "$(touch canary)", "repo": {"full_name": REPOSITORY}} | changes
+    return {"action": "opened", "pull_request": {"number": 7, "title": "`touch canary`", "head": head}}
+
+
+def test_a_job_comments_on_its_own_pull_request(api: State, tmp_path: Path) -> None:
+    report = tmp_path / "report.md"
+    report.write_text("## 🟢 PROMOTE\n", encoding="utf-8")
+    digest = hashlib.sha256(report.read_bytes()).hexdigest()
+    done = command(tmp_path, "report.md", "--sha256", digest, event=pulled(), GITHUB_API_URL=api.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"written https://github.example/{REPOSITORY}/pull/7#issuecomment-1\n"
+    report.write_text("## 🟢 PROMOTE, honestly\n", encoding="utf-8")
+    swapped = command(tmp_path, "report.md", "--sha256", digest, event=pulled(), GITHUB_API_URL=api.url)
+    assert (swapped.returncode, len(swapped.stderr.splitlines())) == (2, 1)
+    assert "somebody changed it on the way" in swapped.stderr
+    assert texts(api) == ["## 🟢 PROMOTE\n"]
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("repo", [{"full_name": "mallory/models"}, None], ids=["fork", "deleted fork"])
+def test_of_a_fork_nothing_is_written(api: State, tmp_path: Path, repo: dict[str, str] | None) -> None:
+    (tmp_path / "report.md").write_text("text", encoding="utf-8")
+    done = command(tmp_path, "report.md", event=pulled(repo=repo), GITHUB_API_URL=api.url, GITHUB_TOKEN=TOKEN)
+    assert done.returncode == 0
+    assert done.stdout == "not written: the pull request is a fork's; see the job's summary\n"
+    assert api.asked == []
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (None, "the event is not of a pull request"),
+        ({"ref": "refs/heads/main"}, "the event is not of a pull request"),
+        (pulled(sha="main; touch canary"), "the event is not of a pull request"),
+    ],
+    ids=["null", "push", "sha"],
+)
+def test_a_job_of_no_pull_request_is_one_line(tmp_path: Path, event: Any, said: str) -> None:
+    (tmp_path / "report.md").write_text("text", encoding="utf-8")
+    done = command(tmp_path, "report.md", event=event)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert said in done.stderr
+
+
+def test_a_person_may_call_it_too(api: State, tmp_path: Path) -> None:
+    (tmp_path / "report.md").write_text("by hand", encoding="utf-8")
+    mine = {"GITHUB_TOKEN": "ada's", "GITHUB_ACTIONS": "", "GITHUB_RUN_ID": "", "GITHUB_API_URL": api.url}
+    for text in ("by hand", "again"):
+        (tmp_path / "report.md").write_text(text, encoding="utf-8")
+        done = command(tmp_path, "report.md", "--pull", "7", "--repository", REPOSITORY, **mine)
+        assert done.returncode == 0, done.stderr
+    assert [body.partition("\n")[2] for body in api.bodies("ada")] == ["again"]
+    wrong = command(tmp_path, "report.md", "--pull", "7", "--repository", "acme/../x", **mine)
+    assert "is no repository" in wrong.stderr
