@@ -44,7 +44,7 @@ COMMANDS = [step["run"] for step in STEPS if "run" in step]
 
 
 def test_the_workflows_are_the_ones_that_this_file_knows() -> None:
-    assert set(WORKFLOWS) == {"ci", "evaluate", "promote"}
+    assert set(WORKFLOWS) == {"ci", "deploy", "evaluate", "nightly", "promote"}
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS.values(), ids=WORKFLOWS)
@@ -55,19 +55,18 @@ def test_nothing_is_allowed_unless_a_job_says_so(workflow: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize(("workflow", "job"), JOBS)
-def test_only_the_promotion_has_credentials(workflow: dict[str, Any], job: dict[str, Any]) -> None:
-    """And the comment's job, which may write comments, and runs the protected branch's code alone."""
-    merged_code_only = workflow["on"] == {"push": {"branches": ["main"]}}
-    comments = "pull-requests" in job["permissions"]
-    allowed = {"contents": "read"} | ({"id-token": "write"} if merged_code_only else {})
-    allowed |= {"pull-requests": "write"} if comments else {}
-    assert job["permissions"].items() <= allowed.items()
-    assert "secrets" not in str(job)
-    assert ("github.token" in str(job)) == comments
-    assert ("environment" in job) == ("id-token" in job["permissions"]) == merged_code_only
-    if comments:
+def test_no_job_that_has_credentials_runs_what_is_not_merged(workflow: dict[str, Any], job: dict[str, Any]) -> None:
+    """An identity token is for what runs on main alone; a job's own token for one that checks out the base alone."""
+    merged_only = workflow["on"] == {"push": {"branches": ["main"]}} or "refs/heads/main" in job.get("if", "")
+    allowed = {"contents": "read"} | ({"id-token": "write"} if merged_only else {})
+    if "github.token" in str(job):
+        allowed |= {"actions": "read", "pull-requests": "write"}
         checkouts = [step["with"] for step in job["steps"] if "checkout@" in step.get("uses", "")]
         assert [one.get("ref") for one in checkouts] == ["${{ github.base_ref }}"]
+    assert job["permissions"].items() <= allowed.items()
+    assert "secrets" not in str(job)
+    assert ("environment" in job) == ("id-token" in job["permissions"]) == merged_only
+    if "pull-requests" in job["permissions"]:
         assert "github.event.pull_request.head.repo.full_name == github.repository" in job["if"]
 
 
@@ -108,19 +107,21 @@ def test_one_job_stands_for_all_and_is_never_skipped() -> None:
         assert (done.returncode == 0) == (results == " ".join(["success"] * len(others)))
 
 
-def test_a_promotion_is_never_interrupted() -> None:
-    assert WORKFLOWS["promote"]["concurrency"] == {"group": "promote", "cancel-in-progress": False}
+@pytest.mark.parametrize("stem", ["promote", "deploy"])
+def test_a_promotion_and_a_deployment_are_never_interrupted(stem: str) -> None:
+    assert WORKFLOWS[stem]["concurrency"] == {"group": stem, "cancel-in-progress": False}
 
 
-def test_the_machine_user_is_spelled_out() -> None:
-    (command,) = [command for command in COMMANDS if "service-principal-configure" in command]
+@pytest.mark.parametrize("stem", ["promote", "deploy"])
+def test_the_machine_user_is_spelled_out(stem: str) -> None:
+    commands = [step.get("run", "") for step in WORKFLOWS[stem]["jobs"][stem]["steps"]]
+    (command,) = [command for command in commands if "service-principal-configure" in command]
     words = command.replace("\\\n", " ").split()
     assert words[0] == ".venv-outerbounds/bin/outerbounds"
     options = dict(zip(words[2:-1:2], words[3:-1:2], strict=True))
     assert list(options) == ["--name", "--deployment-domain", "--perimeter"]
     assert words[-1] == "--github-actions"
     assert all(re.fullmatch(r"[a-z0-9][a-z0-9.-]*", value) for value in options.values())
-    assert command in [step.get("run") for step in WORKFLOWS["promote"]["jobs"]["promote"]["steps"]]
 
 
 def test_every_target_that_a_workflow_makes_is_in_the_makefile() -> None:
@@ -157,7 +158,7 @@ def test_a_job_fails_where_no_decision_was_made(
     fake.chmod(0o755)
     env = {
         "PATH": os.environ["PATH"], "GITHUB_OUTPUT": "output", "GITHUB_STEP_SUMMARY": "summary",
-        "BASE": "$(touch x) main",
+        "BASE": "$(touch x) main", "FOUND": "true",
     }  # fmt: skip
     done = subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path / folder, env=env, check=False)
     assert (done.returncode != 0) == fails
@@ -166,7 +167,8 @@ def test_a_job_fails_where_no_decision_was_made(
         assert (tmp_path / folder / "output").read_text(encoding="utf-8") == f"verdict={code}\n"
         assert argv.startswith("evaluate ")
     else:
-        assert argv == "review ../proposal --head ../head --base $(touch x) main --out ../review --output output"
+        rest = "--head ../head --base $(touch x) main --out ../review --output output"
+        assert argv == f"review ../proposal --bundle=../champion/champion.tar {rest}"
     assert not (tmp_path / folder / "x").exists()
 
 

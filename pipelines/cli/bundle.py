@@ -13,13 +13,20 @@ from pipelines.cli import options
 
 def bundle(
     out: Annotated[Path, typer.Option("--out", help="FILE.tar, or a folder to make.")],
+    published: Annotated[
+        str, typer.Option(metavar="OWNER/NAME", help="Take the one that this GitHub repository last published.")
+    ] = "",
+    branch: Annotated[str, typer.Option(help="With --published: by which branch.")] = "main",
     as_json: options.Json = False,
 ) -> None:
     """Write the champion's model and the log entries that vouch for it to one file, for `evaluate --bundle`.
 
     A pull request's job, which has no credentials, scores its challenger beside this copy. The same head of the log
-    always gives the same bytes.
+    always gives the same bytes. With --published it is downloaded, by the token in GITHUB_TOKEN, and checked; where
+    nothing was published yet, nothing is written.
     """
+    if published:
+        raise typer.Exit(_downloaded(published, branch, out, as_json=as_json))
     from gates import admission, runs
     from pipelines.acting import clock
     from pipelines.bundle import made
@@ -49,3 +56,38 @@ def bundle(
         return
     typer.echo(f"{out}: {run}, promoted by entry {champion.seq}, as of entry {admitted.head.seq} of the promotion log")
     typer.echo(f"model {champion.format} sha256 {champion.sha256}")
+
+
+def _downloaded(repository: str, branch: str, out: Path, *, as_json: bool) -> int:
+    """Write the bundle that was published, if one was and its digests and signatures hold."""
+    import tempfile
+
+    from gates.errors import GithubError
+    from pipelines.bundle import CAPS, read
+    from pipelines.cli.printing import print_json
+    from pipelines.cli.whole import check_writable, write_file
+    from pipelines.github import event, published
+    from pipelines.promotion_log import keyring_of
+    from pipelines.settings import compose
+
+    if out.suffix != ".tar":
+        raise GithubError("a bundle that was published is one file", expected="FILE.tar", where=str(out))
+    if not event.REPOSITORY.fullmatch(repository):
+        raise GithubError(f"{repository[:80]!r} is no repository", expected="OWNER/NAME", where="--published")
+    check_writable(out)
+    settings = compose().settings
+    blob = published.champion(repository, branch=branch, most=sum(CAPS.values()))
+    if blob is not None:
+        with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+            file.write(blob)
+            file.flush()
+            held = read(Path(file.name), project=settings.data.project, keyring=keyring_of(settings.platform.keys))
+        write_file(out, blob)
+    told = {"out": str(out), "run": held.admitted.champion.run, "entry": held.head.seq} if blob is not None else None
+    if as_json:
+        print_json(told)
+    elif told is None:
+        typer.echo(f"{repository} has published no champion")
+    else:
+        typer.echo(f"{out}: {told['run']}, as of entry {told['entry']} of the promotion log of {repository}")
+    return 0

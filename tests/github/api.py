@@ -30,8 +30,10 @@ class State:
     asked: list[str] = field(default_factory=list)  # METHOD path
     faults: list[tuple[str, int | str]] = field(default_factory=list)  # method and what, once each, in this order
     meanwhile: Callable[[], None] | None = None  # called once, after the next listing was answered
+    runs: list[dict[str, Any]] = field(default_factory=list)  # of workflows, newest first: file, branch, event, …
     last: int = 0
     url: str = ""
+    elsewhere: str = ""  # where artifacts lie; whoever is sent there must bring no token
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def write(self, login: str, body: str) -> dict[str, Any]:
@@ -114,6 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
         if len(body.get("body", "")) > LONGEST:
             raise RefusedError(422, "Validation Failed: body is too long (maximum is 65536 characters)")
         root = f"/repos/{REPOSITORY}"
+        if path.startswith(f"{root}/actions/"):
+            return self._actions(state, path.removeprefix(f"{root}/actions"), query)
         if (self.command, path) == ("GET", "/user"):
             return 200, {"login": login, "url": f"{state.url}/users/{login}"}, {}
         if (self.command, path) == ("GET", f"{root}/pulls/7"):
@@ -133,6 +137,33 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, held, {}
         raise RefusedError(404, "Not Found")
 
+    def _actions(
+        self, state: State, path: str, query: dict[str, list[str]]
+    ) -> tuple[int, Any, dict[str, str]]:  # fmt: skip
+        root = f"{state.url}/repos/{REPOSITORY}/actions"
+        match path.strip("/").split("/"):
+            case ["workflows", file]:
+                return 200, {"id": 1, "path": file, "url": f"{root}/workflows/{file}"}, {}
+            case ["workflows", file, "runs"]:
+                wanted = {"file": file, **{name: query[name][0] for name in ("branch", "event", "status")}}
+                found = [
+                    {"id": at, "url": f"{root}/runs/{at}", "artifacts_url": f"{root}/runs/{at}/artifacts"}
+                    for at, one in enumerate(state.runs) if wanted.items() <= one.items()
+                ]  # fmt: skip
+                return 200, {"total_count": len(found), "workflow_runs": found}, {}
+            case ["runs", at, "artifacts"]:
+                held = [
+                    {
+                        "id": int(at), "name": name, "expired": blob is None,
+                        "archive_download_url": f"{root}/zips/{at}/{name}",
+                    }
+                    for name, blob in state.runs[int(at)].get("artifacts", {}).items()
+                ]  # fmt: skip
+                return 200, {"total_count": len(held), "artifacts": held}, {}
+            case ["zips", at, name]:
+                return 302, {}, {"Location": f"{state.elsewhere}/{at}/{name}"}
+        raise RefusedError(404, "Not Found")
+
     def _pull(self, state: State) -> dict[str, Any]:
         root = f"{state.url}/repos/{REPOSITORY}"
         return {
@@ -148,15 +179,34 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, held[:size], {"Link": more} if len(held) > size else {}
 
 
+class _Blobs(BaseHTTPRequestHandler):
+    """Artifacts, on another host name, as GitHub's are."""
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+    def do_GET(self) -> None:
+        state: State = self.server.state  # type: ignore[attr-defined]
+        _, at, name = self.path.split("/")
+        blob = state.runs[int(at)]["artifacts"][name]
+        self.send_response(403 if "Authorization" in self.headers else 200)
+        self.send_header("Content-Length", str(len(blob)))
+        self.end_headers()
+        self.wfile.write(blob)
+
+
 @contextmanager
 def served() -> Iterator[State]:
     """An API with one pull request, number 7, for as long as the block lasts."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.daemon_threads = True
-        state = State(url=f"http://127.0.0.1:{server.server_port}")
-        server.state = state  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as api, ThreadingHTTPServer(("127.0.0.1", 0), _Blobs) as blobs:
+        state = State(url=f"http://127.0.0.1:{api.server_port}", elsewhere=f"http://localhost:{blobs.server_port}")
+        threads = []
+        for server in (api, blobs):
+            server.daemon_threads = True
+            server.state = state  # type: ignore[attr-defined]
+            threads.append(threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True))
+            threads[-1].start()
         yield state
-        server.shutdown()
-        thread.join()
+        for server, thread in zip((api, blobs), threads, strict=True):
+            server.shutdown()
+            thread.join()
