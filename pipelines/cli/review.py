@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +14,7 @@ import typer
 from pipelines.cli import options
 
 if TYPE_CHECKING:
+    from gates.report.review import Review
     from pipelines.review import Reviewed
 
 REPORT, TOLD, STATEMENT = "report.md", "review.json", "vsa.json"
@@ -65,6 +68,9 @@ def review(
     write_folder(out, files)
     if output:
         append(output, "".join(f"{name}={_plain(told[name])}\n" for name in HANDED_ON))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in _annotations(done.review):
+            typer.echo(line, err=True)
     if as_json:
         print_json(told)
     else:
@@ -97,6 +103,20 @@ def _told(done: Reviewed, text: str) -> dict[str, Any]:
         ],
         "rules": as_json(done.review.changes) if done.review.changes else None,
     }  # fmt: skip
+
+
+def _annotations(review: Review) -> Iterator[str]:
+    """What a reader of the pull request's checks must not miss: weaker rules, and what was not judged."""
+    from pipelines.github.annotations import shown
+
+    changes = review.changes
+    yield from shown("warning", [
+        *((f"weaker: {one.name}", f"{one.where}: {one.before} to {one.after}; {one.why}")
+          for one in (changes.weakenings if changes else ())),
+        *(("not judged", f"{one.name}: {one.error}") for one in review.candidates if one.error),
+    ])  # fmt: skip
+    if review.problem:
+        yield from shown("error", [("not judged", review.problem)])
 
 
 def _plain(value: Any) -> str:

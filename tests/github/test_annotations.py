@@ -1,0 +1,54 @@
+"""Annotations: what GitHub's runner makes of the lines, by a small parser of its own, is what was meant."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gates.report.wording import printable
+from pipelines.github.annotations import LONGEST, MOST, shown
+
+COMMAND = re.compile(r"::(?P<name>[a-z-]+)(?: (?P<properties>.*?))?::(?P<message>.*)")
+
+
+def parsed(line: str) -> tuple[str, dict[str, str], str]:
+    """Name, properties and message, as the runner reads them (actions/runner, ActionCommand.TryParseV2)."""
+    found = COMMAND.fullmatch(line)
+    assert found is not None
+    pairs = [pair.split("=", 1) for pair in (found["properties"] or "").split(",") if pair]
+
+    def plain(text: str) -> str:
+        for code, character in (("%3A", ":"), ("%2C", ","), ("%0D", "\r"), ("%0A", "\n"), ("%25", "%")):
+            text = text.replace(code, character)
+        return text
+
+    return found["name"], {name: plain(value) for name, value in pairs}, plain(found["message"])
+
+
+@given(st.text(max_size=60), st.text(max_size=300))
+def test_any_text_stays_text(title: str, message: str) -> None:
+    (line,) = shown("warning", [(title, message)])
+    assert len(line.splitlines()) == 1
+    name, properties, told = parsed(line)
+    assert name == "warning"
+    assert list(properties) == ["title"]
+    if "%" not in title + message:  # a cut may fall into an escape
+        assert (properties["title"], told) == (printable(title), printable(message))
+
+
+def test_what_would_be_a_command_of_its_own_is_none() -> None:
+    hostile = "x\n::add-mask::y\r\n::error file=/etc/passwd,line=1::z\n##[error]w%0A::stop-commands::a"
+    (line,) = shown("warning", [("a,line=7::b", hostile)])
+    name, properties, message = parsed(line)
+    assert (name, properties["title"]) == ("warning", "a,line=7::b")
+    assert "\n" not in message
+    assert message.startswith("x ::add-mask::y ::error")
+
+
+def test_ten_are_shown_and_the_rest_is_counted() -> None:
+    for count, least in ((0, 0), (1, 1), (MOST, MOST), (MOST + 1, MOST), (500, MOST)):
+        assert len(list(shown("error", [("t", "m")] * count))) == least
+    assert list(shown("error", [("t", "m")] * 30))[-1].endswith("::21 more; all of them are in the report")
+    assert len(next(shown("error", [("t" * 500, "m" * 10**6)]))) < LONGEST + 200
