@@ -224,6 +224,7 @@ def test_the_next_command_repairs_tags_that_a_killed_one_left_out(promoted: Any,
     assert promoted.history() == before
 
 
+@pytest.mark.nightly
 def test_a_tag_is_no_promotion(promoted: Any, tmp_path: Path) -> None:
     """Tags of every kind on a run that was never promoted do not make Predict use it."""
     forged = ("--tag", "deployment_candidate", "--tag", "champion", "--tag", "production:token")

@@ -61,6 +61,7 @@ def everything(project: Any, *words: str) -> tuple[int, str]:
     return code, said + "".join(file.read_text(encoding="utf-8") for file in files)
 
 
+@pytest.mark.nightly
 def test_a_promotion_and_a_refusal_tell_no_number(sealed: Any) -> None:
     first = sealed.run("evaluate", "--json")
     assert first.returncode == 0, first.stderr

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 LOG = Path(".metaflow/lockgate/orders/log")
 
 
+@pytest.mark.nightly
 def test_a_challenger_that_was_overtaken_is_scored_again_beside_the_new_champion(project: Any, tmp_path: Path) -> None:
     other = project.run("evaluate", "--advisory")
     assert other.returncode == 0, other.stderr
