@@ -203,5 +203,5 @@ imports: dev
 	@.venv/bin/lint-imports
 
 workflows: dev
-	@.venv/bin/zizmor --offline --persona auditor .github
+	@.venv/bin/zizmor --offline --persona auditor .github action.yml
 	@.venv/bin/actionlint -shellcheck= -pyflakes=

@@ -14,7 +14,8 @@
     ├── DataError          the declared table cannot be loaded or split
     ├── ModelError         a model cannot be fitted, saved or loaded
     ├── StoreError         a batch of predictions cannot be published or read
-    └── DeployError        production is not as it was to become; carries every problem found
+    ├── DeployError        production is not as it was to become; carries every problem found
+    └── GithubError        GitHub refuses, or cannot be reached
 
 A gate that says FAIL is a value, never one of these.
 """
@@ -42,14 +43,19 @@ class LockgateError(Exception):
             line += f" @ {self.where}"
         if self.hint:
             line += f" ({self.hint})"
-        return " ".join(line.split())
+        return printable(line)
+
+
+def printable(text: str) -> str:
+    """Text in one line, without what a terminal or a page could be made to do: control characters are �."""
+    return "".join(character if character.isprintable() else "�" for character in " ".join(text.split()))
 
 
 class PolicyError(LockgateError):
     """A policy that cannot be read. `problems` holds one line for each mistake found."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(printable(one) for one in problems)
         super().__init__(
             "; ".join(self.problems)
             if len(self.problems) == 1
@@ -112,7 +118,7 @@ class DeployError(LockgateError):
         self, problem: str, *, expected: str = "", where: str = "", hint: str = "", problems: Sequence[str] = ()
     ) -> None:
         super().__init__(problem, expected=expected, where=where, hint=hint)
-        self.problems = tuple(problems) or (str(self),)
+        self.problems = tuple(printable(one) for one in problems) or (str(self),)
 
 
 class GithubError(LockgateError):

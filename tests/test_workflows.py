@@ -164,8 +164,7 @@ def test_a_job_fails_where_no_decision_was_made(
     assert (done.returncode != 0) == fails
     argv = (tmp_path / folder / "argv").read_text(encoding="utf-8").strip()
     if job == "promote":
-        assert (tmp_path / folder / "output").read_text(encoding="utf-8") == f"verdict={code}\n"
-        assert argv.startswith("evaluate ")
+        assert argv == "evaluate --report summary --decision decision.json --output output"
     else:
         rest = "--head ../head --base $(touch x) main --out ../review --output output"
         assert argv == f"review ../proposal --bundle=../champion/champion.tar {rest}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.metrics.metric import Floats, Linear, ratio
 from gates.outcome import TOLERANCE
@@ -69,7 +69,10 @@ def bounds(
 
     def at(level: float) -> tuple[Floats, Floats]:
         half = t_quantile(level, df) * error / (within * (1 - within))
-        low, high = special.expit(special.logit(within) - half), special.expit(special.logit(within) + half)
+        low, high = (
+            scipy.special.expit(scipy.special.logit(within) - half),
+            scipy.special.expit(scipy.special.logit(within) + half),
+        )
         worst = (1 - level) ** (1 / np.maximum(_rarer(split), 1))
         low = np.where(inside, low, np.where(perfect, worst, 0.0))
         high = np.where(inside, high, np.where(perfect, 1.0, 1 - worst))

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.metrics import area, quantile
 from gates.metrics.metric import Floats, Hits, Linear, Metric, Scored, linear_share, ratio
@@ -249,7 +249,7 @@ def _paired_shares(won: Floats, lost: Floats, n: Floats, *, sign: float, exact: 
         if exact and margin == 0:
             return np.where(n > 0, proportions.mcnemar_p(won, lost), np.nan)
         some = np.where(n > 0, n, 1.0)
-        tail = special.ndtr(-proportions.tango_statistic(won, lost, some, difference=np.full_like(some, margin)))
+        tail = scipy.special.ndtr(-proportions.tango_statistic(won, lost, some, difference=np.full_like(some, margin)))
         return np.where(n > 0, tail, np.nan)
 
     return Differences(

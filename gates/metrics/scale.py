@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.metrics.metric import Floats
 from gates.outcome import TOLERANCE
@@ -46,7 +46,9 @@ class Scale:
             width = self.high - self.low
             share = np.where(inside, to_low / width, 0.5)
             reach = half / (width * share * (1 - share))
-            low, high = (self.low + width * special.expit(special.logit(share) + side * reach) for side in (-1, 1))
+            low, high = (
+                self.low + width * scipy.special.expit(scipy.special.logit(share) + side * reach) for side in (-1, 1)
+            )
         else:
             away = np.where(inside, to_low if ended[0] else to_high, 1.0)
             shrunk, grown = (away * np.exp(np.clip(side * half / away, -700, 700)) for side in (-1, 1))

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.case import Case
 from gates.errors import UnjudgeableError
@@ -56,7 +56,7 @@ def threshold(check: Threshold, case: Case, gains: Gains) -> Ask:  # noqa: ARG00
             distance, by = side * (truth - limit), of_side[side]
             if metric.method == "delong" and 0 < value < 1 and 0 < limit < 1:
                 within = min(max(truth, 1e-12), 1 - 1e-12)
-                distance = side * float(special.logit(within) - special.logit(limit))
+                distance = side * float(scipy.special.logit(within) - scipy.special.logit(limit))
                 by = by / (value * (1 - value))
             return power_beyond(distance, by, df, alpha=alpha, times=times)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.case import Case
 from gates.conditions import Clause
@@ -46,7 +46,7 @@ class Spread:
         expected = self.half(level, times)
         room = (within / expected) ** 2 - 1 if expected > 0 else math.inf
         by = math.sqrt(self.uncertain / times)
-        return float(special.ndtr(room / by)) if by > 0 else float(room >= 0)
+        return float(scipy.special.ndtr(room / by)) if by > 0 else float(room >= 0)
 
 
 def condition(check: Condition, case: Case, of: Planner, *, disagreement: float | None, pilot: bool) -> Several:

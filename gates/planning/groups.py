@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.case import Case
 from gates.errors import UnjudgeableError
@@ -75,7 +75,7 @@ def fairness(check: Fairness, case: Case, gains: Gains) -> Ask:  # noqa: ARG001 
         return max(0.0, 1 - missed)
 
     def showing(power: float) -> float | None:
-        most = check.max - float(reach(1.0)[hardest] + special.ndtri(power) * error[hardest])
+        most = check.max - float(reach(1.0)[hardest] + scipy.special.ndtri(power) * error[hardest])
         return most if most >= 0 else None
 
     def named(pair: int) -> str:
@@ -136,4 +136,4 @@ def _below(distance: Floats, error: Floats) -> Floats:
     """Probability that an estimate is seen `distance` below where it may be at most."""
     moving = error > 0
     ratio = np.divide(distance, error, out=np.zeros_like(error), where=moving)
-    return np.where(moving, special.ndtr(ratio), (distance >= 0).astype(np.float64))
+    return np.where(moving, scipy.special.ndtr(ratio), (distance >= 0).astype(np.float64))

@@ -12,7 +12,7 @@ from gates.report import wording
 
 MAX_CELL = 300
 MAX_PARTS = 20
-_ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~>@:])")
+_ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~>@:$]|(?<=www)\.|(?<=gh)-)", re.IGNORECASE)
 
 
 def render(decision: Decision, *, title: str = "lockgate") -> str:

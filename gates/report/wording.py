@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gates.decision import Decision
+from gates.errors import printable as printable  # noqa: PLC0414 (formats take it from here)
 from gates.outcome import SEVERITY_ORDER, Outcome, Verdict
 
 UNSETTLED = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)
@@ -87,8 +88,3 @@ def worst_first(parts: Sequence[Outcome], most: int) -> tuple[tuple[Outcome, ...
 def _counted(parts: Sequence[Outcome]) -> str:
     counted = [(one, sum(part.verdict is one for part in parts)) for one in _WORST_FIRST]
     return ", ".join(f"{count} {one}" for one, count in counted if count)
-
-
-def printable(text: str) -> str:
-    """Text without what a terminal or a page could be made to do: control and formatting characters are �."""
-    return "".join(character if character.isprintable() else "�" for character in " ".join(text.split()))

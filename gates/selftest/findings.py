@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from scipy import special
+import scipy
 
 from gates.outcome import Verdict
 from gates.policy import Policy
@@ -35,7 +35,7 @@ def above(rate: Rate, limit: float) -> bool:
     """Whether a rate is shown to be above a limit: by the exact binomial tail."""
     if rate.count == 0 or limit >= 1:
         return False
-    return float(special.betainc(rate.count, rate.of - rate.count + 1, limit)) <= SHOWN
+    return float(scipy.special.betainc(rate.count, rate.of - rate.count + 1, limit)) <= SHOWN
 
 
 def enough(found: Selftest) -> Trials | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.random import Generator
-from scipy import special
 
 from gates.evidence import Evidence
 from gates.metrics.metric import Codes, Floats
@@ -36,7 +36,7 @@ def shifted(evidence: Evidence, *, by: float) -> Floats:
         return off
     if evidence.task == "binary":
         away = np.copysign(by, scores.mean() - label.mean())
-        turned: Floats = special.expit(special.logit(np.clip(scores, _LEAST, 1 - _LEAST)) + away)
+        turned: Floats = scipy.special.expit(scipy.special.logit(np.clip(scores, _LEAST, 1 - _LEAST)) + away)
         return turned
     away = np.copysign(by, scores[:, 0].mean() - (label == 0).mean())
     moved = scores.copy()

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.stats.scored import Codes, Floats, ratio
 
@@ -178,12 +178,12 @@ def _bell_mccaffrey(share: Floats, inverse: Floats, heaviest: NDArray[np.bool_],
 def t_quantile(level: float, df: Floats) -> Floats:
     """The `level` quantile of Student's t; the normal's where `df` is infinite. NaN for NaN."""
     finite = np.isfinite(df)
-    of_t = special.stdtrit(np.where(finite, df, np.nan), level)
-    return np.asarray(np.where(finite | np.isnan(df), of_t, special.ndtri(level)))
+    of_t = scipy.special.stdtrit(np.where(finite, df, np.nan), level)
+    return np.asarray(np.where(finite | np.isnan(df), of_t, scipy.special.ndtri(level)))
 
 
 def t_tail(statistic: Floats, df: Floats) -> Floats:
     """P(T >= statistic) under Student's t with `df` degrees of freedom; the normal's where `df` is infinite."""
     finite = np.isfinite(df)
-    of_t = special.stdtr(np.where(finite, df, np.nan), -statistic)
-    return np.asarray(np.where(finite | np.isnan(df), of_t, special.ndtr(-statistic)))
+    of_t = scipy.special.stdtr(np.where(finite, df, np.nan), -statistic)
+    return np.asarray(np.where(finite | np.isnan(df), of_t, scipy.special.ndtr(-statistic)))

@@ -23,7 +23,7 @@ import math
 from typing import Literal
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.stats.cell_shares import Pair
 from gates.stats.scored import Floats
@@ -99,7 +99,7 @@ def _js(p: Floats, q: Floats) -> float:
 
 def _js_divergence(p: Floats, q: Floats) -> float:
     middle = (p + q) / 2
-    found = float(np.sum(special.rel_entr(p, middle) + special.rel_entr(q, middle))) / (2 * math.log(2))
+    found = float(np.sum(scipy.special.rel_entr(p, middle) + scipy.special.rel_entr(q, middle))) / (2 * math.log(2))
     return min(max(found, 0.0), 1.0)
 
 
@@ -134,7 +134,9 @@ def _delta(measure: str, pair: Pair, level: float) -> float:
     value, scale, df = _null(measure, pair)
     slopes = _slopes(measure, pair.reference, pair.compared)
     error = math.sqrt(max(float(slopes @ pair.covariance @ slopes), 0.0))
-    quantile = float(special.ndtri(abs(level)) if math.isinf(pair.df) else special.stdtrit(pair.df, abs(level)))
+    quantile = float(
+        scipy.special.ndtri(abs(level)) if math.isinf(pair.df) else scipy.special.stdtrit(pair.df, abs(level))
+    )
     return value - scale * df + math.copysign(quantile * error, level)
 
 
@@ -151,12 +153,12 @@ def _null(measure: str, pair: Pair) -> tuple[float, float, float]:
 
 def _noncentrality(value: float, scale: float, df: float, share: float) -> float:
     """The noncentrality under which a share of χ² lies below value/scale; 0 where it does so for none."""
-    if scale == 0 or special.gammainc(df / 2, value / scale / 2) <= share:
+    if scale == 0 or scipy.special.gammainc(df / 2, value / scale / 2) <= share:
         return 0.0
     at = value / scale
     if at > _LARGEST:
-        return float((math.sqrt(at - df) - special.ndtri(share)) ** 2)
-    return float(special.chndtrinc(at, df, share))
+        return float((math.sqrt(at - df) - scipy.special.ndtri(share)) ** 2)
+    return float(scipy.special.chndtrinc(at, df, share))
 
 
 def _ks_bounds(pair: Pair, level: float) -> tuple[float, float]:
@@ -167,5 +169,5 @@ def _ks_bounds(pair: Pair, level: float) -> tuple[float, float]:
     within = np.cumsum(np.cumsum(pair.difference, axis=0), axis=1)
     error = np.sqrt(np.maximum(np.diag(within)[:-1], 0.0))
     tails = [1 - level, (1 - level) / (2 * max(int(np.count_nonzero(error)), 1))]
-    upper, lower = -(special.ndtri(tails) if math.isinf(pair.df) else special.stdtrit(pair.df, tails))
+    upper, lower = -(scipy.special.ndtri(tails) if math.isinf(pair.df) else scipy.special.stdtrit(pair.df, tails))
     return max(float(np.max(apart - lower * error)), 0.0), float(np.max(apart + upper * error))

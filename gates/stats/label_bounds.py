@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.stats.scored import Floats
 
@@ -75,7 +75,7 @@ def betting_log_wealth(won: Floats, lost: Floats, rows: Floats, *, margin: float
     """
     gains = _log_growth(margin)
     counts = np.stack([won, lost, rows - won - lost])
-    return np.asarray(special.logsumexp(gains @ counts, axis=0) - math.log(BETS))
+    return np.asarray(scipy.special.logsumexp(gains @ counts, axis=0) - math.log(BETS))
 
 
 def sign_log_wealth(won: Floats, lost: Floats) -> Floats:
@@ -85,8 +85,8 @@ def sign_log_wealth(won: Floats, lost: Floats) -> Floats:
     P(won | one of both) over (½, 1] against ½. Arguments and use as `betting_log_wealth`.
     """
     ones = won + 1, lost + 1
-    log_tail = np.log(special.betaincc(*ones, 0.5))
-    return np.asarray((won + lost + 1) * math.log(2) + special.betaln(*ones) + log_tail)
+    log_tail = np.log(scipy.special.betaincc(*ones, 0.5))
+    return np.asarray((won + lost + 1) * math.log(2) + scipy.special.betaln(*ones) + log_tail)
 
 
 def betting_rows(*, margin: float, gain: float, disagreement: float, error: float, steps: int, power: float) -> float:
@@ -108,15 +108,15 @@ def betting_rows(*, margin: float, gain: float, disagreement: float, error: floa
         return math.inf
     from scipy.optimize import brentq
 
-    level, z = math.log(steps / error), float(special.ndtri(power))
+    level, z = math.log(steps / error), float(scipy.special.ndtri(power))
     shares = np.array([(disagreement + gain) / 2, (disagreement - gain) / 2, 1 - disagreement])
     gains = _log_growth(margin)
 
     def excess(log_rows: float) -> float:
         rows = math.exp(log_rows)
         of_bet = gains @ shares * rows
-        wealth = float(special.logsumexp(of_bet)) - math.log(BETS)
-        slope = np.exp(of_bet - special.logsumexp(of_bet)) @ gains  # what one row more of each sort adds
+        wealth = float(scipy.special.logsumexp(of_bet)) - math.log(BETS)
+        slope = np.exp(of_bet - scipy.special.logsumexp(of_bet)) @ gains  # what one row more of each sort adds
         spread = math.sqrt(rows * max(float(shares @ slope**2 - (shares @ slope) ** 2), 0.0))
         return wealth - z * spread - level
 

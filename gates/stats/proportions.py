@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.stats.scored import Floats, ratio
 
@@ -18,7 +18,7 @@ def wilson(successes: Floats, n: Floats, *, level: float) -> tuple[Floats, Float
 
     Source: Wilson, JASA 22 (1927).
     """
-    z = float(special.ndtri(level))
+    z = float(scipy.special.ndtri(level))
     n = np.where(n > 0, n, np.nan)
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
@@ -29,7 +29,7 @@ def wilson(successes: Floats, n: Floats, *, level: float) -> tuple[Floats, Float
 def mcnemar_p(only_challenger: Floats, only_champion: Floats) -> Floats:
     """Exact one-sided p that the challenger is right more often: P(Bin(b + c, ½) >= b); 1 where b is 0."""
     some = only_challenger > 0
-    return np.where(some, special.betainc(np.where(some, only_challenger, 1.0), only_champion + 1, 0.5), 1.0)
+    return np.where(some, scipy.special.betainc(np.where(some, only_challenger, 1.0), only_champion + 1, 0.5), 1.0)
 
 
 def tango_statistic(only_challenger: Floats, only_champion: Floats, n: Floats, *, difference: Floats) -> Floats:
@@ -63,7 +63,7 @@ def tango(only_challenger: Floats, only_champion: Floats, n: Floats, *, level: f
     """
     from scipy.optimize import elementwise
 
-    z = float(special.ndtri(level))
+    z = float(scipy.special.ndtri(level))
     b, c, n = (np.asarray(values, dtype=np.float64) for values in (only_challenger, only_champion, n))
     some = n > 0
     held = np.where(some, n, 1.0)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.stats.clusters import Units, clustered_errors, t_quantile
 from gates.stats.scored import Codes, Floats, Linear, Scored
@@ -87,9 +87,9 @@ def _excess(scored: Scored, found: Floats) -> Floats:
 
 def _around(q: float, count: Codes) -> tuple[Floats, Floats]:
     """Where the density at the q-quantile is estimated from so many values: (S,), (S,) in 0 … 1."""
-    x = special.ndtri(q)
+    x = scipy.special.ndtri(q)
     shape = 1.5 * (np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)) ** 2 / (2 * x**2 + 1)
-    width = np.maximum(count, 1.0) ** (-1 / 3) * special.ndtri(0.975) ** (2 / 3) * shape ** (1 / 3)
+    width = np.maximum(count, 1.0) ** (-1 / 3) * scipy.special.ndtri(0.975) ** (2 / 3) * shape ** (1 / 3)
     return np.maximum(q - width, 0.0), np.minimum(q + width, 1.0)
 
 
@@ -109,9 +109,9 @@ def order_bounds(held: Sorted, q: float, *, level: float) -> tuple[Floats, Float
 def _binomial_quantile(p: float, n: Floats, q: float) -> Floats:
     """The least k with P(Bin(n, q) <= k) >= p (S,)."""
     some = np.maximum(n, 1.0)
-    found = np.ceil(special.bdtrik(p, some, q))
+    found = np.ceil(scipy.special.bdtrik(p, some, q))
     lower = np.maximum(found - 1, 0.0)
-    return np.asarray(np.where(special.bdtr(lower, some.astype(np.int64), q) >= p, lower, found))
+    return np.asarray(np.where(scipy.special.bdtr(lower, some.astype(np.int64), q) >= p, lower, found))
 
 
 def woodruff_bounds(

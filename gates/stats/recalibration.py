@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.stats.scored import Floats, Linear, Scored
 
@@ -48,7 +48,7 @@ def linear_slope(scored: Scored) -> Linear:
 
 def _logit(score: Floats) -> Floats:
     edge = np.finfo(np.float64).eps
-    return np.asarray(special.logit(np.clip(score, edge, 1 - edge)))
+    return np.asarray(scipy.special.logit(np.clip(score, edge, 1 - edge)))
 
 
 def _fit(design: Floats, offset: Floats, scored: Scored, *, at: int) -> Linear:
@@ -58,7 +58,7 @@ def _fit(design: Floats, offset: Floats, scored: Scored, *, at: int) -> Linear:
     beta = np.zeros(len(design)) if len(design) == 1 else np.array([0.0, 1.0])
     undefined = Linear(np.array([np.nan]), np.zeros(scored.label.size))
     for _ in range(STEPS):
-        fitted = special.expit(beta @ design + offset)
+        fitted = scipy.special.expit(beta @ design + offset)
         residual = scored.label - fitted
         slope = design @ (residual * weight) / mass
         curve = (design * (weight * fitted * (1 - fitted))) @ design.T / mass

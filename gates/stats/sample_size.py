@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.stats.clusters import t_quantile
 from gates.stats.proportions import wilson
@@ -23,7 +23,7 @@ MOST_TIMES = 1e12
 
 def normal_sum(*, alpha: float, power: float) -> float:
     """z_α + z_β: how many standard errors a truth must lie beyond its limit to be shown with `power`."""
-    return float(special.ndtri(1 - alpha) + special.ndtri(power))
+    return float(scipy.special.ndtri(1 - alpha) + scipy.special.ndtri(power))
 
 
 def paired_rows(*, disagreement: float, gain: float, margin: float, alpha: float, power: float) -> float:
@@ -51,7 +51,7 @@ def paired_power(*, rows: float, disagreement: float, gain: float, margin: float
     error = math.sqrt(max(disagreement - gain**2, 0.0) / rows)
     if error == 0:
         return float(gain > margin)
-    return float(special.ndtr((gain - margin) / error - special.ndtri(1 - alpha)))
+    return float(scipy.special.ndtr((gain - margin) / error - scipy.special.ndtri(1 - alpha)))
 
 
 def paired_gain(*, rows: float, disagreement: float, margin: float, alpha: float, power: float) -> float:
@@ -70,9 +70,9 @@ def share_power(*, rows: float, share: float, least: float, alpha: float) -> flo
 
     The bound reaches it where the share seen is at least p₀ + z_α √(p₀(1 − p₀)/n), p₀ being `least`.
     """
-    seen = least + float(special.ndtri(1 - alpha)) * math.sqrt(least * (1 - least) / rows)
+    seen = least + float(scipy.special.ndtri(1 - alpha)) * math.sqrt(least * (1 - least) / rows)
     error = math.sqrt(share * (1 - share) / rows)
-    return float(special.ndtr((share - seen) / error)) if error > 0 else float(share >= seen)
+    return float(scipy.special.ndtr((share - seen) / error)) if error > 0 else float(share >= seen)
 
 
 def share_rows(*, share: float, least: float, alpha: float, power: float) -> float:
@@ -83,8 +83,8 @@ def share_rows(*, share: float, least: float, alpha: float, power: float) -> flo
     """
     if share <= least:
         return math.inf
-    spread = special.ndtri(1 - alpha) * math.sqrt(least * (1 - least))
-    spread += special.ndtri(power) * math.sqrt(share * (1 - share))
+    spread = scipy.special.ndtri(1 - alpha) * math.sqrt(least * (1 - least))
+    spread += scipy.special.ndtri(power) * math.sqrt(share * (1 - share))
     return float(max(spread, 0.0) / (share - least)) ** 2
 
 
@@ -93,7 +93,7 @@ def share_shown(*, rows: float, least: float, alpha: float, power: float) -> flo
 
     The truth whose share seen reaches what Wilson's bound asks is, in turn, Wilson's upper bound of that.
     """
-    seen = least + float(special.ndtri(1 - alpha)) * math.sqrt(least * (1 - least) / rows)
+    seen = least + float(scipy.special.ndtri(1 - alpha)) * math.sqrt(least * (1 - least) / rows)
     if seen > 1:
         return math.nan
     low, high = wilson(np.array([seen * rows]), np.array([rows]), level=max(power, 1 - power))
@@ -116,8 +116,8 @@ def t_power(distance: Floats, error: Floats, df: Floats, *, alpha: float) -> Flo
     quantile = t_quantile(1 - alpha, df)
     finite = np.isfinite(df)
     # nctdtr underflows to NaN instead of 0 far out
-    of_t = np.nan_to_num(special.nctdtr(np.where(finite, df, 1.0), ratio, quantile), nan=0.0)
-    power = np.where(finite, 1 - of_t, special.ndtr(ratio - quantile))
+    of_t = np.nan_to_num(scipy.special.nctdtr(np.where(finite, df, 1.0), ratio, quantile), nan=0.0)
+    power = np.where(finite, 1 - of_t, scipy.special.ndtr(ratio - quantile))
     power = np.where(moving, power, (distance > 0).astype(np.float64))
     return np.where(np.isnan(error) | np.isnan(df), np.nan, power)
 
@@ -126,8 +126,8 @@ def t_distance(error: Floats, df: Floats, *, alpha: float, power: float) -> Floa
     """How far beyond its limit the truth must lie to be shown with `power`; the inverse of `t_power`."""
     finite = np.isfinite(df)
     quantile = t_quantile(1 - alpha, df)
-    of_t = special.nctdtrinc(np.where(finite, df, 1.0), 1 - power, quantile)
-    return np.asarray(error * np.where(finite, of_t, quantile + special.ndtri(power)))
+    of_t = scipy.special.nctdtrinc(np.where(finite, df, 1.0), 1 - power, quantile)
+    return np.asarray(error * np.where(finite, of_t, quantile + scipy.special.ndtri(power)))
 
 
 def times_needed(chance: Callable[[float], float], power: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import special
+import scipy
 
 from gates.stats.scored import Floats
 
@@ -22,7 +22,7 @@ def lowered(value: Floats, bounds: Bounds, *, least: float) -> Bounds:
 
     def further(level: float) -> tuple[Floats, Floats]:
         low, high = bounds(level)
-        factor = np.sqrt(-np.log1p(-level) / 2) / (special.ndtri(level) / 2)
+        factor = np.sqrt(-np.log1p(-level) / 2) / (scipy.special.ndtri(level) / 2)
         return np.maximum(least, value - (value - low) * factor), high
 
     return further

@@ -31,6 +31,7 @@ def evaluate(
     decision: options.DecisionFile = None,
     report: options.ReportFile = None,
     statement: StatementFile = None,
+    output: options.OutputFile = None,
     bundle: Annotated[
         Path | None, typer.Option(help="Score beside the champion of this bundle; advice only, no log is asked.")
     ] = None,
@@ -53,7 +54,7 @@ def evaluate(
             statement, done.told, policy=composed.policy, evidence=done.evidence, on_record=not done.why, log=done.log
         )
     told = done.told
-    raise typer.Exit(show(told, as_json=as_json, decision_file=decision, report_file=report))
+    raise typer.Exit(show(told, as_json=as_json, decision_file=decision, report_file=report, output_file=output))
 
 
 def evaluated(composed: Composed, words: list[str], *, advisory: bool) -> Reported:

@@ -38,6 +38,7 @@ def judge(
     decision: options.DecisionFile = None,
     report: options.ReportFile = None,
     statement: StatementFile = None,
+    output: options.OutputFile = None,
 ) -> None:
     """Judge a finished run and promote it where every gate passes; or judge an evidence file, which is never logged.
 
@@ -60,7 +61,7 @@ def judge(
         raise SettingsError("nothing to judge", expected="a RUN, or --evidence FILE with --policy FILE")
     if statement:
         attest(statement, told, policy=judged_by, evidence=held, on_record=log is not None, log=log)
-    raise typer.Exit(show(told, as_json=as_json, decision_file=decision, report_file=report))
+    raise typer.Exit(show(told, as_json=as_json, decision_file=decision, report_file=report, output_file=output))
 
 
 def _of_run(run: str) -> tuple[Reported, Evidence, Policy, Log]:

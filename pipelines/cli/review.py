@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,11 +16,9 @@ if TYPE_CHECKING:
     from gates.report.review import Review
     from pipelines.review import Reviewed
 
-REPORT, TOLD, STATEMENT = "report.md", "review.json", "vsa.json"
+REPORT, PAGE, TOLD, STATEMENT = "report.md", "report.html", "review.json", "vsa.json"
 HANDED_ON = ("verdict", "chosen", "weaker", "run", "decision_sha256", "report_sha256")
 """What other jobs of a workflow are told."""
-
-_PLAIN = re.compile(r"[A-Za-z0-9_./-]{0,200}")
 
 
 def review(
@@ -32,23 +29,22 @@ def review(
     bundle: Annotated[
         Path | None, typer.Option(help="The champion to compare with, from `lockgate bundle`; without one, alone.")
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(help="Append verdict, run, decision_sha256, … to this file, a NAME=VALUE a line: GITHUB_OUTPUT."),
-    ] = None,
+    output: options.OutputFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Score every candidate again, judge it, say what the pull request changes of the rules, and write a report.
 
-    Writes report.md, review.json, and of each candidate its decision and an in-toto statement. Runs nothing of the
-    pull request; logs nothing. Exit code: that of the verdict of the candidate that is chosen.
+    Writes report.md, report.html, review.json, and of each candidate its decision and an in-toto statement. Runs
+    nothing of the pull request; logs nothing. Exit code: that of the verdict of the candidate that is chosen.
     """
     from gates.outcome import EXIT_CODE
+    from gates.report.page import page
     from gates.report.review import render
     from pipelines.cli.attesting import statement_of
     from pipelines.cli.printing import append, print_json
     from pipelines.cli.whole import check_free, write_folder
     from pipelines.deciding import Reported
+    from pipelines.github.outputs import lines
     from pipelines.review import reviewed, this
     from pipelines.settings import ROOT, compose
     from pipelines.versions import version
@@ -58,7 +54,7 @@ def review(
     done = reviewed(composed, proposal, base=this(base), head=version(head, repository=ROOT), bundle=bundle)
     text = render(done.review)
     told = _told(done, text)
-    files = {REPORT: text.encode(), TOLD: _lines(told)}
+    files = {REPORT: text.encode(), PAGE: page(text, title=f"lockgate: {told['verdict']}").encode(), TOLD: _lines(told)}
     for one in done.review.candidates:
         if one.decision is not None:
             reported = Reported(decision=one.decision, entry=None, note="")
@@ -67,7 +63,7 @@ def review(
             files[f"{one.name}.{STATEMENT}"] = _lines(statement)
     write_folder(out, files)
     if output:
-        append(output, "".join(f"{name}={_plain(told[name])}\n" for name in HANDED_ON))
+        append(output, lines({name: told[name] for name in HANDED_ON}))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in _annotations(done.review):
             typer.echo(line, err=True)
@@ -117,12 +113,6 @@ def _annotations(review: Review) -> Iterator[str]:
     ])  # fmt: skip
     if review.problem:
         yield from shown("error", [("not judged", review.problem)])
-
-
-def _plain(value: Any) -> str:
-    """As one line of a file of outputs; nothing for a value that is none, or could be read as more than one."""
-    text = json.dumps(value) if isinstance(value, bool) else str(value or "")
-    return text if _PLAIN.fullmatch(text) else ""
 
 
 def _lines(value: Any) -> bytes:

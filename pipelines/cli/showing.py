@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from pipelines.deciding import Reported
 
 
-def report(told: Reported, *, as_json: bool, decision_file: Path | None, report_file: Path | None) -> int:
+def report(
+    told: Reported, *, as_json: bool, decision_file: Path | None, report_file: Path | None,
+    output_file: Path | None = None,
+) -> int:  # fmt: skip
     """Show the decision, write the files asked for, and give the exit code."""
     if decision_file:
         write_whole(decision_file, told.decision.to_json() + "\n")
@@ -19,6 +22,11 @@ def report(told: Reported, *, as_json: bool, decision_file: Path | None, report_
         from gates.report import markdown
 
         append(report_file, markdown.render(told.decision) + f"\n{markdown.safe(told.note)}\n")
+    if output_file:
+        from pipelines.github.outputs import lines
+
+        made = told.decision
+        append(output_file, lines({"verdict": made.verdict, "run": made.binding.run, "decision_sha256": made.sha256}))
     if as_json:
         import json
 

@@ -92,6 +92,7 @@ def test_production_from_the_first_deployment_to_the_last(production: Production
     assert production.run("undeploy").stdout == "lockgate_orders.prod: 0 deleted\n"
 
 
+@pytest.mark.nightly
 def test_a_branch_is_beside_production_and_goes_with_one_command(production: Production) -> None:
     api = production.api
     api.keep(("models", "workflowtemplates", PREDICT), {"metadata": {"name": PREDICT}, "spec": {}})

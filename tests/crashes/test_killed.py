@@ -74,7 +74,11 @@ def judgement(out: str) -> dict[str, Any]:
     return {name: held for name, held in json.loads(out)["decision"].items() if name not in ("state", "look")}
 
 
-@pytest.mark.parametrize("name", STORIES)
+LATER = {"rollback", "revocation"}
+NAMES = [pytest.param(name, marks=[pytest.mark.nightly] if name in LATER else []) for name in STORIES]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_command_killed_at_any_step_is_finished_by_running_it_again(
     name: str, place: Any, trained: Any, tmp_path: Path
 ) -> None:

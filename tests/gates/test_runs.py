@@ -210,7 +210,7 @@ def test_the_evidence_of_another_run_is_refused(promoted: Any) -> None:
     assert promoted.history() == before
 
 
-@pytest.mark.parametrize("verb", ["judge", "evaluate"])
+@pytest.mark.parametrize("verb", ["judge", pytest.param("evaluate", marks=pytest.mark.nightly)])
 def test_the_next_command_repairs_tags_that_a_killed_one_left_out(promoted: Any, verb: str) -> None:
     (run,) = promoted.runs()
     meta = promoted.home / ".metaflow" / run / "_meta" / "_self.json"

@@ -31,6 +31,7 @@ print(json.dumps([found, loss(challenger) - loss(champion)]))
 """
 
 
+@pytest.mark.nightly
 def test_the_month_after(promoted: Any) -> None:
     done = promoted.run("evaluate", "--advisory", "model=baseline")
     assert done.returncode in (1, 3), done.stderr

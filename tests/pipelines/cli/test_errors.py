@@ -233,6 +233,7 @@ def test_debug_anywhere_shows_the_traceback(project: Any, words: list[str]) -> N
     assert "RunError" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.nightly
 def test_what_a_flow_prints_is_shown_by_debug(project: Any) -> None:
     """Without it there is one line: see an override that is not acceptable, above."""
     loud = project.run("evaluate", "as_of=2031-01", "--debug")

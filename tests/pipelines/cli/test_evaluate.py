@@ -90,6 +90,7 @@ def test_advice_and_changed_gates_are_judged_and_never_logged(project: Any, word
     assert project.tags(run) == []
 
 
+@pytest.mark.nightly
 def test_overrides_come_from_make_line_by_line(project: Any) -> None:
     done = project.run(
         "evaluate", "--overrides-from-make", "--advisory", LOCKGATE_MAKE_OVERRIDES="model=baseline\nseed=3\n"
@@ -125,6 +126,7 @@ def test_without_the_option_make_has_no_say(project: Any) -> None:
     assert "unknown model 'nothing'" in done.stderr
 
 
+@pytest.mark.nightly
 def test_options_of_metaflow_reach_the_run(project: Any) -> None:
     """Also those whose value has `=` in it."""
     done = project.run("evaluate", "model=baseline", "--tag", "why=trying", "--with", "retry:times=0", "--tag=two")

@@ -70,6 +70,7 @@ def test_it_can_be_exported_and_judged_again(reverified: Any, project_at: Any, t
     assert "reproduced: entry 2 of log " in away.stdout
 
 
+@pytest.mark.nightly
 def test_hold_ends_the_promotion_at_once(promoted: Any, project_at: Any, strict_conf: Path) -> None:
     from obstore.store import LocalStore
 

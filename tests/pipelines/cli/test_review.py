@@ -102,7 +102,7 @@ def test_a_pull_request_is_judged_by_the_rules_it_goes_into(reviewed: Any, proje
     out = project.home / "out"
     assert told["report_sha256"] == hashlib.sha256((out / "report.md").read_bytes()).hexdigest()
     assert sorted(path.name for path in out.iterdir()) == [
-        "better.json", "better.vsa.json", "report.md", "review.json", "worse.json", "worse.vsa.json",
+        "better.json", "better.vsa.json", "report.html", "report.md", "review.json", "worse.json", "worse.vsa.json",
     ]  # fmt: skip
     statement = json.loads((out / "better.vsa.json").read_text())
     assert statement["predicate"]["resourceUri"] == "lockgate:orders/advice"
@@ -187,6 +187,7 @@ def test_a_proposal_that_is_none_is_reported_in_one_line(reviewed: Any) -> None:
     assert text.startswith("## 🟣 lockgate: ERROR")
 
 
+@pytest.mark.nightly
 def test_without_a_champion_it_is_judged_alone_and_that_is_said(reviewed: Any) -> None:
     code, told, text = reviewed(bundle=None)
     assert (code, told["chosen"]) == (0, "better")
