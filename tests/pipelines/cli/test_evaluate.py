@@ -142,6 +142,7 @@ def test_an_option_that_metaflow_does_not_have_is_said(project: Any) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.nightly
 def test_predictions_are_published_read_and_rolled_back(promoted: Any) -> None:
     (run,) = promoted.runs()
     first = promoted.run("predict", "--json")
