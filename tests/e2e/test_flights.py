@@ -132,6 +132,7 @@ def test_the_month_after_is_predicted(predicted: Story) -> None:
     assert 0 < json.loads(found.stdout)["score"] < 1
 
 
+@pytest.mark.nightly
 def test_the_flow_runs_bare(judged: Story) -> None:
     """As any Metaflow flow does: without lockgate's command, and without its configuration being named."""
     told = judged.told["bare"]
@@ -139,6 +140,7 @@ def test_the_flow_runs_bare(judged: Story) -> None:
     assert f"scored beside the champion of {judged.runs['xgb']}" in told.stdout
 
 
+@pytest.mark.nightly
 def test_the_same_model_is_the_champion_already(judged: Story) -> None:
     assert judged.runs["bare"] != judged.runs["xgb"]
     told = judged.told["again"]
@@ -146,6 +148,7 @@ def test_the_same_model_is_the_champion_already(judged: Story) -> None:
     assert decision(told)["already_champion"]
 
 
+@pytest.mark.nightly
 def test_a_card_reaches_the_run(judged: Story) -> None:
     run = judged.runs["logistic"]
     cards = list((judged.project.home / ".metaflow" / "mf.cards").rglob(f"**/{run.split('/')[1]}/**/*.html"))
@@ -153,6 +156,7 @@ def test_a_card_reaches_the_run(judged: Story) -> None:
     assert all("<html" in card.read_text(encoding="utf-8")[:2000].lower() for card in cards)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("model", "code", "verdict", "log_loss"), [("logistic", 1, "HOLD", 0.0059), ("hist_gb", 3, "INCONCLUSIVE", -0.0007)]
 )
@@ -163,6 +167,7 @@ def test_other_models_beside_the_champion(judged: Story, model: str, code: int, 
     assert outcome(told, "log_loss")["observed"] == pytest.approx(log_loss, abs=0.002)
 
 
+@pytest.mark.nightly
 def test_the_fresher_window_of_november_is_not_promoted(november: Story) -> None:
     told = november.told["by day"]
     assert told.returncode in (1, 3), told.stderr
@@ -170,6 +175,7 @@ def test_the_fresher_window_of_november_is_not_promoted(november: Story) -> None
     assert outcome(told, "log_loss")["high"] > 0
 
 
+@pytest.mark.nightly
 def test_it_would_be_if_days_were_ignored(november: Story) -> None:
     """The same scores, judged as if every flight told something of its own."""
     told = november.told["by row"]
@@ -181,6 +187,7 @@ def test_it_would_be_if_days_were_ignored(november: Story) -> None:
     assert log_loss["observed"] == outcome(november.told["by day"], "log_loss")["observed"]
 
 
+@pytest.mark.nightly
 def test_the_log_tells_the_story(november: Story) -> None:
     history = november.project.history()
     verdicts = [entry["event"]["decision"]["verdict"] for entry in history]
@@ -200,6 +207,7 @@ def refused(project: Any, *words: str) -> str:
     return told.stderr.splitlines()[-1]
 
 
+@pytest.mark.nightly
 def test_a_run_that_was_never_promoted_may_not_predict(judged: Story) -> None:
     line = refused(judged.project, "--upstream-run-id", judged.runs["logistic"])
     assert "was never promoted" in line

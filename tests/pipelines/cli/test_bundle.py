@@ -29,6 +29,7 @@ def test_a_folder_holds_the_same_files(promoted_project: Any, tarball: Path, tmp
     assert packed(files) == tarball.read_bytes()
 
 
+@pytest.mark.nightly
 def test_a_challenger_is_scored_beside_it_and_the_verdict_is_advice(
     project: Any, tarball: Path, promoted_project: Any
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_weaker_branch(project: Any, repository: Path) -> None:
     assert not (project.home / ".metaflow").exists()
 
 
+@pytest.mark.nightly
 def test_a_tighter_branch_and_a_directory(project: Any, repository: Path) -> None:
     words = ["policy", "diff", "--repository", str(repository)]
     done = project.run(*words, "main", "tighter")
