@@ -94,7 +94,7 @@ def _lines(review: Review) -> Iterator[str]:
     yield from (f"**{named}{means}.** {safe(_because(review))}", "")
     if review.weaker:
         yield from (f"> ⚠️ **{safe(_warning(review))}**", "")
-    yield from (f"**Next:** {'There is nothing to do.' if already else _NEXT[verdict]}", "")
+    yield from (f"**Next:** {'There is nothing to do.' if already else _next(review)}", "")
     yield from _candidates(review)
     if held and held.decision:
         of = f" of {held.name}" if len(review.candidates) > 1 else ""
@@ -113,6 +113,16 @@ def _because(review: Review) -> str:
     if held and held.decision:
         return f"{held.decision.reason[:1].upper()}{held.decision.reason[1:]}. It was scored {review.champion}."
     return review.problem or (held.error if held else "") or "No candidate could be judged."
+
+
+def _next(review: Review) -> str:
+    held = review.spokesman
+    if review.verdict is Ruling.PROMOTE and held and held.overrides:
+        return (
+            f"Make `{held.name}` the default of `conf/` ({safe(' '.join(held.overrides))}), take it out of"
+            f" `conf/candidates.yaml`, and push again. {_NEXT[Ruling.PROMOTE]}"
+        )
+    return _NEXT[review.verdict]
 
 
 def _warning(review: Review) -> str:

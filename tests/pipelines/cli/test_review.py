@@ -88,6 +88,7 @@ def test_a_pull_request_is_judged_by_the_rules_it_goes_into(reviewed: Any, proje
     assert rules["auc_floor"] == "auc >= 0.6 (bound)"
     assert told["candidates"][0]["decision"]["confidence"] == 0.975  # two were judged
     assert text.startswith("## 🟢 lockgate: PROMOTE\n\n**`better`: it would replace the champion.**")
+    assert "**Next:** Make `better` the default of `conf/` (model.trees=60), take it out of" in text
     assert "makes 1 rule weaker. It was judged by the rules of main, not by its own." in text
     assert "| 🔴 weaker | lower floor | gate.checks.auc_floor.min | 0.6 | 0.1 |" in text
     assert "- **nosy** gate belongs to the owners of the gates" in text
