@@ -44,6 +44,7 @@ def start_by_metaflow(production: Production, template: str, **parameters: str) 
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.nightly
 def test_production_from_the_first_deployment_to_the_last(production: Production) -> None:
     api = production.api
     production.env["METAFLOW_DATASTORE_SYSROOT_S3"] += "/with-a-champion"  # others are without one

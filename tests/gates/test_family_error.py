@@ -45,6 +45,7 @@ def promotions(declared: Policy, rows: Evidence, lots: np.random.Generator) -> i
     return promoted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schedule", "least", "most"),
     [({"kind": "fixed", "looks": CHALLENGERS}, 0.0, 0.1), ({"kind": "single"}, 0.0, 0.1), ({"kind": "open"}, 0.9, 1.0)],

@@ -138,6 +138,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.nightly
 @settings(max_examples=20, deadline=None)
 @given(document=ENTRIES, file=st.sampled_from(["config", "gate/default", "data/flights", "production"]))
 def test_any_document_is_compared_or_refused(
