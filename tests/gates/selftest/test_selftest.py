@@ -94,6 +94,7 @@ def test_a_gate_that_only_warns_is_no_reason_to_be_unfit(make: Any, pair: Eviden
     assert "never passes: high (it only warns)" in found.warnings
 
 
+@pytest.mark.slow
 def test_any_gain_is_promised_for_one_look_and_kept(make: Any, twins: Any) -> None:
     """At margin 0 the rate is the level itself: exactly, as models that are swapped are equal."""
     found = selftest(make.policy(ANY_GAIN), twins(400, clusters=None), trials=600)
@@ -102,6 +103,7 @@ def test_any_gain_is_promised_for_one_look_and_kept(make: Any, twins: Any) -> No
     assert not above(found.equal.promoted, 0.05)
 
 
+@pytest.mark.slow
 def test_clusters_that_are_ignored_are_found_out(make: Any, twins: Any) -> None:
     evidence = twins(1500, clusters=30, by_cluster=1.5)
     found = {
