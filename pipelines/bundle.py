@@ -34,6 +34,8 @@ from gates.log import SKEW, Entry, Keyring, Log
 from gates.log.entry import path as entry_path
 from gates.log.signing import public_line
 from pipelines import tar
+from pipelines.promotion_log import keyring_of
+from pipelines.settings import Settings
 
 MIB = 1024**2
 CAPS = {
@@ -137,6 +139,11 @@ def read(path: Path, *, project: str, keyring: Keyring) -> Bundle:
             expected=f"{told[2]}, entry {told[1]}", where=where,
         )  # fmt: skip
     return Bundle(log=log, head=head, admitted=admitted, model=files["model"], features=_features(files, where))
+
+
+def trusted(path: Path, settings: Settings) -> Bundle:
+    """The bundle at `path`, of this project, by the keys of conf/platform. Raises as `read`."""
+    return read(path, project=settings.data.project, keyring=keyring_of(settings.platform.keys))
 
 
 def _files(path: Path) -> dict[str, bytes]:

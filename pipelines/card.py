@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from gates.report import wording
-from gates.report.markdown import MAX_CELL, MAX_PARTS
+from gates.report.markdown import MAX_PARTS
 
 if TYPE_CHECKING:
     from gates.outcome import Outcome
@@ -37,7 +37,7 @@ def components(told: Reported) -> Iterator[Any]:
     digests = {"holdout": bound.holdout, "policy": bound.policy, "model": bound.model, "decision": decision.sha256}
     yield Markdown("## Bound")
     yield _table([[name, value or "unknown"] for name, value in digests.items()], ["", "SHA-256"])
-    yield Table([[_shown(said)] for said in wording.guarantee(decision)])
+    yield Table([[wording.cell(said)] for said in wording.guarantee(decision)])
 
 
 def _parts(outcome: Outcome, title: str) -> Iterator[Any]:
@@ -69,9 +69,4 @@ def _seen(outcome: Outcome) -> str:
 def _table(rows: list[list[str]], headers: list[str]) -> Any:
     from metaflow.cards import Table
 
-    return Table([[_shown(cell) for cell in row] for row in rows], headers=headers)
-
-
-def _shown(text: str) -> str:
-    flat = wording.printable(text)
-    return flat if len(flat) <= MAX_CELL else flat[: MAX_CELL - 1] + "…"
+    return Table([[wording.cell(cell) for cell in row] for row in rows], headers=headers)

@@ -16,10 +16,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gates.errors import LockgateError, PolicyError, SettingsError
+from gates.errors import LockgateError, PolicyError, SettingsError, printable
 from gates.policy import Policy
 from gates.policy_diff import policy_diff
-from gates.report.wording import printable
 from gates.strictness import Category, Changes, Direction, Finding, differences, finding
 from gates.strictness.findings import WORST_FIRST
 from pipelines import settings

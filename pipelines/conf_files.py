@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gates.errors import SettingsError
-from gates.report.wording import printable
+from gates.errors import SettingsError, printable
 
 MOST_FILES = 200
 MOST_BYTES = 64 * 1024  # of one file

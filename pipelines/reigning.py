@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gates import runs
 from gates.errors import EvidenceError
 from gates.state import Champion
 from pipelines.models import Fitted, load_model
-from pipelines.promotion_log import keyring_of, open_log
+from pipelines.promotion_log import open_log
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.bundle import Bundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,11 @@ def of_bundle(settings: Settings, path: Path) -> Reigning:
     """The champion of a bundle, which is checked by the keys of conf/platform; no log and no datastore is asked."""
     from pipelines import bundle
 
-    held = bundle.read(path, project=settings.data.project, keyring=keyring_of(settings.platform.keys))
+    return in_bundle(bundle.trusted(path, settings))
+
+
+def in_bundle(held: Bundle) -> Reigning:
+    """The champion of a bundle that was checked."""
     champion = held.admitted.champion
     model = load_model(champion.format or "", held.model, sha256=champion.sha256 or "")
     return Reigning(champion=champion, model=model, features=held.features)

@@ -51,6 +51,12 @@ class Basis:
         return data.split(data.load(held, root=data_files(self.settings)), held, every, self.settings.as_of)
 
     @cached_property
+    def holdout(self) -> str:
+        """The digest of its rows and labels."""
+        split = self.split
+        return Evidence.from_arrays(label=split.labels, challenger=split.labels, row_id=split.row_ids).holdout
+
+    @cached_property
     def rows(self) -> Evidence:
         """The holdout's rows with the champion's scores; the challenger's are all 0."""
         split = self.split
@@ -73,7 +79,7 @@ class Basis:
         claim = proposal.evidence(folder, name)
         told = claim.facts.get("challenger")
         challenger: Mapping[str, Any] = told if isinstance(told, dict) else {}
-        if claim.holdout != self.rows.holdout:
+        if claim.holdout != self.holdout:
             raise EvidenceError(
                 f"{claim.n:,} other rows or labels were scored", expected=f"the holdout of this branch, {self._held}",
                 where=name, hint="merge the branch, and evaluate again",

@@ -61,16 +61,16 @@ def reviewed(composed: Composed, folder: Path, *, base: Version, head: Version, 
     problems: list[str] = []
     changes = _said(lambda: changed(base, head), problems)
     proposed = _said(lambda: _proposed(folder, head), problems) or ()
-    among = max(1, sum(not why for _, why in proposed))
+    among = max(1, sum(not one.refusal for one in proposed))
     policy = shared(composed.policy, among)
     basis = Basis(settings=composed.settings, reigning=reigning)
-    evidence: dict[str, Evidence] = {}
-    found = tuple(_judged(one, why, folder, basis, policy, state, evidence) for one, why in proposed)
-    decisions = {one.name: one.decision for one in found if one.decision}
+    found = [_judged(one, folder, basis, policy, state) for one in proposed]
+    decisions = {one.name: one.decision for one, _ in found if one.decision}
     review = Review(
-        base=base.name, candidates=found, chosen=best(decisions, composed.settings.data.task), champion=champion,
-        changes=changes, among=among, problem="; ".join(problems),
+        base=base.name, candidates=tuple(one for one, _ in found), champion=champion, changes=changes, among=among,
+        chosen=best(decisions, composed.settings.data.task), problem="; ".join(problems),
     )  # fmt: skip
+    evidence = {one.name: held for one, held in found if held is not None}
     return Reviewed(review=review, policy=policy, evidence=evidence)
 
 
@@ -78,16 +78,14 @@ def _reigning(composed: Composed, bundle: Path | None) -> tuple[Reigning | None,
     """Who reigns by the bundle, the state of its log, and both in words."""
     if bundle is None:
         return None, None, "alone, as the protected branch has published no champion: comparisons are skipped"
-    from pipelines import bundle as bundles
-    from pipelines.promotion_log import keyring_of
-    from pipelines.reigning import of_bundle
+    from pipelines.bundle import trusted
+    from pipelines.reigning import in_bundle
 
-    settings = composed.settings
-    held = bundles.read(bundle, project=settings.data.project, keyring=keyring_of(settings.platform.keys))
+    held = trusted(bundle, composed.settings)
     refusal = held.refusal(clock())
     said = f"beside {held.admitted.champion.run}, the champion as of {held.head.time:%Y-%m-%d} (entry {held.head.seq}"
     said += ")" if held.log.keyring.signed else ", unsigned)"
-    return of_bundle(settings, bundle), held.head.state, f"{said}; {refusal}" if refusal else said
+    return in_bundle(held), held.head.state, f"{said}; {refusal}" if refusal else said
 
 
 def _said(asked: Callable[[], T], problems: list[str]) -> T | None:
@@ -99,8 +97,8 @@ def _said(asked: Callable[[], T], problems: list[str]) -> T | None:
         return None
 
 
-def _proposed(folder: Path, head: Version) -> tuple[tuple[Proposed, str], ...]:
-    """Each candidate that `head` names, with why it was not evaluated; empty where it was."""
+def _proposed(folder: Path, head: Version) -> tuple[Candidate, ...]:
+    """The candidates that `head` names; those that were not evaluated are refused, too."""
     with TemporaryDirectory(prefix="lockgate-") as scratch:
         wanted = candidates(written(head.conf, Path(scratch), name=head.name))
     handed = {one.name: one for one in proposal.read(folder).candidates}
@@ -109,14 +107,10 @@ def _proposed(folder: Path, head: Version) -> tuple[tuple[Proposed, str], ...]:
             f"{min(unknown)} was evaluated, which the pull request does not name",
             expected=f"{', '.join(one.name for one in wanted)}", where="conf/candidates.yaml",
         )  # fmt: skip
-    return tuple((_named(one), _why_not(one, handed.get(one.name))) for one in wanted)
+    return tuple(replace(one, refusal=_refusal(one, handed.get(one.name))) for one in wanted)
 
 
-def _named(one: Candidate) -> Proposed:
-    return proposal.Proposed(name=one.name, overrides=one.overrides, run=None, error="")
-
-
-def _why_not(one: Candidate, handed: Proposed | None) -> str:
+def _refusal(one: Candidate, handed: Proposed | None) -> str:
     if one.refusal:
         return one.refusal
     if handed is None:
@@ -127,21 +121,22 @@ def _why_not(one: Candidate, handed: Proposed | None) -> str:
 
 
 def _judged(
-    one: Proposed, why: str, folder: Path, basis: Basis, policy: Policy, state: State | None,
-    evidence: dict[str, Evidence],
-) -> Judged:  # fmt: skip
+    one: Candidate, folder: Path, basis: Basis, policy: Policy, state: State | None
+) -> tuple[Judged, Evidence | None]:
+    """What is said of a candidate, and the evidence that it was judged by; None where it was not."""
     from gates.engine import judge
 
-    if why:
-        return Judged(name=one.name, overrides=one.overrides, decision=None, error=why)
+    told = Judged(name=one.name, overrides=one.overrides, decision=None, error=one.refusal)
+    if one.refusal:
+        return told, None
     try:
         rescored = basis.rescored(folder, one.name)
         decision = judge(policy, rescored.evidence, state, now=clock())
     except LockgateError as err:
-        return Judged(name=one.name, overrides=one.overrides, decision=None, error=str(err))
-    evidence[one.name] = rescored.evidence
+        return replace(told, error=str(err)), None
     sealed = policy.disclose == "promotion_only"
-    return Judged(
-        name=one.name, overrides=one.overrides, decision=decision.seal() if sealed else decision,
-        compared=() if sealed else compared(policy, rescored.evidence), claimed=rescored.claimed,
+    told = replace(
+        told, decision=decision.seal() if sealed else decision, claimed=rescored.claimed,
+        compared=() if sealed else compared(policy, rescored.evidence),
     )  # fmt: skip
+    return told, rescored.evidence

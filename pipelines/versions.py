@@ -15,8 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gates.errors import SettingsError
-from gates.report.wording import printable
+from gates.errors import SettingsError, printable
 
 SECONDS = 60.0
 MOST_FILES = 2000

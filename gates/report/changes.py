@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gates.errors import printable
 from gates.report.markdown import safe
-from gates.report.wording import printable
 
 if TYPE_CHECKING:
     from gates.strictness import Changes, Finding

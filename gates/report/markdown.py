@@ -10,7 +10,6 @@ from gates.decision import Decision
 from gates.outcome import Outcome
 from gates.report import wording
 
-MAX_CELL = 300
 MAX_PARTS = 20
 _ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~>@:$]|(?<=www)\.|(?<=gh)-)", re.IGNORECASE)
 
@@ -82,8 +81,6 @@ def _parts(outcome: Outcome, title: str) -> Iterator[str]:
 
 def safe(text: str) -> str:
     """Text that neither markdown, nor HTML, nor a mention can be made of; long text is cut."""
-    flat = wording.printable(text)
-    cut = flat if len(flat) <= MAX_CELL else flat[: MAX_CELL - 1] + "…"
     return _ACTIVE.sub(
-        lambda found: f"&#{ord(found.group(1))};", html.escape(cut, quote=False).replace("&", "\x00")
+        lambda found: f"&#{ord(found.group(1))};", html.escape(wording.cell(text), quote=False).replace("&", "\x00")
     ).replace("\x00", "&")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gates.outcome import Ruling
+from gates.outcome import RULING_OF, Ruling
 from gates.report import changes as changes_report
 from gates.report import markdown, wording
 from gates.report.markdown import safe
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gates.decision import Decision
     from gates.strictness import Changes
 
-ICON = {Ruling.PROMOTE: "🟢", Ruling.HOLD: "🔴", Ruling.INCONCLUSIVE: "🟡", Ruling.ERROR: "🟣"}
+ICON = {ruling: wording.ICON[verdict] for verdict, ruling in RULING_OF.items()}
 _MEANS = {
     Ruling.PROMOTE: "it would replace the champion",
     Ruling.HOLD: "it would not replace the champion",

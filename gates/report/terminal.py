@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gates.decision import Decision
+from gates.errors import printable
 from gates.outcome import Outcome, Ruling, Verdict
 from gates.report import wording
 
@@ -73,4 +74,4 @@ def _below(outcome: Outcome) -> Iterator[Text]:
 
 def _text(text: str, style: str = "") -> Text:
     indent = text[: len(text) - len(text.lstrip(" "))]
-    return Text(indent + wording.printable(text), style)
+    return Text(indent + printable(text), style)

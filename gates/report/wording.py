@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gates.decision import Decision
-from gates.errors import printable as printable  # noqa: PLC0414 (formats take it from here)
+from gates.errors import printable
 from gates.outcome import SEVERITY_ORDER, Outcome, Verdict
 
+MAX_CELL = 300
 UNSETTLED = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)
 _WORST_FIRST = (*SEVERITY_ORDER, Verdict.SKIP)
 ICON = {"PASS": "🟢", "FAIL": "🔴", "INCONCLUSIVE": "🟡", "ERROR": "🟣", "SKIP": "⚪"}
@@ -88,3 +89,9 @@ def worst_first(parts: Sequence[Outcome], most: int) -> tuple[tuple[Outcome, ...
 def _counted(parts: Sequence[Outcome]) -> str:
     counted = [(one, sum(part.verdict is one for part in parts)) for one in _WORST_FIRST]
     return ", ".join(f"{count} {one}" for one, count in counted if count)
+
+
+def cell(text: str) -> str:
+    """Text in one line, printable, and cut where it is long."""
+    flat = printable(text)
+    return flat if len(flat) <= MAX_CELL else flat[: MAX_CELL - 1] + "…"

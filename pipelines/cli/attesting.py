@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.acting import clock
+from pipelines.cli.printing import indented
 from pipelines.cli.whole import write_file
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def attest(
 ) -> None:
     """Write the statement to `file`, and its predicate alone, which GitHub's action takes, to its `.predicate.json`."""
     made = statement_of(told, policy=policy, evidence=evidence, on_record=on_record, log=log)
-    write_file(predicate_file(file), _lines(made["predicate"]))
-    write_file(file, _lines(made))
+    write_file(predicate_file(file), indented(made["predicate"]).encode())
+    write_file(file, indented(made).encode())
 
 
 def statement_of(
@@ -79,7 +79,3 @@ def predicate_file(statement: Path) -> Path:
 def _time(told: Reported, log: Log | None) -> datetime:
     """When it was judged: as the entry that records it says, else now."""
     return clock() if told.entry is None or log is None else log.entry(told.entry).time
-
-
-def _lines(value: Any) -> bytes:
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()

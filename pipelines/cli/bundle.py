@@ -63,17 +63,15 @@ def _downloaded(repository: str, branch: str, out: Path, *, as_json: bool) -> in
     import tempfile
 
     from gates.errors import GithubError
-    from pipelines.bundle import CAPS, read
+    from pipelines.bundle import CAPS, trusted
     from pipelines.cli.printing import print_json
     from pipelines.cli.whole import check_writable, write_file
     from pipelines.github import event, published
-    from pipelines.promotion_log import keyring_of
     from pipelines.settings import compose
 
     if out.suffix != ".tar":
         raise GithubError("a bundle that was published is one file", expected="FILE.tar", where=str(out))
-    if not event.REPOSITORY.fullmatch(repository):
-        raise GithubError(f"{repository[:80]!r} is no repository", expected="OWNER/NAME", where="--published")
+    event.checked_repository(repository, where="--published")
     check_writable(out)
     settings = compose().settings
     blob = published.champion(repository, branch=branch, most=sum(CAPS.values()))
@@ -81,7 +79,7 @@ def _downloaded(repository: str, branch: str, out: Path, *, as_json: bool) -> in
         with tempfile.NamedTemporaryFile(suffix=".tar") as file:
             file.write(blob)
             file.flush()
-            held = read(Path(file.name), project=settings.data.project, keyring=keyring_of(settings.platform.keys))
+            held = trusted(Path(file.name), settings)
         write_file(out, blob)
     told = {"out": str(out), "run": held.admitted.champion.run, "entry": held.head.seq} if blob is not None else None
     if as_json:

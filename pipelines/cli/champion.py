@@ -23,7 +23,7 @@ def champion(
     as_json: options.Json = False,
 ) -> None:
     """Show the champion: the run that production predicts with, by the promotion log."""
-    from gates.report.wording import printable
+    from gates.errors import printable
     from pipelines.cli.printing import print_json
     from pipelines.cli.project import project_log
 

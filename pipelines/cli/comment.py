@@ -41,9 +41,8 @@ def comment(
             hint="it is not what was reviewed: somebody changed it on the way",
         )  # fmt: skip
     if pull is not None:
-        if not event.REPOSITORY.fullmatch(repository):
-            raise GithubError(f"{repository[:80]!r} is no repository", expected="OWNER/NAME", where="--repository")
-        asked = event.Pull(repository=repository, number=pull, head=None)
+        named = event.checked_repository(repository, where="--repository")
+        asked = event.Pull(repository=named, number=pull, head=None)
     else:
         asked = event.pull()
     if asked.fork:

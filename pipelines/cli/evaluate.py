@@ -109,10 +109,8 @@ def _of_bundle(composed: Composed, path: Path) -> tuple[Log, str]:
     """The log's entries in a bundle, checked, and why what is judged by them is advice."""
     from pipelines import bundle
     from pipelines.acting import clock
-    from pipelines.promotion_log import keyring_of
 
-    settings = composed.settings
-    held = bundle.read(path, project=settings.data.project, keyring=keyring_of(settings.platform.keys))
+    held = bundle.trusted(path, composed.settings)
     signed = "" if held.log.keyring.signed else ", unsigned"
     why = f"the champion is that of a bundle (entry {held.head.seq}, {held.head.time:%Y-%m-%d}{signed})"
     if refusal := held.refusal(clock()):

@@ -9,9 +9,9 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from gates.errors import printable
 from gates.log.events import Judged, Reverified
 from gates.report import terminal
-from gates.report.wording import printable
 
 if TYPE_CHECKING:
     from gates.decision import Decision

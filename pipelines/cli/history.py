@@ -68,8 +68,8 @@ def _show(entries: list[Entry], *, names: dict[str, str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from gates.errors import printable
     from gates.report.terminal import RULING_STYLES
-    from gates.report.wording import printable
     from pipelines.cli.printing import console
 
     out = console()

@@ -44,4 +44,9 @@ def append(path: Path, text: str) -> None:
 
 def print_json(value: object) -> None:
     """A value as indented JSON on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    sys.stdout.write(indented(value))
+
+
+def indented(value: object) -> str:
+    """A value as JSON that people read, with the end of its last line."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

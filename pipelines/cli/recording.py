@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gates.errors import LogError
-from gates.report.wording import printable
+from gates.errors import LogError, printable
 from pipelines.cli.printing import print_json
 
 if TYPE_CHECKING:

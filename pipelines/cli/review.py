@@ -41,7 +41,7 @@ def review(
     from gates.report.page import page
     from gates.report.review import render
     from pipelines.cli.attesting import statement_of
-    from pipelines.cli.printing import append, print_json
+    from pipelines.cli.printing import append, indented, print_json
     from pipelines.cli.whole import check_free, write_folder
     from pipelines.deciding import Reported
     from pipelines.github.outputs import lines
@@ -54,13 +54,14 @@ def review(
     done = reviewed(composed, proposal, base=this(base), head=version(head, repository=ROOT), bundle=bundle)
     text = render(done.review)
     told = _told(done, text)
-    files = {REPORT: text.encode(), PAGE: page(text, title=f"lockgate: {told['verdict']}").encode(), TOLD: _lines(told)}
+    shown = page(text, title=f"lockgate: {told['verdict']}")
+    files = {REPORT: text.encode(), PAGE: shown.encode(), TOLD: indented(told).encode()}
     for one in done.review.candidates:
         if one.decision is not None:
             reported = Reported(decision=one.decision, entry=None, note="")
             statement = statement_of(reported, policy=done.policy, evidence=done.evidence[one.name], on_record=False)
             files[f"{one.name}.json"] = (one.decision.to_json() + "\n").encode()
-            files[f"{one.name}.{STATEMENT}"] = _lines(statement)
+            files[f"{one.name}.{STATEMENT}"] = indented(statement).encode()
     write_folder(out, files)
     if output:
         append(output, lines({name: told[name] for name in HANDED_ON}))
@@ -113,7 +114,3 @@ def _annotations(review: Review) -> Iterator[str]:
     ])  # fmt: skip
     if review.problem:
         yield from shown("error", [("not judged", review.problem)])
-
-
-def _lines(value: Any) -> bytes:
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -19,7 +19,7 @@ def status(
 ) -> None:
     """Show each flow: since when it is deployed, what starts it, its last runs; and what this checkout would change."""
     from gates import runs
-    from gates.report.wording import printable
+    from gates.errors import printable
     from pipelines.cli.printing import print_json
     from pipelines.deployment import cluster, plan, running
     from pipelines.deployment.plan import Plan

@@ -138,7 +138,7 @@ def _show(findings: Findings, fixed: list[str], *, as_json: bool) -> None:
         from rich.table import Table
         from rich.text import Text
 
-        from gates.report.wording import printable
+        from gates.errors import printable
 
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for heading in ("about", "where", "deviation"):
@@ -150,7 +150,7 @@ def _show(findings: Findings, fixed: list[str], *, as_json: bool) -> None:
 
 
 def _lines(findings: Findings, fixed: list[str]) -> None:
-    from gates.report.wording import printable
+    from gates.errors import printable
 
     for line in fixed:
         typer.echo(printable(f"put right: {line}"))

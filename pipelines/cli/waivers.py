@@ -77,7 +77,7 @@ def _show(told: list[Told]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from gates.report.wording import printable
+    from gates.errors import printable
     from pipelines.cli.history import WHOLE_RUN
     from pipelines.cli.printing import console
 

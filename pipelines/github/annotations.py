@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from gates.report.wording import printable
+from gates.errors import printable
 
 MOST = 10
 """Of each level, for each step: GitHub shows no more."""

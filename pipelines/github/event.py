@@ -62,13 +62,19 @@ def pull() -> Pull:
         raise GithubError(
             "the event is not of a pull request", expected="pull_request with number and head", where=place or path
         ) from err
-    if not REPOSITORY.fullmatch(repository):
-        raise GithubError("no repository is named", expected="OWNER/NAME", where="GITHUB_REPOSITORY")
+    checked_repository(repository, where="GITHUB_REPOSITORY")
     one = told.pull_request
     return Pull(
         repository=repository, number=one.number, head=one.head.sha,
         fork=one.head.repo is None or one.head.repo.full_name.lower() != repository.lower(),
     )  # fmt: skip
+
+
+def checked_repository(text: str, *, where: str) -> str:
+    """OWNER/NAME. Raises GithubError for what is none."""
+    if not REPOSITORY.fullmatch(text):
+        raise GithubError(f"{text[:80]!r} is no repository", expected="OWNER/NAME", where=where)
+    return text
 
 
 class _Event(BaseModel):
