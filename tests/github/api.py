@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,8 +24,8 @@ LONGEST = 65_536
 class State:
     """What GitHub holds."""
 
-    tokens: dict[str, tuple[str, bool]] = field(default_factory=dict)  # token -> login, and whether it may write
-    head: str = "a" * 40
+    tokens: dict[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)  # token -> login and rights
+    heads: dict[int, str] = field(default_factory=dict)  # of pull requests, by number
     comments: dict[int, dict[str, Any]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)  # METHOD path
     faults: list[tuple[str, int | str]] = field(default_factory=list)  # method and what, once each, in this order
@@ -36,20 +36,25 @@ class State:
     elsewhere: str = ""  # where artifacts lie; whoever is sent there must bring no token
     lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def write(self, login: str, body: str) -> dict[str, Any]:
+    def write(self, login: str, body: str, *, pull: int = 7) -> dict[str, Any]:
         """Somebody comments."""
         with self.lock:
             self.last += 1
             made = {
                 "id": self.last, "body": body, "user": {"login": login},
                 "url": f"{self.url}/repos/{REPOSITORY}/issues/comments/{self.last}",
-                "html_url": f"https://github.example/{REPOSITORY}/pull/7#issuecomment-{self.last}",
+                "html_url": f"https://github.example/{REPOSITORY}/pull/{pull}#issuecomment-{self.last}",
+                "issue_url": f"{self.url}/repos/{REPOSITORY}/issues/{pull}",
             }  # fmt: skip
             self.comments[self.last] = made
             return made
 
-    def bodies(self, login: str = BOT) -> list[str]:
-        return [one["body"] for one in self.comments.values() if one["user"]["login"] == login]
+    def of(self, pull: int) -> list[dict[str, Any]]:
+        """A pull request's comments."""
+        return [one for one in self.comments.values() if one["issue_url"].endswith(f"/{pull}")]
+
+    def bodies(self, login: str = BOT, *, pull: int = 7) -> list[str]:
+        return [one["body"] for one in self.of(pull) if one["user"]["login"] == login]
 
     def writes(self) -> list[str]:
         return [one for one in self.asked if not one.startswith("GET")]
@@ -110,8 +115,10 @@ class _Handler(BaseHTTPRequestHandler):
         token = self.headers.get("Authorization", "").removeprefix("token ").removeprefix("Bearer ")
         if token not in state.tokens:
             raise RefusedError(401, "Bad credentials")
-        login, may_write = state.tokens[token]
-        if self.command != "GET" and not may_write:
+        login, rights = state.tokens[token]
+        asked = "actions" if "/actions/" in path else "pull-requests"
+        level = rights.get(asked, "none")
+        if path != "/user" and level not in (("read", "write") if self.command == "GET" else ("write",)):
             raise RefusedError(403, "Resource not accessible by integration")
         if len(body.get("body", "")) > LONGEST:
             raise RefusedError(422, "Validation Failed: body is too long (maximum is 65536 characters)")
@@ -120,12 +127,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self._actions(state, path.removeprefix(f"{root}/actions"), query)
         if (self.command, path) == ("GET", "/user"):
             return 200, {"login": login, "url": f"{state.url}/users/{login}"}, {}
-        if (self.command, path) == ("GET", f"{root}/pulls/7"):
-            return 200, self._pull(state), {}
-        if path == f"{root}/issues/7/comments":
+        words = path.removeprefix(root).strip("/").split("/")
+        pull = int(words[1]) if len(words) > 1 and words[1].isdecimal() else 0
+        if pull in state.heads and (self.command, words) == ("GET", ["pulls", str(pull)]):
+            return 200, self._pull(state, pull), {}
+        if pull in state.heads and words == ["issues", str(pull), "comments"]:
             if self.command == "POST":
-                return 201, state.write(login, body["body"]), {}
-            return self._page(state, query)
+                return 201, state.write(login, body["body"], pull=pull), {}
+            return self._page(state, state.of(pull), query)
         number = path.removeprefix(f"{root}/issues/comments/")
         if number.isdecimal() and int(number) in state.comments:
             held = state.comments[int(number)]
@@ -164,17 +173,20 @@ class _Handler(BaseHTTPRequestHandler):
                 return 302, {}, {"Location": f"{state.elsewhere}/{at}/{name}"}
         raise RefusedError(404, "Not Found")
 
-    def _pull(self, state: State) -> dict[str, Any]:
+    def _pull(self, state: State, number: int) -> dict[str, Any]:
         root = f"{state.url}/repos/{REPOSITORY}"
         return {
-            "number": 7, "url": f"{root}/pulls/7", "issue_url": f"{root}/issues/7",
-            "comments_url": f"{root}/issues/7/comments", "head": {"sha": state.head, "ref": "$(touch x)"},
+            "number": number, "url": f"{root}/pulls/{number}", "issue_url": f"{root}/issues/{number}",
+            "comments_url": f"{root}/issues/{number}/comments",
+            "head": {"sha": state.heads[number], "ref": "$(touch x)"},
             "base": {"ref": "main", "repo": {"full_name": REPOSITORY, "url": root}},
         }  # fmt: skip
 
-    def _page(self, state: State, query: dict[str, list[str]]) -> tuple[int, Any, dict[str, str]]:
+    def _page(
+        self, state: State, comments: list[dict[str, Any]], query: dict[str, list[str]]
+    ) -> tuple[int, Any, dict[str, str]]:
         size, page = int(query.get("per_page", ["30"])[0]), int(query.get("page", ["1"])[0])
-        held = [*state.comments.values()][(page - 1) * size :]
+        held = comments[(page - 1) * size :]
         more = f'<{state.url}{urlsplit(self.path).path}?per_page={size}&page={page + 1}>; rel="next"'
         return 200, held[:size], {"Link": more} if len(held) > size else {}
 
@@ -197,7 +209,7 @@ class _Blobs(BaseHTTPRequestHandler):
 
 @contextmanager
 def served() -> Iterator[State]:
-    """An API with one pull request, number 7, for as long as the block lasts."""
+    """An API for as long as the block lasts."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as api, ThreadingHTTPServer(("127.0.0.1", 0), _Blobs) as blobs:
         state = State(url=f"http://127.0.0.1:{api.server_port}", elsewhere=f"http://localhost:{blobs.server_port}")
         threads = []

@@ -26,7 +26,11 @@ HEAD = "a" * 40
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
     with served() as state:
-        state.tokens = {TOKEN: (BOT, True), "reads": (BOT, False), "ada's": ("ada", True)}
+        state.heads[7] = "a" * 40
+        state.tokens = {
+            TOKEN: (BOT, {"pull-requests": "write"}), "reads": (BOT, {"pull-requests": "read"}),
+            "ada's": ("ada", {"pull-requests": "write"}),
+        }  # fmt: skip
         for name, value in {
             "GITHUB_API_URL": state.url, "GITHUB_TOKEN": TOKEN, "GITHUB_ACTIONS": "true",
             "LOCKGATE_GITHUB_WAIT_SECONDS": "0.1",
@@ -60,7 +64,7 @@ def test_an_earlier_run_and_an_older_commit_write_nothing(api: State) -> None:
     reported("newer", run=5, attempt=2)
     for run, attempt in ((4, 9), (5, 1)):
         assert reported("older", run=run, attempt=attempt).said == "not written: a later run has reported"
-    api.head = "b" * 40
+    api.heads[7] = "b" * 40
     assert reported("old", run=9).said == "not written: aaaaaaaaaaaa is not the head any more"
     assert texts(api) == ["newer"]
 

@@ -28,7 +28,7 @@ def zipped(*files: tuple[str, bytes]) -> bytes:
 @pytest.fixture
 def api() -> Iterator[State]:
     with served() as state:
-        state.tokens = {TOKEN: (BOT, False)}
+        state.tokens = {TOKEN: (BOT, {"actions": "read"})}
         yield state
 
 

@@ -1,0 +1,117 @@
+"""A workflow's YAML, strictly: what the harness cannot run, it refuses to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+Scalar = str | bool | int | float
+
+
+class RejectedByGitHubError(Exception):
+    """GitHub would not run this, or the harness does not know how to."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Concurrency(_Strict):
+    group: str
+    cancel_in_progress: str | bool = Field(default=False, alias="cancel-in-progress")
+
+
+class Shell(_Strict):
+    shell: str | None = None
+    working_directory: str | None = Field(default=None, alias="working-directory")
+
+
+class Defaults(_Strict):
+    run: Shell = Shell()
+
+
+class Step(_Strict):
+    id: str | None = None
+    name: str | None = None
+    if_: str | bool | None = Field(default=None, alias="if")
+    uses: str | None = None
+    run: str | None = None
+    shell: str | None = None
+    working_directory: str | None = Field(default=None, alias="working-directory")
+    with_: dict[str, Scalar] = Field(default={}, alias="with")
+    env: dict[str, Scalar] = {}
+    continue_on_error: str | bool = Field(default=False, alias="continue-on-error")
+    timeout_minutes: float = Field(default=360, alias="timeout-minutes")
+
+
+class Job(_Strict):
+    name: str | None = None
+    if_: str | bool | None = Field(default=None, alias="if")
+    needs: tuple[str, ...] = ()
+    runs_on: str = Field(alias="runs-on")
+    timeout_minutes: float = Field(default=360, alias="timeout-minutes")
+    environment: str | None = None
+    permissions: dict[str, str] | None = None
+    concurrency: Concurrency | None = None
+    defaults: Defaults = Defaults()
+    env: dict[str, Scalar] = {}
+    outputs: dict[str, str] = {}
+    steps: tuple[Step, ...]
+
+    @field_validator("needs", mode="before")
+    @classmethod
+    def _several(cls, needs: object) -> object:
+        return (needs,) if isinstance(needs, str) else needs
+
+
+class Workflow(_Strict):
+    name: str
+    on: dict[str, dict[str, Any] | list[Any] | None]
+    permissions: dict[str, str] | None = None
+    concurrency: Concurrency | None = None
+    defaults: Defaults = Defaults()
+    env: dict[str, Scalar] = {}
+    jobs: dict[str, Job]
+
+    @field_validator("on", mode="before")
+    @classmethod
+    def _named(cls, on: object) -> object:
+        return {on: None} if isinstance(on, str) else dict.fromkeys(on) if isinstance(on, list) else on
+
+    def in_order(self) -> list[str]:
+        """The jobs, each after those that it needs. Raises RejectedByGitHubError where they need each other."""
+        done: list[str] = []
+        while left := [name for name in self.jobs if name not in done]:
+            ready = [name for name in left if set(self.jobs[name].needs) <= set(done)]
+            if not ready:
+                raise RejectedByGitHubError(f"{self.name}: needs that cannot be met: {left}")
+            done += ready
+        return done
+
+
+def load(path: Path) -> Workflow:
+    """The workflow of a file. Raises RejectedByGitHubError."""
+    return parsed(path.read_text(encoding="utf-8"), where=path.name)
+
+
+def parsed(text: str, *, where: str) -> Workflow:
+    """The workflow of a text; YAML 1.1 reads its key `on` as True. Raises RejectedByGitHubError."""
+    try:
+        held = yaml.safe_load(text)
+        if True in held:
+            held["on"] = held.pop(True)
+        workflow = Workflow.model_validate(held)
+    except (yaml.YAMLError, TypeError, ValidationError) as err:
+        raise RejectedByGitHubError(f"{where}: {err}") from err
+    for name, job in workflow.jobs.items():
+        for at, step in enumerate(job.steps):
+            if (step.run is None) == (step.uses is None):
+                raise RejectedByGitHubError(f"{where}: {name}.steps[{at}]: either `run` or `uses`")
+        ids = [step.id for step in job.steps if step.id]
+        if len(ids) != len(set(ids)):
+            raise RejectedByGitHubError(f"{where}: {name}: two steps have one id")
+    workflow.in_order()
+    return workflow

@@ -1,0 +1,197 @@
+"""One job: its steps in order, as GitHub's runner takes them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.workflows.actions import ActionError, Place
+from tests.workflows.actions import run as run_action
+from tests.workflows.commands import Annotation, FileError, annotations, values
+from tests.workflows.documents import Job, RejectedByGitHubError, Scalar, Step, Workflow
+from tests.workflows.expressions import condition, interpolated
+
+LARGEST_SUMMARY = 1024**2
+SHELLS = {None: ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"], "sh": ["sh", "-e"]}
+_RESERVED = ("GITHUB_", "RUNNER_")
+
+
+@dataclass(slots=True, kw_only=True)
+class StepRun:
+    """What a step did."""
+
+    name: str
+    outcome: str = "skipped"  # before continue-on-error is taken into account
+    conclusion: str = "skipped"
+    code: int | None = None
+    seconds: float = 0.0
+    out: str = ""  # what it printed, both ways
+    outputs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class JobRun:
+    """What a job did."""
+
+    name: str
+    result: str = "skipped"
+    steps: list[StepRun] = field(default_factory=list)
+    outputs: dict[str, str] = field(default_factory=dict)
+    summary: str = ""
+    annotations: list[Annotation] = field(default_factory=list)
+    rights: dict[str, str] = field(default_factory=dict)  # of its token
+
+    @property
+    def out(self) -> str:
+        return "".join(step.out for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A fresh machine for one job, and what GitHub puts on it."""
+
+    folder: Path
+    place: Place
+    env: dict[str, str]  # of the image, and GitHub's own
+    contexts: dict[str, Any]  # those that hold for the whole job
+
+
+@dataclass(slots=True)
+class _Running:
+    workflow: Workflow
+    job: Job
+    machine: Machine
+    done: JobRun
+    env: dict[str, str]
+    steps: dict[str, Any] = field(default_factory=dict)
+    exported: dict[str, str] = field(default_factory=dict)
+    path: list[str] = field(default_factory=list)
+
+    @property
+    def contexts(self) -> dict[str, Any]:
+        return {**self.machine.contexts, "env": {**self.env, **self.exported}, "steps": self.steps}
+
+    @property
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        failed = self.done.result == "failure"
+        return {
+            "always": lambda: True, "cancelled": lambda: False, "success": lambda: not failed,
+            "failure": lambda: failed,
+        }  # fmt: skip
+
+    def text(self, value: Scalar) -> str:
+        if isinstance(value, bool):
+            return str(value).lower()
+        return interpolated(str(value), self.contexts, self.functions)
+
+
+def run(workflow: Workflow, name: str, machine: Machine, *, rights: Mapping[str, str]) -> JobRun:
+    """Take a job's steps; what fails fails the job, and the steps after it that do not ask to run all the same."""
+    job = workflow.jobs[name]
+    done = JobRun(name=name, result="success", rights=dict(rights))
+    running = _Running(workflow, job, machine, done, env={})
+    for given in (workflow.env, job.env):
+        running.env |= {key: running.text(value) for key, value in given.items()}
+    for at, step in enumerate(job.steps):
+        made = _step(running, step, at)
+        done.steps.append(made)
+        if step.id:
+            running.steps[step.id] = {
+                "outputs": made.outputs, "outcome": made.outcome, "conclusion": made.conclusion,
+            }  # fmt: skip
+        if made.conclusion == "failure":
+            done.result = "failure"
+    done.outputs = {key: running.text(value) for key, value in job.outputs.items()}
+    return done
+
+
+def _step(running: _Running, step: Step, at: int) -> StepRun:
+    made = StepRun(name=step.name or step.id or step.uses or f"step {at}")
+    contexts = {name: held for name, held in running.contexts.items() if name != "secrets"}
+    if not condition(step.if_, contexts, running.functions):
+        return made
+    began = time.monotonic()
+    env = running.env | running.exported
+    env |= {key: running.text(value) for key, value in step.env.items()}
+    try:
+        if step.uses:
+            given = {key: running.text(value) for key, value in step.with_.items()}
+            run_action(step.uses, running.machine.place, given)
+        else:
+            _run(running, step, made, env, at)
+        made.outcome = made.conclusion = "success"
+    except (ActionError, FileError, subprocess.SubprocessError, OSError) as err:
+        made.out += f"Error: {err}\n"
+        made.outcome = "failure"
+        kept = step.continue_on_error
+        goes_on = kept if isinstance(kept, bool) else running.text(kept) == "true"
+        made.conclusion = "success" if goes_on else "failure"
+    made.seconds = time.monotonic() - began
+    running.done.annotations += annotations(made.out)
+    return made
+
+
+def _run(running: _Running, step: Step, made: StepRun, env: dict[str, str], at: int) -> None:
+    """A `run:` step. Raises FileError, CalledProcessError or TimeoutExpired."""
+    folder = running.machine.folder / f"step-{at}"
+    folder.mkdir()
+    files = {name: folder / name.lower() for name in ("OUTPUT", "ENV", "PATH", "STEP_SUMMARY", "STATE")}
+    for file in files.values():
+        file.touch()
+    script = folder / "script.sh"
+    assert step.run is not None
+    script.write_text(running.text(step.run), encoding="utf-8")
+    defaults = [step, running.job.defaults.run, running.workflow.defaults.run]
+    shell = next((one.shell for one in defaults if one.shell), None)
+    where = next((one.working_directory for one in defaults if one.working_directory), ".")
+    if shell not in SHELLS:
+        raise RejectedByGitHubError(f"the shell {shell!r} is not known here")
+    whole = running.machine.env | env
+    whole["PATH"] = os.pathsep.join([*reversed(running.path), whole["PATH"]])
+    whole |= {f"GITHUB_{name}": str(file) for name, file in files.items()}
+    whole["GITHUB_ACTION"] = step.id or f"__run_{at}"
+    with (folder / "out").open("w+b") as out:
+        process = subprocess.Popen(
+            [*SHELLS[shell], str(script)], cwd=running.machine.place.inside(running.text(where)), env=whole,
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        try:
+            minutes = min(step.timeout_minutes, running.job.timeout_minutes)
+            made.code = process.wait(timeout=minutes * 60)
+        finally:
+            _gone(process)
+            out.seek(0)
+            made.out = out.read().decode(errors="replace")
+    _told(running, made, files)
+    if made.code:
+        raise subprocess.CalledProcessError(made.code, "bash")
+
+
+def _gone(process: subprocess.Popen[bytes]) -> None:
+    """Whatever the step left running goes with it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _told(running: _Running, made: StepRun, files: Mapping[str, Path]) -> None:
+    """What the step wrote into its files. A failed step's count as well."""
+    read = {name: file.read_text(encoding="utf-8", errors="replace") for name, file in files.items()}
+    if len(read["STEP_SUMMARY"].encode()) <= LARGEST_SUMMARY:
+        running.done.summary += read["STEP_SUMMARY"]
+    else:
+        made.out += "::error title=summary::$GITHUB_STEP_SUMMARY upload aborted, supports content up to 1024k\n"
+    made.outputs |= values(read["OUTPUT"])
+    for name, value in values(read["ENV"]).items():
+        if name.startswith(_RESERVED) or name == "NODE_OPTIONS":
+            made.out += f"::error::Can't update {name} environment variable using $GITHUB_ENV\n"
+        else:
+            running.exported[name] = value
+    running.path += [line for line in read["PATH"].splitlines() if line]
