@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 from gates.errors import LockgateError, SettingsError
 from gates.mistakes import nearest
+from pipelines.settings import AUTHORS
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
 
 FILE = "candidates.yaml"
-AUTHORS = ("model", "train", "experiment")
-"""Groups of conf/ that belong to the author of a challenger."""
-
 ALONE = "default"
 """The name of the one candidate where none are listed: conf/ as it stands."""
 

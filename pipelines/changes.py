@@ -22,10 +22,9 @@ from gates.policy_diff import policy_diff
 from gates.strictness import Category, Changes, Direction, Finding, differences, finding
 from gates.strictness.findings import WORST_FIRST
 from pipelines import settings
-from pipelines.candidates import AUTHORS
 from pipelines.candidates import FILE as CANDIDATES
 from pipelines.conf_files import CHOICE_FILE, written
-from pipelines.settings import GUARDED, Composed
+from pipelines.settings import AUTHORS, GUARDED, Composed
 from pipelines.versions import Version, of_folder
 
 _AUTHORED = (*AUTHORS, CANDIDATES)
@@ -44,6 +43,8 @@ def changes(base_root: Path, head_root: Path) -> Changes:
 
 def compared(before: Version, after: Version) -> Changes:
     """What changed between two versions, the worst first. Raises as `changes`."""
+    changed = [path for path in {*before.conf, *after.conf} if before.conf.get(path) != after.conf.get(path)]
+    owned = [path for path in changed if path.split("/")[1] not in _AUTHORED]
     with TemporaryDirectory(prefix="lockgate-") as folder:
         old, new = (
             _Side(version=one, conf=written(one.conf, Path(folder) / place, name=one.name))
@@ -51,19 +52,18 @@ def compared(before: Version, after: Version) -> Changes:
         )
         default = old.composed("config"), new.composed("config")
         told: dict[str, tuple[Finding, ...]] = {"conf/config.yaml": _between(*default)}
-        if before.conf != after.conf:
+        if changed:
             if old.has("production") or new.has("production"):
                 told["conf/production.yaml"] = _between(old.composed("production"), new.composed("production"))
-            told |= {file: tuple(found) for file, found in _choices((old, default[0]), (new, default[1]))}
-            told |= {file: tuple(found) for file, found in _experiments(old, new)}
+            if owned:  # the author's files change nothing of the others, or do not compose
+                told |= {file: tuple(found) for file, found in _choices((old, default[0]), (new, default[1]))}
+            told |= {file: tuple(found) for file, found in _authored(old, new)}
     findings = _once(told)
     code = tuple(_code(before, after))
-    changed = [path for path in {*before.conf, *after.conf} if before.conf.get(path) != after.conf.get(path)]
-    authors = sum(path.split("/")[1] in _AUTHORED for path in changed)
     return Changes(
-        before=before.name, after=after.name, authors=authors,
+        before=before.name, after=after.name, authors=len(changed) - len(owned),
         findings=tuple(sorted((*findings, *code), key=lambda one: WORST_FIRST.index(one.direction))),
-        reworded=sum(path.split("/")[1] not in _AUTHORED and not told.get(path) for path in changed),
+        reworded=sum(not told.get(path) for path in owned),
     )  # fmt: skip
 
 
@@ -182,15 +182,15 @@ def _leaves(before: Any, after: Any, where: str) -> Iterator[Finding]:
         yield finding(category, Direction.REVIEW, where, before, after)
 
 
-def _experiments(old: _Side, new: _Side) -> Iterator[tuple[str, list[Finding]]]:
-    """Experiments that change what is not their author's: a command that names one is refused."""
+def _authored(old: _Side, new: _Side) -> Iterator[tuple[str, list[Finding]]]:
+    """Files of the author's that change what is not: a command that names one is refused."""
     for file in sorted(new.version.conf):
         group, name = _group(file)
-        if group != "experiment" or old.version.conf.get(file) == new.version.conf[file]:
+        if group not in AUTHORS or old.version.conf.get(file) == new.version.conf[file]:
             continue
-        if reached := settings.reached(name, new.conf):
-            why = f"the experiment changes {', '.join(reached)}: `lockgate evaluate` refuses it"
-            yield file, [finding(Category.DEFAULT, Direction.REVIEW, f"experiment={name}", None, file, why)]
+        if reached := settings.reached(group, name, new.conf):
+            why = f"the file changes {', '.join(reached)}: `lockgate evaluate` refuses it"
+            yield file, [finding(Category.DEFAULT, Direction.REVIEW, f"{group}={name}", None, file, why)]
 
 
 def _once(told: Mapping[str, tuple[Finding, ...]]) -> list[Finding]:

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -25,9 +25,15 @@ from pipelines.models import MODELS
 from pipelines.platform_settings import PlatformSettings
 from pipelines.stores import STORES
 
+if TYPE_CHECKING:
+    from pipelines.overrides import Change
+
 ROOT = Path(__file__).resolve().parent.parent
 GUARDED = ("gate", "data", "platform", "store")
 """Groups that belong to the owners of the gates: a run that overrides one is judged, never logged."""
+
+AUTHORS = ("model", "train", "experiment")
+"""Groups that belong to the author of a challenger: no file of theirs changes anything else."""
 
 _RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 _PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
@@ -128,15 +134,11 @@ def compose(
         raise SettingsError("no configuration", expected=f"a file {config}.yaml", where=str(conf))
     changes = vetted(overrides, conf, config)
     tree, choices = _composed(conf, [change.text for change in changes], config)
-    experiment = [change for change in changes if change.key == "experiment"]
-    if experiment:
-        plain = composed_tree(conf, [change.text for change in changes if change.key != "experiment"], config)
-        if touched := owned(tree, plain):
-            raise SettingsError(
-                f"the experiment changes {', '.join(touched)}",
-                expected="changes of model and train only",
-                where=experiment[0].text,
-            )
+    if (reaching := _reaching(conf, choices)) and (touched := _touched(tree, conf, changes, choices, config)):
+        raise SettingsError(
+            f"{' or '.join(reaching)} changes {', '.join(touched)}", expected="changes of model and train only",
+            where=", ".join(change.text for change in changes if change.key in AUTHORS) or f"{config}.yaml",
+        )  # fmt: skip
     _check_plain(tree, "")
     guarded = tuple(change.text for change in changes if change.key.partition(".")[0] in GUARDED)
     policy = Policy.parse(tree.pop("gate", None))
@@ -148,8 +150,19 @@ def compose(
     )
 
 
-def owned(tree: Mapping[str, Any], plain: Mapping[str, Any]) -> list[str]:
-    """Which of what the gates' owners decide differs."""
+def _reaching(conf: Path, choices: Mapping[str, str]) -> list[str]:
+    """Chosen files of AUTHORS that Hydra may put elsewhere than below their group: with a package, or defaults."""
+    chosen = [f"{group}/{choices[group]}.yaml" for group in AUTHORS if choices.get(group, "None") != "None"]
+    words = (b"@package", b"defaults")
+    return [f"conf/{file}" for file in chosen if any(word in (conf / file).read_bytes() for word in words)]
+
+
+def _touched(
+    tree: Mapping[str, Any], conf: Path, changes: Sequence[Change], choices: Mapping[str, str], config: str
+) -> list[str]:
+    """Which of what the gates' owners decide is another without the author's files."""
+    kept = [change.text for change in changes if change.key.partition(".")[0] not in AUTHORS]
+    plain, _ = _composed(conf, [*kept, *(f"~{group}" for group in AUTHORS if group in choices)], config)
     return [group for group in (*GUARDED, "as_of", "seed") if tree.get(group) != plain.get(group)]
 
 
@@ -182,10 +195,14 @@ def part_of(settings: Settings, group: str) -> BaseModel:
     return found
 
 
-def reached(experiment: str, conf: Path) -> list[str]:
-    """What an experiment changes that is not its author's; nothing of one that does not compose."""
+def reached(group: str, choice: str, conf: Path) -> list[str]:
+    """What a file of AUTHORS changes that is not its author's; nothing of one that does not compose."""
+    from pipelines.overrides import vetted
+
     try:
-        return owned(composed_tree(conf, [f"experiment={experiment}"], "config"), composed_tree(conf, [], "config"))
+        changes = vetted([f"{group}={choice}"], conf)
+        tree, choices = _composed(conf, [change.text for change in changes], "config")
+        return _touched(tree, conf, changes, choices, "config") if _reaching(conf, choices) else []
     except SettingsError:
         return []
 

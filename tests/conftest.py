@@ -6,6 +6,7 @@ And what more than one folder of tests needs: an S3 server, and a directory in w
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import random
@@ -91,6 +92,18 @@ def s3_server() -> Iterator[str]:
         yield line.split()[-1]
         server.terminate()
         drain.join()
+
+
+@pytest.fixture(scope="session")
+def outerbounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The environment for Outerbounds, which the README's command makes; one process at a time may make it."""
+    with (tmp_path_factory.getbasetemp().parent / "outerbounds.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(
+            ["make", "setup", "extra=outerbounds"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    return ROOT / ".venv-outerbounds"
 
 
 @pytest.fixture(scope="session")

@@ -22,15 +22,11 @@ from tests.argo.conftest import EVENTS
 from tests.tls import certificate
 
 ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-outerbounds" / "bin" / "python"
 
 
-@pytest.fixture(scope="module")
-def python() -> str:
-    """The interpreter of the environment for Outerbounds, which the README's command makes."""
-    done = subprocess.run(["make", "setup", "extra=outerbounds"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return str(PYTHON)
+@pytest.fixture
+def python(outerbounds: Path) -> str:
+    return str(outerbounds / "bin" / "python")
 
 
 class Auth(BaseHTTPRequestHandler):

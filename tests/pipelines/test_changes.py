@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
-from gates.errors import LockgateError, PolicyError
+from gates.errors import LockgateError, PolicyError, SettingsError
 from gates.strictness import Changes
 from pipelines.changes import changes
 from pipelines.settings import ROOT
@@ -232,7 +233,20 @@ def test_an_experiment_that_reaches_the_policy(shipped: Path, head: Path) -> Non
     (one,) = changes(shipped, head).reviews
     assert (one.name, one.where) == ("changed default", "experiment=mine")
     config("experiment: null", "experiment: mine")(head)  # then nobody has to name it
-    assert directions(changes(shipped, head))["lower confidence", "gate.confidence"] == "weaker"
+    with pytest.raises(SettingsError, match=r"conf/experiment/mine\.yaml changes gate"):
+        changes(shipped, head)
+
+
+@pytest.mark.parametrize("group", ["model", "train"])
+def test_an_authors_file_that_reaches_the_policy(shipped: Path, head: Path, group: str) -> None:
+    text = "# @package _global_\ngate: {confidence: 0.6}\n"
+    (head / "conf" / group / "mine.yaml").write_text(text, encoding="utf-8")
+    (one,) = changes(shipped, head).reviews
+    assert (one.name, one.where, one.file) == ("changed default", f"{group}=mine", f"conf/{group}/mine.yaml")
+    chosen = head / "conf" / group / f"{'xgb' if group == 'model' else 'all'}.yaml"
+    chosen.write_text(f"{text}{group}:\n{indent(chosen.read_text(encoding='utf-8'), '  ')}", encoding="utf-8")
+    with pytest.raises(SettingsError, match=f"conf/{group}/{chosen.name} changes gate"):
+        changes(shipped, head)
 
 
 def test_a_revision_without_code_is_not_taken_for_the_same_code(shipped: Path, head: Path) -> None:

@@ -79,11 +79,14 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def models(
-    tmp_path_factory: pytest.TempPathFactory, orders_conf: Path, new_bucket: Callable[[], S3], metadata_service: str
+    tmp_path_factory: pytest.TempPathFactory,
+    orders_conf: Path,
+    new_bucket: Callable[[], S3],
+    metadata_service: str,
+    outerbounds: Path,
 ) -> Iterator[Models]:
     """Main as it is shipped, but with orders, and with a log that must be signed. No model reigns yet."""
     folder, s3 = tmp_path_factory.mktemp("models"), new_bucket()
-    subprocess.run(["make", "--silent", "setup", "extra=outerbounds"], cwd=ROOT, capture_output=True, check=True)
     pem, line = generated()
     secrets = {"UNRELATED": "canary-of-the-repository"}
     environments = {"promotion": Environment(("main",), {"LOCKGATE_SIGNING_KEY": pem.decode()})}
@@ -99,7 +102,7 @@ def models(
         }  # fmt: skip
         bindings = {"lockgate-promotion": f"repo:{REPOSITORY}:environment:promotion"}
         with platform(folder, github.identities, config=config, bindings=bindings) as reached:
-            github.image = image(folder / "image", outerbounds=ROOT / ".venv-outerbounds")
+            github.image = image(folder / "image", outerbounds=outerbounds)
             github.image.env |= reached.env | {"AWS_ENDPOINT_URL": s3.endpoint, "OMP_NUM_THREADS": "1"}
             canaries = (*secrets.values(), *(part for part in pem.decode().splitlines() if "---" not in part))
             yield Models(github, reached, folder, canaries)

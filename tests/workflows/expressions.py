@@ -5,14 +5,14 @@ https://docs.github.com/actions/reference/workflows-and-actions/expressions
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Functions = Mapping[str, Callable[..., Any]]
+from tests.workflows.values import BUILT_IN, Filtered, Functions, equal, number, ordered, printed, property_of, truthy
+
 STATUS = {"success", "failure", "always", "cancelled"}
 DEEPEST = 50
 
@@ -31,10 +31,6 @@ class ExpressionError(Exception):
     """The expression is none."""
 
 
-class _Filtered(list[Any]):
-    """What `.*` gave: a further property is taken of each."""
-
-
 @dataclass(slots=True)
 class _Parser:
     text: str
@@ -44,7 +40,6 @@ class _Parser:
     at: int = 0
     depth: int = 0
     called: set[str] = field(default_factory=set)
-    named: set[str] = field(default_factory=set)
     dry: int = 0  # >0: read, and do not evaluate
 
     def error(self, why: str) -> ExpressionError:
@@ -104,13 +99,13 @@ class _Parser:
     def equal(self) -> Any:
         value = self.ordered()
         while sign := self.took("==", "!="):
-            value = _equal(value, self.ordered()) == (sign == "==")
+            value = equal(value, self.ordered()) == (sign == "==")
         return value
 
     def ordered(self) -> Any:
         value = self.negated()
         while sign := self.took("<", "<=", ">", ">="):
-            value = _ordered(sign, value, self.negated())
+            value = ordered(sign, value, self.negated())
         return value
 
     def negated(self) -> Any:
@@ -125,15 +120,15 @@ class _Parser:
         while sign := self.took(".", "["):
             if self.took("*"):
                 held = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-                value = _Filtered(held)
+                value = Filtered(held)
             elif sign == ".":
                 kind, name = self.tokens[self.at]
                 if kind != "name":
                     raise self.error("expected a property's name")
                 self.at += 1
-                value = _property(value, name)
+                value = property_of(value, name)
             else:
-                value = _property(value, self.either())
+                value = property_of(value, self.either())
             if sign == "[":
                 self.need("]")
         return value
@@ -148,18 +143,17 @@ class _Parser:
         if kind == "text":
             return text[1:-1].replace("''", "'")
         if kind == "number":
-            return _number(text)
+            return number(text)
         if kind != "name":
             raise self.error(f"unexpected {text or 'end'!r}")
         if self.took("("):
             return self.call(text.lower())
         if text.lower() in _NAMES:
             return _NAMES[text.lower()]
-        self.named.add(text.lower())
-        known = {name.lower(): held for name, held in self.contexts.items()}
-        if text.lower() not in known:
-            raise self.error(f"unrecognized named-value {text!r}")
-        return known[text.lower()]
+        for name, held in self.contexts.items():
+            if name.lower() == text.lower():
+                return held
+        raise self.error(f"unrecognized named-value {text!r}")
 
     def call(self, name: str) -> Any:
         given = []
@@ -178,111 +172,6 @@ class _Parser:
             return known[name](*given)
         except (TypeError, ValueError, IndexError) as err:
             raise self.error(f"{name}: {err}") from err
-
-
-def truthy(value: Any) -> bool:
-    return not (
-        value is None or value is False or value == "" or (_is_number(value) and (value == 0 or value != value))
-    )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> float:
-    if value is None or value == "" or value is False:
-        return 0
-    if value is True:
-        return 1
-    if _is_number(value):
-        return float(value)
-    if not isinstance(value, str):
-        return math.nan
-    text = value.strip()
-    try:
-        return float(int(text, 0)) if re.fullmatch(r"[-+]?0[xo][0-9a-fA-F]+", text) else float(text)
-    except ValueError:
-        return math.nan
-
-
-def _alike(left: Any, right: Any) -> tuple[Any, Any]:
-    if isinstance(left, str) and isinstance(right, str):
-        return left.upper(), right.upper()
-    compound = Mapping | list
-    if isinstance(left, compound) and isinstance(right, compound):
-        return left, right
-    return _number(left), _number(right)
-
-
-def _equal(left: Any, right: Any) -> bool:
-    left, right = _alike(left, right)
-    return left is right if isinstance(left, Mapping | list) else bool(left == right)
-
-
-def _ordered(sign: str, left: Any, right: Any) -> bool:
-    left, right = _alike(left, right)
-    if isinstance(left, Mapping | list):
-        return False
-    return bool({"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[sign])
-
-
-def _property(value: Any, name: Any) -> Any:
-    if isinstance(value, _Filtered):
-        found = [_property(one, name) for one in value]
-        return _Filtered(one for one in found if one is not None)
-    if isinstance(value, Mapping):
-        wanted = printed(name).lower()
-        return next((held for key, held in value.items() if str(key).lower() == wanted), None)
-    if isinstance(value, list):
-        at = _number(name)
-        return value[int(at)] if at >= 0 and at == at and int(at) < len(value) else None
-    return None
-
-
-def printed(value: Any) -> str:
-    """A value in a text."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if _is_number(value):
-        if math.isnan(value) or math.isinf(value):
-            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.15g}"
-    return "Object" if isinstance(value, Mapping) else "Array" if isinstance(value, list) else str(value)
-
-
-def _contains(where: Any, what: Any) -> bool:
-    if isinstance(where, list):
-        return any(_equal(one, what) for one in where)
-    return printed(what).lower() in printed(where).lower()
-
-
-def _format(text: Any, *given: Any) -> str:
-    def one(found: re.Match[str]) -> str:
-        if found[0] in ("{{", "}}"):
-            return found[0][0]
-        if found[1] is None:
-            raise ValueError(f"a brace alone in {text!r}")
-        return printed(given[int(found[1])])
-
-    return re.sub(r"\{\{|\}\}|\{(\d+)\}|[{}]", one, printed(text))
-
-
-def _join(what: Any, by: Any = ",") -> str:
-    return printed(by).join(map(printed, what)) if isinstance(what, list) else printed(what)
-
-
-BUILT_IN: Functions = {
-    "contains": _contains,
-    "startswith": lambda text, start: printed(text).lower().startswith(printed(start).lower()),
-    "endswith": lambda text, end: printed(text).lower().endswith(printed(end).lower()),
-    "format": _format,
-    "join": _join,
-    "tojson": lambda value: json.dumps(value, indent=2),
-    "fromjson": lambda text: json.loads(printed(text)),
-}
 
 
 def evaluate(text: str, contexts: Mapping[str, Any], functions: Functions) -> Any:

@@ -119,10 +119,8 @@ class Hub:
 
     def pushed(self, branch: str, changes: Mapping[str, Change], *, author: str) -> dict[str, Run]:
         """A commit on a branch of the repository."""
-        try:
-            before = self.repository.sha(f"refs/heads/{branch}")
-        except Exception:  # noqa: BLE001 (a new branch)
-            before = self.repository.sha("main")
+        known = self.repository.git("for-each-ref", f"refs/heads/{branch}")
+        before = self.repository.sha(branch if known else "main")
         after = self.repository.commit(before, changes, message="A push", author=author, branch=branch)
         return self._started(events.push(branch, before=before, after=after, actor=author))
 

@@ -17,9 +17,9 @@ silent=
 here=$PWD
 [ "$1" != -C ] || {{ here=$2; shift 2; }}
 case "$*" in
-    setup) exec {python} -I {prepare} "$here/.venv" "$here" {metaflow} lockgate=pipelines.cli.main:main ;;
+    setup) exec {python} -I {prepare} "$here/.venv" "$here" {metaflow} {lockgate} ;;
     'setup extra=outerbounds') exec {python} -I {prepare} "$here/.venv-outerbounds" "$here" {outerbounds} \\
-        lockgate=pipelines.cli.main:main outerbounds=outerbounds.cli_main:cli ;;
+        {lockgate} outerbounds=outerbounds.cli_main:cli ;;
     check | test | nightly) exec /usr/bin/make --dry-run "$@" ;;
     *) exec /usr/bin/make "$@" ;;
 esac
@@ -36,22 +36,28 @@ venv.create(folder, symlinks=True)
 (Path(folder) / ".gitignore").write_text("*\\n")
 for script in scripts:
     name, where = script.split("=")
-    module, function = where.split(":")
+    module, _, function = where.partition(":")
+    text = f"#!{folder}/bin/python\\nimport sys\\nfrom {module} import {function}\\nsys.exit({function}())\\n"
     file = Path(folder, "bin", name)
-    file.write_text(f"#!{folder}/bin/python\\nimport sys\\nfrom {module} import {function}\\nsys.exit({function}())\\n")
+    file.write_text(text if function else Path(module).read_text())
     file.chmod(0o755)
 """
 
 
-def image(folder: Path, *, outerbounds: Path | None = None) -> Image:
-    """Its programs lie in `folder`; `outerbounds` is the environment that `make setup extra=outerbounds` made."""
+def image(folder: Path, *, outerbounds: Path | None = None, lockgate: str = "") -> Image:
+    """Its programs lie in `folder`; `outerbounds` is the environment that `make setup extra=outerbounds` made.
+
+    `lockgate` is a program that environments have in the place of the checkout's own.
+    """
     folder.mkdir()
+    (other := folder / "lockgate").write_text(lockgate, encoding="utf-8")
     (prepare := folder / "prepare.py").write_text(_PREPARE, encoding="utf-8")
     make = folder / "make"
     make.write_text(
         _MAKE.format(
             python=sys.executable, prepare=prepare, metaflow=_site(Path(sys.prefix)),
             outerbounds=_site(outerbounds) if outerbounds else "/nowhere",
+            lockgate=f"lockgate={other if lockgate else 'pipelines.cli.main:main'}",
         ),
         encoding="utf-8",
     )  # fmt: skip

@@ -40,6 +40,11 @@ class Platform:
         """What a machine needs to reach it."""
         return {"HTTPS_PROXY": self.url, "NO_PROXY": "127.0.0.1,localhost", "REQUESTS_CA_BUNDLE": str(self.pem)}
 
+    @property
+    def users_seen(self) -> set[str]:
+        """Machine users that jobs have become."""
+        return {name for name in self.users.values() if name in self.bindings}
+
     def issue(self, user: str) -> str:
         """A key of a user's own."""
         made = f"platform-{secrets.token_hex(8)}"

@@ -62,7 +62,7 @@ class Repository:
             self.git("read-tree", parent, env=env)
             for path, content in changes.items():
                 if content is None:
-                    self.git("update-index", "--force-remove", "--", path, env=env)
+                    self.git("update-index", "--index-info", env=env, stdin=f"0 {'0' * 40}\t{path}\n")
                     continue
                 blob = self.git("hash-object", "-w", "--stdin", stdin=content)
                 self.git("update-index", "--add", "--cacheinfo", "100644", blob, path, env=env)
