@@ -5,6 +5,7 @@ And what more than one folder of tests needs: an S3 server, and a directory in w
 
 from __future__ import annotations
 
+import atexit
 import csv
 import fcntl
 import json
@@ -17,11 +18,15 @@ import threading
 import urllib.request
 import uuid
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.forked import started
 
 ROOT = Path(__file__).parents[1]
 ON_CI = os.environ.get("CI", "").lower() in {"true", "1"}
@@ -134,6 +139,16 @@ def s3(new_bucket: Callable[[], S3]) -> S3:
     return new_bucket()
 
 
+@cache
+def _console() -> Callable[[dict[str, Any]], Any]:
+    """Answers what `lockgate` says; for as long as this process lives."""
+    env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+    console = ExitStack()
+    ask = console.enter_context(started(ROOT / "tests" / "console.py", cwd="/", env=env))
+    atexit.register(console.close)
+    return ask
+
+
 @dataclass(frozen=True)
 class Project:
     """A directory in which `lockgate` runs. Nothing of the caller's environment gets in but PATH."""
@@ -153,8 +168,13 @@ class Project:
         }
 
     def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """The console command."""
-        return self.call(str(Path(sys.executable).with_name("lockgate")), *words, **env)
+        """The console command, in a process of its own in which the imports are done; with variables of Python's own
+        that could change those, the program itself."""
+        command = [str(Path(sys.executable).with_name("lockgate")), *words]
+        if any(name.startswith("PYTHON") for name in env):
+            return self.call(*command, **env)
+        done = _console()({"words": command, "cwd": str(self.home), "env": self.env(**env)})
+        return subprocess.CompletedProcess(command, done["code"], done["out"], done["err"])
 
     def python(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         return self.call(sys.executable, *words, **env)

@@ -1,0 +1,30 @@
+"""`lockgate` as its console command runs it, for tests/forked.py: in any directory, with any environment.
+
+Nothing that looks at the environment when it is imported is imported first; so Metaflow is not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+IMPORTED_FIRST = (
+    "cryptography.hazmat.primitives.serialization", "hydra", "numpy", "obstore.store", "pyarrow.compute", "pydantic",
+    "rich.console", "rich.table", "gates.admission", "gates.decision", "gates.engine", "gates.evidence", "gates.log",
+    "gates.policy", "gates.report.terminal", "pipelines.cli.main", "pipelines.settings",
+)  # fmt: skip
+
+
+def run(asked: dict[str, Any], note: Callable[[str], None]) -> None:  # noqa: ARG001 (has nothing to note)
+    from pipelines.cli.main import main
+
+    os.chdir(asked["cwd"])
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    time.tzset()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.argv = asked["words"]
+    main()
