@@ -153,10 +153,10 @@ undeploy-prod: runtime ## Delete triggers, schedules and templates of production
 
 ##@ Develop
 test: dev ## Run the tests
-	@.venv/bin/python -m pytest --numprocesses auto --maxprocesses 4
+	@.venv/bin/python -m pytest --numprocesses auto
 
 nightly: dev ## Run the tests that take minutes: the loop of production, pod by pod, races, simulations
-	@.venv/bin/python -m pytest -m "nightly or slow" --numprocesses auto --maxprocesses 4
+	@.venv/bin/python -m pytest -m "nightly or slow" --numprocesses auto
 
 check: lint types imports workflows ## Check style, types, import arrows and the workflows
 

@@ -7,7 +7,7 @@ the default, such as another file of conf/gate, is compared with the file of tha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from gates.strictness.findings import WORST_FIRST
 from pipelines import settings
 from pipelines.candidates import FILE as CANDIDATES
 from pipelines.conf_files import CHOICE_FILE, written
-from pipelines.settings import AUTHORS, GUARDED, Composed
+from pipelines.settings import AUTHORS, GUARDED, Composed, Settings
 from pipelines.versions import Version, of_folder
 
 _AUTHORED = (*AUTHORS, CANDIDATES)
@@ -56,7 +56,7 @@ def compared(before: Version, after: Version) -> Changes:
             if old.has("production") or new.has("production"):
                 told["conf/production.yaml"] = _between(old.composed("production"), new.composed("production"))
             if owned:  # the author's files change nothing of the others, or do not compose
-                told |= {file: tuple(found) for file, found in _choices((old, default[0]), (new, default[1]))}
+                told |= {file: tuple(found) for file, found in _choices((old, default[0]), (new, default[1]), owned)}
             told |= {file: tuple(found) for file, found in _authored(old, new)}
     findings = _once(told)
     code = tuple(_code(before, after))
@@ -86,7 +86,7 @@ class _Side:
     def part(self, group: str, name: str, default: Composed) -> BaseModel | Mapping[str, Any]:
         """One file of a group, parsed; as a tree where it leaves something to be given."""
         if default.choices.get(group) == name:
-            return default.policy if group == "gate" else settings.part_of(default.settings, group)
+            return default.policy if group == "gate" else _part(default.settings, group)
         with self._speaking(f"conf/{group}/{name}.yaml"):
             return settings.part(group, name, self.conf)
 
@@ -104,6 +104,11 @@ class _Side:
                 err.problem.replace(str(self.conf), "conf"), expected=err.expected, hint=err.hint,
                 where=f"{where}: {inside}" if inside else where,
             ) from err  # fmt: skip
+
+
+def _part(composed: Settings, group: str) -> BaseModel:
+    found: BaseModel = getattr(composed, group)
+    return found
 
 
 def _between(before: Composed, after: Composed) -> tuple[Finding, ...]:
@@ -125,12 +130,15 @@ def _defaults(before: Mapping[str, str], after: Mapping[str, str], found: tuple[
 
 
 def _choices(
-    old: tuple[_Side, Composed], new: tuple[_Side, Composed]
-) -> Iterator[tuple[str, Iterator[Finding]]]:  # fmt: skip
-    """The files of each group that belongs to the gates' owners."""
-    for file in sorted({*old[0].version.conf, *new[0].version.conf}):
+    old: tuple[_Side, Composed], new: tuple[_Side, Composed], owned: Collection[str]
+) -> Iterator[tuple[str, Iterator[Finding]]]:
+    """The files of each group that belongs to the gates' owners, as far as they may differ once they are composed."""
+    sides = old[0].version.conf, new[0].version.conf
+    reaching = {file for side in sides for file, held in side.items() if settings.reaches(held)}
+    everywhere = any(file in reaching or not _group(file)[0] for file in owned)
+    for file in sorted({*sides[0], *sides[1]}):
         group, name = _group(file)
-        if group in GUARDED:
+        if group in GUARDED and (everywhere or file in reaching or file in owned):
             yield file, _choice(group, name, old, new)
 
 

@@ -150,11 +150,15 @@ def compose(
     )
 
 
+def reaches(file: bytes) -> bool:
+    """Whether Hydra may read other files for this one, or put what it says elsewhere than below its group."""
+    return b"@package" in file or b"defaults" in file
+
+
 def _reaching(conf: Path, choices: Mapping[str, str]) -> list[str]:
-    """Chosen files of AUTHORS that Hydra may put elsewhere than below their group: with a package, or defaults."""
+    """Chosen files of AUTHORS that may change more than their group."""
     chosen = [f"{group}/{choices[group]}.yaml" for group in AUTHORS if choices.get(group, "None") != "None"]
-    words = (b"@package", b"defaults")
-    return [f"conf/{file}" for file in chosen if any(word in (conf / file).read_bytes() for word in words)]
+    return [f"conf/{file}" for file in chosen if reaches((conf / file).read_bytes())]
 
 
 def _touched(
@@ -187,12 +191,6 @@ def part(group: str, choice: str, conf: Path) -> BaseModel | dict[str, Any]:
         return tree
     _check_plain(tree, group)
     return _PARTS[group](tree)
-
-
-def part_of(settings: Settings, group: str) -> BaseModel:
-    """A group of what was composed."""
-    found: BaseModel = getattr(settings, group)
-    return found
 
 
 def reached(group: str, choice: str, conf: Path) -> list[str]:

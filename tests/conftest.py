@@ -26,8 +26,6 @@ from typing import Any
 
 import pytest
 
-from tests.forked import started
-
 ROOT = Path(__file__).parents[1]
 ON_CI = os.environ.get("CI", "").lower() in {"true", "1"}
 
@@ -51,6 +49,12 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _refuse_skip(report)
     return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores, as tests wait for servers and processes; at most four."""
+    return min(4, (os.cpu_count() or 1) + 1)
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,8 @@ def s3(new_bucket: Callable[[], S3]) -> S3:
 @cache
 def _console() -> Callable[[dict[str, Any]], Any]:
     """Answers what `lockgate` says; for as long as this process lives."""
+    from tests.forked import started
+
     env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
     console = ExitStack()
     ask = console.enter_context(started(ROOT / "tests" / "console.py", cwd="/", env=env))

@@ -18,7 +18,7 @@ IMPORTED_FIRST = (
 )  # fmt: skip
 
 
-def run(asked: dict[str, Any], note: Callable[[str], None]) -> None:  # noqa: ARG001 (has nothing to note)
+def run(asked: dict[str, Any], note: Callable[[str], None]) -> None:
     from pipelines.cli.main import main
 
     os.chdir(asked["cwd"])

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gates.errors import printable
+from gates.report import wording
 from gates.report.markdown import safe
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def render(changes: Changes) -> RenderableType:
 
 def markdown(changes: Changes, *, title: str = "policy") -> str:
     """The same for a pull request's report: warnings first, escaped, and cut where there are many."""
-    lines = [f"### {safe(title)}: {safe(headline(changes))}", ""]
+    lines = [f"### {safe(title)}", "", safe(wording.sentence(headline(changes))), ""]
     for found in (changes.weakenings, changes.reviews, changes.tightenings, changes.neutral):
         lines += _table(found)
     lines += [f"{safe(line)}." for line in _rest(changes)]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from gates.decision import Decision
-from gates.outcome import Outcome
+from gates.outcome import Outcome, Verdict
 from gates.report import wording
 
 MAX_PARTS = 20
@@ -16,7 +16,7 @@ _ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~>@:$]|(?<=www)\.|(?<=gh)-)", re.IGNOR
 
 def render(decision: Decision, *, title: str = "lockgate") -> str:
     """Verdict first, then the gates, the sentences, and what the decision binds. Names and values are escaped."""
-    return f"## {safe(title)}: {wording.headline(decision)}\n\n{safe(decision.reason)}.\n\n{body(decision)}"
+    return f"## {safe(title)}: {wording.headline(decision)}\n\n{safe(wording.sentence(decision.reason))}\n\n{body(decision)}"
 
 
 def body(decision: Decision) -> str:
@@ -32,7 +32,12 @@ def body(decision: Decision) -> str:
             f"| {wording.interval(one)} | {safe(one.rule)} | {wording.rows(one)} |"
             for one in decision.outcomes
         ]
-        lines += ["", *(line for one in decision.outcomes for line in _sentences(decision, one)), ""]
+        told = {one.name: [*_sentences(decision, one)] for one in decision.outcomes}
+        passed = {one.name for one in decision.outcomes if one.verdict is Verdict.PASS}
+        lines += ["", *(line for name, said in told.items() if name not in passed for line in said), ""]
+        if passed:
+            lines += ["<details><summary>What each gate that passes says</summary>", ""]
+            lines += [*(line for name in told if name in passed for line in told[name]), "", "</details>", ""]
     if left := wording.waivers(decision):
         lines += [*(f"- {safe(said)}" for said in left), ""]
     for one in decision.outcomes:
@@ -40,7 +45,7 @@ def body(decision: Decision) -> str:
     bound = decision.binding
     digests = {"holdout": bound.holdout, "policy": bound.policy, "model": bound.model, "decision": decision.sha256}
     lines += [
-        *(f"{safe(said)}." for said in wording.guarantee(decision)),
+        *(safe(wording.sentence(said)) for said in wording.guarantee(decision)),
         "",
         "<sub>" + " · ".join(f"{name} `{(value or 'unknown')[:12]}`" for name, value in digests.items()) + "</sub>",
         "",

@@ -91,7 +91,8 @@ def _lines(review: Review) -> Iterator[str]:
     yield from (f"## {ICON[verdict]} lockgate: {headline}", "")
     already = bool(held and held.decision and held.decision.already_champion)
     means = "this model is the champion already" if already else _MEANS[verdict]
-    yield from (f"**{named}{means}.** {safe(_because(review))}", "")
+    means = named + (means if named else means[:1].upper() + means[1:])
+    yield from (f"**{means}.** {safe(_because(review))}", "")
     if review.weaker:
         yield from (f"> ⚠️ **{safe(_warning(review))}**", "")
     yield from (f"**Next:** {'There is nothing to do.' if already else _next(review)}", "")
@@ -111,7 +112,7 @@ def _lines(review: Review) -> Iterator[str]:
 def _because(review: Review) -> str:
     held = review.spokesman
     if held and held.decision:
-        return f"{held.decision.reason[:1].upper()}{held.decision.reason[1:]}. It was scored {review.champion}."
+        return f"{wording.sentence(held.decision.reason)} It was scored {review.champion}."
     return review.problem or (held.error if held else "") or "No candidate could be judged."
 
 
@@ -171,7 +172,7 @@ def _number(value: float | None) -> str:
 def _policy(review: Review) -> Iterator[str]:
     if review.changes is None or not review.changes.findings:
         return
-    yield changes_report.markdown(review.changes, title="rules that this pull request changes")
+    yield changes_report.markdown(review.changes, title="Rules that this pull request changes")
 
 
 def _trust(review: Review) -> Iterator[str]:

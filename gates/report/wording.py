@@ -29,6 +29,11 @@ def guarantee(decision: Decision) -> tuple[str, ...]:
     return (decision.guarantee,) if decision.sealed else (decision.look.message, decision.guarantee)
 
 
+def sentence(said: str) -> str:
+    """As one: with a capital, and a stop."""
+    return f"{said[:1].upper()}{said[1:]}."
+
+
 def observed(outcome: Outcome) -> str:
     """The observed value; – where there is none."""
     return "–" if outcome.observed is None else f"{outcome.observed:.4g}"

@@ -13,7 +13,7 @@ import yaml
 from gates.errors import LockgateError, PolicyError, SettingsError
 from pipelines.data import SOURCES
 from pipelines.models import MODELS
-from pipelines.settings import AUTHORS, GUARDED, ROOT, Settings, compose
+from pipelines.settings import GUARDED, ROOT, Settings, compose
 from pipelines.stores import STORES
 
 CONF = ROOT / "conf"
@@ -120,44 +120,6 @@ def test_an_experiment_that_sets_a_scalar_of_config_yaml_is_refused(conf: Path, 
     (conf / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{text}\n", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"conf/experiment/mine\.yaml changes (as_of|seed)"):
         compose(["experiment=mine"])
-
-
-REACHES = {
-    "a package": "# @package _global_\ngate: {confidence: 0.6}\n",
-    "two groups on": "# @package _global_\nstore: {keep: 3}\nmodel: {name: xgb}\n",
-    "another file": "defaults:\n  - /gate@_global_.gate: independent_rows\n",
-    "an override": "defaults:\n  - override /gate: independent_rows\n",
-    "a scalar": "# @package _global_\nseed: 4\n",
-}
-
-
-@pytest.mark.parametrize("text", REACHES.values(), ids=REACHES)
-@pytest.mark.parametrize("group", AUTHORS)
-@pytest.mark.parametrize("how", ["named", "default", "among the defaults of one that is"])
-def test_no_file_of_the_authors_reaches_the_owners(conf: Path, group: str, text: str, how: str) -> None:
-    """Hydra would let any file of any group change any other part of the configuration."""
-    if how == "named":
-        (conf / group / "mine.yaml").write_text(text, encoding="utf-8")
-        overrides, where = [f"{group}=mine"], f"conf/{group}/mine.yaml"
-    else:
-        config, chosen = conf / "config.yaml", {"model": "xgb", "train": "all", "experiment": "fresher_window"}[group]
-        config.write_text(config.read_text(encoding="utf-8").replace("experiment: null", f"experiment: {chosen}"))
-        where, overrides = f"conf/{group}/{chosen}.yaml", []
-        if how != "default":
-            (conf / group / "other.yaml").write_text(text, encoding="utf-8")
-            text = "defaults:\n  - other\n  - _self_\n"
-        file = conf / group / f"{chosen}.yaml"
-        file.write_text(text + file.read_text(encoding="utf-8"), encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"changes|does not compose|unknown|expected|\?\?\?|plain") as caught:
-        compose(overrides)
-    assert where in str(caught.value) or "does not compose" in str(caught.value)
-
-
-def test_an_authors_file_may_be_made_of_others_of_its_group(conf: Path) -> None:
-    (conf / "model" / "deep.yaml").write_text("defaults: [xgb, _self_]\nmax_depth: 9\n", encoding="utf-8")
-    composed = compose(["model=deep", "gate.confidence=0.9", "model.trees=3"])
-    assert composed.settings.model.model_dump()["max_depth"] == 9
-    assert composed.guarded == ("gate.confidence=0.9",)
 
 
 def test_an_experiment_cannot_hide_behind_an_override_of_the_same_key(conf: Path) -> None:

@@ -1,197 +1,299 @@
-"""Expressions of GitHub Actions, as GitHub documents them: literals, operators, contexts, functions.
+"""Expressions of GitHub Actions, what stands in `${{ }}`, as GitHub documents them.
 
-https://docs.github.com/actions/reference/workflows-and-actions/expressions
+A text is parsed whole before any of it is evaluated, so that a name that does not exist is an error wherever it
+stands, also behind `false &&`. Numbers are doubles, and names, properties and strings are compared without case.
 """
 
 from __future__ import annotations
 
+import inspect
+import json
 import math
+import operator
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
-from tests.workflows.values import BUILT_IN, Filtered, Functions, equal, number, ordered, printed, property_of, truthy
+from tests.workflows.syntax import ExpressionError, Node, Parser, number, pieces, refuse
+
+__all__ = ["ExpressionError", "Functions", "condition", "evaluate", "interpolated", "named"]
+
+Functions = Mapping[str, Callable[..., Any]]
 
 STATUS = {"success", "failure", "always", "cancelled"}
-DEEPEST = 50
-
-_TOKEN = re.compile(
-    r"""\s*(?:(?P<text>'(?:[^']|'')*')
-    |(?P<number>[-+]?(?:0x[0-9a-fA-F]+|0o[0-7]+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.]))
-    |(?P<name>[A-Za-z_][A-Za-z0-9_-]*)
-    |(?P<sign>&&|\|\||==|!=|<=|>=|[<>!()\[\].,*]))""",
-    re.VERBOSE,
-)
-_WHOLE = re.compile(r"\$\{\{((?:[^'}]|'(?:[^']|'')*'|\}(?!\}))*)\}\}")
-_NAMES: dict[str, Any] = {"null": None, "true": True, "false": False, "nan": math.nan, "infinity": math.inf}
+ORDERS = {"<": operator.lt, "<=": operator.lt, ">": operator.gt, ">=": operator.gt}
+BRACES = re.compile(r"\{\{|\}\}|\{([0-9]{1,3})\}|[{}]")
+MISSING = object()
 
 
-class ExpressionError(Exception):
-    """The expression is none."""
+# --- values -----------------------------------------------------------------------------------------------------
+class Filtered(list[Any]):
+    """What `.*` selected: a property of it is that property of every item that has it."""
 
 
-@dataclass(slots=True)
-class _Parser:
-    text: str
-    contexts: Mapping[str, Any]
-    functions: Functions
-    tokens: list[tuple[str, str]] = field(default_factory=list)
-    at: int = 0
-    depth: int = 0
-    called: set[str] = field(default_factory=set)
-    dry: int = 0  # >0: read, and do not evaluate
+def _kind(value: object) -> str:
+    kinds: tuple[tuple[Any, str], ...] = (
+        (type(None), "null"), (bool, "boolean"), (int | float, "number"), (str, "string"), (Mapping, "object"),
+        (Sequence, "array"),
+    )  # fmt: skip
+    for types, kind in kinds:
+        if isinstance(value, types):
+            return kind
+    raise ValueError(f"expressions know no {type(value).__name__}")
 
-    def error(self, why: str) -> ExpressionError:
-        return ExpressionError(f"{why}: {self.text.strip()[:200]!r}")
 
-    def read(self) -> Any:
-        at = 0
-        while self.text[at:].strip():
-            found = _TOKEN.match(self.text, at)
-            if found is None:
-                raise self.error(f"unexpected symbol at {at}")
-            assert found.lastgroup is not None
-            self.tokens.append((found.lastgroup, found[found.lastgroup]))
-            at = found.end()
-        self.tokens.append(("end", ""))
-        value = self.either()
-        if self.tokens[self.at][0] != "end":
-            raise self.error(f"unexpected {self.tokens[self.at][1]!r}")
-        return value
+def _primitive(value: object) -> bool:
+    return _kind(value) not in {"object", "array"}
 
-    def took(self, *signs: str) -> str:
-        kind, text = self.tokens[self.at]
-        if kind == "sign" and text in signs:
-            self.at += 1
-            return text
-        return ""
 
-    def need(self, sign: str) -> None:
-        if not self.took(sign):
-            raise self.error(f"expected {sign!r}, got {self.tokens[self.at][1]!r}")
+def _folded(text: str) -> str:
+    """Upper case, character by character; the dotless i stays what it is."""
+    return "".join(up if len(up := one.upper()) == 1 and one != "ı" else one for one in text)
 
-    def either(self) -> Any:
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise self.error(f"nested deeper than {DEEPEST}")
-        value = self.both()
-        while self.took("||"):
-            other = self.unless(truthy(value), self.both)
-            value = value if truthy(value) else other
-        self.depth -= 1
-        return value
 
-    def both(self) -> Any:
-        value = self.equal()
-        while self.took("&&"):
-            other = self.unless(not truthy(value), self.equal)
-            value = other if truthy(value) else value
-        return value
+def _number(value: Any) -> float:
+    if isinstance(value, str):
+        return number(value)
+    return float(value or 0) if _primitive(value) else math.nan
 
-    def unless(self, known: bool, read: Callable[[], Any]) -> Any:
-        self.dry += known
+
+def _printed(value: Any) -> str:
+    """The value as GitHub casts it to a string."""
+    match _kind(value):
+        case "number" if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
+        case "number":
+            return "NaN" if math.isnan(value) else format(float(value) or 0.0, ".15G")  # -0 is 0
+        case "string":
+            return str(value)
+        case "null":
+            return ""
+        case "boolean":
+            return "true" if value else "false"
+        case kind:
+            return kind.capitalize()
+
+
+def _truthy(value: Any) -> bool:
+    return not _primitive(value) or (value not in (None, "", 0) and value == value)  # NaN is not itself
+
+
+def _equal(left: Any, right: Any) -> bool:
+    if _kind(left) != _kind(right):
+        return _number(left) == _number(right)
+    if isinstance(left, str):
+        return _folded(left) == _folded(right)
+    return bool(left == right) if _primitive(left) else left is right
+
+
+def _compared(sign: str, left: Any, right: Any) -> bool:
+    if sign in {"==", "!="}:
+        return _equal(left, right) == (sign == "==")
+    if sign in {"<=", ">="} and _equal(left, right):
+        return True
+    if isinstance(left, str) and isinstance(right, str):
+        return bool(ORDERS[sign](_folded(left), _folded(right)))
+    return bool(ORDERS[sign](_number(left), _number(right)))
+
+
+def _item(value: Any, key: Any) -> Any:
+    """One property or element, or MISSING."""
+    kind = _kind(value)
+    if kind == "array":
+        index = _number(key)
+        return value[int(index)] if 0 <= index < len(value) else MISSING
+    if kind != "object" or not _primitive(key):
+        return MISSING
+    name = _folded(_printed(key))
+    return next((found for own, found in value.items() if _folded(str(own)) == name), MISSING)
+
+
+def _indexed(value: Any, key: Any) -> Any:
+    if isinstance(value, Filtered):
+        return Filtered(found for one in value if (found := _item(one, key)) is not MISSING)
+    found = _item(value, key)
+    return None if found is MISSING else found
+
+
+def _elements(value: Any) -> Iterable[Any]:
+    kind = _kind(value)
+    return value.values() if kind == "object" else value if kind == "array" else ()
+
+
+def _filtered(value: Any) -> Filtered:
+    nested = isinstance(value, Filtered)
+    return Filtered(found for one in value for found in _elements(one)) if nested else Filtered(_elements(value))
+
+
+# --- functions --------------------------------------------------------------------------------------------------
+def _contains(search: Any, item: Any) -> bool:
+    if _kind(search) == "array":
+        return any(_equal(one, item) for one in search)
+    return _primitive(search) and _primitive(item) and _folded(_printed(item)) in _folded(_printed(search))
+
+
+def _starts_with(text: Any, value: Any) -> bool:
+    return _primitive(text) and _primitive(value) and _folded(_printed(text)).startswith(_folded(_printed(value)))
+
+
+def _ends_with(text: Any, value: Any) -> bool:
+    return _primitive(text) and _primitive(value) and _folded(_printed(text)).endswith(_folded(_printed(value)))
+
+
+def _format(text: Any, *values: Any) -> str:
+    def put(found: re.Match[str]) -> str:
+        if found[1] is None:
+            if len(found[0]) == 1:
+                raise ValueError("format: a brace that is neither doubled nor around a number")
+            return found[0][0]
+        if int(found[1]) >= len(values):
+            raise ValueError(f"format: no value for {found[0]}")
+        return _printed(values[int(found[1])])
+
+    return BRACES.sub(put, _printed(text))
+
+
+def _join(array: Any, separator: Any = ",") -> str:
+    if _kind(array) == "array":
+        return (_printed(separator) if _primitive(separator) else ",").join(map(_printed, array))
+    return _printed(array) if _primitive(array) else ""
+
+
+def _to_json(value: Any) -> str:
+    def lines(items: list[str], ends: str) -> str:
+        inner = ",\n".join(items).replace("\n", "\n  ")  # a line break within a string is escaped
+        return f"{ends[0]}\n  {inner}\n{ends[1]}" if items else ends
+
+    match _kind(value):
+        case "array":
+            return lines([_to_json(one) for one in value], "[]")
+        case "object":
+            return lines([f"{json.dumps(str(own), ensure_ascii=False)}: {_to_json(value[own])}" for own in value], "{}")
+        case "string":
+            return json.dumps(value, ensure_ascii=False)
+        case kind:
+            return "null" if kind == "null" else _printed(value)
+
+
+def _from_json(text: Any) -> Any:
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is not JSON")
+
+    return json.loads(_printed(text), parse_int=float, parse_constant=refuse)
+
+
+def _case(predicate: Any, value: Any, *rest: Any) -> NoReturn:
+    """Tells how many arguments there are; it is evaluated like an operator, no further than needed."""
+    raise NotImplementedError
+
+
+BUILT_IN: Functions = {
+    "contains": _contains, "startswith": _starts_with, "endswith": _ends_with, "format": _format, "join": _join,
+    "tojson": _to_json, "fromjson": _from_json, "case": _case,
+}  # fmt: skip
+
+
+# --- evaluation -------------------------------------------------------------------------------------------------
+class Expression:
+    """A text that was found to be an expression over these contexts and functions."""
+
+    def __init__(self, text: str, contexts: Mapping[str, Any], functions: Functions) -> None:
+        self.text = text
+        self.tree = Parser(text).tree()
+        self.contexts = {name.lower(): value for name, value in contexts.items()}
+        self.functions = {**BUILT_IN, **{name.lower(): function for name, function in functions.items()}}
+        for node in self.tree.walk():
+            if node.kind == "context" and node.value not in self.contexts:
+                refuse(f"no context {node.value} here", text, node.at)
+            if node.kind == "call":
+                self._check(node)
+
+    def _check(self, call: Node) -> None:
+        if call.value not in self.functions:
+            refuse(f"no function {call.value} here", self.text, call.at)
         try:
-            return read()
-        finally:
-            self.dry -= known
+            inspect.signature(self.functions[call.value]).bind(*call.parts)
+        except TypeError as problem:
+            refuse(f"{call.value}: {problem}", self.text, call.at)
+        if call.value == "case" and len(call.parts) % 2 == 0:
+            refuse("case: no default", self.text, call.at)
 
-    def equal(self) -> Any:
-        value = self.ordered()
-        while sign := self.took("==", "!="):
-            value = equal(value, self.ordered()) == (sign == "==")
-        return value
+    @property
+    def status(self) -> bool:
+        """Whether it calls a status function."""
+        return any(node.kind == "call" and node.value in STATUS for node in self.tree.walk())
 
-    def ordered(self) -> Any:
-        value = self.negated()
-        while sign := self.took("<", "<=", ">", ">="):
-            value = ordered(sign, value, self.negated())
-        return value
+    def value(self) -> Any:
+        return self._value(self.tree)
 
-    def negated(self) -> Any:
-        many = 0
-        while self.took("!"):
-            many += 1
-        value = self.reached()
-        return (not truthy(value)) == bool(many % 2) if many else value
-
-    def reached(self) -> Any:
-        value = self.first()
-        while sign := self.took(".", "["):
-            if self.took("*"):
-                held = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-                value = Filtered(held)
-            elif sign == ".":
-                kind, name = self.tokens[self.at]
-                if kind != "name":
-                    raise self.error("expected a property's name")
-                self.at += 1
-                value = property_of(value, name)
-            else:
-                value = property_of(value, self.either())
-            if sign == "[":
-                self.need("]")
-        return value
-
-    def first(self) -> Any:
-        kind, text = self.tokens[self.at]
-        if self.took("("):
-            value = self.either()
-            self.need(")")
-            return value
-        self.at += 1
-        if kind == "text":
-            return text[1:-1].replace("''", "'")
-        if kind == "number":
-            return number(text)
-        if kind != "name":
-            raise self.error(f"unexpected {text or 'end'!r}")
-        if self.took("("):
-            return self.call(text.lower())
-        if text.lower() in _NAMES:
-            return _NAMES[text.lower()]
-        for name, held in self.contexts.items():
-            if name.lower() == text.lower():
-                return held
-        raise self.error(f"unrecognized named-value {text!r}")
-
-    def call(self, name: str) -> Any:
-        given = []
-        if not self.took(")"):
-            given.append(self.either())
-            while self.took(","):
-                given.append(self.either())
-            self.need(")")
-        self.called.add(name)
-        known = {**BUILT_IN, **{key.lower(): one for key, one in self.functions.items()}}
-        if name not in known:
-            raise self.error(f"unrecognized function {name!r}")
-        if self.dry:
-            return None
+    def _value(self, node: Node) -> Any:
         try:
-            return known[name](*given)
-        except (TypeError, ValueError, IndexError) as err:
-            raise self.error(f"{name}: {err}") from err
+            found = self._found(node)
+            _kind(found)
+        except (ValueError, RecursionError) as problem:
+            refuse(f"{node.value or node.kind}: {problem}", self.text, node.at)
+        return found
+
+    def _found(self, node: Node) -> Any:
+        match node.kind:
+            case "literal":
+                return node.value
+            case "context":
+                return self.contexts[node.value]
+            case "&&" | "||":
+                for part in node.parts[:-1]:
+                    if _truthy(found := self._value(part)) == (node.kind == "||"):
+                        return found
+                return self._value(node.parts[-1])
+            case "call" if node.value == "case":
+                return self._chosen(node.parts)
+        values = [self._value(part) for part in node.parts]
+        match node.kind:
+            case "call":
+                return self.functions[node.value](*values)
+            case "index":
+                return _indexed(*values)
+            case "filter":
+                return _filtered(*values)
+            case "!":
+                return not _truthy(*values)
+        return _compared(node.kind, *values)
+
+    def _chosen(self, parts: Sequence[Node]) -> Any:
+        for predicate, value in zip(parts[:-1:2], parts[1::2], strict=True):
+            if not isinstance(found := self._value(predicate), bool):
+                raise ValueError(f"a predicate is a boolean, not {_kind(found)}")
+            if found:
+                return self._value(value)
+        return self._value(parts[-1])
 
 
 def evaluate(text: str, contexts: Mapping[str, Any], functions: Functions) -> Any:
-    """The value of an expression without `${{ }}`. Raises ExpressionError."""
-    return _Parser(text, contexts, functions).read()
+    """The value of an expression, which stands without `${{ }}`."""
+    return Expression(text, contexts, functions).value()
 
 
 def interpolated(text: str, contexts: Mapping[str, Any], functions: Functions) -> str:
-    """The text with each `${{ }}` in it replaced. Raises ExpressionError."""
-    if "${{" in _WHOLE.sub("", text):
-        raise ExpressionError(f"an expression is not closed: {text[:200]!r}")
-    return _WHOLE.sub(lambda found: printed(evaluate(found[1], contexts, functions)), text)
+    """The text with each `${{ }}` replaced by its value."""
+    pairs = [(plain, None if one is None else Expression(one, contexts, functions)) for plain, one in pieces(text)]
+    return "".join(plain + ("" if one is None else _printed(one.value())) for plain, one in pairs)
 
 
 def condition(text: str | bool | None, contexts: Mapping[str, Any], functions: Functions) -> bool:
-    """What an `if:` says; without a status function, `success() && (…)`. Raises ExpressionError."""
-    said = "success()" if text is None or text == "" else str(text).lower() if isinstance(text, bool) else text.strip()
-    whole = _WHOLE.fullmatch(said)
-    if whole is None and "${{" in said:
-        return truthy(interpolated(said, contexts, functions)) and truthy(functions["success"]())
-    parser = _Parser(whole[1] if whole else said, contexts, functions)
-    value = parser.read()
-    return truthy(value) and (bool(parser.called & STATUS) or truthy(functions["success"]()))
+    """What an `if:` comes to; success() is asked first where it calls no status function.
+
+    Anything around a `${{ }}`, if only a line break, makes a string of it, which is true.
+    """
+    text = plain if (plain := _printed(text)).strip() else "success()"
+    parts = list(pieces(text)) if "${{" in text else [("", text)]
+    found = [Expression(one, contexts, functions) for _, one in parts if one is not None]
+    if not any(one.status for one in found) and not _truthy(evaluate("success()", contexts, functions)):
+        return False
+    mixed = len(found) > 1 or any(around for around, _ in parts)
+    return _truthy(interpolated(text, contexts, functions) if mixed else found[0].value())
+
+
+def named(text: str) -> set[str]:
+    """The contexts, in lower case, that the `${{ }}` of a text use; without any, all of it is an expression."""
+    found = [one for _, one in pieces(text) if one is not None] or [text]
+    return {node.value for one in found for node in Parser(one).tree().walk() if node.kind == "context"}

@@ -29,7 +29,7 @@ def shown(changes: Changes) -> str:
 
 def test_nothing() -> None:
     assert "nothing is weaker from main to mine" in shown(told())
-    assert report.markdown(told()) == "### policy: nothing is weaker from main to mine\n\n"
+    assert report.markdown(told()) == "### policy\n\nNothing is weaker from main to mine.\n\n"
     assert told().exit_code == 0
 
 
