@@ -16,7 +16,8 @@ _ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~>@:$]|(?<=www)\.|(?<=gh)-)", re.IGNOR
 
 def render(decision: Decision, *, title: str = "lockgate") -> str:
     """Verdict first, then the gates, the sentences, and what the decision binds. Names and values are escaped."""
-    return f"## {safe(title)}: {wording.headline(decision)}\n\n{safe(wording.sentence(decision.reason))}\n\n{body(decision)}"
+    why = safe(wording.sentence(decision.reason))
+    return f"## {safe(title)}: {wording.headline(decision)}\n\n{why}\n\n{body(decision)}"
 
 
 def body(decision: Decision) -> str:

@@ -77,7 +77,7 @@ def test_the_guarantee_is_always_said(make, schedule: dict, kind: str) -> None:
     for told in (decision, decision.seal()):
         for text in (" ".join(in_terminal(told).split()), markdown.render(told)):
             assert decision.guarantee[1:] in text.replace("&#58;", ":")
-            assert (decision.look.message in text.replace("&#58;", ":")) == (told is decision)
+            assert (decision.look.message[1:] in text.replace("&#58;", ":")) == (told is decision)
     if kind == "improvement" and schedule["kind"] != "open":
         assert decision.look.message.startswith(f"look 1 of {schedule.get('looks', 1)} at this holdout")
 
