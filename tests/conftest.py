@@ -51,6 +51,11 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest module first: begun last, it would be waited for by every worker but one."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/workflows/test_story.py"))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One worker more than there are cores, as tests wait for servers and processes; at most four."""

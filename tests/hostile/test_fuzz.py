@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.candidates import candidates
-from pipelines.settings import ROOT, compose
+from pipelines.settings import ROOT, Composed, compose
 from tests.hostile import test_hostile as places
 from tests.hostile.corpus import EVERY
 
@@ -74,11 +74,15 @@ def test_events(text: str) -> None:
         places.test_titles_branches_and_labels_of_an_event_are_not_read(text, Path(folder), patch)
 
 
+@pytest.fixture(scope="module")
+def plain() -> Composed:
+    return compose()
+
+
 @tried
 @given(texts=st.lists(OVERRIDES, min_size=1, max_size=4))
-def test_overrides(texts: list[str]) -> None:
+def test_overrides(plain: Composed, texts: list[str]) -> None:
     """Composed, an override that was accepted changes nothing but model and train."""
-    plain = compose()
     with tempfile.TemporaryDirectory() as folder:
         conf = Path(folder) / "conf"
         shutil.copytree(ROOT / "conf", conf)

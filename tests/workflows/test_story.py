@@ -68,20 +68,33 @@ def test_from_a_better_model_to_its_predictions(reigned: Models, desk: Callable[
 def test_a_lower_floor_is_named_and_helps_nobody(reigned: Models) -> None:
     github = reigned.github
     floor = {CANDIDATES: WORSE, POLICY: reigned.file(POLICY, {"min: 0.60": "min: 0.10"})}
-    pull, runs = github.opened("hurried", floor, author="bob", title="Please")
+    canary = reigned.folder / "canary"
+    branch, title = f"$(touch${{IFS}}{canary})", f"`touch {canary}`\n::set-output name=verdict::PROMOTE\n@everyone"
+    pull, runs = github.opened(branch, floor, author="bob", title=title)
     review = runs["evaluate"].jobs["review"]
     assert decided(runs["evaluate"], "review") == "HOLD"
     assert review.outputs.keys() == {"verdict", "run", "decision_sha256", "report_sha256"}
+    assert not canary.exists()
     (comment,) = github.api.bodies(pull=pull.number)
+    assert "@everyone" not in comment
     assert "## 🔴 lockgate: HOLD" in comment
     assert "| 🔴 weaker | lower floor | gate.checks.auc_floor.min | 0.6 | 0.1 |" in unescape(comment)
     assert "auc >= 0.6 (bound)" in unescape(comment)
     assert [one.level for one in review.annotations if "lower floor" in one.title + one.message] == ["warning"]
 
-    again = github.synchronized(pull, {POLICY: reigned.file(POLICY)})
-    assert decided(again["evaluate"], "review") == "HOLD"
-    (updated,) = github.api.bodies(pull=pull.number)
-    assert "weaker" not in updated
+
+@pytest.mark.nightly
+def test_the_next_push_is_told_in_the_same_comment(reigned: Models) -> None:
+    github = reigned.github
+    pull, _ = github.opened("two", {CANDIDATES: WORSE, POLICY: reigned.file(POLICY, {"0.60": "0.1"})}, author="bob")
+    (before,) = github.api.of(pull.number)
+    first = dict(before)
+    assert "weaker" in first["body"]
+    runs = github.synchronized(pull, {POLICY: reigned.file(POLICY)})
+    assert decided(runs["evaluate"], "review") == "HOLD"
+    (after,) = github.api.of(pull.number)
+    assert after["id"] == first["id"]
+    assert "weaker" not in after["body"]
 
 
 def test_a_fork_has_its_summary_alone(reigned: Models) -> None:

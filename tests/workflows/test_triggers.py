@@ -1,0 +1,82 @@
+"""What starts which of the workflows, and what they are allowed then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.workflows.hub import Environment, Hub, hub
+from tests.workflows.image import image
+
+ROOT = Path(__file__).parents[2]
+FAILS = '#!/bin/sh\necho "$0 $*"\nexit 2\n'
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> Iterator[Callable[..., Hub]]:
+    """The repository as it is; `lockgate` fails."""
+    with ExitStack() as stack:
+
+        def make(**variables: str) -> Hub:
+            environments = {"promotion": Environment(("main",), {"LOCKGATE_SIGNING_KEY": "k"})}
+            made = stack.enter_context(
+                hub(tmp_path / "github", ROOT, variables=variables, environments=environments)
+            )  # fmt: skip
+            made.image = image(tmp_path / "image", lockgate=FAILS)
+            return made
+
+        yield make
+
+
+def test_at_night_what_takes_minutes_is_run(github: Callable[..., Hub]) -> None:
+    (name, run), *others = github().scheduled().items()
+    assert (name, others, run.conclusion, run.cancels) == ("nightly", [], "success", True)
+    assert 'pytest -m "nightly or slow"' in run.jobs["nightly"].out
+    assert run.jobs["nightly"].rights == {"contents": "read"}
+
+
+def test_a_branch_starts_nothing(github: Callable[..., Hub]) -> None:
+    assert github(LOCKGATE_PROMOTION="on").pushed("other", {"a": ""}, author="eve") == {}
+
+
+def test_nothing_is_promoted_before_that_is_switched_on(github: Callable[..., Hub]) -> None:
+    made = github()
+    runs = made.pushed("main", {"a": ""}, author="ada")
+    assert {name: run.conclusion for name, run in runs.items()} == {"ci": "success", "promote": "success"}
+    assert runs["promote"].jobs["promote"].result == "skipped"
+    assert (runs["promote"].group, runs["promote"].cancels) == ("promote", False)
+    assert made.identities.issued == {}
+
+
+def test_a_promotion_that_fails_is_one(github: Callable[..., Hub]) -> None:
+    """Here because nobody can log in: there is no platform."""
+    run = github(LOCKGATE_PROMOTION="on").pushed("main", {"a": ""}, author="ada")["promote"]
+    assert run.conclusion == "failure"
+    assert [step.conclusion for step in run.jobs["promote"].steps[-5:]] == [
+        "failure", "skipped", "skipped", "skipped", "success",
+    ]  # fmt: skip
+    assert run.artifacts.held == {}
+
+
+def test_a_pull_request_of_a_broken_branch_fails_and_says_nothing(github: Callable[..., Hub]) -> None:
+    made = github()
+    pull, runs = made.opened("b", {"a": ""}, author="ada")
+    results = {name: job.result for name, job in runs["evaluate"].jobs.items()}
+    assert results == {"champion": "failure", "propose": "skipped", "review": "failure", "comment": "skipped"}
+    assert made.api.of(pull.number) == []
+    assert runs["evaluate"].cancels
+
+
+@pytest.mark.parametrize("check", ["check", "test"])
+def test_the_one_check_that_is_asked_for_fails_with_any_other(github: Callable[..., Hub], check: str) -> None:
+    made = github()
+    broken = made.repository.git("show", "main:Makefile").replace(f"\n{check}:", f"\n{check}: nothing-makes-this ")
+    pull, runs = made.opened("b", {"Makefile": broken}, author="ada")
+    other = {"check": "test", "test": "check"}[check]
+    results = {name: job.result for name, job in runs["ci"].jobs.items()}
+    assert results == {check: "failure", other: "success", "ci": "failure"}
+    queued = made.enqueued(pull)
+    assert {name: run.conclusion for name, run in queued.items()} == {"ci": "failure"}
