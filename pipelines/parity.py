@@ -32,7 +32,7 @@ ROWS = 256
 SECONDS = 60.0
 """How long the fresh process may take from when it is given the rows; then it is killed."""
 
-IMPORTED = {"xgb": ("xgboost",)}
+IMPORTED = {"xgb": ("pipelines.models.bare_xgboost",)}
 SKOPS = ("sklearn.compose", "sklearn.pipeline", "skops.io")
 """What a model's library is, by the name of the model: imported while the parent still fits. All others are skops."""
 

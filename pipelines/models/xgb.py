@@ -87,7 +87,7 @@ class FittedXgb:
 
 def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, task: Task, seed: int) -> FittedXgb:
     """See `Model.fit`."""
-    import xgboost
+    from pipelines.models.bare_xgboost import xgboost
 
     check(frame, labels, task=task)
     text = raw.text_columns(frame)
@@ -110,7 +110,7 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
 
 def load(blob: bytes) -> FittedXgb:
     """The model in an `xgboost-ubj`. Raises ModelError for bytes that are no such model of lockgate's."""
-    import xgboost
+    from pipelines.models.bare_xgboost import xgboost
 
     if not ubj.is_object(blob):
         raise ModelError(f"these bytes are no {FORMAT}: they are cut off or of another kind")

@@ -97,3 +97,16 @@ def test_more_trees_fit_better(conf, rows, labels) -> None:
 def test_numbers_in_a_text_column_are_unseen_text(fitted, rows) -> None:
     missing = fitted.score(rows.assign(dest=None))
     np.testing.assert_array_equal(fitted.score(rows.assign(dest=pd.Series(np.arange(400)))), missing)
+
+
+@pytest.mark.parametrize(
+    ("first", "wrapped"), [("pass", False), ("import sklearn", True), ("import xgboost", True)]
+)  # fmt: skip
+def test_wrappers_for_scikit_learn_are_imported_by_those_who_ask(first: str, *, wrapped: bool) -> None:
+    code = (
+        f"{first}; import sys; from pipelines.models.bare_xgboost import xgboost;"
+        " print('sklearn' in sys.modules); import sklearn.base;"
+        " xgboost.train({}, xgboost.DMatrix([[1.0], [2.0]], label=[0, 1]), 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{wrapped}\n"
