@@ -99,7 +99,7 @@ def _lines(review: Review) -> Iterator[str]:
     yield from _candidates(review)
     if held and held.decision:
         of = f" of {held.name}" if len(review.candidates) > 1 else ""
-        if held.overrides:
+        if held.overrides and not _listed(review):
             yield from (f"{held.name}: {safe(' '.join(held.overrides))}", "")
         yield from _comparison(held)
         yield from (f"### Gates{of}", "")
@@ -135,18 +135,25 @@ def _warning(review: Review) -> str:
     return f"This pull request {' and '.join(counted)}. It was judged by the rules of {review.base}, not by its own."
 
 
-def _candidates(review: Review) -> Iterator[str]:
+def _listed(review: Review) -> list[tuple[Judged, Decision]]:
+    """Those that were judged, where there are several; each of one is said by itself."""
     judged = [(one, one.decision) for one in review.candidates if one.decision]
+    return judged if len(judged) > 1 else []
+
+
+def _candidates(review: Review) -> Iterator[str]:
     left = [one for one in review.candidates if not one.decision]
-    if len(judged) > 1:
-        yield from ("### Candidates", "", "| candidate | verdict | |", "|---|---|---|")
+    if judged := _listed(review):
+        yield from ("### Candidates", "", "| candidate | | verdict | |", "|---|---|---|---|")
         for one, decision in judged:
             mark = f"**{one.name}**" if one.name == review.chosen else one.name
-            yield f"| {mark} | {ICON[decision.verdict]} {wording.headline(decision)} | {safe(decision.reason)} |"
+            said = f"{ICON[decision.verdict]} {wording.headline(decision)} | {safe(decision.reason)}"
+            yield f"| {mark} | {safe(' '.join(one.overrides))} | {said} |"
         yield ""
         yield (
             f"Each bound is at 1/{review.among} of its error rate, so that all {review.among} together err as one"
-            " would. Of those that pass, the one whose gain is shown to be greatest is chosen."
+            " would. Of those that pass, the one whose gain is shown to be greatest is chosen; where none passes, the"
+            " one that is nearest to it."
         )
         yield ""
     if left:

@@ -289,7 +289,9 @@ class Signed(Histories):
     keys = keyring()
 
 
-@pytest.mark.parametrize(("machine", "histories"), [(Histories, 4), (Signed, 9)])
+@pytest.mark.parametrize(
+    ("machine", "histories"), [(Histories, 4), (Signed, 3), pytest.param(Signed, 9, marks=pytest.mark.slow)]
+)
 def test_any_history_keeps_what_was_promised(machine: type[Histories], histories: int) -> None:
     run_state_machine_as_test(
         machine,
