@@ -60,7 +60,9 @@ def test_a_run_that_cannot_be_read_is_one_line_and_nothing_is_written(served: An
 
 
 @pytest.mark.parametrize("words", [("evaluate",), ("predict",), ("evaluate", "--advisory")], ids=" ".join)
-@pytest.mark.parametrize("fault", ["refused", "slow", "503"])
+@pytest.mark.parametrize(
+    "fault", ["slow", *(pytest.param(one, marks=pytest.mark.nightly) for one in ("refused", "503"))]
+)
 def test_no_flow_starts_without_metadata_and_that_is_one_line(served: Any, words: Any, fault: Any) -> None:
     served.fresh()
     before, began = served.trained(), time.monotonic()

@@ -16,7 +16,7 @@ from tests.pipelines.stores.places import PLACES, Place, held, publish, stage
 
 ROOT = Path(__file__).parents[3]
 KILLS = 50
-SLOW = {"dynamodb", "parquet on S3"}  # their server here takes minutes for fifty
+SLOW = {"dynamodb", "parquet", "parquet on S3", "redis"}  # fifty of them take a quarter of a minute, or minutes
 FIFTY = [pytest.param(name, marks=[pytest.mark.nightly] if name in SLOW else []) for name in PLACES]
 
 
