@@ -152,7 +152,7 @@ def compose(
 
 def reaches(file: bytes) -> bool:
     """Whether Hydra may read other files for this one, or put what it says elsewhere than below its group."""
-    return b"@package" in file or b"defaults" in file
+    return any(word in file for word in (b"@package", b"defaults", b"\\"))  # an escape can spell either
 
 
 def _reaching(conf: Path, choices: Mapping[str, str]) -> list[str]:

@@ -29,7 +29,7 @@ REACHES = {
 
 @pytest.mark.parametrize("text", REACHES.values(), ids=REACHES)
 @pytest.mark.parametrize("group", AUTHORS)
-@pytest.mark.parametrize("how", ["named", "default", "among the defaults of one that is"])
+@pytest.mark.parametrize("how", ["named", "default", "among the defaults of one that is", "among escaped defaults"])
 def test_no_file_of_the_authors_reaches_the_owners(conf: Path, group: str, text: str, how: str) -> None:
     """Hydra would let any file of any group change any other part of the configuration."""
     if how == "named":
@@ -41,7 +41,8 @@ def test_no_file_of_the_authors_reaches_the_owners(conf: Path, group: str, text:
         where, overrides = f"conf/{group}/{chosen}.yaml", []
         if how != "default":
             (conf / group / "other.yaml").write_text(text, encoding="utf-8")
-            text = "defaults:\n  - other\n  - _self_\n"
+            defaults = "defaults" if how == "among the defaults of one that is" else '"def\\x61ults"'
+            text = f"{defaults}:\n  - other\n  - _self_\n"
         file = conf / group / f"{chosen}.yaml"
         file.write_text(text + file.read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(SettingsError, match=rf"{where} changes|does not compose"):
