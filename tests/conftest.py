@@ -121,13 +121,19 @@ def outerbounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def metadata_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a metadata service."""
-    command = [sys.executable, str(ROOT / "tests" / "metadata" / "service.py"), str(tmp_path_factory.mktemp("service"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.terminate()
+def new_metadata_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Starts a metadata service that knows no run, and gives its address."""
+    script = str(ROOT / "tests" / "metadata" / "service.py")
+    with ExitStack() as servers:
+
+        def start() -> str:
+            command = [sys.executable, script, str(tmp_path_factory.mktemp("service"))]
+            server = servers.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            servers.callback(server.terminate)
+            assert server.stdout is not None
+            return server.stdout.readline().strip()
+
+        yield start
 
 
 @pytest.fixture(scope="session")

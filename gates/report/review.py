@@ -205,5 +205,9 @@ def _again(review: Review) -> Iterator[str]:
     if not make.isprintable() or "`" in make:
         return
     yield from ("<details><summary>Do it again on your machine</summary>", "", "```sh", make, "```", "")
-    yield from ("or beside the champion that was used here, which is `champion.tar` among this run's artifacts:", "")
-    yield from ("```sh", f"{alone} --bundle champion.tar", "```", "", "</details>")
+    if held.decision.binding.champion_scores:
+        yield from ("or beside the champion that was used here, `champion.tar` among this run's artifacts:", "")
+        yield from ("```sh", f"{alone} --bundle champion.tar", "```", "")
+    if review.among > 1:
+        yield from ("There it is judged as the only candidate, each bound at the whole of its error rate.", "")
+    yield "</details>"

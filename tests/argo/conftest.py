@@ -84,7 +84,7 @@ def api() -> Iterator[State]:
 
 
 @pytest.fixture(scope="session")
-def surroundings(new_bucket: Callable[[], Any], metadata_service: str) -> dict[str, str]:
+def surroundings(new_bucket: Callable[[], Any], new_metadata_service: Callable[[], str]) -> dict[str, str]:
     """What Metaflow is told of production; canaries stand where secrets do."""
     return {
         **new_bucket().env,
@@ -93,7 +93,7 @@ def surroundings(new_bucket: Callable[[], Any], metadata_service: str) -> dict[s
         "AWS_SECRET_ACCESS_KEY": f"{CANARY}-aws",
         "METAFLOW_USER": "ada",
         "METAFLOW_DEFAULT_METADATA": "service",
-        "METAFLOW_SERVICE_URL": metadata_service,
+        "METAFLOW_SERVICE_URL": new_metadata_service(),
         "METAFLOW_SERVICE_RETRY_COUNT": "1",
         "METAFLOW_KUBERNETES_NAMESPACE": "models",
     }
@@ -113,7 +113,7 @@ def bundle(
 
 @pytest.fixture(scope="module")
 def cluster(
-    tmp_path_factory: pytest.TempPathFactory, new_bucket: Callable[[], Any], metadata_service: str
+    tmp_path_factory: pytest.TempPathFactory, new_bucket: Callable[[], Any], new_metadata_service: Callable[[], str]
 ) -> Iterator[Cluster]:  # fmt: skip
     """Where templates are compiled and executed."""
     scratch = tmp_path_factory.mktemp("cluster")
@@ -122,7 +122,7 @@ def cluster(
         env = {
             **bucket.env, **EVENTS, "PATH": os.environ["PATH"], "HOME": str(scratch), "LC_ALL": "C.UTF-8",
             "METAFLOW_USER": "ada", "METAFLOW_S3_ENDPOINT_URL": proxy.url,
-            "METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": metadata_service,
+            "METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": new_metadata_service(),
             "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": address,
         }  # fmt: skip
         python = python_without_the_checkout(scratch / "python")

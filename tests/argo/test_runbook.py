@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def typed(text: str) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def deployed(production: Production, tmp_path: Path) -> Production:
+def deployed(production: Production, new_metadata_service: Callable[[], str], tmp_path: Path) -> Production:
     """With two versions of two champions, and one that was begun."""
     conf = tmp_path / "own" / "conf"
     shutil.copytree(production.project.conf, conf)
@@ -48,6 +48,7 @@ def deployed(production: Production, tmp_path: Path) -> Production:
     committed(conf.parent)
     made = replace(production, project=replace(production.project, conf=conf))
     made.env["METAFLOW_DATASTORE_SYSROOT_S3"] += "/runbook"
+    made.env["METAFLOW_SERVICE_URL"] = new_metadata_service()
     del made.env["LOCKGATE_SIGNING_KEY"]
     for overrides in (["model.trees=2", "model.max_depth=1"], ["model.trees=20"]):
         done = made.run("evaluate", *overrides)

@@ -69,12 +69,13 @@ def _asked(url: str, **tags: Iterable[str]) -> Any:
 @pytest.fixture(scope="session")
 def served(
     tmp_path_factory: pytest.TempPathFactory, orders_conf: Path, project_at: Any, new_bucket: Callable[[], Any],
-    metadata_service: str,
+    new_metadata_service: Callable[[], str],
 ) -> Iterator[Served]:  # fmt: skip
     """For whoever leaves it with one run; `fresh` undoes what else a test did."""
     s3 = new_bucket()
     project = project_at(home=tmp_path_factory.mktemp("served"), conf=orders_conf)
-    with proxied(metadata_service) as proxy:
+    service = new_metadata_service()
+    with proxied(service) as proxy:
         env = s3.env | {
             "METAFLOW_DEFAULT_METADATA": "service",
             "METAFLOW_SERVICE_URL": proxy.url,
@@ -84,8 +85,6 @@ def served(
         done = project.run("evaluate", "model.trees=8", "--json", **env)
         assert done.returncode == 0, done.stderr
         log = S3Store(**s3.store, prefix="metaflow/lockgate/orders")
-        (run,) = (
-            f"EvaluateNewModel/{one['run_number']}" for one in _asked(f"{metadata_service}/flows/EvaluateNewModel/runs")
-        )
+        (run,) = (f"EvaluateNewModel/{one['run_number']}" for one in _asked(f"{service}/flows/EvaluateNewModel/runs"))
         with placed(project, **env) as place:
-            yield Served(project, proxy, place, env, metadata_service, run, log)
+            yield Served(project, proxy, place, env, service, run, log)

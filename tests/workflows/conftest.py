@@ -82,7 +82,7 @@ def models(
     tmp_path_factory: pytest.TempPathFactory,
     orders_conf: Path,
     new_bucket: Callable[[], S3],
-    metadata_service: str,
+    new_metadata_service: Callable[[], str],
     outerbounds: Path,
 ) -> Iterator[Models]:
     """Main as it is shipped, but with orders, and with a log that must be signed. No model reigns yet."""
@@ -96,7 +96,7 @@ def models(
         files = _orders(orders_conf, {"judge": {"role": "judge", "key": line, "last_entry": None}})
         github.repository.commit("main", files, message="Orders", author="maintainer", branch="main")
         config = {
-            "METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": metadata_service,
+            "METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": new_metadata_service(),
             "METAFLOW_DEFAULT_DATASTORE": "s3", "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{s3.bucket}/metaflow",
             "METAFLOW_S3_ENDPOINT_URL": s3.endpoint, "OBP_AUTH_SERVER": HOSTS[0], "OBP_PERIMETER": "default",
         }  # fmt: skip

@@ -95,6 +95,8 @@ def test_a_pull_request_is_judged_by_the_rules_it_goes_into(reviewed: Any, proje
     assert "- **broken** " in text
     assert "by the code and on the rows of main" in text
     assert "```sh\nmake evaluate model.trees=60\n```" in text
+    assert "```sh\n.venv/bin/lockgate evaluate model.trees=60 --bundle champion.tar\n```" in text
+    assert "judged as the only candidate" in text
     outputs = (project.home / "outputs").read_text().splitlines()
     assert outputs == [
         "verdict=PROMOTE", "chosen=better", "weaker=true", f"run={told['run']}",
@@ -195,6 +197,7 @@ def test_without_a_champion_it_is_judged_alone_and_that_is_said(reviewed: Any) -
     assert "It was scored alone, as the protected branch has published no champion: comparisons are skipped." in text
     skipped = {one["name"]: one["verdict"] for one in told["candidates"][0]["decision"]["outcomes"]}
     assert skipped["log_loss"] == "SKIP"
+    assert "champion.tar" not in text
 
 
 def test_a_pull_request_whose_conf_cannot_be_read_is_judged_no_more(reviewed: Any, head: Path, tmp_path: Path) -> None:
