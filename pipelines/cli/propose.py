@@ -21,6 +21,7 @@ def propose(
     """Train and score every candidate of conf/candidates.yaml (or conf/ as it stands), and write what was seen.
 
     Judges nothing, logs nothing. `lockgate review`, from the branch that is merged into, judges what is written here.
+    Of a bundle that does not hold nothing is trained beside it, and that is written.
     """
     from gates import runs
     from gates.errors import LockgateError
@@ -33,13 +34,14 @@ def propose(
 
     runs.check_installation()
     check_free(out)
+    spoiled = _spoiled(bundle) if bundle else ""
     files: dict[str, bytes] = {}
     where = f"--bundle={bundle.absolute() if bundle else ''}"
 
     def evaluated(one: Candidate) -> Proposed:
         told = {"name": one.name, "overrides": one.overrides}
-        if one.refusal:
-            return Proposed(**told, run=None, error=one.refusal[:2000])
+        if one.refusal or spoiled:
+            return Proposed(**told, run=None, error=(one.refusal or spoiled)[:2000])
         sys.stderr.write(f"{one.name}: {' '.join(one.overrides) or 'conf/ as it stands'}\n")
         try:
             run = f"EvaluateNewModel/{run_flow('evaluate', compose(one.overrides).settings.to_json(), [where])}"
@@ -56,3 +58,22 @@ def propose(
         return
     for one in made.candidates:
         typer.echo(f"{one.name}: {one.run or f'not evaluated: {one.error}'}")
+
+
+def _spoiled(path: Path) -> str:
+    """Why no model can be scored beside this bundle; empty where one can. Raises LockgateError where there is none."""
+    from gates.errors import LockgateError, SettingsError
+    from pipelines.bundle import trusted
+    from pipelines.settings import compose
+
+    if not path.exists():
+        raise LockgateError("there is no bundle", expected="what `lockgate bundle` writes", where=str(path))
+    try:
+        settings = compose().settings
+    except SettingsError:  # to be said of each candidate, as its overrides may mend it
+        return ""
+    try:
+        trusted(path, settings)
+    except LockgateError as err:
+        return str(err)
+    return ""

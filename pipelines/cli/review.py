@@ -65,9 +65,8 @@ def review(
     write_folder(out, files)
     if output:
         append(output, lines({name: told[name] for name in HANDED_ON}))
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in _annotations(done.review):
-            typer.echo(line, err=True)
+    for line in _beside(done.review, annotations=os.environ.get("GITHUB_ACTIONS") == "true"):
+        typer.echo(line, err=True)
     if as_json:
         print_json(told)
     else:
@@ -102,15 +101,18 @@ def _told(done: Reviewed, text: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _annotations(review: Review) -> Iterator[str]:
-    """What a reader of the pull request's checks must not miss: weaker rules, and what was not judged."""
-    from pipelines.github.annotations import shown
+def _beside(review: Review, *, annotations: bool) -> Iterator[str]:
+    """What nobody must miss, as lines or annotations of GitHub's: weaker rules, and what was not judged."""
+    from gates.errors import printable
+    from pipelines.github.annotations import Level, shown
 
-    changes = review.changes
-    yield from shown("warning", [
-        *((f"weaker: {one.name}", f"{one.where}: {one.before} to {one.after}; {one.why}")
-          for one in (changes.weakenings if changes else ())),
-        *(("not judged", f"{one.name}: {one.error}") for one in review.candidates if one.error),
-    ])  # fmt: skip
-    if review.problem:
-        yield from shown("error", [("not judged", review.problem)])
+    weaker = review.changes.weakenings if review.changes else ()
+    found: dict[Level, list[tuple[str, str]]] = {
+        "warning": [
+            *((f"weaker: {one.name}", f"{one.where}: {one.before} to {one.after}; {one.why}") for one in weaker),
+            *(("not judged", f"{one.name}: {one.error}") for one in review.candidates if one.error),
+        ],
+        "error": [("not judged", review.problem)] if review.problem else [],
+    }
+    for level, said in found.items():
+        yield from shown(level, said) if annotations else (printable(f"{title}: {text}") for title, text in said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,19 @@ def test_a_bundle_that_does_not_hold_is_refused_before_anything_is_trained(proje
         assert (done.returncode, done.stdout) == (2, "")
         (line,) = done.stderr.splitlines()
         assert said in line
+    assert project.runs() == []
+
+
+def test_nothing_is_proposed_beside_a_bundle_that_does_not_hold(project: Any) -> None:
+    done = project.run("propose", "--bundle", "nowhere.tar", "--out", "proposal")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "lockgate: there is no bundle; expected what `lockgate bundle` writes @ nowhere.tar\n"
+    assert not (project.home / "proposal").exists()
+    (project.home / "none.tar").write_bytes(b"no tar")
+    done = project.run("propose", "--bundle", "none.tar", "--out", "proposal")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch("default: not evaluated: .* @ none.tar\n", done.stdout)
+    assert [path.name for path in (project.home / "proposal").iterdir()] == ["proposal.json"]
     assert project.runs() == []
 
 

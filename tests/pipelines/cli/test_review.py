@@ -74,7 +74,12 @@ def reviewed(project: Any, proposed: Path, head: Path, weak: Path, tmp_path: Pat
         done = project.run("review", str(folder), *words)
         assert "Traceback" not in done.stderr
         assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout), report(project.home / "out")
+        told = json.loads(done.stdout)
+        missed = [told["problem"], *(f"{one['name']}: {one['error']}" for one in told["candidates"] if one["error"])]
+        assert [line for line in done.stderr.splitlines() if line.startswith("not judged: ")] == [
+            f"not judged: {one}" for one in [*missed[1:], missed[0]] if one
+        ]
+        return done.returncode, told, report(project.home / "out")
 
     return review
 
