@@ -23,12 +23,14 @@ from gates.strictness import Category, Changes, Direction, Finding, differences,
 from gates.strictness.findings import WORST_FIRST
 from pipelines import settings
 from pipelines.candidates import FILE as CANDIDATES
-from pipelines.conf_files import CHOICE_FILE, written
+from pipelines.conf_files import CHOICE_FILE, tables, written
 from pipelines.settings import AUTHORS, GUARDED, Composed, Settings
 from pipelines.versions import Version, of_folder
 
 _AUTHORED = (*AUTHORS, CANDIDATES)
 _UNREADABLE = "nothing chooses this file by default, and what it asks cannot be compared"
+_OTHER_TABLE = "the table is another file: its rows and labels may be others, also those that are held out"
+_SHOWN = 12  # characters of a digest
 _UNUSED = "nothing chooses this file by default: it counts once something does"
 
 
@@ -58,8 +60,9 @@ def compared(before: Version, after: Version) -> Changes:
             if owned:  # the author's files change nothing of the others, or do not compose
                 told |= {file: tuple(found) for file, found in _choices((old, default[0]), (new, default[1]), owned)}
             told |= {file: tuple(found) for file, found in _authored(old, new)}
+        named = tables(old.conf) | {default[0].settings.data.path or ""}
     findings = _once(told)
-    code = tuple(_code(before, after))
+    code = (*_code(before, after), *_tables(before, after, named))
     return Changes(
         before=before.name, after=after.name, authors=len(changed) - len(owned),
         findings=tuple(sorted((*findings, *code), key=lambda one: WORST_FIRST.index(one.direction))),
@@ -223,4 +226,13 @@ def _code(before: Version, after: Version) -> Iterator[Finding]:
 
 
 def _mark(held: bytes | None) -> str | None:
-    return None if held is None else hashlib.sha256(held).hexdigest()[:12]
+    return None if held is None else hashlib.sha256(held).hexdigest()[:_SHOWN]
+
+
+def _tables(before: Version, after: Version, paths: Collection[str]) -> Iterator[Finding]:
+    """Tables in the repository that are other files than before. One that is gone judges nobody."""
+    for path in sorted(paths):
+        old, new = before.sha256(path), after.sha256(path)
+        if new and old != new:
+            marks = old and old[:_SHOWN], new[:_SHOWN]
+            yield finding(Category.HOLDOUT, Direction.REVIEW, printable(path), *marks, _OTHER_TABLE)

@@ -48,6 +48,16 @@ def written(files: Mapping[str, bytes], folder: Path, *, name: str) -> Path:
     return folder / "conf"
 
 
+def tables(conf: Path) -> set[str]:
+    """The paths of tables that the files of conf/data name. `conf` is what `written` gave."""
+    import yaml
+    from yaml.nodes import MappingNode, ScalarNode
+
+    roots = [yaml.compose(file.read_bytes(), Loader=yaml.SafeLoader) for file in conf.glob("data/*.yaml")]
+    pairs = [pair for root in roots if isinstance(root, MappingNode) for pair in root.value]
+    return {str(held.value) for key, held in pairs if key.value == "path" and isinstance(held, ScalarNode)}
+
+
 def _check(held: bytes, where: str) -> None:
     import yaml
 

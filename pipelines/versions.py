@@ -6,13 +6,15 @@ filters; no network), a directory without following a link, and either within bo
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gates.errors import SettingsError, printable
@@ -25,13 +27,16 @@ LONGEST_NAME = 200
 
 CONF = "conf"
 JUDGING = (
-    "gates", "pipelines/data", "pipelines/deciding.py", "pipelines/distributions.py", "pipelines/evaluate.py",
-    "pipelines/evaluation.py", "pipelines/measuring.py", "pipelines/overrides.py", "pipelines/parity.py",
-    "pipelines/platform_settings.py", "pipelines/promote.py", "pipelines/promotion.py", "pipelines/promotion_log.py",
-    "pipelines/reverification.py", "pipelines/reverify.py", "pipelines/rescoring.py", "pipelines/review.py",
-    "pipelines/scoring.py", "pipelines/settings.py",
+    "gates", "pipelines/acting.py", "pipelines/bundle.py", "pipelines/candidates.py", "pipelines/changes.py",
+    "pipelines/cli/evaluate.py", "pipelines/cli/judge.py", "pipelines/cli/reverify.py", "pipelines/cli/review.py",
+    "pipelines/conf_files.py", "pipelines/data", "pipelines/data_root.py", "pipelines/deciding.py",
+    "pipelines/distributions.py", "pipelines/evaluate.py", "pipelines/evaluation.py", "pipelines/flow_settings.py",
+    "pipelines/measuring.py", "pipelines/overrides.py", "pipelines/parity.py", "pipelines/platform_settings.py",
+    "pipelines/promote.py", "pipelines/promotion.py", "pipelines/promotion_log.py", "pipelines/proposal.py",
+    "pipelines/reigning.py", "pipelines/rescoring.py", "pipelines/reverification.py", "pipelines/reverify.py",
+    "pipelines/review.py", "pipelines/scoring.py", "pipelines/settings.py", "pipelines/versions.py",
 )  # fmt: skip
-"""Code that splits, scores, measures or judges. Reports are shown and decide nothing."""
+"""Code that splits, scores, measures, judges, or says what changed of that. Reports are shown and decide nothing."""
 
 _SHOWN_ONLY = ("gates/report",)
 _LISTED = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40,64}) +(-|\d+)\t(.+)", re.DOTALL)
@@ -48,6 +53,7 @@ class Version:
 
     name: str
     files: Mapping[str, bytes]
+    sha256: Callable[[str], str | None]  # of any file, by its path; None where there is no such regular file
 
     @property
     def conf(self) -> dict[str, bytes]:
@@ -82,7 +88,7 @@ def of_folder(root: Path, *, name: str) -> Version:
         _check_number(len(found) + 1, name)
         found[path] = _bytes(root / path, f"{name}: {path}", most=min(MOST_BYTES, left))
         left -= len(found[path])
-    return _checked(Version(name=name, files=found))
+    return _checked(Version(name=name, files=found, sha256=partial(_sha256_in_folder, root)))
 
 
 def _walked(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
@@ -146,7 +152,8 @@ def _of_revision(text: str, name: str, repository: Path) -> Version:
     held = _git(repository, "cat-file", "--batch", "--buffer", fed="".join(f"{one}\n" for one in wanted.values()))
     if held is None:
         raise SettingsError("git cannot read its files", where=name)
-    return _checked(Version(name=name, files=dict(zip(wanted, _blobs(held, len(wanted), name), strict=True))))
+    files = dict(zip(wanted, _blobs(held, len(wanted), name), strict=True))
+    return _checked(Version(name=name, files=files, sha256=partial(_sha256_in_revision, repository, sha)))
 
 
 def _entries(listed: bytes, name: str) -> Iterator[tuple[str, str]]:
@@ -193,6 +200,32 @@ def _git(repository: Path, *words: str, fed: str = "") -> bytes | None:
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def _sha256_in_folder(root: Path, path: str) -> str | None:
+    """Of a file below `root`; a link on the way to it is not followed."""
+    file = root / path
+    try:
+        if not _inside(path) or file.resolve() != root.resolve() / path:
+            return None
+        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as held:  # noqa: PTH123
+            regular = stat.S_ISREG(os.fstat(held.fileno()).st_mode)
+            return hashlib.file_digest(held, "sha256").hexdigest() if regular else None
+    except (OSError, ValueError):
+        return None
+
+
+def _sha256_in_revision(repository: Path, commit: str, path: str) -> str | None:
+    listed = _git(repository, "ls-tree", "-z", "-l", "--full-tree", commit, "--", path) if _inside(path) else None
+    found = _LISTED.fullmatch((listed or b"").rstrip(b"\0"))
+    if found is None or found[1].decode() not in _REGULAR:
+        return None
+    blob = _git(repository, "cat-file", "blob", found[3].decode())
+    return None if blob is None else hashlib.sha256(blob).hexdigest()
+
+
+def _inside(path: str) -> bool:
+    return path.isprintable() and not path.startswith("/") and not {"", ".", ".."} & {*path.split("/")}
 
 
 def _checked(found: Version) -> Version:

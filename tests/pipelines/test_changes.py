@@ -20,10 +20,10 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMockMockMockMockMockMockMockMockMock
 
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout: conf/ as it is shipped, and some modules of code."""
+    """A checkout: conf/ as it is shipped, some modules of code, and a table."""
     root = tmp_path_factory.mktemp("full") / "checkout"
     shutil.copytree(ROOT / "conf", root / "conf")
-    for path in ("gates/metrics/area.py", "pipelines/data/holdout.py", "gates/report/plan.py"):
+    for path in ("gates/metrics/area.py", "pipelines/data/holdout.py", "gates/report/plan.py", "data/flights.parquet"):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, root / path)
     return root
@@ -150,6 +150,7 @@ REVIEWED: list[tuple[str, str, Edit]] = [
     ("other holdout", "data.target", data("target: late", "target: early")),
     ("other holdout", "data.path", overlay("data: {path: data/easy.parquet}")),
     ("other holdout", "as_of", config('as_of: "2013-10"', 'as_of: "2013-09"')),
+    ("other holdout", "data/flights.parquet", lambda root: (root / "data/flights.parquet").write_bytes(b"doctored")),
     ("other looks", "data.project", data("project: flights", "project: fresh")),
     ("other looks", "platform.log_root", platform("log_root: datastore", "log_root: s3://mine/log")),
     ("changed judging code", "gates/metrics/area.py", edit("gates/metrics/area.py", "import", "import ")),
@@ -184,6 +185,7 @@ HARMLESS: list[tuple[str, Edit]] = [
     ("an anchor", gate("confidence: 0.95 ", "confidence: &level 0.95 ")),
     ("a model", edit("conf/model/xgb.yaml", "trees: 250", "trees: 10")),
     ("what runs", platform("cpu: 2", "cpu: 8")),
+    ("a file that is no table", lambda root: (root / "data/notes.csv").write_bytes(b"notes")),
     ("a report", edit("gates/report/plan.py", "import", "import ")),
     ("a longer way to say 90 days", gate("valid_for: 90d", "valid_for: 2160h")),
 ]  # fmt: skip

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
+import grimp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates.errors import LockgateError, SettingsError
 from pipelines import versions
-from pipelines.versions import of_folder, version
+from pipelines.versions import JUDGING, of_folder, version
+
+FROM = [f"pipelines.{name}" for name in (
+    "evaluate", "promote", "reverify", "cli.evaluate", "cli.judge", "cli.reverify", "cli.review",
+)]  # fmt: skip
+"""Where verdicts are made: flows and commands."""
+
+JUDGES_NOT = (
+    "card", "cli", "events", "github", "models", "on_platform", "one_line", "stores", "tar",
+)  # fmt: skip
+"""What these use that shows, carries, trains or publishes."""
 
 
 def git(repository: Path, *words: str, fed: str | None = None) -> str:
@@ -187,3 +199,29 @@ def test_an_object_that_was_not_fetched_is_not_fetched(repository: Path, tmp_pat
     git(tmp_path, "clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{repository}", "partial")
     said = refusal("HEAD", tmp_path / "partial")
     assert "fetched" in said or "git cannot" in said
+
+
+def test_all_code_that_a_verdict_comes_from_is_compared() -> None:
+    """A module that is new on the way to a verdict is either compared, or named here as one that decides nothing."""
+    graph = grimp.build_graph("pipelines", cache_dir=None)
+    used = {*FROM, *(one for start in FROM for one in graph.find_upstream_modules(start))} - {"pipelines"}
+    compared = {path.removesuffix(".py").replace("/", ".") for path in JUDGING}
+    inside = tuple(f"{one}." for one in compared)
+    left = {one for one in used if one not in compared and not one.startswith(inside)}
+    assert {one.split(".")[1] for one in left} == set(JUDGES_NOT)
+    assert all((Path(versions.__file__).parents[1] / path).exists() for path in JUDGING)
+
+
+def test_any_file_has_a_digest_and_nothing_else_has(repository: Path) -> None:
+    (repository / "data").mkdir()
+    (repository / "data" / "a b.csv").write_bytes(b"1,2")
+    (repository / "data" / "link.csv").symlink_to("a b.csv")
+    (repository / "way").symlink_to("data")
+    committed(repository)
+    digest = hashlib.sha256(b"1,2").hexdigest()
+    for held in (version("main", repository=repository), of_folder(repository, name="here")):
+        assert held.sha256("data/a b.csv") == digest
+        for path in ("", ".", "data", "data/", "data/link.csv", "way/a b.csv", "data/../data/a b.csv", "./data/a b.csv",
+                     "/etc/passwd", "../repository/data/a b.csv", "data/none.csv", "data/*", ":(glob)data/*", "a\0b",
+                     "data/a\nb", "--help"):  # fmt: skip
+            assert held.sha256(path) is None, path
