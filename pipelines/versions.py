@@ -26,19 +26,9 @@ MOST_IN_ALL = 32 * 2**20
 LONGEST_NAME = 200
 
 CONF = "conf"
-JUDGING = (
-    "gates", "pipelines/acting.py", "pipelines/bundle.py", "pipelines/candidates.py", "pipelines/changes.py",
-    "pipelines/cli/evaluate.py", "pipelines/cli/judge.py", "pipelines/cli/reverify.py", "pipelines/cli/review.py",
-    "pipelines/conf_files.py", "pipelines/data", "pipelines/data_root.py", "pipelines/deciding.py",
-    "pipelines/distributions.py", "pipelines/evaluate.py", "pipelines/evaluation.py", "pipelines/flow_settings.py",
-    "pipelines/measuring.py", "pipelines/overrides.py", "pipelines/parity.py", "pipelines/platform_settings.py",
-    "pipelines/promote.py", "pipelines/promotion.py", "pipelines/promotion_log.py", "pipelines/proposal.py",
-    "pipelines/reigning.py", "pipelines/rescoring.py", "pipelines/reverification.py", "pipelines/reverify.py",
-    "pipelines/review.py", "pipelines/scoring.py", "pipelines/settings.py", "pipelines/versions.py",
-)  # fmt: skip
-"""Code that splits, scores, measures, judges, or says what changed of that. Reports are shown and decide nothing."""
+JUDGING = ("gates", "pipelines")
+"""Code that splits, scores, measures, judges and reports, and all that is imported beside the judge's key."""
 
-_SHOWN_ONLY = ("gates/report",)
 _LISTED = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40,64}) +(-|\d+)\t(.+)", re.DOTALL)
 _REGULAR = ("100644", "100755")
 _QUIET = {
@@ -99,7 +89,7 @@ def _walked(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
             raise _no_file(name, folder)
     while waiting:
         path = waiting.pop()
-        if path in _SHOWN_ONLY or Path(path).name == "__pycache__":
+        if Path(path).name == "__pycache__":
             continue
         try:
             mode = (root / path).lstat().st_mode
@@ -165,8 +155,6 @@ def _entries(listed: bytes, name: str) -> Iterator[tuple[str, str]]:
             raise SettingsError("git cannot list its files", where=name)
         mode, _, blob, size, raw = found.groups()
         path = raw.decode("utf-8", "surrogateescape")
-        if path.startswith(tuple(f"{folder}/" for folder in _SHOWN_ONLY)):
-            continue
         if mode.decode() not in _REGULAR:
             raise _no_file(name, path)
         number, left = number + 1, left - int(size)

@@ -23,7 +23,10 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout: conf/ as it is shipped, some modules of code, and a table."""
     root = tmp_path_factory.mktemp("full") / "checkout"
     shutil.copytree(ROOT / "conf", root / "conf")
-    for path in ("gates/metrics/area.py", "pipelines/data/holdout.py", "gates/report/plan.py", "data/flights.parquet"):
+    for path in (
+        "gates/metrics/area.py", "pipelines/data/holdout.py", "pipelines/models/baseline.py", "gates/report/plan.py",
+        "data/flights.parquet",
+    ):  # fmt: skip
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, root / path)
     return root
@@ -155,6 +158,8 @@ REVIEWED: list[tuple[str, str, Edit]] = [
     ("other looks", "platform.log_root", platform("log_root: datastore", "log_root: s3://mine/log")),
     ("changed judging code", "gates/metrics/area.py", edit("gates/metrics/area.py", "import", "import ")),
     ("changed judging code", "pipelines/data/holdout.py", edit("pipelines/data/holdout.py", "import", "import ")),
+    ("changed judging code", "pipelines/models/baseline.py", edit("pipelines/models/baseline.py", "import", "import ")),
+    ("changed judging code", "gates/report/plan.py", edit("gates/report/plan.py", "import", "import ")),
     ("changed gate", "gate.checks.leakage", gate("leakage:    {", "leaks:    {")),
     ("changed gate", "gate.checks.auc_floor.metric", gate("metric: auc, min", "metric: accuracy, min")),
 ]
@@ -186,7 +191,6 @@ HARMLESS: list[tuple[str, Edit]] = [
     ("a model", edit("conf/model/xgb.yaml", "trees: 250", "trees: 10")),
     ("what runs", platform("cpu: 2", "cpu: 8")),
     ("a file that is no table", lambda root: (root / "data/notes.csv").write_bytes(b"notes")),
-    ("a report", edit("gates/report/plan.py", "import", "import ")),
     ("a longer way to say 90 days", gate("valid_for: 90d", "valid_for: 2160h")),
 ]  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,15 +18,9 @@ from gates.errors import LockgateError, SettingsError
 from pipelines import versions
 from pipelines.versions import JUDGING, of_folder, version
 
-FROM = [f"pipelines.{name}" for name in (
-    "evaluate", "promote", "reverify", "cli.evaluate", "cli.judge", "cli.reverify", "cli.review",
-)]  # fmt: skip
-"""Where verdicts are made: flows and commands."""
-
-JUDGES_NOT = (
-    "card", "cli", "events", "github", "models", "on_platform", "one_line", "stores", "tar",
-)  # fmt: skip
-"""What these use that shows, carries, trains or publishes."""
+ROOT = Path(versions.__file__).parents[1]
+HOLD_THE_KEY = ("pipelines.cli.main", "pipelines.promote")
+"""What starts the processes that have the judge's key: every command, and the flow that judges in production."""
 
 
 def git(repository: Path, *words: str, fed: str | None = None) -> str:
@@ -70,7 +65,7 @@ def test_a_revision_is_what_was_committed(repository: Path) -> None:
     (repository / "conf" / "config.yaml").write_text("seed: 1\n", encoding="utf-8")
     held = version("main", repository=repository)
     assert held.conf == {"conf/config.yaml": b"seed: 0\n"}
-    assert held.code == {"gates/engine.py": b"judge = 1\n"}
+    assert held.code == {"gates/engine.py": b"judge = 1\n", "gates/report/page.py": b"page = 1\n"}
     assert version("HEAD", repository=repository).files == held.files
     assert version(git(repository, "rev-parse", "HEAD")[:12], repository=repository).files == held.files
 
@@ -89,10 +84,10 @@ def test_what_python_leaves_behind_is_no_part_of_a_directory_but_of_a_revision(r
     cache = repository / "gates" / "__pycache__"
     cache.mkdir()
     (cache / "engine.cpython-311.pyc").write_bytes(b"code")
-    assert set(of_folder(repository, name="it").code) == {"gates/engine.py"}
+    assert set(of_folder(repository, name="it").code) == {"gates/engine.py", "gates/report/page.py"}
     committed(repository)
     held = version("HEAD", repository=repository)
-    assert set(held.code) == {"gates/engine.py", "gates/__pycache__/engine.cpython-311.pyc"}
+    assert set(held.code) == {"gates/engine.py", "gates/report/page.py", "gates/__pycache__/engine.cpython-311.pyc"}
 
 
 HOSTILE = [
@@ -201,15 +196,42 @@ def test_an_object_that_was_not_fetched_is_not_fetched(repository: Path, tmp_pat
     assert "fetched" in said or "git cannot" in said
 
 
-def test_all_code_that_a_verdict_comes_from_is_compared() -> None:
-    """A module that is new on the way to a verdict is either compared, or named here as one that decides nothing."""
-    graph = grimp.build_graph("pipelines", cache_dir=None)
-    used = {*FROM, *(one for start in FROM for one in graph.find_upstream_modules(start))} - {"pipelines"}
-    compared = {path.removesuffix(".py").replace("/", ".") for path in JUDGING}
-    inside = tuple(f"{one}." for one in compared)
-    left = {one for one in used if one not in compared and not one.startswith(inside)}
-    assert {one.split(".")[1] for one in left} == set(JUDGES_NOT)
-    assert all((Path(versions.__file__).parents[1] / path).exists() for path in JUDGING)
+def beside_the_key() -> set[str]:
+    """The files of this repository that a process with the judge's key can import, in functions too."""
+    graph = grimp.build_graph("gates", "pipelines", cache_dir=None)
+    modules = {*HOLD_THE_KEY, *(module for start in HOLD_THE_KEY for module in graph.find_upstream_modules(start))}
+    modules |= {module.rpartition(".")[0] for module in modules} - {""}
+    stems = [ROOT / module.replace(".", "/") for module in modules]
+    return {
+        str(file.relative_to(ROOT))
+        for stem in stems
+        for file in (stem.with_suffix(".py"), stem / "__init__.py")
+        if file.is_file()
+    }
+
+
+def owners(path: str) -> str:
+    """Who must review the file, by the last line of CODEOWNERS that matches it; empty: nobody."""
+    lines = [line.split() for line in (ROOT / ".github/CODEOWNERS").read_text(encoding="utf-8").splitlines()]
+    rules = [(words[0], " ".join(words[1:])) for words in lines if words and not words[0].startswith("#")]
+    assert all(re.fullmatch(r"/[\w./-]+", pattern) for pattern, _ in rules)  # no wildcard: none is understood here
+    matching = [who for pattern, who in rules if f"/{path}" == pattern or f"/{path}".startswith(f"{pattern.rstrip('/')}/")]
+    return matching[-1] if matching else ""
+
+
+def test_what_is_imported_beside_the_key_is_compared_and_owned() -> None:
+    """Whoever changes one of these files reads the judge's key, or writes the verdict."""
+    files = beside_the_key()
+    assert {"pipelines/models/baseline.py", "pipelines/cli/waive.py", "gates/report/terminal.py"} <= files
+    assert [path for path in sorted(files) if not f"{path}/".startswith(tuple(f"{one}/" for one in JUDGING))] == []
+    assert [path for path in sorted(files) if not owners(path)] == []
+    read = set(of_folder(ROOT, name="here").code)
+    assert [path for path in sorted(files) if path not in read] == []
+    assert all((ROOT / path).exists() for path in JUDGING)
+
+
+def test_what_is_the_authors_is_not_owned() -> None:
+    assert [owners(f"conf/{group}/some.yaml") for group in ("model", "train", "experiment")] == ["", "", ""]
 
 
 def test_any_file_has_a_digest_and_nothing_else_has(repository: Path) -> None:
