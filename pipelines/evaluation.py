@@ -30,7 +30,7 @@ def evaluate(settings: Settings, *, run: str, say: Say, bundle: str = "") -> Eva
     Raises:
         LockgateError: data, model, champion, log or bundle that are not as they should be; one line each.
     """
-    with parity.fresh_process(settings.model.name) as fresh:
+    with parity.fresh_process(settings.model.name, declared=settings.platform.environment) as fresh:
         return _evaluate(settings, run=run, say=say, bundle=bundle, fresh=fresh)
 
 

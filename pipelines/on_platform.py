@@ -21,7 +21,7 @@ class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow
     def pre_mutate(self, mutable_flow: MutableFlow) -> None:
         settings = dict(mutable_flow.configs)["settings"]
         platform: dict[str, Any] = settings.to_dict()["platform"]
-        variables = platform["environment"]
+        variables = {name: value for name, value in platform["environment"].items() if value is not None}
         for _, step in mutable_flow.steps:
             step.add_decorator(
                 "retry",
@@ -29,7 +29,7 @@ class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow
             )
             step.add_decorator("timeout", deco_kwargs={"minutes": platform["timeout_minutes"]})
             if variables:
-                step.add_decorator("environment", deco_kwargs={"vars": dict(variables)})
+                step.add_decorator("environment", deco_kwargs={"vars": variables})
             if platform["kind"] != "local":
                 step.add_decorator("kubernetes", deco_kwargs=self._pod(platform))
         if platform["kind"] != "local":

@@ -13,7 +13,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from gates.errors import LockgateError, ModelError
+from pipelines.flow_environment import restrict
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,11 +69,14 @@ class FreshProcess:
 
 
 @contextmanager
-def fresh_process(model: str, *, seconds: float = SECONDS, command: tuple[str, ...] = ()) -> Iterator[FreshProcess]:
+def fresh_process(
+    model: str, *, declared: Collection[str] = (), seconds: float = SECONDS, command: tuple[str, ...] = ()
+) -> Iterator[FreshProcess]:
     """A fresh Python, importing what scoring needs. It is gone, and waited for, when the context is left.
 
     Args:
         model: the model's name in `MODELS`.
+        declared: variables that it gets beside those that every process of a model's does.
         command: what to run instead of `python -m pipelines.parity`.
 
     Raises:
@@ -80,7 +84,7 @@ def fresh_process(model: str, *, seconds: float = SECONDS, command: tuple[str, .
     """
     path = os.pathsep.join(filter(None, [PACKAGES, os.environ.get("PYTHONPATH", "")]))
     words = command or (sys.executable, "-P", "-m", "pipelines.parity", model)
-    pipe, environment = subprocess.PIPE, {**os.environ, "PYTHONPATH": path}
+    pipe, environment = subprocess.PIPE, {**restrict(os.environ, declared=declared), "PYTHONPATH": path}
     try:
         child = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
     except OSError as err:

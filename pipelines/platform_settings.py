@@ -21,6 +21,7 @@ from gates.strictness import (
     finding,
     lower,
 )
+from pipelines.flow_environment import is_the_judges
 
 _RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -70,6 +71,9 @@ Cron = Annotated[str, AfterValidator(_cron)]
 
 _BELIEVED = Changed(Category.TRUST)
 _CODE = Changed(Category.CODE, why="pods may run other code, or run it otherwise")
+_VARIABLES = Changed(
+    Category.CODE, why="flows may run other code, or run it otherwise, or get a secret of the machine that starts them"
+)
 _DATA = Changed(Category.HOLDOUT, why="tables are read from another place")
 _LOG = Changed(Category.LOOKS, why="another log: no look was taken there, and no model reigns")
 
@@ -154,15 +158,21 @@ class PlatformSettings(BaseModel):
     namespace: Annotated[Name | None, _BELIEVED]
     service_account: Annotated[Name | None, _BELIEVED]
     secrets: Annotated[Secrets, PARTS]
-    environment: Annotated[Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")], str], _CODE]
+    # None: the value that the machine has which starts the flow; pods get theirs from secrets
+    environment: Annotated[Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")], str | None], _VARIABLES]
     keys: Annotated[KeySettings, PARTS]
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        for name in self.environment:
-            if _SECRET_NAME.search(name):
+        for name, value in self.environment.items():
+            if is_the_judges(name):
+                raise ValueError(f"environment.{name} is the judge's: no flow that runs a model's code gets it")
+            if value is None and self.kind != "local":
+                raise ValueError(f"environment.{name} is null, which pods do not have: give a value, or see secrets")
+            if value is not None and _SECRET_NAME.search(name):
                 raise ValueError(
-                    f"environment.{name} looks like a secret: put it into a Kubernetes secret, see secrets"
+                    f"environment.{name} looks like a secret: put it into a Kubernetes secret, see secrets; or, where"
+                    " kind is local, give null, and it comes from the machine"
                 )
         if self.kind != "local" and self.data_root == "project":
             raise ValueError("data_root is project, which pods do not have: datastore, or an address")

@@ -101,7 +101,7 @@ class Basis:
             name=kind, format=format_, sha256=sha256, blob=blob, trained=self._trained(claim),
             train_row_hashes=claim.train_row_hashes,
         )  # fmt: skip
-        with parity.fresh_process(kind) as fresh:
+        with parity.fresh_process(kind, declared=self.settings.platform.environment) as fresh:
             done = scored(
                 self.settings, self.split, candidate, candidate.load(), run=str(challenger.get("run"))[:200],
                 reigning=self.reigning, fresh=fresh,

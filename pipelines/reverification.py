@@ -43,7 +43,7 @@ def reverify(settings: Settings, *, run: str, as_of: str, say: Say) -> Evaluated
     told = before.facts.get("challenger")
     name = str(told.get("model") or "") if isinstance(told, dict) else ""
     say(f"champion is {champion.run}, promoted by entry {champion.seq}")
-    with parity.fresh_process(name) as again:
+    with parity.fresh_process(name, declared=settings.platform.environment) as again:
         split = data.split(
             data.load(settings.data, root=data_files(settings)),
             settings.data,

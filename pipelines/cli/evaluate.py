@@ -90,7 +90,7 @@ def judged(composed: Composed, words: list[str], *, advisory: bool, bundle: Path
         log.head()
     words = [*words, f"--bundle={bundle.absolute() if bundle else ''}"]  # said, or the environment could say it
     for attempt in range(1, ATTEMPTS + 1):
-        run_id = run_flow("evaluate", composed.settings.to_json(), words, meanwhile=_preload)
+        run_id = run_flow("evaluate", composed.settings, words, meanwhile=_preload)
         evidence = runs.claim(f"EvaluateNewModel/{run_id}").evidence
         try:
             if why:

@@ -8,10 +8,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gates.errors import RunError
 from pipelines import events
 from pipelines.acting import NOBODY
+from pipelines.flow_environment import restrict
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 FLOWS = Path(__file__).resolve().parent.parent
 SHOWN_ON_FAILURE = 12
@@ -33,13 +38,13 @@ def user() -> str:
 
 
 def run_flow(
-    flow: str, settings_json: str, arguments: Sequence[str] = (), *, meanwhile: Callable[[], None] | None = None
+    flow: str, settings: Settings, arguments: Sequence[str] = (), *, meanwhile: Callable[[], None] | None = None
 ) -> str:
-    """Run `pipelines/FLOW.py` with these settings and return its run id.
+    """Run `pipelines/FLOW.py` with these settings and return its run id. Of this environment it gets what it needs.
 
     Args:
         flow: the file's name without its ending.
-        settings_json: the value of the flow's Config `settings`.
+        settings: the value of the flow's Config `settings`.
         arguments: further words for Metaflow's `run`.
         meanwhile: called once the flow is under way; what it does costs no time of its own.
 
@@ -54,10 +59,11 @@ def run_flow(
     with tempfile.TemporaryDirectory(prefix="lockgate-") as scratch:
         id_file, error_file = Path(scratch) / "run-id", Path(scratch) / "error"
         command = [
-            sys.executable, str(FLOWS / f"{flow}.py"), "--no-pylint", "--config-value", "settings", settings_json,
+            sys.executable, str(FLOWS / f"{flow}.py"), "--no-pylint", "--config-value", "settings", settings.to_json(),
             "run", "--run-id-file", str(id_file), *arguments,
         ]  # fmt: skip
-        environment = {"OMP_WAIT_POLICY": "passive", **os.environ, ERROR_FILE: str(error_file), "PYTHONUNBUFFERED": "1"}
+        inherited = restrict(os.environ, declared=settings.platform.environment, flow=flow)
+        environment = {"OMP_WAIT_POLICY": "passive", **inherited, ERROR_FILE: str(error_file), "PYTHONUNBUFFERED": "1"}
         seen: list[str] = []
         with subprocess.Popen(
             command,

@@ -26,7 +26,7 @@ def predict(
     runs.check_installation()
     settings = compose().settings
     words = [f"--window={window}", f"--upstream-run-id={upstream_run_id}", *(f"--with={one}" for one in with_ or ())]
-    run_id = run_flow("predict", settings.to_json(), words)
+    run_id = run_flow("predict", settings, words)
     store = stores.open_store(settings.store, home=runs.home())
     published = next(one for one in store.versions(settings.data.project) if one.draft.source == f"Predict/{run_id}")
     if as_json:

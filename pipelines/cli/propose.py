@@ -44,7 +44,7 @@ def propose(
             return Proposed(**told, run=None, error=(one.refusal or spoiled)[:2000])
         sys.stderr.write(f"{one.name}: {' '.join(one.overrides) or 'conf/ as it stands'}\n")
         try:
-            run = f"EvaluateNewModel/{run_flow('evaluate', compose(one.overrides).settings.to_json(), [where])}"
+            run = f"EvaluateNewModel/{run_flow('evaluate', compose(one.overrides).settings, [where])}"
             files[f"{one.name}.arrow"] = runs.claim(run).evidence.to_bytes()
             files[f"{one.name}.model"] = runs.model_bytes(run)
         except LockgateError as err:

@@ -63,7 +63,7 @@ def reverified(composed: Composed, *, as_of: str) -> Reported:
     log = open_log(composed.settings, writing=True)
     resolve(composed.settings, log, as_of)
     log.check_writable(Reverified.signed_by, after=log.head())
-    run = run_flow("reverify", composed.settings.to_json(), [f"--as-of={as_of}"])
+    run = run_flow("reverify", composed.settings, [f"--as-of={as_of}"])
     done = record(composed.policy, runs.claim(f"Reverify/{run}").evidence, log, actor=actor(), clock=clock)
     sealed = composed.policy.disclose == "promotion_only"
     decision = done.decision.seal() if sealed else done.decision

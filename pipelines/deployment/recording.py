@@ -21,7 +21,7 @@ from pipelines.deployment.objects import Document, Key
 from pipelines.deployment.package import remade
 from pipelines.deployment.recorder import recorder
 from pipelines.deployment.target import FILES, FLOWS, Flow, Target
-from pipelines.promotion_log import KEY, KEY_FILE
+from pipelines.flow_environment import restrict
 
 SECONDS = 300.0
 _SKIP = "ARGO_WORKFLOWS_ENV_VARS_TO_SKIP"
@@ -124,13 +124,13 @@ def _create(
 
 
 def _environment(target: Target, kubeconfig: Path) -> dict[str, str]:
-    """That of this process, without the judge's key, and with a Kubernetes that records."""
+    """What flows need of that of this process, and a Kubernetes that records."""
     from metaflow import metaflow_config
 
     skipped = [_HEADERS, *filter(None, str(getattr(metaflow_config, _SKIP) or "").split(","))]
     tokens = kubeconfig.parent / "tokens"
     _copy_tokens(tokens)
-    environment = {name: value for name, value in os.environ.items() if name not in (KEY, KEY_FILE)}
+    environment = restrict(os.environ, declared=target.settings.platform.environment)
     environment |= {
         "KUBECONFIG": str(kubeconfig),
         "METAFLOW_TOKEN_HOME": str(tokens),

@@ -215,7 +215,9 @@ def owners(path: str) -> str:
     lines = [line.split() for line in (ROOT / ".github/CODEOWNERS").read_text(encoding="utf-8").splitlines()]
     rules = [(words[0], " ".join(words[1:])) for words in lines if words and not words[0].startswith("#")]
     assert all(re.fullmatch(r"/[\w./-]+", pattern) for pattern, _ in rules)  # no wildcard: none is understood here
-    matching = [who for pattern, who in rules if f"/{path}" == pattern or f"/{path}".startswith(f"{pattern.rstrip('/')}/")]
+    matching = [
+        who for pattern, who in rules if f"/{path}" == pattern or f"/{path}".startswith(f"{pattern.rstrip('/')}/")
+    ]
     return matching[-1] if matching else ""
 
 

@@ -1,0 +1,54 @@
+"""The environment of a process that runs the code of a model: what is listed here or in conf/platform, and no more.
+
+Whoever starts it may hold the judge's key, the tokens of a job, the password of another service. What is not listed
+stays behind, as nobody can list every secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+_NAMES = frozenset((
+    "HOME", "LOGNAME", "PATH", "PWD", "SHELL", "SUDO_USER", "TEMP", "TMP", "TMPDIR", "USER", "USERNAME", "VIRTUAL_ENV",
+    "COLUMNS", "LANG", "LANGUAGE", "LINES", "NO_COLOR", "TERM", "TZ", "TZDIR",
+    "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "all_proxy", "http_proxy", "https_proxy", "no_proxy",
+    "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE",
+    "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_DIR", "GIT_WORK_TREE",  # the commit is a fact of a run
+    "BOTO_CONFIG", "KUBECONFIG",
+    "LOCKGATE_COMMIT", "LOCKGATE_CONF", "LOCKGATE_DEBUG", "LOCKGATE_KUBERNETES_SECONDS", "LOCKGATE_LOG",
+    "LOCKGATE_METADATA_SECONDS", "LOCKGATE_NOBODY", "LOCKGATE_STORE_SECONDS",
+))  # fmt: skip
+
+_PREFIXES = (
+    "LC_", "PYTHON", "XDG_", "LD_", "DYLD_", "MALLOC_",
+    "BLIS_", "CUDA_", "GOTO_", "JOBLIB_", "KMP_", "LOKY_", "MKL_", "NUMBA_", "NUMEXPR_", "NVIDIA_", "OMP_", "OPENBLAS_",
+    "VECLIB_", "XGBOOST_",
+    "METAFLOW_", "MF_", "ARGO_", "KUBERNETES_", "OBP_", "OB_", "OUTERBOUNDS_",
+    "AWS_", "AZURE_", "CLOUDSDK_", "GCP_", "GOOGLE_",
+)  # fmt: skip
+"""Of Python, of the libraries that compute, of Metaflow and where it runs, and of the clouds that keep its data."""
+
+_OF_FLOWS = {"predict": ("PG", "REDISCLI_")}
+"""Prefixes of a flow's own: who writes predictions needs the store's password."""
+
+_OF_THE_JUDGE = re.compile(r"LOCKGATE_SIGNING_KEY.*|ACTIONS_.*|GITHUB_(.*_)?TOKEN")
+
+
+def is_the_judges(name: str) -> bool:
+    """Whether a variable signs, or says who runs: no process of a model's gets it, whatever lists it."""
+    return _OF_THE_JUDGE.fullmatch(name) is not None
+
+
+def restrict(environment: Mapping[str, str], *, declared: Collection[str], flow: str = "") -> dict[str, str]:
+    """What a process that runs the code of a model gets of this environment.
+
+    Args:
+        declared: further names, as `platform.environment` lists them.
+        flow: the flow that is run, by its file's name.
+    """
+    prefixes = (*_PREFIXES, *_OF_FLOWS.get(flow, ()))
+    return {
+        name: value for name, value in environment.items()
+        if (name in _NAMES or name in declared or name.startswith(prefixes)) and not is_the_judges(name)
+    }  # fmt: skip
