@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from obstore.exceptions import AlreadyExistsError, BaseError
 
+from gates import documents
 from gates.errors import LogError
 from gates.log.objects import unreachable
 from gates.policy import Policy
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 
-MAX_POLICY_BYTES = 4 * 1024**2
+MAX_POLICY_BYTES = documents.MOST_JSON_BYTES
 """No policy that is kept is larger."""
 
 
@@ -49,7 +50,7 @@ def keep_policy(store: ObjectStore, policy: Policy) -> str:
 
 def kept_policy(store: ObjectStore, digest: str) -> Policy:
     """The policy of this digest. Raises LogError where it is gone or is not what was kept, PolicyError for none."""
-    return Policy.parse(json.loads(_kept(store, digest)))
+    return Policy.parse(documents.parse_json(_kept(store, digest)))
 
 
 def _kept(store: ObjectStore, digest: str) -> bytes:

@@ -22,7 +22,7 @@ from typing import Any, Literal, Self
 import rfc8785
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from gates import reverification
+from gates import documents, reverification
 from gates.archive import policy_bytes
 from gates.decision import Decision
 from gates.engine import judge
@@ -66,13 +66,15 @@ class Context(BaseModel):
     @classmethod
     def from_bytes(cls, blob: bytes, *, where: str) -> Self:
         """The context in `blob`. Raises LogError where it is none, or where its parts contradict each other."""
+        expected = "what `lockgate export` writes"
         try:
+            documents.parse_json(blob)
             found = cls.model_validate_json(blob)
         except ValidationError as err:
-            raise LogError(
-                f"the context cannot be read: {err.errors(include_url=False)[0]['msg'][:200]}",
-                expected="what `lockgate export` writes", where=where,
-            ) from err  # fmt: skip
+            said = err.errors(include_url=False)[0]["msg"][:200]
+            raise LogError(f"the context cannot be read: {said}", expected=expected, where=where) from err
+        except (ValueError, RecursionError) as err:
+            raise LogError(f"the context cannot be read: {str(err)[:200]}", expected=expected, where=where) from err
         entry = found.recorded(where)
         before = Entry.from_bytes(found.previous.encode(), where=f"{where} previous") if found.previous else None
         told = {

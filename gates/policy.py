@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
+from gates import documents
 from gates.durations import Duration, length
 from gates.errors import PolicyError
 from gates.kinds import AnyCheck
@@ -86,6 +88,15 @@ class Policy(BaseModel):
         except ValidationError as err:
             found = err.errors(include_url=False)
             raise PolicyError(lines(found, keys=tuple(cls.model_fields), where=where)) from err
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """The policy in a YAML or JSON file, held to what conf/gate is held to.
+
+        Raises:
+            SettingsError: as `documents.read`. PolicyError: as `parse`.
+        """
+        return cls.parse(documents.read(file))
 
     @field_validator("checks")
     @classmethod

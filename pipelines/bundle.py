@@ -29,6 +29,7 @@ from obstore.store import MemoryStore
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gates import admission
+from gates.documents import parse_json
 from gates.errors import LockgateError
 from gates.log import SKEW, Entry, Keyring, Log
 from gates.log.entry import path as entry_path
@@ -172,11 +173,12 @@ def _files(path: Path) -> dict[str, bytes]:
 
 def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
     try:
+        parse_json(files["manifest.json"])
         manifest = Manifest.model_validate_json(files["manifest.json"])
-    except ValidationError as err:
-        first = err.errors(include_url=False)[0]
+    except (ValueError, RecursionError) as err:  # pydantic's is a ValueError
+        said = err.errors(include_url=False)[0]["msg"] if isinstance(err, ValidationError) else str(err)
         raise LockgateError(
-            f"the bundle's manifest cannot be read: {first['msg'][:200]}", expected="format 1", where=where,
+            f"the bundle's manifest cannot be read: {said[:200]}", expected="format 2", where=where,
             hint="it was made by another version of lockgate, or by hand",
         ) from err  # fmt: skip
     if set(manifest.files) != CAPS.keys() - {"manifest.json"}:
@@ -202,7 +204,7 @@ def _log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, where: s
 
 def _features(files: Mapping[str, bytes], where: str) -> Any:
     try:
-        told = json.loads(files["facts.json"])
+        told = parse_json(files["facts.json"])
     except (ValueError, RecursionError) as err:
         raise LockgateError("the bundle's facts are not JSON", expected="a JSON object", where=where) from err
     return told.get("features") if isinstance(told, dict) else None

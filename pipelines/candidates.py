@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gates.documents import yaml_node
 from gates.errors import LockgateError, SettingsError
 from gates.mistakes import nearest
 from pipelines.settings import AUTHORS
@@ -21,7 +22,6 @@ ALONE = "default"
 
 MOST = 16
 MOST_OVERRIDES = 32
-MAX_BYTES = 64 * 1024
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -65,7 +65,6 @@ def _vetted(name: str, overrides: tuple[str, ...], conf: Path) -> Candidate:
 
 def _listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Names and overrides as they are written: nothing in the file becomes anything but text."""
-    import yaml
     from yaml.nodes import MappingNode, SequenceNode
 
     where = f"conf/{FILE}"
@@ -73,21 +72,15 @@ def _listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
         return
     try:
         blob = file.read_bytes()
-        if len(blob) > MAX_BYTES:
-            raise SettingsError("the file is too large", expected=f"at most {MAX_BYTES:,} bytes", where=where)
-        root = yaml.compose(blob.decode(), Loader=yaml.SafeLoader)
     except OSError as err:
         raise SettingsError(f"cannot read: {err.strerror}", where=where) from err
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as err:
-        said = next(iter(str(err).splitlines()), type(err).__name__)
-        raise SettingsError(f"the file is not YAML: {said[:200]}", where=where) from err
+    root = yaml_node(blob, where=where)
     if root is None or root.tag == "tag:yaml.org,2002:null":
         return
     if not isinstance(root, MappingNode):
         raise SettingsError("no mapping", expected="NAME: [model=xgb, model.max_depth=6]", where=where)
     if len(root.value) > MOST:
         raise SettingsError(f"{len(root.value)} candidates", expected=f"at most {MOST}", where=where)
-    seen = set[str]()
     for key, value in root.value:
         name = _text(key)
         if name is None or not NAME.fullmatch(name):
@@ -95,9 +88,6 @@ def _listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
                 f"{(name or 'what is no text')[:40]!r} is no name of a candidate",
                 expected="small letters, digits, _ and -, a letter first, at most 32", where=where,
             )  # fmt: skip
-        if name in seen:
-            raise SettingsError(f"{name} is there twice", expected="each name once", where=where)
-        seen.add(name)
         texts = [_text(one) for one in value.value] if isinstance(value, SequenceNode) else [None]
         overrides = tuple(text for text in texts if text is not None)
         if len(overrides) < len(texts) or len(overrides) > MOST_OVERRIDES:

@@ -11,19 +11,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from gates.documents import children, yaml_node
 from gates.errors import SettingsError, printable
 
 MOST_FILES = 200
-MOST_BYTES = 64 * 1024  # of one file
-MOST_NODES = 20_000  # of one file, everything that is repeated counted as often as it is
-DEEPEST = 20
 ROOT_FILE = re.compile(r"conf/[A-Za-z0-9][A-Za-z0-9_-]*\.yaml")
 CHOICE_FILE = re.compile(r"conf/([A-Za-z0-9_]+)/([A-Za-z0-9][A-Za-z0-9_-]*)\.yaml")
 _PACKAGE = re.compile(rb"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
 _PACKAGES = (b"_global_", b"_group_")
 _CHOICE = re.compile(r"[A-Za-z0-9_-]+|\$\{[a-z_]+\}")
 _GROUP = re.compile(r"((override|optional) )?/?[A-Za-z0-9_]+")
-_PLAIN = re.compile(r"tag:yaml\.org,2002:(str|int|float|bool|null|map|seq|timestamp|merge|value)")
 
 
 def written(files: Mapping[str, bytes], folder: Path, *, name: str) -> Path:
@@ -50,57 +47,22 @@ def written(files: Mapping[str, bytes], folder: Path, *, name: str) -> Path:
 
 def tables(conf: Path) -> set[str]:
     """The paths of tables that the files of conf/data name. `conf` is what `written` gave."""
-    import yaml
     from yaml.nodes import MappingNode, ScalarNode
 
-    roots = [yaml.compose(file.read_bytes(), Loader=yaml.SafeLoader) for file in conf.glob("data/*.yaml")]
+    roots = [yaml_node(file.read_bytes(), where=str(file)) for file in conf.glob("data/*.yaml")]
     pairs = [pair for root in roots if isinstance(root, MappingNode) for pair in root.value]
     return {str(held.value) for key, held in pairs if key.value == "path" and isinstance(held, ScalarNode)}
 
 
 def _check(held: bytes, where: str) -> None:
-    import yaml
-
-    if len(held) > MOST_BYTES:
-        raise SettingsError("the file is too large", expected=f"at most {MOST_BYTES:,} bytes", where=where)
+    root = yaml_node(held, where=where)
     for package in _PACKAGE.findall(held):
         if package not in _PACKAGES:
             raise SettingsError("a package of Hydra's is not allowed", expected="none, or _global_", where=where)
-    try:
-        # nodes only: nothing is constructed
-        root = yaml.compose(held.decode(), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as err:
-        said = printable(str(err))[:160] or type(err).__name__
-        raise SettingsError(f"the file is no YAML: {said}", where=where) from err
     if root is None:
         return
-    _check_size(root, where)
     for node, path in _nodes(root):
         _check_node(node, path, where)
-
-
-def _check_size(root: Any, where: str) -> None:
-    """How many nodes there are once everything that is repeated is written out, and how deep."""
-    sizes: dict[int, int] = {}
-    open_nodes: set[int] = set()
-
-    def size(node: Any, depth: int) -> int:
-        if depth > DEEPEST or id(node) in open_nodes:
-            raise SettingsError("the file is nested too deeply", expected=f"at most {DEEPEST} levels", where=where)
-        if id(node) not in sizes:
-            open_nodes.add(id(node))
-            sizes[id(node)] = 1 + sum(size(one, depth + 1) for one in _children(node))
-            open_nodes.remove(id(node))
-        return sizes[id(node)]
-
-    if size(root, 0) > MOST_NODES:
-        raise SettingsError("the file says too much", expected=f"at most {MOST_NODES:,} values", where=where)
-
-
-def _children(node: Any) -> list[Any]:
-    if node.id == "mapping":
-        return [one for pair in node.value for one in pair]
-    return list(node.value) if node.id == "sequence" else []
 
 
 def _nodes(root: Any) -> Iterator[tuple[Any, str]]:
@@ -114,16 +76,12 @@ def _nodes(root: Any) -> Iterator[tuple[Any, str]]:
                 name = str(key.value) if key.id == "scalar" else ""
                 waiting += [(key, f"{path}{name}="), (held, f"{path}.{name}".lstrip("."))]
         else:
-            waiting += [(one, path) for one in _children(node)]
+            waiting += [(one, path) for one in children(node)]
 
 
 def _check_node(node: Any, path: str, where: str) -> None:
-    if not _PLAIN.fullmatch(node.tag):
-        raise SettingsError("a tag is not allowed", expected="plain values", where=where)
     if node.id == "mapping":
         for key, held in node.value:
-            if key.id != "scalar":
-                raise SettingsError("a key is no word", expected="plain keys", where=where)
             if key.value.startswith("_target_") or (path == "" and key.value.partition("/")[0] == "hydra"):
                 said = printable(key.value)[:60]
                 raise SettingsError(f"{said!r} is not allowed", expected="keys of lockgate's own", where=where)

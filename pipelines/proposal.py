@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gates.documents import parse_json
 from gates.errors import LockgateError
 from gates.evidence import MAX_EVIDENCE_BYTES, Evidence
 from pipelines.candidates import MOST, NAME
@@ -55,12 +56,14 @@ def read(folder: Path) -> Proposal:
     """The candidates in a folder. Raises LockgateError for what `lockgate propose` would not have written."""
     blob = _capped(folder, FILE, MAX_BYTES)
     try:
+        parse_json(blob)
         found = Proposal.model_validate_json(blob)
-    except ValidationError as err:
-        first = err.errors(include_url=False)[0]
+    except (ValueError, RecursionError) as err:  # pydantic's is a ValueError
+        first = err.errors(include_url=False)[0] if isinstance(err, ValidationError) else None
         raise LockgateError(
-            f"the proposal cannot be read: {first['msg'][:200]}", expected="what `lockgate propose` writes",
-            where=".".join(map(str, first["loc"]))[:120] or FILE,
+            f"the proposal cannot be read: {(first['msg'] if first else str(err))[:200]}",
+            expected="what `lockgate propose` writes",
+            where=(".".join(map(str, first["loc"])) if first else "")[:120] or FILE,
         ) from err  # fmt: skip
     names = [one.name for one in found.candidates]
     if len(set(names)) < len(names):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -132,15 +131,7 @@ def _signed(entry: Any, key: str | None) -> str:
 
 
 def policy_mapping(path: Path) -> Any:
-    import yaml
+    """What a policy file says, held to what conf/gate is held to. Raises SettingsError."""
+    from gates import documents
 
-    try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except OSError as err:
-        raise SettingsError(f"cannot read the policy: {err.strerror}", where=str(path)) from err
-    except (yaml.YAMLError, UnicodeDecodeError) as err:
-        first = str(err).splitlines()[0]
-        raise SettingsError(f"the policy is not YAML: {first}", where=str(path)) from err
-    except (ValueError, RecursionError) as err:
-        raise SettingsError("the policy is not JSON", expected="JSON, as its name says", where=str(path)) from err
+    return documents.read(path)

@@ -184,6 +184,15 @@ def test_a_context_in_pieces_is_refused_in_one_line(log: Log, change: dict[str, 
     assert "\n" not in str(err.value)
 
 
+@pytest.mark.parametrize("more", [b', "format": 1}', b', "x": NaN}', b"}}"])
+def test_a_context_says_each_thing_once(log: Log, more: bytes) -> None:
+    blob = opened(log, FIRST, judged(log, FIRST))[3]["context.json"]
+    exchange.Context.from_bytes(blob, where="c")
+    with pytest.raises(LogError, match="the context cannot be read: ") as err:
+        exchange.Context.from_bytes(blob[:-1] + more, where="c")
+    assert "\n" not in str(err.value)
+
+
 def test_an_entry_that_was_made_up_is_refused(log: Log) -> None:
     entry = judged(log, FIRST)
     event = entry.event.model_copy(update={"decision": {**entry.event.decision, "verdict": "HOLD"}})

@@ -198,6 +198,9 @@ def test_another_project_and_another_manifest_are_refused(whole: Any, written: A
     ]:
         with pytest.raises(LockgateError, match=said):
             opened(written(whole | {"manifest.json": json.dumps(manifest | change).encode()}))
+    twice = json.dumps(manifest)[:-1] + ', "project": "orders"}'
+    with pytest.raises(LockgateError, match="manifest cannot be read: 'project' is there twice"):
+        opened(written(whole | {"manifest.json": twice.encode()}))
 
 
 def odd(whole: dict[str, bytes], change: Callable[[tarfile.TarInfo], tarfile.TarInfo]) -> bytes:

@@ -15,6 +15,7 @@ from pipelines.settings import ROOT
 
 Edit = Callable[[Path], None]
 KEPT = ("gate", "model", "train", "experiment", "data/flights", "platform/local", "store/sqlite")
+MODULES = ("gates/metrics/area.py", "gates/report/plan.py", "pipelines/data/holdout.py", "pipelines/models/baseline.py")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMockMockMockMockMockMockMockMockMockMockMock"
 
 
@@ -23,10 +24,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout: conf/ as it is shipped, some modules of code, and a table."""
     root = tmp_path_factory.mktemp("full") / "checkout"
     shutil.copytree(ROOT / "conf", root / "conf")
-    for path in (
-        "gates/metrics/area.py", "pipelines/data/holdout.py", "pipelines/models/baseline.py", "gates/report/plan.py",
-        "data/flights.parquet",
-    ):  # fmt: skip
+    for path in (*MODULES, "data/flights.parquet"):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, root / path)
     return root
@@ -156,10 +154,7 @@ REVIEWED: list[tuple[str, str, Edit]] = [
     ("other holdout", "data/flights.parquet", lambda root: (root / "data/flights.parquet").write_bytes(b"doctored")),
     ("other looks", "data.project", data("project: flights", "project: fresh")),
     ("other looks", "platform.log_root", platform("log_root: datastore", "log_root: s3://mine/log")),
-    ("changed judging code", "gates/metrics/area.py", edit("gates/metrics/area.py", "import", "import ")),
-    ("changed judging code", "pipelines/data/holdout.py", edit("pipelines/data/holdout.py", "import", "import ")),
-    ("changed judging code", "pipelines/models/baseline.py", edit("pipelines/models/baseline.py", "import", "import ")),
-    ("changed judging code", "gates/report/plan.py", edit("gates/report/plan.py", "import", "import ")),
+    *(("changed judging code", path, edit(path, "import", "import ")) for path in MODULES),
     ("changed gate", "gate.checks.leakage", gate("leakage:    {", "leaks:    {")),
     ("changed gate", "gate.checks.auc_floor.metric", gate("metric: auc, min", "metric: accuracy, min")),
 ]

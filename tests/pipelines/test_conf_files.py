@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gates.documents import MOST_YAML_BYTES
 from gates.errors import LockgateError, PolicyError
 from pipelines.changes import changes
-from pipelines.conf_files import MOST_BYTES, MOST_FILES, written
+from pipelines.conf_files import MOST_FILES, written
 from pipelines.settings import ROOT
 
 SECRET = "s3cr3t-c4n4ry"
@@ -58,10 +59,10 @@ HOSTILE = [
     ("config.yaml", LAUGHS, "the file says too much"),
     ("config.yaml", "a: &a [*a]", "nested too deeply"),
     ("config.yaml", "a: " + "[" * 200 + "]" * 200, "nested too deeply"),
-    ("config.yaml", "a: " + "[" * 30_000, "no YAML"),
+    ("config.yaml", "a: " + "[" * 30_000, "the file is not YAML"),
     ("config.yaml", "? [1, 2]\n: 3", "a key is no word"),
-    ("config.yaml", "a: [", "no YAML"),
-    ("config.yaml", "--- 1\n--- 2", "no YAML"),
+    ("config.yaml", "a: [", "the file is not YAML"),
+    ("config.yaml", "--- 1\n--- 2", "the file is not YAML"),
     ("gate/default.yaml", "more: 1", "unknown key 'more'"),
 ]  # fmt: skip
 
@@ -104,7 +105,7 @@ def test_too_much(tmp_path: Path) -> None:
     with pytest.raises(LockgateError, match="too many files"):
         written({f"conf/{at}.yaml": b"" for at in range(MOST_FILES + 1)}, tmp_path, name="head")
     with pytest.raises(LockgateError, match="too large"):
-        written({"conf/a.yaml": b"#" * (MOST_BYTES + 1)}, tmp_path, name="head")
+        written({"conf/a.yaml": b"#" * (MOST_YAML_BYTES + 1)}, tmp_path, name="head")
     assert not (tmp_path / "conf").exists()
 
 

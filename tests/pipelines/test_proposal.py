@@ -33,8 +33,9 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         told(overrides="model=xgb"), told(overrides=["x" * 2001]), told(overrides=["x"] * 65), told(error="x" * 2001),
         told(more=1), json.dumps({"format": 1, "candidates": [ONE] * (MOST + 1)}).encode(),
         json.dumps({"format": 1, "candidates": [ONE, ONE]}).encode(), b"x" * (proposal.MAX_BYTES + 1),
+        told()[:-1] + b', "format": 1}',
     ],
-    ids=range(21),
+    ids=range(22),
 )  # fmt: skip
 def test_anything_else_is_one_line(tmp_path: Path, blob: bytes) -> None:
     (tmp_path / "proposal.json").write_bytes(blob)

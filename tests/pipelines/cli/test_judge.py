@@ -120,7 +120,7 @@ def test_evidence_that_is_none_is_one_line(project: Any, policy_file: Any, tmp_p
         (b"[1, 2]", "list is no policy"),
         (b"a: [", "is not YAML"),
         (b"\xff\xfe", "is not YAML"),
-        (b"!!python/object/apply:os.system [touch canary]", "is not YAML"),
+        (b"!!python/object/apply:os.system [touch canary]", "a tag is not allowed"),
         (b"checks: {}", "gate"),
     ],
 )
@@ -135,6 +135,31 @@ def test_a_policy_that_is_none_is_refused(
     assert "bug" not in done.stderr
     assert all(line.startswith("lockgate: ") for line in done.stderr.splitlines())
     assert not (tmp_path / "canary").exists()
+
+
+TWICE = (
+    "auc_floor: {kind: threshold, metric: auc, min: 0.95, decide: point}",
+    "auc_floor: {kind: threshold, metric: auc, min: 0.5, decide: point}",
+)
+
+
+@pytest.mark.parametrize("name", ["policy.yaml", "policy.json"])
+@pytest.mark.parametrize("verb", ["judge", "plan", "selftest"])
+def test_a_gate_that_is_written_twice_is_refused(
+    project: Any, evidence_file: Any, policy_file: Any, tmp_path: Path, verb: str, name: str
+) -> None:
+    """The last, weaker one would count."""
+    import yaml
+
+    text = policy_file().read_text().replace("checks:\n", "checks:\n" + "".join(f"  {line}\n" for line in TWICE))
+    if name.endswith(".json"):
+        gates = ", ".join(json.dumps(yaml.safe_load(line))[1:-1] for line in TWICE)
+        text = json.dumps(yaml.safe_load(policy_file().read_text())).replace('"checks": {', f'"checks": {{{gates}, ')
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    done = project.run(verb, "--evidence", str(evidence_file("PROMOTE")), "--policy", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"lockgate: 'auc_floor' is there twice; expected each key once @ {name} (")
 
 
 def test_every_mistake_in_a_policy_has_its_line(project: Any, evidence_file: Any, policy_file: Any) -> None:

@@ -1,0 +1,219 @@
+"""Files of plain values, such as policies: YAML that means what it means in conf/, and JSON. Each key is there once.
+
+Nothing in a file becomes anything but mappings, lists, texts, numbers, booleans and null, and there are bounds to it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from gates.errors import SettingsError, printable
+
+if TYPE_CHECKING:
+    from yaml import SafeLoader
+    from yaml.nodes import Node
+
+MOST_YAML_BYTES = 64 * 1024
+MOST_JSON_BYTES = 4 * 1024**2
+MOST_VALUES = 20_000  # of YAML, everything that is repeated counted as often as it is
+DEEPEST = 20  # levels of YAML
+
+_TAGS = frozenset(
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("str", "int", "float", "bool", "null", "map", "seq", "merge", "value")
+)  # fmt: skip
+_FLOAT = re.compile(
+    r"""[-+]?[0-9]+(?:_[0-9]+)*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
+    |[-+]?[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+)
+    |\.[0-9]+(?:_[0-9]+)*(?:[eE][-+][0-9]+)?
+    |[-+]?[0-9]+(?:_[0-9]+)*(?::[0-5]?[0-9])+\.[0-9_]*
+    |[-+]?\.(?:inf|Inf|INF)
+    |\.(?:nan|NaN|NAN)""",
+    re.VERBOSE,
+)
+
+
+def read(file: Path) -> Any:
+    """The values in a file: JSON where its name ends in `.json`, else YAML.
+
+    Raises:
+        SettingsError: it cannot be read, is too large, is not what its name says, has a key twice, or a tag.
+    """
+    where, is_json = str(file), file.suffix == ".json"
+    most = MOST_JSON_BYTES if is_json else MOST_YAML_BYTES
+    try:
+        with file.open("rb") as opened:
+            blob = opened.read(most + 1)
+    except OSError as err:
+        raise SettingsError(f"cannot read: {err.strerror}", where=where) from err
+    if not is_json:
+        return parse_yaml(blob, where=where)
+    _check_bytes(blob, most, where)
+    try:
+        return parse_json(blob)
+    except RepeatedKeyError as err:
+        raise _repeated(err.key, where) from err
+    except (ValueError, RecursionError) as err:
+        raise SettingsError("the file is not JSON", expected="JSON, as its name says", where=where) from err
+
+
+class RepeatedKeyError(ValueError):
+    """A key that is twice in one JSON object."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"{key[:60]!r} is there twice")
+
+
+def parse_json(blob: bytes) -> Any:
+    """The values in UTF-8 bytes of JSON. Raises ValueError for any other, for a key that is there twice, and for a
+    number that is not finite; RecursionError where it is nested too deeply."""
+    return json.loads(
+        blob.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_parse_finite
+    )
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in values:
+            raise RepeatedKeyError(key)
+        values[key] = value
+    return values
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _parse_finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return number
+
+
+def parse_yaml(blob: bytes, *, where: str) -> Any:
+    """The values in one YAML document. Raises SettingsError as `read` does."""
+    import yaml
+
+    root = yaml_node(blob, where=where)
+    if root is None:
+        return None
+    loader = _loader()("")
+    try:
+        return loader.construct_document(root)
+    except (yaml.YAMLError, ValueError, RecursionError) as err:
+        raise _no_yaml(err, where) from err
+    finally:
+        loader.dispose()
+
+
+def yaml_node(blob: bytes, *, where: str) -> Node | None:
+    """The checked root of one YAML document, of which nothing was made yet; None where it is empty.
+
+    Raises SettingsError as `read` does.
+    """
+    import yaml
+
+    _check_bytes(blob, MOST_YAML_BYTES, where)
+    try:
+        root: Node | None = yaml.compose(blob.decode(), Loader=_loader())
+    except (yaml.YAMLError, ValueError, RecursionError) as err:
+        raise _no_yaml(err, where) from err
+    if root is not None:
+        _check_size(root, where)
+        for node in _nodes(root):
+            _check_node(node, where)
+    return root
+
+
+def children(node: Any) -> list[Any]:
+    """The nodes right below a node: keys and values, or members."""
+    if node.id == "mapping":
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if node.id == "sequence" else []
+
+
+@cache
+def _loader() -> type[SafeLoader]:
+    """YAML as OmegaConf reads it: a number may have an exponent and no point, and nothing is a date."""
+    from yaml import SafeLoader
+
+    class Loader(SafeLoader):
+        pass
+
+    dates, floats = "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float"
+    Loader.add_implicit_resolver(floats, re.compile(rf"^(?:{_FLOAT.pattern})$", re.VERBOSE), list("-+0123456789."))
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != dates]
+        for first, resolvers in Loader.yaml_implicit_resolvers.items()
+    }
+    return Loader
+
+
+def _check_bytes(blob: bytes, most: int, where: str) -> None:
+    if len(blob) > most:
+        raise SettingsError("the file is too large", expected=f"at most {most:,} bytes", where=where)
+
+
+def _check_size(root: Any, where: str) -> None:
+    """How many nodes there are once everything that is repeated is written out, and how deep."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def size(node: Any, depth: int) -> int:
+        if depth > DEEPEST or id(node) in open_nodes:
+            raise SettingsError("the file is nested too deeply", expected=f"at most {DEEPEST} levels", where=where)
+        if id(node) not in sizes:
+            open_nodes.add(id(node))
+            sizes[id(node)] = 1 + sum(size(child, depth + 1) for child in children(node))
+            open_nodes.remove(id(node))
+        return sizes[id(node)]
+
+    if size(root, 0) > MOST_VALUES:
+        raise SettingsError("the file says too much", expected=f"at most {MOST_VALUES:,} values", where=where)
+
+
+def _nodes(root: Any) -> Iterator[Any]:
+    """Every node once, however often it is referred to."""
+    waiting, seen = [root], {id(root)}
+    while waiting:
+        node = waiting.pop()
+        yield node
+        below = [child for child in children(node) if id(child) not in seen]
+        seen |= {id(child) for child in below}
+        waiting += below
+
+
+def _check_node(node: Any, where: str) -> None:
+    if node.tag not in _TAGS:
+        raise SettingsError("a tag is not allowed", expected="plain values", where=where)
+    keys: set[tuple[str, str]] = set()
+    for key, _ in node.value if node.id == "mapping" else ():
+        if key.id != "scalar" or key.tag.endswith(":null"):
+            raise SettingsError("a key is no word", expected="plain keys", where=where)
+        if (key.tag, key.value) in keys:
+            raise _repeated(key.value, where)
+        keys.add((key.tag, key.value))
+
+
+def _repeated(key: str, where: str) -> SettingsError:
+    return SettingsError(
+        f"{printable(key)[:60]!r} is there twice", expected="each key once", where=where,
+        hint="of two values one would silently count",
+    )  # fmt: skip
+
+
+def _no_yaml(err: Exception, where: str) -> SettingsError:
+    """What is wrong, and in which line, as far as the reader of YAML says."""
+    mark = getattr(err, "problem_mark", None)
+    problem = getattr(err, "problem", None) or ("it is not UTF-8" if isinstance(err, UnicodeDecodeError) else str(err))
+    line = f" in line {mark.line + 1}" if mark else ""
+    return SettingsError(f"the file is not YAML: {printable(problem)[:160] or type(err).__name__}{line}", where=where)

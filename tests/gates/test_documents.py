@@ -1,0 +1,197 @@
+"""Policies and other files of plain values: read as conf/ is, each key once, within bounds; else one line says why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from gates import Policy, documents
+from gates.errors import PolicyError, SettingsError
+from pipelines.settings import ROOT, compose
+
+HEAD = (
+    "if_no_champion: absolute_only\nconfidence: 0.95\nclusters: if_present\nmin_clusters: 10\n"
+    "schedule: {kind: fixed, looks: 5}\ndisclose: all\nvalid_for: 90d\n"
+)
+FLOOR = "  auc_floor: {kind: threshold, metric: auc, min: %s, decide: point}\n"
+CANARY = "!!python/object/apply:os.system ['touch canary']"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[..., Path]:
+    def write(text: str | bytes, name: str = "policy.yaml") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(SettingsError) as caught:
+        documents.read(path)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert str(path) in line
+    assert len(line) < 400
+    return line
+
+
+def test_a_gate_that_is_there_twice_is_refused(file: Callable[..., Path]) -> None:
+    assert "'auc_floor' is there twice; expected each key once" in refusal(
+        file(HEAD + "checks:\n" + FLOOR % 0.95 + FLOOR % 0.5)
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1\na: 2\n",
+        "a: 1\n'a': 2\n",
+        'a: 1\n"\\x61": 2\n',
+        "b: [{c: {a: 1, a: 1}}]\n",
+        "b:\n  - c:\n      a: 1\n      b: 1\n      a: 1\n",
+        "a: {x: 1}\nb: {<<: {a: 1}, a: 2, a: 3}\n",
+        "a: &a {a: 1, a: 2}\n",
+    ],
+)
+def test_a_key_that_is_there_twice_at_any_depth(file: Callable[..., Path], text: str) -> None:
+    assert "'a' is there twice" in refusal(file(text))
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"b": [{"c": {"a": 1, "a": 1}}]}', '{"\\u0061": 1, "a": 2}'])
+def test_a_key_of_json_that_is_there_twice(file: Callable[..., Path], text: str) -> None:
+    assert "'a' is there twice; expected each key once" in refusal(file(text, "policy.json"))
+    assert "'a' is there twice" in refusal(file(text, "policy.yaml"))  # JSON is YAML
+
+
+@pytest.mark.parametrize(
+    "text", ["[NaN]", "[Infinity]", "[-Infinity]", "[1e999]", "[-1e999]", "", "[", "{a: 1}", "[1] 2"]
+)
+def test_what_is_no_json(file: Callable[..., Path], text: str) -> None:
+    assert "the file is not JSON" in refusal(file(text, "policy.json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [", "the file is not YAML"),
+        ("--- 1\n--- 2", "the file is not YAML"),
+        (b"a: \xff", "the file is not YAML: it is not UTF-8"),
+        ("a: " + "[" * 30_000, "the file is not YAML"),
+        (f"a: {CANARY}", "a tag is not allowed"),
+        ("a: !include x", "a tag is not allowed"),
+        ("a: !!binary aGVsbG8=", "a tag is not allowed"),
+        ("a: !!timestamp 2024-05-01", "a tag is not allowed"),
+        ("? [1, 2]\n: 3", "a key is no word"),
+        ("a: &a [*a]", "nested too deeply"),
+        ("a: " + "[" * 21 + "]" * 21, "nested too deeply"),
+        ("a0: &a0 [x, x]\n" + "".join(f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]\n" for at in range(1, 9)),
+         "the file says too much"),
+    ],
+)  # fmt: skip
+def test_what_is_no_plain_yaml(
+    file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | bytes, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said in refusal(file(text))
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("a.yaml", documents.MOST_YAML_BYTES), ("a.json", documents.MOST_JSON_BYTES)]
+)
+def test_the_largest_file_that_is_read(file: Callable[..., Path], name: str, most: int) -> None:
+    for size in (most - 1, most):
+        assert documents.read(file(b"[1]".ljust(size), name)) == [1]
+    assert f"the file is too large; expected at most {most:,} bytes" in refusal(file(b"[1]".ljust(most + 1), name))
+
+
+def test_the_most_values_that_are_read(file: Callable[..., Path]) -> None:
+    for values in (documents.MOST_VALUES - 2, documents.MOST_VALUES - 1):
+        assert len(documents.read(file(f"[{'1,' * values}]"))) == values
+    assert "the file says too much" in refusal(file(f"[{'1,' * documents.MOST_VALUES}]"))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert "cannot read: No such file or directory" in refusal(tmp_path / "none.yaml")
+    assert "cannot read: Is a directory" in refusal(tmp_path)
+
+
+def as_conf(text: str) -> Any:
+    """What a file of conf/ that says this is; None where it is refused."""
+    try:
+        return OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+    except (OmegaConfBaseException, YAMLError, ValueError, AssertionError):
+        return None
+
+
+def own(text: str) -> Any:
+    try:
+        return documents.parse_yaml(text.encode(), where="it")
+    except SettingsError:
+        return None
+
+
+def same(text: str) -> None:
+    """What is read is what conf/ would make of it, in the same type; or it is refused."""
+    read, conf = own(text), as_conf(text)
+    assert read is None or (json.dumps(read), repr(read)) == (json.dumps(conf), repr(conf)), text
+
+
+SCALARS = [
+    "010", "0200", "08", "0o10", "0x1F", "0b11", "1_000", "1e3", "1E3", "1e+3", "1.e3", "1.5e3", "12e03", ".5",
+    "+.5e-3", ".5e3", "1:30", "190:20:30", "190:20:30.15", "yes", "No", "ON", "off", "y", "n", "true", "TRUE", "null",
+    "~", "NULL", "2024-05-01", "2024-05-01T10:00:00Z", "2024-05-01 10:00:00 +1", "90d", "-.inf", ".inf", ".NaN",
+    "nan", "inf", "1e400", "'0.5'", '"yes"', "!!str 0.5", "!!int '3'", "!!float 3", "!!bool 'yes'", "|\n  text\n",
+    ">-\n  a\n  b\n", "1.", "-1", "- 1", "0.1_0", "1__0", "é", "''", "0", "-0", "-0.0", "+1", "1 000", "1,000", "0x",
+    "0.", "e3", "1e", "_1", "=",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("scalar", SCALARS)
+def test_a_value_is_what_conf_makes_of_it(scalar: str) -> None:
+    same(f"a: {scalar}")
+    if "\n" not in scalar and "- 1" not in scalar:
+        same(f"a: [{scalar}]\n")
+        same(f"b: {{{scalar}: 1}}\n")
+
+
+def test_values_that_other_readers_of_yaml_read_otherwise() -> None:
+    text = "a: 1e3\nb: 2024-05-01\nc: yes\nd: 010\ne: 90d\n"
+    assert own(text) == as_conf(text) == {"a": 1000.0, "b": "2024-05-01", "c": True, "d": 8, "e": "90d"}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="0123456789.eE+-_:xobynstfal~", min_size=1, max_size=8))
+def test_any_scalar_is_what_conf_makes_of_it(scalar: str) -> None:
+    same(f"a: {scalar}")
+
+
+def test_aliases_and_merges_are_what_conf_makes_of_them() -> None:
+    same("a: &x {min: 1}\nb: {<<: *x, max: 2}\nc: {<<: *x, min: 3}\nd: *x\n")
+    assert own("a: &x {min: 1}\nb: {<<: *x, min: 3}\n") == {"a": {"min": 1}, "b": {"min": 3}}
+
+
+@pytest.mark.parametrize("name", ["default", "independent_rows"])
+def test_a_shipped_policy_is_the_one_that_is_composed(name: str, tmp_path: Path) -> None:
+    shipped = Policy.read(ROOT / f"conf/gate/{name}.yaml")
+    assert shipped == compose([f"gate={name}"]).policy
+    (tmp_path / "policy.json").write_text(shipped.model_dump_json(exclude_unset=True), encoding="utf-8")
+    assert Policy.read(tmp_path / "policy.json") == shipped
+
+
+def test_a_policy_that_is_read_names_its_mistakes(file: Callable[..., Path]) -> None:
+    with pytest.raises(PolicyError, match=r"gate.checks.auc_floor.min"):
+        Policy.read(file(HEAD + "checks:\n" + FLOOR % ".nan"))
+    with pytest.raises(PolicyError, match="NoneType is no policy"):
+        Policy.read(file(""))
