@@ -30,17 +30,25 @@ def policy_bytes(policy: Policy) -> bytes:
     return json.dumps(declared, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def policy_sha256(policy: Policy) -> str:
+    """SHA-256 of the bytes that are kept of it. Raises LogError where they are more than are read back."""
+    blob = policy_bytes(policy)
+    if len(blob) > MAX_POLICY_BYTES:
+        raise LogError(
+            f"the policy has {len(blob):,} bytes", expected=f"at most {MAX_POLICY_BYTES:,}, as more are not read back",
+            hint="nothing was written; declare fewer gates, or shorten what is said of them",
+        )  # fmt: skip
+    return hashlib.sha256(blob).hexdigest()
+
+
 def keep_policy(store: ObjectStore, policy: Policy) -> str:
     """Keep the policy, unless it is kept already; SHA-256 of its bytes.
 
     Raises LogError where the store fails, something else lies in its place, or it is too large.
     """
-    blob = policy_bytes(policy)
-    if len(blob) > MAX_POLICY_BYTES:
-        raise LogError(f"the policy has {len(blob):,} bytes", expected=f"at most {MAX_POLICY_BYTES:,}")
-    digest = hashlib.sha256(blob).hexdigest()
+    digest = policy_sha256(policy)
     try:
-        store.put(_path(digest), blob, mode="create")
+        store.put(_path(digest), policy_bytes(policy), mode="create")
     except AlreadyExistsError:
         _kept(store, digest)
     except (BaseError, OSError) as err:

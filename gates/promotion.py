@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -55,7 +56,7 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
         LogError: the log cannot be read or written, or stays contended; or it says that this was promoted and rolled
             back.
     """
-    archived = ""
+    keep = cache(partial(archive.keep_policy, log.store, policy))
     for head, state in _heads(log):
         now = _now(clock, head)
         try:
@@ -72,26 +73,28 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
             _check_reigns(recorded, state)
             if decision.verdict is not Ruling.PROMOTE or not any(use.status == "used" for use in decision.waivers):
                 return Committed(decision=_told_again(recorded, decision), entry=recorded, before=True)
-        log.check_writable(Judged.signed_by, after=head)
-        archived = archived or archive.keep_policy(log.store, policy)
-        reached(Step.POLICY_KEPT)
         told = decision.seal() if policy.disclose == "promotion_only" else decision
         event = Judged(
             decision=told.model_dump(mode="json", exclude={"state"}),
             decision_sha256=told.sha256,
-            policy_sha256=archived,
+            policy_sha256=archive.policy_sha256(policy),
             valid_for=policy.valid_for,
         )
         try:
-            entry = log.append(event, decision.state, after=head, actor=actor, now=now)
+            entry = log.append(event, decision.state, after=head, actor=actor, now=now, beside=keep)
         except ConflictError:
             continue
         return Committed(decision=decision, entry=entry, before=False)
     raise AssertionError("unreachable")
 
 
-def record(log: Log, event: Callable[[State, Moment], Event], *, actor: str, clock: Clock) -> Entry:
+def record(
+    log: Log, event: Callable[[State, Moment], Event], *, actor: str, clock: Clock,
+    beside: Callable[[], object] | None = None,
+) -> Entry:  # fmt: skip
     """Append what `event(state, moment)` says, and what that makes of the state; again where a writer was faster.
+
+    `beside` as `Log.append` has it.
 
     Raises LogError as `commit` does and for what cannot be recorded, and what `event` raises.
     """
@@ -102,7 +105,8 @@ def record(log: Log, event: Callable[[State, Moment], Event], *, actor: str, clo
         except ValidationError as err:
             raise unfit(err) from err
         try:
-            return log.append(happened, replay.after(state, happened, at), after=head, actor=actor, now=at.time)
+            after = replay.after(state, happened, at)
+            return log.append(happened, after, after=head, actor=actor, now=at.time, beside=beside)
         except ConflictError:
             continue
     raise AssertionError("unreachable")

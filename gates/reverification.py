@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 
 from gates import archive
 from gates.decision import Decision
@@ -73,7 +73,7 @@ def event(policy: Policy, evidence: Evidence, state: State, at: Moment) -> tuple
         evidence_run=str(decision.binding.run),
         decision=told.model_dump(mode="json", exclude={"state"}),
         decision_sha256="0" * 64,
-        policy_sha256=hashlib.sha256(archive.policy_bytes(alone(policy))).hexdigest(),
+        policy_sha256=archive.policy_sha256(alone(policy)),
         valid_until=_until(decision.verdict, policy, champion, at.time),
     )
     return _complete(bare, decision, sealed=told.sealed, before=state, at=at)
@@ -87,8 +87,7 @@ def reverify(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock:
     first = judged(policy, evidence, log.state(), now=clock())
     if first.verdict is Ruling.ERROR:
         return Reverification(decision=first, entry=None)
-    log.check_writable(Reverified.signed_by, after=log.head())
-    archive.keep_policy(log.store, alone(policy))
+    keep = cache(partial(archive.keep_policy, log.store, alone(policy)))
     told: list[Decision] = []
 
     def happened(state: State, at: Moment) -> Reverified:
@@ -96,7 +95,7 @@ def reverify(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock:
         told.append(decision)
         return made
 
-    entry = record(log, happened, actor=actor, clock=clock)
+    entry = record(log, happened, actor=actor, clock=clock, beside=keep)
     return Reverification(decision=told[-1], entry=entry)
 
 

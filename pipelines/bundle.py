@@ -86,7 +86,7 @@ class Bundle:
 def made(log: Log, admitted: admission.Admitted, *, model: bytes, features: Any) -> dict[str, bytes]:
     """The files of a bundle of the admitted champion, by name; always the same bytes for the same head of the log.
 
-    Raises AdmissionError where `model` is not what was judged.
+    Raises AdmissionError where `model` is not what was judged, LockgateError for a file that would not be read back.
     """
     champion = admitted.champion
     head, *before = log.grounded(admitted.head.seq)
@@ -105,7 +105,15 @@ def made(log: Log, admitted: admission.Admitted, *, model: bytes, features: Any)
         project=log.project, log_id=head.log_id, seq=head.seq, run=str(champion.run),
         model_sha256=str(champion.sha256), files={name: _held(blob) for name, blob in files.items()},
     )  # fmt: skip
-    return {"manifest.json": rfc8785.dumps(manifest.model_dump(mode="json")), **files}
+    files = {"manifest.json": rfc8785.dumps(manifest.model_dump(mode="json")), **files}
+    for name, blob in files.items():
+        if len(blob) > CAPS[name]:
+            raise LockgateError(
+                f"{name} of the bundle would have {len(blob):,} bytes",
+                expected=f"at most {CAPS[name]:,}, as more are not read back", where=f"entry {champion.seq}",
+                hint="nothing was written; pull requests are judged without a champion until one is smaller",
+            )  # fmt: skip
+    return files
 
 
 def read(path: Path, *, project: str, keyring: Keyring) -> Bundle:

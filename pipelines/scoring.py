@@ -10,7 +10,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import gates
-from gates.evidence import Evidence
+from gates.errors import EvidenceError
+from gates.evidence import MAX_EVIDENCE_BYTES, Evidence
+from gates.runs.artifacts import MAX_FACTS_BYTES
 from pipelines import parity
 from pipelines.distributions import counted_again, spread
 from pipelines.measuring import code_state, peak_memory_mb, predict_ms_per_1000
@@ -107,11 +109,26 @@ def scored(
         "data": {"holdout_sha256": evidence.holdout, "train_sha256": evidence.train_digest},
         "parity": parity.compared(again, scores[some]),
     }
-    return Evaluated(
+    done = Evaluated(
         evidence=replace(evidence, facts=facts).to_bytes(),
         facts=json.dumps(facts, sort_keys=True),
         model=candidate.blob,
     )
+    check_sizes(done)
+    return done
+
+
+def check_sizes(done: Evaluated) -> None:
+    """Raise EvidenceError for an artifact that is larger than what is read back of a run."""
+    sizes = {"evidence": len(done.evidence), "facts": len(done.facts.encode()), "model": len(done.model)}
+    for name, size in sizes.items():
+        most = MAX_FACTS_BYTES if name == "facts" else MAX_EVIDENCE_BYTES
+        if size > most:
+            raise EvidenceError(
+                f"the run's {name} would have {size:,} bytes", expected=f"at most {most:,}, as more are not read back",
+                where=f"artifact {name}",
+                hint="nothing was stored; use fewer rows, columns or slices, or a smaller model",
+            )  # fmt: skip
 
 
 def parity_problem(done: Evaluated) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -122,14 +122,20 @@ class Log:
             check_follows(found, earlier)
             found = earlier
 
-    def append(self, event: Event, state: State, *, after: Entry | None, actor: str, now: datetime) -> Entry:
+    def append(
+        self, event: Event, state: State, *, after: Entry | None, actor: str, now: datetime,
+        beside: Callable[[], object] | None = None,
+    ) -> Entry:  # fmt: skip
         """Commit an event, and the state after it, as the entry after `after`.
+
+        `beside` writes what must lie beside the log before the entry does; it is called once nothing but the store
+        can refuse the entry any more.
 
         Raises:
             ConflictError: another writer was faster; read the head again.
             SigningError: the log is signed, and this process has no key that may sign such an event.
-            LogError: the store cannot be written, the state is not what the event makes of the one before, or `now`
-                lies before the previous entry.
+            LogError: the store cannot be written, the state is not what the event makes of the one before, `now`
+                lies before the previous entry, or the entry is larger than what is read back.
         """
         seq = (after.seq if after else 0) + 1
         if state.seq != seq:
@@ -159,8 +165,12 @@ class Log:
             blob = entry.to_bytes()
         except rfc8785.CanonicalizationError as err:
             raise LogError(f"this cannot be recorded: it has no form in JSON: {str(err)[:200]}") from err
+        self._objects.check_size(seq, blob)
         if after is None:
             self._objects.prove()
+        if beside is not None:
+            beside()
+            reached(Step.POLICY_KEPT)
         reached(Step.ENTRY_SIGNED)
         if not self._objects.create(seq, blob):
             raise ConflictError(f"entry {seq} of the promotion log was taken by another writer")
@@ -170,10 +180,7 @@ class Log:
         return entry
 
     def check_writable(self, roles: tuple[Role, ...], *, after: Entry | None) -> None:
-        """Raise what `append` would raise for want of a key of these roles, or of a store that can keep a log.
-
-        For what must be written beside the log before an entry is.
-        """
+        """Raise what `append` would raise for want of a key of these roles, or of a store that can keep a log."""
         if self._has_key(roles):
             assert self._signer is not None  # for the type checker
             seq = (after.seq if after else 0) + 1

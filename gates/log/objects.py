@@ -47,6 +47,15 @@ class Objects:
             f"the entry has {found.meta['size']:,} bytes", expected=f"at most {MAX_ENTRY_BYTES:,}", where=where
         )
 
+    def check_size(self, seq: int, blob: bytes) -> None:
+        """Raise LogError where nobody could read `blob` back as entry `seq`, nor any entry after it."""
+        if len(blob) > MAX_ENTRY_BYTES:
+            raise LogError(
+                f"entry {seq} would have {len(blob):,} bytes",
+                expected=f"at most {MAX_ENTRY_BYTES:,}, as more are not read back", where=path(seq),
+                hint="nothing was written; let gates look at fewer slices or groups, or shorten the texts",
+            )  # fmt: skip
+
     def create(self, seq: int, blob: bytes) -> bool:
         """Whether `blob` is entry `seq` now: the one commit point. False where another writer's is.
 
