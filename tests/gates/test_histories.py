@@ -294,7 +294,7 @@ def test_any_history_keeps_what_was_promised(machine: type[Histories], histories
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=histories, stateful_step_count=50, deadline=None, derandomize=True, database=None,
+            max_examples=histories, stateful_step_count=50, derandomize=True, database=None,
             phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )  # fmt: skip
