@@ -157,7 +157,7 @@ class Histories(RuleBasedStateMachine):
         run = str(self.held[at % len(self.held)].facts["challenger"]["run"])
         until = self.now + timedelta(days=days)
         self.did(lambda: lifecycle.waive(
-            self.approver, "log_loss", run=run, reason="known", until=until, approver="ann", **self.says()
+            self.approver, "log_loss", run=run, reason="known", until=until, **self.says()
         ))  # fmt: skip
 
     @rule(at=PICK)
