@@ -100,12 +100,10 @@ def _rollback_target(log: Log, state: State, to: str | None, now: datetime) -> C
     return found
 
 
-def waive(
-    log: Log, gate: str, *, run: str, reason: str, until: datetime, approver: str, actor: str, clock: Clock
-) -> Entry:  # fmt: skip
+def waive(log: Log, gate: str, *, run: str, reason: str, until: datetime, actor: str, clock: Clock) -> Entry:
     """Lift one gate's block for one candidate until a time; judging the run again then counts it.
 
-    `approver` is the name that conf/platform gives the key of `log.signer`. The gate's verdict stays.
+    The approver is whom conf/platform calls the key of `log.signer`. The gate's verdict stays.
 
     Raises LogError for a run that was not judged or is revoked, a gate that did not fail for it, a time that is past
     or has no time zone, and where the key signed the judgement itself.
@@ -136,7 +134,7 @@ def waive(
             raise LogError(f"{bound.run} was revoked by entry {state.revoked[bound.model]}", expected="another model")
         waiver = Waiver(
             gate=gate, run=bound.run, model=bound.model, policy=bound.policy, reason=reason, until=until,
-            approver=approver, key=signer.fingerprint, seq=at.seq,
+            approver=log.keyring.name(signer.fingerprint), key=signer.fingerprint, seq=at.seq,
         )  # fmt: skip
         return Waived(waiver=waiver)
 

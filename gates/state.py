@@ -63,7 +63,7 @@ class Waiver(_Record):
     policy: str  # digest of the policy whose gate it is
     reason: Reason
     until: AwareDatetime
-    approver: str  # the name that conf/platform gives the key
+    approver: str  # the name that conf/platform gave the key then; the log refuses any other
     key: str  # fingerprint of the key that signed it
     seq: int  # the entry that granted it
 

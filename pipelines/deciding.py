@@ -95,6 +95,8 @@ def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str
 def repair_tags(log: Log, *, written: bool = True) -> str:
     """Let the tags of the champion, of the one before it and of the run of the last entry follow the log; in words.
 
+    Of a run that Metaflow says is another project's, none are changed.
+
     `written`: this command wrote that entry, so that a missing tag is nobody's fault. Tags that cannot be written are
     said and never fail a command: the log is the truth, and the next command tries again. All of them have the time
     of one answer; the first failure ends it.
@@ -130,7 +132,10 @@ def _followed(log: Log) -> Iterator[tuple[Wanted, Retagged] | str]:
         head, until = log.head(), time.monotonic() + runs.patience()
         for one in tags.touched(head) if head else ():
             try:
-                yield one, runs.retag(one.run, put=one.put, drop=one.drop, seconds=max(0.0, until - time.monotonic()))
+                seconds = max(0.0, until - time.monotonic())
+                yield one, runs.retag(one.run, project=log.project, put=one.put, drop=one.drop, seconds=seconds)
+            except runs.ForeignRunError as err:
+                yield f"the tags of {one.run} are left as they are: {err.problem}"
             except LockgateError as err:
                 yield f"the tags of {one.run} are not written ({err}); the next command repairs them"
                 break

@@ -8,12 +8,9 @@ from typing import Any
 from metaflow import config_expr
 
 PROJECT = config_expr("'lockgate_' + settings.data.project.replace('-', '_')")
-"""Metaflow's @project: the flows of one table, by branch, apart from those of another."""
+"""Metaflow's @project: the flows of one table, by branch, apart from those of another.
 
-
-def metaflow_project(project: str) -> str:
-    """What PROJECT is for the table of this project."""
-    return "lockgate_" + project.replace("-", "_")
+What `gates.runs.metaflow_project` makes of the same name."""
 
 
 def composed(_context: object = None) -> dict[str, Any]:

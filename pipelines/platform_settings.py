@@ -15,6 +15,7 @@ from gates.strictness import (
     Changed,
     Direction,
     Finding,
+    Members,
     Named,
     Place,
     Ranked,
@@ -97,6 +98,10 @@ class TrustedKeys:
             yield finding(Category.TRUST, Direction.WEAKER, place.where, sorted(judges[0]), [], why)
 
 
+KeyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+_NAMED = Members(Category.TRUST, added=Direction.WEAKER, removed=Direction.TIGHTER)
+
+
 class TrustedKey(BaseModel):
     """Whose signature counts in the promotion log, and for what."""
 
@@ -105,6 +110,8 @@ class TrustedKey(BaseModel):
     key: Annotated[str, Field(min_length=1, max_length=400), _BELIEVED]  # ssh-ed25519 AAAA…
     # of the log, that it may have signed; None while it is in use
     last_entry: Annotated[Annotated[int, Field(ge=1)] | None, lower(Category.TRUST)]
+    # names that it had, each with the last entry of the log under it
+    formerly: Annotated[Mapping[KeyName, Annotated[int, Field(ge=1)]], _NAMED] = {}
 
 
 _SIGNED = Ranked(Category.TRUST, (False, True), "a log that nobody signed is followed")
@@ -117,7 +124,7 @@ class KeySettings(BaseModel):
     model_config = _RULES
     required: Annotated[bool, _SIGNED]  # whether an unsigned log is refused
     private: Annotated[Literal["any", "environment"], _PRIVATE]  # where it may come from: a file is for one machine
-    trusted: Annotated[Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], TrustedKey], TrustedKeys()]
+    trusted: Annotated[Mapping[KeyName, TrustedKey], TrustedKeys()]
 
 
 class Schedule(BaseModel):

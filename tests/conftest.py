@@ -24,10 +24,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).parents[1]
 ON_CI = os.environ.get("CI", "").lower() in {"true", "1"}
+
+
+hypothesis.settings.register_profile("lockgate", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("lockgate")  # no test asserts a time
 
 
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -65,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is None:
             self._answer(*self._upstream(body))
         elif fault == "slow":
-            self.server.released.wait(30)
+            self.server.released.wait()
             self.close_connection = True
         elif fault in ("refused", "lost"):
             if fault == "lost":

@@ -27,7 +27,7 @@ class Entry(BaseModel):
     seq: int  # 1 for the first
     previous: str | None  # SHA-256 of the previous entry's bytes; None for the first
     time: AwareDatetime
-    actor: str
+    actor: str  # who wrote it, by their own account; the signature is what proves it
     event: AnyEvent
     state: State
     signature: Signature | None = None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
     from gates.log.events import Event
+    from gates.state import Waiver
 
 
 SKEW = timedelta(minutes=5)
@@ -160,6 +161,7 @@ class Log:
                 hint="set this machine's clock",
             )
         replay.check(unsigned, after.state if after else State(salt=state.salt))
+        self._check_approved(unsigned)
         try:
             entry = self._signed(unsigned)
             blob = entry.to_bytes()
@@ -221,11 +223,28 @@ class Log:
                 f"the waiver names another key than the one that signed it: {signed_by}",
                 expected=entry.event.waiver.key, where=entry.where,
             )  # fmt: skip
-        if signed_by and signed_by in _approving_keys(entry):
+        if signed_by and any(one.key == signed_by for one in _rested_on(entry)):
             raise LogError(
                 "the key that signed the judgement signed a waiver that it rests on", expected="two keys",
                 where=entry.where,
             )  # fmt: skip
+        granted = (entry.event.waiver,) if isinstance(entry.event, Waived) else ()
+        for waiver in (*granted, *entry.state.waivers):
+            self.keyring.check_name(waiver.approver, waiver.key, seq=waiver.seq, where=entry.where)
+
+    def _check_approved(self, entry: Entry) -> None:
+        """Raise LogError where a judgement rests on a waiver whose key no longer counts.
+
+        Before it is written: what was recorded while the key counted stays readable.
+        """
+        for waiver in _rested_on(entry):
+            key = self.keyring.keys.get(waiver.key)
+            if key is None or not key.counts(Waived.signed_by, seq=waiver.seq):
+                raise LogError(
+                    f"the judgement rests on the waiver of entry {waiver.seq}, whose key is not that of an approver",
+                    expected=f"{waiver.key} in conf/platform, with last_entry where it was replaced",
+                    hint=f"`lockgate retract --entry {waiver.seq}` takes the waiver back",
+                )
 
 
 def check_follows(entry: Entry, before: Entry | None) -> None:
@@ -244,18 +263,18 @@ def check_follows(entry: Entry, before: Entry | None) -> None:
         )
 
 
-def _approving_keys(entry: Entry) -> set[str]:
-    """The keys of the waivers that a judgement used. A sealed one does not say which: those that it could have."""
+def _rested_on(entry: Entry) -> list[Waiver]:
+    """The waivers that a judgement used. A sealed one does not say which: those that it could have."""
     if entry.judged is None:
-        return set()
+        return []
     told, bound = entry.judged.decision, entry.judged.decision.get("binding")
     about = (bound.get("run"), bound.get("model")) if isinstance(bound, dict) else None
     held = [one for one in entry.state.waivers if (one.run, one.model) == about and entry.time <= one.until]
     if told.get("sealed"):
-        return {one.key for one in held} if entry.promotes else set()
+        return held if entry.promotes else []
     uses = told.get("waivers")
     used = [use for use in uses if isinstance(use, dict) and use.get("status") == "used"] if uses else []
-    return {one.key for one in held if any(use.get("entry") == one.seq for use in used)}
+    return [one for one in held if any(use.get("entry") == one.seq for use in used)]
 
 
 def unfit(err: ValidationError) -> LogError:

@@ -12,6 +12,7 @@ import binascii
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -118,6 +119,15 @@ class Key:
     role: Role
     public: Ed25519PublicKey
     last: int | None = None  # the last entry that it may have signed: a key that was replaced; None: it is in use
+    former: Mapping[str, int] = field(default_factory=dict)  # names that it had, each with the last entry under it
+
+    def bears(self, name: str, *, seq: int) -> bool:
+        """Whether this is its name, or was when entry `seq` was written."""
+        return name == self.name or seq <= self.former.get(name, 0)
+
+    def counts(self, roles: tuple[Role, ...], *, seq: int) -> bool:
+        """Whether its signature counts at entry `seq` where these roles may sign."""
+        return self.role in roles and (self.last is None or seq <= self.last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +137,14 @@ class Keyring:
     keys: Mapping[str, Key] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, listed: Iterable[tuple[str, Role, str, int | None]], *, where: str) -> Keyring:
-        """From (name, role, public key, last entry) as conf/platform lists them.
+    def of(
+        cls,
+        listed: Iterable[tuple[str, Role, str, int | None]],
+        *,
+        where: str,
+        former: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+    ) -> Keyring:
+        """From (name, role, public key, last entry) as conf/platform lists them, and the names that each had before.
 
         Raises SigningError for what is no key, and for a key that is listed twice: who judges approves nothing.
         """
@@ -141,7 +157,7 @@ class Keyring:
                 raise SigningError(
                     f"the key is that of {keys[mark].name} too", expected="one name, and one role, a key", where=at
                 )
-            keys[mark] = Key(name=name, role=role, public=public, last=last)
+            keys[mark] = Key(name=name, role=role, public=public, last=last, former=former.get(name, {}))
         return cls(keys)
 
     @property
@@ -149,19 +165,37 @@ class Keyring:
         """Whether entries must be signed."""
         return any(key.role == "judge" for key in self.keys.values())
 
+    def name(self, mark: str) -> str:
+        """What conf/platform calls the key with this fingerprint."""
+        key = self.keys.get(mark)
+        return key.name if key else "an unlisted key"
+
+    def check_name(self, name: str, mark: str, *, seq: int, where: str) -> None:
+        """Raise LogError where the waiver of entry `seq` says `name`, and its key had another one then.
+
+        Of a key that is not listed nothing is known; the entry that it signed is refused for that.
+        """
+        key = self.keys.get(mark)
+        if key is not None and not key.bears(name, seq=seq):
+            raise LogError(
+                f"the waiver of entry {seq} names {name[:64]!r} as its approver, and its key is {key.name}'s",
+                expected=key.name, where=where,
+                hint=f"if the key had that name then, write it into platform.keys.trusted.{key.name}.formerly",
+            )  # fmt: skip
+
     def check(
         self, payload: bytes, signature: Signature | None, *, roles: tuple[Role, ...], seq: int, where: str
     ) -> None:
         """Raise LogError unless a key of `roles`, in use at entry `seq`, signed `payload`.
 
-        An unsigned log asks for signatures only where nobody but an approver may sign.
+        An unsigned log asks for signatures only where nobody but an approver may sign; one that is there in the name
+        of a listed key must be that key's all the same.
         """
+        allowed = {mark: key for mark, key in self.keys.items() if key.counts(roles, seq=seq)}
         if not self.signed and "judge" in roles:
-            return
-        allowed = {
-            mark: key for mark, key in self.keys.items()
-            if key.role in roles and (key.last is None or seq <= key.last)
-        }  # fmt: skip
+            if signature is None or signature.key not in self.keys:
+                return
+            allowed = dict(self.keys)
         named = ", ".join(f"{key.name} ({mark})" for mark, key in allowed.items())
         expected = f"a signature of {named or 'an approver, and conf/platform lists none'}"
         if signature is None:

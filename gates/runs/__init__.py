@@ -7,10 +7,11 @@ from gates.runs.artifacts import Claim, Remains, claim, facts, model_bytes, rema
 from gates.runs.datastore import DATASTORE, datastore, home, log_store, object_store
 from gates.runs.installation import check_installation
 from gates.runs.metadata import NoSuchRunError, UnreachableError, check_metadata, patience
+from gates.runs.ownership import ForeignRunError, Owner, Ownership, metaflow_project, ownership
 from gates.runs.tagging import Retagged, RunTags, retag, tagged_runs
 
 __all__ = [
-    "DATASTORE", "Claim", "NoSuchRunError", "Remains", "Retagged", "RunTags", "UnreachableError", "check_installation",
-    "check_metadata", "claim", "datastore", "facts", "home", "log_store", "model_bytes", "object_store", "patience",
-    "remains", "retag", "tagged_runs",
+    "DATASTORE", "Claim", "ForeignRunError", "NoSuchRunError", "Owner", "Ownership", "Remains", "Retagged", "RunTags",
+    "UnreachableError", "check_installation", "check_metadata", "claim", "datastore", "facts", "home", "log_store",
+    "metaflow_project", "model_bytes", "object_store", "ownership", "patience", "remains", "retag", "tagged_runs",
 ]  # fmt: skip

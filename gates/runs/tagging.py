@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gates.errors import RunError
 from gates.runs.metadata import asked, found, patience, pauses
+from gates.runs.ownership import ForeignRunError, Owner, ownership
 from gates.steps import Step, reached
 
 if TYPE_CHECKING:
@@ -41,14 +42,22 @@ class Retagged:
 
 
 def retag(
-    pathspec: str, *, put: Collection[str] = (), drop: Collection[str] = (), seconds: float | None = None
+    pathspec: str,
+    *,
+    project: str,
+    logged: bool = True,
+    put: Collection[str] = (),
+    drop: Collection[str] = (),
+    seconds: float | None = None,
 ) -> Retagged:
-    """Put and drop tags of a run, again and again until reading them back agrees. What it has it keeps.
+    """Put and drop tags of a run of `project`, again and again until reading them back agrees. What it has it keeps.
 
-    Other writers may change other tags meanwhile; the local metadata lose changes without a word, the service answers
-    409.
+    `logged`: the log of the project names the run. Other writers may change other tags meanwhile; the local metadata
+    lose changes without a word, the service answers 409.
 
-    Raises RunError where the run is not there, the tags do not stay or there are too many, within `seconds`.
+    Raises:
+        ForeignRunError: something is to be changed, and the run is not known to be the project's.
+        RunError: the run is not there, the tags do not stay or there are too many, within `seconds`.
     """
     limit = patience() if seconds is None else seconds
     until = time.monotonic() + limit
@@ -62,12 +71,20 @@ def retag(
             return Retagged(put=done[0], dropped=done[1], stuck=frozenset(drop) & run.system_tags)
         if time.monotonic() >= until:
             raise RunError(f"the tags were not kept for {limit:.3g} s", where=pathspec)
+        if done == (frozenset(), frozenset()):
+            _check_own(run, project, logged=logged)
         done = (done[0] | lacking, done[1] | extra)
         reached(Step.TAGGING)
         _change(run, lacking, extra, seconds=max(0.0, until - time.monotonic()))
         reached(Step.TAG_PUT)
         time.sleep(random.uniform(*_SETTLE) + (pause if pause > _SETTLE[1] else 0))  # noqa: S311 (only a pause)
     raise AssertionError("unreachable")
+
+
+def _check_own(run: Run, project: str, *, logged: bool) -> None:
+    whose = ownership(run.pathspec, run.system_tags, project=project, logged=logged)
+    if whose.owner is not Owner.OWN:
+        raise ForeignRunError(f"the run {whose.said}", expected=f"project {project}", where=run.pathspec)
 
 
 def _change(run: Run, put: frozenset[str], drop: frozenset[str], *, seconds: float) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gates import runs, tags
 from gates.errors import LockgateError
-from gates.runs import NoSuchRunError, Remains, RunTags
+from gates.runs import NoSuchRunError, Owner, Remains, RunTags
 from gates.verification.entries import Walked
 from gates.verification.findings import Findings, Promotion
 
@@ -35,11 +35,13 @@ class Mistagged:
     put: frozenset[str]
     drop: frozenset[str]
     stuck: frozenset[str]
+    logged: bool  # whether the log names it
+    kept: str = ""  # why nothing of it may be changed; empty where all of it may
 
     @property
     def left(self) -> Mistagged:
         """What remains when all that can be changed is."""
-        return Mistagged(run=self.run, put=frozenset(), drop=frozenset(), stuck=self.stuck)
+        return replace(self, put=frozenset(), drop=frozenset())
 
     @property
     def said(self) -> str:
@@ -49,7 +51,8 @@ class Mistagged:
             (self.drop, "bears {}, which the log does not bear out"),
             (self.stuck, "bears {} as a system tag, which the log does not bear out and nobody can remove"),
         )
-        return "; ".join(said.format(", ".join(sorted(some))) for some, said in parts if some)
+        wrong = "; ".join(said.format(", ".join(sorted(some))) for some, said in parts if some)
+        return f"{wrong}; it {self.kept}, so its tags are left as they are" if wrong and self.kept else wrong
 
 
 def check_promotions(held: Walked, findings: Findings, *, deep: bool, say: Callable[[int, int], None]) -> None:
@@ -106,41 +109,34 @@ def _compared(one: Promotion, left: Remains) -> Iterable[tuple[str, str | None, 
 def mistagged(held: Walked, findings: Findings, *, project: str) -> list[Mistagged]:
     """The runs whose tags are not what the log says.
 
-    Runs that the log does not know count as the project's own unless their facts name another one: their tags follow
-    another log, and a note says so. Raises UnreachableError where Metaflow cannot be reached.
+    The tags of another project's runs follow another log, and a note says so. Of a run that the log names and that is
+    another's by now, and of one whose project is unknown, nothing may be changed. Raises UnreachableError where
+    Metaflow cannot be reached.
     """
     wanted = held.book.wanted()
     found = [one for flow in sorted({FLOW, *map(_flow, wanted)}) for one in runs.tagged_runs(flow)]
     wrong = []
     for one in sorted(found, key=lambda one: one.run):
-        judged = _mistagged(one, wanted.get(one.run, frozenset()))
-        other = _other_project(one.run, project) if judged and one.run not in wanted else ""
-        if other:
-            findings.note(f"{one.run} says that it is of project {other[:64]!r}: its tags follow another log")
-        elif judged:
-            wrong.append(judged)
+        logged = one.run in wanted
+        mistaken = _mistagged(one, wanted.get(one.run, frozenset()), logged=logged)
+        if mistaken is None:
+            continue
+        whose = runs.ownership(one.run, one.system, project=project, logged=logged)
+        if whose.owner is Owner.OTHER and not logged:
+            findings.note(f"{one.run} {whose.said}: its tags follow another log")
+        else:
+            wrong.append(mistaken if whose.owner is Owner.OWN else replace(mistaken, kept=whose.said))
     findings.tagged = len(found)
     return wrong
 
 
-def _mistagged(one: RunTags, wanted: Collection[str]) -> Mistagged | None:
+def _mistagged(one: RunTags, wanted: Collection[str], *, logged: bool) -> Mistagged | None:
     stuck = (one.system & tags.INDEX) - frozenset(wanted)
     put = frozenset(wanted) - one.user - one.system
     drop = ((one.user & tags.INDEX) - frozenset(wanted)) | tags.forged(one.user)
     if not (put or drop or stuck):
         return None
-    return Mistagged(run=one.run, put=put, drop=drop, stuck=stuck)
-
-
-def _other_project(run: str, project: str) -> str:
-    """The project that the run names, where it is another one."""
-    try:
-        told = runs.facts(run).get("project")
-    except runs.UnreachableError:
-        raise
-    except LockgateError:
-        return ""
-    return told if isinstance(told, str) and told != project else ""
+    return Mistagged(run=one.run, put=put, drop=drop, stuck=stuck, logged=logged)
 
 
 def _flow(run: str) -> str:

@@ -15,19 +15,18 @@ from gates.report import terminal
 
 if TYPE_CHECKING:
     from gates.decision import Decision
-    from gates.log import Entry, Log
+    from gates.log import Entry, Keyring, Log
 
 
 def show(log: Log, title: str, about: list[Entry]) -> None:
     """Print the answer, and each entry that it rests on."""
     from pipelines.cli.printing import console
 
-    names = {mark: key.name for mark, key in log.keyring.keys.items()}
     out = console()
     out.print(Text(printable(title), "bold"))
     for entry in about:
         out.print()
-        for line in _entry(entry, names):
+        for line in _entry(entry, log.keyring):
             out.print(line)
     runs = dict.fromkeys(str(entry.event.run) for entry in about if entry.judged)
     if runs:
@@ -36,9 +35,9 @@ def show(log: Log, title: str, about: list[Entry]) -> None:
         out.print(Text(f"lockgate export {printable(run)} --out DIR  writes its evidence, policy and decision", "dim"))
 
 
-def _entry(entry: Entry, names: dict[str, str]) -> Iterator[RenderableType]:
+def _entry(entry: Entry, keyring: Keyring) -> Iterator[RenderableType]:
     mark = entry.signature.key if entry.signature else ""
-    signed = f"signed by {names.get(mark, 'an unlisted key')} ({mark})" if mark else "not signed"
+    signed = f"signed by {keyring.name(mark)} ({mark})" if mark else "not signed"
     yield Text(f"entry {entry.seq}: {entry.event.verdict}", "bold")
     yield _indented(Text(f"{entry.time:%Y-%m-%d %H:%M:%S} UTC, by {printable(entry.actor)}, {signed}", "dim"))
     event = entry.event

@@ -10,7 +10,7 @@ from gates.errors import SettingsError
 from pipelines.cli import options
 
 if TYPE_CHECKING:
-    from gates.log import Entry
+    from gates.log import Entry, Keyring
 
 NARROW = 110
 """Columns below which a run is told by its id alone."""
@@ -24,7 +24,7 @@ def history(
     run: Annotated[str, typer.Option(help="Of this run: EvaluateNewModel/ID, or its ID.")] = "",
     event: Annotated[str, typer.Option(help="Of this kind: judged, revoked, rolled_back, waived, retracted …")] = "",
     verdict: Annotated[str, typer.Option(help="With this verdict: PROMOTE, HOLD or INCONCLUSIVE.")] = "",
-    by: Annotated[str, typer.Option("--actor", "--by", help="Written by this actor.")] = "",
+    by: Annotated[str, typer.Option("--actor", "--by", help="Written by who called themselves so: a claim.")] = "",
     since: Annotated[str, typer.Option(help="Not before this time: 2026-11-01, 2026-11-01T12:00 (UTC).")] = "",
     until: Annotated[str, typer.Option(help="Not after this time.")] = "",
     as_json: options.Json = False,
@@ -58,13 +58,13 @@ def history(
     if as_json:
         print_json([entry.as_json() for entry in entries])
     elif entries:
-        _show(entries, names={mark: key.name for mark, key in log.keyring.keys.items()})
+        _show(entries, log.keyring)
     else:
         filtered = any((run, event, verdict, by, since, until))
         typer.echo("no entry fits" if filtered else "nothing has been judged yet")
 
 
-def _show(entries: list[Entry], *, names: dict[str, str]) -> None:
+def _show(entries: list[Entry], keyring: Keyring) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -81,7 +81,7 @@ def _show(entries: list[Entry], *, names: dict[str, str]) -> None:
     for heading in ("entry", "time", "verdict", "run", "by", "reason"):
         table.add_column(heading, overflow="fold", no_wrap=heading in whole)
     for entry, run in zip(entries, runs, strict=True):
-        signed = names.get(entry.signature.key, "an unlisted key") if entry.signature else ""
+        signed = keyring.name(entry.signature.key) if entry.signature else ""
         table.add_row(
             str(entry.seq), f"{entry.time:%Y-%m-%d %H:%M:%S}",
             Text(entry.event.verdict, RULING_STYLES.get(entry.event.verdict, "bold")),

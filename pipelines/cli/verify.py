@@ -25,7 +25,8 @@ SHOWN_FROM = 200
 
 def verify(
     fix_tags: Annotated[
-        bool, typer.Option("--fix-tags", help="Put and remove tags of runs until they are what the log says.")
+        bool,
+        typer.Option("--fix-tags", help="Put and remove tags of this project's runs until they are what the log says."),
     ] = False,
     deep: Annotated[
         bool,
@@ -96,9 +97,9 @@ def _tags(held: Walked, project: str, findings: Findings, *, fix: bool) -> list[
     fixed = []
     for one in verification.mistagged(held, findings, project=project):
         left = one.said
-        if fix and (one.put or one.drop):
+        if fix and not one.kept and (one.put or one.drop):
             try:
-                runs.retag(one.run, put=one.put, drop=one.drop)
+                runs.retag(one.run, project=project, logged=one.logged, put=one.put, drop=one.drop)
                 fixed.append(_changed(one))
                 left = one.left.said
             except LockgateError as err:

@@ -41,9 +41,8 @@ def waive(
             hint="`lockgate keys show` says which key is used; LOCKGATE_SIGNING_KEY_FILE names another",
         )
     entry = lifecycle.waive(
-        log, gate, run=run, reason=reason, until=moment(until, now=clock(), where="--until"), approver=held.name,
-        actor=actor(), clock=clock,
-    )  # fmt: skip
+        log, gate, run=run, reason=reason, until=moment(until, now=clock(), where="--until"), actor=actor(), clock=clock
+    )
     then = f"next: `lockgate judge {entry.event.run}`, with a judge's key where the log is signed, counts it"
     tell(log, entry, as_json=as_json, then=[*_blocking(log, entry), then])
 

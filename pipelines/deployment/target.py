@@ -42,9 +42,9 @@ class Target:
     @property
     def project(self) -> str:
         """Metaflow's @project."""
-        from pipelines.flow_settings import metaflow_project
+        from gates import runs
 
-        return metaflow_project(self.settings.data.project)
+        return runs.metaflow_project(self.settings.data.project)
 
     @property
     def words(self) -> list[str]:

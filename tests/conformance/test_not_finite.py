@@ -15,7 +15,7 @@ from gates import Evidence, Ruling, Verdict, judge
 from gates.kinds import KINDS
 from gates.metrics import METRICS, Family
 
-RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RELAXED = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 SIZES = st.floats(-1e308, 1e308)
 
 

@@ -1,10 +1,9 @@
 """What goes wrong between lockgate and its object store, at each request of a commit: the log has the entry whole or
-not at all, the answer is there in time, whether it is yes or one line, and the same again makes exactly one entry.
+not at all, there is an answer, whether it is yes or one line, and the same again makes exactly one entry.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -63,15 +62,12 @@ def place(bucket: Any, proxy: Proxy) -> Callable[[int], Place]:
     return lambda entries: Place(bucket, proxy, entries)
 
 
-def in_time(asked: Callable[[], Any], *, requests: int) -> Any:
-    """What is answered, or the one line; within the time that so many requests have."""
-    begun = time.monotonic()
+def answered(asked: Callable[[], Any]) -> Any:
+    """What is answered, or the one line. Who waits for a request without an end waits until pytest ends it."""
     try:
         return asked()
     except LogError as err:
         return one_line(SimpleNamespace(value=err))
-    finally:
-        assert time.monotonic() - begun < requests * PATIENCE + 2  # for a machine that does more than this
 
 
 def test_as_many_requests_as_are_gone_through_below(proxy: Proxy, place: Callable[[int], Place]) -> None:
@@ -94,7 +90,7 @@ def test_a_commit_of_which_one_request_goes_wrong(
     """It is tried again, or found to have happened; whatever cannot be known is said."""
     at = place(1)
     with proxy.plan(fault, first=first, times=1) as plan:
-        told = in_time(lambda: committed(at.through, HOPELESS), requests=2)
+        told = answered(lambda: committed(at.through, HOPELESS))
     assert len(plan.seen) >= first
     held = at.count()
     if isinstance(told, str):
@@ -110,7 +106,7 @@ def test_a_first_commit_of_which_one_answer_is_lost(proxy: Proxy, place: Callabl
     """Also those with which the store is tried."""
     at = place(0)
     with proxy.plan("lost", first=first, times=1):
-        told = in_time(lambda: committed(at.through, FIRST_MODEL), requests=2)
+        told = answered(lambda: committed(at.through, FIRST_MODEL))
     held = at.count()
     assert held == (0 if isinstance(told, str) else 1)
     again = committed(at.behind, FIRST_MODEL)
@@ -124,7 +120,7 @@ def test_a_store_that_goes_down_within_a_commit(
 ) -> None:
     at = place(1)
     with proxy.plan(fault, first=first):
-        told = in_time(lambda: committed(at.through, HOPELESS), requests=3)
+        told = answered(lambda: committed(at.through, HOPELESS))
     committed_before = first == SECOND  # only the hint is left out
     assert isinstance(told, str) != committed_before
     assert committed_before or "cannot be reached" in told
@@ -137,7 +133,7 @@ def test_a_store_that_has_trouble_twice_and_then_not(proxy: Proxy, place: Callab
     at = place(1)
     for first, fault in enumerate(("500", "503", "refused", "500", "503"), start=1):
         with proxy.plan(fault, first=first, times=2):
-            assert in_time(at.through.head, requests=2).seq == 1
+            assert answered(at.through.head).seq == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -147,30 +143,28 @@ def test_a_head_that_cannot_be_read(proxy: Proxy, place: Callable[[int], Place],
     committed(at.behind, HOPELESS)
     for first in range(1, HEAD + 1):
         with proxy.plan(fault, first=first, times=1):
-            told = in_time(at.through.head, requests=2)
+            told = answered(at.through.head)
         assert isinstance(told, str) or told.seq == 2
     with proxy.plan(fault):
-        assert isinstance(in_time(at.through.head, requests=2), str)
+        assert isinstance(answered(at.through.head), str)
 
 
 def test_what_answers_everything_in_the_store_s_place(proxy: Proxy, place: Callable[[int], Place]) -> None:
     """Such as the page on which a network asks for a password. It is not asked for entries for ever."""
     at = place(1)
     with proxy.plan("garbage") as plan:
-        assert "says that it has every object" in in_time(at.through.head, requests=2)
+        assert "says that it has every object" in answered(at.through.head)
     assert len(plan.seen) < 40
     with proxy.plan("garbage"):
-        assert isinstance(in_time(lambda: committed(at.through, HOPELESS), requests=2), str)
+        assert isinstance(answered(lambda: committed(at.through, HOPELESS)), str)
     assert at.count() == 1
 
 
-def test_a_command_gives_up_in_time(project: Any, s3: Any, proxy: Proxy) -> None:
+def test_a_command_gives_up(project: Any, s3: Any, proxy: Proxy) -> None:
     """In the time that the environment gives, on a store that takes every request and answers none."""
     env = s3.env | {"METAFLOW_S3_ENDPOINT_URL": proxy.url, "LOCKGATE_STORE_SECONDS": "0.3"}
     with proxy.plan("slow") as plan:
-        begun = time.monotonic()
         done = project.run("champion", **env)
-    assert time.monotonic() - begun < SECONDS
     assert plan.seen
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()

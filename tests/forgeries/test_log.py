@@ -16,6 +16,8 @@ from gates.admission import Seen, admit
 from gates.errors import AdmissionError, LogError
 from gates.log import Entry, Log
 from gates.log.entry import path
+from gates.log.events import Waived
+from gates.state import Waiver
 from gates.verification import Findings, walked
 from tests.forgeries.conftest import private
 from tests.gates.candidates import APPROVER, JUDGE, LENIENT, NOON, STRANGER, evidence, opened, promoted, scored
@@ -143,6 +145,21 @@ def test_an_entry_of_a_key_that_has_another_role(scene: Any) -> None:
     """An approver does not promote."""
     scene.put_entry(2, signed(scene.entry(2), APPROVER))
     assert "signed by approver, who may not sign this" in scene.refused()
+
+
+def test_a_waiver_under_another_name(scene: Any) -> None:
+    """By an approver, who signs it as himself and says that he is somebody else."""
+    last = scene.entry(2)
+    waiver = Waiver(
+        gate="log_loss", run=scene.former, model="f" * 64, policy="p", reason="an attack", approver="ada",
+        until=last.time + timedelta(days=1), key=APPROVER.fingerprint, seq=3,
+    )  # fmt: skip
+    state = last.state.model_copy(update={"seq": 3, "waivers": (waiver,)})
+    event = Waived(waiver=waiver)
+    scene.put_entry(3, signed(last, APPROVER, seq=3, previous=last.digest, event=event, state=state))
+    said = "the waiver of entry 3 names 'ada' as its approver, and its key is approver's"
+    assert said in scene.refused()
+    assert said in scene.deviations()[path(3)]
 
 
 def test_an_unsigned_entry_in_a_signed_log(scene: Any) -> None:

@@ -144,7 +144,7 @@ def test_values_of_a_row() -> None:
 WORDS = st.sampled_from(["n", "o", "d", "+", "-", "*", ">", "<", "+/-", "/\\", "0.1", "2", "1e9", " ", "x", "é", "\n"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(WORDS, max_size=14).map(" ".join) | st.text(max_size=20))
 def test_only_value_errors_leave_the_parser(text: str) -> None:
     with suppress(ValueError):

@@ -12,7 +12,7 @@ from gates import Evidence
 from gates.defects import defects
 from gates.errors import EvidenceError
 
-RELAXED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RELAXED = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 ANY = st.one_of(
     st.none(), st.integers(), st.floats(), st.text(max_size=5), st.binary(max_size=5),
     st.lists(st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=3)), max_size=5),
@@ -22,7 +22,7 @@ ANY = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.dictionaries(st.sampled_from(
     ["label", "challenger", "champion", "row_id", "cluster", "weight", "time", "query", "slices", "facts", "task",
      "classes"]),

@@ -157,7 +157,7 @@ class Histories(RuleBasedStateMachine):
         run = str(self.held[at % len(self.held)].facts["challenger"]["run"])
         until = self.now + timedelta(days=days)
         self.did(lambda: lifecycle.waive(
-            self.approver, "log_loss", run=run, reason="known", until=until, approver="ann", **self.says()
+            self.approver, "log_loss", run=run, reason="known", until=until, **self.says()
         ))  # fmt: skip
 
     @rule(at=PICK)
@@ -294,7 +294,7 @@ def test_any_history_keeps_what_was_promised(machine: type[Histories], histories
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=histories, stateful_step_count=50, deadline=None, derandomize=True, database=None,
+            max_examples=histories, stateful_step_count=50, derandomize=True, database=None,
             phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )  # fmt: skip

@@ -268,7 +268,7 @@ KEYS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_only_policy_errors_leave_parse(make, data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(list(KINDS)))
@@ -278,7 +278,7 @@ def test_only_policy_errors_leave_parse(make, data: st.DataObject) -> None:
         assert len(Policy.parse(mapping).digest) == 64
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(JUNK)
 def test_junk_is_no_policy(junk: object) -> None:
     with pytest.raises(PolicyError):

@@ -272,7 +272,7 @@ def _where(findings: tuple[Finding, ...], *directions: Direction) -> set[str]:
     return {one.where for one in findings if one.direction in directions}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_what_weakens_one_way_does_not_pass_for_nothing_the_other_way(make, data: st.DataObject) -> None:
     one, other = (data.draw(policies(make.checks)) for _ in range(2))

@@ -232,8 +232,8 @@ def test_a_reverification_and_a_waiver_can_be_the_entry_that_was_wrong() -> None
     committed(log, FIRST_MODEL)
     committed(log, HOPELESS)
     waiver = lifecycle.waive(
-        by(log, APPROVER), "log_loss", run="1", reason="known", until=NOON + timedelta(days=2), approver="ann",
-        actor="ann", clock=clock(1),
+        by(log, APPROVER), "log_loss", run="1", reason="known", until=NOON + timedelta(days=2), actor="ann",
+        clock=clock(1),
     )  # fmt: skip
     committed(log, HOPELESS, minute=2)
     assert retract(log, entry=waiver.seq, minute=3).event.suspects == (4,)

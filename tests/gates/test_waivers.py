@@ -49,7 +49,7 @@ def log() -> Log:
 
 def waive(log: Log, gate: str = "log_loss", *, run: str = "1", until: datetime = UNTIL, minute: float = 1) -> Any:
     return lifecycle.waive(
-        by(log, APPROVER), gate, run=run, reason="a known gap", until=until, approver="ann", actor="ann",
+        by(log, APPROVER), gate, run=run, reason="a known gap", until=until, actor="ann",
         clock=clock(minute),
     )  # fmt: skip
 
@@ -58,7 +58,7 @@ def test_the_waiver_says_what_for_whom_until_when_and_by_whom(log: Log) -> None:
     entry = waive(log)
     assert entry.event.waiver == Waiver(
         gate="log_loss", run=RUN, model=sha_of("1"), policy=POLICY.digest, reason="a known gap", until=UNTIL,
-        approver="ann", key=APPROVER.fingerprint, seq=3,
+        approver="approver", key=APPROVER.fingerprint, seq=3,
     )  # fmt: skip
     assert log.state().waivers == (entry.event.waiver,)
     assert entry.signature.key == APPROVER.fingerprint
@@ -76,7 +76,7 @@ def test_judged_again_the_run_is_promoted_and_the_gate_still_fails(log: Log) -> 
     (use,) = done.decision.waivers
     assert (use.gate, use.entry, use.key, use.status) == ("log_loss", 3, APPROVER.fingerprint, "used")
     assert use.message == (
-        "waiver of log_loss by ann (entry 3) lifts its FAIL until 2024-05-03T12:00+00:00: a known gap"
+        "waiver of log_loss by approver (entry 3) lifts its FAIL until 2024-05-03T12:00+00:00: a known gap"
     )
     assert done.entry.decided() == done.decision
     state = log.state()
@@ -139,7 +139,8 @@ def test_a_waiver_counts_up_to_its_last_moment(log: Log, late_us: int, verdict: 
     if status == "expired":
         assert done.before
         assert (
-            done.decision.waivers[0].message == "waiver of log_loss by ann (entry 3) ran out at 2024-05-03T12:00+00:00"
+            done.decision.waivers[0].message
+            == "waiver of log_loss by approver (entry 3) ran out at 2024-05-03T12:00+00:00"
         )
 
 
@@ -181,7 +182,7 @@ def test_a_waiver_is_for_the_policy_that_judged(log: Log) -> None:
     assert done.decision.verdict == "HOLD"
     (use,) = done.decision.waivers
     assert (use.status, use.message) == (
-        "unmatched", "waiver of log_loss by ann (entry 3) was granted under another policy"
+        "unmatched", "waiver of log_loss by approver (entry 3) was granted under another policy"
     )  # fmt: skip
     assert committed(log, HOPELESS, minute=3).decision.verdict == "PROMOTE"
 
@@ -215,11 +216,11 @@ def test_who_judged_does_not_waive(*, signed: bool) -> None:
     own = Log(log.store, project="orders", keyring=keys, signer=log.signer)
     said = "the key that signed the judgement may not waive it; expected the key of an approver"
     refused(log, lambda: lifecycle.waive(
-        own, "log_loss", run="1", reason="mine", until=UNTIL, approver="ann", actor="ann", clock=clock(1)
+        own, "log_loss", run="1", reason="mine", until=UNTIL, actor="ann", clock=clock(1)
     ), said)  # fmt: skip
     keyless = by(log, None)
     refused(log, lambda: lifecycle.waive(
-        keyless, "log_loss", run="1", reason="none", until=UNTIL, approver="ann", actor="ann", clock=clock(1)
+        keyless, "log_loss", run="1", reason="none", until=UNTIL, actor="ann", clock=clock(1)
     ), "a waiver needs its approver's key")  # fmt: skip
 
 

@@ -31,7 +31,7 @@ OVERRIDES = st.tuples(
     st.sampled_from(["=", "@", "+=", "", ": ", "=["]), TEXTS,
 ).map("".join)  # fmt: skip
 tried = settings(
-    max_examples=EXAMPLES, deadline=None, database=None,
+    max_examples=EXAMPLES, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 

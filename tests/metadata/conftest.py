@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,24 +45,25 @@ class Served:
 
     def retag(self, *, put: Any = (), drop: Any = ()) -> None:
         """Change the run's tags behind everybody's back."""
-        _asked(f"{self.service}/flows/{self.run.replace('/', '/runs/')}/tag/mutate", add=put, remove=drop)
+        body = {"tags_to_add": [*put], "tags_to_remove": [*drop]}
+        asked(f"{self.service}/flows/{self.run.replace('/', '/runs/')}/tag/mutate", method="PATCH", body=body)
 
     def trained(self) -> list[str]:
         """Every run of EvaluateNewModel that the service knows."""
-        return [str(one["run_number"]) for one in _asked(f"{self.service}/flows/EvaluateNewModel/runs")]
+        return [str(one["run_number"]) for one in asked(f"{self.service}/flows/EvaluateNewModel/runs")]
 
     def tags(self) -> set[str]:
         """The user tags of the run."""
-        return set(_asked(f"{self.service}/flows/{self.run.replace('/', '/runs/')}")["tags"])
+        return set(asked(f"{self.service}/flows/{self.run.replace('/', '/runs/')}")["tags"])
 
 
-def _asked(url: str, **tags: Iterable[str]) -> Any:
-    changes = {f"tags_to_{name}": list(some) for name, some in tags.items()}
-    asked = urllib.request.Request(
-        url, data=json.dumps(changes).encode() if tags else None, method="PATCH" if tags else "GET",
+def asked(url: str, *, method: str = "GET", body: Any = None) -> Any:
+    """What the service answers, without Metaflow's client in between."""
+    request = urllib.request.Request(
+        url, data=None if body is None else json.dumps(body).encode(), method=method,
         headers={"Content-Type": "application/json"},
     )  # fmt: skip
-    with urllib.request.urlopen(asked) as answer:
+    with urllib.request.urlopen(request) as answer:
         return json.load(answer)
 
 
@@ -85,6 +86,6 @@ def served(
         done = project.run("evaluate", "model.trees=8", "--json", **env)
         assert done.returncode == 0, done.stderr
         log = S3Store(**s3.store, prefix="metaflow/lockgate/orders")
-        (run,) = (f"EvaluateNewModel/{one['run_number']}" for one in _asked(f"{service}/flows/EvaluateNewModel/runs"))
+        (run,) = (f"EvaluateNewModel/{one['run_number']}" for one in asked(f"{service}/flows/EvaluateNewModel/runs"))
         with placed(project, **env) as place:
             yield Served(project, proxy, place, env, service, run, log)

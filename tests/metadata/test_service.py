@@ -17,7 +17,7 @@ children = []
 for number in range(count):
     child = os.fork()
     if not child:
-        done = runs.retag(run, put={f"t{number}"}, seconds=60)
+        done = runs.retag(run, project="orders", put={f"t{number}"}, seconds=60)
         os._exit(done.put != {f"t{number}"})
     children.append(child)
 codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]

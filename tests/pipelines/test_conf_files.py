@@ -140,7 +140,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.nightly
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(document=ENTRIES, file=st.sampled_from(["config", "gate/default", "data/flights", "production"]))
 def test_any_document_is_compared_or_refused(
     small: Path, tmp_path_factory: pytest.TempPathFactory, document: object, file: str

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -13,14 +12,18 @@ from pipelines.measuring import code_state, peak_memory_mb, predict_ms_per_1000
 
 
 class Slow:
-    """Takes so many seconds a call, and ten times as long at every odd call where it is disturbed."""
+    """Takes so many seconds a call by its own clock, and ten times as long at every odd call where it is disturbed."""
 
     def __init__(self, seconds: float, *, first: float = 0.0, disturbed: bool = False) -> None:
         self.seconds, self.first, self.disturbed, self.sizes = seconds, first, disturbed, []
+        self.now = 0.0
+
+    def clock(self) -> float:
+        return self.now
 
     def score(self, frame: pd.DataFrame) -> np.ndarray:
         slow = self.disturbed and len(self.sizes) % 2
-        time.sleep(self.first if not self.sizes else self.seconds * (10 if slow else 1))
+        self.now += self.first if not self.sizes else self.seconds * (10 if slow else 1)
         self.sizes.append(len(frame))
         return np.zeros(len(frame))
 
@@ -31,21 +34,21 @@ def frame(rows: int) -> pd.DataFrame:
 
 def test_a_first_call_and_disturbances_do_not_count() -> None:
     model = Slow(0.004, first=0.2, disturbed=True)
-    p50, p99 = predict_ms_per_1000(model, frame(2500))
-    assert 4 <= p50 <= p99 < 40
+    p50, p99 = predict_ms_per_1000(model, frame(2500), clock=model.clock)
+    assert (p50, p99) == (4, 4)
     assert set(model.sizes) == {1000}
     assert len(model.sizes) <= measuring.WARM_UPS + 2 * measuring.LATENCY_BATCHES
 
 
 def test_a_slow_model_is_timed_less_often() -> None:
     model = Slow(0.03)
-    assert predict_ms_per_1000(model, frame(1000))[0] == pytest.approx(30, rel=0.5)
+    assert predict_ms_per_1000(model, frame(1000), clock=model.clock) == (30, 30)
     assert len(model.sizes) == measuring.WARM_UPS + 2 * measuring.LEAST_BATCHES
 
 
 def test_few_rows_are_scaled_to_1000() -> None:
     model = Slow(0.002)
-    assert predict_ms_per_1000(model, frame(100))[0] == pytest.approx(20, rel=0.5)
+    assert predict_ms_per_1000(model, frame(100), clock=model.clock) == (20, 20)
     assert set(model.sizes) == {100}
 
 

@@ -247,7 +247,7 @@ ANY_TEXT = st.text(alphabet=st.characters(), max_size=60)  # surrogates too
 ANYTHING = st.one_of(ANY_TEXT, st.lists(WORDS, max_size=9).map("".join), ANY_TEXT.map("model.max_depth={}".format))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @example(["model.max_depth=\x0b"])
 @example(["model.max_depth=\\"])
 @example(["seed=0x1F"])
@@ -281,7 +281,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(KEYS, VALUES)
 def test_no_value_of_a_real_key_raises_anything_else_or_is_let_through_in_vain(key: str, value: str) -> None:
     try:

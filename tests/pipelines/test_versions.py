@@ -108,7 +108,7 @@ def test_a_hostile_name_is_refused(
     assert git(repository, "status", "--porcelain") == ""
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text(min_size=1, max_size=20))
 def test_any_text_is_a_version_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     empty = tmp_path_factory.mktemp("empty")

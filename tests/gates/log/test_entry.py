@@ -108,7 +108,7 @@ def test_a_recorded_decision_that_is_none_is_refused() -> None:
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=200), st.integers(0, 5000), st.integers(0, 5000))
 def test_no_damage_to_an_entry_raises_anything_else(noise: bytes, first: int, last: int) -> None:
     damaged = WHOLE[: first % len(WHOLE)] + noise + WHOLE[last % len(WHOLE) :]

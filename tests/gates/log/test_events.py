@@ -55,7 +55,7 @@ def _every() -> Log:
     lifecycle.rollback(log, to=None, reason="it is slow", **says)
     committed(log, evidence(BAD, model="2", beside=GOOD, champion="0"), minute=1)
     lifecycle.waive(
-        by(log, APPROVER), "log_loss", run="2", reason="known", until=clock(60)(), approver="ann", actor="ann",
+        by(log, APPROVER), "log_loss", run="2", reason="known", until=clock(60)(), actor="ann",
         clock=clock(1),
     )  # fmt: skip
     champion = log.state().champion
@@ -92,7 +92,7 @@ def test_an_entry_is_canonical_bytes_and_those_are_the_entry(entry: Entry) -> No
         (1, run_of("0"), "PROMOTE", "all 1 blocking gates that apply pass (1 skipped)"),
         (3, run_of("0"), "ROLLED_BACK", "it is slow"),
         (4, run_of("2"), "HOLD", "failed: log_loss"),
-        (5, run_of("2"), "WAIVED", "log_loss until 2024-05-01 13:00 by ann: known"),
+        (5, run_of("2"), "WAIVED", "log_loss until 2024-05-01 13:00 by approver: known"),
         (6, run_of("0"), "REVERIFIED",
          "PROMOTE: all 1 blocking gates that apply pass (1 skipped); it may be served until 2024-05-10 12:01"),
         (7, None, "REGISTERED", "holdout {}, 300 rows: next month"),
@@ -191,7 +191,7 @@ def test_a_reason_is_given_and_kept_whole(verb: str, reason: str, kept: str | No
         if verb == "retract":
             return lifecycle.retract(log, entry=1, **says)
         until = NOON + timedelta(days=1)
-        return lifecycle.waive(by(log, APPROVER), "log_loss", run="2", until=until, approver="ann", **says)
+        return lifecycle.waive(by(log, APPROVER), "log_loss", run="2", until=until, **says)
 
     if kept is None:
         with pytest.raises(LogError, match="this cannot be recorded: reason: ") as caught:

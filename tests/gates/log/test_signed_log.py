@@ -200,9 +200,7 @@ def test_a_signature_that_is_none_is_refused(made: str) -> None:
 
 
 def _waive(log: Log) -> Any:
-    return lifecycle.waive(
-        log, "log_loss", run="1", reason="known", until=clock(60)(), approver="ann", actor="ann", clock=clock(2)
-    )
+    return lifecycle.waive(log, "log_loss", run="1", reason="known", until=clock(60)(), actor="ann", clock=clock(2))
 
 
 @pytest.mark.parametrize("key", [JUDGE, STRANGER, None])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gates.metrics import METRICS
 from gates.metrics.metric import Family, Metric
 
-RELAXED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RELAXED = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def test_every_metric_has_a_truth(unknown) -> None:

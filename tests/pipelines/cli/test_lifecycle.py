@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import yaml
 
 from gates.log import Signer
+from gates.log.events import Waived
 from tests.pipelines.cli.prompted import Project
 
 
@@ -58,6 +60,54 @@ def test_a_waiver_is_an_approvers(prompted: Callable[..., Project]) -> None:
     assert (granted.gate, granted.run, granted.approver) == ("log_loss", "EvaluateNewModel/3", "ada")
     assert "no gate 'auc'" in here.run("waive", "auc", "--run", "3", "--until", "2d", "--reason", "x", code=2)
     assert "would end at" in here.run(*words[:5], "2020-01-01", *words[6:], code=2)
+
+
+def told_otherwise(here: Project, name: str) -> None:
+    """Put another approver's name into the waiver that is the last entry, and have its own key sign that."""
+    entry = here.log.entry(4)
+    waiver = entry.event.waiver.model_copy(update={"approver": name})
+    state = entry.state.model_copy(update={"waivers": (waiver,)})
+    forged = entry.model_copy(update={"event": Waived(waiver=waiver), "state": state, "signature": None})
+    signature = Signer.parse(here.keys["ada"][0], where="ada").sign(forged.payload())
+    here.log.store.put(entry.where, forged.model_copy(update={"signature": signature}).to_bytes(), mode="overwrite")
+
+
+def trust(here: Project, **keys: Any) -> None:
+    """Change the keys of conf/platform."""
+    file = here.where / "conf" / "platform" / "local.yaml"
+    platform = yaml.safe_load(file.read_text(encoding="utf-8"))
+    trusted = platform["keys"]["trusted"] | keys
+    platform["keys"]["trusted"] = {name: key for name, key in trusted.items() if key}
+    file.write_text(yaml.safe_dump(platform), encoding="utf-8")
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_waiver_under_another_name_is_shown_by_no_command(prompted: Callable[..., Project], *, signed: bool) -> None:
+    here = prompted(signed=signed)
+    here.sign_as("ada")
+    here.run("waive", "log_loss", "--run", "3", "--until", "2d", "--reason", "a strike")
+    told_otherwise(here, "grace")
+    said = "the waiver of entry 4 names 'grace' as its approver, and its key is ada's; expected ada"
+    for words in (("waivers",), ("history",), ("why", "3"), ("champion",), ("verify",)):
+        assert said in " ".join(here.run(*words, code=2).split()), words
+
+
+def test_a_key_that_is_renamed_says_how_it_was_called(prompted: Callable[..., Project]) -> None:
+    here = prompted(signed=True)
+    here.sign_as("ada")
+    here.run("waive", "log_loss", "--run", "3", "--until", "2d", "--reason", "a strike")
+    ada = {"role": "approver", "key": here.keys["ada"][1], "last_entry": None}
+    trust(here, ada=None, lovelace=ada)
+    said = "write it into platform.keys.trusted.lovelace.formerly"
+    assert said in here.run("waivers", code=2)
+    trust(here, lovelace=ada | {"formerly": {"ada": 4}})
+    (waiver,) = json.loads(here.run("waivers", "--json"))
+    assert waiver["approver"] == "ada"
+    assert "signed: lovelace" in " ".join(here.run("history").split())
+    here.run("waive", "log_loss", "--run", "3", "--until", "3d", "--reason", "still")
+    assert [one["approver"] for one in json.loads(here.run("waivers", "--json"))] == ["ada", "lovelace"]
+    trust(here, lovelace=ada | {"formerly": {"ada": 0}})
+    assert "platform.keys.trusted.lovelace.formerly.ada" in here.run("waivers", code=2)
 
 
 def test_an_unlisted_key_writes_nothing(prompted: Callable[..., Project]) -> None:

@@ -1,0 +1,222 @@
+"""Whose waiver it is: the name that conf/platform gives the key, never one that somebody tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gates import lifecycle
+from gates.errors import LogError, SigningError
+from gates.log import Keyring, Log, Signer
+from gates.log.events import Waived
+from gates.promotion import record
+from gates.verification import Findings, walked
+from tests.gates.candidates import (
+    APPROVER,
+    FIRST_MODEL,
+    HOPELESS,
+    JUDGE,
+    STRANGER,
+    by,
+    clock,
+    committed,
+    keyring,
+    line,
+    one_line,
+    opened,
+    path,
+    refused,
+    signer,
+)  # fmt: skip
+
+BOB = signer("bob")
+KEYS = keyring(ci=(JUDGE, "judge"), ada=(APPROVER, "approver"), bob=(BOB, "approver"))
+
+
+@pytest.fixture
+def log() -> Log:
+    """Model 0 reigns; model 1 was held, for its log loss."""
+    opening = opened(keys=KEYS)
+    committed(opening, FIRST_MODEL)
+    committed(opening, HOPELESS)
+    return opening
+
+
+def waive(log: Log, key: Signer = BOB) -> Any:
+    return lifecycle.waive(
+        by(log, key), "log_loss", run="1", reason="known", until=clock(60)(), actor="ada", clock=clock(1)
+    )
+
+
+def forge(log: Log, name: str) -> None:
+    """Put a waiver of bob's in the log, well formed and signed by him, in which another name is told."""
+    aside = opened(keys=log.keyring)
+    for seq in (1, 2):
+        aside.store.put(path(seq), bytes(log.store.get(path(seq)).bytes()))
+    entry = waive(aside)
+    waiver = entry.event.waiver.model_copy(update={"approver": name})
+    state = entry.state.model_copy(update={"waivers": (waiver,)})
+    forged = entry.model_copy(update={"event": Waived(waiver=waiver), "state": state, "signature": None})
+    log.store.put(path(3), forged.model_copy(update={"signature": BOB.sign(forged.payload())}).to_bytes())
+
+
+def listed(*, former: dict[str, int], name: str = "robert", log: Log) -> Log:
+    """The log, read where conf/platform calls bob's key otherwise by now."""
+    keys: list[Any] = [("ci", "judge", line(JUDGE), None), (name, "approver", line(BOB), None)]
+    return Log(
+        log.store, project="orders", signer=JUDGE,
+        keyring=Keyring.of(keys, where="platform.keys.trusted", former={name: former}),
+    )  # fmt: skip
+
+
+READERS: dict[str, Callable[[Log], Any]] = {
+    "head": Log.head,
+    "entry": lambda log: log.entry(3),
+    "entries": lambda log: list(log.entries()),
+    "backwards": lambda log: list(log.backwards()),
+    "judge": lambda log: committed(log, HOPELESS, minute=2),
+}
+
+
+@pytest.mark.parametrize(("key", "name"), [(APPROVER, "ada"), (BOB, "bob")])
+def test_the_name_is_that_of_the_key(log: Log, key: Signer, name: str) -> None:
+    assert waive(log, key).event.waiver.approver == name
+    use = committed(log, HOPELESS, minute=2).decision.waivers[0]
+    assert use.message.startswith(f"waiver of log_loss by {name} (entry 3) lifts its FAIL")
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS.keys())
+@pytest.mark.parametrize("name", ["ada", "carol", ""])
+def test_a_waiver_under_another_name_is_refused_wherever_it_is_read(
+    log: Log, read: Callable[[Log], Any], name: str
+) -> None:
+    forge(log, name)
+    with pytest.raises(LogError, match=f"the waiver of entry 3 names '{name}' as its approver, and its key is bob's"):
+        read(log)
+
+
+def test_verify_names_it(log: Log) -> None:
+    forge(log, "ada")
+    findings = Findings()
+    walked(log, findings)
+    (deviation,) = findings.deviations
+    assert (deviation.about, deviation.where) == ("log", path(3))
+    assert "names 'ada' as its approver, and its key is bob's; expected bob" in deviation.said
+
+
+def test_a_state_that_carries_a_waiver_under_another_name_is_refused_too(log: Log) -> None:
+    """Long after the waiver itself, which a judge does not read again; a judge's key signed it unseen."""
+    waive(log)
+    entry = committed(log, HOPELESS, minute=2).entry
+    assert entry is not None
+    (waiver,) = entry.state.waivers
+    waivers = (waiver.model_copy(update={"approver": "ada"}),)
+    forged = entry.model_copy(update={"state": entry.state.model_copy(update={"waivers": waivers}), "signature": None})
+    forged = forged.model_copy(update={"signature": JUDGE.sign(forged.payload())})
+    log.store.put(path(4), forged.to_bytes(), mode="overwrite")
+    with pytest.raises(LogError, match="the waiver of entry 3 names 'ada' as its approver") as caught:
+        log.entry(4)
+    assert path(4) in one_line(caught)
+
+
+def test_nobody_records_a_waiver_under_another_name(log: Log) -> None:
+    entry = waive(opened(log.store, keys=KEYS))
+    waiver = entry.event.waiver.model_copy(update={"approver": "ada", "seq": 4})
+    with pytest.raises(SigningError, match="the waiver of entry 4 names 'ada'") as caught:
+        record(by(log, BOB), lambda *_: Waived(waiver=waiver), actor="bob", clock=clock(2))
+    one_line(caught)
+    assert log.head() == entry
+
+
+@pytest.mark.parametrize(("last", "readable"), [(2, False), (3, True), (4, True)])
+def test_a_key_that_was_renamed_keeps_the_waivers_of_its_former_name(log: Log, last: int, *, readable: bool) -> None:
+    entry = waive(log)
+    renamed = listed(former={"bob": last}, log=log)
+    if readable:
+        assert renamed.head() == entry
+        assert committed(renamed, HOPELESS, minute=2).decision.verdict == "PROMOTE"
+        assert [one.event.kind for one in renamed.entries()] == ["judged", "judged", "waived", "judged"]
+    else:
+        with pytest.raises(LogError, match="its key is robert's") as caught:
+            renamed.head()
+        assert "platform.keys.trusted.robert.formerly" in one_line(caught)
+
+
+def test_after_it_was_renamed_it_waives_under_its_new_name_only(log: Log) -> None:
+    waive(log)
+    renamed = listed(former={"bob": 3}, log=log)
+    assert waive(renamed).event.waiver.approver == "robert"
+    waiver = renamed.head().event.waiver.model_copy(update={"approver": "bob", "seq": 5})
+    with pytest.raises(SigningError, match="the waiver of entry 5 names 'bob'"):
+        record(by(renamed, BOB), lambda *_: Waived(waiver=waiver), actor="bob", clock=clock(2))
+
+
+def test_a_key_that_was_replaced_leaves_its_name_to_its_successor(log: Log) -> None:
+    """bob's old key and his new one; the waivers of both are his."""
+    waive(log)
+    keys: list[Any] = [
+        ("ci", "judge", line(JUDGE), None),
+        ("bob-2024", "approver", line(BOB), 3),
+        ("bob", "approver", line(STRANGER), None),
+    ]
+    ring = Keyring.of(keys, where="platform.keys.trusted", former={"bob-2024": {"bob": 3}})
+    replaced = Log(log.store, project="orders", keyring=ring, signer=JUDGE)
+    assert waive(replaced, STRANGER).event.waiver.approver == "bob"
+    assert [one.event.waiver.approver for one in replaced.entries() if one.event.kind == "waived"] == ["bob", "bob"]
+
+
+def test_a_waiver_of_a_key_that_is_listed_no_more_lifts_nothing(log: Log) -> None:
+    """Its entry lies further back than a judge reads."""
+    waive(log)
+    for minute, reason in ((2, "slow"), (3, "still slow")):
+        lifecycle.retract(log, metric="ece", reason=reason, actor="ada", clock=clock(minute))
+    without = opened(log.store, keys=keyring(ci=(JUDGE, "judge"), ada=(APPROVER, "approver")))
+    said = "rests on the waiver of entry 3, whose key is not that of an approver"
+    refused(without, lambda: committed(without, HOPELESS, minute=4), said)
+    assert committed(log, HOPELESS, minute=4).decision.verdict == "PROMOTE"
+
+
+# --- an unsigned log -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unsigned() -> Log:
+    """The same, without a judge's key."""
+    opening = opened(key=None, keys=keyring(ada=(APPROVER, "approver"), bob=(BOB, "approver")))
+    committed(opening, FIRST_MODEL)
+    committed(opening, HOPELESS)
+    return opening
+
+
+def test_an_unsigned_log_derives_the_name_too(unsigned: Log) -> None:
+    assert waive(unsigned).event.waiver.approver == "bob"
+    assert committed(unsigned, HOPELESS, minute=2).decision.verdict == "PROMOTE"
+
+
+def test_an_unsigned_log_refuses_another_name_too(unsigned: Log) -> None:
+    forge(unsigned, "ada")
+    with pytest.raises(LogError, match="names 'ada' as its approver, and its key is bob's"):
+        unsigned.head()
+
+
+def test_a_false_signature_in_the_name_of_a_listed_key_is_refused_in_an_unsigned_log(unsigned: Log) -> None:
+    """`history` and `why` would show it as ada's."""
+    entry = lifecycle.revoke(unsigned, "0", reason="mine", actor="mallory", clock=clock(1))
+    signature = STRANGER.sign(entry.payload()).model_copy(update={"key": APPROVER.fingerprint})
+    forged = entry.model_copy(update={"signature": signature})
+    unsigned.store.put(path(3), forged.to_bytes(), mode="overwrite")
+    with pytest.raises(LogError, match="the signature of ada does not fit the entry"):
+        unsigned.head()
+    unsigned.store.put(path(3), entry.to_bytes(), mode="overwrite")
+    assert unsigned.head() == entry
+
+
+def test_who_has_another_key_signs_an_unsigned_log_all_the_same(unsigned: Log) -> None:
+    """An approver's key in the environment, say, that is no judge's."""
+    for key in (APPROVER, STRANGER):
+        lifecycle.retract(by(unsigned, key), metric="ece", reason=key.fingerprint, actor="ada", clock=clock(1))
+    assert [one.signature and one.signature.key for one in unsigned.entries()][2:] == [
+        APPROVER.fingerprint, STRANGER.fingerprint,
+    ]  # fmt: skip
