@@ -113,6 +113,11 @@ class State(_Record):
     waivers: tuple[Waiver, ...] = ()  # in the order they were granted; those that ran out go when there are many
     holdouts: Mapping[str, Holdout] = {}  # by the digest of their rows and labels
 
+    @property
+    def never_promoted(self) -> bool:
+        """Whether no model ever reigned. One that was revoked counts as one that may have."""
+        return self.champion is None and not self.predecessors and not self.revoked
+
     def promoted(self, champion: Champion) -> State:
         """The state with `champion` reigning and the present one first among the predecessors.
 
