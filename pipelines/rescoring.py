@@ -74,9 +74,12 @@ class Basis:
 
         Raises:
             LockgateError: files that are missing or no evidence, a model that is not the one that was scored, or that
-                cannot score these rows. EvidenceError: rows or labels that are not this checkout's holdout.
+                cannot score these rows; a champion beside it, where there is none here.
+            EvidenceError: rows or labels that are not this checkout's holdout.
         """
         claim = proposal.evidence(folder, name)
+        if self.reigning is None:
+            _refuse_champion(claim, name)
         told = claim.facts.get("challenger")
         challenger: Mapping[str, Any] = told if isinstance(told, dict) else {}
         if claim.holdout != self.holdout:
@@ -127,3 +130,16 @@ class Basis:
     @property
     def _held(self) -> str:
         return f"{self.settings.as_of} of {self.settings.data.project}, {len(self.split.labels):,} rows"
+
+
+def _refuse_champion(claim: Evidence, name: str) -> None:
+    """Raise LockgateError where a champion was beside the candidate: without it, comparisons would be left out."""
+    champion = claim.facts.get("champion")
+    if claim.champion is None and champion is None:
+        return
+    run = champion.get("run") if isinstance(champion, dict) else None
+    raise LockgateError(
+        f"it was scored beside a champion ({str(run)[:200]}), and none is here to compare with",
+        expected="--bundle FILE", where=name,
+        hint="`lockgate bundle --out champion.tar` writes it, `--published OWNER/NAME` the one that was published",
+    )  # fmt: skip

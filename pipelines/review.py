@@ -17,6 +17,7 @@ from pipelines.acting import clock
 from pipelines.candidates import Candidate, candidates
 from pipelines.changes import compared as changed
 from pipelines.conf_files import written
+from pipelines.reigning import opponent
 from pipelines.rescoring import Basis
 from pipelines.settings import ROOT, conf_dir
 from pipelines.versions import Version, of_conf, of_folder
@@ -24,9 +25,8 @@ from pipelines.versions import Version, of_conf, of_folder
 if TYPE_CHECKING:
     from gates.evidence import Evidence
     from gates.policy import Policy
-    from gates.state import State
     from pipelines.proposal import Proposed
-    from pipelines.reigning import Reigning
+    from pipelines.reigning import Opponent
     from pipelines.settings import Composed
 
 
@@ -57,35 +57,22 @@ def reviewed(composed: Composed, folder: Path, *, base: Version, head: Version, 
     Raises:
         LockgateError: what is wrong with this checkout, or with the bundle.
     """
-    reigning, state, champion = _reigning(composed, bundle)
+    beside = opponent(composed.settings, bundle)
     problems: list[str] = []
     changes = _said(lambda: changed(base, head), problems)
     proposed = _said(lambda: _proposed(folder, head), problems) or ()
     among = max(1, sum(not one.refusal for one in proposed))
     policy = shared(composed.policy, among)
-    basis = Basis(settings=composed.settings, reigning=reigning)
-    found = [_judged(one, folder, basis, policy, state) for one in proposed]
+    basis = Basis(settings=composed.settings, reigning=beside.reigning)
+    found = [_judged(one, folder, basis, policy, beside) for one in proposed]
     decisions = {one.name: one.decision for one, _ in found if one.decision}
     review = Review(
-        base=base.name, candidates=tuple(one for one, _ in found), champion=champion, changes=changes, among=among,
+        base=base.name, candidates=tuple(one for one, _ in found), champion=beside.words, changes=changes, among=among,
         chosen=best(decisions, composed.settings.data.task), problem="; ".join(problems),
+        uncompared=beside.uncompared,
     )  # fmt: skip
     evidence = {one.name: held for one, held in found if held is not None}
     return Reviewed(review=review, policy=policy, evidence=evidence)
-
-
-def _reigning(composed: Composed, bundle: Path | None) -> tuple[Reigning | None, State | None, str]:
-    """Who reigns by the bundle, the state of its log, and both in words."""
-    if bundle is None:
-        return None, None, "alone, as the protected branch has published no champion: comparisons are skipped"
-    from pipelines.bundle import trusted
-    from pipelines.reigning import in_bundle
-
-    held = trusted(bundle, composed.settings)
-    refusal = held.refusal(clock())
-    said = f"beside {held.admitted.champion.run}, the champion as of {held.head.time:%Y-%m-%d} (entry {held.head.seq}"
-    said += ")" if held.log.keyring.signed else ", unsigned)"
-    return in_bundle(held), held.head.state, f"{said}; {refusal}" if refusal else said
 
 
 def _said(asked: Callable[[], T], problems: list[str]) -> T | None:
@@ -121,7 +108,7 @@ def _refusal(one: Candidate, handed: Proposed | None) -> str:
 
 
 def _judged(
-    one: Candidate, folder: Path, basis: Basis, policy: Policy, state: State | None
+    one: Candidate, folder: Path, basis: Basis, policy: Policy, beside: Opponent
 ) -> tuple[Judged, Evidence | None]:
     """What is said of a candidate, and the evidence that it was judged by; None where it was not."""
     from gates.engine import judge
@@ -131,7 +118,9 @@ def _judged(
         return told, None
     try:
         rescored = basis.rescored(folder, one.name)
-        decision = judge(policy, rescored.evidence, state, now=clock())
+        decision = judge(
+            policy, rescored.evidence, beside.state, now=clock(), uncompared=beside.uncompared, claimed=rescored.claimed
+        )
     except LockgateError as err:
         return replace(told, error=str(err)), None
     sealed = policy.disclose == "promotion_only"

@@ -35,6 +35,11 @@ _NEXT = {
 }
 
 
+_UNCOMPARED = (
+    "Hand in what there is to compare with: `lockgate review --bundle` takes what `lockgate bundle` writes, or what the"
+    " protected branch published, of the champion, or of a log that never had one. Until then nothing here says that"
+    " this may replace a champion."
+)
 _ALONE = ".venv/bin/lockgate"
 
 
@@ -61,6 +66,7 @@ class Review:
     champion: str  # beside whom they were scored, in words
     changes: Changes | None  # what the pull request changes of the rules; None where that cannot be told
     problem: str = ""  # of the pull request as a whole
+    uncompared: str = ""  # why nothing was compared, although there may be a champion; empty where that is known
 
     @property
     def spokesman(self) -> Judged | None:
@@ -72,6 +78,17 @@ class Review:
         """Of the chosen candidate; ERROR where there is none."""
         held = self.spokesman
         return held.decision.verdict if held and held.decision else Ruling.ERROR
+
+    @property
+    def reservation(self) -> str:
+        """What the verdict is worth less for, in a few words; empty where nothing is."""
+        judged = self.spokesman is not None and self.verdict is not Ruling.PROMOTE
+        return "nothing was compared" if self.uncompared and judged else ""
+
+    @property
+    def headline(self) -> str:
+        """The verdict, and what it is worth less for."""
+        return f"{self.verdict} ({self.reservation})" if self.reservation else str(self.verdict)
 
     @property
     def weaker(self) -> bool:
@@ -87,9 +104,9 @@ def render(review: Review) -> str:
 def _lines(review: Review) -> Iterator[str]:
     held, verdict = review.spokesman, review.verdict
     named = f"`{held.name}`: " if held and len(review.candidates) > 1 else ""
-    headline = wording.headline(held.decision) if held and held.decision else str(verdict)
-    yield from (f"## {ICON[verdict]} lockgate: {headline}", "")
     already = bool(held and held.decision and held.decision.already_champion)
+    headline = wording.headline(held.decision) if held and held.decision and already else review.headline
+    yield from (f"## {ICON[verdict]} lockgate: {headline}", "")
     means = "this model is the champion already" if already else _MEANS[verdict]
     means = named + (means if named else means[:1].upper() + means[1:])
     yield from (f"**{means}.** {safe(_because(review))}", "")
@@ -123,6 +140,8 @@ def _next(review: Review) -> str:
             f"Make `{held.name}` the default of `conf/` ({safe(' '.join(held.overrides))}), take it out of"
             f" `conf/candidates.yaml`, and push again. {_NEXT[Ruling.PROMOTE]}"
         )
+    if review.reservation and review.verdict is Ruling.INCONCLUSIVE:
+        return _UNCOMPARED
     return _NEXT[review.verdict]
 
 
