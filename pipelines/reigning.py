@@ -77,16 +77,16 @@ def opponent(settings: Settings, path: Path | None) -> Opponent:
 
     if path is None:
         return _without_bundle(settings)
-    held = bundle.trusted(path, settings)
-    refusal = held.refusal(clock())
-    words = f"{_beside(held)}; {refusal}" if refusal else _beside(held)
-    return Opponent(reigning=in_bundle(held), state=held.head.state, words=words, uncompared="")
+    bundled = bundle.trusted(path, settings)
+    refusal = bundled.refusal(clock())
+    words = f"{_beside(bundled)}; {refusal}" if refusal else _beside(bundled)
+    return Opponent(reigning=in_bundle(bundled), state=bundled.head.state, words=words, uncompared="")
 
 
-def _beside(held: Bundle) -> str:
-    if held.admitted is None:
-        return _never(held.log, held.head)
-    return f"beside {held.admitted.champion.run}, the champion {_as_of(held.log, held.head)}"
+def _beside(bundled: Bundle) -> str:
+    if bundled.admitted is None:
+        return _never(bundled.log, bundled.head)
+    return f"beside {bundled.admitted.champion.run}, the champion {_as_of(bundled.log, bundled.head)}"
 
 
 def _without_bundle(settings: Settings) -> Opponent:

@@ -40,6 +40,13 @@ _UNCOMPARED = (
     " protected branch published, of the champion, or of a log that never had one. Until then nothing here says that"
     " this may replace a champion."
 )
+CLAIM = "claim: advice only"
+_BY_CLAIM = ", by the pull request's own claim"
+_CLAIMED = "its scores are the pull request's own claim, which this branch cannot check"
+_AFTER = (
+    "Have it reviewed: nobody but its author can score this model. Once merged, the protected branch has its code, and"
+    " trains, scores and judges it by itself."
+)
 _ALONE = ".venv/bin/lockgate"
 
 
@@ -82,8 +89,11 @@ class Review:
     @property
     def reservation(self) -> str:
         """What the verdict is worth less for, in a few words; empty where nothing is."""
-        judged = self.spokesman is not None and self.verdict is not Ruling.PROMOTE
-        return "nothing was compared" if self.uncompared and judged else ""
+        spokesman = self.spokesman
+        reservations = [CLAIM] if spokesman and spokesman.claimed else []
+        if self.uncompared and spokesman and self.verdict is not Ruling.PROMOTE:
+            reservations.append("nothing was compared")
+        return ", ".join(reservations)
 
     @property
     def headline(self) -> str:
@@ -108,6 +118,7 @@ def _lines(review: Review) -> Iterator[str]:
     headline = wording.headline(held.decision) if held and held.decision and already else review.headline
     yield from (f"## {ICON[verdict]} lockgate: {headline}", "")
     means = "this model is the champion already" if already else _MEANS[verdict]
+    means = _CLAIMED if held and held.claimed and verdict is Ruling.INCONCLUSIVE else means
     means = named + (means if named else means[:1].upper() + means[1:])
     yield from (f"**{means}.** {safe(_because(review))}", "")
     if review.weaker:
@@ -119,7 +130,7 @@ def _lines(review: Review) -> Iterator[str]:
         if held.overrides and not _listed(review):
             yield from (f"{held.name}: {safe(' '.join(held.overrides))}", "")
         yield from _comparison(held)
-        yield from (f"### Gates{of}", "")
+        yield from (f"### Gates{of}{_BY_CLAIM if held.claimed else ''}", "")
         yield markdown.body(held.decision)
     yield from _policy(review)
     yield from _trust(review)
@@ -140,8 +151,10 @@ def _next(review: Review) -> str:
             f"Make `{held.name}` the default of `conf/` ({safe(' '.join(held.overrides))}), take it out of"
             f" `conf/candidates.yaml`, and push again. {_NEXT[Ruling.PROMOTE]}"
         )
-    if review.reservation and review.verdict is Ruling.INCONCLUSIVE:
+    if review.verdict is Ruling.INCONCLUSIVE and review.uncompared:
         return _UNCOMPARED
+    if review.verdict is Ruling.INCONCLUSIVE and held and held.claimed:
+        return _AFTER
     return _NEXT[review.verdict]
 
 
@@ -166,7 +179,8 @@ def _candidates(review: Review) -> Iterator[str]:
         yield from ("### Candidates", "", "| candidate | | verdict | |", "|---|---|---|---|")
         for one, decision in judged:
             mark = f"**{one.name}**" if one.name == review.chosen else one.name
-            said = f"{ICON[decision.verdict]} {wording.headline(decision)} | {safe(decision.reason)}"
+            reservation = f" ({CLAIM})" if one.claimed else ""
+            said = f"{ICON[decision.verdict]} {wording.headline(decision)}{reservation} | {safe(decision.reason)}"
             yield f"| {mark} | {safe(' '.join(one.overrides))} | {said} |"
         yield ""
         yield (

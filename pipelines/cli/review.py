@@ -66,7 +66,8 @@ def review(
             files[f"{one.name}.{STATEMENT}"] = indented(statement).encode()
     write_folder(out, files)
     if output:
-        append(output, lines({name: told[name] for name in HANDED_ON}))
+        claim = {"claim": True} if "claim" in told else {}
+        append(output, lines({name: told[name] for name in HANDED_ON} | claim))
     for line in _beside(done.review, annotations=os.environ.get("GITHUB_ACTIONS") == "true"):
         typer.echo(line, err=True)
     if as_json:
@@ -100,6 +101,7 @@ def _told(done: Reviewed, text: str) -> dict[str, Any]:
             for one in done.review.candidates
         ],
         "rules": as_json(done.review.changes) if done.review.changes else None,
+        **({"claim": held.claimed} if held and held.claimed else {}),
         **({"not_compared": done.review.uncompared} if done.review.uncompared else {}),
     }  # fmt: skip
 
@@ -107,6 +109,7 @@ def _told(done: Reviewed, text: str) -> dict[str, Any]:
 def _beside(review: Review, *, annotations: bool) -> Iterator[str]:
     """What nobody must miss, as lines or annotations of GitHub's: weaker rules, and what was not judged."""
     from gates.errors import printable
+    from gates.report.review import CLAIM
     from pipelines.github.annotations import Level, shown
 
     weaker = review.changes.weakenings if review.changes else ()
@@ -115,6 +118,7 @@ def _beside(review: Review, *, annotations: bool) -> Iterator[str]:
         "warning": [
             *((f"weaker: {one.name}", f"{one.where}: {one.before} to {one.after}; {one.why}") for one in weaker),
             *(("not judged", f"{one.name}: {one.error}") for one in review.candidates if one.error),
+            *((CLAIM, f"{one.name}: {one.claimed}") for one in review.candidates if one.claimed),
             *uncompared,
         ],
         "error": [("not judged", review.problem)] if review.problem else [],
