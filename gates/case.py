@@ -14,6 +14,7 @@ from gates.evidence import Evidence
 from gates.metrics import metric
 from gates.metrics.estimate import Difference, Differences, Estimate, Estimates, differences, estimates
 from gates.metrics.metric import Metric
+from gates.outcome import Verdict
 from gates.rows import Rows, Split, crossed
 
 NO_CHAMPION = "no champion yet: there is nothing to compare with"
@@ -25,7 +26,8 @@ class Case:
 
     `rows` carries clusters only where the policy uses them. `spent` says in words why no further scheduled
     comparison counts on this holdout; empty where one does. `no_champion` is true where there is nothing to
-    compare with yet, so that comparisons are skipped. `now` is the time of the judgement, where it was given.
+    compare with yet, so that comparisons are skipped; `uncompared` says in words why that is not known, and they show
+    nothing. `now` is the time of the judgement, where it was given.
 
     What several gates ask for is computed once: see `split`, `estimates`, `differences`.
     """
@@ -37,6 +39,7 @@ class Case:
     min_clusters: int
     no_champion: bool
     spent: str
+    uncompared: str = ""
     now: datetime | None = None
     _held: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -49,6 +52,11 @@ class Case:
         """How many clusters have rows that count; None where rows are not clustered."""
         held = self.split().clusters
         return None if held is None else int(held[0])
+
+    @property
+    def absence(self) -> tuple[Verdict, str]:
+        """What a comparison says where there is no champion beside the challenger, and why."""
+        return (Verdict.INCONCLUSIVE, self.uncompared) if self.uncompared else (Verdict.SKIP, NO_CHAMPION)
 
     @property
     def few_clusters(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from gates import schedule
@@ -22,7 +23,10 @@ ENGINE = "0.1.0"
 """Version of the judging code; a decision binds it."""
 
 
-def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now: datetime | None = None) -> Decision:
+def judge(
+    policy: Policy, evidence: Evidence, state: State | None = None, *, now: datetime | None = None,
+    uncompared: str = "", claimed: str = "",
+) -> Decision:  # fmt: skip
     """Every gate's outcome on `evidence`, and what they say together.
 
     Args:
@@ -31,6 +35,10 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
         state: what the head of the promotion log carries; None for an empty log.
         now: the time of the judgement, with a time zone; decides until when a promotion is valid. Without it a
             promoted champion has no date of expiry.
+        uncompared: why it is not known that there never was a champion, in words; empty where it is, or where there is
+            one. Comparisons that cannot be made are then INCONCLUSIVE, and nothing is PROMOTE in their absence.
+        claimed: why nobody but their author can check the challenger's scores, in words; empty where they were made by
+            who judges. What would be PROMOTE is then INCONCLUSIVE, for this reason.
 
     Returns:
         The decision; `decision.state` is the state after it, with `seq` one higher.
@@ -46,16 +54,18 @@ def judge(policy: Policy, evidence: Evidence, state: State | None = None, *, now
     binding = _binding(policy, evidence)
     reigning = state.champion
     look = schedule.visit(policy, evidence, binding, state)
-    case = case_of(policy, evidence, state, now, spent=look.spent)
+    case = replace(case_of(policy, evidence, state, now, spent=look.spent), uncompared=uncompared)
     broken = [*defects(evidence, clusters_required=policy.clusters == "required"), *_barred(binding, state, look.known)]
     asked_each = tuple(_ask(check, name, case, broken) for name, check in policy.checks.items())
     lifted = lift(asked_each, state, binding, now)
     outcomes = lifted.outcomes
     verdict, reason = _together(outcomes)
     if case.no_champion and policy.if_no_champion == "hold" and verdict is not Ruling.ERROR:
-        verdict, reason = Ruling.HOLD, "there is no champion yet, and the policy says to hold"
+        verdict, reason = Ruling.HOLD, f"{uncompared or 'there is no champion yet'}, and the policy says to hold"
+    if verdict is Ruling.PROMOTE:
+        verdict, reason = _reserved(outcomes, reason, uncompared=uncompared, claimed=claimed)
     same = reigning is not None and binding.model is not None and reigning.sha256 == binding.model
-    already = same and verdict is not Ruling.ERROR
+    already = same and verdict is not Ruling.ERROR and not claimed
     asked = not case.no_champion and any(
         check.scheduled and outcome.verdict not in (Verdict.SKIP, Verdict.ERROR)
         for check, outcome in zip(policy.checks.values(), outcomes, strict=True)
@@ -155,7 +165,7 @@ def _ask(check: AnyCheck, name: str, case: Case, broken: list[str]) -> Outcome:
         if broken:
             raise LockgateError("; ".join(broken))
         outcome = check.judge(name, case)
-        if outcome.verdict is not Verdict.SKIP and _undefined(outcome):
+        if not (outcome.verdict is Verdict.SKIP or _uncompared(outcome, case.uncompared)) and _undefined(outcome):
             raise LockgateError(f"{outcome.metric} is not a finite number on these rows")
     except LockgateError as err:
         problem = str(err)
@@ -168,6 +178,21 @@ def _ask(check: AnyCheck, name: str, case: Case, broken: list[str]) -> Outcome:
         metric=getattr(check, "metric", None), rule=check.rule, rows=case.rows.n, clusters=case.clusters,
         message=problem, **said,
     )  # fmt: skip
+
+
+def _reserved(
+    outcomes: tuple[Outcome, ...], reason: str, *, uncompared: str, claimed: str
+) -> tuple[Ruling, str]:  # fmt: skip
+    """What is said where all gates pass: PROMOTE, unless a comparison was not made, or the scores are a claim."""
+    if absent := [outcome.name for outcome in outcomes if _uncompared(outcome, uncompared)]:
+        return Ruling.INCONCLUSIVE, f"not compared with a champion: {', '.join(absent)}"
+    return (Ruling.INCONCLUSIVE, f"claim: advice only; {claimed}") if claimed else (Ruling.PROMOTE, reason)
+
+
+def _uncompared(outcome: Outcome, why: str) -> bool:
+    """Whether a gate shows nothing because nothing could be compared; `why` is empty where everything could be."""
+    messages = (outcome.message, *(part.message for part in outcome.parts))
+    return bool(why) and outcome.verdict is Verdict.INCONCLUSIVE and why in messages
 
 
 def _undefined(outcome: Outcome) -> bool:

@@ -113,6 +113,17 @@ class State(_Record):
     waivers: tuple[Waiver, ...] = ()  # in the order they were granted; those that ran out go when there are many
     holdouts: Mapping[str, Holdout] = {}  # by the digest of their rows and labels
 
+    @property
+    def never_promoted(self) -> bool:
+        """Whether no model ever reigned. One that was revoked counts as one that may have."""
+        return self.champion is None and not self.predecessors and not self.revoked
+
+    @property
+    def vacancy(self) -> str:
+        """Why nothing can be compared with a champion, in words; empty where one reigns, or none ever did."""
+        absent = self.champion is None and not self.never_promoted
+        return "no model reigns since one was revoked, so that nothing could be compared" if absent else ""
+
     def promoted(self, champion: Champion) -> State:
         """The state with `champion` reigning and the present one first among the predecessors.
 

@@ -1,9 +1,11 @@
 """The champion and the head of its log in one file, for jobs that may read neither: pull requests, other machines.
 
+Of a log that has entries but never had a champion, it is the head alone, which shows that: no model, no run.
+
 | file | |
 |---|---|
 | `manifest.json` | what this is, and the SHA-256 and size of every other file |
-| `model` | the champion's bytes, as they were judged |
+| `model` | the champion's bytes, as they were judged; none where there never was one |
 | `facts.json` | `features`: what its run said of the columns that it was trained on, or null |
 | `entries.jsonl` | entries of the promotion log, a line each, byte for byte: the last one, those before it that it |
 |                 | is held against (`Log.grounded`), and the one that promoted the champion |
@@ -34,6 +36,7 @@ from gates.errors import LockgateError
 from gates.log import SKEW, Entry, Keyring, Log
 from gates.log.entry import path as entry_path
 from gates.log.signing import public_line
+from gates.state import Champion
 from pipelines import tar
 from pipelines.promotion_log import keyring_of
 from pipelines.settings import Settings
@@ -63,8 +66,8 @@ class Manifest(BaseModel):
     project: str
     log_id: str
     seq: int  # of the head
-    run: str  # of the champion
-    model_sha256: str
+    run: str | None  # of the champion; None where there never was one
+    model_sha256: str | None
     files: Mapping[str, Held]
 
 
@@ -74,12 +77,14 @@ class Bundle:
 
     log: Log  # of those entries only; for reading
     head: Entry
-    admitted: admission.Admitted
+    admitted: admission.Admitted | None  # None where the log never had a champion
     model: bytes
     features: Any
 
     def refusal(self, now: datetime) -> str:
         """Why its champion may not be served at `now`, in words, as far as the bundle says; empty where it may."""
+        if self.admitted is None:
+            return ""
         return self.admitted.champion.refusal(now - SKEW, revoked=self.head.state.revoked)
 
 
@@ -89,21 +94,32 @@ def made(log: Log, admitted: admission.Admitted, *, model: bytes, features: Any)
     Raises AdmissionError where `model` is not what was judged, LockgateError for a file that would not be read back.
     """
     champion = admitted.champion
-    head, *before = log.grounded(admitted.head.seq)
-    entries = {one.seq: one.to_bytes() for one in (head, *before, log.entry(champion.seq))}
+    files = {"model": admitted.check(model), "facts.json": rfc8785.dumps({"features": features})}
+    return _listed(log, admitted.head.seq, files, champion=champion)
+
+
+def without_champion(log: Log, seq: int) -> dict[str, bytes]:
+    """The files of a bundle of a log whose head is entry `seq` and that never had a champion; as `made`."""
+    return _listed(log, seq, {"model": b"", "facts.json": rfc8785.dumps({"features": None})}, champion=None)
+
+
+def _listed(log: Log, seq: int, files: Mapping[str, bytes], *, champion: Champion | None) -> dict[str, bytes]:
+    """These files, with the entries that vouch for them, the keys, and a manifest of all."""
+    head, *before = log.grounded(seq)
+    promotion = [log.entry(champion.seq)] if champion else []
+    entries = {one.seq: one.to_bytes() for one in (head, *before, *promotion)}
     keys = [
         {"name": key.name, "role": key.role, "key": public_line(key.public), "last_entry": key.last}
         for key in sorted(log.keyring.keys.values(), key=lambda key: key.name)
     ]
     files = {
-        "model": admitted.check(model),
-        "facts.json": rfc8785.dumps({"features": features}),
+        **files,
         "entries.jsonl": b"\n".join(entries[seq] for seq in sorted(entries)),
         "keys.json": rfc8785.dumps(keys),
     }
     manifest = Manifest(
-        project=log.project, log_id=head.log_id, seq=head.seq, run=str(champion.run),
-        model_sha256=str(champion.sha256), files={name: _held(blob) for name, blob in files.items()},
+        project=log.project, log_id=head.log_id, seq=head.seq, run=champion and str(champion.run),
+        model_sha256=champion and str(champion.sha256), files={name: _held(blob) for name, blob in files.items()},
     )  # fmt: skip
     files = {"manifest.json": rfc8785.dumps(manifest.model_dump(mode="json")), **files}
     for name, blob in files.items():
@@ -122,7 +138,7 @@ def read(path: Path, *, project: str, keyring: Keyring) -> Bundle:
     Raises:
         LockgateError: files that are missing, of other sizes or digests, links, or of another project.
         LogError, AdmissionError: entries that are not signed by a key of `keyring` (where the log is signed), that do
-            not promote this model, or a model that was not promoted.
+            not promote this model, or a model that was not promoted; a champion that is left out.
     """
     files = _files(path)
     where = str(path)
@@ -138,14 +154,16 @@ def read(path: Path, *, project: str, keyring: Keyring) -> Bundle:
             f"the bundle is of project {manifest.project[:64]!r}", expected=f"project {project!r}", where=where
         )
     log, head = _log(files, project=project, keyring=keyring, where=where)
-    admitted = admission.admit(log, now=head.time)
-    admitted.check(files["model"])
-    champion = admitted.champion
-    told = (head.log_id, head.seq, str(champion.run), str(champion.sha256))
+    admitted = None
+    if manifest.run is not None or files["model"] or not head.state.never_promoted:
+        admitted = admission.admit(log, now=head.time)
+        admitted.check(files["model"])
+    champion = admitted and admitted.champion
+    told = (head.log_id, head.seq, champion and str(champion.run), champion and str(champion.sha256))
     if (manifest.log_id, manifest.seq, manifest.run, manifest.model_sha256) != told:
         raise LockgateError(
             "the manifest names another model or head than the entries beside it",
-            expected=f"{told[2]}, entry {told[1]}", where=where,
+            expected=f"{told[2] or 'no champion'}, entry {told[1]}", where=where,
         )  # fmt: skip
     return Bundle(log=log, head=head, admitted=admitted, model=files["model"], features=_features(files, where))
 

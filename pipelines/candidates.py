@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gates.documents import yaml_node
 from gates.errors import LockgateError, SettingsError
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 FILE = "candidates.yaml"
 ALONE = "default"
 """The name of the one candidate where none are listed: conf/ as it stands."""
+
+TRAINED_BY = ("model", "train", "data", "as_of", "seed")
+"""What of conf/ a model depends on; `experiment` says what is in the others."""
 
 MOST = 16
 MOST_OVERRIDES = 32
@@ -45,6 +48,25 @@ def candidates(conf: Path) -> tuple[Candidate, ...]:
     """
     listed = list(_listed(conf / FILE))
     return tuple(_vetted(name, overrides, conf) for name, overrides in listed) or (Candidate(name=ALONE, overrides=()),)
+
+
+def training(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """What a model is trained by, as conf/ composes it with these overrides: plain values, of whatever kind of model.
+
+    Raises:
+        SettingsError: it does not compose.
+    """
+    from pipelines.overrides import vetted
+    from pipelines.settings import composed_tree
+
+    tree = composed_tree(conf, [change.text for change in vetted(overrides, conf)], "config")
+    return {name: tree.get(name) for name in TRAINED_BY}
+
+
+def kind(trained_by: Mapping[str, Any]) -> str:
+    """The kind of model that is trained so; empty where none is said."""
+    model = trained_by["model"]
+    return str(model.get("name", "")) if isinstance(model, Mapping) else ""
 
 
 def _vetted(name: str, overrides: tuple[str, ...], conf: Path) -> Candidate:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gates.tags import Wanted
     from pipelines.settings import Settings
 
+_UNASKED = "the evidence has no champion, and no promotion log was asked whether there is one"
 _ORDER = ("deployment_candidate", "champion", "held", "revoked")
 
 
@@ -82,10 +83,15 @@ def judge_run(settings: Settings, policy: Policy, run: str) -> OfRun:
 
 
 def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str) -> Reported:
-    """Judge without writing anything; `why` says in words why nothing is logged."""
+    """Judge without writing anything; `why` says in words why nothing is logged.
+
+    Where the evidence has no champion, comparisons are skipped only if the log shows that there never was one.
+    """
     from gates.engine import judge
 
-    decision = judge(policy, evidence, log.state() if log else None, now=clock())
+    state = log.state() if log else None
+    uncompared = _UNASKED if state is None else state.vacancy
+    decision = judge(policy, evidence, state, now=clock(), uncompared=uncompared)
     uncounted = "" if policy.schedule.kind == "open" else "; an answer that is not logged is outside of the guarantee"
     return Reported(
         decision=_told(decision, policy), entry=None, note=f"nothing was logged or tagged: {why}{uncounted}"

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates import runs
-from gates.errors import EvidenceError
-from gates.state import Champion
+from gates.errors import EvidenceError, LockgateError
+from gates.state import Champion, State
+from pipelines.acting import clock
 from pipelines.models import Fitted, load_model
 from pipelines.promotion_log import open_log
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from gates.log import Entry, Log
     from pipelines.bundle import Bundle
 
 
@@ -38,18 +40,83 @@ def of_log(settings: Settings) -> Reigning | None:
     return Reigning(champion=champion, model=load_champion(champion), features=features)
 
 
-def of_bundle(settings: Settings, path: Path) -> Reigning:
+def of_bundle(settings: Settings, path: Path) -> Reigning | None:
     """The champion of a bundle, which is checked by the keys of conf/platform; no log and no datastore is asked."""
     from pipelines import bundle
 
     return in_bundle(bundle.trusted(path, settings))
 
 
-def in_bundle(held: Bundle) -> Reigning:
-    """The champion of a bundle that was checked."""
+def in_bundle(held: Bundle) -> Reigning | None:
+    """The champion of a bundle that was checked; None where it shows that there never was one."""
+    if held.admitted is None:
+        return None
     champion = held.admitted.champion
     model = load_model(champion.format or "", held.model, sha256=champion.sha256 or "")
     return Reigning(champion=champion, model=model, features=held.features)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opponent:
+    """Beside whom candidates are judged: who reigns, or nobody, and then whether the log shows that nobody ever did."""
+
+    reigning: Reigning | None
+    state: State | None  # of the log that says so
+    words: str  # beside whom they were scored, in words
+    uncompared: str  # why nothing can be compared although the log does not show that; empty where it does
+
+
+def opponent(settings: Settings, path: Path | None) -> Opponent:
+    """Who reigns by the bundle at `path`; without one, what the promotion log of conf/platform shows of champions.
+
+    A log without an entry shows nothing: a machine that does not reach the log of production has one, too.
+
+    Raises LockgateError for a bundle that does not hold, and where a model reigns by the log and no bundle is given.
+    """
+    from pipelines import bundle
+
+    if path is None:
+        return _without_bundle(settings)
+    bundled = bundle.trusted(path, settings)
+    refusal = bundled.refusal(clock())
+    words = f"{_beside(bundled)}; {refusal}" if refusal else _beside(bundled)
+    return Opponent(reigning=in_bundle(bundled), state=bundled.head.state, words=words, uncompared="")
+
+
+def _beside(bundled: Bundle) -> str:
+    if bundled.admitted is None:
+        return _never(bundled.log, bundled.head)
+    return f"beside {bundled.admitted.champion.run}, the champion {_as_of(bundled.log, bundled.head)}"
+
+
+def _without_bundle(settings: Settings) -> Opponent:
+    try:
+        log = open_log(settings)
+        head = log.head()
+    except LockgateError as err:
+        return _unknown(f"the promotion log cannot be read: {err}")
+    if head is None:
+        return _unknown("the promotion log that is reached from here has no entry, which shows nothing")
+    if champion := head.state.champion:
+        raise LockgateError(
+            f"{champion.run or 'a model'} reigns, and nothing would be compared with it", expected="--bundle FILE",
+            where=f"entry {head.seq} of the promotion log", hint="`lockgate bundle --out champion.tar` writes it",
+        )  # fmt: skip
+    if head.state.vacancy:
+        return _unknown(head.state.vacancy)
+    return Opponent(reigning=None, state=head.state, words=_never(log, head), uncompared="")
+
+
+def _unknown(why: str) -> Opponent:
+    return Opponent(reigning=None, state=None, words=f"alone, and compared with nothing: {why}", uncompared=why)
+
+
+def _never(log: Log, head: Entry) -> str:
+    return f"alone, as there never was a champion {_as_of(log, head)}: comparisons are skipped"
+
+
+def _as_of(log: Log, head: Entry) -> str:
+    return f"as of {head.time:%Y-%m-%d} (entry {head.seq}{'' if log.keyring.signed else ', unsigned'})"
 
 
 def load_champion(champion: Champion) -> Fitted:

@@ -16,7 +16,7 @@ from pipelines import data, parity, proposal
 from pipelines.data import TrainSettings
 from pipelines.data_root import data_files
 from pipelines.distributions import counted_again
-from pipelines.models import FORMATS, MODELS
+from pipelines.models import MODELS
 from pipelines.scoring import Candidate, scored
 
 if TYPE_CHECKING:
@@ -66,17 +66,21 @@ class Basis:
             champion=None if self.reigning is None else self.reigning.model.score(split.holdout),
         )  # fmt: skip
 
-    def rescored(self, folder: Path, name: str) -> Rescored:
-        """A candidate's evidence, made again from its model's bytes.
+    def rescored(self, folder: Path, name: str, *, kind: str) -> Rescored:
+        """A candidate's evidence, made again from its model's bytes. `kind` is what the pull request's conf/ composes.
 
-        Where this checkout does not know the model's format, the claimed scores stay, beside this checkout's rows,
-        labels and champion. What the run says of its training is its own claim in either case.
+        Where this checkout does not know such models, the claimed scores stay, beside this checkout's rows, labels and
+        champion. What the run says of its training is its own claim in either case.
 
         Raises:
-            LockgateError: files that are missing or no evidence, a model that is not the one that was scored, or that
-                cannot score these rows. EvidenceError: rows or labels that are not this checkout's holdout.
+            LockgateError: files that are missing or no evidence; a model that is not the one that was scored, is of
+                another kind, or of another format than that has here, or cannot score these rows; a champion beside
+                it, where there is none here.
+            EvidenceError: rows or labels that are not this checkout's holdout.
         """
         claim = proposal.evidence(folder, name)
+        if self.reigning is None:
+            _refuse_champion(claim, name)
         told = claim.facts.get("challenger")
         challenger: Mapping[str, Any] = told if isinstance(told, dict) else {}
         if claim.holdout != self.holdout:
@@ -88,14 +92,15 @@ class Basis:
         sha256 = hashlib.sha256(blob).hexdigest()
         if challenger.get("sha256") != sha256:
             raise LockgateError("the model is not the one that was scored", expected="its own bytes", where=name)
-        kind, format_ = str(challenger.get("model")), str(challenger.get("format"))
-        if kind not in MODELS or format_ not in FORMATS:
+        format_ = str(challenger.get("format"))
+        _check_kind(str(challenger.get("model")), format_, kind, name)
+        if kind not in MODELS:
             facts = self._facts(claim, challenger, sha256)
             return Rescored(
                 evidence=replace(
                     self.rows, challenger=claim.challenger, facts=facts, train_row_hashes=claim.train_row_hashes
                 ),
-                claimed=f"this branch does not know models of the kind {kind[:40]!r} in the format {format_[:40]!r}",
+                claimed=f"this branch does not know models of the kind {kind[:40]!r}, and cannot score them",
             )
         candidate = Candidate(
             name=kind, format=format_, sha256=sha256, blob=blob, trained=self._trained(claim),
@@ -127,3 +132,29 @@ class Basis:
     @property
     def _held(self) -> str:
         return f"{self.settings.as_of} of {self.settings.data.project}, {len(self.split.labels):,} rows"
+
+
+def _check_kind(claimed: str, format_: str, kind: str, name: str) -> None:
+    """Raise LockgateError for a model of another kind than conf/ composes, or of another format than that has here."""
+    if claimed != kind:
+        raise LockgateError(
+            f"the model is of the kind {claimed[:40]!r}", expected=f"{kind[:40]!r}, as conf/ composes it", where=name
+        )
+    if kind in MODELS and format_ != MODELS[kind].FORMAT:
+        raise LockgateError(
+            f"its format is {format_[:40]!r}", expected=f"{MODELS[kind].FORMAT!r}, as models of the kind {kind!r} have",
+            where=name, hint="a new format of a known kind is judged once the branch has it",
+        )  # fmt: skip
+
+
+def _refuse_champion(claim: Evidence, name: str) -> None:
+    """Raise LockgateError where a champion was beside the candidate: without it, comparisons would be left out."""
+    champion = claim.facts.get("champion")
+    if claim.champion is None and champion is None:
+        return
+    run = champion.get("run") if isinstance(champion, dict) else None
+    raise LockgateError(
+        f"it was scored beside a champion ({str(run)[:200]}), and none is here to compare with",
+        expected="--bundle FILE", where=name,
+        hint="`lockgate bundle --out champion.tar` writes it, `--published OWNER/NAME` the one that was published",
+    )  # fmt: skip

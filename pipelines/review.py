@@ -14,19 +14,20 @@ from gates.family import best, shared
 from gates.report.review import Judged, Review
 from pipelines import proposal
 from pipelines.acting import clock
-from pipelines.candidates import Candidate, candidates
+from pipelines.candidates import Candidate, candidates, kind, training
 from pipelines.changes import compared as changed
 from pipelines.conf_files import written
+from pipelines.reigning import opponent
 from pipelines.rescoring import Basis
 from pipelines.settings import ROOT, conf_dir
 from pipelines.versions import Version, of_conf, of_folder
 
 if TYPE_CHECKING:
     from gates.evidence import Evidence
+    from gates.metrics.metric import Task
     from gates.policy import Policy
-    from gates.state import State
     from pipelines.proposal import Proposed
-    from pipelines.reigning import Reigning
+    from pipelines.reigning import Opponent
     from pipelines.settings import Composed
 
 
@@ -57,35 +58,35 @@ def reviewed(composed: Composed, folder: Path, *, base: Version, head: Version, 
     Raises:
         LockgateError: what is wrong with this checkout, or with the bundle.
     """
-    reigning, state, champion = _reigning(composed, bundle)
+    beside = opponent(composed.settings, bundle)
     problems: list[str] = []
     changes = _said(lambda: changed(base, head), problems)
     proposed = _said(lambda: _proposed(folder, head), problems) or ()
-    among = max(1, sum(not one.refusal for one in proposed))
+    among = max(1, sum(not one.candidate.refusal for one in proposed))
     policy = shared(composed.policy, among)
-    basis = Basis(settings=composed.settings, reigning=reigning)
-    found = [_judged(one, folder, basis, policy, state) for one in proposed]
-    decisions = {one.name: one.decision for one, _ in found if one.decision}
+    basis = Basis(settings=composed.settings, reigning=beside.reigning)
+    found = [_judged(one, folder, basis, policy, beside) for one in proposed]
+    judged = tuple(one for one, _ in found)
     review = Review(
-        base=base.name, candidates=tuple(one for one, _ in found), champion=champion, changes=changes, among=among,
-        chosen=best(decisions, composed.settings.data.task), problem="; ".join(problems),
+        base=base.name, candidates=judged, champion=beside.words, changes=changes, among=among,
+        chosen=_chosen(judged, composed.settings.data.task), problem="; ".join(problems),
+        uncompared=beside.uncompared,
     )  # fmt: skip
     evidence = {one.name: held for one, held in found if held is not None}
     return Reviewed(review=review, policy=policy, evidence=evidence)
 
 
-def _reigning(composed: Composed, bundle: Path | None) -> tuple[Reigning | None, State | None, str]:
-    """Who reigns by the bundle, the state of its log, and both in words."""
-    if bundle is None:
-        return None, None, "alone, as the protected branch has published no champion: comparisons are skipped"
-    from pipelines.bundle import trusted
-    from pipelines.reigning import in_bundle
-
-    held = trusted(bundle, composed.settings)
-    refusal = held.refusal(clock())
-    said = f"beside {held.admitted.champion.run}, the champion as of {held.head.time:%Y-%m-%d} (entry {held.head.seq}"
-    said += ")" if held.log.keyring.signed else ", unsigned)"
-    return in_bundle(held), held.head.state, f"{said}; {refusal}" if refusal else said
+def _chosen(judged: tuple[Judged, ...], task: Task) -> str | None:
+    """The best of those that were scored again; a claim only where there is none of them."""
+    checked, claims = (
+        {
+            candidate.name: candidate.decision
+            for candidate in judged
+            if candidate.decision and bool(candidate.claimed) == claimed
+        }
+        for claimed in (False, True)
+    )
+    return best(checked, task) or best(claims, task)
 
 
 def _said(asked: Callable[[], T], problems: list[str]) -> T | None:
@@ -97,17 +98,42 @@ def _said(asked: Callable[[], T], problems: list[str]) -> T | None:
         return None
 
 
-def _proposed(folder: Path, head: Version) -> tuple[Candidate, ...]:
-    """The candidates that `head` names; those that were not evaluated are refused, too."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A candidate, and the kind of model that the pull request's conf/ composes for it; empty where it is refused."""
+
+    candidate: Candidate
+    kind: str
+
+
+def _proposed(folder: Path, head: Version) -> tuple[Asked, ...]:
+    """The candidates that `head` names; those that were not evaluated, or do not compose, are refused, too."""
     with TemporaryDirectory(prefix="lockgate-") as scratch:
-        wanted = candidates(written(head.conf, Path(scratch), name=head.name))
+        conf = written(head.conf, Path(scratch), name=head.name)
+        wanted = candidates(conf)
+        handed = _handed(folder, wanted)
+        return tuple(_asked(replace(one, refusal=_refusal(one, handed.get(one.name))), conf) for one in wanted)
+
+
+def _handed(folder: Path, wanted: tuple[Candidate, ...]) -> dict[str, Proposed]:
+    """What was evaluated, by name. SettingsError for what was not asked."""
     handed = {one.name: one for one in proposal.read(folder).candidates}
     if unknown := handed.keys() - {one.name for one in wanted}:
         raise SettingsError(
             f"{min(unknown)} was evaluated, which the pull request does not name",
             expected=f"{', '.join(one.name for one in wanted)}", where="conf/candidates.yaml",
         )  # fmt: skip
-    return tuple(replace(one, refusal=_refusal(one, handed.get(one.name))) for one in wanted)
+    return handed
+
+
+def _asked(candidate: Candidate, conf: Path) -> Asked:
+    if candidate.refusal:
+        return Asked(candidate=candidate, kind="")
+    try:
+        return Asked(candidate=candidate, kind=kind(training(conf, candidate.overrides)))
+    except SettingsError as err:
+        refusal = str(err).replace(str(conf), "conf")
+        return Asked(candidate=replace(candidate, refusal=refusal), kind="")
 
 
 def _refusal(one: Candidate, handed: Proposed | None) -> str:
@@ -121,17 +147,20 @@ def _refusal(one: Candidate, handed: Proposed | None) -> str:
 
 
 def _judged(
-    one: Candidate, folder: Path, basis: Basis, policy: Policy, state: State | None
+    asked: Asked, folder: Path, basis: Basis, policy: Policy, beside: Opponent
 ) -> tuple[Judged, Evidence | None]:
     """What is said of a candidate, and the evidence that it was judged by; None where it was not."""
     from gates.engine import judge
 
+    one = asked.candidate
     told = Judged(name=one.name, overrides=one.overrides, decision=None, error=one.refusal)
     if one.refusal:
         return told, None
     try:
-        rescored = basis.rescored(folder, one.name)
-        decision = judge(policy, rescored.evidence, state, now=clock())
+        rescored = basis.rescored(folder, one.name, kind=asked.kind)
+        decision = judge(
+            policy, rescored.evidence, beside.state, now=clock(), uncompared=beside.uncompared, claimed=rescored.claimed
+        )
     except LockgateError as err:
         return replace(told, error=str(err)), None
     sealed = policy.disclose == "promotion_only"

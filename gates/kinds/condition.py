@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator
 
-from gates.case import NO_CHAMPION, Case, need_champion
+from gates.case import Case, need_champion
 from gates.conditions import Clause, parse
 from gates.errors import UnjudgeableError
 from gates.kinds.check import Check, Text
@@ -81,7 +81,7 @@ class Condition(Check):
 
     def _part(self, clause: Clause, case: Case) -> Outcome:
         if clause.compares and case.no_champion:
-            return self.outcome(clause.text, Verdict.SKIP, NO_CHAMPION, case)
+            return self.outcome(clause.text, *case.absence, case)
         try:
             found = self._judged(clause, case)
         except UnjudgeableError as err:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from gates.case import NO_CHAMPION, Case, need_champion
+from gates.case import Case, need_champion
 from gates.errors import UnjudgeableError
 from gates.kinds.check import Check, Decide
 from gates.kinds.limits import against, interval, show
@@ -43,7 +43,7 @@ class Disagreement(Check):
 
     def judge(self, name: str, case: Case) -> Outcome:
         if case.no_champion:
-            return self.outcome(name, Verdict.SKIP, NO_CHAMPION, case)
+            return self.outcome(name, *case.absence, case)
         need_champion(case)
         found = of_hits(Hits(self._differs(case)), case.split()).one()
         bounds = found.bounds(case.confidence)

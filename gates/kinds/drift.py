@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from gates.case import NO_CHAMPION, Case, need_champion
+from gates.case import Case, need_champion
 from gates.errors import UnjudgeableError
 from gates.kinds.check import Check, Decide, Text
 from gates.kinds.drifting import Apart, of_feature, of_scores, told_features
@@ -75,7 +75,7 @@ class Drift(Check):
     def judge(self, name: str, case: Case) -> Outcome:
         if self.against == "champion":
             if case.no_champion:
-                return self.outcome(name, Verdict.SKIP, NO_CHAMPION, case)
+                return self.outcome(name, *case.absence, case)
             need_champion(case)
         if self.of == "scores":
             return self._judge_one(name, of_scores(case, against=self.against, measure=self.measure), case)

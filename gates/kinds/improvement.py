@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from gates.case import NO_CHAMPION, Case
+from gates.case import Case
 from gates.kinds.check import Check, MetricName
 from gates.kinds.limits import Bounds, gained, interval, show
 from gates.metrics.estimate import Difference
@@ -44,7 +44,7 @@ class Improvement(Check):
     def judge(self, name: str, case: Case) -> Outcome:
         level = case.scheduled_confidence if self.scheduled else case.confidence
         if case.no_champion:
-            return self.outcome(name, Verdict.SKIP, NO_CHAMPION, case, metric=self.metric, level=level)
+            return self.outcome(name, *case.absence, case, metric=self.metric, level=level)
         found, metric = case.difference(self.metric), case.metric(self.metric)
         bounds = found.bounds(level)
         gain = gain_bounds(metric, bounds)

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from gates.case import NO_CHAMPION, Case, need_champion
+from gates.case import Case, need_champion
 from gates.kinds.check import Text
 from gates.kinds.grouped import Grouped, bounds_of
 from gates.kinds.improvement import gain_bounds, said
@@ -68,7 +68,7 @@ class Slices(Grouped):
     def judge(self, name: str, case: Case) -> Outcome:
         split = case.split(self.columns)
         if case.no_champion:
-            return self.outcome(name, Verdict.SKIP, NO_CHAMPION, case, metric=self.metric, level=case.confidence)
+            return self.outcome(name, *case.absence, case, metric=self.metric, level=case.confidence)
         need_champion(case)
         parts = {part.name: part for part in self._parts(split, case)}
         for value in sorted(set(self.values) - set(self.optional_values) - set(parts)):

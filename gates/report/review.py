@@ -35,6 +35,18 @@ _NEXT = {
 }
 
 
+_UNCOMPARED = (
+    "Hand in what there is to compare with: `lockgate review --bundle` takes what `lockgate bundle` writes, or what the"
+    " protected branch published, of the champion, or of a log that never had one. Until then nothing here says that"
+    " this may replace a champion."
+)
+CLAIM = "claim: advice only"
+_BY_CLAIM = ", by the pull request's own claim"
+_CLAIMED = "its scores are the pull request's own claim, which this branch cannot check"
+_AFTER = (
+    "Have it reviewed: nobody but its author can score this model. Once merged, the protected branch has its code, and"
+    " trains, scores and judges it by itself."
+)
 _ALONE = ".venv/bin/lockgate"
 
 
@@ -61,6 +73,7 @@ class Review:
     champion: str  # beside whom they were scored, in words
     changes: Changes | None  # what the pull request changes of the rules; None where that cannot be told
     problem: str = ""  # of the pull request as a whole
+    uncompared: str = ""  # why nothing was compared, although there may be a champion; empty where that is known
 
     @property
     def spokesman(self) -> Judged | None:
@@ -72,6 +85,20 @@ class Review:
         """Of the chosen candidate; ERROR where there is none."""
         held = self.spokesman
         return held.decision.verdict if held and held.decision else Ruling.ERROR
+
+    @property
+    def reservation(self) -> str:
+        """What the verdict is worth less for, in a few words; empty where nothing is."""
+        spokesman = self.spokesman
+        reservations = [CLAIM] if spokesman and spokesman.claimed else []
+        if self.uncompared and spokesman and self.verdict is not Ruling.PROMOTE:
+            reservations.append("nothing was compared")
+        return ", ".join(reservations)
+
+    @property
+    def headline(self) -> str:
+        """The verdict, and what it is worth less for."""
+        return f"{self.verdict} ({self.reservation})" if self.reservation else str(self.verdict)
 
     @property
     def weaker(self) -> bool:
@@ -87,10 +114,11 @@ def render(review: Review) -> str:
 def _lines(review: Review) -> Iterator[str]:
     held, verdict = review.spokesman, review.verdict
     named = f"`{held.name}`: " if held and len(review.candidates) > 1 else ""
-    headline = wording.headline(held.decision) if held and held.decision else str(verdict)
-    yield from (f"## {ICON[verdict]} lockgate: {headline}", "")
     already = bool(held and held.decision and held.decision.already_champion)
+    headline = wording.headline(held.decision) if held and held.decision and already else review.headline
+    yield from (f"## {ICON[verdict]} lockgate: {headline}", "")
     means = "this model is the champion already" if already else _MEANS[verdict]
+    means = _CLAIMED if held and held.claimed and verdict is Ruling.INCONCLUSIVE else means
     means = named + (means if named else means[:1].upper() + means[1:])
     yield from (f"**{means}.** {safe(_because(review))}", "")
     if review.weaker:
@@ -102,7 +130,7 @@ def _lines(review: Review) -> Iterator[str]:
         if held.overrides and not _listed(review):
             yield from (f"{held.name}: {safe(' '.join(held.overrides))}", "")
         yield from _comparison(held)
-        yield from (f"### Gates{of}", "")
+        yield from (f"### Gates{of}{_BY_CLAIM if held.claimed else ''}", "")
         yield markdown.body(held.decision)
     yield from _policy(review)
     yield from _trust(review)
@@ -123,6 +151,10 @@ def _next(review: Review) -> str:
             f"Make `{held.name}` the default of `conf/` ({safe(' '.join(held.overrides))}), take it out of"
             f" `conf/candidates.yaml`, and push again. {_NEXT[Ruling.PROMOTE]}"
         )
+    if review.verdict is Ruling.INCONCLUSIVE and review.uncompared:
+        return _UNCOMPARED
+    if review.verdict is Ruling.INCONCLUSIVE and held and held.claimed:
+        return _AFTER
     return _NEXT[review.verdict]
 
 
@@ -147,7 +179,8 @@ def _candidates(review: Review) -> Iterator[str]:
         yield from ("### Candidates", "", "| candidate | | verdict | |", "|---|---|---|---|")
         for one, decision in judged:
             mark = f"**{one.name}**" if one.name == review.chosen else one.name
-            said = f"{ICON[decision.verdict]} {wording.headline(decision)} | {safe(decision.reason)}"
+            reservation = f" ({CLAIM})" if one.claimed else ""
+            said = f"{ICON[decision.verdict]} {wording.headline(decision)}{reservation} | {safe(decision.reason)}"
             yield f"| {mark} | {safe(' '.join(one.overrides))} | {said} |"
         yield ""
         yield (

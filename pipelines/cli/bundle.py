@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gates.errors import EvidenceError
 from pipelines.cli import options
+
+if TYPE_CHECKING:
+    from gates.state import Champion
 
 
 def bundle(
@@ -22,40 +26,58 @@ def bundle(
     """Write the champion's model and the log entries that vouch for it to one file, for `evaluate --bundle`.
 
     A pull request's job, which has no credentials, scores its challenger beside this copy. The same head of the log
-    always gives the same bytes. With --published it is downloaded, by the token in GITHUB_TOKEN, and checked; where
-    nothing was published yet, nothing is written.
+    always gives the same bytes. Of a log that has entries but never had a champion the file shows that. With
+    --published it is downloaded, by the token in GITHUB_TOKEN, and checked; where nothing was published yet, nothing is
+    written.
     """
     if published:
         raise typer.Exit(_downloaded(published, branch, out, as_json=as_json))
     from gates import admission, runs
     from pipelines.acting import clock
-    from pipelines.bundle import made
-    from pipelines.cli.printing import print_json
+    from pipelines.bundle import made, without_champion
     from pipelines.cli.project import project_log
-    from pipelines.cli.whole import check_free, write_file, write_folder
-    from pipelines.tar import packed
+    from pipelines.cli.whole import check_free
 
-    folder = out.suffix != ".tar"
-    if folder:
+    if out.suffix != ".tar":
         check_free(out)
     log = project_log()
+    head = log.head()
+    if head is not None and head.state.never_promoted:
+        _write(out, without_champion(log, head.seq))
+        _tell(out, None, head.seq, as_json=as_json)
+        return
     admitted = admission.admit(log, now=clock())
     run = admitted.champion.run or ""
     try:
         features = runs.facts(run).get("features")
     except EvidenceError:
         features = None
-    files = made(log, admitted, model=runs.model_bytes(run), features=features)
-    if folder:
-        write_folder(out, files)
-    else:
+    _write(out, made(log, admitted, model=runs.model_bytes(run), features=features))
+    _tell(out, admitted.champion, admitted.head.seq, as_json=as_json)
+
+
+def _write(out: Path, files: Mapping[str, bytes]) -> None:
+    """As one file where it is to be a tar, else as a folder."""
+    from pipelines.cli.whole import write_file, write_folder
+    from pipelines.tar import packed
+
+    if out.suffix == ".tar":
         write_file(out, packed(files))
-    champion = admitted.champion
+    else:
+        write_folder(out, files)
+
+
+def _tell(out: Path, champion: Champion | None, seq: int, *, as_json: bool) -> None:
+    from pipelines.cli.printing import print_json
+
     if as_json:
-        print_json({"out": str(out), "run": run, "model": champion.sha256, "entry": admitted.head.seq})
-        return
-    typer.echo(f"{out}: {run}, promoted by entry {champion.seq}, as of entry {admitted.head.seq} of the promotion log")
-    typer.echo(f"model {champion.format} sha256 {champion.sha256}")
+        model = champion and champion.sha256
+        print_json({"out": str(out), "run": champion and champion.run, "model": model, "entry": seq})
+    elif champion is None:
+        typer.echo(f"{out}: there never was a champion, as of entry {seq} of the promotion log")
+    else:
+        typer.echo(f"{out}: {champion.run}, promoted by entry {champion.seq}, as of entry {seq} of the promotion log")
+        typer.echo(f"model {champion.format} sha256 {champion.sha256}")
 
 
 def _downloaded(repository: str, branch: str, out: Path, *, as_json: bool) -> int:
@@ -74,18 +96,22 @@ def _downloaded(repository: str, branch: str, out: Path, *, as_json: bool) -> in
     event.checked_repository(repository, where="--published")
     check_writable(out)
     settings = compose().settings
-    blob = published.champion(repository, branch=branch, most=sum(CAPS.values()))
-    if blob is not None:
+    told, problem = None, f"{repository} has published no champion"
+    if taken := published.champion(repository, branch=branch, most=sum(CAPS.values())):
         with tempfile.NamedTemporaryFile(suffix=".tar") as file:
-            file.write(blob)
+            file.write(taken.blob)
             file.flush()
             held = trusted(Path(file.name), settings)
-        write_file(out, blob)
-    told = {"out": str(out), "run": held.admitted.champion.run, "entry": held.head.seq} if blob is not None else None
+        if held.admitted or taken.newest:
+            write_file(out, taken.blob)
+            told = {"out": str(out), "run": held.admitted and held.admitted.champion.run, "entry": held.head.seq}
+        else:
+            problem = f"{repository} published that there never was a champion, and its last run published nothing"
     if as_json:
         print_json(told)
     elif told is None:
-        typer.echo(f"{repository} has published no champion")
+        typer.echo(problem)
     else:
-        typer.echo(f"{out}: {told['run']}, as of entry {told['entry']} of the promotion log of {repository}")
+        whom = told["run"] or "there never was a champion"
+        typer.echo(f"{out}: {whom}, as of entry {told['entry']} of the promotion log of {repository}")
     return 0

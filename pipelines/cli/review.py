@@ -20,15 +20,15 @@ REPORT, PAGE, TOLD, STATEMENT = "report.md", "report.html", "review.json", "vsa.
 HANDED_ON = ("verdict", "chosen", "weaker", "run", "decision_sha256", "report_sha256")
 """What other jobs of a workflow are told."""
 
+HINT = "--bundle takes what `lockgate bundle` writes, or what the protected branch published"
+
 
 def review(
     proposal: Annotated[Path, typer.Argument(help="The folder that `lockgate propose` wrote.")],
     head: Annotated[str, typer.Option(help="What is to be merged: a git revision, or a directory with conf/.")],
     out: Annotated[Path, typer.Option("--out", help="A folder to make, or an empty one.")],
     base: Annotated[str, typer.Option(help="What this checkout is called in the report.")] = "the protected branch",
-    bundle: Annotated[
-        Path | None, typer.Option(help="The champion to compare with, from `lockgate bundle`; without one, alone.")
-    ] = None,
+    bundle: Annotated[Path | None, typer.Option(help="The champion to compare with, from `lockgate bundle`.")] = None,
     output: options.OutputFile = None,
     as_json: options.Json = False,
 ) -> None:
@@ -36,6 +36,8 @@ def review(
 
     Writes report.md, report.html, review.json, and of each candidate its decision and an in-toto statement. Runs
     nothing of the pull request; logs nothing. Exit code: that of the verdict of the candidate that is chosen.
+    Without --bundle nothing is compared; that is PROMOTE only where the promotion log has entries and never had a
+    champion. A champion that reigns, or was beside a candidate, has to be handed in.
     """
     from gates.outcome import EXIT_CODE
     from gates.report.page import page
@@ -54,7 +56,7 @@ def review(
     done = reviewed(composed, proposal, base=this(base), head=version(head, repository=ROOT), bundle=bundle)
     text = render(done.review)
     told = _told(done, text)
-    shown = page(text, title=f"lockgate: {told['verdict']}")
+    shown = page(text, title=f"lockgate: {done.review.headline}")
     files = {REPORT: text.encode(), PAGE: shown.encode(), TOLD: indented(told).encode()}
     for one in done.review.candidates:
         if one.decision is not None:
@@ -64,13 +66,14 @@ def review(
             files[f"{one.name}.{STATEMENT}"] = indented(statement).encode()
     write_folder(out, files)
     if output:
-        append(output, lines({name: told[name] for name in HANDED_ON}))
+        claim = {"claim": True} if "claim" in told else {}
+        append(output, lines({name: told[name] for name in HANDED_ON} | claim))
     for line in _beside(done.review, annotations=os.environ.get("GITHUB_ACTIONS") == "true"):
         typer.echo(line, err=True)
     if as_json:
         print_json(told)
     else:
-        typer.echo(f"{told['verdict']}: {out / REPORT}")
+        typer.echo(f"{done.review.headline}: {out / REPORT}")
     raise typer.Exit(EXIT_CODE[done.review.verdict])
 
 
@@ -98,19 +101,25 @@ def _told(done: Reviewed, text: str) -> dict[str, Any]:
             for one in done.review.candidates
         ],
         "rules": as_json(done.review.changes) if done.review.changes else None,
+        **({"claim": held.claimed} if held and held.claimed else {}),
+        **({"not_compared": done.review.uncompared} if done.review.uncompared else {}),
     }  # fmt: skip
 
 
 def _beside(review: Review, *, annotations: bool) -> Iterator[str]:
     """What nobody must miss, as lines or annotations of GitHub's: weaker rules, and what was not judged."""
     from gates.errors import printable
+    from gates.report.review import CLAIM
     from pipelines.github.annotations import Level, shown
 
     weaker = review.changes.weakenings if review.changes else ()
+    uncompared = [("not compared", f"{review.uncompared}; {HINT}")] if review.uncompared else []
     found: dict[Level, list[tuple[str, str]]] = {
         "warning": [
             *((f"weaker: {one.name}", f"{one.where}: {one.before} to {one.after}; {one.why}") for one in weaker),
             *(("not judged", f"{one.name}: {one.error}") for one in review.candidates if one.error),
+            *((CLAIM, f"{one.name}: {one.claimed}") for one in review.candidates if one.claimed),
+            *uncompared,
         ],
         "error": [("not judged", review.problem)] if review.problem else [],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,15 @@ RUNS = 50
 """So many runs are looked through: one that promoted nothing published nothing."""
 
 
-def champion(repository: str, *, branch: str, most: int) -> bytes | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A bundle, as a run published it."""
+
+    blob: bytes
+    newest: bool  # whether no later run succeeded, whose bundle it would be instead
+
+
+def champion(repository: str, *, branch: str, most: int) -> Published | None:
     """The bundle of the newest run that published one, at most `most` bytes; None where none has, or all have expired.
 
     Runs that a push to the branch started count, and no others: a pull request starts none of them. What is in the
@@ -32,10 +41,11 @@ def champion(repository: str, *, branch: str, most: int) -> bytes | None:
         runs = (
             client().get_repo(repository).get_workflow(WORKFLOW).get_runs(branch=branch, event="push", status="success")
         )
-        for run in islice(runs, RUNS):
+        for place, run in enumerate(islice(runs, RUNS)):
             for one in run.get_artifacts():
                 if one.name == ARTIFACT and not one.expired:
-                    return _unpacked(_downloaded(one, most), most, where=f"{repository} run {run.id}")
+                    blob = _unpacked(_downloaded(one, most), most, where=f"{repository} run {run.id}")
+                    return Published(blob=blob, newest=place == 0)
     return None
 
 

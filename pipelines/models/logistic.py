@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from gates.errors import ModelError
-from pipelines.models import raw
+from pipelines.models import raw, skops_pipeline
 from pipelines.models.model import PARAMS, Task, check
 from pipelines.models.skops_pipeline import FittedPipeline
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+FORMAT = skops_pipeline.FORMAT
 
 
 class Params(BaseModel):

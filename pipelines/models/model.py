@@ -51,6 +51,10 @@ class Model(Protocol):
     def Params(self) -> type[BaseModel]:  # noqa: N802 - it is a class
         """Its hyperparameters, all required, each within bounds."""
 
+    @property
+    def FORMAT(self) -> str:  # noqa: N802 - it is a constant
+        """The name under which `FORMATS` lists how to read back what it makes."""
+
     def fit(self, frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Any, task: Task, seed: int) -> Fitted:
         """The fitted model; the same arguments give the same scores.
 

@@ -68,6 +68,26 @@ def test_where_nothing_was_published_nothing_is_written(project: Any, api: State
     assert not (project.home / "champion.tar").exists()
 
 
+def test_that_there_never_was_a_champion_is_taken_of_the_last_run_alone(
+    project: Any, api: State, project_at: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A later run may have promoted one, and failed to publish it."""
+    held = project_at(home=tmp_path_factory.mktemp("held"), conf=project.conf)
+    assert held.run("evaluate", "model=baseline").returncode == 1
+    assert held.run("bundle", "--out", "champion.tar").returncode == 0
+    blob = (held.home / "champion.tar").read_bytes()
+    api.runs = [{**RUN, "artifacts": {"champion": zipped(("champion.tar", blob))}}]
+    done = fetched(project, api)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "champion.tar: there never was a champion, as of entry 1 of the promotion log of" in done.stdout
+    assert (project.home / "champion.tar").read_bytes() == blob
+    (project.home / "champion.tar").unlink()
+    api.runs.insert(0, {**RUN, "artifacts": {"decision": b"x"}})
+    done = fetched(project, api)
+    assert (done.returncode, "its last run published nothing" in done.stdout) == (0, True)
+    assert not (project.home / "champion.tar").exists()
+
+
 @pytest.mark.parametrize(
     ("blob", "said"),
     [

@@ -19,7 +19,7 @@ from obstore.store import MemoryStore
 from gates import Evidence, Policy
 from gates.admission import admit
 from gates.errors import AdmissionError, LockgateError, LogError
-from gates.lifecycle import retract
+from gates.lifecycle import retract, revoke
 from gates.log import Keyring, Log, Signer
 from gates.log.signing import fingerprint, public_line
 from gates.promotion import commit
@@ -201,6 +201,47 @@ def test_another_project_and_another_manifest_are_refused(whole: Any, written: A
     twice = json.dumps(manifest)[:-1] + ', "project": "orders"}'
     with pytest.raises(LockgateError, match="manifest cannot be read: 'project' is there twice"):
         opened(written(whole | {"manifest.json": twice.encode()}))
+
+
+def unpromoted(*, keyring: Keyring | None = KEYRING, signer: Signer | None = SIGNER) -> Log:
+    """A log of one entry, which held the challenger."""
+    log = Log(MemoryStore(), project="orders", keyring=keyring, signer=signer)
+    label = np.tile([0.0, 1.0], 20)
+    told = {"run": "EvaluateNewModel/1", "sha256": hashlib.sha256(MODEL).hexdigest(), "format": "xgboost-ubj"}
+    held = Evidence.from_arrays(label=label, challenger=1 - label, facts={"challenger": told, "champion": None})
+    commit(POLICY, held, log, actor="ada", clock=lambda: NOON)
+    return log
+
+
+def test_a_log_that_never_had_a_champion_is_shown_by_its_head(whole: Any, written: Any) -> None:
+    log = unpromoted()
+    held = bundle.without_champion(log, 1)
+    found = opened(written(held))
+    assert (found.admitted, found.model, found.features, found.refusal(NOON)) == (None, b"", None, "")
+    assert found.head.state == log.state()
+    assert tar.packed(held) == tar.packed(bundle.without_champion(log, 1))
+    with pytest.raises(LogError, match="not signed"):
+        opened(written(bundle.without_champion(unpromoted(keyring=None, signer=None), 1)))
+
+
+def test_a_champion_cannot_be_left_out_of_a_bundle(whole: Any, written: Any) -> None:
+    """By who has no key: the entries say that there is one, or was."""
+    manifest = json.loads(whole["manifest.json"])
+    none = {"manifest.json": json.dumps(manifest | {"run": None, "model_sha256": None}).encode()}
+    with pytest.raises(LockgateError, match="names another model or head"):
+        opened(written(whole | none))
+    with pytest.raises(AdmissionError, match="is not what was judged"):
+        opened(written(relisted(whole | none, model=b"")))
+    log = promoted()
+    revoke(log, "EvaluateNewModel/1", reason="it leaks", actor="ada", clock=lambda: NOON)
+    with pytest.raises(AdmissionError, match="no model reigns: what reigned was revoked"):
+        opened(written(bundle.without_champion(log, 2)))
+    held = bundle.without_champion(unpromoted(), 1)
+    with pytest.raises(AdmissionError, match="no model has been promoted yet"):
+        opened(written(relisted(held, model=MODEL)))
+    manifest = json.loads(held["manifest.json"])
+    with pytest.raises(AdmissionError, match="no model has been promoted yet"):
+        opened(written(held | {"manifest.json": json.dumps(manifest | {"run": "EvaluateNewModel/1"}).encode()}))
 
 
 def odd(whole: dict[str, bytes], change: Callable[[tarfile.TarInfo], tarfile.TarInfo]) -> bytes:

@@ -195,14 +195,14 @@ def test_a_proposal_that_is_none_is_reported_in_one_line(reviewed: Any) -> None:
     assert text.startswith("## 🟣 lockgate: ERROR")
 
 
-@pytest.mark.nightly
-def test_without_a_champion_it_is_judged_alone_and_that_is_said(reviewed: Any) -> None:
+def test_a_proposal_that_was_made_beside_a_champion_is_refused_without_it(reviewed: Any) -> None:
     code, told, text = reviewed(bundle=None)
-    assert (code, told["chosen"]) == (0, "better")
-    assert "It was scored alone, as the protected branch has published no champion: comparisons are skipped." in text
-    skipped = {one["name"]: one["verdict"] for one in told["candidates"][0]["decision"]["outcomes"]}
-    assert skipped["log_loss"] == "SKIP"
-    assert "champion.tar" not in text
+    assert (code, told["verdict"], told["chosen"]) == (2, "ERROR", None)
+    for one in told["candidates"][:2]:
+        assert one["error"].startswith("it was scored beside a champion (EvaluateNewModel/")
+        assert "`lockgate bundle --out champion.tar` writes it, `--published OWNER/NAME`" in one["error"]
+    assert text.startswith("## 🟣 lockgate: ERROR")
+    assert "🟢" not in text
 
 
 def test_a_pull_request_whose_conf_cannot_be_read_is_judged_no_more(reviewed: Any, head: Path, tmp_path: Path) -> None:

@@ -46,6 +46,12 @@ def test_scores_are_finite_and_aligned(fitted, rows) -> None:
     assert (np.ptp(scores) > 0) == (name != "baseline")
 
 
+def test_what_is_fitted_has_the_format_that_its_kind_says(fitted) -> None:
+    (name, _), model = fitted
+    assert model.format == MODELS[name].FORMAT
+    assert MODELS[name].FORMAT in FORMATS
+
+
 def test_a_round_trip_scores_bit_identically(fitted, rows) -> None:
     _, model = fitted
     blob = model.to_bytes()
