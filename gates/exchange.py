@@ -71,8 +71,8 @@ class Context(BaseModel):
             documents.parse_json(blob)
             found = cls.model_validate_json(blob)
         except ValidationError as err:
-            said = err.errors(include_url=False)[0]["msg"][:200]
-            raise LogError(f"the context cannot be read: {said}", expected=expected, where=where) from err
+            problem = err.errors(include_url=False)[0]["msg"][:200]
+            raise LogError(f"the context cannot be read: {problem}", expected=expected, where=where) from err
         except (ValueError, RecursionError) as err:
             raise LogError(f"the context cannot be read: {str(err)[:200]}", expected=expected, where=where) from err
         entry = found.recorded(where)

@@ -202,9 +202,9 @@ def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
         parse_json(files["manifest.json"])
         manifest = Manifest.model_validate_json(files["manifest.json"])
     except (ValueError, RecursionError) as err:  # pydantic's is a ValueError
-        said = err.errors(include_url=False)[0]["msg"] if isinstance(err, ValidationError) else str(err)
+        problem = err.errors(include_url=False)[0]["msg"] if isinstance(err, ValidationError) else str(err)
         raise LockgateError(
-            f"the bundle's manifest cannot be read: {said[:200]}", expected="format 2", where=where,
+            f"the bundle's manifest cannot be read: {problem[:200]}", expected="format 2", where=where,
             hint="it was made by another version of lockgate, or by hand",
         ) from err  # fmt: skip
     if set(manifest.files) != CAPS.keys() - {"manifest.json"}:

@@ -82,7 +82,7 @@ def test_what_is_no_json(file: Callable[..., Path], text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "problem"),
     [
         ("a: [", "the file is not YAML"),
         ("--- 1\n--- 2", "the file is not YAML"),
@@ -100,10 +100,10 @@ def test_what_is_no_json(file: Callable[..., Path], text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_plain_yaml(
-    file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | bytes, said: str
+    file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | bytes, problem: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert said in refusal(file(text))
+    assert problem in refusal(file(text))
     assert not (tmp_path / "canary").exists()
 
 

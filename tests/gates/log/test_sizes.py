@@ -40,8 +40,8 @@ def revoked(log: Log, actor: str) -> Entry | None:
 
 
 def reverified(log: Log, actor: str) -> Entry | None:
-    held = evidence(GOOD, model="0", rows="later")
-    return reverify(POLICY, held, log, actor=actor, clock=clock(1)).entry
+    fresh = evidence(GOOD, model="0", rows="later")
+    return reverify(POLICY, fresh, log, actor=actor, clock=clock(1)).entry
 
 
 def files(folder: Path) -> set[str]:
