@@ -16,11 +16,11 @@ SHARDS = (1, 2, 4)
 def score(task: tuple[str, str, Sequence[int], int]) -> tuple[int, float, int]:
     """In a process of its own, as in a pod: rows scored, seconds without imports, and the most memory used in MB."""
     folder, blob, numbers, batch_rows = task
-    from pipelines import data
-    from pipelines.data.settings import FractionHoldout
-    from pipelines.measuring import peak_memory_mb
-    from pipelines.models import xgb
-    from pipelines.settings import compose
+    from lockgate.pipelines import data
+    from lockgate.pipelines.data.settings import FractionHoldout
+    from lockgate.pipelines.models import xgb
+    from lockgate.pipelines.scoring.measuring import peak_memory_mb
+    from lockgate.pipelines.settings.settings import compose
 
     settings = compose().settings.data.model_copy(
         update={"path": "rows.parquet", "time": None, "key": None,
@@ -38,8 +38,7 @@ def score(task: tuple[str, str, Sequence[int], int]) -> tuple[int, float, int]:
 def write(folder: Path, rows: int) -> int:
     """`rows.parquet`: the flights, again and again, in row groups of 30,000; how many groups."""
     import pyarrow.parquet as pq
-
-    from pipelines.settings import ROOT
+    from lockgate.pipelines.settings.groups import ROOT
 
     flights = pq.read_table(ROOT / "data" / "flights.parquet")
     with pq.ParquetWriter(folder / "rows.parquet", flights.schema) as file:
@@ -54,10 +53,11 @@ def write(folder: Path, rows: int) -> int:
 def measure(powers: Sequence[int] = (5, 6)) -> None:
     """One line for each number of rows and shards."""
     import numpy as np
+    from lockgate.pipelines.settings.groups import ROOT
 
-    from pipelines import data
-    from pipelines.models import MODELS, xgb
-    from pipelines.settings import ROOT, compose
+    from lockgate.pipelines import data
+    from lockgate.pipelines.models import MODELS, xgb
+    from lockgate.pipelines.settings.settings import compose
 
     settings = compose(("model=xgb",)).settings
     whole = data.load(settings.data, root=ROOT)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from bench.timing import alternately, show
-from gates import Evidence, Policy, judge
+from lockgate import Evidence, Policy, judge
 
 SLICES = 200
 RESAMPLES = 1000

@@ -18,10 +18,11 @@ import numpy as np
 from obstore.store import LocalStore, MemoryStore, S3Store
 
 from bench.timing import alternately, command, show
-from gates import Evidence, Policy, lifecycle
-from gates.log import Log
-from gates.log.entry import path
-from gates.promotion import commit
+from lockgate import Evidence, Policy
+from lockgate.gates.lifecycle import actions
+from lockgate.gates.lifecycle.commit import commit
+from lockgate.gates.log import Log
+from lockgate.gates.log.entry import path
 
 LOCKGATE = str(Path(sys.executable).with_name("lockgate"))
 SHORT, LONG = 10, 100_000
@@ -56,7 +57,7 @@ def begun() -> Log:
         commit(POLICY, evidence, log, actor="bench", clock=lambda: BEGAN + timedelta(seconds=next(seconds)))
         reigning = (model, scores)
     for number in (0, 1):
-        lifecycle.rollback(
+        actions.rollback(
             log, to=f"EvaluateNewModel/{number}", reason="bench", actor="bench",
             clock=lambda: BEGAN + timedelta(seconds=next(seconds)),
         )  # fmt: skip
@@ -140,7 +141,7 @@ def _compare(where: str, logs: list[Log], envs: list[dict[str, str]], cwd: Path)
 
 def _once(log: Log) -> None:
     def rolled_back() -> None:
-        lifecycle.rollback(log, to=_other(log), reason="bench", actor="bench", clock=lambda: datetime.now(UTC))
+        actions.rollback(log, to=_other(log), reason="bench", actor="bench", clock=lambda: datetime.now(UTC))
 
     def read() -> None:
         for _ in log.entries(start=LONG - READ + 1):

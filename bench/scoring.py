@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from lockgate.pipelines.settings.groups import ROOT
 
 from bench.timing import alternately, show
-from pipelines import data
-from pipelines.data.settings import FractionHoldout
-from pipelines.models import MODELS, xgb
-from pipelines.settings import ROOT, compose
+from lockgate.pipelines import data
+from lockgate.pipelines.data.settings import FractionHoldout
+from lockgate.pipelines.models import MODELS, xgb
+from lockgate.pipelines.settings.settings import compose
 
 
 def measure() -> None:

@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.timing import alternately
-from pipelines.stores import STORES, Draft, Store, Tally
+from lockgate.pipelines.stores import STORES, Draft, Store, Tally
 
 ROWS, SHARDS = (100_000, 1_000_000), (1, 2, 4)
 BATCH = 50_000

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import yaml
+from lockgate.pipelines.settings.groups import ROOT
 
-from gates import Evidence, Policy, hash_row_ids, judge
-from pipelines import data
-from pipelines.models import MODELS, Fitted
-from pipelines.settings import ROOT, compose
+from lockgate import Evidence, Policy, hash_row_ids, judge
+from lockgate.pipelines import data
+from lockgate.pipelines.models import MODELS, Fitted
+from lockgate.pipelines.settings.settings import compose
 
 if TYPE_CHECKING:
-    from pipelines.data import Split
+    from lockgate.pipelines.data import Split
 
 SEEDS, DEPTHS = range(5), range(3, 7)
 

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
-from gates.kinds import KINDS
-from gates.metrics import METRICS, Family, Metric
-from gates.report import reference
+from lockgate.gates.kinds import KINDS
+from lockgate.gates.metrics import METRICS, Family, Metric
+from lockgate.gates.report import reference
 
 PAGE = Path(__file__).with_name("gates.md")
 MARK = "<!-- from here on written by docs/render.py -->\n"

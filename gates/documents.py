@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gates.errors import SettingsError, printable
+from lockgate.gates.errors import SettingsError, printable
 
 if TYPE_CHECKING:
     from yaml import SafeLoader

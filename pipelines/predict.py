@@ -2,11 +2,10 @@
 
 from metaflow import Config, FlowSpec, Parameter, current, project, step
 
-import gates  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
-import pipelines  # noqa: F401
-from pipelines.flow_settings import PROJECT, composed
-from pipelines.on_platform import on_platform
-from pipelines.one_line import in_one_line, say
+import lockgate  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
+from lockgate.pipelines.flows.configs import PROJECT, composed
+from lockgate.pipelines.flows.on_platform import on_platform
+from lockgate.pipelines.flows.output import in_one_line, say
 
 
 @on_platform("predict", event="promoted")
@@ -28,8 +27,8 @@ class Predict(FlowSpec):
     def start(self) -> None:
         """Withdraw what was revoked, find the champion, and share out the window."""
         with in_one_line():
-            from pipelines.prediction import resolve
-            from pipelines.settings import Settings
+            from lockgate.pipelines.scoring.predict import resolve
+            from lockgate.pipelines.settings.settings import Settings
 
             serving = resolve(
                 Settings.parse(self.settings.to_dict()),
@@ -46,8 +45,8 @@ class Predict(FlowSpec):
     def score(self) -> None:
         """Score one shard, check it, stage it."""
         with in_one_line():
-            from pipelines.prediction import Serving, score
-            from pipelines.settings import Settings
+            from lockgate.pipelines.scoring.predict import Serving, score
+            from lockgate.pipelines.settings.settings import Settings
 
             score(
                 Settings.parse(self.settings.to_dict()),
@@ -61,8 +60,8 @@ class Predict(FlowSpec):
     def publish(self, shards) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 (Metaflow's inputs)
         """Ask the log again, and publish all shards as one version."""
         with in_one_line():
-            from pipelines.prediction import Serving, publish
-            from pipelines.settings import Settings
+            from lockgate.pipelines.scoring.predict import Serving, publish
+            from lockgate.pipelines.settings.settings import Settings
 
             self.merge_artifacts(shards, include=["serving"])
             self.version = publish(

@@ -2,11 +2,10 @@
 
 from metaflow import Config, FlowSpec, Parameter, card, current, project, step
 
-import gates  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
-import pipelines  # noqa: F401
-from pipelines.flow_settings import PROJECT, composed, composed_policy
-from pipelines.on_platform import on_platform
-from pipelines.one_line import in_one_line, say
+import lockgate  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
+from lockgate.pipelines.flows.configs import PROJECT, composed, composed_policy
+from lockgate.pipelines.flows.on_platform import on_platform
+from lockgate.pipelines.flows.output import in_one_line, say
 
 
 @on_platform("promote", after="EvaluateNewModel")
@@ -27,9 +26,9 @@ class Promote(FlowSpec):
     def start(self) -> None:
         """Judge, log, tag, and say that a model was promoted."""
         with in_one_line():
-            from pipelines.card import components
-            from pipelines.promotion import judged, tell_of
-            from pipelines.settings import Settings
+            from lockgate.pipelines.promotion.card import components
+            from lockgate.pipelines.promotion.promote import judged, tell_of
+            from lockgate.pipelines.settings.settings import Settings
 
             trigger = current.get("trigger")
             done = judged(
@@ -49,7 +48,7 @@ class Promote(FlowSpec):
     def end(self) -> None:
         """Fail where the run could not be judged, so that somebody looks."""
         with in_one_line():
-            from pipelines.promotion import check_judged
+            from lockgate.pipelines.promotion.promote import check_judged
 
             check_judged(self.decision)
 

@@ -2,11 +2,10 @@
 
 from metaflow import Config, FlowSpec, Parameter, current, project, step
 
-import gates  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
-import pipelines  # noqa: F401
-from pipelines.flow_settings import PROJECT, composed
-from pipelines.on_platform import on_platform
-from pipelines.one_line import in_one_line, say
+import lockgate  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
+from lockgate.pipelines.flows.configs import PROJECT, composed
+from lockgate.pipelines.flows.on_platform import on_platform
+from lockgate.pipelines.flows.output import in_one_line, say
 
 
 @on_platform("evaluate")
@@ -25,8 +24,8 @@ class Reverify(FlowSpec):
     def start(self) -> None:
         """Load, score."""
         with in_one_line():
-            from pipelines.reverification import reverify
-            from pipelines.settings import Settings
+            from lockgate.pipelines.scoring.rescore_champion import reverify
+            from lockgate.pipelines.settings.settings import Settings
 
             done = reverify(
                 Settings.parse(self.settings.to_dict()),

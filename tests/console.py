@@ -13,13 +13,13 @@ from typing import Any
 
 IMPORTED_FIRST = (
     "cryptography.hazmat.primitives.serialization", "hydra", "numpy", "obstore.store", "pyarrow.compute", "pydantic",
-    "rich.console", "rich.table", "gates.admission", "gates.decision", "gates.engine", "gates.evidence", "gates.log",
-    "gates.policy", "gates.report.terminal", "pipelines.cli.main", "pipelines.settings",
+    "rich.console", "rich.table", "lockgate.gates.lifecycle.admission", "lockgate.gates.records.decision", "lockgate.gates.judge.engine", "lockgate.gates.evidence.evidence", "lockgate.gates.log",
+    "lockgate.gates.policy.policy", "lockgate.gates.report.terminal", "lockgate.pipelines.cli.main", "lockgate.pipelines.settings.settings",
 )  # fmt: skip
 
 
 def run(asked: dict[str, Any], note: Callable[[str], None]) -> None:
-    from pipelines.cli.main import main
+    from lockgate.pipelines.cli.main import main
 
     os.chdir(asked["cwd"])
     os.environ.clear()

@@ -78,7 +78,7 @@ def _main() -> None:
     script = runpy.run_path(sys.argv[1])
     for name in script["IMPORTED_FIRST"]:
         import_module(name)
-    import_module("pipelines.settings").compose()  # for what Hydra imports
+    import_module("lockgate.pipelines.settings.settings").compose()  # for what Hydra imports
     for line in sys.stdin:
         print(json.dumps(_answer(script["run"], json.loads(line))), flush=True)
 

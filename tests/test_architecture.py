@@ -21,9 +21,9 @@ EDGES = (  # these may meet the world
     "gates/retraction", "gates/reverification", "gates/admission", "gates/exchange", "gates/verification",
     "gates/tags",
 )  # fmt: skip
-FILE_FORMATS = {"gates/documents.py", "gates/evidence.py"}  # their read() and write() are for anybody's file
+FILE_FORMATS = {"gates/documents.py", "gates/evidence/evidence.py"}  # their read() and write() are for anybody's file
 BROAD_EXCEPT = {
-    "gates/engine.py",  # a gate that raises is an ERROR
+    "gates/judge/engine.py",  # a gate that raises is an ERROR
     "pipelines/cli/main.py",  # an uncaught exception exits with 2, as 1 would read as HOLD
 }
 
@@ -254,8 +254,8 @@ def test_no_configuration_names_code() -> None:
         (broad_handlers, "try: pass\nexcept: pass"),
         (heavy_imports, "import pandas as pd"),
         (heavy_imports, "try:\n from sklearn.base import clone\nexcept ImportError: pass"),
-        (edge_imports, "from gates import runs"),
-        (edge_imports, "from gates.log.store import Store"),
+        (edge_imports, "from lockgate.gates import runs"),
+        (edge_imports, "from lockgate.gates.log.store import Store"),
     ],
 )
 def test_each_rule_finds_what_it_is_for(rule: Callable[[ast.Module], list[int]], code: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from gates import Evidence, Policy, judge
+from lockgate import Evidence, Policy, judge
 
 ROOT = Path(__file__).resolve().parent.parent
 

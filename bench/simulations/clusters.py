@@ -9,10 +9,10 @@ from scipy import special
 
 from bench.simulations.rows import MOST_ROWS, grouped
 from bench.simulations.table import Cell, Rate, Table
-from gates.metrics import metric
-from gates.metrics.estimate import differences
-from gates.rows import Rows, Split
-from gates.stats.scored import Codes, Floats
+from lockgate.gates.metrics import metric
+from lockgate.gates.metrics.estimate import differences
+from lockgate.gates.metrics.rows import Rows, Split
+from lockgate.gates.stats.scored import Codes, Floats
 
 LEVEL, SCHEDULED = 0.975, 0.9975
 EACH = 20

@@ -6,8 +6,8 @@ import numpy as np
 from scipy import special, stats
 
 from bench.simulations.table import Rate, Table
-from gates.stats import proportions
-from gates.stats.scored import Floats
+from lockgate.gates.stats import proportions
+from lockgate.gates.stats.scored import Floats
 
 LEVEL = 0.975
 

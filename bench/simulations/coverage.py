@@ -10,11 +10,11 @@ from scipy import special
 
 from bench.simulations.rows import POPULATIONS, replicated, truth, truths
 from bench.simulations.table import Cell, Rate, Table
-from gates.kinds.calibration import MEASURES
-from gates.metrics import Linear, Metric, Task, metric
-from gates.metrics.estimate import differences, errors, estimates, of_linear
-from gates.rows import Rows, Split
-from gates.stats.scored import Floats, Scored
+from lockgate.gates.kinds.calibration import MEASURES
+from lockgate.gates.metrics import Linear, Metric, Task, metric
+from lockgate.gates.metrics.estimate import differences, errors, estimates, of_linear
+from lockgate.gates.metrics.rows import Rows, Split
+from lockgate.gates.stats.scored import Floats, Scored
 
 SIZES: dict[Task, tuple[int, int]] = {
     "binary": (300, 2000), "multiclass": (300, 2000), "regression": (300, 2000), "ranking": (800, 4000),

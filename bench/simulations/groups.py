@@ -10,10 +10,9 @@ import numpy as np
 from scipy import special
 
 from bench.simulations.table import Rate, Table
-from gates import Evidence, Outcome, Policy, Verdict, judge
-from gates.stats.multiplicity import holm
-from gates.stats.proportions import mcnemar_p, tango, tango_statistic
-from gates.stats.scored import Floats
+from lockgate import Evidence, Outcome, Policy, Verdict, judge
+from lockgate.gates.stats.proportions import holm, mcnemar_p, tango, tango_statistic
+from lockgate.gates.stats.scored import Floats
 
 ALPHA, BETA, SLICES, DISAGREE = 0.05, 0.1, 200, 0.05
 

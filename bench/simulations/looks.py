@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from bench.simulations.table import Rate, Table
-from gates import Evidence, Policy, Ruling, State, judge
-from gates.stats.proportions import mcnemar_p
-from gates.stats.scored import Floats
+from lockgate import Evidence, Policy, Ruling, State, judge
+from lockgate.gates.stats.proportions import mcnemar_p
+from lockgate.gates.stats.scored import Floats
 
 ROWS, LOOKS, CHAMPION, DISAGREE = 10_000, 100, 0.9, 0.05
 ALPHA = 0.05

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import special
 
-from gates.metrics import METRICS, Family, Metric, Task
-from gates.rows import Groups, Rows, Split
-from gates.stats.scored import Codes, Floats
+from lockgate.gates.metrics import METRICS, Family, Metric, Task
+from lockgate.gates.metrics.rows import Groups, Rows, Split
+from lockgate.gates.stats.scored import Codes, Floats
 
 MOST_ROWS = 500_000
 """Rows that are held at once."""

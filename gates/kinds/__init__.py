@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from gates.kinds.any_of import AnyOf
-from gates.kinds.calibration import Calibration
-from gates.kinds.check import Check
-from gates.kinds.condition import Condition
-from gates.kinds.data import Data
-from gates.kinds.disagreement import Disagreement
-from gates.kinds.drift import Drift
-from gates.kinds.fairness import Fairness
-from gates.kinds.improvement import Improvement
-from gates.kinds.leakage import Leakage
-from gates.kinds.parity import Parity
-from gates.kinds.provenance import Provenance
-from gates.kinds.resource import Resource
-from gates.kinds.slices import Slices
-from gates.kinds.threshold import Threshold
+from lockgate.gates.gate.check import Check
+from lockgate.gates.kinds.any_of import AnyOf
+from lockgate.gates.kinds.calibration import Calibration
+from lockgate.gates.kinds.condition import Condition
+from lockgate.gates.kinds.data import Data
+from lockgate.gates.kinds.disagreement import Disagreement
+from lockgate.gates.kinds.drift import Drift
+from lockgate.gates.kinds.fairness import Fairness
+from lockgate.gates.kinds.improvement import Improvement
+from lockgate.gates.kinds.leakage import Leakage
+from lockgate.gates.kinds.parity import Parity
+from lockgate.gates.kinds.provenance import Provenance
+from lockgate.gates.kinds.resource import Resource
+from lockgate.gates.kinds.slices import Slices
+from lockgate.gates.kinds.threshold import Threshold
 
 Single = (
     Threshold | Improvement | Slices | Fairness | Disagreement | Calibration | Leakage | Condition

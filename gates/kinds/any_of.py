@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Discriminator, Field
 from pydantic_core import PydanticCustomError
 
-from gates.case import Case
-from gates.errors import LockgateError
-from gates.kinds.check import Check
-from gates.kinds.names import GateName
-from gates.kinds.parts import counts, numbers
-from gates.kinds.reach import reachable
-from gates.outcome import Outcome, Verdict
-from gates.strictness import Category, Direction, Named
+from lockgate.gates.errors import LockgateError
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.check import Check, GateName
+from lockgate.gates.gate.limits import counts, numbers
+from lockgate.gates.kinds.useless import reachable
+from lockgate.gates.records.outcome import Outcome, Verdict
+from lockgate.gates.strictness import Category, Direction, Named
 
 if TYPE_CHECKING:
-    from gates.kinds import Single
+    from lockgate.gates.kinds import Single
 
 
 def _without_severity(check: Check) -> Check:

@@ -7,15 +7,15 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from gates.case import Case
-from gates.errors import UnjudgeableError
-from gates.kinds.check import Check, Decide
-from gates.kinds.limits import against, interval, show
-from gates.metrics.estimate import Estimate, of_linear
-from gates.metrics.metric import Linear, Scored
-from gates.outcome import Outcome, Verdict
-from gates.stats import recalibration
-from gates.strictness import Category, Changed, lower
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.check import Check, Decide
+from lockgate.gates.gate.limits import against, interval, show
+from lockgate.gates.metrics.estimate import Estimate, of_linear
+from lockgate.gates.records.outcome import Outcome, Verdict
+from lockgate.gates.stats import recalibration
+from lockgate.gates.stats.scored import Linear, Scored
+from lockgate.gates.strictness import Category, Changed, lower
 
 Measure = Literal["gap", "ece", "intercept", "slope"]
 

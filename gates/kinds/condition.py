@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -8,20 +9,63 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator
 
-from gates.case import Case, need_champion
-from gates.conditions import Clause, parse
-from gates.errors import UnjudgeableError
-from gates.kinds.check import Check, Text
-from gates.kinds.clauses import Clauses
-from gates.kinds.disagreement import Disagreement
-from gates.kinds.improvement import Improvement
-from gates.kinds.limits import gained, interval, show
-from gates.kinds.parts import counts, numbers
-from gates.kinds.threshold import Threshold
-from gates.metrics.classification import decided
-from gates.metrics.estimate import Estimate, of_hits, of_linear
-from gates.metrics.metric import Floats, Hits, Linear
-from gates.outcome import TOLERANCE, Outcome, Verdict, worst
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case, need_champion
+from lockgate.gates.gate.check import Check, Text
+from lockgate.gates.gate.limits import counts, gained, interval, numbers, show
+from lockgate.gates.kinds.condition_language import Clause, parse
+from lockgate.gates.kinds.disagreement import Disagreement
+from lockgate.gates.kinds.improvement import Improvement
+from lockgate.gates.kinds.threshold import Threshold
+from lockgate.gates.metrics.classification import decided
+from lockgate.gates.metrics.estimate import Estimate, of_hits, of_linear
+from lockgate.gates.metrics.metric import Hits
+from lockgate.gates.records.outcome import Outcome, Verdict, worst
+from lockgate.gates.stats.scored import TOLERANCE, Floats, Linear
+from lockgate.gates.strictness import Category, Direction, Finding, Place, finding
+
+_Bounds = tuple[float, float, float]
+
+
+class Clauses:
+    """The rule of a condition: a clause more is stricter, and so is a higher limit or a narrower interval.
+
+    Clauses are scaled so that each says `sum > limit`: `d < 0.1` is `-d > -0.1`.
+    """
+
+    def compare(self, before: str, after: str, place: Place) -> Iterator[Finding]:
+        old, new = _by_sum(before), _by_sum(after)
+        for asked, clause in old.items():
+            if asked not in new:
+                yield finding(Category.GATES, Direction.WEAKER, place.where, clause.text, None)
+                continue
+            for category, change in _changes(clause, new[asked]):
+                direction = Direction.TIGHTER if change > 0 else Direction.WEAKER
+                yield finding(category, direction, place.where, clause.text, new[asked].text)
+        for asked, clause in new.items():
+            if asked not in old:
+                yield finding(Category.GATES, Direction.TIGHTER, place.where, None, clause.text)
+
+
+def _by_sum(condition: str) -> dict[_Bounds, Clause]:
+    found = {}
+    for clause in parse(condition):
+        scale = _scale(clause)
+        found[clause.n / scale, clause.o / scale, clause.d / scale] = clause
+    return found
+
+
+def _scale(clause: Clause) -> float:
+    return max(abs(clause.n), abs(clause.o), abs(clause.d)) * (1.0 if clause.greater else -1.0)
+
+
+def _changes(old: Clause, new: Clause) -> Iterator[tuple[Category, float]]:
+    """What of a clause changed, above 0 where it is stricter."""
+    category = Category.MARGIN if old.n and old.o else Category.FLOOR
+    limit = new.limit / _scale(new) - old.limit / _scale(old)
+    within = old.within / abs(_scale(old)) - new.within / abs(_scale(new))
+    yield from ((category, change) for change in (limit,) if change)
+    yield from ((Category.ROWS, change) for change in (within,) if change)
 
 
 def _parses(text: str) -> str:

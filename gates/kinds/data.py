@@ -6,15 +6,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from gates.case import Case
-from gates.durations import Duration, length
-from gates.errors import UnjudgeableError
-from gates.kinds import measures
-from gates.kinds.check import MOST, Check, Text
-from gates.kinds.measures import Found
-from gates.kinds.parts import counts
-from gates.outcome import Outcome, Verdict, worst
-from gates.strictness import Category, Direction, Keyed, Members, higher, lower
+from lockgate.gates.durations import Duration, length
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.check import MOST, Check, Text
+from lockgate.gates.gate.limits import counts
+from lockgate.gates.kinds import data_measures
+from lockgate.gates.kinds.data_measures import Found
+from lockgate.gates.records.outcome import Outcome, Verdict, worst
+from lockgate.gates.strictness import Category, Direction, Keyed, Members, higher, lower
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
@@ -99,8 +99,8 @@ class Data(Check):
 
 
 MEASURES: dict[str, Callable[[Case, Any], Found]] = {
-    "min_rows": measures.rows, "min_clusters": measures.clusters, "label_rate": measures.label_rate,
-    "max_missing": measures.missing, "require_columns": measures.required, "banned_columns": measures.banned,
-    "types": measures.types, "max_age": measures.newest,
+    "min_rows": data_measures.rows, "min_clusters": data_measures.clusters, "label_rate": data_measures.label_rate,
+    "max_missing": data_measures.missing, "require_columns": data_measures.required, "banned_columns": data_measures.banned,
+    "types": data_measures.types, "max_age": data_measures.newest,
 }  # fmt: skip
 """What is asked under a key, and what looks whether it is so."""

@@ -5,15 +5,15 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from gates.case import Case, need_champion
-from gates.errors import UnjudgeableError
-from gates.kinds.check import Check, Decide
-from gates.kinds.limits import against, interval, show
-from gates.metrics.classification import decided
-from gates.metrics.estimate import of_hits
-from gates.metrics.metric import Hits
-from gates.outcome import Outcome, Verdict
-from gates.strictness import Category, lower
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case, need_champion
+from lockgate.gates.gate.check import Check, Decide
+from lockgate.gates.gate.limits import against, interval, show
+from lockgate.gates.metrics.classification import decided
+from lockgate.gates.metrics.estimate import of_hits
+from lockgate.gates.metrics.metric import Hits
+from lockgate.gates.records.outcome import Outcome, Verdict
+from lockgate.gates.strictness import Category, lower
 
 
 class Disagreement(Check):

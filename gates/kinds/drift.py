@@ -6,15 +6,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from gates.case import Case, need_champion
-from gates.errors import UnjudgeableError
-from gates.kinds.check import Check, Decide, Text
-from gates.kinds.drifting import Apart, of_feature, of_scores, told_features
-from gates.kinds.limits import against, interval, show
-from gates.kinds.parts import numbers
-from gates.outcome import Outcome, Verdict, worst
-from gates.stats.divergence import Measure, bounds, divergence
-from gates.strictness import Category, Changed, Direction, Members, lower
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case, need_champion
+from lockgate.gates.gate.check import Check, Decide, Text
+from lockgate.gates.gate.limits import against, interval, numbers, show
+from lockgate.gates.kinds.drift_pairs import Apart, of_feature, of_scores, told_features
+from lockgate.gates.records.outcome import Outcome, Verdict, worst
+from lockgate.gates.stats.divergence import Measure, bounds, divergence
+from lockgate.gates.strictness import Category, Changed, Direction, Members, lower
 
 SHOWN = 3
 """So many columns beyond the limit are named in the message."""

@@ -6,17 +6,16 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from gates.case import Case
-from gates.errors import UnjudgeableError
-from gates.kinds.check import Decide
-from gates.kinds.grouped import Grouped, bounds_of
-from gates.kinds.limits import Bounds, interval, show
-from gates.kinds.parts import counts
-from gates.metrics.estimate import counted, errors
-from gates.metrics.metric import Codes, Floats
-from gates.outcome import TOLERANCE, Outcome, Verdict, worst
-from gates.stats import gaps
-from gates.strictness import Category, lower
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.check import Decide
+from lockgate.gates.gate.grouped import Grouped, bounds_of
+from lockgate.gates.gate.limits import Bounds, counts, interval, show
+from lockgate.gates.metrics.estimate import counted, errors
+from lockgate.gates.records.outcome import Outcome, Verdict, worst
+from lockgate.gates.stats import gaps
+from lockgate.gates.stats.scored import TOLERANCE, Codes, Floats
+from lockgate.gates.strictness import Category, lower
 
 MOST_GROUPS = 1000
 """Every pair of groups is looked at: more groups than this are too many."""

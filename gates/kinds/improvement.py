@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from gates.case import Case
-from gates.kinds.check import Check, MetricName
-from gates.kinds.limits import Bounds, gained, interval, show
-from gates.metrics.estimate import Difference
-from gates.metrics.metric import Metric
-from gates.outcome import Outcome, Verdict
-from gates.strictness import Category, higher
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.check import Check, MetricName
+from lockgate.gates.gate.limits import Bounds, gained, interval, show
+from lockgate.gates.metrics.estimate import Difference
+from lockgate.gates.metrics.metric import Metric
+from lockgate.gates.records.outcome import Outcome, Verdict
+from lockgate.gates.strictness import Category, higher
 
 
 class Improvement(Check):

@@ -4,10 +4,10 @@ from typing import Literal
 
 import numpy as np
 
-from gates.case import Case
-from gates.errors import UnjudgeableError
-from gates.kinds.check import Check
-from gates.outcome import Outcome, Verdict
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.check import Check
+from lockgate.gates.records.outcome import Outcome, Verdict
 
 
 class Leakage(Check):

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gates.case import Case
-from gates.errors import UnjudgeableError
-from gates.facts import ParityFacts, part
-from gates.kinds.check import MOST, Check
-from gates.kinds.limits import show
-from gates.outcome import Outcome, Verdict
-from gates.strictness import Category, higher, lower
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.evidence.facts import ParityFacts, part
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.check import MOST, Check
+from lockgate.gates.gate.limits import show
+from lockgate.gates.records.outcome import Outcome, Verdict
+from lockgate.gates.strictness import Category, higher, lower
 
 
 class Parity(Check):

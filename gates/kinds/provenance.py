@@ -10,16 +10,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from gates.case import Case
-from gates.durations import Duration, length
-from gates.errors import UnjudgeableError
-from gates.facts import ChampionFacts, CodeFacts, DataFacts, ModelFacts, moment, part
-from gates.kinds.age import age, said
-from gates.kinds.check import Check
-from gates.kinds.parts import counts
-from gates.outcome import Outcome, Verdict, worst
-from gates.strictness import Category, Direction, Members, lower
-from gates.witness import Witness
+from lockgate.gates.durations import Duration, length
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.evidence.facts import ChampionFacts, CodeFacts, DataFacts, ModelFacts, Witness, moment, part
+from lockgate.gates.gate.age import age, said
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.check import Check
+from lockgate.gates.gate.limits import counts
+from lockgate.gates.records.outcome import Outcome, Verdict, worst
+from lockgate.gates.strictness import Category, Direction, Members, lower
 
 SKEW = timedelta(minutes=5)
 """How far the clock of the run may be ahead of the judge's."""

@@ -5,12 +5,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from gates.case import Case
-from gates.facts import number
-from gates.kinds.check import Check
-from gates.kinds.limits import against, show
-from gates.outcome import Outcome
-from gates.strictness import Category, Changed, higher, lower
+from lockgate.gates.evidence.facts import number
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.check import Check
+from lockgate.gates.gate.limits import against, show
+from lockgate.gates.records.outcome import Outcome
+from lockgate.gates.strictness import Category, Changed, higher, lower
 
 UNITS = {
     "predict_ms_per_1000_p50": " ms", "predict_ms_per_1000_p99": " ms", "model_bytes": " bytes",

@@ -6,16 +6,16 @@ import numpy as np
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from gates.case import Case, need_champion
-from gates.kinds.check import Text
-from gates.kinds.grouped import Grouped, bounds_of
-from gates.kinds.improvement import gain_bounds, said
-from gates.kinds.limits import gained
-from gates.kinds.parts import counts, numbers
-from gates.outcome import SEVERITY_ORDER, TOLERANCE, Outcome, Verdict, worst
-from gates.rows import Split
-from gates.stats.multiplicity import holm
-from gates.strictness import Category, Direction, Members, Ranked, higher
+from lockgate.gates.gate.case import Case, need_champion
+from lockgate.gates.gate.check import Text
+from lockgate.gates.gate.grouped import Grouped, bounds_of
+from lockgate.gates.gate.limits import counts, gained, numbers
+from lockgate.gates.kinds.improvement import gain_bounds, said
+from lockgate.gates.metrics.rows import Split
+from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict, worst
+from lockgate.gates.stats.proportions import holm
+from lockgate.gates.stats.scored import TOLERANCE
+from lockgate.gates.strictness import Category, Direction, Members, Ranked, higher
 
 _PROOF = Ranked(Category.WAIVER, ("no_proven_harm", "non_inferior"), "a slice passes unless it is proven to be harmed")
 _NEEDED = Members(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAKER)

@@ -5,11 +5,11 @@ from typing import Annotated, Literal, Self
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from gates.case import Case
-from gates.kinds.check import Check, Decide, MetricName
-from gates.kinds.limits import against, interval, show
-from gates.outcome import Outcome, Verdict
-from gates.strictness import Category, higher, lower
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.check import Check, Decide, MetricName
+from lockgate.gates.gate.limits import against, interval, show
+from lockgate.gates.records.outcome import Outcome, Verdict
+from lockgate.gates.strictness import Category, higher, lower
 
 
 class Threshold(Check):

@@ -9,11 +9,11 @@ from typing import Literal
 import rfc8785
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from gates.decision import Decision
-from gates.errors import LogError
-from gates.log.events import AnyEvent, Judged
-from gates.log.signing import Signature
-from gates.state import State
+from lockgate.gates.errors import LogError
+from lockgate.gates.log.events import AnyEvent, Judged
+from lockgate.gates.log.signing import Signature
+from lockgate.gates.records.decision import Decision
+from lockgate.gates.records.state import State
 
 
 class Entry(BaseModel):

@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, ValidationError
 
-from gates.decision import Decision
-from gates.durations import Duration
-from gates.errors import LogError
-from gates.log.signing import Role
-from gates.state import Holdout, Reason, State, Waiver
+from lockgate.gates.durations import Duration
+from lockgate.gates.errors import LogError
+from lockgate.gates.log.signing import Role
+from lockgate.gates.records.decision import Decision
+from lockgate.gates.records.state import Holdout, Reason, State, Waiver
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import rfc8785
 from pydantic import ValidationError
 
-from gates.errors import ConflictError, LogError, SigningError
-from gates.log import replay
-from gates.log.entry import Entry, path
-from gates.log.events import Waived
-from gates.log.objects import Objects
-from gates.log.signing import Keyring, Role, Signer
-from gates.state import State
-from gates.steps import Step, reached
+from lockgate.gates.errors import ConflictError, LogError, SigningError
+from lockgate.gates.log import replay
+from lockgate.gates.log.crash_points import Step, reached
+from lockgate.gates.log.entry import Entry, path
+from lockgate.gates.log.events import Waived
+from lockgate.gates.log.objects import Objects
+from lockgate.gates.log.signing import Keyring, Role, Signer
+from lockgate.gates.records.state import State
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-    from gates.log.events import Event
-    from gates.state import Waiver
+    from lockgate.gates.log.events import Event
+    from lockgate.gates.records.state import Waiver
 
 
 SKEW = timedelta(minutes=5)

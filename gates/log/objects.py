@@ -9,13 +9,31 @@ from typing import TYPE_CHECKING
 
 from obstore.exceptions import AlreadyExistsError, BaseError
 
-from gates.errors import LogError
-from gates.log.entry import path
-from gates.steps import Step, reached
-from gates.store_errors import said
+from lockgate.gates.errors import LogError
+from lockgate.gates.log.crash_points import Step, reached
+from lockgate.gates.log.entry import path
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
+
+import re
+
+MOST = 240
+_REQUEST = re.compile(r"Error performing (?P<method>[A-Z]+) (?P<address>[^\s?]+)\S* in .*? - (?P<reason>.+)")
+_ADDRESS = 100
+
+
+def said(err: Exception) -> str:
+    """The server's reason before the request, or else what the error says; at most 240 characters, nothing empty.
+
+    obstore's own text begins with the request, whose address may be long, and goes on for pages of its insides.
+    """
+    line = next(iter(str(err).splitlines()), "") or repr(err)
+    if found := _REQUEST.search(line):
+        asked = f" ({found['method']} {found['address'][:_ADDRESS]})"
+        return found["reason"][: MOST - len(asked)] + asked
+    return line[:MOST]
+
 
 MAX_ENTRY_BYTES = 32 * 1024**2
 """No entry is larger: a thousand holdouts take less than one megabyte."""

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from gates.durations import length
-from gates.errors import LogError
-from gates.log.events import Judged, Registered, Retracted, Reverified, Revoked, RolledBack, Waived
-from gates.state import KNOWN_HOLDOUTS, Champion, Holdout, State
+from lockgate.gates.durations import length
+from lockgate.gates.errors import LogError
+from lockgate.gates.log.events import Judged, Registered, Retracted, Reverified, Revoked, RolledBack, Waived
+from lockgate.gates.records.state import KNOWN_HOLDOUTS, Champion, Holdout, State
 
 if TYPE_CHECKING:
-    from gates.decision import Decision
-    from gates.log.entry import Entry
-    from gates.log.events import Event
-    from gates.state import Waiver
+    from lockgate.gates.log.entry import Entry
+    from lockgate.gates.log.events import Event
+    from lockgate.gates.records.decision import Decision
+    from lockgate.gates.records.state import Waiver
 
 WAIVERS_KEPT = 64
 """How many waivers the state remembers; those that ran out first go first."""
@@ -211,6 +211,6 @@ def _expect(holds: object, expected: str, seq: int) -> None:
 
 
 def _refuse(problem: str, seq: int) -> None:
-    from gates.log.entry import path
+    from lockgate.gates.log.entry import path
 
     raise LogError(problem, where=path(seq), hint="the log was not written by lockgate alone")

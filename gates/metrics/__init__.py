@@ -16,13 +16,16 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from gates.errors import UnjudgeableError
-from gates.metrics import classification, regression
-from gates.metrics.decisions import DECISIONS
-from gates.metrics.metric import TASKS, Family, Linear, Metric, Task
-from gates.metrics.multiclass import MULTICLASS
-from gates.metrics.quantile import QUANTILE
-from gates.metrics.ranking import RANKING
+from lockgate.gates.evidence.task import TASKS, Task
+
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.metrics import classification, regression
+from lockgate.gates.metrics.decisions import DECISIONS
+from lockgate.gates.metrics.metric import Family, Metric
+from lockgate.gates.metrics.multiclass import MULTICLASS
+from lockgate.gates.metrics.quantile import QUANTILE
+from lockgate.gates.metrics.ranking import RANKING
+from lockgate.gates.stats.scored import Linear
 
 _ALL: tuple[Metric | Family, ...] = (
     Metric(

@@ -7,11 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import scipy
 
-from gates.metrics.metric import Floats, Linear, ratio
-from gates.outcome import TOLERANCE
-from gates.rows import Split
-from gates.stats import ranking
-from gates.stats.clusters import errors_of_sums, t_quantile
+from lockgate.gates.metrics.rows import Split
+from lockgate.gates.stats import ranking
+from lockgate.gates.stats.clusters import errors_of_sums, t_quantile
+from lockgate.gates.stats.scored import TOLERANCE, Floats, Linear, ratio
 
 
 def paired(split: Split) -> tuple[Floats, Floats, Floats]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.metrics.metric import Floats, Hits, Linear, Scored, ratio
-from gates.stats import ranking
+from lockgate.gates.metrics.metric import Hits
+from lockgate.gates.stats import ranking
+from lockgate.gates.stats.scored import Floats, Linear, Scored, ratio
 
 CUTOFF = 0.5
 """A score at or above this is a positive decision."""

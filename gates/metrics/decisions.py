@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gates.metrics.metric import Codes, Family, Floats, Hits, Linear, Metric, Scored, linear_share, ratio
-from gates.stats.ranking import Runs
+from lockgate.gates.metrics.metric import Family, Hits, Metric, linear_share
+from lockgate.gates.stats.ranking import Runs
+from lockgate.gates.stats.scored import Codes, Floats, Linear, Scored, ratio
 
 CUTOFF = 0.5
 """Where a decision metric decides unless its name says otherwise."""

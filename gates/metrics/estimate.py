@@ -16,8 +16,8 @@ Which method serves which metric:
 | everything else, difference | linearised, t with n − 1 | linearised, t |
 
 Where a weighted or clustered share does not vary at all, clusters (or rows) count as single trials instead.
-The scale of a range is the logit between two ends and the logarithm beside one (`gates.metrics.scale`).
-"Linearised" is CR2 with Bell and McCaffrey's degrees of freedom (`gates.stats.clusters`).
+The scale of a range is the logit between two ends and the logarithm beside one (`lockgate.gates.metrics.scale`).
+"Linearised" is CR2 with Bell and McCaffrey's degrees of freedom (`lockgate.gates.stats.clusters`).
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from gates.metrics import area, quantile
-from gates.metrics.metric import Floats, Hits, Linear, Metric, Scored, linear_share, ratio
-from gates.metrics.scale import Scale
-from gates.outcome import TOLERANCE
-from gates.rows import Split
-from gates.stats import proportions
-from gates.stats.clusters import clustered_errors, means_of_sums, t_quantile, t_tail
-from gates.stats.supremum import lowered
+from lockgate.gates.metrics import area, quantile
+from lockgate.gates.metrics.metric import Hits, Metric, linear_share
+from lockgate.gates.metrics.rows import Split
+from lockgate.gates.metrics.scale import Scale
+from lockgate.gates.stats import proportions
+from lockgate.gates.stats.clusters import clustered_errors, means_of_sums, t_quantile, t_tail
+from lockgate.gates.stats.quantiles import lowered
+from lockgate.gates.stats.scored import TOLERANCE, Floats, Linear, Scored, ratio
 
 Pair = tuple[Floats, Floats]
 

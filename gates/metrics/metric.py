@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.stats.scored import Codes, Floats, Linear, Scored, ratio
+from lockgate.gates.stats.scored import Codes, Floats, Linear, Scored, ratio
 
 Task = Literal["binary", "multiclass", "regression", "ranking"]
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking")
@@ -51,7 +51,7 @@ class Metric:
     """A metric by name.
 
     `linearise` takes rows that were checked: finite, in range, at least one. `needs` says in words which rows it
-    needs to be defined. `method` says how its interval is made (`gates.metrics.estimate`); of method
+    needs to be defined. `method` says how its interval is made (`lockgate.gates.metrics.estimate`); of method
     "proportion" `hits` says what is counted, of method "mean" `loss` says what each row loses, of method
     "quantile" `quantile` says of what. `trials` says how many rows (S,) a value at an end of its range rests on, such
     as a precision of 1; None: all rows. `symmetric`: one model's interval is value ± half, kept inside the range,

@@ -14,10 +14,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.errors import UnjudgeableError
-from gates.metrics import classification
-from gates.metrics.metric import Codes, Floats, Hits, Linear, Metric, Scored, ratio
-from gates.stats import ranking
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.metrics import classification
+from lockgate.gates.metrics.metric import Hits, Metric
+from lockgate.gates.stats import ranking
+from lockgate.gates.stats.scored import Codes, Floats, Linear, Scored, ratio
 
 MOST_CELLS = 10_000_000
 """Groups × classes that can be counted at once."""

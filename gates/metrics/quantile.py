@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gates.metrics.metric import Family, Floats, Hits, Linear, Metric, Quantile, Scored
-from gates.stats import quantiles
-from gates.stats.bootstrap import quantile_difference_errors
-from gates.stats.clusters import clustered_errors
-from gates.stats.quantiles import Sorted
+from lockgate.gates.metrics.metric import Family, Hits, Metric, Quantile
+from lockgate.gates.stats import quantiles
+from lockgate.gates.stats.bootstrap import quantile_difference_errors
+from lockgate.gates.stats.clusters import clustered_errors
+from lockgate.gates.stats.quantiles import Sorted
+from lockgate.gates.stats.scored import Floats, Linear, Scored
 
 if TYPE_CHECKING:
-    from gates.rows import Split
+    from lockgate.gates.metrics.rows import Split
 
 LEAST, MOST = 0.001, 0.999
 """Quantiles that can be asked for."""

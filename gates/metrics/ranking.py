@@ -7,8 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from gates.metrics.metric import Family, Floats, Linear, Metric, Scored, ratio
-from gates.stats.lists import Lists
+from lockgate.gates.metrics.metric import Family, Metric
+from lockgate.gates.stats.lists import Lists
+from lockgate.gates.stats.scored import Floats, Linear, Scored, ratio
 
 LONGEST = 1_000_000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gates.metrics.metric import Floats, Linear, Scored
+from lockgate.gates.stats.scored import Floats, Linear, Scored
 
 
 def mae(label: Floats, score: Floats) -> Floats:

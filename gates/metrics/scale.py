@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from gates.metrics.metric import Floats
-from gates.outcome import TOLERANCE
+from lockgate.gates.stats.scored import TOLERANCE, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

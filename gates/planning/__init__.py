@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gates.planning.planner import plan
-from gates.planning.record import Need, Plan
+from lockgate.gates.planning.planner import plan
+from lockgate.gates.planning.record import Need, Plan
 
 __all__ = ["Need", "Plan", "plan"]

@@ -11,15 +11,15 @@ from collections.abc import Callable
 import numpy as np
 import scipy
 
-from gates.case import Case
-from gates.errors import UnjudgeableError
-from gates.kinds.calibration import MEASURES, Calibration
-from gates.kinds.disagreement import Disagreement
-from gates.kinds.threshold import Threshold
-from gates.metrics.estimate import counted, errors
-from gates.planning.ask import Ask, Gains, enough_clusters, finite, need_second_model, number, power_beyond
-from gates.stats.clusters import clustered_errors, t_quantile
-from gates.stats.sample_size import share_power
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case
+from lockgate.gates.kinds.calibration import MEASURES, Calibration
+from lockgate.gates.kinds.disagreement import Disagreement
+from lockgate.gates.kinds.threshold import Threshold
+from lockgate.gates.metrics.estimate import counted, errors
+from lockgate.gates.planning.ask import Ask, Gains, enough_clusters, finite, need_second_model, number, power_beyond
+from lockgate.gates.stats.clusters import clustered_errors, t_quantile
+from lockgate.gates.stats.sample_size import share_power
 
 FAR = 1e3
 """So many standard errors beyond a limit anything is shown."""

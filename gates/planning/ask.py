@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gates.case import Case
-from gates.errors import UnjudgeableError
-from gates.metrics import quantile
-from gates.metrics.estimate import errors
-from gates.metrics.metric import Floats
-from gates.stats.sample_size import t_power, times_needed
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case
+from lockgate.gates.metrics import quantile
+from lockgate.gates.metrics.estimate import errors
+from lockgate.gates.stats.sample_size import t_power, times_needed
+from lockgate.gates.stats.scored import Floats
 
 Gains = Mapping[str, float]
 

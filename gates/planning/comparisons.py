@@ -6,16 +6,26 @@ import math
 
 import numpy as np
 
-from gates.case import Case
-from gates.errors import UnjudgeableError
-from gates.kinds.improvement import Improvement
-from gates.kinds.slices import Slices
-from gates.metrics.estimate import counted
-from gates.metrics.metric import Floats, Hits, Metric
-from gates.planning.ask import Ask, Gains, enough_clusters, finite, need_second_model, number, paired, power_beyond
-from gates.planning.groups import judged_groups
-from gates.stats.label_bounds import hoeffding_rows
-from gates.stats.sample_size import paired_power, t_distance, t_power
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case
+from lockgate.gates.kinds.improvement import Improvement
+from lockgate.gates.kinds.slices import Slices
+from lockgate.gates.metrics.estimate import counted
+from lockgate.gates.metrics.metric import Hits, Metric
+from lockgate.gates.planning.ask import (
+    Ask,
+    Gains,
+    enough_clusters,
+    finite,
+    need_second_model,
+    number,
+    paired,
+    power_beyond,
+)
+from lockgate.gates.planning.groups import judged_groups
+from lockgate.gates.stats.label_bounds import hoeffding_rows
+from lockgate.gates.stats.sample_size import paired_power, t_distance, t_power
+from lockgate.gates.stats.scored import Floats
 
 FAR = 1e3
 """So many standard errors beyond a limit anything is shown."""

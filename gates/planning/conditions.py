@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy
 
-from gates.case import Case
-from gates.conditions import Clause
-from gates.errors import UnjudgeableError
-from gates.kinds.check import Check
-from gates.kinds.condition import Condition, as_kind, of_rows
-from gates.kinds.improvement import Improvement
-from gates.metrics.metric import Floats
-from gates.planning.absolutes import FAR, share_beyond
-from gates.planning.ask import Ask, enough_clusters, finite, need_second_model, number, power_beyond
-from gates.planning.several import Asked, Part, Several
-from gates.stats.clusters import clustered_errors, t_quantile
-from gates.stats.sample_size import times_needed
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.check import Check
+from lockgate.gates.kinds.condition import Condition, as_kind, of_rows
+from lockgate.gates.kinds.condition_language import Clause
+from lockgate.gates.kinds.improvement import Improvement
+from lockgate.gates.planning.absolutes import FAR, share_beyond
+from lockgate.gates.planning.ask import Ask, enough_clusters, finite, need_second_model, number, power_beyond
+from lockgate.gates.planning.several import Asked, Part, Several
+from lockgate.gates.stats.clusters import clustered_errors, t_quantile
+from lockgate.gates.stats.sample_size import times_needed
+from lockgate.gates.stats.scored import Floats
 
 Planner = Callable[[Check, Case], Asked]
 

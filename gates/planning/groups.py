@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from gates.case import Case
-from gates.errors import UnjudgeableError
-from gates.kinds.fairness import MOST_GROUPS, Fairness
-from gates.kinds.grouped import Grouped
-from gates.metrics.estimate import counted, errors
-from gates.metrics.metric import Codes, Floats
-from gates.planning.ask import Ask, Gains, number
-from gates.rows import Split
-from gates.stats import gaps
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.grouped import Grouped
+from lockgate.gates.kinds.fairness import MOST_GROUPS, Fairness
+from lockgate.gates.metrics.estimate import counted, errors
+from lockgate.gates.metrics.rows import Split
+from lockgate.gates.planning.ask import Ask, Gains, number
+from lockgate.gates.stats import gaps
+from lockgate.gates.stats.scored import Codes, Floats
 
 Highs = Callable[[float, float], Floats]
 """(level, times) → by how much each pair's upper bound lies above its gap (K,), on so many times the sample."""

@@ -6,23 +6,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from gates.case import Case
-from gates.errors import UnjudgeableError
-from gates.kinds import AnyCheck
-from gates.kinds.any_of import AnyOf
-from gates.kinds.check import Check
-from gates.kinds.condition import Condition
-from gates.kinds.disagreement import Disagreement
-from gates.kinds.improvement import Improvement
-from gates.kinds.slices import Slices
-from gates.metrics import METRICS, metric, unknown
-from gates.planning.absolutes import calibration, disagreement, share_disagreement, threshold
-from gates.planning.alternatives import any_of
-from gates.planning.ask import Ask, Gains
-from gates.planning.comparisons import improvement, share_improvement, slices
-from gates.planning.conditions import condition
-from gates.planning.groups import fairness
-from gates.planning.several import Asked
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.gate.case import Case
+from lockgate.gates.gate.check import Check
+from lockgate.gates.kinds import AnyCheck
+from lockgate.gates.kinds.any_of import AnyOf
+from lockgate.gates.kinds.condition import Condition
+from lockgate.gates.kinds.disagreement import Disagreement
+from lockgate.gates.kinds.improvement import Improvement
+from lockgate.gates.kinds.slices import Slices
+from lockgate.gates.metrics import METRICS, metric, unknown
+from lockgate.gates.planning.absolutes import calibration, disagreement, share_disagreement, threshold
+from lockgate.gates.planning.ask import Ask, Gains
+from lockgate.gates.planning.comparisons import improvement, share_improvement, slices
+from lockgate.gates.planning.conditions import condition
+from lockgate.gates.planning.groups import fairness
+from lockgate.gates.planning.several import Asked, any_of
 
 PLANNED: dict[str, Callable[[Any, Case, Gains], Ask]] = {
     "improvement": improvement,

@@ -7,17 +7,47 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gates.defects import defects
-from gates.engine import case_of
-from gates.errors import EvidenceError, LockgateError
-from gates.evidence import Evidence
-from gates.planning.ask import Ask, Gains, number
-from gates.planning.kinds import WITHOUT_SAMPLE, Given, ask, compared
-from gates.planning.looks import looks_left
-from gates.planning.record import Need, Plan
-from gates.planning.several import Asked, Several, all_pass, times_together
-from gates.policy import Policy
-from gates.state import State
+from lockgate.gates.errors import EvidenceError, LockgateError
+from lockgate.gates.evidence.defects import defects
+from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.judge.engine import case_of
+from lockgate.gates.judge.holdouts import recognise
+from lockgate.gates.planning.ask import Ask, Gains, number
+from lockgate.gates.planning.kinds import WITHOUT_SAMPLE, Given, ask, compared
+from lockgate.gates.planning.record import Need, Plan
+from lockgate.gates.planning.several import Asked, Several, all_pass, times_together
+from lockgate.gates.policy.policy import Policy
+from lockgate.gates.records.state import State
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """`left`: so many further comparisons that ask for a gain can pass here; None where looks are not counted."""
+
+    left: int | None
+    said: str
+
+
+def looks_left(policy: Policy, evidence: Evidence, state: State) -> Looks:
+    """What the log's state leaves of the schedule, on these rows: of the holdouts that they are, the one used most."""
+    if policy.schedule.looks is None:
+        return Looks(left=None, said="looks at this holdout are not counted")
+    if not any(check.scheduled for check in policy.checks.values()):
+        return Looks(left=None, said="no gate asks for a gain: none takes a look at this holdout")
+    met = [state.holdouts[one.digest] for one in recognise(evidence, state, seq=state.seq + 1).met]
+    if any(held.retired for held in met):
+        return Looks(left=0, said="this holdout is retired: no gain can be shown on it; judge on fresh rows")
+    if not met:
+        return Looks(left=policy.schedule.looks, said=f"all {policy.schedule.looks} are left at this holdout")
+    spent = max(held.spent for held in met)
+    taken = max(len(held.looks) for held in met)
+    left = max(0, math.floor((policy.alpha * (1 + _ROUNDING) - spent) / policy.scheduled_alpha))
+    said = f"{taken} of {policy.schedule.looks} taken at this holdout, {left} left" + (
+        "; judge on fresh rows" * (left == 0)
+    )
+    return Looks(left=left, said=said)
 
 
 def plan(

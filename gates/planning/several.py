@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias, Union
 
-from gates.planning.ask import Ask
-from gates.stats.sample_size import times_needed
+from lockgate.gates.gate.case import Case
+from lockgate.gates.kinds import Single
+from lockgate.gates.kinds.any_of import AnyOf
+from lockgate.gates.planning.ask import Ask
+from lockgate.gates.stats.sample_size import times_needed
+
+
+def any_of(check: AnyOf, case: Case, of: Callable[[Single, Case], Asked], *, facts: frozenset[str]) -> Several:
+    """One check is enough, at alpha over as many as decide by an interval; `facts`: kinds that estimate nothing.
+
+    The level is that of a scheduled look where one of them asks for a gain: a plan supposes that there is a champion.
+    """
+    whole = replace(case, confidence=case.scheduled_confidence) if check.scheduled else case
+    sharing = sum(
+        one.kind not in facts and getattr(one, "decide", "") != "point" for one in check.checks.values()
+    )  # fmt: skip
+    shared = whole.shared(max(sharing, 1))
+    parts = {name: Part(kind=one.kind, rule=one.rule, asked=of(one, shared)) for name, one in check.checks.items()}
+    return Several(parts=parts, one=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

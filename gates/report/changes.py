@@ -9,12 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gates.errors import printable
-from gates.report import wording
-from gates.report.markdown import safe
+from lockgate.gates.errors import printable
+from lockgate.gates.report import wording
+from lockgate.gates.report.markdown import safe
 
 if TYPE_CHECKING:
-    from gates.strictness import Changes, Finding
+    from lockgate.gates.strictness import Changes, Finding
 
 MAX_ROWS = 60
 """So many changes of one direction are shown in markdown."""

@@ -6,9 +6,9 @@ import html
 import re
 from collections.abc import Iterator
 
-from gates.decision import Decision
-from gates.outcome import Outcome, Verdict
-from gates.report import wording
+from lockgate.gates.records.decision import Decision
+from lockgate.gates.records.outcome import Outcome, Verdict
+from lockgate.gates.report import wording
 
 MAX_PARTS = 20
 _ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~>@:$]|(?<=www)\.|(?<=gh)-)", re.IGNORECASE)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from gates.planning import Need, Plan
+    from lockgate.gates.planning import Need, Plan
 
 COLUMNS = ("gate", "asked", "level", "supposed to be true", "needs", "passes here", "this holdout shows")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gates.metrics.metric import Family, Method, Metric
+from lockgate.gates.metrics.metric import Family, Method, Metric
 
 _T = "Student's t"
 INTERVALS: dict[Method, str] = {
@@ -22,7 +22,7 @@ INTERVALS: dict[Method, str] = {
     "delong": f"DeLong, of one model on the logit scale; {_T} with weights or clusters",
     "quantile": "order statistics, Woodruff with weights or clusters; of a difference the bootstrap",
 }
-"""How a metric's interval is made, by its method; CR2 with clusters (see `gates.metrics.estimate`)."""
+"""How a metric's interval is made, by its method; CR2 with clusters (see `lockgate.gates.metrics.estimate`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

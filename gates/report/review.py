@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gates.outcome import RULING_OF, Ruling
-from gates.report import changes as changes_report
-from gates.report import markdown, wording
-from gates.report.markdown import safe
+from lockgate.gates.records.outcome import RULING_OF, Ruling
+from lockgate.gates.report import changes as changes_report
+from lockgate.gates.report import markdown, wording
+from lockgate.gates.report.markdown import safe
 
 if TYPE_CHECKING:
-    from gates.comparison import Compared
-    from gates.decision import Decision
-    from gates.strictness import Changes
+    from lockgate.gates.judge.comparison import Compared
+    from lockgate.gates.records.decision import Decision
+    from lockgate.gates.strictness import Changes
 
 ICON = {ruling: wording.ICON[verdict] for verdict, ruling in RULING_OF.items()}
 _MEANS = {

@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gates.errors import printable
-from gates.outcome import Verdict
+from lockgate.gates.errors import printable
+from lockgate.gates.records.outcome import Verdict
 
 if TYPE_CHECKING:
-    from gates.selftest import Rate, Selftest, Trials
+    from lockgate.gates.selftest import Rate, Selftest, Trials
 
 NAMED = 3
 """So many gates are named in a cell."""

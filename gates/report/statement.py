@@ -9,9 +9,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from gates.decision import Decision
-from gates.errors import LockgateError
-from gates.outcome import Ruling
+from lockgate.gates.errors import LockgateError
+from lockgate.gates.records.decision import Decision
+from lockgate.gates.records.outcome import Ruling
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/verification_summary/v1"

@@ -9,10 +9,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gates.decision import Decision
-from gates.errors import printable
-from gates.outcome import Outcome, Ruling, Verdict
-from gates.report import wording
+from lockgate.gates.errors import printable
+from lockgate.gates.records.decision import Decision
+from lockgate.gates.records.outcome import Outcome, Ruling, Verdict
+from lockgate.gates.report import wording
 
 MAX_PARTS = 5
 STYLES = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gates.decision import Decision
-from gates.errors import printable
-from gates.outcome import SEVERITY_ORDER, Outcome, Verdict
+from lockgate.gates.errors import printable
+from lockgate.gates.records.decision import Decision
+from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict
 
 MAX_CELL = 300
 UNSETTLED = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)

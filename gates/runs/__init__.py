@@ -3,12 +3,11 @@
 The only package of the gates that imports the Metaflow client.
 """
 
-from gates.runs.artifacts import Claim, Remains, claim, facts, model_bytes, remains
-from gates.runs.datastore import DATASTORE, datastore, home, log_store, object_store
-from gates.runs.installation import check_installation
-from gates.runs.metadata import NoSuchRunError, UnreachableError, check_metadata, patience
-from gates.runs.ownership import ForeignRunError, Owner, Ownership, metaflow_project, ownership
-from gates.runs.tagging import Retagged, RunTags, retag, tagged_runs
+from lockgate.gates.runs.artifacts import Claim, Remains, claim, facts, model_bytes, remains
+from lockgate.gates.runs.datastore import DATASTORE, datastore, home, log_store, object_store
+from lockgate.gates.runs.metadata import NoSuchRunError, UnreachableError, check_installation, check_metadata, patience
+from lockgate.gates.runs.ownership import ForeignRunError, Owner, Ownership, metaflow_project, ownership
+from lockgate.gates.runs.tagging import Retagged, RunTags, retag, tagged_runs
 
 __all__ = [
     "DATASTORE", "Claim", "ForeignRunError", "NoSuchRunError", "Owner", "Ownership", "Remains", "Retagged", "RunTags",

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gates import artifacts
-from gates.errors import EvidenceError, RunError
-from gates.evidence import MAX_EVIDENCE_BYTES, Evidence
-from gates.runs.datastore import datastore, storage_class
-from gates.runs.metadata import asked, found
-from gates.witness import Witness
+from lockgate.gates.errors import EvidenceError, RunError
+from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES, Evidence
+from lockgate.gates.evidence.facts import Witness
+from lockgate.gates.runs import pickles
+from lockgate.gates.runs.datastore import datastore, storage_class
+from lockgate.gates.runs.metadata import asked, found
 
 if TYPE_CHECKING:
     from metaflow import Run
@@ -105,13 +105,13 @@ class _End:
             self._store = FlowDataStore(flow, None, storage_impl=storage_class(), ds_root=root)
             held = self._store.get_task_datastore(run_id, "end", task, mode="r")
             self._keys: Mapping[str, str] = held._objects  # noqa: SLF001 (the client would unpickle)
-            if self._blob("_success", cap=16) != artifacts.PICKLED_TRUE:
+            if self._blob("_success", cap=16) != pickles.PICKLED_TRUE:
                 raise RunError("the run did not succeed", expected="a finished run", where=self._run)
 
     def artifact(self, name: str, *, cap: int) -> bytes | str:
         with _in_one_line(self._run):
             blob = self._blob(name, cap=cap + 64)
-        return artifacts.literal(blob, where=f"{self._run} artifact {name}")
+        return pickles.literal(blob, where=f"{self._run} artifact {name}")
 
     def remaining(self, name: str) -> bytes | None:
         """An artifact of bytes; None where it is gone."""
@@ -134,7 +134,7 @@ class _End:
             for _, path, meta in loaded:
                 if path is not None:
                     packed = not (meta or {}).get("cas_raw", False)
-                    return artifacts.unpacked(Path(path), packed=packed, cap=cap, where=where)
+                    return pickles.unpacked(Path(path), packed=packed, cap=cap, where=where)
         raise _GoneError("the artifact's bytes are gone from the datastore", where=where)
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gates.errors import LockgateError, LogError, RunError
-from gates.runs.metadata import allowed
+from lockgate.gates.errors import LockgateError, LogError, RunError
+from lockgate.gates.runs.metadata import allowed
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

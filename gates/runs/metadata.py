@@ -14,10 +14,32 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from gates.errors import RunError
+from lockgate.gates.errors import RunError
 
 if TYPE_CHECKING:
     from metaflow import Run
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def check_installation() -> None:
+    """Refuse an environment in which both metaflow and outerbounds put the module `metaflow`."""
+    found = []
+    for name in ("metaflow", "ob-metaflow"):
+        try:
+            version(name)
+        except PackageNotFoundError:
+            continue
+        found.append(name)
+    if len(found) == 2:
+        raise RunError(
+            "both metaflow and ob-metaflow (of outerbounds) are installed; they overwrite each other's files",
+            expected="one of them",
+            hint="make a fresh environment: `make setup`, or `make setup extra=outerbounds`",
+        )
+    if not found:
+        raise RunError("Metaflow is not installed", expected="metaflow or outerbounds", hint="run `make setup`")
+
 
 SECONDS = 20.0
 """How long the metadata have for an answer, with everything that is tried again; the variable below says otherwise."""

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gates.errors import LockgateError, RunError
-from gates.runs.artifacts import facts
-from gates.runs.metadata import UnreachableError
+from lockgate.gates.errors import LockgateError, RunError
+from lockgate.gates.runs.artifacts import facts
+from lockgate.gates.runs.metadata import UnreachableError
 
 _OWNER = "project:"
 """Beginning of the system tag that Metaflow's @project sets when a run begins, and that nobody can change."""

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gates.errors import RunError
-from gates.runs.metadata import asked, found, patience, pauses
-from gates.runs.ownership import ForeignRunError, Owner, ownership
-from gates.steps import Step, reached
+from lockgate.gates.errors import RunError
+from lockgate.gates.log.crash_points import Step, reached
+from lockgate.gates.runs.metadata import asked, found, patience, pauses
+from lockgate.gates.runs.ownership import ForeignRunError, Owner, ownership
 
 if TYPE_CHECKING:
     from metaflow import Run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gates.selftest.record import Rate, Selftest, Trials
-from gates.selftest.trials import selftest
+from lockgate.gates.selftest.record import Rate, Selftest, Trials
+from lockgate.gates.selftest.trials import selftest
 
 __all__ = ["Rate", "Selftest", "Trials", "selftest"]

@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 from numpy.random import Generator
 
-from gates.arrow_columns import Coded, arrow
-from gates.errors import EvidenceError
-from gates.evidence import Evidence
-from gates.metrics.metric import Codes, Floats
+from lockgate.gates.errors import EvidenceError
+from lockgate.gates.evidence.columns import Coded, arrow
+from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.stats.scored import Codes, Floats
 
 _FIRST_ID = 2**62
 """Drawn rows are numbered from here on: a row that is drawn twice is two rows, and none was trained on."""

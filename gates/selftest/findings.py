@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import scipy
 
-from gates.outcome import Verdict
-from gates.policy import Policy
-from gates.selftest.record import Gate, Rate, Selftest, Trials
+from lockgate.gates.policy.policy import Policy
+from lockgate.gates.records.outcome import Verdict
+from lockgate.gates.selftest.record import Gate, Rate, Selftest, Trials
 
 SHOWN = 0.01
 """A rate is shown to be above a limit where so many would be as unlikely as this if it were on the limit."""

@@ -6,8 +6,8 @@ import numpy as np
 import scipy
 from numpy.random import Generator
 
-from gates.evidence import Evidence
-from gates.metrics.metric import Codes, Floats
+from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.stats.scored import Codes, Floats
 
 _LEAST = 1e-12
 

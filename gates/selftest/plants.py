@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
-from gates.evidence import Evidence
-from gates.kinds.grouped import Grouped
-from gates.policy import Policy
-from gates.row_ids import hash_row_ids
-from gates.selftest.harm import constant, shifted, shuffled
+from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.evidence.row_ids import hash_row_ids
+from lockgate.gates.gate.grouped import Grouped
+from lockgate.gates.policy.policy import Policy
+from lockgate.gates.selftest.harm import constant, shifted, shuffled
 
 GAINS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 REGRESSIONS = (0.05, 0.2, 0.5)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gates.engine import judge
-from gates.errors import PolicyError
-from gates.evidence import Evidence
-from gates.kinds import AnyCheck
-from gates.kinds.any_of import AnyOf
-from gates.kinds.drift import Drift
-from gates.policy import Policy
-from gates.selftest.record import Once
+from lockgate.gates.errors import PolicyError
+from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.judge.engine import judge
+from lockgate.gates.kinds import AnyCheck
+from lockgate.gates.kinds.any_of import AnyOf
+from lockgate.gates.kinds.drift import Drift
+from lockgate.gates.policy.policy import Policy
+from lockgate.gates.selftest.record import Once
 
 OF_THE_RUN = ("provenance", "parity")
 """Kinds that judge where the evidence comes from: no row shows that, so they are left out."""

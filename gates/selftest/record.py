@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from gates.outcome import Ruling, Verdict
-from gates.stats.proportions import wilson
+from lockgate.gates.records.outcome import Ruling, Verdict
+from lockgate.gates.stats.proportions import wilson
 
 LEVEL = 0.975
 """One-sided level of each bound of a rate: its interval is one of 95%."""

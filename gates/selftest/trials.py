@@ -10,19 +10,19 @@ from datetime import datetime
 
 import numpy as np
 
-from gates.defects import defects
-from gates.engine import judge
-from gates.errors import EvidenceError
-from gates.evidence import Evidence
-from gates.metrics import Metric, metric
-from gates.outcome import Ruling, Verdict
-from gates.policy import Policy
-from gates.rows import Rows, Split
-from gates.schedule import asks_for_gain
-from gates.selftest import findings, plants
-from gates.selftest.draws import Draws
-from gates.selftest.reach import of_rows
-from gates.selftest.record import Gate, Selftest, Trials
+from lockgate.gates.errors import EvidenceError
+from lockgate.gates.evidence.defects import defects
+from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.judge.engine import judge
+from lockgate.gates.judge.looks import asks_for_gain
+from lockgate.gates.metrics import Metric, metric
+from lockgate.gates.metrics.rows import Rows, Split
+from lockgate.gates.policy.policy import Policy
+from lockgate.gates.records.outcome import Ruling, Verdict
+from lockgate.gates.selftest import findings, plants
+from lockgate.gates.selftest.draws import Draws
+from lockgate.gates.selftest.reach import of_rows
+from lockgate.gates.selftest.record import Gate, Selftest, Trials
 
 GAIN_METRIC = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mae", "ranking": "ndcg@10"}
 """What gains are counted in where no gate compares."""

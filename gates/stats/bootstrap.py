@@ -20,9 +20,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.stats.clusters import Units
-from gates.stats.quantiles import Sorted
-from gates.stats.scored import Codes, Floats
+from lockgate.gates.stats.clusters import Units
+from lockgate.gates.stats.quantiles import Sorted
+from lockgate.gates.stats.scored import Codes, Floats
 
 RESAMPLES = 1000
 """They know a standard error to 1/√2000, 2.2%."""

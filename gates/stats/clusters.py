@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from gates.stats.scored import Codes, Floats, ratio
+from lockgate.gates.stats.scored import Codes, Floats, ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -25,8 +25,8 @@ from typing import Literal
 import numpy as np
 import scipy
 
-from gates.stats.cell_shares import Pair
-from gates.stats.scored import Floats
+from lockgate.gates.stats.cell_shares import Pair
+from lockgate.gates.stats.scored import Floats
 
 Measure = Literal["psi", "ks", "js"]
 

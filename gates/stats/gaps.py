@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gates.stats import proportions
-from gates.stats.clusters import Units, t_quantile
-from gates.stats.scored import Codes, Floats, Linear
+from lockgate.gates.stats import proportions
+from lockgate.gates.stats.clusters import Units, t_quantile
+from lockgate.gates.stats.scored import Codes, Floats, Linear
 
 
 def pairs(groups: int) -> tuple[Codes, Codes]:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import scipy
 
-from gates.stats.scored import Floats
+from lockgate.gates.stats.scored import Floats
 
 Adaptivity = Literal["none", "full"]
 

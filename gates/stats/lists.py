@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gates.stats.scored import Codes, Floats, Scored
+from lockgate.gates.stats.scored import Codes, Floats, Scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,27 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from gates.stats.clusters import Units, clustered_errors, t_quantile
-from gates.stats.scored import Codes, Floats, Linear, Scored
+from lockgate.gates.stats.clusters import Units, clustered_errors, t_quantile
+from lockgate.gates.stats.scored import Codes, Floats, Linear, Scored
+
+Bounds = Callable[[float], tuple[Floats, Floats]]
+
+
+def lowered(value: Floats, bounds: Bounds, *, least: float) -> Bounds:
+    """The bounds of `value` (S,), the low one so much further away as Smirnov's is than that of one difference.
+
+    The largest of many differences is too high on average. Smirnov's bound, √(−ln(1 − level)/2) times √(1/P + 1/N),
+    holds for all at once; for one at its widest it is half the normal quantile times that. No low bound is below
+    `least`; levels are above ½. Source: Smirnov, Annals of Mathematical Statistics 19 (1948).
+    """
+
+    def further(level: float) -> tuple[Floats, Floats]:
+        low, high = bounds(level)
+        factor = np.sqrt(-np.log1p(-level) / 2) / (scipy.special.ndtri(level) / 2)
+        return np.maximum(least, value - (value - low) * factor), high
+
+    return further
+
 
 CLOSE = 1e-12
 """Shares this close to the one asked for count as equal."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.stats.scored import Codes, Floats, Linear, Scored, ratio
+from lockgate.gates.stats.scored import Codes, Floats, Linear, Scored, ratio
 
 
 def auc(scored: Scored) -> Linear:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
-from gates.stats.scored import Floats, Linear, Scored
+from lockgate.gates.stats.scored import Floats, Linear, Scored
 
 STEPS = 50
 """Newton steps after which a fit counts as not existing: labels that the scores separate have none."""

@@ -13,9 +13,9 @@ from collections.abc import Callable
 import numpy as np
 import scipy
 
-from gates.stats.clusters import t_quantile
-from gates.stats.proportions import wilson
-from gates.stats.scored import Floats
+from lockgate.gates.stats.clusters import t_quantile
+from lockgate.gates.stats.proportions import wilson
+from lockgate.gates.stats.scored import Floats
 
 MOST_TIMES = 1e12
 """Growing a sample further than this is no plan."""

@@ -6,8 +6,8 @@ is never taken for harmless: each change of it is to be reviewed.
 
 from __future__ import annotations
 
-from gates.strictness.findings import Category, Changes, Direction, Finding, finding
-from gates.strictness.rules import (
+from lockgate.gates.strictness.findings import Category, Changes, Direction, Finding, finding
+from lockgate.gates.strictness.rules import (
     AUTHOR,
     PARTS,
     RUNNING,
@@ -27,7 +27,7 @@ from gates.strictness.rules import (
     higher,
     lower,
 )
-from gates.strictness.walk import declared, differences, undeclared
+from lockgate.gates.strictness.walk import declared, differences, undeclared
 
 __all__ = [
     "AUTHOR",

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from gates.strictness.findings import Category, Direction, Finding, finding
+from lockgate.gates.strictness.findings import Category, Direction, Finding, finding
 
 WEAKER, REVIEW, TIGHTER, NEUTRAL = Direction.WEAKER, Direction.REVIEW, Direction.TIGHTER, Direction.NEUTRAL
 _SAID_ONLY = ("description", "owner")

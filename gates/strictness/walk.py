@@ -8,8 +8,8 @@ from typing import Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from gates.strictness.findings import Category, Direction, Finding, finding
-from gates.strictness.rules import Changed, Place, Rule
+from lockgate.gates.strictness.findings import Category, Direction, Finding, finding
+from lockgate.gates.strictness.rules import Changed, Place, Rule
 
 _UNKNOWN = Changed(Category.DEFAULT, why="nobody declared which way this goes")
 

@@ -12,16 +12,16 @@ from itertools import islice
 
 from obstore.exceptions import BaseError
 
-from gates import archive
-from gates.errors import LockgateError, LogError
-from gates.log import Entry, Log, replay
-from gates.log.entry import path
-from gates.log.events import Judged, Retracted, Reverified
-from gates.log.objects import HINT, MAX_HINT_BYTES, Objects, unreachable
-from gates.retraction import Promotions, barred
-from gates.state import State
-from gates.tags import Book
-from gates.verification.findings import Findings, Promotion
+from lockgate.gates.errors import LockgateError, LogError
+from lockgate.gates.lifecycle.doubt import Promotions, barred
+from lockgate.gates.lifecycle.tags import Book
+from lockgate.gates.log import Entry, Log, replay
+from lockgate.gates.log import policies as archive
+from lockgate.gates.log.entry import path
+from lockgate.gates.log.events import Judged, Retracted, Reverified
+from lockgate.gates.log.objects import HINT, MAX_HINT_BYTES, Objects, unreachable
+from lockgate.gates.records.state import State
+from lockgate.gates.verification.findings import Findings, Promotion
 
 READERS = 16
 """Entries that are read at once; the store's client waits without holding the interpreter."""

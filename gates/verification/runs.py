@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from gates import runs, tags
-from gates.errors import LockgateError
-from gates.runs import NoSuchRunError, Owner, Remains, RunTags
-from gates.verification.entries import Walked
-from gates.verification.findings import Findings, Promotion
+from lockgate.gates import runs
+from lockgate.gates.errors import LockgateError
+from lockgate.gates.lifecycle import tags
+from lockgate.gates.runs import NoSuchRunError, Owner, Remains, RunTags
+from lockgate.gates.verification.entries import Walked
+from lockgate.gates.verification.findings import Findings, Promotion
 
 FLOW = "EvaluateNewModel"
 """Whose runs are looked at for tags, beside those of every flow that the log names."""

@@ -8,43 +8,16 @@ from typing import Annotated
 
 import typer
 
-from gates.errors import DeployError, LockgateError, PolicyError
-from pipelines import events
-from pipelines.cli import (
-    bundle,
-    champion,
-    comment,
-    demo,
-    deploy,
-    evaluate,
-    explain,
-    export,
-    history,
-    holdouts,
-    judge,
-    keys,
-    manifests,
-    plan,
-    policy,
-    predict,
-    predictions,
-    propose,
-    push_data,
-    retract,
-    reverify,
-    review,
-    revoke,
-    rollback,
-    selftest,
-    status,
-    trigger,
-    undeploy,
-    verify,
-    waive,
-    waivers,
-    why,
-)
-from pipelines.cli.flow_run import user
+from lockgate.gates.errors import DeployError, LockgateError, PolicyError
+from lockgate.pipelines.cli.log import act, champion, export, history, holdouts, keys, verify, waivers, why
+from lockgate.pipelines.cli.log import act as revoke
+from lockgate.pipelines.cli.log import act as rollback
+from lockgate.pipelines.cli.log import act as waive
+from lockgate.pipelines.cli.models import demo, evaluate, explain, judge, plan, predict, predictions, reverify, selftest
+from lockgate.pipelines.cli.production import deploy, manifests, push_data, status, trigger, undeploy
+from lockgate.pipelines.cli.pull_requests import bundle, comment, policy, propose, review
+from lockgate.pipelines.cli.shared.flow_run import user
+from lockgate.pipelines.promotion import events
 
 app = typer.Typer(
     name="lockgate",
@@ -77,7 +50,7 @@ app.command()(revoke.revoke)
 app.command()(rollback.rollback)
 app.command()(waive.waive)
 app.command()(waivers.waivers)
-app.command()(retract.retract)
+app.command()(act.retract)
 app.add_typer(keys.app, name="keys")
 app.command()(predict.predict)
 app.add_typer(predictions.app, name="predictions")

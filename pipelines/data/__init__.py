@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gates.errors import DataError
-from pipelines.data import breast_cancer, table, window
-from pipelines.data.files import Files, Folder, Objects
-from pipelines.data.frames import Table, build
-from pipelines.data.holdout import Split, split
-from pipelines.data.period import next_period
-from pipelines.data.settings import DataSettings, Task, TrainSettings
-from pipelines.data.source import Piece, Source
-from pipelines.data.window import Plan, Window
-from pipelines.data.wording import meant, options
+from lockgate.gates.errors import DataError
+from lockgate.pipelines.data import breast_cancer, table, window
+from lockgate.pipelines.data.columns import meant, options
+from lockgate.pipelines.data.files import Files, Folder, Objects
+from lockgate.pipelines.data.frames import Table, build
+from lockgate.pipelines.data.holdout import Split, split
+from lockgate.pipelines.data.settings import DataSettings, Task, TrainSettings, next_period
+from lockgate.pipelines.data.source import Piece, Source
+from lockgate.pipelines.data.window import Plan, Window
 
 __all__ = [
     "SOURCES",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gates.errors import DataError
+from lockgate.gates.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipelines.data.files import Files
-    from pipelines.data.settings import DataSettings
+    from lockgate.pipelines.data.files import Files
+    from lockgate.pipelines.data.settings import DataSettings
 
 
 def read(data: DataSettings, files: Files) -> pd.DataFrame:  # noqa: ARG001 - every source has the same signature

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gates.errors import DataError
-from pipelines.data.wording import meant, options
+from lockgate.gates.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +16,26 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from pipelines.data.settings import DataSettings
+    from lockgate.pipelines.data.settings import DataSettings
+
+import difflib
+from collections.abc import Iterable
+
+SHOWN = 12
+
+
+def options(names: Iterable[object]) -> str:
+    """`one of a, b, c`; after twelve names the number of the others."""
+    listed = [str(name) for name in names]
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return f"one of {', '.join(listed[:SHOWN])}{more}" if listed else "none, as there is none"
+
+
+def meant(name: object, names: Iterable[object]) -> str:
+    """`did you mean 'late'?` for the nearest name; "" when none is near."""
+    near = difflib.get_close_matches(str(name), [str(other) for other in names], n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
+
 
 MISSING = "(missing)"
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "boolean")

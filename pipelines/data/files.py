@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
-from gates.errors import DataError
+from lockgate.gates.errors import DataError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gates.errors import DataError
-from pipelines.data import columns
-from pipelines.data.wording import meant, options
+from lockgate.gates.errors import DataError
+from lockgate.pipelines.data import columns
+from lockgate.pipelines.data.columns import meant, options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from pipelines.data.settings import DataSettings
+    from lockgate.pipelines.data.settings import DataSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

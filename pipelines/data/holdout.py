@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gates.errors import DataError
-from pipelines.data.period import month
-from pipelines.data.wording import meant, options
+from lockgate.gates.errors import DataError
+from lockgate.pipelines.data.columns import meant, options
+from lockgate.pipelines.data.settings import month
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pipelines.data.frames import Table
-    from pipelines.data.settings import DataSettings, TrainSettings
+    from lockgate.pipelines.data.frames import Table
+    from lockgate.pipelines.data.settings import DataSettings, TrainSettings
 
     Mask = NDArray[np.bool_]
 

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from pipelines.data.files import Files
-    from pipelines.data.settings import DataSettings
+    from lockgate.pipelines.data.files import Files
+    from lockgate.pipelines.data.settings import DataSettings
 
 Read = Callable[["DataSettings", "Files"], "pd.DataFrame"]
 

@@ -7,17 +7,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from gates.errors import DataError
-from pipelines.data.source import Piece, Source
-from pipelines.data.wording import meant, options
+from lockgate.gates.errors import DataError
+from lockgate.pipelines.data.columns import meant, options
+from lockgate.pipelines.data.source import Piece, Source
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import pyarrow as pa
 
-    from pipelines.data.files import Files
-    from pipelines.data.settings import DataSettings
+    from lockgate.pipelines.data.files import Files
+    from lockgate.pipelines.data.settings import DataSettings
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gates.errors import DataError
-from pipelines.data import columns
-from pipelines.data.frames import check_distinct, declared, feature_names, features, row_ids, source_name
-from pipelines.data.period import month
-from pipelines.data.source import Piece, Source
+from lockgate.gates.errors import DataError
+from lockgate.pipelines.data import columns
+from lockgate.pipelines.data.frames import check_distinct, declared, feature_names, features, row_ids, source_name
+from lockgate.pipelines.data.settings import month
+from lockgate.pipelines.data.source import Piece, Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from pipelines.data.files import Files
-    from pipelines.data.settings import DataSettings
+    from lockgate.pipelines.data.files import Files
+    from lockgate.pipelines.data.settings import DataSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gates.errors import DeployError
-from pipelines.deployment.cluster import Cluster
-from pipelines.deployment.normal import DEPLOYED_AT, OURS, compared, with_commit
-from pipelines.deployment.objects import Document
-from pipelines.deployment.plan import Change, Plan
+from lockgate.gates.errors import DeployError
+from lockgate.pipelines.deployment.cluster import Cluster
+from lockgate.pipelines.deployment.normal import DEPLOYED_AT, OURS, compared, with_commit
+from lockgate.pipelines.deployment.objects import Document
+from lockgate.pipelines.deployment.plan import Change, Plan
 
 COMMIT = f"{OURS}commit"
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from os import environ
 from pathlib import Path
 
-from gates.errors import DeployError
-from pipelines.settings import ROOT, conf_dir
+from lockgate.pipelines.settings.groups import ROOT, conf_dir
+
+from lockgate.gates.errors import DeployError
 
 SECONDS = 60.0
 

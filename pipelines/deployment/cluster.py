@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gates.errors import DeployError
-from gates.runs.metadata import allowed
-from pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, Key
-from pipelines.deployment.target import Target
+from lockgate.gates.errors import DeployError
+from lockgate.gates.runs.metadata import allowed
+from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, Key
+from lockgate.pipelines.deployment.target import Target
 
 SECONDS = 20.0
 """How long one request may take; the variable below says otherwise."""

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.deployment.objects import Document, Key
-from pipelines.measuring import COMMIT
+from lockgate.pipelines.deployment.objects import Document, Key
+from lockgate.pipelines.scoring.measuring import COMMIT
 
 OURS = "lockgate/"
 """Starts the annotations that say which commit was deployed, and when. They are not compared."""

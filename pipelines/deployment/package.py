@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gates import runs
-from gates.errors import DeployError
-from pipelines.deployment.normal import about_the_machine
+from lockgate.gates import runs
+from lockgate.gates.errors import DeployError
+from lockgate.pipelines.deployment.normal import about_the_machine
 
 _INFO, _DISTRIBUTIONS, _FILES = ".mf_meta/INFO", ".mf_meta/DIST_INFO", ".mf_install"
 _SHA1_DIGITS = 40

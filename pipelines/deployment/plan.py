@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipelines.deployment.normal import compared, to_yaml
-from pipelines.deployment.objects import PLURALS, Document, Key
-from pipelines.deployment.recording import Wanted
+from lockgate.pipelines.deployment.normal import compared, to_yaml
+from lockgate.pipelines.deployment.objects import PLURALS, Document, Key
+from lockgate.pipelines.deployment.recording import Wanted
 
 _SHOWN = 60
 """Lines of one object's difference that are shown, unless all are asked for."""

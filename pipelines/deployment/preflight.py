@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from gates import runs
-from gates.errors import DeployError, LockgateError
-from pipelines.acting import NOBODY
-from pipelines.deployment.target import Target
+from lockgate.gates import runs
+from lockgate.gates.errors import DeployError, LockgateError
+from lockgate.pipelines.deployment.cluster import notes
+from lockgate.pipelines.deployment.objects import Document, Key
+from lockgate.pipelines.deployment.target import Target
+from lockgate.pipelines.promotion.actor import NOBODY
+
+OWNER, TOKEN = "metaflow/owner", "metaflow/production_token"
+
+
+def check_may_delete(deployed: Mapping[Key, Document], *, user: str, token: str) -> None:
+    """Raises DeployError where something was deployed by somebody else, and its token is neither given nor kept."""
+    for key, document in sorted(deployed.items()):
+        owner, asked = notes(document).get(OWNER), notes(document).get(TOKEN, "")
+        if owner and owner != user and asked not in (token.removeprefix("production:"), _kept(asked)):
+            raise DeployError(
+                f"{key} was deployed by {owner}, and not by {user}",
+                expected="its production token",
+                hint=f"it is in the annotation {TOKEN}; give --authorize TOKEN",
+            )
+
+
+def _kept(token: str) -> str | None:
+    """The token of the same deployment that Metaflow keeps for this user."""
+    from metaflow.plugins.aws.step_functions.production_token import load_token
+
+    found: str | None = load_token("-".join(token.split("-")[:2])) if token else None
+    return found
+
 
 _EVENTS = ("EVENT", "EVENT_BUS", "EVENT_SOURCE", "SERVICE_ACCOUNT", "WEBHOOK_URL")
 
@@ -85,9 +110,9 @@ def _configured(target: Target) -> Iterator[str]:
 
 
 def _check_champion(target: Target) -> None:
-    from gates import admission
-    from pipelines.acting import clock
-    from pipelines.promotion_log import open_log
+    from lockgate.gates.lifecycle import admission
+    from lockgate.pipelines.promotion.actor import clock
+    from lockgate.pipelines.promotion.log import open_log
 
     try:
         admission.admit(open_log(target.settings), now=clock())

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, Key
+from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, Key
 
 
 @dataclass(slots=True)

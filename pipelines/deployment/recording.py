@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gates import runs
-from gates.errors import DeployError
-from pipelines.deployment.normal import canonical
-from pipelines.deployment.objects import Document, Key
-from pipelines.deployment.package import remade
-from pipelines.deployment.recorder import recorder
-from pipelines.deployment.target import FILES, FLOWS, Flow, Target
-from pipelines.flow_environment import restrict
+from lockgate.gates import runs
+from lockgate.gates.errors import DeployError
+from lockgate.pipelines.deployment.normal import canonical
+from lockgate.pipelines.deployment.objects import Document, Key
+from lockgate.pipelines.deployment.package import remade
+from lockgate.pipelines.deployment.recorder import recorder
+from lockgate.pipelines.deployment.target import FILES, FLOWS, Flow, Target
+from lockgate.pipelines.settings.environment import restrict
 
 SECONDS = 300.0
 _SKIP = "ARGO_WORKFLOWS_ENV_VARS_TO_SKIP"

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gates.errors import DeployError
-from pipelines.deployment.cluster import WORKFLOWS, Cluster, notes
-from pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, Key
-from pipelines.deployment.target import FLOWS, Target
+from lockgate.gates.errors import DeployError
+from lockgate.pipelines.deployment.cluster import WORKFLOWS, Cluster, notes
+from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, Key
+from lockgate.pipelines.deployment.target import FLOWS, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.deployment.applying import COMMIT
-from pipelines.deployment.authority import OWNER
-from pipelines.deployment.cluster import notes
-from pipelines.deployment.normal import DEPLOYED_AT
-from pipelines.deployment.objects import PLURALS, Document, Key
-from pipelines.deployment.running import Run
+from lockgate.pipelines.deployment.applying import COMMIT
+from lockgate.pipelines.deployment.cluster import notes
+from lockgate.pipelines.deployment.normal import DEPLOYED_AT
+from lockgate.pipelines.deployment.objects import PLURALS, Document, Key
+from lockgate.pipelines.deployment.preflight import OWNER
+from lockgate.pipelines.deployment.running import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gates.policy import Policy
-from pipelines.platform_settings import KeySettings, Schedule, Secrets
-from pipelines.settings import Settings, compose
+from lockgate.gates.policy.policy import Policy
+from lockgate.pipelines.settings.platform import KeySettings, Schedule, Secrets
+from lockgate.pipelines.settings.settings import Settings, compose
 
 FILES = Path(__file__).resolve().parent.parent
 
@@ -42,7 +42,7 @@ class Target:
     @property
     def project(self) -> str:
         """Metaflow's @project."""
-        from gates import runs
+        from lockgate.gates import runs
 
         return runs.metaflow_project(self.settings.data.project)
 

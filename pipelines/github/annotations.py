@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from gates.errors import printable
+from lockgate.gates.errors import printable
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]{0,200}")
+
+
+def lines(values: Mapping[str, object]) -> str:
+    """A NAME=VALUE a line. Of a value that is no plain word, and could be read as more than one line, nothing."""
+    return "".join(f"{name}={_plain(value)}\n" for name, value in values.items())
+
+
+def _plain(value: object) -> str:
+    text = json.dumps(value) if isinstance(value, bool) else str("" if value is None else value)
+    return text if _PLAIN.fullmatch(text) else ""
+
 
 MOST = 10
 """Of each level, for each step: GitHub shows no more."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gates.errors import GithubError, printable
+from lockgate.gates.errors import GithubError, printable
 
 if TYPE_CHECKING:
     from github import Github

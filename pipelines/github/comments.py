@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gates.errors import GithubError
-from pipelines.github.client import errors
+from lockgate.gates.errors import GithubError
+from lockgate.pipelines.github.client import errors
 
 if TYPE_CHECKING:
     from github.IssueComment import IssueComment

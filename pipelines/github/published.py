@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gates.errors import GithubError
-from pipelines.github.client import SECONDS, client, errors
+from lockgate.gates.errors import GithubError
+from lockgate.pipelines.github.client import SECONDS, client, errors
 
 if TYPE_CHECKING:
     from github.Artifact import Artifact

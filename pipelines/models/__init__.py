@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from gates.errors import ModelError
-from pipelines.models import baseline, hist_gb, logistic, skops_pipeline, xgb
-from pipelines.models.model import Fitted, Model, Task
+from lockgate.gates.errors import ModelError
+from lockgate.pipelines.models import baseline, hist_gb, logistic, skops_pipeline, xgb
+from lockgate.pipelines.models.model import Fitted, Model, Task
 
 __all__ = ["FORMATS", "MODELS", "Fitted", "Model", "Task", "load_model"]
 

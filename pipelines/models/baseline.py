@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from pipelines.models import raw, skops_pipeline
-from pipelines.models.model import PARAMS, Task, check
-from pipelines.models.skops_pipeline import FittedPipeline
+from lockgate.pipelines.models import raw, skops_pipeline
+from lockgate.pipelines.models.model import PARAMS, Task, check
+from lockgate.pipelines.models.skops_pipeline import FittedPipeline
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from gates.errors import ModelError
-from pipelines.models import raw, skops_pipeline
-from pipelines.models.model import PARAMS, Task, check
-from pipelines.models.skops_pipeline import FittedPipeline
+from lockgate.gates.errors import ModelError
+from lockgate.pipelines.models import raw, skops_pipeline
+from lockgate.pipelines.models.model import PARAMS, Task, check
+from lockgate.pipelines.models.skops_pipeline import FittedPipeline
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from gates.errors import ModelError
+from lockgate.gates.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy as np

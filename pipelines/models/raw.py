@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from gates.errors import ModelError
+from lockgate.gates.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy as np

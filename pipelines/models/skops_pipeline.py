@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gates.errors import ModelError
-from pipelines.models import raw
+from lockgate.gates.errors import ModelError
+from lockgate.pipelines.models import raw
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from gates.errors import ModelError
-from pipelines.models import raw, ubj
-from pipelines.models.model import PARAMS, Task, check
+from lockgate.gates.errors import ModelError
+from lockgate.pipelines.models import raw, ubj
+from lockgate.pipelines.models.model import PARAMS, Task, check
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +87,7 @@ class FittedXgb:
 
 def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, task: Task, seed: int) -> FittedXgb:
     """See `Model.fit`."""
-    from pipelines.models.bare_xgboost import xgboost
+    from lockgate.pipelines.models.bare_xgboost import xgboost
 
     check(frame, labels, task=task)
     text = raw.text_columns(frame)
@@ -110,7 +110,7 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
 
 def load(blob: bytes) -> FittedXgb:
     """The model in an `xgboost-ubj`. Raises ModelError for bytes that are no such model of lockgate's."""
-    from pipelines.models.bare_xgboost import xgboost
+    from lockgate.pipelines.models.bare_xgboost import xgboost
 
     if not ubj.is_object(blob):
         raise ModelError(f"these bytes are no {FORMAT}: they are cut off or of another kind")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gates.errors import StoreError
-from pipelines.stores import dynamodb, parquet, postgres, redis, sqlite
-from pipelines.stores.publishing import Spool, publish, spooled
-from pipelines.stores.store import Draft, Kind, Prediction, Rows, Store, Version
-from pipelines.stores.tally import Tally
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores import dynamodb, parquet, postgres, redis, sqlite
+from lockgate.pipelines.stores.publishing import Spool, publish, spooled
+from lockgate.pipelines.stores.store import Draft, Kind, Prediction, Rows, Store, Version
+from lockgate.pipelines.stores.tally import Tally
 
 if TYPE_CHECKING:
-    from pipelines.settings import StoreSettings
+    from lockgate.pipelines.stores.settings import StoreSettings
 
 STORES: dict[str, Kind] = {
     "sqlite": sqlite,

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.stores.store import Draft, Version, check_complete, check_order, chosen, unpublished
-from pipelines.stores.tally import Tally
+from lockgate.pipelines.stores.store import Draft, Version, check_complete, check_order, chosen, unpublished
+from lockgate.pipelines.stores.tally import Tally
 
 Row = Any
 """By name, as `row["version"]`; `dict(row)` has all of it."""

@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from gates.errors import StoreError
-from pipelines.stores.ordering import order
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores.ordering import order
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from gates.errors import StoreError
-from pipelines.stores.bulk import RepeatError, chunks, text
-from pipelines.stores.dynamodb_table import Table
-from pipelines.stores.ledger import Part, damaged
-from pipelines.stores.paged import PagedStore
-from pipelines.stores.store import PARAMS
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores.bulk import RepeatError, chunks, text
+from lockgate.pipelines.stores.dynamodb_table import Table
+from lockgate.pipelines.stores.ledger import Part, damaged
+from lockgate.pipelines.stores.paged import PagedStore
+from lockgate.pipelines.stores.store import PARAMS
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,8 +12,8 @@ from itertools import islice
 from threading import Lock
 from typing import Any, TypeVar
 
-from gates.errors import StoreError
-from pipelines.stores.ledger import damaged
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores.ledger import damaged
 
 T = TypeVar("T")
 _WRITTEN_AT_ONCE = 25  # items; DynamoDB takes no more

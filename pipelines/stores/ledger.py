@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from gates.errors import StoreError
-from pipelines.stores.store import Draft
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores.store import Draft
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Parts(Protocol):
+    """Where rows lie. Reading raises FileNotFoundError where a part is not there any more."""
+
+    def write(self, folder: str, shard: int, rows: pa.RecordBatchReader) -> list[Part]:
+        """Write the rows of a shard into `folder`, where nothing refers to them yet. RepeatError as in `check`."""
+
+    def remove(self, folder: str, parts: Sequence[Part] | None) -> None:
+        """Delete these parts; None: whatever there is in the folder, also what was never finished."""
+
+    def check(self, parts: Sequence[Part]) -> None:
+        """Raise RepeatError where a key is in two parts, StoreError where a part has other rows than it should."""
+
+    def find(self, parts: Sequence[Part], key: str) -> float | None:
+        """The score of a key; None where no part has it."""
+
+    def read(self, parts: Sequence[Part], keys: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        """The rows of `keys` that there are, or all, a bounded number at a time."""
+
 
 Part = Mapping[str, Any]
 """Where some rows of a version lie, in plain JSON: `rows` is how many there are, the rest is the store's own."""

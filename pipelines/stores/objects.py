@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gates.errors import StoreError
-from gates.store_errors import said
+from lockgate.gates.errors import StoreError
+from lockgate.gates.log.objects import said
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -10,11 +10,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from gates.errors import StoreError
-from pipelines.stores.bulk import RepeatError
-from pipelines.stores.ledger import Begun, Entry, Ledger, Page, Part, Shelf, damaged, parsed
-from pipelines.stores.parts import Parts
-from pipelines.stores.store import (
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores.bulk import RepeatError
+from lockgate.pipelines.stores.ledger import Begun, Entry, Ledger, Page, Part, Parts, Shelf, damaged, parsed
+from lockgate.pipelines.stores.store import (
     Draft,
     Prediction,
     Rows,
@@ -25,8 +24,8 @@ from pipelines.stores.store import (
     chosen,
     repeated,
     unpublished,
-)  # fmt: skip
-from pipelines.stores.tally import Tally
+)
+from lockgate.pipelines.stores.tally import Tally
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from gates.errors import StoreError
-from pipelines.stores.bulk import check_unique, chunks, in_order, overlapping, text
-from pipelines.stores.ledger import Part, damaged
-from pipelines.stores.objects import Objects
-from pipelines.stores.paged import PagedStore
-from pipelines.stores.store import PARAMS
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores.bulk import check_unique, chunks, in_order, overlapping, text
+from lockgate.pipelines.stores.ledger import Part, damaged
+from lockgate.pipelines.stores.objects import Objects
+from lockgate.pipelines.stores.paged import PagedStore
+from lockgate.pipelines.stores.store import PARAMS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +41,7 @@ def open_store(params: Params, home: Path) -> PagedStore:  # noqa: ARG001 (an ad
     """The store in the folder that `params` names. Metaflow's client gives credentials and region of S3."""
 
     def opened() -> ObjectStore:
-        from gates import runs
+        from lockgate.gates import runs
 
         return runs.object_store(
             params.folder, root=params.root, error=StoreError, seconds=params.seconds, endpoint=params.endpoint

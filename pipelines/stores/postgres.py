@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from gates.errors import StoreError
-from pipelines.stores.books import SCHEMA, VIEW, Books, Row, version_of
-from pipelines.stores.store import (
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores.books import SCHEMA, VIEW, Books, Row, version_of
+from lockgate.pipelines.stores.store import (
     PARAMS,
     Draft,
     Prediction,
@@ -23,13 +23,13 @@ from pipelines.stores.store import (
     portions,
     repeated,
     unpublished,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
 
-    from pipelines.stores.tally import Tally
+    from lockgate.pipelines.stores.tally import Tally
 
 _TABLES = f"""
 {SCHEMA.format(id="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY")}

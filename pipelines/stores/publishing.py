@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gates.errors import StoreError
-from pipelines.stores.store import Draft, Store, Version, check_complete
-from pipelines.stores.tally import Tally
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores.store import Draft, Store, Version, check_complete
+from lockgate.pipelines.stores.tally import Tally
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipelines.data import Task
+    from lockgate.pipelines.data import Task
 
 _STAYS = "nothing was published; the last version stays"
 

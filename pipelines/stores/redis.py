@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from gates.errors import StoreError
-from pipelines.stores import redis_books as books
-from pipelines.stores import store as rules
-from pipelines.stores.redis_books import Book, Entry, Names
-from pipelines.stores.redis_server import TRIES, Command, Server, address
-from pipelines.stores.store import PARAMS, Draft, Prediction, Rows, Version
-from pipelines.stores.tally import Tally
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores import redis_books as books
+from lockgate.pipelines.stores import store as rules
+from lockgate.pipelines.stores.redis_books import Book, Entry, Names
+from lockgate.pipelines.stores.redis_server import TRIES, Command, Server, address
+from lockgate.pipelines.stores.store import PARAMS, Draft, Prediction, Rows, Version
+from lockgate.pipelines.stores.tally import Tally
 
 if TYPE_CHECKING:
     import pyarrow as pa

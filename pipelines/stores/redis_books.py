@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from gates.errors import StoreError
-from pipelines.stores.redis_server import Command
-from pipelines.stores.store import Draft, Version, repeated
-from pipelines.stores.tally import Tally
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores.redis_server import Command
+from lockgate.pipelines.stores.store import Draft, Version, repeated
+from lockgate.pipelines.stores.tally import Tally
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from gates.errors import StoreError
+from lockgate.gates.errors import StoreError
 
 Command = Sequence[Any]
 """Its name and its arguments, together fewer than the 8,000 that Lua takes."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from gates.errors import StoreError
-from pipelines.stores.books import SCHEMA, VIEW, Books, version_of
-from pipelines.stores.store import (
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores.books import SCHEMA, VIEW, Books, version_of
+from lockgate.pipelines.stores.store import (
     PARAMS,
     Draft,
     Prediction,
@@ -30,7 +30,7 @@ from pipelines.stores.store import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipelines.stores.tally import Tally
+    from lockgate.pipelines.stores.tally import Tally
 
 _SCHEMA = f"""
 {SCHEMA.format(id="INTEGER PRIMARY KEY AUTOINCREMENT")}

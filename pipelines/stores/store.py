@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from gates.errors import StoreError
+from lockgate.gates.errors import StoreError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipelines.stores.tally import Tally
+    from lockgate.pipelines.stores.tally import Tally
 
 # of every Params: frozen, no unknown key, no conversion, no NaN
 PARAMS = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gates.errors import StoreError
+from lockgate.gates.errors import StoreError
 
 if TYPE_CHECKING:
     import numpy as np

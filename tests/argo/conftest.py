@@ -46,7 +46,7 @@ class Production:
 
     def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         """The console command, of the clean checkout."""
-        done = self.project.python("-m", "pipelines.cli.main", *words, **{**self.env, **env})
+        done = self.project.python("-m", "lockgate.pipelines.cli.main", *words, **{**self.env, **env})
         assert CANARY not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done

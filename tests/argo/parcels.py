@@ -5,7 +5,7 @@ from pathlib import Path
 
 from metaflow import FlowSpec, Parameter, current, retry, step
 
-import gates
+import lockgate
 
 
 class Parcels(FlowSpec):
@@ -17,7 +17,7 @@ class Parcels(FlowSpec):
         self.told = {
             "attempt": current.retry_count,
             "here": str(Path.cwd()),
-            "code": str(gates.__file__),
+            "code": str(lockgate.__file__),
             "home": [str(one) for one in Path.home().iterdir()],
             "variables": sorted(os.environ),
         }

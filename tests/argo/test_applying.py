@@ -10,16 +10,16 @@ import yaml
 from kubernetes.client import ApiClient, Configuration, CustomObjectsApi
 from kubernetes.config import load_kube_config
 
-from gates.errors import DeployError
-from pipelines.deployment.applying import Stamp, apply
-from pipelines.deployment.authority import check_may_delete
-from pipelines.deployment.cluster import Cluster, deployed
-from pipelines.deployment.normal import canonical, compared
-from pipelines.deployment.objects import PLURALS, Key
-from pipelines.deployment.plan import Action, Plan, emptied, planned, told
-from pipelines.deployment.recording import Wanted
-from pipelines.deployment.running import flow_named, last, start
-from pipelines.deployment.target import Target, target
+from lockgate.gates.errors import DeployError
+from lockgate.pipelines.deployment.applying import Stamp, apply
+from lockgate.pipelines.deployment.cluster import Cluster, deployed
+from lockgate.pipelines.deployment.normal import canonical, compared
+from lockgate.pipelines.deployment.objects import PLURALS, Key
+from lockgate.pipelines.deployment.plan import Action, Plan, emptied, planned, told
+from lockgate.pipelines.deployment.preflight import check_may_delete
+from lockgate.pipelines.deployment.recording import Wanted
+from lockgate.pipelines.deployment.running import flow_named, last, start
+from lockgate.pipelines.deployment.target import Target, target
 from tests.argo.kubernetes_api import SLOW, State
 
 # Metaflow looks into every installed module, and this one of PyYAML says that it has moved

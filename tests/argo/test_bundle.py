@@ -101,9 +101,12 @@ def test_the_code_package_is_in_the_datastore(
     with package(documents[PREDICT], surroundings) as code:
         names = code.getnames()
         assert names == sorted(names)
-        assert {"predict.py", ".mf_code/gates/engine.py", ".mf_code/pipelines/prediction.py", ".mf_install"} <= set(
-            names
-        )
+        assert {
+            "predict.py",
+            ".mf_code/gates/judge/engine.py",
+            ".mf_code/pipelines/scoring/predict.py",
+            ".mf_install",
+        } <= set(names)
         assert {(one.uid, one.gid, one.uname, one.mtime) for one in code.getmembers()} == {(0, 0, "", 0)}
         told = code.extractfile(".mf_meta/INFO")
         assert told is not None
@@ -139,7 +142,7 @@ def test_another_checkout_of_the_same_gives_the_same_bytes(
     shutil.copytree(bundle, tmp_path / "again")
     (tmp_path / "again" / FILES[0]).write_text("what was there before", encoding="utf-8")
     environment = {**surroundings, "PYTHONPATH": str(tmp_path), "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7"}
-    done = project.python("-m", "pipelines.cli.main", "manifests", "--out", "again", **environment)
+    done = project.python("-m", "lockgate.pipelines.cli.main", "manifests", "--out", "again", **environment)
     assert done.returncode == 0, done.stderr
     assert [file.name for file in sorted((tmp_path / "again").iterdir())] == FILES
     for name in FILES:

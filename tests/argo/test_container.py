@@ -17,7 +17,7 @@ WITHOUT_RIGHTS = """
 import ctypes, os, sys
 if os.geteuid() == 0:
     assert ctypes.CDLL(None).prctl(24, 1, 0, 0, 0) == 0
-os.execv(sys.executable, [sys.executable, "-m", "pipelines.cli.main", *sys.argv[1:]])
+os.execv(sys.executable, [sys.executable, "-m", "lockgate.pipelines.cli.main", *sys.argv[1:]])
 """
 
 

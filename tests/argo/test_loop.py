@@ -53,7 +53,9 @@ class Production:
     workflows: list[Executed] = field(default_factory=list)
 
     def settings(self, *overrides: str, config: str = "production") -> str:
-        composed = "from pipelines.settings import compose; made = compose(sys.argv[2:], config=sys.argv[1])"
+        composed = (
+            "from lockgate.pipelines.settings.settings import compose; made = compose(sys.argv[2:], config=sys.argv[1])"
+        )
         code = f"import sys; {composed}; print(made.settings.to_json())"
         return self.cluster.call([sys.executable, "-c", code, config, *overrides]).stdout.strip()
 
@@ -138,7 +140,7 @@ def production(cluster: Cluster, orders_conf: Path) -> Production:
     cluster = replace(cluster, env=env, secrets=secrets)
     made = Production(cluster=cluster, conf=conf, promote={}, predict={}, key=key)
     settings = made.settings()
-    code = "import json; from pipelines.flow_settings import composed_policy; print(json.dumps(composed_policy()))"
+    code = "import json; from lockgate.pipelines.flows.configs import composed_policy; print(json.dumps(composed_policy()))"
     policy = cluster.call([sys.executable, "-c", code]).stdout.strip()
     promote = cluster.compiled("promote", {"settings": settings, "policy": policy})
     predict = cluster.compiled("predict", {"settings": settings})

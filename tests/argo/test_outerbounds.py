@@ -75,7 +75,7 @@ def platform(tmp_path: Path, s3: Any) -> Iterator[dict[str, str]]:
 def test_its_metaflow_is_in_the_place_of_the_other(python: str) -> None:
     code = (
         "import outerbounds; from importlib.metadata import packages_distributions as found;"
-        " import pipelines.cli.main, json; print(json.dumps(sorted(set(found()['metaflow']))))"
+        " import lockgate.pipelines.cli.main, json; print(json.dumps(sorted(set(found()['metaflow']))))"
     )
     done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT / "docs")
     assert done.returncode == 0, done.stderr
@@ -83,7 +83,7 @@ def test_its_metaflow_is_in_the_place_of_the_other(python: str) -> None:
 
 
 def test_predict_compiles_with_what_conf_platform_says(python: str, platform: dict[str, str], tmp_path: Path) -> None:
-    code = "from pipelines.settings import compose; print(compose(['platform=outerbounds']).settings.to_json())"
+    code = "from lockgate.pipelines.settings.settings import compose; print(compose(['platform=outerbounds']).settings.to_json())"
     settings = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, env=platform).stdout
     done = subprocess.run(
         [

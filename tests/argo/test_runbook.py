@@ -18,8 +18,8 @@ RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
 BEGIN = """
 from datetime import UTC, datetime
 import pyarrow as pa
-from pipelines import stores
-from pipelines.settings import compose
+from lockgate.pipelines import stores
+from lockgate.pipelines.settings.settings import compose
 draft = stores.Draft(
     source="Predict/argo-1", project="orders", window="2024-06", champion_run="r", model_sha256="m", log_seq=2,
     log_sha256="d", time=datetime.now(UTC), shards=2,

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from gates import Evidence, State, judge
-from gates.decision import Decision
-from gates.errors import PolicyError
-from gates.state import Champion
+from lockgate import Evidence, State, judge
+from lockgate.gates.errors import PolicyError
+from lockgate.gates.records.decision import Decision
+from lockgate.gates.records.state import Champion
 from tests.conformance.told import READS_FACTS, runs
 from tests.gates.conftest import Make
 

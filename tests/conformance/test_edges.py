@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gates import Evidence, Ruling, State, Verdict, judge
-from gates.kinds import KINDS
-from gates.outcome import EXIT_CODE, RULING_OF
-from gates.state import Champion
+from lockgate import Evidence, Ruling, State, Verdict, judge
+from lockgate.gates.kinds import KINDS
+from lockgate.gates.records.outcome import EXIT_CODE, RULING_OF
+from lockgate.gates.records.state import Champion
 
 PASS, FAIL, INCONCLUSIVE, ERROR, SKIP = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR, Verdict.SKIP
 
@@ -238,7 +238,7 @@ def test_a_row_that_is_named_is_named_by_its_hash(make: Any, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_stale_evidence_is_not_judged(make: Any, kind: str) -> None:
-    from gates.errors import StaleError
+    from lockgate.gates.errors import StaleError
 
     reigning = State(seq=3, champion=Champion(sha256="b" * 64, seq=3))
     given = Given(

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gates import Decision
-from gates.kinds import KINDS
+from lockgate import Decision
+from lockgate.gates.kinds import KINDS
 
 
 def judged(make: Any, kind: str, arrays: Mapping[str, Any]) -> Decision:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gates import Evidence, Outcome, Verdict
-from gates.kinds import KINDS
+from lockgate import Evidence, Outcome, Verdict
+from lockgate.gates.kinds import KINDS
 
 NEAR, BEYOND = 1e-13, 1e-9
 TWO_SITES = {"slices": {"site": np.array(["north", "south"])[np.arange(600) % 2]}}

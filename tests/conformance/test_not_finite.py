@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gates import Evidence, Ruling, Verdict, judge
-from gates.kinds import KINDS
-from gates.metrics import METRICS, Family
+from lockgate import Evidence, Ruling, Verdict, judge
+from lockgate.gates.kinds import KINDS
+from lockgate.gates.metrics import METRICS, Family
 
 RELAXED = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 SIZES = st.floats(-1e308, 1e308)

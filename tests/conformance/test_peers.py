@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gates import Evidence, Ruling, State, Verdict, judge
-from gates.errors import PolicyError
-from gates.kinds.threshold import Threshold
-from gates.state import Champion
+from lockgate import Evidence, Ruling, State, Verdict, judge
+from lockgate.gates.errors import PolicyError
+from lockgate.gates.kinds.threshold import Threshold
+from lockgate.gates.records.state import Champion
 
 
 def losses(challenger: Any, champion: Any, rows: int = 200) -> Evidence:

@@ -9,9 +9,9 @@ from typing import Any, get_args, get_origin
 import pytest
 import yaml
 
-from gates import Policy
-from gates.errors import PolicyError
-from gates.kinds import KINDS
+from lockgate import Policy
+from lockgate.gates.errors import PolicyError
+from lockgate.gates.kinds import KINDS
 
 NO_NUMBERS = [math.nan, math.inf, -math.inf, 1e999, ".nan", "nan", "0.5", True, False, [0.5], [], None]
 FROM_YAML = [yaml.safe_load(text) for text in (".nan", ".inf", "-.inf", "'0.5'", "true", "1e999", "0.5.1", "~")]

@@ -14,8 +14,8 @@ import pytest
 from bench.simulations import clusters, counts, coverage, groups, looks
 from bench.simulations.__main__ import EXPERIMENTS, PAGE
 from bench.simulations.table import Rate, Table
-from gates import Evidence, Verdict, judge
-from gates.metrics import METRICS, Task
+from lockgate import Evidence, Verdict, judge
+from lockgate.gates.metrics import METRICS, Task
 
 slow = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gates import Evidence, Ruling, State, Verdict, judge
-from gates.errors import EvidenceError
+from lockgate import Evidence, Ruling, State, Verdict, judge
+from lockgate.gates.errors import EvidenceError
 
 
 @pytest.mark.parametrize("kind", ["threshold", "improvement", "fairness", "disagreement", "calibration"])

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gates import Evidence
-from gates.witness import Witness
+from lockgate import Evidence
+from lockgate.gates.evidence.facts import Witness
 from tests.gates.conftest import Make
 
 READS_FACTS = ("drift", "data", "resource", "provenance", "parity")

@@ -13,25 +13,25 @@ from collections.abc import Callable
 from typing import Any
 
 IMPORTED_FIRST = (
-    "metaflow", "numpy", "obstore.store", "pandas", "pyarrow", "scipy.stats", "gates.admission", "gates.engine",
-    "gates.lifecycle", "gates.report.terminal", "pipelines.deciding", "pipelines.cli.main",
-    "pipelines.promotion_log", "pipelines.settings",
+    "metaflow", "numpy", "obstore.store", "pandas", "pyarrow", "scipy.stats", "lockgate.gates.lifecycle.admission", "lockgate.gates.judge.engine",
+    "lockgate.gates.lifecycle.actions", "lockgate.gates.report.terminal", "lockgate.pipelines.promotion.decide", "lockgate.pipelines.cli.main",
+    "lockgate.pipelines.promotion.log", "lockgate.pipelines.settings.settings",
 )  # fmt: skip
 
 
 def run(asked: dict[str, Any], note: Callable[[str], None]) -> None:
-    from gates import steps
-    from pipelines.cli.main import main
+    from lockgate.gates.log import crash_points
+    from lockgate.pipelines.cli.main import main
 
     sys.argv = ["lockgate", *asked["words"]]
     reached = 0
 
-    def hook(step: steps.Step) -> None:
+    def hook(step: crash_points.Step) -> None:
         nonlocal reached
         note(f"{step.name}\n")
         if reached == asked["die_at"]:
             os.kill(os.getpid(), signal.SIGKILL)
         reached += 1
 
-    steps.hook = hook
+    crash_points.hook = hook
     main()

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from obstore.store import LocalStore
 
-from gates.log import Entry, Log
-from gates.steps import Step
+from lockgate.gates.log import Entry, Log
+from lockgate.gates.log.crash_points import Step
 
 KILLED = -9
 

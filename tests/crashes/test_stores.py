@@ -13,13 +13,13 @@ import obstore
 import pytest
 from obstore.store import LocalStore, S3Store
 
-from gates.log import Log
-from gates.steps import Step
+from lockgate.gates.log import Log
+from lockgate.gates.log.crash_points import Step
 
 WRITER = """
 import sys
 from obstore.store import LocalStore
-from gates.log.objects import Objects
+from lockgate.gates.log.objects import Objects
 Objects(LocalStore(sys.argv[1])).create(int(sys.argv[2]), bytes(256 * 1024**2))
 """
 

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.timeout(600)
 Told = subprocess.CompletedProcess[str]
 BY_ROW = """
 import sys
-from gates import Policy, judge, runs
-from gates.log import Log
-from pipelines.settings import compose
+from lockgate.gates import Policy, judge, runs
+from lockgate.gates.log import Log
+from lockgate.pipelines.settings.settings import compose
 policy = Policy.parse({**compose().policy.model_dump(mode="json", exclude_unset=True), "clusters": "ignore"})
 state = Log(runs.log_store("flights"), project="flights").state()
 print(judge(policy, runs.claim(sys.argv[1]).evidence, state).to_json())

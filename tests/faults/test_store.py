@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 from obstore.store import S3Store
 
-from gates.archive import keep_policy
-from gates.errors import LogError
-from gates.log import Entry
-from gates.runs.datastore import SECONDS, limits
+from lockgate.gates.errors import LogError
+from lockgate.gates.log import Entry
+from lockgate.gates.log.policies import keep_policy
+from lockgate.gates.runs.datastore import SECONDS, limits
 from tests.gates.candidates import FIRST_MODEL, HOPELESS, POLICY, blob, committed, one_line, opened, path
 from tests.proxy import Fault, Proxy
 
@@ -172,7 +172,7 @@ def test_a_command_gives_up(project: Any, s3: Any, proxy: Proxy) -> None:
 
 
 def test_a_length_of_time_that_is_none_is_one_line(project: Any, s3: Any) -> None:
-    """Of the metadata tests/gates/test_log_store.py has more: it is the same rule."""
+    """Of the metadata tests/gates/runs/test_log_store.py has more: it is the same rule."""
     done = project.run("champion", LOCKGATE_STORE_SECONDS="soon", **s3.env)
     assert (done.returncode, done.stdout) == (2, "")
     said = f"'soon' is no length of time; expected seconds, as in {SECONDS:g} @ LOCKGATE_STORE_SECONDS"

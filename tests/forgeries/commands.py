@@ -14,17 +14,17 @@ from collections.abc import Callable
 from typing import Any
 
 IMPORTED_FIRST = (
-    "gates.engine", "gates.lifecycle", "gates.report.terminal", "gates.verification", "metaflow", "numpy",
-    "obstore.store", "pandas", "pipelines.deciding", "pipelines.cli.main", "pipelines.cli.verify",
-    "pipelines.prediction", "pyarrow.csv", "pyarrow.ipc", "scipy.stats", "skops.io", "xgboost",
+    "lockgate.gates.judge.engine", "lockgate.gates.lifecycle.actions", "lockgate.gates.report.terminal", "lockgate.gates.verification", "metaflow", "numpy",
+    "obstore.store", "pandas", "lockgate.pipelines.promotion.decide", "lockgate.pipelines.cli.main", "lockgate.pipelines.cli.log.verify",
+    "lockgate.pipelines.scoring.predict", "pyarrow.csv", "pyarrow.ipc", "scipy.stats", "skops.io", "xgboost",
 )  # fmt: skip
 
 
 def serve(upstream: str = "") -> None:
     """What the steps of Predict do; its errors in one line."""
-    from gates.errors import LockgateError
-    from pipelines.prediction import publish, resolve, score
-    from pipelines.settings import compose
+    from lockgate.gates.errors import LockgateError
+    from lockgate.pipelines.scoring.predict import publish, resolve, score
+    from lockgate.pipelines.settings.settings import compose
 
     settings = compose().settings
     try:
@@ -44,7 +44,7 @@ def command(words: list[str]) -> None:
     elif words[0] == "python":
         exec(words[1], {"__name__": "__main__"})
     else:
-        from pipelines.cli.main import main
+        from lockgate.pipelines.cli.main import main
 
         sys.argv = ["lockgate", *words]
         main()

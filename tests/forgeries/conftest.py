@@ -21,8 +21,8 @@ import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from obstore.store import LocalStore
 
-from gates.log import Entry, Log, Signer
-from gates.log.entry import path
+from lockgate.gates.log import Entry, Log, Signer
+from lockgate.gates.log.entry import path
 from tests.forked import started
 from tests.gates.candidates import APPROVER, JUDGE, keyring, line
 

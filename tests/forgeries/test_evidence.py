@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gates import Evidence
+from lockgate import Evidence
 
 
 @pytest.fixture

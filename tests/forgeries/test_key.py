@@ -48,7 +48,7 @@ def test_the_environment_of_the_process_that_trains(tmp_path: Path, signed_conf:
     seen = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
     training = [environment for words, environment in seen if "bin/lockgate" not in words]
     started = " ".join(words for words, _ in seen)
-    assert all(part in started for part in ("evaluate.py", "pipelines.parity"))
+    assert all(part in started for part in ("evaluate.py", "lockgate.pipelines.scoring.parity"))
     assert [WANTED & set(environment) for environment in training] == [set()] * len(training)
     assert all("PRIVATE KEY" not in str(environment) for environment in training)
     assert all(set(environment) >= KEPT for environment in training)

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import rfc8785
 
-from gates import lifecycle
-from gates.admission import Seen, admit
-from gates.errors import AdmissionError, LogError
-from gates.log import Entry, Log
-from gates.log.entry import path
-from gates.log.events import Waived
-from gates.state import Waiver
-from gates.verification import Findings, walked
+from lockgate.gates.errors import AdmissionError, LogError
+from lockgate.gates.lifecycle import actions
+from lockgate.gates.lifecycle.admission import Seen, admit
+from lockgate.gates.log import Entry, Log
+from lockgate.gates.log.entry import path
+from lockgate.gates.log.events import Waived
+from lockgate.gates.records.state import Waiver
+from lockgate.gates.verification import Findings, walked
 from tests.forgeries.conftest import private
 from tests.gates.candidates import APPROVER, JUDGE, LENIENT, NOON, STRANGER, evidence, opened, promoted, scored
 
@@ -77,7 +77,7 @@ def test_a_replayed_older_copy_of_the_whole_log(scene: Any, kept: Any, tmp_path:
     """Taken before a model was revoked, and put back: the hint, the policies and the signatures fit."""
     older = tmp_path / "older"
     shutil.copytree(scene.folder, older)
-    lifecycle.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene))
+    actions.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene))
     scene.serves(scene.former)
     shutil.rmtree(scene.folder)
     shutil.copytree(older, scene.folder)
@@ -88,8 +88,8 @@ def test_a_forked_log(scene: Any) -> None:
     """Another second entry by the judge's own key: well formed, signed, chained, and longer."""
     log, then = scene.log(), clock(scene)
     (scene.folder / path(2)).unlink()
-    lifecycle.register(log, evidence(scored(0.1), model="7"), note="", actor="mallory", clock=then)
-    lifecycle.revoke(log, scene.former, **SAYS, clock=then)
+    actions.register(log, evidence(scored(0.1), model="7"), note="", actor="mallory", clock=then)
+    actions.revoke(log, scene.former, **SAYS, clock=then)
     assert scene.log().head().seq == 3
     said = scene.refused()
     assert "entry 2 of the promotion log is not the one that was seen before" in said
@@ -136,7 +136,7 @@ def test_an_entry_that_was_written_over(scene: Any, seq: int) -> None:
 
 
 def test_an_entry_of_an_unknown_key(scene: Any) -> None:
-    third = lifecycle.rollback(scene.log(), to=scene.former, **SAYS, clock=clock(scene))
+    third = actions.rollback(scene.log(), to=scene.former, **SAYS, clock=clock(scene))
     scene.put_entry(3, signed(third, STRANGER))
     assert f"signed by the unknown key {STRANGER.fingerprint}" in scene.refused()
 
@@ -163,7 +163,7 @@ def test_a_waiver_under_another_name(scene: Any) -> None:
 
 
 def test_an_unsigned_entry_in_a_signed_log(scene: Any) -> None:
-    third = lifecycle.rollback(scene.log(), to=scene.former, **SAYS, clock=clock(scene))
+    third = actions.rollback(scene.log(), to=scene.former, **SAYS, clock=clock(scene))
     scene.put_entry(3, third.model_copy(update={"signature": None}).to_bytes())
     assert "the entry is not signed; expected a signature of" in scene.refused()
 
@@ -193,12 +193,12 @@ def test_an_expired_promotion(scene: Any) -> None:
 
 
 def test_a_revoked_champion(scene: Any) -> None:
-    lifecycle.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene))
+    actions.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene))
     assert scene.marks() == {1: "", 2: "current"}
     assert "was never promoted, or is revoked" in scene.refused(scene.champion, withdrawn=True)
     assert scene.marks() == {1: "current", 2: "withdrawn"}
     scene.serves(scene.former)
-    lifecycle.revoke(scene.log(), scene.former, **SAYS, clock=clock(scene, 2))
+    actions.revoke(scene.log(), scene.former, **SAYS, clock=clock(scene, 2))
     assert "no model reigns: what reigned was revoked" in scene.refused(withdrawn=True)
     assert scene.marks() == {1: "withdrawn", 2: "withdrawn", 3: "withdrawn"}
 
@@ -206,11 +206,11 @@ def test_a_revoked_champion(scene: Any) -> None:
 SLOW = """
 import sys
 from datetime import UTC, datetime
-from gates import lifecycle
-from gates.errors import LockgateError
-from pipelines.prediction import publish, resolve, score
-from pipelines.promotion_log import open_log
-from pipelines.settings import compose
+from lockgate.gates import lifecycle
+from lockgate.gates.errors import LockgateError
+from lockgate.pipelines.scoring.predict import publish, resolve, score
+from lockgate.pipelines.promotion.log import open_log
+from lockgate.pipelines.settings.settings import compose
 
 settings = compose().settings
 serving = resolve(settings, source="Predict/slow", upstream={upstream!r}, window="", say=lambda *_, **__: None)
@@ -255,7 +255,7 @@ def test_a_champion_that_may_serve_no_more_when_its_predictions_are_ready(
 
 
 def test_a_revoked_model_is_not_promoted_again(scene: Any) -> None:
-    lifecycle.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene, 0))
+    actions.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene, 0))
     done = scene.judge(scene.champion)
     assert done.code == 2, done
     assert not (scene.folder / path(4)).exists()
@@ -265,13 +265,13 @@ def test_a_revoked_model_is_not_promoted_again(scene: Any) -> None:
 def test_a_suspect_champion(scene: Any, what: str) -> None:
     bound = scene.entry(2).decided().binding
     told = {"data": bound.train} if what == "data" else {"entry": 2}
-    lifecycle.retract(scene.log(APPROVER), **told, **SAYS, clock=clock(scene))
+    actions.retract(scene.log(APPROVER), **told, **SAYS, clock=clock(scene))
     assert f"{scene.champion} is suspect since entry 3" in scene.refused()
 
 
 def test_a_head_from_the_future(scene: Any) -> None:
     """By who holds a key: nothing would ever expire."""
-    lifecycle.rollback(scene.log(), to=scene.former, **SAYS, clock=clock(scene, 24 * 60))
+    actions.rollback(scene.log(), to=scene.former, **SAYS, clock=clock(scene, 24 * 60))
     assert "the last entry of the promotion log is dated" in scene.refused()
 
 

@@ -11,12 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from obstore.store import MemoryStore
 
-from gates import Decision, Evidence, Policy
-from gates.errors import LogError, SigningError
-from gates.log import Entry, Keyring, Log, Signer
-from gates.log.events import Judged
-from gates.log.signing import Role, fingerprint, public_line
-from gates.promotion import Committed, commit
+from lockgate import Decision, Evidence, Policy
+from lockgate.gates.errors import LogError, SigningError
+from lockgate.gates.lifecycle.commit import Committed, commit
+from lockgate.gates.log import Entry, Keyring, Log, Signer
+from lockgate.gates.log.events import Judged
+from lockgate.gates.log.signing import Role, fingerprint, public_line
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 ROWS = 300

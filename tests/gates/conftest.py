@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from gates import Decision, Evidence, Policy, State, hash_row_ids, judge
-from gates.stats.cells import cell_of, quantile_edges
+from lockgate import Decision, Evidence, Policy, State, hash_row_ids, judge
+from lockgate.gates.stats.cell_shares import cell_of, quantile_edges
 
 DECLARED = {
     "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "if_present", "min_clusters": 10,

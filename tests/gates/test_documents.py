@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lockgate.pipelines.settings.groups import ROOT
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gates import Policy, documents
-from gates.errors import PolicyError, SettingsError
-from pipelines.settings import ROOT, compose
+from lockgate import Policy
+from lockgate.gates import documents
+from lockgate.gates.errors import PolicyError, SettingsError
+from lockgate.pipelines.settings.settings import compose
 
 HEAD = (
     "if_no_champion: absolute_only\nconfidence: 0.95\nclusters: if_present\nmin_clusters: 10\n"

@@ -7,8 +7,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gates.errors import printable
-from pipelines.github.annotations import LONGEST, MOST, shown
+from lockgate.gates.errors import printable
+from lockgate.pipelines.github.annotations import LONGEST, MOST, shown
 
 COMMAND = re.compile(r"::(?P<name>[a-z-]+)(?: (?P<properties>.*?))?::(?P<message>.*)")
 

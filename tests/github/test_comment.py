@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from gates.errors import GithubError
-from pipelines.github import client
-from pipelines.github.comments import MOST, Stamp, Written, cut, publish
+from lockgate.gates.errors import GithubError
+from lockgate.pipelines.github import client
+from lockgate.pipelines.github.comments import MOST, Stamp, Written, cut, publish
 from tests.github.api import BOT, REPOSITORY, State, served
 
 TOKEN = "ghs_s3cr3t-c4n4ry"
@@ -155,7 +155,7 @@ def command(folder: Path, *words: str, event: Any = None, **env: str) -> subproc
         "GITHUB_TOKEN": TOKEN, **env,
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli.main", "comment", *words],
+        [sys.executable, "-m", "lockgate.pipelines.cli.main", "comment", *words],
         cwd=folder, env=given, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert TOKEN not in done.stdout + done.stderr

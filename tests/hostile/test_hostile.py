@@ -13,19 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lockgate.pipelines.settings.groups import ROOT
 from rich.console import Console
 
-from gates import Policy, judge
-from gates.errors import LockgateError
-from gates.report import markdown, terminal
-from gates.report.page import page
-from gates.report.review import Judged, Review, render
-from pipelines.candidates import MOST, candidates
-from pipelines.deployment.target import slug
-from pipelines.github import event
-from pipelines.github.annotations import shown
-from pipelines.settings import ROOT
-from pipelines.versions import version
+from lockgate import Policy, judge
+from lockgate.gates.errors import LockgateError
+from lockgate.gates.report import markdown, terminal
+from lockgate.gates.report.page import page
+from lockgate.gates.report.review import Judged, Review, render
+from lockgate.pipelines.deployment.target import slug
+from lockgate.pipelines.github import event
+from lockgate.pipelines.github.annotations import shown
+from lockgate.pipelines.pull_requests.candidates import MOST, candidates
+from lockgate.pipelines.pull_requests.versions import version
 from tests.gates.conftest import DECLARED, Make
 from tests.hostile.corpus import CANARY, EVERY, HYDRA, SECRET
 

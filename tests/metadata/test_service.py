@@ -10,7 +10,7 @@ import pytest
 CONCURRENT = """
 import os, sys
 from metaflow import Run, namespace
-from gates import runs
+from lockgate.gates import runs
 run, count = sys.argv[1], int(sys.argv[2])
 namespace(None)
 children = []

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gates.log.signing import generated
+from lockgate.gates.log.signing import generated
 from tests.conftest import S3
 from tests.github.api import REPOSITORY
 from tests.workflows.hub import Environment, Hub, hub

@@ -57,7 +57,7 @@ def image(folder: Path, *, outerbounds: Path | None = None, lockgate: str = "") 
         _MAKE.format(
             python=sys.executable, prepare=prepare, metaflow=_site(Path(sys.prefix)),
             outerbounds=_site(outerbounds) if outerbounds else "/nowhere",
-            lockgate=f"lockgate={other if lockgate else 'pipelines.cli.main:main'}",
+            lockgate=f"lockgate={other if lockgate else 'lockgate.pipelines.cli.main:main'}",
         ),
         encoding="utf-8",
     )  # fmt: skip

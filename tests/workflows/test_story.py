@@ -118,7 +118,7 @@ raise SystemExit("spied")
 
 
 def test_code_of_a_pull_request_finds_nothing_and_is_answered(reigned: Models) -> None:
-    pull, runs = reigned.github.opened("spy", {"pipelines/cli/propose.py": SPY}, author="eve")
+    pull, runs = reigned.github.opened("spy", {"pipelines/cli/pull_requests/propose.py": SPY}, author="eve")
     jobs = runs["evaluate"].jobs
     assert "GITHUB_ACTIONS" in jobs["propose"].out  # it ran
     assert jobs["propose"].rights == {"contents": "read"}

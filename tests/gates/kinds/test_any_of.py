@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from gates import Evidence, Verdict, judge
-from gates.errors import PolicyError
-from gates.kinds.any_of import together
+from lockgate import Evidence, Verdict, judge
+from lockgate.gates.errors import PolicyError
+from lockgate.gates.kinds.any_of import together
 
 LEAKAGE = {"kind": "leakage"}
 GAIN = {"kind": "improvement", "metric": "log_loss", "margin": 0.0}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gates import Evidence, Verdict, hash_row_ids
+from lockgate import Evidence, Verdict, hash_row_ids
 
 
 def flat(make, score: float, check, *, n: int = 100, share: float = 0.5, **given):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gates import Evidence, Verdict, judge
+from lockgate import Evidence, Verdict, judge
 
 FOUR = np.array([[1, 1], [1, 0], [0, 1], [0, 0]])
 

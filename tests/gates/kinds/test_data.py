@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from gates import Evidence, Policy, Verdict, judge
-from gates.errors import PolicyError
+from lockgate import Evidence, Policy, Verdict, judge
+from lockgate.gates.errors import PolicyError
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 

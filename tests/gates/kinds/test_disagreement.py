@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from gates import judge
-from gates.errors import PolicyError
+from lockgate import judge
+from lockgate.gates.errors import PolicyError
 
 CHURN = {"kind": "disagreement", "max": 0.1, "decide": "bound"}
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial import distance
 from scipy.stats import entropy
 
-from gates import Evidence, Policy, Verdict, judge
-from gates.errors import PolicyError
+from lockgate import Evidence, Policy, Verdict, judge
+from lockgate.gates.errors import PolicyError
 
 DRIFT = {"kind": "drift", "of": "features", "measure": "psi", "against": "training", "max": 0.2, "decide": "point"}
 MODEL = {"run": "flow/1", "sha256": "a" * 64}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from gates.errors import PolicyError
+from lockgate.gates.errors import PolicyError
 
 
 def fair(**keys: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from gates import Verdict
+from lockgate import Verdict
 
 
 def gain(metric: str, margin: float) -> dict[str, object]:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
-from gates import Policy, Ruling, Verdict, judge
-from gates.kinds import KINDS
-from gates.kinds.check import Check
-from gates.policy import AnyCheck
+from lockgate import Policy, Ruling, Verdict, judge
+from lockgate.gates.gate.check import Check
+from lockgate.gates.kinds import KINDS
+from lockgate.gates.policy.policy import AnyCheck
 
 ROOT = Path(__file__).parents[3]
 SHARED = {"kind", *Check.model_fields}
@@ -34,7 +34,7 @@ def test_the_docstring_documents_every_key(kind: str) -> None:
 def test_the_dict_is_the_union_and_names_are_modules() -> None:
     assert set(KINDS.values()) == set(AnyCheck.__args__)
     for kind, made in KINDS.items():
-        assert made.__module__ == f"gates.kinds.{kind}"
+        assert made.__module__ == f"lockgate.gates.kinds.{kind}"
         assert made.model_fields["kind"].annotation.__args__ == (kind,)
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gates import Evidence, Policy, Verdict, judge
-from gates.errors import PolicyError
-from gates.witness import Witness
+from lockgate import Evidence, Policy, Verdict, judge
+from lockgate.gates.errors import PolicyError
+from lockgate.gates.evidence.facts import Witness
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 EVERYTHING = ["finished", "committed", "clean", "model", "champion", "data"]

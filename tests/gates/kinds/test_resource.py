@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gates import Policy, Verdict
-from gates.errors import PolicyError
+from lockgate import Policy, Verdict
+from lockgate.gates.errors import PolicyError
 
 CHECK = {"kind": "resource", "fact": "predict_ms_per_1000_p99", "max": 50}
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gates import Evidence, Verdict
-from gates.errors import PolicyError
+from lockgate import Evidence, Verdict
+from lockgate.gates.errors import PolicyError
 
 
 def rows(harm: dict[str, float], *, n: int = 200, noise: float = 0.01, **given) -> Evidence:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gates import Verdict
+from lockgate import Verdict
 
 ACCURACY = {"kind": "threshold", "metric": "accuracy", "min": 0.9, "decide": "point"}
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gates import State
-from gates.archive import kept_policy
-from gates.log import Entry, Log, replay
+from lockgate import State
+from lockgate.gates.log import Entry, Log, replay
+from lockgate.gates.log.policies import kept_policy
 from tests.gates.log.linearizable import Appended, Operation, Read, Saw, Written, violations
 
 RACE = Path(__file__).with_name("race.py")

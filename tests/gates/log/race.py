@@ -25,11 +25,12 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from obstore.store import LocalStore, S3Store
 
-from gates import Evidence, Policy, State, judge, lifecycle
-from gates.errors import LockgateError
-from gates.log import Entry, Keyring, Log, Signer
-from gates.log.signing import fingerprint, public_line
-from gates.promotion import commit
+from lockgate import Evidence, Policy, State, judge
+from lockgate.gates.errors import LockgateError
+from lockgate.gates.lifecycle import actions
+from lockgate.gates.lifecycle.commit import commit
+from lockgate.gates.log import Entry, Keyring, Log, Signer
+from lockgate.gates.log.signing import fingerprint, public_line
 
 ROWS = 60
 PATIENCE = 120  # seconds that one waits for all at a barrier
@@ -131,7 +132,7 @@ class Player:
             model = model_of(run.rpartition("/")[2])
             self._did(
                 "revoke",
-                lambda key: _told(lifecycle.revoke(self.log, run, reason="a race", actor=key, clock=now)),
+                lambda key: _told(actions.revoke(self.log, run, reason="a race", actor=key, clock=now)),
                 model=model,
             )
 
@@ -140,7 +141,7 @@ class Player:
         to = self.lots.choice((None, *(str(one.run) for one in self.state.predecessors[:3])))
         self._did(
             "rollback",
-            lambda key: _told(lifecycle.rollback(self.log, to=to, reason=f"a race, {key}", actor=key, clock=now)),
+            lambda key: _told(actions.rollback(self.log, to=to, reason=f"a race, {key}", actor=key, clock=now)),
             to=to, model=to and model_of(to.rpartition("/")[2]),
         )  # fmt: skip
 
@@ -150,7 +151,7 @@ class Player:
         rows = evidence("any", holdout=number, beside=None, good=True)
         self._did(
             "register",
-            lambda key: _told(lifecycle.register(self.log, rows, note="", actor=key, clock=now)),
+            lambda key: _told(actions.register(self.log, rows, note="", actor=key, clock=now)),
             digest=rows.holdout,
         )
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from gates import lifecycle
-from gates.errors import LogError, SigningError
-from gates.log import Keyring, Log, Signer
-from gates.log.events import Waived
-from gates.promotion import record
-from gates.verification import Findings, walked
+from lockgate.gates.errors import LogError, SigningError
+from lockgate.gates.lifecycle import actions
+from lockgate.gates.lifecycle.commit import record
+from lockgate.gates.log import Keyring, Log, Signer
+from lockgate.gates.log.events import Waived
+from lockgate.gates.verification import Findings, walked
 from tests.gates.candidates import (
     APPROVER,
     FIRST_MODEL,
@@ -29,7 +29,7 @@ from tests.gates.candidates import (
     path,
     refused,
     signer,
-)  # fmt: skip
+)
 
 BOB = signer("bob")
 KEYS = keyring(ci=(JUDGE, "judge"), ada=(APPROVER, "approver"), bob=(BOB, "approver"))
@@ -45,7 +45,7 @@ def log() -> Log:
 
 
 def waive(log: Log, key: Signer = BOB) -> Any:
-    return lifecycle.waive(
+    return actions.waive(
         by(log, key), "log_loss", run="1", reason="known", until=clock(60)(), actor="ada", clock=clock(1)
     )
 
@@ -171,7 +171,7 @@ def test_a_waiver_of_a_key_that_is_listed_no_more_lifts_nothing(log: Log) -> Non
     """Its entry lies further back than a judge reads."""
     waive(log)
     for minute, reason in ((2, "slow"), (3, "still slow")):
-        lifecycle.retract(log, metric="ece", reason=reason, actor="ada", clock=clock(minute))
+        actions.retract(log, metric="ece", reason=reason, actor="ada", clock=clock(minute))
     without = opened(log.store, keys=keyring(ci=(JUDGE, "judge"), ada=(APPROVER, "approver")))
     said = "rests on the waiver of entry 3, whose key is not that of an approver"
     refused(without, lambda: committed(without, HOPELESS, minute=4), said)
@@ -203,7 +203,7 @@ def test_an_unsigned_log_refuses_another_name_too(unsigned: Log) -> None:
 
 def test_a_false_signature_in_the_name_of_a_listed_key_is_refused_in_an_unsigned_log(unsigned: Log) -> None:
     """`history` and `why` would show it as ada's."""
-    entry = lifecycle.revoke(unsigned, "0", reason="mine", actor="mallory", clock=clock(1))
+    entry = actions.revoke(unsigned, "0", reason="mine", actor="mallory", clock=clock(1))
     signature = STRANGER.sign(entry.payload()).model_copy(update={"key": APPROVER.fingerprint})
     forged = entry.model_copy(update={"signature": signature})
     unsigned.store.put(path(3), forged.to_bytes(), mode="overwrite")
@@ -216,7 +216,7 @@ def test_a_false_signature_in_the_name_of_a_listed_key_is_refused_in_an_unsigned
 def test_who_has_another_key_signs_an_unsigned_log_all_the_same(unsigned: Log) -> None:
     """An approver's key in the environment, say, that is no judge's."""
     for key in (APPROVER, STRANGER):
-        lifecycle.retract(by(unsigned, key), metric="ece", reason=key.fingerprint, actor="ada", clock=clock(1))
+        actions.retract(by(unsigned, key), metric="ece", reason=key.fingerprint, actor="ada", clock=clock(1))
     assert [one.signature and one.signature.key for one in unsigned.entries()][2:] == [
         APPROVER.fingerprint, STRANGER.fingerprint,
     ]  # fmt: skip

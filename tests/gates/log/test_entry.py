@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from obstore.store import MemoryStore
 
-from gates import Evidence, Policy, judge
-from gates.errors import LogError
-from gates.log import Entry, Log
+from lockgate import Evidence, Policy, judge
+from lockgate.gates.errors import LogError
+from lockgate.gates.log import Entry, Log
 from tests.gates.candidates import recorded
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

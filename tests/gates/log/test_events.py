@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import rfc8785
 
-from gates import lifecycle
-from gates.errors import LogError
-from gates.log import Entry, Log
-from gates.log.events import EVENTS, Retracted, Reverified
-from gates.promotion import record
-from gates.state import Champion, State
+from lockgate.gates.errors import LogError
+from lockgate.gates.lifecycle import actions
+from lockgate.gates.lifecycle.commit import record
+from lockgate.gates.log import Entry, Log
+from lockgate.gates.log.events import EVENTS, Retracted, Reverified
+from lockgate.gates.records.state import Champion, State
 from tests.gates.candidates import (
     APPROVER,
     BAD,
@@ -35,7 +35,7 @@ from tests.gates.candidates import (
     recorded,
     run_of,
     sha_of,
-)  # fmt: skip
+)
 
 
 def reverified(champion: Champion, decision: Any, *, until: Any) -> Reverified:
@@ -52,17 +52,17 @@ def _every() -> Log:
     says: dict[str, Any] = {"actor": "ada", "clock": clock(1)}
     first = committed(log, FIRST_MODEL)
     promoted(log, "1")
-    lifecycle.rollback(log, to=None, reason="it is slow", **says)
+    actions.rollback(log, to=None, reason="it is slow", **says)
     committed(log, evidence(BAD, model="2", beside=GOOD, champion="0"), minute=1)
-    lifecycle.waive(
+    actions.waive(
         by(log, APPROVER), "log_loss", run="2", reason="known", until=clock(60)(), actor="ann",
         clock=clock(1),
     )  # fmt: skip
     champion = log.state().champion
     record(log, lambda _, at: reverified(champion, first.decision, until=at.time + timedelta(days=9)), **says)
-    lifecycle.register(log, evidence(GOOD, model="7", rows="fresh"), note="next month", **says)
-    lifecycle.retract(by(log, APPROVER), metric="ece", reason="a wrong bin", **says)
-    lifecycle.revoke(by(log, APPROVER), "1", reason="it leaks", **says)
+    actions.register(log, evidence(GOOD, model="7", rows="fresh"), note="next month", **says)
+    actions.retract(by(log, APPROVER), metric="ece", reason="a wrong bin", **says)
+    actions.revoke(by(log, APPROVER), "1", reason="it leaks", **says)
     return log
 
 
@@ -185,13 +185,13 @@ def test_a_reason_is_given_and_kept_whole(verb: str, reason: str, kept: str | No
 
     def done() -> Entry:
         if verb == "revoke":
-            return lifecycle.revoke(log, "1", **says)
+            return actions.revoke(log, "1", **says)
         if verb == "rollback":
-            return lifecycle.rollback(log, to=None, **says)
+            return actions.rollback(log, to=None, **says)
         if verb == "retract":
-            return lifecycle.retract(log, entry=1, **says)
+            return actions.retract(log, entry=1, **says)
         until = NOON + timedelta(days=1)
-        return lifecycle.waive(by(log, APPROVER), "log_loss", run="2", until=until, **says)
+        return actions.waive(by(log, APPROVER), "log_loss", run="2", until=until, **says)
 
     if kept is None:
         with pytest.raises(LogError, match="this cannot be recorded: reason: ") as caught:
@@ -209,9 +209,9 @@ def test_an_actor_without_a_form_in_json_is_refused_in_one_line() -> None:
     log = opened()
     committed(log, FIRST_MODEL)
     with pytest.raises(LogError, match="this cannot be recorded: it has no form in JSON") as caught:
-        lifecycle.revoke(log, "0", reason="it leaks", actor="\ud800", clock=clock(1))
+        actions.revoke(log, "0", reason="it leaks", actor="\ud800", clock=clock(1))
     one_line(caught)
     with pytest.raises(LogError, match="this cannot be recorded: time"):
-        lifecycle.revoke(log, "0", reason="it leaks", actor="ada", clock=lambda: clock(1)().replace(tzinfo=None))
+        actions.revoke(log, "0", reason="it leaks", actor="ada", clock=lambda: clock(1)().replace(tzinfo=None))
     assert log.head().seq == 1
     assert sha_of("0") not in log.state().revoked

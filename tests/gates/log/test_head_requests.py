@@ -10,7 +10,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from bench.log import PROJECT, objects
-from gates.log import Log
+from lockgate.gates.log import Log
 
 
 class CountingStore:

@@ -12,9 +12,9 @@ import pytest
 import rfc8785
 from obstore.store import LocalStore, MemoryStore, S3Store
 
-from gates import Evidence, Policy, State, judge
-from gates.errors import ConflictError, LogError
-from gates.log import Entry, Log
+from lockgate import Evidence, Policy, State, judge
+from lockgate.gates.errors import ConflictError, LogError
+from lockgate.gates.log import Entry, Log
 from tests.gates.candidates import one_line, path, recorded
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

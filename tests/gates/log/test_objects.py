@@ -9,10 +9,10 @@ import pytest
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import MemoryStore
 
-from gates import lifecycle
-from gates.errors import LogError
-from gates.log import Log
-from gates.log.objects import MAX_ENTRY_BYTES
+from lockgate.gates.errors import LogError
+from lockgate.gates.lifecycle import actions
+from lockgate.gates.log import Log
+from lockgate.gates.log.objects import MAX_ENTRY_BYTES
 from tests.gates.candidates import FIRST_MODEL, HOPELESS, clock, committed, one_line, path
 from tests.gates.log.test_log import CountingStore, grown
 
@@ -156,7 +156,7 @@ def test_a_store_that_creates_the_same_object_twice_is_refused_at_first_use() ->
     for verb in (
         lambda log: grown(log, 1),
         lambda log: committed(log, FIRST_MODEL),
-        lambda log: lifecycle.register(log, FIRST_MODEL, note="", actor="ada", clock=clock()),
+        lambda log: actions.register(log, FIRST_MODEL, note="", actor="ada", clock=clock()),
     ):
         with pytest.raises(LogError, match="the object store created the same object twice") as caught:
             verb(Log(Overwriting(held), project="orders"))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from obstore.store import LocalStore, S3Store
 
-from gates.log import Log
+from lockgate.gates.log import Log
 from tests.gates.log.histories import checked, played
 
 WRITERS = 50

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from obstore.store import MemoryStore
 
-from gates import State
-from gates.errors import LogError
-from gates.log import Entry, Log, replay
-from gates.log.events import Registered, Retracted, Reverified, Revoked, RolledBack, Waived
-from gates.log.replay import WAIVERS_KEPT, Moment
-from gates.state import KEPT_PREDECESSORS, Champion, Holdout, Waiver
+from lockgate import State
+from lockgate.gates.errors import LogError
+from lockgate.gates.log import Entry, Log, replay
+from lockgate.gates.log.events import Registered, Retracted, Reverified, Revoked, RolledBack, Waived
+from lockgate.gates.log.replay import WAIVERS_KEPT, Moment
+from lockgate.gates.records.state import KEPT_PREDECESSORS, Champion, Holdout, Waiver
 from tests.gates.candidates import NOON, one_line, promoted, run_of, sha_of
 
 DAY = timedelta(days=1)

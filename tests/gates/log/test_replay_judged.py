@@ -8,21 +8,11 @@ from typing import Any
 import pytest
 from obstore.store import MemoryStore
 
-from gates import State
-from gates.errors import LogError
-from gates.log import Entry, Log, replay
-from gates.state import Waiver
-from tests.gates.candidates import (
-    FIRST_MODEL,
-    HOPELESS,
-    clock,
-    committed,
-    evidence,
-    one_line,
-    run_of,
-    scored,
-    sha_of,
-)
+from lockgate import State
+from lockgate.gates.errors import LogError
+from lockgate.gates.log import Entry, Log, replay
+from lockgate.gates.records.state import Waiver
+from tests.gates.candidates import FIRST_MODEL, HOPELESS, clock, committed, evidence, one_line, run_of, scored, sha_of
 from tests.gates.log.test_replay import champion
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import rfc8785
 
-from gates import lifecycle
-from gates.errors import LogError, SigningError
-from gates.log import Keyring, Log, Signer
+from lockgate.gates.errors import LogError, SigningError
+from lockgate.gates.lifecycle import actions
+from lockgate.gates.log import Keyring, Log, Signer
 from tests.gates.candidates import (
     APPROVER,
     FIRST_MODEL,
@@ -31,7 +31,7 @@ from tests.gates.candidates import (
     promoted,
     scored,
     signer,
-)  # fmt: skip
+)
 
 
 def test_a_signed_log_is_read_by_who_knows_its_keys() -> None:
@@ -200,7 +200,7 @@ def test_a_signature_that_is_none_is_refused(made: str) -> None:
 
 
 def _waive(log: Log) -> Any:
-    return lifecycle.waive(log, "log_loss", run="1", reason="known", until=clock(60)(), actor="ann", clock=clock(2))
+    return actions.waive(log, "log_loss", run="1", reason="known", until=clock(60)(), actor="ann", clock=clock(2))
 
 
 @pytest.mark.parametrize("key", [JUDGE, STRANGER, None])

@@ -18,19 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_key,
 )  # fmt: skip
 
-from gates.errors import SigningError
-from gates.log import Signer
-from gates.log.signing import encoded, fingerprint, public_key
-from tests.gates.candidates import (
-    FIRST_MODEL,
-    JUDGE,
-    blob,
-    committed,
-    keyring,
-    line,
-    one_line,
-    opened,
-)  # fmt: skip
+from lockgate.gates.errors import SigningError
+from lockgate.gates.log import Signer
+from lockgate.gates.log.signing import encoded, fingerprint, public_key
+from tests.gates.candidates import FIRST_MODEL, JUDGE, blob, committed, keyring, line, one_line, opened
 
 # A pair that ssh-keygen made for this test, and what `ssh-keygen -l` says of it. Nothing trusts it.
 SSH_KEYGEN = b"""-----BEGIN OPENSSH PRIVATE KEY-----

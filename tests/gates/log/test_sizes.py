@@ -9,24 +9,15 @@ from typing import Any
 import pytest
 from obstore.store import LocalStore, MemoryStore
 
-from gates import Policy, lifecycle
-from gates.archive import MAX_POLICY_BYTES, kept_policy, policy_bytes
-from gates.errors import LockgateError, LogError
-from gates.log import Entry, Log
-from gates.log.objects import MAX_ENTRY_BYTES
-from gates.promotion import commit
-from gates.reverification import reverify
-from tests.gates.candidates import (
-    FIRST_MODEL,
-    GATES,
-    GOOD,
-    POLICY,
-    clock,
-    evidence,
-    one_line,
-    opened,
-    path,
-)
+from lockgate import Policy
+from lockgate.gates.errors import LockgateError, LogError
+from lockgate.gates.lifecycle import actions
+from lockgate.gates.lifecycle.commit import commit
+from lockgate.gates.lifecycle.reverify import reverify
+from lockgate.gates.log import Entry, Log
+from lockgate.gates.log.objects import MAX_ENTRY_BYTES
+from lockgate.gates.log.policies import MAX_POLICY_BYTES, kept_policy, policy_bytes
+from tests.gates.candidates import FIRST_MODEL, GATES, GOOD, POLICY, clock, evidence, one_line, opened, path
 
 Write = Callable[[Log, str], Entry | None]
 
@@ -36,7 +27,7 @@ def judged(log: Log, actor: str) -> Entry | None:
 
 
 def revoked(log: Log, actor: str) -> Entry | None:
-    return lifecycle.revoke(log, "EvaluateNewModel/0", reason="why", actor=actor, clock=clock(1))
+    return actions.revoke(log, "EvaluateNewModel/0", reason="why", actor=actor, clock=clock(1))
 
 
 def reverified(log: Log, actor: str) -> Entry | None:

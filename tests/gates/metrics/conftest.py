@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lockgate.gates.evidence.task import Task
 from sklearn import metrics as sk
 
-from gates.metrics import METRICS, metric
-from gates.metrics.metric import Linear, Metric, Scored, Task
+from lockgate.gates.metrics import METRICS, metric
+from lockgate.gates.metrics.metric import Metric
+from lockgate.gates.stats.scored import Linear, Scored
 
 Truth = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], float]
 CLASSES = 4

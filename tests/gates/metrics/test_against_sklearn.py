@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gates.metrics import METRICS
-from gates.metrics.metric import Family, Metric
+from lockgate.gates.metrics import METRICS
+from lockgate.gates.metrics.metric import Family, Metric
 
 RELAXED = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 

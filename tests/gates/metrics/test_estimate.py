@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from gates.metrics import METRICS
-from gates.metrics.estimate import Difference, Estimate, differences, errors, estimates, of_difference
-from gates.metrics.metric import Metric
-from gates.rows import Groups, Rows, Split
-from gates.stats import proportions
+from lockgate.gates.metrics import METRICS
+from lockgate.gates.metrics.estimate import Difference, Estimate, differences, errors, estimates, of_difference
+from lockgate.gates.metrics.metric import Metric
+from lockgate.gates.metrics.rows import Groups, Rows, Split
+from lockgate.gates.stats import proportions
 
 KNOWN: dict[str, Metric] = {
     name: found
@@ -247,6 +247,6 @@ def test_sums_over_units_are_what_influences_row_by_row_give(name: str, given: s
 def test_many_rows_are_looked_at_in_threads_to_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     held = rows("auc", n=300, seed=14)
     alone = [both(name, held) for name in ("auc", "average_precision", "log_loss", "accuracy")]
-    monkeypatch.setattr("gates.rows.MANY_ROWS", 100)
+    monkeypatch.setattr("lockgate.gates.metrics.rows.MANY_ROWS", 100)
     held = replace(held)  # nothing is kept
     assert [both(name, held) for name in ("auc", "average_precision", "log_loss", "accuracy")] == alone

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gates.metrics import metric
-from gates.metrics.estimate import differences, estimates
-from gates.metrics.metric import Metric
-from gates.rows import Groups, Rows, Split
+from lockgate.gates.metrics import metric
+from lockgate.gates.metrics.estimate import differences, estimates
+from lockgate.gates.metrics.metric import Metric
+from lockgate.gates.metrics.rows import Groups, Rows, Split
 
 WORLDS = 500
 
@@ -124,7 +124,7 @@ def test_queries_of_one_size_are_the_paired_t_test() -> None:
 
 
 def test_a_teams_own_loss_is_one_function_and_one_entry() -> None:
-    """As the docstring of gates.metrics says: intervals, slices, clusters and the paired difference come with it."""
+    """As the docstring of lockgate.gates.metrics says: intervals, slices, clusters and the paired difference come with it."""
 
     def late(label: np.ndarray, score: np.ndarray) -> np.ndarray:
         """An hour late costs three times what an hour early does."""

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from gates.errors import UnjudgeableError
-from gates.metrics import metric
-from gates.metrics.metric import Linear, Scored
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.metrics import metric
+from lockgate.gates.stats.scored import Linear, Scored
 
 NONE = math.nan
 THIRDS = [[0.5, 0.3, 0.2], [0.2, 0.6, 0.2], [0.6, 0.3, 0.1]]

@@ -7,8 +7,8 @@ import json
 
 from rich.console import Console
 
-from gates.report import changes as report
-from gates.strictness import Category, Changes, Direction, Finding, finding
+from lockgate.gates.report import changes as report
+from lockgate.gates.strictness import Category, Changes, Direction, Finding, finding
 
 EVIL = "<script>alert(1)</script> @everyone | [x](http://evil) `rm` \x1b[31m\u202e"
 

@@ -5,10 +5,10 @@ from typing import get_args
 
 import pytest
 
-from gates.kinds import KINDS
-from gates.metrics import METRICS
-from gates.metrics.metric import Family, Method, Metric
-from gates.report import reference
+from lockgate.gates.kinds import KINDS
+from lockgate.gates.metrics import METRICS
+from lockgate.gates.metrics.metric import Family, Method, Metric
+from lockgate.gates.report import reference
 
 ALL = [pytest.param(one, id=f"{task}-{name}") for task, held in METRICS.items() for name, one in held.items()]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from gates import Decision, Outcome, Verdict, judge
-from gates.report import markdown, terminal, wording
+from lockgate import Decision, Outcome, Verdict, judge
+from lockgate.gates.report import markdown, terminal, wording
 
 FLOOR = {"kind": "threshold", "metric": "accuracy", "min": 0.999, "decide": "bound"}
 

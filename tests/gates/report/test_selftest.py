@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from gates.report.selftest import percent, render
-from gates.selftest import Rate, Selftest, selftest
+from lockgate.gates.report.selftest import percent, render
+from lockgate.gates.selftest import Rate, Selftest, selftest
 
 CHECKS = {
     "gain": {"kind": "improvement", "metric": "log_loss", "margin": 0.0},

@@ -10,10 +10,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from gates import Decision, judge
-from gates.errors import LockgateError
-from gates.outcome import Ruling
-from gates.report.statement import PREDICATE_TYPE, STATEMENT_TYPE, statement
+from lockgate import Decision, judge
+from lockgate.gates.errors import LockgateError
+from lockgate.gates.records.outcome import Ruling
+from lockgate.gates.report.statement import PREDICATE_TYPE, STATEMENT_TYPE, statement
 
 NOON = datetime(2024, 5, 1, 12, 0, 0, 5, tzinfo=UTC)
 URI = {"type": "string", "pattern": r"^[a-z][a-z0-9+.-]*:[^\s]+$"}  # RFC 3986: a scheme, and no blank

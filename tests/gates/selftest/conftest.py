@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from gates import Evidence, hash_row_ids
+from lockgate import Evidence, hash_row_ids
 
 DEFAULT = {
     "floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"},

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gates import Evidence, hash_row_ids
-from gates.defects import defects
-from gates.errors import EvidenceError
-from gates.selftest.draws import Draws
+from lockgate import Evidence, hash_row_ids
+from lockgate.gates.errors import EvidenceError
+from lockgate.gates.evidence.defects import defects
+from lockgate.gates.selftest.draws import Draws
 
 
 def drawn(evidence: Evidence, seed: int = 0) -> Evidence:

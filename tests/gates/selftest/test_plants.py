@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
-from gates import Evidence, Policy
-from gates.selftest import harm, plants
+from lockgate import Evidence, Policy
+from lockgate.gates.selftest import harm, plants
 
 
 def lots() -> np.random.Generator:

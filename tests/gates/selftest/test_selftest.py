@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gates import Evidence
-from gates.errors import EvidenceError, PolicyError
-from gates.selftest import Rate, Selftest, selftest
-from gates.selftest.findings import above, enough
+from lockgate import Evidence
+from lockgate.gates.errors import EvidenceError, PolicyError
+from lockgate.gates.selftest import Rate, Selftest, selftest
+from lockgate.gates.selftest.findings import above, enough
 
 FEW = 80
 ANY_GAIN = {"gain": {"kind": "improvement", "metric": "log_loss", "margin": 0.0}}

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gates.stats.bootstrap import poisson_counts, quantile_difference_errors
-from gates.stats.clusters import Units
-from gates.stats.quantiles import Sorted
-from gates.stats.scored import Scored
+from lockgate.gates.stats.bootstrap import poisson_counts, quantile_difference_errors
+from lockgate.gates.stats.clusters import Units
+from lockgate.gates.stats.quantiles import Sorted
+from lockgate.gates.stats.scored import Scored
 
 
 def errors(
@@ -107,9 +107,9 @@ def test_counts_are_poissons() -> None:
 
 PEAK = """
 import resource, numpy as np
-from gates.metrics import metric
-from gates.metrics.estimate import differences
-from gates.rows import Rows, Split
+from lockgate.gates.metrics import metric
+from lockgate.gates.metrics.estimate import differences
+from lockgate.gates.metrics.rows import Rows, Split
 rng = np.random.default_rng(0)
 n = 1_000_000
 label = rng.normal(size=n)

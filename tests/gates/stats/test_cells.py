@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gates.stats.cells import CELLS, cell_of, quantile_edges
+from lockgate.gates.stats.cell_shares import CELLS, cell_of, quantile_edges
 
 
 def counts(values) -> list[int]:

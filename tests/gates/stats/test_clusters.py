@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg, stats
 
-from gates.stats import clusters
-from gates.stats.clusters import Units, clustered_errors
+from lockgate.gates.stats import clusters
+from lockgate.gates.stats.clusters import Units, clustered_errors
 
 
 def clustered_error(

@@ -9,9 +9,8 @@ import pytest
 from scipy import special, stats
 from scipy.spatial import distance
 
-from gates.stats.cell_shares import counted, paired, rows_against_counts
-from gates.stats.cells import CELLS, cell_of, quantile_edges
-from gates.stats.divergence import FLOOR, bounds, divergence, merged
+from lockgate.gates.stats.cell_shares import CELLS, cell_of, counted, paired, quantile_edges, rows_against_counts
+from lockgate.gates.stats.divergence import FLOOR, bounds, divergence, merged
 
 MEASURES = ["psi", "ks", "js"]
 EVEN, SKEWED, TWO = np.ones(20), np.arange(1, 21) ** -1.5, np.array([0.97, 0.03])

@@ -7,9 +7,9 @@ import pytest
 from scipy import linalg, stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from gates.stats import gaps
-from gates.stats.clusters import Units, clustered_errors
-from gates.stats.scored import Linear, Scored
+from lockgate.gates.stats import gaps
+from lockgate.gates.stats.clusters import Units, clustered_errors
+from lockgate.gates.stats.scored import Linear, Scored
 
 
 def test_shares_are_newcombes() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gates.stats import label_bounds
-from gates.stats.label_bounds import betting_log_wealth, betting_rows, hoeffding_rows, sign_log_wealth
-from gates.stats.sample_size import paired_rows
+from lockgate.gates.stats import label_bounds
+from lockgate.gates.stats.label_bounds import betting_log_wealth, betting_rows, hoeffding_rows, sign_log_wealth
+from lockgate.gates.stats.sample_size import paired_rows
 
 STEPS = 32
 TOLERANCES = (0.1, 0.05, 0.025, 0.01)

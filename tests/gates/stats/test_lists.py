@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import dcg_score
 
-from gates.stats.lists import Lists
-from gates.stats.scored import Scored
+from lockgate.gates.stats.lists import Lists
+from lockgate.gates.stats.scored import Scored
 
 QUERY = np.array([7, 3, 7, 3, 3, 7])
 SCORE = np.array([1.0, 5.0, 2.0, 5.0, 9.0, 0.0])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from gates.stats.multiplicity import holm
+from lockgate.gates.stats.proportions import holm
 
 
 def test_reference_numbers() -> None:

@@ -9,7 +9,7 @@ from scipy import optimize, stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from gates.stats import proportions
+from lockgate.gates.stats import proportions
 
 
 def wilson(successes: float, n: float, *, level: float) -> tuple[float, float]:

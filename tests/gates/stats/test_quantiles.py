@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 from sklearn.utils.stats import _weighted_percentile
 
-from gates.stats.clusters import Units
-from gates.stats.quantiles import Sorted, order_bounds, quantile, woodruff_bounds
-from gates.stats.scored import Scored
+from lockgate.gates.stats.clusters import Units
+from lockgate.gates.stats.quantiles import Sorted, order_bounds, quantile, woodruff_bounds
+from lockgate.gates.stats.scored import Scored
 
 
 def scored(values: np.ndarray, **given) -> Scored:

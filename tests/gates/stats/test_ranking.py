@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from gates.metrics import metric
-from gates.metrics.estimate import Difference, Estimate, differences, estimates
-from gates.rows import Rows, Split
-from gates.stats import ranking
-from gates.stats.scored import Scored
+from lockgate.gates.metrics import metric
+from lockgate.gates.metrics.estimate import Difference, Estimate, differences, estimates
+from lockgate.gates.metrics.rows import Rows, Split
+from lockgate.gates.stats import ranking
+from lockgate.gates.stats.scored import Scored
 
 AUC = metric("auc", "binary")
 

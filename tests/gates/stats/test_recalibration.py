@@ -9,8 +9,8 @@ import pytest
 import statsmodels.api as sm
 from scipy.special import expit, logit
 
-from gates.stats import recalibration
-from gates.stats.scored import Linear, Scored
+from lockgate.gates.stats import recalibration
+from lockgate.gates.stats.scored import Linear, Scored
 
 
 def binary(n: int = 2000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import NormalIndPower, TTestPower
 
-from gates.stats import sample_size
-from gates.stats.proportions import mcnemar_p, tango_statistic, wilson
+from lockgate.gates.stats import sample_size
+from lockgate.gates.stats.proportions import mcnemar_p, tango_statistic, wilson
 
 NEEDED = {  # one-sided alpha → true gain → rows at disagreement .05, power .8
     0.05: {0.005: 12_359, 0.01: 3_086, 0.02: 767},

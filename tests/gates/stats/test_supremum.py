@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from gates.stats.supremum import lowered
+from lockgate.gates.stats.quantiles import lowered
 
 
 @pytest.mark.parametrize("n", [1000, 10_000])

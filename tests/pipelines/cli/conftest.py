@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from gates import Evidence
+from lockgate import Evidence
 from tests.pipelines.cli.prompted import Project
 
 POLICY = {

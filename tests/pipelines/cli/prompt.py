@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    from pipelines.cli.main import app
+    from lockgate.pipelines.cli.main import app
 
     for line in sys.stdin:
         asked = json.loads(line)

@@ -13,10 +13,10 @@ from pathlib import Path
 import yaml
 from obstore.store import LocalStore
 
-from gates import Policy
-from gates.log import Keyring, Log, Signer
-from gates.log.signing import generated
-from gates.promotion import commit
+from lockgate import Policy
+from lockgate.gates.lifecycle.commit import commit
+from lockgate.gates.log import Keyring, Log, Signer
+from lockgate.gates.log.signing import generated
 from tests.conftest import ROOT
 from tests.gates.candidates import BAD, BETTER, GATES, GOOD, evidence
 

@@ -10,7 +10,7 @@ import pytest
 import typer.main
 import yaml
 
-from pipelines.cli.main import app
+from lockgate.pipelines.cli.main import app
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lockgate.pipelines.settings.groups import ROOT
 
-from gates.errors import LockgateError
-from pipelines import data
-from pipelines.settings import ROOT, compose
+from lockgate.gates.errors import LockgateError
+from lockgate.pipelines import data
+from lockgate.pipelines.settings.settings import compose
 
 VERBS = ["evaluate", "judge", "champion", "history", "predict", "predictions", "manifests", "demo", "explain", "plan"]
 SECRET = "s3cr3t-c4n4ry"
@@ -84,7 +85,7 @@ def test_wrong_usage_is_exit_code_2(project: Any, words: list[str]) -> None:
     ],
 )
 def test_an_override_that_is_not_acceptable(project: Any, word: str) -> None:
-    """Of every sort one: tests/pipelines/test_overrides.py and data/test_holdout.py have the others."""
+    """Of every sort one: tests/pipelines/settings/test_overrides.py and data/test_holdout.py have the others."""
     refused(project, "evaluate", word, CANARY=SECRET)
     assert project.history() == []
 
@@ -209,9 +210,9 @@ def test_a_directory_without_configuration(project: Any, words: list[str], conf:
 def test_an_exception_that_nobody_expected(project: Any, tmp_path: Path, *, debug: bool) -> None:
     """A data set's file makes a library that lockgate trusts break: a sitecustomize stands in for that."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import pipelines.settings\n"
+        "import lockgate.pipelines.settings.settings\n"
         "def broken(*_, **__):\n    raise ZeroDivisionError('two\\nlines')\n"
-        "pipelines.settings.compose = broken\n",
+        "lockgate.pipelines.settings.settings.compose = broken\n",
         encoding="utf-8",
     )
     words = ["--debug"] if debug else []

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipelines.data import DataSettings, Table, load
+from lockgate.pipelines.data import DataSettings, Table, load
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.data import DataSettings, Table, TrainSettings, split
+from lockgate.pipelines.data import DataSettings, Table, TrainSettings, split
 
 ALL = TrainSettings(months=None, columns=None)
 

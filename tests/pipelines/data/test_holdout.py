@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gates.errors import DataError
-from pipelines.data import DataSettings, TrainSettings, load, split
+from lockgate.gates.errors import DataError
+from lockgate.pipelines.data import DataSettings, TrainSettings, load, split
 
 ALL = TrainSettings(months=None, columns=None)
 MONTHS = {

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gates.errors import DataError
-from pipelines.data import next_period
+from lockgate.gates.errors import DataError
+from lockgate.pipelines.data import next_period
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from pipelines.data import SOURCES, DataSettings, TrainSettings
+from lockgate.pipelines.data import SOURCES, DataSettings, TrainSettings
 
 
 @pytest.mark.parametrize("name", ["flights", "breast_cancer"])

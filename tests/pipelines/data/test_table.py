@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gates.errors import DataError
-from pipelines.data import TrainSettings, load, split
+from lockgate.gates.errors import DataError
+from lockgate.pipelines.data import TrainSettings, load, split
 
 ROWS = {"id": [1, 2, 3], "x": [1.5, None, 3.0], "c": ["a", None, "b"], "y": [0, 1, 1]}
 

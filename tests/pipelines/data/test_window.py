@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from obstore.store import S3Store
 
-from gates.errors import DataError
-from pipelines.data import DataSettings, Objects, Table, Window, planned, windows
+from lockgate.gates.errors import DataError
+from lockgate.pipelines.data import DataSettings, Objects, Table, Window, planned, windows
 
 BY_MONTH: dict[str, Any] = {"time": "when", "holdout": {"kind": "month"}}
 ROWS = {

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from gates.errors import ModelError
-from pipelines.models import FORMATS, MODELS, load_model
+from lockgate.gates.errors import ModelError
+from lockgate.pipelines.models import FORMATS, MODELS, load_model
 
 SERVED = [
     (name, task) for name in MODELS for task in ("binary", "regression") if (name, task) != ("logistic", "regression")

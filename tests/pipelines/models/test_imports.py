@@ -15,10 +15,10 @@ def loaded(statement: str) -> set[str]:
 
 
 def test_declaring_costs_no_heavy_import() -> None:
-    before = loaded("import gates.errors")  # what this package may not add to
-    assert loaded("import gates.errors, pipelines.data, pipelines.models") == before
+    before = loaded("import lockgate.gates.errors")  # what this package may not add to
+    assert loaded("import lockgate.gates.errors, lockgate.pipelines.data, lockgate.pipelines.models") == before
 
 
 def test_the_modules_of_xgb_do_not_load_scikit_learn() -> None:
-    code = "import pipelines.models.xgb as m; m.Params"
+    code = "import lockgate.pipelines.models.xgb as m; m.Params"
     assert "sklearn" not in loaded(code)

@@ -11,8 +11,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from gates.errors import ModelError
-from pipelines.models import MODELS, skops_pipeline
+from lockgate.gates.errors import ModelError
+from lockgate.pipelines.models import MODELS, skops_pipeline
 
 
 def test_a_type_that_is_not_trusted_is_refused(tmp_path) -> None:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from gates.errors import ModelError
-from pipelines.models import xgb
-from pipelines.models.ubj import is_object
+from lockgate.gates.errors import ModelError
+from lockgate.pipelines.models import xgb
+from lockgate.pipelines.models.ubj import is_object
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import xgboost
 
-from gates.errors import ModelError
-from pipelines.models import xgb
+from lockgate.gates.errors import ModelError
+from lockgate.pipelines.models import xgb
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +64,8 @@ def test_a_model_cut_off_anywhere_never_ends_the_process(fitted, tmp_path) -> No
     (tmp_path / "model.ubj").write_bytes(fitted.to_bytes())
     code = """
 import pathlib, random, sys
-from gates.errors import ModelError
-from pipelines.models import xgb
+from lockgate.gates.errors import ModelError
+from lockgate.pipelines.models import xgb
 blob, rng = bytearray(pathlib.Path(sys.argv[1]).read_bytes()), random.Random(0)
 for cut in range(0, len(blob), max(1, len(blob) // 40)):
     try:
@@ -104,7 +104,7 @@ def test_numbers_in_a_text_column_are_unseen_text(fitted, rows) -> None:
 )  # fmt: skip
 def test_wrappers_for_scikit_learn_are_imported_by_those_who_ask(first: str, *, wrapped: bool) -> None:
     code = (
-        f"{first}; import sys; from pipelines.models.bare_xgboost import xgboost;"
+        f"{first}; import sys; from lockgate.pipelines.models.bare_xgboost import xgboost;"
         " print('sklearn' in sys.modules); import sklearn.base;"
         " xgboost.train({}, xgboost.DMatrix([[1.0], [2.0]], label=[0, 1]), 1)"
     )

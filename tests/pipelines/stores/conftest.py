@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.stores import Draft, Store
+from lockgate.pipelines.stores import Draft, Store
 from tests.pipelines.stores.places import HERE, PLACES, Place
 from tests.pipelines.stores.postgres_server import postgres_server
 from tests.pipelines.stores.redis_server import redis_server

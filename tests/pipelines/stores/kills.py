@@ -21,15 +21,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-import pipelines.stores.publishing
-from gates.errors import StoreError
-from pipelines.stores import Draft
+import lockgate.pipelines.stores.publishing
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores import Draft
 from tests.pipelines.stores.places import Place, held, stage
 
 ROWS, SHARDS, KEEP = 300, 3, 3
 IMPORTED_FIRST = {  # what a store of the kind imports when it is used, and pyarrow
     "dynamodb": ("boto3",),
-    "parquet": ("gates.runs", "metaflow.plugins.aws.aws_client", "obstore.store", "pyarrow.parquet"),
+    "parquet": ("lockgate.gates.runs", "metaflow.plugins.aws.aws_client", "obstore.store", "pyarrow.parquet"),
     "postgres": ("psycopg",),
     "redis": ("redis",),
     "sqlite": (),
@@ -48,7 +48,7 @@ def publish(place: Place, number: int) -> None:
     store, made = place.open(), draft(number)
     for shard in range(SHARDS):
         stage(store, made, shard, dict.fromkeys(_KEYS[shard::SHARDS], number / 1000))
-    pipelines.stores.publishing.publish(store, made, expected_rows=ROWS, max_drift=None, keep=KEEP)
+    lockgate.pipelines.stores.publishing.publish(store, made, expected_rows=ROWS, max_drift=None, keep=KEEP)
     if number > 1:
         store.rollback("orders", to=None)
         store.rollback("orders", to=store.versions("orders")[0].version)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gates.errors import StoreError
-from pipelines.stores.bulk import overlapping
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores.bulk import overlapping
 from tests.pipelines.stores.places import Place, publish, stage
 
 

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from gates.errors import StoreError
-from pipelines.stores import STORES, Draft, Store
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores import STORES, Draft, Store
 from tests.pipelines.stores.places import AWS, held, publish
 from tests.proxy import Fault, Proxy, proxied
 

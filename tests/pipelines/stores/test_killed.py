@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.stores import Store
+from lockgate.pipelines.stores import Store
 from tests.pipelines.stores.places import PLACES, Place, held, publish, stage
 
 ROOT = Path(__file__).parents[3]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gates.errors import StoreError
-from pipelines.stores import Store
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores import Store
 from tests.pipelines.stores.places import held, publish, stage
 
 

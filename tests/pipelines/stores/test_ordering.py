@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from pipelines.stores.ordering import order
+from lockgate.pipelines.stores.ordering import order
 
 MADE: dict[str, Callable[[Random], str]] = {
     "numbers": lambda lots: str(lots.randrange(10**6)),

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from pydantic import ValidationError
 
-from gates.errors import StoreError
-from pipelines.stores import Store, postgres
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores import Store, postgres
 from tests.pipelines.stores.places import PLACES, Place, held, publish, stage
 from tests.pipelines.stores.postgres_server import PASSWORD
 

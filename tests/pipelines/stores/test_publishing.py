@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from gates.errors import StoreError
-from pipelines.stores import Draft, Store, Version, publish, spooled
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores import Draft, Store, Version, publish, spooled
 from tests.pipelines.stores.places import held
 
 STAYS = "nothing was published; the last version stays"
@@ -112,8 +112,9 @@ def test_any_sqlite_client_reads_the_current_predictions(tmp_path: Path, draft: 
     import sqlite3
     from contextlib import closing
 
-    from pipelines.settings import StoreSettings
-    from pipelines.stores import open_store
+    from lockgate.pipelines.stores.settings import StoreSettings
+
+    from lockgate.pipelines.stores import open_store
 
     settings = StoreSettings(kind="sqlite", keep=2, max_drift=None, path="mine.db")
     store = open_store(settings, home=tmp_path)
@@ -125,8 +126,9 @@ def test_any_sqlite_client_reads_the_current_predictions(tmp_path: Path, draft: 
 
 
 def test_an_unknown_kind_says_what_there_is(tmp_path: Path) -> None:
-    from pipelines.settings import StoreSettings
-    from pipelines.stores import open_store
+    from lockgate.pipelines.stores.settings import StoreSettings
+
+    from lockgate.pipelines.stores import open_store
 
     with pytest.raises(StoreError, match=r"unknown store 'mongo'; expected one of sqlite.* @ store.kind"):
         open_store(StoreSettings(kind="mongo", keep=2, max_drift=None), home=tmp_path)

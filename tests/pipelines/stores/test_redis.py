@@ -15,8 +15,8 @@ import pytest
 import redis as driver
 from pydantic import ValidationError
 
-from gates.errors import StoreError
-from pipelines.stores import Store, Tally, redis
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores import Store, Tally, redis
 from tests.pipelines.stores.places import PLACES, Place, held, publish, stage
 from tests.pipelines.stores.redis_server import serving
 

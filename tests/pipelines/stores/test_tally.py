@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from gates.errors import StoreError
-from pipelines.stores import Tally
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores import Tally
 
 RNG = np.random.default_rng(5)
 SAMPLES = {

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gates.errors import StoreError
-from pipelines.stores import Store
+from lockgate.gates.errors import StoreError
+from lockgate.pipelines.stores import Store
 from tests.pipelines.stores.places import Place, held, publish, stage
 
 A, B = {"k1": 0.1, "k2": 0.2}, {"k3": 0.3}

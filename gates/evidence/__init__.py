@@ -1,0 +1,1 @@
+"""What a run claims: arrays, facts, row ids, digests, defects, and the Arrow file that holds them."""

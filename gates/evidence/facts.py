@@ -1,0 +1,204 @@
+"""The facts that gates read: what a run says about itself, beside the rows that it scored.
+
+Facts are claims. A gate that rests on them says so in its docstring; what can be recomputed from the rows, never is
+taken from here. Anybody's evidence may carry them. Unknown keys are left alone, and so are known ones that no declared
+gate reads; a key that a gate needs and that is missing or wrong makes that gate an ERROR.
+
+| fact | value | read by |
+|---|---|---|
+| `predict_ms_per_1000_p50`, `predict_ms_per_1000_p99` | milliseconds that scoring 1,000 rows takes: median, 99th percentile | `resource` |
+| `fit_seconds`, `peak_memory_mb`, `model_bytes` | numbers, not negative | `resource` |
+| `features` | name → `Distribution` of a column that the model takes, in the training rows and in the holdout | `drift`, `data` |
+| `scores` | `Distribution` of the challenger's scores on the training rows; its `holdout` is not read | `drift` |
+| `champion` | null where there is none, else `ChampionFacts` | `provenance`, `drift` |
+| `challenger` | `ModelFacts` | `provenance` |
+| `code` | `CodeFacts` | `provenance` |
+| `data` | `DataFacts` | `provenance` |
+| `scored_at` | when the rows were scored: ISO 8601 with a time zone | `provenance`, `data` |
+| `as_of` | the holdout's month, YYYY-MM | `data` |
+| `parity` | `ParityFacts` | `parity` |
+
+Numbers are finite and not negative; true and false are no numbers.
+"""  # noqa: E501 (table rows)
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.mistakes import mistake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """A run that was found finished, under this name, when its artifacts were read.
+
+    Only `lockgate.gates.runs` makes one. It is no part of an evidence file: nothing that a run writes can stand for it.
+    """
+
+    run: str  # Metaflow pathspec
+    model_sha256: str | None  # of the artifact `model`, as it was read; None where the run has none
+
+
+MOST_FEATURES = 10_000
+"""More columns than this cannot be looked at one by one."""
+
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Amount = Annotated[float, Field(ge=0)]
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
+
+
+class Counts(_Fact):
+    """How many rows fell where: in each cell, in a value that has no cell, in no value at all."""
+
+    cells: Annotated[tuple[Count, ...], Field(strict=False)]
+    other: Count = 0
+    missing: Count = 0
+
+    @property
+    def rows(self) -> int:
+        return sum(self.cells) + self.other + self.missing
+
+
+class Distribution(_Fact):
+    """One column in the training rows and in the holdout, counted in the same cells.
+
+    Of a number, k ascending `edges` make k + 1 cells: cell i holds edges[i − 1] < value <= edges[i], the outer ones
+    all beyond; there is no `other`. Of a name every one of the distinct `values` is a cell.
+    """
+
+    kind: Literal["number", "name"]
+    edges: Annotated[tuple[float, ...], Field(strict=False)] = ()
+    values: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    train: Counts
+    holdout: Counts | None = None
+
+    @model_validator(mode="after")
+    def _cells_fit(self) -> Self:
+        number = self.kind == "number"
+        if number and any(low >= high for low, high in zip(self.edges[:-1], self.edges[1:], strict=True)):
+            raise PydanticCustomError("edges", "the edges do not ascend; expected distinct numbers, ascending")
+        if not number and len(set(self.values)) < len(self.values):
+            raise PydanticCustomError("values", "a value is there twice; expected distinct values")
+        cells = len(self.edges) + 1 if number else len(self.values)
+        for counts in (self.train, self.holdout):
+            if counts is not None and len(counts.cells) != cells:
+                raise PydanticCustomError(
+                    "cells", "{got} cells are counted; expected {cells}", {"got": len(counts.cells), "cells": cells}
+                )
+        return self
+
+
+class ModelFacts(_Fact):
+    """A model: the Metaflow run that made it, and the SHA-256 of its bytes."""
+
+    run: Annotated[str, Field(min_length=1)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ChampionFacts(ModelFacts):
+    """The model that was scored beside the challenger.
+
+    `features`: what it was trained on, as its own run said, in `train`; this holdout in the same cells, in `holdout`.
+    """
+
+    features: Mapping[str, Any] | None = None
+
+
+class CodeFacts(_Fact):
+    """The commit of the code and whether nothing beside it was changed; null for both outside a checkout."""
+
+    commit: str | None
+    clean: bool | None
+
+
+class DataFacts(_Fact):
+    """Which rows: SHA-256 of the holdout's row ids and labels (`Evidence.holdout`), and of the sorted, distinct
+    8-byte hashes of the training rows' ids."""
+
+    holdout_sha256: str
+    train_sha256: str
+
+
+class ParityFacts(_Fact):
+    """The model's bytes, loaded in a fresh process: how many rows it scored again, and the largest |difference|.
+
+    Where that could not be done, `problem` says why.
+    """
+
+    rows: Count = 0
+    max_difference: Amount | None = None
+    python: str = ""
+    problem: str = ""
+
+
+Shape = TypeVar("Shape", bound=_Fact)
+
+
+def part(facts: Mapping[str, Any], name: str, shape: type[Shape]) -> Shape:
+    """One fact in its shape. Raises UnjudgeableError, with the path, where it is missing or has another."""
+    return _checked(TypeAdapter(shape), _there(facts, name), path=f"facts.{name}")
+
+
+def number(facts: Mapping[str, Any], name: str) -> float:
+    """A finite number, not negative. Raises UnjudgeableError."""
+    found: float = _checked(_AMOUNT, _there(facts, name), path=f"facts.{name}")
+    return found
+
+
+def moment(facts: Mapping[str, Any], name: str) -> datetime:
+    """A time with its zone. Raises UnjudgeableError."""
+    said = _there(facts, name)
+    expected = "ISO 8601 with a time zone, as in 2013-10-31T12:00:00+00:00"
+    try:
+        found = datetime.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise UnjudgeableError(f"got {repr(said)[:80]}", expected=expected, where=f"facts.{name}")
+    return found
+
+
+def features(told: Any, *, path: str) -> dict[str, Any]:
+    """Distributions by column, not looked at yet. Raises UnjudgeableError where that is no mapping, or too large."""
+    if not isinstance(told, Mapping) or not told:
+        raise UnjudgeableError(
+            "the run did not say how its features are distributed", expected="a column's name → its distribution",
+            where=path, hint="evaluate again",
+        )  # fmt: skip
+    if len(told) > MOST_FEATURES:
+        raise UnjudgeableError(f"{len(told):,} features", expected=f"at most {MOST_FEATURES:,}", where=path)
+    return dict(told)
+
+
+def distribution(told: Any, *, path: str) -> Distribution:
+    """One column's distribution. Raises UnjudgeableError, with the path within it."""
+    return _checked(_DISTRIBUTION, told, path=path)
+
+
+_AMOUNT: TypeAdapter[float] = TypeAdapter(Amount, config=ConfigDict(strict=True, allow_inf_nan=False))
+_DISTRIBUTION: TypeAdapter[Distribution] = TypeAdapter(Distribution)
+Read = TypeVar("Read")
+
+
+def _there(facts: Mapping[str, Any], name: str) -> Any:
+    if name not in facts:
+        raise UnjudgeableError("the run did not say", expected="a value", where=f"facts.{name}", hint="evaluate again")
+    return facts[name]
+
+
+def _checked(shape: TypeAdapter[Read], told: Any, *, path: str) -> Read:
+    try:
+        return shape.validate_python(told)
+    except ValidationError as err:
+        first = err.errors(include_url=False)[0]
+        raise UnjudgeableError(mistake(first, path=".".join([path, *map(str, first["loc"])]))) from err

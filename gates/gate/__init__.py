@@ -1,0 +1,1 @@
+"""What kinds of gates are made of: keys, the case that is judged, limits, groups of rows."""

@@ -1,0 +1,1 @@
+"""Policy, evidence and state in, a decision out: the engine, looks at holdouts, waivers, several candidates."""

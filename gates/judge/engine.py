@@ -1,0 +1,261 @@
+"""judge(policy, evidence, state, now) -> Decision. Pure: no I/O, no clock, no randomness."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from lockgate.gates.errors import LockgateError, StaleError
+from lockgate.gates.evidence.defects import defects
+from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.gate.case import Case
+from lockgate.gates.judge import looks
+from lockgate.gates.judge.sealing import commitment
+from lockgate.gates.judge.waivers import lift
+from lockgate.gates.kinds import AnyCheck
+from lockgate.gates.metrics.rows import Rows, relative
+from lockgate.gates.policy.policy import Policy
+from lockgate.gates.records.decision import Binding, Decision
+from lockgate.gates.records.outcome import RULING_OF, Outcome, Ruling, Verdict, worst
+from lockgate.gates.records.state import Champion, State
+
+ENGINE = "0.1.0"
+"""Version of the judging code; a decision binds it."""
+
+
+def judge(
+    policy: Policy, evidence: Evidence, state: State | None = None, *, now: datetime | None = None,
+    uncompared: str = "", claimed: str = "",
+) -> Decision:  # fmt: skip
+    """Every gate's outcome on `evidence`, and what they say together.
+
+    Args:
+        policy: the declared gates.
+        evidence: the scored holdout. A champion column in it means that there is a champion.
+        state: what the head of the promotion log carries; None for an empty log.
+        now: the time of the judgement, with a time zone; decides until when a promotion is valid. Without it a
+            promoted champion has no date of expiry.
+        uncompared: why it is not known that there never was a champion, in words; empty where it is, or where there is
+            one. Comparisons that cannot be made are then INCONCLUSIVE, and nothing is PROMOTE in their absence.
+        claimed: why nobody but their author can check the challenger's scores, in words; empty where they were made by
+            who judges. What would be PROMOTE is then INCONCLUSIVE, for this reason.
+
+    Returns:
+        The decision; `decision.state` is the state after it, with `seq` one higher.
+
+    Raises:
+        StaleError: the evidence was scored beside another champion than the one that reigns.
+        LockgateError: `now` has no time zone.
+    """
+    state = state or State()
+    if now is not None and now.tzinfo is None:
+        raise LockgateError("`now` has no time zone", expected="an aware datetime, as datetime.now(UTC)")
+    _check_current(evidence, state)
+    binding = _binding(policy, evidence)
+    reigning = state.champion
+    look = looks.visit(policy, evidence, binding, state)
+    case = replace(case_of(policy, evidence, state, now, spent=look.spent), uncompared=uncompared)
+    broken = [*defects(evidence, clusters_required=policy.clusters == "required"), *_barred(binding, state, look.known)]
+    asked_each = tuple(_ask(check, name, case, broken) for name, check in policy.checks.items())
+    lifted = lift(asked_each, state, binding, now)
+    outcomes = lifted.outcomes
+    verdict, reason = _together(outcomes)
+    if case.no_champion and policy.if_no_champion == "hold" and verdict is not Ruling.ERROR:
+        verdict, reason = Ruling.HOLD, f"{uncompared or 'there is no champion yet'}, and the policy says to hold"
+    if verdict is Ruling.PROMOTE:
+        verdict, reason = _reserved(outcomes, reason, uncompared=uncompared, claimed=claimed)
+    same = reigning is not None and binding.model is not None and reigning.sha256 == binding.model
+    already = same and verdict is not Ruling.ERROR and not claimed
+    asked = not case.no_champion and any(
+        check.scheduled and outcome.verdict not in (Verdict.SKIP, Verdict.ERROR)
+        for check, outcome in zip(policy.checks.values(), outcomes, strict=True)
+    )
+    promotes = verdict is Ruling.PROMOTE and not already
+    replaces = promotes and evidence.champion is not None
+    told, after = look.settled(asked=asked, already=already, replaced=replaces)
+    seq = state.seq + 1
+    if promotes:
+        after = after.promoted(_champion(policy, evidence, binding, seq, now, lifted.until))
+    return Decision(
+        verdict=verdict,
+        reason="this model is the champion already" if already else reason,
+        guarantee=looks.guarantee(policy),
+        outcomes=outcomes,
+        waivers=lifted.uses,
+        commitment=commitment(evidence, binding, verdict, outcomes) if policy.disclose == "promotion_only" else None,
+        confidence=policy.confidence,
+        look=told,
+        binding=binding,
+        already_champion=already,
+        state=after.model_copy(update={"seq": seq}),
+    )
+
+
+def _check_current(evidence: Evidence, state: State) -> None:
+    if "champion" not in evidence.facts:
+        return
+    scored = evidence.facts["champion"]
+    model = scored.get("sha256") if isinstance(scored, dict) else None
+    if state.champion is None:
+        if isinstance(model, str) and model in state.revoked:
+            raise StaleError(
+                f"STALE: the challenger was scored beside {str(scored.get('run'))!r}, which entry"
+                f" {state.revoked[model]} revoked; no model reigns now",
+                hint="evaluate again: it is then scored alone",
+            )
+        if isinstance(model, str) and any(model == one.sha256 for one in state.predecessors):
+            raise StaleError(
+                f"STALE: the challenger was scored beside {str(scored.get('run'))!r}, but no model reigns now",
+                hint="evaluate again: it is then scored alone",
+            )
+        return
+    if model != state.champion.sha256:
+        beside = f"beside {str(scored.get('run'))!r}" if isinstance(scored, dict) else "before there was a champion"
+        reigning = state.champion.run or state.champion.sha256
+        raise StaleError(
+            f"STALE: the challenger was scored {beside}, but {reigning!r} reigns now",
+            hint="evaluate again: both are then scored on the same rows",
+        )
+
+
+def _barred(binding: Binding, state: State, same_rows: tuple[str, ...]) -> list[str]:
+    """What was revoked or retracted is not judged again; rows neither where some of them were left out."""
+    found = []
+    if binding.model is not None and binding.model in state.revoked:
+        found.append(f"this model was revoked by entry {state.revoked[binding.model]}; train another")
+    for what, digests in (
+        ("holdout rows", (binding.holdout, *same_rows)), ("training rows", (binding.train,)),
+        ("scores", (binding.scores,)),
+    ):  # fmt: skip
+        entries = [state.retracted[digest] for digest in digests if digest is not None and digest in state.retracted]
+        if entries:
+            found.append(f"the {what} were retracted by entry {entries[0]}; use others")
+    return found
+
+
+def case_of(policy: Policy, evidence: Evidence, state: State, now: datetime | None, *, spent: str) -> Case:
+    clusters = None if policy.clusters == "ignore" else evidence.cluster
+    if clusters is None and evidence.task == "ranking":
+        clusters = evidence.query  # rows that are ranked together depend on each other, whatever the policy says
+    rows = Rows(
+        label=evidence.label,
+        challenger=evidence.challenger,
+        champion=evidence.champion,
+        weight=None if evidence.weight is None else relative(evidence.weight),
+        cluster=None if clusters is None else clusters.codes,
+        query=None if evidence.query is None else evidence.query.codes,
+    )
+    absent = evidence.champion is None and state.champion is None
+    return Case(
+        evidence=evidence,
+        rows=rows,
+        confidence=policy.confidence,
+        scheduled_confidence=1 - policy.scheduled_alpha,
+        min_clusters=policy.min_clusters,
+        no_champion=absent,
+        spent=spent,
+        now=now,
+    )
+
+
+def _ask(check: AnyCheck, name: str, case: Case, broken: list[str]) -> Outcome:
+    """One gate's outcome. Whatever goes wrong in it can only become ERROR."""
+    said = {"description": check.description, "owner": check.owner}
+    try:
+        if broken:
+            raise LockgateError("; ".join(broken))
+        outcome = check.judge(name, case)
+        if not (outcome.verdict is Verdict.SKIP or _uncompared(outcome, case.uncompared)) and _undefined(outcome):
+            raise LockgateError(f"{outcome.metric} is not a finite number on these rows")
+    except LockgateError as err:
+        problem = str(err)
+    except Exception as err:  # noqa: BLE001 (the one broad except: a gate that breaks is an ERROR, never a pass)
+        problem = f"the gate broke: {type(err).__name__}: {err}"
+    else:
+        return outcome.model_copy(update=said)
+    return Outcome(
+        name=name, kind=check.kind, severity=check.severity, verdict=Verdict.ERROR,
+        metric=getattr(check, "metric", None), rule=check.rule, rows=case.rows.n, clusters=case.clusters,
+        message=problem, **said,
+    )  # fmt: skip
+
+
+def _reserved(
+    outcomes: tuple[Outcome, ...], reason: str, *, uncompared: str, claimed: str
+) -> tuple[Ruling, str]:  # fmt: skip
+    """What is said where all gates pass: PROMOTE, unless a comparison was not made, or the scores are a claim."""
+    if absent := [outcome.name for outcome in outcomes if _uncompared(outcome, uncompared)]:
+        return Ruling.INCONCLUSIVE, f"not compared with a champion: {', '.join(absent)}"
+    return (Ruling.INCONCLUSIVE, f"claim: advice only; {claimed}") if claimed else (Ruling.PROMOTE, reason)
+
+
+def _uncompared(outcome: Outcome, why: str) -> bool:
+    """Whether a gate shows nothing because nothing could be compared; `why` is empty where everything could be."""
+    messages = (outcome.message, *(part.message for part in outcome.parts))
+    return bool(why) and outcome.verdict is Verdict.INCONCLUSIVE and why in messages
+
+
+def _undefined(outcome: Outcome) -> bool:
+    return outcome.observed is None and not outcome.parts
+
+
+def _together(outcomes: tuple[Outcome, ...]) -> tuple[Ruling, str]:
+    blocking = [outcome for outcome in outcomes if outcome.severity == "block" and not outcome.waived]
+    verdict = worst([outcome.verdict for outcome in blocking])
+    if verdict is Verdict.SKIP:
+        waived = " or waived" if any(outcome.waived for outcome in outcomes) else ""
+        return Ruling.ERROR, f"every blocking gate was skipped{waived}: nothing was shown"
+    ruling = RULING_OF[verdict]
+    if ruling is Ruling.PROMOTE:
+        count = sum(outcome.verdict is Verdict.PASS for outcome in blocking)
+        skipped = len(blocking) - count
+        waived = ", ".join(outcome.name for outcome in outcomes if outcome.waived)
+        told = [*([f"{skipped} skipped"] if skipped else ()), *([f"waived: {waived}"] if waived else ())]
+        return ruling, f"all {count} blocking gates that apply pass" + (f" ({'; '.join(told)})" if told else "")
+    named = ", ".join(outcome.name for outcome in blocking if outcome.verdict is verdict)
+    said = {Ruling.HOLD: "failed", Ruling.INCONCLUSIVE: "not shown either way", Ruling.ERROR: "could not be judged"}
+    return ruling, f"{said[ruling]}: {named}"
+
+
+def _binding(policy: Policy, evidence: Evidence) -> Binding:
+    def part(name: str) -> dict[str, object]:
+        held = evidence.facts.get(name)
+        return held if isinstance(held, dict) else {}
+
+    def text(value: object) -> str | None:
+        return value if isinstance(value, str) else None
+
+    challenger, champion, code = part("challenger"), part("champion"), part("code")
+    clean = code.get("clean")
+    return Binding(
+        run=text(challenger.get("run")),
+        model=text(challenger.get("sha256")),
+        holdout=evidence.holdout,
+        scores=evidence.scores_digest(evidence.challenger) or "",
+        champion_scores=evidence.scores_digest(evidence.champion),
+        champion_run=text(champion.get("run")),
+        champion_model=text(champion.get("sha256")),
+        train=evidence.train_digest,
+        policy=policy.digest,
+        engine=ENGINE,
+        commit=text(code.get("commit")),
+        clean=clean if isinstance(clean, bool) else None,
+    )
+
+
+def _champion(
+    policy: Policy, evidence: Evidence, binding: Binding, seq: int, now: datetime | None, waived_until: datetime | None
+) -> Champion:
+    """The challenger as champion: valid as long as the policy says, and no longer than the waivers that it needed."""
+    ends = [end for end in (now and now + policy.validity, waived_until) if end is not None]
+    told = evidence.facts.get("challenger")
+    told = told if isinstance(told, dict) else {}
+    as_of, form = evidence.facts.get("as_of"), told.get("format")
+    return Champion(
+        sha256=binding.model,
+        format=form if isinstance(form, str) else None,
+        run=binding.run,
+        as_of=as_of if isinstance(as_of, str) else None,
+        seq=seq,
+        valid_until=min(ends, default=None),
+    )

@@ -1,0 +1,1 @@
+"""What happens to models: commit, admission, revocation, rollback, waivers, doubt, reverification, tags."""

@@ -1,0 +1,111 @@
+"""The decision: every gate's outcome, what they say together, what it binds, and the state after it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Literal
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field
+
+from lockgate.gates.records.outcome import EXIT_CODE, Number, Outcome, Ruling
+from lockgate.gates.records.state import State
+
+_SEALED = "the policy discloses promotions only"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Binding(_Record):
+    """What the decision is about, by digest (SHA-256): it holds for nothing else."""
+
+    run: str | None  # Metaflow pathspec
+    model: str | None  # of the challenger's bytes
+    holdout: str  # of the rows and labels
+    scores: str  # of the challenger's scores
+    champion_scores: str | None
+    champion_run: str | None
+    champion_model: str | None
+    train: str | None  # of the training rows' ids
+    policy: str
+    engine: str  # version of lockgate
+    commit: str | None  # of the code that trained and scored
+    clean: bool | None  # whether that code was committed
+
+
+class Look(_Record):
+    """This judgement as a look at its holdout (gates/judge/looks.py)."""
+
+    key: str  # the same for the same question about the same rows
+    scheduled: bool  # a comparison that asks for a gain was judged, and the policy counts such looks
+    number: int | None  # which look it is, this one included; None where it does not count
+    of: int | None
+    repeated: bool  # the log has this look already: it costs nothing
+    holdouts: tuple[str, ...]  # whose looks it counts among: digests of rows and labels, as first registered
+    message: str  # all this in a sentence, and which holdout the rows are by their ids
+
+    def sealed(self) -> Look:
+        """A look without what came of it."""
+        return self.model_copy(
+            update={"scheduled": False, "number": None, "repeated": False, "holdouts": (), "message": _SEALED}
+        )
+
+
+class WaiverUse(_Record):
+    """What a waiver for this candidate did."""
+
+    gate: str
+    entry: int  # that granted it
+    key: str  # fingerprint of the approver's key
+    status: Literal["used", "unused", "expired", "unmatched"]
+    message: str
+
+
+class Decision(_Record):
+    """What the gates say. `to_json` gives the same bytes for the same rows in any order."""
+
+    verdict: Ruling
+    reason: str
+    guarantee: str  # what the schedule promises, in words
+    outcomes: tuple[Outcome, ...]
+    waivers: tuple[WaiverUse, ...]  # for this candidate, whether they lifted anything or not
+    commitment: str | None  # where outcomes are sealed: what they can be held against (gates/judge/sealing.py)
+    confidence: Number
+    look: Look
+    binding: Binding
+    already_champion: bool
+    sealed: bool = False
+    state: Annotated[State, Field(repr=False)]
+
+    @property
+    def exit_code(self) -> int:
+        """0 PROMOTE or already champion, 1 HOLD, 2 ERROR, 3 INCONCLUSIVE; sealed decisions give 0 or 1 only."""
+        if self.already_champion:
+            return 0
+        return min(EXIT_CODE[self.verdict], 1) if self.sealed else EXIT_CODE[self.verdict]
+
+    def seal(self) -> Decision:
+        """What an outsider is told under `disclose: promotion_only`: promoted or not, and nothing that depends on how.
+
+        No outcome, number, name of a gate, or reason; HOLD, INCONCLUSIVE and ERROR are one; neither the look nor
+        the ledger says whether it was charged. Sealing twice changes nothing.
+        """
+        told = Ruling.PROMOTE if self.verdict is Ruling.PROMOTE else Ruling.HOLD
+        return self.model_copy(
+            update={
+                "verdict": told, "outcomes": (), "waivers": (), "sealed": True, "reason": _SEALED,
+                "look": self.look.sealed(),
+                "state": self.state.model_copy(update={"holdouts": {}}),
+            }
+        )  # fmt: skip
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of `to_json`."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Canonical JSON (RFC 8785); numbers have 12 significant digits."""
+        return rfc8785.dumps(self.model_dump(mode="json")).decode()

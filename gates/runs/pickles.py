@@ -1,0 +1,77 @@
+"""A run's artifact as the bytes or text it holds, without unpickling anything.
+
+Metaflow stores artifacts as pickles, and loading a pickle runs what is in it. These are streamed to a size cap
+and accepted only where the pickle is one literal: a protocol, perhaps a frame, one bytes or text constant, stop.
+No Unpickler is ever made.
+"""
+
+from __future__ import annotations
+
+import gzip
+import pickletools
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from lockgate.gates.errors import EvidenceError
+
+PICKLED_TRUE = b"\x80\x04\x88."
+"""What Metaflow stores for True (protocol 4)."""
+
+_AROUND = {"PROTO", "FRAME", "MEMOIZE", "STOP"}
+_LITERAL = {
+    "SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8",
+}  # fmt: skip
+_CHUNK = 1 << 20
+
+
+def unpacked(path: Path, *, packed: bool, cap: int, where: str) -> bytes:
+    """The bytes of a stored blob, unzipped where `packed`; refused as soon as they exceed `cap` bytes."""
+    try:
+        with path.open("rb") as raw:
+            if not packed:
+                return _capped(raw, cap, where)
+            with gzip.GzipFile(fileobj=raw, mode="rb") as stream:
+                return _capped(stream, cap, where)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as err:
+        raise EvidenceError("the artifact is not what Metaflow stores", expected="intact gzip", where=where) from err
+
+
+def _capped(stream: BinaryIO | gzip.GzipFile, cap: int, where: str) -> bytes:
+    held = bytearray()
+    while chunk := stream.read(_CHUNK):
+        held += chunk
+        if len(held) > cap:
+            raise EvidenceError(
+                "the artifact is too large once unpacked", expected=f"at most {cap:,} bytes", where=where
+            )
+    return bytes(held)
+
+
+def literal(blob: bytes, *, where: str) -> bytes | str:
+    """The one bytes or text constant that the pickle in `blob` is.
+
+    Raises:
+        EvidenceError: any other opcode, more than one constant, or a pickle that is cut short.
+    """
+    found: list[bytes | str] = []
+    end = None
+    try:
+        for opcode, argument, at in pickletools.genops(blob):
+            end = at
+            if opcode.name in _LITERAL and isinstance(argument, bytes | str):
+                found.append(argument)
+            elif opcode.name not in _AROUND:
+                raise EvidenceError(
+                    f"the artifact is a pickle that does more than hold data (opcode {opcode.name})",
+                    expected="bytes or text, as EvaluateNewModel writes",
+                    where=where,
+                    hint="it was not loaded; nothing in it ran",
+                )
+    except (ValueError, IndexError, OverflowError, MemoryError) as err:
+        raise EvidenceError("the artifact is no intact pickle", expected="bytes or text", where=where) from err
+    if end != len(blob) - 1:
+        raise EvidenceError("the artifact goes on after its pickle", expected="nothing behind it", where=where)
+    if len(found) != 1:
+        raise EvidenceError(f"the artifact holds {len(found)} constants", expected="one", where=where)
+    return found[0]

@@ -1,0 +1,1 @@
+"""Verbs that read the promotion log, or record what people decide."""

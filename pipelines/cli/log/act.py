@@ -1,0 +1,145 @@
+"""`lockgate waive`: an approver lifts one gate for one candidate, for a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lockgate.gates.errors import SigningError
+from lockgate.pipelines.cli.shared import options
+
+if TYPE_CHECKING:
+    from lockgate.gates.log import Entry, Log
+
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lockgate.gates.log import Entry, Log
+
+
+def retract(
+    reason: options.Reason,
+    data: Annotated[str, typer.Option(help="Rows, by the digest of a holdout or of training rows.")] = "",
+    metric: Annotated[str, typer.Option(help="A metric, by name.")] = "",
+    entry: Annotated[int | None, typer.Option(min=1, help="An entry of the promotion log.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Say that something was wrong: every model that was promoted on it is suspect, and not served until re-verified.
+
+    So is each that was judged against a suspect one. Rows that were retracted are not judged on again.
+    """
+    from lockgate.gates.lifecycle import actions
+    from lockgate.pipelines.cli.shared.log import project_log, tell
+    from lockgate.pipelines.promotion.actor import actor, clock
+
+    log = project_log(writing=True)
+    made = actions.retract(
+        log, data=data, metric=metric, entry=entry, reason=reason, actor=actor(), clock=clock
+    )  # fmt: skip
+    told = [f"suspect: {run or 'a model without a run'}, promoted by entry {seq}" for seq, run in _suspects(log, made)]
+    tell(log, made, as_json=as_json, then=[*told, *_next(made)])
+
+
+def _suspects(log: Log, entry: Entry) -> list[tuple[int, str | None]]:
+    """Every promotion that is in doubt now, those of models that no longer count too."""
+    return [(seq, log.entry(seq).event.run) for seq in getattr(entry.event, "suspects", ())]
+
+
+def _next(entry: Entry) -> list[str]:
+    """What to run, where it concerns who reigns."""
+    if not getattr(entry.event, "suspects", ()):
+        return ["no champion, past or present, rested on it"]
+    champion, earlier = entry.state.champion, entry.state.before_champion(entry.time)
+    if champion is None or champion.suspect is None:
+        return [f"{champion.run} reigns and does not rest on it" if champion else "no model reigns"]
+    back = [f"  lockgate rollback --reason '…': lets {earlier.run} reign, which is not suspect"] if earlier else []
+    return [
+        f"{champion.run} reigns, and nothing new is served until one of these is done:",
+        "  lockgate reverify: judges it again, alone, and clears it where it passes",
+        *back,
+        "  lockgate evaluate: trains and judges another",
+    ]
+
+
+def rollback(
+    reason: options.Reason,
+    to: Annotated[
+        str | None, typer.Option(help="The run that is to reign; the last promoted before the champion if not given.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Let a model that reigned before reign again. The one that did may be chosen again: rollback --to RUN."""
+    from lockgate.gates.lifecycle import actions
+    from lockgate.pipelines.cli.shared.log import project_log, recorded, tell
+    from lockgate.pipelines.promotion.actor import actor, clock
+
+    log = project_log(writing=True)
+    entry = recorded(log, lambda: actions.rollback(log, to=to, reason=reason, actor=actor(), clock=clock))
+    tell(log, entry, as_json=as_json, then=["next: `lockgate predict` publishes predictions of the champion"])
+
+
+def revoke(
+    run: Annotated[str, typer.Argument(help="The run whose model it is: EvaluateNewModel/ID, or its ID.")],
+    reason: options.Reason,
+    as_json: options.Json = False,
+) -> None:
+    """Take a model out of service for good. Where it reigns, the last before it that may be served reigns again."""
+    from lockgate.gates.lifecycle import actions
+    from lockgate.pipelines.cli.shared.log import project_log, recorded, tell
+    from lockgate.pipelines.promotion.actor import actor, clock
+
+    log = project_log(writing=True)
+    entry = recorded(log, lambda: actions.revoke(log, run, reason=reason, actor=actor(), clock=clock))
+    then = "next: `lockgate predict` publishes predictions of the champion"
+    tell(log, entry, as_json=as_json, then=[then if entry.state.champion else _NOBODY])
+
+
+_NOBODY = "nothing may be served now: the last good predictions stay; `lockgate evaluate` trains and judges a model"
+
+
+def waive(
+    gate: Annotated[str, typer.Argument(help="The gate, by its name in the policy.")],
+    run: Annotated[str, typer.Option(help="The candidate: EvaluateNewModel/ID, or its ID.")],
+    reason: options.Reason,
+    until: Annotated[str, typer.Option(help="When it ends: 2026-12-31, 2026-12-31T18:00, or how long: 14d, 12h.")],
+    as_json: options.Json = False,
+) -> None:
+    """Lift one gate's block for one run that was judged. Signed with an approver's key; the gate's verdict stays.
+
+    A promotion that needed it is valid no longer than the waiver.
+    """
+    from lockgate.gates.lifecycle import actions
+    from lockgate.pipelines.cli.shared.dates import moment
+    from lockgate.pipelines.cli.shared.log import project_log, tell
+    from lockgate.pipelines.promotion.actor import actor, clock
+
+    log = project_log(writing=True)
+    signer = log.signer
+    held = log.keyring.keys.get(signer.fingerprint) if signer else None
+    if held is None or held.role != "approver":
+        approvers = ", ".join(one.name for one in log.keyring.keys.values() if one.role == "approver")
+        raise SigningError(
+            f"this key is {held.name}'s, who is no approver" if held else "there is no key of an approver to sign with",
+            expected=f"the key of {approvers}" if approvers else "a key with role approver in conf/platform",
+            hint="`lockgate keys show` says which key is used; LOCKGATE_SIGNING_KEY_FILE names another",
+        )
+    entry = actions.waive(
+        log, gate, run=run, reason=reason, until=moment(until, now=clock(), where="--until"), actor=actor(), clock=clock
+    )
+    then = f"next: `lockgate judge {entry.event.run}`, with a judge's key where the log is signed, counts it"
+    tell(log, entry, as_json=as_json, then=[*_blocking(log, entry), then])
+
+
+def _blocking(log: Log, entry: Entry) -> list[str]:
+    """What blocks the run besides, as it was judged last; nothing is told of a judgement that is sealed."""
+    from lockgate.gates.judge.waivers import lift
+
+    judged = next(one for one in log.backwards(start=entry) if one.judged and one.event.run == entry.event.run)
+    decision = judged.decided()
+    lifted = lift(decision.outcomes, entry.state, decision.binding, entry.time)
+    return [
+        f"{one.name} says {one.verdict} and blocks it too" for one in lifted.outcomes
+        if one.severity == "block" and not one.waived and one.verdict not in ("PASS", "SKIP")
+    ]  # fmt: skip

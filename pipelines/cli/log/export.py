@@ -1,0 +1,66 @@
+"""`lockgate export`: a judgement with everything that it was made of, for others to judge again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lockgate.gates.errors import LogError
+from lockgate.pipelines.cli.shared import options
+
+if TYPE_CHECKING:
+    from lockgate.gates.log import Entry, Log
+
+
+def export(
+    run: Annotated[str, typer.Argument(help="A run that was judged: EvaluateNewModel/ID, or its ID.")],
+    out: Annotated[Path, typer.Option("--out", help="A folder to make, or an empty one.")],
+    as_json: options.Json = False,
+) -> None:
+    """Write a recorded decision, its evidence, its policy and its context to a folder, whole or not at all.
+
+    `lockgate judge --evidence FOLDER` judges it again anywhere, without Metaflow or the log, and says whether the
+    decision is the same. The evidence holds the labels: whoever gets the folder can judge any model on these rows.
+    """
+    from lockgate.gates import runs
+    from lockgate.gates.log import policies
+    from lockgate.gates.verification import export as exchange
+    from lockgate.pipelines.cli.shared.files import check_free, print_json, write_folder
+    from lockgate.pipelines.cli.shared.log import project_log
+
+    check_free(out)
+    log = project_log()
+    entry, before = _judgement(log, run)
+    told = exchange.told(entry)
+    evidence = runs.claim(str(told.binding.run)).evidence
+    policy = policies.kept_policy(log.store, exchange.judgement(entry).policy_sha256)
+    files = exchange.exported(entry, before, evidence, policy)
+    context = exchange.Context.from_bytes(files[exchange.CONTEXT], where=exchange.CONTEXT)
+    again = exchange.reproduce(evidence, policy, context, policy_file=files[exchange.POLICY])
+    write_folder(out, files)
+    if again.differences:
+        sys.stderr.write(f"  here it is {exchange.not_reproduced(again.differences)}\n")
+    if as_json:
+        print_json(
+            {"out": str(out), "entry": entry.seq, "decision": told.sha256, "differences": list(again.differences)}
+        )
+        return
+    typer.echo(f"entry {entry.seq}, {told.verdict} of {told.binding.run}, decision sha256 {told.sha256}")
+    for name, blob in files.items():
+        typer.echo(f"  {out / name}  {len(blob):,} bytes")
+
+
+def _judgement(log: Log, run: str) -> tuple[Entry, Entry | None]:
+    """The last entry that judged the run, and the one before it."""
+    from lockgate.gates.log.events import Judged, Reverified
+
+    for entry in log.backwards():
+        event = entry.event
+        if isinstance(event, Judged | Reverified):
+            judged = event.run if isinstance(event, Judged) else event.evidence_run
+            if judged and run in (judged, judged.rpartition("/")[2]):
+                return entry, log.entry(entry.seq - 1) if entry.seq > 1 else None
+    raise LogError(f"run {run[:80]!r} was never judged on the record", hint="`lockgate history` lists what was")

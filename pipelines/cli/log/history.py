@@ -1,0 +1,92 @@
+"""`lockgate history`: every entry of the promotion log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lockgate.gates.errors import SettingsError
+from lockgate.pipelines.cli.shared import options
+
+if TYPE_CHECKING:
+    from lockgate.gates.log import Entry, Keyring
+
+NARROW = 110
+"""Columns below which a run is told by its id alone."""
+
+WHOLE_RUN = 20
+"""Letters of a run that are not parted over lines."""
+
+
+def history(
+    last: Annotated[int, typer.Option("--last", min=1, help="Show the last N entries that fit.")] = 50,
+    run: Annotated[str, typer.Option(help="Of this run: EvaluateNewModel/ID, or its ID.")] = "",
+    event: Annotated[str, typer.Option(help="Of this kind: judged, revoked, rolled_back, waived, retracted …")] = "",
+    verdict: Annotated[str, typer.Option(help="With this verdict: PROMOTE, HOLD or INCONCLUSIVE.")] = "",
+    by: Annotated[str, typer.Option("--actor", "--by", help="Written by who called themselves so: a claim.")] = "",
+    since: Annotated[str, typer.Option(help="Not before this time: 2026-11-01, 2026-11-01T12:00 (UTC).")] = "",
+    until: Annotated[str, typer.Option(help="Not after this time.")] = "",
+    as_json: options.Json = False,
+) -> None:
+    """Show what was judged and done, when, by whom, and why. Checks the chain, and signatures, as it reads."""
+    from lockgate.gates.log.events import EVENTS
+    from lockgate.pipelines.cli.shared.dates import moment
+    from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.cli.shared.log import project_log
+    from lockgate.pipelines.promotion.actor import clock
+
+    kinds = [one.model_fields["kind"].default for one in EVENTS]
+    if event and event not in kinds:
+        raise SettingsError(f"unknown event {event[:40]!r}", expected=f"one of {', '.join(kinds)}", where="--event")
+    first = moment(since, now=clock(), where="--since", end_of_day=False) if since else None
+    end = moment(until, now=clock(), where="--until") if until else None
+
+    def fits(entry: Entry) -> bool:
+        of = entry.event.run or ""
+        return (
+            (not run or run in (of, of.rpartition("/")[2]))
+            and (not event or entry.event.kind == event)
+            and (not verdict or entry.event.verdict == verdict.upper())
+            and (not by or entry.actor == by)
+            and (first is None or entry.time >= first)
+            and (end is None or entry.time <= end)
+        )
+
+    log = project_log()
+    entries = [entry for entry in log.entries() if fits(entry)][-last:]
+    if as_json:
+        print_json([entry.as_json() for entry in entries])
+    elif entries:
+        _show(entries, log.keyring)
+    else:
+        filtered = any((run, event, verdict, by, since, until))
+        typer.echo("no entry fits" if filtered else "nothing has been judged yet")
+
+
+def _show(entries: list[Entry], keyring: Keyring) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from lockgate.gates.errors import printable
+    from lockgate.gates.report.terminal import RULING_STYLES
+    from lockgate.pipelines.cli.shared.files import console
+
+    out = console()
+    narrow = out.width < NARROW
+    runs = [printable(entry.event.run or "–") for entry in entries]
+    runs = [run.rpartition("/")[2] for run in runs] if narrow else runs
+    whole = {"entry", "verdict"} | ({"run"} if max(map(len, runs)) <= WHOLE_RUN else set())
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("entry", "time", "verdict", "run", "by", "reason"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in whole)
+    for entry, run in zip(entries, runs, strict=True):
+        signed = keyring.name(entry.signature.key) if entry.signature else ""
+        table.add_row(
+            str(entry.seq), f"{entry.time:%Y-%m-%d %H:%M:%S}",
+            Text(entry.event.verdict, RULING_STYLES.get(entry.event.verdict, "bold")),
+            Text(run),
+            Text(printable(entry.actor) + (f" (signed: {signed})" if signed else "")),
+            Text(printable(entry.event.said)),
+        )  # fmt: skip
+    out.print(table)

@@ -1,0 +1,132 @@
+"""`lockgate keys`: who signs, and whose signature counts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lockgate.gates.errors import SigningError
+from lockgate.pipelines.cli.shared import options
+
+if TYPE_CHECKING:
+    from lockgate.gates.log import Keyring, Signer
+
+app = typer.Typer(help="Make keys, and show which are trusted.", no_args_is_help=True)
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+@app.command()
+def new(
+    out: Annotated[
+        Path, typer.Option("--out", help="The file for the private key; there must be none of this name.")
+    ] = Path("lockgate.key"),
+    role: Annotated[str, typer.Option(help="What it is for: judge or approver.")] = "judge",
+    name: Annotated[str, typer.Option(help="Whose it is, as conf/platform is to say.")] = "me",
+    as_json: options.Json = False,
+) -> None:
+    """Make an Ed25519 key: the private part in a file with mode 0600, the public line for conf/platform."""
+    from lockgate.gates.log.signing import Signer, generated
+    from lockgate.pipelines.cli.shared.files import print_json
+
+    if role not in ("judge", "approver"):
+        raise SigningError(f"unknown role {role[:40]!r}", expected="judge or approver", where="--role")
+    if not _NAME.fullmatch(name):
+        raise SigningError(f"{name[:64]!r} is no name", expected="letters, digits, _ . and -", where="--name")
+    pem, line = generated()
+    _write_private(out, pem)
+    mark = Signer.parse(pem, where=str(out)).fingerprint
+    listed = f'{name}: {{role: {role}, key: "{line}", last_entry: null}}'
+    if as_json:
+        print_json(
+            {"file": str(out), "public": line, "fingerprint": mark, "role": role, "name": name, "listed": listed}
+        )
+        return
+    typer.echo(f"private key: {out} (mode 0600; keep it out of the repository)")
+    typer.echo(f"public key:  {line}")
+    typer.echo(f"fingerprint: {mark}\n")
+    typer.echo("In the conf/platform/*.yaml of who writes and who reads the log, beside the keys that are there:\n")
+    typer.echo(f"keys:\n  trusted:\n    {listed}\n")
+    typer.echo(f"On this machine: export LOCKGATE_SIGNING_KEY_FILE={out.absolute()}")
+    typer.echo("In CI: put the file's text into a secret, and the secret into LOCKGATE_SIGNING_KEY.")
+
+
+@app.command()
+def show(
+    platform: Annotated[
+        str, typer.Option(help="Of this file in conf/platform, instead of the one that conf/config.yaml names.")
+    ] = "",
+    as_json: options.Json = False,
+) -> None:
+    """Show whose signatures count for this project, and which key this process signs with."""
+    import os
+
+    from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.promotion.log import keyring_of, signer
+    from lockgate.pipelines.settings.settings import compose
+
+    keys = compose([f"platform={platform}"] if platform else []).settings.platform.keys
+    keyring = keyring_of(keys)
+    own = signer(keys, os.environ)
+    if as_json:
+        print_json(
+            {
+                "signed": keyring.signed,
+                "required": keys.required,
+                "private": keys.private,
+                "own": own and _own(own, keyring),
+                "trusted": {
+                    one.name: {"role": one.role, "fingerprint": mark, "last_entry": one.last}
+                    for mark, one in keyring.keys.items()
+                },
+            }
+        )
+        return
+    typer.echo("entries must be signed" if keyring.signed else "entries are unsigned: no judge's key is listed")
+    wide = max((len(one.name) for one in keyring.keys.values()), default=0)
+    for mark, one in keyring.keys.items():
+        until = f", up to entry {one.last}" if one.last is not None else ""
+        typer.echo(f"  {one.role:<8}  {one.name:<{wide}}  {mark}{until}")
+    if own is None:
+        typer.echo("this process has no private key" + (": it can read the log, not write it" * keyring.signed))
+        return
+    held = keyring.keys.get(own.fingerprint)
+    ended = f", up to entry {held.last} only" if held and held.last is not None else ""
+    typer.echo(
+        f"this process signs as {held.name}, {held.role}{ended}"
+        if held
+        else f"this process's key is not listed, so nothing it signs counts: {own.fingerprint}"
+    )
+
+
+def _own(own: Signer, keyring: Keyring) -> dict[str, str | None]:
+    held = keyring.keys.get(own.fingerprint)
+    return {
+        "fingerprint": own.fingerprint, "name": held.name if held else None, "role": held.role if held else None
+    }  # fmt: skip
+
+
+def _write_private(path: Path, pem: bytes) -> None:
+    """Write the file whole or not at all, for its owner only, and never over another."""
+    import os
+    import secrets
+
+    try:
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(file, "wb") as held:
+                held.write(pem)
+                held.flush()
+                os.fsync(held.fileno())
+            os.link(draft, path)  # fails where there is one
+        finally:
+            draft.unlink()
+    except FileExistsError as err:
+        raise SigningError("there is a file already", expected="a new name", where=str(path)) from err
+    except (OSError, ValueError) as err:
+        said = getattr(err, "strerror", None) or "no file can have this name"
+        raise SigningError(f"the private key cannot be written: {said}", where=str(path)) from err

@@ -1,0 +1,1 @@
+"""Verbs that train, judge, predict, plan and explain."""

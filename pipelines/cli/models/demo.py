@@ -1,0 +1,119 @@
+"""`lockgate demo`: a year of flights, month by month."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from lockgate.gates.records.outcome import Outcome
+    from lockgate.pipelines.data import Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Month:
+    """One judgement of the story."""
+
+    trained_on: str
+    overrides: tuple[str, ...]
+
+
+STORY = (
+    Month(trained_on="Jan–Mar", overrides=("as_of=2013-04",)),
+    Month(trained_on="Jan–Jun", overrides=("as_of=2013-07",)),
+    Month(trained_on="Jan–Aug", overrides=("as_of=2013-09",)),
+    Month(trained_on="Jan–Sep", overrides=("as_of=2013-10",)),
+    Month(trained_on="Aug–Oct", overrides=("as_of=2013-11", "experiment=fresher_window")),
+)
+METRIC = "log_loss"
+
+
+def demo() -> None:
+    """Retrain the flights model month by month, judge each, and show what the month after then showed.
+
+    Plays in a directory of its own below .lockgate/demo: no log, tag or prediction of yours is touched.
+    """
+    where = _own_directory()
+    from lockgate.pipelines.settings.groups import ROOT
+
+    from lockgate.pipelines import data
+    from lockgate.pipelines.settings.settings import compose
+
+    sys.stderr.write(f"playing in {where}\n")
+    table = data.load(compose(("data=flights",)).settings.data, root=ROOT)
+    windows: dict[str | None, str] = {None: "none yet"}
+    _print([_played(month, table, windows) for month in STORY])
+    typer.echo(f"\nThe runs, the log and the models are in {where}")
+
+
+def _own_directory() -> Path:
+    """A fresh directory that Metaflow is pointed at, whatever else it is configured with."""
+    from datetime import UTC, datetime
+
+    where = Path.cwd() / ".lockgate" / "demo" / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    where.mkdir(parents=True)
+    os.environ |= {
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(where),
+        "METAFLOW_DEFAULT_DATASTORE": "local",
+        "METAFLOW_DEFAULT_METADATA": "local",
+    }
+    return where
+
+
+def _played(month: Month, table: Table, windows: dict[str | None, str]) -> tuple[str, ...]:
+    """A row of the closing table. `windows` says of every run what it was trained on."""
+    from lockgate.pipelines import data
+    from lockgate.pipelines.cli.models.evaluate import evaluated
+    from lockgate.pipelines.scoring.hindsight import next_month
+    from lockgate.pipelines.settings.settings import compose
+
+    composed = compose(("data=flights", "gate=default", "model=xgb", *month.overrides), trusted=True)
+    settings = composed.settings
+    sys.stderr.write(f"{settings.as_of}, trained on {month.trained_on}\n")
+    decision = evaluated(composed, [], advisory=False).decision
+    bound = decision.binding
+    windows[bound.run] = month.trained_on
+    seen = later = "–"
+    if bound.run and bound.champion_run:
+        seen = next(
+            (_seen(one) for one in decision.outcomes if one.kind == "improvement" and one.metric == METRIC), "–"
+        )
+        difference = next_month(settings, table, challenger=bound.run, champion=bound.champion_run, metric=METRIC)
+        later = f"{data.next_period(settings.as_of)}: {difference:+.4f}"
+    return (
+        settings.as_of, month.trained_on, windows[bound.champion_run], decision.verdict, decision.reason, seen, later,
+    )  # fmt: skip
+
+
+def _seen(outcome: Outcome) -> str:
+    """The difference that a gate saw, with its bounds and their one-sided level."""
+    if outcome.observed is None or outcome.low is None or outcome.high is None:
+        return "–"
+    return f"{outcome.observed:+.4f} ({outcome.low:+.4f} … {outcome.high:+.4f} at {outcome.level:g})"
+
+
+def _print(rows: list[tuple[str, ...]]) -> None:
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    from lockgate.gates.records.outcome import Ruling
+    from lockgate.gates.report.terminal import RULING_STYLES
+    from lockgate.pipelines.cli.shared.files import console
+
+    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in (
+        "holdout", "challenger", "champion", "verdict", "because", f"Δ {METRIC} (bounds)", "Δ, month after",
+    ):  # fmt: skip
+        grid.add_column(heading, overflow="fold")
+    for as_of, challenger, champion, verdict, because, seen, later in rows:
+        styled = Text(verdict, RULING_STYLES[Ruling(verdict)])
+        grid.add_row(as_of, challenger, champion, styled, Text(because), seen, later)
+    out = console()
+    out.print()
+    out.print(grid)
+    out.print(f"\nΔ is challenger − champion. {METRIC} is a loss: below 0 the challenger is better.")

@@ -1,0 +1,140 @@
+"""`lockgate evaluate`: train, evaluate, judge, and promote what passes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lockgate.gates.errors import SettingsError, StaleError
+from lockgate.pipelines.cli.shared import options
+from lockgate.pipelines.cli.shared.decision import StatementFile, attest
+
+if TYPE_CHECKING:
+    from lockgate.gates.evidence.evidence import Evidence
+    from lockgate.gates.log import Log
+    from lockgate.pipelines.promotion.decide import Reported
+    from lockgate.pipelines.settings.settings import Composed
+
+MAKE_OVERRIDES = "LOCKGATE_MAKE_OVERRIDES"
+ATTEMPTS = 3
+
+
+def evaluate(
+    context: typer.Context,
+    advisory: Annotated[bool, typer.Option("--advisory", help="Judge only: write no log and no tag.")] = False,
+    as_json: options.Json = False,
+    decision: options.DecisionFile = None,
+    report: options.ReportFile = None,
+    statement: StatementFile = None,
+    output: options.OutputFile = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Score beside the champion of this bundle; advice only, no log is asked.")
+    ] = None,
+    overrides_from_make: Annotated[bool, typer.Option("--overrides-from-make", hidden=True)] = False,
+) -> None:
+    """Train a model, score it beside the champion, judge it, and promote it where every gate passes.
+
+    Takes overrides (model=xgb model.max_depth=4 as_of=2013-10) and any option of Metaflow's `run` (--with card).
+    """
+    overrides, words = _sorted(context.args)
+    if overrides_from_make:
+        overrides += [line for line in os.environ.get(MAKE_OVERRIDES, "").split("\n") if line]
+    from lockgate.pipelines.cli.shared.decision import report as show
+    from lockgate.pipelines.settings.settings import compose
+
+    composed = compose(overrides)
+    done = judged(composed, words, advisory=advisory, bundle=bundle)
+    if statement:
+        attest(
+            statement, done.told, policy=composed.policy, evidence=done.evidence, on_record=not done.why, log=done.log
+        )
+    told = done.told
+    raise typer.Exit(show(told, as_json=as_json, decision_file=decision, report_file=report, output_file=output))
+
+
+def evaluated(composed: Composed, words: list[str], *, advisory: bool) -> Reported:
+    """Run EvaluateNewModel and judge it; where the champion has changed meanwhile, again, at most three times."""
+    return judged(composed, words, advisory=advisory).told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What was told, of which evidence, by which log, and why it is no more than advice; empty where it counts."""
+
+    told: Reported
+    evidence: Evidence
+    log: Log
+    why: str
+
+
+def judged(composed: Composed, words: list[str], *, advisory: bool, bundle: Path | None = None) -> Judged:
+    """As `evaluated`. With `bundle` its champion is the one beside, and neither log nor datastore is asked for one."""
+    from lockgate.gates import runs
+    from lockgate.pipelines.cli.shared.flow_run import run_flow
+    from lockgate.pipelines.promotion.decide import decide_and_log, decide_only
+    from lockgate.pipelines.promotion.log import open_log
+
+    runs.check_installation()
+    why = "this is advisory" if advisory else ""
+    if composed.guarded:
+        why = f"the override {composed.guarded[0]} changes what the gates' owners decide"
+    if bundle is not None:
+        log, why = _of_bundle(composed, bundle)
+    else:
+        log = open_log(composed.settings, writing=not why)
+        log.head()
+    words = [*words, f"--bundle={bundle.absolute() if bundle else ''}"]  # said, or the environment could say it
+    for attempt in range(1, ATTEMPTS + 1):
+        run_id = run_flow("evaluate", composed.settings, words, meanwhile=_preload)
+        evidence = runs.claim(f"EvaluateNewModel/{run_id}").evidence
+        try:
+            if why:
+                told = decide_only(composed.policy, evidence, log, why=why)
+            else:
+                told = decide_and_log(composed.policy, evidence, log)
+            return Judged(told=told, evidence=evidence, log=log, why=why)
+        except StaleError as err:
+            if attempt == ATTEMPTS:
+                raise
+            sys.stderr.write(f"  {err}; evaluating again\n")
+    raise AssertionError("unreachable")
+
+
+def _of_bundle(composed: Composed, path: Path) -> tuple[Log, str]:
+    """The log's entries in a bundle, checked, and why what is judged by them is advice."""
+    from lockgate.pipelines.promotion import bundle
+    from lockgate.pipelines.promotion.actor import clock
+
+    held = bundle.trusted(path, composed.settings)
+    signed = "" if held.log.keyring.signed else ", unsigned"
+    why = f"the champion is that of a bundle (entry {held.head.seq}, {held.head.time:%Y-%m-%d}{signed})"
+    if refusal := held.refusal(clock()):
+        sys.stderr.write(f"  {refusal}; it is compared with all the same\n")
+    return held.log, why
+
+
+def _preload() -> None:
+    """What judging needs, imported while the flow trains."""
+    import lockgate.gates.judge.engine
+    import lockgate.gates.lifecycle.commit
+    import lockgate.gates.report.terminal  # noqa: F401
+
+
+def _sorted(words: list[str]) -> tuple[list[str], list[str]]:
+    """Overrides, and words for Metaflow: options, each with the value that follows it."""
+    overrides: list[str] = []
+    options_of_run: list[str] = []
+    for at, word in enumerate(words):
+        follows_option = at > 0 and words[at - 1].startswith("--") and "=" not in words[at - 1]
+        if word.startswith("-") or follows_option:
+            options_of_run.append(word)
+        elif "=" in word:
+            overrides.append(word)
+        else:
+            raise SettingsError(f"{word[:80]!r} is no override", expected="group=choice, group.key=value or an option")
+    return overrides, options_of_run

@@ -1,0 +1,137 @@
+"""`lockgate explain`: what a policy may declare."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lockgate.gates.errors import LockgateError, SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from lockgate.gates.kinds import Check
+    from lockgate.gates.metrics import Family, Metric
+
+
+def explain(
+    name: Annotated[str | None, typer.Argument(help="A kind of gate, or a metric: slices, auc, recall@0.3.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of a policy, for editors.")] = False,
+) -> None:
+    """Explain a kind of gate or a metric; without a name, list them all."""
+    from lockgate.pipelines.cli.shared.files import console, print_json
+
+    if schema:
+        if name is not None:
+            raise SettingsError("a name and --schema are given", expected="one of them")
+        from lockgate.gates.policy.policy import Policy
+
+        print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **Policy.model_json_schema()})
+        return
+    out = console()
+    for part in _everything() if name is None else _about(name):
+        out.print(part)
+
+
+def _everything() -> Iterator[RenderableType]:
+    """One line each."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from lockgate.gates.kinds import KINDS
+    from lockgate.gates.metrics import METRICS
+    from lockgate.gates.report import reference
+
+    def lines(title: str) -> Table:
+        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2), title_justify="left")
+        table.title, table.title_style = Text(title, "bold"), ""
+        return table
+
+    kinds = lines("Kinds of gate")
+    for kind, made in KINDS.items():
+        kinds.add_row(kind, Text((inspect.getdoc(made) or "").splitlines()[0]))
+    yield kinds
+    for task, metrics in METRICS.items():
+        if not metrics:
+            continue
+        table = lines(f"\nMetrics of task {task}")
+        for found in metrics.values():
+            metric = reference.shown(found)
+            table.add_row(
+                Text(reference.written(found)), reference.direction(metric), Text(reference.first_sentence(metric))
+            )
+        yield table
+
+
+def _about(name: str) -> Iterator[RenderableType]:
+    """Everything of that name."""
+    from lockgate.gates.kinds import KINDS
+    from lockgate.gates.metrics import METRICS, unknown
+
+    base = name.partition("@")[0]
+    tasks = [metrics[base] for metrics in METRICS.values() if base in metrics]
+    if tasks and (problem := unknown(name)) and "@" in name:
+        from lockgate.gates.report import reference
+
+        raise LockgateError(problem, expected=reference.written(tasks[0]))
+    if name not in KINDS and not tasks:
+        known = dict.fromkeys([*KINDS, *(held for metrics in METRICS.values() for held in metrics)])
+        near = get_close_matches(name, list(known), n=1)
+        raise LockgateError(
+            f"no kind of gate or metric is called {name[:80]!r}", expected=f"one of {', '.join(known)}",
+            hint=f"did you mean {near[0]!r}?" if near else "",
+        )  # fmt: skip
+    if name in KINDS:
+        yield from _kind(KINDS[name])
+    for found in tasks:
+        yield from _metric(found)
+
+
+def _kind(kind: type[Check]) -> Iterator[RenderableType]:
+    from rich.markdown import Markdown
+    from rich.table import Table
+    from rich.text import Text
+
+    from lockgate.gates.report import reference
+
+    yield Markdown(inspect.getdoc(kind) or "")
+    yield ""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("key", "type", ""):
+        table.add_column(heading)
+    for key in reference.keys(kind):
+        table.add_row(*(Text(word) for word in (key.name, key.type, key.default or "must be given")))
+    yield table
+
+
+def _metric(found: Metric | Family) -> Iterator[RenderableType]:
+    from rich.markdown import Markdown
+    from rich.table import Table
+    from rich.text import Text
+
+    from lockgate.gates.metrics import Family
+    from lockgate.gates.report import reference
+
+    metric = reference.shown(found)
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    rows = {
+        "metric": reference.written(found),
+        "task": metric.task,
+        "better": reference.direction(metric),
+        "range": reference.extent(metric),
+        "unit": metric.unit,
+        "needs": metric.needs,
+        "interval": reference.INTERVALS[metric.method],
+    }
+    if isinstance(found, Family):
+        rows["number"] = reference.number_of(found)
+    for heading, words in rows.items():
+        table.add_row(Text(heading, "bold"), Text(words))
+    yield table
+    yield ""
+    yield Markdown(reference.formula(metric))
+    yield ""

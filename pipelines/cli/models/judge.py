@@ -1,0 +1,137 @@
+"""`lockgate judge`: judge a finished run, evidence from anywhere, or what `lockgate export` wrote, again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lockgate.gates.errors import SettingsError
+from lockgate.pipelines.cli.shared import options
+from lockgate.pipelines.cli.shared.decision import StatementFile
+
+if TYPE_CHECKING:
+    from lockgate.gates.evidence.evidence import Evidence
+    from lockgate.gates.log import Log
+    from lockgate.gates.policy.policy import Policy
+    from lockgate.pipelines.promotion.decide import Reported
+
+MAX_TEXT = 256 * 1024**2
+"""The most bytes of a decision, a policy or a context."""
+
+
+def judge(
+    run: Annotated[str | None, typer.Argument(help="A finished run: EvaluateNewModel/ID, or its ID.")] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="Judge this evidence file instead of a run; or a folder that `export` wrote.")
+    ] = None,
+    policy: Annotated[Path | None, typer.Option(help="Policy (YAML or JSON) for --evidence.")] = None,
+    context: Annotated[
+        Path | None, typer.Option(help="context.json of an export: judge as it was judged, and compare.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Public key (ssh-ed25519 AAAA…) that must have signed the exported entry.")
+    ] = None,
+    as_json: options.Json = False,
+    decision: options.DecisionFile = None,
+    report: options.ReportFile = None,
+    statement: StatementFile = None,
+    output: options.OutputFile = None,
+) -> None:
+    """Judge a finished run and promote it where every gate passes; or judge an evidence file, which is never logged.
+
+    A folder that `lockgate export` wrote is judged as it was then; exit 2 where the decision is not the same.
+    """
+    from lockgate.pipelines.cli.shared.decision import attest
+    from lockgate.pipelines.cli.shared.decision import report as show
+
+    folder = evidence is not None and evidence.is_dir()
+    log = None
+    if run is not None and not any((evidence, policy, context, key)):
+        told, held, judged_by, log = _of_run(run)
+    elif run is None and evidence is not None and folder and policy is None and context is None:
+        told, held, judged_by = _again(evidence, key=key)
+    elif run is None and evidence is not None and policy is not None and context is not None:
+        told, held, judged_by = _reproduced(evidence, policy, context, key=key)
+    elif run is None and evidence is not None and policy is not None and key is None:
+        told, held, judged_by = _of_file(evidence, policy)
+    else:
+        raise SettingsError("nothing to judge", expected="a RUN, or --evidence FILE with --policy FILE")
+    if statement:
+        attest(statement, told, policy=judged_by, evidence=held, on_record=log is not None, log=log)
+    raise typer.Exit(show(told, as_json=as_json, decision_file=decision, report_file=report, output_file=output))
+
+
+def _of_run(run: str) -> tuple[Reported, Evidence, Policy, Log]:
+    from lockgate.gates import runs
+    from lockgate.pipelines.promotion.decide import judge_run
+    from lockgate.pipelines.settings.settings import compose
+
+    runs.check_installation()
+    composed = compose()
+    done = judge_run(composed.settings, composed.policy, run)
+    return done.told, done.evidence, composed.policy, done.log
+
+
+def _of_file(evidence: Path, policy: Path) -> tuple[Reported, Evidence, Policy]:
+    from lockgate.gates.evidence.evidence import Evidence
+    from lockgate.gates.policy.policy import Policy
+    from lockgate.pipelines.promotion.decide import decide_only
+
+    parsed = Policy.parse(policy_mapping(policy))
+    held = Evidence.read(evidence)
+    return decide_only(parsed, held, None, why="the evidence comes from a file"), held, parsed
+
+
+def _again(folder: Path, *, key: str | None) -> tuple[Reported, Evidence, Policy]:
+    """What is in a folder that `export` wrote, judged again."""
+    from lockgate.gates.verification import export
+    from lockgate.pipelines.cli.shared.files import read_capped
+
+    decision = read_capped(folder / export.DECISION, cap=MAX_TEXT)
+    return _reproduced(
+        folder / export.EVIDENCE, folder / export.POLICY, folder / export.CONTEXT, key=key, decision=decision
+    )
+
+
+def _reproduced(
+    evidence: Path, policy: Path, context: Path, *, key: str | None, decision: bytes | None = None
+) -> tuple[Reported, Evidence, Policy]:
+    from lockgate.gates.evidence.evidence import Evidence
+    from lockgate.gates.policy.policy import Policy
+    from lockgate.gates.verification import export
+    from lockgate.pipelines.cli.shared.files import read_capped
+    from lockgate.pipelines.promotion.decide import Reported
+
+    told = export.Context.from_bytes(read_capped(context, cap=MAX_TEXT), where=str(context))
+    signed = _signed(told.recorded(str(context)), key)
+    parsed, held = Policy.parse(policy_mapping(policy)), Evidence.read(evidence)
+    blob = read_capped(policy, cap=MAX_TEXT) if decision is not None else None
+    made = export.reproduce(held, parsed, told, decision=decision, policy_file=blob)
+    if made.differences:
+        raise export.not_reproduced(made.differences)
+    note = f"{export.said(told.recorded(), made.decision)}; {signed}; nothing was logged"
+    return Reported(decision=made.decision, entry=None, note=note), held, parsed
+
+
+def _signed(entry: Any, key: str | None) -> str:
+    """Whose signature the entry carries, in words. Raises LogError where it is not one by `key`."""
+    from lockgate.gates.log import Keyring
+
+    if key is not None:
+        keyring = Keyring.of([("--key", "judge", key, None)], where="--key")
+        keyring.check(
+            entry.payload(), entry.signature, roles=entry.event.signed_by, seq=entry.seq, where=f"entry {entry.seq}"
+        )
+        return f"signed by {entry.signature.key}"
+    if entry.signature is None:
+        return "the entry is not signed"
+    return f"the entry names the key {entry.signature.key}, which was not checked (--key)"
+
+
+def policy_mapping(path: Path) -> Any:
+    """What a policy file says, held to what conf/gate is held to. Raises SettingsError."""
+    from lockgate.gates import documents
+
+    return documents.read(path)

@@ -1,0 +1,158 @@
+"""`lockgate plan`: how many rows the gates need, and how small a gain the holdout at hand can show."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lockgate.gates.errors import SettingsError
+from lockgate.pipelines.cli.shared import options
+
+if TYPE_CHECKING:
+    from lockgate.gates.evidence.evidence import Evidence
+    from lockgate.gates.log import Log
+    from lockgate.gates.planning import Plan
+    from lockgate.gates.policy.policy import Policy
+    from lockgate.gates.records.state import State
+    from lockgate.pipelines.settings.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pilot:
+    """The scored holdout that a plan takes its standard errors from, and what it is, in words."""
+
+    evidence: Evidence | None
+    said: str
+    state: State | None = None  # of the project's log, which counts looks
+
+
+def plan(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN] [OVERRIDE]...", help="A finished run (else the last one judged); overrides."),
+    ] = None,
+    evidence: Annotated[Path | None, typer.Option(help="Plan with this evidence file instead of a run.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="Plan for this policy (YAML) instead of conf/gate.")] = None,
+    gain: Annotated[
+        list[str] | None, typer.Option(metavar="METRIC=VALUE", help="The true gain to plan for; may be repeated.")
+    ] = None,
+    power: Annotated[float, typer.Option(help="Probability of PASS to plan for.")] = 0.8,
+    disagreement: Annotated[
+        float | None, typer.Option(help="Without a pilot: share of rows that one of two models gets right.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Plan a holdout: the rows that every gate needs, and the smallest gain that the present one shows. Logs nothing.
+
+    A run that was judged beside a champion is the pilot: `lockgate plan` after `lockgate evaluate` plans with that
+    one. Overrides try another policy: gate.checks.log_loss.margin=0.002.
+    """
+    from lockgate.gates.planning import plan as planned
+
+    overrides, runs = _sorted(words or [])
+    sources = [*runs, *([evidence] if evidence else []), *([disagreement] if disagreement is not None else [])]
+    if len(sources) > 1:
+        raise SettingsError("more than one thing to plan with", expected="one RUN, --evidence or --disagreement")
+    if policy is not None and overrides:
+        raise SettingsError("overrides change conf/gate, not a file", expected="overrides or --policy FILE")
+    gains = dict(_gain(text) for text in gain or [])
+    from lockgate.pipelines.settings.settings import compose
+
+    composed = compose(overrides)
+    asked = composed.policy if policy is None else _policy(policy)
+    if disagreement is not None:
+        pilot = Pilot(evidence=None, said=f"no pilot; supposed is that {disagreement:g} of the rows change")
+    elif evidence is not None:
+        pilot = _of_file(evidence)
+    else:
+        pilot = _of_run(runs[0] if runs else None, composed.settings)
+    found = planned(
+        asked, power=power, gain=gains, evidence=pilot.evidence, disagreement=disagreement, state=pilot.state
+    )  # fmt: skip
+    _show(found, pilot, as_json=as_json)
+
+
+def _sorted(words: list[str]) -> tuple[list[str], list[str]]:
+    return [word for word in words if "=" in word], [word for word in words if "=" not in word]
+
+
+def _gain(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError as err:
+        raise SettingsError(
+            f"{text[:80]!r} is no gain", expected="METRIC=VALUE, as in log_loss=0.002", where="--gain"
+        ) from err
+
+
+def _policy(file: Path) -> Policy:
+    from lockgate.gates.policy.policy import Policy
+    from lockgate.pipelines.cli.models.judge import policy_mapping
+
+    return Policy.parse(policy_mapping(file))
+
+
+def _of_file(file: Path) -> Pilot:
+    from lockgate.gates.evidence.evidence import Evidence
+
+    return Pilot(evidence=Evidence.read(file), said=f"the pilot is {file}")
+
+
+def _of_run(run: str | None, settings: Settings) -> Pilot:
+    """The run named, or the one that was judged last beside a champion."""
+    from lockgate.gates import runs
+    from lockgate.pipelines.promotion.log import open_log
+
+    runs.check_installation()
+    log = open_log(settings)
+    if run is not None:
+        claim = runs.claim(run if "/" in run else f"EvaluateNewModel/{run}")
+        return Pilot(evidence=claim.evidence, said=f"the pilot is {claim.run}", state=log.state())
+    last = _last_run(log)
+    if last is None:
+        return Pilot(evidence=None, said="no run has been judged yet: `lockgate evaluate` makes a pilot")
+    return Pilot(
+        evidence=runs.claim(last).evidence, said=f"the pilot is {last}, the last one judged", state=log.state()
+    )  # fmt: skip
+
+
+def _last_run(log: Log) -> str | None:
+    """The run of the newest entry that had a champion beside it; of the newest one where none had."""
+    newest = None
+    for entry in log.backwards():
+        if entry.judged is None or entry.judged.run is None:
+            continue
+        bound = entry.judged.decision.get("binding")
+        if isinstance(bound, dict) and bound.get("champion_scores"):
+            return entry.judged.run
+        newest = newest or entry.judged.run
+    return newest
+
+
+def _show(found: Plan, pilot: Pilot, *, as_json: bool) -> None:
+    from lockgate.pipelines.cli.shared.files import console, print_json
+
+    if as_json:
+        print_json({**_rounded(asdict(found)), "enough": found.enough, "pilot": pilot.said})
+        return
+    from lockgate.gates.report import plan as report
+
+    out = console()
+    out.print(f"power {found.power:g} for each gate; {pilot.said}\n", markup=False)
+    out.print(report.render(found))
+    out.print("nothing was logged: a plan is no look at the holdout", markup=False, style="dim")
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers as they are written down."""
+    from lockgate.gates.records.outcome import twelve_digits
+
+    if isinstance(value, dict):
+        return {name: _rounded(held) for name, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(held) for held in value]
+    return twelve_digits(value) if isinstance(value, float) else value

@@ -1,0 +1,38 @@
+"""`lockgate predict`: score a window with the champion and publish it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lockgate.pipelines.cli.shared import options
+
+
+def predict(
+    window: Annotated[str, typer.Option(help="Month to predict, as in 2013-11; the one after the champion's.")] = "",
+    upstream_run_id: Annotated[str, typer.Option(help="Predict with this run; it must have been promoted.")] = "",
+    with_: Annotated[list[str] | None, typer.Option("--with", help="As Metaflow's run --with.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Score a window with the champion of the moment and publish it as a new version of the prediction store."""
+    from lockgate.gates import runs
+    from lockgate.pipelines import stores
+    from lockgate.pipelines.cli.models.predictions import as_plain
+    from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.cli.shared.flow_run import run_flow
+    from lockgate.pipelines.settings.settings import compose
+
+    runs.check_installation()
+    settings = compose().settings
+    words = [f"--window={window}", f"--upstream-run-id={upstream_run_id}", *(f"--with={one}" for one in with_ or ())]
+    run_id = run_flow("predict", settings, words)
+    store = stores.open_store(settings.store, home=runs.home())
+    published = next(one for one in store.versions(settings.data.project) if one.draft.source == f"Predict/{run_id}")
+    if as_json:
+        print_json(as_plain(published))
+    else:
+        typer.echo(
+            f"version {published.version}: {published.rows:,} predictions of {published.draft.window}"
+            f" with the model of {published.draft.champion_run}"
+        )

@@ -1,0 +1,1 @@
+"""Verbs that deploy, and look at what is deployed."""

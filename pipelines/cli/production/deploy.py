@@ -1,0 +1,60 @@
+"""`lockgate deploy`: bring production to what this checkout says."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lockgate.pipelines.cli.shared import options
+
+
+def deploy(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and apply nothing.")] = False,
+    branch: options.Branch = None,
+    platform: options.Platform = "",
+    without_champion: Annotated[
+        bool, typer.Option("--without-champion", help="Deploy although no model may be served yet.")
+    ] = False,
+    authorize: options.Authorize = "",
+    whole: Annotated[bool, typer.Option("--whole", help="Show every line that changes.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Show what would change in production, object by object, and change it. Where nothing differs, nothing is done.
+
+    Refuses what is in no commit, and what could not run: see docs/deploying.md.
+    """
+    from lockgate.gates import runs
+    from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.deployment import applying, checkout, cluster, plan, preflight
+    from lockgate.pipelines.deployment.recording import wanted
+    from lockgate.pipelines.deployment.target import target
+    from lockgate.pipelines.promotion.actor import clock
+
+    runs.check_installation()
+    chosen = target(platform, branch)
+    commits: list[str] = []
+    preflight.joined(
+        lambda: commits.append(checkout.head()),
+        lambda: preflight.check_surroundings(chosen, without_champion=without_champion),
+    )
+    kubernetes = cluster.cluster(chosen)
+    there = cluster.deployed(kubernetes, chosen)
+    made = plan.planned(there, wanted(chosen, there, authorize=authorize))
+    if not as_json:
+        for line in plan.told(made, whole=whole):
+            typer.echo(line)
+    if not dry_run and made.needed:
+        stamp = applying.Stamp(commit=commits[0], time=clock().isoformat(timespec="seconds"))
+        applying.apply(made, kubernetes, stamp, say=lambda line: sys.stderr.write(f"  {line}\n"))
+    applied = bool(made.needed) and not dry_run
+    if as_json:
+        print_json({
+            "deployment": str(chosen), "branch": chosen.branch, "commit": commits[0], "applied": applied,
+            "objects": [{"object": str(one.key), "action": one.action} for one in made.changes],
+        })  # fmt: skip
+    elif applied:
+        typer.echo(f"{chosen} is deployed from commit {commits[0][:12]}")
+    else:
+        typer.echo("nothing was applied" if made.needed else "nothing to do")

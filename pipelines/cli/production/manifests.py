@@ -1,0 +1,56 @@
+"""`lockgate manifests`: what `lockgate deploy` would apply, as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lockgate.pipelines.cli.shared import options
+from lockgate.pipelines.deployment.objects import PLURALS
+
+
+def manifests(
+    out: Annotated[Path, typer.Option("--out", help="A folder: new, empty, or with such files, which are replaced.")],
+    platform: options.Platform = "",
+    branch: options.Branch = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write everything that production consists of to a folder, one YAML file an object, for GitOps.
+
+    The same code, configuration and user give the same bytes. No secret is in them, and no champion: Predict looks it
+    up when it runs. Their code packages are put into Metaflow's datastore.
+    """
+    from lockgate.gates import runs
+    from lockgate.pipelines.cli.shared.files import check_free, check_writable, print_json, replace_folder
+    from lockgate.pipelines.deployment import preflight
+    from lockgate.pipelines.deployment.normal import to_yaml
+    from lockgate.pipelines.deployment.recording import wanted
+    from lockgate.pipelines.deployment.target import target
+
+    runs.check_installation()
+    if _written_before(out):
+        check_writable(out)
+    else:
+        check_free(out)
+    chosen = target(platform, branch)
+    preflight.check_configuration(chosen)
+    made = wanted(chosen, {})
+    files = {
+        f"{key.kind.lower()}-{key.name}.yaml": to_yaml(document).encode() for key, document in made.objects.items()
+    }
+    replace_folder(out, files)
+    if as_json:
+        print_json({"out": str(out), "files": sorted(files)})
+        return
+    for name in sorted(files):
+        typer.echo(str(out / name))
+
+
+def _written_before(out: Path) -> bool:
+    """Whether everything in the folder has a name that this command gives."""
+    kinds = tuple(f"{kind.lower()}-" for kind in PLURALS)
+    return out.is_dir() and all(
+        one.is_file() and one.name.startswith(kinds) and one.suffix == ".yaml" for one in out.iterdir()
+    )

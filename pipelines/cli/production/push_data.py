@@ -1,0 +1,29 @@
+"""`lockgate push-data`: the declared table, to where production reads it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lockgate.pipelines.cli.shared import options
+
+
+def push_data(
+    platform: Annotated[str, typer.Option(help="The platform of conf/platform that reads it.")] = "",
+    as_json: options.Json = False,
+) -> None:
+    """Copy the table of `data.path` to `platform.data_root` of production. What is there under its name is replaced."""
+    import hashlib
+
+    from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.scoring.tables import push
+    from lockgate.pipelines.settings.settings import compose
+
+    settings = compose([f"platform={platform}"] if platform else [], config="production").settings
+    file, where = push(settings)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if as_json:
+        print_json({"file": str(file), "to": where, "bytes": file.stat().st_size, "sha256": digest})
+    else:
+        typer.echo(f"{where}: {file.stat().st_size:,} bytes, SHA-256 {digest[:16]}")

@@ -1,0 +1,44 @@
+"""`lockgate trigger`: start a deployed flow."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lockgate.gates.errors import DeployError
+from lockgate.pipelines.cli.shared import options
+
+
+def trigger(
+    flow: Annotated[str, typer.Argument(help="EvaluateNewModel, Promote or Predict.")],
+    parameters: Annotated[list[str] | None, typer.Argument(help="NAME=VALUE, as in window=2013-11.")] = None,
+    branch: options.Branch = None,
+    platform: options.Platform = "",
+    as_json: options.Json = False,
+) -> None:
+    """Start a flow as it is deployed, with parameters, and say which run it becomes."""
+    from dataclasses import asdict
+
+    from lockgate.gates import runs
+    from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.deployment import cluster, running
+    from lockgate.pipelines.deployment.target import target
+    from lockgate.pipelines.promotion.actor import actor
+
+    runs.check_installation()
+    name = running.flow_named(flow)
+    given = dict(_pair(one) for one in parameters or ())
+    chosen = target(platform, branch)
+    run = running.start(cluster.cluster(chosen), chosen, name, given, user=actor())
+    if as_json:
+        print_json(asdict(run) | {"run": run.pathspec})
+    else:
+        typer.echo(f"{run.pathspec} was started; `lockgate status` says what becomes of it")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise DeployError(f"{text[:60]!r} is no parameter", expected="NAME=VALUE")
+    return name, value

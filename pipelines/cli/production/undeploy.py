@@ -1,0 +1,47 @@
+"""`lockgate undeploy`: take what is deployed away."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lockgate.pipelines.cli.shared import options
+
+
+def undeploy(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and delete nothing.")] = False,
+    branch: options.Branch = None,
+    platform: options.Platform = "",
+    authorize: options.Authorize = "",
+    as_json: options.Json = False,
+) -> None:
+    """Delete the triggers, schedules and templates of production, or of a branch. What runs goes on.
+
+    The promotion log, runs, predictions and code packages stay. Where nothing is deployed, nothing is done.
+    """
+    from lockgate.gates import runs
+    from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.deployment import applying, cluster, plan, preflight
+    from lockgate.pipelines.deployment.target import target
+    from lockgate.pipelines.promotion.actor import actor, clock
+
+    runs.check_installation()
+    chosen = target(platform, branch)
+    kubernetes = cluster.cluster(chosen)
+    there = cluster.deployed(kubernetes, chosen)
+    preflight.check_may_delete(there, user=actor(), token=authorize)
+    made = plan.emptied(there)
+    if not dry_run:
+        stamp = applying.Stamp(commit="", time=clock().isoformat(timespec="seconds"))
+        applying.apply(made, kubernetes, stamp, say=lambda line: sys.stderr.write(f"  {line}\n"))
+    if as_json:
+        print_json(
+            {"deployment": str(chosen), "applied": not dry_run, "objects": [str(one.key) for one in made.needed]}
+        )
+        return
+    if dry_run:
+        for line in plan.told(made):
+            typer.echo(line)
+    typer.echo("nothing was applied" if dry_run else f"{chosen}: {len(made.needed)} deleted")

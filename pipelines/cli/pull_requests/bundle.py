@@ -1,0 +1,117 @@
+"""`lockgate bundle`: the champion for jobs that may read neither the log nor the datastore."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lockgate.gates.errors import EvidenceError
+from lockgate.pipelines.cli.shared import options
+
+if TYPE_CHECKING:
+    from lockgate.gates.records.state import Champion
+
+
+def bundle(
+    out: Annotated[Path, typer.Option("--out", help="FILE.tar, or a folder to make.")],
+    published: Annotated[
+        str, typer.Option(metavar="OWNER/NAME", help="Take the one that this GitHub repository last published.")
+    ] = "",
+    branch: Annotated[str, typer.Option(help="With --published: by which branch.")] = "main",
+    as_json: options.Json = False,
+) -> None:
+    """Write the champion's model and the log entries that vouch for it to one file, for `evaluate --bundle`.
+
+    A pull request's job, which has no credentials, scores its challenger beside this copy. The same head of the log
+    always gives the same bytes. Of a log that has entries but never had a champion the file shows that. With
+    --published it is downloaded, by the token in GITHUB_TOKEN, and checked; where nothing was published yet, nothing is
+    written.
+    """
+    if published:
+        raise typer.Exit(_downloaded(published, branch, out, as_json=as_json))
+    from lockgate.gates import runs
+    from lockgate.gates.lifecycle import admission
+    from lockgate.pipelines.cli.shared.files import check_free
+    from lockgate.pipelines.cli.shared.log import project_log
+    from lockgate.pipelines.promotion.actor import clock
+    from lockgate.pipelines.promotion.bundle import made, without_champion
+
+    if out.suffix != ".tar":
+        check_free(out)
+    log = project_log()
+    head = log.head()
+    if head is not None and head.state.never_promoted:
+        _write(out, without_champion(log, head.seq))
+        _tell(out, None, head.seq, as_json=as_json)
+        return
+    admitted = admission.admit(log, now=clock())
+    run = admitted.champion.run or ""
+    try:
+        features = runs.facts(run).get("features")
+    except EvidenceError:
+        features = None
+    _write(out, made(log, admitted, model=runs.model_bytes(run), features=features))
+    _tell(out, admitted.champion, admitted.head.seq, as_json=as_json)
+
+
+def _write(out: Path, files: Mapping[str, bytes]) -> None:
+    """As one file where it is to be a tar, else as a folder."""
+    from lockgate.pipelines.cli.shared.files import write_file, write_folder
+    from lockgate.pipelines.promotion.tar import packed
+
+    if out.suffix == ".tar":
+        write_file(out, packed(files))
+    else:
+        write_folder(out, files)
+
+
+def _tell(out: Path, champion: Champion | None, seq: int, *, as_json: bool) -> None:
+    from lockgate.pipelines.cli.shared.files import print_json
+
+    if as_json:
+        model = champion and champion.sha256
+        print_json({"out": str(out), "run": champion and champion.run, "model": model, "entry": seq})
+    elif champion is None:
+        typer.echo(f"{out}: there never was a champion, as of entry {seq} of the promotion log")
+    else:
+        typer.echo(f"{out}: {champion.run}, promoted by entry {champion.seq}, as of entry {seq} of the promotion log")
+        typer.echo(f"model {champion.format} sha256 {champion.sha256}")
+
+
+def _downloaded(repository: str, branch: str, out: Path, *, as_json: bool) -> int:
+    """Write the bundle that was published, if one was and its digests and signatures hold."""
+    import tempfile
+
+    from lockgate.gates.errors import GithubError
+    from lockgate.pipelines.cli.shared.files import check_writable, print_json, write_file
+    from lockgate.pipelines.github import event, published
+    from lockgate.pipelines.promotion.bundle import CAPS, trusted
+    from lockgate.pipelines.settings.settings import compose
+
+    if out.suffix != ".tar":
+        raise GithubError("a bundle that was published is one file", expected="FILE.tar", where=str(out))
+    event.checked_repository(repository, where="--published")
+    check_writable(out)
+    settings = compose().settings
+    told, problem = None, f"{repository} has published no champion"
+    if taken := published.champion(repository, branch=branch, most=sum(CAPS.values())):
+        with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+            file.write(taken.blob)
+            file.flush()
+            held = trusted(Path(file.name), settings)
+        if held.admitted or taken.newest:
+            write_file(out, taken.blob)
+            told = {"out": str(out), "run": held.admitted and held.admitted.champion.run, "entry": held.head.seq}
+        else:
+            problem = f"{repository} published that there never was a champion, and its last run published nothing"
+    if as_json:
+        print_json(told)
+    elif told is None:
+        typer.echo(problem)
+    else:
+        whom = told["run"] or "there never was a champion"
+        typer.echo(f"{out}: {whom}, as of entry {told['entry']} of the promotion log of {repository}")
+    return 0

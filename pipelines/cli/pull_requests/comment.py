@@ -1,0 +1,65 @@
+"""`lockgate comment`: a report as the one comment of a pull request."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lockgate.pipelines.cli.shared import options
+
+MAX_BYTES = 8 * 1024**2
+
+
+def comment(
+    report: Annotated[Path, typer.Argument(help="A report in markdown, as `lockgate review` writes it.")],
+    pull: Annotated[int | None, typer.Option(help="Of this pull request; in GitHub Actions of the job's own.")] = None,
+    repository: Annotated[str, typer.Option(help="OWNER/NAME; in GitHub Actions the job's own.")] = "",
+    sha256: Annotated[str, typer.Option(help="What the report must be: another job's output `report_sha256`.")] = "",
+    as_json: options.Json = False,
+) -> None:
+    """Write the report into the one comment that lockgate has in a pull request, by the token in GITHUB_TOKEN.
+
+    It is made once and updated afterwards; a later run's report is never overwritten by an earlier one's. Of a fork's
+    pull request nothing is written, as its job may not: its report is the job's summary.
+    """
+    import hashlib
+    from dataclasses import asdict
+
+    from lockgate.gates.errors import GithubError
+    from lockgate.pipelines.cli.shared.files import print_json, read_capped
+    from lockgate.pipelines.github import client, event
+    from lockgate.pipelines.github.comments import Stamp, Written, publish
+
+    blob = read_capped(report, cap=MAX_BYTES)
+    if sha256 and (found := hashlib.sha256(blob).hexdigest()) != sha256.lower():
+        raise GithubError(
+            f"the report has SHA-256 {found}", expected=sha256[:64], where=str(report),
+            hint="it is not what was reviewed: somebody changed it on the way",
+        )  # fmt: skip
+    if pull is not None:
+        named = event.checked_repository(repository, where="--repository")
+        asked = event.Pull(repository=named, number=pull, head=None)
+    else:
+        asked = event.pull()
+    if asked.fork:
+        done = Written(address="", said="not written: the pull request is a fork's; see the job's summary")
+    else:
+        stamp = Stamp(run=_number("GITHUB_RUN_ID"), attempt=_number("GITHUB_RUN_ATTEMPT"), head=asked.head or "")
+        text = blob.decode(errors="replace").replace("\x00", "�")
+        done = publish(
+            client.pull(asked.repository, asked.number), text, stamp=stamp, login=client.login(),
+            where=f"{asked.repository}#{asked.number}",
+        )  # fmt: skip
+    if as_json:
+        print_json(asdict(done))
+    else:
+        typer.echo(f"{done.said} {done.address}".strip())
+
+
+def _number(name: str) -> int:
+    """A number that Actions gives; 0 outside of it."""
+    text = os.environ.get(name, "")
+    return int(text) if text.isdecimal() else 0

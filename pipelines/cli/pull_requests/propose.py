@@ -1,0 +1,80 @@
+"""`lockgate propose`: train what a pull request proposes, for a judge who does not trust it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lockgate.pipelines.cli.shared import options
+
+
+def propose(
+    out: Annotated[Path, typer.Option("--out", help="A folder to make, or an empty one.")],
+    bundle: Annotated[
+        Path | None, typer.Option(help="Score beside the champion of this bundle; without one, alone.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Train and score every candidate of conf/candidates.yaml (or conf/ as it stands), and write what was seen.
+
+    Judges nothing, logs nothing. `lockgate review`, from the branch that is merged into, judges what is written here.
+    Of a bundle that does not hold nothing is trained beside it, and that is written.
+    """
+    from lockgate.pipelines.settings.groups import conf_dir
+
+    from lockgate.gates import runs
+    from lockgate.gates.errors import LockgateError
+    from lockgate.pipelines.cli.shared.files import check_free, print_json, write_folder
+    from lockgate.pipelines.cli.shared.flow_run import run_flow
+    from lockgate.pipelines.pull_requests.candidates import Candidate, candidates
+    from lockgate.pipelines.pull_requests.proposal import FILE, Proposal, Proposed
+    from lockgate.pipelines.settings.settings import compose
+
+    runs.check_installation()
+    check_free(out)
+    spoiled = _spoiled(bundle) if bundle else ""
+    files: dict[str, bytes] = {}
+    where = f"--bundle={bundle.absolute() if bundle else ''}"
+
+    def evaluated(one: Candidate) -> Proposed:
+        told = {"name": one.name, "overrides": one.overrides}
+        if one.refusal or spoiled:
+            return Proposed(**told, run=None, error=(one.refusal or spoiled)[:2000])
+        sys.stderr.write(f"{one.name}: {' '.join(one.overrides) or 'conf/ as it stands'}\n")
+        try:
+            run = f"EvaluateNewModel/{run_flow('evaluate', compose(one.overrides).settings, [where])}"
+            files[f"{one.name}.arrow"] = runs.claim(run).evidence.to_bytes()
+            files[f"{one.name}.model"] = runs.model_bytes(run)
+        except LockgateError as err:
+            return Proposed(**told, run=None, error=str(err)[:2000])
+        return Proposed(**told, run=run, error="")
+
+    made = Proposal(candidates=tuple(evaluated(one) for one in candidates(conf_dir())))
+    write_folder(out, {FILE: made.to_bytes(), **files})
+    if as_json:
+        print_json(made.model_dump(mode="json"))
+        return
+    for one in made.candidates:
+        typer.echo(f"{one.name}: {one.run or f'not evaluated: {one.error}'}")
+
+
+def _spoiled(path: Path) -> str:
+    """Why no model can be scored beside this bundle; empty where one can. Raises LockgateError where there is none."""
+    from lockgate.gates.errors import LockgateError, SettingsError
+    from lockgate.pipelines.promotion.bundle import trusted
+    from lockgate.pipelines.settings.settings import compose
+
+    if not path.exists():
+        raise LockgateError("there is no bundle", expected="what `lockgate bundle` writes", where=str(path))
+    try:
+        settings = compose().settings
+    except SettingsError:  # to be said of each candidate, as its overrides may mend it
+        return ""
+    try:
+        trusted(path, settings)
+    except LockgateError as err:
+        return str(err)
+    return ""

@@ -1,0 +1,30 @@
+"""Times as people write them on the command line."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from lockgate.gates.durations import length
+from lockgate.gates.errors import SettingsError
+
+
+def moment(text: str, *, now: datetime, where: str, end_of_day: bool = True) -> datetime:
+    """A date, a date with a time, or a length of time after `now`; UTC where no zone is given.
+
+    A date alone is its last moment, or its first where `end_of_day` is false. Raises SettingsError.
+    """
+    if re.fullmatch(r"[1-9][0-9]{0,4}[dh]", text):
+        return now + length(text)  # at most 99,999 days
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as err:
+        raise SettingsError(
+            f"{text[:60]!r} is no time", expected="2026-12-31, 2026-12-31T18:00, or a length such as 14d", where=where
+        ) from err
+    if len(text) <= len("2026-12-31") and end_of_day:
+        found = found.replace(hour=23, minute=59, second=59)
+    try:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError as err:
+        raise SettingsError(f"{text[:60]!r} is too early or too late", where=where) from err

@@ -1,0 +1,131 @@
+"""Bytes written whole or not at all, as a file or as a folder of files."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.gates.errors import LockgateError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+PIPED_WIDTH = 160
+"""Columns where the output is no terminal: a log, a file."""
+
+
+def console() -> Console:
+    """Standard output, as wide as the terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as err:
+        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
+
+
+def append(path: Path, text: str) -> None:
+    """Add text to the end of a file."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as err:
+        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
+
+
+def print_json(value: object) -> None:
+    """A value as indented JSON on stdout."""
+    sys.stdout.write(indented(value))
+
+
+def indented(value: object) -> str:
+    """A value as JSON that people read, with the end of its last line."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def write_file(path: Path, blob: bytes) -> None:
+    """Write a file, in place of one that is there."""
+    draft = _draft(path)
+    try:
+        draft.write_bytes(blob)
+        draft.replace(path)
+    except OSError as err:
+        draft.unlink(missing_ok=True)
+        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files under a name that is free, or that of an empty folder."""
+    check_free(path)
+    draft = _draft(path)
+    try:
+        draft.mkdir()
+        for name, blob in files.items():
+            (draft / name).write_bytes(blob)
+        draft.replace(path)
+    except OSError as err:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
+
+
+def replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files in place of one that is there; until it is complete the old one stays."""
+    new, old = _draft(path), _draft(path)
+    write_folder(new, files)
+    try:
+        if path.is_dir():
+            path.rename(old)
+        new.rename(path)
+    except OSError as err:
+        shutil.rmtree(new, ignore_errors=True)
+        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def check_free(path: Path) -> None:
+    """Raise LockgateError unless a folder can be written under this name without touching what is there."""
+    check_writable(path)
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise LockgateError("it is there already, and no folder", expected="a new or an empty folder", where=str(path))
+    if path.is_dir() and any(path.iterdir()):
+        raise LockgateError("the folder is not empty", expected="a new or an empty folder", where=str(path))
+
+
+def check_writable(path: Path) -> None:
+    """Raise LockgateError unless something can be written under this name."""
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise LockgateError(f"there is no folder {path.parent}", expected="one to write into", where=str(path))
+    if not os.access(parent, os.W_OK):
+        raise LockgateError("cannot write: Permission denied", expected="a folder to write into", where=str(parent))
+
+
+def read_capped(path: Path, *, cap: int) -> bytes:
+    """The bytes of a file. Raises LockgateError where it cannot be read, or is larger than `cap`."""
+    try:
+        with path.open("rb") as file:
+            blob = file.read(cap + 1)
+    except OSError as err:
+        raise LockgateError(f"cannot read: {err.strerror}", where=str(path)) from err
+    if len(blob) > cap:
+        raise LockgateError("the file is too large", expected=f"at most {cap:,} bytes", where=str(path))
+    return blob
+
+
+def _draft(path: Path) -> Path:
+    """A name beside it that nobody else uses."""
+    return path.absolute().with_name(f".{path.absolute().name}.{secrets.token_hex(4)}.part")

@@ -1,0 +1,94 @@
+"""Running a flow as a subprocess: its progress on stderr, its failure in one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.gates.errors import RunError
+from lockgate.pipelines.promotion import events
+from lockgate.pipelines.promotion.actor import NOBODY
+from lockgate.pipelines.settings.environment import restrict
+
+if TYPE_CHECKING:
+    from lockgate.pipelines.settings.settings import Settings
+
+FLOWS = Path(__file__).resolve().parent.parent
+SHOWN_ON_FAILURE = 12
+
+
+def user() -> str:
+    """Who runs this, as Metaflow will have it. Call it before Metaflow is imported.
+
+    Metaflow takes its user from these variables, refuses root, and fails where none is set, as in most containers:
+    there it becomes `lockgate`.
+    """
+    named = (os.environ.get(name) for name in ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER"))
+    found = next((name for name in named if name and name != "root"), "")
+    if not found:
+        found = "lockgate"
+        os.environ[NOBODY] = "1"
+    os.environ["METAFLOW_USER"] = found
+    return found
+
+
+def run_flow(
+    flow: str, settings: Settings, arguments: Sequence[str] = (), *, meanwhile: Callable[[], None] | None = None
+) -> str:
+    """Run `pipelines/FLOW.py` with these settings and return its run id. Of this environment it gets what it needs.
+
+    Args:
+        flow: the file's name without its ending.
+        settings: the value of the flow's Config `settings`.
+        arguments: further words for Metaflow's `run`.
+        meanwhile: called once the flow is under way; what it does costs no time of its own.
+
+    Raises:
+        RunError: the flow failed; the line says why.
+    """
+    from lockgate.gates import runs
+    from lockgate.pipelines.flows.output import ERROR_FILE, SAID
+
+    runs.check_metadata()  # Metaflow would wait for it without an end, and say what failed in many lines
+    debug = bool(os.environ.get("LOCKGATE_DEBUG"))
+    with tempfile.TemporaryDirectory(prefix="lockgate-") as scratch:
+        id_file, error_file = Path(scratch) / "run-id", Path(scratch) / "error"
+        command = [
+            sys.executable, str(FLOWS / f"{flow}.py"), "--no-pylint", "--config-value", "settings", settings.to_json(),
+            "run", "--run-id-file", str(id_file), *arguments,
+        ]  # fmt: skip
+        inherited = restrict(os.environ, declared=settings.platform.environment, flow=flow)
+        environment = {"OMP_WAIT_POLICY": "passive", **inherited, ERROR_FILE: str(error_file), "PYTHONUNBUFFERED": "1"}
+        seen: list[str] = []
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        ) as child:
+            if meanwhile:
+                meanwhile()
+            for line in child.stdout or ():
+                seen.append(line.rstrip())
+                if debug:
+                    sys.stderr.write(line)
+                elif events.MARK in line:
+                    sys.stderr.write(line[line.index(events.MARK) :])
+                elif SAID in line and not error_file.exists():
+                    sys.stderr.write(f"  {line.split(SAID, 1)[1]}")
+                sys.stderr.flush()
+        if child.returncode == 0 and id_file.exists():
+            return id_file.read_text().strip()
+        if error_file.exists():
+            raise RunError(error_file.read_text(encoding="utf-8"))
+        said = next((line for line in reversed(seen) if line.strip()), "nothing")
+        if not debug:
+            sys.stderr.write("".join(f"  {line}\n" for line in seen[-SHOWN_ON_FAILURE:]))
+        raise RunError(f"the flow {flow} failed; it last said: {said.strip()[:200]}", hint="run it again with --debug")

@@ -1,0 +1,127 @@
+"""Entries of the promotion log as an auditor reads them: who, when, what, by which numbers, and where the proof is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from lockgate.gates.errors import printable
+from lockgate.gates.log.events import Judged, Reverified
+from lockgate.gates.report import terminal
+
+if TYPE_CHECKING:
+    from lockgate.gates.log import Entry, Keyring, Log
+    from lockgate.gates.records.decision import Decision
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from lockgate.gates.errors import LogError
+from lockgate.pipelines.cli.shared.files import print_json
+
+if TYPE_CHECKING:
+    from lockgate.gates.log import Entry, Log
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lockgate.gates.log import Log
+
+
+def project_log(*, writing: bool = False) -> Log:
+    """The log, on the object store that Metaflow is configured with; to be appended to where `writing`."""
+    from lockgate.gates import runs
+    from lockgate.pipelines.promotion.log import open_log
+    from lockgate.pipelines.settings.settings import compose
+
+    runs.check_installation()
+    return open_log(compose().settings, writing=writing)
+
+
+def recorded(log: Log, record: Callable[[], Entry]) -> Entry:
+    """What `record` writes. Where the log refuses it, tags are put right that a killed command may have left out."""
+    from lockgate.pipelines.promotion.decide import mend_tags
+
+    try:
+        return record()
+    except LogError:
+        if mended := mend_tags(log):
+            sys.stderr.write(f"  {mended}\n")
+        raise
+
+
+def tell(log: Log, entry: Entry, *, as_json: bool, then: Sequence[str] = ()) -> None:
+    """Say what was recorded, who reigns now, and `then`, what to do next. The tags follow the log first."""
+    from lockgate.pipelines.promotion.decide import repair_tags
+
+    tagged = repair_tags(log, written=True)
+    if as_json:
+        print_json({"entry": entry.as_json(), "tags": tagged, "next": [line.strip() for line in then]})
+        return
+    unsigned = "" if entry.signature else " (unsigned)"
+    about = f"{entry.event.verdict} {entry.event.run or ''}".strip()
+    champion = entry.state.champion
+    for line in (
+        f"entry {entry.seq} of the promotion log{unsigned}: {about}: {entry.event.said}",
+        f"champion: {champion.run}, promoted by entry {champion.seq}" if champion else "champion: none",
+        f"tags: {tagged}",
+        *then,
+    ):
+        typer.echo("  " * line.startswith(" ") + printable(line))
+
+
+def show(log: Log, title: str, about: list[Entry]) -> None:
+    """Print the answer, and each entry that it rests on."""
+    from lockgate.pipelines.cli.shared.files import console
+
+    out = console()
+    out.print(Text(printable(title), "bold"))
+    for entry in about:
+        out.print()
+        for line in _entry(entry, log.keyring):
+            out.print(line)
+    runs = dict.fromkeys(str(entry.event.run) for entry in about if entry.judged)
+    if runs:
+        out.print()
+    for run in runs:
+        out.print(Text(f"lockgate export {printable(run)} --out DIR  writes its evidence, policy and decision", "dim"))
+
+
+def _entry(entry: Entry, keyring: Keyring) -> Iterator[RenderableType]:
+    mark = entry.signature.key if entry.signature else ""
+    signed = f"signed by {keyring.name(mark)} ({mark})" if mark else "not signed"
+    yield Text(f"entry {entry.seq}: {entry.event.verdict}", "bold")
+    yield _indented(Text(f"{entry.time:%Y-%m-%d %H:%M:%S} UTC, by {printable(entry.actor)}, {signed}", "dim"))
+    event = entry.event
+    if not isinstance(event, Judged | Reverified):
+        yield _indented(Text(printable(event.said)))
+        return
+    decision = event.decided(entry.state, where=entry.where)
+    yield _indented(terminal.render(decision))
+    for name, value in _facts(decision, event).items():
+        yield _indented(Text(f"{name:<9} {printable(value)}", "dim"))
+
+
+def _facts(decision: Decision, event: Judged | Reverified) -> dict[str, str]:
+    """What the decision is bound to, and where that is kept."""
+    bound = decision.binding
+    clean = {True: "", False: ", with changes that were not committed", None: ", clean or not is unknown"}[bound.clean]
+    scored_by = event.evidence_run if isinstance(event, Reverified) else bound.run
+    told = {
+        "run": bound.run, "evidence": scored_by and f"artifact `evidence` of {scored_by}, unless it was erased",
+        "model": bound.model, "holdout": bound.holdout, "training": bound.train, "beside": bound.champion_run,
+        "policy": f"policies/{event.policy_sha256}.json, beside the log", "engine": f"lockgate {bound.engine}",
+        "commit": bound.commit and f"{bound.commit}{clean}", "decision": event.decision_sha256,
+    }  # fmt: skip
+    return {name: value or "–" for name, value in told.items()}
+
+
+def _indented(shown: RenderableType) -> RenderableType:
+    return Padding(shown, (0, 0, 0, 2), expand=False)

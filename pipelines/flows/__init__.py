@@ -1,0 +1,1 @@
+"""What only the flow files need: their configs, their platform, their output."""

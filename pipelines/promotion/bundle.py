@@ -1,0 +1,240 @@
+"""The champion and the head of its log in one file, for jobs that may read neither: pull requests, other machines.
+
+Of a log that has entries but never had a champion, it is the head alone, which shows that: no model, no run.
+
+| file | |
+|---|---|
+| `manifest.json` | what this is, and the SHA-256 and size of every other file |
+| `model` | the champion's bytes, as they were judged; none where there never was one |
+| `facts.json` | `features`: what its run said of the columns that it was trained on, or null |
+| `entries.jsonl` | entries of the promotion log, a line each, byte for byte: the last one, those before it that it |
+|                 | is held against (`Log.grounded`), and the one that promoted the champion |
+| `keys.json` | the public keys that the log's platform trusts: for people, as whoever makes a bundle chooses them |
+
+What is trusted are the signatures of the entries, by the keys of one's own conf/platform: they bind the digest of
+the model. `facts.json` is bound by the manifest alone; the gates that read it (`drift` against the champion) are as
+good as whoever made the bundle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import rfc8785
+from obstore.store import MemoryStore
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lockgate.gates.documents import parse_json
+from lockgate.gates.errors import LockgateError
+from lockgate.gates.lifecycle import admission
+from lockgate.gates.log import SKEW, Entry, Keyring, Log
+from lockgate.gates.log.entry import path as entry_path
+from lockgate.gates.log.signing import public_line
+from lockgate.gates.records.state import Champion
+from lockgate.pipelines.promotion import tar
+from lockgate.pipelines.promotion.log import keyring_of
+from lockgate.pipelines.settings.settings import Settings
+
+MIB = 1024**2
+CAPS = {
+    "manifest.json": MIB, "model": 2048 * MIB, "facts.json": 64 * MIB, "entries.jsonl": 512 * MIB, "keys.json": MIB
+}  # fmt: skip
+"""Its files, and the most bytes that each may have."""
+
+_RULES = ConfigDict(frozen=True, extra="forbid")
+
+
+class Held(BaseModel):
+    """One file, as the manifest has it."""
+
+    model_config = _RULES
+    sha256: str
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class Manifest(BaseModel):
+    """What a bundle is of, and what is in it."""
+
+    model_config = _RULES
+    format: Literal[2] = 2
+    project: str
+    log_id: str
+    seq: int  # of the head
+    run: str | None  # of the champion; None where there never was one
+    model_sha256: str | None
+    files: Mapping[str, Held]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bundle whose digests and signatures hold."""
+
+    log: Log  # of those entries only; for reading
+    head: Entry
+    admitted: admission.Admitted | None  # None where the log never had a champion
+    model: bytes
+    features: Any
+
+    def refusal(self, now: datetime) -> str:
+        """Why its champion may not be served at `now`, in words, as far as the bundle says; empty where it may."""
+        if self.admitted is None:
+            return ""
+        return self.admitted.champion.refusal(now - SKEW, revoked=self.head.state.revoked)
+
+
+def made(log: Log, admitted: admission.Admitted, *, model: bytes, features: Any) -> dict[str, bytes]:
+    """The files of a bundle of the admitted champion, by name; always the same bytes for the same head of the log.
+
+    Raises AdmissionError where `model` is not what was judged, LockgateError for a file that would not be read back.
+    """
+    champion = admitted.champion
+    files = {"model": admitted.check(model), "facts.json": rfc8785.dumps({"features": features})}
+    return _listed(log, admitted.head.seq, files, champion=champion)
+
+
+def without_champion(log: Log, seq: int) -> dict[str, bytes]:
+    """The files of a bundle of a log whose head is entry `seq` and that never had a champion; as `made`."""
+    return _listed(log, seq, {"model": b"", "facts.json": rfc8785.dumps({"features": None})}, champion=None)
+
+
+def _listed(log: Log, seq: int, files: Mapping[str, bytes], *, champion: Champion | None) -> dict[str, bytes]:
+    """These files, with the entries that vouch for them, the keys, and a manifest of all."""
+    head, *before = log.grounded(seq)
+    promotion = [log.entry(champion.seq)] if champion else []
+    entries = {one.seq: one.to_bytes() for one in (head, *before, *promotion)}
+    keys = [
+        {"name": key.name, "role": key.role, "key": public_line(key.public), "last_entry": key.last}
+        for key in sorted(log.keyring.keys.values(), key=lambda key: key.name)
+    ]
+    files = {
+        **files,
+        "entries.jsonl": b"\n".join(entries[seq] for seq in sorted(entries)),
+        "keys.json": rfc8785.dumps(keys),
+    }
+    manifest = Manifest(
+        project=log.project, log_id=head.log_id, seq=head.seq, run=champion and str(champion.run),
+        model_sha256=champion and str(champion.sha256), files={name: _held(blob) for name, blob in files.items()},
+    )  # fmt: skip
+    files = {"manifest.json": rfc8785.dumps(manifest.model_dump(mode="json")), **files}
+    for name, blob in files.items():
+        if len(blob) > CAPS[name]:
+            raise LockgateError(
+                f"{name} of the bundle would have {len(blob):,} bytes",
+                expected=f"at most {CAPS[name]:,}, as more are not read back", where=f"entry {champion.seq}",
+                hint="nothing was written; pull requests are judged without a champion until one is smaller",
+            )  # fmt: skip
+    return files
+
+
+def read(path: Path, *, project: str, keyring: Keyring) -> Bundle:
+    """The bundle in a tar file or a folder, checked before anything of it is used.
+
+    Raises:
+        LockgateError: files that are missing, of other sizes or digests, links, or of another project.
+        LogError, AdmissionError: entries that are not signed by a key of `keyring` (where the log is signed), that do
+            not promote this model, or a model that was not promoted; a champion that is left out.
+    """
+    files = _files(path)
+    where = str(path)
+    manifest = _manifest(files, where)
+    for name, held in manifest.files.items():
+        if _held(files[name]) != held:
+            raise LockgateError(
+                f"{name} in the bundle is not what its manifest says", expected=f"SHA-256 {held.sha256[:64]}",
+                where=where, hint="it was changed or cut on the way; make it again",
+            )  # fmt: skip
+    if manifest.project != project:
+        raise LockgateError(
+            f"the bundle is of project {manifest.project[:64]!r}", expected=f"project {project!r}", where=where
+        )
+    log, head = _log(files, project=project, keyring=keyring, where=where)
+    admitted = None
+    if manifest.run is not None or files["model"] or not head.state.never_promoted:
+        admitted = admission.admit(log, now=head.time)
+        admitted.check(files["model"])
+    champion = admitted and admitted.champion
+    told = (head.log_id, head.seq, champion and str(champion.run), champion and str(champion.sha256))
+    if (manifest.log_id, manifest.seq, manifest.run, manifest.model_sha256) != told:
+        raise LockgateError(
+            "the manifest names another model or head than the entries beside it",
+            expected=f"{told[2] or 'no champion'}, entry {told[1]}", where=where,
+        )  # fmt: skip
+    return Bundle(log=log, head=head, admitted=admitted, model=files["model"], features=_features(files, where))
+
+
+def trusted(path: Path, settings: Settings) -> Bundle:
+    """The bundle at `path`, of this project, by the keys of conf/platform. Raises as `read`."""
+    return read(path, project=settings.data.project, keyring=keyring_of(settings.platform.keys))
+
+
+def _files(path: Path) -> dict[str, bytes]:
+    where = str(path)
+    try:
+        if path.is_dir():
+            files = {}
+            for name, cap in CAPS.items():
+                file = path / name
+                if file.is_symlink() or not file.is_file():
+                    raise LockgateError(f"{name} is not in the bundle", expected=", ".join(CAPS), where=where)
+                if file.stat().st_size > cap:
+                    raise LockgateError(f"{name} is too large", expected=f"at most {cap:,} bytes", where=where)
+                files[name] = file.read_bytes()
+            return files
+        with path.open("rb") as archive:
+            files = tar.unpacked(archive, caps=CAPS, size=path.stat().st_size, where=where)
+    except OSError as err:
+        raise LockgateError(
+            f"cannot read the bundle: {err.strerror}", expected="what `lockgate bundle` writes", where=where
+        ) from err
+    if missing := [name for name in CAPS if name not in files]:
+        raise LockgateError(f"{missing[0]} is not in the bundle", expected=", ".join(CAPS), where=where)
+    return files
+
+
+def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
+    try:
+        parse_json(files["manifest.json"])
+        manifest = Manifest.model_validate_json(files["manifest.json"])
+    except (ValueError, RecursionError) as err:  # pydantic's is a ValueError
+        problem = err.errors(include_url=False)[0]["msg"] if isinstance(err, ValidationError) else str(err)
+        raise LockgateError(
+            f"the bundle's manifest cannot be read: {problem[:200]}", expected="format 2", where=where,
+            hint="it was made by another version of lockgate, or by hand",
+        ) from err  # fmt: skip
+    if set(manifest.files) != CAPS.keys() - {"manifest.json"}:
+        raise LockgateError("the bundle's manifest does not list its files", expected=", ".join(CAPS), where=where)
+    return manifest
+
+
+def _log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, where: str) -> tuple[Log, Entry]:
+    """A log of the bundle's entries alone, which is read as the real one is: number, project, signature, state."""
+    store, seqs = MemoryStore(), [0]
+    for number, blob in enumerate(files["entries.jsonl"].split(b"\n"), start=1):
+        entry = Entry.from_bytes(blob, where=f"{where} entries.jsonl, line {number}")
+        if entry.seq <= seqs[-1]:
+            raise LockgateError(
+                f"entry {entry.seq} follows entry {seqs[-1]} in the bundle", expected="each once, in order", where=where
+            )
+        store.put(entry_path(entry.seq), blob)
+        seqs.append(entry.seq)
+    store.put("head.json", json.dumps({"seq": seqs[-1]}).encode())
+    log = Log(store, project=project, keyring=keyring)
+    return log, log.grounded(seqs[-1])[0]
+
+
+def _features(files: Mapping[str, bytes], where: str) -> Any:
+    try:
+        told = parse_json(files["facts.json"])
+    except (ValueError, RecursionError) as err:
+        raise LockgateError("the bundle's facts are not JSON", expected="a JSON object", where=where) from err
+    return told.get("features") if isinstance(told, dict) else None
+
+
+def _held(blob: bytes) -> Held:
+    return Held(sha256=hashlib.sha256(blob).hexdigest(), bytes=len(blob))

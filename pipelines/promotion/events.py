@@ -1,0 +1,49 @@
+"""What commands and flows say while they work: plain lines, or, on request, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from lockgate.gates.errors import LockgateError
+
+FORMAT = "LOCKGATE_LOG"
+"""Environment variable: `json` asks for one JSON object a line."""
+
+MARK = '{"logger": "lockgate", '
+"""Starts every JSON line, so that the command line can tell them from Metaflow's own."""
+
+
+class Say(Protocol):
+    """Takes a line of progress, the name of the event in snake_case, and what else is known of it."""
+
+    def __call__(self, message: str, /, *, event: str = "progress", **fields: Any) -> None: ...
+
+
+def wanted() -> bool:
+    """Whether JSON was asked for."""
+    return os.environ.get(FORMAT, "").lower() == "json"
+
+
+def record(message: str, *, level: str, event: str, **fields: Any) -> str:
+    """One JSON object in one line: logger, time (UTC), level, event, message, and `fields`."""
+    told = {
+        "logger": "lockgate", "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "level": level,
+        "event": event, "message": message, **fields,
+    }  # fmt: skip
+    return json.dumps(told, default=str)
+
+
+def refusal(err: LockgateError, **fields: Any) -> str:
+    """The one JSON line of an error: beside its message its kind, and its parts."""
+    return record(
+        str(err),
+        level="error",
+        event="refused",
+        error=type(err).__name__,
+        problem=err.problem,
+        where=err.where,
+        **fields,
+    )

@@ -1,0 +1,80 @@
+"""The promotion log of a project, opened with the keys that its platform trusts."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from lockgate.gates import runs
+from lockgate.gates.errors import SigningError
+from lockgate.gates.log import Keyring, Log, Signer
+from lockgate.pipelines.settings.platform import KeySettings
+from lockgate.pipelines.settings.settings import Settings
+
+KEY = "LOCKGATE_SIGNING_KEY"
+"""Environment variable that holds a private key, as PEM."""
+
+KEY_FILE = "LOCKGATE_SIGNING_KEY_FILE"
+"""Environment variable that names a file with one, readable by its owner only."""
+
+
+def open_log(settings: Settings, *, writing: bool = False) -> Log:
+    """The log of the project, where the platform keeps it.
+
+    With `writing` it signs with the private key that the environment gives, itself or as a file.
+
+    Raises:
+        SigningError: the platform asks for signatures but lists no judge's key, a key is no key, or a private key is
+            unreadable, readable by others, or from where the platform takes none.
+        LogError, RunError: the store cannot be opened.
+    """
+    keys, project = settings.platform.keys, settings.data.project
+    keyring = keyring_of(keys)
+    return Log(
+        runs.log_store(project, root=settings.platform.log_root), project=project, keyring=keyring,
+        signer=signer(keys, os.environ) if writing else None,
+    )  # fmt: skip
+
+
+def keyring_of(keys: KeySettings) -> Keyring:
+    """The public keys of conf/platform. SigningError where signatures are required and nobody's would count."""
+    keyring = Keyring.of(
+        ((name, one.role, one.key, one.last_entry) for name, one in keys.trusted.items()),
+        where="platform.keys.trusted",
+        former={name: one.formerly for name, one in keys.trusted.items()},
+    )
+    if keys.required and not keyring.signed:
+        raise SigningError(
+            "this platform follows a signed promotion log only, and no judge's key is listed",
+            expected="a key with role judge",
+            where="platform.keys.trusted",
+            hint="`lockgate keys new` makes one; conf/platform takes its public line",
+        )
+    return keyring
+
+
+def signer(keys: KeySettings, environment: Mapping[str, str]) -> Signer | None:
+    """The private key that the environment gives, itself or as a file; None where it gives none."""
+    if text := environment.get(KEY):
+        return Signer.parse(text.encode(), where=KEY)
+    name = environment.get(KEY_FILE)
+    if not name:
+        return None
+    if keys.private == "environment":
+        raise SigningError(
+            "this platform takes no private key from a file", expected=f"the key itself in {KEY}", where=KEY_FILE
+        )
+    path = Path(name)
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        pem = path.read_bytes()
+    except OSError as err:
+        raise SigningError(f"the private key cannot be read: {err.strerror}", where=name) from err
+    if mode & 0o077:
+        raise SigningError(
+            f"others may read the private key (mode {mode:04o})", expected="mode 0600", where=name,
+            hint=f"chmod 600 {name}",
+        )  # fmt: skip
+    return Signer.parse(pem, where=name)

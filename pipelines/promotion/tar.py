@@ -1,0 +1,58 @@
+"""Named files as one tar file: always the same bytes for the same files, and nothing but those files read back."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from lockgate.gates.errors import LockgateError
+
+_HEADERS = 64 * 1024
+"""What the headers and the padding of a few files may take."""
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """The files as an uncompressed ustar archive, ordered by name; no time, owner or mode of this machine is in it."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, blob in sorted(files.items()):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(blob), 0o644
+            archive.addfile(member, io.BytesIO(blob))
+    return out.getvalue()
+
+
+def unpacked(file: BinaryIO, *, caps: Mapping[str, int], size: int, where: str) -> dict[str, bytes]:
+    """The files of an uncompressed tar archive of `size` bytes. Nothing is extracted to disk.
+
+    Every member is a plain file, there once, under a name of `caps` and of at most that many bytes. Raises
+    LockgateError for any other, before its bytes are read, and for what is no tar archive.
+    """
+    if size > sum(caps.values()) + _HEADERS:
+        raise LockgateError("the archive is too large", expected=f"at most {sum(caps.values()):,} bytes", where=where)
+    found: dict[str, bytes] = {}
+    try:
+        with tarfile.open(fileobj=file, mode="r:") as archive:
+            for member in archive:
+                _check(member, found, caps, where)
+                held = archive.extractfile(member)
+                found[member.name] = b"" if held is None else held.read()
+                if len(found[member.name]) != member.size:
+                    raise LockgateError("the archive is cut short", expected="a whole tar archive", where=where)
+    except (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError) as err:
+        raise LockgateError("not a tar archive", expected="what `lockgate bundle` writes", where=where) from err
+    return found
+
+
+def _check(member: tarfile.TarInfo, found: Mapping[str, bytes], caps: Mapping[str, int], where: str) -> None:
+    name = member.name[:80]
+    if member.name not in caps:
+        raise LockgateError(f"the archive holds {name!r}", expected=f"only {', '.join(caps)}", where=where)
+    if not member.isreg() or member.issparse():
+        raise LockgateError(f"{name} in the archive is no plain file", expected="no links or devices", where=where)
+    if member.name in found:
+        raise LockgateError(f"{name} is in the archive twice", expected="once", where=where)
+    if member.size > caps[member.name]:
+        raise LockgateError(f"{name} is too large", expected=f"at most {caps[member.name]:,} bytes", where=where)

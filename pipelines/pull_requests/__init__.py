@@ -1,0 +1,1 @@
+"""Candidates, proposals and their review; two versions of the repository compared."""

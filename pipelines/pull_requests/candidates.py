@@ -1,0 +1,128 @@
+"""What a pull request proposes: named lists of overrides of model, train and experiment, in conf/candidates.yaml."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lockgate.pipelines.settings.groups import AUTHORS
+
+from lockgate.gates.documents import yaml_node
+from lockgate.gates.errors import LockgateError, SettingsError
+from lockgate.gates.mistakes import nearest
+
+if TYPE_CHECKING:
+    from yaml.nodes import Node
+
+FILE = "candidates.yaml"
+ALONE = "default"
+"""The name of the one candidate where none are listed: conf/ as it stands."""
+
+TRAINED_BY = ("model", "train", "data", "as_of", "seed")
+"""What of conf/ a model depends on; `experiment` says what is in the others."""
+
+MOST = 16
+MOST_OVERRIDES = 32
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A challenger by name. One that is refused is not trained."""
+
+    name: str
+    overrides: tuple[str, ...]
+    refusal: str = ""  # one line: what was wrong, and what is accepted; empty where nothing is
+
+
+def candidates(conf: Path) -> tuple[Candidate, ...]:
+    """Those of conf/candidates.yaml, in its order; where there is none of them, `default`: conf/ as it stands.
+
+    An override is accepted as on the command line, if it is of model, train or experiment. What is refused of one
+    candidate is said with it, and does not touch the others.
+
+    Raises:
+        SettingsError: the file is no mapping of names to lists of overrides, or has more than 16 names.
+    """
+    listed = list(_listed(conf / FILE))
+    return tuple(_vetted(name, overrides, conf) for name, overrides in listed) or (Candidate(name=ALONE, overrides=()),)
+
+
+def training(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """What a model is trained by, as conf/ composes it with these overrides: plain values, of whatever kind of model.
+
+    Raises:
+        SettingsError: it does not compose.
+    """
+    from lockgate.pipelines.settings.composition import composed_tree
+
+    from lockgate.pipelines.settings.overrides import vetted
+
+    tree = composed_tree(conf, [change.text for change in vetted(overrides, conf)], "config")
+    return {name: tree.get(name) for name in TRAINED_BY}
+
+
+def kind(trained_by: Mapping[str, Any]) -> str:
+    """The kind of model that is trained so; empty where none is said."""
+    model = trained_by["model"]
+    return str(model.get("name", "")) if isinstance(model, Mapping) else ""
+
+
+def _vetted(name: str, overrides: tuple[str, ...], conf: Path) -> Candidate:
+    from lockgate.pipelines.settings.overrides import vetted
+
+    try:
+        for change in vetted(overrides, conf):
+            group = change.key.partition(".")[0]
+            if group not in AUTHORS:
+                raise SettingsError(
+                    f"{group} belongs to the owners of the gates", expected=f"overrides of {', '.join(AUTHORS)}",
+                    where=change.text[:120], hint=nearest(group, AUTHORS).strip(" ()"),
+                )  # fmt: skip
+    except LockgateError as err:
+        return Candidate(name=name, overrides=overrides, refusal=str(err))
+    return Candidate(name=name, overrides=overrides)
+
+
+def _listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Names and overrides as they are written: nothing in the file becomes anything but text."""
+    from yaml.nodes import MappingNode, SequenceNode
+
+    where = f"conf/{FILE}"
+    if file.is_symlink() or not file.is_file():
+        return
+    try:
+        blob = file.read_bytes()
+    except OSError as err:
+        raise SettingsError(f"cannot read: {err.strerror}", where=where) from err
+    root = yaml_node(blob, where=where)
+    if root is None or root.tag == "tag:yaml.org,2002:null":
+        return
+    if not isinstance(root, MappingNode):
+        raise SettingsError("no mapping", expected="NAME: [model=xgb, model.max_depth=6]", where=where)
+    if len(root.value) > MOST:
+        raise SettingsError(f"{len(root.value)} candidates", expected=f"at most {MOST}", where=where)
+    for key, value in root.value:
+        name = _text(key)
+        if name is None or not NAME.fullmatch(name):
+            raise SettingsError(
+                f"{(name or 'what is no text')[:40]!r} is no name of a candidate",
+                expected="small letters, digits, _ and -, a letter first, at most 32", where=where,
+            )  # fmt: skip
+        texts = [_text(one) for one in value.value] if isinstance(value, SequenceNode) else [None]
+        overrides = tuple(text for text in texts if text is not None)
+        if len(overrides) < len(texts) or len(overrides) > MOST_OVERRIDES:
+            raise SettingsError(
+                f"{name} has no list of overrides",
+                expected=f"[model=xgb, model.max_depth=6], at most {MOST_OVERRIDES} texts", where=where,
+            )  # fmt: skip
+        yield name, overrides
+
+
+def _text(node: Node) -> str | None:
+    from yaml.nodes import ScalarNode
+
+    return str(node.value) if isinstance(node, ScalarNode) else None

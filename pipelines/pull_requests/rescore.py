@@ -1,0 +1,162 @@
+"""What a pull request claims of its models, scored again: on the rows, with the code and beside the champion of the
+branch that it is to be merged into."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lockgate.gates.errors import EvidenceError, LockgateError
+from lockgate.gates.evidence.evidence import Evidence
+from lockgate.pipelines import data
+from lockgate.pipelines.data import TrainSettings
+from lockgate.pipelines.models import MODELS
+from lockgate.pipelines.pull_requests import proposal
+from lockgate.pipelines.scoring import parity
+from lockgate.pipelines.scoring.distributions import counted_again
+from lockgate.pipelines.scoring.evidence import Candidate, scored
+from lockgate.pipelines.scoring.tables import data_files
+
+if TYPE_CHECKING:
+    from lockgate.pipelines.data import Split
+    from lockgate.pipelines.scoring.champion import Reigning
+    from lockgate.pipelines.settings.settings import Settings
+
+_CLAIMED = ("fit_seconds", "peak_memory_mb", "scores", "code", "config_sha256", "versions")
+"""What only the run that trained can say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescored:
+    """Evidence to judge, and whose scores are in it."""
+
+    evidence: Evidence
+    claimed: str  # why the challenger's scores are still the pull request's own; empty where they were made again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basis:
+    """The holdout of this checkout, and who reigns; read once for all candidates."""
+
+    settings: Settings
+    reigning: Reigning | None
+
+    @cached_property
+    def split(self) -> Split:
+        """This checkout's holdout, with every feature."""
+        held = self.settings.data
+        every = TrainSettings(months=None, columns=None)
+        return data.split(data.load(held, root=data_files(self.settings)), held, every, self.settings.as_of)
+
+    @cached_property
+    def holdout(self) -> str:
+        """The digest of its rows and labels."""
+        split = self.split
+        return Evidence.from_arrays(label=split.labels, challenger=split.labels, row_id=split.row_ids).holdout
+
+    @cached_property
+    def rows(self) -> Evidence:
+        """The holdout's rows with the champion's scores; the challenger's are all 0."""
+        split = self.split
+        return Evidence.from_arrays(
+            label=split.labels, challenger=split.labels * 0.0, row_id=split.row_ids, cluster=split.clusters,
+            weight=split.weights, time=split.times, slices=split.slices, task=self.settings.data.task,
+            champion=None if self.reigning is None else self.reigning.model.score(split.holdout),
+        )  # fmt: skip
+
+    def rescored(self, folder: Path, name: str, *, kind: str) -> Rescored:
+        """A candidate's evidence, made again from its model's bytes. `kind` is what the pull request's conf/ composes.
+
+        Where this checkout does not know such models, the claimed scores stay, beside this checkout's rows, labels and
+        champion. What the run says of its training is its own claim in either case.
+
+        Raises:
+            LockgateError: files that are missing or no evidence; a model that is not the one that was scored, is of
+                another kind, or of another format than that has here, or cannot score these rows; a champion beside
+                it, where there is none here.
+            EvidenceError: rows or labels that are not this checkout's holdout.
+        """
+        claim = proposal.evidence(folder, name)
+        if self.reigning is None:
+            _refuse_champion(claim, name)
+        told = claim.facts.get("challenger")
+        challenger: Mapping[str, Any] = told if isinstance(told, dict) else {}
+        if claim.holdout != self.holdout:
+            raise EvidenceError(
+                f"{claim.n:,} other rows or labels were scored", expected=f"the holdout of this branch, {self._held}",
+                where=name, hint="merge the branch, and evaluate again",
+            )  # fmt: skip
+        blob = proposal.model(folder, name)
+        sha256 = hashlib.sha256(blob).hexdigest()
+        if challenger.get("sha256") != sha256:
+            raise LockgateError("the model is not the one that was scored", expected="its own bytes", where=name)
+        format_ = str(challenger.get("format"))
+        _check_kind(str(challenger.get("model")), format_, kind, name)
+        if kind not in MODELS:
+            facts = self._facts(claim, challenger, sha256)
+            return Rescored(
+                evidence=replace(
+                    self.rows, challenger=claim.challenger, facts=facts, train_row_hashes=claim.train_row_hashes
+                ),
+                claimed=f"this branch does not know models of the kind {kind[:40]!r}, and cannot score them",
+            )
+        candidate = Candidate(
+            name=kind, format=format_, sha256=sha256, blob=blob, trained=self._trained(claim),
+            train_row_hashes=claim.train_row_hashes,
+        )  # fmt: skip
+        with parity.fresh_process(kind, declared=self.settings.platform.environment) as fresh:
+            done = scored(
+                self.settings, self.split, candidate, candidate.load(), run=str(challenger.get("run"))[:200],
+                reigning=self.reigning, fresh=fresh,
+            )  # fmt: skip
+        return Rescored(evidence=Evidence.from_bytes(done.evidence), claimed="")
+
+    def _trained(self, claim: Evidence) -> dict[str, Any]:
+        rows = claim.facts.get("rows")
+        return {
+            "rows": {"train": rows.get("train") if isinstance(rows, dict) else None},
+            **{name: claim.facts[name] for name in _CLAIMED if name in claim.facts},
+            "features": counted_again(claim.facts.get("features"), self.split.holdout),
+        }
+
+    def _facts(self, claim: Evidence, challenger: Mapping[str, Any], sha256: str) -> dict[str, Any]:
+        champion = self.reigning.champion if self.reigning else None
+        return {
+            **self._trained(claim), "project": self.settings.data.project, "as_of": self.settings.as_of,
+            "challenger": {**challenger, "sha256": sha256},
+            "champion": champion and {"run": champion.run, "sha256": champion.sha256},
+        }  # fmt: skip
+
+    @property
+    def _held(self) -> str:
+        return f"{self.settings.as_of} of {self.settings.data.project}, {len(self.split.labels):,} rows"
+
+
+def _check_kind(claimed: str, format_: str, kind: str, name: str) -> None:
+    """Raise LockgateError for a model of another kind than conf/ composes, or of another format than that has here."""
+    if claimed != kind:
+        raise LockgateError(
+            f"the model is of the kind {claimed[:40]!r}", expected=f"{kind[:40]!r}, as conf/ composes it", where=name
+        )
+    if kind in MODELS and format_ != MODELS[kind].FORMAT:
+        raise LockgateError(
+            f"its format is {format_[:40]!r}", expected=f"{MODELS[kind].FORMAT!r}, as models of the kind {kind!r} have",
+            where=name, hint="a new format of a known kind is judged once the branch has it",
+        )  # fmt: skip
+
+
+def _refuse_champion(claim: Evidence, name: str) -> None:
+    """Raise LockgateError where a champion was beside the candidate: without it, comparisons would be left out."""
+    champion = claim.facts.get("champion")
+    if claim.champion is None and champion is None:
+        return
+    run = champion.get("run") if isinstance(champion, dict) else None
+    raise LockgateError(
+        f"it was scored beside a champion ({str(run)[:200]}), and none is here to compare with",
+        expected="--bundle FILE", where=name,
+        hint="`lockgate bundle --out champion.tar` writes it, `--published OWNER/NAME` the one that was published",
+    )  # fmt: skip

@@ -1,0 +1,238 @@
+"""A version of this repository as files in memory: a git revision, or a directory that holds a checkout.
+
+Nothing of it runs, and nothing of it is believed: a revision is read as objects (no checkout, so neither hooks nor
+filters; no network), a directory without following a link, and either within bounds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from lockgate.gates.errors import SettingsError, printable
+
+SECONDS = 60.0
+MOST_FILES = 2000
+MOST_BYTES = 2 * 2**20  # of one file
+MOST_IN_ALL = 32 * 2**20
+LONGEST_NAME = 200
+
+CONF = "conf"
+JUDGING = ("gates", "pipelines")
+"""Code that splits, scores, measures, judges and reports, and all that is imported beside the judge's key."""
+
+_LISTED = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40,64}) +(-|\d+)\t(.+)", re.DOTALL)
+_REGULAR = ("100644", "100755")
+_QUIET = {
+    "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_LITERAL_PATHSPECS": "1", "LC_ALL": "C",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """What a version says and how it judges: the files of conf/, and those of JUDGING, by path."""
+
+    name: str
+    files: Mapping[str, bytes]
+    sha256: Callable[[str], str | None]  # of any file, by its path; None where there is no such regular file
+
+    @property
+    def conf(self) -> dict[str, bytes]:
+        return {path: held for path, held in self.files.items() if path.startswith(f"{CONF}/")}
+
+    @property
+    def code(self) -> dict[str, bytes]:
+        return {path: held for path, held in self.files.items() if not path.startswith(f"{CONF}/")}
+
+
+def version(text: str, *, repository: Path) -> Version:
+    """The version that `text` names: a directory where it has a `/` and is one, else a revision of `repository`.
+
+    So `main` is the revision, whatever lies beside it, and `./main` the directory.
+
+    Raises:
+        SettingsError: there is none, it has no conf/, or it holds what is no file, too much, or too many.
+    """
+    said = printable(text)[:80]
+    if not text or len(text) > LONGEST_NAME or not text.isprintable():
+        raise SettingsError(f"{said!r} names no version", expected="a git revision, or a directory with conf/")
+    if "/" in text and Path(text).is_dir():
+        return of_folder(Path(text), name=said)
+    return _of_revision(text, said, repository)
+
+
+def of_folder(root: Path, *, name: str) -> Version:
+    """The checkout in a directory. What Python leaves behind in `__pycache__` is no part of it."""
+    found: dict[str, bytes] = {}
+    left = MOST_IN_ALL
+    for path in _walked(root, (CONF, *JUDGING), name):
+        _check_number(len(found) + 1, name)
+        found[path] = _bytes(root / path, f"{name}: {path}", most=min(MOST_BYTES, left))
+        left -= len(found[path])
+    return _checked(Version(name=name, files=found, sha256=partial(_sha256_in_folder, root)))
+
+
+def _walked(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
+    """Paths of files below the starts; a symbolic link is refused, wherever it points."""
+    waiting, seen = list(starts), 0
+    for folder in {start.partition("/")[0] for start in starts}:
+        if (root / folder).is_symlink():
+            raise _no_file(name, folder)
+    while waiting:
+        path = waiting.pop()
+        if Path(path).name == "__pycache__":
+            continue
+        try:
+            mode = (root / path).lstat().st_mode
+            if stat.S_ISDIR(mode):
+                inside = [one.name for one in (root / path).iterdir()]
+                seen += len(inside)
+                _check_number(seen, name)
+                waiting += [f"{path}/{one}" for one in inside]
+                continue
+        except FileNotFoundError:
+            continue
+        except OSError as err:
+            raise SettingsError(f"cannot read: {err.strerror}", where=f"{name}: {printable(path)[:200]}") from err
+        if not stat.S_ISREG(mode):
+            raise _no_file(name, path)
+        yield path
+
+
+def of_conf(conf: Path, *, name: str) -> dict[str, bytes]:
+    """The files of a directory that stands for conf/, by the path that they would have there."""
+    found = {f"{CONF}/{path.relative_to(conf).as_posix()}": path for path in sorted(conf.rglob("*.yaml"))}
+    return {path: _bytes(file, f"{name}: {path}", most=MOST_BYTES) for path, file in found.items()}
+
+
+def _bytes(file: Path, where: str, *, most: int) -> bytes:
+    try:
+        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as held:  # noqa: PTH123
+            read = held.read(most + 1)
+    except OSError as err:
+        raise SettingsError(f"cannot read: {err.strerror}", where=printable(where)[:200]) from err
+    if len(read) > most:
+        raise _too_large(where)
+    return read
+
+
+def _of_revision(text: str, name: str, repository: Path) -> Version:
+    if shutil.which("git") is None:
+        raise SettingsError("there is no git", expected="git in PATH, to read a revision")
+    commit = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
+    if commit is None:
+        raise SettingsError(
+            f"{name!r} is no revision of {repository}", expected="a branch, a tag or a commit that was fetched",
+            hint="a directory is named with a /, as in ./other",
+        )  # fmt: skip
+    sha = commit.decode().strip()
+    listed = _git(repository, "ls-tree", "-r", "-z", "-l", "--full-tree", sha, "--", CONF, *JUDGING)
+    if listed is None:
+        raise SettingsError("git cannot list its files", where=name)
+    wanted = dict(_entries(listed, name))
+    held = _git(repository, "cat-file", "--batch", "--buffer", fed="".join(f"{one}\n" for one in wanted.values()))
+    if held is None:
+        raise SettingsError("git cannot read its files", where=name)
+    files = dict(zip(wanted, _blobs(held, len(wanted), name), strict=True))
+    return _checked(Version(name=name, files=files, sha256=partial(_sha256_in_revision, repository, sha)))
+
+
+def _entries(listed: bytes, name: str) -> Iterator[tuple[str, str]]:
+    """Path and object of every file, as long as there are not too many, and none is too large."""
+    left, number = MOST_IN_ALL, 0
+    for line in filter(None, listed.split(b"\0")):
+        found = _LISTED.fullmatch(line)
+        if found is None:
+            raise SettingsError("git cannot list its files", where=name)
+        mode, _, blob, size, raw = found.groups()
+        path = raw.decode("utf-8", "surrogateescape")
+        if mode.decode() not in _REGULAR:
+            raise _no_file(name, path)
+        number, left = number + 1, left - int(size)
+        _check_number(number, name)
+        if int(size) > MOST_BYTES or left < 0:
+            raise _too_large(f"{name}: {path}")
+        yield path, blob.decode()
+
+
+def _blobs(held: bytes, number: int, name: str) -> Iterator[bytes]:
+    """What `cat-file --batch` says: a line that ends with a size, so many bytes, and the end of a line."""
+    at = 0
+    for _ in range(number):
+        end = held.find(b"\n", at)
+        words = held[at:end].split()
+        if end < 0 or len(words) != 3 or words[1] != b"blob":
+            raise SettingsError("an object is missing", expected="a revision that was fetched whole", where=name)
+        at = end + 1 + int(words[2])
+        yield held[end + 1 : at]
+        at += 1
+
+
+def _git(repository: Path, *words: str, fed: str = "") -> bytes | None:
+    """What git says; None where it refuses. No shell, no hook, no transport."""
+    command = ["git", "-c", "protocol.allow=never", "-c", "core.hooksPath=/dev/null", *words]
+    try:
+        done = subprocess.run(
+            command, cwd=repository, env={**os.environ, **_QUIET}, input=fed.encode(), capture_output=True,
+            check=False, timeout=SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _sha256_in_folder(root: Path, path: str) -> str | None:
+    """Of a file below `root`; a link on the way to it is not followed."""
+    file = root / path
+    try:
+        if not _inside(path) or file.resolve() != root.resolve() / path:
+            return None
+        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as held:  # noqa: PTH123
+            regular = stat.S_ISREG(os.fstat(held.fileno()).st_mode)
+            return hashlib.file_digest(held, "sha256").hexdigest() if regular else None
+    except (OSError, ValueError):
+        return None
+
+
+def _sha256_in_revision(repository: Path, commit: str, path: str) -> str | None:
+    listed = _git(repository, "ls-tree", "-z", "-l", "--full-tree", commit, "--", path) if _inside(path) else None
+    found = _LISTED.fullmatch((listed or b"").rstrip(b"\0"))
+    if found is None or found[1].decode() not in _REGULAR:
+        return None
+    blob = _git(repository, "cat-file", "blob", found[3].decode())
+    return None if blob is None else hashlib.sha256(blob).hexdigest()
+
+
+def _inside(path: str) -> bool:
+    return path.isprintable() and not path.startswith("/") and not {"", ".", ".."} & {*path.split("/")}
+
+
+def _checked(found: Version) -> Version:
+    if not found.conf:
+        raise SettingsError("no configuration", expected="a directory conf/", where=found.name)
+    return found
+
+
+def _check_number(number: int, name: str) -> None:
+    if number > MOST_FILES:
+        raise SettingsError("too many files", expected=f"at most {MOST_FILES:,}", where=name)
+
+
+def _too_large(where: str) -> SettingsError:
+    expected = f"at most {MOST_BYTES:,} bytes, and {MOST_IN_ALL:,} in all files together"
+    return SettingsError("a file is too large", expected=expected, where=printable(where)[:200])
+
+
+def _no_file(name: str, path: str) -> SettingsError:
+    return SettingsError(
+        "a symbolic link, or what else is no file", expected="regular files", where=f"{name}: {printable(path)[:200]}"
+    )

@@ -1,0 +1,1 @@
+"""Training, scoring beside the champion, evidence, parity, distributions, and predictions."""

@@ -1,0 +1,124 @@
+"""Who reigns, ready to score beside a challenger: from the promotion log, or from a bundle of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.gates import runs
+from lockgate.gates.errors import EvidenceError, LockgateError
+from lockgate.gates.records.state import Champion, State
+from lockgate.pipelines.models import Fitted, load_model
+from lockgate.pipelines.promotion.actor import clock
+from lockgate.pipelines.promotion.log import open_log
+from lockgate.pipelines.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from lockgate.gates.log import Entry, Log
+    from lockgate.pipelines.promotion.bundle import Bundle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reigning:
+    """The champion, its model, and what its run said of the columns that it was trained on; None where that is gone."""
+
+    champion: Champion
+    model: Fitted
+    features: object
+
+
+def of_log(settings: Settings) -> Reigning | None:
+    """The champion of the promotion log; None where there is none yet."""
+    champion = open_log(settings).state().champion
+    if champion is None:
+        return None
+    try:
+        features = runs.facts(champion.run or "").get("features")
+    except EvidenceError:
+        features = None
+    return Reigning(champion=champion, model=load_champion(champion), features=features)
+
+
+def of_bundle(settings: Settings, path: Path) -> Reigning | None:
+    """The champion of a bundle, which is checked by the keys of conf/platform; no log and no datastore is asked."""
+    from lockgate.pipelines.promotion import bundle
+
+    return in_bundle(bundle.trusted(path, settings))
+
+
+def in_bundle(held: Bundle) -> Reigning | None:
+    """The champion of a bundle that was checked; None where it shows that there never was one."""
+    if held.admitted is None:
+        return None
+    champion = held.admitted.champion
+    model = load_model(champion.format or "", held.model, sha256=champion.sha256 or "")
+    return Reigning(champion=champion, model=model, features=held.features)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opponent:
+    """Beside whom candidates are judged: who reigns, or nobody, and then whether the log shows that nobody ever did."""
+
+    reigning: Reigning | None
+    state: State | None  # of the log that says so
+    words: str  # beside whom they were scored, in words
+    uncompared: str  # why nothing can be compared although the log does not show that; empty where it does
+
+
+def opponent(settings: Settings, path: Path | None) -> Opponent:
+    """Who reigns by the bundle at `path`; without one, what the promotion log of conf/platform shows of champions.
+
+    A log without an entry shows nothing: a machine that does not reach the log of production has one, too.
+
+    Raises LockgateError for a bundle that does not hold, and where a model reigns by the log and no bundle is given.
+    """
+    from lockgate.pipelines.promotion import bundle
+
+    if path is None:
+        return _without_bundle(settings)
+    bundled = bundle.trusted(path, settings)
+    refusal = bundled.refusal(clock())
+    words = f"{_beside(bundled)}; {refusal}" if refusal else _beside(bundled)
+    return Opponent(reigning=in_bundle(bundled), state=bundled.head.state, words=words, uncompared="")
+
+
+def _beside(bundled: Bundle) -> str:
+    if bundled.admitted is None:
+        return _never(bundled.log, bundled.head)
+    return f"beside {bundled.admitted.champion.run}, the champion {_as_of(bundled.log, bundled.head)}"
+
+
+def _without_bundle(settings: Settings) -> Opponent:
+    try:
+        log = open_log(settings)
+        head = log.head()
+    except LockgateError as err:
+        return _unknown(f"the promotion log cannot be read: {err}")
+    if head is None:
+        return _unknown("the promotion log that is reached from here has no entry, which shows nothing")
+    if champion := head.state.champion:
+        raise LockgateError(
+            f"{champion.run or 'a model'} reigns, and nothing would be compared with it", expected="--bundle FILE",
+            where=f"entry {head.seq} of the promotion log", hint="`lockgate bundle --out champion.tar` writes it",
+        )  # fmt: skip
+    if head.state.vacancy:
+        return _unknown(head.state.vacancy)
+    return Opponent(reigning=None, state=head.state, words=_never(log, head), uncompared="")
+
+
+def _unknown(why: str) -> Opponent:
+    return Opponent(reigning=None, state=None, words=f"alone, and compared with nothing: {why}", uncompared=why)
+
+
+def _never(log: Log, head: Entry) -> str:
+    return f"alone, as there never was a champion {_as_of(log, head)}: comparisons are skipped"
+
+
+def _as_of(log: Log, head: Entry) -> str:
+    return f"as of {head.time:%Y-%m-%d} (entry {head.seq}{'' if log.keyring.signed else ', unsigned'})"
+
+
+def load_champion(champion: Champion) -> Fitted:
+    """The champion's model, from its run; its digest is checked before it is parsed."""
+    return load_model(champion.format or "", runs.model_bytes(champion.run or ""), sha256=champion.sha256 or "")

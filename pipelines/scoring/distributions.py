@@ -1,0 +1,122 @@
+"""How columns and scores are distributed, counted in cells, as `lockgate.gates.evidence.facts` describes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from lockgate.gates.evidence.facts import Distribution
+
+TOP_VALUES = 20
+"""So many of the commonest values of a name have a cell of their own."""
+
+SCORED_ROWS = 10_000
+"""Training rows that are scored to see how their scores are distributed; of more, so many spread evenly."""
+
+
+def distributions(train: pd.DataFrame, holdout: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Every column of `train`, counted in it and in `holdout`: the fact `features`."""
+    return {str(name): _distribution(train[name], holdout[name]) for name in train.columns}
+
+
+def counted_again(told: object, holdout: pd.DataFrame) -> dict[str, dict[str, Any]] | None:
+    """The fact `champion.features`: the training counts of another run, and these holdout rows in the same cells.
+
+    None where `told`, that run's fact `features`, is none. Columns that are not here any more, or whose counts
+    cannot be read, are left out.
+    """
+    from lockgate.gates.errors import UnjudgeableError
+    from lockgate.gates.evidence.facts import distribution, features
+
+    try:
+        known = features(told, path="features")
+    except UnjudgeableError:
+        return None
+    found = {}
+    for name in known.keys() & set(map(str, holdout.columns)):
+        try:
+            held = distribution(known[name], path=name)
+        except UnjudgeableError:
+            continue
+        if held.kind == ("number" if _is_number(holdout[name]) else "name"):
+            counts = _counts(holdout[name], held)
+            found[name] = {**held.model_dump(mode="json", exclude={"holdout"}), "holdout": counts}
+    return found
+
+
+def of_scores(scores: NDArray[np.float64]) -> dict[str, Any]:
+    """The fact `scores`, from the challenger's scores of training rows (n,)."""
+    from lockgate.gates.stats.cell_shares import quantile_edges
+
+    edges = quantile_edges(scores)
+    return {"kind": "number", "edges": edges.tolist(), "train": _in_cells(scores, edges)}
+
+
+def spread(count: int, rows: int) -> NDArray[np.intp]:
+    """The numbers of so many rows of `count`, spread evenly and always the same; of all where there are no more."""
+    import numpy as np
+
+    return np.unique(np.linspace(0, max(count - 1, 0), min(rows, count)).astype(np.intp))
+
+
+def _is_number(column: pd.Series) -> bool:
+    import pandas as pd
+
+    return bool(pd.api.types.is_numeric_dtype(column))
+
+
+def _distribution(train: pd.Series, holdout: pd.Series) -> dict[str, Any]:
+    from lockgate.gates.stats.cell_shares import quantile_edges
+
+    if _is_number(train):
+        edges = quantile_edges(train.dropna().to_numpy(dtype="float64"))
+        return {
+            "kind": "number",
+            "edges": edges.tolist(),
+            "train": _number_counts(train, edges),
+            "holdout": _number_counts(holdout, edges),
+        }
+    commonest = train.value_counts()
+    top = commonest.sort_index().nlargest(TOP_VALUES).index  # of values as common as another, the first by name
+    values = sorted(map(str, top))
+    return {
+        "kind": "name",
+        "values": values,
+        "train": _name_counts(train, values),
+        "holdout": _name_counts(holdout, values),
+    }
+
+
+def _counts(column: pd.Series, held: Distribution) -> dict[str, Any]:
+    import numpy as np
+
+    if held.kind == "number":
+        return _number_counts(column, np.array(held.edges))
+    return _name_counts(column, held.values)
+
+
+def _number_counts(column: pd.Series, edges: NDArray[np.float64]) -> dict[str, Any]:
+    values = column.dropna().to_numpy(dtype="float64")
+    return {**_in_cells(values, edges), "missing": len(column) - len(values)}
+
+
+def _in_cells(values: NDArray[np.float64], edges: NDArray[np.float64]) -> dict[str, Any]:
+    import numpy as np
+
+    from lockgate.gates.stats.cell_shares import cell_of
+
+    return {"cells": np.bincount(cell_of(values, edges), minlength=edges.size + 1).tolist()}
+
+
+def _name_counts(column: pd.Series, values: Any) -> dict[str, Any]:
+    counts: Mapping[Any, int] = column.value_counts().to_dict()
+    by_name = {str(name): int(count) for name, count in counts.items()}
+    cells = [by_name.get(value, 0) for value in values]
+    there = sum(by_name.values())
+    return {"cells": cells, "other": there - sum(cells), "missing": len(column) - there}

@@ -1,0 +1,138 @@
+"""A model's scores of a holdout as evidence, with what is measured on the way: for evaluating and reverifying."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from lockgate.pipelines.settings.groups import ROOT
+
+import lockgate
+from lockgate.gates.errors import EvidenceError
+from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES, Evidence
+from lockgate.gates.runs.artifacts import MAX_FACTS_BYTES
+from lockgate.pipelines.models import load_model
+from lockgate.pipelines.scoring import parity
+from lockgate.pipelines.scoring.distributions import counted_again, spread
+from lockgate.pipelines.scoring.measuring import code_state, peak_memory_mb, predict_ms_per_1000
+from lockgate.pipelines.settings.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lockgate.pipelines.data import Split
+    from lockgate.pipelines.models import Fitted
+    from lockgate.pipelines.scoring.champion import Reigning
+
+FACTS_VERSION = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """The three artifacts of a run: Arrow IPC bytes, JSON text, and the model's bytes."""
+
+    evidence: bytes
+    facts: str
+    model: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """The model that is judged, as bytes, and what is known of its training."""
+
+    name: str  # in conf/model
+    format: str
+    sha256: str
+    blob: bytes
+    trained: Mapping[str, Any]  # facts: `rows` (train), `fit_seconds`, `features`, `scores`
+    train_row_hashes: NDArray[np.uint64] | None
+
+    def load(self) -> Fitted:
+        """The model; its digest is checked before it is parsed."""
+        return load_model(self.format, self.blob, sha256=self.sha256)
+
+
+def scored(
+    settings: Settings, split: Split, candidate: Candidate, model: Fitted, *,
+    run: str, reigning: Reigning | None, fresh: parity.FreshProcess,
+) -> Evaluated:  # fmt: skip
+    """Score the holdout of `split` with `model`, loaded from the candidate's bytes, and with who reigns beside it.
+
+    A fresh process scores some of the rows once more. Raises LockgateError where a model cannot score the rows.
+    """
+    p50, p99 = predict_ms_per_1000(model, split.holdout)
+    some = spread(len(split.holdout), parity.ROWS)
+    again = fresh.score(candidate.format, candidate.blob, sha256=candidate.sha256, frame=split.holdout.iloc[some])
+    scores = model.score(split.holdout)
+    beside = None if reigning is None else reigning.model.score(split.holdout)
+    facts: dict[str, Any] = {
+        "version": FACTS_VERSION,
+        "project": settings.data.project,
+        "as_of": settings.as_of,
+        "scored_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "challenger": {
+            "run": run, "model": candidate.name, "format": candidate.format, "sha256": candidate.sha256,
+        },
+        "champion": reigning and {
+            "run": reigning.champion.run,
+            "sha256": reigning.champion.sha256,
+            "features": counted_again(reigning.features, split.holdout),
+        },
+        "config_sha256": settings.digest,
+        "code": code_state(ROOT),
+        "predict_ms_per_1000_p50": p50,
+        "predict_ms_per_1000_p99": p99,
+        "model_bytes": len(candidate.blob),
+        "peak_memory_mb": peak_memory_mb(),
+        "versions": {
+            "lockgate": lockgate.__version__, **{name: version(name) for name in ("numpy", "pandas", "scikit-learn")},
+        },
+        **candidate.trained,
+    }  # fmt: skip
+    facts["rows"] = {"holdout": len(split.holdout), **facts.get("rows", {})}
+    evidence = Evidence.from_arrays(
+        label=split.labels,
+        challenger=scores,
+        champion=beside,
+        row_id=split.row_ids,
+        cluster=split.clusters,
+        weight=split.weights,
+        time=split.times,
+        slices=split.slices,
+        task=settings.data.task,
+        facts={**facts, "train_row_hashes": candidate.train_row_hashes},
+    )
+    facts |= {
+        "data": {"holdout_sha256": evidence.holdout, "train_sha256": evidence.train_digest},
+        "parity": parity.compared(again, scores[some]),
+    }
+    done = Evaluated(
+        evidence=replace(evidence, facts=facts).to_bytes(),
+        facts=json.dumps(facts, sort_keys=True),
+        model=candidate.blob,
+    )
+    check_sizes(done)
+    return done
+
+
+def check_sizes(done: Evaluated) -> None:
+    """Raise EvidenceError for an artifact that is larger than what is read back of a run."""
+    sizes = {"evidence": len(done.evidence), "facts": len(done.facts.encode()), "model": len(done.model)}
+    for name, size in sizes.items():
+        most = MAX_FACTS_BYTES if name == "facts" else MAX_EVIDENCE_BYTES
+        if size > most:
+            raise EvidenceError(
+                f"the run's {name} would have {size:,} bytes", expected=f"at most {most:,}, as more are not read back",
+                where=f"artifact {name}",
+                hint="nothing was stored; use fewer rows, columns or slices, or a smaller model",
+            )  # fmt: skip
+
+
+def parity_problem(done: Evaluated) -> str:
+    """Why the model was not scored again in a fresh process; empty where it was."""
+    return str(json.loads(done.facts)["parity"].get("problem") or "")

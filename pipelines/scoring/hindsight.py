@@ -1,0 +1,39 @@
+"""What the month after a judgement showed: the two models on rows that neither of them, nor the judge, had seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockgate.gates import runs
+from lockgate.gates.metrics import metric as metric_named
+from lockgate.gates.metrics.estimate import differences
+from lockgate.gates.metrics.rows import Rows, Split
+from lockgate.pipelines import data
+from lockgate.pipelines.models import load_model
+
+if TYPE_CHECKING:
+    from lockgate.pipelines.data import Table
+    from lockgate.pipelines.models import Fitted
+    from lockgate.pipelines.settings.settings import Settings
+
+
+def next_month(settings: Settings, table: Table, *, challenger: str, champion: str, metric: str) -> float:
+    """challenger − champion, as the metric is written, on the month after `settings.as_of`.
+
+    Args:
+        challenger, champion: pathspecs of finished runs.
+        metric: a metric of the task.
+    """
+    month = data.next_period(settings.as_of)
+    held = data.split(table, settings.data, settings.train, month)
+    rows = Rows(
+        label=held.labels,
+        challenger=_model(challenger).score(held.holdout),
+        champion=_model(champion).score(held.holdout),
+    )
+    return differences(metric_named(metric, settings.data.task), Split(rows=rows)).one().value
+
+
+def _model(run: str) -> Fitted:
+    told = runs.claim(run).evidence.facts["challenger"]
+    return load_model(told["format"], runs.model_bytes(run), sha256=told["sha256"])

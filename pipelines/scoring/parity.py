@@ -1,0 +1,163 @@
+"""The model's bytes, loaded by a process that did not train it, on some rows: the fact `parity`.
+
+`python -m lockgate.pipelines.scoring.parity` is that process: it imports what it needs while the parent still fits, and waits at its
+standard input. The parent writes one line of JSON {"format", "sha256", "model", "rows"}, the latter two lengths in
+bytes, then the model, then the rows as an Arrow IPC file. The answer on standard output is one line of JSON, and the
+scores as little-endian float64. Where the parent ends, the input does, and so does this process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from lockgate.gates.errors import LockgateError, ModelError
+from lockgate.pipelines.settings.environment import restrict
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+ROWS = 256
+SECONDS = 60.0
+"""How long the fresh process may take from when it is given the rows; then it is killed."""
+
+IMPORTED = {"xgb": ("lockgate.pipelines.models.bare_xgboost",)}
+SKOPS = ("sklearn.compose", "sklearn.pipeline", "skops.io")
+"""What a model's library is, by the name of the model: imported while the parent still fits. All others are skops."""
+
+PACKAGES = str(Path(__file__).resolve().parent.parent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshProcess:
+    """A Python that waits for a model and rows. `fresh_process` starts one and sees to its end."""
+
+    child: subprocess.Popen[bytes]
+    thread: ThreadPoolExecutor
+    seconds: float
+
+    def score(self, format: str, blob: bytes, *, sha256: str, frame: pd.DataFrame) -> Future[bytes]:  # noqa: A002
+        """The answer to come; asked once. It never takes longer than `seconds`."""
+        rows = _packed(frame)
+        head = {"format": format, "sha256": sha256, "model": len(blob), "rows": len(rows)}
+        return self.thread.submit(self._answer, json.dumps(head).encode() + b"\n" + blob + rows)
+
+    def _answer(self, question: bytes) -> bytes:
+        try:
+            answer, said = self.child.communicate(question, timeout=self.seconds)
+        except subprocess.TimeoutExpired as err:
+            self.child.kill()
+            raise ModelError(f"the fresh process did not answer within {self.seconds:.0f} s") from err
+        except OSError as err:
+            raise ModelError(f"the fresh process cannot be asked: {err.strerror}") from err
+        if self.child.returncode:
+            last = said.decode(errors="replace").strip().rpartition("\n")[2] or f"exit {self.child.returncode}"
+            raise ModelError(f"the fresh process failed: {last[:200]}")
+        return answer
+
+
+@contextmanager
+def fresh_process(
+    model: str, *, declared: Collection[str] = (), seconds: float = SECONDS, command: tuple[str, ...] = ()
+) -> Iterator[FreshProcess]:
+    """A fresh Python, importing what scoring needs. It is gone, and waited for, when the context is left.
+
+    Args:
+        model: the model's name in `MODELS`.
+        declared: variables that it gets beside those that every process of a model's does.
+        command: what to run instead of `python -m lockgate.pipelines.scoring.parity`.
+
+    Raises:
+        ModelError: no process can be started.
+    """
+    path = os.pathsep.join(filter(None, [PACKAGES, os.environ.get("PYTHONPATH", "")]))
+    words = command or (sys.executable, "-P", "-m", "lockgate.pipelines.scoring.parity", model)
+    pipe, environment = subprocess.PIPE, {**restrict(os.environ, declared=declared), "PYTHONPATH": path}
+    try:
+        child = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+    except OSError as err:
+        raise ModelError(f"a fresh process cannot be started: {err.strerror}", where=words[0]) from err
+    with child, ThreadPoolExecutor(1) as thread:
+        try:
+            yield FreshProcess(child=child, thread=thread, seconds=seconds)
+        finally:
+            child.kill()
+
+
+def compared(answer: Future[bytes], scores: NDArray[np.float64]) -> dict[str, Any]:
+    """The fact `parity`: how far the answer is from these scores (k,); `problem` where there is none."""
+    import numpy as np
+
+    try:
+        head, _, packed = answer.result().partition(b"\n")
+        told = json.loads(head)
+        again = np.frombuffer(packed, dtype="<f8")
+    except LockgateError as err:
+        return {"problem": str(err)}
+    except ValueError:
+        return {"problem": "the fresh process answered what is no scores"}
+    if again.shape != scores.shape or not isinstance(told, dict):
+        return {"problem": f"the fresh process answered {again.size:,} scores for {scores.size:,} rows"}
+    apart = float(np.abs(again - scores).max(initial=0.0))
+    if not np.isfinite(apart):
+        return {"problem": "scores are not finite"}
+    return {"rows": int(scores.size), "max_difference": apart, "python": str(told.get("python", ""))}
+
+
+def _packed(frame: pd.DataFrame) -> bytes:
+    import pyarrow as pa
+
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def answer(source: IO[bytes], sink: IO[bytes]) -> None:
+    """What the fresh process does: read one question, score, write one answer. No question is the end."""
+    import numpy as np
+    import pyarrow as pa
+
+    from lockgate.pipelines.models import load_model
+
+    line = source.readline()
+    if not line:
+        return
+    head = json.loads(line)
+    blob, rows = source.read(head["model"]), source.read(head["rows"])
+    frame = pa.ipc.open_file(pa.BufferReader(rows)).read_all().to_pandas()
+    scores = load_model(head["format"], blob, sha256=head["sha256"]).score(frame)
+    sink.write(json.dumps({"python": platform.python_version()}).encode() + b"\n")
+    sink.write(np.ascontiguousarray(scores, dtype="<f8").tobytes())
+    sink.flush()
+
+
+def main() -> None:
+    """The fresh process. What a user could have caused is one line on standard error."""
+    for name in ("pandas", "pyarrow", *IMPORTED.get(" ".join(sys.argv[1:]), SKOPS)):
+        with suppress(ImportError):  # whether it is needed, loading the model shows
+            import_module(name)
+    try:
+        answer(sys.stdin.buffer, sys.stdout.buffer)
+    except LockgateError as err:
+        sys.stderr.write(f"{err}\n")
+        sys.exit(1)
+    except (BrokenPipeError, KeyboardInterrupt):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Which model may serve, what it predicts in which shard, and how that becomes a version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from lockgate.gates import runs
+from lockgate.gates.errors import AdmissionError
+from lockgate.gates.lifecycle import admission
+from lockgate.gates.records.state import Champion
+from lockgate.pipelines import data, stores
+from lockgate.pipelines.promotion.events import Say
+from lockgate.pipelines.promotion.log import open_log
+from lockgate.pipelines.scoring.champion import load_champion
+from lockgate.pipelines.scoring.tables import data_files
+from lockgate.pipelines.settings.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lockgate.pipelines.models import Fitted
+
+
+class Serving(BaseModel):
+    """What one run of Predict serves: a model that was admitted as of a head of the promotion log, on which rows.
+
+    `upstream` is the run that was asked for; empty where the champion of the moment was.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    champion: Champion
+    log_seq: int
+    log_sha256: str
+    upstream: str
+    source: str  # the run that predicts
+    window: str
+    rows: int  # in the window
+    shards: tuple[tuple[data.Piece, ...], ...]  # the pieces of the table that each shard scores
+    time: datetime
+
+    def draft(self, settings: Settings) -> stores.Draft:
+        """The version that this becomes."""
+        return stores.Draft(
+            source=self.source, project=settings.data.project, window=self.window,
+            champion_run=str(self.champion.run), model_sha256=str(self.champion.sha256),
+            log_seq=self.log_seq, log_sha256=self.log_sha256, time=self.time, shards=len(self.shards),
+        )  # fmt: skip
+
+
+def resolve(settings: Settings, *, source: str, upstream: str, window: str, say: Say) -> Serving:
+    """The champion of the log, or the run `upstream` where that is admissible, and the window in shards.
+
+    Versions of models that were revoked since are withdrawn first, whether another model may serve or not.
+
+    Raises:
+        AdmissionError: nothing may serve.
+        LogError: the log cannot be read or trusted; nothing is changed.
+        DataError: the window has no rows, or the table cannot be read.
+        StoreError: the store cannot be used.
+    """
+    log, store, now = open_log(settings), _store(settings), datetime.now(UTC)
+    seen = _seen(store, settings.data.project)
+    if withdrawn := store.withdraw(settings.data.project, admission.revoked(log, seen=seen)):
+        versions = ", ".join(map(str, withdrawn))
+        say(f"withdrew version {versions}: the model was revoked", event="withdrawn", versions=withdrawn)
+    admitted = admission.admit(log, now=now, run=upstream, seen=seen)
+    champion = admitted.champion
+    period = window or (data.next_period(champion.as_of or settings.as_of) if settings.data.time else "all")
+    plan = data.planned(
+        settings.data, period, root=data_files(settings), batch_rows=settings.platform.batch_rows
+    )  # fmt: skip
+    pieces, size = plan.pieces, -(-len(plan.pieces) // settings.platform.shards)
+    say(
+        f"champion is {champion.run}, promoted by entry {champion.seq}; predicting {plan.rows:,} rows of {period}",
+        event="admitted", run=champion.run, entry=champion.seq, head=admitted.head.seq, window=period, rows=plan.rows,
+    )  # fmt: skip
+    return Serving(
+        champion=champion, log_seq=admitted.head.seq, log_sha256=admitted.head.digest, upstream=upstream,
+        source=source, window=period, rows=plan.rows, time=now,
+        shards=tuple(pieces[at : at + size] for at in range(0, len(pieces), size)),
+    )  # fmt: skip
+
+
+def score(settings: Settings, serving: Serving, shard: int, *, say: Say) -> None:
+    """Score one shard and stage it: batch by batch, whole or not at all; where it is staged already, do nothing.
+
+    Raises LockgateError for a model that is not what was judged, rows that cannot be scored, scores that must not be
+    served. The last version then stays.
+    """
+    store, draft = _store(settings), serving.draft(settings)
+    if shard in store.staged(draft):
+        say(f"shard {shard} is staged already", event="shard_resumed", shard=shard)
+        return
+    model = load_champion(serving.champion)
+    where = f"shard {shard} of {serving.window}"
+    with stores.spooled(_scored(settings, serving, shard, model), task=settings.data.task, where=where) as spool:
+        with spool.rows() as rows:
+            store.stage(draft, shard, rows, spool.tally)
+        say(
+            f"scored {spool.tally.rows:,} rows in shard {shard}",
+            event="shard_staged", shard=shard, rows=spool.tally.rows,
+        )  # fmt: skip
+
+
+def _scored(settings: Settings, serving: Serving, shard: int, model: Fitted) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    for rows in data.windows(
+        settings.data, serving.window, serving.shards[shard],
+        root=data_files(settings), batch_rows=settings.platform.batch_rows,
+    ):  # fmt: skip
+        yield pa.record_batch({"key": rows.row_ids, "score": model.score(rows.frame)})
+
+
+def publish(settings: Settings, serving: Serving, *, say: Say) -> int:
+    """Make the staged shards the current version; its number.
+
+    The log is asked again right before: hours may lie between, in a queue, in retries, in a resumed run.
+
+    Raises:
+        AdmissionError: the model may serve no more, or another one reigns by now.
+        StoreError: shards that are missing, or that must not be served. The last version then stays.
+    """
+    head = _still_admitted(settings, serving)
+    serving = serving.model_copy(update={"log_seq": head.seq, "log_sha256": head.digest})
+    version = stores.publish(
+        _store(settings), serving.draft(settings), expected_rows=serving.rows,
+        max_drift=settings.store.max_drift, keep=settings.store.keep,
+    )  # fmt: skip
+    say(
+        f"published {version.rows:,} predictions as version {version.version}",
+        event="published", version=version.version, rows=version.rows, run=version.draft.champion_run,
+    )  # fmt: skip
+    return version.version
+
+
+def _store(settings: Settings) -> stores.Store:
+    return stores.open_store(settings.store, home=runs.home())
+
+
+def _seen(store: stores.Store, project: str) -> admission.Seen | None:
+    """The head of the log under which a version was published last: nothing before it is followed again."""
+    last = max((one.draft for one in store.versions(project)), key=lambda one: one.log_seq, default=None)
+    return None if last is None else admission.Seen(seq=last.log_seq, digest=last.log_sha256)
+
+
+def _still_admitted(settings: Settings, serving: Serving) -> admission.Seen:
+    """The head of the log under which the model may serve now. Raises as `publish` does."""
+    seen = admission.Seen(seq=serving.log_seq, digest=serving.log_sha256)
+    found = admission.admit(open_log(settings), now=datetime.now(UTC), run=serving.upstream, seen=seen)
+    if found.champion.seq != serving.champion.seq:
+        raise AdmissionError(
+            f"{found.champion.run} reigns by now, promoted by entry {found.champion.seq}",
+            expected=f"{serving.champion.run}, as when this run began",
+            hint="nothing was published, the last version stays; run Predict again",
+        )
+    return found.head

@@ -1,0 +1,127 @@
+"""Score the reigning champion, alone, on rows that are fresh to it. Trains nothing, judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lockgate.gates import runs
+from lockgate.gates.errors import AdmissionError, EvidenceError, SettingsError
+from lockgate.pipelines import data
+from lockgate.pipelines.data import TrainSettings
+from lockgate.pipelines.promotion.events import Say
+from lockgate.pipelines.promotion.log import open_log
+from lockgate.pipelines.scoring import parity
+from lockgate.pipelines.scoring.distributions import counted_again
+from lockgate.pipelines.scoring.evidence import Candidate, Evaluated, parity_problem, scored
+from lockgate.pipelines.scoring.tables import data_files
+from lockgate.pipelines.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from lockgate.gates.evidence.evidence import Evidence
+    from lockgate.gates.log import Log
+    from lockgate.gates.records.state import Champion
+
+_CARRIED = ("fit_seconds", "peak_memory_mb", "scores")
+"""What the champion's run measured while it trained, and what this run cannot."""
+
+
+def reverify(settings: Settings, *, run: str, as_of: str, say: Say) -> Evaluated:
+    """Evidence of the champion's scores on the holdout of `as_of`; empty: the month after it was judged on.
+
+    The challenger of that evidence is the champion's model, from the bytes that were promoted, and no champion is
+    beside it. The training rows are those that the champion's own evidence names, as the promotion bound them.
+
+    Raises:
+        AdmissionError: no model reigns. SettingsError: a month that the champion was judged on, or one before it.
+        EvidenceError: the champion's evidence is gone, or is not what the promotion was about.
+        LockgateError: data, model or log that are not as they should be.
+    """
+    log = open_log(settings)
+    champion, month = resolve(settings, log, as_of)
+    fresh = settings.model_copy(update={"as_of": month})
+    before = _own_evidence(champion, log)
+    told = before.facts.get("challenger")
+    name = str(told.get("model") or "") if isinstance(told, dict) else ""
+    say(f"champion is {champion.run}, promoted by entry {champion.seq}")
+    with parity.fresh_process(name, declared=settings.platform.environment) as again:
+        split = data.split(
+            data.load(settings.data, root=data_files(settings)),
+            settings.data,
+            TrainSettings(months=None, columns=None),
+            fresh.as_of,
+        )
+        say(f"{len(split.holdout):,} rows of {_held_out(fresh)}")
+        candidate = Candidate(
+            name=name,
+            format=champion.format or "",
+            sha256=champion.sha256 or "",
+            blob=runs.model_bytes(champion.run or ""),
+            trained=_trained(before.facts, left_out=split.holdout_without_outcome)
+            | {"features": counted_again(before.facts.get("features"), split.holdout)},
+            train_row_hashes=before.train_row_hashes,
+        )
+        done = scored(fresh, split, candidate, candidate.load(), run=run, reigning=None, fresh=again)
+    if problem := parity_problem(done):
+        say(f"the model was not scored again: {problem}")
+    say("scored alone")
+    return done
+
+
+def resolve(settings: Settings, log: Log, as_of: str) -> tuple[Champion, str]:
+    """Who reigns, and the month that it is judged on. Raises AdmissionError and SettingsError as `reverify` does."""
+    champion = log.state().champion
+    if champion is None:
+        raise AdmissionError("no model reigns", hint="`make evaluate model=xgb` trains and judges one")
+    return champion, period(settings, champion.as_of, as_of)
+
+
+def period(settings: Settings, judged_on: str | None, as_of: str) -> str:
+    """The month to judge on: `as_of`, or the one after the champion's. Raises SettingsError for one that is not fresh.
+
+    Where a fraction of the rows is held out there is no month: its rows are as fresh as the table.
+    """
+    if settings.data.holdout.kind != "month":
+        return settings.as_of
+    if not as_of:
+        return data.next_period(judged_on or settings.as_of)
+    if judged_on is not None and as_of <= judged_on:
+        raise SettingsError(
+            f"the champion was judged on {judged_on}: {as_of[:40]} shows nothing new",
+            expected=f"a month after {judged_on}",
+            where="as_of",
+        )
+    return as_of
+
+
+def _own_evidence(champion: Champion, log: Log) -> Evidence:
+    """What the champion was promoted on, held against its promotion."""
+    held = runs.claim(champion.run or "").evidence
+    bound = log.entry(champion.seq).decided().binding
+    found = (held.holdout, held.scores_digest(held.challenger), held.train_digest)
+    if (bound.model, bound.run) != (champion.sha256, champion.run) or found != (
+        bound.holdout,
+        bound.scores,
+        bound.train,
+    ):
+        raise EvidenceError(
+            f"the evidence of {champion.run} is not what entry {champion.seq} promoted",
+            expected=f"holdout {bound.holdout[:12]}…, training rows {(bound.train or 'none')[:12]}…",
+            where=champion.run or "",
+            hint="somebody changed it after it was judged; evaluate again",
+        )
+    return held
+
+
+def _trained(facts: Mapping[str, Any], *, left_out: int) -> dict[str, Any]:
+    """What the champion's run said of its training."""
+    rows = facts.get("rows")
+    train = rows.get("train") if isinstance(rows, dict) else None
+    return {
+        "rows": {"train": train, "without_outcome": left_out},
+        **{name: facts[name] for name in _CARRIED if name in facts},
+    }
+
+
+def _held_out(settings: Settings) -> str:
+    return settings.as_of if settings.data.holdout.kind == "month" else "the share that is held out"

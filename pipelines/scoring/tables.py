@@ -1,0 +1,64 @@
+"""Where the file of a table lies on this platform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.pipelines.settings.groups import ROOT
+
+from lockgate.gates import runs
+from lockgate.gates.errors import DataError
+from lockgate.pipelines import data
+from lockgate.pipelines.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+PROJECT = "project"
+"""The root that stands for this checkout."""
+
+FOLDER = "data"
+"""Of `lockgate` in Metaflow's datastore."""
+
+
+def data_files(settings: Settings) -> data.Files:
+    """The files among which the relative `data.path` is found: `platform.data_root`.
+
+    Raises DataError where the object store cannot be opened.
+    """
+    if settings.platform.data_root == PROJECT:
+        return data.Folder(ROOT)
+    store, name = _objects(settings)
+    return data.Objects(store, name=name)
+
+
+def push(settings: Settings) -> tuple[Path, str]:
+    """Copy the table of this checkout to `platform.data_root`: the file, and the address it now has.
+
+    Raises DataError where there is nothing to copy, no such file, or a store that cannot be written.
+    """
+    import obstore
+    from obstore.exceptions import BaseError
+
+    path = settings.data.path
+    if settings.platform.data_root == PROJECT or path is None:
+        why = "the source reads no file" if path is None else "the platform reads this checkout"
+        raise DataError(f"nothing to copy: {why}", where="data.path" if path is None else "platform.data_root")
+    if Path(path).is_absolute():
+        raise DataError(f"{path} is of this machine alone", expected="a path in this checkout", where="data.path")
+    if problem := data.Folder(ROOT).problem(path):
+        raise DataError(f"{path} {problem}", expected="a file of this checkout", where="data.path")
+    store, name = _objects(settings)
+    try:
+        obstore.put(store, path, ROOT / path)
+    except (BaseError, OSError) as err:
+        raise DataError(f"{path} cannot be written: {str(err).splitlines()[0][:200]}", where=name) from err
+    return ROOT / path, f"{name}/{path}"
+
+
+def _objects(settings: Settings) -> tuple[ObjectStore, str]:
+    root = settings.platform.data_root
+    folder = FOLDER if root == runs.DATASTORE else ""
+    where = f"{runs.datastore()[1]}/lockgate" if root == runs.DATASTORE else root
+    return runs.object_store(folder, root=root, error=DataError), f"{where}/{folder}".rstrip("/")

@@ -1,0 +1,109 @@
+"""Files of a conf/ that somebody else wrote, held to what Hydra may be given before it is given them.
+
+Refused: too much of anything, YAML that expands, tags, keys of Hydra's own, packages, and names of files that lead out
+of conf/ or ask the environment. What is left are values and plain choices between files of conf/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lockgate.gates.documents import children, yaml_node
+from lockgate.gates.errors import SettingsError, printable
+
+MOST_FILES = 200
+ROOT_FILE = re.compile(r"conf/[A-Za-z0-9][A-Za-z0-9_-]*\.yaml")
+CHOICE_FILE = re.compile(r"conf/([A-Za-z0-9_]+)/([A-Za-z0-9][A-Za-z0-9_-]*)\.yaml")
+_PACKAGE = re.compile(rb"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
+_PACKAGES = (b"_global_", b"_group_")
+_CHOICE = re.compile(r"[A-Za-z0-9_-]+|\$\{[a-z_]+\}")
+_GROUP = re.compile(r"((override|optional) )?/?[A-Za-z0-9_]+")
+
+
+def written(files: Mapping[str, bytes], folder: Path, *, name: str) -> Path:
+    """The directory conf/ in `folder` with every file that can be composed.
+
+    Other files than `conf/NAME.yaml` and `conf/GROUP/NAME.yaml` are left out: no choice leads to them.
+
+    Raises:
+        SettingsError: a file that is refused, at `NAME: PATH`.
+    """
+    chosen = {path: held for path, held in files.items() if ROOT_FILE.fullmatch(path) or CHOICE_FILE.fullmatch(path)}
+    if len(chosen) > MOST_FILES:
+        raise SettingsError("too many files in conf/", expected=f"at most {MOST_FILES}", where=name)
+    for path, held in sorted(chosen.items()):
+        if path.startswith("conf/hydra"):
+            raise SettingsError(
+                "Hydra's own settings are not allowed", expected="no conf/hydra", where=f"{name}: {path}"
+            )
+        _check(held, f"{name}: {path}")
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(held)
+    return folder / "conf"
+
+
+def tables(conf: Path) -> set[str]:
+    """The paths of tables that the files of conf/data name. `conf` is what `written` gave."""
+    from yaml.nodes import MappingNode, ScalarNode
+
+    roots = [yaml_node(file.read_bytes(), where=str(file)) for file in conf.glob("data/*.yaml")]
+    pairs = [pair for root in roots if isinstance(root, MappingNode) for pair in root.value]
+    return {str(held.value) for key, held in pairs if key.value == "path" and isinstance(held, ScalarNode)}
+
+
+def _check(held: bytes, where: str) -> None:
+    root = yaml_node(held, where=where)
+    for package in _PACKAGE.findall(held):
+        if package not in _PACKAGES:
+            raise SettingsError("a package of Hydra's is not allowed", expected="none, or _global_", where=where)
+    if root is None:
+        return
+    for node, path in _nodes(root):
+        _check_node(node, path, where)
+
+
+def _nodes(root: Any) -> Iterator[tuple[Any, str]]:
+    """Every node with the key that it is under."""
+    waiting = [(root, "")]
+    while waiting:
+        node, path = waiting.pop()
+        yield node, path
+        if node.id == "mapping":
+            for key, held in node.value:
+                name = str(key.value) if key.id == "scalar" else ""
+                waiting += [(key, f"{path}{name}="), (held, f"{path}.{name}".lstrip("."))]
+        else:
+            waiting += [(one, path) for one in children(node)]
+
+
+def _check_node(node: Any, path: str, where: str) -> None:
+    if node.id == "mapping":
+        for key, held in node.value:
+            if key.value.startswith("_target_") or (path == "" and key.value.partition("/")[0] == "hydra"):
+                said = printable(key.value)[:60]
+                raise SettingsError(f"{said!r} is not allowed", expected="keys of lockgate's own", where=where)
+            if path == "" and key.value == "defaults":
+                _check_defaults(held, where)
+    elif node.id == "scalar" and "${" in node.value and ":" in node.value.partition("${")[2]:
+        raise SettingsError("a resolver is not allowed", expected="a plain value", where=where)
+
+
+def _check_defaults(held: Any, where: str) -> None:
+    """A list of `_self_`, of a file beside this one, and of `GROUP: FILE`."""
+    problem = SettingsError(
+        "the defaults are not plain", expected="_self_, a file of conf/, or GROUP: FILE", where=where
+    )
+    if held.id != "sequence":
+        raise problem
+    for entry in held.value:
+        if entry.id == "scalar" and _CHOICE.fullmatch(entry.value):
+            continue
+        if entry.id != "mapping" or len(entry.value) != 1:
+            raise problem
+        (group, choice) = entry.value[0]
+        named = choice.id == "scalar" and (_CHOICE.fullmatch(choice.value) or choice.tag.endswith(":null"))
+        if not (group.id == "scalar" and _GROUP.fullmatch(group.value) and "hydra" not in group.value and named):
+            raise problem

@@ -1,0 +1,150 @@
+"""Override strings, vetted before Hydra composes anything.
+
+Accepted: `group=choice` for a file of conf/GROUP, `group.key=value` for a key that is there, with a plain value.
+Refused, with what would be accepted: additions and deletions, packages, sweeps, functions, interpolation, `hydra.*`,
+`_target_`, paths, NaN and infinity.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+from lockgate.gates.errors import SettingsError
+from lockgate.gates.mistakes import nearest
+
+MAX_OPTIONS = 16
+MAX_CHARACTERS = 1000
+_CHOICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_QUOTED = re.compile(r"""'(\\.|[^'\\])*'|"(\\.|[^"\\])*\"""")
+_KEY = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A vetted override: what it changes, and its text as Hydra takes it."""
+
+    key: str
+    text: str
+
+
+def vetted(overrides: Sequence[str], conf: Path, config: str = "config") -> tuple[Change, ...]:
+    """Every override as a Change. Raises SettingsError at the first that is not acceptable."""
+    groups = sorted(path.name for path in conf.iterdir() if path.is_dir())
+    parsed = [(text, *_parsed(text, groups)) for text in overrides]
+    changes = [Change(key=key, text=text) for text, key, value in parsed if _is_choice(text, key, value, groups, conf)]
+    repeated = [key for _, key, _ in parsed if sum(key == other for _, other, _ in parsed) > 1]
+    if repeated:
+        raise SettingsError(f"{repeated[0]} is given twice", expected="one value", where=repeated[0])
+    keys = [(text, key) for text, key, _ in parsed if key not in groups]
+    if keys:
+        known = _keys(conf, [change.text for change in changes], config)
+        for text, key in keys:
+            if key not in known:
+                raise SettingsError(
+                    f"unknown key {key[:80]!r}",
+                    expected=_options(key, known, groups),
+                    where=_shown(text),
+                    hint=nearest(key, [*known, *groups]).strip(" ()"),
+                )
+            changes.append(Change(key=key, text=text))
+    return tuple(changes)
+
+
+def _parsed(text: str, groups: list[str]) -> tuple[str, Any]:
+    """Key and value of an override, by Hydra's own parser; only a plain change of one value passes."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import OverrideType, QuotedString, ValueType
+    from hydra.errors import HydraException
+
+    where = _shown(text)
+    if len(text) > MAX_CHARACTERS:
+        raise SettingsError("the override is too long", expected=f"at most {MAX_CHARACTERS} characters", where=where)
+    if "$" in text:
+        raise SettingsError(
+            "interpolation is not allowed", expected="a plain value, as in model.max_depth=4", where=where
+        )
+    if "(" in _QUOTED.sub("", text):  # Hydra's parser would call int(3.5) and hand on what it gives
+        raise SettingsError("a function is not allowed", expected="one value, in quotes where it holds (", where=where)
+    try:
+        override = OverridesParser.create().parse_override(text)
+    except (HydraException, RecursionError, ValueError) as err:
+        raise SettingsError("not an override", expected="group=choice or group.key=value", where=where) from err
+    key = override.key_or_group
+    if override.type is not OverrideType.CHANGE or override.package is not None:
+        raise SettingsError(
+            "only a change of what is there is allowed", expected="no +, ~ or @, as in model.max_depth=4", where=where
+        )
+    if key.startswith("hydra") or "_target_" in key or not _KEY.fullmatch(key):
+        raise SettingsError(
+            f"{key[:80]!r} cannot be overridden",
+            expected=f"a group ({', '.join(groups)}) or one of its keys",
+            where=where,
+        )
+    if override.value_type not in (ValueType.ELEMENT, None):
+        raise SettingsError("a sweep is not allowed", expected="one value", where=where)
+    value = override.value()
+    for part in value if isinstance(value, list) else [value]:
+        if isinstance(part, float) and not math.isfinite(part):
+            raise SettingsError(f"got {part}", expected="a finite number", where=where)
+        if part is not None and not isinstance(part, bool | int | float | str | QuotedString):
+            raise SettingsError("the value is not plain", expected="a number, a word, or a list of them", where=where)
+    return key, value
+
+
+def _is_choice(text: str, key: str, value: Any, groups: list[str], conf: Path) -> bool:
+    """Whether the override chooses a file of a group; refused where there is no such file."""
+    if key not in groups:
+        return False
+    choices = sorted(path.stem for path in (conf / key).glob("*.yaml"))
+    if not isinstance(value, str) or not _CHOICE.fullmatch(value) or value not in choices:
+        raise SettingsError(
+            f"unknown {key} {str(value)[:80]!r}",
+            expected=f"one of {', '.join(choices)}",
+            where=_shown(text),
+            hint=nearest(str(value), choices).strip(" ()"),
+        )
+    return True
+
+
+def _keys(conf: Path, choices: list[str], config: str) -> list[str]:
+    """Every key of the composed configuration, dotted: leaves, and the branches that hold them."""
+    from lockgate.pipelines.settings.composition import composed_tree
+
+    def walk(tree: dict[str, Any], path: str) -> Iterable[str]:
+        for key, value in tree.items():
+            here = f"{path}.{key}" if path else str(key)
+            if isinstance(value, dict):
+                yield from walk(value, here)
+            else:
+                yield here
+
+    return list(walk(composed_tree(conf, choices, config), ""))
+
+
+def _options(key: str, known: list[str], groups: list[str]) -> str:
+    """What may be said instead: the keys beside the one that is meant, or what is below it."""
+    parts = key.split(".")
+    for depth in range(len(parts), 0, -1):
+        near = ".".join(parts[:depth])
+        below = [name for name in known if name.startswith(f"{near}.")]
+        if below:
+            return f"one of {_few(below, key)}"
+    return f"one of {', '.join([*groups, *(name for name in known if '.' not in name)])}"
+
+
+def _few(names: list[str], key: str) -> str:
+    """The names, nearest first where there are many."""
+    if len(names) <= MAX_OPTIONS:
+        return ", ".join(names)
+    near = sorted(names, key=lambda name: -SequenceMatcher(None, key, name).ratio())[:MAX_OPTIONS]
+    return f"{', '.join(near)}, … ({len(names) - MAX_OPTIONS} more)"
+
+
+def _shown(text: str) -> str:
+    return " ".join(text.split())[:120]

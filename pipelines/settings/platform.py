@@ -1,0 +1,186 @@
+"""What conf/platform/*.yaml may say: where flows run, with what, when, and whose promotions they follow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from lockgate.gates.strictness import (
+    PARTS,
+    RUNNING,
+    Category,
+    Changed,
+    Direction,
+    Finding,
+    Members,
+    Named,
+    Place,
+    Ranked,
+    finding,
+    lower,
+)
+from lockgate.pipelines.settings.environment import is_the_judges
+
+_RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+_DIGEST = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,254}@sha256:[0-9a-f]{64}")
+_CRON_FIELD = r"[0-9A-Za-z*/,?#-]+"
+_CRON = re.compile(rf"{_CRON_FIELD}( {_CRON_FIELD}){{4}}")
+_ROOT = re.compile(r"(s3|gs|az|file)://[^\s?#@]+")
+_SECRET_NAME = re.compile(r"(?i)key|token|secret|passw|credential|auth")
+
+
+def _image(value: str) -> str:
+    if not _DIGEST.fullmatch(value):
+        raise ValueError(f"got {value[:80]!r}; expected an image by digest, NAME@sha256:…: a tag can be moved")
+    return value
+
+
+def _cron(value: str) -> str:
+    if not _CRON.fullmatch(value):
+        raise ValueError(f"got {value[:80]!r}; expected five fields of cron, as in '17 5 * * *'")
+    return value
+
+
+def _zone(value: str) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as err:
+        raise ValueError(f"got {value[:80]!r}; expected a time zone, as in UTC or Europe/Berlin") from err
+    return value
+
+
+def _address(value: str) -> str:
+    if value != "datastore" and not _ROOT.fullmatch(value):
+        raise ValueError(f"got {value[:80]!r}; expected datastore, or an address such as s3://bucket/prefix")
+    return value.rstrip("/")
+
+
+def _data_root(value: str) -> str:
+    return value if value == "project" else _address(value)
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]  # of a Kubernetes object
+Names = Annotated[tuple[Name, ...], Field(strict=False)]
+Cron = Annotated[str, AfterValidator(_cron)]
+
+
+_BELIEVED = Changed(Category.TRUST)
+_CODE = Changed(Category.CODE, why="pods may run other code, or run it otherwise")
+_VARIABLES = Changed(
+    Category.CODE, why="flows may run other code, or run it otherwise, or get a secret of the machine that starts them"
+)
+_DATA = Changed(Category.HOLDOUT, why="tables are read from another place")
+_LOG = Changed(Category.LOOKS, why="another log: no look was taken there, and no model reigns")
+
+
+class TrustedKeys:
+    """One key more is looser, one less is tighter; without the last judge's key nothing needs to be signed."""
+
+    _named = Named(
+        Category.TRUST, added=Direction.WEAKER, removed=Direction.TIGHTER,
+        added_why="whoever holds this key now signs for the log: a judge promotions, an approver waivers",
+        removed_why="what this key signs no longer counts",
+    )  # fmt: skip
+
+    def compare(
+        self, before: Mapping[str, TrustedKey], after: Mapping[str, TrustedKey], place: Place
+    ) -> Iterator[Finding]:
+        yield from self._named.compare(before, after, place)
+        judges = [{name for name, key in held.items() if key.role == "judge"} for held in (before, after)]
+        if judges[0] and not judges[1]:
+            why = "no judge's key is left: entries of the log are no longer signed"
+            yield finding(Category.TRUST, Direction.WEAKER, place.where, sorted(judges[0]), [], why)
+
+
+KeyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+_NAMED = Members(Category.TRUST, added=Direction.WEAKER, removed=Direction.TIGHTER)
+
+
+class TrustedKey(BaseModel):
+    """Whose signature counts in the promotion log, and for what."""
+
+    model_config = _RULES
+    role: Annotated[Literal["judge", "approver"], _BELIEVED]
+    key: Annotated[str, Field(min_length=1, max_length=400), _BELIEVED]  # ssh-ed25519 AAAA…
+    # of the log, that it may have signed; None while it is in use
+    last_entry: Annotated[Annotated[int, Field(ge=1)] | None, lower(Category.TRUST)]
+    # names that it had, each with the last entry of the log under it
+    formerly: Annotated[Mapping[KeyName, Annotated[int, Field(ge=1)]], _NAMED] = {}
+
+
+_SIGNED = Ranked(Category.TRUST, (False, True), "a log that nobody signed is followed")
+_PRIVATE = Ranked(Category.TRUST, ("any", "environment"), "a private key may lie in a file")
+
+
+class KeySettings(BaseModel):
+    """Signatures of the promotion log. Without a judge's key entries are unsigned, unless they must not be."""
+
+    model_config = _RULES
+    required: Annotated[bool, _SIGNED]  # whether an unsigned log is refused
+    private: Annotated[Literal["any", "environment"], _PRIVATE]  # where it may come from: a file is for one machine
+    trusted: Annotated[Mapping[KeyName, TrustedKey], TrustedKeys()]
+
+
+class Schedule(BaseModel):
+    """When flows start by themselves."""
+
+    model_config = _RULES
+    evaluate: Annotated[Cron | None, RUNNING]
+    predict: Annotated[Cron | None, RUNNING]
+    timezone: Annotated[str, AfterValidator(_zone), RUNNING]
+
+
+class Secrets(BaseModel):
+    """Kubernetes secrets whose keys become environment variables of a flow's pods. Names, never values."""
+
+    model_config = _RULES
+    evaluate: Annotated[Names, _BELIEVED]
+    promote: Annotated[Names, _BELIEVED]  # the only one that needs the signing key
+    predict: Annotated[Names, _BELIEVED]
+
+
+class PlatformSettings(BaseModel):
+    """Where flows run, with what, when, and whose promotions they follow."""
+
+    model_config = _RULES
+    kind: Annotated[Literal["local", "argo", "outerbounds"], Changed(Category.DEFAULT)]
+    image: Annotated[Annotated[str, AfterValidator(_image)] | None, _CODE]
+    data_root: Annotated[str, AfterValidator(_data_root), _DATA]
+    log_root: Annotated[str, AfterValidator(_address), _LOG]
+    retries: Annotated[int, Field(ge=0, le=20), RUNNING]
+    retry_minutes: Annotated[int, Field(ge=0, le=60), RUNNING]
+    timeout_minutes: Annotated[int, Field(ge=1, le=10_080), RUNNING]
+    cpu: Annotated[int, Field(ge=1, le=1024), RUNNING]
+    memory_mb: Annotated[int, Field(ge=256, le=2**24), RUNNING]
+    shards: Annotated[int, Field(ge=1, le=1000), RUNNING]
+    batch_rows: Annotated[int, Field(ge=1, le=10**8), RUNNING]
+    schedule: Annotated[Schedule, PARTS]
+    events: Annotated[bool, RUNNING]
+    namespace: Annotated[Name | None, _BELIEVED]
+    service_account: Annotated[Name | None, _BELIEVED]
+    secrets: Annotated[Secrets, PARTS]
+    # None: the value that the machine has which starts the flow; pods get theirs from secrets
+    environment: Annotated[Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")], str | None], _VARIABLES]
+    keys: Annotated[KeySettings, PARTS]
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        for name, value in self.environment.items():
+            if is_the_judges(name):
+                raise ValueError(f"environment.{name} is the judge's: no flow that runs a model's code gets it")
+            if value is None and self.kind != "local":
+                raise ValueError(f"environment.{name} is null, which pods do not have: give a value, or see secrets")
+            if value is not None and _SECRET_NAME.search(name):
+                raise ValueError(
+                    f"environment.{name} looks like a secret: put it into a Kubernetes secret, see secrets; or, where"
+                    " kind is local, give null, and it comes from the machine"
+                )
+        if self.kind != "local" and self.data_root == "project":
+            raise ValueError("data_root is project, which pods do not have: datastore, or an address")
+        return self

@@ -1,0 +1,298 @@
+"""Overrides → vetted, frozen Settings. The only file that imports Hydra and OmegaConf.
+
+conf/ holds one folder a choice. `gate`, `data`, `platform` and `store` belong to the owners of the gates, `model`,
+`train` and `experiment` to the author of a challenger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import rfc8785
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from lockgate.gates.errors import SettingsError
+from lockgate.gates.mistakes import mistake
+from lockgate.gates.policy.policy import Policy
+from lockgate.gates.strictness import AUTHOR, PARTS, RUNNING, Category, Changed, lower
+from lockgate.pipelines.data import DataSettings, TrainSettings
+from lockgate.pipelines.models import MODELS
+from lockgate.pipelines.settings.platform import PlatformSettings
+from lockgate.pipelines.stores import STORES
+
+if TYPE_CHECKING:
+    from lockgate.pipelines.settings.overrides import Change
+
+ROOT = Path(__file__).resolve().parent.parent
+GUARDED = ("gate", "data", "platform", "store")
+"""Groups that belong to the owners of the gates: a run that overrides one is judged, never logged."""
+
+AUTHORS = ("model", "train", "experiment")
+"""Groups that belong to the author of a challenger: no file of theirs changes anything else."""
+
+_RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+_PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+
+
+def _period(value: str) -> str:
+    if not _PERIOD.fullmatch(value):
+        raise ValueError(f"got {value[:40]!r}; expected a month, as in 2013-10")
+    return value
+
+
+class StoreSettings(BaseModel):
+    """Where predictions go, with the parameters of the store as its own file declares them."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
+    kind: Annotated[str, Changed(Category.DEFAULT)]
+    keep: Annotated[int, Field(ge=2, le=10_000), RUNNING]  # versions; the current one always is kept
+    # from the current version's scores; None: any
+    max_drift: Annotated[Annotated[float, Field(gt=0, le=1)] | None, lower(Category.FLOOR)]
+
+
+class ModelSettings(BaseModel):
+    """A model by name, with its parameters as its own file declares them."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    name: str
+
+
+class Settings(BaseModel):
+    """One composed configuration, as flows get it. The policy is not in it: the judge composes its own."""
+
+    model_config = _RULES
+    as_of: Annotated[str, AfterValidator(_period), Changed(Category.HOLDOUT)]
+    seed: Annotated[int, Field(ge=0, lt=2**31), Changed(Category.DEFAULT)]
+    data: Annotated[DataSettings, PARTS]
+    train: Annotated[TrainSettings, AUTHOR]
+    model: Annotated[ModelSettings, AUTHOR]
+    platform: Annotated[PlatformSettings, PARTS]
+    store: Annotated[StoreSettings, PARTS]
+
+    @classmethod
+    def parse(cls, mapping: Mapping[str, Any]) -> Settings:
+        """Settings from plain values. Raises SettingsError with every mistake found."""
+        try:
+            settings = cls.model_validate(dict(mapping))
+        except ValidationError as err:
+            raise _wrong(err, cls) from err
+        _check_params(MODELS, settings.model, settings.model.name, where="model.name")
+        _check_params(STORES, settings.store, settings.store.kind, where="store.kind")
+        try:
+            settings.to_json()
+        except ValueError as err:
+            raise SettingsError(f"a value has no form in JSON: {ascii(str(err))[:160]}", where="settings") from err
+        return settings
+
+    def to_json(self) -> str:
+        """Canonical JSON, as a Metaflow Config takes it."""
+        return rfc8785.dumps(self.model_dump(mode="json")).decode()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `to_json`."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+class Composed(BaseModel):
+    """What one command line asks for."""
+
+    model_config = ConfigDict(frozen=True)
+    settings: Settings
+    policy: Policy
+    guarded: tuple[str, ...]  # overrides of groups that belong to the owners of the gates
+    choices: Mapping[str, str]  # the file of each group
+
+
+def conf_dir() -> Path:
+    """The configuration: conf/ of this project, or the directory that LOCKGATE_CONF names."""
+    return Path(os.environ.get("LOCKGATE_CONF") or ROOT / "conf").resolve()
+
+
+def compose(
+    overrides: Sequence[str] = (), *, trusted: bool = False, config: str = "config", conf: Path | None = None
+) -> Composed:
+    """conf/ plus `overrides` of the forms `group=choice` and `group.key=value`.
+
+    `trusted` overrides are lockgate's own, not a user's: they do not count as `guarded`. `config` names the file of
+    conf/ that is composed: `config`, or `production` for what is deployed. `conf` is the
+    directory; `conf_dir()` where none is given.
+
+    Raises:
+        SettingsError: an override that is not plain, or names what does not exist; a value of the wrong type.
+        PolicyError: a policy that cannot be read.
+    """
+    from lockgate.pipelines.settings.overrides import vetted
+
+    conf = conf or conf_dir()
+    if not (conf / f"{config}.yaml").is_file():
+        raise SettingsError("no configuration", expected=f"a file {config}.yaml", where=str(conf))
+    changes = vetted(overrides, conf, config)
+    tree, choices = _composed(conf, [change.text for change in changes], config)
+    if (reaching := _reaching(conf, choices)) and (touched := _touched(tree, conf, changes, choices, config)):
+        raise SettingsError(
+            f"{' or '.join(reaching)} changes {', '.join(touched)}", expected="changes of model and train only",
+            where=", ".join(change.text for change in changes if change.key in AUTHORS) or f"{config}.yaml",
+        )  # fmt: skip
+    _check_plain(tree, "")
+    guarded = tuple(change.text for change in changes if change.key.partition(".")[0] in GUARDED)
+    policy = Policy.parse(tree.pop("gate", None))
+    return Composed(
+        settings=Settings.parse(tree),
+        policy=policy,
+        guarded=() if trusted else guarded,
+        choices=choices,
+    )
+
+
+def reaches(file: bytes) -> bool:
+    """Whether Hydra may read other files for this one, or put what it says elsewhere than below its group."""
+    return any(word in file for word in (b"@package", b"defaults", b"\\"))  # an escape can spell either
+
+
+def _reaching(conf: Path, choices: Mapping[str, str]) -> list[str]:
+    """Chosen files of AUTHORS that may change more than their group."""
+    chosen = [f"{group}/{choices[group]}.yaml" for group in AUTHORS if choices.get(group, "None") != "None"]
+    return [f"conf/{file}" for file in chosen if reaches((conf / file).read_bytes())]
+
+
+def _touched(
+    tree: Mapping[str, Any], conf: Path, changes: Sequence[Change], choices: Mapping[str, str], config: str
+) -> list[str]:
+    """Which of what the gates' owners decide is another without the author's files."""
+    kept = [change.text for change in changes if change.key.partition(".")[0] not in AUTHORS]
+    plain, _ = _composed(conf, [*kept, *(f"~{group}" for group in AUTHORS if group in choices)], config)
+    return [group for group in (*GUARDED, "as_of", "seed") if tree.get(group) != plain.get(group)]
+
+
+def composed_tree(conf: Path, overrides: list[str], config: str) -> dict[str, Any]:
+    """conf/ composed by Hydra with overrides that were vetted, as plain dicts; nothing is resolved."""
+    return _composed(conf, overrides, config)[0]
+
+
+def part(group: str, choice: str, conf: Path) -> BaseModel | dict[str, Any]:
+    """A group that belongs to the gates' owners, by the name of its file; a tree where something is `???`.
+
+    Raises:
+        SettingsError, PolicyError: as `compose`.
+    """
+    from lockgate.pipelines.settings.overrides import vetted
+
+    changes = vetted([f"{group}={choice}"], conf)
+    tree = composed_tree(conf, [change.text for change in changes], "config").get(group)
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{group} is no mapping", where=f"{group}={choice}")
+    if "???" in _leaves(tree):
+        return tree
+    _check_plain(tree, group)
+    return _PARTS[group](tree)
+
+
+def reached(group: str, choice: str, conf: Path) -> list[str]:
+    """What a file of AUTHORS changes that is not its author's; nothing of one that does not compose."""
+    from lockgate.pipelines.settings.overrides import vetted
+
+    try:
+        changes = vetted([f"{group}={choice}"], conf)
+        tree, choices = _composed(conf, [change.text for change in changes], "config")
+        return _touched(tree, conf, changes, choices, "config") if _reaching(conf, choices) else []
+    except SettingsError:
+        return []
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict | list):
+        return [leaf for held in (value.values() if isinstance(value, dict) else value) for leaf in _leaves(held)]
+    return [value]
+
+
+def _parsed(kind: type[BaseModel], group: str) -> Callable[[Mapping[str, Any]], BaseModel]:
+    def parse(tree: Mapping[str, Any]) -> BaseModel:
+        try:
+            found = kind.model_validate(dict(tree))
+        except ValidationError as err:
+            raise _wrong(err, kind, under=f"{group}.") from err
+        if isinstance(found, StoreSettings):
+            _check_params(STORES, found, found.kind, where="store.kind")
+        return found
+
+    return parse
+
+
+_PARTS: dict[str, Callable[[Mapping[str, Any]], BaseModel]] = {
+    "gate": Policy.parse, "data": _parsed(DataSettings, "data"), "platform": _parsed(PlatformSettings, "platform"),
+    "store": _parsed(StoreSettings, "store"),
+}  # fmt: skip
+
+
+def _composed(conf: Path, overrides: list[str], config: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tree, and which file each group is of."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf, open_dict
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    OmegaConf.clear_resolver("oc.env")
+    try:
+        with initialize_config_dir(config_dir=str(conf), version_base="1.3"):
+            composed = hydra_compose(config_name=config, overrides=overrides, return_hydra_config=True)
+        named = {str(group): str(file) for group, file in composed.hydra.runtime.choices.items()}
+        with open_dict(composed):
+            del composed["hydra"]
+        tree = OmegaConf.to_container(composed, resolve=False)
+    except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as err:
+        said = " ".join(str(err).split()) or type(err).__name__
+        raise SettingsError(f"the configuration does not compose: {said[:240]}", where=str(conf)) from err
+    if not isinstance(tree, dict):
+        raise SettingsError("the configuration is no mapping", where=str(conf / "config.yaml"))
+    return {str(key): value for key, value in tree.items() if key != "experiment"}, named
+
+
+def _check_plain(value: Any, path: str) -> None:
+    """No interpolation, no `_target_`, nothing left to be given: conf/ holds values only."""
+    if isinstance(value, dict):
+        for key, held in value.items():
+            here = f"{path}.{key}".lstrip(".")
+            if str(key).startswith("_"):
+                raise SettingsError(f"{key!r} is not allowed", expected="plain keys", where=here)
+            _check_plain(held, here)
+    elif isinstance(value, list):
+        for at, held in enumerate(value):
+            _check_plain(held, f"{path}[{at}]")
+    elif isinstance(value, str):
+        if value == "???":
+            raise SettingsError("nothing given", expected="a value", where=path, hint=f"give {path}=…")
+        if re.search(r"\$\{", value):
+            raise SettingsError("interpolation is not allowed", expected="a plain value", where=path)
+
+
+def _check_params(registry: Mapping[str, Any], settings: BaseModel, name: str, *, where: str) -> None:
+    """Hold what is beside a choice's name against the Params of its file."""
+    if name not in registry:
+        group = where.partition(".")[0]
+        raise SettingsError(f"unknown {group} {name!r}", expected=f"one of {', '.join(registry)}", where=where)
+    params: type[BaseModel] = registry[name].Params
+    try:
+        params.model_validate(settings.model_extra or {})
+    except ValidationError as err:
+        raise _wrong(err, params, under=f"{where.partition('.')[0]}.") from err
+
+
+def _wrong(err: ValidationError, schema: type[BaseModel], *, under: str = "") -> SettingsError:
+    lines = []
+    for detail in err.errors(include_url=False):
+        loc = [str(part) for part in detail["loc"] if str(part) not in ("month", "fraction", "function-after[]")]
+        keys: Sequence[str] = tuple(schema.model_fields)
+        for part in loc[:-1]:
+            found = schema.model_fields.get(part)
+            if found and isinstance(found.annotation, type) and issubclass(found.annotation, BaseModel):
+                keys = tuple(found.annotation.model_fields)
+        lines.append(mistake(detail, path=under + ".".join(loc), keys=keys, tags=("month", "fraction")))
+    return SettingsError(" | ".join(dict.fromkeys(lines)))

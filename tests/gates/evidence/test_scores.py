@@ -1,0 +1,234 @@
+"""Evidence of several classes and of ranked lists: what is stored, what is refused, and what is a defect."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from lockgate import Evidence
+from lockgate.gates.errors import EvidenceError
+from lockgate.gates.evidence.defects import defects
+
+CLASSES = ["cat", "dog", "eel"]
+GOOD = [[0.5, 0.25, 0.25], [0.125, 0.75, 0.125], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+
+
+def multiclass(**given) -> Evidence:
+    base = {"label": [0, 1, 2, 0], "challenger": GOOD, "champion": GOOD[::-1], "classes": CLASSES}
+    return Evidence.from_arrays(task="multiclass", **{**base, **given})
+
+
+def ranking(**given) -> Evidence:
+    base = {"label": [0, 3, 1, 0], "challenger": [0.5, -2, 7, 7], "query": ["a", "a", "b", "b"]}
+    return Evidence.from_arrays(task="ranking", **{**base, **given})
+
+
+def lists(values: object, size: int = 3, kind: pa.DataType | None = None) -> pa.Array:
+    return pa.array(values, pa.list_(kind or pa.float64(), size))
+
+
+def file(columns: dict, **meta: object) -> bytes:
+    """An Arrow IPC file that says it is evidence of three classes."""
+    told = {"version": 1, "task": "multiclass", "classes": CLASSES, "facts": {}, **meta}
+    table = pa.table({"row_id": [0, 1, 2, 3], "label": [0.0, 1, 2, 0], "challenger": lists(GOOD), **columns})
+    sink = pa.BufferOutputStream()
+    table = table.replace_schema_metadata({b"lockgate": json.dumps(told).encode()})
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def found(evidence: Evidence, *, clusters_required: bool = False) -> list[str]:
+    return defects(evidence, clusters_required=clusters_required)
+
+
+@pytest.mark.parametrize("made", [multiclass, ranking])
+def test_round_trip_is_bit_identical_in_any_order(made) -> None:
+    one = made()
+    again = Evidence.from_bytes(one.to_bytes())
+    assert again.to_bytes() == one.to_bytes()
+    assert (again.task, again.classes, again.holdout) == (one.task, one.classes, one.holdout)
+    assert again.challenger.tobytes() == one.challenger.tobytes()
+    assert again.scores_digest(again.challenger) == one.scores_digest(one.challenger)
+    assert found(one) == []
+    order = [2, 0, 3, 1]
+    names = ["label", "challenger", *(["champion"] if one.champion is not None else [])]
+    shuffled = {name: getattr(one, name)[order] for name in names}
+    if one.query is not None:
+        shuffled["query"] = np.array(["a", "a", "b", "b"])[order]
+    assert made(row_id=order, **shuffled).to_bytes() == one.to_bytes()
+
+
+def test_scores_of_classes_differ_by_their_digest_and_not_by_the_holdout() -> None:
+    one, other = multiclass(), multiclass(challenger=np.roll(GOOD, 1, axis=1))
+    assert one.scores_digest(one.challenger) != other.scores_digest(other.challenger)
+    assert one.holdout == other.holdout
+
+
+MADE = {
+    "lists": lambda: GOOD,
+    "numpy": lambda: np.array(GOOD),
+    "columns in Fortran's order": lambda: np.asfortranarray(GOOD),
+    "float32": lambda: np.array(GOOD, dtype=np.float32),
+    "pandas": lambda: pd.DataFrame(GOOD, columns=CLASSES),
+    "arrow": lambda: lists(GOOD),
+    "arrow float32": lambda: lists(GOOD, kind=pa.float32()),
+    "a slice": lambda: lists([[9, 9, 9], *GOOD, [9, 9, 9]]).slice(1, 4),
+    "chunks": lambda: pa.chunked_array([lists(GOOD[:1]), lists([[9, 9, 9], *GOOD[1:]]).slice(1)]),
+}
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_anything_that_is_a_matrix(case: str) -> None:
+    held = multiclass(challenger=MADE[case]()).challenger
+    assert held.flags.c_contiguous
+    assert (held.dtype, held.tolist()) == (np.float64, GOOD)
+
+
+def test_float64_lists_are_not_copied() -> None:
+    column = lists(GOOD)
+    held = multiclass(challenger=column).challenger
+    assert held.__array_interface__["data"][0] == column.values.buffers()[1].address
+
+
+def test_missing_rows_and_numbers_are_defects() -> None:
+    for values in ([*GOOD[:3], None], [*GOOD[:3], [1.0, None, 0.0]]):
+        assert found(multiclass(challenger=lists(values))) == [
+            "1 rows have a challenger probability outside 0 … 1, or none (first rows, ids hashed: 4e07408562be)"
+        ]
+
+
+WIDE = 10_001
+REFUSED = {
+    "no classes": ({"classes": None}, "task multiclass lists no classes"),
+    "one class": ({"classes": ["cat"], "challenger": [[1.0]] * 4}, "there are 1 classes; expected from 2 to 10,000"),
+    "too many": ({"classes": range(WIDE), "challenger": np.zeros((4, WIDE))}, "there are 10,001 classes"),
+    "repeated class": ({"classes": ["cat", "dog", "cat"]}, "class name 'cat' is empty or repeated"),
+    "empty class": ({"classes": ["cat", "", "eel"]}, "class name '' is empty or repeated"),
+    "text for classes": ({"classes": "cde"}, "task multiclass lists no classes"),
+    "a mapping": ({"classes": {"cat": 1}}, "task multiclass lists no classes"),
+    "missing class": ({"classes": ["cat", None, "eel"]}, "classes is missing in 1 rows"),
+    "mangled class": ({"classes": ["cat", "\ud800", "eel"]}, "classes is no column of names"),
+    "fewer classes": ({"classes": ["cat", "dog"]}, "challenger has dtype float64 and shape (4, 3); expected 2"),
+    "one dimension": ({"challenger": [0.1, 0.2, 0.3, 0.4]}, "shape (4,); expected 3 probabilities for every row"),
+    "cube": ({"challenger": np.zeros((4, 3, 1))}, "shape (4, 3, 1)"),
+    "ragged": ({"challenger": [[1.0], [0.5, 0.5], [1.0, 0, 0], [1.0]]}, "challenger is no matrix of numbers"),
+    "objects": ({"challenger": [["a"] * 3] * 4}, "dtype <U1"),
+    "masked": ({"challenger": np.ma.array(GOOD, mask=False)}, "masked"),
+    "ragged lists": ({"challenger": pa.array(GOOD)}, "challenger has type list<item: double>"),
+    "lists of another length": ({"challenger": lists([[0.5, 0.5]] * 4, 2)}, "has type fixed_size_list"),
+    "lists of text": ({"challenger": lists([["a"] * 3] * 4, 3, pa.string())}, "has type fixed_size_list"),
+    "lists of nothing": ({"challenger": lists([[None] * 3] * 4, 3, pa.null())}, "has type fixed_size_list"),
+    "lists of lists": (
+        {"challenger": lists([[[0.1]] * 3] * 4, 3, pa.list_(pa.float64(), 1))}, "has type fixed_size_list"
+    ),
+    "numbers of arrow": ({"challenger": pa.array([0.1] * 4)}, "challenger has type double"),
+    "short": ({"challenger": GOOD[:2]}, "challenger has 2 rows, label has 4"),
+    "short champion": ({"champion": GOOD[:2]}, "champion has 2 rows"),
+    "champion of other classes": ({"champion": np.full((4, 2), 0.5)}, "champion has dtype float64 and shape (4, 2)"),
+    "classes of another task": ({"task": "binary", "challenger": [0.1] * 4, "champion": None}, "task binary has no"),
+    "lists of another task": ({"task": "binary", "classes": None}, "challenger"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_arrays(case: str) -> None:
+    given, said = REFUSED[case]
+    base = {"label": [0, 1, 2, 0], "challenger": GOOD, "champion": GOOD, "classes": CLASSES, "task": "multiclass"}
+    with pytest.raises(EvidenceError, match=re.escape(said)):
+        Evidence.from_arrays(**{**base, **given})
+
+
+REFUSED_FILES = {
+    "ragged": (lambda: file({"challenger": pa.array([*GOOD[:3], [1.0]])}), "challenger has type list<item: double>"),
+    "uneven champion": (lambda: file({"champion": lists([[0.5, 0.5]] * 4, 2)}), "champion has type fixed_size_list"),
+    "wrong classes": (lambda: file({}, classes=["cat", "dog"]), "challenger has type fixed_size_list"),
+    "classes are a number": (lambda: file({}, classes=3), "classes is no column of names"),
+    "nested classes": (lambda: file({}, classes=[["cat"], ["dog"], ["eel"]]), "classes is no column of names"),
+    "no classes": (lambda: file({}, classes=None), "task multiclass lists no classes"),
+    "another task": (lambda: file({}, task="ranking"), "task ranking has no classes"),
+    "labels in lists": (lambda: file({"label": lists(GOOD)}), "label has dtype object"),
+    "weights in lists": (lambda: file({"weight": lists(GOOD)}), "weight has dtype object"),
+    "no bytes for its numbers": (
+        lambda: file({"challenger": lists([None] * 4, 10_000, pa.null())}, classes=[str(i) for i in range(10_000)]),
+        "challenger has type fixed_size_list<item: null>[10000]",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED_FILES)
+def test_refused_files(case: str) -> None:
+    made, said = REFUSED_FILES[case]
+    with pytest.raises(EvidenceError, match=re.escape(said)):
+        Evidence.from_bytes(made())
+
+
+DEFECTS = {
+    "label of no class": (multiclass, {"label": [0, 1, 3, 0]}, "1 rows have a label that is no index of a class"),
+    "label between classes": (multiclass, {"label": [0, 1, 0.5, -1]}, "2 rows have a label that is no index"),
+    "label missing": (multiclass, {"label": [0, None, 1, 2]}, "1 rows have a label that is no index of a class"),
+    "sum": (
+        multiclass, {"challenger": [*GOOD[:3], [1 - 2e-6, 0, 0]]},
+        "1 rows have challenger probabilities that do not sum to 1 within 1e-06",
+    ),
+    "negative": (multiclass, {"champion": [*GOOD[:3], [1.5, -0.5, 0]]}, "1 rows have a champion probability outside"),
+    "infinite": (multiclass, {"champion": [*GOOD[:3], [np.inf, -np.inf, 1]]}, "1 rows have a champion probability"),
+    "relevance": (ranking, {"label": [0, -1, np.inf, np.nan]}, "3 rows have a label that is no finite relevance of 0"),
+    "score": (ranking, {"challenger": [np.inf, 1, 2, 3]}, "1 rows have a challenger score that is no finite number"),
+    "no query": (ranking, {"query": None}, "the column `query` is missing"),
+    "weights within a query": (
+        ranking, {"weight": [1, 2, 3, 3]}, "1 rows have another weight than the first row of their query"
+    ),
+    "clusters within a query": (
+        ranking, {"cluster": [1, 1, 2, 1]}, "1 rows have another cluster than the first row of their query"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DEFECTS)
+def test_defects(case: str) -> None:
+    made, given, said = DEFECTS[case]
+    assert [line for line in found(made(**given)) if line.startswith(said) or said in line]
+
+
+def test_probabilities_may_miss_1_by_what_float32_leaves() -> None:
+    assert found(multiclass(challenger=[*GOOD[:3], [1 - 9e-7, 0, 0]])) == []
+    scores = np.random.default_rng(0).normal(size=(500, 1000)).astype(np.float32)
+    scores = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True, dtype=np.float32)
+    many = Evidence.from_arrays(
+        label=np.arange(500), challenger=scores, task="multiclass", classes=[f"c{i}" for i in range(1000)]
+    )
+    assert found(many) == []
+
+
+def test_a_query_is_the_cluster_that_a_policy_requires() -> None:
+    assert found(ranking(), clusters_required=True) == []
+    assert found(multiclass(), clusters_required=True) != []
+
+
+PEAK = """
+import resource
+import numpy as np
+from lockgate.gates import Evidence
+from lockgate.gates.evidence.defects import defects
+def used():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+scores = np.full((100_000, 100), 0.01)
+made = Evidence.from_arrays(label=np.zeros(100_000), challenger=scores, task="multiclass",
+                            classes=[str(i) for i in range(100)])
+before = used()
+assert defects(made, clusters_required=False) == []
+print(used() - before)
+"""
+
+
+def test_defects_of_many_classes_are_found_in_little_memory() -> None:
+    done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 30, done.stdout  # MB; the scores are 80

@@ -1,0 +1,69 @@
+"""Several challengers at once: they err together as one does, and the greatest gain that is shown is chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from lockgate import Evidence, Policy, Ruling, judge
+from lockgate.gates.judge.several import best, shared
+from tests.gates.conftest import DECLARED, Make
+
+GAIN = {"kind": "improvement", "metric": "log_loss", "margin": 0.0}
+POLICY = Policy.parse({**DECLARED, "checks": {"better": GAIN}})
+
+
+@pytest.mark.parametrize(("among", "confidence"), [(1, 0.95), (2, 0.975), (5, 0.99), (16, 1 - 0.05 / 16)])
+def test_the_error_rate_is_shared(among: int, confidence: float) -> None:
+    assert shared(POLICY, among).confidence == pytest.approx(confidence, abs=1e-15)
+    assert shared(POLICY, among).scheduled_alpha == pytest.approx(POLICY.scheduled_alpha / among)
+    assert (shared(POLICY, among) is POLICY) == (among == 1)
+
+
+def test_no_challenger_is_no_family() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        shared(POLICY, 0)
+    assert best({}, "binary") is None
+
+
+def test_challengers_that_gain_nothing_pass_together_as_rarely_as_one() -> None:
+    """Six that are as good as the champion, 120 times: one of them passes in 5 % of them, without sharing in more."""
+    lots, passed, unshared = np.random.default_rng(5), 0, 0
+    for _ in range(120):
+        label = (lots.random(300) < 0.4).astype(float)
+        middle = np.clip(0.4 + 0.2 * (label - 0.5) + lots.normal(0, 0.1, 300), 0.1, 0.9)
+        found = []
+        for _ in range(6):
+            pair = middle + lots.uniform(0.01, 0.09, 300) * np.array([[1], [-1]])
+            side = lots.integers(2, size=300)  # which of the two is the challenger's: chance alone
+            evidence = Evidence.from_arrays(
+                label=label, challenger=pair[side, range(300)], champion=pair[1 - side, range(300)]
+            )
+            found.append([judge(one, evidence).verdict is Ruling.PROMOTE for one in (shared(POLICY, 6), POLICY)])
+        passed += any(one for one, _ in found)
+        unshared += any(one for _, one in found)
+    assert passed <= binom.ppf(0.999, 120, 0.05)
+    assert unshared > binom.ppf(0.999, 120, 0.05)
+
+
+def test_the_greatest_gain_that_is_shown_is_chosen(make: type[Make]) -> None:
+    arrays = make.arrays()
+    label, champion = arrays["label"], arrays["champion"]
+
+    def decided(strength: float, **changes: Any) -> Any:
+        scores = np.clip(champion + strength * (label - champion), 0.001, 0.999)
+        return make.judge({**GAIN, **changes}, make.evidence(challenger=scores))
+
+    found = {"same": decided(0.0), "good": decided(0.2), "best": decided(0.5), "worse": decided(-0.3)}
+    assert [str(one.verdict) for one in found.values()] == ["INCONCLUSIVE", "PROMOTE", "PROMOTE", "HOLD"]
+    assert best(found, "binary") == "best"
+    assert best({name: found[name] for name in ("worse", "same")}, "binary") == "same"
+    assert best({name: found[name] for name in ("worse",)}, "binary") == "worse"
+    twins = {"first": found["good"], "second": found["good"]}
+    assert best(twins, "binary") == "first"
+    risen = {name: decided(strength, metric="auc") for name, strength in (("little", 0.1), ("much", 0.6))}
+    assert best(risen, "binary") == "much"  # a metric that rises
+    assert best({"sealed": found["good"].seal(), "open": found["good"]}, "binary") == "open"

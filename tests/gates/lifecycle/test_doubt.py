@@ -1,0 +1,277 @@
+"""What rests on rows, a metric or an entry that turned out to be wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from obstore.store import MemoryStore
+
+from lockgate import Evidence
+from lockgate.gates.lifecycle import actions
+from lockgate.gates.lifecycle.commit import record
+from lockgate.gates.lifecycle.reverify import reverify
+from lockgate.gates.log import Log
+from lockgate.gates.log.events import Retracted, Reverified
+from tests.gates.candidates import (
+    APPROVER,
+    BETTER,
+    FIRST_MODEL,
+    GOOD,
+    HOPELESS,
+    LABEL,
+    LENIENT,
+    NOON,
+    POLICY,
+    SEALING,
+    by,
+    clock,
+    committed,
+    evidence,
+    opened,
+    promoted,
+    recorded,
+    refused,
+    run_of,
+    sha_of,
+)
+
+
+def trained_on(rows: str) -> dict[str, Any]:
+    from lockgate import hash_row_ids
+
+    return {"train_row_hashes": hash_row_ids(np.array([f"{rows} {at}" for at in range(9)], dtype=object))}
+
+
+@pytest.fixture
+def log() -> Log:
+    """0, 1, 2 and 3 were promoted by entries 1 to 4, each over the one before, on holdouts of their own."""
+    made = Log(MemoryStore(), project="orders")
+    for model in "0123":
+        promoted(made, model, rows=f"holdout {model}", **trained_on(f"training {model}"))
+    return made
+
+
+def retract(log: Log, *, minute: float = 1, **what: Any) -> Any:
+    return actions.retract(log, reason="late labels", actor="bob", clock=clock(minute), **what)
+
+
+def some_rows(count: int, *, model: str = "1", champion: str = "0") -> Evidence:
+    """Of the holdout `order` only so many."""
+    told = {name: {"run": run_of(one), "sha256": sha_of(one)} for name, one in
+            (("challenger", model), ("champion", champion))}  # fmt: skip
+    return Evidence.from_arrays(
+        label=LABEL[:count], challenger=BETTER[:count], champion=GOOD[:count], facts=told,
+        row_id=[f"order {at}" for at in range(count)],
+    )  # fmt: skip
+
+
+def suspects(log: Log) -> str:
+    """The letters of the models that are in doubt."""
+    state = log.state()
+    known = [one for one in (state.champion, *state.predecessors) if one]
+    return "".join(sorted(str(one.sha256)[0] for one in known if one.suspect is not None))
+
+
+@pytest.mark.parametrize(("model", "found"), [("0", "0123"), ("1", "123"), ("3", "3")])
+@pytest.mark.parametrize("part", ["holdout", "train"])
+@pytest.mark.parametrize("digits", [12, 64])
+def test_what_was_judged_against_a_suspect_is_suspect(log: Log, model: str, found: str, part: str, digits: int) -> None:
+    bound = log.entry(int(model) + 1).decided().binding
+    digest = str(getattr(bound, part))
+    entry = retract(log, data=digest[:digits].upper())
+    assert (entry.event.what, entry.event.value) == ("data", digest)
+    assert entry.event.suspects == tuple(int(one) + 1 for one in found)
+    assert suspects(log) == found
+    assert log.state().retracted == {digest: 5}
+    assert log.state().champion.run == run_of("3")  # doubt takes nobody's place
+
+
+@pytest.mark.parametrize(("model", "found"), [("0", "0123"), ("2", "23")])
+def test_an_entry_was_wrong(log: Log, model: str, found: str) -> None:
+    bound = log.entry(int(model) + 1).decided().binding
+    retract(log, entry=int(model) + 1)
+    assert suspects(log) == found
+    assert log.state().retracted == {bound.scores: 5}
+
+
+def test_the_scores_of_an_entry_that_was_wrong_neither_clear_nor_promote_again() -> None:
+    log = opened()
+    committed(log, FIRST_MODEL)
+    again = evidence(BETTER, model="1", beside=GOOD, champion="0", rows="order")
+    promoting = committed(log, again, policy=LENIENT).entry
+    retract(log, entry=promoting.seq)
+    alone = evidence(BETTER, model="1", rows="order")
+    told = reverify(LENIENT, alone, log, actor="bob", clock=clock(2))
+    assert (told.entry, told.decision.verdict) == (None, "ERROR")
+    assert "the scores were retracted by entry 3; use others" in told.decision.outcomes[0].message
+    actions.rollback(log, to=None, reason="forged", actor="bob", clock=clock(3))
+    done = committed(log, again, minute=4, policy=LENIENT)
+    assert (done.entry, done.decision.verdict) == (None, "ERROR")
+
+
+def test_the_same_rows_can_be_retracted_again_for_who_rests_on_them_since(log: Log) -> None:
+    """Whoever may retract may do it without naming anybody; that must not keep the others from being named."""
+    digest = log.entry(4).decided().binding.holdout
+    record(
+        log, lambda *_: Retracted(what="data", value=digest, reason="so", suspects=(), barred=(digest,)), actor="eve",
+        clock=clock(),
+    )  # fmt: skip
+    assert suspects(log) == ""
+    assert retract(log, data=digest).event.suspects == (4,)
+    assert suspects(log) == "3"
+    refused(log, lambda: retract(log, data=digest), "were retracted before, by entry 5")
+
+
+@pytest.mark.parametrize(("metric", "found"), [("auc", "0123"), ("auc@0.3", "0123"), ("log_loss", ""), ("brier", "")])
+def test_a_metric_was_wrong(log: Log, metric: str, found: str) -> None:
+    retract(log, metric=metric)
+    assert suspects(log) == found
+
+
+def test_a_metric_that_only_some_promotions_used() -> None:
+    log = Log(MemoryStore(), project="orders")
+    promoted(log, "0")
+    promoted(log, "1")
+    actions.revoke(log, "1", reason="slow", actor="bob", clock=clock())
+    better = evidence(BETTER, model="2", beside=GOOD, champion="0", rows="fresh")
+    assert committed(log, better, policy=POLICY).decision.verdict == "PROMOTE"
+    retract(log, metric="log_loss")
+    assert suspects(log) == "2"
+
+
+def test_a_sealed_promotion_rests_on_the_rows_that_it_was_charged_to() -> None:
+    """It was judged on a part of them, under a digest of its own, and says nothing of its look."""
+    found = []
+    for policy in (POLICY, SEALING):
+        log = opened()
+        whole = evidence(GOOD, model="0", rows="order")
+        committed(log, whole, policy=policy)
+        committed(log, evidence(GOOD, model="4", beside=GOOD, champion="0", rows="order"), policy=policy)
+        part = some_rows(299)
+        assert committed(log, part, minute=1, policy=policy).entry.promotes
+        assert (
+            committed(log, part, minute=1, policy=policy).entry.judged.decision["binding"]["holdout"] != whole.holdout
+        )
+        found.append(retract(log, data=whole.holdout, minute=2).event.suspects)
+    assert found == [(1, 3), (1, 3)]
+
+
+def test_a_sealed_promotion_counts_as_resting_on_every_metric() -> None:
+    log = Log(MemoryStore(), project="orders")
+    committed(log, FIRST_MODEL, policy=SEALING)
+    retract(log, metric="brier")
+    assert suspects(log) == "0"
+
+
+def test_doubt_comes_through_models_that_were_revoked_since(log: Log) -> None:
+    """3 was judged against 2, which was judged against 1: that 2 is gone clears nobody."""
+    digest = log.entry(2).decided().binding.holdout
+    for model in "21":
+        actions.revoke(log, model, reason="slow", actor="bob", clock=clock())
+    entry = retract(log, data=digest)
+    assert entry.event.suspects == (2, 3, 4)
+    assert suspects(log) == "3"
+
+
+def test_rows_of_which_some_were_left_out_are_the_same_rows() -> None:
+    log = Log(MemoryStore(), project="orders")
+    whole = evidence(GOOD, model="0", rows="order")
+    committed(log, whole)
+    committed(log, evidence(GOOD, model="4", beside=GOOD, champion="0", rows="order"))
+    assert committed(log, some_rows(299), minute=1).decision.verdict == "PROMOTE"
+    entry = retract(log, data=whole.holdout, minute=2)
+    assert entry.event.suspects == (1, 3)
+    for rows in (299, 290):  # neither these rows nor others of them are judged on again
+        done = committed(log, some_rows(rows, model="2", champion="1"), minute=3)
+        assert (done.decision.verdict, done.entry) == ("ERROR", None)
+        assert "the holdout rows were retracted by entry 4; use others" in done.decision.outcomes[0].message
+
+
+@pytest.mark.parametrize("part", ["holdout", "train"])
+def test_retracted_rows_are_not_judged_on_again(log: Log, part: str) -> None:
+    bound = log.entry(2).decided().binding
+    retract(log, data=str(getattr(bound, part)))
+    held = {"rows": "holdout 1"} if part == "holdout" else {"rows": "fresh", **trained_on("training 1")}
+    again = evidence(BETTER, model="4", beside=GOOD, champion="3", **held)
+    done = committed(log, again, minute=2, policy=LENIENT)
+    assert (done.decision.verdict, done.entry) == ("ERROR", None)
+    what = {"holdout": "holdout", "train": "training"}[part]
+    assert f"the {what} rows were retracted by entry 5; use others" in done.decision.outcomes[0].message
+
+
+def _reverified(log: Log, rows: str, *, minute: float) -> Any:
+    """The champion is judged again on other rows, and passes."""
+    champion = log.state().champion
+    scores = evidence(BETTER, model=str(champion.sha256)[0], rows=rows)
+    told = recorded(committed(opened(), scores, policy=LENIENT).decision)
+    return record(
+        log, lambda _, at: Reverified(
+            of=str(champion.run), promoted_by=champion.seq, evidence_run=run_of("9"), decision=told.decision,
+            decision_sha256=told.decision_sha256, policy_sha256=told.policy_sha256,
+            valid_until=at.time + timedelta(days=90),
+        ), actor="bob", clock=clock(minute),
+    )  # fmt: skip
+
+
+def test_a_suspect_champion_is_cleared_and_can_be_put_in_doubt_again(log: Log) -> None:
+    retract(log, data=log.entry(4).decided().binding.holdout)
+    assert suspects(log) == "3"
+    entry = _reverified(log, "fresh", minute=2)
+    assert suspects(log) == ""
+    fresh = entry.event.decision["binding"]["holdout"]
+    again = retract(log, data=fresh, minute=3)  # the rows that cleared it were wrong too
+    assert again.event.suspects == (4,)
+    assert suspects(log) == "3"
+    assert log.state().champion.suspect == 7
+
+
+def test_a_reverification_and_a_waiver_can_be_the_entry_that_was_wrong() -> None:
+    log = opened()
+    committed(log, FIRST_MODEL)
+    committed(log, HOPELESS)
+    waiver = actions.waive(
+        by(log, APPROVER), "log_loss", run="1", reason="known", until=NOON + timedelta(days=2), actor="ann",
+        clock=clock(1),
+    )  # fmt: skip
+    committed(log, HOPELESS, minute=2)
+    assert retract(log, entry=waiver.seq, minute=3).event.suspects == (4,)
+    entry = _reverified(log, "fresh", minute=4)
+    assert suspects(log) == ""
+    assert retract(log, entry=entry.seq, minute=5).event.suspects == (4,)
+    assert retract(log, entry=2, minute=6).event.suspects == ()  # a judgement that promoted nobody
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ({}, "nothing to retract; expected one of data, metric and entry"),
+        ({"metric": "auc", "entry": 1}, "several things at once"),
+        ({"data": "f" * 63}, "no digests of rows begin with"),
+        ({"data": "not hex" * 9 + "x"}, "no digests of rows begin with"),
+        ({"data": ""}, "nothing to retract"),
+        ({"metric": "nonsense"}, "unknown metric 'nonsense'; expected one of .*auc"),
+        ({"entry": 99}, "the promotion log has no entry 99"),
+        ({"entry": -1}, "no entry"),
+    ],
+    ids=str,
+)
+def test_what_is_not_known_is_not_retracted(log: Log, what: dict[str, Any], said: str) -> None:
+    refused(log, lambda: retract(log, **what), said)
+
+
+def test_a_beginning_that_several_have_is_refused(log: Log) -> None:
+    digests = [getattr(log.entry(seq).decided().binding, part) for seq in range(1, 5) for part in ("holdout", "train")]
+    firsts = [digest[0] for digest in digests]
+    shared = [first for first in firsts if firsts.count(first) > 1]
+    assert shared, "seeded: of eight digests two begin alike"
+    refused(log, lambda: retract(log, data=shared[0]), rf"{firsts.count(shared[0])} digests of rows begin with")
+
+
+def test_rows_are_retracted_once_and_before_anything_was_judged_on_them(log: Log) -> None:
+    unknown = "ab" * 32
+    assert retract(log, data=unknown).event.suspects == ()
+    refused(log, lambda: retract(log, data=unknown), "rows abababababab were retracted before, by entry 5")
+    refused(log, lambda: retract(log, entry=5), "nothing rests on entry 5; expected a judgement")

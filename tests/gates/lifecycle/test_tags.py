@@ -1,0 +1,111 @@
+"""Which tags the log says that runs have: of every run, and of the few that the last entry is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lockgate.gates.lifecycle import actions, tags
+from lockgate.gates.log import Entry, Log
+from tests.gates.candidates import GOOD, HOPELESS, SEALING, clock, committed, evidence, opened, promoted, run_of, sha_of
+
+CANDIDATE, CHAMPION, HELD, REVOKED = tags.CANDIDATE, tags.CHAMPION, tags.HELD, tags.REVOKED
+
+
+def history() -> list[Entry]:
+    """0 reigns, 1 fails, 2 reigns, 0 again, 0 is revoked, 1 is revoked without having reigned, 3 reigns."""
+    log = opened()
+    promoted(log, "0")
+    assert committed(log, HOPELESS, minute=1).decision.verdict == "HOLD"
+    promoted(log, "2", minute=2)
+    actions.rollback(log, to=run_of("0"), reason="x", actor="ada", clock=clock(3))
+    actions.revoke(log, run_of("0"), reason="x", actor="ada", clock=clock(4))
+    actions.revoke(log, run_of("1"), reason="x", actor="ada", clock=clock(5))
+    promoted(log, "3", minute=6, rows="others")
+    return list(log.entries())
+
+
+@pytest.fixture(scope="module")
+def entries() -> list[Entry]:
+    return history()
+
+
+@pytest.mark.parametrize(
+    ("count", "wanted"),
+    [
+        (0, {}),
+        (1, {"0": {CANDIDATE, CHAMPION}}),
+        (2, {"0": {CANDIDATE, CHAMPION}, "1": {HELD}}),
+        (3, {"0": {CANDIDATE}, "1": {HELD}, "2": {CANDIDATE, CHAMPION}}),
+        (4, {"0": {CANDIDATE, CHAMPION}, "1": {HELD}, "2": {CANDIDATE}}),
+        (5, {"0": {REVOKED}, "1": {HELD}, "2": {CANDIDATE}}),
+        (6, {"0": {REVOKED}, "1": {HELD, REVOKED}, "2": {CANDIDATE}}),
+        (7, {"0": {REVOKED}, "1": {HELD, REVOKED}, "2": {CANDIDATE}, "3": {CANDIDATE, CHAMPION}}),
+    ],
+)
+def test_the_tags_after_each_entry(entries: list[Entry], count: int, wanted: dict[str, Any]) -> None:
+    assert tags.wanted(entries[:count]) == {run_of(run): frozenset(held) for run, held in wanted.items()}
+
+
+def test_what_the_last_entry_says_is_what_the_whole_log_says(entries: list[Entry]) -> None:
+    for count, head in enumerate(entries, start=1):
+        wanted = tags.wanted(entries[:count])
+        for one in tags.touched(head):
+            assert one.put <= wanted[one.run]
+            assert not one.drop & wanted[one.run]
+            assert one.put | one.drop <= tags.INDEX
+
+
+def test_following_each_entry_keeps_every_run_as_the_log_says(entries: list[Entry]) -> None:
+    """No entry changes the tags of a run that it does not touch."""
+    borne: dict[str, frozenset[str]] = {}
+    for count, head in enumerate(entries, start=1):
+        for one in tags.touched(head):
+            borne[one.run] = (borne.get(one.run, frozenset()) | one.put) - one.drop
+        assert {run: held for run, held in borne.items() if held} == tags.wanted(entries[:count])
+
+
+def test_the_champion_is_tagged_before_another_is_untagged(entries: list[Entry]) -> None:
+    for head in entries:
+        if head.state.champion:
+            assert tags.touched(head)[0].run == head.state.champion.run
+
+
+def test_few_runs_are_touched(entries: list[Entry]) -> None:
+    assert max(len(tags.touched(head)) for head in entries) <= 3
+
+
+def test_a_model_that_is_judged_better_than_before_is_no_longer_held() -> None:
+    log = opened()
+    promoted(log, "0")
+    committed(log, HOPELESS, minute=1)
+    promoted(log, "1", minute=2, rows="others")
+    assert tags.wanted(log.entries())[run_of("1")] == {CANDIDATE, CHAMPION}
+    (first, *_) = tags.touched(log.head())
+    assert (first.run, HELD in first.drop) == (run_of("1"), True)
+
+
+def test_a_sealed_judgement_puts_no_tag_that_tells_it_from_an_error() -> None:
+    log = opened()
+    promoted(log, "0")
+    done = committed(log, HOPELESS, minute=1, policy=SEALING)
+    assert done.entry is not None
+    assert tags.wanted(log.entries()).get(run_of("1"), frozenset()) == frozenset()
+    assert all(HELD not in one.put | one.drop for one in tags.touched(done.entry))
+
+
+def test_each_run_of_a_revoked_model_is_revoked() -> None:
+    """The same bytes, trained again."""
+    log: Log = opened()
+    promoted(log, "0")
+    twin = evidence(GOOD, model="1", beside=GOOD, champion="0", challenger={"run": "Other/9", "sha256": sha_of("1")})
+    committed(log, HOPELESS, minute=1)
+    committed(log, twin, minute=2)
+    actions.revoke(log, run_of("1"), reason="x", actor="ada", clock=clock(3))
+    assert {run for run, held in tags.wanted(log.entries()).items() if REVOKED in held} == {run_of("1"), "Other/9"}
+
+
+@pytest.mark.parametrize("tag", ["production:token", "project:lockgate", "project_branch:prod"])
+def test_tags_that_pretend_to_be_metaflows_are_known(tag: str) -> None:
+    assert tags.forged([tag, "mine", "user:ada"]) == {tag}

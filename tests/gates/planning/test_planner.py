@@ -1,0 +1,290 @@
+"""What a plan says is what judging then does."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lockgate import Evidence, LockgateError, State, judge
+from lockgate.gates.errors import EvidenceError
+from lockgate.gates.judge.engine import case_of
+from lockgate.gates.kinds import KINDS
+from lockgate.gates.planning import Plan, plan
+from lockgate.gates.planning.kinds import PLANNED, WITHOUT_SAMPLE, Given, ask
+
+AHEAD = {"kind": "improvement", "metric": "accuracy", "margin": 0}
+KEPT = {"kind": "improvement", "metric": "brier", "margin": -0.01}
+SITES = {
+    "kind": "slices", "by": "site", "metric": "brier", "margin": -0.02, "require": "non_inferior", "min_rows": 50,
+    "small_slice": "inconclusive",
+}  # fmt: skip
+
+
+def pilot(n: int = 2000, *, seed: int = 3, clusters: int | None = None, **given: Any) -> Evidence:
+    """Two models about as good as each other; with clusters, how good they are varies between them."""
+    lots = np.random.default_rng(seed)
+    truth = lots.normal(0, 1.5, n)
+    cluster = None if clusters is None else np.arange(n) % clusters
+    shift = 0 if cluster is None else lots.normal(0, 0.5, clusters)[cluster]
+    scores = [1 / (1 + np.exp(-(truth + lots.normal(0, 0.7, n) + moved))) for moved in (shift, 0)]
+    arrays = {
+        "label": (lots.random(n) < 1 / (1 + np.exp(-truth))).astype(float), "challenger": scores[0],
+        "champion": scores[1], "cluster": cluster,
+        "slices": {"site": np.array(["north", "south", "south", "west", "west", "west"])[np.arange(n) % 6]},
+    }  # fmt: skip
+    return Evidence.from_arrays(**{**arrays, **given})
+
+
+def planned(make: Any, check: dict[str, Any], *, keys: dict[str, Any] | None = None, **asked: Any) -> Any:
+    """What the one gate of a policy needs."""
+    (need,) = plan(make.policy({"gate": check}, **(keys or {})), **{"power": 0.8, **asked}).needs
+    return need
+
+
+@pytest.mark.parametrize(("looks", "rows"), [(1, 3_086), (100, 8_521)])
+def test_a_comparison_of_shares_without_a_pilot(make: Any, looks: int, rows: int) -> None:
+    keys = {"schedule": {"kind": "fixed", "looks": looks}}
+    need = planned(make, AHEAD, keys=keys, gain=0.01, disagreement=0.05)
+    assert (need.rows, need.clusters, need.chance, need.detectable) == (rows, None, None, None)
+    assert need.level == pytest.approx(1 - 0.05 / looks)
+    assert need == planned(make, AHEAD, keys=keys, gain={"accuracy": 0.01}, disagreement=0.05)
+
+
+def test_times_fewer_than_by_the_bound_of_ease_ml_ci(make: Any) -> None:
+    keys = {"schedule": {"kind": "fixed", "looks": 32}, "confidence": 0.9999}
+    need = planned(make, {**AHEAD, "margin": 0.02}, keys=keys, gain=0.03, disagreement=0.1)
+    assert (need.rows, need.bound_rows) == (28_465, 267_385)
+    assert need.saving == pytest.approx(9.39, abs=0.01)
+    assert planned(make, {**AHEAD, "margin": -0.02}, keys=keys, gain=-0.01, disagreement=0.1).bound_rows == math.ceil(
+        4 * math.log(2 / 1e-4) / (2 * 0.01**2)
+    )  # an allowed loss is no scheduled look
+
+
+def test_without_a_pilot_the_rest_says_that_it_needs_one(make: Any) -> None:
+    checks = {"ahead": AHEAD, "kept": KEPT, "sites": SITES, "floor": make.check("threshold")}
+    checks["leak"] = make.check("leakage")
+    found = plan(make.policy(checks), power=0.8, gain=0.01, disagreement=0.05)
+    whys = {need.name: need.why for need in found.needs if need.rows is None}
+    assert [name for name, why in whys.items() if "lockgate plan RUN" in why] == ["kept", "sites", "floor"]
+    assert "nothing is estimated" in whys["leak"]
+    assert found.unplanned == ("kept", "sites", "floor")
+    assert (found.rows, found.chance, found.enough, found.together_rows) == (None, None, None, 3_086)
+    nothing = plan(make.policy({"ahead": AHEAD}), power=0.8)
+    assert nothing.together_rows is None
+    assert "a disagreement to assume" in nothing.needs[0].why
+
+
+@pytest.mark.parametrize("clusters", [None, 40])
+def test_rows_scale_as_one_over_variance(make: Any, clusters: int | None) -> None:
+    """A gain planned on the interval that `judge` gives, with its own t."""
+    evidence = pilot(clusters=clusters)
+    need = planned(make, KEPT, evidence=evidence)
+    (outcome,) = judge(make.policy({"gate": KEPT}), evidence).outcomes
+    df = (clusters or evidence.n) - 1
+    error = (outcome.high - outcome.low) / 2 / stats.t.ppf(0.95, df)
+    chance = stats.nct.sf(stats.t.ppf(0.95, df), df, 0.01 / error)
+    assert need.chance == pytest.approx(chance, abs=1e-6)
+    times = need.rows / evidence.n
+    grown = df * times
+    then = stats.nct.sf(stats.t.ppf(0.95, grown), grown, 0.01 * math.sqrt(times) / error)
+    assert then == pytest.approx(0.8, abs=2e-3)
+    assert need.clusters == (clusters and math.ceil(clusters * times - 0.05))
+    shown = stats.nct.sf(stats.t.ppf(0.95, df), df, (need.detectable + 0.01) / error)
+    assert shown == pytest.approx(0.8, abs=1e-6)
+
+
+def test_what_is_supposed_where_nothing_is_given(make: Any) -> None:
+    evidence = pilot()
+    assert planned(make, {**KEPT, "margin": 0.001}, evidence=evidence).truth == 0.002
+    assert planned(make, KEPT, evidence=evidence).truth == 0
+    any_gain = planned(make, {**KEPT, "margin": 0}, evidence=evidence)
+    assert (any_gain.truth, any_gain.rows, any_gain.chance) == (None, None, None)
+    assert any_gain.detectable > 0
+    assert "a margin of 0" in any_gain.why
+    assert planned(make, {**KEPT, "margin": 0}, evidence=evidence, gain={"brier": 0.01}).rows > 0
+
+
+def test_a_truth_short_of_the_rule_takes_no_number_of_rows(make: Any) -> None:
+    for check, gain in ((KEPT, {"brier": -0.01}), ({**make.check("threshold"), "min": 0.99}, None)):
+        need = planned(make, check, evidence=pilot(), gain=gain)
+        assert need.rows is None
+        assert "does not meet the rule" in need.why
+        assert need.chance < 0.06
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"kind": "threshold", "metric": "accuracy", "min": 0.65, "decide": "bound"},
+        {"kind": "threshold", "metric": "accuracy", "max": 0.8, "decide": "bound"},
+        {"kind": "threshold", "metric": "accuracy", "min": 0.65, "decide": "point"},
+        {"kind": "threshold", "metric": "auc", "min": 0.75, "decide": "bound"},
+        {"kind": "threshold", "metric": "brier", "max": 0.22, "decide": "bound"},
+        {"kind": "threshold", "metric": "brier", "min": 0.1, "max": 0.22, "decide": "bound"},
+        {"kind": "calibration", "measure": "gap", "max": 0.05, "decide": "bound"},
+        {"kind": "calibration", "measure": "slope", "max": 0.5, "decide": "bound"},
+        {"kind": "calibration", "measure": "gap", "max": 0.02, "decide": "point"},
+        KEPT,
+        {**KEPT, "metric": "auc"},
+        {**AHEAD, "margin": -0.03},
+        SITES,
+        {**SITES, "require": "no_proven_harm"},
+    ],
+)
+def test_judging_passes_as_often_as_planned(make: Any, check: dict[str, Any]) -> None:
+    """The plan of a large pilot says how often the gate passes at the size of a small holdout."""
+    policy, rows, times = make.policy({"gate": check}), 240, 200
+    large = pilot(60_000)
+    rng = np.random.default_rng(8)
+    chosen = [rng.choice(large.n, rows, replace=False) for _ in range(times)]
+    passed = np.mean([judge(policy, some(large, at)).verdict == "PROMOTE" for at in chosen])
+    gains = {}
+    if check["kind"] == "improvement":
+        (outcome,) = judge(policy, large).outcomes
+        gains = {check["metric"]: outcome.observed * (-1 if check["metric"] == "brier" else 1)}
+    case = case_of(policy, large, State(), None, spent="")
+    asked = ask(policy.checks["gate"], case, Given(gains=gains, pilot=True, disagreement=None))
+    chance = asked.chance_at(rows / large.n)
+    assert chance is not None
+    assert passed >= chance - 0.12
+    if check["kind"] != "slices":  # whose chance is a lower bound
+        assert passed == pytest.approx(chance, abs=0.12)
+
+
+def errors_of(lots: np.random.Generator, n: int) -> Evidence:
+    """Two models of a number, equally good."""
+    label = lots.normal(size=n)
+    near = {"challenger": label + lots.normal(0, 1, n), "champion": label + lots.normal(0, 1, n)}
+    return Evidence.from_arrays(label=label, task="regression", **near)
+
+
+def some(evidence: Evidence, at: Any) -> Evidence:
+    """Some of its rows."""
+    site = evidence.slices["site"]
+    return Evidence.from_arrays(
+        label=evidence.label[at], challenger=evidence.challenger[at], champion=evidence.champion[at],
+        slices={"site": np.array([str(value) for value in site.values])[site.codes[at]]},
+    )  # fmt: skip
+
+
+def test_the_smallest_slice_is_the_hardest(make: Any) -> None:
+    need = planned(make, SITES, evidence=pilot(6000))
+    assert "3 slices; north is the hardest" in need.supposed
+    one = planned(make, {**KEPT, "margin": -0.02}, evidence=pilot(6000))
+    assert need.rows > 6 * one.rows
+
+
+def test_a_slice_that_is_too_small_asks_for_more_rows(make: Any) -> None:
+    check = {**SITES, "min_rows": 600, "require": "no_proven_harm"}
+    need = planned(make, check, evidence=pilot(1800))
+    assert (need.rows, need.chance, need.detectable) == (3_600, 0, None)
+    assert "than the policy asks for" in planned(make, {**check, "require": "non_inferior"}, evidence=pilot(1800)).why
+    skipped = planned(make, {**check, "small_slice": "skip"}, evidence=pilot(1800))
+    assert "each of 2 slices" in skipped.supposed
+    assert skipped.chance > 0.9
+    assert "no slice has" in planned(make, {**check, "min_rows": 5000, "small_slice": "skip"}, evidence=pilot(1800)).why
+
+
+def test_harm_that_would_be_caught(make: Any) -> None:
+    need = planned(make, {**SITES, "require": "no_proven_harm"}, evidence=pilot(6000))
+    assert need.rows is None
+    assert need.detectable < -0.02
+    assert "in north, the hardest slice" in need.shows
+    assert "unless harm is proven" in need.why
+
+
+def test_fewer_clusters_than_asked_pass_nothing(make: Any) -> None:
+    found = plan(make.policy({"gate": KEPT}), power=0.8, evidence=pilot(clusters=8))
+    (need,) = found.needs
+    assert (need.chance, need.detectable, found.enough) == (0, None, False)
+    assert need.clusters >= 10
+
+
+def test_all_gates_together(make: Any) -> None:
+    checks = {"kept": KEPT, "sites": SITES, "warned": {**KEPT, "margin": -1e-6, "severity": "warn"}}
+    found = plan(make.policy(checks), power=0.8, evidence=pilot(2500))
+    kept, sites, _ = found.needs
+    assert found.chance == pytest.approx(max(0, 1 - (1 - kept.chance) - (1 - sites.chance)))
+    assert found.chance_most == min(kept.chance, sites.chance)
+    assert found.together_rows >= max(kept.rows, sites.rows)
+    assert found.unplanned == ()
+    assert plan(make.policy(checks), power=0.01, evidence=pilot(60_000)).enough
+    grown = plan(make.policy(checks), power=0.8, evidence=pilot(2500)).together_rows
+    assert grown < max(kept.rows, sites.rows) * 1.5
+
+
+def test_a_pilot_without_a_champion(make: Any) -> None:
+    found = plan(make.policy({"kept": KEPT, "sites": SITES}), power=0.8, evidence=pilot(champion=None))
+    assert all("has no champion" in need.why for need in found.needs)
+    assert found.unplanned == ("kept", "sites")
+    assert found.chance is None
+
+
+def test_models_that_never_differ(make: Any) -> None:
+    same = pilot()
+    evidence = pilot(champion=same.challenger)
+    assert "right on the same rows" in planned(make, AHEAD, evidence=evidence, gain=0.01).why
+    need = planned(make, KEPT, evidence=evidence)
+    assert need.chance == 1
+
+
+def test_every_kind_is_planned_or_says_why_not(make: Any) -> None:
+    for kind in make.checks:
+        need = planned(make, make.check(kind), evidence=make.evidence())
+        assert need.why or kind in PLANNED or need.parts
+        alone = planned(make, make.check(kind))
+        assert alone.why
+        assert all(part.why for part in alone.parts)
+    assert set(PLANNED) | set(WITHOUT_SAMPLE) <= set(KINDS)
+
+
+def test_a_quantile_of_errors_as_a_comparison(make: Any) -> None:
+    evidence = errors_of(np.random.default_rng(9), 800)
+    kept = {"kind": "improvement", "metric": "absolute_error@0.9", "margin": -0.2}
+    need, judged = planned(make, kept, evidence=evidence), make.judge(kept, evidence).outcomes[0]
+    error = (judged.high - judged.low) / 2 / stats.t.ppf(0.95, 799)
+    assert need.chance == pytest.approx(stats.norm.sf(1.645 - 0.2 / error), abs=0.01)
+
+
+def test_an_ece_is_not_planned(make: Any) -> None:
+    for check in (make.check("calibration", measure="ece"), make.check("threshold", metric="ece", min=0.01)):
+        assert "falls as rows grow" in planned(make, check, evidence=pilot()).why
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"power": 1}, "power is 1"),
+        ({"power": math.nan}, "power is nan"),
+        ({"disagreement": 0}, "disagreement is 0"),
+        ({"disagreement": math.nan}, "disagreement is nan"),
+        ({"gain": {"acuracy": 0.01}}, "no gate compares 'acuracy'; expected one of the metrics compared: accuracy"),
+        ({"gain": math.inf}, "the gain of accuracy is inf"),
+        ({"disagreement": 0.1, "evidence": True}, "both given"),
+    ],
+)
+def test_what_cannot_be_planned_is_said(make: Any, asked: dict[str, Any], said: str) -> None:
+    given = {"power": 0.8, **asked}
+    if "evidence" in given:
+        given["evidence"] = pilot()
+    with pytest.raises(LockgateError, match=said):
+        plan(make.policy({"gate": AHEAD}), **given)
+
+
+def test_a_gain_beyond_the_disagreement_is_said(make: Any) -> None:
+    assert "more than the 0.05 of the rows" in planned(make, AHEAD, gain=0.06, disagreement=0.05).why
+
+
+def test_evidence_that_no_gate_could_be_judged_on(make: Any) -> None:
+    with pytest.raises(EvidenceError, match="challenger"):
+        plan(make.policy({"gate": KEPT}), power=0.8, evidence=pilot(challenger=np.full(2000, np.nan)))
+
+
+def test_planning_twice_says_the_same(make: Any) -> None:
+    policy = make.policy({"kept": KEPT, "sites": SITES})
+    found: list[Plan] = [plan(policy, power=0.8, evidence=pilot(clusters=50)) for _ in range(2)]
+    assert found[0] == found[1]

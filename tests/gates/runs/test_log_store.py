@@ -1,0 +1,87 @@
+"""Where the log lives, on a disk and on S3, and what is said where that cannot be reached."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import Any
+
+import obstore
+import pytest
+from obstore.store import S3Store
+
+
+@pytest.mark.parametrize("prefix", ["/metaflow", "/metaflow/", ""])
+def test_on_s3_the_log_lives_below_the_datastore(project: Any, s3: Any, prefix: str) -> None:
+    code = """
+        from datetime import UTC, datetime
+        from lockgate.gates import Evidence, Policy, runs
+        from lockgate.gates.log import Log
+        from lockgate.gates.lifecycle.commit import commit
+        policy = Policy.parse({"if_no_champion": "absolute_only", "confidence": .95, "clusters": "ignore",
+            "min_clusters": 10, "schedule": {"kind": "open"}, "disclose": "all", "valid_for": "90d", "checks":
+            {"auc": {"kind": "threshold", "metric": "auc", "min": .6, "decide": "point"}}})
+        evidence = Evidence.from_arrays(label=[0, 1, 0, 1], challenger=[.1, .9, .2, .8])
+        log = Log(runs.log_store("orders"), project="orders")
+        commit(policy, evidence, log, actor="ada", clock=lambda: datetime.now(UTC))
+        print(log.head().event.verdict)
+    """
+    env = s3.env | {"METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{s3.bucket}{prefix}"}
+    done = project.python("-c", textwrap.dedent(code), **env)
+    assert (done.returncode, done.stdout) == (0, "PROMOTE\n"), done.stderr
+    listed = [held["path"] for page in obstore.list(S3Store(**s3.store)) for held in page]
+    root = f"{prefix.strip('/')}/lockgate/orders".lstrip("/")
+    log, policy = f"{root}/log/00000001.json", rf"{root}/policies/[0-9a-f]{{64}}\.json"
+    assert sorted(listed)[:2] == [f"{root}/head.json", log]
+    assert [re.fullmatch(policy, one) is not None for one in sorted(listed)[2:]] == [True]  # and no probe is left
+    assert not (project.home / ".metaflow" / "lockgate").exists()
+
+
+@pytest.mark.parametrize("verb", [("champion",), ("history",), ("evaluate",), ("judge", "EvaluateNewModel/1")])
+def test_a_store_that_is_down_is_one_line_and_nothing_is_trained(project: Any, s3: Any, verb: tuple[str, ...]) -> None:
+    env = s3.env | {"METAFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9"}
+    done = project.run(*verb, **env)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("lockgate: ")
+    assert "bug" not in line
+    assert project.runs() == []
+
+
+def test_a_bucket_that_is_not_there_is_one_line(project: Any, s3: Any) -> None:
+    done = project.run("champion", **s3.env | {"METAFLOW_DATASTORE_SYSROOT_S3": "s3://no-such-bucket/metaflow"})
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_datastore_that_cannot_be_written_is_one_line(project: Any) -> None:
+    (project.home / ".metaflow").write_text("in the way", encoding="utf-8")
+    done = project.run("champion")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "cannot be opened" in line
+
+
+def test_a_metadata_service_that_is_down_is_one_line(project: Any) -> None:
+    env = {"METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": "http://127.0.0.1:9"}
+    done = project.run("judge", "EvaluateNewModel/1", LOCKGATE_METADATA_SECONDS="0.5", **env)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("lockgate: Metaflow cannot be reached: ")
+    assert "expected an answer within 0.5 s" in line
+
+
+@pytest.mark.parametrize("seconds", ["soon", "0", "nan"])
+def test_a_length_of_time_that_is_none_is_one_line(promoted_project: Any, seconds: str) -> None:
+    done = promoted_project.run("judge", "EvaluateNewModel/1", LOCKGATE_METADATA_SECONDS=seconds)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line == f"lockgate: {seconds!r} is no length of time; expected seconds, as in 20 @ LOCKGATE_METADATA_SECONDS"
+
+
+def test_s3_without_credentials_is_one_line(project: Any, s3: Any) -> None:
+    env = {name: value for name, value in s3.env.items() if not name.startswith("AWS_")}
+    done = project.run("champion", AWS_EC2_METADATA_DISABLED="true", **env)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "credentials" in line

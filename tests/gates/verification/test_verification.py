@@ -1,0 +1,272 @@
+"""The whole log held against itself: every way in which it can be wrong, each named, and none that stops the rest."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import obstore
+import pytest
+from obstore.store import MemoryStore, S3Store
+
+from lockgate.gates.errors import LogError
+from lockgate.gates.lifecycle import actions
+from lockgate.gates.lifecycle.commit import record
+from lockgate.gates.log import Entry, Log
+from lockgate.gates.verification import Findings, Walked, check_versions, walked
+from lockgate.pipelines.stores import Draft, Tally, Version
+from tests.gates.candidates import (
+    APPROVER,
+    HOPELESS,
+    JUDGE,
+    NOON,
+    STRANGER,
+    by,
+    clock,
+    committed,
+    opened,
+    path,
+    promoted,
+    run_of,
+)
+
+LENGTH = 5
+Tamper = Callable[[Any], None]
+
+
+def whole() -> Log:
+    """0 reigns, 1 fails, 2 reigns, 0 again, 1 is revoked."""
+    log = opened()
+    promoted(log, "0")
+    committed(log, HOPELESS, minute=1)
+    promoted(log, "2", minute=2)
+    actions.rollback(log, to=run_of("0"), reason="x", actor="ada", clock=clock(3))
+    actions.revoke(log, run_of("1"), reason="x", actor="ada", clock=clock(4))
+    return log
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[str, bytes]:
+    store = whole().store
+    return {one["path"]: bytes(store.get(one["path"]).bytes()) for page in obstore.list(store) for one in page}
+
+
+@pytest.fixture
+def store(kept: dict[str, bytes]) -> MemoryStore:
+    made = MemoryStore()
+    for name, blob in kept.items():
+        made.put(name, blob)
+    return made
+
+
+def checked(store: Any, **more: Any) -> tuple[Findings, Walked]:
+    findings = Findings()
+    return findings, walked(opened(store), findings, **more)
+
+
+def said(store: Any) -> dict[str, str]:
+    """Where → what deviates; more than one at a place are joined."""
+    found: dict[str, str] = {}
+    for one in checked(store)[0].deviations:
+        found[one.where] = "; ".join(filter(None, (found.get(one.where, ""), one.said)))
+    return found
+
+
+def entry(store: Any, seq: int) -> Entry:
+    return Entry.from_bytes(bytes(store.get(path(seq)).bytes()), where=path(seq))
+
+
+def rewritten(seq: int, **changes: Any) -> Tamper:
+    """Entry `seq` changed by who has the judge's key, and all that follow it chained and signed again."""
+
+    def tamper(store: Any) -> None:
+        before = entry(store, seq - 1) if seq > 1 else None
+        for at in range(seq, LENGTH + 1):
+            made = entry(store, at)
+            made = made.model_copy(update=(changes if at == seq else {}) | {"previous": before and before.digest})
+            made = made.model_copy(update={"signature": JUDGE.sign(made.payload())})
+            store.put(path(at), made.to_bytes())
+            before = made
+
+    return tamper
+
+
+def put(name: str, blob: bytes) -> Tamper:
+    return lambda store: store.put(name, blob)
+
+
+def policies(store: Any) -> list[str]:
+    return [one["path"] for page in obstore.list(store, prefix="policies") for one in page]
+
+
+def signed_by_a_stranger(store: Any) -> None:
+    made = entry(store, LENGTH)
+    store.put(path(LENGTH), made.model_copy(update={"signature": STRANGER.sign(made.payload())}).to_bytes())
+
+
+def unsigned(store: Any) -> None:
+    store.put(path(LENGTH), entry(store, LENGTH).model_copy(update={"signature": None}).to_bytes())
+
+
+def spaced(store: Any) -> None:
+    store.put(path(2), json.dumps(json.loads(bytes(store.get(path(2)).bytes())), indent=1).encode())
+
+
+def doubled(store: Any) -> None:
+    store.put(path(3), bytes(store.get(path(2)).bytes()))
+
+
+def with_another_state(store: Any) -> None:
+    held = entry(store, 2)
+    rewritten(2, state=held.state.model_copy(update={"champion": None}))(store)
+
+
+def with_another_decision(store: Any) -> None:
+    held = entry(store, 2)
+    assert held.judged is not None
+    rewritten(2, event=held.judged.model_copy(update={"decision_sha256": "f" * 64}))(store)
+
+
+def test_a_log_that_nobody_touched_is_clean(store: Any) -> None:
+    findings, held = checked(store, digests={1, 3, 9})
+    assert (findings.clean, findings.entries, findings.notes) == (True, LENGTH, [])
+    assert held.whole
+    assert held.head == entry(store, LENGTH)
+    assert held.digests == {seq: entry(store, seq).digest for seq in (1, 3)}
+    assert [(one.seq, one.run) for one in held.promotions] == [(1, run_of("0")), (3, run_of("2"))]
+
+
+def test_an_empty_log_is_clean() -> None:
+    findings, held = checked(MemoryStore())
+    assert (findings.clean, findings.entries, held.head) == (True, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("tamper", "wrong"),
+    [
+        (lambda store: store.delete(path(3)), {path(3): "entry 3 is missing: the log goes on with entry 4"}),
+        (lambda store: store.delete([path(1), path(2)]), {path(1): "entries 1 to 2 are missing"}),
+        (spaced, {path(2): "not in canonical form", path(3): "the chain is broken"}),
+        (put(path(2), b"{"), {path(2): "not an entry", path(3): "the chain is broken"}),
+        (put(path(5), b"\xff" * 99), {path(5): "not an entry"}),
+        (doubled, {path(3): "it says that it is number 2", path(4): "the chain is broken"}),
+        (put("log/readme.txt", b""), {"log/readme.txt": "this is no entry"}),
+        (put("log/6.json", b""), {"log/6.json": "this is no entry"}),
+        (put("log/00000000.json", b""), {"log/00000000.json": "this is no entry"}),
+        (put("log/old/00000001.json", b""), {"log/old/00000001.json": "this is no entry"}),
+        (put("log/99999999.json", b"{"), {path(6): "entries 6 to 99999998 are", path(99999999): "not an entry"}),
+        (put("head.json", b'{"seq": 6}'), {"head.json": "names entry 6, and the log ends at 5: was its tail deleted?"}),
+        (lambda store: store.delete(path(5)), {"head.json": "was its tail deleted?"}),
+        (put("head.json", b"nonsense"), {"head.json": "the hint names no entry"}),
+        (unsigned, {path(5): "the entry is not signed"}),
+        (signed_by_a_stranger, {path(5): "signed by the unknown key"}),
+        (rewritten(2, project="other"), {path(2): "it is of project 'other'; expected 'orders'"}),
+        (rewritten(4, log_id="other"), {path(4): "it is of the log other; expected"}),
+        (rewritten(4, time=NOON + timedelta(seconds=90)), {path(4): "before entry 3"}),
+        (with_another_state, {path(2): "nothing else to change", path(3): "nothing else to change"}),
+        (with_another_decision, {path(2): "its decision has the SHA-256"}),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_where_it_is(store: Any, tamper: Tamper, wrong: dict[str, str]) -> None:
+    tamper(store)
+    found = said(store)
+    assert found.keys() == wrong.keys(), found
+    for where, part in wrong.items():
+        assert part in found[where]
+
+
+def test_a_policy_that_is_gone_or_changed_is_named_at_each_entry_that_rests_on_it(store: Any) -> None:
+    names = policies(store)
+    for name in names:
+        store.put(name, bytes(store.get(name).bytes()) + b" ")
+    assert {where: "not what was judged by" in told for where, told in said(store).items()} == dict.fromkeys(
+        [path(1), path(2), path(3)], True
+    )
+    store.delete(names)
+    assert all("is gone from beside the log" in told for told in said(store).values())
+    assert {one.about for one in checked(store)[0].deviations} == {"policy"}
+
+
+def test_a_policy_other_than_the_one_that_the_decision_binds(store: Any) -> None:
+    digests = {name.removeprefix("policies/").removesuffix(".json") for name in policies(store)}
+    held = entry(store, 2)
+    assert held.judged is not None
+    (other,) = digests - {held.judged.policy_sha256}
+    rewritten(2, event=held.judged.model_copy(update={"policy_sha256": other}))(store)
+    (told,) = said(store).values()
+    assert "which the decision binds" in told
+
+
+def test_everything_that_is_wrong_is_named_at_once(store: Any) -> None:
+    for tamper in (spaced, signed_by_a_stranger, put("log/x", b""), put("head.json", b'{"seq": 7}')):
+        tamper(store)
+    store.delete(policies(store))
+    findings, held = checked(store)
+    assert {one.where for one in findings.deviations} == {
+        "log/x", "head.json", path(1), path(2), path(3), path(5),
+    }  # fmt: skip
+    assert not held.whole
+    assert findings.notes == ["the state of entry 3 was not held against the one before it, which cannot be read"]
+
+
+@pytest.mark.parametrize("suspects", [(), (1,), (1, 2, 3)])
+def test_a_retraction_that_names_others_than_those_that_rest_on_it(store: Any, suspects: tuple[int, ...]) -> None:
+    """Whoever may retract may leave out whom he likes: of the promotions by entries 1 and 3, 3 was over 1's model."""
+    log = by(opened(store), APPROVER)
+    actions.retract(log, entry=1, reason="honest", actor="ada", clock=clock(5))
+    assert said(store) == {}
+    event = log.entry(6).event.model_copy(update={"suspects": suspects, "barred": ("b" * 64,)})
+    record(log, lambda *_: event, actor="eve", clock=clock(6))
+    told = said(store)
+    assert list(told) == [path(7)]
+    assert "as suspect; expected entries 1, 3" in told[path(7)]
+    assert "it bars other rows or scores than those of what was wrong" in told[path(7)]
+
+
+def test_a_hint_that_is_behind_is_nothing(store: Any) -> None:
+    store.put("head.json", b'{"seq": 2}')
+    assert said(store) == {}
+    store.delete("head.json")
+    assert said(store) == {}
+
+
+def test_entries_are_read_several_at_a_time_and_no_more_than_a_few_ahead(store: Any) -> None:
+    """Of a log that is slow to answer; the readers wait for one another, which one alone could not."""
+    together = threading.Barrier(4, timeout=20)
+
+    class Slow:
+        list = staticmethod(store.list)
+
+        def get(self, name: str) -> Any:
+            if name in [path(seq) for seq in range(1, 5)]:
+                together.wait()
+            return store.get(name)
+
+    assert checked(Slow())[0].clean
+
+
+def test_a_store_that_is_down_is_one_error_not_a_thousand_deviations(s3: Any) -> None:
+    with pytest.raises(LogError, match="cannot be reached"):
+        checked(S3Store(**s3.store | {"endpoint": "http://127.0.0.1:9"}, retry_config={"max_retries": 0}))
+
+
+def version(number: int, seq: int, digest: str) -> Version:
+    draft = Draft(
+        project="orders", source="s", window="w", champion_run="r", model_sha256="m",
+        log_seq=seq, log_sha256=digest, time=NOON, shards=1,
+    )  # fmt: skip
+    return Version(version=number, current=False, withdrawn=False, tally=Tally(rows=1, buckets={0: 1}), draft=draft)
+
+
+def test_versions_of_predictions_name_entries_that_exist(store: Any) -> None:
+    findings, held = checked(store, digests={1, 2, 9})
+    versions = [version(1, 1, held.digests[1]), version(2, 2, "0" * 64), version(3, 9, "0" * 64)]
+    check_versions(versions, held.digests, findings, last=LENGTH)
+    told = {one.where: one.said for one in findings.deviations}
+    assert told.keys() == {"version 2", "version 3"}
+    assert "entry 2 is not the one that it was published under" in told["version 2"]
+    assert "the log ends at 5: was its tail deleted?" in told["version 3"]
+    assert findings.versions == 3

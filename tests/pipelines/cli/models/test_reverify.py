@@ -1,0 +1,112 @@
+"""`lockgate reverify` from start to end: what it records, what it ends, and what it refuses before anything runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def strict_conf(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path) -> Path:
+    """The same, but with a floor that no model of these orders meets."""
+    conf = tmp_path_factory.mktemp("strict") / "conf"
+    shutil.copytree(orders_conf, conf)
+    gate = conf / "gate" / "default.yaml"
+    gate.write_text(gate.read_text(encoding="utf-8").replace("min: 0.60", "min: 0.99"), encoding="utf-8")
+    return conf
+
+
+@pytest.fixture(scope="module")
+def reverified(tmp_path_factory: pytest.TempPathFactory, promoted_project: Any) -> tuple[Any, Any]:
+    """A project whose champion was reverified, and what the command said."""
+    made = promoted_project.copy(tmp_path_factory.mktemp("reverified"))
+    return made, made.run("reverify", "--json", "--decision", "decision.json")
+
+
+def test_the_champion_is_judged_alone_on_the_month_after_its_own(reverified: Any) -> None:
+    project, done = reverified
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["decision"] == json.loads((project.home / "decision.json").read_text(encoding="utf-8"))
+    assert told["decision"]["verdict"] == "PROMOTE"
+    skipped = {one["name"] for one in told["decision"]["outcomes"] if one["verdict"] == "SKIP"}
+    assert skipped == {"log_loss", "auc_kept", "carriers"}
+    (run,) = project.runs()
+    (scoring,) = project.runs("Reverify")
+    first, second = project.history()
+    assert (told["entry"], second["seq"]) == (2, 2)
+    event = second["event"]
+    assert (event["kind"], event["of"], event["evidence_run"], event["promoted_by"]) == ("reverified", run, scoring, 1)
+    assert event["decision"]["binding"]["train"] == first["event"]["decision"]["binding"]["train"]
+    assert event["decision"]["binding"]["model"] == first["state"]["champion"]["sha256"]
+    assert event["decision"]["binding"]["holdout"] != first["event"]["decision"]["binding"]["holdout"]
+    assert (project.home / ".metaflow/lockgate/orders/policies" / f"{event['policy_sha256']}.json").exists()
+    assert "666 rows of 2024-06" in done.stderr
+    assert f"{run} may be served until" in told["note"]
+
+
+def test_promote_renews_the_promotion_and_takes_no_look(reverified: Any) -> None:
+    project, _ = reverified
+    first, second = project.history()
+    now, until = (datetime.fromisoformat(text) for text in (second["time"], second["state"]["champion"]["valid_until"]))
+    assert until == now + timedelta(days=90)
+    assert second["state"]["holdouts"] == first["state"]["holdouts"]
+    assert second["state"]["champion"]["seq"] == 1
+
+
+def test_it_can_be_exported_and_judged_again(reverified: Any, project_at: Any, tmp_path: Path) -> None:
+    project, _ = reverified
+    (scoring,) = project.runs("Reverify")
+    out = tmp_path / "out"
+    done = project.run("export", scoring, "--out", str(out))
+    assert (done.returncode, done.stderr) == (0, "")
+    away = project_at(home=tmp_path, conf=tmp_path / "nowhere").run("judge", "--evidence", str(out))
+    assert away.returncode == 0, away.stderr
+    assert "reproduced: entry 2 of log " in away.stdout
+
+
+@pytest.mark.nightly
+def test_hold_ends_the_promotion_at_once(promoted: Any, project_at: Any, strict_conf: Path) -> None:
+    from obstore.store import LocalStore
+
+    from lockgate.gates.errors import AdmissionError
+    from lockgate.gates.lifecycle.admission import admit
+    from lockgate.gates.log import Log
+
+    done = project_at(home=promoted.home, conf=strict_conf).run("reverify", "as_of=2024-06")
+    assert done.returncode == 1, done.stderr
+    (run,) = promoted.runs()
+    assert "HOLD  failed: auc_floor" in done.stdout
+    assert f"the promotion of {run} expired" in done.stdout
+    assert "`lockgate rollback` or a new `lockgate evaluate` is next" in " ".join(done.stdout.split())
+    log = Log(LocalStore(promoted.home / ".metaflow" / "lockgate" / "orders"), project="orders")
+    with pytest.raises(AdmissionError, match="expired"):
+        admit(log, now=log.head().time + timedelta(milliseconds=1))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["as_of=2024-05"], "the champion was judged on 2024-05: 2024-05 shows nothing new"),
+        (["model=baseline"], "'model=baseline' cannot be chosen: the champion is judged by what conf/ says"),
+        (["gate.checks.auc_floor.min=0.1"], "'gate.checks.auc_floor.min=0.1' cannot be chosen"),
+        (["as_of=2024-13"], "expected a month"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_before_anything_runs(promoted_project: Any, words: list[str], said: str) -> None:
+    done = promoted_project.run("reverify", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert promoted_project.runs("Reverify") == []
+
+
+def test_without_a_champion_there_is_nothing_to_reverify(project: Any) -> None:
+    done = project.run("reverify")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "lockgate: no model reigns (`make evaluate model=xgb` trains and judges one)\n"

@@ -1,0 +1,46 @@
+"""`lockgate push-data`: pods read what it wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from obstore.store import S3Store
+
+ROOT = Path(__file__).parents[4]
+
+
+def test_the_table_is_where_production_reads_it(s3: Any, project_at: Any, tmp_path: Path) -> None:
+    project = project_at(home=tmp_path, conf=ROOT / "conf")
+    file = (ROOT / "data" / "flights.parquet").read_bytes()
+    for _ in range(2):
+        done = project.run("push-data", "--json", **s3.env)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert (told["to"], told["bytes"]) == (
+            f"s3://{s3.bucket}/metaflow/lockgate/data/data/flights.parquet",
+            len(file),
+        )
+    held = S3Store(**s3.store, prefix="metaflow/lockgate/data").get("data/flights.parquet").bytes()
+    assert bytes(held) == file
+    code = (
+        "from lockgate.pipelines import data; from lockgate.pipelines.scoring.tables import data_files; "
+        "from lockgate.pipelines.settings.settings import compose; "
+        "made = compose(config='production').settings;"
+        " print(data.planned(made.data, '2013-11', root=data_files(made), batch_rows=10_000).rows)"
+    )
+    read = project.python("-c", code, **s3.env)
+    assert (read.returncode, read.stdout.strip()) == (0, "27268"), read.stderr
+
+
+def test_what_cannot_be_copied_is_one_line(s3: Any, project: Any, project_at: Any, tmp_path: Path) -> None:
+    for asked, env, said in (
+        (project, s3.env, "orders.csv is of this machine alone; expected a path in this checkout @ data.path"),
+        (project_at(home=tmp_path, conf=ROOT / "conf"), {**s3.env, "METAFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9"},
+         "data/flights.parquet cannot be written"),
+    ):  # fmt: skip
+        done = asked.run("push-data", **env, LOCKGATE_STORE_SECONDS="2")
+        assert (done.returncode, done.stdout) == (2, "")
+        (line,) = done.stderr.splitlines()
+        assert said in line

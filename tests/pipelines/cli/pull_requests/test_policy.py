@@ -1,0 +1,95 @@
+"""`lockgate policy diff`, as it is typed: what it prints, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lockgate.pipelines.settings.groups import ROOT
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository whose branch `weaker` has a lower floor than `main`, and `tighter` a higher one."""
+    root = tmp_path / "repository"
+    shutil.copytree(ROOT / "conf", root / "conf")
+    git(root, "init", "-q", "-b", "main")
+    commit(root)
+    for branch, floor in (("weaker", "0.55"), ("tighter", "0.65"), ("broken", "high")):
+        git(root, "checkout", "-q", "-b", branch, "main")
+        edited(root / "conf" / "gate" / "default.yaml", "min: 0.60", f"min: {floor}")
+        commit(root)
+    git(root, "checkout", "-q", "main")
+    return root
+
+
+def git(root: Path, *words: str) -> None:
+    names = {f"GIT_{who}_{what}": "ada@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    env = {**os.environ, **names, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", *words], cwd=root, env=env, capture_output=True, check=True)
+
+
+def commit(root: Path) -> None:
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "all of it")
+
+
+def edited(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_a_weaker_branch(project: Any, repository: Path) -> None:
+    report = project.home / "report.md"
+    words = ["policy", "diff", "main", "weaker", "--repository", str(repository)]
+    done = project.run(*words, "--report", str(report), LOCKGATE_CONF="/nowhere")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert all(word in done.stdout for word in ("lower floor", "gate.checks.auc_floor.min", "0.6", "0.55"))
+    assert "1 weaker from main to weaker" in done.stdout
+    assert "🔴 weaker | lower floor" in report.read_text(encoding="utf-8")
+    told = json.loads(project.run(*words, "--json").stdout)
+    assert [(one["name"], one["after"]) for one in told["weakenings"]] == [("lower floor", "0.55")]
+    assert not (project.home / ".metaflow").exists()
+
+
+@pytest.mark.nightly
+def test_a_tighter_branch_and_a_directory(project: Any, repository: Path) -> None:
+    words = ["policy", "diff", "--repository", str(repository)]
+    done = project.run(*words, "main", "tighter")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 tighter from main to tighter" in done.stdout
+    edited(repository / "conf" / "config.yaml", "gate: default", "gate: independent_rows")
+    done = project.run(*words, "main", f"{repository}/")
+    assert done.returncode == 1
+    assert "changed default" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["main", "broken"],
+            "got 'high'; expected a finite number @ broken: conf/config.yaml: gate.checks.auc_floor.min",
+        ),
+        (["broken", "main"], "@ broken: conf/config.yaml: gate.checks.auc_floor.min"),
+        (["main", "nothing"], "'nothing' is no revision of "),
+        (["--", "main", "--output=canary"], "'--output=canary' is no revision of "),
+        (["main", "$(touch canary)"], "is no revision of "),
+        (["main", "main; touch canary"], "is no revision of "),
+        (["main", "../.."], "no configuration; expected a directory conf/ @ ../.."),
+        (["main", "weaker\ntouch canary"], "names no version"),
+    ],
+)
+def test_a_refusal_is_one_line(project: Any, repository: Path, words: list[str], said: str) -> None:
+    done = project.run("policy", "diff", "--repository", str(repository), *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert done.stderr.startswith("lockgate: ")
+    assert done.stderr.count("\n") == 1
+    assert list(project.home.rglob("*canary*")) == []

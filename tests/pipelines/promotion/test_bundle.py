@@ -1,0 +1,339 @@
+"""A bundle is checked before it is used: its digests, its signatures, its members, and that it is always the same."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from obstore.store import MemoryStore
+
+from lockgate import Evidence, Policy
+from lockgate.gates.errors import AdmissionError, LockgateError, LogError
+from lockgate.gates.lifecycle.actions import retract, revoke
+from lockgate.gates.lifecycle.admission import admit
+from lockgate.gates.lifecycle.commit import commit
+from lockgate.gates.log import Keyring, Log, Signer
+from lockgate.gates.log.signing import fingerprint, public_line
+from lockgate.pipelines.promotion import bundle, tar
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+MODEL = b"a model's bytes"
+POLICY = Policy.parse(
+    {
+        "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "if_present", "min_clusters": 10,
+        "schedule": {"kind": "fixed", "looks": 20}, "disclose": "all", "valid_for": "90d",
+        "checks": {"auc": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"}},
+    }
+)  # fmt: skip
+
+
+def keys() -> tuple[Keyring, Signer]:
+    private = Ed25519PrivateKey.generate()
+    public = public_line(private.public_key())
+    return Keyring.of([("ci", "judge", public, None)], where="keys"), Signer(private, fingerprint(private.public_key()))
+
+
+KEYRING, SIGNER = keys()
+
+
+def promoted(*, project: str = "orders", keyring: Keyring | None = KEYRING, signer: Signer | None = SIGNER) -> Log:
+    log = Log(MemoryStore(), project=project, keyring=keyring, signer=signer)
+    label = np.tile([0.0, 1.0], 20)
+    told = {"run": "EvaluateNewModel/1", "sha256": hashlib.sha256(MODEL).hexdigest(), "format": "xgboost-ubj"}
+    held = Evidence.from_arrays(label=label, challenger=0.3 + label / 3, facts={"challenger": told, "champion": None})
+    commit(POLICY, held, log, actor="ada", clock=lambda: NOON)
+    return log
+
+
+def files(log: Log, **given: Any) -> dict[str, bytes]:
+    return bundle.made(log, admit(log, now=NOON), **({"model": MODEL, "features": {"a": 1}} | given))
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[str, bytes]:
+    return files(promoted())
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Path]:
+    def write(held: dict[str, bytes]) -> Path:
+        file = tmp_path / "b.tar"
+        file.write_bytes(tar.packed(held))
+        return file
+
+    return write
+
+
+def opened(path: Path, *, project: str = "orders", keyring: Keyring = KEYRING) -> bundle.Bundle:
+    return bundle.read(path, project=project, keyring=keyring)
+
+
+def relisted(held: dict[str, bytes], **changed: bytes) -> dict[str, bytes]:
+    """With files changed, and a manifest that says so: what somebody could make who has no key."""
+    held = held | {name.replace("_", "."): blob for name, blob in changed.items()}
+    manifest = json.loads(held["manifest.json"])
+    manifest["files"] = {
+        name: {"sha256": hashlib.sha256(held[name]).hexdigest(), "bytes": len(held[name])} for name in manifest["files"]
+    }
+    return held | {"manifest.json": json.dumps(manifest).encode()}
+
+
+def test_it_gives_back_the_champion_its_model_and_the_head(whole: Any, written: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name, blob in whole.items():
+        (folder / name).write_bytes(blob)
+    for path in (written(whole), folder):
+        found = opened(path)
+        assert (found.model, found.features, found.head.seq) == (MODEL, {"a": 1}, 1)
+        assert found.admitted.champion.run == "EvaluateNewModel/1"
+        assert found.log.state() == found.head.state
+        assert found.refusal(NOON) == ""
+        assert "expired" in found.refusal(datetime(2025, 1, 1, tzinfo=UTC))
+
+
+def test_the_same_head_gives_the_same_bytes_and_nothing_of_this_machine() -> None:
+    log = promoted()
+    first, second = tar.packed(files(log)), tar.packed(files(log))
+    assert first == second
+    with tarfile.open(fileobj=io.BytesIO(first)) as archive:
+        members = archive.getmembers()
+    assert [one.name for one in members] == sorted(bundle.CAPS)
+    assert {(one.mtime, one.uid, one.gid, one.uname, one.mode) for one in members} == {(0, 0, 0, "", 0o644)}
+
+
+def later(log: Log, signer: Signer | None, count: int) -> None:
+    """More entries, by one key."""
+    for _ in range(count):
+        mine = Log(log.store, project=log.project, keyring=log.keyring, signer=signer)
+        retract(mine, metric="brier", reason="other rows", actor="ada", clock=lambda: NOON)
+
+
+@pytest.mark.parametrize("later_ones", [("judge", 1), ("judge", 3), ("approver", 1), ("approver", 4)])
+def test_a_head_after_the_promotion_comes_along_with_what_it_is_held_against(written: Any, later_ones: Any) -> None:
+    who, count = later_ones
+    private = Ed25519PrivateKey.generate()
+    mine, theirs = public_line(SIGNER.private.public_key()), public_line(private.public_key())
+    keyring = Keyring.of([("ci", "judge", mine, None), ("ann", "approver", theirs, None)], where="keys")
+    log = promoted(keyring=keyring)
+    later(log, SIGNER, 2)
+    later(log, {"judge": SIGNER, "approver": Signer(private, fingerprint(private.public_key()))}[who], count)
+    held = files(log)
+    lines = held["entries.jsonl"].split(b"\n")
+    assert len(lines) == {"judge": 3, "approver": count + 2}[who]  # the promotion, and the head with its grounds
+    found = opened(written(held), keyring=keyring)
+    assert (found.head.seq, found.admitted.champion.seq) == (3 + count, 1)
+    assert found.log.state() == log.state()
+    for at, said in (
+        (0, "has no entry 1"),
+        (-2, f"has no entry {2 + count}"),
+        (-1, "another model or head|has no entry"),
+    ):
+        fewer = b"\n".join(lines[:at] + (lines[at + 1 :] if at != -1 else []))
+        with pytest.raises(LockgateError, match=said) as caught:
+            opened(written(relisted(held, entries_jsonl=fewer)), keyring=keyring)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_an_unsigned_log_has_the_entry_before_its_head(written: Any, count: int) -> None:
+    log = promoted(keyring=None, signer=None)
+    later(log, None, count)
+    found = opened(written(files(log)), keyring=Keyring())
+    assert (found.head.seq, found.admitted.champion.seq) == (1 + count, 1)
+
+
+def test_other_bytes_are_refused_whether_the_manifest_admits_them_or_not(whole: Any, written: Any) -> None:
+    with pytest.raises(LockgateError, match="model in the bundle is not what its manifest says"):
+        opened(written(whole | {"model": b"evil"}))
+    with pytest.raises(AdmissionError, match="is not what was judged"):
+        opened(written(relisted(whole, model=b"evil")))
+    with pytest.raises(AdmissionError, match="is not what was judged"):
+        files(promoted(), model=b"evil")
+
+
+def test_only_keys_of_ones_own_configuration_count(whole: Any, written: Any) -> None:
+    mallory, signer = keys()
+    theirs = files(promoted(keyring=mallory, signer=signer))
+    opened(written(theirs), keyring=mallory)
+    with pytest.raises(LogError, match="unknown key"):
+        opened(written(theirs))
+    with pytest.raises(LogError, match="not signed"):
+        opened(written(files(promoted(keyring=None, signer=None))))
+    assert opened(written(whole), keyring=Keyring()).head.signature is not None
+
+
+def test_an_entry_that_was_changed_is_refused(whole: Any, written: Any) -> None:
+    changed = whole["entries.jsonl"].replace(b'"actor":"ada"', b'"actor":"eve"')
+    assert changed != whole["entries.jsonl"]
+    with pytest.raises(LogError, match="does not fit the entry"):
+        opened(written(relisted(whole, entries_jsonl=changed)))
+    for twice in (changed, whole["entries.jsonl"]):
+        with pytest.raises(LockgateError, match="entry 1 follows entry 1 in the bundle; expected each once"):
+            opened(written(relisted(whole, entries_jsonl=whole["entries.jsonl"] + b"\n" + twice)))
+    for none in (b"", b"{}", whole["entries.jsonl"] + b"\n"):
+        with pytest.raises(LogError, match="not an entry of the promotion log"):
+            opened(written(relisted(whole, entries_jsonl=none)))
+
+
+def test_another_project_and_another_manifest_are_refused(whole: Any, written: Any) -> None:
+    with pytest.raises(LockgateError, match="is of project 'orders'"):
+        opened(written(whole), project="flights")
+    manifest = json.loads(whole["manifest.json"])
+    for change, said in [
+        ({"run": "EvaluateNewModel/2"}, "another model or head"),
+        ({"project": "flights"}, "is of project 'flights'"),
+        ({"format": 1}, "manifest cannot be read"),
+        ({"files": {}}, "does not list its files"),
+        ({"extra": 1}, "manifest cannot be read"),
+    ]:
+        with pytest.raises(LockgateError, match=said):
+            opened(written(whole | {"manifest.json": json.dumps(manifest | change).encode()}))
+    twice = json.dumps(manifest)[:-1] + ', "project": "orders"}'
+    with pytest.raises(LockgateError, match="manifest cannot be read: 'project' is there twice"):
+        opened(written(whole | {"manifest.json": twice.encode()}))
+
+
+def unpromoted(*, keyring: Keyring | None = KEYRING, signer: Signer | None = SIGNER) -> Log:
+    """A log of one entry, which held the challenger."""
+    log = Log(MemoryStore(), project="orders", keyring=keyring, signer=signer)
+    label = np.tile([0.0, 1.0], 20)
+    told = {"run": "EvaluateNewModel/1", "sha256": hashlib.sha256(MODEL).hexdigest(), "format": "xgboost-ubj"}
+    held = Evidence.from_arrays(label=label, challenger=1 - label, facts={"challenger": told, "champion": None})
+    commit(POLICY, held, log, actor="ada", clock=lambda: NOON)
+    return log
+
+
+def test_a_log_that_never_had_a_champion_is_shown_by_its_head(whole: Any, written: Any) -> None:
+    log = unpromoted()
+    held = bundle.without_champion(log, 1)
+    found = opened(written(held))
+    assert (found.admitted, found.model, found.features, found.refusal(NOON)) == (None, b"", None, "")
+    assert found.head.state == log.state()
+    assert tar.packed(held) == tar.packed(bundle.without_champion(log, 1))
+    with pytest.raises(LogError, match="not signed"):
+        opened(written(bundle.without_champion(unpromoted(keyring=None, signer=None), 1)))
+
+
+def test_a_champion_cannot_be_left_out_of_a_bundle(whole: Any, written: Any) -> None:
+    """By who has no key: the entries say that there is one, or was."""
+    manifest = json.loads(whole["manifest.json"])
+    none = {"manifest.json": json.dumps(manifest | {"run": None, "model_sha256": None}).encode()}
+    with pytest.raises(LockgateError, match="names another model or head"):
+        opened(written(whole | none))
+    with pytest.raises(AdmissionError, match="is not what was judged"):
+        opened(written(relisted(whole | none, model=b"")))
+    log = promoted()
+    revoke(log, "EvaluateNewModel/1", reason="it leaks", actor="ada", clock=lambda: NOON)
+    with pytest.raises(AdmissionError, match="no model reigns: what reigned was revoked"):
+        opened(written(bundle.without_champion(log, 2)))
+    held = bundle.without_champion(unpromoted(), 1)
+    with pytest.raises(AdmissionError, match="no model has been promoted yet"):
+        opened(written(relisted(held, model=MODEL)))
+    manifest = json.loads(held["manifest.json"])
+    with pytest.raises(AdmissionError, match="no model has been promoted yet"):
+        opened(written(held | {"manifest.json": json.dumps(manifest | {"run": "EvaluateNewModel/1"}).encode()}))
+
+
+def odd(whole: dict[str, bytes], change: Callable[[tarfile.TarInfo], tarfile.TarInfo]) -> bytes:
+    """The bundle, with one member that is not as it should be."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, blob in whole.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(blob)
+            member = change(member) if name == "keys.json" else member
+            archive.addfile(member, io.BytesIO(blob) if member.isreg() else None)
+    return out.getvalue()
+
+
+def linked(kind: bytes) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
+    def change(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.type, member.linkname, member.size = kind, "/etc/passwd", 0
+        return member
+
+    return change
+
+
+def named(name: str) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
+    def change(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.name = name
+        return member
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (linked(tarfile.SYMTYPE), "no plain file"),
+        (linked(tarfile.LNKTYPE), "no plain file"),
+        (linked(tarfile.DIRTYPE), "no plain file"),
+        (linked(tarfile.FIFOTYPE), "no plain file"),
+        (linked(tarfile.CHRTYPE), "no plain file"),
+        (named("../keys.json"), "the archive holds '../keys.json'"),
+        (named("/keys.json"), "the archive holds"),
+        (named("x" * 300), "the archive holds"),
+        (named("model"), "model is in the archive twice"),
+    ],
+)
+def test_members_that_do_not_belong_are_refused(whole: Any, tmp_path: Path, change: Any, said: str) -> None:
+    (tmp_path / "b.tar").write_bytes(odd(whole, change))
+    with pytest.raises(LockgateError, match=said) as err:
+        opened(tmp_path / "b.tar")
+    assert len(str(err.value).splitlines()) == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["b.tar"]
+
+
+def test_sizes_are_looked_at_before_bytes_are_read(whole: Any, tmp_path: Path) -> None:
+    blob = tar.packed(whole)
+    caps = dict.fromkeys(bundle.CAPS, 10)
+    with pytest.raises(LockgateError, match="too large"):
+        tar.unpacked(io.BytesIO(blob), caps=caps, size=len(blob), where="b")
+    with pytest.raises(LockgateError, match="the archive is too large"):
+        tar.unpacked(io.BytesIO(blob), caps=caps, size=10**6, where="b")
+
+
+def test_names_without_an_end_are_no_crash(tmp_path: Path) -> None:
+    """Each header says that the next one has the longer name."""
+    member = tarfile.TarInfo("././@LongLink")
+    member.type = tarfile.GNUTYPE_LONGNAME
+    (tmp_path / "b.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) * 3000)
+    with pytest.raises(LockgateError, match="not a tar archive"):
+        opened(tmp_path / "b.tar")
+
+
+@pytest.mark.parametrize("blob", [b"", b"garbage" * 200, b"\x1f\x8b\x08\0", b"\x80\x04\x88.", b"PK\x03\x04"])
+def test_what_is_no_bundle_is_one_line(tmp_path: Path, blob: bytes) -> None:
+    (tmp_path / "b.tar").write_bytes(blob)
+    with pytest.raises(LockgateError) as err:
+        opened(tmp_path / "b.tar")
+    assert len(str(err.value).splitlines()) == 1
+
+
+def test_a_bundle_that_was_cut_is_refused(whole: Any, tmp_path: Path) -> None:
+    blob = tar.packed(whole)
+    for length in range(0, len(blob) - 10240, 2048):
+        (tmp_path / "b.tar").write_bytes(blob[:length])
+        with pytest.raises(LockgateError):
+            opened(tmp_path / "b.tar")
+
+
+def test_links_in_a_folder_are_not_followed(whole: Any, tmp_path: Path) -> None:
+    for name, blob in whole.items():
+        (tmp_path / name).write_bytes(blob)
+    (tmp_path / "model").rename(tmp_path / "elsewhere")
+    (tmp_path / "model").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LockgateError, match="model is not in the bundle"):
+        opened(tmp_path)
+    with pytest.raises(LockgateError, match="cannot read the bundle"):
+        opened(tmp_path / "nowhere.tar")

@@ -1,0 +1,118 @@
+"""conf/candidates.yaml: what may be proposed, and that nothing in it is anything but text."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from lockgate.pipelines.settings.groups import ROOT
+
+from lockgate.gates.errors import SettingsError
+from lockgate.pipelines.pull_requests.candidates import ALONE, MOST, Candidate, candidates
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    return tmp_path / "conf"
+
+
+def listed(conf: Path, text: str) -> tuple[Candidate, ...]:
+    (conf / "candidates.yaml").write_text(text, encoding="utf-8")
+    return candidates(conf)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "# nothing\n", "---\n"])
+def test_none_are_conf_as_it_stands(conf: Path, text: str) -> None:
+    assert listed(conf, text) == (Candidate(name=ALONE, overrides=()),)
+
+
+def test_the_shipped_file_names_none(conf: Path) -> None:
+    assert candidates(conf) == (Candidate(name=ALONE, overrides=()),)
+    (conf / "candidates.yaml").unlink()
+    assert candidates(conf) == (Candidate(name=ALONE, overrides=()),)
+
+
+def test_the_order_and_the_text_are_those_of_the_file(conf: Path) -> None:
+    found = listed(conf, "deeper: [model=xgb, model.max_depth=6]\nfresher:\n- experiment=fresher_window\nold: []\n")
+    assert [(one.name, one.overrides, one.refusal) for one in found] == [
+        ("deeper", ("model=xgb", "model.max_depth=6"), ""),
+        ("fresher", ("experiment=fresher_window",), ""),
+        ("old", (), ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("gate=independent_rows", "gate belongs to the owners of the gates; expected overrides of model, train"),
+        ("gate.confidence=0.6", "gate belongs to the owners of the gates"),
+        ("data.holdout.kind=fraction", "data belongs to the owners"),
+        ("as_of=2013-09", "as_of belongs to the owners"),
+        ("seed=3", "seed belongs to the owners"),
+        ("platform=argo", "platform belongs to the owners"),
+        ("store.keep=2", "store belongs to the owners"),
+        ("model.max_dept=6", "did you mean 'model.max_depth'?"),
+        ("model=xbg", "did you mean 'xgb'?"),
+        ("+model.x=1", "only a change of what is there"),
+        ("~model", "only a change"),
+        ("model.trees=${oc.env:HOME}", "interpolation is not allowed"),
+        ("hydra.run.dir=/tmp", "cannot be overridden"),
+        ("model=../../etc/passwd", "unknown model"),
+        ("model._target_=os.system", "cannot be overridden"),
+        ("model.trees=nan", "expected a finite number"),
+        ("", "not an override"),
+    ],
+)
+def test_what_is_refused_is_one_line_with_what_is_accepted(conf: Path, override: str, said: str) -> None:
+    """And the candidate beside it is none the worse."""
+    bad, good = listed(conf, f"bad: ['{override}']\ngood: [model=logistic]\n")
+    assert said in bad.refusal
+    assert len(bad.refusal.splitlines()) == 1
+    assert (good.overrides, good.refusal) == (("model=logistic",), "")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- model=xgb\n", "no mapping; expected NAME: [model=xgb"),
+        ("a: model=xgb\n", "a has no list of overrides"),
+        ("a: [[model=xgb]]\n", "a has no list of overrides"),
+        ("a: [{model: xgb}]\n", "a has no list of overrides"),
+        ("a: []\na: []\n", "'a' is there twice"),
+        ("Big: []\n", "'Big' is no name of a candidate"),
+        ("../a: []\n", "'../a' is no name"),
+        ("a b: []\n", "'a b' is no name"),
+        ("? [a]\n: []\n", "a key is no word"),
+        (f"{'a' * 33}: []\n", "is no name"),
+        ("a: [\n", "the file is not YAML"),
+        ("a: !!python/object/apply:os.system ['touch canary']\n", "a tag is not allowed"),
+        ("".join(f"a{at}: []\n" for at in range(MOST + 1)), "17 candidates; expected at most 16"),
+        (f"a: [{', '.join(['model=xgb'] * 33)}]\n", "at most 32 texts"),
+        ("#" * 70_000, "the file is too large"),
+        ("[" * 5000, "the file is not YAML"),
+    ],
+)
+def test_a_file_that_is_none_is_one_line(conf: Path, text: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(conf)
+    try:
+        told = listed(conf, text)[0].refusal
+    except SettingsError as err:
+        told = str(err)
+        assert "conf/candidates.yaml" in told
+    assert said in told
+    assert len(told.splitlines()) == 1
+    assert not (conf / "canary").exists()
+
+
+def test_a_link_and_what_is_no_text_are_not_followed(conf: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("a: [model=xgb]\n", encoding="utf-8")
+    (conf / "candidates.yaml").unlink()
+    (conf / "candidates.yaml").symlink_to(secret)
+    assert [one.name for one in candidates(conf)] == [ALONE]
+    (conf / "candidates.yaml").unlink()
+    (conf / "candidates.yaml").write_bytes(b"a: [\xff]\n")
+    with pytest.raises(SettingsError, match="not YAML"):
+        candidates(conf)

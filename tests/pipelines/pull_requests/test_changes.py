@@ -1,0 +1,299 @@
+"""Weakenings are found in what is composed, wherever they are written; edits that weaken nothing are not among them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lockgate.pipelines.settings.groups import ROOT
+
+from lockgate.gates.errors import LockgateError, PolicyError, SettingsError
+from lockgate.gates.strictness import Changes
+from lockgate.pipelines.pull_requests.changes import changes
+
+Edit = Callable[[Path], None]
+KEPT = ("gate", "model", "train", "experiment", "data/flights", "platform/local", "store/sqlite")
+MODULES = ("gates/metrics/area.py", "gates/report/plan.py", "pipelines/data/holdout.py", "pipelines/models/baseline.py")
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMockMockMockMockMockMockMockMockMockMockMock"
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout: conf/ as it is shipped, some modules of code, and a table."""
+    root = tmp_path_factory.mktemp("full") / "checkout"
+    shutil.copytree(ROOT / "conf", root / "conf")
+    for path in (*MODULES, "data/flights.parquet"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, root / path)
+    return root
+
+
+@pytest.fixture(scope="session")
+def shipped(full: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with fewer files to compose: one table, platform and store."""
+    root = Path(shutil.copytree(full, tmp_path_factory.mktemp("shipped") / "checkout"))
+    for file in (root / "conf").rglob("*.yaml"):
+        path = str(file.relative_to(root / "conf"))
+        if path != "config.yaml" and not path.startswith(KEPT):
+            file.unlink()
+    return root
+
+
+@pytest.fixture
+def head(shipped: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may change."""
+    return Path(shutil.copytree(shipped, tmp_path / "head"))
+
+
+def edit(file: str, old: str, new: str) -> Edit:
+    def change(root: Path) -> None:
+        text = (root / file).read_text(encoding="utf-8")
+        assert old in text
+        (root / file).write_text(text.replace(old, new), encoding="utf-8")
+
+    return change
+
+
+def gate(old: str, new: str) -> Edit:
+    return edit("conf/gate/default.yaml", old, new)
+
+
+def config(old: str, new: str) -> Edit:
+    return edit("conf/config.yaml", old, new)
+
+
+def data(old: str, new: str) -> Edit:
+    return edit("conf/data/flights.yaml", old, new)
+
+
+def platform(old: str, new: str) -> Edit:
+    return edit("conf/platform/local.yaml", old, new)
+
+
+def overlay(text: str) -> Edit:
+    """What config.yaml says after everything that it chooses, so that it wins."""
+
+    def change(root: Path) -> None:
+        file = root / "conf" / "config.yaml"
+        lines = file.read_text(encoding="utf-8").splitlines()
+        rest = [line for line in lines if "_self_" not in line]
+        end = next(at for at, line in enumerate(rest) if "experiment" in line)
+        file.write_text("\n".join([*rest[: end + 1], "  - _self_", *rest[end + 1 :], text]) + "\n", encoding="utf-8")
+
+    return change
+
+
+def moved(name: str, *edits: Edit) -> Edit:
+    """The policy in a file of another name, which config.yaml chooses, with edits."""
+
+    def change(root: Path) -> None:
+        for one in edits:
+            one(root)
+        (root / "conf/gate/default.yaml").rename(root / f"conf/gate/{name}.yaml")
+        config("gate: default", f"gate: {name}")(root)
+
+    return change
+
+
+def directions(found: Changes) -> dict[tuple[str, str], str]:
+    return {(one.name, one.where): str(one.direction) for one in (*found.weakenings, *found.reviews)}
+
+
+AUC = "gate.checks.auc_floor.min"
+# at least two ways for each category, one of which is no edit of the line itself
+WEAKER: list[tuple[str, str, Edit]] = [
+    ("lower floor", AUC, gate("min: 0.60", "min: 0.55")),
+    ("lower floor", AUC, overlay("gate: {checks: {auc_floor: {min: 0.1}}}")),
+    ("lower floor", AUC, moved("lax", gate("min: 0.60", "min: 0.55"))),
+    ("lower floor", "gate.checks.calibrated.max", gate("measure: gap, max: 0.10", "measure: gap, max: 0.5")),
+    ("lower floor", "store.max_drift", edit("conf/store/sqlite.yaml", "max_drift: 0.5 ", "max_drift: null ")),
+    ("wider margin", "gate.checks.log_loss.margin", gate("margin: 0.001", "margin: -0.001")),
+    ("wider margin", "gate.checks.auc_kept.margin", overlay("gate: {checks: {auc_kept: {margin: -0.5}}}")),
+    ("wider margin", "gate.checks.log_loss.margin", config("gate: default", "gate: independent_rows")),
+    ("lower confidence", "gate.confidence", gate("confidence: 0.95", "confidence: 0.9")),
+    ("lower confidence", "gate.confidence", overlay("gate: {confidence: 0.51}")),
+    ("fewer rows or clusters", "gate.min_clusters", gate("min_clusters: 10", "min_clusters: 2")),
+    ("fewer rows or clusters", "gate.checks.reloaded.min_rows", overlay("gate: {checks: {reloaded: {min_rows: 1}}}")),
+    ("dropped gate or slice", "gate.checks.leakage", gate("  leakage:    {kind: leakage}\n", "")),
+    ("dropped gate or slice", "gate.checks.carriers", config("gate: default", "gate: independent_rows")),
+    ("dropped gate or slice", "data.slices", data("slices: [carrier, origin]", "slices: [carrier]")),
+    ("dropped gate or slice", "gate.checks.carriers.min_rows", gate("min_rows: 200", "min_rows: 99999")),
+    ("block to warn", "gate.checks.leakage.severity", gate("{kind: leakage}", "{kind: leakage, severity: warn}")),
+    ("block to warn", "gate.checks.auc_floor.severity", overlay("gate: {checks: {auc_floor: {severity: warn}}}")),
+    ("weaker holdout", "data.cluster", data("cluster: date", "cluster: null")),
+    ("weaker holdout", "data.cluster", overlay("data: {cluster: null}")),
+    ("waiving rule", "gate.checks.auc_floor.decide", gate("min: 0.60, decide: bound", "min: 0.60, decide: point")),
+    ("waiving rule", "gate.clusters", overlay("gate: {clusters: ignore}")),
+    ("waiving rule", "gate.valid_for", gate("valid_for: 90d", "valid_for: 9999d")),
+    ("looser trust", "platform.keys.trusted.eve", platform(
+        "trusted: {} ", f'trusted: {{eve: {{role: judge, key: "{KEY}", last_entry: null}}}} ')),
+    ("looser trust", "platform.keys.trusted.eve", overlay(
+        f'platform: {{keys: {{trusted: {{eve: {{role: approver, key: "{KEY}", last_entry: null}}}}}}}}')),
+    ("changed default", "defaults.gate", config("gate: default", "gate: independent_rows")),
+    ("changed default", "defaults.gate", moved("lax", gate("min: 0.60", "min: 0.55"))),
+    ("more looks", "gate.schedule", gate("looks: 20", "looks: 500")),
+    ("more looks", "gate.schedule", gate("{kind: fixed, looks: 20}", "{kind: open}")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "where", "change"), WEAKER, ids=[f"{one[0]}-{one[1]}" for one in WEAKER])
+def test_a_weakening_is_named(shipped: Path, head: Path, name: str, where: str, change: Edit) -> None:
+    change(head)
+    found = changes(shipped, head)
+    assert directions(found)[name, where] == "weaker"
+    assert found.exit_code == 1
+
+
+REVIEWED: list[tuple[str, str, Edit]] = [
+    ("other holdout", "data.holdout", data("{kind: month}", "{kind: fraction, share: 0.3}")),
+    ("other holdout", "data.target", data("target: late", "target: early")),
+    ("other holdout", "data.path", overlay("data: {path: data/easy.parquet}")),
+    ("other holdout", "as_of", config('as_of: "2013-10"', 'as_of: "2013-09"')),
+    ("other holdout", "data/flights.parquet", lambda root: (root / "data/flights.parquet").write_bytes(b"doctored")),
+    ("other looks", "data.project", data("project: flights", "project: fresh")),
+    ("other looks", "platform.log_root", platform("log_root: datastore", "log_root: s3://mine/log")),
+    *(("changed judging code", path, edit(path, "import", "import ")) for path in MODULES),
+    ("changed gate", "gate.checks.leakage", gate("leakage:    {", "leaks:    {")),
+    ("changed gate", "gate.checks.auc_floor.metric", gate("metric: auc, min", "metric: accuracy, min")),
+]
+
+
+@pytest.mark.parametrize(("name", "where", "change"), REVIEWED, ids=[f"{one[0]}-{one[1]}" for one in REVIEWED])
+def test_what_may_be_weaker_is_for_review(shipped: Path, head: Path, name: str, where: str, change: Edit) -> None:
+    change(head)
+    found = changes(shipped, head)
+    assert directions(found)[name, where] == "review"
+    assert found.exit_code == 1
+
+
+HARMLESS: list[tuple[str, Edit]] = [
+    ("a higher floor", gate("min: 0.60", "min: 0.65")),
+    ("a narrower margin", gate("margin: 0.001", "margin: 0.002")),
+    ("a gate more", gate("  leakage:", "  churn: {kind: disagreement, max: 0.2, decide: bound}\n  leakage:")),
+    ("warn to block", gate(", severity: warn}    # in", "}    # in")),
+    ("a slice more", data("slices: [carrier, origin]", "slices: [carrier, origin, dest]")),
+    ("shorter", gate("valid_for: 90d", "valid_for: 30d")),
+    ("a key must sign", platform("required: false", "required: true")),
+    ("a column more is banned", data("exclude: []", "exclude: [delay]")),
+    ("words", gate("{kind: leakage}", "{kind: leakage, description: the law asks for it, owner: risk}")),
+    ("comments and layout", gate("  leakage:    {kind: leakage}", "  # no leaks\n  leakage:\n    kind: leakage")),
+    ("the order", lambda root: (gate("  leakage:    {kind: leakage}\n", "")(root),
+                                gate("checks: ", "checks:\n  leakage: {kind: leakage} ")(root))),
+    ("another file with the same policy", moved("strict")),
+    ("an anchor", gate("confidence: 0.95 ", "confidence: &level 0.95 ")),
+    ("a model", edit("conf/model/xgb.yaml", "trees: 250", "trees: 10")),
+    ("what runs", platform("cpu: 2", "cpu: 8")),
+    ("a file that is no table", lambda root: (root / "data/notes.csv").write_bytes(b"notes")),
+    ("a longer way to say 90 days", gate("valid_for: 90d", "valid_for: 2160h")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "change"), HARMLESS, ids=[one[0] for one in HARMLESS])
+def test_what_weakens_nothing_raises_nothing(shipped: Path, head: Path, name: str, change: Edit) -> None:
+    change(head)
+    found = changes(shipped, head)
+    assert directions(found) == {}
+    assert found.exit_code == 0
+
+
+def test_what_is_neutral_is_counted(shipped: Path, head: Path) -> None:
+    edit("conf/model/xgb.yaml", "trees: 250", "trees: 10")(head)
+    gate("# The policy", "# A policy")(head)
+    found = changes(shipped, head)
+    assert (found.findings, found.authors, found.reworded) == ((), 1, 1)
+    same = changes(shipped, shipped)
+    assert (same.findings, same.authors, same.reworded) == ((), 0, 0)
+
+
+def test_a_gate_that_nothing_chooses_is_compared_by_its_file(shipped: Path, head: Path) -> None:
+    edit("conf/gate/independent_rows.yaml", "min: 0.80", "min: 0.70")(head)
+    (one,) = changes(shipped, head).weakenings
+    assert (one.where, one.file) == (AUC, "conf/gate/independent_rows.yaml")
+
+
+def test_a_finding_is_told_once(shipped: Path, head: Path) -> None:
+    gate("min: 0.60", "min: 0.55")(head)
+    (one,) = changes(shipped, head).findings
+    assert (one.where, one.before, one.after, one.file) == (AUC, "0.6", "0.55", "")
+
+
+def test_what_is_deployed_is_compared_too(shipped: Path, head: Path) -> None:
+    lines = ["defaults:", "  - config", "  - override /gate: independent_rows", "  - _self_", ""]
+    (head / "conf" / "production.yaml").write_text("\n".join(lines), encoding="utf-8")
+    found = changes(shipped, head)
+    assert {one.file for one in found.weakenings} == {"conf/production.yaml"}
+    assert ("dropped gate or slice", "gate.checks.carriers") in directions(found)
+
+
+@pytest.mark.parametrize(("group", "default"), [("model", "xgb"), ("train", "all"), ("experiment", "null")])
+def test_an_authors_file_that_reaches_the_policy(shipped: Path, head: Path, group: str, default: str) -> None:
+    text = "# @package _global_\ngate: {confidence: 0.6}\n"
+    (head / "conf" / group / "mine.yaml").write_text(text, encoding="utf-8")
+    (one,) = changes(shipped, head).reviews
+    assert (one.name, one.where, one.file) == ("changed default", f"{group}=mine", f"conf/{group}/mine.yaml")
+    config(f"{group}: {default}", f"{group}: mine")(head)  # then nobody has to name it
+    with pytest.raises(SettingsError, match=rf"conf/{group}/mine\.yaml changes gate"):
+        changes(shipped, head)
+
+
+def test_a_revision_without_code_is_not_taken_for_the_same_code(shipped: Path, head: Path) -> None:
+    for folder in ("gates", "pipelines"):
+        shutil.rmtree(head / folder)
+    (one,) = changes(shipped, head).reviews
+    assert (one.name, one.where) == ("changed judging code", "gates")
+
+
+def test_the_last_judges_key_leaves_the_log_unsigned(shipped: Path, head: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(head, tmp_path / "signed"))
+    key = f'trusted: {{ada: {{role: judge, key: "{KEY}", last_entry: null}}}} '
+    platform("trusted: {} ", key)(other)
+    assert directions(changes(other, head)) == {("looser trust", "platform.keys.trusted"): "weaker"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (gate("min: 0.60", "min: .nan"), "head: conf/config.yaml: gate.checks.auc_floor.min"),
+        (gate("kind: threshold", "kind: treshold"), "did you mean 'threshold'?"),
+        (gate("min: 0.60", 'min: "${..confidence}"'), "interpolation is not allowed"),
+        (gate("min: 0.60", 'min: "${oc.env:HOME}"'), "a resolver is not allowed"),
+        (config("gate: default", "gate: nothing"), "head: conf/config.yaml"),
+        (config("  - gate: default ", "  - gate: ${oc.env:HOME} "), "the defaults are not plain"),
+        (config("  - gate: default ", "  #"), "is no policy"),
+        (lambda root: (root / "conf/config.yaml").unlink(), "no configuration"),
+    ],
+)
+def test_a_head_that_does_not_compose_is_one_line(shipped: Path, head: Path, change: Edit, said: str) -> None:
+    change(head)
+    with pytest.raises(LockgateError) as caught:
+        changes(shipped, head)
+    lines = caught.value.problems if isinstance(caught.value, PolicyError) else (str(caught.value),)
+    assert all(said in line and "\n" not in line and "/tmp/" not in line for line in lines)
+
+
+def test_a_file_that_nothing_chooses_and_that_cannot_be_read_hides_nothing_else(shipped: Path, head: Path) -> None:
+    edit("conf/gate/independent_rows.yaml", "min: 0.80", "min: high")(head)
+    gate("min: 0.60", "min: 0.55")(head)
+    found = changes(shipped, head)
+    assert directions(found) == {("lower floor", AUC): "weaker", ("changed default", "gate"): "review"}
+    (one,) = found.reviews
+    assert (one.file, "got 'high'" in one.after) == ("conf/gate/independent_rows.yaml", True)
+    assert [one.name for one in changes(head, shipped).reviews] == ["changed default"]
+
+
+def test_every_platform_and_table_is_compared_and_so_is_production(full: Path, tmp_path: Path) -> None:
+    head = Path(shutil.copytree(full, tmp_path / "head"))
+    edit("conf/platform/argo.yaml", "required: true", "required: false")(head)
+    edit("conf/data/table.yaml", "share: 0.3", "share: 0.01")(head)
+    edit("conf/production.yaml", "override /store: parquet", "override /store: postgres")(head)
+    config("platform: local", "platform: outerbounds")(head)
+    found = changes(full, head)
+    assert {(name, where): str(one.direction) for one in found.findings for name, where in [(one.name, one.where)]
+            if one.where.startswith(("platform.keys", "data", "defaults"))} == {
+        ("looser trust", "platform.keys.required"): "weaker", ("other holdout", "data.holdout.share"): "review",
+        ("changed default", "defaults.platform"): "review", ("changed default", "defaults.store"): "review",
+        ("tighter trust", "platform.keys.required"): "tighter", ("tighter trust", "platform.keys.private"): "tighter",
+    }  # fmt: skip
+    assert {one.file for one in found.weakenings} == {"conf/production.yaml"}

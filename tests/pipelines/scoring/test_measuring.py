@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lockgate.pipelines.scoring import measuring
+from lockgate.pipelines.scoring.measuring import code_state, peak_memory_mb, predict_ms_per_1000
+
+
+class Slow:
+    """Takes so many seconds a call by its own clock, and ten times as long at every odd call where it is disturbed."""
+
+    def __init__(self, seconds: float, *, first: float = 0.0, disturbed: bool = False) -> None:
+        self.seconds, self.first, self.disturbed, self.sizes = seconds, first, disturbed, []
+        self.now = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def score(self, frame: pd.DataFrame) -> np.ndarray:
+        slow = self.disturbed and len(self.sizes) % 2
+        self.now += self.first if not self.sizes else self.seconds * (10 if slow else 1)
+        self.sizes.append(len(frame))
+        return np.zeros(len(frame))
+
+
+def frame(rows: int) -> pd.DataFrame:
+    return pd.DataFrame({"a": np.zeros(rows)})
+
+
+def test_a_first_call_and_disturbances_do_not_count() -> None:
+    model = Slow(0.004, first=0.2, disturbed=True)
+    p50, p99 = predict_ms_per_1000(model, frame(2500), clock=model.clock)
+    assert (p50, p99) == (4, 4)
+    assert set(model.sizes) == {1000}
+    assert len(model.sizes) <= measuring.WARM_UPS + 2 * measuring.LATENCY_BATCHES
+
+
+def test_a_slow_model_is_timed_less_often() -> None:
+    model = Slow(0.03)
+    assert predict_ms_per_1000(model, frame(1000), clock=model.clock) == (30, 30)
+    assert len(model.sizes) == measuring.WARM_UPS + 2 * measuring.LEAST_BATCHES
+
+
+def test_few_rows_are_scaled_to_1000() -> None:
+    model = Slow(0.002)
+    assert predict_ms_per_1000(model, frame(100), clock=model.clock) == (20, 20)
+    assert set(model.sizes) == {100}
+
+
+def test_memory_is_of_this_process_alone() -> None:
+    """A process that a large one has started says what it holds itself, as its own allocation shows."""
+    small = "from lockgate.pipelines.scoring.measuring import peak_memory_mb as peak; print(peak())"
+    large = f"held = b'1' * 300_000_000; {small}"
+    held = bytearray(b"1") * 400_000_000
+    found = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
+        for code in (small, large)
+    ]
+    assert found[0] < 200
+    assert found[1] - found[0] == pytest.approx(286, abs=15)
+    assert peak_memory_mb() > len(held) / 2**20
+
+
+def test_the_state_of_the_code(tmp_path) -> None:
+    def git(*words: str) -> None:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    assert code_state(tmp_path) == {"commit": None, "clean": None}
+    git("init")
+    (tmp_path / "file").write_text("1")
+    git("add", "file")
+    git("commit", "-m", "first")
+    clean = code_state(tmp_path)
+    assert (len(clean["commit"]), clean["clean"]) == (40, True)
+    (tmp_path / "file").write_text("2")
+    assert code_state(tmp_path) == {**clean, "clean": False}

@@ -1,0 +1,142 @@
+"""A fresh process scores again: what it answers, what it says when it cannot, and that nothing is left of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from lockgate.gates.errors import ModelError
+from lockgate.pipelines.models import MODELS
+from lockgate.pipelines.scoring.parity import compared, fresh_process
+
+CONF = Path(__file__).parents[3] / "conf" / "model"
+RNG = np.random.default_rng(1)
+ROWS = pd.DataFrame(
+    {
+        "hour": np.where(np.arange(300) % 7, RNG.normal(size=300), np.nan),
+        "dest": pd.Series(np.where(np.arange(300) % 5, RNG.choice(["ü", "b", "c"], 300), None), dtype=object),
+    }
+)
+LABELS = (np.arange(300) % 3 == 1).astype(float)
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def fit(name: str):
+    declared = yaml.safe_load((CONF / f"{name}.yaml").read_text(encoding="utf-8"))
+    model = MODELS[declared.pop("name")]
+    few = {"trees": 20} if "trees" in declared else {}
+    return model.fit(ROWS, LABELS, params=model.Params.model_validate({**declared, **few}), task="binary", seed=0)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return fit("baseline")
+
+
+def asked(fitted, *, rows: pd.DataFrame = ROWS, scores=None, blob: bytes | None = None, **how):
+    made = fitted.to_bytes()
+    with fresh_process("baseline", **how) as fresh:
+        sha256 = hashlib.sha256(made).hexdigest()
+        again = fresh.score(fitted.format, made if blob is None else blob, sha256=sha256, frame=rows)
+        told = compared(again, fitted.score(rows) if scores is None else scores)
+        pid = fresh.child.pid
+    assert gone(pid)
+    return told
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_model_scores_alike(name: str) -> None:
+    told = asked(fit(name))
+    assert (told["rows"], told["python"]) == (300, sys.version.split()[0])
+    assert told["max_difference"] <= (0 if name in ("xgb", "baseline") else 1e-12)
+
+
+def test_scores_that_differ(fitted) -> None:
+    scores = fitted.score(ROWS)
+    scores[17] += 0.25
+    assert asked(fitted, scores=scores)["max_difference"] == pytest.approx(0.25)
+
+
+def test_scores_that_are_no_numbers(fitted) -> None:
+    assert asked(fitted, scores=np.full(300, np.nan)) == {"problem": "scores are not finite"}
+
+
+def test_no_rows(fitted) -> None:
+    assert asked(fitted, rows=ROWS.iloc[:0])["rows"] == 0
+
+
+def test_bytes_that_are_another_model(fitted) -> None:
+    told = asked(fitted, blob=b"x" * 200_000)
+    assert "the fresh process failed: the model's bytes have SHA-256" in told["problem"]
+    assert "\n" not in told["problem"]
+
+
+def test_other_columns() -> None:
+    told = asked(fit("xgb"), rows=ROWS.drop(columns="hour"), scores=np.zeros(300))
+    assert "the fresh process failed: column 'hour' is missing" in told["problem"]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import time; time.sleep(600)", "the fresh process did not answer within 1 s"),
+        ("raise SystemExit(3)", "exit 3"),
+        ("import sys; sys.exit('no room')", "the fresh process failed: no room"),
+        ("import sys; sys.stdin.buffer.read(); print('hello')", "answered what is no scores"),
+        ("import sys; sys.stdin.buffer.read(); print('{}')", "answered 0 scores for 300 rows"),
+        ("import sys; sys.stdin.buffer.read(); print('1'); print('x' * 9)", "answered what is no scores"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "exit -9"),
+    ],
+)
+def test_a_process_that_does_not_answer(fitted, code: str, said: str) -> None:
+    told = asked(fitted, command=(sys.executable, "-c", code), seconds=1 if "sleep" in code else 120)
+    assert said in told["problem"]
+
+
+def leave_early(fitted, pids: list[int]) -> None:
+    sleeper = (sys.executable, "-c", "import time; time.sleep(600)")
+    with fresh_process("baseline", command=sleeper) as fresh:
+        pids.append(fresh.child.pid)
+        fresh.score(fitted.format, b"", sha256="", frame=ROWS)
+        raise ZeroDivisionError
+
+
+def test_leaving_early_leaves_nothing_behind(fitted) -> None:
+    pids: list[int] = []
+    with pytest.raises(ZeroDivisionError):
+        leave_early(fitted, pids)
+    assert gone(*pids)
+
+
+def test_no_process_can_be_started(fitted, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="a fresh process cannot be started: No such file"):
+        asked(fitted, command=(str(tmp_path / "python"),))
+
+
+def test_it_ends_when_its_parent_is_killed() -> None:
+    code = (
+        "from lockgate.pipelines.scoring.parity import fresh_process; import time\n"
+        "with fresh_process('xgb') as fresh: print(fresh.child.pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        pid = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+    while not gone(pid):  # or pytest ends it
+        time.sleep(0.05)

@@ -1,0 +1,67 @@
+"""What a process that runs the code of a model gets of an environment: what is listed, and never what signs."""
+
+from __future__ import annotations
+
+import pytest
+
+from lockgate.gates.errors import SettingsError
+from lockgate.gates.strictness import Direction, differences
+from lockgate.pipelines.promotion.log import KEY, KEY_FILE
+from lockgate.pipelines.settings.environment import restrict
+from lockgate.pipelines.settings.settings import Settings, compose
+
+NEEDED = (
+    "PATH", "HOME", "TMPDIR", "USER", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONHASHSEED", "OMP_NUM_THREADS",
+    "METAFLOW_SERVICE_HEADERS", "METAFLOW_DATASTORE_SYSROOT_S3", "METAFLOW_USER", "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_STORAGE_KEY", "KUBERNETES_SERVICE_HOST",
+    "KUBECONFIG", "OBP_PERIMETER", "https_proxy", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "LD_LIBRARY_PATH",
+    "LOCKGATE_CONF", "LOCKGATE_LOG", "LOCKGATE_DEBUG", "LOCKGATE_STORE_SECONDS", "LOCKGATE_METADATA_SECONDS",
+    "LOCKGATE_COMMIT", "LOCKGATE_NOBODY", "XDG_CONFIG_HOME",
+)  # fmt: skip
+SECRET = (
+    KEY, KEY_FILE, f"{KEY}_OLD", "GITHUB_TOKEN", "GITHUB_ENV", "GITHUB_OUTPUT", "GH_TOKEN", "ACTIONS_RUNTIME_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "PGPASSWORD", "REDISCLI_AUTH", "SLACK_WEBHOOK",
+    "LOCKGATE_MAKE_OVERRIDES", "LOCKGATE_OTHER", "path", "",
+)  # fmt: skip
+NEVER = (KEY, KEY_FILE, "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_TOKEN")
+EVERYTHING = dict.fromkeys((*NEEDED, *SECRET), "1")
+
+
+@pytest.mark.parametrize("flow", ["evaluate", "reverify", ""])
+def test_a_flow_gets_what_it_needs_and_nothing_that_nobody_listed(flow: str) -> None:
+    assert sorted(restrict(EVERYTHING, declared=(), flow=flow)) == sorted(NEEDED)
+
+
+def test_who_publishes_predictions_gets_the_stores_password() -> None:
+    assert set(restrict(EVERYTHING, declared=(), flow="predict")) == {*NEEDED, "PGPASSWORD", "REDISCLI_AUTH"}
+
+
+def test_what_the_platform_lists_is_there_too_but_what_signs_never_is() -> None:
+    assert set(restrict(EVERYTHING, declared=("SLACK_WEBHOOK", *NEVER))) == {*NEEDED, "SLACK_WEBHOOK"}
+
+
+def platform(**changes: object) -> Settings:
+    plain = compose().settings.model_dump(mode="json")
+    return Settings.parse({**plain, "platform": {**plain["platform"], **changes}})
+
+
+def test_a_variable_of_this_machine_is_named_by_the_platforms_owners_and_reviewed() -> None:
+    after = platform(environment={"SOURCE_PASSWORD": None})
+    assert after.platform.environment == {"SOURCE_PASSWORD": None}
+    (change,) = differences(compose().settings, after, "")
+    assert (change.direction, change.where) == (Direction.REVIEW, "platform.environment")
+
+
+@pytest.mark.parametrize("value", [None, "text"])
+@pytest.mark.parametrize("name", NEVER)
+def test_what_signs_cannot_be_listed(name: str, value: str | None) -> None:
+    with pytest.raises(SettingsError, match=f"environment.{name} is the judge's") as caught:
+        platform(environment={name: value})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_secret_is_not_written_down_and_pods_have_no_machine_to_take_it_from() -> None:
+    with pytest.raises(SettingsError, match=r"environment.SOURCE_PASSWORD looks like a secret: .* give null"):
+        platform(environment={"SOURCE_PASSWORD": "s3cr3t"})
+    with pytest.raises(SettingsError, match=r"environment.SOURCE_PASSWORD is null, which pods do not have"):
+        platform(environment={"SOURCE_PASSWORD": None}, kind="argo", data_root="datastore")
