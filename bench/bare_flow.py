@@ -20,9 +20,15 @@ class BareFlow(FlowSpec):
             table[name] = table[name].astype("category")
         train, held_out = table[month < 10], table[month == 10]
         parameters = {
-            "objective": "binary:logistic", "max_depth": 4, "learning_rate": 0.15, "subsample": 0.8,
-            "colsample_bytree": 0.5, "min_child_weight": 1, "tree_method": "hist", "seed": 0,
-        }  # fmt: skip
+            "objective": "binary:logistic",
+            "max_depth": 4,
+            "learning_rate": 0.15,
+            "subsample": 0.8,
+            "colsample_bytree": 0.5,
+            "min_child_weight": 1,
+            "tree_method": "hist",
+            "seed": 0,
+        }
         rows = xgboost.DMatrix(train[FEATURES], label=train["late"].astype(float), enable_categorical=True)
         self.model = bytes(xgboost.train(parameters, rows, num_boost_round=250).save_raw("ubj"))
         self.held_out, self.label = held_out[FEATURES], held_out["late"].astype(float)

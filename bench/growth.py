@@ -23,9 +23,13 @@ def score(task: tuple[str, str, Sequence[int], int]) -> tuple[int, float, int]:
     from lockgate.pipelines.settings.settings import compose
 
     settings = compose().settings.data.model_copy(
-        update={"path": "rows.parquet", "time": None, "key": None,
-                "holdout": FractionHoldout(kind="fraction", share=0.3)}
-    )  # fmt: skip
+        update={
+            "path": "rows.parquet",
+            "time": None,
+            "key": None,
+            "holdout": FractionHoldout(kind="fraction", share=0.3),
+        }
+    )
     model = xgb.load(Path(blob).read_bytes())
     root, rows, began = Path(folder), 0, time.perf_counter()
     plan = data.planned(settings, "all", root=root, batch_rows=batch_rows)

@@ -43,9 +43,14 @@ def policy(*columns: str) -> Policy:
     for column in columns:
         for metric in _SLICED:
             declared["checks"][f"{column}_{metric}"] = {
-                "kind": "slices", "by": column, "metric": metric, "margin": -0.02, "require": "no_proven_harm",
-                "min_rows": 200, "small_slice": "skip",
-            }  # fmt: skip
+                "kind": "slices",
+                "by": column,
+                "metric": metric,
+                "margin": -0.02,
+                "require": "no_proven_harm",
+                "min_rows": 200,
+                "small_slice": "skip",
+            }
     return Policy.parse(declared)
 
 

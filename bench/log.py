@@ -31,12 +31,19 @@ PROJECT = "flights"
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 POLICY = Policy.parse(
     {
-        "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "ignore", "min_clusters": 10,
-        "schedule": {"kind": "fixed", "looks": 20}, "disclose": "all", "valid_for": "36500d",
-        "checks": {"log_loss": {"kind": "improvement", "metric": "log_loss", "margin": 0.001},
-                   "floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}},
+        "if_no_champion": "absolute_only",
+        "confidence": 0.95,
+        "clusters": "ignore",
+        "min_clusters": 10,
+        "schedule": {"kind": "fixed", "looks": 20},
+        "disclose": "all",
+        "valid_for": "36500d",
+        "checks": {
+            "log_loss": {"kind": "improvement", "metric": "log_loss", "margin": 0.001},
+            "floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"},
+        },
     }
-)  # fmt: skip
+)
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -51,16 +58,21 @@ def begun() -> Log:
         model = {"run": f"EvaluateNewModel/{number}", "sha256": f"{number:064x}"}
         scores = np.clip(0.4 + strength * (label - 0.5) + rng.normal(0, 0.05, label.size), 0.01, 0.99)
         evidence = Evidence.from_arrays(
-            label=label, challenger=scores, champion=reigning and reigning[1],
+            label=label,
+            challenger=scores,
+            champion=reigning and reigning[1],
             facts={"challenger": model, "champion": reigning and reigning[0]},
-        )  # fmt: skip
+        )
         commit(POLICY, evidence, log, actor="bench", clock=lambda: BEGAN + timedelta(seconds=next(seconds)))
         reigning = (model, scores)
     for number in (0, 1):
         actions.rollback(
-            log, to=f"EvaluateNewModel/{number}", reason="bench", actor="bench",
+            log,
+            to=f"EvaluateNewModel/{number}",
+            reason="bench",
+            actor="bench",
             clock=lambda: BEGAN + timedelta(seconds=next(seconds)),
-        )  # fmt: skip
+        )
     return log
 
 
@@ -112,17 +124,23 @@ def measure() -> None:
             logs, envs = [], []
             for bucket in ("long", "short"):
                 store = S3Store(
-                    bucket, prefix=f"metaflow/lockgate/{PROJECT}", endpoint=endpoint, region="us-east-1",
-                    access_key_id="testing", secret_access_key="testing",  # noqa: S106 (moto asks for something)
+                    bucket,
+                    prefix=f"metaflow/lockgate/{PROJECT}",
+                    endpoint=endpoint,
+                    region="us-east-1",
+                    access_key_id="testing",
+                    secret_access_key="testing",  # noqa: S106 (moto asks for something)
                     client_options={"allow_http": True},
-                )  # fmt: skip
+                )
                 logs.append(Log(store, project=PROJECT))
                 envs.append(
                     {
-                        **KEYS, "METAFLOW_DEFAULT_DATASTORE": "s3", "METAFLOW_S3_ENDPOINT_URL": endpoint,
+                        **KEYS,
+                        "METAFLOW_DEFAULT_DATASTORE": "s3",
+                        "METAFLOW_S3_ENDPOINT_URL": endpoint,
                         "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{bucket}/metaflow",
                     }
-                )  # fmt: skip
+                )
             _compare("S3 (moto)", logs, envs, Path(scratch))
 
 
@@ -134,9 +152,11 @@ def _compare(where: str, logs: list[Log], envs: list[dict[str, str]], cwd: Path)
         command([LOCKGATE, "champion"], cwd=cwd, env={**os.environ, "METAFLOW_USER": "bench", **env}) for env in envs
     ]
     show(
-        f"lockgate champion, {LONG:,} entries on {where}", *alternately(*runs, times=7),
-        against=f"of {SHORT}", goal="at most 1.5",
-    )  # fmt: skip
+        f"lockgate champion, {LONG:,} entries on {where}",
+        *alternately(*runs, times=7),
+        against=f"of {SHORT}",
+        goal="at most 1.5",
+    )
 
 
 def _once(log: Log) -> None:

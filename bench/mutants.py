@@ -57,9 +57,12 @@ def main() -> int:
         copied(folder)
         env = {**os.environ, "OMP_NUM_THREADS": "1"}
         subprocess.run(
-            [mutmut, "run", "--max-children", str(os.cpu_count() or 1)], cwd=folder, env=env, check=False,
+            [mutmut, "run", "--max-children", str(os.cpu_count() or 1)],
+            cwd=folder,
+            env=env,
+            check=False,
             stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         found = fates(folder)
         total: Counter[str] = Counter()
         print("| file | killed | timeout | survived | untested |\n|---|---|---|---|---|")  # noqa: T201

@@ -57,9 +57,16 @@ def published(store: Store, table: pa.Table, shards: int) -> None:
     """Stage and commit, shard after shard."""
     number = next(COUNT)
     draft = Draft(
-        source=f"Predict/{number}", project="bench", window="2013-11", champion_run="EvaluateNewModel/1",
-        model_sha256="0" * 64, log_seq=1, log_sha256="1" * 64, time=datetime.now(UTC), shards=shards,
-    )  # fmt: skip
+        source=f"Predict/{number}",
+        project="bench",
+        window="2013-11",
+        champion_run="EvaluateNewModel/1",
+        model_sha256="0" * 64,
+        log_seq=1,
+        log_sha256="1" * 64,
+        time=datetime.now(UTC),
+        shards=shards,
+    )
     size = -(-table.num_rows // shards)
     for shard in range(shards):
         part = table.slice(shard * size, size)
@@ -234,8 +241,9 @@ def compare(name: str, scratch: Path, address: str, counts: tuple[int, ...]) -> 
             times = 3 if count <= 10**6 else 1
             ours, bare = alternately(
                 lambda shards=shards, table=table: published(store, table, shards),  # type: ignore[misc]
-                lambda few=few: rival.bare(few), times=times,
-            )  # fmt: skip
+                lambda few=few: rival.bare(few),
+                times=times,
+            )
             ratio = (count / ours) / (few.num_rows / bare)
             print(  # noqa: T201
                 f"{name:<24} {count:>10,} rows {shards} shards {count / ours:>10,.0f} rows/s {ratio:6.2f} × bare"

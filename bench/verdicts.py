@@ -61,10 +61,14 @@ def _fitted(as_of: str, months: int | None, seed: int, depth: int) -> Fitted:
 def _evidence(holdout: str, challenger: Fitted, champion: Fitted, trained: Split) -> Evidence:
     held = _split(holdout, None)
     return Evidence.from_arrays(
-        label=held.labels, challenger=challenger.score(held.holdout), champion=champion.score(held.holdout),
-        row_id=held.row_ids, cluster=held.clusters, slices=held.slices,
+        label=held.labels,
+        challenger=challenger.score(held.holdout),
+        champion=champion.score(held.holdout),
+        row_id=held.row_ids,
+        cluster=held.clusters,
+        slices=held.slices,
         facts={"train_row_hashes": hash_row_ids(trained.train_row_ids)},
-    )  # fmt: skip
+    )
 
 
 def main() -> None:
@@ -75,9 +79,11 @@ def main() -> None:
         found: Counter[str] = Counter()
         for seed, depth in itertools.product(SEEDS, DEPTHS):
             evidence = _evidence(
-                asked.holdout, _fitted(*asked.challenger, seed, depth), _fitted(*asked.champion, seed, depth),
+                asked.holdout,
+                _fitted(*asked.challenger, seed, depth),
+                _fitted(*asked.champion, seed, depth),
                 _split(*asked.challenger),
-            )  # fmt: skip
+            )
             found[judge(policy, evidence).verdict] += 1
         named = [
             f"before {as_of}, {f'{months} months' if months else 'all'}"

@@ -56,8 +56,14 @@ def _row(found: Metric | Family) -> str:
     if metric.needs != "at least one row":
         said.append(f"Needs {metric.needs}.")
     better = reference.direction(metric).split()[0]
-    cells = (f"`{reference.written(found)}`", better, reference.extent(metric), metric.unit,
-             reference.INTERVALS[metric.method], " ".join(said))  # fmt: skip
+    cells = (
+        f"`{reference.written(found)}`",
+        better,
+        reference.extent(metric),
+        metric.unit,
+        reference.INTERVALS[metric.method],
+        " ".join(said),
+    )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -25,9 +25,8 @@ MOST_VALUES = 20_000  # of YAML, everything that is repeated counted as often as
 DEEPEST = 20  # levels of YAML
 
 _TAGS = frozenset(
-    f"tag:yaml.org,2002:{kind}"
-    for kind in ("str", "int", "float", "bool", "null", "map", "seq", "merge", "value")
-)  # fmt: skip
+    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq", "merge", "value")
+)
 _FLOAT = re.compile(
     r"""[-+]?[0-9]+(?:_[0-9]+)*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
     |[-+]?[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+)
@@ -206,9 +205,11 @@ def _check_node(node: Any, where: str) -> None:
 
 def _repeated(key: str, where: str) -> SettingsError:
     return SettingsError(
-        f"{printable(key)[:60]!r} is there twice", expected="each key once", where=where,
+        f"{printable(key)[:60]!r} is there twice",
+        expected="each key once",
+        where=where,
         hint="of two values one would silently count",
-    )  # fmt: skip
+    )
 
 
 def _no_yaml(err: Exception, where: str) -> SettingsError:

@@ -248,10 +248,16 @@ def orders_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "conf", conf)
     _write_orders(conf.parent / "orders.csv")
     given = {
-        "project": "orders", "path": str(conf.parent / "orders.csv"), "target": "late", "key": "[order]",
-        "time": "day", "cluster": "day", "slices": "[region]", "features": "[region, a, b, c]",
+        "project": "orders",
+        "path": str(conf.parent / "orders.csv"),
+        "target": "late",
+        "key": "[order]",
+        "time": "day",
+        "cluster": "day",
+        "slices": "[region]",
+        "features": "[region, a, b, c]",
         "holdout": "{kind: month}",
-    }  # fmt: skip
+    }
     template = (conf / "data" / "table.yaml").read_text(encoding="utf-8").splitlines()
     orders = [f"{name}: {given[name]}" if (name := line.split(":")[0]) in given else line for line in template]
     (conf / "data" / "orders.yaml").write_text("\n".join(orders) + "\n", encoding="utf-8")

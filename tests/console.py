@@ -12,10 +12,24 @@ from collections.abc import Callable
 from typing import Any
 
 IMPORTED_FIRST = (
-    "cryptography.hazmat.primitives.serialization", "hydra", "numpy", "obstore.store", "pyarrow.compute", "pydantic",
-    "rich.console", "rich.table", "lockgate.gates.lifecycle.admission", "lockgate.gates.records.decision", "lockgate.gates.judge.engine", "lockgate.gates.evidence.evidence", "lockgate.gates.log",
-    "lockgate.gates.policy.policy", "lockgate.gates.report.terminal", "lockgate.pipelines.cli.main", "lockgate.pipelines.settings.settings",
-)  # fmt: skip
+    "cryptography.hazmat.primitives.serialization",
+    "hydra",
+    "numpy",
+    "obstore.store",
+    "pyarrow.compute",
+    "pydantic",
+    "rich.console",
+    "rich.table",
+    "lockgate.gates.lifecycle.admission",
+    "lockgate.gates.records.decision",
+    "lockgate.gates.judge.engine",
+    "lockgate.gates.evidence.evidence",
+    "lockgate.gates.log",
+    "lockgate.gates.policy.policy",
+    "lockgate.gates.report.terminal",
+    "lockgate.pipelines.cli.main",
+    "lockgate.pipelines.settings.settings",
+)
 
 
 def run(asked: dict[str, Any], note: Callable[[str], None]) -> None:

@@ -17,10 +17,19 @@ ROOT = Path(__file__).parents[1]
 LONGEST = 300  # lines
 HEAVY = {"hydra", "metaflow", "omegaconf", "pandas", "pyarrow", "scipy", "sklearn", "skops", "xgboost"}
 EDGES = (  # these may meet the world
-    "gates/runs", "gates/log", "gates/artifacts", "gates/promotion", "gates/archive", "gates/lifecycle",
-    "gates/retraction", "gates/reverification", "gates/admission", "gates/exchange", "gates/verification",
+    "gates/runs",
+    "gates/log",
+    "gates/artifacts",
+    "gates/promotion",
+    "gates/archive",
+    "gates/lifecycle",
+    "gates/retraction",
+    "gates/reverification",
+    "gates/admission",
+    "gates/exchange",
+    "gates/verification",
     "gates/tags",
-)  # fmt: skip
+)
 FILE_FORMATS = {"gates/documents.py", "gates/evidence/evidence.py"}  # their read() and write() are for anybody's file
 BROAD_EXCEPT = {
     "gates/judge/engine.py",  # a gate that raises is an ERROR
@@ -28,19 +37,45 @@ BROAD_EXCEPT = {
 }
 
 HIDDEN = (
-    "os.environ", "os.getenv", "os.urandom", "os.getpid", "time.", "random.", "secrets.", "uuid.uuid", "socket.",
-    "subprocess.", "urllib.", "http.", "datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.utcnow",
+    "os.environ",
+    "os.getenv",
+    "os.urandom",
+    "os.getpid",
+    "time.",
+    "random.",
+    "secrets.",
+    "uuid.uuid",
+    "socket.",
+    "subprocess.",
+    "urllib.",
+    "http.",
+    "datetime.datetime.now",
+    "datetime.datetime.today",
+    "datetime.datetime.utcnow",
     "datetime.date.today",
-)  # fmt: skip
+)
 FILE_MODULES = ("os.", "shutil.", "tempfile.", "sqlite3.", "sys.std", "glob.")
 FILE_CALLS = {"open", "io.open", "input", "print"}
 FILE_METHODS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "mkdir", "iterdir"}
 EVALUATORS = {"eval", "exec", "compile", "__import__"}
 LOADERS = {
-    "pickle.load", "pickle.loads", "pickle.Unpickler", "cloudpickle.load", "cloudpickle.loads", "joblib.load",
-    "marshal.loads", "shelve.open", "pandas.read_pickle", "yaml.load", "yaml.unsafe_load", "hydra.main",
-    "hydra.utils.instantiate", "hydra.utils.call", "hydra.utils.get_class", "hydra.utils.get_method",
-}  # fmt: skip
+    "pickle.load",
+    "pickle.loads",
+    "pickle.Unpickler",
+    "cloudpickle.load",
+    "cloudpickle.loads",
+    "joblib.load",
+    "marshal.loads",
+    "shelve.open",
+    "pandas.read_pickle",
+    "yaml.load",
+    "yaml.unsafe_load",
+    "hydra.main",
+    "hydra.utils.instantiate",
+    "hydra.utils.call",
+    "hydra.utils.get_class",
+    "hydra.utils.get_method",
+}
 
 
 def sources(*folders: str) -> list[Path]:

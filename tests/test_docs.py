@@ -33,9 +33,13 @@ def test_the_readme_says_how_python_calls_the_engine(tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     code = readme.split("```python\n")[1].split("```")[0]
     names = {
-        "y": [0, 1] * 50, "new_scores": [0.2, 0.8] * 50, "old_scores": [0.4, 0.6] * 50, "ids": list(range(100)),
-        "days": [f"d{number % 20}" for number in range(100)], "training_ids": [1000, 1001],
-    }  # fmt: skip
+        "y": [0, 1] * 50,
+        "new_scores": [0.2, 0.8] * 50,
+        "old_scores": [0.4, 0.6] * 50,
+        "ids": list(range(100)),
+        "days": [f"d{number % 20}" for number in range(100)],
+        "training_ids": [1000, 1001],
+    }
     code = code.replace('"conf/', f'"{ROOT}/conf/').replace('"evidence.arrow"', f'"{tmp_path}/evidence.arrow"')
     exec(compile(code, "README.md", "exec"), names)
     evidence = Evidence.read(tmp_path / "evidence.arrow")

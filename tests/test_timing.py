@@ -16,14 +16,19 @@ def asserted_times(tree: ast.Module) -> list[int]:
     """Lines that assert what a clock of the module `time` says."""
     calls = (
         (statement.lineno, call.func)
-        for statement in ast.walk(tree) if isinstance(statement, ast.Assert)
-        for call in ast.walk(statement) if isinstance(call, ast.Call)
-    )  # fmt: skip
+        for statement in ast.walk(tree)
+        if isinstance(statement, ast.Assert)
+        for call in ast.walk(statement)
+        if isinstance(call, ast.Call)
+    )
     return [
-        line for line, called in calls
-        if isinstance(called, ast.Attribute) and called.attr in CLOCKS
-        and isinstance(called.value, ast.Name) and called.value.id == "time"
-    ]  # fmt: skip
+        line
+        for line, called in calls
+        if isinstance(called, ast.Attribute)
+        and called.attr in CLOCKS
+        and isinstance(called.value, ast.Name)
+        and called.value.id == "time"
+    ]
 
 
 def test_an_example_may_take_as_long_as_it_needs() -> None:

@@ -161,9 +161,12 @@ def test_a_job_fails_where_no_decision_was_made(
     fake.write_text(f'#!/bin/sh\necho "$@" >argv\nexit {code}\n', encoding="utf-8")
     fake.chmod(0o755)
     env = {
-        "PATH": os.environ["PATH"], "GITHUB_OUTPUT": "output", "GITHUB_STEP_SUMMARY": "summary",
-        "BASE": "$(touch x) main", "FOUND": "true",
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "GITHUB_OUTPUT": "output",
+        "GITHUB_STEP_SUMMARY": "summary",
+        "BASE": "$(touch x) main",
+        "FOUND": "true",
+    }
     done = subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path / folder, env=env, check=False)
     assert (done.returncode != 0) == fails
     argv = (tmp_path / folder / "argv").read_text(encoding="utf-8").strip()
@@ -193,9 +196,16 @@ def test_a_skipped_test_fails_on_ci(tmp_path: Path, ci: str, *, passes: bool) ->
         file = tmp_path / f"test_{name}.py"
         file.write_text(f"import pytest\n{code}\ndef test_y():\n    pass\n", encoding="utf-8")
     command = [
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir=.",
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "--rootdir=.",
         "--continue-on-collection-errors",
-    ]  # fmt: skip
+    ]
     done = subprocess.run(
         command, cwd=tmp_path, env=os.environ | {"CI": ci}, capture_output=True, text=True, check=False
     )

@@ -18,10 +18,18 @@ LEVEL, SCHEDULED = 0.975, 0.9975
 EACH = 20
 
 SETTINGS = (  # metric, clusters, whether all are of one size
-    ("mae", 30, True), ("mae", 30, False), ("mae", 12, True), ("mae", 12, False), ("mae", 100, False),
-    ("log_loss", 30, True), ("log_loss", 30, False), ("accuracy", 30, True), ("accuracy", 30, False),
-    ("auc", 30, True), ("auc", 30, False),
-)  # fmt: skip
+    ("mae", 30, True),
+    ("mae", 30, False),
+    ("mae", 12, True),
+    ("mae", 12, False),
+    ("mae", 100, False),
+    ("log_loss", 30, True),
+    ("log_loss", 30, False),
+    ("accuracy", 30, True),
+    ("accuracy", 30, False),
+    ("auc", 30, True),
+    ("auc", 30, False),
+)
 
 
 def coverage(*, runs: int, seed: int = 3) -> Table:
@@ -62,9 +70,12 @@ def _line(name: str, clusters: int, equal: bool, *, runs: int, seed: int) -> tup
         )
     row, cluster, naive, gain = np.concatenate(held, axis=1)
     return (
-        f"`{name}`, {clusters} clusters, {'equal' if equal else 'lognormal'}", Rate.of(row),
-        Rate.of(cluster, at_least=0.95), Rate.of(naive), Rate.of(gain, at_most=1 - SCHEDULED),
-    )  # fmt: skip
+        f"`{name}`, {clusters} clusters, {'equal' if equal else 'lognormal'}",
+        Rate.of(row),
+        Rate.of(cluster, at_least=0.95),
+        Rate.of(naive),
+        Rate.of(gain, at_most=1 - SCHEDULED),
+    )
 
 
 def _holds_zero(bounds: tuple[Floats, Floats]) -> Floats:

@@ -59,10 +59,13 @@ def paired() -> Table:
             exact = chance[proportions.mcnemar_p(won, lost) <= alpha].sum()
             rows.append(
                 (
-                    f"{n:,} rows, d = {d:.0%}, margin {margin:g}", f"{alpha:g}", _exact(wald / alpha),
-                    _exact(fooled / alpha, at_most=1.1), _exact(exact / alpha, at_most=1.0),
+                    f"{n:,} rows, d = {d:.0%}, margin {margin:g}",
+                    f"{alpha:g}",
+                    _exact(wald / alpha),
+                    _exact(fooled / alpha, at_most=1.1),
+                    _exact(exact / alpha, at_most=1.0),
                 )
-            )  # fmt: skip
+            )
     return Table(
         title="Two models' shares: Tango and McNemar",
         about=(

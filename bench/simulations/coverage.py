@@ -17,8 +17,11 @@ from lockgate.gates.metrics.rows import Rows, Split
 from lockgate.gates.stats.scored import Floats, Scored
 
 SIZES: dict[Task, tuple[int, int]] = {
-    "binary": (300, 2000), "multiclass": (300, 2000), "regression": (300, 2000), "ranking": (800, 4000),
-}  # fmt: skip
+    "binary": (300, 2000),
+    "multiclass": (300, 2000),
+    "regression": (300, 2000),
+    "ranking": (800, 4000),
+}
 LEVEL, SCHEDULED = 0.975, 0.9975
 """One-sided levels: of a two-sided 95% interval, and of one look of twenty at .05."""
 
@@ -96,9 +99,11 @@ def areas(*, runs: int, seed: int = 2) -> Table:
         lines.append(
             (
                 f"{positives} positive rows of {11 * positives}, AUC {area:.2f}".replace("0.", "."),
-                Rate.of(wald), Rate.of(logit, at_least=0.95), Rate.of(paired, at_least=0.95),
+                Rate.of(wald),
+                Rate.of(logit, at_least=0.95),
+                Rate.of(paired, at_least=0.95),
             )
-        )  # fmt: skip
+        )
     return Table(
         title="AUC with few positive rows",
         about=(

@@ -28,10 +28,11 @@ def no_proven_harm(*, runs: int, seed: int = 7) -> Table:
             corrected = np.array([holm(of_run).min() for of_run in p])
             lines.append(
                 (
-                    f"{n:,} rows a slice, every slice truly at margin {margin:g}", Rate.of(p.min(axis=1) <= ALPHA),
+                    f"{n:,} rows a slice, every slice truly at margin {margin:g}",
+                    Rate.of(p.min(axis=1) <= ALPHA),
                     Rate.of(corrected <= ALPHA, at_most=ALPHA),
                 )
-            )  # fmt: skip
+            )
     return Table(
         title="200 slices: no proven harm",
         about=(
@@ -68,9 +69,12 @@ def non_inferior(*, runs: int, seed: int = 8) -> Table:
             low, _ = tango(won[:, 0], lost[:, 0], np.full(runs, float(n)), level=1 - ALPHA)
             as_planned = {"at_least": 1 - BETA} if n == planned else {}
             lines.append(
-                (f"{n:,} rows a slice, margin {margin:.0%}", Rate.of(passed, **as_planned),
-                 Rate.of(low >= -margin, at_most=ALPHA))
-            )  # fmt: skip
+                (
+                    f"{n:,} rows a slice, margin {margin:.0%}",
+                    Rate.of(passed, **as_planned),
+                    Rate.of(low >= -margin, at_most=ALPHA),
+                )
+            )
     return Table(
         title="200 slices: every one non-inferior",
         about=(
@@ -93,9 +97,14 @@ def _counts(rng: np.random.Generator, n: int, *, gain: float, size: tuple[int, .
 def fairness(*, runs: int, seed: int = 9) -> Table:
     """Gaps that are exactly at the limit, and smaller ones, through the engine."""
     check = {
-        "kind": "fairness", "by": "group", "metric": "accuracy", "max": 0.05, "decide": "bound", "min_rows": 50,
+        "kind": "fairness",
+        "by": "group",
+        "metric": "accuracy",
+        "max": 0.05,
+        "decide": "bound",
+        "min_rows": 50,
         "small_slice": "inconclusive",
-    }  # fmt: skip
+    }
     lines = []
     for shares in ((0.9, 0.85), (0.9, 0.85, 0.85, 0.85), (0.9, 0.9, 0.85, 0.85), (0.9,) * 4):
         for each in (0, 20):
@@ -159,9 +168,13 @@ def any_of(*, runs: int, seed: int = 10) -> Table:
         verdicts = np.array([outcome.verdict for outcome in outcomes[0]])
         alone = np.array([[one.verdict is Verdict.PASS for one in of_run] for of_run in outcomes[1]])
         lines.append(
-            (names, Rate.of(alone.any(axis=1)), Rate.of(verdicts == Verdict.PASS, at_most=ALPHA),
-             Rate.of(verdicts == Verdict.FAIL, at_most=ALPHA))
-        )  # fmt: skip
+            (
+                names,
+                Rate.of(alone.any(axis=1)),
+                Rate.of(verdicts == Verdict.PASS, at_most=ALPHA),
+                Rate.of(verdicts == Verdict.FAIL, at_most=ALPHA),
+            )
+        )
     return Table(
         title="Any of several checks",
         about=(
@@ -195,7 +208,13 @@ def _asked(
 def _policy(checks: Mapping[str, Any]) -> Policy:
     return Policy.parse(
         {
-            "if_no_champion": "absolute_only", "confidence": 1 - ALPHA, "clusters": "if_present", "min_clusters": 10,
-            "schedule": {"kind": "open"}, "disclose": "all", "valid_for": "90d", "checks": dict(checks),
+            "if_no_champion": "absolute_only",
+            "confidence": 1 - ALPHA,
+            "clusters": "if_present",
+            "min_clusters": 10,
+            "schedule": {"kind": "open"},
+            "disclose": "all",
+            "valid_for": "90d",
+            "checks": dict(checks),
         }
-    )  # fmt: skip
+    )

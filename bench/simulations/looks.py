@@ -90,11 +90,18 @@ def rules(*, runs: int, seed: int = 4) -> Table:
             "(asked: at least .85) or two is; and, of a hundred that are each truly half a point worse than the one "
             "that reigns, how many are promoted, and what accuracy is left."
         ),
-        head=("rule", "any false promotion", "+0.5 points", "+1 point", "+2 points", "worse ones promoted",
-              "accuracy then"),
+        head=(
+            "rule",
+            "any false promotion",
+            "+0.5 points",
+            "+1 point",
+            "+2 points",
+            "worse ones promoted",
+            "accuracy then",
+        ),
         rows=tuple(lines),
         seed=seed,
-    )  # fmt: skip
+    )
 
 
 def _drift(rule: Rule, *, runs: int, seed: int) -> tuple[float, float]:
@@ -133,11 +140,16 @@ def engine(*, runs: int, seed: int = 5) -> Table:
 
 POLICY = Policy.parse(
     {
-        "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "if_present", "min_clusters": 10,
-        "schedule": {"kind": "fixed", "looks": 20}, "disclose": "all", "valid_for": "90d",
+        "if_no_champion": "absolute_only",
+        "confidence": 0.95,
+        "clusters": "if_present",
+        "min_clusters": 10,
+        "schedule": {"kind": "fixed", "looks": 20},
+        "disclose": "all",
+        "valid_for": "90d",
         "checks": {"gain": {"kind": "improvement", "metric": "accuracy", "margin": 0.0}},
     }
-)  # fmt: skip
+)
 
 
 def _season(rng: np.random.Generator, gain: float) -> tuple[bool, bool]:
@@ -174,7 +186,7 @@ def probing(*, runs: int, seed: int = 6) -> Table:
         head=("what each answer shows", "the tuned challenger passes"),
         rows=tuple(lines),
         seed=seed,
-    )  # fmt: skip
+    )
 
 
 ANSWERS: dict[str, Callable[[Floats, Floats], Floats]] = {

@@ -57,8 +57,11 @@ def ranking(rng: np.random.Generator, n: int) -> Rows:
 
 
 POPULATIONS: dict[str, Draw] = {
-    "binary": binary, "multiclass": multiclass, "regression": regression, "ranking": ranking,
-}  # fmt: skip
+    "binary": binary,
+    "multiclass": multiclass,
+    "regression": regression,
+    "ranking": ranking,
+}
 
 
 def replicated(draw: Draw, *, n: int, runs: int, seed: int) -> Iterator[Split]:

@@ -35,9 +35,11 @@ class Rate:
         """The share of replications in which something happened: bool (runs,)."""
         held = np.asarray(happened)
         return cls(
-            value=float(held.mean()), runs=held.size, asked=at_most if at_least is None else at_least,
+            value=float(held.mean()),
+            runs=held.size,
+            asked=at_most if at_least is None else at_least,
             side="at most" if at_least is None else "at least",
-        )  # fmt: skip
+        )
 
     @property
     def error(self) -> float:
@@ -105,12 +107,17 @@ class Table:
 
     def markdown(self) -> str:
         lines = [
-            f"## {self.title}", "", paragraph(self.about), "",
+            f"## {self.title}",
+            "",
+            paragraph(self.about),
+            "",
             "| " + " | ".join(self.head) + " |",
             "|" + "---|" * len(self.head),
-            *("| " + " | ".join(map(str, row)) + " |" for row in self.rows), "",
-            self._runs(), "",
-        ]  # fmt: skip
+            *("| " + " | ".join(map(str, row)) + " |" for row in self.rows),
+            "",
+            self._runs(),
+            "",
+        ]
         return "\n".join(lines)
 
     def _runs(self) -> str:

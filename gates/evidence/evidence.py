@@ -186,9 +186,12 @@ class Evidence:
         slices = {name.removeprefix(prefix): values for name, values in held.items() if name.startswith(prefix)}
         arrays = {name: held.get(name) for name in known}
         return cls.from_arrays(
-            **arrays, slices=slices, task=str(meta.get("task")), classes=meta.get("classes"),
+            **arrays,
+            slices=slices,
+            task=str(meta.get("task")),
+            classes=meta.get("classes"),
             facts={**facts, "train_row_hashes": hashes},
-        )  # fmt: skip
+        )
 
     def to_bytes(self) -> bytes:
         """The Arrow IPC file, as bytes. The same evidence always gives the same bytes."""
@@ -251,9 +254,14 @@ class Evidence:
     def _check_lengths(self) -> None:
         n = self.n
         named = {
-            "row_id": self.row_id, "challenger": self.challenger, "champion": self.champion, "weight": self.weight,
-            "cluster": self.cluster, "time": self.time, "query": self.query,
-        }  # fmt: skip
+            "row_id": self.row_id,
+            "challenger": self.challenger,
+            "champion": self.champion,
+            "weight": self.weight,
+            "cluster": self.cluster,
+            "time": self.time,
+            "query": self.query,
+        }
         named |= {f"slice {name}": values for name, values in self.slices.items()}
         for name, values in named.items():
             if values is not None and len(values) != n:

@@ -172,9 +172,11 @@ def features(told: Any, *, path: str) -> dict[str, Any]:
     """Distributions by column, not looked at yet. Raises UnjudgeableError where that is no mapping, or too large."""
     if not isinstance(told, Mapping) or not told:
         raise UnjudgeableError(
-            "the run did not say how its features are distributed", expected="a column's name → its distribution",
-            where=path, hint="evaluate again",
-        )  # fmt: skip
+            "the run did not say how its features are distributed",
+            expected="a column's name → its distribution",
+            where=path,
+            hint="evaluate again",
+        )
     if len(told) > MOST_FEATURES:
         raise UnjudgeableError(f"{len(told):,} features", expected=f"at most {MOST_FEATURES:,}", where=path)
     return dict(told)

@@ -21,9 +21,10 @@ def age(then: datetime, case: Case, *, what: str, ahead: timedelta) -> timedelta
     """
     if case.now is None:
         raise UnjudgeableError(
-            f"the age of {what} needs the time of the judgement", expected="`now`",
+            f"the age of {what} needs the time of the judgement",
+            expected="`now`",
             hint="the command line gives it; judge(…, now=datetime.now(UTC))",
-        )  # fmt: skip
+        )
     if then > case.now + ahead:
         raise UnjudgeableError(
             f"{what} is of {then.isoformat(timespec='minutes')}, which is still to come",

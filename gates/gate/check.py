@@ -83,10 +83,22 @@ class Check(BaseModel):
         if rows is None:
             rows, clusters = case.rows.n, case.clusters
         return Outcome(
-            name=name, kind=self.kind, severity=self.severity, verdict=verdict, metric=metric, observed=observed,
-            low=bounds and bounds[0], high=bounds and bounds[1], level=level, p=p, rule=self.rule, rows=int(rows),
-            clusters=None if clusters is None else int(clusters), message=message, parts=parts,
-        )  # fmt: skip
+            name=name,
+            kind=self.kind,
+            severity=self.severity,
+            verdict=verdict,
+            metric=metric,
+            observed=observed,
+            low=bounds and bounds[0],
+            high=bounds and bounds[1],
+            level=level,
+            p=p,
+            rule=self.rule,
+            rows=int(rows),
+            clusters=None if clusters is None else int(clusters),
+            message=message,
+            parts=parts,
+        )
 
 
 class Judge(Protocol):

@@ -76,14 +76,31 @@ class Grouped(Check):
         return None
 
     def part(
-        self, split: Split, at: int, verdict: Verdict, message: str, case: Case, *,
-        value: float, bounds: Bounds | None, p: float | None = None,
-    ) -> Outcome:  # fmt: skip
+        self,
+        split: Split,
+        at: int,
+        verdict: Verdict,
+        message: str,
+        case: Case,
+        *,
+        value: float,
+        bounds: Bounds | None,
+        p: float | None = None,
+    ) -> Outcome:
         """What is found of one group."""
         return self.outcome(
-            split.groups.names[at], verdict, message, case, metric=self.metric, observed=value, bounds=bounds,
-            level=case.confidence, p=p, rows=split.n.item(at), clusters=clusters_of(split, at),
-        )  # fmt: skip
+            split.groups.names[at],
+            verdict,
+            message,
+            case,
+            metric=self.metric,
+            observed=value,
+            bounds=bounds,
+            level=case.confidence,
+            p=p,
+            rows=split.n.item(at),
+            clusters=clusters_of(split, at),
+        )
 
 
 def clusters_of(split: Split, at: int) -> float | None:

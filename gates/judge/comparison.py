@@ -38,8 +38,10 @@ def compared(policy: Policy, evidence: Evidence) -> tuple[Compared, ...]:
         gain = None if difference is None else case.metric(name).gain(difference)
         found.append(
             Compared(
-                metric=name, challenger=challenger, better=None if not gain else gain > 0,
+                metric=name,
+                challenger=challenger,
+                better=None if not gain else gain > 0,
                 champion=None if challenger is None or difference is None else challenger - difference,
             )
-        )  # fmt: skip
+        )
     return tuple(found)

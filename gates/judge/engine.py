@@ -24,9 +24,14 @@ ENGINE = "0.1.0"
 
 
 def judge(
-    policy: Policy, evidence: Evidence, state: State | None = None, *, now: datetime | None = None,
-    uncompared: str = "", claimed: str = "",
-) -> Decision:  # fmt: skip
+    policy: Policy,
+    evidence: Evidence,
+    state: State | None = None,
+    *,
+    now: datetime | None = None,
+    uncompared: str = "",
+    claimed: str = "",
+) -> Decision:
     """Every gate's outcome on `evidence`, and what they say together.
 
     Args:
@@ -124,9 +129,10 @@ def _barred(binding: Binding, state: State, same_rows: tuple[str, ...]) -> list[
     if binding.model is not None and binding.model in state.revoked:
         found.append(f"this model was revoked by entry {state.revoked[binding.model]}; train another")
     for what, digests in (
-        ("holdout rows", (binding.holdout, *same_rows)), ("training rows", (binding.train,)),
+        ("holdout rows", (binding.holdout, *same_rows)),
+        ("training rows", (binding.train,)),
         ("scores", (binding.scores,)),
-    ):  # fmt: skip
+    ):
         entries = [state.retracted[digest] for digest in digests if digest is not None and digest in state.retracted]
         if entries:
             found.append(f"the {what} were retracted by entry {entries[0]}; use others")
@@ -174,15 +180,20 @@ def _ask(check: AnyCheck, name: str, case: Case, broken: list[str]) -> Outcome:
     else:
         return outcome.model_copy(update=said)
     return Outcome(
-        name=name, kind=check.kind, severity=check.severity, verdict=Verdict.ERROR,
-        metric=getattr(check, "metric", None), rule=check.rule, rows=case.rows.n, clusters=case.clusters,
-        message=problem, **said,
-    )  # fmt: skip
+        name=name,
+        kind=check.kind,
+        severity=check.severity,
+        verdict=Verdict.ERROR,
+        metric=getattr(check, "metric", None),
+        rule=check.rule,
+        rows=case.rows.n,
+        clusters=case.clusters,
+        message=problem,
+        **said,
+    )
 
 
-def _reserved(
-    outcomes: tuple[Outcome, ...], reason: str, *, uncompared: str, claimed: str
-) -> tuple[Ruling, str]:  # fmt: skip
+def _reserved(outcomes: tuple[Outcome, ...], reason: str, *, uncompared: str, claimed: str) -> tuple[Ruling, str]:
     """What is said where all gates pass: PROMOTE, unless a comparison was not made, or the scores are a claim."""
     if absent := [outcome.name for outcome in outcomes if _uncompared(outcome, uncompared)]:
         return Ruling.INCONCLUSIVE, f"not compared with a champion: {', '.join(absent)}"

@@ -93,9 +93,7 @@ def _keyed_hashes(evidence: Evidence, salt: str) -> Hashes:
 
 def _numbered(ids: pa.Array) -> bool:
     """Whether the ids, which are sorted, are 0 … n − 1."""
-    return (
-        pa.types.is_integer(ids.type) and len(ids) > 0 and (ids[0].as_py(), ids[-1].as_py()) == (0, len(ids) - 1)
-    )  # fmt: skip
+    return pa.types.is_integer(ids.type) and len(ids) > 0 and (ids[0].as_py(), ids[-1].as_py()) == (0, len(ids) - 1)
 
 
 def _smallest(hashes: Hashes) -> Hashes:

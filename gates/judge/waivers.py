@@ -52,9 +52,7 @@ def unmatched(state: State, runs: frozenset[str], now: datetime) -> Iterator[tup
             yield one, f"was never used: no judgement of {one.run} was recorded since"
 
 
-def _use(
-    waiver: Waiver, outcome: Outcome | None, policy: str, now: datetime | None, *, longest: Waiver
-) -> WaiverUse:  # fmt: skip
+def _use(waiver: Waiver, outcome: Outcome | None, policy: str, now: datetime | None, *, longest: Waiver) -> WaiverUse:
     by = f"waiver of {waiver.gate} by {waiver.approver} (entry {waiver.seq})"
     status: Literal["used", "unused", "expired", "unmatched"]
     if outcome is None:

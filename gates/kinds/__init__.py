@@ -19,9 +19,20 @@ from lockgate.gates.kinds.slices import Slices
 from lockgate.gates.kinds.threshold import Threshold
 
 Single = (
-    Threshold | Improvement | Slices | Fairness | Disagreement | Calibration | Leakage | Condition
-    | Drift | Data | Resource | Provenance | Parity
-)  # fmt: skip
+    Threshold
+    | Improvement
+    | Slices
+    | Fairness
+    | Disagreement
+    | Calibration
+    | Leakage
+    | Condition
+    | Drift
+    | Data
+    | Resource
+    | Provenance
+    | Parity
+)
 AnyCheck = Single | AnyOf
 
 AnyOf.model_rebuild(_types_namespace={"Single": Single})  # the checks that it may hold: those that hold none

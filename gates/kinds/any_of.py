@@ -22,17 +22,20 @@ if TYPE_CHECKING:
 def _without_severity(check: Check) -> Check:
     if "severity" in check.model_fields_set:
         raise PydanticCustomError(
-            "severity", "a check of any_of has no severity of its own; expected severity beside any_of",
+            "severity",
+            "a check of any_of has no severity of its own; expected severity beside any_of",
             {"below": "severity"},
-        )  # fmt: skip
+        )
     return check
 
 
 _ALTERNATIVES = Named(
-    Category.GATES, added=Direction.WEAKER, removed=Direction.REVIEW,
+    Category.GATES,
+    added=Direction.WEAKER,
+    removed=Direction.REVIEW,
     added_why="one more way to pass the gate",
     removed_why="one way less to pass; but its ERROR no longer counts, and the others share the error rate with fewer",
-)  # fmt: skip
+)
 
 
 class AnyOf(Check):
@@ -85,9 +88,13 @@ class AnyOf(Check):
         verdict = together([part.verdict for part in parts])
         decisive = next(part for part in parts if part.verdict is verdict)
         return self.outcome(
-            name, verdict, f"{counts(parts, 'check')}; {decisive.name!r}: {decisive.message}", case,
-            parts=parts, **numbers(decisive),
-        )  # fmt: skip
+            name,
+            verdict,
+            f"{counts(parts, 'check')}; {decisive.name!r}: {decisive.message}",
+            case,
+            parts=parts,
+            **numbers(decisive),
+        )
 
     def _shared(self, case: Case) -> dict[str, Outcome]:
         """Every check's outcome: a PASS at its share of the error rate, a FAIL at the full level."""

@@ -62,9 +62,15 @@ class Calibration(Check):
         if self.decide == "bound" and case.few_clusters:
             verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
         return self.outcome(
-            name, verdict, message, case,
-            metric=self.measure, observed=found.value, bounds=bounds, level=case.confidence,
-        )  # fmt: skip
+            name,
+            verdict,
+            message,
+            case,
+            metric=self.measure,
+            observed=found.value,
+            bounds=bounds,
+            level=case.confidence,
+        )
 
     def _found(self, case: Case) -> Estimate:
         task = case.evidence.task

@@ -119,9 +119,13 @@ class Condition(Check):
         verdict = worst([part.verdict for part in parts])
         decisive = next(part for part in parts if part.verdict is verdict)
         return self.outcome(
-            name, verdict, f"{counts(parts, 'clause')}; {decisive.name!r}: {decisive.message}", case,
-            parts=parts, **numbers(decisive),
-        )  # fmt: skip
+            name,
+            verdict,
+            f"{counts(parts, 'clause')}; {decisive.name!r}: {decisive.message}",
+            case,
+            parts=parts,
+            **numbers(decisive),
+        )
 
     def _part(self, clause: Clause, case: Case) -> Outcome:
         if clause.compares and case.no_champion:
@@ -153,9 +157,14 @@ class Condition(Check):
             note = "; the interval straddles the limit: more rows or clusters would narrow it"
         seen = f"{re.split('[<>]', clause.text)[0].strip()} is {show(found.value)}"
         return self.outcome(
-            clause.text, verdict, f"{seen} ({interval(bounds)}); asked: {clause.text}{note}", case,
-            observed=found.value, bounds=bounds, level=level,
-        )  # fmt: skip
+            clause.text,
+            verdict,
+            f"{seen} ({interval(bounds)}); asked: {clause.text}{note}",
+            case,
+            observed=found.value,
+            bounds=bounds,
+            level=level,
+        )
 
 
 def as_kind(clause: Clause) -> Threshold | Improvement | Disagreement | None:

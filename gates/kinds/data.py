@@ -85,9 +85,14 @@ class Data(Check):
         verdict = worst([part.verdict for part in parts])
         decisive = next(part for part in parts if part.verdict is verdict)
         return self.outcome(
-            name, verdict, f"{counts(parts, 'measure')}; {decisive.name}: {decisive.message}", case, parts=parts,
-            metric=decisive.metric, observed=decisive.observed,
-        )  # fmt: skip
+            name,
+            verdict,
+            f"{counts(parts, 'measure')}; {decisive.name}: {decisive.message}",
+            case,
+            parts=parts,
+            metric=decisive.metric,
+            observed=decisive.observed,
+        )
 
     def _part(self, key: str, case: Case) -> Outcome:
         try:
@@ -99,8 +104,13 @@ class Data(Check):
 
 
 MEASURES: dict[str, Callable[[Case, Any], Found]] = {
-    "min_rows": data_measures.rows, "min_clusters": data_measures.clusters, "label_rate": data_measures.label_rate,
-    "max_missing": data_measures.missing, "require_columns": data_measures.required, "banned_columns": data_measures.banned,
-    "types": data_measures.types, "max_age": data_measures.newest,
-}  # fmt: skip
+    "min_rows": data_measures.rows,
+    "min_clusters": data_measures.clusters,
+    "label_rate": data_measures.label_rate,
+    "max_missing": data_measures.missing,
+    "require_columns": data_measures.required,
+    "banned_columns": data_measures.banned,
+    "types": data_measures.types,
+    "max_age": data_measures.newest,
+}
 """What is asked under a key, and what looks whether it is so."""

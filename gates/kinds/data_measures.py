@@ -42,9 +42,10 @@ class Found:
 def rows(case: Case, least: int) -> Found:
     """Rows that count."""
     return Found(
-        met=case.rows.n >= least, observed=case.rows.n,
+        met=case.rows.n >= least,
+        observed=case.rows.n,
         message=f"{case.rows.n:,} rows of the holdout count; asked: {least:,}",
-    )  # fmt: skip
+    )
 
 
 def clusters(case: Case, least: int) -> Found:
@@ -64,9 +65,10 @@ def label_rate(case: Case, limits: Mapping[str, float]) -> Found:
     least, most = limits.get("min"), limits.get("max")
     asked = " and ".join(f"{sign} {limit:.12g}" for sign, limit in ((">=", least), ("<=", most)) if limit is not None)
     return Found(
-        met=against(rate, None, least=least, most=most, decide="point") is Verdict.PASS, observed=rate,
+        met=against(rate, None, least=least, most=most, decide="point") is Verdict.PASS,
+        observed=rate,
         message=f"label 1 has {show(rate)} of the holdout; asked: {asked}",
-    )  # fmt: skip
+    )
 
 
 def missing(case: Case, most: float) -> Found:
@@ -83,9 +85,10 @@ def missing(case: Case, most: float) -> Found:
     beyond = [one for one, (held_share, _) in found.items() if not held_share <= most + TOLERANCE]
     message = f"{name!r} misses {show(share)} of its values in the {where}, the most of {len(found)} features"
     return Found(
-        met=not beyond, observed=share,
+        met=not beyond,
+        observed=share,
         message=f"{message}; asked: at most {most:.12g}" + (f"; beyond it: {_named(beyond)}" if beyond else ""),
-    )  # fmt: skip
+    )
 
 
 def required(case: Case, names: Sequence[str]) -> Found:
@@ -96,9 +99,10 @@ def required(case: Case, names: Sequence[str]) -> Found:
     hints = ", ".join(f"{match!r} is near {name!r}" for name, match in list(near.items())[:SHOWN])
     message = f"{len(absent)} of {len(names)} required columns are no features"
     return Found(
-        met=not absent, observed=len(absent),
+        met=not absent,
+        observed=len(absent),
         message=message + (f": {_named(absent)}" if absent else "") + (f" ({hints})" if hints else ""),
-    )  # fmt: skip
+    )
 
 
 def banned(case: Case, names: Sequence[str]) -> Found:
@@ -109,9 +113,10 @@ def banned(case: Case, names: Sequence[str]) -> Found:
     hints = ", ".join(f"{name!r} is near {match!r}" for name, match in list(near.items())[:SHOWN])
     message = f"{len(met)} features are banned"
     return Found(
-        met=not met, observed=len(met),
+        met=not met,
+        observed=len(met),
         message=message + (f": {_named(met)}" if met else "") + (f" (not banned, but look: {hints})" if hints else ""),
-    )  # fmt: skip
+    )
 
 
 def types(case: Case, declared: Mapping[str, str]) -> Found:

@@ -52,9 +52,15 @@ class Disagreement(Check):
         if self.decide == "bound" and case.few_clusters:
             verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
         return self.outcome(
-            name, verdict, message, case, metric="disagreement", observed=found.value, bounds=bounds,
+            name,
+            verdict,
+            message,
+            case,
+            metric="disagreement",
+            observed=found.value,
+            bounds=bounds,
             level=case.confidence,
-        )  # fmt: skip
+        )
 
     def _differs(self, case: Case) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         ours, theirs, task = case.rows.challenger, case.rows.champion, case.evidence.task

@@ -104,9 +104,10 @@ class Drift(Check):
             if column not in told:
                 near = difflib.get_close_matches(column, told)
                 raise UnjudgeableError(
-                    f"no feature {column[:80]!r} in the facts", expected=f"one of: {', '.join(sorted(told))[:400]}",
+                    f"no feature {column[:80]!r} in the facts",
+                    expected=f"one of: {', '.join(sorted(told))[:400]}",
                     hint=f"did you mean {near[0]!r}?" if near else "",
-                )  # fmt: skip
+                )
 
     def _apart(self, column: str, told: object, case: Case) -> Apart | None:
         """The two distributions of one feature; None where its measure needs an order that it has not."""
@@ -135,6 +136,14 @@ class Drift(Check):
         if self.decide == "bound" and found.clusters is not None and case.few_clusters:
             verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
         return self.outcome(
-            name, verdict, message, case, metric=self.measure, observed=value, bounds=held, level=case.confidence,
-            rows=found.rows, clusters=found.clusters,
-        )  # fmt: skip
+            name,
+            verdict,
+            message,
+            case,
+            metric=self.measure,
+            observed=value,
+            bounds=held,
+            level=case.confidence,
+            rows=found.rows,
+            clusters=found.clusters,
+        )

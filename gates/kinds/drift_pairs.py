@@ -47,8 +47,9 @@ def of_feature(name: str, told: object, case: Case, *, against: str, measure: st
     if held.holdout.rows != case.evidence.n:
         raise UnjudgeableError(
             f"{held.holdout.rows:,} holdout rows are counted, the evidence has {case.evidence.n:,}",
-            expected="every row once", where=f"{path}.holdout",
-        )  # fmt: skip
+            expected="every row once",
+            where=f"{path}.holdout",
+        )
     reference, compared = _counts(held.train, path), _counts(held.holdout, path)
     return Apart(pair=counted(reference, compared), against=against, rows=case.evidence.n, clusters=None)
 
@@ -81,8 +82,9 @@ def _cells(held: Distribution, case: Case) -> Codes:
     if (held.kind == "name") != (scores.ndim == 2):
         raise UnjudgeableError(
             f"scores of task {case.evidence.task} are told as {held.kind}s",
-            expected="classes as names, other scores as numbers", where="facts.scores.kind",
-        )  # fmt: skip
+            expected="classes as names, other scores as numbers",
+            where="facts.scores.kind",
+        )
     if scores.ndim == 1:
         return cell_of(scores, np.array(held.edges))
     place = {value: at for at, value in enumerate(held.values)}

@@ -74,14 +74,18 @@ class Fairness(Grouped):
         for at in judged[[most, least]].tolist():
             parts[at] = parts[at].model_copy(update={"verdict": verdict})
         return self.outcome(
-            name, worst([verdict, left_out]), self._said(case, value, judged, most, least, bounds), case,
-            metric=self.metric, observed=float(gap[widest]), bounds=bounds, level=case.confidence,
+            name,
+            worst([verdict, left_out]),
+            self._said(case, value, judged, most, least, bounds),
+            case,
+            metric=self.metric,
+            observed=float(gap[widest]),
+            bounds=bounds,
+            level=case.confidence,
             parts=tuple(parts.values()),
-        )  # fmt: skip
+        )
 
-    def _said(
-        self, case: Case, value: Floats, judged: Codes, most: int, least: int, bounds: Bounds | None
-    ) -> str:  # fmt: skip
+    def _said(self, case: Case, value: Floats, judged: Codes, most: int, least: int, bounds: Bounds | None) -> str:
         names = case.split(self.columns).groups.names
         high, low = (f"{show(float(value[at]))} in {names[judged[at]]!r}" for at in (most, least))
         return (

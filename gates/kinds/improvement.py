@@ -59,9 +59,16 @@ class Improvement(Check):
         elif verdict is Verdict.INCONCLUSIVE:
             note += _needed(metric.gain(found.value), gain, self.margin)
         return self.outcome(
-            name, verdict, f"{said(metric, found.value, gain)}; asked: {self.rule}{note}", case,
-            metric=self.metric, observed=found.value, bounds=bounds, level=level, p=found.p_gain(self.margin),
-        )  # fmt: skip
+            name,
+            verdict,
+            f"{said(metric, found.value, gain)}; asked: {self.rule}{note}",
+            case,
+            metric=self.metric,
+            observed=found.value,
+            bounds=bounds,
+            level=level,
+            p=found.p_gain(self.margin),
+        )
 
 
 def gain_bounds(metric: Metric, bounds: Bounds | None) -> Bounds | None:

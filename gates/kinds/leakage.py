@@ -35,7 +35,9 @@ class Leakage(Check):
         at = np.minimum(np.searchsorted(trained, held_out), trained.size - 1)
         met = int(np.count_nonzero(trained[at] == held_out))
         return self.outcome(
-            name, Verdict.FAIL if met else Verdict.PASS,
-            f"{met:,} of {case.rows.n:,} holdout rows are among {trained.size:,} training rows; asked: none", case,
+            name,
+            Verdict.FAIL if met else Verdict.PASS,
+            f"{met:,} of {case.rows.n:,} holdout rows are among {trained.size:,} training rows; asked: none",
+            case,
             observed=met,
-        )  # fmt: skip
+        )

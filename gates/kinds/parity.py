@@ -41,8 +41,9 @@ class Parity(Check):
         if told.problem or told.max_difference is None:
             raise UnjudgeableError(
                 f"the model was not scored again: {told.problem[:200] or 'no difference is given'}",
-                expected="the largest difference", where="facts.parity",
-            )  # fmt: skip
+                expected="the largest difference",
+                where="facts.parity",
+            )
         found = told.max_difference
         if not found <= self.max_difference:  # no tolerance: 0 means the same bits
             verdict = Verdict.FAIL
@@ -52,6 +53,11 @@ class Parity(Check):
         message = f"a fresh process{by} scored {told.rows:,} rows again, which differ by {show(found)} at most"
         asked = f"at most {self.max_difference:.12g}, on {self.min_rows:,} rows or more"
         return self.outcome(
-            name, verdict, f"{message}; asked: {asked}", case,
-            metric="max_difference", observed=found, rows=told.rows,
-        )  # fmt: skip
+            name,
+            verdict,
+            f"{message}; asked: {asked}",
+            case,
+            metric="max_difference",
+            observed=found,
+            rows=told.rows,
+        )

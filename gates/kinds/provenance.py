@@ -72,9 +72,13 @@ class Provenance(Check):
         verdict = worst([part.verdict for part in parts])
         decisive = next(part for part in parts if part.verdict is verdict)
         return self.outcome(
-            name, verdict, f"{counts(parts, 'requirement')}; {decisive.name}: {decisive.message}", case, parts=parts,
+            name,
+            verdict,
+            f"{counts(parts, 'requirement')}; {decisive.name}: {decisive.message}",
+            case,
+            parts=parts,
             observed=sum(part.verdict is not Verdict.PASS for part in parts),
-        )  # fmt: skip
+        )
 
     def _part(self, name: str, look: Callable[[Case], Found], case: Case) -> Outcome:
         try:
@@ -93,9 +97,10 @@ def _seen(case: Case) -> Witness:
     witness = case.evidence.witness
     if witness is None:
         raise UnjudgeableError(
-            "the evidence was not read from a run", expected="a run that the judge can look at",
+            "the evidence was not read from a run",
+            expected="a run that the judge can look at",
             hint="`lockgate judge FLOW/RUN_ID`",
-        )  # fmt: skip
+        )
     return witness
 
 
@@ -151,6 +156,10 @@ def _clean(case: Case) -> Found:
 
 
 REQUIREMENTS: dict[str, Callable[[Case], Found]] = {
-    "finished": _finished, "committed": _committed, "clean": _clean, "model": _model, "champion": _champion,
+    "finished": _finished,
+    "committed": _committed,
+    "clean": _clean,
+    "model": _model,
+    "champion": _champion,
     "data": _data,
-}  # fmt: skip
+}

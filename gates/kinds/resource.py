@@ -13,9 +13,12 @@ from lockgate.gates.records.outcome import Outcome
 from lockgate.gates.strictness import Category, Changed, higher, lower
 
 UNITS = {
-    "predict_ms_per_1000_p50": " ms", "predict_ms_per_1000_p99": " ms", "model_bytes": " bytes",
-    "fit_seconds": " s", "peak_memory_mb": " MB",
-}  # fmt: skip
+    "predict_ms_per_1000_p50": " ms",
+    "predict_ms_per_1000_p99": " ms",
+    "model_bytes": " bytes",
+    "fit_seconds": " s",
+    "peak_memory_mb": " MB",
+}
 
 
 class Resource(Check):

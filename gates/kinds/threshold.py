@@ -57,6 +57,12 @@ class Threshold(Check):
         elif verdict is Verdict.INCONCLUSIVE:
             message += "; the interval straddles the limit: more rows or clusters would narrow it"
         return self.outcome(
-            name, verdict, message, case,
-            metric=self.metric, observed=found.value, bounds=bounds, level=case.confidence,
-        )  # fmt: skip
+            name,
+            verdict,
+            message,
+            case,
+            metric=self.metric,
+            observed=found.value,
+            bounds=bounds,
+            level=case.confidence,
+        )

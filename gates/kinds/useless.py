@@ -74,6 +74,7 @@ def _useless(problem: str, low: float, high: float, key: str) -> PydanticCustomE
 
     what = "margin" if key == "margin" else "limit"
     return PydanticCustomError(
-        "useless", "{problem}; expected a {what} inside {low} … {high}",
+        "useless",
+        "{problem}; expected a {what} inside {low} … {high}",
         {"problem": problem, "what": what, "low": said(low), "high": said(high), "below": key},
-    )  # fmt: skip
+    )

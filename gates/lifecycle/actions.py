@@ -133,9 +133,16 @@ def waive(log: Log, gate: str, *, run: str, reason: str, until: datetime, actor:
         if bound.model in state.revoked:
             raise LogError(f"{bound.run} was revoked by entry {state.revoked[bound.model]}", expected="another model")
         waiver = Waiver(
-            gate=gate, run=bound.run, model=bound.model, policy=bound.policy, reason=reason, until=until,
-            approver=log.keyring.name(signer.fingerprint), key=signer.fingerprint, seq=at.seq,
-        )  # fmt: skip
+            gate=gate,
+            run=bound.run,
+            model=bound.model,
+            policy=bound.policy,
+            reason=reason,
+            until=until,
+            approver=log.keyring.name(signer.fingerprint),
+            key=signer.fingerprint,
+            seq=at.seq,
+        )
         return Waived(waiver=waiver)
 
     return record(log, event, actor=actor, clock=clock)
@@ -152,7 +159,7 @@ def _check_waivable(gate: str, verdicts: dict[str, Verdict], *, sealed: bool) ->
 
 def retract(
     log: Log, *, data: str = "", metric: str = "", entry: int | None = None, reason: str, actor: str, clock: Clock
-) -> Entry:  # fmt: skip
+) -> Entry:
     """Rows (by digest, of a holdout or of training rows), a metric, or an entry was wrong.
 
     Every promotion in the log that rests on it is suspect, through the rows of its own judgement, of a re-verification
@@ -178,9 +185,7 @@ def retract(
         suspects = made.resting(what, value)
         if what == "data" and value in state.retracted and not state.clear_of_doubt(suspects):
             raise LogError(f"rows {value[:12]} were retracted before, by entry {state.retracted[value]}")
-        return Retracted(
-            what=what, value=value, reason=reason, suspects=suspects, barred=barred(log, what, value)
-        )  # fmt: skip
+        return Retracted(what=what, value=value, reason=reason, suspects=suspects, barred=barred(log, what, value))
 
     return record(log, event, actor=actor, clock=clock)
 

@@ -88,9 +88,13 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
 
 
 def record(
-    log: Log, event: Callable[[State, Moment], Event], *, actor: str, clock: Clock,
+    log: Log,
+    event: Callable[[State, Moment], Event],
+    *,
+    actor: str,
+    clock: Clock,
     beside: Callable[[], object] | None = None,
-) -> Entry:  # fmt: skip
+) -> Entry:
     """Append what `event(state, moment)` says, and what that makes of the state; again where a writer was faster.
 
     `beside` as `Log.append` has it.

@@ -87,9 +87,10 @@ class Promotions:
             return begun  # of rows that nothing was judged on yet, and nothing shall be
         if len(found) != 1:
             raise LogError(
-                f"{len(found) or 'no'} digests of rows begin with {begun[:64]!r}", expected="one",
+                f"{len(found) or 'no'} digests of rows begin with {begun[:64]!r}",
+                expected="one",
                 hint="`lockgate holdouts` lists them; reports show the first twelve digits",
-            )  # fmt: skip
+            )
         return found[0]
 
     def check_metric(self, name: str) -> None:

@@ -190,9 +190,10 @@ def _decided(recorded: Mapping[str, Any], state: State, *, where: str) -> Decisi
         decision = Decision.model_validate_json(json.dumps(told))
     except ValidationError as err:
         raise LogError(
-            "the entry holds no decision that this version reads", where=where,
+            "the entry holds no decision that this version reads",
+            where=where,
             hint="it was written by hand, or by another version of lockgate",
-        ) from err  # fmt: skip
+        ) from err
     return decision.seal() if decision.sealed else decision
 
 

@@ -124,9 +124,15 @@ class Log:
             found = earlier
 
     def append(
-        self, event: Event, state: State, *, after: Entry | None, actor: str, now: datetime,
+        self,
+        event: Event,
+        state: State,
+        *,
+        after: Entry | None,
+        actor: str,
+        now: datetime,
         beside: Callable[[], object] | None = None,
-    ) -> Entry:  # fmt: skip
+    ) -> Entry:
         """Commit an event, and the state after it, as the entry after `after`.
 
         `beside` writes what must lie beside the log before the entry does; it is called once nothing but the store
@@ -196,9 +202,10 @@ class Log:
     def _has_key(self, roles: tuple[Role, ...]) -> bool:
         if self._signer is None and (self.keyring.signed or "judge" not in roles):
             raise SigningError(
-                "there is no private key to sign the entry with", expected=f"the key of a {' or '.join(roles)}",
+                "there is no private key to sign the entry with",
+                expected=f"the key of a {' or '.join(roles)}",
                 hint="set LOCKGATE_SIGNING_KEY, or make a key with `lockgate keys new`",
-            )  # fmt: skip
+            )
         return self._signer is not None
 
     def _signed(self, entry: Entry) -> Entry:
@@ -221,13 +228,15 @@ class Log:
         if isinstance(entry.event, Waived) and entry.event.waiver.key != signed_by:
             raise LogError(
                 f"the waiver names another key than the one that signed it: {signed_by}",
-                expected=entry.event.waiver.key, where=entry.where,
-            )  # fmt: skip
+                expected=entry.event.waiver.key,
+                where=entry.where,
+            )
         if signed_by and any(one.key == signed_by for one in _rested_on(entry)):
             raise LogError(
-                "the key that signed the judgement signed a waiver that it rests on", expected="two keys",
+                "the key that signed the judgement signed a waiver that it rests on",
+                expected="two keys",
                 where=entry.where,
-            )  # fmt: skip
+            )
         granted = (entry.event.waiver,) if isinstance(entry.event, Waived) else ()
         for waiver in (*granted, *entry.state.waivers):
             self.keyring.check_name(waiver.approver, waiver.key, seq=waiver.seq, where=entry.where)

@@ -70,9 +70,10 @@ class Objects:
         if len(blob) > MAX_ENTRY_BYTES:
             raise LogError(
                 f"entry {seq} would have {len(blob):,} bytes",
-                expected=f"at most {MAX_ENTRY_BYTES:,}, as more are not read back", where=path(seq),
+                expected=f"at most {MAX_ENTRY_BYTES:,}, as more are not read back",
+                where=path(seq),
                 hint="nothing was written; let gates look at fewer slices or groups, or shorten the texts",
-            )  # fmt: skip
+            )
 
     def create(self, seq: int, blob: bytes) -> bool:
         """Whether `blob` is entry `seq` now: the one commit point. False where another writer's is.
@@ -98,9 +99,10 @@ class Objects:
             last, step = last + step, step * 2
             if last >= _MAX_ENTRIES:
                 raise LogError(
-                    "the object store says that it has every object that it is asked for", expected="a promotion log",
+                    "the object store says that it has every object that it is asked for",
+                    expected="a promotion log",
                     hint="something else answers in its place, such as a proxy that asks for a password",
-                )  # fmt: skip
+                )
         while step > 1:
             step //= 2
             if self._exists(last + step):

@@ -35,9 +35,10 @@ def policy_sha256(policy: Policy) -> str:
     blob = policy_bytes(policy)
     if len(blob) > MAX_POLICY_BYTES:
         raise LogError(
-            f"the policy has {len(blob):,} bytes", expected=f"at most {MAX_POLICY_BYTES:,}, as more are not read back",
+            f"the policy has {len(blob):,} bytes",
+            expected=f"at most {MAX_POLICY_BYTES:,}, as more are not read back",
             hint="nothing was written; declare fewer gates, or shorten what is said of them",
-        )  # fmt: skip
+        )
     return hashlib.sha256(blob).hexdigest()
 
 

@@ -99,9 +99,11 @@ class Signer:
             found = load(pem, None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as err:
             raise SigningError(
-                "the private key cannot be read", expected="an Ed25519 key in PEM, without a passphrase", where=where,
+                "the private key cannot be read",
+                expected="an Ed25519 key in PEM, without a passphrase",
+                where=where,
                 hint="`lockgate keys new` makes one",
-            ) from err  # fmt: skip
+            ) from err
         if not isinstance(found, Ed25519PrivateKey):
             raise SigningError("the private key is of another kind", expected="Ed25519", where=where)
         return cls(found, fingerprint(found.public_key()))
@@ -179,9 +181,10 @@ class Keyring:
         if key is not None and not key.bears(name, seq=seq):
             raise LogError(
                 f"the waiver of entry {seq} names {name[:64]!r} as its approver, and its key is {key.name}'s",
-                expected=key.name, where=where,
+                expected=key.name,
+                where=where,
                 hint=f"if the key had that name then, write it into platform.keys.trusted.{key.name}.formerly",
-            )  # fmt: skip
+            )
 
     def check(
         self, payload: bytes, signature: Signature | None, *, roles: tuple[Role, ...], seq: int, where: str
@@ -212,5 +215,7 @@ class Keyring:
         except (InvalidSignature, binascii.Error, ValueError) as err:
             raise LogError(
                 f"the signature of {allowed[signature.key].name} does not fit the entry",
-                expected="the entry as it was signed", where=where, hint="somebody changed it afterwards",
-            ) from err  # fmt: skip
+                expected="the entry as it was signed",
+                where=where,
+                hint="somebody changed it afterwards",
+            ) from err

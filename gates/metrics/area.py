@@ -55,9 +55,7 @@ def _of_labels(squares: Floats, n: Floats) -> tuple[Floats, Floats]:
     return np.where(shown, error, np.nan), np.where(shown, np.inf, np.nan)
 
 
-def bounds(
-    value: Floats, error: Floats, df: Floats, split: Split
-) -> Callable[[float], tuple[Floats, Floats]]:  # fmt: skip
+def bounds(value: Floats, error: Floats, df: Floats, split: Split) -> Callable[[float], tuple[Floats, Floats]]:
     """Bounds of areas on the logit scale; at a perfect 0 or 1, Clopper–Pearson on the smaller class.
 
     The logit has no error where the classes are separated, which is no proof of a perfect model. NaN where `error` is.

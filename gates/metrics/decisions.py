@@ -176,9 +176,17 @@ def _table_metric(
         return trials(_counted(_cells(scored, cutoff), _carried(scored), scored.groups))
 
     return Metric(
-        name=f"{name}@{cutoff:.12g}", task="binary", higher_is_better=True, low=low, high=1.0, unit=unit,
-        method="smooth", linearise=of_table(function, cutoff=cutoff), needs=needs, trials=resting_on,
-    )  # fmt: skip
+        name=f"{name}@{cutoff:.12g}",
+        task="binary",
+        higher_is_better=True,
+        low=low,
+        high=1.0,
+        unit=unit,
+        method="smooth",
+        linearise=of_table(function, cutoff=cutoff),
+        needs=needs,
+        trials=resting_on,
+    )
 
 
 def _share(
@@ -192,9 +200,15 @@ def _share(
 
 def _family(name: str, make: Callable[[float], Metric]) -> Family:
     return Family(
-        name=name, task="binary", parameter="the score from which on a decision is positive", default=CUTOFF,
-        low=0.0, high=1.0, whole=False, make=make,
-    )  # fmt: skip
+        name=name,
+        task="binary",
+        parameter="the score from which on a decision is positive",
+        default=CUTOFF,
+        low=0.0,
+        high=1.0,
+        whole=False,
+        make=make,
+    )
 
 
 DECISIONS: tuple[Metric | Family, ...] = (
@@ -217,8 +231,15 @@ DECISIONS: tuple[Metric | Family, ...] = (
         )
     ),
     Metric(
-        name="ks", task="binary", higher_is_better=True, low=0.0, high=1.0, unit="difference of shares",
-        method="supremum", linearise=ks, needs="rows of both labels",
+        name="ks",
+        task="binary",
+        higher_is_better=True,
+        low=0.0,
+        high=1.0,
+        unit="difference of shares",
+        method="supremum",
+        linearise=ks,
+        needs="rows of both labels",
         trials=lambda scored: rarer_label(_counted(_cells(scored, 0.0), _carried(scored), scored.groups)),
     ),
-)  # fmt: skip
+)

@@ -140,9 +140,15 @@ def counted(found: Hits, scored: Scored) -> Pair:
 
 
 def of_linear(
-    linear: Linear, split: Split, *, low: float = -np.inf, high: float = np.inf, share: bool = False,
-    trials: Floats | None = None, symmetric: bool = False,
-) -> Estimates:  # fmt: skip
+    linear: Linear,
+    split: Split,
+    *,
+    low: float = -np.inf,
+    high: float = np.inf,
+    share: bool = False,
+    trials: Floats | None = None,
+    symmetric: bool = False,
+) -> Estimates:
     """Estimates from influence values, with bounds inside `low` … `high`, made on a scale that knows no ends.
 
     `symmetric`: value ± half instead, cut at the ends.
@@ -253,6 +259,9 @@ def _paired_shares(won: Floats, lost: Floats, n: Floats, *, sign: float, exact: 
         return np.where(n > 0, tail, np.nan)
 
     return Differences(
-        value=ratio(won - lost, n), bounds=lambda level: proportions.tango(won, lost, n, level=level), exact=exact,
-        p_gain=lambda margin: p(margin, gained, harmed), p_harm=lambda margin: p(-margin, harmed, gained),
-    )  # fmt: skip
+        value=ratio(won - lost, n),
+        bounds=lambda level: proportions.tango(won, lost, n, level=level),
+        exact=exact,
+        p_gain=lambda margin: p(margin, gained, harmed),
+        p_harm=lambda margin: p(-margin, harmed, gained),
+    )

@@ -22,9 +22,20 @@ Method = Literal["mean", "proportion", "delong", "smooth", "supremum", "quantile
 Gain = TypeVar("Gain", float, Floats)
 
 __all__ = [
-    "TASKS", "Codes", "Family", "Floats", "Hits", "Linear", "Method", "Metric", "Quantile", "Scored", "Task",
-    "linear_share", "ratio",
-]  # fmt: skip
+    "TASKS",
+    "Codes",
+    "Family",
+    "Floats",
+    "Hits",
+    "Linear",
+    "Method",
+    "Metric",
+    "Quantile",
+    "Scored",
+    "Task",
+    "linear_share",
+    "ratio",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +97,28 @@ class Metric:
 
         linearise.__doc__ = loss.__doc__
         return cls(
-            name=name, task=task, higher_is_better=False, low=0.0, high=high, unit=unit, method="mean",
-            linearise=linearise, loss=loss,
-        )  # fmt: skip
+            name=name,
+            task=task,
+            higher_is_better=False,
+            low=0.0,
+            high=high,
+            unit=unit,
+            method="mean",
+            linearise=linearise,
+            loss=loss,
+        )
 
     @classmethod
     def of_hits(
-        cls, hits: Callable[[Floats, Floats], Hits], *, name: str, task: Task, unit: str = "share of rows",
-        needs: str = "at least one row", higher_is_better: bool = True,
-    ) -> Metric:  # fmt: skip
+        cls,
+        hits: Callable[[Floats, Floats], Hits],
+        *,
+        name: str,
+        task: Task,
+        unit: str = "share of rows",
+        needs: str = "at least one row",
+        higher_is_better: bool = True,
+    ) -> Metric:
         """The weighted share of hits, `hits(label, score)`, among the rows that count; undefined where none does."""
 
         def linearise(scored: Scored) -> Linear:
@@ -102,9 +126,17 @@ class Metric:
 
         linearise.__doc__ = hits.__doc__
         return cls(
-            name=name, task=task, higher_is_better=higher_is_better, low=0.0, high=1.0, unit=unit,
-            method="proportion", linearise=linearise, needs=needs, hits=hits,
-        )  # fmt: skip
+            name=name,
+            task=task,
+            higher_is_better=higher_is_better,
+            low=0.0,
+            high=1.0,
+            unit=unit,
+            method="proportion",
+            linearise=linearise,
+            needs=needs,
+            hits=hits,
+        )
 
     def gain(self, difference: Gain) -> Gain:
         """A difference challenger − champion, turned so that positive is better."""

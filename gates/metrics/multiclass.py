@@ -91,9 +91,13 @@ class Confusion:
 
         right = hit.astype(np.float64) if scored.weight is None else hit * scored.weight
         return cls(
-            right=table(truth, right), taken=table(decision, scored.weight), held=table(truth, scored.weight),
-            truth=truth, decision=decision, hit=hit,
-        )  # fmt: skip
+            right=table(truth, right),
+            taken=table(decision, scored.weight),
+            held=table(truth, scored.weight),
+            truth=truth,
+            decision=decision,
+            hit=hit,
+        )
 
     def to_rows(self, of_right: Floats, of_taken: Floats, of_held: Floats) -> Floats:
         """What each row adds, given what one more in each cell of the three tables does: (S, k) → (n,)."""
@@ -210,10 +214,18 @@ def rarest_class(scored: Scored) -> Floats:
 
 def _metric(name: str, linearise: Callable[[Scored], Linear], *, unit: str, needs: str, low: float = 0.0) -> Metric:
     return Metric(
-        name=name, task="multiclass", higher_is_better=name != "ece", low=low, high=1.0, unit=unit, method="smooth",
-        linearise=linearise, needs=needs, trials=None if name.endswith("_weighted") or name == "ece" else rarest_class,
+        name=name,
+        task="multiclass",
+        higher_is_better=name != "ece",
+        low=low,
+        high=1.0,
+        unit=unit,
+        method="smooth",
+        linearise=linearise,
+        needs=needs,
+        trials=None if name.endswith("_weighted") or name == "ece" else rarest_class,
         symmetric=name == "ece",
-    )  # fmt: skip
+    )
 
 
 MULTICLASS: tuple[Metric, ...] = (
@@ -222,7 +234,9 @@ MULTICLASS: tuple[Metric, ...] = (
     Metric.of_loss(brier, name="brier", task="multiclass", unit="squared probability", high=2.0),
     *(
         _metric(
-            f"{share}_{average}", _average_of(share, by_support=average == "weighted"), unit="mean of classes' shares",
+            f"{share}_{average}",
+            _average_of(share, by_support=average == "weighted"),
+            unit="mean of classes' shares",
             needs="decisions for a class that has rows" if share == "precision" else "at least one row",
         )
         for share in ("precision", "recall", "f1")
@@ -233,4 +247,4 @@ MULTICLASS: tuple[Metric, ...] = (
     _metric("auc_ovr_macro", partial(auc_ovr, by_support=False), unit="probability", needs="rows of every class"),
     _metric("auc_ovr_weighted", partial(auc_ovr, by_support=True), unit="probability", needs="rows of every class"),
     _metric("ece", ece, unit="probability", needs="at least one row"),
-)  # fmt: skip
+)

@@ -78,9 +78,16 @@ def _absolute_error(q: float, *, name: str = "") -> Metric:
 
     linearise.__doc__ = absolute_error.__doc__
     return Metric(
-        name=name or f"absolute_error@{q:.12g}", task="regression", higher_is_better=False, low=0.0, high=np.inf,
-        unit="the target's", method="quantile", linearise=linearise, quantile=asked,
-    )  # fmt: skip
+        name=name or f"absolute_error@{q:.12g}",
+        task="regression",
+        higher_is_better=False,
+        low=0.0,
+        high=np.inf,
+        unit="the target's",
+        method="quantile",
+        linearise=linearise,
+        quantile=asked,
+    )
 
 
 def _pinball(q: float) -> Metric:
@@ -90,9 +97,15 @@ def _pinball(q: float) -> Metric:
 
 def _family(name: str, make: Callable[[float], Metric]) -> Family:
     return Family(
-        name=name, task="regression", parameter="the quantile", default=None, low=LEAST, high=MOST, whole=False,
+        name=name,
+        task="regression",
+        parameter="the quantile",
+        default=None,
+        low=LEAST,
+        high=MOST,
+        whole=False,
         make=make,
-    )  # fmt: skip
+    )
 
 
 QUANTILE: tuple[Metric | Family, ...] = (
@@ -100,4 +113,4 @@ QUANTILE: tuple[Metric | Family, ...] = (
     _family("absolute_error", _absolute_error),
     _family("pinball", _pinball),
     Metric.of_hits(coverage, name="coverage", task="regression"),
-)  # fmt: skip
+)

@@ -59,15 +59,27 @@ def _family(name: str, linearise: Callable[..., Linear]) -> Family:
     def make(number: float) -> Metric:
         most = int(number)
         return Metric(
-            name=f"{name}@{most}" if most else name, task="ranking", higher_is_better=True, low=0.0, high=1.0,
-            unit="mean over queries", method="smooth", linearise=partial(linearise, most=most),
+            name=f"{name}@{most}" if most else name,
+            task="ranking",
+            higher_is_better=True,
+            low=0.0,
+            high=1.0,
+            unit="mean over queries",
+            method="smooth",
+            linearise=partial(linearise, most=most),
             needs="at least one query",
-        )  # fmt: skip
+        )
 
     return Family(
-        name=name, task="ranking", parameter="how many rows of a query count, best first", default=0.0, low=1,
-        high=LONGEST, whole=True, make=make,
-    )  # fmt: skip
+        name=name,
+        task="ranking",
+        parameter="how many rows of a query count, best first",
+        default=0.0,
+        low=1,
+        high=LONGEST,
+        whole=True,
+        make=make,
+    )
 
 
 RANKING: tuple[Family, ...] = (_family("ndcg", ndcg), _family("mrr", mrr))

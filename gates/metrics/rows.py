@@ -58,9 +58,11 @@ class Changed:
         gained, lost = (
             np.bincount(
                 np.zeros_like(at) if code is None else code[at],
-                weights=None if weight is None else weight[at], minlength=size,
-            ).astype(np.float64) for at in (self.gained, self.lost)
-        )  # fmt: skip
+                weights=None if weight is None else weight[at],
+                minlength=size,
+            ).astype(np.float64)
+            for at in (self.gained, self.lost)
+        )
         return gained, lost
 
 
@@ -115,7 +117,7 @@ class Rows:
                 gap *= ours.among
             self._changed[name] = Changed(
                 gained=np.flatnonzero(gap > 0), lost=np.flatnonzero(gap < 0), among=ours.among
-            )  # fmt: skip
+            )
         return self._changed[name]
 
     def of_both(self, found: Callable[[Model], Found]) -> tuple[Found, Found]:
@@ -158,9 +160,14 @@ class Split:
         rows = self.rows
         score = rows.scores(model)
         return Scored(
-            label=rows.label, score=score, weight=rows.weight, code=self.groups.code, groups=self.groups.count,
-            query=rows.query, ascending=(lambda: rows.ascending[model]) if score.ndim == 1 else None,
-        )  # fmt: skip
+            label=rows.label,
+            score=score,
+            weight=rows.weight,
+            code=self.groups.code,
+            groups=self.groups.count,
+            query=rows.query,
+            ascending=(lambda: rows.ascending[model]) if score.ndim == 1 else None,
+        )
 
     def linear(self, metric: Metric) -> Linear:
         """The metric of the challenger. The last is kept: one gate asks for it, the next for the difference."""

@@ -114,10 +114,15 @@ def disagreement(check: Disagreement, case: Case, gains: Gains) -> Ask:  # noqa:
     point = check.decide == "point"
     alpha = 0.5 if point else 1 - case.confidence
     return Ask(
-        level=None if point else case.confidence, truth=found.observed, supposed=_supposed(found.observed, seen),
+        level=None if point else case.confidence,
+        truth=found.observed,
+        supposed=_supposed(found.observed, seen),
         chance=lambda truth, times: power_beyond(check.max - truth, error, df, alpha=alpha, times=times),
-        shows=_changing, least_times=0.0 if point else enough_clusters(case), lowest=check.max, highest=0.0,
-    )  # fmt: skip
+        shows=_changing,
+        least_times=0.0 if point else enough_clusters(case),
+        lowest=check.max,
+        highest=0.0,
+    )
 
 
 def share_disagreement(check: Disagreement, case: Case, *, rows: float, share: float, seen: str) -> Ask:
@@ -125,9 +130,14 @@ def share_disagreement(check: Disagreement, case: Case, *, rows: float, share: f
     level = None if check.decide == "point" else case.confidence
     beyond = share_beyond(rows, alpha=0.5 if level is None else 1 - level)
     return Ask(
-        level=level, truth=share, supposed=_supposed(share, seen), shows=_changing,
-        chance=lambda truth, times: beyond(truth, check.max, -1.0, times), lowest=check.max, highest=0.0,
-    )  # fmt: skip
+        level=level,
+        truth=share,
+        supposed=_supposed(share, seen),
+        shows=_changing,
+        chance=lambda truth, times: beyond(truth, check.max, -1.0, times),
+        lowest=check.max,
+        highest=0.0,
+    )
 
 
 def _supposed(share: float, seen: str) -> str:

@@ -65,9 +65,7 @@ def improvement(check: Improvement, case: Case, gains: Gains) -> Ask:
     )
 
 
-def share_improvement(
-    check: Improvement, case: Case, gains: Gains, *, rows: float, disagreement: float
-) -> Ask:  # fmt: skip
+def share_improvement(check: Improvement, case: Case, gains: Gains, *, rows: float, disagreement: float) -> Ask:
     """A paired share of `rows` independent rows of which exactly one model gets the share `disagreement` right.
 
     Of the case, only its levels and looks count: without a pilot `rows` is 1.
@@ -86,14 +84,18 @@ def share_improvement(
         bound = hoeffding_rows([clause], error=1 - case.confidence, steps=looks, adaptivity="none")
 
     def chance(truth: float, times: float) -> float:
-        return paired_power(
-            rows=rows * times, disagreement=disagreement, gain=truth, margin=check.margin, alpha=alpha
-        )  # fmt: skip
+        return paired_power(rows=rows * times, disagreement=disagreement, gain=truth, margin=check.margin, alpha=alpha)
 
     return Ask(
-        level=1 - alpha, truth=truth, supposed=f"{supposed}, {number(disagreement)} of the rows change", chance=chance,
-        shows=_gain_shown, lowest=max(check.margin, -disagreement), highest=disagreement, bound_rows=bound,
-    )  # fmt: skip
+        level=1 - alpha,
+        truth=truth,
+        supposed=f"{supposed}, {number(disagreement)} of the rows change",
+        chance=chance,
+        shows=_gain_shown,
+        lowest=max(check.margin, -disagreement),
+        highest=disagreement,
+        bound_rows=bound,
+    )
 
 
 def pilot_disagreement(case: Case, metric: Metric) -> tuple[float, float]:
@@ -140,7 +142,7 @@ def slices(check: Slices, case: Case, gains: Gains) -> Ask:
 
 def _no_proven_harm(
     check: Slices, error: Floats, df: Floats, names: tuple[str, ...], *, alpha: float, least: float
-) -> Ask:  # fmt: skip
+) -> Ask:
     """It passes unless harm is proven: what a sample is needed for is to catch harm, at Holm's first step."""
     share = alpha / len(names)
 
@@ -151,12 +153,15 @@ def _no_proven_harm(
 
     hardest = int(np.argmax(error))
     return Ask(
-        level=1 - alpha, truth=max(0.0, check.margin), supposed=f"no difference in each of {len(names)} slices",
-        chance=chance, shows=lambda loss: f"a loss of {number(-loss)} in {names[hardest]}, the hardest slice",
+        level=1 - alpha,
+        truth=max(0.0, check.margin),
+        supposed=f"no difference in each of {len(names)} slices",
+        chance=chance,
+        shows=lambda loss: f"a loss of {number(-loss)} in {names[hardest]}, the hardest slice",
         least_times=least,
         showing=lambda power: check.margin - float(t_distance(error, df, alpha=share, power=power)[hardest]),
         passes_unless="it passes unless harm is proven: rows only decide what harm it catches",
-    )  # fmt: skip
+    )
 
 
 def _gain_shown(gain: float) -> str:

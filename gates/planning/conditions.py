@@ -66,7 +66,7 @@ def condition(check: Condition, case: Case, of: Planner, *, disagreement: float 
 
 def _clause(
     clause: Clause, kind: Check | None, case: Case, of: Planner, *, disagreement: float | None, pilot: bool
-) -> Asked:  # fmt: skip
+) -> Asked:
     if pilot and clause.compares:
         need_second_model(case)
     if kind is None:
@@ -147,7 +147,12 @@ def _by_rows(clause: Clause, case: Case) -> Ask:
     most = max(clause.row_values) if clause.greater else min(clause.row_values)
     far = clause.limit + side * FAR * spread.error
     return Ask(
-        level=level, truth=value, supposed=f"{expression} is {number(value)}, as in the pilot", chance=chance,
-        shows=lambda truth: f"{expression} of {number(truth)}", least_times=enough_clusters(case),
-        lowest=clause.limit, highest=min(far, most) if clause.greater else max(far, most),
-    )  # fmt: skip
+        level=level,
+        truth=value,
+        supposed=f"{expression} is {number(value)}, as in the pilot",
+        chance=chance,
+        shows=lambda truth: f"{expression} of {number(truth)}",
+        least_times=enough_clusters(case),
+        lowest=clause.limit,
+        highest=min(far, most) if clause.greater else max(far, most),
+    )

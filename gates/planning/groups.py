@@ -120,9 +120,11 @@ def _gaps(check: Fairness, case: Case, chosen: Judged) -> tuple[Floats, Floats, 
         between = variance[first, second]
     alone = variance if variance.ndim == 1 else np.diag(variance)
     error = np.sqrt(np.maximum(alone[first] + alone[second] - 2 * between, 0.0))
-    return value, error, lambda level, times: _reach(
-        value, gaps.linear(value, variance / times, df * times, level=level)
-    )  # fmt: skip
+    return (
+        value,
+        error,
+        lambda level, times: _reach(value, gaps.linear(value, variance / times, df * times, level=level)),
+    )
 
 
 def _reach(value: Floats, bounds: tuple[Floats, Floats]) -> Floats:

@@ -136,9 +136,12 @@ def _up(count: float) -> int:
 
 
 def _checked(
-    policy: Policy, power: float, gain: Mapping[str, float] | float | None, evidence: Evidence | None,
+    policy: Policy,
+    power: float,
+    gain: Mapping[str, float] | float | None,
+    evidence: Evidence | None,
     disagreement: float | None,
-) -> Gains:  # fmt: skip
+) -> Gains:
     if not 0 < power < 1:
         raise LockgateError(f"power is {number(power)}", expected="a probability above 0 and below 1")
     if disagreement is not None and not 0 < disagreement <= 1:
@@ -165,9 +168,12 @@ def _need(said: Mapping[str, Any], asked: Asked, sample: Sample, power: float) -
     times = asked.times(power)
     rows, clusters = sample.grown(times) if not asked.passes_unless or asked.least_times > 1 else (None, None)
     found = Need(
-        **said, rows=rows, clusters=clusters, chance=asked.chance_at(1.0) if sample.present else None,
+        **said,
+        rows=rows,
+        clusters=clusters,
+        chance=asked.chance_at(1.0) if sample.present else None,
         why=_why(asked, times, said["rule"]),
-    )  # fmt: skip
+    )
     if isinstance(asked, Several):
         parts = tuple(
             _need({**said, "name": name, "kind": part.kind, "rule": part.rule}, part.asked, sample, power)
@@ -176,10 +182,15 @@ def _need(said: Mapping[str, Any], asked: Asked, sample: Sample, power: float) -
         return replace(found, parts=parts, cheapest=asked.cheapest(power) if asked.one else "")
     smallest = asked.smallest(power) if sample.present else None
     return replace(
-        found, level=asked.level, truth=asked.truth, supposed=asked.supposed, detectable=smallest,
-        shows="" if smallest is None else asked.shows(smallest), bound_rows=asked.bound_rows,
+        found,
+        level=asked.level,
+        truth=asked.truth,
+        supposed=asked.supposed,
+        detectable=smallest,
+        shows="" if smallest is None else asked.shows(smallest),
+        bound_rows=asked.bound_rows,
         narrow_rows=None if asked.narrow_times is None else sample.grown(asked.narrow_times)[0],
-    )  # fmt: skip
+    )
 
 
 def _why(asked: Ask | Several, times: float, rule: str) -> str:

@@ -20,9 +20,7 @@ def any_of(check: AnyOf, case: Case, of: Callable[[Single, Case], Asked], *, fac
     The level is that of a scheduled look where one of them asks for a gain: a plan supposes that there is a champion.
     """
     whole = replace(case, confidence=case.scheduled_confidence) if check.scheduled else case
-    sharing = sum(
-        one.kind not in facts and getattr(one, "decide", "") != "point" for one in check.checks.values()
-    )  # fmt: skip
+    sharing = sum(one.kind not in facts and getattr(one, "decide", "") != "point" for one in check.checks.values())
     shared = whole.shared(max(sharing, 1))
     parts = {name: Part(kind=one.kind, rule=one.rule, asked=of(one, shared)) for name, one in check.checks.items()}
     return Several(parts=parts, one=True)

@@ -95,11 +95,15 @@ class Decision(_Record):
         told = Ruling.PROMOTE if self.verdict is Ruling.PROMOTE else Ruling.HOLD
         return self.model_copy(
             update={
-                "verdict": told, "outcomes": (), "waivers": (), "sealed": True, "reason": _SEALED,
+                "verdict": told,
+                "outcomes": (),
+                "waivers": (),
+                "sealed": True,
+                "reason": _SEALED,
                 "look": self.look.sealed(),
                 "state": self.state.model_copy(update={"holdouts": {}}),
             }
-        )  # fmt: skip
+        )
 
     @property
     def sha256(self) -> str:

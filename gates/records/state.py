@@ -131,9 +131,8 @@ class State(_Record):
         """
         former = (self.champion, *self.predecessors) if self.champion else self.predecessors
         others = tuple(
-            one for one in former
-            if one.seq != champion.seq and (one.sha256 is None or one.sha256 != champion.sha256)
-        )  # fmt: skip
+            one for one in former if one.seq != champion.seq and (one.sha256 is None or one.sha256 != champion.sha256)
+        )
         return self.model_copy(update={"champion": champion, "predecessors": others[:KEPT_PREDECESSORS]})
 
     def named(self, run: str) -> Champion | None:
@@ -151,9 +150,10 @@ class State(_Record):
         if self.champion is None:
             return None
         earlier = [
-            one for one in self.predecessors
+            one
+            for one in self.predecessors
             if one.seq < self.champion.seq and not one.refusal(now, revoked=self.revoked)
-        ]  # fmt: skip
+        ]
         return max(earlier, key=lambda one: one.seq, default=None)
 
     def look(self, key: str) -> int | None:

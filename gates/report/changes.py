@@ -100,6 +100,11 @@ def as_json(changes: Changes) -> dict[str, Any]:
 
 def _plain(one: Finding) -> dict[str, str | None]:
     return {
-        "category": one.category, "name": one.name, "where": one.where, "file": one.file or None, "before": one.before,
-        "after": one.after, "why": one.why,
-    }  # fmt: skip
+        "category": one.category,
+        "name": one.name,
+        "where": one.where,
+        "file": one.file or None,
+        "before": one.before,
+        "after": one.after,
+        "why": one.why,
+    }

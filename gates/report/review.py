@@ -220,9 +220,10 @@ def _trust(review: Review) -> Iterator[str]:
     if held is None or held.decision is None:
         return
     whose = (
-        f"the pull request's own claim: {held.claimed}" if held.claimed
+        f"the pull request's own claim: {held.claimed}"
+        if held.claimed
         else f"made again from the model's bytes, by the code and on the rows of {review.base}"
-    )  # fmt: skip
+    )
     yield (
         f"<sub>This is advice. Scores: {safe(whose)}. What was trained on, and how long it took, is what the pull"
         " request's own code says.</sub>"

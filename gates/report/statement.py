@@ -25,9 +25,15 @@ _PATHSPEC = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9_-]+")
 
 
 def statement(
-    decision: Decision, *, name: str, project: str, on_record: bool, policy_sha256: str, evidence_sha256: str,
+    decision: Decision,
+    *,
+    name: str,
+    project: str,
+    on_record: bool,
+    policy_sha256: str,
+    evidence_sha256: str,
     time: datetime,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """The statement about the challenger's bytes: PASSED where the decision is PROMOTE, FAILED for all else.
 
     No gate, number or reason is in it, and of a sealed decision nothing but whether it was PROMOTE.
@@ -48,8 +54,9 @@ def statement(
     if model is None:
         raise LockgateError(
             "no statement can be made: the evidence does not say which model it is of",
-            expected="the SHA-256 of its bytes", where="facts.challenger.sha256",
-        )  # fmt: skip
+            expected="the SHA-256 of its bytes",
+            where="facts.challenger.sha256",
+        )
     if time.tzinfo is None:
         raise LockgateError("the time of the judgement has no time zone", expected="an aware datetime")
     passed = decision.verdict is Ruling.PROMOTE
@@ -62,7 +69,8 @@ def statement(
             "timeVerified": time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             "resourceUri": f"lockgate:{project}/{'champion' if on_record else 'advice'}",
             "policy": {
-                "uri": f"lockgate:{project}/policies/{policy_sha256}.json", "digest": {"sha256": policy_sha256},
+                "uri": f"lockgate:{project}/policies/{policy_sha256}.json",
+                "digest": {"sha256": policy_sha256},
             },
             "inputAttestations": [
                 {"uri": _evidence_uri(decision, project), "digest": {"sha256": evidence_sha256}},
@@ -71,7 +79,7 @@ def statement(
             "verifiedLevels": [PROMOTED if passed else FAILED],
             "slsaVersion": SLSA_VERSION,
         },
-    }  # fmt: skip
+    }
 
 
 def _evidence_uri(decision: Decision, project: str) -> str:

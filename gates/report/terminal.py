@@ -16,13 +16,18 @@ from lockgate.gates.report import wording
 
 MAX_PARTS = 5
 STYLES = {
-    Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow", Verdict.ERROR: "bold magenta",
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.ERROR: "bold magenta",
     Verdict.SKIP: "dim",
-}  # fmt: skip
+}
 RULING_STYLES: dict[str, str] = {
-    Ruling.PROMOTE: "bold green", Ruling.HOLD: "bold red", Ruling.INCONCLUSIVE: "bold yellow",
+    Ruling.PROMOTE: "bold green",
+    Ruling.HOLD: "bold red",
+    Ruling.INCONCLUSIVE: "bold yellow",
     Ruling.ERROR: "bold magenta",
-}  # fmt: skip
+}
 
 
 def render(decision: Decision) -> RenderableType:
@@ -34,10 +39,13 @@ def render(decision: Decision) -> RenderableType:
             table.add_column(heading, overflow="fold")
         for outcome in decision.outcomes:
             table.add_row(
-                _text(outcome.name), Text(wording.verdict(outcome), STYLES[outcome.verdict]),
-                Text(wording.observed(outcome)), Text(wording.interval(outcome)), _text(outcome.rule),
+                _text(outcome.name),
+                Text(wording.verdict(outcome), STYLES[outcome.verdict]),
+                Text(wording.observed(outcome)),
+                Text(wording.interval(outcome)),
+                _text(outcome.rule),
                 Text(wording.rows(outcome)),
-            )  # fmt: skip
+            )
         sentences = Table.grid(padding=(0, 2, 0, 0))
         for outcome in decision.outcomes:
             sentences.add_row(_text(outcome.name, STYLES[outcome.verdict]), _text(outcome.message))

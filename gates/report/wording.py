@@ -13,9 +13,14 @@ UNSETTLED = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)
 _WORST_FIRST = (*SEVERITY_ORDER, Verdict.SKIP)
 ICON = {"PASS": "🟢", "FAIL": "🔴", "INCONCLUSIVE": "🟡", "ERROR": "🟣", "SKIP": "⚪"}
 _NOUNS = {
-    "any_of": "check", "condition": "clause", "data": "measure", "drift": "column", "fairness": "group",
-    "provenance": "requirement", "slices": "slice",
-}  # fmt: skip
+    "any_of": "check",
+    "condition": "clause",
+    "data": "measure",
+    "drift": "column",
+    "fairness": "group",
+    "provenance": "requirement",
+    "slices": "slice",
+}
 """What the parts of a gate are, by its kind; parts, where it is not here."""
 
 

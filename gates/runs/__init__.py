@@ -10,7 +10,29 @@ from lockgate.gates.runs.ownership import ForeignRunError, Owner, Ownership, met
 from lockgate.gates.runs.tagging import Retagged, RunTags, retag, tagged_runs
 
 __all__ = [
-    "DATASTORE", "Claim", "ForeignRunError", "NoSuchRunError", "Owner", "Ownership", "Remains", "Retagged", "RunTags",
-    "UnreachableError", "check_installation", "check_metadata", "claim", "datastore", "facts", "home", "log_store",
-    "metaflow_project", "model_bytes", "object_store", "ownership", "patience", "remains", "retag", "tagged_runs",
-]  # fmt: skip
+    "DATASTORE",
+    "Claim",
+    "ForeignRunError",
+    "NoSuchRunError",
+    "Owner",
+    "Ownership",
+    "Remains",
+    "Retagged",
+    "RunTags",
+    "UnreachableError",
+    "check_installation",
+    "check_metadata",
+    "claim",
+    "datastore",
+    "facts",
+    "home",
+    "log_store",
+    "metaflow_project",
+    "model_bytes",
+    "object_store",
+    "ownership",
+    "patience",
+    "remains",
+    "retag",
+    "tagged_runs",
+]

@@ -151,9 +151,11 @@ def _model_digest(held: _End, told: object, *, where: str) -> str | None:
     found = None if blob is None else hashlib.sha256(blob).hexdigest()
     if found is not None and told is not None and found != told:
         raise EvidenceError(
-            f"the run's model is not the one that was scored: SHA-256 {found}", expected=str(told)[:64],
-            where=where, hint="somebody changed the artifact; nothing was judged",
-        )  # fmt: skip
+            f"the run's model is not the one that was scored: SHA-256 {found}",
+            expected=str(told)[:64],
+            where=where,
+            hint="somebody changed the artifact; nothing was judged",
+        )
     return found
 
 

@@ -30,14 +30,16 @@ def limits(seconds: float) -> dict[str, Any]:
             "max_retries": 10,
             "retry_timeout": timedelta(seconds=seconds * 2 / 3),
             "backoff": {
-                "init_backoff": timedelta(seconds=seconds / 150), "max_backoff": timedelta(seconds=seconds / 6),
+                "init_backoff": timedelta(seconds=seconds / 150),
+                "max_backoff": timedelta(seconds=seconds / 6),
                 "base": 2,
             },
         },
         "client_options": {
-            "timeout": timedelta(seconds=seconds / 3), "connect_timeout": timedelta(seconds=seconds / 6),
+            "timeout": timedelta(seconds=seconds / 3),
+            "connect_timeout": timedelta(seconds=seconds / 6),
         },
-    }  # fmt: skip
+    }
 
 
 DATASTORE = "datastore"
@@ -50,9 +52,13 @@ def log_store(project: str, *, root: str = DATASTORE) -> ObjectStore:
 
 
 def object_store(
-    path: str, *, root: str = DATASTORE, error: type[LockgateError] = RunError, seconds: float | None = None,
+    path: str,
+    *,
+    root: str = DATASTORE,
+    error: type[LockgateError] = RunError,
+    seconds: float | None = None,
     endpoint: str | None = None,
-) -> ObjectStore:  # fmt: skip
+) -> ObjectStore:
     """The folder `path` under `root`: `datastore`, or an address such as s3://bucket/prefix.
 
     S3 is reached as Metaflow reaches it: endpoint (where none is given), region, credentials. A request has `seconds`,

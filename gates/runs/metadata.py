@@ -178,9 +178,11 @@ def _passing(err: BaseException, where: str) -> str:
 
 def _unanswered(last: str, limit: float, where: str) -> UnreachableError:
     return UnreachableError(
-        f"Metaflow cannot be reached: {last}", expected=f"an answer within {limit:.3g} s", where=where,
+        f"Metaflow cannot be reached: {last}",
+        expected=f"an answer within {limit:.3g} s",
+        where=where,
         hint="check the metadata service that Metaflow is configured with",
-    )  # fmt: skip
+    )
 
 
 def _first_line(err: BaseException) -> str:

@@ -40,9 +40,10 @@ class Draws:
         """Raises EvidenceError without a champion, or without rows."""
         if evidence.champion is None:
             raise EvidenceError(
-                "the evidence has no champion scores", expected="a column `champion`: two models to swap",
+                "the evidence has no champion scores",
+                expected="a column `champion`: two models to swap",
                 hint="evaluate once more, beside the champion",
-            )  # fmt: skip
+            )
         if evidence.n == 0:
             raise EvidenceError("the evidence has no rows", expected="at least one")
         together = evidence.cluster or evidence.query
@@ -50,10 +51,13 @@ class Draws:
         sizes = np.bincount(code)
         sizes = sizes[sizes > 0]
         return cls(
-            evidence=evidence, champion=evidence.champion, order=np.argsort(code, kind="stable"),
-            starts=np.cumsum(sizes) - sizes, sizes=sizes,
+            evidence=evidence,
+            champion=evidence.champion,
+            order=np.argsort(code, kind="stable"),
+            starts=np.cumsum(sizes) - sizes,
+            sizes=sizes,
             names=() if together is None else tuple(f"{at:08d}" for at in range(sizes.size)),
-        )  # fmt: skip
+        )
 
     def equal(self, lots: Generator) -> Evidence:
         """One draw."""

@@ -25,9 +25,14 @@ def concluded(policy: Policy, found: Selftest) -> Selftest:
     """The same with its problems and warnings."""
     problems = [*_facts(found), *_never_passes(found), *_never_fails(policy, found), *_promotes_equals(policy, found)]
     warnings = [
-        *_useless(found), *_seeds(found), *_no_gain_asked(found), *_false_blocks(policy, found), *_power(found),
-        *_missed(found), *_of_gates(found),
-    ]  # fmt: skip
+        *_useless(found),
+        *_seeds(found),
+        *_no_gain_asked(found),
+        *_false_blocks(policy, found),
+        *_power(found),
+        *_missed(found),
+        *_of_gates(found),
+    ]
     return replace(found, summary=_summary(found), problems=tuple(problems), warnings=tuple(warnings))
 
 

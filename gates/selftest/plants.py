@@ -67,19 +67,23 @@ def hidden(policy: Policy, evidence: Evidence) -> list[Planted]:
     for column, value in sliced(policy, evidence):
         found += [
             Planted(
-                kind=f"slice {column}", size=share, plant=_in_slice(column, value, share),
+                kind=f"slice {column}",
+                size=share,
+                plant=_in_slice(column, value, share),
                 said=f"scores shuffled on {share:.0%} of {column} {value}",
             )
             for share in IN_SLICE
-        ]  # fmt: skip
+        ]
     if evidence.train_row_hashes is not None:
         found += [
             Planted(
-                kind="leaked", size=share, plant=_leaked(share),
+                kind="leaked",
+                size=share,
+                plant=_leaked(share),
                 said=f"{f'{share:.0%} of' if share else 'one of the'} rows trained on",
             )
             for share in LEAKS
-        ]  # fmt: skip
+        ]
     return found
 
 
@@ -88,8 +92,12 @@ def sliced(policy: Policy, evidence: Evidence) -> list[tuple[str, str]]:
 
     The columns that gates look at; of a policy that looks at none, the first one of the evidence.
     """
-    looked = [(name, check.min_rows) for check in policy.checks.values() if isinstance(check, Grouped)
-              for name in check.columns]  # fmt: skip
+    looked = [
+        (name, check.min_rows)
+        for check in policy.checks.values()
+        if isinstance(check, Grouped)
+        for name in check.columns
+    ]
     least: dict[str, int] = {}
     for name, rows in looked or [(name, LEAST_ROWS) for name in sorted(evidence.slices)[:1]]:
         least[name] = min(rows, least.get(name, rows))

@@ -58,9 +58,15 @@ class _Job:
 
 
 def selftest(
-    policy: Policy, evidence: Evidence, *, trials: int, seeds: Sequence[Evidence] = (), seed: int = 0,
-    now: datetime | None = None, tick: Tick | None = None,
-) -> Selftest:  # fmt: skip
+    policy: Policy,
+    evidence: Evidence,
+    *,
+    trials: int,
+    seeds: Sequence[Evidence] = (),
+    seed: int = 0,
+    now: datetime | None = None,
+    tick: Tick | None = None,
+) -> Selftest:
     """What the policy says of equal models, planted gains and planted regressions on holdouts like this one.
 
     Args:
@@ -135,13 +141,18 @@ def _jobs(policy: Policy, draws: Draws, *, trials: int, seeds: Sequence[Evidence
         return _Job(kind=one.kind, said=one.said, size=one.size, n=few, make=make)
 
     equal = _Job(
-        kind="equal", said="scores swapped", size=0.0, n=trials,
+        kind="equal",
+        said="scores swapped",
+        size=0.0,
+        n=trials,
         make=lambda trial: draws.equal(np.random.default_rng((seed, 0, trial))),
-    )  # fmt: skip
+    )
     pairs = _Job(kind="seeds", said="another seed", size=0.0, n=len(seeds), make=lambda trial: seeds[trial])
     everything = [
-        *plants.gains(), *plants.regressions(), *plants.hidden(policy, draws.evidence),
-    ]  # fmt: skip
+        *plants.gains(),
+        *plants.regressions(),
+        *plants.hidden(policy, draws.evidence),
+    ]
     return [*([pairs] if seeds else []), equal, *(planted(at, one) for at, one in enumerate(everything, start=1))]
 
 
@@ -166,9 +177,12 @@ def _tried(
 def _judged(policy: Policy, evidence: Evidence, counted: Metric, now: datetime | None) -> _Seen:
     decision = judge(policy, evidence, now=now)
     rows = Rows(
-        label=evidence.label, challenger=evidence.challenger, champion=evidence.champion, weight=evidence.weight,
+        label=evidence.label,
+        challenger=evidence.challenger,
+        champion=evidence.champion,
+        weight=evidence.weight,
         query=None if evidence.query is None else evidence.query.codes,
-    )  # fmt: skip
+    )
     paired = Split(rows=rows).paired(counted) if decision.verdict is not Ruling.ERROR else None
     return _Seen(
         ruling=decision.verdict,

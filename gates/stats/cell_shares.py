@@ -68,9 +68,12 @@ class Pair:
         both = np.zeros((2 * code.size, 2 * sums.shape[1]))
         both[: code.size, : sums.shape[1]], both[code.size :, sums.shape[1] :] = sums, sums
         return Pair(
-            reference=self.reference @ sums, compared=self.compared @ sums, covariance=both.T @ self.covariance @ both,
-            rows=self.rows, df=self.df,
-        )  # fmt: skip
+            reference=self.reference @ sums,
+            compared=self.compared @ sums,
+            covariance=both.T @ self.covariance @ both,
+            rows=self.rows,
+            df=self.df,
+        )
 
 
 def counted(reference: Floats, compared: Floats) -> Pair:
@@ -98,9 +101,7 @@ def rows_against_counts(reference: Floats, code: Codes, *, weight: Floats | None
 def paired(reference: Codes, compared: Codes, cells: int, *, weight: Floats | None, cluster: Codes | None) -> Pair:
     """Two codes of the same rows, in so many cells (n,) each; weights and clusters as in `rows_against_counts`."""
     shares, covariance, rows, df = _of_rows(np.stack([reference, compared]), cells, weight, cluster)
-    return Pair(
-        reference=shares[:cells], compared=shares[cells:], covariance=covariance, rows=(rows, rows), df=df
-    )  # fmt: skip
+    return Pair(reference=shares[:cells], compared=shares[cells:], covariance=covariance, rows=(rows, rows), df=df)
 
 
 def _multinomial(p: Floats) -> Floats:

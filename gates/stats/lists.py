@@ -32,9 +32,12 @@ class Lists:
         held, of_row, size = np.unique(cell, return_inverse=True, return_counts=True)
         mass = size if scored.weight is None else np.bincount(of_row, weights=scored.weight)
         return cls(
-            of_row=of_row, order=_by_list(of_row, scored.order[::-1]), size=size, weight=mass / size,
+            of_row=of_row,
+            order=_by_list(of_row, scored.order[::-1]),
+            size=size,
+            weight=mass / size,
             group=held // wide if scored.code is not None else np.zeros_like(held),
-        )  # fmt: skip
+        )
 
     def ordered_by(self, values: Floats) -> Codes:
         """The rows by list, then by descending `values` (n,)."""

@@ -98,9 +98,11 @@ def tango(only_challenger: Floats, only_champion: Floats, n: Floats, *, level: f
     given = b, c, held, target
     reached = some & (excess(outer, *given) * excess(point, *given) < 0)
     found = elementwise.find_root(
-        excess, (np.minimum(outer, point)[reached], np.maximum(outer, point)[reached]),
-        args=tuple(values[reached] for values in given), tolerances={"xatol": 1e-13, "xrtol": 0.0},
-    )  # fmt: skip
+        excess,
+        (np.minimum(outer, point)[reached], np.maximum(outer, point)[reached]),
+        args=tuple(values[reached] for values in given),
+        tolerances={"xatol": 1e-13, "xrtol": 0.0},
+    )
     bounds = np.where(some, np.sign(outer), np.nan)
     bounds[reached] = found.x
     low, high = bounds.reshape(2, -1)

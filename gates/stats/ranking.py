@@ -150,10 +150,17 @@ class Runs:
             lengths = np.diff(first, append=order.size)
             in_group = np.diff(np.searchsorted(first, np.append(0, np.cumsum(rows))))
         return cls(
-            order=order, positive=positive, lengths=lengths, in_group=in_group, hits=hits, misses=misses,
-            hits_before=_before(hits, in_group), misses_before=_before(misses, in_group),
-            all_hits=_total(hits, in_group), all_misses=_total(misses, in_group),
-        )  # fmt: skip
+            order=order,
+            positive=positive,
+            lengths=lengths,
+            in_group=in_group,
+            hits=hits,
+            misses=misses,
+            hits_before=_before(hits, in_group),
+            misses_before=_before(misses, in_group),
+            all_hits=_total(hits, in_group),
+            all_misses=_total(misses, in_group),
+        )
 
     def of_run(self, of_group: Floats) -> Floats:
         """The value of each run's group: (S,) → (R,), or (1,) where there is one group."""

@@ -63,27 +63,33 @@ NAMES: dict[Category, tuple[str, str, str]] = {
 
 WHY: dict[Category, tuple[str, str, str]] = {
     Category.FLOOR: (
-        "the limit is easier to meet: models that were held may pass", "the limit is harder to meet",
+        "the limit is easier to meet: models that were held may pass",
+        "the limit is harder to meet",
         "the limit is of something else than before",
     ),
     Category.MARGIN: (
-        "a challenger may be worse, or gain less, and still pass", "a challenger must gain more, or may lose less",
+        "a challenger may be worse, or gain less, and still pass",
+        "a challenger must gain more, or may lose less",
         "the margin is of something else than before",
     ),
     Category.CONFIDENCE: (
-        "less proof is asked of every bound: chance passes more often", "more proof is asked of every bound",
+        "less proof is asked of every bound: chance passes more often",
+        "more proof is asked of every bound",
         "the level at which it is shown is another one",
     ),
     Category.ROWS: (
-        "fewer rows or clusters are enough to show something", "more rows or clusters are asked",
+        "fewer rows or clusters are enough to show something",
+        "more rows or clusters are asked",
         "how many rows are asked cannot be compared",
     ),
     Category.GATES: (
-        "something that had to be shown need not be any more", "something more must be shown",
+        "something that had to be shown need not be any more",
+        "something more must be shown",
         "what must be shown is something else than before",
     ),
     Category.SEVERITY: (
-        "the gate is shown, but no longer stops a model", "the gate now stops a model",
+        "the gate is shown, but no longer stops a model",
+        "the gate now stops a model",
         "the gate counts in another way",
     ),
     Category.CODE: ("code that judges is another one",) * 3,
@@ -93,20 +99,23 @@ WHY: dict[Category, tuple[str, str, str]] = {
         "models are judged on other rows than those that were agreed on",
     ),
     Category.WAIVER: (
-        "what was held for want of proof now passes, or stays longer", "what passed for want of proof is now held",
+        "what was held for want of proof now passes, or stays longer",
+        "what passed for want of proof is now held",
         "what passes for want of proof is something else",
     ),
     Category.TRUST: (
-        "more is believed: somebody or something that did not count now counts", "less is believed",
+        "more is believed: somebody or something that did not count now counts",
+        "less is believed",
         "somebody or something else is believed",
     ),
     Category.DEFAULT: ("commands that name nothing get something else",) * 3,
     Category.LOOKS: (
-        "one holdout may be tried more often", "one holdout may be tried less often",
+        "one holdout may be tried more often",
+        "one holdout may be tried less often",
         "how often one holdout may be tried is counted in another way",
     ),
     Category.WORDING: ("nothing that is judged changes",) * 3,
-}  # fmt: skip
+}
 """Why that is so, where a rule has nothing more precise to say."""
 
 
@@ -131,14 +140,16 @@ class Finding:
         return _told(NAMES, self.category, self.direction)
 
 
-def finding(
-    category: Category, direction: Direction, where: str, before: Any, after: Any, why: str = ""
-) -> Finding:  # fmt: skip
+def finding(category: Category, direction: Direction, where: str, before: Any, after: Any, why: str = "") -> Finding:
     """A finding with the values as text, and its category's reason where none is given."""
     return Finding(
-        category=category, direction=direction, where=where, before=text(before), after=text(after),
+        category=category,
+        direction=direction,
+        where=where,
+        before=text(before),
+        after=text(after),
         why=why or _told(WHY, category, direction),
-    )  # fmt: skip
+    )
 
 
 def _told(table: Mapping[Category, tuple[str, str, str]], category: Category, direction: Direction) -> str:

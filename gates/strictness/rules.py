@@ -198,9 +198,13 @@ class Named:
             gone.remove(old)
             new.remove(name)
             yield finding(
-                self.category, REVIEW, f"{place.where}.{old}", old, name,
+                self.category,
+                REVIEW,
+                f"{place.where}.{old}",
+                old,
+                name,
                 "another name, which waivers and reports go by; nothing else of it changed",
-            )  # fmt: skip
+            )
         for name in gone:
             yield finding(
                 self.category, self.removed, f"{place.where}.{name}", _body(before[name]), None, self.removed_why

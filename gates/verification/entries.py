@@ -230,10 +230,14 @@ def _promotion(entry: Entry) -> list[Promotion]:
         return []
     return [
         Promotion(
-            seq=entry.seq, run=bound.run, model=bound.model, holdout=bound.holdout, scores=bound.scores,
+            seq=entry.seq,
+            run=bound.run,
+            model=bound.model,
+            holdout=bound.holdout,
+            scores=bound.scores,
             champion_scores=bound.champion_scores,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _check_hint(log: Log, last: int, findings: Findings) -> None:

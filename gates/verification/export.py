@@ -79,9 +79,12 @@ class Context(BaseModel):
         entry = found.recorded(where)
         before = Entry.from_bytes(found.previous.encode(), where=f"{where} previous") if found.previous else None
         told = {
-            "project": entry.project, "log_id": entry.log_id, "seq": entry.seq, "time": entry.time,
+            "project": entry.project,
+            "log_id": entry.log_id,
+            "seq": entry.seq,
+            "time": entry.time,
             "state": before.state if before else State(salt=entry.state.salt),
-        }  # fmt: skip
+        }
         if wrong := [name for name, value in told.items() if getattr(found, name) != value]:
             raise LogError(f"the context's {wrong[0]} is not what its entries say", expected="the same", where=where)
         if entry.previous != (before and before.digest) or entry.seq != (before.seq if before else 0) + 1:
@@ -135,9 +138,10 @@ def told(entry: Entry) -> Decision:
     decision = entry.decided() if entry.judged else _reverified(event.decision, entry)
     if decision.sha256 != event.decision_sha256:
         raise LogError(
-            "the entry's decision is not the one that it names", expected=f"SHA-256 {event.decision_sha256}",
+            "the entry's decision is not the one that it names",
+            expected=f"SHA-256 {event.decision_sha256}",
             where=entry.where,
-        )  # fmt: skip
+        )
     return decision
 
 

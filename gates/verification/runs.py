@@ -144,9 +144,7 @@ def _flow(run: str) -> str:
     return run.partition("/")[0]
 
 
-def check_versions(
-    versions: Iterable[Published], digests: Mapping[int, str], findings: Findings, *, last: int
-) -> None:  # fmt: skip
+def check_versions(versions: Iterable[Published], digests: Mapping[int, str], findings: Findings, *, last: int) -> None:
     """Hold every published version against the entry that it was made under."""
     for one in versions:
         findings.versions += 1
@@ -157,7 +155,8 @@ def check_versions(
         elif digests[one.log_seq] != one.log_sha256:
             found = digests[one.log_seq]
             findings.add(
-                "predictions", where,
+                "predictions",
+                where,
                 f"entry {one.log_seq} is not the one that it was published under: SHA-256 {found};"
                 f" expected {one.log_sha256}",
-            )  # fmt: skip
+            )

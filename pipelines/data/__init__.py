@@ -54,7 +54,7 @@ def planned(data: DataSettings, period: str, *, root: Files | Path, batch_rows: 
 
 def windows(
     data: DataSettings, period: str, pieces: Sequence[Piece], *, root: Files | Path, batch_rows: int
-) -> Iterator[Window]:  # fmt: skip
+) -> Iterator[Window]:
     """The rows to predict in `pieces`, batch by batch: see `window.windows`."""
     return window.windows(data, _source(data), _files(root), period, pieces, batch_rows=batch_rows)
 

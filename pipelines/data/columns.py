@@ -100,9 +100,7 @@ def strings(column: pd.Series, *, where: str) -> pa.Array:
     return pa.DictionaryArray.from_arrays(codes, pa.array(text[:-1], pa.string())).cast(pa.string())
 
 
-def _coded(
-    column: pd.Series, *, where: str, missing: str | None
-) -> tuple[NDArray[np.intp], NDArray[np.object_]]:  # fmt: skip
+def _coded(column: pd.Series, *, where: str, missing: str | None) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
     """Each row's place among the distinct texts, which `missing` ends: few as a rule, and each is written once."""
     import numpy as np
     import pandas as pd

@@ -35,8 +35,13 @@ class Source:
         return (Piece(number=0, first_row=0),)
 
     def batches(
-        self, data: DataSettings, files: Files, piece: Piece, columns: Sequence[str] | None, rows: int  # noqa: ARG002
-    ) -> Iterator[pd.DataFrame]:  # fmt: skip
+        self,
+        data: DataSettings,
+        files: Files,
+        piece: Piece,
+        columns: Sequence[str] | None,
+        rows: int,  # noqa: ARG002
+    ) -> Iterator[pd.DataFrame]:
         """`columns` (None: all; more may come) of a piece, about `rows` rows at a time."""
         whole = self.read(data, files)
         for first in range(0, len(whole), rows):

@@ -52,7 +52,7 @@ class Tables(Source):
 
     def batches(
         self, data: DataSettings, files: Files, piece: Piece, columns: Sequence[str] | None, rows: int
-    ) -> Iterator[pd.DataFrame]:  # fmt: skip
+    ) -> Iterator[pd.DataFrame]:
         """Of Parquet, only what is asked for is read; text comes as categories, each value once a batch."""
         import pyarrow as pa
 

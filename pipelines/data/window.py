@@ -61,7 +61,7 @@ def planned(data: DataSettings, source: Source, files: Files, period: str, *, ba
 
 def windows(
     data: DataSettings, source: Source, files: Files, period: str, pieces: Sequence[Piece], *, batch_rows: int
-) -> Iterator[Window]:  # fmt: skip
+) -> Iterator[Window]:
     """The window's rows in these pieces, at most `batch_rows` at a time, in the source's order.
 
     The target may be missing: what is predicted has no outcome yet. Raises DataError for a column that is missing or
@@ -90,7 +90,7 @@ def _window(raw: pd.DataFrame, numbers: NDArray[np.int64], data: DataSettings) -
 
 def _raw(
     data: DataSettings, source: Source, files: Files, piece: Piece, batch_rows: int, *, rows_only: bool
-) -> Iterator[pd.DataFrame]:  # fmt: skip
+) -> Iterator[pd.DataFrame]:
     """The source's rows of a piece; with `rows_only` the fewest columns that say which month each is in."""
     if rows_only and (enough := data.time or next(iter(data.key or data.features or ()), None)):
         names: list[str] | None = [enough]
@@ -115,8 +115,9 @@ def _nothing(data: DataSettings, source: Source, files: Files, period: str, batc
     found = [
         _months(raw, data)
         for piece in source.pieces(data, files, None)
-        for raw in _raw(data, source, files, piece, batch_rows, rows_only=True) if len(raw)
-    ]  # fmt: skip
+        for raw in _raw(data, source, files, piece, batch_rows, rows_only=True)
+        if len(raw)
+    ]
     first, last = min((one.min() for one in found), default=None), max((one.max() for one in found), default=None)
     expected = f"a month from {first} to {last}" if found else "at least one row"
     return DataError(f"no rows in {period}", expected=expected, where="period")

@@ -34,7 +34,7 @@ def _clean(folder: Path, *options: str) -> str:
     if commit is None:
         raise DeployError(
             "this is no git checkout", expected="one, to know which commit is deployed", where=str(folder)
-        )  # fmt: skip
+        )
     dirty = _git("status", "--porcelain", "--untracked-files=normal", *options, "--", ".", within=folder)
     if dirty is None:
         raise DeployError("git cannot say what was changed", where=str(folder))
@@ -42,9 +42,10 @@ def _clean(folder: Path, *options: str) -> str:
         files = [line[3:] for line in dirty.splitlines()]
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
         raise DeployError(
-            f"files are in no commit: {', '.join(files[:3])}{more}", where=str(folder),
+            f"files are in no commit: {', '.join(files[:3])}{more}",
+            where=str(folder),
             hint="commit them, or stash them",
-        )  # fmt: skip
+        )
     return commit.strip()
 
 

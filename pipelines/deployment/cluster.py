@@ -163,8 +163,9 @@ def notes(document: Document) -> Mapping[str, str]:
 def _belongs(document: Document, target: Target) -> bool:
     told = notes(document)
     return (told.get("metaflow/project_name"), told.get("metaflow/branch_name")) == (
-        target.project, target.project_branch
-    )  # fmt: skip
+        target.project,
+        target.project_branch,
+    )
 
 
 def _sensor(cluster: Cluster, template: str, document: Document | None) -> Key:

@@ -98,15 +98,31 @@ def _create(
 ) -> None:
     policy = ["--config-value", "policy", target.policy.model_dump_json()] if flow.policy else []
     command = [
-        sys.executable, str(FILES / flow.file), "--no-pylint", "--quiet",
-        "--config-value", "settings", target.settings.to_json(), *policy, *target.words, "argo-workflows", "create",
+        sys.executable,
+        str(FILES / flow.file),
+        "--no-pylint",
+        "--quiet",
+        "--config-value",
+        "settings",
+        target.settings.to_json(),
+        *policy,
+        *target.words,
+        "argo-workflows",
+        "create",
         *(["--authorize", authorize] if authorize else []),
-    ]  # fmt: skip
+    ]
     try:
         done = subprocess.run(
-            command, cwd=folder, env=dict(environment), capture_output=True, encoding="utf-8", errors="replace",
-            check=False, stdin=subprocess.DEVNULL, timeout=SECONDS,
-        )  # fmt: skip
+            command,
+            cwd=folder,
+            env=dict(environment),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
+        )
     except subprocess.TimeoutExpired as err:
         raise DeployError(f"{name} was not compiled within {SECONDS:g} s", hint="is the datastore reachable?") from err
     if done.returncode != 0:

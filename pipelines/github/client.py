@@ -28,18 +28,28 @@ def client() -> Github:
     if not token:
         raise GithubError("there is no token", expected="one in the environment", where="GITHUB_TOKEN")
     return Github(
-        auth=Auth.Token(token), base_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com",
-        timeout=SECONDS, per_page=100, user_agent="lockgate", seconds_between_requests=0, seconds_between_writes=0,
-        retry=_retry(GithubRetry), lazy=True,
-    )  # fmt: skip
+        auth=Auth.Token(token),
+        base_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com",
+        timeout=SECONDS,
+        per_page=100,
+        user_agent="lockgate",
+        seconds_between_requests=0,
+        seconds_between_writes=0,
+        retry=_retry(GithubRetry),
+        lazy=True,
+    )
 
 
 def _retry(kind: Any) -> Any:
     """Tries again what is safe to try again: reading, and what GitHub says it did not do for want of time."""
     return kind(
-        total=TRIES, backoff_factor=0.5, backoff_max=10, secondary_rate_wait=_wait(), status_forcelist=[502, 503, 504],
+        total=TRIES,
+        backoff_factor=0.5,
+        backoff_max=10,
+        secondary_rate_wait=_wait(),
+        status_forcelist=[502, 503, 504],
         allowed_methods=["GET"],
-    )  # fmt: skip
+    )
 
 
 def _wait() -> float:

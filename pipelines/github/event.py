@@ -49,9 +49,10 @@ def pull() -> Pull:
     path, repository = os.environ.get("GITHUB_EVENT_PATH"), os.environ.get("GITHUB_REPOSITORY", "")
     if not path:
         raise GithubError(
-            "no pull request is named", expected="--pull and --repository, or a job of GitHub Actions that has one",
+            "no pull request is named",
+            expected="--pull and --repository, or a job of GitHub Actions that has one",
             where="GITHUB_EVENT_PATH",
-        )  # fmt: skip
+        )
     try:
         with Path(path).open("rb") as file:
             told = _Event.model_validate_json(file.read(MAX_BYTES))
@@ -65,9 +66,11 @@ def pull() -> Pull:
     checked_repository(repository, where="GITHUB_REPOSITORY")
     one = told.pull_request
     return Pull(
-        repository=repository, number=one.number, head=one.head.sha,
+        repository=repository,
+        number=one.number,
+        head=one.head.sha,
         fork=one.head.repo is None or one.head.repo.full_name.lower() != repository.lower(),
-    )  # fmt: skip
+    )
 
 
 def checked_repository(text: str, *, where: str) -> str:

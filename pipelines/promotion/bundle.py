@@ -42,9 +42,7 @@ from lockgate.pipelines.promotion.log import keyring_of
 from lockgate.pipelines.settings.settings import Settings
 
 MIB = 1024**2
-CAPS = {
-    "manifest.json": MIB, "model": 2048 * MIB, "facts.json": 64 * MIB, "entries.jsonl": 512 * MIB, "keys.json": MIB
-}  # fmt: skip
+CAPS = {"manifest.json": MIB, "model": 2048 * MIB, "facts.json": 64 * MIB, "entries.jsonl": 512 * MIB, "keys.json": MIB}
 """Its files, and the most bytes that each may have."""
 
 _RULES = ConfigDict(frozen=True, extra="forbid")
@@ -118,17 +116,22 @@ def _listed(log: Log, seq: int, files: Mapping[str, bytes], *, champion: Champio
         "keys.json": rfc8785.dumps(keys),
     }
     manifest = Manifest(
-        project=log.project, log_id=head.log_id, seq=head.seq, run=champion and str(champion.run),
-        model_sha256=champion and str(champion.sha256), files={name: _held(blob) for name, blob in files.items()},
-    )  # fmt: skip
+        project=log.project,
+        log_id=head.log_id,
+        seq=head.seq,
+        run=champion and str(champion.run),
+        model_sha256=champion and str(champion.sha256),
+        files={name: _held(blob) for name, blob in files.items()},
+    )
     files = {"manifest.json": rfc8785.dumps(manifest.model_dump(mode="json")), **files}
     for name, blob in files.items():
         if len(blob) > CAPS[name]:
             raise LockgateError(
                 f"{name} of the bundle would have {len(blob):,} bytes",
-                expected=f"at most {CAPS[name]:,}, as more are not read back", where=f"entry {champion.seq}",
+                expected=f"at most {CAPS[name]:,}, as more are not read back",
+                where=f"entry {champion.seq}",
                 hint="nothing was written; pull requests are judged without a champion until one is smaller",
-            )  # fmt: skip
+            )
     return files
 
 
@@ -146,9 +149,11 @@ def read(path: Path, *, project: str, keyring: Keyring) -> Bundle:
     for name, held in manifest.files.items():
         if _held(files[name]) != held:
             raise LockgateError(
-                f"{name} in the bundle is not what its manifest says", expected=f"SHA-256 {held.sha256[:64]}",
-                where=where, hint="it was changed or cut on the way; make it again",
-            )  # fmt: skip
+                f"{name} in the bundle is not what its manifest says",
+                expected=f"SHA-256 {held.sha256[:64]}",
+                where=where,
+                hint="it was changed or cut on the way; make it again",
+            )
     if manifest.project != project:
         raise LockgateError(
             f"the bundle is of project {manifest.project[:64]!r}", expected=f"project {project!r}", where=where
@@ -163,8 +168,9 @@ def read(path: Path, *, project: str, keyring: Keyring) -> Bundle:
     if (manifest.log_id, manifest.seq, manifest.run, manifest.model_sha256) != told:
         raise LockgateError(
             "the manifest names another model or head than the entries beside it",
-            expected=f"{told[2] or 'no champion'}, entry {told[1]}", where=where,
-        )  # fmt: skip
+            expected=f"{told[2] or 'no champion'}, entry {told[1]}",
+            where=where,
+        )
     return Bundle(log=log, head=head, admitted=admitted, model=files["model"], features=_features(files, where))
 
 
@@ -204,9 +210,11 @@ def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
     except (ValueError, RecursionError) as err:  # pydantic's is a ValueError
         problem = err.errors(include_url=False)[0]["msg"] if isinstance(err, ValidationError) else str(err)
         raise LockgateError(
-            f"the bundle's manifest cannot be read: {problem[:200]}", expected="format 2", where=where,
+            f"the bundle's manifest cannot be read: {problem[:200]}",
+            expected="format 2",
+            where=where,
             hint="it was made by another version of lockgate, or by hand",
-        ) from err  # fmt: skip
+        ) from err
     if set(manifest.files) != CAPS.keys() - {"manifest.json"}:
         raise LockgateError("the bundle's manifest does not list its files", expected=", ".join(CAPS), where=where)
     return manifest

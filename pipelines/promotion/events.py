@@ -30,9 +30,13 @@ def wanted() -> bool:
 def record(message: str, *, level: str, event: str, **fields: Any) -> str:
     """One JSON object in one line: logger, time (UTC), level, event, message, and `fields`."""
     told = {
-        "logger": "lockgate", "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "level": level,
-        "event": event, "message": message, **fields,
-    }  # fmt: skip
+        "logger": "lockgate",
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "level": level,
+        "event": event,
+        "message": message,
+        **fields,
+    }
     return json.dumps(told, default=str)
 
 

@@ -33,9 +33,11 @@ def open_log(settings: Settings, *, writing: bool = False) -> Log:
     keys, project = settings.platform.keys, settings.data.project
     keyring = keyring_of(keys)
     return Log(
-        runs.log_store(project, root=settings.platform.log_root), project=project, keyring=keyring,
+        runs.log_store(project, root=settings.platform.log_root),
+        project=project,
+        keyring=keyring,
         signer=signer(keys, os.environ) if writing else None,
-    )  # fmt: skip
+    )
 
 
 def keyring_of(keys: KeySettings) -> Keyring:
@@ -74,7 +76,9 @@ def signer(keys: KeySettings, environment: Mapping[str, str]) -> Signer | None:
         raise SigningError(f"the private key cannot be read: {err.strerror}", where=name) from err
     if mode & 0o077:
         raise SigningError(
-            f"others may read the private key (mode {mode:04o})", expected="mode 0600", where=name,
+            f"others may read the private key (mode {mode:04o})",
+            expected="mode 0600",
+            where=name,
             hint=f"chmod 600 {name}",
-        )  # fmt: skip
+        )
     return Signer.parse(pem, where=name)

@@ -34,8 +34,9 @@ def judged(settings: Settings, policy: Mapping[str, Any], *, run: str, say: Say)
     if not run:
         raise SettingsError(
             "no run to judge: nothing was given, and no run's end started this one",
-            expected="EvaluateNewModel/ID", where="--run",
-        )  # fmt: skip
+            expected="EvaluateNewModel/ID",
+            where="--run",
+        )
     told = judge_run(settings, Policy.parse(policy), run).told
     verdict = str(told.decision.verdict)
     say(f"{verdict}: {told.note}", event="judged", verdict=verdict, run=run, entry=told.entry)

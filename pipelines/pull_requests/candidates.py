@@ -79,9 +79,11 @@ def _vetted(name: str, overrides: tuple[str, ...], conf: Path) -> Candidate:
             group = change.key.partition(".")[0]
             if group not in AUTHORS:
                 raise SettingsError(
-                    f"{group} belongs to the owners of the gates", expected=f"overrides of {', '.join(AUTHORS)}",
-                    where=change.text[:120], hint=nearest(group, AUTHORS).strip(" ()"),
-                )  # fmt: skip
+                    f"{group} belongs to the owners of the gates",
+                    expected=f"overrides of {', '.join(AUTHORS)}",
+                    where=change.text[:120],
+                    hint=nearest(group, AUTHORS).strip(" ()"),
+                )
     except LockgateError as err:
         return Candidate(name=name, overrides=overrides, refusal=str(err))
     return Candidate(name=name, overrides=overrides)
@@ -110,15 +112,17 @@ def _listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
         if name is None or not NAME.fullmatch(name):
             raise SettingsError(
                 f"{(name or 'what is no text')[:40]!r} is no name of a candidate",
-                expected="small letters, digits, _ and -, a letter first, at most 32", where=where,
-            )  # fmt: skip
+                expected="small letters, digits, _ and -, a letter first, at most 32",
+                where=where,
+            )
         texts = [_text(one) for one in value.value] if isinstance(value, SequenceNode) else [None]
         overrides = tuple(text for text in texts if text is not None)
         if len(overrides) < len(texts) or len(overrides) > MOST_OVERRIDES:
             raise SettingsError(
                 f"{name} has no list of overrides",
-                expected=f"[model=xgb, model.max_depth=6], at most {MOST_OVERRIDES} texts", where=where,
-            )  # fmt: skip
+                expected=f"[model=xgb, model.max_depth=6], at most {MOST_OVERRIDES} texts",
+                where=where,
+            )
         yield name, overrides
 
 

@@ -65,10 +65,12 @@ def compared(before: Version, after: Version) -> Changes:
     findings = _once(told)
     code = (*_code(before, after), *_tables(before, after, named))
     return Changes(
-        before=before.name, after=after.name, authors=len(changed) - len(owned),
+        before=before.name,
+        after=after.name,
+        authors=len(changed) - len(owned),
         findings=tuple(sorted((*findings, *code), key=lambda one: WORST_FIRST.index(one.direction))),
         reworded=sum(not told.get(path) for path in owned),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +107,11 @@ class _Side:
         except LockgateError as err:
             inside = err.where.replace(str(self.conf), "").strip("/")
             raise SettingsError(
-                err.problem.replace(str(self.conf), "conf"), expected=err.expected, hint=err.hint,
+                err.problem.replace(str(self.conf), "conf"),
+                expected=err.expected,
+                hint=err.hint,
                 where=f"{where}: {inside}" if inside else where,
-            ) from err  # fmt: skip
+            ) from err
 
 
 def _part(composed: Settings, group: str) -> BaseModel:

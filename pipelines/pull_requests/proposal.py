@@ -64,7 +64,7 @@ def read(folder: Path) -> Proposal:
             f"the proposal cannot be read: {(first['msg'] if first else str(err))[:200]}",
             expected="what `lockgate propose` writes",
             where=(".".join(map(str, first["loc"])) if first else "")[:120] or FILE,
-        ) from err  # fmt: skip
+        ) from err
     names = [one.name for one in found.candidates]
     if len(set(names)) < len(names):
         raise LockgateError("a candidate is in the proposal twice", expected="each name once", where=FILE)

@@ -63,10 +63,16 @@ class Basis:
         """The holdout's rows with the champion's scores; the challenger's are all 0."""
         split = self.split
         return Evidence.from_arrays(
-            label=split.labels, challenger=split.labels * 0.0, row_id=split.row_ids, cluster=split.clusters,
-            weight=split.weights, time=split.times, slices=split.slices, task=self.settings.data.task,
+            label=split.labels,
+            challenger=split.labels * 0.0,
+            row_id=split.row_ids,
+            cluster=split.clusters,
+            weight=split.weights,
+            time=split.times,
+            slices=split.slices,
+            task=self.settings.data.task,
             champion=None if self.reigning is None else self.reigning.model.score(split.holdout),
-        )  # fmt: skip
+        )
 
     def rescored(self, folder: Path, name: str, *, kind: str) -> Rescored:
         """A candidate's evidence, made again from its model's bytes. `kind` is what the pull request's conf/ composes.
@@ -87,9 +93,11 @@ class Basis:
         challenger: Mapping[str, Any] = told if isinstance(told, dict) else {}
         if claim.holdout != self.holdout:
             raise EvidenceError(
-                f"{claim.n:,} other rows or labels were scored", expected=f"the holdout of this branch, {self._held}",
-                where=name, hint="merge the branch, and evaluate again",
-            )  # fmt: skip
+                f"{claim.n:,} other rows or labels were scored",
+                expected=f"the holdout of this branch, {self._held}",
+                where=name,
+                hint="merge the branch, and evaluate again",
+            )
         blob = proposal.model(folder, name)
         sha256 = hashlib.sha256(blob).hexdigest()
         if challenger.get("sha256") != sha256:
@@ -105,14 +113,23 @@ class Basis:
                 claimed=f"this branch does not know models of the kind {kind[:40]!r}, and cannot score them",
             )
         candidate = Candidate(
-            name=kind, format=format_, sha256=sha256, blob=blob, trained=self._trained(claim),
+            name=kind,
+            format=format_,
+            sha256=sha256,
+            blob=blob,
+            trained=self._trained(claim),
             train_row_hashes=claim.train_row_hashes,
-        )  # fmt: skip
+        )
         with parity.fresh_process(kind, declared=self.settings.platform.environment) as fresh:
             done = scored(
-                self.settings, self.split, candidate, candidate.load(), run=str(challenger.get("run"))[:200],
-                reigning=self.reigning, fresh=fresh,
-            )  # fmt: skip
+                self.settings,
+                self.split,
+                candidate,
+                candidate.load(),
+                run=str(challenger.get("run"))[:200],
+                reigning=self.reigning,
+                fresh=fresh,
+            )
         return Rescored(evidence=Evidence.from_bytes(done.evidence), claimed="")
 
     def _trained(self, claim: Evidence) -> dict[str, Any]:
@@ -126,10 +143,12 @@ class Basis:
     def _facts(self, claim: Evidence, challenger: Mapping[str, Any], sha256: str) -> dict[str, Any]:
         champion = self.reigning.champion if self.reigning else None
         return {
-            **self._trained(claim), "project": self.settings.data.project, "as_of": self.settings.as_of,
+            **self._trained(claim),
+            "project": self.settings.data.project,
+            "as_of": self.settings.as_of,
             "challenger": {**challenger, "sha256": sha256},
             "champion": champion and {"run": champion.run, "sha256": champion.sha256},
-        }  # fmt: skip
+        }
 
     @property
     def _held(self) -> str:
@@ -144,9 +163,11 @@ def _check_kind(claimed: str, format_: str, kind: str, name: str) -> None:
         )
     if kind in MODELS and format_ != MODELS[kind].FORMAT:
         raise LockgateError(
-            f"its format is {format_[:40]!r}", expected=f"{MODELS[kind].FORMAT!r}, as models of the kind {kind!r} have",
-            where=name, hint="a new format of a known kind is judged once the branch has it",
-        )  # fmt: skip
+            f"its format is {format_[:40]!r}",
+            expected=f"{MODELS[kind].FORMAT!r}, as models of the kind {kind!r} have",
+            where=name,
+            hint="a new format of a known kind is judged once the branch has it",
+        )
 
 
 def _refuse_champion(claim: Evidence, name: str) -> None:
@@ -157,6 +178,7 @@ def _refuse_champion(claim: Evidence, name: str) -> None:
     run = champion.get("run") if isinstance(champion, dict) else None
     raise LockgateError(
         f"it was scored beside a champion ({str(run)[:200]}), and none is here to compare with",
-        expected="--bundle FILE", where=name,
+        expected="--bundle FILE",
+        where=name,
         hint="`lockgate bundle --out champion.tar` writes it, `--published OWNER/NAME` the one that was published",
-    )  # fmt: skip
+    )

@@ -70,10 +70,15 @@ def reviewed(composed: Composed, folder: Path, *, base: Version, head: Version, 
     found = [_judged(one, folder, basis, policy, beside) for one in proposed]
     judged = tuple(one for one, _ in found)
     review = Review(
-        base=base.name, candidates=judged, champion=beside.words, changes=changes, among=among,
-        chosen=_chosen(judged, composed.settings.data.task), problem="; ".join(problems),
+        base=base.name,
+        candidates=judged,
+        champion=beside.words,
+        changes=changes,
+        among=among,
+        chosen=_chosen(judged, composed.settings.data.task),
+        problem="; ".join(problems),
         uncompared=beside.uncompared,
-    )  # fmt: skip
+    )
     evidence = {one.name: held for one, held in found if held is not None}
     return Reviewed(review=review, policy=policy, evidence=evidence)
 
@@ -123,8 +128,9 @@ def _handed(folder: Path, wanted: tuple[Candidate, ...]) -> dict[str, Proposed]:
     if unknown := handed.keys() - {one.name for one in wanted}:
         raise SettingsError(
             f"{min(unknown)} was evaluated, which the pull request does not name",
-            expected=f"{', '.join(one.name for one in wanted)}", where="conf/candidates.yaml",
-        )  # fmt: skip
+            expected=f"{', '.join(one.name for one in wanted)}",
+            where="conf/candidates.yaml",
+        )
     return handed
 
 
@@ -167,7 +173,9 @@ def _judged(
         return replace(told, error=str(err)), None
     sealed = policy.disclose == "promotion_only"
     told = replace(
-        told, decision=decision.seal() if sealed else decision, claimed=rescored.claimed,
+        told,
+        decision=decision.seal() if sealed else decision,
+        claimed=rescored.claimed,
         compared=() if sealed else compared(policy, rescored.evidence),
-    )  # fmt: skip
+    )
     return told, rescored.evidence

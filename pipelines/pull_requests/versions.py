@@ -32,9 +32,13 @@ JUDGING = ("gates", "pipelines")
 _LISTED = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40,64}) +(-|\d+)\t(.+)", re.DOTALL)
 _REGULAR = ("100644", "100755")
 _QUIET = {
-    "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_LITERAL_PATHSPECS": "1", "LC_ALL": "C",
-}  # fmt: skip
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "LC_ALL": "C",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +135,10 @@ def _of_revision(text: str, name: str, repository: Path) -> Version:
     commit = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
     if commit is None:
         raise SettingsError(
-            f"{name!r} is no revision of {repository}", expected="a branch, a tag or a commit that was fetched",
+            f"{name!r} is no revision of {repository}",
+            expected="a branch, a tag or a commit that was fetched",
             hint="a directory is named with a /, as in ./other",
-        )  # fmt: skip
+        )
     sha = commit.decode().strip()
     listed = _git(repository, "ls-tree", "-r", "-z", "-l", "--full-tree", sha, "--", CONF, *JUDGING)
     if listed is None:
@@ -182,9 +187,14 @@ def _git(repository: Path, *words: str, fed: str = "") -> bytes | None:
     command = ["git", "-c", "protocol.allow=never", "-c", "core.hooksPath=/dev/null", *words]
     try:
         done = subprocess.run(
-            command, cwd=repository, env={**os.environ, **_QUIET}, input=fed.encode(), capture_output=True,
-            check=False, timeout=SECONDS,
-        )  # fmt: skip
+            command,
+            cwd=repository,
+            env={**os.environ, **_QUIET},
+            input=fed.encode(),
+            capture_output=True,
+            check=False,
+            timeout=SECONDS,
+        )
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     return done.stdout if done.returncode == 0 else None

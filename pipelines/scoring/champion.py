@@ -99,9 +99,11 @@ def _without_bundle(settings: Settings) -> Opponent:
         return _unknown("the promotion log that is reached from here has no entry, which shows nothing")
     if champion := head.state.champion:
         raise LockgateError(
-            f"{champion.run or 'a model'} reigns, and nothing would be compared with it", expected="--bundle FILE",
-            where=f"entry {head.seq} of the promotion log", hint="`lockgate bundle --out champion.tar` writes it",
-        )  # fmt: skip
+            f"{champion.run or 'a model'} reigns, and nothing would be compared with it",
+            expected="--bundle FILE",
+            where=f"entry {head.seq} of the promotion log",
+            hint="`lockgate bundle --out champion.tar` writes it",
+        )
     if head.state.vacancy:
         return _unknown(head.state.vacancy)
     return Opponent(reigning=None, state=head.state, words=_never(log, head), uncompared="")

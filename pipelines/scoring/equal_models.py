@@ -138,7 +138,14 @@ def _evidence(settings: Settings, split: Split, challenger: _Scored, champion: _
         "train_row_hashes": hash_row_ids(split.train_row_ids),
     }
     return Evidence.from_arrays(
-        label=split.labels, challenger=challenger.scores, champion=champion.scores, row_id=split.row_ids,
-        cluster=split.clusters, weight=split.weights, time=split.times, slices=split.slices, task=settings.data.task,
+        label=split.labels,
+        challenger=challenger.scores,
+        champion=champion.scores,
+        row_id=split.row_ids,
+        cluster=split.clusters,
+        weight=split.weights,
+        time=split.times,
+        slices=split.slices,
+        task=settings.data.task,
         facts=facts,
-    )  # fmt: skip
+    )

@@ -58,9 +58,15 @@ class Candidate:
 
 
 def scored(
-    settings: Settings, split: Split, candidate: Candidate, model: Fitted, *,
-    run: str, reigning: Reigning | None, fresh: parity.FreshProcess,
-) -> Evaluated:  # fmt: skip
+    settings: Settings,
+    split: Split,
+    candidate: Candidate,
+    model: Fitted,
+    *,
+    run: str,
+    reigning: Reigning | None,
+    fresh: parity.FreshProcess,
+) -> Evaluated:
     """Score the holdout of `split` with `model`, loaded from the candidate's bytes, and with who reigns beside it.
 
     A fresh process scores some of the rows once more. Raises LockgateError where a model cannot score the rows.
@@ -76,9 +82,13 @@ def scored(
         "as_of": settings.as_of,
         "scored_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "challenger": {
-            "run": run, "model": candidate.name, "format": candidate.format, "sha256": candidate.sha256,
+            "run": run,
+            "model": candidate.name,
+            "format": candidate.format,
+            "sha256": candidate.sha256,
         },
-        "champion": reigning and {
+        "champion": reigning
+        and {
             "run": reigning.champion.run,
             "sha256": reigning.champion.sha256,
             "features": counted_again(reigning.features, split.holdout),
@@ -90,10 +100,11 @@ def scored(
         "model_bytes": len(candidate.blob),
         "peak_memory_mb": peak_memory_mb(),
         "versions": {
-            "lockgate": lockgate.__version__, **{name: version(name) for name in ("numpy", "pandas", "scikit-learn")},
+            "lockgate": lockgate.__version__,
+            **{name: version(name) for name in ("numpy", "pandas", "scikit-learn")},
         },
         **candidate.trained,
-    }  # fmt: skip
+    }
     facts["rows"] = {"holdout": len(split.holdout), **facts.get("rows", {})}
     evidence = Evidence.from_arrays(
         label=split.labels,
@@ -127,10 +138,11 @@ def check_sizes(done: Evaluated) -> None:
         most = MAX_FACTS_BYTES if name == "facts" else MAX_EVIDENCE_BYTES
         if size > most:
             raise EvidenceError(
-                f"the run's {name} would have {size:,} bytes", expected=f"at most {most:,}, as more are not read back",
+                f"the run's {name} would have {size:,} bytes",
+                expected=f"at most {most:,}, as more are not read back",
                 where=f"artifact {name}",
                 hint="nothing was stored; use fewer rows, columns or slices, or a smaller model",
-            )  # fmt: skip
+            )
 
 
 def parity_problem(done: Evaluated) -> str:

@@ -45,10 +45,16 @@ class Serving(BaseModel):
     def draft(self, settings: Settings) -> stores.Draft:
         """The version that this becomes."""
         return stores.Draft(
-            source=self.source, project=settings.data.project, window=self.window,
-            champion_run=str(self.champion.run), model_sha256=str(self.champion.sha256),
-            log_seq=self.log_seq, log_sha256=self.log_sha256, time=self.time, shards=len(self.shards),
-        )  # fmt: skip
+            source=self.source,
+            project=settings.data.project,
+            window=self.window,
+            champion_run=str(self.champion.run),
+            model_sha256=str(self.champion.sha256),
+            log_seq=self.log_seq,
+            log_sha256=self.log_sha256,
+            time=self.time,
+            shards=len(self.shards),
+        )
 
 
 def resolve(settings: Settings, *, source: str, upstream: str, window: str, say: Say) -> Serving:
@@ -70,19 +76,28 @@ def resolve(settings: Settings, *, source: str, upstream: str, window: str, say:
     admitted = admission.admit(log, now=now, run=upstream, seen=seen)
     champion = admitted.champion
     period = window or (data.next_period(champion.as_of or settings.as_of) if settings.data.time else "all")
-    plan = data.planned(
-        settings.data, period, root=data_files(settings), batch_rows=settings.platform.batch_rows
-    )  # fmt: skip
+    plan = data.planned(settings.data, period, root=data_files(settings), batch_rows=settings.platform.batch_rows)
     pieces, size = plan.pieces, -(-len(plan.pieces) // settings.platform.shards)
     say(
         f"champion is {champion.run}, promoted by entry {champion.seq}; predicting {plan.rows:,} rows of {period}",
-        event="admitted", run=champion.run, entry=champion.seq, head=admitted.head.seq, window=period, rows=plan.rows,
-    )  # fmt: skip
+        event="admitted",
+        run=champion.run,
+        entry=champion.seq,
+        head=admitted.head.seq,
+        window=period,
+        rows=plan.rows,
+    )
     return Serving(
-        champion=champion, log_seq=admitted.head.seq, log_sha256=admitted.head.digest, upstream=upstream,
-        source=source, window=period, rows=plan.rows, time=now,
+        champion=champion,
+        log_seq=admitted.head.seq,
+        log_sha256=admitted.head.digest,
+        upstream=upstream,
+        source=source,
+        window=period,
+        rows=plan.rows,
+        time=now,
         shards=tuple(pieces[at : at + size] for at in range(0, len(pieces), size)),
-    )  # fmt: skip
+    )
 
 
 def score(settings: Settings, serving: Serving, shard: int, *, say: Say) -> None:
@@ -102,17 +117,22 @@ def score(settings: Settings, serving: Serving, shard: int, *, say: Say) -> None
             store.stage(draft, shard, rows, spool.tally)
         say(
             f"scored {spool.tally.rows:,} rows in shard {shard}",
-            event="shard_staged", shard=shard, rows=spool.tally.rows,
-        )  # fmt: skip
+            event="shard_staged",
+            shard=shard,
+            rows=spool.tally.rows,
+        )
 
 
 def _scored(settings: Settings, serving: Serving, shard: int, model: Fitted) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
     for rows in data.windows(
-        settings.data, serving.window, serving.shards[shard],
-        root=data_files(settings), batch_rows=settings.platform.batch_rows,
-    ):  # fmt: skip
+        settings.data,
+        serving.window,
+        serving.shards[shard],
+        root=data_files(settings),
+        batch_rows=settings.platform.batch_rows,
+    ):
         yield pa.record_batch({"key": rows.row_ids, "score": model.score(rows.frame)})
 
 
@@ -128,13 +148,19 @@ def publish(settings: Settings, serving: Serving, *, say: Say) -> int:
     head = _still_admitted(settings, serving)
     serving = serving.model_copy(update={"log_seq": head.seq, "log_sha256": head.digest})
     version = stores.publish(
-        _store(settings), serving.draft(settings), expected_rows=serving.rows,
-        max_drift=settings.store.max_drift, keep=settings.store.keep,
-    )  # fmt: skip
+        _store(settings),
+        serving.draft(settings),
+        expected_rows=serving.rows,
+        max_drift=settings.store.max_drift,
+        keep=settings.store.keep,
+    )
     say(
         f"published {version.rows:,} predictions as version {version.version}",
-        event="published", version=version.version, rows=version.rows, run=version.draft.champion_run,
-    )  # fmt: skip
+        event="published",
+        version=version.version,
+        rows=version.rows,
+        run=version.draft.champion_run,
+    )
     return version.version
 
 

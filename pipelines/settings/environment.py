@@ -9,24 +9,91 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-_NAMES = frozenset((
-    "HOME", "LOGNAME", "PATH", "PWD", "SHELL", "SUDO_USER", "TEMP", "TMP", "TMPDIR", "USER", "USERNAME", "VIRTUAL_ENV",
-    "COLUMNS", "LANG", "LANGUAGE", "LINES", "NO_COLOR", "TERM", "TZ", "TZDIR",
-    "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "all_proxy", "http_proxy", "https_proxy", "no_proxy",
-    "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE",
-    "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_DIR", "GIT_WORK_TREE",  # the commit is a fact of a run
-    "BOTO_CONFIG", "KUBECONFIG",
-    "LOCKGATE_COMMIT", "LOCKGATE_CONF", "LOCKGATE_DEBUG", "LOCKGATE_KUBERNETES_SECONDS", "LOCKGATE_LOG",
-    "LOCKGATE_METADATA_SECONDS", "LOCKGATE_NOBODY", "LOCKGATE_STORE_SECONDS",
-))  # fmt: skip
+_NAMES = frozenset(
+    (
+        "HOME",
+        "LOGNAME",
+        "PATH",
+        "PWD",
+        "SHELL",
+        "SUDO_USER",
+        "TEMP",
+        "TMP",
+        "TMPDIR",
+        "USER",
+        "USERNAME",
+        "VIRTUAL_ENV",
+        "COLUMNS",
+        "LANG",
+        "LANGUAGE",
+        "LINES",
+        "NO_COLOR",
+        "TERM",
+        "TZ",
+        "TZDIR",
+        "ALL_PROXY",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "NO_PROXY",
+        "all_proxy",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "CURL_CA_BUNDLE",
+        "REQUESTS_CA_BUNDLE",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_NOSYSTEM",
+        "GIT_DIR",
+        "GIT_WORK_TREE",  # the commit is a fact of a run
+        "BOTO_CONFIG",
+        "KUBECONFIG",
+        "LOCKGATE_COMMIT",
+        "LOCKGATE_CONF",
+        "LOCKGATE_DEBUG",
+        "LOCKGATE_KUBERNETES_SECONDS",
+        "LOCKGATE_LOG",
+        "LOCKGATE_METADATA_SECONDS",
+        "LOCKGATE_NOBODY",
+        "LOCKGATE_STORE_SECONDS",
+    )
+)
 
 _PREFIXES = (
-    "LC_", "PYTHON", "XDG_", "LD_", "DYLD_", "MALLOC_",
-    "BLIS_", "CUDA_", "GOTO_", "JOBLIB_", "KMP_", "LOKY_", "MKL_", "NUMBA_", "NUMEXPR_", "NVIDIA_", "OMP_", "OPENBLAS_",
-    "VECLIB_", "XGBOOST_",
-    "METAFLOW_", "MF_", "ARGO_", "KUBERNETES_", "OBP_", "OB_", "OUTERBOUNDS_",
-    "AWS_", "AZURE_", "CLOUDSDK_", "GCP_", "GOOGLE_",
-)  # fmt: skip
+    "LC_",
+    "PYTHON",
+    "XDG_",
+    "LD_",
+    "DYLD_",
+    "MALLOC_",
+    "BLIS_",
+    "CUDA_",
+    "GOTO_",
+    "JOBLIB_",
+    "KMP_",
+    "LOKY_",
+    "MKL_",
+    "NUMBA_",
+    "NUMEXPR_",
+    "NVIDIA_",
+    "OMP_",
+    "OPENBLAS_",
+    "VECLIB_",
+    "XGBOOST_",
+    "METAFLOW_",
+    "MF_",
+    "ARGO_",
+    "KUBERNETES_",
+    "OBP_",
+    "OB_",
+    "OUTERBOUNDS_",
+    "AWS_",
+    "AZURE_",
+    "CLOUDSDK_",
+    "GCP_",
+    "GOOGLE_",
+)
 """Of Python, of the libraries that compute, of Metaflow and where it runs, and of the clouds that keep its data."""
 
 _OF_FLOWS = {"predict": ("PG", "REDISCLI_")}
@@ -49,6 +116,7 @@ def restrict(environment: Mapping[str, str], *, declared: Collection[str], flow:
     """
     prefixes = (*_PREFIXES, *_OF_FLOWS.get(flow, ()))
     return {
-        name: value for name, value in environment.items()
+        name: value
+        for name, value in environment.items()
         if (name in _NAMES or name in declared or name.startswith(prefixes)) and not is_the_judges(name)
-    }  # fmt: skip
+    }

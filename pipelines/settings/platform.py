@@ -83,10 +83,12 @@ class TrustedKeys:
     """One key more is looser, one less is tighter; without the last judge's key nothing needs to be signed."""
 
     _named = Named(
-        Category.TRUST, added=Direction.WEAKER, removed=Direction.TIGHTER,
+        Category.TRUST,
+        added=Direction.WEAKER,
+        removed=Direction.TIGHTER,
         added_why="whoever holds this key now signs for the log: a judge promotions, an approver waivers",
         removed_why="what this key signs no longer counts",
-    )  # fmt: skip
+    )
 
     def compare(
         self, before: Mapping[str, TrustedKey], after: Mapping[str, TrustedKey], place: Place

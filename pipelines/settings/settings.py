@@ -136,9 +136,10 @@ def compose(
     tree, choices = _composed(conf, [change.text for change in changes], config)
     if (reaching := _reaching(conf, choices)) and (touched := _touched(tree, conf, changes, choices, config)):
         raise SettingsError(
-            f"{' or '.join(reaching)} changes {', '.join(touched)}", expected="changes of model and train only",
+            f"{' or '.join(reaching)} changes {', '.join(touched)}",
+            expected="changes of model and train only",
             where=", ".join(change.text for change in changes if change.key in AUTHORS) or f"{config}.yaml",
-        )  # fmt: skip
+        )
     _check_plain(tree, "")
     guarded = tuple(change.text for change in changes if change.key.partition(".")[0] in GUARDED)
     policy = Policy.parse(tree.pop("gate", None))
@@ -225,9 +226,11 @@ def _parsed(kind: type[BaseModel], group: str) -> Callable[[Mapping[str, Any]], 
 
 
 _PARTS: dict[str, Callable[[Mapping[str, Any]], BaseModel]] = {
-    "gate": Policy.parse, "data": _parsed(DataSettings, "data"), "platform": _parsed(PlatformSettings, "platform"),
+    "gate": Policy.parse,
+    "data": _parsed(DataSettings, "data"),
+    "platform": _parsed(PlatformSettings, "platform"),
     "store": _parsed(StoreSettings, "store"),
-}  # fmt: skip
+}
 
 
 def _composed(conf: Path, overrides: list[str], config: str) -> tuple[dict[str, Any], dict[str, str]]:

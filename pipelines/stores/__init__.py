@@ -23,9 +23,19 @@ STORES: dict[str, Kind] = {
 }
 
 __all__ = [
-    "STORES", "Draft", "Kind", "Prediction", "Rows", "Spool", "Store", "Tally", "Version", "open_store", "publish",
+    "STORES",
+    "Draft",
+    "Kind",
+    "Prediction",
+    "Rows",
+    "Spool",
+    "Store",
+    "Tally",
+    "Version",
+    "open_store",
+    "publish",
     "spooled",
-]  # fmt: skip
+]
 
 
 def open_store(settings: StoreSettings, *, home: Path) -> Store:

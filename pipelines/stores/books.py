@@ -191,6 +191,9 @@ class Books:
 def version_of(row: Row) -> Version:
     """The version of a row that `Books.version` gave."""
     return Version(
-        version=row["version"], current=bool(row["is_current"]), withdrawn=bool(row["withdrawn"]),
-        tally=Tally.from_json(row["tally"]), draft=Draft.of_plain(dict(row)),
-    )  # fmt: skip
+        version=row["version"],
+        current=bool(row["is_current"]),
+        withdrawn=bool(row["withdrawn"]),
+        tally=Tally.from_json(row["tally"]),
+        draft=Draft.of_plain(dict(row)),
+    )

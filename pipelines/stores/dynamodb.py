@@ -135,9 +135,11 @@ class DynamoParts:
                 return documents
             if len(json.loads(longest)) == 1:
                 raise StoreError(
-                    f"a key has {len(longest.encode()):,} bytes", expected=f"at most {_MOST_BYTES:,}",
-                    where=self._table.where, hint="nothing was published",
-                )  # fmt: skip
+                    f"a key has {len(longest.encode()):,} bytes",
+                    expected=f"at most {_MOST_BYTES:,}",
+                    where=self._table.where,
+                    hint="nothing was published",
+                )
             count *= 2
 
 

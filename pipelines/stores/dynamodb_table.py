@@ -83,9 +83,13 @@ class Table:
 
     def _names(self, folder: str, how: dict[str, Any]) -> Iterator[str]:
         asked = {
-            "TableName": self._name, "ConsistentRead": True, "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": folder}}, "ProjectionExpression": "sk", **how,
-        }  # fmt: skip
+            "TableName": self._name,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": folder}},
+            "ProjectionExpression": "sk",
+            **how,
+        }
         while True:
             answer = self._asked(lambda: self._client.query(**asked))
             yield from (str(item["sk"]["S"]) for item in answer["Items"])
@@ -117,13 +121,12 @@ class Table:
         from botocore.config import Config
 
         config = Config(
-            connect_timeout=self._seconds / (2 * _TRIES), read_timeout=self._seconds / _TRIES,
+            connect_timeout=self._seconds / (2 * _TRIES),
+            read_timeout=self._seconds / _TRIES,
             retries={"total_max_attempts": _TRIES, "mode": "standard"},
-        )  # fmt: skip
+        )
         with _OPENING:
-            client = _session().client(
-                "dynamodb", region_name=self._region, endpoint_url=self._endpoint, config=config
-            )  # fmt: skip
+            client = _session().client("dynamodb", region_name=self._region, endpoint_url=self._endpoint, config=config)
         if self._create:
             self._asked(lambda: _created(client, self._name))
         return client
@@ -170,10 +173,11 @@ def _created(client: Any, name: str) -> None:
     except client.exceptions.ResourceNotFoundException:
         with suppress(client.exceptions.ResourceInUseException):  # another process was faster
             client.create_table(
-                TableName=name, BillingMode="PAY_PER_REQUEST",
+                TableName=name,
+                BillingMode="PAY_PER_REQUEST",
                 AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one, _ in _KEYS],
                 KeySchema=[{"AttributeName": one, "KeyType": kind} for one, kind in _KEYS],
-            )  # fmt: skip
+            )
         client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
 

@@ -97,9 +97,11 @@ class Entry:
     def of_plain(cls, held: Mapping[str, Any]) -> Entry:
         """From `as_plain`."""
         return cls(
-            version=int(held["version"]), folder=str(held["folder"]), withdrawn=bool(held["withdrawn"]),
+            version=int(held["version"]),
+            folder=str(held["folder"]),
+            withdrawn=bool(held["withdrawn"]),
             draft=Draft.of_plain(held),
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +151,12 @@ class Page:
         """JSON: `current` is null, or {version, parts}."""
         current = None if self.current is None else {"version": self.current, "parts": list(self.parts)}
         told = {
-            "number": self.number, "current": current, "versions": [one.as_plain() for one in self.entries],
-            "drafts": [one.as_plain() for one in self.drafts], "dropped": list(self.dropped),
-        }  # fmt: skip
+            "number": self.number,
+            "current": current,
+            "versions": [one.as_plain() for one in self.entries],
+            "drafts": [one.as_plain() for one in self.drafts],
+            "dropped": list(self.dropped),
+        }
         return json.dumps(told, separators=(",", ":")).encode()
 
     @classmethod
@@ -161,10 +166,13 @@ class Page:
         try:
             current = told["current"] or {"version": None, "parts": ()}
             return cls(
-                number=int(told["number"]), current=current["version"], parts=tuple(current["parts"]),
+                number=int(told["number"]),
+                current=current["version"],
+                parts=tuple(current["parts"]),
                 entries=tuple(Entry.of_plain(one) for one in told["versions"]),
-                drafts=tuple(Begun.of_plain(one) for one in told["drafts"]), dropped=tuple(told["dropped"]),
-            )  # fmt: skip
+                drafts=tuple(Begun.of_plain(one) for one in told["drafts"]),
+                dropped=tuple(told["dropped"]),
+            )
         except (KeyError, TypeError, ValueError) as err:
             raise damaged(where) from err
 
@@ -224,7 +232,7 @@ class Ledger:
             self._shelf.remove(folder, [_name(after.number)])
             raise StoreError(
                 "the store changed a hundred times meanwhile", where=self._shelf.where, hint="run it again"
-            )  # fmt: skip
+            )
 
 
 def parsed(blob: bytes, *, where: str) -> dict[str, Any]:

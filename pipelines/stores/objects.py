@@ -93,5 +93,6 @@ def unreachable(err: Exception, *, where: str) -> StoreError:
     """An object store's error in one line."""
     return StoreError(
         f"the prediction store cannot be reached: {said(err)}",
-        where=where, hint="nothing was changed that readers see; check where the store is, and run it again",
-    )  # fmt: skip
+        where=where,
+        hint="nothing was changed that readers see; check where the store is, and run it again",
+    )

@@ -241,9 +241,12 @@ class PagedStore:
 
     def _version(self, page: Page, entry: Entry) -> Version:
         return Version(
-            version=entry.version, current=entry.version == page.current, withdrawn=entry.withdrawn,
-            tally=self._details(entry.folder).tally, draft=entry.draft,
-        )  # fmt: skip
+            version=entry.version,
+            current=entry.version == page.current,
+            withdrawn=entry.withdrawn,
+            tally=self._details(entry.folder).tally,
+            draft=entry.draft,
+        )
 
     def _details(self, folder: str) -> _Details:
         """Of a version, which never change. Raises FileNotFoundError where it was pruned."""

@@ -120,9 +120,11 @@ class ParquetParts:
             file = self._file(part, None)
             if file.metadata.num_rows != part["rows"]:
                 raise StoreError(
-                    f"a file has {file.metadata.num_rows:,} rows", expected=f"{part['rows']:,}",
-                    where=f"{self._objects.where}/{path}", hint="the store is damaged",
-                )  # fmt: skip
+                    f"a file has {file.metadata.num_rows:,} rows",
+                    expected=f"{part['rows']:,}",
+                    where=f"{self._objects.where}/{path}",
+                    hint="the store is damaged",
+                )
             if len(self._footers) >= _FOOTERS_HELD:
                 self._footers.clear()
             self._footers[path] = _Footer(file.metadata)

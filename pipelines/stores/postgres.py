@@ -239,9 +239,13 @@ class PostgresStore:
                 return super().wait(gen, interval, timeout)
 
         return Patient.connect(
-            self._params.dsn, connect_timeout=self._params.connect_seconds, client_encoding="utf8",
-            application_name="lockgate", row_factory=dict_row, prepare_threshold=None,
-        )  # fmt: skip
+            self._params.dsn,
+            connect_timeout=self._params.connect_seconds,
+            client_encoding="utf8",
+            application_name="lockgate",
+            row_factory=dict_row,
+            prepare_threshold=None,
+        )
 
 
 def as_binary_copy(of: int, batch: pa.RecordBatch) -> memoryview:

@@ -65,14 +65,14 @@ def _checked(batch: pa.RecordBatch, *, task: Task, where: str) -> Tally:
     if batch.column("key").null_count or not good.all():
         raise StoreError(
             f"{scores.size - int(good.sum()):,} of {scores.size:,} scores are missing or out of range",
-            expected="0 … 1" if task == "binary" else "finite numbers", where=where, hint=_STAYS,
-        )  # fmt: skip
+            expected="0 … 1" if task == "binary" else "finite numbers",
+            where=where,
+            hint=_STAYS,
+        )
     return Tally.of(scores)
 
 
-def publish(
-    store: Store, draft: Draft, *, expected_rows: int, max_drift: float | None, keep: int
-) -> Version:  # fmt: skip
+def publish(store: Store, draft: Draft, *, expected_rows: int, max_drift: float | None, keep: int) -> Version:
     """Commit a draft whose shards are staged, where it may be served, and delete what is older than the last `keep`.
 
     Raises:
@@ -90,8 +90,10 @@ def publish(
         if not tally.rows or tally.rows != expected_rows:
             raise StoreError(
                 f"{tally.rows:,} predictions are staged",
-                expected=f"{expected_rows:,}, and at least one", where=where, hint=_STAYS,
-            )  # fmt: skip
+                expected=f"{expected_rows:,}, and at least one",
+                where=where,
+                hint=_STAYS,
+            )
         current = next((one for one in versions if one.current), None)
         if current is not None and max_drift is not None:
             _check_drift(tally, current, max_drift, where=where)
@@ -104,6 +106,7 @@ def _check_drift(tally: Tally, current: Version, most: float, *, where: str) -> 
     if (moved := tally.distance(current.tally)) > most:
         raise StoreError(
             f"the scores are {moved:.3f} away from those of version {current.version} ({current.draft.window})",
-            expected=f"at most {most:g} (store.max_drift, Kolmogorov–Smirnov distance)", where=where,
+            expected=f"at most {most:g} (store.max_drift, Kolmogorov–Smirnov distance)",
+            where=where,
             hint=f"{_STAYS}; look at what changed, then publish with a higher max_drift if it is right",
-        )  # fmt: skip
+        )

@@ -53,9 +53,10 @@ class RedisStore:
             for start in range(0, batch.num_rows, _ROWS_AT_ONCE):
                 pairs, keys = books.packed(batch.slice(start, _ROWS_AT_ONCE))
                 piece: list[Command] = [
-                    ("SADD", at.attempts(of), attempt), ("HSET", at.keys(of, attempt), pieces, keys),
+                    ("SADD", at.attempts(of), attempt),
+                    ("HSET", at.keys(of, attempt), pieces, keys),
                     ("HSET", at.rows(of), *pairs),
-                ]  # fmt: skip
+                ]
                 if not self._write(at, draft, shard, piece, quiet=True):
                     return
                 pieces += 1
@@ -108,9 +109,12 @@ class RedisStore:
             tally = Tally.total(staged.values())
             books.check_rows(draft, tally.rows, db.hlen(at.rows(of)), where=self._where)
             entry = Entry(
-                version=max((one.version for one in book.entries), default=0) + 1, withdrawn=False, tally=tally,
-                draft=draft, attempts={one["attempt"]: one["pieces"] for one in receipts.values()},
-            )  # fmt: skip
+                version=max((one.version for one in book.entries), default=0) + 1,
+                withdrawn=False,
+                tally=tally,
+                draft=draft,
+                attempts={one["attempt"]: one["pieces"] for one in receipts.values()},
+            )
             lost = {one.decode() for one in db.smembers(at.attempts(of))} - set(entry.attempts)
             return entry.published(entry.version), [
                 ("HSET", at.versions, entry.version, entry.to_json()),

@@ -99,9 +99,12 @@ class Entry:
     def of_json(cls, text: bytes) -> Entry:
         held = json.loads(text)
         return cls(
-            version=held["version"], withdrawn=held["withdrawn"], attempts=held["attempts"],
-            tally=Tally.from_json(held["tally"]), draft=Draft.of_plain(held),
-        )  # fmt: skip
+            version=held["version"],
+            withdrawn=held["withdrawn"],
+            attempts=held["attempts"],
+            tally=Tally.from_json(held["tally"]),
+            draft=Draft.of_plain(held),
+        )
 
     def withdraw(self) -> Entry:
         return replace(self, withdrawn=True)
@@ -109,9 +112,12 @@ class Entry:
     def published(self, number: int) -> Version:
         """As readers get it, where version `number` is current."""
         return Version(
-            version=self.version, current=self.version == number, withdrawn=self.withdrawn, tally=self.tally,
+            version=self.version,
+            current=self.version == number,
+            withdrawn=self.withdrawn,
+            tally=self.tally,
             draft=self.draft,
-        )  # fmt: skip
+        )
 
 
 def mapping(flat: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -189,9 +195,10 @@ def check_rows(draft: Draft, staged: int, there: int, *, where: str) -> None:
         raise repeated(draft, where=where)
     if there > staged:
         raise StoreError(
-            f"{draft.source} has {there - staged:,} rows of an interrupted attempt that scored other keys", where=where,
+            f"{draft.source} has {there - staged:,} rows of an interrupted attempt that scored other keys",
+            where=where,
             hint="nothing was published, the last version stays; discard it, and run it again",
-        )  # fmt: skip
+        )
 
 
 def deleted(entry: Entry, *, where: str) -> StoreError:

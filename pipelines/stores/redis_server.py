@@ -62,9 +62,14 @@ class Server:
         from redis.retry import Retry
 
         return redis.Redis.from_url(
-            self._url, password=os.environ.get("REDISCLI_AUTH"), socket_timeout=self._seconds,
-            socket_connect_timeout=self._seconds, retry=Retry(NoBackoff(), 0), client_name="lockgate", protocol=2,
-        )  # fmt: skip
+            self._url,
+            password=os.environ.get("REDISCLI_AUTH"),
+            socket_timeout=self._seconds,
+            socket_connect_timeout=self._seconds,
+            retry=Retry(NoBackoff(), 0),
+            client_name="lockgate",
+            protocol=2,
+        )
 
     def at_once(self, home: str, *commands: Command) -> list[Any]:
         """The answers to these commands, all from one moment. `home` is a key of the same project."""
@@ -128,8 +133,9 @@ class Server:
         if policy.startswith("allkeys") or policy == "unknown":
             raise StoreError(
                 f"the server may throw predictions away: its maxmemory-policy is {policy}",
-                expected="noeviction, or one that spares keys without a time to live", where=self._where,
-            )  # fmt: skip
+                expected="noeviction, or one that spares keys without a time to live",
+                where=self._where,
+            )
 
     @contextmanager
     def errors(self) -> Iterator[None]:

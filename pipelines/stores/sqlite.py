@@ -152,9 +152,10 @@ class SqliteStore:
 
     def _books(self, db: sqlite3.Connection) -> Books:
         return Books(
-            ask=lambda statement, values: db.execute(statement, values).fetchall(), where=str(self._path),
+            ask=lambda statement, values: db.execute(statement, values).fetchall(),
+            where=str(self._path),
             forget=lambda of: db.execute("DELETE FROM predictions WHERE id = ?", (of,)),
-        )  # fmt: skip
+        )
 
     @contextmanager
     def _open(self, *, writing: bool = False, existing: bool = False) -> Iterator[sqlite3.Connection]:

@@ -190,8 +190,10 @@ def check_order(draft: Draft, last: int | None, *, where: str) -> None:
         raise StoreError(
             f"{draft.source} was admitted under entry {draft.log_seq} of the promotion log, and a version was published"
             f" under entry {last} meanwhile",
-            expected=f"entry {last} or a later one", where=where, hint="nothing was published; run Predict again",
-        )  # fmt: skip
+            expected=f"entry {last} or a later one",
+            where=where,
+            hint="nothing was published; run Predict again",
+        )
 
 
 def check_complete(draft: Draft, staged: Mapping[int, Tally], *, where: str) -> None:
@@ -200,8 +202,10 @@ def check_complete(draft: Draft, staged: Mapping[int, Tally], *, where: str) -> 
     if left:
         raise StoreError(
             f"{len(left):,} of the {draft.shards:,} shards of {draft.source} are not staged, first {left[0]}",
-            expected="all of them", where=where, hint="nothing was published, the last version stays; run it again",
-        )  # fmt: skip
+            expected="all of them",
+            where=where,
+            hint="nothing was published, the last version stays; run it again",
+        )
 
 
 def check_keep(keep: int, *, where: str) -> None:
@@ -242,16 +246,19 @@ def missing(version: int | None, *, where: str) -> StoreError:
 def repeated(draft: Draft, *, where: str) -> StoreError:
     """A key of the draft is there twice."""
     return StoreError(
-        f"{draft.source} has a key twice", expected="each row under a key of its own (data.key)", where=where,
+        f"{draft.source} has a key twice",
+        expected="each row under a key of its own (data.key)",
+        where=where,
         hint="nothing was published, the last version stays",
-    )  # fmt: skip
+    )
 
 
 def unpublished(*, where: str, withdrawn: bool = False) -> StoreError:
     """Nothing can be read: nothing was published yet, or all of it is withdrawn."""
     if withdrawn:
         return StoreError(
-            "no version is current: the models of all that were published are revoked", where=where,
+            "no version is current: the models of all that were published are revoked",
+            where=where,
             hint="promote another model, then run `lockgate predict`",
-        )  # fmt: skip
+        )
     return StoreError("nothing has been published yet", where=where, hint="run `lockgate predict`")

@@ -30,10 +30,15 @@ CANARY = "s3cr3t-c4n4ry"
 SECRETS = {
     name: f"{CANARY}-{name.lower()}"
     for name in (
-        "METAFLOW_SERVICE_AUTH_KEY", "PGPASSWORD", "REDIS_PASSWORD", "LOCKGATE_REDIS_PASSWORD", "MY_TOKEN",
-        "LOCKGATE_SIGNING_KEY", "AWS_SESSION_TOKEN",
+        "METAFLOW_SERVICE_AUTH_KEY",
+        "PGPASSWORD",
+        "REDIS_PASSWORD",
+        "LOCKGATE_REDIS_PASSWORD",
+        "MY_TOKEN",
+        "LOCKGATE_SIGNING_KEY",
+        "AWS_SESSION_TOKEN",
     )
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -114,17 +119,23 @@ def bundle(
 @pytest.fixture(scope="module")
 def cluster(
     tmp_path_factory: pytest.TempPathFactory, new_bucket: Callable[[], Any], new_metadata_service: Callable[[], str]
-) -> Iterator[Cluster]:  # fmt: skip
+) -> Iterator[Cluster]:
     """Where templates are compiled and executed."""
     scratch = tmp_path_factory.mktemp("cluster")
     bucket = new_bucket()
     with proxied(bucket.endpoint) as proxy, webhook() as (address, events):
         env = {
-            **bucket.env, **EVENTS, "PATH": os.environ["PATH"], "HOME": str(scratch), "LC_ALL": "C.UTF-8",
-            "METAFLOW_USER": "ada", "METAFLOW_S3_ENDPOINT_URL": proxy.url,
-            "METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": new_metadata_service(),
+            **bucket.env,
+            **EVENTS,
+            "PATH": os.environ["PATH"],
+            "HOME": str(scratch),
+            "LC_ALL": "C.UTF-8",
+            "METAFLOW_USER": "ada",
+            "METAFLOW_S3_ENDPOINT_URL": proxy.url,
+            "METAFLOW_DEFAULT_METADATA": "service",
+            "METAFLOW_SERVICE_URL": new_metadata_service(),
             "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": address,
-        }  # fmt: skip
+        }
         python = python_without_the_checkout(scratch / "python")
         yield Cluster(env=env, python=python, scratch=scratch, s3=bucket, proxy=proxy, events=events)
 

@@ -88,11 +88,13 @@ class State:
     def kubeconfig(self, folder: Path) -> Path:
         file = folder / "kubeconfig.json"
         told = {
-            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
             "clusters": [{"name": "test", "cluster": {"server": self.url}}],
             "users": [{"name": "test", "user": {"token": TOKEN}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
-        }  # fmt: skip
+        }
         file.write_text(json.dumps(told), encoding="utf-8")
         return file
 
@@ -138,8 +140,13 @@ class Handler(BaseHTTPRequestHandler):
                 status, document = self._done(url.path, parse_qs(url.query), body)
         except RefusedError as err:
             status = err.status
-            document = {"kind": "Status", "status": "Failure", "message": err.message, "code": status,
-                        "reason": REASONS.get(status, "InternalError")}  # fmt: skip
+            document = {
+                "kind": "Status",
+                "status": "Failure",
+                "message": err.message,
+                "code": status,
+                "reason": REASONS.get(status, "InternalError"),
+            }
         if fault == "lost":
             self.close_connection = True
             return

@@ -72,7 +72,7 @@ class Node:
 
     def run(
         self, command: Sequence[str], environment: Mapping[str, str], outputs: Mapping[str, str]
-    ) -> tuple[int, str, dict[str, str]]:  # fmt: skip
+    ) -> tuple[int, str, dict[str, str]]:
         """The exit code, all that was said, and what was left in the files `outputs`, as soon as there is room."""
         with self._room, self._folder() as folder:
             own = [
@@ -91,10 +91,17 @@ class Node:
 
     def _environment(self, given: Mapping[str, str], folder: Path, bytecode: Path) -> dict[str, str]:
         return {
-            "PATH": f"{self.python}:/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(folder / "home"),
-            "TMPDIR": str(folder / "tmp"), "POD_OUT": str(folder / "out"), "POD_BYTECODE": str(bytecode),
-            "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1", "OMP_NUM_THREADS": "1", **self.environment, **given,
-        }  # fmt: skip
+            "PATH": f"{self.python}:/usr/local/bin:/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "HOME": str(folder / "home"),
+            "TMPDIR": str(folder / "tmp"),
+            "POD_OUT": str(folder / "out"),
+            "POD_BYTECODE": str(bytecode),
+            "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
+            "OMP_NUM_THREADS": "1",
+            **self.environment,
+            **given,
+        }
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:
@@ -124,9 +131,16 @@ def _keep_bytecode(package: Path, kept: Path) -> None:
 def _ended(command: Sequence[str], cwd: Path, env: Mapping[str, str], seconds: float) -> tuple[int, str]:
     """The exit code and all that was said; who takes too long is killed with all that it started."""
     with subprocess.Popen(
-        command, cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        encoding="utf-8", errors="replace", start_new_session=True,
-    ) as pod:  # fmt: skip
+        command,
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    ) as pod:
         try:
             said, _ = pod.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:

@@ -71,10 +71,16 @@ class Executed:
 
 
 def execute(
-    template: Mapping[str, Any], *, python: Path, node: Mapping[str, str], scratch: Path,
-    parameters: Mapping[str, str] | None = None, secrets: Mapping[str, Mapping[str, str]] | None = None,
-    at_once: int = 2, seconds: float = SECONDS,
-) -> Executed:  # fmt: skip
+    template: Mapping[str, Any],
+    *,
+    python: Path,
+    node: Mapping[str, str],
+    scratch: Path,
+    parameters: Mapping[str, str] | None = None,
+    secrets: Mapping[str, Mapping[str, str]] | None = None,
+    at_once: int = 2,
+    seconds: float = SECONDS,
+) -> Executed:
     """Run a WorkflowTemplate to its end.
 
     python: from `python_without_the_checkout`. node: variables that the cluster's nodes give, such as credentials.
@@ -87,19 +93,23 @@ def execute(
 
 class _Workflow:
     def __init__(
-        self, template: Mapping[str, Any], node: Node, parameters: Mapping[str, str],
+        self,
+        template: Mapping[str, Any],
+        node: Node,
+        parameters: Mapping[str, str],
         secrets: Mapping[str, Mapping[str, str]],
-    ) -> None:  # fmt: skip
+    ) -> None:
         metadata, self._spec = template["metadata"], template["spec"]
         self._namespace = metadata.get("namespace", "default")
         self._node, self._secrets = node, secrets
         self._templates = {one["name"]: one for one in self._spec["templates"]}
         name, created = f"w{uuid.uuid4().hex[:12]}", datetime.now(UTC)
         self._words = {
-            "workflow.name": name, "workflow.namespace": self._namespace,
+            "workflow.name": name,
+            "workflow.namespace": self._namespace,
             "workflow.creationTimestamp": f"{created:%Y-%m-%dT%H:%M:%SZ}",
             **{f"workflow.parameters.{name}": value for name, value in self._submitted(parameters).items()},
-        }  # fmt: skip
+        }
         self._executed, self._lock = (
             Executed(name=name, flow=metadata["annotations"]["metaflow/flow_name"]),
             threading.Lock(),
@@ -210,9 +220,12 @@ class _Workflow:
                 raise CannotBeExecutedError(f"secret {secret}; expected one of {sorted(self._secrets)}")
             held |= self._secrets[secret]
         known = {
-            "metadata.namespace": self._namespace, "metadata.name": pod, "metadata.uid": str(uuid.uuid4()),
-            "spec.serviceAccountName": "default", "status.hostIP": "127.0.0.1",
-        }  # fmt: skip
+            "metadata.namespace": self._namespace,
+            "metadata.name": pod,
+            "metadata.uid": str(uuid.uuid4()),
+            "spec.serviceAccountName": "default",
+            "status.hostIP": "127.0.0.1",
+        }
         for one in container.get("env") or ():
             if source := one.get("valueFrom"):
                 path = (source.get("fieldRef") or {}).get("fieldPath")
@@ -227,6 +240,10 @@ class _Workflow:
 def _failure(pod: Pod) -> dict[str, str]:
     """As Argo tells an exit handler of it."""
     return {
-        "displayName": pod.step, "templateName": pod.step, "podName": pod.name, "phase": "Failed",
-        "message": f"Error (exit code {pod.code})", "finishedAt": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-    }  # fmt: skip
+        "displayName": pod.step,
+        "templateName": pod.step,
+        "podName": pod.name,
+        "phase": "Failed",
+        "message": f"Error (exit code {pod.code})",
+        "finishedAt": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    }

@@ -189,11 +189,15 @@ def test_what_somebody_else_deployed_meanwhile_is_not_replaced(
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        (403, "it is not allowed"), (401, "does not know who asks"), (500, "answers 500"),
-        (410, "changed while it was read"), ("slow", "an answer within 0.3 s"), ("lost", "cannot be reached"),
+        (403, "it is not allowed"),
+        (401, "does not know who asks"),
+        (500, "answers 500"),
+        (410, "changed while it was read"),
+        ("slow", "an answer within 0.3 s"),
+        ("lost", "cannot be reached"),
     ],
     ids=str,
-)  # fmt: skip
+)
 @pytest.mark.parametrize("plural", KINDS)
 def test_a_read_that_fails_is_one_line(
     cluster: Cluster, production: Target, api: State, plural: str, what: int | str, said: str
@@ -217,15 +221,17 @@ def test_what_is_no_longer_wanted_is_deleted(
     old = canonical(*next((key, one) for key, one in wanted.objects.items() if key.name.endswith("prod.promote")))
     old["metadata"] = {**old["metadata"], "name": "lockgateorders.prod.retired"}
     old["metadata"]["annotations"] = {
-        **old["metadata"]["annotations"], "metaflow/sensor_name": "lockgateorders-prod-retired"
-    }  # fmt: skip
+        **old["metadata"]["annotations"],
+        "metaflow/sensor_name": "lockgateorders-prod-retired",
+    }
     sensor = {"metadata": {"name": "lockgateorders-prod-retired"}, "spec": {}}
     api.keep(("models", "workflowtemplates", "lockgateorders.prod.retired"), old)
     api.keep(("models", "sensors", "lockgateorders-prod-retired"), sensor)
     made = planned(deployed(cluster, production), wanted)
     assert [(change.action, change.key.plural) for change in made.needed] == [
-        (Action.DELETED, "sensors"), (Action.DELETED, "workflowtemplates")
-    ]  # fmt: skip
+        (Action.DELETED, "sensors"),
+        (Action.DELETED, "workflowtemplates"),
+    ]
 
 
 @pytest.mark.parametrize(

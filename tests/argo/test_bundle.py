@@ -89,9 +89,13 @@ def package(template: Mapping[str, Any], env: Mapping[str, str]) -> tarfile.TarF
     bucket, _, path = told["METAFLOW_CODE_URL"].removeprefix("s3://").partition("/")
     assert path.endswith(told["METAFLOW_CODE_SHA"])
     store = S3Store(
-        bucket, endpoint=env["METAFLOW_S3_ENDPOINT_URL"], access_key_id="testing", secret_access_key="testing",
-        region="us-east-1", client_options={"allow_http": True},
-    )  # fmt: skip
+        bucket,
+        endpoint=env["METAFLOW_S3_ENDPOINT_URL"],
+        access_key_id="testing",
+        secret_access_key="testing",
+        region="us-east-1",
+        client_options={"allow_http": True},
+    )
     return tarfile.open(fileobj=io.BytesIO(gzip.decompress(bytes(obstore.get(store, path).bytes()))))
 
 
@@ -170,9 +174,13 @@ def test_a_laptop_is_told_everything_that_is_missing(project: Any, production_co
     lines = done.stderr.splitlines()
     assert all(line.startswith("lockgate: ") for line in lines)
     for said in (
-        "no image is given", "private keys", "datastore is this machine", "log would be on this machine",
-        "metadata are on this machine", "events are not configured",
-    ):  # fmt: skip
+        "no image is given",
+        "private keys",
+        "datastore is this machine",
+        "log would be on this machine",
+        "metadata are on this machine",
+        "events are not configured",
+    ):
         assert sum(said in line for line in lines) == 1, said
     assert len(lines) == 6
     assert not (project.home / "bundle").exists()
@@ -187,9 +195,13 @@ def test_a_laptop_is_told_everything_that_is_missing(project: Any, production_co
     ids=["datastore", "label"],
 )
 def test_what_stops_a_flow_from_compiling_is_one_line(
-    tmp_path: Path, project_at: Any, production_conf: Path, surroundings: dict[str, str],
-    wrong: dict[str, str], said: str,
-) -> None:  # fmt: skip
+    tmp_path: Path,
+    project_at: Any,
+    production_conf: Path,
+    surroundings: dict[str, str],
+    wrong: dict[str, str],
+    said: str,
+) -> None:
     environment = {**surroundings, "LOCKGATE_STORE_SECONDS": "1", **wrong}
     done = project_at(home=tmp_path, conf=production_conf).run("manifests", "--out", "bundle", **environment)
     assert (done.returncode, done.stdout) == (2, "")

@@ -38,9 +38,13 @@ def in_container(tree: Path, *words: str, **env: str) -> subprocess.CompletedPro
     bare = {name: value for name, value in env.items() if name not in ("METAFLOW_USER", "HOME", "USER")}
     return subprocess.run(
         [sys.executable, "-c", WITHOUT_RIGHTS, *words],
-        cwd=tree, env={**bare, "PATH": "/nowhere", "PYTHONPATH": str(tree)}, capture_output=True, encoding="utf-8",
-        check=False, timeout=200,
-    )  # fmt: skip
+        cwd=tree,
+        env={**bare, "PATH": "/nowhere", "PYTHONPATH": str(tree)},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=200,
+    )
 
 
 def test_manifests_are_written(

@@ -103,8 +103,9 @@ class Production:
     def lockgate(self, *words: str) -> str:
         return self.cluster.call(
             [str(Path(sys.executable).with_name("lockgate")), *words],
-            LOCKGATE_CONF=str(self.conf), LOCKGATE_SIGNING_KEY=self.key,
-        ).stdout  # fmt: skip
+            LOCKGATE_CONF=str(self.conf),
+            LOCKGATE_SIGNING_KEY=self.key,
+        ).stdout
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +114,21 @@ def production(cluster: Cluster, orders_conf: Path) -> Production:
     shutil.copytree(orders_conf, conf)
     signer = JUDGE
     key = signer.private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
-    _changed(conf / "platform" / "argo.yaml", {
-        "retries": 0, "shards": 2, "batch_rows": 200, "data_root": f"s3://{cluster.s3.bucket}/tables",
-        "environment": {"LOCKGATE_LOG": "json", "LOCKGATE_STORE_SECONDS": "4"},
-        "keys": {"required": True, "private": "environment",
-                 "trusted": {"judge": {"role": "judge", "key": line(signer), "last_entry": None}}},
-    })  # fmt: skip
+    _changed(
+        conf / "platform" / "argo.yaml",
+        {
+            "retries": 0,
+            "shards": 2,
+            "batch_rows": 200,
+            "data_root": f"s3://{cluster.s3.bucket}/tables",
+            "environment": {"LOCKGATE_LOG": "json", "LOCKGATE_STORE_SECONDS": "4"},
+            "keys": {
+                "required": True,
+                "private": "environment",
+                "trusted": {"judge": {"role": "judge", "key": line(signer), "last_entry": None}},
+            },
+        },
+    )
     shutil.copy(conf / "platform" / "argo.yaml", conf / "platform" / "local.yaml")  # as the desks share the log
     _changed(conf / "platform" / "local.yaml", {"kind": "local"})
     _changed(conf / "store" / "parquet.yaml", {"max_drift": None})

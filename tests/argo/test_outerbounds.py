@@ -61,12 +61,20 @@ def platform(tmp_path: Path, s3: Any) -> Iterator[dict[str, str]]:
     }
     config.write_text(json.dumps(told), encoding="utf-8")
     env = {name: value for name, value in s3.env.items() if not name.startswith("AWS_")}
-    yield env | EVENTS | {
-        "METAFLOW_USER": "ada",
-        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8",
-        "METAFLOW_SERVICE_URL": "http://metadata.perimeter.example", "REQUESTS_CA_BUNDLE": str(pem),
-        "AWS_ENDPOINT_URL": s3.endpoint, "METAFLOW_EXT_HTTP_MAX_RETRIES": "1",
-    }  # fmt: skip
+    yield (
+        env
+        | EVENTS
+        | {
+            "METAFLOW_USER": "ada",
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "LC_ALL": "C.UTF-8",
+            "METAFLOW_SERVICE_URL": "http://metadata.perimeter.example",
+            "REQUESTS_CA_BUNDLE": str(pem),
+            "AWS_ENDPOINT_URL": s3.endpoint,
+            "METAFLOW_EXT_HTTP_MAX_RETRIES": "1",
+        }
+    )
     server.shutdown()
     thread.join()
     server.server_close()
@@ -87,11 +95,24 @@ def test_predict_compiles_with_what_conf_platform_says(python: str, platform: di
     settings = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, env=platform).stdout
     done = subprocess.run(
         [
-            python, str(ROOT / "pipelines/predict.py"), "--no-pylint", "--quiet", "--config-value", "settings",
-            settings.strip(), "--production", "argo-workflows", "create", "--only-json",
+            python,
+            str(ROOT / "pipelines/predict.py"),
+            "--no-pylint",
+            "--quiet",
+            "--config-value",
+            "settings",
+            settings.strip(),
+            "--production",
+            "argo-workflows",
+            "create",
+            "--only-json",
         ],
-        cwd=tmp_path, capture_output=True, text=True, check=False, env=platform,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=platform,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     document = json.loads(done.stdout[done.stdout.index("{") :])
     WorkflowTemplate.model_validate(document)

@@ -40,9 +40,11 @@ def task(name: str, *after: str, template: str = "", **more: Any) -> Task:
 def pod(name: str, script: str, *outputs: str, **more: Any) -> dict[str, Any]:
     left = [{"name": one, "valueFrom": {"path": f"/mnt/out/{one}"}} for one in outputs]
     return {
-        "name": name, "outputs": {"parameters": left},
-        "container": {"command": ["bash", "-c", script], "args": None, **more.pop("container", {})}, **more,
-    }  # fmt: skip
+        "name": name,
+        "outputs": {"parameters": left},
+        "container": {"command": ["bash", "-c", script], "args": None, **more.pop("container", {})},
+        **more,
+    }
 
 
 def dag(name: str, *tasks: Task, **more: Any) -> dict[str, Any]:
@@ -88,19 +90,22 @@ def test_a_foreach_fans_out_and_what_its_pods_left_is_joined(run: Run) -> None:
     """As Metaflow compiles it: a template of its own around the steps in the foreach."""
     splits = "{{tasks.start.outputs.parameters.splits}}"
     inner = dag(
-        "each", task("weigh", arguments=given(of="{{inputs.parameters.of}}")),
+        "each",
+        task("weigh", arguments=given(of="{{inputs.parameters.of}}")),
         outputs={"parameters": [{"name": "kg", "valueFrom": {"parameter": "{{tasks.weigh.outputs.parameters.kg}}"}}]},
-    )  # fmt: skip
+    )
     document = template(
         dag(
-            "all", task("start"),
+            "all",
+            task("start"),
             task("each", "start", withParam=splits, arguments=given(of="{{item}}")),
             task("total", "each", arguments=given(kg="{{tasks.each.outputs.parameters.kg}}")),
         ),
-        inner, pod("start", "echo '[0, 1, \"x\"]' > /mnt/out/splits", "splits"),
+        inner,
+        pod("start", "echo '[0, 1, \"x\"]' > /mnt/out/splits", "splits"),
         pod("weigh", "echo 1{{inputs.parameters.of}} | tee /mnt/out/kg", "kg"),
         pod("total", "echo '{{inputs.parameters.kg}}'"),
-    )  # fmt: skip
+    )
     done = run(document)
     assert sorted(said(done)[1:-1]) == [("weigh", "10"), ("weigh", "11"), ("weigh", "1x")]
     assert json.loads(done.pods[-1].out) == ["10", "11", "1x"]
@@ -124,8 +129,10 @@ def test_a_pod_that_fails_is_tried_again_and_knows_it(run: Run) -> None:
 def test_after_a_pod_that_fails_for_good_no_other_runs(run: Run) -> None:
     document = template(
         dag("all", task("first"), task("then", "first"), task("beside")),
-        pod("first", "exit 7", retryStrategy={"limit": 1}), pod("then", "true"), pod("beside", "true"),
-    )  # fmt: skip
+        pod("first", "exit 7", retryStrategy={"limit": 1}),
+        pod("then", "true"),
+        pod("beside", "true"),
+    )
     done = run(document)
     assert [(one.step, one.code) for one in done.pods] == [("first", 7), ("first", 7)]
     assert done.status == "Failed"
@@ -165,7 +172,7 @@ def test_pods_share_nothing_and_get_what_they_name(run: Run, monkeypatch: pytest
     named = {"env": [{"name": "FLOW", "value": "a"}], "envFrom": [{"secretRef": {"name": "judge"}}]}
     document = template(
         dag("all", task("first"), task("then", "first")), pod("first", look), pod("then", look, container=named)
-    )  # fmt: skip
+    )
     first, then = (one.out for one in run(document, secrets={"judge": {"KEY": "k"}, "store": {"PASSWORD": "p"}}).pods)
     variables = [{line.partition("=")[0] for line in out.splitlines() if "=" in line} for out in (first, then)]
     assert variables[1] - variables[0] == {"FLOW", "KEY"}

@@ -28,87 +28,201 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "threshold": [
-        {"decide": "point"}, {"max": 0.99, "min": None}, {"min": 0.6, "max": 0.7}, {"metric": "log_loss", "min": None, "max": 0.5},
-        {"metric": "accuracy", "min": 0.9, "severity": "warn"}, {"metric": "rmse", "min": None, "max": 1.0},
+        {"decide": "point"},
+        {"max": 0.99, "min": None},
+        {"min": 0.6, "max": 0.7},
+        {"metric": "log_loss", "min": None, "max": 0.5},
+        {"metric": "accuracy", "min": 0.9, "severity": "warn"},
+        {"metric": "rmse", "min": None, "max": 1.0},
     ],
     "improvement": [
-        {"metric": "accuracy"}, {"metric": "accuracy", "margin": -0.02}, {"metric": "auc", "margin": 0.05},
-        {"margin": 0.3}, {"margin": 0.02, "severity": "warn"}, {"metric": "rmse", "margin": 0.1},
+        {"metric": "accuracy"},
+        {"metric": "accuracy", "margin": -0.02},
+        {"metric": "auc", "margin": 0.05},
+        {"margin": 0.3},
+        {"margin": 0.02, "severity": "warn"},
+        {"metric": "rmse", "margin": 0.1},
     ],
     "slices": [
-        {"require": "no_proven_harm", "margin": -0.02}, {"metric": "auc", "margin": -0.3}, {"min_rows": 201, "small_slice": "skip"},
-        {"min_rows": 201, "small_slice": "block"}, {"min_rows": 201}, {"min_rows": 1}, {"values": ["north", "nowhere"]},
-        {"values": ["north", "nowhere"], "optional_values": ["nowhere"]}, {"by": ["site", "half"], "require": "no_proven_harm"},
-        {"by": "nothing"}, {"margin": 0.1}, {"metric": "accuracy", "require": "no_proven_harm", "margin": 0.0},
+        {"require": "no_proven_harm", "margin": -0.02},
+        {"metric": "auc", "margin": -0.3},
+        {"min_rows": 201, "small_slice": "skip"},
+        {"min_rows": 201, "small_slice": "block"},
+        {"min_rows": 201},
+        {"min_rows": 1},
+        {"values": ["north", "nowhere"]},
+        {"values": ["north", "nowhere"], "optional_values": ["nowhere"]},
+        {"by": ["site", "half"], "require": "no_proven_harm"},
+        {"by": "nothing"},
+        {"margin": 0.1},
+        {"metric": "accuracy", "require": "no_proven_harm", "margin": 0.0},
     ],
     "fairness": [
-        {"decide": "point"}, {"max": 0.001}, {"metric": "recall"}, {"metric": "selection_rate", "max": 0.05, "decide": "point"},
-        {"min_rows": 201, "small_slice": "skip"}, {"min_rows": 201, "small_slice": "block"}, {"by": ["site", "half"]},
-        {"metric": "auc", "max": 0.3}, {"min_rows": 1},
+        {"decide": "point"},
+        {"max": 0.001},
+        {"metric": "recall"},
+        {"metric": "selection_rate", "max": 0.05, "decide": "point"},
+        {"min_rows": 201, "small_slice": "skip"},
+        {"min_rows": 201, "small_slice": "block"},
+        {"by": ["site", "half"]},
+        {"metric": "auc", "max": 0.3},
+        {"min_rows": 1},
     ],
-    "disagreement": [{"decide": "point"}, {"max": 0.1}, {"beyond": 0.2}, {"max": 0.1, "decide": "point"}, {"severity": "warn"}],
+    "disagreement": [
+        {"decide": "point"},
+        {"max": 0.1},
+        {"beyond": 0.2},
+        {"max": 0.1, "decide": "point"},
+        {"severity": "warn"},
+    ],
     "calibration": [
-        {"decide": "point"}, {"measure": "ece"}, {"measure": "slope", "max": 0.2}, {"measure": "intercept", "max": 0.05},
-        {"max": 0.001}, {"measure": "slope", "max": 0.01, "decide": "point"},
+        {"decide": "point"},
+        {"measure": "ece"},
+        {"measure": "slope", "max": 0.2},
+        {"measure": "intercept", "max": 0.05},
+        {"max": 0.001},
+        {"measure": "slope", "max": 0.01, "decide": "point"},
     ],
     "leakage": [{"severity": "warn"}],
     "drift": [
-        {"measure": "ks"}, {"measure": "js"}, {"decide": "point"}, {"max": 0.0001}, {"of": "features"}, {"against": "champion"},
-        {"of": "features", "against": "champion", "measure": "js"}, {"of": "features", "columns": ["nothing"]},
-        {"of": "features", "measure": "ks"}, {"of": "features", "measure": "ks", "columns": ["n" * 100]}, {"of": "features", "max": 0.1, "decide": "point"},
-        {"against": "champion", "measure": "psi"}, {"of": "features", "columns": ["sit"]},
+        {"measure": "ks"},
+        {"measure": "js"},
+        {"decide": "point"},
+        {"max": 0.0001},
+        {"of": "features"},
+        {"against": "champion"},
+        {"of": "features", "against": "champion", "measure": "js"},
+        {"of": "features", "columns": ["nothing"]},
+        {"of": "features", "measure": "ks"},
+        {"of": "features", "measure": "ks", "columns": ["n" * 100]},
+        {"of": "features", "max": 0.1, "decide": "point"},
+        {"against": "champion", "measure": "psi"},
+        {"of": "features", "columns": ["sit"]},
     ],
     "data": [
-        {"min_rows": 700}, {"min_clusters": 5}, {"max_missing": 0.0}, {"label_rate": {"min": 0.1, "max": 0.2}},
-        {"label_rate": {"min": 0.1, "max": 0.9}}, {"require_columns": ["x", "y"]}, {"banned_columns": ["x", "z"]},
-        {"types": {"x": "name"}}, {"max_age": "12h"}, {"max_age": "900d"},
-        {"require_columns": ["agee", "sites"]}, {"require_columns": ["agent", "si te"]}, {"require_columns": ["A-g_e", "site"]},
-        {"banned_columns": ["agee", "sites", "agent"]}, {"banned_columns": ["a g-e"]}, {"types": {"age": "number"}},
-        {"require_columns": [f"r{at}" for at in range(5)]}, {"require_columns": ["r" * 100, *(f"r{at}" for at in range(5))]},
+        {"min_rows": 700},
+        {"min_clusters": 5},
+        {"max_missing": 0.0},
+        {"label_rate": {"min": 0.1, "max": 0.2}},
+        {"label_rate": {"min": 0.1, "max": 0.9}},
+        {"require_columns": ["x", "y"]},
+        {"banned_columns": ["x", "z"]},
+        {"types": {"x": "name"}},
+        {"max_age": "12h"},
+        {"max_age": "900d"},
+        {"require_columns": ["agee", "sites"]},
+        {"require_columns": ["agent", "si te"]},
+        {"require_columns": ["A-g_e", "site"]},
+        {"banned_columns": ["agee", "sites", "agent"]},
+        {"banned_columns": ["a g-e"]},
+        {"types": {"age": "number"}},
+        {"require_columns": [f"r{at}" for at in range(5)]},
+        {"require_columns": ["r" * 100, *(f"r{at}" for at in range(5))]},
         {"label_rate": {"min": 0.5, "max": 0.5}},
     ],
-    "resource": [{"fact": "model_bytes", "max": 10}, {"fact": "peak_memory_mb", "max": 1e9}, {"max": 1e9}, {"min": 1e8, "max": 1e9}],
-    "provenance": [
-        {"require": [one]} for one in ("finished", "committed", "clean", "model", "champion", "data")
-    ] + [{"require": ["clean", "data"], "max_age": "12h"}],
+    "resource": [
+        {"fact": "model_bytes", "max": 10},
+        {"fact": "peak_memory_mb", "max": 1e9},
+        {"max": 1e9},
+        {"min": 1e8, "max": 1e9},
+    ],
+    "provenance": [{"require": [one]} for one in ("finished", "committed", "clean", "model", "champion", "data")]
+    + [{"require": ["clean", "data"], "max_age": "12h"}],
     "parity": [{"max_difference": 1.0}, {"min_rows": 100_000}, {"max_difference": 0.0}],
     "condition": [
         {"condition": text}
         for text in (
-            "n > 0.6 +/- 0.1", "n > 0 +/- 0.1", "2 * n > 1.3 +/- 0.1", "2 * d < 0.9 +/- 0.2", "2 * n < 1 +/- 0.02", "n > 0.6 +/- 0.001", "n < 0.6 +/- 0.1", "o > 0.6 +/- 0.1", "d < 0.5 +/- 0.1", "d > 0.1 +/- 0.1",
-            "n - o > 0 +/- 0.1", "n - o > 0.02 +/- 0.1", "n - o > -0.05 +/- 0.1", "2 * n - 2 * o > 0.04 +/- 0.2",
-            "n - 1.1 * o > 0 +/- 0.1", "n - 1.1 * o < 0.3 +/- 0.1", "n + o + d < 1.9 +/- 0.3", "o - n < 0.01 +/- 0.1", r"n - o > 0.02 +/- 0.01 /\ d < 0.1 +/- 0.01", "0.5 * n + d > 0.3 +/- 0.2",
+            "n > 0.6 +/- 0.1",
+            "n > 0 +/- 0.1",
+            "2 * n > 1.3 +/- 0.1",
+            "2 * d < 0.9 +/- 0.2",
+            "2 * n < 1 +/- 0.02",
+            "n > 0.6 +/- 0.001",
+            "n < 0.6 +/- 0.1",
+            "o > 0.6 +/- 0.1",
+            "d < 0.5 +/- 0.1",
+            "d > 0.1 +/- 0.1",
+            "n - o > 0 +/- 0.1",
+            "n - o > 0.02 +/- 0.1",
+            "n - o > -0.05 +/- 0.1",
+            "2 * n - 2 * o > 0.04 +/- 0.2",
+            "n - 1.1 * o > 0 +/- 0.1",
+            "n - 1.1 * o < 0.3 +/- 0.1",
+            "n + o + d < 1.9 +/- 0.3",
+            "o - n < 0.01 +/- 0.1",
+            r"n - o > 0.02 +/- 0.01 /\ d < 0.1 +/- 0.01",
+            "0.5 * n + d > 0.3 +/- 0.2",
         )
-    ] + [{"severity": "warn"}],
+    ]
+    + [{"severity": "warn"}],
     "any_of": [
-        {"checks": {"low": {"kind": "threshold", "metric": "auc", "min": 0.9, "decide": "bound"}, "gap": Make.checks["calibration"]}},
-        {"checks": {"low": {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "point"}, "gain": Make.checks["improvement"]}},
+        {
+            "checks": {
+                "low": {"kind": "threshold", "metric": "auc", "min": 0.9, "decide": "bound"},
+                "gap": Make.checks["calibration"],
+            }
+        },
+        {
+            "checks": {
+                "low": {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "point"},
+                "gain": Make.checks["improvement"],
+            }
+        },
         {"checks": {"fact": Make.checks["resource"], "gain": {**Make.checks["improvement"], "margin": 0.5}}},
-        {"checks": {"one": {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "bound"}}, "owner": "us", "description": "why"},
+        {
+            "checks": {"one": {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "bound"}},
+            "owner": "us",
+            "description": "why",
+        },
         {"checks": {"rows": {"kind": "data", "min_rows": 100}, "low": Make.checks["threshold"]}},
-        {"checks": {name: {"kind": "threshold", "metric": "accuracy", "min": least, "decide": "bound"} for name, least in (("a", 0.6), ("b", 0.709), ("c", 0.99))}},
+        {
+            "checks": {
+                name: {"kind": "threshold", "metric": "accuracy", "min": least, "decide": "bound"}
+                for name, least in (("a", 0.6), ("b", 0.709), ("c", 0.99))
+            }
+        },
     ],
-}  # fmt: skip
+}
 
 
 MISDECLARED: dict[str, list[dict[str, Any]]] = {
     "threshold": [
-        {"min": 2}, {"min": None, "max": -1}, {"min": 0}, {"max": 1, "min": 0}, {"metric": "r2", "min": 2}, {"metric": "rmse", "min": 0}, {"metric": "acuracy"},
-        {"min": 0.7, "max": 0.6}, {"description": "\ud800"}, {"owner": "\ud800"}, {"severity": "perhaps"},
+        {"min": 2},
+        {"min": None, "max": -1},
+        {"min": 0},
+        {"max": 1, "min": 0},
+        {"metric": "r2", "min": 2},
+        {"metric": "rmse", "min": 0},
+        {"metric": "acuracy"},
+        {"min": 0.7, "max": 0.6},
+        {"description": "\ud800"},
+        {"owner": "\ud800"},
+        {"severity": "perhaps"},
     ],
-    "improvement": [{"metric": "auc", "margin": 2}, {"metric": "auc", "margin": -1}, {"metric": "mcc", "margin": 2.5}, {"metric": "mcc", "margin": -2}],
+    "improvement": [
+        {"metric": "auc", "margin": 2},
+        {"metric": "auc", "margin": -1},
+        {"metric": "mcc", "margin": 2.5},
+        {"metric": "mcc", "margin": -2},
+    ],
     "slices": [{"by": ["site", "site"]}, {"margin": 1e400}, {"optional_values": ["x" * 100]}],
     "fairness": [{"by": []}],
     "drift": [{"columns": ["a"]}, {"max": 1.0}],
-    "data": [{"max_missing": None, "banned_columns": None}, {"label_rate": {}}, {"label_rate": {"min": 0.6, "max": 0.5}}],
+    "data": [
+        {"max_missing": None, "banned_columns": None},
+        {"label_rate": {}},
+        {"label_rate": {"min": 0.6, "max": 0.5}},
+    ],
     "resource": [{"min": 61.0}],
     "provenance": [{"require": ["clean", "data", "clean"]}, {"max_age": "soon"}],
     "condition": [{"condition": "n > 2 +/- 0.1"}],
     "any_of": [
-        {"checks": {"low": {**Make.checks["threshold"], "severity": "block"}}}, {"checks": {"Low": Make.checks["threshold"]}},
-        {"checks": {"x-" * 50: Make.checks["threshold"]}}, {"checks": {"low": {**Make.checks["threshold"], "min": 2}}},
+        {"checks": {"low": {**Make.checks["threshold"], "severity": "block"}}},
+        {"checks": {"Low": Make.checks["threshold"]}},
+        {"checks": {"x-" * 50: Make.checks["threshold"]}},
+        {"checks": {"low": {**Make.checks["threshold"], "min": 2}}},
     ],
-}  # fmt: skip
+}
 
 
 FOR_VARIANTS = (
@@ -146,10 +260,13 @@ def holdouts() -> Iterator[tuple[str, Evidence]]:
         "a score is missing": lambda: {"challenger": np.where(np.arange(600) == 3, np.nan, plain["challenger"])},
         "two defects": lambda: {"challenger": np.full(600, 2.0), "champion": np.full(600, -1.0)},
         "regression": lambda: {
-            "task": "regression", "label": 4 * plain["label"], "challenger": 4 * plain["challenger"], "champion": 4 * champion
+            "task": "regression",
+            "label": 4 * plain["label"],
+            "challenger": 4 * plain["challenger"],
+            "champion": 4 * champion,
         },
         "leaked": lambda: {"facts": {**facts, "train_row_hashes": Make.evidence().row_hashes}},
-    }  # fmt: skip
+    }
     for name, given in made.items():
         yield name, Evidence.from_arrays(**{**plain, "facts": facts, **given()})
     third = np.arange(600) % 3
@@ -260,11 +377,18 @@ def lines(topic: str) -> Iterator[str]:
         if topic != TOGETHER:
             continue
         all_told = {
-            "case": name, "verdict": decision.verdict, "reason": decision.reason, "exit": decision.exit_code,
-            "look": decision.look.message, "number": decision.look.number, "already": decision.already_champion,
-            "guarantee": decision.guarantee, "retired": [one.retired for one in decision.state.holdouts.values()],
-            "valid_until": decision.state.champion and str(decision.state.champion.valid_until), "seq": decision.state.seq,
-        }  # fmt: skip
+            "case": name,
+            "verdict": decision.verdict,
+            "reason": decision.reason,
+            "exit": decision.exit_code,
+            "look": decision.look.message,
+            "number": decision.look.number,
+            "already": decision.already_champion,
+            "guarantee": decision.guarantee,
+            "retired": [one.retired for one in decision.state.holdouts.values()],
+            "valid_until": decision.state.champion and str(decision.state.champion.valid_until),
+            "seq": decision.state.seq,
+        }
         yield json.dumps(all_told, sort_keys=True, ensure_ascii=False)
 
 

@@ -26,10 +26,21 @@ PASS, FAIL, INCONCLUSIVE, ERROR, SKIP = Verdict.PASS, Verdict.FAIL, Verdict.INCO
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 
 LOOKS_AT = {
-    "threshold": "model", "calibration": "model", "fairness": "model", "drift": "model", "any_of": "model",
-    "improvement": "pair", "slices": "pair", "condition": "pair", "disagreement": "pair",
-    "leakage": "facts", "data": "facts", "resource": "facts", "provenance": "facts", "parity": "facts",
-}  # fmt: skip
+    "threshold": "model",
+    "calibration": "model",
+    "fairness": "model",
+    "drift": "model",
+    "any_of": "model",
+    "improvement": "pair",
+    "slices": "pair",
+    "condition": "pair",
+    "disagreement": "pair",
+    "leakage": "facts",
+    "data": "facts",
+    "resource": "facts",
+    "provenance": "facts",
+    "parity": "facts",
+}
 """What a kind's example looks at: the challenger's rows, both models' rows, or what the run says."""
 
 
@@ -120,14 +131,22 @@ def named_champion(make: Any) -> Given:
 EDGES = (
     # rows that are no rows: no gate is judged
     *(
-        Edge(what=f"a {column} score of {value}", given=bad(column, value), **same(ERROR),
-             said=f"2 rows have a {column} score")
+        Edge(
+            what=f"a {column} score of {value}",
+            given=bad(column, value),
+            **same(ERROR),
+            said=f"2 rows have a {column} score",
+        )
         for column in ("challenger", "champion")
         for value in (math.nan, math.inf, -math.inf, -1e-9, 1 + 1e-9)
     ),
     *(
-        Edge(what=f"a label of {value}", given=bad("label", value, rows=4), **same(ERROR),
-             said="4 rows have a label that is neither 0 nor 1")
+        Edge(
+            what=f"a label of {value}",
+            given=bad("label", value, rows=4),
+            **same(ERROR),
+            said="4 rows have a label that is neither 0 nor 1",
+        )
         for value in (math.nan, math.inf, 2.0, 0.5, -1.0)
     ),
     *(
@@ -136,43 +155,117 @@ EDGES = (
     ),
     Edge(what="no weight at all", given=arrays(weight=np.zeros(600)), **same(ERROR), said="every weight is 0"),
     Edge(what="no rows", given=arrays(rows=0), **same(ERROR), said="no rows"),
-    Edge(what="the same row twice", given=arrays(row_id=np.r_[1, np.arange(1, 600)]), **same(ERROR),
-         said="row_id that another row has too"),
-    Edge(what="a champion in the facts, but not in the rows", given=named_champion, **same(ERROR),
-         said="the column `champion` is missing"),
-    Edge(what="clusters that are required, but not there", given=lambda make: Given(policy={"clusters": "required"}),
-         **same(ERROR), said="requires clusters"),
+    Edge(
+        what="the same row twice",
+        given=arrays(row_id=np.r_[1, np.arange(1, 600)]),
+        **same(ERROR),
+        said="row_id that another row has too",
+    ),
+    Edge(
+        what="a champion in the facts, but not in the rows",
+        given=named_champion,
+        **same(ERROR),
+        said="the column `champion` is missing",
+    ),
+    Edge(
+        what="clusters that are required, but not there",
+        given=lambda make: Given(policy={"clusters": "required"}),
+        **same(ERROR),
+        said="requires clusters",
+    ),
     # rows that show little
     Edge(what="as it should be", given=arrays(), **same(PASS)),
-    Edge(what="nine rows", given=arrays(rows=9), model=INCONCLUSIVE, pair=INCONCLUSIVE, facts=PASS,
-         but={"disagreement": PASS}),
-    Edge(what="six clusters of ten asked", given=arrays(cluster=np.arange(600) // 100), model=INCONCLUSIVE,
-         pair=INCONCLUSIVE, facts=PASS, said="only 6 clusters, at least 10 are asked"),
-    Edge(what="one label only", given=arrays(label=np.zeros(600)), model=ERROR, pair=PASS, facts=PASS,
-         but={"fairness": PASS, "calibration": FAIL, "drift": PASS}),
-    Edge(what="identical scores", given=alike("challenger"), model=PASS, pair=INCONCLUSIVE, facts=PASS,
-         but={"disagreement": PASS}),
-    Edge(what="constant scores of both", given=alike("constant"), model=PASS, pair=INCONCLUSIVE, facts=PASS,
-         but={"threshold": FAIL, "any_of": FAIL, "disagreement": PASS, "drift": FAIL}),
-    Edge(what="a challenger that is worse", given=worse, model=FAIL, pair=FAIL, facts=PASS,
-         but={"fairness": PASS, "disagreement": PASS}),
+    Edge(
+        what="nine rows",
+        given=arrays(rows=9),
+        model=INCONCLUSIVE,
+        pair=INCONCLUSIVE,
+        facts=PASS,
+        but={"disagreement": PASS},
+    ),
+    Edge(
+        what="six clusters of ten asked",
+        given=arrays(cluster=np.arange(600) // 100),
+        model=INCONCLUSIVE,
+        pair=INCONCLUSIVE,
+        facts=PASS,
+        said="only 6 clusters, at least 10 are asked",
+    ),
+    Edge(
+        what="one label only",
+        given=arrays(label=np.zeros(600)),
+        model=ERROR,
+        pair=PASS,
+        facts=PASS,
+        but={"fairness": PASS, "calibration": FAIL, "drift": PASS},
+    ),
+    Edge(
+        what="identical scores",
+        given=alike("challenger"),
+        model=PASS,
+        pair=INCONCLUSIVE,
+        facts=PASS,
+        but={"disagreement": PASS},
+    ),
+    Edge(
+        what="constant scores of both",
+        given=alike("constant"),
+        model=PASS,
+        pair=INCONCLUSIVE,
+        facts=PASS,
+        but={"threshold": FAIL, "any_of": FAIL, "disagreement": PASS, "drift": FAIL},
+    ),
+    Edge(
+        what="a challenger that is worse",
+        given=worse,
+        model=FAIL,
+        pair=FAIL,
+        facts=PASS,
+        but={"fairness": PASS, "disagreement": PASS},
+    ),
     # a champion, or none
-    Edge(what="no champion yet", given=arrays(champion=None), model=PASS, pair=SKIP, facts=PASS,
-         said="no champion yet"),
-    Edge(what="a champion reigns, but has no scores",
-         given=lambda make: Given(arrays={"champion": None},
-                                  state=lambda make: State(seq=1, champion=Champion(sha256="a" * 64, seq=1))),
-         model=PASS, pair=ERROR, facts=PASS, said="no champion scores"),
+    Edge(
+        what="no champion yet", given=arrays(champion=None), model=PASS, pair=SKIP, facts=PASS, said="no champion yet"
+    ),
+    Edge(
+        what="a champion reigns, but has no scores",
+        given=lambda make: Given(
+            arrays={"champion": None}, state=lambda make: State(seq=1, champion=Champion(sha256="a" * 64, seq=1))
+        ),
+        model=PASS,
+        pair=ERROR,
+        facts=PASS,
+        said="no champion scores",
+    ),
     # looks that are used up: only who asks for a gain is told so, and only instead of PASS
-    Edge(what="a spent holdout", given=spent("improvement"), model=PASS, pair=INCONCLUSIVE, facts=PASS,
-         but={"slices": PASS, "disagreement": PASS}, said="judge on fresh rows"),
-    Edge(what="a retired holdout", given=spent("threshold"), model=PASS, pair=INCONCLUSIVE, facts=PASS,
-         but={"slices": PASS, "disagreement": PASS}, said="this holdout is retired"),
+    Edge(
+        what="a spent holdout",
+        given=spent("improvement"),
+        model=PASS,
+        pair=INCONCLUSIVE,
+        facts=PASS,
+        but={"slices": PASS, "disagreement": PASS},
+        said="judge on fresh rows",
+    ),
+    Edge(
+        what="a retired holdout",
+        given=spent("threshold"),
+        model=PASS,
+        pair=INCONCLUSIVE,
+        facts=PASS,
+        but={"slices": PASS, "disagreement": PASS},
+        said="this holdout is retired",
+    ),
     # what a gate needs and the run did not say
-    Edge(what="no slice columns", given=arrays(slices={}), **same(PASS), but={"slices": ERROR, "fairness": ERROR},
-         said="no slice column 'site' in the evidence; expected one of: none"),
+    Edge(
+        what="no slice columns",
+        given=arrays(slices={}),
+        **same(PASS),
+        but={"slices": ERROR, "fairness": ERROR},
+        said="no slice column 'site' in the evidence; expected one of: none",
+    ),
     Edge(what="no facts", given=without_facts, model=PASS, pair=PASS, facts=ERROR, but={"drift": ERROR}),
-)  # fmt: skip
+)
 
 
 def judged(make: Any, kind: str, given: Given) -> Any:

@@ -44,13 +44,12 @@ def test_copies_of_a_row_equal_a_weight_where_they_share_a_cluster(make: Any, ki
     held = make.arrays()
     copies = 1 + np.arange(600) % 3
     weighted = {"weight": copies.astype(float), "cluster": np.arange(600) % 60}
-    repeated = {
-        name: np.repeat(held[name], copies) for name in ("label", "challenger", "champion")
-    } | {
-        "row_id": np.arange(copies.sum()), "cluster": np.repeat(np.arange(600) % 60, copies),
+    repeated = {name: np.repeat(held[name], copies) for name in ("label", "challenger", "champion")} | {
+        "row_id": np.arange(copies.sum()),
+        "cluster": np.repeat(np.arange(600) % 60, copies),
         "slices": {"site": np.repeat(held["slices"]["site"], copies)},
         "facts": make.facts(int(copies.sum())),
-    }  # fmt: skip
+    }
     one, other = (judged(make, kind, given).outcomes[0] for given in (weighted, repeated))
     assert (one.verdict, one.clusters) == (other.verdict, other.clusters)
     for name in ("observed", "low", "high", "p"):

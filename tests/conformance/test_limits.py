@@ -43,60 +43,105 @@ SCORES_DRIFT = {"kind": "drift", "of": "scores", "measure": "js", "against": "ch
 
 LIMITS = {
     ("threshold", "min, bound"): Limit(
-        check=keyed("threshold", "min", metric="accuracy"), seen=lambda one: one.low, up=True, loose=0.5),
+        check=keyed("threshold", "min", metric="accuracy"), seen=lambda one: one.low, up=True, loose=0.5
+    ),
     ("threshold", "min, point"): Limit(
-        check=keyed("threshold", "min", metric="accuracy", decide="point"), seen=lambda one: one.observed, up=True,
-        loose=0.5),
+        check=keyed("threshold", "min", metric="accuracy", decide="point"),
+        seen=lambda one: one.observed,
+        up=True,
+        loose=0.5,
+    ),
     ("threshold", "max, bound"): Limit(
-        check=keyed("threshold", "max", min=0.001, metric="log_loss"), seen=lambda one: one.high, up=False, loose=0.9),
+        check=keyed("threshold", "max", min=0.001, metric="log_loss"), seen=lambda one: one.high, up=False, loose=0.9
+    ),
     ("threshold", "max, point"): Limit(
-        check=keyed("threshold", "max", min=0.001, metric="log_loss", decide="point"), seen=lambda one: one.observed,
-        up=False, loose=0.9),
+        check=keyed("threshold", "max", min=0.001, metric="log_loss", decide="point"),
+        seen=lambda one: one.observed,
+        up=False,
+        loose=0.9,
+    ),
     ("improvement", "a gain"): Limit(
-        check=keyed("improvement", "margin", metric="log_loss"), seen=lambda one: -one.high, up=True, loose=1e-6),
+        check=keyed("improvement", "margin", metric="log_loss"), seen=lambda one: -one.high, up=True, loose=1e-6
+    ),
     ("improvement", "a gain in a share"): Limit(
-        check=keyed("improvement", "margin", metric="accuracy"), seen=lambda one: one.low, up=True, loose=1e-6),
+        check=keyed("improvement", "margin", metric="accuracy"), seen=lambda one: one.low, up=True, loose=1e-6
+    ),
     ("slices", "non_inferior"): Limit(
-        check=keyed("slices", "margin", metric="log_loss"), seen=lambda one: min(-part.high for part in one.parts),
-        up=True, loose=1e-6),
+        check=keyed("slices", "margin", metric="log_loss"),
+        seen=lambda one: min(-part.high for part in one.parts),
+        up=True,
+        loose=1e-6,
+    ),
     ("fairness", "bound"): Limit(
-        check=keyed("fairness", "max"), seen=lambda one: one.high, up=False, loose=0.9, arrays=TWO_SITES),
+        check=keyed("fairness", "max"), seen=lambda one: one.high, up=False, loose=0.9, arrays=TWO_SITES
+    ),
     ("fairness", "point"): Limit(
-        check=keyed("fairness", "max", decide="point"), seen=lambda one: one.observed, up=False, loose=0.9),
+        check=keyed("fairness", "max", decide="point"), seen=lambda one: one.observed, up=False, loose=0.9
+    ),
     ("disagreement", "bound"): Limit(
-        check=keyed("disagreement", "max"), seen=lambda one: one.high, up=False, loose=0.9),
+        check=keyed("disagreement", "max"), seen=lambda one: one.high, up=False, loose=0.9
+    ),
     ("disagreement", "point"): Limit(
-        check=keyed("disagreement", "max", decide="point"), seen=lambda one: one.observed, up=False, loose=0.9),
+        check=keyed("disagreement", "max", decide="point"), seen=lambda one: one.observed, up=False, loose=0.9
+    ),
     ("calibration", "bound"): Limit(
-        check=keyed("calibration", "max"), seen=lambda one: max(-one.low, one.high), up=False, loose=0.9),
+        check=keyed("calibration", "max"), seen=lambda one: max(-one.low, one.high), up=False, loose=0.9
+    ),
     ("calibration", "point"): Limit(
-        check=keyed("calibration", "max", decide="point"), seen=lambda one: abs(one.observed), up=False, loose=0.9),
+        check=keyed("calibration", "max", decide="point"), seen=lambda one: abs(one.observed), up=False, loose=0.9
+    ),
     ("condition", "a share"): Limit(
         check=lambda make, limit: {"kind": "condition", "condition": f"n > {limit!r} +/- 0.5"},
-        seen=lambda one: one.low, up=True, loose=0.5),
+        seen=lambda one: one.low,
+        up=True,
+        loose=0.5,
+    ),
     ("condition", "a gain"): Limit(
         check=lambda make, limit: {"kind": "condition", "condition": f"n - o > {limit:.17f} +/- 0.5"},
-        seen=lambda one: one.low, up=True, loose=1e-6),
+        seen=lambda one: one.low,
+        up=True,
+        loose=1e-6,
+    ),
     ("condition", "changed decisions"): Limit(
         check=lambda make, limit: {"kind": "condition", "condition": f"d < {limit!r} +/- 0.5"},
-        seen=lambda one: one.high, up=False, loose=0.9),
+        seen=lambda one: one.high,
+        up=False,
+        loose=0.9,
+    ),
     ("any_of", "of one"): Limit(
         check=lambda make, limit: make.check(
-            "any_of", checks={"one": make.check("threshold", metric="accuracy", min=limit)}),
-        seen=lambda one: one.low, up=True, loose=0.5),
+            "any_of", checks={"one": make.check("threshold", metric="accuracy", min=limit)}
+        ),
+        seen=lambda one: one.low,
+        up=True,
+        loose=0.5,
+    ),
     ("drift", "point"): Limit(
         check=lambda make, limit: {**SCORES_DRIFT, "decide": "point", "max": limit},
-        seen=lambda one: one.observed, up=False, loose=0.99),
+        seen=lambda one: one.observed,
+        up=False,
+        loose=0.99,
+    ),
     ("drift", "bound"): Limit(
         check=lambda make, limit: {**SCORES_DRIFT, "decide": "bound", "max": limit},
-        seen=lambda one: one.high, up=False, loose=0.99),
+        seen=lambda one: one.high,
+        up=False,
+        loose=0.99,
+    ),
     ("data", "label_rate"): Limit(
-        check=lambda make, limit: {"kind": "data", "label_rate": {"min": limit}}, seen=lambda one: one.observed,
-        up=True, loose=0.01),
+        check=lambda make, limit: {"kind": "data", "label_rate": {"min": limit}},
+        seen=lambda one: one.observed,
+        up=True,
+        loose=0.01,
+    ),
     ("resource", "max"): Limit(
         check=lambda make, limit: {"kind": "resource", "fact": "fit_seconds", "max": limit},
-        seen=lambda one: one.observed, up=False, loose=100.0, arrays={"facts": {"fit_seconds": 3.25}}),
-}  # fmt: skip
+        seen=lambda one: one.observed,
+        up=False,
+        loose=100.0,
+        arrays={"facts": {"fit_seconds": 3.25}},
+    ),
+}
 
 
 NO_LIMIT = {
@@ -132,9 +177,13 @@ def test_below_at_and_above(make: Any, key: tuple[str, str]) -> None:
 def pairs(challenger: float, champion: float, **given: Any) -> Evidence:
     """A hundred rows on which each model is off by the same, so that there is no error to estimate."""
     return Evidence.from_arrays(
-        label=np.zeros(100), challenger=np.full(100, challenger), champion=np.full(100, champion), task="regression",
-        slices={"site": ["a", "b"] * 50}, **given,
-    )  # fmt: skip
+        label=np.zeros(100),
+        challenger=np.full(100, challenger),
+        champion=np.full(100, champion),
+        task="regression",
+        slices={"site": ["a", "b"] * 50},
+        **given,
+    )
 
 
 @pytest.mark.parametrize(

@@ -138,9 +138,12 @@ def test_two_hundred_slices_through_the_whole_engine(make: Any) -> None:
     for run in range(100):
         scores = 5 + np.random.default_rng([12, run]).normal(size=(2, site.size))
         evidence = Evidence.from_arrays(
-            label=np.zeros(site.size), challenger=scores[0], champion=scores[1], slices={"site": site},
+            label=np.zeros(site.size),
+            challenger=scores[0],
+            champion=scores[1],
+            slices={"site": site},
             task="regression",
-        )  # fmt: skip
+        )
         outcome = judge(policy, evidence).outcomes[0]
         blocked.append(outcome.verdict == Verdict.FAIL)
         assert len(outcome.parts) == 200
@@ -162,11 +165,15 @@ def test_any_of_several_checks() -> None:
 @pytest.mark.parametrize(
     ("hits", "asked", "side", "holds"),
     [
-        (50, 0.05, "at most", True), (70, 0.05, "at most", True), (71, 0.05, "at most", False),
-        (1000, 0.05, "at most", False), (930, 0.95, "at least", True), (929, 0.95, "at least", False),
+        (50, 0.05, "at most", True),
+        (70, 0.05, "at most", True),
+        (71, 0.05, "at most", False),
+        (1000, 0.05, "at most", False),
+        (930, 0.95, "at least", True),
+        (929, 0.95, "at least", False),
         (0, 0.95, "at least", False),
     ],
-)  # fmt: skip
+)
 def test_a_rate_holds_within_three_standard_errors(hits: int, asked: float, side: str, holds: bool) -> None:
     happened = np.arange(1000) < hits
     rate = Rate.of(happened, at_most=asked) if side == "at most" else Rate.of(happened, at_least=asked)

@@ -47,9 +47,14 @@ def test_a_gate_may_only_inform(make: Any) -> None:
     assert ([outcome.verdict for outcome in decision.outcomes], decision.exit_code) == (["FAIL", "PASS"], 0)
 
 
-@pytest.mark.parametrize(("auc", "loss", "all_of", "any_of"), [
-    (0.6, 0.0, "PROMOTE", "PROMOTE"), (0.999, 0.0, "HOLD", "PROMOTE"), (0.999, 0.9, "HOLD", "HOLD"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("auc", "loss", "all_of", "any_of"),
+    [
+        (0.6, 0.0, "PROMOTE", "PROMOTE"),
+        (0.999, 0.0, "HOLD", "PROMOTE"),
+        (0.999, 0.9, "HOLD", "HOLD"),
+    ],
+)
 def test_any_and_all_across_metrics(make: Any, auc: float, loss: float, all_of: str, any_of: str) -> None:
     """argo-rollouts#4501."""
     checks = {"auc": make.check("threshold", min=auc), "loss": make.check("improvement", margin=loss)}
@@ -95,8 +100,10 @@ def test_a_verdict_and_a_malfunction_have_codes_of_their_own(make: Any) -> None:
     codes = [
         make.judge(make.checks["improvement"], evidence).exit_code
         for evidence in (
-            make.evidence(), make.evidence(challenger=1 - held, champion=held), make.evidence(challenger=spoiled),
+            make.evidence(),
+            make.evidence(challenger=1 - held, champion=held),
+            make.evidence(challenger=spoiled),
             make.evidence(champion=held),
         )
-    ]  # fmt: skip
+    ]
     assert codes == [0, 1, 2, 3]

@@ -61,9 +61,13 @@ SAID: dict[str, dict[str, Any]] = {
     "parity missed": {"parity": {"rows": 600, "max_difference": 0.25}},
     "parity not done": {"parity": {"problem": "no room"}},
     "parity on few": {"parity": {"rows": 3, "max_difference": 0.0, "python": "3.13.0"}},
-    "features of no row": {"features": {"age": {**FEATURES["age"], "train": {"cells": [0, 0, 0]}, "holdout": {"cells": [0, 0, 0]}}}},
+    "features of no row": {
+        "features": {"age": {**FEATURES["age"], "train": {"cells": [0, 0, 0]}, "holdout": {"cells": [0, 0, 0]}}}
+    },
     "scores of no row": {"scores": {"kind": "number", "edges": [0.5], "train": {"cells": [0, 0]}}},
-    "a champion that does not fit": {"champion": {**CHAMPION, "features": {"age": {**FEATURES["age"], "edges": [1.0]}}}},
+    "a champion that does not fit": {
+        "champion": {**CHAMPION, "features": {"age": {**FEATURES["age"], "edges": [1.0]}}}
+    },
     "a champion of other features": {"champion": {**CHAMPION, "features": {"weight": FEATURES["age"]}}},
     "a champion without a name": {"champion": {"sha256": "b" * 64}},
     "nothing of what was trained on": {"train_row_hashes": None},
@@ -82,7 +86,7 @@ SAID: dict[str, dict[str, Any]] = {
     "parity of no difference": {"parity": {"rows": 600}},
     "parity of a long version": {"parity": {"rows": 600, "max_difference": 0.0, "python": "3" * 100}},
     "negative": {"fit_seconds": -1, "model_bytes": True, "peak_memory_mb": "much", "predict_ms_per_1000_p99": None},
-}  # fmt: skip
+}
 
 
 def runs() -> Iterator[tuple[str, Evidence]]:
@@ -95,9 +99,16 @@ def runs() -> Iterator[tuple[str, Evidence]]:
         "train_sha256": hashlib.sha256(np.sort(trained).astype("<u8").tobytes()).hexdigest(),
     }
     whole = Make.facts(
-        scored_at="2026-01-01T06:00:00+00:00", as_of="2025-12", challenger=CHALLENGER, champion=CHAMPION, data=data,
-        model_bytes=1000, peak_memory_mb=512.5, predict_ms_per_1000_p50=1.5, predict_ms_per_1000_p99=2.5,
-    )  # fmt: skip
+        scored_at="2026-01-01T06:00:00+00:00",
+        as_of="2025-12",
+        challenger=CHALLENGER,
+        champion=CHAMPION,
+        data=data,
+        model_bytes=1000,
+        peak_memory_mb=512.5,
+        predict_ms_per_1000_p50=1.5,
+        predict_ms_per_1000_p99=2.5,
+    )
     for name, said in SAID.items():
         told = {**whole, **said}
         if said.get("data"):
@@ -110,15 +121,18 @@ def runs() -> Iterator[tuple[str, Evidence]]:
         )
         yield f"a run that said: {name}", replace(made, witness=seen)
     for name, time in {
-        "days": ["2025-12-30", "2025-12-31"], "hours": ["2026-01-01T20:00:00", "2026-01-01T23:00:00+00:00"],
-        "no times": ["once", "twice"], "to come": ["2026-02-01", "2026-02-02"],
-    }.items():  # fmt: skip
+        "days": ["2025-12-30", "2025-12-31"],
+        "hours": ["2026-01-01T20:00:00", "2026-01-01T23:00:00+00:00"],
+        "no times": ["once", "twice"],
+        "to come": ["2026-02-01", "2026-02-02"],
+    }.items():
         rows = {**plain, "time": np.array(time)[np.arange(600) % 2], "facts": whole}
         yield f"rows of {name}", Evidence.from_arrays(**rows)
     for name, time in {
-        "days ago": "2025-12-30T00:00:00+00:00", "in five minutes": "2026-01-02T00:05:00+00:00",
+        "days ago": "2025-12-30T00:00:00+00:00",
+        "in five minutes": "2026-01-02T00:05:00+00:00",
         "in six minutes": "2026-01-02T00:05:30+00:00",
-    }.items():  # fmt: skip
+    }.items():
         dated = {key: value for key, value in whole.items() if key != "as_of"} | {"scored_at": time}
         yield f"no month, scored {name}", Evidence.from_arrays(**{**plain, "facts": dated})
     yield (
@@ -135,6 +149,6 @@ def runs() -> Iterator[tuple[str, Evidence]]:
         }
         three = Evidence.from_arrays(
             **{**plain, "champion": None, **scored}, task="multiclass", classes=["a", "b", "c"]
-        )  # fmt: skip
+        )
         yield f"scores {name}", three
     yield "a run without champion scores", Evidence.from_arrays(**{**plain, "champion": None, "facts": whole})

@@ -13,10 +13,21 @@ from collections.abc import Callable
 from typing import Any
 
 IMPORTED_FIRST = (
-    "metaflow", "numpy", "obstore.store", "pandas", "pyarrow", "scipy.stats", "lockgate.gates.lifecycle.admission", "lockgate.gates.judge.engine",
-    "lockgate.gates.lifecycle.actions", "lockgate.gates.report.terminal", "lockgate.pipelines.promotion.decide", "lockgate.pipelines.cli.main",
-    "lockgate.pipelines.promotion.log", "lockgate.pipelines.settings.settings",
-)  # fmt: skip
+    "metaflow",
+    "numpy",
+    "obstore.store",
+    "pandas",
+    "pyarrow",
+    "scipy.stats",
+    "lockgate.gates.lifecycle.admission",
+    "lockgate.gates.judge.engine",
+    "lockgate.gates.lifecycle.actions",
+    "lockgate.gates.report.terminal",
+    "lockgate.pipelines.promotion.decide",
+    "lockgate.pipelines.cli.main",
+    "lockgate.pipelines.promotion.log",
+    "lockgate.pipelines.settings.settings",
+)
 
 
 def run(asked: dict[str, Any], note: Callable[[str], None]) -> None:

@@ -14,10 +14,24 @@ from collections.abc import Callable
 from typing import Any
 
 IMPORTED_FIRST = (
-    "lockgate.gates.judge.engine", "lockgate.gates.lifecycle.actions", "lockgate.gates.report.terminal", "lockgate.gates.verification", "metaflow", "numpy",
-    "obstore.store", "pandas", "lockgate.pipelines.promotion.decide", "lockgate.pipelines.cli.main", "lockgate.pipelines.cli.log.verify",
-    "lockgate.pipelines.scoring.predict", "pyarrow.csv", "pyarrow.ipc", "scipy.stats", "skops.io", "xgboost",
-)  # fmt: skip
+    "lockgate.gates.judge.engine",
+    "lockgate.gates.lifecycle.actions",
+    "lockgate.gates.report.terminal",
+    "lockgate.gates.verification",
+    "metaflow",
+    "numpy",
+    "obstore.store",
+    "pandas",
+    "lockgate.pipelines.promotion.decide",
+    "lockgate.pipelines.cli.main",
+    "lockgate.pipelines.cli.log.verify",
+    "lockgate.pipelines.scoring.predict",
+    "pyarrow.csv",
+    "pyarrow.ipc",
+    "scipy.stats",
+    "skops.io",
+    "xgboost",
+)
 
 
 def serve(upstream: str = "") -> None:

@@ -177,17 +177,13 @@ def signed_conf(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path) -> 
     shutil.copytree(orders_conf, conf)
     platform = conf / "platform" / "local.yaml"
     held = yaml.safe_load(platform.read_text(encoding="utf-8"))
-    held["keys"]["trusted"] = {
-        name: {"role": name, "key": line(key), "last_entry": None} for name, key in KEYS.items()
-    }  # fmt: skip
+    held["keys"]["trusted"] = {name: {"role": name, "key": line(key), "last_entry": None} for name, key in KEYS.items()}
     platform.write_text(yaml.safe_dump(held), encoding="utf-8")
     return conf
 
 
 @pytest.fixture(scope="session")
-def prompt(
-    tmp_path_factory: pytest.TempPathFactory, signed_conf: Path, project_at: Any
-) -> Iterator[Scene]:  # fmt: skip
+def prompt(tmp_path_factory: pytest.TempPathFactory, signed_conf: Path, project_at: Any) -> Iterator[Scene]:
     """An empty directory in which commands run at once."""
     project = project_at(home=tmp_path_factory.mktemp("scene"), conf=signed_conf)
     with started(COMMANDS, cwd=project.home, env=project.env()) as ask:
@@ -212,9 +208,7 @@ def lay(prompt: Scene) -> Callable[[Any], Scene]:
 
 
 @pytest.fixture(scope="session")
-def kept(
-    tmp_path_factory: pytest.TempPathFactory, promoted_project: Any, lay: Callable[[Any], Scene]
-) -> Any:  # fmt: skip
+def kept(tmp_path_factory: pytest.TempPathFactory, promoted_project: Any, lay: Callable[[Any], Scene]) -> Any:
     """The project as it was before any attack."""
     made = promoted_project.copy(tmp_path_factory.mktemp("kept"))
     done = made.run("evaluate", "--advisory", "model.trees=40")

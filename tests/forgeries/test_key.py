@@ -19,9 +19,15 @@ with _pathlib.Path({file!r}).open("a") as _notes:
     _notes.write(_json.dumps([" ".join(map(str, _sys.orig_argv)), dict(_os.environ)]) + "\\n")
 """
 WANTED = {
-    "LOCKGATE_SIGNING_KEY", "LOCKGATE_SIGNING_KEY_FILE", "GITHUB_TOKEN", "GITHUB_ENV", "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-    "ACTIONS_RUNTIME_TOKEN", "PGPASSWORD", "SLACK_WEBHOOK",
-}  # fmt: skip
+    "LOCKGATE_SIGNING_KEY",
+    "LOCKGATE_SIGNING_KEY_FILE",
+    "GITHUB_TOKEN",
+    "GITHUB_ENV",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_RUNTIME_TOKEN",
+    "PGPASSWORD",
+    "SLACK_WEBHOOK",
+}
 DECLARED = {"SOURCE_PASSWORD": None, "SPEED": "fast"}
 KEPT = {"AWS_ACCESS_KEY_ID", "METAFLOW_DEFAULT_METADATA", "OMP_NUM_THREADS", "SOURCE_PASSWORD", "TZ"}
 

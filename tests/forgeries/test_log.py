@@ -24,9 +24,19 @@ from tests.gates.candidates import APPROVER, JUDGE, LENIENT, NOON, STRANGER, evi
 
 SAYS: dict[str, Any] = {"reason": "an attack", "actor": "mallory"}
 BOUND = (
-    "run", "model", "holdout", "scores", "champion_scores", "champion_run", "champion_model", "train", "policy",
-    "engine", "commit", "clean",
-)  # fmt: skip
+    "run",
+    "model",
+    "holdout",
+    "scores",
+    "champion_scores",
+    "champion_run",
+    "champion_model",
+    "train",
+    "policy",
+    "engine",
+    "commit",
+    "clean",
+)
 
 
 def clock(scene: Any, minutes: float = 1) -> Any:
@@ -151,9 +161,16 @@ def test_a_waiver_under_another_name(scene: Any) -> None:
     """By an approver, who signs it as himself and says that he is somebody else."""
     last = scene.entry(2)
     waiver = Waiver(
-        gate="log_loss", run=scene.former, model="f" * 64, policy="p", reason="an attack", approver="ada",
-        until=last.time + timedelta(days=1), key=APPROVER.fingerprint, seq=3,
-    )  # fmt: skip
+        gate="log_loss",
+        run=scene.former,
+        model="f" * 64,
+        policy="p",
+        reason="an attack",
+        approver="ada",
+        until=last.time + timedelta(days=1),
+        key=APPROVER.fingerprint,
+        seq=3,
+    )
     state = last.state.model_copy(update={"seq": 3, "waivers": (waiver,)})
     event = Waived(waiver=waiver)
     scene.put_entry(3, signed(last, APPROVER, seq=3, previous=last.digest, event=event, state=state))
@@ -173,13 +190,9 @@ def test_an_expired_promotion(scene: Any) -> None:
     age, before = timedelta(days=91), None
     for seq in (1, 2):
         held = scene.entry(seq)
-        champions = {
-            "champion": held.state.champion, **dict(enumerate(held.state.predecessors))
-        }  # fmt: skip
+        champions = {"champion": held.state.champion, **dict(enumerate(held.state.predecessors))}
         old = {name: one.model_copy(update={"valid_until": one.valid_until - age}) for name, one in champions.items()}
-        state = held.state.model_copy(
-            update={"champion": old.pop("champion"), "predecessors": tuple(old.values())}
-        )  # fmt: skip
+        state = held.state.model_copy(update={"champion": old.pop("champion"), "predecessors": tuple(old.values())})
         scene.put_entry(seq, signed(held, time=held.time - age, state=state, previous=before))
         before = scene.entry(seq).digest
     with sqlite3.connect(scene.project.home / "predictions.db") as db:

@@ -37,8 +37,13 @@ def pretended(tmp_path_factory: pytest.TempPathFactory, kept: Any) -> Any:
     made = kept.copy(tmp_path_factory.mktemp("pretended"))
     (made.home / "flow.py").write_text(FLOW, encoding="utf-8")
     done = made.python(
-        "flow.py", "--no-pylint", "run", "--tag", "deployment_candidate", METAFLOW_USER="champion",
-    )  # fmt: skip
+        "flow.py",
+        "--no-pylint",
+        "run",
+        "--tag",
+        "deployment_candidate",
+        METAFLOW_USER="champion",
+    )
     assert done.returncode == 0, done.stderr
     done = made.python("flow.py", "--no-pylint", "run", METAFLOW_RUN_TAGS="champion", METAFLOW_USER="mallory")
     assert done.returncode == 0, done.stderr

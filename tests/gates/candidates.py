@@ -66,9 +66,12 @@ def evidence(
     reigning = {"run": run_of(champion), "sha256": sha_of(champion)} if champion else None
     ids = [f"{rows} {at}" for at in range(ROWS)] if rows else None
     return Evidence.from_arrays(
-        label=LABEL, challenger=scores, champion=beside, row_id=ids,
+        label=LABEL,
+        challenger=scores,
+        champion=beside,
+        row_id=ids,
         facts={"challenger": told, "champion": reigning, **facts},
-    )  # fmt: skip
+    )
 
 
 FIRST_MODEL = evidence(GOOD, model="0")
@@ -102,9 +105,11 @@ def promoted(
 def recorded(decision: Decision, *, valid_for: str = "90d") -> Judged:
     """The event that a decision is recorded as."""
     return Judged(
-        decision=decision.model_dump(mode="json", exclude={"state"}), decision_sha256=decision.sha256,
-        policy_sha256="0" * 64, valid_for=valid_for,
-    )  # fmt: skip
+        decision=decision.model_dump(mode="json", exclude={"state"}),
+        decision_sha256=decision.sha256,
+        policy_sha256="0" * 64,
+        valid_for=valid_for,
+    )
 
 
 def signer(name: str) -> Signer:

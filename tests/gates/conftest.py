@@ -13,26 +13,46 @@ from lockgate import Decision, Evidence, Policy, State, hash_row_ids, judge
 from lockgate.gates.stats.cell_shares import cell_of, quantile_edges
 
 DECLARED = {
-    "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "if_present", "min_clusters": 10,
-    "schedule": {"kind": "open"}, "disclose": "all", "valid_for": "90d",
-}  # fmt: skip
+    "if_no_champion": "absolute_only",
+    "confidence": 0.95,
+    "clusters": "if_present",
+    "min_clusters": 10,
+    "schedule": {"kind": "open"},
+    "disclose": "all",
+    "valid_for": "90d",
+}
 
 CHECKS: dict[str, dict[str, Any]] = {
     "threshold": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"},
     "improvement": {"kind": "improvement", "metric": "log_loss", "margin": 0.0},
     "slices": {
-        "kind": "slices", "by": "site", "metric": "log_loss", "margin": 0.0, "require": "non_inferior",
-        "min_rows": 20, "small_slice": "inconclusive",
+        "kind": "slices",
+        "by": "site",
+        "metric": "log_loss",
+        "margin": 0.0,
+        "require": "non_inferior",
+        "min_rows": 20,
+        "small_slice": "inconclusive",
     },
     "fairness": {
-        "kind": "fairness", "by": "site", "metric": "brier", "max": 0.15, "decide": "bound", "min_rows": 20,
+        "kind": "fairness",
+        "by": "site",
+        "metric": "brier",
+        "max": 0.15,
+        "decide": "bound",
+        "min_rows": 20,
         "small_slice": "inconclusive",
     },
     "disagreement": {"kind": "disagreement", "max": 0.5, "decide": "bound"},
     "calibration": {"kind": "calibration", "measure": "gap", "max": 0.1, "decide": "bound"},
     "leakage": {"kind": "leakage"},
     "drift": {
-        "kind": "drift", "of": "scores", "measure": "js", "against": "training", "max": 0.3, "decide": "bound",
+        "kind": "drift",
+        "of": "scores",
+        "measure": "js",
+        "against": "training",
+        "max": 0.3,
+        "decide": "bound",
     },
     "data": {"kind": "data", "max_missing": 0.1, "banned_columns": ["outcome"]},
     "resource": {"kind": "resource", "fact": "fit_seconds", "max": 60.0},
@@ -40,9 +60,10 @@ CHECKS: dict[str, dict[str, Any]] = {
     "parity": {"kind": "parity", "max_difference": 0.0, "min_rows": 100},
     "condition": {"kind": "condition", "condition": "n - o > 0 +/- 0.1 /\\ d < 0.9 +/- 0.1"},
     "any_of": {
-        "kind": "any_of", "checks": {"floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}},
+        "kind": "any_of",
+        "checks": {"floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}},
     },
-}  # fmt: skip
+}
 """One check of every kind, which `Make.evidence` passes."""
 
 TOLD: dict[str, Any] = {
@@ -98,14 +119,18 @@ class Make:
         in_cells = np.bincount(cell_of(scores, edges)).tolist()
         features = {
             "age": {
-                "kind": "number", "edges": [30.0, 50.0], "train": {"cells": [400, 410, 380], "missing": 10},
+                "kind": "number",
+                "edges": [30.0, 50.0],
+                "train": {"cells": [400, 410, 380], "missing": 10},
                 "holdout": {"cells": [n - 2 * (n // 3), n // 3, n // 3], "missing": 0},
             },
             "site": {
-                "kind": "name", "values": ["north", "south"], "train": {"cells": [400, 400], "other": 400},
+                "kind": "name",
+                "values": ["north", "south"],
+                "train": {"cells": [400, 400], "other": 400},
                 "holdout": {"cells": [n // 3, n // 3], "other": n - 2 * (n // 3)},
             },
-        }  # fmt: skip
+        }
         told = {
             **TOLD,
             "features": features,

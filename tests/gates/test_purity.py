@@ -35,9 +35,12 @@ def evidence(make, order: np.ndarray | None = None):
     columns = {name: held[name][order] for name in ("label", "challenger", "champion", "row_id")}
     site = np.array(["a", "b", "ü", "z"])[rng.integers(0, 4, 900)]
     return make.evidence(
-        900, **columns, **{name: values[order] for name, values in more.items()},
-        slices={"site": site[order], "carrier": site[order]}, facts=make.facts(900, challenger={"run": "flow/1"}),
-    )  # fmt: skip
+        900,
+        **columns,
+        **{name: values[order] for name, values in more.items()},
+        slices={"site": site[order], "carrier": site[order]},
+        facts=make.facts(900, challenger={"run": "flow/1"}),
+    )
 
 
 def test_processes(make, tmp_path: Path) -> None:

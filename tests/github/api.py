@@ -41,11 +41,13 @@ class State:
         with self.lock:
             self.last += 1
             made = {
-                "id": self.last, "body": body, "user": {"login": login},
+                "id": self.last,
+                "body": body,
+                "user": {"login": login},
                 "url": f"{self.url}/repos/{REPOSITORY}/issues/comments/{self.last}",
                 "html_url": f"https://github.example/{REPOSITORY}/pull/{pull}#issuecomment-{self.last}",
                 "issue_url": f"{self.url}/repos/{REPOSITORY}/issues/{pull}",
-            }  # fmt: skip
+            }
             self.comments[self.last] = made
             return made
 
@@ -146,9 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, held, {}
         raise RefusedError(404, "Not Found")
 
-    def _actions(
-        self, state: State, path: str, query: dict[str, list[str]]
-    ) -> tuple[int, Any, dict[str, str]]:  # fmt: skip
+    def _actions(self, state: State, path: str, query: dict[str, list[str]]) -> tuple[int, Any, dict[str, str]]:
         root = f"{state.url}/repos/{REPOSITORY}/actions"
         match path.strip("/").split("/"):
             case ["workflows", file]:
@@ -157,17 +157,20 @@ class _Handler(BaseHTTPRequestHandler):
                 wanted = {"file": file, **{name: query[name][0] for name in ("branch", "event", "status")}}
                 found = [
                     {"id": at, "url": f"{root}/runs/{at}", "artifacts_url": f"{root}/runs/{at}/artifacts"}
-                    for at, one in enumerate(state.runs) if wanted.items() <= one.items()
-                ]  # fmt: skip
+                    for at, one in enumerate(state.runs)
+                    if wanted.items() <= one.items()
+                ]
                 return 200, {"total_count": len(found), "workflow_runs": found}, {}
             case ["runs", at, "artifacts"]:
                 held = [
                     {
-                        "id": int(at), "name": name, "expired": blob is None,
+                        "id": int(at),
+                        "name": name,
+                        "expired": blob is None,
                         "archive_download_url": f"{root}/zips/{at}/{name}",
                     }
                     for name, blob in state.runs[int(at)].get("artifacts", {}).items()
-                ]  # fmt: skip
+                ]
                 return 200, {"total_count": len(held), "artifacts": held}, {}
             case ["zips", at, name]:
                 return 302, {}, {"Location": f"{state.elsewhere}/{at}/{name}"}
@@ -176,11 +179,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _pull(self, state: State, number: int) -> dict[str, Any]:
         root = f"{state.url}/repos/{REPOSITORY}"
         return {
-            "number": number, "url": f"{root}/pulls/{number}", "issue_url": f"{root}/issues/{number}",
+            "number": number,
+            "url": f"{root}/pulls/{number}",
+            "issue_url": f"{root}/issues/{number}",
             "comments_url": f"{root}/issues/{number}/comments",
             "head": {"sha": state.heads[number], "ref": "$(touch x)"},
             "base": {"ref": "main", "repo": {"full_name": REPOSITORY, "url": root}},
-        }  # fmt: skip
+        }
 
     def _page(
         self, state: State, comments: list[dict[str, Any]], query: dict[str, list[str]]

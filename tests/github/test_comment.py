@@ -28,13 +28,16 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
     with served() as state:
         state.heads[7] = "a" * 40
         state.tokens = {
-            TOKEN: (BOT, {"pull-requests": "write"}), "reads": (BOT, {"pull-requests": "read"}),
+            TOKEN: (BOT, {"pull-requests": "write"}),
+            "reads": (BOT, {"pull-requests": "read"}),
             "ada's": ("ada", {"pull-requests": "write"}),
-        }  # fmt: skip
+        }
         for name, value in {
-            "GITHUB_API_URL": state.url, "GITHUB_TOKEN": TOKEN, "GITHUB_ACTIONS": "true",
+            "GITHUB_API_URL": state.url,
+            "GITHUB_TOKEN": TOKEN,
+            "GITHUB_ACTIONS": "true",
             "LOCKGATE_GITHUB_WAIT_SECONDS": "0.1",
-        }.items():  # fmt: skip
+        }.items():
             monkeypatch.setenv(name, value)
         yield state
 
@@ -150,14 +153,24 @@ def test_a_long_report_is_cut_between_blocks_and_says_so(api: State) -> None:
 def command(folder: Path, *words: str, event: Any = None, **env: str) -> subprocess.CompletedProcess[str]:
     (folder / "event.json").write_text(json.dumps(event), encoding="utf-8")
     given = {
-        "PATH": os.environ["PATH"], "HOME": str(folder), "GITHUB_EVENT_PATH": str(folder / "event.json"),
-        "GITHUB_REPOSITORY": REPOSITORY, "GITHUB_RUN_ID": "12", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_ACTIONS": "true",
-        "GITHUB_TOKEN": TOKEN, **env,
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "GITHUB_EVENT_PATH": str(folder / "event.json"),
+        "GITHUB_REPOSITORY": REPOSITORY,
+        "GITHUB_RUN_ID": "12",
+        "GITHUB_RUN_ATTEMPT": "1",
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_TOKEN": TOKEN,
+        **env,
+    }
     done = subprocess.run(
         [sys.executable, "-m", "lockgate.pipelines.cli.main", "comment", *words],
-        cwd=folder, env=given, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert TOKEN not in done.stdout + done.stderr
     return done
 

@@ -51,11 +51,15 @@ def test_the_newest_that_a_push_to_main_published_is_taken(project: Any, api: St
     """Not that of a pull request, of another branch or workflow, of a run that failed, or one that has expired."""
     bad = {"champion": zipped(("champion.tar", b"not this"))}
     api.runs = [
-        {**RUN, "event": "pull_request", "artifacts": bad}, {**RUN, "branch": "mine", "artifacts": bad},
-        {**RUN, "file": "evaluate.yml", "artifacts": bad}, {**RUN, "status": "failure", "artifacts": bad},
-        {**RUN, "artifacts": {"decision": b"x"}}, {**RUN, "artifacts": {"champion": None}},
-        {**RUN, "artifacts": {"champion": zipped(("champion.tar", champion))}}, {**RUN, "artifacts": bad},
-    ]  # fmt: skip
+        {**RUN, "event": "pull_request", "artifacts": bad},
+        {**RUN, "branch": "mine", "artifacts": bad},
+        {**RUN, "file": "evaluate.yml", "artifacts": bad},
+        {**RUN, "status": "failure", "artifacts": bad},
+        {**RUN, "artifacts": {"decision": b"x"}},
+        {**RUN, "artifacts": {"champion": None}},
+        {**RUN, "artifacts": {"champion": zipped(("champion.tar", champion))}},
+        {**RUN, "artifacts": bad},
+    ]
     done = fetched(project, api, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["entry"] == 1

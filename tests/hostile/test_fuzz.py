@@ -29,12 +29,14 @@ TEXTS = st.text(max_size=200) | st.lists(st.sampled_from(EVERY) | st.text(max_si
 )
 OVERRIDES = st.tuples(
     st.sampled_from(["model", "train", "experiment", "gate.confidence", "model.trees", "model.x", "hydra.run.dir", ""]),
-    st.sampled_from(["=", "@", "+=", "", ": ", "=["]), TEXTS,
-).map("".join)  # fmt: skip
+    st.sampled_from(["=", "@", "+=", "", ": ", "=["]),
+    TEXTS,
+).map("".join)
 tried = settings(
-    max_examples=EXAMPLES, database=None,
+    max_examples=EXAMPLES,
+    database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)  # fmt: skip
+)
 
 
 @pytest.fixture(autouse=True)

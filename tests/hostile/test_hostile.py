@@ -91,12 +91,20 @@ def reviewed(text: str) -> str:
     evidence = Make().evidence(slices={"site": names[np.arange(600) % 2]})
     checks = {"sites": {**Make.checks["slices"], "description": text[:200], "owner": text[:200]}}
     decision = judge(Policy.parse({**DECLARED, "checks": checks}), evidence)
-    return render(Review(
-        base=text, chosen="good", among=1, champion=text, changes=None, problem=text, candidates=(
-            Judged(name="good", overrides=("model=xgb",), decision=decision, claimed=text),
-            Judged(name="bad", overrides=(text,), decision=None, error=text),
-        ),
-    ))  # fmt: skip
+    return render(
+        Review(
+            base=text,
+            chosen="good",
+            among=1,
+            champion=text,
+            changes=None,
+            problem=text,
+            candidates=(
+                Judged(name="good", overrides=("model=xgb",), decision=decision, claimed=text),
+                Judged(name="bad", overrides=(text,), decision=None, error=text),
+            ),
+        )
+    )
 
 
 @pytest.fixture(scope="module")

@@ -60,18 +60,23 @@ class Served:
 def asked(url: str, *, method: str = "GET", body: Any = None) -> Any:
     """What the service answers, without Metaflow's client in between."""
     request = urllib.request.Request(
-        url, data=None if body is None else json.dumps(body).encode(), method=method,
+        url,
+        data=None if body is None else json.dumps(body).encode(),
+        method=method,
         headers={"Content-Type": "application/json"},
-    )  # fmt: skip
+    )
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)
 
 
 @pytest.fixture(scope="session")
 def served(
-    tmp_path_factory: pytest.TempPathFactory, orders_conf: Path, project_at: Any, new_bucket: Callable[[], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    orders_conf: Path,
+    project_at: Any,
+    new_bucket: Callable[[], Any],
     new_metadata_service: Callable[[], str],
-) -> Iterator[Served]:  # fmt: skip
+) -> Iterator[Served]:
     """For whoever leaves it with one run; `fresh` undoes what else a test did."""
     s3 = new_bucket()
     project = project_at(home=tmp_path_factory.mktemp("served"), conf=orders_conf)

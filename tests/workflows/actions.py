@@ -79,9 +79,10 @@ def upload(place: Place, given: Inputs) -> None:
     files = [source] if source.is_file() else sorted(source.rglob("*")) if source.is_dir() else []
     root = source.parent if source.is_file() else source
     kept = [
-        file for file in files
+        file
+        for file in files
         if file.is_file() and not any(part.startswith(".") for part in file.relative_to(root).parts)
-    ]  # fmt: skip
+    ]
     if not kept:
         if given.get("if-no-files-found", "warn") == "error":
             raise ActionError(f"No files were found with the provided path: {given['path']}")

@@ -61,9 +61,14 @@ class Desk:
 
     def lockgate(self, *words: str) -> str:
         done = subprocess.run(
-            [str(self.folder / ".venv-outerbounds" / "bin" / "lockgate"), *words], cwd=self.folder, env=self.env,
-            capture_output=True, text=True, check=False, timeout=280,
-        )  # fmt: skip
+            [str(self.folder / ".venv-outerbounds" / "bin" / "lockgate"), *words],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=280,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -92,14 +97,18 @@ def models(
     environments = {"promotion": Environment(("main",), {"LOCKGATE_SIGNING_KEY": pem.decode()})}
     with hub(
         folder / "github", ROOT, secrets=secrets, variables={"LOCKGATE_PROMOTION": "on"}, environments=environments
-    ) as github:  # fmt: skip
+    ) as github:
         files = _orders(orders_conf, {"judge": {"role": "judge", "key": line, "last_entry": None}})
         github.repository.commit("main", files, message="Orders", author="maintainer", branch="main")
         config = {
-            "METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": new_metadata_service(),
-            "METAFLOW_DEFAULT_DATASTORE": "s3", "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{s3.bucket}/metaflow",
-            "METAFLOW_S3_ENDPOINT_URL": s3.endpoint, "OBP_AUTH_SERVER": HOSTS[0], "OBP_PERIMETER": "default",
-        }  # fmt: skip
+            "METAFLOW_DEFAULT_METADATA": "service",
+            "METAFLOW_SERVICE_URL": new_metadata_service(),
+            "METAFLOW_DEFAULT_DATASTORE": "s3",
+            "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{s3.bucket}/metaflow",
+            "METAFLOW_S3_ENDPOINT_URL": s3.endpoint,
+            "OBP_AUTH_SERVER": HOSTS[0],
+            "OBP_PERIMETER": "default",
+        }
         bindings = {"lockgate-promotion": f"repo:{REPOSITORY}:environment:promotion"}
         with platform(folder, github.identities, config=config, bindings=bindings) as reached:
             github.image = image(folder / "image", outerbounds=outerbounds)
@@ -122,9 +131,7 @@ def desk(models: Models) -> Callable[[str], Desk]:
         models.github.repository.checkout("main", folder)
         image = models.github.image
         env = image.env | {"HOME": str(home), "PATH": ":".join(image.path), "LANG": "C.UTF-8", "USER": name}
-        subprocess.run(
-            ["make", "setup", "extra=outerbounds"], cwd=folder, env=env, check=True, capture_output=True
-        )  # fmt: skip
+        subprocess.run(["make", "setup", "extra=outerbounds"], cwd=folder, env=env, check=True, capture_output=True)
         return Desk(folder, env)
 
     return make

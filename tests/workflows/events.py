@@ -59,29 +59,47 @@ def pull_request(
 ) -> Event:
     repo = _repository(f"{author}/{NAME}" if fork else REPOSITORY)
     told = {
-        "number": number, "title": title, "user": {"login": author}, "draft": False, "body": title, "labels": [],
+        "number": number,
+        "title": title,
+        "user": {"login": author},
+        "draft": False,
+        "body": title,
+        "labels": [],
         "head": {"sha": head, "ref": branch, "label": f"{author}:{branch}", "repo": repo | {"fork": fork}},
-        "base": {"sha": base, "ref": "main", "repo": HERE["repository"]}, "merge_commit_sha": merge,
-    }  # fmt: skip
+        "base": {"sha": base, "ref": "main", "repo": HERE["repository"]},
+        "merge_commit_sha": merge,
+    }
     return Event(
-        name="pull_request", sha=merge, ref=f"refs/pull/{number}/merge", actor=author, base_ref="main", head_ref=branch,
-        fork=fork, payload={"action": action, "number": number, "pull_request": told, **HERE},
-    )  # fmt: skip
+        name="pull_request",
+        sha=merge,
+        ref=f"refs/pull/{number}/merge",
+        actor=author,
+        base_ref="main",
+        head_ref=branch,
+        fork=fork,
+        payload={"action": action, "number": number, "pull_request": told, **HERE},
+    )
 
 
 def merge_group(*, number: int, head: str, base: str, ref: str) -> Event:
     told = {"head_sha": head, "head_ref": ref, "base_sha": base, "base_ref": "refs/heads/main"}
     return Event(
-        name="merge_group", sha=head, ref=ref, actor="maintainer",
+        name="merge_group",
+        sha=head,
+        ref=ref,
+        actor="maintainer",
         payload={"action": "checks_requested", "merge_group": told, **HERE},
-    )  # fmt: skip
+    )
 
 
 def push(branch: str, *, before: str, after: str, actor: str) -> Event:
     return Event(
-        name="push", sha=after, ref=f"refs/heads/{branch}", actor=actor,
+        name="push",
+        sha=after,
+        ref=f"refs/heads/{branch}",
+        actor=actor,
         payload={"ref": f"refs/heads/{branch}", "before": before, "after": after, **HERE},
-    )  # fmt: skip
+    )
 
 
 def schedule(sha: str) -> Event:
@@ -91,21 +109,41 @@ def schedule(sha: str) -> Event:
 def workflow_dispatch(stem: str, *, branch: str, sha: str, actor: str, inputs: dict[str, Any]) -> Event:
     ref = f"refs/heads/{branch}"
     return Event(
-        name="workflow_dispatch", sha=sha, ref=ref, actor=actor, inputs=inputs, only=stem,
+        name="workflow_dispatch",
+        sha=sha,
+        ref=ref,
+        actor=actor,
+        inputs=inputs,
+        only=stem,
         payload={"inputs": inputs, "ref": ref, **HERE},
-    )  # fmt: skip
+    )
 
 
 def context(event: Event, *, workflow: str, stem: str, run_id: int, token: str, api_url: str) -> dict[str, Any]:
     """The context `github`."""
     return {
-        "event_name": event.name, "event": event.payload, "sha": event.sha, "ref": event.ref, "token": token,
-        "ref_name": event.ref.split("/", 2)[2], "ref_type": "branch", "base_ref": event.base_ref,
-        "head_ref": event.head_ref, "actor": event.actor, "triggering_actor": event.actor, "repository": REPOSITORY,
-        "repository_owner": OWNER, "workflow": workflow, "run_id": str(run_id), "run_number": str(run_id),
-        "workflow_ref": f"{REPOSITORY}/.github/workflows/{stem}.yml@{event.ref}", "workflow_sha": event.sha,
-        "run_attempt": "1", "api_url": api_url, "server_url": "https://github.example",
-    }  # fmt: skip
+        "event_name": event.name,
+        "event": event.payload,
+        "sha": event.sha,
+        "ref": event.ref,
+        "token": token,
+        "ref_name": event.ref.split("/", 2)[2],
+        "ref_type": "branch",
+        "base_ref": event.base_ref,
+        "head_ref": event.head_ref,
+        "actor": event.actor,
+        "triggering_actor": event.actor,
+        "repository": REPOSITORY,
+        "repository_owner": OWNER,
+        "workflow": workflow,
+        "run_id": str(run_id),
+        "run_number": str(run_id),
+        "workflow_ref": f"{REPOSITORY}/.github/workflows/{stem}.yml@{event.ref}",
+        "workflow_sha": event.sha,
+        "run_attempt": "1",
+        "api_url": api_url,
+        "server_url": "https://github.example",
+    }
 
 
 def environment(told: Mapping[str, Any], *, job: str, folder: Path, workspace: Path) -> dict[str, str]:
@@ -116,8 +154,16 @@ def environment(told: Mapping[str, Any], *, job: str, folder: Path, workspace: P
         (folder / name).mkdir()
     named = {f"GITHUB_{name.upper()}": str(value) for name, value in told.items() if name not in ("event", "token")}
     return named | {
-        "CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_JOB": job, "GITHUB_WORKSPACE": str(workspace),
-        "GITHUB_EVENT_PATH": str(event), "HOME": str(folder / "home"), "RUNNER_TEMP": str(folder / "temp"),
-        "RUNNER_TOOL_CACHE": str(folder / "tools"), "RUNNER_OS": "Linux", "RUNNER_ARCH": "X64", "LANG": "C.UTF-8",
+        "CI": "true",
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_JOB": job,
+        "GITHUB_WORKSPACE": str(workspace),
+        "GITHUB_EVENT_PATH": str(event),
+        "HOME": str(folder / "home"),
+        "RUNNER_TEMP": str(folder / "temp"),
+        "RUNNER_TOOL_CACHE": str(folder / "tools"),
+        "RUNNER_OS": "Linux",
+        "RUNNER_ARCH": "X64",
+        "LANG": "C.UTF-8",
         "USER": "runner",
-    }  # fmt: skip
+    }

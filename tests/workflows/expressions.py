@@ -33,9 +33,13 @@ class Filtered(list[Any]):
 
 def _kind(value: object) -> str:
     kinds: tuple[tuple[Any, str], ...] = (
-        (type(None), "null"), (bool, "boolean"), (int | float, "number"), (str, "string"), (Mapping, "object"),
+        (type(None), "null"),
+        (bool, "boolean"),
+        (int | float, "number"),
+        (str, "string"),
+        (Mapping, "object"),
         (Sequence, "array"),
-    )  # fmt: skip
+    )
     for types, kind in kinds:
         if isinstance(value, types):
             return kind
@@ -188,9 +192,15 @@ def _case(predicate: Any, value: Any, *rest: Any) -> NoReturn:
 
 
 BUILT_IN: Functions = {
-    "contains": _contains, "startswith": _starts_with, "endswith": _ends_with, "format": _format, "join": _join,
-    "tojson": _to_json, "fromjson": _from_json, "case": _case,
-}  # fmt: skip
+    "contains": _contains,
+    "startswith": _starts_with,
+    "endswith": _ends_with,
+    "format": _format,
+    "join": _join,
+    "tojson": _to_json,
+    "fromjson": _from_json,
+    "case": _case,
+}
 
 
 # --- evaluation -------------------------------------------------------------------------------------------------

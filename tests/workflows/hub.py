@@ -145,10 +145,17 @@ class Hub:
         merge = self.repository.merged(base, head, message=f"Merge {head} into {base}", ref=ref)
         return self._started(
             events.pull_request(
-                action, number=pull.number, title=pull.title, author=pull.author, fork=pull.fork, branch=pull.branch,
-                head=head, base=base, merge=merge,
+                action,
+                number=pull.number,
+                title=pull.title,
+                author=pull.author,
+                fork=pull.fork,
+                branch=pull.branch,
+                head=head,
+                base=base,
+                merge=merge,
             )
-        )  # fmt: skip
+        )
 
     # --- what GitHub does ---------------------------------------------------------------------------------------
 
@@ -166,9 +173,7 @@ class Hub:
 
     def _run(self, stem: str, workflow: Workflow, event: Event) -> Run:
         run = Run(id=1000 + len(self.history), jobs={}, artifacts=Artifacts(), group=None, cancels=False)
-        told = events.context(
-            event, workflow=workflow.name, stem=stem, run_id=run.id, token="", api_url=self.api.url
-        )  # fmt: skip
+        told = events.context(event, workflow=workflow.name, stem=stem, run_id=run.id, token="", api_url=self.api.url)
         about = {"github": told, "vars": self._variables(event), "inputs": event.inputs}
         if workflow.concurrency is not None:
             run.group = interpolated(workflow.concurrency.group, about, {})
@@ -177,10 +182,16 @@ class Hub:
         for name in workflow.in_order():
             run.jobs[name] = self._job(workflow, stem, name, event, run, about)
         self.history.append(run)
-        self.api.runs.insert(0, {
-            "file": f"{stem}.yml", "branch": event.branch, "event": event.name, "status": run.conclusion,
-            "artifacts": run.artifacts.held,
-        })  # fmt: skip
+        self.api.runs.insert(
+            0,
+            {
+                "file": f"{stem}.yml",
+                "branch": event.branch,
+                "event": event.name,
+                "status": run.conclusion,
+                "artifacts": run.artifacts.held,
+            },
+        )
         return run
 
     def _job(
@@ -190,9 +201,11 @@ class Hub:
         needs = {one: {"result": run.jobs[one].result, "outputs": run.jobs[one].outputs} for one in job.needs}
         before = [run.jobs[one].result for one in _ancestors(workflow, name)]
         functions = {
-            **_always, "cancelled": lambda: False, "failure": lambda: "failure" in before,
+            **_always,
+            "cancelled": lambda: False,
+            "failure": lambda: "failure" in before,
             "success": lambda: set(before) <= {"success"},
-        }  # fmt: skip
+        }
         if not condition(job.if_, {**about, "needs": needs}, functions):
             return JobRun(name=name)
         environment = self.environments.get(job.environment or "", Environment(()))
@@ -216,15 +229,20 @@ class Hub:
                 sub=f"repo:{REPOSITORY}:{subject}", job_workflow_ref=told["workflow_ref"], ref=event.ref
             )
         machine = Machine(
-            folder=folder, env=env,
+            folder=folder,
+            env=env,
             place=Place(
                 workspace=workspace, repository=self.repository, ref=event.sha, token=token, artifacts=run.artifacts
             ),
             contexts={
-                **about, "github": told, "needs": needs, "secrets": {**held, "GITHUB_TOKEN": token},
-                "runner": {"os": "Linux", "arch": "X64", "temp": env["RUNNER_TEMP"]}, "job": {"status": "success"},
+                **about,
+                "github": told,
+                "needs": needs,
+                "secrets": {**held, "GITHUB_TOKEN": token},
+                "runner": {"os": "Linux", "arch": "X64", "temp": env["RUNNER_TEMP"]},
+                "job": {"status": "success"},
             },
-        )  # fmt: skip
+        )
         try:
             return run_job(workflow, name, machine, rights=rights)
         finally:
@@ -254,13 +272,22 @@ def _rights(workflow: Workflow, job: Job, *, fork: bool) -> dict[str, str]:
 
 @contextmanager
 def hub(
-    folder: Path, source: Path, *, secrets: Mapping[str, str] | None = None,
-    variables: Mapping[str, str] | None = None, environments: Mapping[str, Environment] | None = None,
-) -> Iterator[Hub]:  # fmt: skip
+    folder: Path,
+    source: Path,
+    *,
+    secrets: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
+    environments: Mapping[str, Environment] | None = None,
+) -> Iterator[Hub]:
     """GitHub with one repository, whose main is what `source` holds."""
     folder.mkdir(parents=True, exist_ok=True)
     with served() as api, issuing() as identities:
         yield Hub(
-            folder, Repository.of(source, folder / "repository.git"), api, identities, secrets or {}, variables or {},
+            folder,
+            Repository.of(source, folder / "repository.git"),
+            api,
+            identities,
+            secrets or {},
+            variables or {},
             environments or {},
-        )  # fmt: skip
+        )

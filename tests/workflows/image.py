@@ -55,12 +55,14 @@ def image(folder: Path, *, outerbounds: Path | None = None, lockgate: str = "") 
     make = folder / "make"
     make.write_text(
         _MAKE.format(
-            python=sys.executable, prepare=prepare, metaflow=_site(Path(sys.prefix)),
+            python=sys.executable,
+            prepare=prepare,
+            metaflow=_site(Path(sys.prefix)),
             outerbounds=_site(outerbounds) if outerbounds else "/nowhere",
             lockgate=f"lockgate={other if lockgate else 'lockgate.pipelines.cli.main:main'}",
         ),
         encoding="utf-8",
-    )  # fmt: skip
+    )
     make.chmod(0o755)
     return Image(path=(str(folder), "/usr/local/bin", "/usr/bin", "/bin"))
 

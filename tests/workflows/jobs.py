@@ -82,9 +82,11 @@ class _Running:
     def functions(self) -> dict[str, Callable[..., Any]]:
         failed = self.done.result == "failure"
         return {
-            "always": lambda: True, "cancelled": lambda: False, "success": lambda: not failed,
+            "always": lambda: True,
+            "cancelled": lambda: False,
+            "success": lambda: not failed,
             "failure": lambda: failed,
-        }  # fmt: skip
+        }
 
     def text(self, value: Scalar) -> str:
         if isinstance(value, bool):
@@ -104,8 +106,10 @@ def run(workflow: Workflow, name: str, machine: Machine, *, rights: Mapping[str,
         done.steps.append(made)
         if step.id:
             running.steps[step.id] = {
-                "outputs": made.outputs, "outcome": made.outcome, "conclusion": made.conclusion,
-            }  # fmt: skip
+                "outputs": made.outputs,
+                "outcome": made.outcome,
+                "conclusion": made.conclusion,
+            }
         if made.conclusion == "failure":
             done.result = "failure"
     done.outputs = {key: running.text(value) for key, value in job.outputs.items()}
@@ -159,9 +163,14 @@ def _run(running: _Running, step: Step, made: StepRun, env: dict[str, str], at: 
     whole["GITHUB_ACTION"] = step.id or f"__run_{at}"
     with (folder / "out").open("w+b") as out:
         process = subprocess.Popen(
-            [*SHELLS[shell], str(script)], cwd=running.machine.place.inside(running.text(where)), env=whole,
-            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+            [*SHELLS[shell], str(script)],
+            cwd=running.machine.place.inside(running.text(where)),
+            env=whole,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
             minutes = min(step.timeout_minutes, running.job.timeout_minutes)
             made.code = process.wait(timeout=minutes * 60)

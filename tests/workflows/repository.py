@@ -54,9 +54,7 @@ class Repository:
     def point(self, ref: str, sha: str) -> None:
         self.git("update-ref", ref, sha)
 
-    def commit(
-        self, parent: str, changes: Mapping[str, Change], *, message: str, author: str, branch: str
-    ) -> str:  # fmt: skip
+    def commit(self, parent: str, changes: Mapping[str, Change], *, message: str, author: str, branch: str) -> str:
         """Put a commit with these changes on a branch; gives its SHA."""
         with self._index() as env:
             self.git("read-tree", parent, env=env)
@@ -85,9 +83,11 @@ class Repository:
         sha = self.sha(ref)
         folder.mkdir(parents=True, exist_ok=True)
         for words in (
-            ("init", "--quiet", "."), ("remote", "add", "origin", f"file://{self.store}"),
-            ("fetch", "--quiet", "--no-tags", "--depth=1", "origin", sha), ("checkout", "--quiet", "--detach", sha),
-        ):  # fmt: skip
+            ("init", "--quiet", "."),
+            ("remote", "add", "origin", f"file://{self.store}"),
+            ("fetch", "--quiet", "--no-tags", "--depth=1", "origin", sha),
+            ("checkout", "--quiet", "--detach", sha),
+        ):
             self.git("-C", str(folder), *words)
         return sha
 

@@ -29,10 +29,12 @@ def github(tmp_path: Path) -> Iterator[Callable[..., Hub]]:
         def make(*, on: str = "on", bound: str = "production", plan: int = 0) -> Hub:
             made = stack.enter_context(
                 hub(
-                    tmp_path / "github", ROOT, variables={"LOCKGATE_DEPLOYMENT": on},
+                    tmp_path / "github",
+                    ROOT,
+                    variables={"LOCKGATE_DEPLOYMENT": on},
                     environments={"production": Environment(("main",))},
                 )
-            )  # fmt: skip
+            )
             bindings = {"lockgate-deployment": f"repo:{REPOSITORY}:environment:{bound}"}
             config = {"METAFLOW_DEFAULT_METADATA": "local"}
             reached = stack.enter_context(platform(tmp_path, made.identities, config=config, bindings=bindings))

@@ -64,10 +64,13 @@ def test_a_failed_step_ends_the_job_but_for_what_runs_all_the_same(ran: Callable
 @pytest.mark.parametrize(
     ("shell", "command", "passes"),
     [
-        ("bash", "false | true", False), ("bash", "false; true", False), ("bash", "test -z $nothing", True),
-        ("sh", "false; true", False), ("sh", "false | true", True),
+        ("bash", "false | true", False),
+        ("bash", "false; true", False),
+        ("bash", "test -z $nothing", True),
+        ("sh", "false; true", False),
+        ("sh", "false | true", True),
     ],
-)  # fmt: skip
+)
 def test_a_shell_ends_at_the_first_failure(ran: Callable[..., Run], shell: str, command: str, *, passes: bool) -> None:
     assert (ran(f"      - {{run: '{command}', shell: {shell}}}").conclusion == "success") == passes
 
@@ -122,9 +125,15 @@ def test_jobs_wait_for_what_they_need(ran: Callable[..., Run]) -> None:
     )
     results = {name: job.result for name, job in run.jobs.items()}
     assert results == {
-        "one": "failure", "good": "success", "after": "skipped", "later": "skipped", "failed": "success",
-        "all": "success", "read": "success", "fine": "success",
-    }  # fmt: skip
+        "one": "failure",
+        "good": "success",
+        "after": "skipped",
+        "later": "skipped",
+        "failed": "success",
+        "all": "success",
+        "read": "success",
+        "fine": "success",
+    }
     assert run.jobs["all"].out == "success,failure,skipped\n"
 
 
@@ -162,9 +171,11 @@ RIGHTS = """
 @pytest.mark.parametrize(("fork", "rights"), [(False, "write"), (True, "read")])
 def test_a_fork_gets_nothing_but_the_right_to_read(small: Callable[..., Hub], *, fork: bool, rights: str) -> None:
     github = small(
-        HEAD + JOB + RIGHTS, secrets={"OF_ALL": "s1"}, variables={"V": "v1"},
+        HEAD + JOB + RIGHTS,
+        secrets={"OF_ALL": "s1"},
+        variables={"V": "v1"},
         environments={"prod": Environment(("main", "refs/pull/7/merge"), {"OF_PROD": "s2"})},
-    )  # fmt: skip
+    )
     _, runs = github.opened("b", {"a": ""}, author="eve", fork=fork)
     job = runs["w"].jobs["one"]
     assert job.rights == {"contents": "read", "pull-requests": rights} | ({} if fork else {"id-token": "write"})

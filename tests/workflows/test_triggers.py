@@ -22,9 +22,7 @@ def github(tmp_path: Path) -> Iterator[Callable[..., Hub]]:
 
         def make(**variables: str) -> Hub:
             environments = {"promotion": Environment(("main",), {"LOCKGATE_SIGNING_KEY": "k"})}
-            made = stack.enter_context(
-                hub(tmp_path / "github", ROOT, variables=variables, environments=environments)
-            )  # fmt: skip
+            made = stack.enter_context(hub(tmp_path / "github", ROOT, variables=variables, environments=environments))
             made.image = image(tmp_path / "image", lockgate=FAILS)
             return made
 
@@ -56,8 +54,12 @@ def test_a_promotion_that_fails_is_one(github: Callable[..., Hub]) -> None:
     run = github(LOCKGATE_PROMOTION="on").pushed("main", {"a": ""}, author="ada")["promote"]
     assert run.conclusion == "failure"
     assert [step.conclusion for step in run.jobs["promote"].steps[-5:]] == [
-        "failure", "skipped", "skipped", "skipped", "success",
-    ]  # fmt: skip
+        "failure",
+        "skipped",
+        "skipped",
+        "skipped",
+        "success",
+    ]
     assert run.artifacts.held == {}
 
 

@@ -35,9 +35,7 @@ def retract(
     from lockgate.pipelines.promotion.actor import actor, clock
 
     log = project_log(writing=True)
-    made = actions.retract(
-        log, data=data, metric=metric, entry=entry, reason=reason, actor=actor(), clock=clock
-    )  # fmt: skip
+    made = actions.retract(log, data=data, metric=metric, entry=entry, reason=reason, actor=actor(), clock=clock)
     told = [f"suspect: {run or 'a model without a run'}, promoted by entry {seq}" for seq, run in _suspects(log, made)]
     tell(log, made, as_json=as_json, then=[*told, *_next(made)])
 
@@ -140,6 +138,7 @@ def _blocking(log: Log, entry: Entry) -> list[str]:
     decision = judged.decided()
     lifted = lift(decision.outcomes, entry.state, decision.binding, entry.time)
     return [
-        f"{one.name} says {one.verdict} and blocks it too" for one in lifted.outcomes
+        f"{one.name} says {one.verdict} and blocks it too"
+        for one in lifted.outcomes
         if one.severity == "block" and not one.waived and one.verdict not in ("PASS", "SKIP")
-    ]  # fmt: skip
+    ]

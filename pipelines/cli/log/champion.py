@@ -53,14 +53,24 @@ def _told(log: Log, state: State, *, everyone: bool) -> Iterator[dict[str, Any]]
     known = (state.champion, *state.predecessors) if state.champion else state.predecessors
     for one in known if everyone else known[:1]:
         yield one.model_dump(mode="json") | {
-            "reigns": one is state.champion, "refusal": _refusal(one, state), "signed": signed
-        }  # fmt: skip
+            "reigns": one is state.champion,
+            "refusal": _refusal(one, state),
+            "signed": signed,
+        }
     for model, seq in sorted(state.revoked.items(), key=lambda item: -item[1]) if everyone else ():
         event = log.entry(seq).event
         yield {
-            "run": event.run, "sha256": model, "reigns": False, "refusal": f"revoked by entry {seq}: {event.said}",
-            "signed": signed, "seq": None, "as_of": None, "format": None, "valid_until": None, "suspect": None,
-        }  # fmt: skip
+            "run": event.run,
+            "sha256": model,
+            "reigns": False,
+            "refusal": f"revoked by entry {seq}: {event.said}",
+            "signed": signed,
+            "seq": None,
+            "as_of": None,
+            "format": None,
+            "valid_until": None,
+            "suspect": None,
+        }
 
 
 def _lines(one: dict[str, Any], *, marked: bool) -> Iterator[str]:

@@ -83,10 +83,11 @@ def _show(entries: list[Entry], keyring: Keyring) -> None:
     for entry, run in zip(entries, runs, strict=True):
         signed = keyring.name(entry.signature.key) if entry.signature else ""
         table.add_row(
-            str(entry.seq), f"{entry.time:%Y-%m-%d %H:%M:%S}",
+            str(entry.seq),
+            f"{entry.time:%Y-%m-%d %H:%M:%S}",
             Text(entry.event.verdict, RULING_STYLES.get(entry.event.verdict, "bold")),
             Text(run),
             Text(printable(entry.actor) + (f" (signed: {signed})" if signed else "")),
             Text(printable(entry.event.said)),
-        )  # fmt: skip
+        )
     out.print(table)

@@ -27,12 +27,17 @@ def holdouts(context: typer.Context, as_json: options.Json = False) -> None:
         print_json(
             {
                 digest: {
-                    "rows": one.rows, "since": one.since, "looks": len(one.looks), "last": one.last,
-                    "spent": one.spent, "retired": one.retired, "retracted_by": state.retracted.get(digest),
+                    "rows": one.rows,
+                    "since": one.since,
+                    "looks": len(one.looks),
+                    "last": one.last,
+                    "spent": one.spent,
+                    "retired": one.retired,
+                    "retracted_by": state.retracted.get(digest),
                 }
                 for digest, one in held
             }
-        )  # fmt: skip
+        )
         raise typer.Exit
     if not held:
         typer.echo("no holdout is known: nothing that asks for a gain was judged yet")
@@ -47,7 +52,7 @@ def holdouts(context: typer.Context, as_json: options.Json = False) -> None:
         said = f"retracted by entry {retracted}" if retracted else "retired" if one.retired else "open"
         table.add_row(
             digest[:12], f"{one.rows:,}", str(one.since), str(len(one.looks)), str(one.last), f"{one.spent:g}", said
-        )  # fmt: skip
+        )
     console().print(table)
     typer.echo("retired: no further comparison on these rows can pass; open: it may, at the error rate that is left")
 

@@ -104,9 +104,7 @@ def show(
 
 def _own(own: Signer, keyring: Keyring) -> dict[str, str | None]:
     held = keyring.keys.get(own.fingerprint)
-    return {
-        "fingerprint": own.fingerprint, "name": held.name if held else None, "role": held.role if held else None
-    }  # fmt: skip
+    return {"fingerprint": own.fingerprint, "name": held.name if held else None, "role": held.role if held else None}
 
 
 def _write_private(path: Path, pem: bytes) -> None:

@@ -78,11 +78,10 @@ def _waivers(promotion: Entry, entries: list[Entry]) -> list[Entry]:
     decision = promotion.decided()
     used = {use.entry for use in decision.waivers if use.status == "used"}
     return [
-        one for one in entries[: promotion.seq - 1]
-        if one.event.kind == "waived" and (
-            one.event.run == promotion.event.run if decision.sealed else one.seq in used
-        )
-    ]  # fmt: skip
+        one
+        for one in entries[: promotion.seq - 1]
+        if one.event.kind == "waived" and (one.event.run == promotion.event.run if decision.sealed else one.seq in used)
+    ]
 
 
 def _of_run(entries: list[Entry], run: str, now: datetime) -> tuple[str, list[Entry]]:

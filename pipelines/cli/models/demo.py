@@ -86,8 +86,14 @@ def _played(month: Month, table: Table, windows: dict[str | None, str]) -> tuple
         difference = next_month(settings, table, challenger=bound.run, champion=bound.champion_run, metric=METRIC)
         later = f"{data.next_period(settings.as_of)}: {difference:+.4f}"
     return (
-        settings.as_of, month.trained_on, windows[bound.champion_run], decision.verdict, decision.reason, seen, later,
-    )  # fmt: skip
+        settings.as_of,
+        month.trained_on,
+        windows[bound.champion_run],
+        decision.verdict,
+        decision.reason,
+        seen,
+        later,
+    )
 
 
 def _seen(outcome: Outcome) -> str:
@@ -107,8 +113,14 @@ def _print(rows: list[tuple[str, ...]]) -> None:
 
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in (
-        "holdout", "challenger", "champion", "verdict", "because", f"Δ {METRIC} (bounds)", "Δ, month after",
-    ):  # fmt: skip
+        "holdout",
+        "challenger",
+        "champion",
+        "verdict",
+        "because",
+        f"Δ {METRIC} (bounds)",
+        "Δ, month after",
+    ):
         grid.add_column(heading, overflow="fold")
     for as_of, challenger, champion, verdict, because, seen, later in rows:
         styled = Text(verdict, RULING_STYLES[Ruling(verdict)])

@@ -82,9 +82,10 @@ def _about(name: str) -> Iterator[RenderableType]:
         known = dict.fromkeys([*KINDS, *(held for metrics in METRICS.values() for held in metrics)])
         near = get_close_matches(name, list(known), n=1)
         raise LockgateError(
-            f"no kind of gate or metric is called {name[:80]!r}", expected=f"one of {', '.join(known)}",
+            f"no kind of gate or metric is called {name[:80]!r}",
+            expected=f"one of {', '.join(known)}",
             hint=f"did you mean {near[0]!r}?" if near else "",
-        )  # fmt: skip
+        )
     if name in KINDS:
         yield from _kind(KINDS[name])
     for found in tasks:

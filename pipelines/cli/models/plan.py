@@ -71,7 +71,7 @@ def plan(
         pilot = _of_run(runs[0] if runs else None, composed.settings)
     found = planned(
         asked, power=power, gain=gains, evidence=pilot.evidence, disagreement=disagreement, state=pilot.state
-    )  # fmt: skip
+    )
     _show(found, pilot, as_json=as_json)
 
 
@@ -117,7 +117,7 @@ def _of_run(run: str | None, settings: Settings) -> Pilot:
         return Pilot(evidence=None, said="no run has been judged yet: `lockgate evaluate` makes a pilot")
     return Pilot(
         evidence=runs.claim(last).evidence, said=f"the pilot is {last}, the last one judged", state=log.state()
-    )  # fmt: skip
+    )
 
 
 def _last_run(log: Log) -> str | None:

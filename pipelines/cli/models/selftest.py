@@ -79,9 +79,12 @@ def _trained(words: list[str], seeds: int) -> _Tried:
     made = equals(settings, seeds=seeds, say=_say)
     held = f"holdout {settings.as_of}" if settings.data.holdout.kind == "month" else "its holdout"
     return _Tried(
-        policy=composed.policy, pair=made.pair, seeds=made.seeds, seed=settings.seed,
+        policy=composed.policy,
+        pair=made.pair,
+        seeds=made.seeds,
+        seed=settings.seed,
         said=f"{settings.model.name} on {settings.data.project}, {held}",
-    )  # fmt: skip
+    )
 
 
 def _of_file(evidence: Path, policy: Path) -> _Tried:
@@ -100,9 +103,14 @@ def _shown(tried: _Tried, trials: int, *, as_json: bool) -> int:
     from lockgate.pipelines.cli.shared.files import console, print_json
 
     found = run(
-        tried.policy, tried.pair, trials=trials, seeds=tried.seeds, seed=tried.seed, now=datetime.now(UTC),
+        tried.policy,
+        tried.pair,
+        trials=trials,
+        seeds=tried.seeds,
+        seed=tried.seed,
+        now=datetime.now(UTC),
         tick=_ticker(),
-    )  # fmt: skip
+    )
     if as_json:
         print_json(_record(found, tried.said))
     else:
@@ -149,16 +157,27 @@ def _record(found: Selftest, said: str) -> dict[str, Any]:
 
     def trials(one: Trials) -> dict[str, Any]:
         return {
-            **asdict(one), "gain": twelve_digits(one.gain), "largest": twelve_digits(one.largest),
-            "promoted": rate(one.promoted), "held": rate(one.held),
-        }  # fmt: skip
+            **asdict(one),
+            "gain": twelve_digits(one.gain),
+            "largest": twelve_digits(one.largest),
+            "promoted": rate(one.promoted),
+            "held": rate(one.held),
+        }
 
     return {
-        "tried": said, "verdict": found.verdict, "rows": found.rows, "clusters": found.clusters, "metric": found.metric,
-        "promised": twelve_digits(found.promised), "equal": trials(found.equal),
+        "tried": said,
+        "verdict": found.verdict,
+        "rows": found.rows,
+        "clusters": found.clusters,
+        "metric": found.metric,
+        "promised": twelve_digits(found.promised),
+        "equal": trials(found.equal),
         "seeds": trials(found.seeds) if found.seeds else None,
         **{name: [trials(one) for one in getattr(found, name)] for name in ("gains", "regressions", "hidden")},
         "gates": [asdict(gate) for gate in found.gates],
-        "once": [asdict(one) for one in found.once], "left_out": list(found.left_out), "summary": found.summary,
-        "problems": list(found.problems), "warnings": list(found.warnings),
-    }  # fmt: skip
+        "once": [asdict(one) for one in found.once],
+        "left_out": list(found.left_out),
+        "summary": found.summary,
+        "problems": list(found.problems),
+        "warnings": list(found.warnings),
+    }

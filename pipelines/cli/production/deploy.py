@@ -50,10 +50,15 @@ def deploy(
         applying.apply(made, kubernetes, stamp, say=lambda line: sys.stderr.write(f"  {line}\n"))
     applied = bool(made.needed) and not dry_run
     if as_json:
-        print_json({
-            "deployment": str(chosen), "branch": chosen.branch, "commit": commits[0], "applied": applied,
-            "objects": [{"object": str(one.key), "action": one.action} for one in made.changes],
-        })  # fmt: skip
+        print_json(
+            {
+                "deployment": str(chosen),
+                "branch": chosen.branch,
+                "commit": commits[0],
+                "applied": applied,
+                "objects": [{"object": str(one.key), "action": one.action} for one in made.changes],
+            }
+        )
     elif applied:
         typer.echo(f"{chosen} is deployed from commit {commits[0][:12]}")
     else:

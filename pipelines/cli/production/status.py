@@ -41,10 +41,14 @@ def status(
             unknown = str(err)
     if as_json:
         differs = None if made is None else [{"object": str(one.key), "action": one.action} for one in made.needed]
-        print_json({
-            "deployment": str(chosen), "flows": [one.to_json() for one in found], "drift": differs,
-            "unknown": unknown if made is None else None,
-        })  # fmt: skip
+        print_json(
+            {
+                "deployment": str(chosen),
+                "flows": [one.to_json() for one in found],
+                "drift": differs,
+                "unknown": unknown if made is None else None,
+            }
+        )
         return
     typer.echo(str(chosen))
     for one in found:

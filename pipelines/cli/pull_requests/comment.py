@@ -36,9 +36,11 @@ def comment(
     blob = read_capped(report, cap=MAX_BYTES)
     if sha256 and (found := hashlib.sha256(blob).hexdigest()) != sha256.lower():
         raise GithubError(
-            f"the report has SHA-256 {found}", expected=sha256[:64], where=str(report),
+            f"the report has SHA-256 {found}",
+            expected=sha256[:64],
+            where=str(report),
             hint="it is not what was reviewed: somebody changed it on the way",
-        )  # fmt: skip
+        )
     if pull is not None:
         named = event.checked_repository(repository, where="--repository")
         asked = event.Pull(repository=named, number=pull, head=None)
@@ -50,9 +52,12 @@ def comment(
         stamp = Stamp(run=_number("GITHUB_RUN_ID"), attempt=_number("GITHUB_RUN_ATTEMPT"), head=asked.head or "")
         text = blob.decode(errors="replace").replace("\x00", "�")
         done = publish(
-            client.pull(asked.repository, asked.number), text, stamp=stamp, login=client.login(),
+            client.pull(asked.repository, asked.number),
+            text,
+            stamp=stamp,
+            login=client.login(),
             where=f"{asked.repository}#{asked.number}",
-        )  # fmt: skip
+        )
     if as_json:
         print_json(asdict(done))
     else:

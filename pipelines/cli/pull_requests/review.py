@@ -96,7 +96,10 @@ def _told(done: Reviewed, text: str) -> dict[str, Any]:
         "problem": done.review.problem,
         "candidates": [
             {
-                "name": one.name, "overrides": list(one.overrides), "error": one.error, "claimed": one.claimed,
+                "name": one.name,
+                "overrides": list(one.overrides),
+                "error": one.error,
+                "claimed": one.claimed,
                 "decision": json.loads(one.decision.to_json()) if one.decision else None,
             }
             for one in done.review.candidates
@@ -104,7 +107,7 @@ def _told(done: Reviewed, text: str) -> dict[str, Any]:
         "rules": as_json(done.review.changes) if done.review.changes else None,
         **({"claim": held.claimed} if held and held.claimed else {}),
         **({"not_compared": done.review.uncompared} if done.review.uncompared else {}),
-    }  # fmt: skip
+    }
 
 
 def _beside(review: Review, *, annotations: bool) -> Iterator[str]:

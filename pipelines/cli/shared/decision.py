@@ -28,9 +28,13 @@ if TYPE_CHECKING:
 
 
 def report(
-    told: Reported, *, as_json: bool, decision_file: Path | None, report_file: Path | None,
+    told: Reported,
+    *,
+    as_json: bool,
+    decision_file: Path | None,
+    report_file: Path | None,
     output_file: Path | None = None,
-) -> int:  # fmt: skip
+) -> int:
     """Show the decision, write the files asked for, and give the exit code."""
     if decision_file:
         write_whole(decision_file, told.decision.to_json() + "\n")

@@ -59,9 +59,17 @@ def run_flow(
     with tempfile.TemporaryDirectory(prefix="lockgate-") as scratch:
         id_file, error_file = Path(scratch) / "run-id", Path(scratch) / "error"
         command = [
-            sys.executable, str(FLOWS / f"{flow}.py"), "--no-pylint", "--config-value", "settings", settings.to_json(),
-            "run", "--run-id-file", str(id_file), *arguments,
-        ]  # fmt: skip
+            sys.executable,
+            str(FLOWS / f"{flow}.py"),
+            "--no-pylint",
+            "--config-value",
+            "settings",
+            settings.to_json(),
+            "run",
+            "--run-id-file",
+            str(id_file),
+            *arguments,
+        ]
         inherited = restrict(os.environ, declared=settings.platform.environment, flow=flow)
         environment = {"OMP_WAIT_POLICY": "passive", **inherited, ERROR_FILE: str(error_file), "PYTHONUNBUFFERED": "1"}
         seen: list[str] = []

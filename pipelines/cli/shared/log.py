@@ -115,11 +115,17 @@ def _facts(decision: Decision, event: Judged | Reverified) -> dict[str, str]:
     clean = {True: "", False: ", with changes that were not committed", None: ", clean or not is unknown"}[bound.clean]
     scored_by = event.evidence_run if isinstance(event, Reverified) else bound.run
     told = {
-        "run": bound.run, "evidence": scored_by and f"artifact `evidence` of {scored_by}, unless it was erased",
-        "model": bound.model, "holdout": bound.holdout, "training": bound.train, "beside": bound.champion_run,
-        "policy": f"policies/{event.policy_sha256}.json, beside the log", "engine": f"lockgate {bound.engine}",
-        "commit": bound.commit and f"{bound.commit}{clean}", "decision": event.decision_sha256,
-    }  # fmt: skip
+        "run": bound.run,
+        "evidence": scored_by and f"artifact `evidence` of {scored_by}, unless it was erased",
+        "model": bound.model,
+        "holdout": bound.holdout,
+        "training": bound.train,
+        "beside": bound.champion_run,
+        "policy": f"policies/{event.policy_sha256}.json, beside the log",
+        "engine": f"lockgate {bound.engine}",
+        "commit": bound.commit and f"{bound.commit}{clean}",
+        "decision": event.decision_sha256,
+    }
     return {name: value or "–" for name, value in told.items()}
 
 

@@ -35,10 +35,13 @@ ReportFile = Annotated[
 OutputFile = Annotated[
     Path | None,
     typer.Option(
-        "--output", help="Append verdict, run, decision_sha256, … to this file, a NAME=VALUE a line: GITHUB_OUTPUT.",
-        dir_okay=False, writable=True, callback=_writable,
+        "--output",
+        help="Append verdict, run, decision_sha256, … to this file, a NAME=VALUE a line: GITHUB_OUTPUT.",
+        dir_okay=False,
+        writable=True,
+        callback=_writable,
     ),
-]  # fmt: skip
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads the log.")]
 Platform = Annotated[str, typer.Option(help="A platform of conf/platform, instead of production's.")]
 Branch = Annotated[

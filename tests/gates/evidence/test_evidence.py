@@ -28,10 +28,15 @@ def full(order: np.ndarray | None = None, *, text_ids: bool = False) -> Evidence
     score = rng.random((n, 2))
     score[0] = [np.nextafter(0, 1), 1 - 2**-53]
     columns = {
-        "row_id": ids, "label": rng.integers(0, 2, n), "challenger": score[:, 0], "champion": score[:, 1],
-        "weight": rng.random(n), "cluster": rng.integers(0, 9, n), "time": np.array(["2024-05-01"] * n),
+        "row_id": ids,
+        "label": rng.integers(0, 2, n),
+        "challenger": score[:, 0],
+        "champion": score[:, 1],
+        "weight": rng.random(n),
+        "cluster": rng.integers(0, 9, n),
+        "time": np.array(["2024-05-01"] * n),
         "query": rng.integers(0, 4, n),
-    }  # fmt: skip
+    }
     slices = {"b": rng.integers(0, 3, n) == 1, "a": np.array(["ü", "<script>", "|"])[rng.integers(0, 3, n)]}
     return Evidence.from_arrays(
         **{name: values[order] for name, values in columns.items()},
@@ -118,9 +123,7 @@ def test_a_categorical_keeps_only_what_occurs() -> None:
     assert Evidence.from_arrays(**ROWS, slices={"site": sites}).slices["site"].values == ("a", "b")
 
 
-MANGLED = pa.StringArray.from_buffers(
-    4, pa.py_buffer(np.arange(5, dtype="i4").tobytes()), pa.py_buffer(b"a\xffbc")
-)  # fmt: skip
+MANGLED = pa.StringArray.from_buffers(4, pa.py_buffer(np.arange(5, dtype="i4").tobytes()), pa.py_buffer(b"a\xffbc"))
 REFUSED = {
     "short challenger": ({"challenger": [0.5]}, "challenger has 1 rows, label has 4"),
     "long champion": ({"champion": [0.5] * 5}, "champion has 5 rows"),
@@ -184,15 +187,21 @@ REFUSED_FILES = {
     "hashes": (lambda: file({}, extra={b"lockgate.train_row_hashes": b"1234567"}), "training hashes are cut short"),
     "compressed": (lambda: file({"weight": np.zeros(2)}, compression="zstd"), "is compressed"),
     "lz4": (lambda: file({"weight": np.zeros(2)}, compression="lz4"), "is compressed"),
-    "no label": (lambda: written(pa.table({"row_id": [1]}).replace_schema_metadata(
-        {b"lockgate": json.dumps(META).encode()})), "no column 'label'"),
-    "twice": (lambda: written(pa.Table.from_arrays([pa.array([1])] * 3, names=["row_id", "label", "label"])),
-              "column 'label' is there more than once"),
-    "no bytes for its rows": (lambda: written(pa.table({"row_id": pa.nulls(10**9), "label": pa.nulls(10**9)})),
-                              "1,000,000,000 rows in"),
+    "no label": (
+        lambda: written(pa.table({"row_id": [1]}).replace_schema_metadata({b"lockgate": json.dumps(META).encode()})),
+        "no column 'label'",
+    ),
+    "twice": (
+        lambda: written(pa.Table.from_arrays([pa.array([1])] * 3, names=["row_id", "label", "label"])),
+        "column 'label' is there more than once",
+    ),
+    "no bytes for its rows": (
+        lambda: written(pa.table({"row_id": pa.nulls(10**9), "label": pa.nulls(10**9)})),
+        "1,000,000,000 rows in",
+    ),
     "empty": (lambda: b"", "not an evidence file"),
     "text": (lambda: b"ARROW1" * 99, "not an evidence file"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED_FILES)
@@ -255,7 +264,7 @@ MANY = {
         "sites = pa.DictionaryArray.from_arrays(np.arange(n, dtype='i4') % 10_001, "
         "pa.array([str(i) * 2000 for i in range(10_001)]))"
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", MANY)

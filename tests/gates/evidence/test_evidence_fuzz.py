@@ -14,19 +14,45 @@ from lockgate.gates.evidence.defects import defects
 
 RELAXED = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 ANY = st.one_of(
-    st.none(), st.integers(), st.floats(), st.text(max_size=5), st.binary(max_size=5),
+    st.none(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.binary(max_size=5),
     st.lists(st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=3)), max_size=5),
-    st.lists(st.integers(-3, 3), min_size=4, max_size=4), st.lists(st.text(max_size=3), min_size=4, max_size=4),
-    st.lists(st.lists(st.integers(), max_size=2), max_size=4), st.dictionaries(st.text(max_size=2), st.integers()),
+    st.lists(st.integers(-3, 3), min_size=4, max_size=4),
+    st.lists(st.text(max_size=3), min_size=4, max_size=4),
+    st.lists(st.lists(st.integers(), max_size=2), max_size=4),
+    st.dictionaries(st.text(max_size=2), st.integers()),
     st.sampled_from([np.zeros(4, "M8[s]"), np.zeros((2, 2)), np.array(["a"] * 4), np.zeros(4, "V3"), np.float64(2)]),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=400)
-@given(st.dictionaries(st.sampled_from(
-    ["label", "challenger", "champion", "row_id", "cluster", "weight", "time", "query", "slices", "facts", "task",
-     "classes"]),
-    ANY, max_size=3), st.booleans(), st.booleans())  # fmt: skip
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "label",
+                "challenger",
+                "champion",
+                "row_id",
+                "cluster",
+                "weight",
+                "time",
+                "query",
+                "slices",
+                "facts",
+                "task",
+                "classes",
+            ]
+        ),
+        ANY,
+        max_size=3,
+    ),
+    st.booleans(),
+    st.booleans(),
+)
 def test_from_arrays(given: dict, sliced: bool, many: bool) -> None:
     if sliced and "slices" in given:
         given = {**given, "slices": {"site": given["slices"]}}
@@ -52,9 +78,12 @@ def test_changed_bytes(make, changes: list[tuple[int, int]]) -> None:
 @given(changes=st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1, max_size=6))
 def test_changed_bytes_of_lists(changes: list[tuple[int, int]]) -> None:
     made = Evidence.from_arrays(
-        label=np.arange(30) % 3, challenger=np.full((30, 3), 1 / 3), champion=np.eye(3)[np.arange(30) % 3],
-        task="multiclass", classes=["a", "b", "c"],
-    )  # fmt: skip
+        label=np.arange(30) % 3,
+        challenger=np.full((30, 3), 1 / 3),
+        champion=np.eye(3)[np.arange(30) % 3],
+        task="multiclass",
+        classes=["a", "b", "c"],
+    )
     blob = bytearray(made.to_bytes())
     for at, value in changes:
         blob[at % len(blob)] = value

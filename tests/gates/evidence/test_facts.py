@@ -111,29 +111,55 @@ CHECKS = {
     "some": {**DRIFT, "measure": "ks", "columns": ["age"], "decide": "point"},
     "scores": {**DRIFT, "of": "scores", "measure": "ks"},
     "data": {
-        "kind": "data", "max_missing": 0.1, "require_columns": ["age"], "banned_columns": ["late"],
-        "types": {"age": "number"}, "max_age": "30d",
+        "kind": "data",
+        "max_missing": 0.1,
+        "require_columns": ["age"],
+        "banned_columns": ["late"],
+        "types": {"age": "number"},
+        "max_age": "30d",
     },
     **{fact: {"kind": "resource", "fact": fact, "max": 1e9} for fact in MEASURED},
     "provenance": {
-        "kind": "provenance", "max_age": "1d",
+        "kind": "provenance",
+        "max_age": "1d",
         "require": ["finished", "committed", "clean", "model", "champion", "data"],
     },
     "parity": {"kind": "parity", "max_difference": 0.1, "min_rows": 10},
-}  # fmt: skip
+}
 
 KEYS = (
-    "kind", "edges", "values", "train", "holdout", "cells", "other", "missing", "features", "rows", "commit", "clean",
-    "run", "sha256", "max_difference", "problem", "age", "x",
-)  # fmt: skip
+    "kind",
+    "edges",
+    "values",
+    "train",
+    "holdout",
+    "cells",
+    "other",
+    "missing",
+    "features",
+    "rows",
+    "commit",
+    "clean",
+    "run",
+    "sha256",
+    "max_difference",
+    "problem",
+    "age",
+    "x",
+)
 JUNK = st.recursive(
     st.one_of(
-        st.none(), st.booleans(), st.integers(-3, 3), st.integers(), st.floats(allow_nan=False, allow_infinity=False),
-        st.text(max_size=4), st.sampled_from([HUGE, "a" * 64, "number", "name", "2024-05-01T00:00:00+00:00"]),
+        st.none(),
+        st.booleans(),
+        st.integers(-3, 3),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(max_size=4),
+        st.sampled_from([HUGE, "a" * 64, "number", "name", "2024-05-01T00:00:00+00:00"]),
     ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 def paths(held: object, at: tuple = ()):
@@ -150,11 +176,16 @@ def whole(make) -> dict:
     hashes = told.pop("train_row_hashes")
     model = {"run": "flow/1", "sha256": "a" * 64}
     told |= {
-        "champion": {**model, "features": told["features"]}, "challenger": model, "as_of": "2024-05",
-        "scored_at": "2024-05-31T23:00:00+00:00", "model_bytes": 5,
+        "champion": {**model, "features": told["features"]},
+        "challenger": model,
+        "as_of": "2024-05",
+        "scored_at": "2024-05-31T23:00:00+00:00",
+        "model_bytes": 5,
         "data": {"holdout_sha256": "b" * 64, "train_sha256": "b" * 64},
-        "predict_ms_per_1000_p50": 1, "predict_ms_per_1000_p99": 2, "peak_memory_mb": 3.5,
-    }  # fmt: skip
+        "predict_ms_per_1000_p50": 1,
+        "predict_ms_per_1000_p99": 2,
+        "peak_memory_mb": 3.5,
+    }
     return {**json.loads(json.dumps(told)), "train_row_hashes": hashes}
 
 

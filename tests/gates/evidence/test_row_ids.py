@@ -31,8 +31,11 @@ def test_known_answers() -> None:
     """Pinned: evidence files hold these."""
     assert hash_row_ids([0, 1, -1]).tolist() == [16294208416658607535, 10451216379200822465, 16490336266968443936]
     assert hash_row_ids(["", "a", "12345678", "123456789"]).tolist() == [
-        0, 4894558414626762070, 11016329030837635320, 12112300195677398705,
-    ]  # fmt: skip
+        0,
+        4894558414626762070,
+        11016329030837635320,
+        12112300195677398705,
+    ]
 
 
 def test_a_number_is_not_its_decimal() -> None:

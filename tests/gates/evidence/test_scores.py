@@ -127,7 +127,8 @@ REFUSED = {
     "lists of text": ({"challenger": lists([["a"] * 3] * 4, 3, pa.string())}, "has type fixed_size_list"),
     "lists of nothing": ({"challenger": lists([[None] * 3] * 4, 3, pa.null())}, "has type fixed_size_list"),
     "lists of lists": (
-        {"challenger": lists([[[0.1]] * 3] * 4, 3, pa.list_(pa.float64(), 1))}, "has type fixed_size_list"
+        {"challenger": lists([[[0.1]] * 3] * 4, 3, pa.list_(pa.float64(), 1))},
+        "has type fixed_size_list",
     ),
     "numbers of arrow": ({"challenger": pa.array([0.1] * 4)}, "challenger has type double"),
     "short": ({"challenger": GOOD[:2]}, "challenger has 2 rows, label has 4"),
@@ -135,7 +136,7 @@ REFUSED = {
     "champion of other classes": ({"champion": np.full((4, 2), 0.5)}, "champion has dtype float64 and shape (4, 2)"),
     "classes of another task": ({"task": "binary", "challenger": [0.1] * 4, "champion": None}, "task binary has no"),
     "lists of another task": ({"task": "binary", "classes": None}, "challenger"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -160,7 +161,7 @@ REFUSED_FILES = {
         lambda: file({"challenger": lists([None] * 4, 10_000, pa.null())}, classes=[str(i) for i in range(10_000)]),
         "challenger has type fixed_size_list<item: null>[10000]",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED_FILES)
@@ -175,7 +176,8 @@ DEFECTS = {
     "label between classes": (multiclass, {"label": [0, 1, 0.5, -1]}, "2 rows have a label that is no index"),
     "label missing": (multiclass, {"label": [0, None, 1, 2]}, "1 rows have a label that is no index of a class"),
     "sum": (
-        multiclass, {"challenger": [*GOOD[:3], [1 - 2e-6, 0, 0]]},
+        multiclass,
+        {"challenger": [*GOOD[:3], [1 - 2e-6, 0, 0]]},
         "1 rows have challenger probabilities that do not sum to 1 within 1e-06",
     ),
     "negative": (multiclass, {"champion": [*GOOD[:3], [1.5, -0.5, 0]]}, "1 rows have a champion probability outside"),
@@ -184,12 +186,16 @@ DEFECTS = {
     "score": (ranking, {"challenger": [np.inf, 1, 2, 3]}, "1 rows have a challenger score that is no finite number"),
     "no query": (ranking, {"query": None}, "the column `query` is missing"),
     "weights within a query": (
-        ranking, {"weight": [1, 2, 3, 3]}, "1 rows have another weight than the first row of their query"
+        ranking,
+        {"weight": [1, 2, 3, 3]},
+        "1 rows have another weight than the first row of their query",
     ),
     "clusters within a query": (
-        ranking, {"cluster": [1, 1, 2, 1]}, "1 rows have another cluster than the first row of their query"
+        ranking,
+        {"cluster": [1, 1, 2, 1]},
+        "1 rows have another cluster than the first row of their query",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", DEFECTS)

@@ -58,10 +58,15 @@ def test_every_metric_is_judged(make, task: str, name: str, given: str) -> None:
         "limit": {"kind": "threshold", "metric": name, "decide": "bound", **easy},
         "gain": {"kind": "improvement", "metric": name, "margin": 0.0},
         "sites": {
-            "kind": "slices", "by": "site", "metric": name, "margin": 0.0, "require": "no_proven_harm", "min_rows": 20,
+            "kind": "slices",
+            "by": "site",
+            "metric": name,
+            "margin": 0.0,
+            "require": "no_proven_harm",
+            "min_rows": 20,
             "small_slice": "inconclusive",
         },
-    }  # fmt: skip
+    }
     decision = judge(make.policy(checks), evidence(task, **extra))
     limit, gain, sites = decision.outcomes
     assert limit.verdict is Verdict.PASS

@@ -17,9 +17,14 @@ FAR = 2 * TOLERANCE
 
 @pytest.mark.parametrize(
     ("off", "least", "most"),
-    [(-FAR, "FAIL", "PASS"), (-TOLERANCE, "PASS", "PASS"), (0.0, "PASS", "PASS"), (TOLERANCE, "PASS", "PASS"),
-     (FAR, "PASS", "FAIL")],
-)  # fmt: skip
+    [
+        (-FAR, "FAIL", "PASS"),
+        (-TOLERANCE, "PASS", "PASS"),
+        (0.0, "PASS", "PASS"),
+        (TOLERANCE, "PASS", "PASS"),
+        (FAR, "PASS", "FAIL"),
+    ],
+)
 def test_a_value_meets_its_limit_within_the_tolerance(off: float, least: str, most: str) -> None:
     """The limit is 0: no rounding hides the edge."""
     assert against(off, None, least=0.0, most=None, decide="point") == least
@@ -28,9 +33,14 @@ def test_a_value_meets_its_limit_within_the_tolerance(off: float, least: str, mo
 
 @pytest.mark.parametrize(
     ("off", "below", "above"),
-    [(-FAR, "INCONCLUSIVE", "PASS"), (-TOLERANCE, "PASS", "PASS"), (0.0, "PASS", "PASS"), (TOLERANCE, "PASS", "PASS"),
-     (FAR, "PASS", "INCONCLUSIVE")],
-)  # fmt: skip
+    [
+        (-FAR, "INCONCLUSIVE", "PASS"),
+        (-TOLERANCE, "PASS", "PASS"),
+        (0.0, "PASS", "PASS"),
+        (TOLERANCE, "PASS", "PASS"),
+        (FAR, "PASS", "INCONCLUSIVE"),
+    ],
+)
 def test_an_interval_passes_whose_near_end_meets_the_limit(off: float, below: str, above: str) -> None:
     assert against(0.5, (off, 1.0), least=0.0, most=None, decide="bound") == below
     assert against(-0.5, (-1.0, off), least=None, most=0.0, decide="bound") == above

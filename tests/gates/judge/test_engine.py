@@ -27,11 +27,25 @@ SAYS = {
     "PASS": {**POINT, "min": 0.01},
     "FAIL": {**POINT, "min": 0.999},
     "INCONCLUSIVE": {"kind": "improvement", "metric": "accuracy", "margin": 0.0},
-    "ERROR": {"kind": "slices", "by": "nowhere", "metric": "log_loss", "margin": 0.0, "require": "non_inferior",
-              "min_rows": 1, "small_slice": "skip"},
-    "SKIP": {"kind": "slices", "by": "site", "metric": "log_loss", "margin": 0.0, "require": "non_inferior",
-             "min_rows": 10_000, "small_slice": "skip"},
-}  # fmt: skip
+    "ERROR": {
+        "kind": "slices",
+        "by": "nowhere",
+        "metric": "log_loss",
+        "margin": 0.0,
+        "require": "non_inferior",
+        "min_rows": 1,
+        "small_slice": "skip",
+    },
+    "SKIP": {
+        "kind": "slices",
+        "by": "site",
+        "metric": "log_loss",
+        "margin": 0.0,
+        "require": "non_inferior",
+        "min_rows": 10_000,
+        "small_slice": "skip",
+    },
+}
 EXPECTED = {"ERROR": "ERROR", "FAIL": "HOLD", "INCONCLUSIVE": "INCONCLUSIVE", "PASS": "PROMOTE"}
 
 
@@ -64,16 +78,35 @@ def test_a_warning_decides_nothing(make, warning: str) -> None:
 def test_tables_of_verdicts_agree() -> None:
     assert set(RULING_OF) == set(Verdict) - {Verdict.SKIP}
     assert {ruling: EXIT_CODE[ruling] for ruling in Ruling} == {
-        Ruling.PROMOTE: 0, Ruling.HOLD: 1, Ruling.ERROR: 2, Ruling.INCONCLUSIVE: 3,
-    }  # fmt: skip
+        Ruling.PROMOTE: 0,
+        Ruling.HOLD: 1,
+        Ruling.ERROR: 2,
+        Ruling.INCONCLUSIVE: 3,
+    }
     assert worst([]) == worst([Verdict.SKIP]) == Verdict.SKIP
 
 
 def test_an_outcome_has_the_fields_of_the_contract() -> None:
     assert set(Outcome.model_fields) == {
-        "name", "kind", "severity", "verdict", "metric", "observed", "low", "high", "level", "p", "rule", "rows",
-        "clusters", "message", "parts", "waived", "description", "owner",
-    }  # fmt: skip
+        "name",
+        "kind",
+        "severity",
+        "verdict",
+        "metric",
+        "observed",
+        "low",
+        "high",
+        "level",
+        "p",
+        "rule",
+        "rows",
+        "clusters",
+        "message",
+        "parts",
+        "waived",
+        "description",
+        "owner",
+    }
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
@@ -115,9 +148,17 @@ def test_whatever_goes_wrong_in_a_gate_is_an_error_of_that_gate(make, breaks: bo
     policy = policy.model_copy(update={"checks": {"odd": odd, **policy.checks}})
     decision = judge(policy, make.evidence(cluster=np.arange(600) % 40))
     assert decision.outcomes[0] == Outcome(
-        name="odd", kind="odd", severity=severity, verdict=Verdict.ERROR, metric="oddness", rows=600, clusters=40,
-        message=said, description="why", owner="us",
-    )  # fmt: skip
+        name="odd",
+        kind="odd",
+        severity=severity,
+        verdict=Verdict.ERROR,
+        metric="oddness",
+        rows=600,
+        clusters=40,
+        message=said,
+        description="why",
+        owner="us",
+    )
     assert decision.outcomes[1].verdict == Verdict.PASS
     assert decision.verdict == (Ruling.ERROR if severity == "block" else Ruling.PROMOTE)
 
@@ -127,16 +168,25 @@ def ranked(**given) -> Evidence:
     rng = np.random.default_rng(5)
     label = np.tile([3.0, 2, 1, 0, 0], 120)
     return Evidence.from_arrays(
-        label=label, challenger=label + rng.normal(0, 1, 600), champion=label + rng.normal(0, 3, 600), task="ranking",
-        query=np.arange(600) // 5, **given,
-    )  # fmt: skip
+        label=label,
+        challenger=label + rng.normal(0, 1, 600),
+        champion=label + rng.normal(0, 3, 600),
+        task="ranking",
+        query=np.arange(600) // 5,
+        **given,
+    )
 
 
 @pytest.mark.parametrize(
     ("given", "clusters", "counted"),
-    [({}, "if_present", 120), ({}, "ignore", 120), ({}, "required", 120),
-     ({"cluster": np.arange(600) // 20}, "if_present", 30), ({"cluster": np.arange(600) // 20}, "ignore", 120)],
-)  # fmt: skip
+    [
+        ({}, "if_present", 120),
+        ({}, "ignore", 120),
+        ({}, "required", 120),
+        ({"cluster": np.arange(600) // 20}, "if_present", 30),
+        ({"cluster": np.arange(600) // 20}, "ignore", 120),
+    ],
+)
 def test_rows_that_are_ranked_together_are_one_cluster(make, given: dict, clusters: str, counted: int) -> None:
     gain = {"kind": "improvement", "metric": "ndcg", "margin": 0.0}
     evidence = ranked(**given)
@@ -235,11 +285,19 @@ def test_a_decision_binds_what_it_was_made_on(make) -> None:
     evidence = make.evidence(facts=make.facts(challenger=MODEL, champion=REIGNS, code=CODE))
     bound = judge(policy, evidence, REIGNING).binding
     assert bound.model_dump() == {
-        "run": "flow/9", "model": "c" * 64, "champion_run": "flow/1", "champion_model": "a" * 64,
-        "commit": "d" * 40, "clean": False, "holdout": evidence.holdout, "train": evidence.train_digest,
+        "run": "flow/9",
+        "model": "c" * 64,
+        "champion_run": "flow/1",
+        "champion_model": "a" * 64,
+        "commit": "d" * 40,
+        "clean": False,
+        "holdout": evidence.holdout,
+        "train": evidence.train_digest,
         "scores": evidence.scores_digest(evidence.challenger),
-        "champion_scores": evidence.scores_digest(evidence.champion), "policy": policy.digest, "engine": ENGINE,
-    }  # fmt: skip
+        "champion_scores": evidence.scores_digest(evidence.champion),
+        "policy": policy.digest,
+        "engine": ENGINE,
+    }
     assert bound.scores != bound.champion_scores
 
 

@@ -16,11 +16,25 @@ SAYS = {
     "PASS": {**POINT, "min": 0.01},
     "FAIL": {**POINT, "min": 0.999},
     "INCONCLUSIVE": {"kind": "improvement", "metric": "accuracy", "margin": 0.0},
-    "ERROR": {"kind": "slices", "by": "nowhere", "metric": "log_loss", "margin": 0.0, "require": "non_inferior",
-              "min_rows": 1, "small_slice": "skip"},
-    "SKIP": {"kind": "slices", "by": "site", "metric": "log_loss", "margin": 0.0, "require": "non_inferior",
-             "min_rows": 10_000, "small_slice": "skip"},
-}  # fmt: skip
+    "ERROR": {
+        "kind": "slices",
+        "by": "nowhere",
+        "metric": "log_loss",
+        "margin": 0.0,
+        "require": "non_inferior",
+        "min_rows": 1,
+        "small_slice": "skip",
+    },
+    "SKIP": {
+        "kind": "slices",
+        "by": "site",
+        "metric": "log_loss",
+        "margin": 0.0,
+        "require": "non_inferior",
+        "min_rows": 10_000,
+        "small_slice": "skip",
+    },
+}
 MODEL, REIGNS = {"run": "flow/9", "sha256": "c" * 64}, {"run": "flow/1", "sha256": "a" * 64}
 REIGNING = State(seq=4, champion=Champion(sha256="a" * 64, run="flow/1", seq=2))
 
@@ -54,14 +68,16 @@ def test_beside_whom_the_challenger_was_scored_is_said(make) -> None:
         ({"sha256": "b" * 64}, unnamed, f"beside 'None', but '{'a' * 64}' reigns now ({both})"),
         (None, REIGNING, f"before there was a champion, but 'flow/1' reigns now ({both})"),
         (
-            {"sha256": "b" * 64, "run": "flow/0"}, State(seq=4, revoked={"b" * 64: 3}),
+            {"sha256": "b" * 64, "run": "flow/0"},
+            State(seq=4, revoked={"b" * 64: 3}),
             f"beside 'flow/0', which entry 3 revoked; no model reigns now ({alone})",
         ),
         (
-            {"sha256": "a" * 64, "run": "flow/1"}, State(seq=4, predecessors=(REIGNING.champion,)),
+            {"sha256": "a" * 64, "run": "flow/1"},
+            State(seq=4, predecessors=(REIGNING.champion,)),
             f"beside 'flow/1', but no model reigns now ({alone})",
         ),
-    ):  # fmt: skip
+    ):
         with pytest.raises(StaleError) as caught:
             judge(make.policy(), make.evidence(facts=make.facts(champion=fact)), state)
         assert str(caught.value) == f"STALE: the challenger was scored {said}"
@@ -89,9 +105,11 @@ def test_a_waiver_lifts_a_gate_and_shortens_the_promotion(make) -> None:
         assert [use.status for use in decision.waivers] == ["used"]
         assert decision.state.champion.valid_until == NOW + timedelta(days=valid)
     for held, now in (
-        (waiver(policy, "bad", 10, run="flow/8"), NOW), (waiver(policy, "bad", -1), NOW),
-        (waiver(policy, "bad", 10), None), (waiver(make.policy(), "bad", 10), NOW),
-    ):  # fmt: skip
+        (waiver(policy, "bad", 10, run="flow/8"), NOW),
+        (waiver(policy, "bad", -1), NOW),
+        (waiver(policy, "bad", 10), None),
+        (waiver(make.policy(), "bad", 10), NOW),
+    ):
         assert judge(policy, evidence, State(seq=4, waivers=(held,)), now=now).verdict == Ruling.HOLD
 
 
@@ -102,13 +120,15 @@ def test_what_was_waived_and_skipped_is_said(make) -> None:
     state = State(seq=4, waivers=(waiver(policy, "bad", 10), waiver(policy, "worse", 5)))
     decision = judge(policy, evidence, state, now=NOW)
     assert (decision.verdict, decision.reason) == (
-        Ruling.PROMOTE, "all 1 blocking gates that apply pass (1 skipped; waived: bad, worse)",
-    )  # fmt: skip
+        Ruling.PROMOTE,
+        "all 1 blocking gates that apply pass (1 skipped; waived: bad, worse)",
+    )
     assert decision.state.champion.valid_until == NOW + timedelta(days=5)
     nothing = judge(fewer, evidence, State(seq=4, waivers=(waiver(fewer, "bad", 10),)), now=NOW)
     assert (nothing.verdict, nothing.reason) == (
-        Ruling.ERROR, "every blocking gate was skipped or waived: nothing was shown",
-    )  # fmt: skip
+        Ruling.ERROR,
+        "every blocking gate was skipped or waived: nothing was shown",
+    )
     assert nothing.state.champion is None
 
 
@@ -133,5 +153,6 @@ def test_scores_that_were_retracted_are_not_judged(make) -> None:
     scores = judge(policy, evidence, State(seq=4)).binding.scores
     found = judge(policy, evidence, State(seq=4, retracted={scores: 3}))
     assert (found.verdict, found.outcomes[0].message) == (
-        Ruling.ERROR, "the scores were retracted by entry 3; use others"
-    )  # fmt: skip
+        Ruling.ERROR,
+        "the scores were retracted by entry 3; use others",
+    )

@@ -15,10 +15,15 @@ from lockgate.gates.records.state import KNOWN_HOLDOUTS, OPEN_HOLDOUTS, Holdout
 SALT = "of this log"
 LOOKS = 3
 GATES = {
-    "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "ignore", "min_clusters": 10,
-    "schedule": {"kind": "fixed", "looks": LOOKS}, "disclose": "all", "valid_for": "90d",
+    "if_no_champion": "absolute_only",
+    "confidence": 0.95,
+    "clusters": "ignore",
+    "min_clusters": 10,
+    "schedule": {"kind": "fixed", "looks": LOOKS},
+    "disclose": "all",
+    "valid_for": "90d",
     "checks": {"gain": {"kind": "improvement", "metric": "brier", "margin": 0.1}},
-}  # fmt: skip
+}
 POLICY = Policy.parse(GATES)
 
 
@@ -31,9 +36,11 @@ def rows(ids, *, seed: int = 0, label=None) -> Evidence:
     lots = np.random.default_rng([seed, len(ids)])
     of_id = (hash_row_ids(ids) % np.uint64(5) == 0).astype(float)
     return Evidence.from_arrays(
-        row_id=ids, label=of_id if label is None else label, challenger=lots.uniform(0.2, 0.4, len(ids)),
+        row_id=ids,
+        label=of_id if label is None else label,
+        challenger=lots.uniform(0.2, 0.4, len(ids)),
         champion=lots.uniform(0.2, 0.4, len(ids)),
-    )  # fmt: skip
+    )
 
 
 def looked(*evidence: Evidence, state: State | None = None) -> State:

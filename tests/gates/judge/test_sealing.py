@@ -21,15 +21,27 @@ SAYS = {
     "PROMOTE": {"secret_floor": {**POINT, "min": 0.01}},
     "HOLD": {"secret_floor": {**POINT, "min": 0.999}},
     "INCONCLUSIVE": {"secret_gain": GAIN},
-    "ERROR": {"secret_slices": {
-        "kind": "slices", "by": "nowhere", "metric": "log_loss", "margin": 0.0, "require": "non_inferior",
-        "min_rows": 1, "small_slice": "skip",
-    }},
-}  # fmt: skip
+    "ERROR": {
+        "secret_slices": {
+            "kind": "slices",
+            "by": "nowhere",
+            "metric": "log_loss",
+            "margin": 0.0,
+            "require": "non_inferior",
+            "min_rows": 1,
+            "small_slice": "skip",
+        }
+    },
+}
 DECLARED = {
-    "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "ignore", "min_clusters": 10,
-    "schedule": {"kind": "open"}, "disclose": "promotion_only", "valid_for": "90d",
-}  # fmt: skip
+    "if_no_champion": "absolute_only",
+    "confidence": 0.95,
+    "clusters": "ignore",
+    "min_clusters": 10,
+    "schedule": {"kind": "open"},
+    "disclose": "promotion_only",
+    "valid_for": "90d",
+}
 SCHEDULES = ({"kind": "fixed", "looks": 7}, {"kind": "single"}, {"kind": "open"})
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 
@@ -74,8 +86,10 @@ def test_the_model_that_reigns_is_said_to_reign(make) -> None:
     policy = make.policy(SAYS["HOLD"], disclose="promotion_only")
     sealed = judge(policy, make.evidence(facts=make.facts(challenger={"sha256": "a" * 64})), state).seal()
     assert (sealed.already_champion, sealed.exit_code, sealed.reason) == (
-        True, 0, "the policy discloses promotions only",
-    )  # fmt: skip
+        True,
+        0,
+        "the policy discloses promotions only",
+    )
 
 
 def test_where_everything_is_disclosed_nothing_is_committed_to(make) -> None:

@@ -16,10 +16,16 @@ def policy(schedule: dict[str, object], disclose: str = "all") -> Policy:
     gain = {"kind": "improvement", "metric": "mae", "margin": 0.0}
     return Policy.parse(
         {
-            "if_no_champion": "absolute_only", "confidence": 0.9, "clusters": "ignore", "min_clusters": 10,
-            "schedule": schedule, "disclose": disclose, "valid_for": "90d", "checks": {"gain": gain},
+            "if_no_champion": "absolute_only",
+            "confidence": 0.9,
+            "clusters": "ignore",
+            "min_clusters": 10,
+            "schedule": schedule,
+            "disclose": disclose,
+            "valid_for": "90d",
+            "checks": {"gain": gain},
         }
-    )  # fmt: skip
+    )
 
 
 def holdout(lots: np.random.Generator) -> Evidence:
@@ -73,9 +79,11 @@ def test_evasions_do_not_add_looks() -> None:
         champion = np.r_[rows.champion[keep], others.champion[added]]
         mixed = Evidence.from_arrays(
             row_id=np.r_[rows.row_id.to_numpy()[keep], others.row_id.to_numpy()[added]],
-            label=np.r_[rows.label[keep], others.label[added]], challenger=champion, champion=champion,
+            label=np.r_[rows.label[keep], others.label[added]],
+            challenger=champion,
+            champion=champion,
             task="regression",
-        )  # fmt: skip
+        )
         decision = judge(declared, challenged(mixed, lots), state)
         taken += decision.look.number is not None
         state = decision.state.model_copy(update={"champion": None})

@@ -21,9 +21,16 @@ RUN = run_of("1")
 def granted(policy: Policy, gate: str) -> Waiver:
     """A waiver for model 1, by entry 3."""
     return Waiver(
-        gate=gate, run=RUN, model=sha_of("1"), policy=policy.digest, reason="why", until=UNTIL, approver="ann", key="k",
+        gate=gate,
+        run=RUN,
+        model=sha_of("1"),
+        policy=policy.digest,
+        reason="why",
+        until=UNTIL,
+        approver="ann",
+        key="k",
         seq=3,
-    )  # fmt: skip
+    )
 
 
 def judged(gate: str, *, scores: Any = BAD, now: datetime | None = NOON, **checks: Any) -> Any:
@@ -45,11 +52,16 @@ WARN = {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "point", "s
         ("careful", {"careful": WARN}, NOON, "unused", "lifts nothing: the gate says FAIL"),
         ("log_loss", {}, None, "unused", "is not applied: the time of the judgement is not known"),
         ("log_loss", {}, UNTIL + DAY, "expired", "ran out at 2024-05-03T12:00+00:00"),
-        ("small", {"small": {**GATES["checks"]["auc_floor"], "metric": "auc", "decide": "bound", "min": 0.76}}, NOON,
-         "used", "lifts its INCONCLUSIVE"),
+        (
+            "small",
+            {"small": {**GATES["checks"]["auc_floor"], "metric": "auc", "decide": "bound", "min": 0.76}},
+            NOON,
+            "used",
+            "lifts its INCONCLUSIVE",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
-)  # fmt: skip
+)
 def test_what_became_of_every_waiver_is_said(
     gate: str, checks: dict[str, Any], now: datetime | None, status: str, said: str
 ) -> None:
@@ -59,8 +71,15 @@ def test_what_became_of_every_waiver_is_said(
 
 
 def test_what_could_not_be_judged_is_not_waived() -> None:
-    broken = {"kind": "slices", "by": "nowhere", "metric": "log_loss", "margin": 0.0, "require": "non_inferior",
-              "min_rows": 1, "small_slice": "skip"}  # fmt: skip
+    broken = {
+        "kind": "slices",
+        "by": "nowhere",
+        "metric": "log_loss",
+        "margin": 0.0,
+        "require": "non_inferior",
+        "min_rows": 1,
+        "small_slice": "skip",
+    }
     decision = judged("broken", broken=broken)
     assert (decision.verdict, decision.outcomes[2].verdict, decision.outcomes[2].waived) == ("ERROR", "ERROR", False)
     assert [use.status for use in decision.waivers] == ["unused"]

@@ -50,17 +50,29 @@ def log() -> Log:
 
 def waive(log: Log, gate: str = "log_loss", *, run: str = "1", until: datetime = UNTIL, minute: float = 1) -> Any:
     return actions.waive(
-        by(log, APPROVER), gate, run=run, reason="a known gap", until=until, actor="ann",
+        by(log, APPROVER),
+        gate,
+        run=run,
+        reason="a known gap",
+        until=until,
+        actor="ann",
         clock=clock(minute),
-    )  # fmt: skip
+    )
 
 
 def test_the_waiver_says_what_for_whom_until_when_and_by_whom(log: Log) -> None:
     entry = waive(log)
     assert entry.event.waiver == Waiver(
-        gate="log_loss", run=RUN, model=sha_of("1"), policy=POLICY.digest, reason="a known gap", until=UNTIL,
-        approver="approver", key=APPROVER.fingerprint, seq=3,
-    )  # fmt: skip
+        gate="log_loss",
+        run=RUN,
+        model=sha_of("1"),
+        policy=POLICY.digest,
+        reason="a known gap",
+        until=UNTIL,
+        approver="approver",
+        key=APPROVER.fingerprint,
+        seq=3,
+    )
     assert log.state().waivers == (entry.event.waiver,)
     assert entry.signature.key == APPROVER.fingerprint
 
@@ -128,8 +140,9 @@ def test_of_waivers_of_two_gates_the_shorter_ends_the_promotion(first: int, seco
     assert log.state().champion.valid_until == NOON + DAY
 
 
-@pytest.mark.parametrize(("late_us", "verdict", "status"), [(-1, "PROMOTE", "used"), (0, "PROMOTE", "used"),
-                                                            (1, "HOLD", "expired")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("late_us", "verdict", "status"), [(-1, "PROMOTE", "used"), (0, "PROMOTE", "used"), (1, "HOLD", "expired")]
+)
 def test_a_waiver_counts_up_to_its_last_moment(log: Log, late_us: int, verdict: str, status: str) -> None:
     waive(log)
     at = UNTIL + timedelta(microseconds=late_us)
@@ -158,17 +171,23 @@ def test_a_lapse_touches_its_own_candidate_only(log: Log) -> None:
 
 @pytest.mark.parametrize(
     "challenger",
-    [{"run": run_of("2"), "sha256": sha_of("1")}, {"run": RUN, "sha256": sha_of("2")},
-     {"run": run_of("2"), "sha256": sha_of("2")}],
+    [
+        {"run": run_of("2"), "sha256": sha_of("1")},
+        {"run": RUN, "sha256": sha_of("2")},
+        {"run": run_of("2"), "sha256": sha_of("2")},
+    ],
     ids=["another run", "another model", "both"],
-)  # fmt: skip
+)
 def test_a_waiver_is_for_one_run_and_its_model_s_bytes(log: Log, challenger: dict[str, str]) -> None:
     waive(log)
     held = evidence(BAD, model="2", beside=GOOD, champion="0", rows="other")
     held = held.from_arrays(
-        label=LABEL, challenger=BAD, champion=GOOD, row_id=[f"other {at}" for at in range(len(LABEL))],
+        label=LABEL,
+        challenger=BAD,
+        champion=GOOD,
+        row_id=[f"other {at}" for at in range(len(LABEL))],
         facts={"challenger": challenger, "champion": {"run": run_of("0"), "sha256": sha_of("0")}},
-    )  # fmt: skip
+    )
     done = committed(log, held, minute=2)
     assert (done.decision.verdict, done.decision.waivers) == ("HOLD", ())
 
@@ -183,8 +202,9 @@ def test_a_waiver_is_for_the_policy_that_judged(log: Log) -> None:
     assert done.decision.verdict == "HOLD"
     (use,) = done.decision.waivers
     assert (use.status, use.message) == (
-        "unmatched", "waiver of log_loss by approver (entry 3) was granted under another policy"
-    )  # fmt: skip
+        "unmatched",
+        "waiver of log_loss by approver (entry 3) was granted under another policy",
+    )
     assert committed(log, HOPELESS, minute=3).decision.verdict == "PROMOTE"
 
 
@@ -216,13 +236,17 @@ def test_who_judged_does_not_waive(*, signed: bool) -> None:
     committed(log, HOPELESS)
     own = Log(log.store, project="orders", keyring=keys, signer=log.signer)
     said = "the key that signed the judgement may not waive it; expected the key of an approver"
-    refused(log, lambda: actions.waive(
-        own, "log_loss", run="1", reason="mine", until=UNTIL, actor="ann", clock=clock(1)
-    ), said)  # fmt: skip
+    refused(
+        log,
+        lambda: actions.waive(own, "log_loss", run="1", reason="mine", until=UNTIL, actor="ann", clock=clock(1)),
+        said,
+    )
     keyless = by(log, None)
-    refused(log, lambda: actions.waive(
-        keyless, "log_loss", run="1", reason="none", until=UNTIL, actor="ann", clock=clock(1)
-    ), "a waiver needs its approver's key")  # fmt: skip
+    refused(
+        log,
+        lambda: actions.waive(keyless, "log_loss", run="1", reason="none", until=UNTIL, actor="ann", clock=clock(1)),
+        "a waiver needs its approver's key",
+    )
 
 
 def test_an_unsigned_log_wants_an_approver_who_is_listed() -> None:

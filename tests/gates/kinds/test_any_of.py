@@ -87,8 +87,10 @@ def test_checks_that_cannot_err_by_chance_take_no_share(make) -> None:
     checks = {"a": floor(lower(0.05)), "b": floor(0.99, decide="point"), "c": LEAKAGE}
     found = ask(make, checks, evidence)
     assert [(part.verdict, part.level) for part in found.parts] == [
-        (Verdict.PASS, 0.95), (Verdict.FAIL, 0.95), (Verdict.PASS, None),
-    ]  # fmt: skip
+        (Verdict.PASS, 0.95),
+        (Verdict.FAIL, 0.95),
+        (Verdict.PASS, None),
+    ]
     assert ask(make, {"a": floor(0.99), "b": floor(0.99)}, evidence).verdict == Verdict.FAIL
     assert ask(make, {"a": floor(0.99), "c": LEAKAGE}, evidence).verdict == Verdict.PASS
 
@@ -130,11 +132,21 @@ def test_no_proven_harm_does_not_pass_by_sharing(make) -> None:
     noise = np.random.default_rng(0).normal(size=400)
     noise = (noise - noise.mean()) / noise.std(ddof=1)
     evidence = Evidence.from_arrays(
-        label=np.zeros(400), champion=np.ones(400), challenger=1.1 + 0.1 * (1.8 / 20 + noise), task="regression",
+        label=np.zeros(400),
+        champion=np.ones(400),
+        challenger=1.1 + 0.1 * (1.8 / 20 + noise),
+        task="regression",
         slices={"site": np.full(400, "all")},
-    )  # fmt: skip
-    harm = {"kind": "slices", "by": "site", "metric": "mae", "margin": -0.1, "require": "no_proven_harm",
-            "min_rows": 2, "small_slice": "block"}  # fmt: skip
+    )
+    harm = {
+        "kind": "slices",
+        "by": "site",
+        "metric": "mae",
+        "margin": -0.1,
+        "require": "no_proven_harm",
+        "min_rows": 2,
+        "small_slice": "block",
+    }
     never = {"kind": "threshold", "metric": "mae", "max": 0.01, "decide": "bound"}
     assert make.judge(harm, evidence).outcomes[0].verdict == Verdict.FAIL
     assert make.judge(harm, evidence, confidence=0.975).outcomes[0].verdict == Verdict.PASS
@@ -173,9 +185,8 @@ def test_without_a_gain_no_look_is_taken(make) -> None:
 def test_severity_description_and_owner_of_checks(make) -> None:
     inner = {**floor(0.99), "description": "the law asks", "owner": "risk"}
     policy = make.policy(
-        {"floor": floor(0.5),
-         "gate": {"kind": "any_of", "severity": "warn", "owner": "us", "checks": {"a": inner}}}
-    )  # fmt: skip
+        {"floor": floor(0.5), "gate": {"kind": "any_of", "severity": "warn", "owner": "us", "checks": {"a": inner}}}
+    )
     found = judge(policy, right(400, 360)).outcomes[1]
     (part,) = found.parts
     assert (found.severity, found.owner, found.description) == ("warn", "us", "")
@@ -218,10 +229,17 @@ def test_no_false_pass_beyond_alpha(make, k: int) -> None:
     small = np.char.add("small", (np.arange(k * each) // (each // 2)).astype(str))
     slices = {f"only{at}": np.where(block == at, "all", small) for at in range(k)}
     checks = {
-        f"c{at}": {"kind": "slices", "by": f"only{at}", "metric": "mae", "margin": 0.0, "require": "non_inferior",
-                   "min_rows": each, "small_slice": "skip"}
+        f"c{at}": {
+            "kind": "slices",
+            "by": f"only{at}",
+            "metric": "mae",
+            "margin": 0.0,
+            "require": "non_inferior",
+            "min_rows": each,
+            "small_slice": "skip",
+        }
         for at in range(k)
-    }  # fmt: skip
+    }
     policy = make.policy({"gate": {"kind": "any_of", "checks": checks}})
     passed = np.zeros(2)
     for _ in range(runs):

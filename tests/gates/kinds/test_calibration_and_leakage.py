@@ -8,32 +8,40 @@ from lockgate import Evidence, Verdict, hash_row_ids
 
 def flat(make, score: float, check, *, n: int = 100, share: float = 0.5, **given):
     label = (np.arange(n) < share * n).astype(float)
-    return make.judge(
-        check, Evidence.from_arrays(label=label, challenger=np.full(n, score), **given)
-    ).outcomes[0]  # fmt: skip
+    return make.judge(check, Evidence.from_arrays(label=label, challenger=np.full(n, score), **given)).outcomes[0]
 
 
 @pytest.mark.parametrize("measure", ["gap", "ece"])
-@pytest.mark.parametrize(("score", "verdict"), [(0.39, "FAIL"), (0.4, "PASS"), (0.41, "PASS"), (0.59, "PASS"),
-                                                (0.6, "PASS"), (0.61, "FAIL")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("score", "verdict"), [(0.39, "FAIL"), (0.4, "PASS"), (0.41, "PASS"), (0.59, "PASS"), (0.6, "PASS"), (0.61, "FAIL")]
+)
 def test_the_size_of_the_point(make, measure: str, score: float, verdict: str) -> None:
     found = flat(make, score, make.check("calibration", measure=measure, decide="point"))
     assert found.verdict == verdict
     assert found.observed == pytest.approx(score - 0.5 if measure == "gap" else abs(score - 0.5), abs=1e-11)
 
 
-@pytest.mark.parametrize(("score", "verdict"), [(0.5, "PASS"), (0.58, "INCONCLUSIVE"), (0.42, "INCONCLUSIVE"),
-                                                (0.75, "FAIL"), (0.25, "FAIL")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("score", "verdict"),
+    [(0.5, "PASS"), (0.58, "INCONCLUSIVE"), (0.42, "INCONCLUSIVE"), (0.75, "FAIL"), (0.25, "FAIL")],
+)
 def test_the_bound_of_the_gap(make, score: float, verdict: str) -> None:
     found = flat(make, score, make.check("calibration"), n=300)
     assert found.verdict == verdict
     assert found.low < found.observed < found.high
 
 
-@pytest.mark.parametrize(("measure", "most", "verdict"), [
-    ("slope", 0.45, "PASS"), ("slope", 0.2, "FAIL"), ("slope", 0.333, "INCONCLUSIVE"),
-    ("intercept", 0.5, "FAIL"), ("intercept", 0.8, "PASS"), ("gap", 0.05, "FAIL"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("measure", "most", "verdict"),
+    [
+        ("slope", 0.45, "PASS"),
+        ("slope", 0.2, "FAIL"),
+        ("slope", 0.333, "INCONCLUSIVE"),
+        ("intercept", 0.5, "FAIL"),
+        ("intercept", 0.8, "PASS"),
+        ("gap", 0.05, "FAIL"),
+    ],
+)
 def test_scores_that_are_too_extreme_and_too_high(make, measure: str, most: float, verdict: str) -> None:
     """The true slope is 1/1.5 = 2/3, and scores are too high throughout."""
     rng = np.random.default_rng(2)

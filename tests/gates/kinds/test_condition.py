@@ -18,9 +18,7 @@ def paired(both: int, new: int, old: int, neither: int, **more) -> Evidence:
     right = np.repeat(FOUR, [both, new, old, neither], axis=0)
     label = np.arange(len(right)) % 2
     scores = np.where(right == 1, label[:, None], 1 - label[:, None]) * 0.8 + 0.1
-    return Evidence.from_arrays(
-        label=label.astype(float), challenger=scores[:, 0], champion=scores[:, 1], **more
-    )  # fmt: skip
+    return Evidence.from_arrays(label=label.astype(float), challenger=scores[:, 0], champion=scores[:, 1], **more)
 
 
 TANGO = paired(794, 150, 86, 570)
@@ -47,8 +45,10 @@ def test_a_factor_changes_nothing(make) -> None:
 
 def test_an_accuracy_is_judged_as_threshold_does(make) -> None:
     for text, limits in (
-        ("n > 0.57 +/- 0.1", {"min": 0.57}), ("n < 0.6 +/- 0.1", {"max": 0.6}), ("-2 * n < -1 +/- .1", {"min": 0.5}),
-    ):  # fmt: skip
+        ("n > 0.57 +/- 0.1", {"min": 0.57}),
+        ("n < 0.6 +/- 0.1", {"max": 0.6}),
+        ("-2 * n < -1 +/- .1", {"min": 0.5}),
+    ):
         found = outcome(make, text, TANGO)
         check = {"kind": "threshold", "metric": "accuracy", "decide": "bound", **limits}
         same = make.judge(check, TANGO).outcomes[0]
@@ -84,9 +84,11 @@ def test_any_other_sum_is_a_mean_over_rows(make, clustered: bool) -> None:
     label = rng.integers(0, 2, 1600)
     scores = np.where(right == 1, label[:, None], 1 - label[:, None]) * 0.8 + 0.1
     evidence = Evidence.from_arrays(
-        label=label.astype(float), challenger=scores[:, 0], champion=scores[:, 1],
+        label=label.astype(float),
+        challenger=scores[:, 0],
+        champion=scores[:, 1],
         cluster=cluster if clustered else None,
-    )  # fmt: skip
+    )
     values = right[:, 0] - 1.1 * right[:, 1] + 0.5 * (right[:, 0] != right[:, 1])
     if clustered:
         sums = np.bincount(cluster, weights=values - values.mean())
@@ -110,8 +112,12 @@ def test_multiclass(make) -> None:
     decision = np.where(right, label[:, None], wrong)
     scores = np.eye(3)[decision] * 0.7 + 0.1
     evidence = Evidence.from_arrays(
-        label=label, challenger=scores[:, 0], champion=scores[:, 1], task="multiclass", classes=["a", "b", "c"],
-    )  # fmt: skip
+        label=label,
+        challenger=scores[:, 0],
+        champion=scores[:, 1],
+        task="multiclass",
+        classes=["a", "b", "c"],
+    )
     found = outcome(
         make, "n - o > 0.2 +/- 0.05 /\\ d < 0.6 +/- 0.05 /\\ o > 0.5 +/- 0.05 /\\ n - 1.1*o > 0 +/- 0.1", evidence
     )

@@ -72,13 +72,17 @@ def test_two_ways_to_say_the_same(one: str, other: str) -> None:
         ("__import__('os')", "got '__import__' at character 1 …; expected A TERM"),
         ("n > 1e999 +/- 0.1", "1e999 at character 5 is not finite; expected a finite number"),
         ("n > 0.5 +/- 1e999", "1e999 at character 13 is not finite; expected a finite number"),
-        ("1e308 * n + 1e308 * n > 0.5 +/- 1",
-         "the coefficients of '1e308 * n + 1e308 * n > 0.5 +/- 1' are too large; expected finite sums"),
+        (
+            "1e308 * n + 1e308 * n > 0.5 +/- 1",
+            "the coefficients of '1e308 * n + 1e308 * n > 0.5 +/- 1' are too large; expected finite sums",
+        ),
         ("n > 0.5 +/- 0", "the half-width after +/- of 'n > 0.5 +/- 0' is 0; expected more than 0"),
         ("n > 0.5 +/- 1e-999", "the half-width after +/- of 'n > 0.5 +/- 1e-999' is 0; expected more than 0"),
         ("n - n > 0 +/- 0.1", "every coefficient of 'n - n > 0 +/- 0.1' is 0; expected one that is not"),
-        ("0 * n + 0 * d < 0 +/- 0.1",
-         "every coefficient of '0 * n + 0 * d < 0 +/- 0.1' is 0; expected one that is not"),
+        (
+            "0 * n + 0 * d < 0 +/- 0.1",
+            "every coefficient of '0 * n + 0 * d < 0 +/- 0.1' is 0; expected one that is not",
+        ),
         ("d < 2 +/- 0.1", "'d < 2 +/- 0.1' is always true; expected a limit inside 0 … 1"),
         ("d < 1 +/- 0.1", "'d < 1 +/- 0.1' is always true; expected a limit inside 0 … 1"),
         ("d < 0 +/- 0.1", "'d < 0 +/- 0.1' is always false; expected a limit inside 0 … 1"),
@@ -87,12 +91,16 @@ def test_two_ways_to_say_the_same(one: str, other: str) -> None:
         ("n - o > -1 +/- 0.1", "'n - o > -1 +/- 0.1' is always true; expected a limit inside -1 … 1"),
         ("n - o + d > -0.5 +/- 0.1", "'n - o + d > -0.5 +/- 0.1' is always true; expected a limit inside 0 … 2"),
         ("1.1 * n - o > 1.1 +/- 0.1", "'1.1 * n - o > 1.1 +/- 0.1' is always false; expected a limit inside -1 … 1.1"),
-        ("n > 0.5 +/- 0.1 /\\ n > 0.6 +/- 0.1",
-         "'n > 0.6 +/- 0.1' bounds what 'n > 0.5 +/- 0.1' bounds; expected different clauses"),
-        ("o - n < 0 +/- 0.1 /\\ 2*n - 2*o > 0 +/- 0.1",
-         "'2*n - 2*o > 0 +/- 0.1' bounds what 'o - n < 0 +/- 0.1' bounds; expected different clauses"),
+        (
+            "n > 0.5 +/- 0.1 /\\ n > 0.6 +/- 0.1",
+            "'n > 0.6 +/- 0.1' bounds what 'n > 0.5 +/- 0.1' bounds; expected different clauses",
+        ),
+        (
+            "o - n < 0 +/- 0.1 /\\ 2*n - 2*o > 0 +/- 0.1",
+            "'2*n - 2*o > 0 +/- 0.1' bounds what 'o - n < 0 +/- 0.1' bounds; expected different clauses",
+        ),
     ],
-)  # fmt: skip
+)
 def test_nonsense_is_refused_with_its_place(text: str, problem: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 (the whole message is compared)
         parse(text)

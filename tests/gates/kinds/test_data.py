@@ -46,10 +46,13 @@ def test_clusters_are_asked_for_and_not_there(make) -> None:
 @pytest.mark.parametrize(
     ("limits", "verdict"),
     [
-        ({"min": 0.25}, "PASS"), ({"max": 0.25}, "PASS"), ({"min": 0.2500001}, "FAIL"), ({"max": 0.2499999}, "FAIL"),
+        ({"min": 0.25}, "PASS"),
+        ({"max": 0.25}, "PASS"),
+        ({"min": 0.2500001}, "FAIL"),
+        ({"max": 0.2499999}, "FAIL"),
         ({"min": 0.1, "max": 0.9}, "PASS"),
     ],
-)  # fmt: skip
+)
 def test_the_rate_of_the_label(make, limits, verdict: str) -> None:
     evidence = make.evidence(label=(np.arange(600) < 150).astype(float))
     found = data(make, evidence, label_rate=limits)
@@ -69,9 +72,14 @@ def test_a_regression_has_no_rate(make) -> None:
 
 @pytest.mark.parametrize(
     ("missing", "verdict", "observed"),
-    [((0, 0), "PASS", 0), ((25, 0), "PASS", 0.2), ((26, 0), "FAIL", 26 / 126), ((0, 150), "PASS", 0.2),
-     ((0, 151), "FAIL", 151 / 751)],
-)  # fmt: skip
+    [
+        ((0, 0), "PASS", 0),
+        ((25, 0), "PASS", 0.2),
+        ((26, 0), "FAIL", 26 / 126),
+        ((0, 150), "PASS", 0.2),
+        ((0, 151), "FAIL", 151 / 751),
+    ],
+)
 def test_the_largest_share_that_is_missing(make, missing, verdict: str, observed: float) -> None:
     found = data(make, of_features(make, a=column("number"), b=column("name", missing=missing)), max_missing=0.2)
     assert found.verdict == verdict
@@ -103,12 +111,15 @@ def test_types(make) -> None:
 @pytest.mark.parametrize(
     ("newest", "verdict", "days"),
     [
-        ("2024-05-22", "PASS", 10), ("2024-05-21 23:59:59", "FAIL", 10 + 1 / 86400),
+        ("2024-05-22", "PASS", 10),
+        ("2024-05-21 23:59:59", "FAIL", 10 + 1 / 86400),
         ("2024-05-22T02:00:00+02:00", "PASS", 10),
-        ("2024-06-01T00:00:00Z", "PASS", 0), ("2024-06-01 14:00", "PASS", 0), ("2024-06-03", "ERROR", None),
+        ("2024-06-01T00:00:00Z", "PASS", 0),
+        ("2024-06-01 14:00", "PASS", 0),
+        ("2024-06-03", "ERROR", None),
         ("soon", "ERROR", None),
     ],
-)  # fmt: skip
+)
 def test_the_age_of_the_newest_row(make, newest: str, verdict: str, days: float | None) -> None:
     zone = "Z" if newest.endswith("Z") else "+02:00" if newest.endswith("+02:00") else ""
     times = [f"2023-01-01T00:00:00{zone}"] * 599 + [newest]
@@ -121,13 +132,19 @@ def test_the_age_of_the_newest_row(make, newest: str, verdict: str, days: float 
 @pytest.mark.parametrize(
     ("facts", "verdict"),
     [
-        ({"as_of": "2024-05"}, "PASS"), ({"as_of": "2024-06"}, "PASS"), ({"as_of": "2024-04"}, "FAIL"),
-        ({"as_of": "2024-07"}, "ERROR"), ({"as_of": "2024-13"}, "ERROR"), ({"as_of": 5}, "ERROR"),
-        ({"as_of": "0000-01"}, "ERROR"), ({}, "ERROR"),
-        ({"scored_at": "2024-05-30T00:00:00+00:00"}, "PASS"), ({"scored_at": "2024-05-21T00:00:00+00:00"}, "FAIL"),
+        ({"as_of": "2024-05"}, "PASS"),
+        ({"as_of": "2024-06"}, "PASS"),
+        ({"as_of": "2024-04"}, "FAIL"),
+        ({"as_of": "2024-07"}, "ERROR"),
+        ({"as_of": "2024-13"}, "ERROR"),
+        ({"as_of": 5}, "ERROR"),
+        ({"as_of": "0000-01"}, "ERROR"),
+        ({}, "ERROR"),
+        ({"scored_at": "2024-05-30T00:00:00+00:00"}, "PASS"),
+        ({"scored_at": "2024-05-21T00:00:00+00:00"}, "FAIL"),
         ({"as_of": "2024-04", "scored_at": "2024-05-30T00:00:00+00:00"}, "FAIL"),
     ],
-)  # fmt: skip
+)
 def test_the_age_of_rows_without_time(make, facts, verdict: str) -> None:
     assert data(make, make.evidence(facts=make.facts(**facts)), max_age="10d").verdict == verdict
 
@@ -142,8 +159,11 @@ def test_the_worst_measure_decides(make) -> None:
     found = data(make, **keys)
     assert found.verdict == Verdict.ERROR
     assert {part.name: part.verdict for part in found.parts} == {
-        "min_rows": "PASS", "min_clusters": "ERROR", "max_missing": "PASS", "label_rate": "FAIL",
-    }  # fmt: skip
+        "min_rows": "PASS",
+        "min_clusters": "ERROR",
+        "max_missing": "PASS",
+        "label_rate": "FAIL",
+    }
     assert "1 ERROR, 1 FAIL, 2 PASS" in found.message
 
 
@@ -185,5 +205,6 @@ def test_rows_of_which_none_is_counted_have_no_share(make, where: str) -> None:
     evidence = of_features(make, a=column("number"), b={**column("number"), where: {"cells": [0]}})
     found = data(make, evidence, max_missing=0.5)
     assert (found.verdict, found.parts[0].message) == (
-        Verdict.ERROR, "no row is counted; expected at least one @ facts.features.b",
-    )  # fmt: skip
+        Verdict.ERROR,
+        "no row is counted; expected at least one @ facts.features.b",
+    )

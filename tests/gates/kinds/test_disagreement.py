@@ -17,9 +17,13 @@ def changing(share: float, n: int, **given: Any) -> dict[str, Any]:
     champion = np.tile([0.2, 0.8], n // 2)
     changed = np.arange(n) < round(share * n)
     return {
-        "label": np.tile([0.0, 1, 1, 0], n // 4), "challenger": np.where(changed, 1 - champion, champion),
-        "champion": champion, "row_id": np.arange(n), "slices": None, **given,
-    }  # fmt: skip
+        "label": np.tile([0.0, 1, 1, 0], n // 4),
+        "challenger": np.where(changed, 1 - champion, champion),
+        "champion": champion,
+        "row_id": np.arange(n),
+        "slices": None,
+        **given,
+    }
 
 
 def test_the_share_has_wilsons_interval(make) -> None:

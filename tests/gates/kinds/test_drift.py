@@ -187,9 +187,13 @@ def test_classes_are_names(make) -> None:
     label = rng.integers(0, 3, 900)
     told = {"scores": {"kind": "name", "values": ["x", "y", "z"], "train": {"cells": [400, 400, 400]}}}
     evidence = Evidence.from_arrays(
-        label=label, challenger=0.1 + 0.7 * np.eye(3)[label], champion=0.1 + 0.7 * np.eye(3)[(label > 0) * 1],
-        task="multiclass", classes=["x", "y", "z"], facts=told,
-    )  # fmt: skip
+        label=label,
+        challenger=0.1 + 0.7 * np.eye(3)[label],
+        champion=0.1 + 0.7 * np.eye(3)[(label > 0) * 1],
+        task="multiclass",
+        classes=["x", "y", "z"],
+        facts=told,
+    )
     for against, verdict in (("training", "PASS"), ("champion", "FAIL")):
         check = {**DRIFT, "of": "scores", "against": against, "measure": "js"}
         assert make.judge(check, evidence).outcomes[0].verdict == verdict

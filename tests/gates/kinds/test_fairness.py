@@ -11,9 +11,15 @@ from lockgate.gates.errors import PolicyError
 
 def fair(**keys: Any) -> dict[str, Any]:
     return {
-        "kind": "fairness", "by": "site", "metric": "accuracy", "max": 0.1, "decide": "bound", "min_rows": 20,
-        "small_slice": "skip", **keys,
-    }  # fmt: skip
+        "kind": "fairness",
+        "by": "site",
+        "metric": "accuracy",
+        "max": 0.1,
+        "decide": "bound",
+        "min_rows": 20,
+        "small_slice": "skip",
+        **keys,
+    }
 
 
 def sites(rates: dict[str, float], n: int, *, seed: int = 0) -> dict[str, Any]:
@@ -22,9 +28,12 @@ def sites(rates: dict[str, float], n: int, *, seed: int = 0) -> dict[str, Any]:
     right = np.concatenate([np.arange(n) < round(rate * n) for rate in rates.values()])
     order = np.random.default_rng(seed).permutation(label.size)
     return {
-        "label": label[order], "challenger": np.where(right, label, 1 - label)[order] * 0.8 + 0.1, "champion": None,
-        "row_id": np.arange(label.size), "slices": {"site": np.repeat(list(rates), n)[order]},
-    }  # fmt: skip
+        "label": label[order],
+        "challenger": np.where(right, label, 1 - label)[order] * 0.8 + 0.1,
+        "champion": None,
+        "row_id": np.arange(label.size),
+        "slices": {"site": np.repeat(list(rates), n)[order]},
+    }
 
 
 def test_the_largest_gap_with_newcombes_interval(make) -> None:
@@ -39,10 +48,11 @@ def test_the_largest_gap_with_newcombes_interval(make) -> None:
 @pytest.mark.parametrize(
     ("rates", "n", "verdict"),
     [
-        ({"a": 0.9, "b": 0.9}, 2000, "PASS"), ({"a": 0.9, "b": 0.85}, 100, "INCONCLUSIVE"),
+        ({"a": 0.9, "b": 0.9}, 2000, "PASS"),
+        ({"a": 0.9, "b": 0.85}, 100, "INCONCLUSIVE"),
         ({"a": 0.95, "b": 0.7}, 400, "FAIL"),
     ],
-)  # fmt: skip
+)
 def test_the_bound_decides(make, rates: dict[str, float], n: int, verdict: str) -> None:
     assert make.judge(fair(), make.evidence(**sites(rates, n))).outcomes[0].verdict == verdict
 
@@ -89,9 +99,13 @@ def test_equal_groups_fail_no_more_often_than_declared(make, clustered: bool) ->
         cluster = rng.integers(0, 40, n)
         truth = rng.normal(size=n) + (rng.normal(size=40)[cluster] if clustered else 0)
         evidence = make.evidence(
-            label=(rng.random(n) < 0.5).astype(float), challenger=1 / (1 + np.exp(-truth)), champion=None,
-            row_id=np.arange(n), slices={"site": rng.integers(0, 12, n)}, cluster=cluster if clustered else None,
-        )  # fmt: skip
+            label=(rng.random(n) < 0.5).astype(float),
+            challenger=1 / (1 + np.exp(-truth)),
+            champion=None,
+            row_id=np.arange(n),
+            slices={"site": rng.integers(0, 12, n)},
+            cluster=cluster if clustered else None,
+        )
         failed += make.judge(fair(metric="brier", max=0.0), evidence).outcomes[0].verdict == "FAIL"
     assert failed / 300 <= 0.088
 
@@ -104,9 +118,12 @@ def test_a_gap_at_the_limit_passes_no_more_often_than_declared(make) -> None:
         right = rng.random(600) < np.where(site == 0, 0.9, 0.8)
         label = np.arange(600) // 2 % 2.0
         evidence = make.evidence(
-            label=label, challenger=np.where(right, label, 1 - label), champion=None, row_id=np.arange(600),
+            label=label,
+            challenger=np.where(right, label, 1 - label),
+            champion=None,
+            row_id=np.arange(600),
             slices={"site": site},
-        )  # fmt: skip
+        )
         passed += make.judge(fair(), evidence).outcomes[0].verdict == "PASS"
     assert passed / 400 <= 0.083  # .05 and 3 standard errors
 

@@ -14,9 +14,13 @@ def gain(metric: str, margin: float) -> dict[str, object]:
 def regression(make, check, *, challenger: float, champion: float, label: float = 0.0, n: int = 40):
     """Every row errs by the same: an interval without width."""
     evidence = make.evidence(
-        n, task="regression", slices=None, label=np.full(n, label), challenger=np.full(n, label + challenger),
+        n,
+        task="regression",
+        slices=None,
+        label=np.full(n, label),
+        challenger=np.full(n, label + challenger),
         champion=np.full(n, label + champion),
-    )  # fmt: skip
+    )
     return make.judge(check, evidence).outcomes[0]
 
 
@@ -110,9 +114,12 @@ def test_days_decide_where_rows_would_promote(make) -> None:
     good, bad = expit(truth), expit(truth + rng.normal(0, 2.0, 1200))
     flip = rng.permutation(12)[:4]
     evidence = make.evidence(
-        1200, label=label, cluster=day, challenger=np.where(np.isin(day, flip), bad, good),
+        1200,
+        label=label,
+        cluster=day,
+        challenger=np.where(np.isin(day, flip), bad, good),
         champion=np.where(np.isin(day, flip), good, bad),
-    )  # fmt: skip
+    )
     assert make.judge(gain("log_loss", 0.0), evidence, clusters="ignore").outcomes[0].verdict == Verdict.PASS
     assert make.judge(gain("log_loss", 0.0), evidence).outcomes[0].verdict == Verdict.INCONCLUSIVE
 

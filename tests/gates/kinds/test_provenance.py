@@ -22,11 +22,15 @@ def traced(make, *, witness: Witness | None = SEEN, champion: bool = True, **fac
     given = {} if champion else {"champion": None}
     made = make.evidence(**given)
     trained = hashlib.sha256(made.train_row_hashes.astype("<u8").tobytes()).hexdigest()
-    told = make.facts(**{
-        "challenger": {"run": "flow/1", "sha256": SHA}, "champion": CHAMPION if champion else None,
-        "data": {"holdout_sha256": made.holdout, "train_sha256": trained}, "scored_at": "2024-05-31T12:00:00+00:00",
-        **facts,
-    })  # fmt: skip
+    told = make.facts(
+        **{
+            "challenger": {"run": "flow/1", "sha256": SHA},
+            "champion": CHAMPION if champion else None,
+            "data": {"holdout_sha256": made.holdout, "train_sha256": trained},
+            "scored_at": "2024-05-31T12:00:00+00:00",
+            **facts,
+        }
+    )
     return replace(make.evidence(facts=told, **given), witness=witness)
 
 
@@ -96,11 +100,15 @@ def test_what_was_seen_is_not_in_the_file(make) -> None:
 @pytest.mark.parametrize(
     ("scored_at", "now", "verdict"),
     [
-        ("2024-05-31T00:00:00+00:00", NOW, "PASS"), ("2024-05-30T23:59:59+00:00", NOW, "FAIL"),
-        ("2024-06-01T00:05:00+00:00", NOW, "PASS"), ("2024-06-01T00:05:01+00:00", NOW, "ERROR"),
-        ("2024-05-31T00:00:00", NOW, "ERROR"), ("2024-05-31T00:00:00+00:00", None, "ERROR"), (None, NOW, "ERROR"),
+        ("2024-05-31T00:00:00+00:00", NOW, "PASS"),
+        ("2024-05-30T23:59:59+00:00", NOW, "FAIL"),
+        ("2024-06-01T00:05:00+00:00", NOW, "PASS"),
+        ("2024-06-01T00:05:01+00:00", NOW, "ERROR"),
+        ("2024-05-31T00:00:00", NOW, "ERROR"),
+        ("2024-05-31T00:00:00+00:00", None, "ERROR"),
+        (None, NOW, "ERROR"),
     ],
-)  # fmt: skip
+)
 def test_the_age(make, scored_at, now, verdict: str) -> None:
     found = asked(make, traced(make, scored_at=scored_at), "committed", now=now, max_age="1d")
     assert found.verdict == found.parts[1].verdict == verdict

@@ -11,10 +11,14 @@ CHECK = {"kind": "resource", "fact": "predict_ms_per_1000_p99", "max": 50}
 @pytest.mark.parametrize(
     ("value", "least", "verdict"),
     [
-        (49.999, None, "PASS"), (50, None, "PASS"), (50.001, None, "FAIL"), (0, None, "PASS"), (1, 2.0, "FAIL"),
+        (49.999, None, "PASS"),
+        (50, None, "PASS"),
+        (50.001, None, "FAIL"),
+        (0, None, "PASS"),
+        (1, 2.0, "FAIL"),
         (2, 2.0, "PASS"),
     ],
-)  # fmt: skip
+)
 def test_limits(make, value: float, least: float | None, verdict: str) -> None:
     check = {**CHECK, **({"min": least} if least else {})}
     found = make.judge(check, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]

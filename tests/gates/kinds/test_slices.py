@@ -17,9 +17,14 @@ def rows(harm: dict[str, float], *, n: int = 200, noise: float = 0.01, **given) 
 
 
 CHECK = {
-    "kind": "slices", "by": "site", "metric": "mae", "margin": -0.1, "require": "no_proven_harm", "min_rows": 50,
+    "kind": "slices",
+    "by": "site",
+    "metric": "mae",
+    "margin": -0.1,
+    "require": "no_proven_harm",
+    "min_rows": 50,
     "small_slice": "skip",
-}  # fmt: skip
+}
 
 
 def judged(make, evidence: Evidence, **keys):
@@ -48,9 +53,12 @@ def test_what_is_not_shown_passes_the_guardrail_and_not_non_inferiority(make) ->
 @pytest.mark.parametrize(("off", "verdict"), [(-1e-9, "PASS"), (0.0, "PASS"), (1e-9, "FAIL")])
 def test_a_loss_of_exactly_the_margin_is_allowed(make, require: str, off: float, verdict: str) -> None:
     flat = Evidence.from_arrays(
-        label=np.zeros(120), challenger=np.full(120, 0.3), champion=np.full(120, 0.2), task="regression",
+        label=np.zeros(120),
+        challenger=np.full(120, 0.3),
+        champion=np.full(120, 0.2),
+        task="regression",
         slices={"site": np.repeat(["a", "b"], 60)},
-    )  # fmt: skip
+    )
     assert judged(make, flat, require=require, margin=-0.1 + off).verdict == verdict
 
 
@@ -62,9 +70,11 @@ def test_holm_over_slices(make, slices: int, verdict: str) -> None:
     challenger = champion.copy()
     challenger[:6] = 1 - challenger[:6]  # six rows lost, none won: p = 2⁻⁶
     evidence = Evidence.from_arrays(
-        label=label, challenger=challenger, champion=champion,
+        label=label,
+        challenger=challenger,
+        champion=champion,
         slices={"site": np.repeat([f"s{i:02}" for i in range(slices)], 50)},
-    )  # fmt: skip
+    )
     found = judged(make, evidence, metric="accuracy", margin=0.0)
     assert found.parts[0].p == pytest.approx(slices / 64)
     assert found.verdict == found.parts[0].verdict == verdict
@@ -157,8 +167,13 @@ def test_slices_of_two_columns_together(make) -> None:
     evidence = make.evidence(slices={**make.arrays()["slices"], "half": half})
     found = make.judge(make.check("slices", by=["site", "half"]), evidence).outcomes[0]
     assert [part.name for part in found.parts] == [
-        "north, am", "north, pm", "south, am", "south, pm", "west, am", "west, pm",
-    ]  # fmt: skip
+        "north, am",
+        "north, pm",
+        "south, am",
+        "south, pm",
+        "west, am",
+        "west, pm",
+    ]
     assert {part.rows for part in found.parts} == {100}
     assert "by site and half" in found.rule
     alone = make.judge(make.check("slices", by=["half"]), evidence).outcomes[0]
@@ -179,9 +194,12 @@ def test_a_slice_on_which_the_metric_is_undefined_is_an_error(make) -> None:
 def test_the_worst_of_equal_verdicts_is_the_smallest_gain(make, other: float, worst: str, observed: float) -> None:
     """One slice did not change at all, the other is better, or worse by less than the margin."""
     evidence = Evidence.from_arrays(
-        label=np.zeros(400), challenger=np.repeat([1.0, other], 200), champion=np.ones(400), task="regression",
+        label=np.zeros(400),
+        challenger=np.repeat([1.0, other], 200),
+        champion=np.ones(400),
+        task="regression",
         slices={"site": np.repeat(["same", "other"], 200)},
-    )  # fmt: skip
+    )
     found = judged(make, evidence)
     assert (found.verdict, found.observed) == (Verdict.PASS, pytest.approx(observed))
     assert f"worst {worst!r}" in found.message

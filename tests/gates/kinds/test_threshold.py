@@ -32,8 +32,10 @@ def test_the_boundary_is_a_picometre_wide(make, off: float, verdict: str) -> Non
     assert only(make, {**ACCURACY, "min": 0.9 + off}, right(100, 90)).verdict == verdict
 
 
-@pytest.mark.parametrize(("off", "low", "high"), [(-1e-9, "PASS", "INCONCLUSIVE"), (0, "PASS", "INCONCLUSIVE"),
-                                                  (1e-9, "INCONCLUSIVE", "FAIL")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("off", "low", "high"),
+    [(-1e-9, "PASS", "INCONCLUSIVE"), (0, "PASS", "INCONCLUSIVE"), (1e-9, "INCONCLUSIVE", "FAIL")],
+)
 def test_a_bound_on_the_limit_meets_it(make, off: float, low: str, high: str) -> None:
     seen = only(make, {**ACCURACY, "decide": "bound"}, right(100, 80))
     assert seen.verdict == Verdict.FAIL

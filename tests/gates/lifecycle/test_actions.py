@@ -120,9 +120,7 @@ def test_a_model_is_revoked_once_and_only_one_that_was_judged(log: Log) -> None:
 
 def test_a_judgement_without_a_model_leaves_nothing_to_revoke() -> None:
     log = Log(MemoryStore(), project="orders")
-    scores = Evidence.from_arrays(
-        label=LABEL, challenger=GOOD, facts={"challenger": {"run": run_of("0")}}
-    )  # fmt: skip
+    scores = Evidence.from_arrays(label=LABEL, challenger=GOOD, facts={"challenger": {"run": run_of("0")}})
     committed(log, scores)
     refused(log, lambda: actions.revoke(log, "0", **says()), "EvaluateNewModel/0 was judged without a model")
 
@@ -159,9 +157,10 @@ def test_the_last_model_promoted_before_the_champion_reigns_again(log: Log) -> N
     actions.rollback(log, to=None, **says(reason="that one too"))
     assert reign(log) == ("0", ["1", "2"])
     refused(
-        log, lambda: actions.rollback(log, to=None, **says(reason="and this")),
+        log,
+        lambda: actions.rollback(log, to=None, **says(reason="and this")),
         "no model that was promoted before EvaluateNewMode",
-    )  # fmt: skip
+    )
 
 
 def test_a_rollback_that_is_repeated_goes_back_once(log: Log) -> None:

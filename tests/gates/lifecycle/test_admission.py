@@ -220,10 +220,13 @@ def test_a_head_that_names_another_champion_than_was_promoted_is_refused(log: Lo
 
 @pytest.mark.parametrize(
     "state",
-    [{"champion": Champion(sha256="e" * 64, run="EvilFlow/1", seq=3, valid_until=END)}, {"revoked": {}},
-     {"retracted": {"a" * 64: 1}}],
+    [
+        {"champion": Champion(sha256="e" * 64, run="EvilFlow/1", seq=3, valid_until=END)},
+        {"revoked": {}},
+        {"retracted": {"a" * 64: 1}},
+    ],
     ids=["champion", "revoked", "retracted"],
-)  # fmt: skip
+)
 def test_an_approver_who_may_revoke_may_not_sign_any_state_with_it(log: Log, state: dict[str, Any]) -> None:
     actions.revoke(by(log, APPROVER), "1", **SAYS)
     forged(log, 4, APPROVER, **state)

@@ -190,9 +190,12 @@ def test_a_repeated_look_at_part_of_a_holdout_is_found_too(log: Log) -> None:
     def part(rows: int) -> Evidence:
         told = {"run": "EvaluateNewModel/1", "sha256": "1" * 64}
         return Evidence.from_arrays(
-            row_id=[f"order {row}" for row in range(rows)], label=LABEL[:rows], challenger=scored(0.1)[:rows],
-            champion=GOOD[:rows], facts={"challenger": told, "champion": {"sha256": FIRST}},
-        )  # fmt: skip
+            row_id=[f"order {row}" for row in range(rows)],
+            label=LABEL[:rows],
+            challenger=scored(0.1)[:rows],
+            champion=GOOD[:rows],
+            facts={"challenger": told, "champion": {"sha256": FIRST}},
+        )
 
     whole, cut = committed(log, part(ROWS)), committed(log, part(ROWS - 1))
     assert [len(held.looks) for held in log.state().holdouts.values()] == [2]

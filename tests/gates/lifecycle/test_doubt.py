@@ -60,12 +60,17 @@ def retract(log: Log, *, minute: float = 1, **what: Any) -> Any:
 
 def some_rows(count: int, *, model: str = "1", champion: str = "0") -> Evidence:
     """Of the holdout `order` only so many."""
-    told = {name: {"run": run_of(one), "sha256": sha_of(one)} for name, one in
-            (("challenger", model), ("champion", champion))}  # fmt: skip
+    told = {
+        name: {"run": run_of(one), "sha256": sha_of(one)}
+        for name, one in (("challenger", model), ("champion", champion))
+    }
     return Evidence.from_arrays(
-        label=LABEL[:count], challenger=BETTER[:count], champion=GOOD[:count], facts=told,
+        label=LABEL[:count],
+        challenger=BETTER[:count],
+        champion=GOOD[:count],
+        facts=told,
         row_id=[f"order {at}" for at in range(count)],
-    )  # fmt: skip
+    )
 
 
 def suspects(log: Log) -> str:
@@ -116,9 +121,11 @@ def test_the_same_rows_can_be_retracted_again_for_who_rests_on_them_since(log: L
     """Whoever may retract may do it without naming anybody; that must not keep the others from being named."""
     digest = log.entry(4).decided().binding.holdout
     record(
-        log, lambda *_: Retracted(what="data", value=digest, reason="so", suspects=(), barred=(digest,)), actor="eve",
+        log,
+        lambda *_: Retracted(what="data", value=digest, reason="so", suspects=(), barred=(digest,)),
+        actor="eve",
         clock=clock(),
-    )  # fmt: skip
+    )
     assert suspects(log) == ""
     assert retract(log, data=digest).event.suspects == (4,)
     assert suspects(log) == "3"
@@ -208,12 +215,19 @@ def _reverified(log: Log, rows: str, *, minute: float) -> Any:
     scores = evidence(BETTER, model=str(champion.sha256)[0], rows=rows)
     told = recorded(committed(opened(), scores, policy=LENIENT).decision)
     return record(
-        log, lambda _, at: Reverified(
-            of=str(champion.run), promoted_by=champion.seq, evidence_run=run_of("9"), decision=told.decision,
-            decision_sha256=told.decision_sha256, policy_sha256=told.policy_sha256,
+        log,
+        lambda _, at: Reverified(
+            of=str(champion.run),
+            promoted_by=champion.seq,
+            evidence_run=run_of("9"),
+            decision=told.decision,
+            decision_sha256=told.decision_sha256,
+            policy_sha256=told.policy_sha256,
             valid_until=at.time + timedelta(days=90),
-        ), actor="bob", clock=clock(minute),
-    )  # fmt: skip
+        ),
+        actor="bob",
+        clock=clock(minute),
+    )
 
 
 def test_a_suspect_champion_is_cleared_and_can_be_put_in_doubt_again(log: Log) -> None:
@@ -233,9 +247,14 @@ def test_a_reverification_and_a_waiver_can_be_the_entry_that_was_wrong() -> None
     committed(log, FIRST_MODEL)
     committed(log, HOPELESS)
     waiver = actions.waive(
-        by(log, APPROVER), "log_loss", run="1", reason="known", until=NOON + timedelta(days=2), actor="ann",
+        by(log, APPROVER),
+        "log_loss",
+        run="1",
+        reason="known",
+        until=NOON + timedelta(days=2),
+        actor="ann",
         clock=clock(1),
-    )  # fmt: skip
+    )
     committed(log, HOPELESS, minute=2)
     assert retract(log, entry=waiver.seq, minute=3).event.suspects == (4,)
     entry = _reverified(log, "fresh", minute=4)

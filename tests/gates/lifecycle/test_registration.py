@@ -41,10 +41,15 @@ def test_the_rows_are_recognised_by_the_salt_of_the_log() -> None:
     actions.register(log, rows, note="", actor="bob", clock=clock())
     committed(log, rows)
     part = Evidence.from_arrays(
-        label=LABEL[:290], challenger=BAD[:290], champion=GOOD[:290], row_id=[f"order {at}" for at in range(290)],
-        facts={"challenger": {"run": run_of("1"), "sha256": sha_of("1")},
-               "champion": {"run": run_of("0"), "sha256": sha_of("0")}},
-    )  # fmt: skip
+        label=LABEL[:290],
+        challenger=BAD[:290],
+        champion=GOOD[:290],
+        row_id=[f"order {at}" for at in range(290)],
+        facts={
+            "challenger": {"run": run_of("1"), "sha256": sha_of("1")},
+            "champion": {"run": run_of("0"), "sha256": sha_of("0")},
+        },
+    )
     done = committed(log, part, minute=1)
     assert done.decision.look.holdouts == (rows.holdout,)
     assert "first looked at in entry 1" in done.decision.look.message

@@ -142,8 +142,9 @@ class Player:
         self._did(
             "rollback",
             lambda key: _told(actions.rollback(self.log, to=to, reason=f"a race, {key}", actor=key, clock=now)),
-            to=to, model=to and model_of(to.rpartition("/")[2]),
-        )  # fmt: skip
+            to=to,
+            model=to and model_of(to.rpartition("/")[2]),
+        )
 
     def register(self) -> None:
         """One of fifty holdouts: most of the time somebody else had it before."""

@@ -66,9 +66,11 @@ def listed(*, former: dict[str, int], name: str = "robert", log: Log) -> Log:
     """The log, read where conf/platform calls bob's key otherwise by now."""
     keys: list[Any] = [("ci", "judge", line(JUDGE), None), (name, "approver", line(BOB), None)]
     return Log(
-        log.store, project="orders", signer=JUDGE,
+        log.store,
+        project="orders",
+        signer=JUDGE,
         keyring=Keyring.of(keys, where="platform.keys.trusted", former={name: former}),
-    )  # fmt: skip
+    )
 
 
 READERS: dict[str, Callable[[Log], Any]] = {
@@ -218,5 +220,6 @@ def test_who_has_another_key_signs_an_unsigned_log_all_the_same(unsigned: Log) -
     for key in (APPROVER, STRANGER):
         actions.retract(by(unsigned, key), metric="ece", reason=key.fingerprint, actor="ada", clock=clock(1))
     assert [one.signature and one.signature.key for one in unsigned.entries()][2:] == [
-        APPROVER.fingerprint, STRANGER.fingerprint,
-    ]  # fmt: skip
+        APPROVER.fingerprint,
+        STRANGER.fingerprint,
+    ]

@@ -41,9 +41,14 @@ from tests.gates.candidates import (
 def reverified(champion: Champion, decision: Any, *, until: Any) -> Reverified:
     made = recorded(decision)
     return Reverified(
-        of=str(champion.run), promoted_by=champion.seq, evidence_run="EvaluateNewModel/9", decision=made.decision,
-        decision_sha256=made.decision_sha256, policy_sha256=made.policy_sha256, valid_until=until,
-    )  # fmt: skip
+        of=str(champion.run),
+        promoted_by=champion.seq,
+        evidence_run="EvaluateNewModel/9",
+        decision=made.decision,
+        decision_sha256=made.decision_sha256,
+        policy_sha256=made.policy_sha256,
+        valid_until=until,
+    )
 
 
 def _every() -> Log:
@@ -55,9 +60,14 @@ def _every() -> Log:
     actions.rollback(log, to=None, reason="it is slow", **says)
     committed(log, evidence(BAD, model="2", beside=GOOD, champion="0"), minute=1)
     actions.waive(
-        by(log, APPROVER), "log_loss", run="2", reason="known", until=clock(60)(), actor="ann",
+        by(log, APPROVER),
+        "log_loss",
+        run="2",
+        reason="known",
+        until=clock(60)(),
+        actor="ann",
         clock=clock(1),
-    )  # fmt: skip
+    )
     champion = log.state().champion
     record(log, lambda _, at: reverified(champion, first.decision, until=at.time + timedelta(days=9)), **says)
     actions.register(log, evidence(GOOD, model="7", rows="fresh"), note="next month", **says)
@@ -93,21 +103,26 @@ def test_an_entry_is_canonical_bytes_and_those_are_the_entry(entry: Entry) -> No
         (3, run_of("0"), "ROLLED_BACK", "it is slow"),
         (4, run_of("2"), "HOLD", "failed: log_loss"),
         (5, run_of("2"), "WAIVED", "log_loss until 2024-05-01 13:00 by approver: known"),
-        (6, run_of("0"), "REVERIFIED",
-         "PROMOTE: all 1 blocking gates that apply pass (1 skipped); it may be served until 2024-05-10 12:01"),
+        (
+            6,
+            run_of("0"),
+            "REVERIFIED",
+            "PROMOTE: all 1 blocking gates that apply pass (1 skipped); it may be served until 2024-05-10 12:01",
+        ),
         (7, None, "REGISTERED", "holdout {}, 300 rows: next month"),
         (8, None, "RETRACTED", "metric ece: a wrong bin; no promotions rest on it"),
         (9, run_of("1"), "REVOKED", "it leaks"),
     ],
-)  # fmt: skip
+)
 def test_what_people_read_of_it(seq: int, run: str | None, verdict: str, said: str) -> None:
     event = ENTRIES[seq - 1].event
     told = said.format(evidence(GOOD, model="7", rows="fresh").holdout[:12])
     assert (event.run, event.verdict, event.said) == (run, verdict, told)
 
 
-@pytest.mark.parametrize(("suspects", "said"), [((), "no promotions rest"), ((3,), "1 promotion rests"),
-                                                ((3, 4), "2 promotions rest")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("suspects", "said"), [((), "no promotions rest"), ((3,), "1 promotion rests"), ((3, 4), "2 promotions rest")]
+)
 def test_how_many_promotions_rest_on_what_was_retracted_is_said(suspects: tuple[int, ...], said: str) -> None:
     event = Retracted(what="entry", value="3", reason="late labels", suspects=suspects)
     assert event.said == f"entry 3: late labels; {said} on it"
@@ -116,9 +131,14 @@ def test_how_many_promotions_rest_on_what_was_retracted_is_said(suspects: tuple[
 def test_only_an_approver_signs_a_waiver_and_only_a_judge_a_judgement() -> None:
     roles = {kind.model_fields["kind"].default: kind.signed_by for kind in EVENTS}
     assert roles == {
-        "judged": ("judge",), "reverified": ("judge",), "registered": ("judge",), "waived": ("approver",),
-        "revoked": ("judge", "approver"), "rolled_back": ("judge", "approver"), "retracted": ("judge", "approver"),
-    }  # fmt: skip
+        "judged": ("judge",),
+        "reverified": ("judge",),
+        "registered": ("judge",),
+        "waived": ("approver",),
+        "revoked": ("judge", "approver"),
+        "rolled_back": ("judge", "approver"),
+        "retracted": ("judge", "approver"),
+    }
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.event.kind)
@@ -171,10 +191,17 @@ def test_a_decision_is_read_as_it_was_made_and_sealed_where_it_was() -> None:
 
 @pytest.mark.parametrize(
     ("reason", "kept"),
-    [("", None), ("  \n ", None), ("x" * 2001, None), ("\ud800", None), ("x" * 2000, "x" * 2000), (" why \n", "why"),
-     ("zu spät 🙈", "zu spät 🙈")],
+    [
+        ("", None),
+        ("  \n ", None),
+        ("x" * 2001, None),
+        ("\ud800", None),
+        ("x" * 2000, "x" * 2000),
+        (" why \n", "why"),
+        ("zu spät 🙈", "zu spät 🙈"),
+    ],
     ids=["empty", "blank", "2001", "surrogate", "2000", "stripped", "unicode"],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("verb", ["revoke", "rollback", "waive", "retract"])
 def test_a_reason_is_given_and_kept_whole(verb: str, reason: str, kept: str | None) -> None:
     log = by(opened(), JUDGE)

@@ -157,9 +157,7 @@ class Histories(RuleBasedStateMachine):
     def waive(self, at: int, days: int) -> None:
         run = str(self.held[at % len(self.held)].facts["challenger"]["run"])
         until = self.now + timedelta(days=days)
-        self.did(lambda: actions.waive(
-            self.approver, "log_loss", run=run, reason="known", until=until, **self.says()
-        ))  # fmt: skip
+        self.did(lambda: actions.waive(self.approver, "log_loss", run=run, reason="known", until=until, **self.says()))
 
     @rule(at=PICK)
     @precondition(lambda self: self.held)
@@ -201,8 +199,10 @@ class Histories(RuleBasedStateMachine):
         champion = self.known[at % len(self.known)]
         named: dict[str, dict[str, Any]] = {
             "data": {"data": self.judge.entry(champion.seq).decided().binding.holdout},
-            "train": {"data": "ab" * 32}, "metric": {"metric": "log_loss"}, "entry": {"entry": champion.seq},
-        }  # fmt: skip
+            "train": {"data": "ab" * 32},
+            "metric": {"metric": "log_loss"},
+            "entry": {"entry": champion.seq},
+        }
         entry = self.did(lambda: actions.retract(self.approver, reason="late", **named[what], **self.says()))
         if entry is not None and what == "entry":
             assert next(one for one in self.known if one.seq == champion.seq).suspect is not None
@@ -217,10 +217,14 @@ class Histories(RuleBasedStateMachine):
 
         def event(_: State, at: Moment) -> Reverified:
             return Reverified(
-                of=str(champion.run), promoted_by=champion.seq, evidence_run="EvaluateNewModel/again",
-                decision=told.decision, decision_sha256=told.decision_sha256, policy_sha256=told.policy_sha256,
+                of=str(champion.run),
+                promoted_by=champion.seq,
+                evidence_run="EvaluateNewModel/again",
+                decision=told.decision,
+                decision_sha256=told.decision_sha256,
+                policy_sha256=told.policy_sha256,
                 valid_until=until,
-            )  # fmt: skip
+            )
 
         assert (entry := self.did(lambda: record(self.judge, event, **self.says())))
         assert entry.state.champion.suspect == (None if passes else champion.suspect)
@@ -295,7 +299,11 @@ def test_any_history_keeps_what_was_promised(machine: type[Histories], histories
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=histories, stateful_step_count=50, derandomize=True, database=None,
-            phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+            max_examples=histories,
+            stateful_step_count=50,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
-    )  # fmt: skip
+    )

@@ -70,20 +70,28 @@ def test_what_could_have_happened_passes(history: list[Operation], entries: list
         pytest.param([A, A], log("a"), "a was called 2 times", id="a key that is used twice"),
         pytest.param([A, wrote("b", 1, 11, 20)], log("b", "a"), "the log has it as 2", id="numbers mixed up"),
         pytest.param(
-            [wrote("a", 2, 0, 10), wrote("b", 1, 11, 20)], log("b", "a"), "b (wrote entry 1) comes too late",
+            [wrote("a", 2, 0, 10), wrote("b", 1, 11, 20)],
+            log("b", "a"),
+            "b (wrote entry 1) comes too late",
             id="reordered against time",
         ),
         pytest.param([A, read("r", "", 0, 11, 12)], log("a"), "r (read entry 0) comes too late", id="a stale read"),
         pytest.param(
-            [A, B, read("r", "b", 2, 12, 13), read("s", "a", 1, 14, 15)], log("a", "b"), "s (read entry 1)",
+            [A, B, read("r", "b", 2, 12, 13), read("s", "a", 1, 14, 15)],
+            log("a", "b"),
+            "s (read entry 1)",
             id="a read after a later read",
         ),
         pytest.param(
-            [read("r", "a", 1, 0, 1), wrote("a", 1, 5, 10)], log("a"), "a (wrote entry 1) comes too late",
+            [read("r", "a", 1, 0, 1), wrote("a", 1, 5, 10)],
+            log("a"),
+            "a (wrote entry 1) comes too late",
             id="read before it was written",
         ),
         pytest.param(
-            [read("r", "a", 1, 0, 1), killed("a", 5)], log("a"), "a (wrote entry 1) comes too late",
+            [read("r", "a", 1, 0, 1), killed("a", 5)],
+            log("a"),
+            "a (wrote entry 1) comes too late",
             id="read before the killed one began",
         ),
         pytest.param([A, read("r", "x", 1, 5, 6)], log("a"), "an entry 1 that the log does not have", id="other bytes"),
@@ -95,7 +103,7 @@ def test_what_could_have_happened_passes(history: list[Operation], entries: list
             [A, B, saw("s", {2}, 6, 9), saw("t", {1}, 10, 19)], log("a", "b"), "t (saw {1})", id="refusals turned round"
         ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_have_happened_is_named(history: list[Operation], entries: list[Written], said: str) -> None:
     assert any(said in line for line in violations(history, entries))
 
@@ -122,8 +130,9 @@ def in_some_order(history: Sequence[Operation], entries: Sequence[Written]) -> b
 def _in_time(order: Sequence[Operation]) -> bool:
     return all(
         later.ended is None or later.ended >= earlier.began
-        for at, earlier in enumerate(order) for later in order[at + 1 :]
-    )  # fmt: skip
+        for at, earlier in enumerate(order)
+        for later in order[at + 1 :]
+    )
 
 
 def _replays(order: Sequence[Operation], entries: Sequence[Written]) -> bool:

@@ -18,8 +18,20 @@ from tests.gates.log.test_log import CountingStore, grown
 
 # --- the hint --------------------------------------------------------------------------------------------------------
 
-GARBAGE = [b"", b"{", b"[]", b"null", b'{"seq":"3"}', b'{"seq":-1}', b'{"seq":0}', b'{"seq":1e9}', b'{"seq":3.0}',
-           b"\xff", b"[" * 100_000, b'{"seq":3,"pad":"' + b"a" * 2000 + b'"}']  # fmt: skip
+GARBAGE = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b'{"seq":"3"}',
+    b'{"seq":-1}',
+    b'{"seq":0}',
+    b'{"seq":1e9}',
+    b'{"seq":3.0}',
+    b"\xff",
+    b"[" * 100_000,
+    b'{"seq":3,"pad":"' + b"a" * 2000 + b'"}',
+]
 
 
 @pytest.mark.parametrize(

@@ -74,9 +74,14 @@ def test_a_policy_that_is_gone_or_was_changed_is_said(tmp_path: Any) -> None:
 
 def test_a_store_that_is_down_is_one_line() -> None:
     nobody = S3Store(
-        "nobody", endpoint="http://127.0.0.1:9", access_key_id="a", secret_access_key="b", region="us-east-1",
-        client_options={"allow_http": True}, retry_config={"max_retries": 0},
-    )  # fmt: skip
+        "nobody",
+        endpoint="http://127.0.0.1:9",
+        access_key_id="a",
+        secret_access_key="b",
+        region="us-east-1",
+        client_options={"allow_http": True},
+        retry_config={"max_retries": 0},
+    )
     for call in (lambda: keep_policy(nobody, POLICY), lambda: kept_policy(nobody, "0" * 64)):
         with pytest.raises(LogError, match="cannot be reached") as caught:
             call()

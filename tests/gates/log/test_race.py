@@ -42,8 +42,9 @@ def test_of_fifty_that_promote_at_once_one_wins_every_round(store: dict[str, Any
     entries = checked(records, opened(store))
     judged = [record for record in records if record["verb"] == "judge"]
     assert Counter(one.get("error") or one["verdict"] for one in judged) == {
-        "PROMOTE": rounds, "StaleError": rounds * (WRITERS - 1),
-    }  # fmt: skip
+        "PROMOTE": rounds,
+        "StaleError": rounds * (WRITERS - 1),
+    }
     assert len(entries) == rounds
     beaten = [entry.decided().binding.champion_run for entry in entries]
     assert beaten == [

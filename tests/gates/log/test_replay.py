@@ -150,9 +150,16 @@ def test_the_last_moment_of_a_promotion_counts(days: float, *, served: bool) -> 
 
 def waiver(seq: int = 10, *, gate: str = "log_loss", until: Any = NOON + DAY) -> Waiver:
     return Waiver(
-        gate=gate, run=run_of("7"), model=sha_of("7"), policy="p", reason="known", until=until, approver="ann",
-        key="k", seq=seq,
-    )  # fmt: skip
+        gate=gate,
+        run=run_of("7"),
+        model=sha_of("7"),
+        policy="p",
+        reason="known",
+        until=until,
+        approver="ann",
+        key="k",
+        seq=seq,
+    )
 
 
 def test_a_waiver_is_kept_after_those_that_were() -> None:
@@ -184,9 +191,15 @@ def retracted(*suspects: int, what: Any = "metric", value: str = "auc", barred: 
 
 
 @pytest.mark.parametrize(
-    ("suspects", "marked"), [((), [None, None, None]), ((3,), [10, None, None]), ((3, 1), [10, None, 10]),
-                             ((7,), [None, None, None]), ((2,), [None, 5, None])],
-)  # fmt: skip
+    ("suspects", "marked"),
+    [
+        ((), [None, None, None]),
+        ((3,), [10, None, None]),
+        ((3, 1), [10, None, 10]),
+        ((7,), [None, None, None]),
+        ((2,), [None, 5, None]),
+    ],
+)
 def test_promotions_that_rest_on_it_are_suspect(suspects: tuple[int, ...], marked: list[int | None]) -> None:
     before = state(3, SUSPECT if suspects == (2,) else 2, 1)
     found = after(before, retracted(*suspects))
@@ -223,16 +236,28 @@ def reverified(of: int, *, verdict: str = "PROMOTE", days: float | None = 180, m
     decision = {"verdict": verdict, "binding": {"model": sha_of(str(of if model is None else model))}}
     until = None if days is None else NOON + days * DAY
     return Reverified(
-        of=run_of(str(of)), promoted_by=of, evidence_run=run_of("8"), decision=decision, decision_sha256="0" * 64,
-        policy_sha256="0" * 64, valid_until=until,
-    )  # fmt: skip
+        of=run_of(str(of)),
+        promoted_by=of,
+        evidence_run=run_of("8"),
+        decision=decision,
+        decision_sha256="0" * 64,
+        policy_sha256="0" * 64,
+        valid_until=until,
+    )
 
 
 @pytest.mark.parametrize(
     ("verdict", "days", "suspect"),
-    [("PROMOTE", 180, None), ("PROMOTE", 10, None), ("PROMOTE", None, None), ("HOLD", 90, 5), ("HOLD", 0, 5),
-     ("INCONCLUSIVE", 90, 5), ("INCONCLUSIVE", 1, 5)],
-)  # fmt: skip
+    [
+        ("PROMOTE", 180, None),
+        ("PROMOTE", 10, None),
+        ("PROMOTE", None, None),
+        ("HOLD", 90, 5),
+        ("HOLD", 0, 5),
+        ("INCONCLUSIVE", 90, 5),
+        ("INCONCLUSIVE", 1, 5),
+    ],
+)
 def test_only_gates_that_pass_clear_a_suspect_champion(verdict: str, days: float | None, suspect: int | None) -> None:
     found = after(state(champion(3, suspect=5), 2), reverified(3, verdict=verdict, days=days))
     assert found.champion.suspect == suspect

@@ -49,10 +49,17 @@ def test_what_the_engine_says_is_what_the_replay_expects() -> None:
 DIGEST = HOPELESS.holdout
 WAIVER = json.loads(
     Waiver(
-        gate="log_loss", run=run_of("7"), model=sha_of("7"), policy=SECOND.decided().binding.policy, reason="known",
-        until=clock(9)(), approver="ann", key="k", seq=2,
+        gate="log_loss",
+        run=run_of("7"),
+        model=sha_of("7"),
+        policy=SECOND.decided().binding.policy,
+        reason="known",
+        until=clock(9)(),
+        approver="ann",
+        key="k",
+        seq=2,
     ).model_dump_json()
-)  # fmt: skip
+)
 CHAMPION = json.loads(SECOND.to_bytes())["state"]["champion"]
 
 
@@ -91,7 +98,7 @@ CHAMPION = json.loads(SECOND.to_bytes())["state"]["champion"]
         (SECOND, ("state", "holdouts", DIGEST, "numbered"), False, "holdouts to keep their looks"),
     ],
     ids=lambda given: ".".join(map(str, given)) if isinstance(given, tuple) else str(given)[:20].partition("=")[0],
-)  # fmt: skip
+)
 def test_a_state_that_a_judgement_does_not_make_is_refused(
     entry: Entry, at: tuple[Any, ...], to: Any, expected: str
 ) -> None:

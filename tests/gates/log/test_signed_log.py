@@ -170,9 +170,19 @@ def test_an_entry_in_which_anything_was_swapped_is_refused(at: tuple[Any, ...]) 
 def test_every_field_of_the_binding_is_among_those() -> None:
     bound = {at[3] for at in leaves(json.loads(blob(WHOLE, 2))) if at[:3] == ("event", "decision", "binding")}
     assert bound == {
-        "run", "model", "holdout", "scores", "champion_scores", "champion_run", "champion_model", "train", "policy",
-        "engine", "commit", "clean",
-    }  # fmt: skip
+        "run",
+        "model",
+        "holdout",
+        "scores",
+        "champion_scores",
+        "champion_run",
+        "champion_model",
+        "train",
+        "policy",
+        "engine",
+        "commit",
+        "clean",
+    }
 
 
 def test_the_signature_of_one_entry_does_not_fit_another() -> None:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     load_ssh_public_key,
-)  # fmt: skip
+)
 
 from lockgate.gates.errors import SigningError
 from lockgate.gates.log import Signer
@@ -110,9 +110,16 @@ def test_what_is_no_private_key_is_refused(pem: bytes, said: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-ed25519 " + "A" * 68, PUBLIC.replace("AAAAC3", "AAAAC4"),
-     PUBLIC.split()[1], "ssh-ed25519 schlüssel"],
-)  # fmt: skip
+    [
+        "",
+        "ssh-ed25519",
+        "ssh-ed25519 AAAA",
+        "ssh-ed25519 " + "A" * 68,
+        PUBLIC.replace("AAAAC3", "AAAAC4"),
+        PUBLIC.split()[1],
+        "ssh-ed25519 schlüssel",
+    ],
+)
 def test_what_is_no_public_key_is_refused(text: str) -> None:
     with pytest.raises(SigningError) as caught:
         public_key(text, where="platform.keys.trusted.ci")

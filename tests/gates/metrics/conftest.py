@@ -49,9 +49,7 @@ class Known:
         else:
             label = np.maximum(rng.integers(-2, 4, n), 0).astype(float)
             score = label + rng.normal(0, 2, n)
-        return {
-            "label": label, "score": _tied(score, self.task) if ties else score, "weight": weight, "query": query
-        }  # fmt: skip
+        return {"label": label, "score": _tied(score, self.task) if ties else score, "weight": weight, "query": query}
 
     def linear(self, rows: dict[str, Any], **given: Any) -> Linear:
         held = {name: rows[name] for name in ("label", "score", "weight") if rows.get(name) is not None}
@@ -188,7 +186,7 @@ KNOWN = tuple(
         "ranking": {"ndcg": ndcg(None), "ndcg@3": ndcg(3), "mrr": mrr(10**9), "mrr@2": mrr(2)},
     }.items()
     for name, truth in truths.items()
-)  # fmt: skip
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -31,9 +31,19 @@ def test_value(known, weighted: bool, ties: bool) -> None:
 
 BINARY = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0, 0.1, 0.25, 0.4, 0.5, 0.75, 1 - 1e-9, 1]))
 BINARY_NAMES = [
-    "average_precision", "log_loss", "brier", "accuracy", "ece", "precision@0.3", "recall", "f1@0.4",
-    "specificity@0.4", "fpr@0.4", "mcc@0.4", "selection_rate@0.4",
-]  # fmt: skip
+    "average_precision",
+    "log_loss",
+    "brier",
+    "accuracy",
+    "ece",
+    "precision@0.3",
+    "recall",
+    "f1@0.4",
+    "specificity@0.4",
+    "fpr@0.4",
+    "mcc@0.4",
+    "selection_rate@0.4",
+]
 ONE_LABEL_IS_UNDEFINED = ["auc", "balanced_accuracy@0.4", "ks"]
 
 
@@ -62,19 +72,29 @@ def test_any_binary_rows(by_name, rows: list, name: str) -> None:
 
 
 MULTICLASS_NAMES = [
-    "accuracy", "log_loss", "brier", "precision_macro", "recall_macro", "f1_macro", "recall_weighted", "f1_weighted",
-    "balanced_accuracy", "mcc", "ece",
-]  # fmt: skip
+    "accuracy",
+    "log_loss",
+    "brier",
+    "precision_macro",
+    "recall_macro",
+    "f1_macro",
+    "recall_weighted",
+    "f1_weighted",
+    "balanced_accuracy",
+    "mcc",
+    "ece",
+]
 
 
 @RELAXED
 @given(
     rows=st.lists(
         st.tuples(st.integers(0, 3), st.lists(st.integers(0, 3), min_size=4, max_size=4), st.integers(0, 3)),
-        min_size=1, max_size=25,
+        min_size=1,
+        max_size=25,
     ),
     name=st.sampled_from(MULTICLASS_NAMES),
-)  # fmt: skip
+)
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true", "ignore:A single label was found")
 def test_any_multiclass_rows(by_name, rows: list, name: str) -> None:
     known = by_name[f"multiclass-{name}"]
@@ -172,12 +192,14 @@ def test_the_standard_error_is_the_bootstraps(smooth) -> None:
     found = smooth.linear({**rows, "weight": None})
     booted = smooth.linear(
         {
-            "label": np.tile(rows["label"], draws), "query": np.tile(rows["query"], draws),
+            "label": np.tile(rows["label"], draws),
+            "query": np.tile(rows["query"], draws),
             "score": np.tile(rows["score"], (draws, 1) if smooth.task == "multiclass" else draws),
             "weight": weight.ravel().astype(float),
         },
-        code=np.repeat(np.arange(draws), n), groups=draws,
-    )  # fmt: skip
+        code=np.repeat(np.arange(draws), n),
+        groups=draws,
+    )
     sums = np.bincount(of_unit, weights=found.influence)
     error = np.sqrt(units / (units - 1) * np.sum(sums**2)) / n
     # 500 draws know it to 3.2 %; several cutoffs do nearly as well for ks, so that its maximum varies less
@@ -195,8 +217,17 @@ def test_every_metric_declares_what_it_is(known) -> None:
     assert (metric.hits is not None) == (metric.method == "proportion")
     assert (metric.quantile is not None) == (metric.method == "quantile")
     worse = {
-        "log_loss", "brier", "ece", "fpr", "rmse", "mae", "mape", "median_absolute_error", "absolute_error", "pinball"
-    }  # fmt: skip
+        "log_loss",
+        "brier",
+        "ece",
+        "fpr",
+        "rmse",
+        "mae",
+        "mape",
+        "median_absolute_error",
+        "absolute_error",
+        "pinball",
+    }
     assert metric.higher_is_better == (known.name.partition("@")[0] not in worse)
     assert metric.gain(0.25) == (0.25 if metric.higher_is_better else -0.25)
 

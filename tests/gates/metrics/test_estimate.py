@@ -175,9 +175,10 @@ def test_one_unit_shows_a_value_and_no_error(name: str) -> None:
     else:
         one = Rows(
             label=np.array([1.0, 0]) + (KNOWN[name].task == "regression"),
-            challenger=np.array([0.7, 0.2]), champion=np.array([0.6, 0.3]),
+            challenger=np.array([0.7, 0.2]),
+            champion=np.array([0.6, 0.3]),
             cluster=np.zeros(2, int),
-        )  # fmt: skip
+        )
     assert np.isfinite(estimate(KNOWN[name], one).value)
     assert estimate(KNOWN[name], one).bounds(0.95) is None
     assert difference(KNOWN[name], one).p_gain(0) is None

@@ -43,12 +43,19 @@ def worlds(task: str, n: int, *, count: int, seed: int) -> Split:
 @pytest.mark.parametrize(
     ("task", "name", "n"),
     [
-        ("binary", "f1", 300), ("binary", "mcc", 300), ("binary", "precision", 300), ("binary", "ks", 300),
-        ("multiclass", "f1_macro", 300), ("multiclass", "auc_ovr_macro", 300), ("multiclass", "brier", 300),
-        ("regression", "r2", 300), ("regression", "median_absolute_error", 300),
-        ("regression", "absolute_error@0.9", 300), ("ranking", "ndcg@5", 400),
+        ("binary", "f1", 300),
+        ("binary", "mcc", 300),
+        ("binary", "precision", 300),
+        ("binary", "ks", 300),
+        ("multiclass", "f1_macro", 300),
+        ("multiclass", "auc_ovr_macro", 300),
+        ("multiclass", "brier", 300),
+        ("regression", "r2", 300),
+        ("regression", "median_absolute_error", 300),
+        ("regression", "absolute_error@0.9", 300),
+        ("ranking", "ndcg@5", 400),
     ],
-)  # fmt: skip
+)
 def test_a_90_percent_interval_covers_90_percent(task: str, name: str, n: int) -> None:
     known = metric(name, task)
     truth = worlds(task, 400_000, count=1, seed=1)
@@ -109,12 +116,13 @@ def test_queries_of_one_size_are_the_paired_t_test() -> None:
     known = metric("ndcg@5", "ranking")
     each = [
         [
-            known.linearise(Split(rows=Rows(label=label[own], challenger=score[own], query=query[own])).scored(
-                "challenger")).value[0]
+            known.linearise(
+                Split(rows=Rows(label=label[own], challenger=score[own], query=query[own])).scored("challenger")
+            ).value[0]
             for own in (query == one for one in range(40))
         ]
         for score in scores.T
-    ]  # fmt: skip
+    ]
     test = stats.ttest_rel(*each, alternative="greater")
     found = differences(known, Split(rows=held)).one()
     assert found.value == pytest.approx(np.mean(each[0]) - np.mean(each[1]), rel=1e-12)

@@ -35,7 +35,11 @@ CASES = {
     "f1_macro, a class never decided for": ("multiclass", "f1_macro", [0, 1, 2], THIRDS, (2 / 3 + 1 + 0) / 3),
     "auc_ovr, a class without rows": ("multiclass", "auc_ovr_macro", [0, 1, 1], THIRDS, NONE),
     "multiclass log loss, certain and wrong": (
-        "multiclass", "log_loss", [0], [[0.0, 1.0, 0.0]], -math.log(np.finfo(float).eps)
+        "multiclass",
+        "log_loss",
+        [0],
+        [[0.0, 1.0, 0.0]],
+        -math.log(np.finfo(float).eps),
     ),
     "multiclass brier, certain and wrong": ("multiclass", "brier", [0], [[0.0, 1.0, 0.0]], 2),
     "r2, labels alike": ("regression", "r2", [2, 2, 2], [1, 2, 3], NONE),
@@ -44,7 +48,7 @@ CASES = {
     "ndcg, one row": ("ranking", "ndcg", [2], [1], 1),
     "mrr, nothing relevant": ("ranking", "mrr", [0, 0, 0], [1, 2, 3], 0),
     "mrr, scores alike": ("ranking", "mrr", [1, 0, 2, 0], [1, 1, 1, 1], 1 / 3),
-}  # fmt: skip
+}
 
 
 def linear(task: str, name: str, label: list, score: list, **given) -> Linear:

@@ -17,8 +17,15 @@ from lockgate.gates.planning.planner import looks_left
 from tests.gates.planning.test_planner import AHEAD, SITES, errors_of, pilot, planned, some
 
 CHURN = {"kind": "disagreement", "max": 0.25, "decide": "bound"}
-EVEN = {"kind": "fairness", "by": "site", "metric": "accuracy", "max": 0.2, "decide": "bound", "min_rows": 20,
-        "small_slice": "inconclusive"}  # fmt: skip
+EVEN = {
+    "kind": "fairness",
+    "by": "site",
+    "metric": "accuracy",
+    "max": 0.2,
+    "decide": "bound",
+    "min_rows": 20,
+    "small_slice": "inconclusive",
+}
 FLOOR = {"kind": "threshold", "metric": "accuracy", "min": 0.65, "decide": "bound"}
 
 

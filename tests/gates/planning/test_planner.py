@@ -19,9 +19,14 @@ from lockgate.gates.planning.kinds import PLANNED, WITHOUT_SAMPLE, Given, ask
 AHEAD = {"kind": "improvement", "metric": "accuracy", "margin": 0}
 KEPT = {"kind": "improvement", "metric": "brier", "margin": -0.01}
 SITES = {
-    "kind": "slices", "by": "site", "metric": "brier", "margin": -0.02, "require": "non_inferior", "min_rows": 50,
+    "kind": "slices",
+    "by": "site",
+    "metric": "brier",
+    "margin": -0.02,
+    "require": "non_inferior",
+    "min_rows": 50,
     "small_slice": "inconclusive",
-}  # fmt: skip
+}
 
 
 def pilot(n: int = 2000, *, seed: int = 3, clusters: int | None = None, **given: Any) -> Evidence:
@@ -32,10 +37,12 @@ def pilot(n: int = 2000, *, seed: int = 3, clusters: int | None = None, **given:
     shift = 0 if cluster is None else lots.normal(0, 0.5, clusters)[cluster]
     scores = [1 / (1 + np.exp(-(truth + lots.normal(0, 0.7, n) + moved))) for moved in (shift, 0)]
     arrays = {
-        "label": (lots.random(n) < 1 / (1 + np.exp(-truth))).astype(float), "challenger": scores[0],
-        "champion": scores[1], "cluster": cluster,
+        "label": (lots.random(n) < 1 / (1 + np.exp(-truth))).astype(float),
+        "challenger": scores[0],
+        "champion": scores[1],
+        "cluster": cluster,
         "slices": {"site": np.array(["north", "south", "south", "west", "west", "west"])[np.arange(n) % 6]},
-    }  # fmt: skip
+    }
     return Evidence.from_arrays(**{**arrays, **given})
 
 
@@ -166,9 +173,11 @@ def some(evidence: Evidence, at: Any) -> Evidence:
     """Some of its rows."""
     site = evidence.slices["site"]
     return Evidence.from_arrays(
-        label=evidence.label[at], challenger=evidence.challenger[at], champion=evidence.champion[at],
+        label=evidence.label[at],
+        challenger=evidence.challenger[at],
+        champion=evidence.champion[at],
         slices={"site": np.array([str(value) for value in site.values])[site.codes[at]]},
-    )  # fmt: skip
+    )
 
 
 def test_the_smallest_slice_is_the_hardest(make: Any) -> None:

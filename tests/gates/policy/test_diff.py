@@ -25,23 +25,42 @@ SEVERITY = ("block to warn", "warn to block")
 CONFIDENCE = ("lower confidence", "higher confidence")
 LOOKS = ("more looks", "fewer looks")
 SLICES = {
-    "kind": "slices", "by": ["site", "team"], "metric": "auc", "margin": -0.02, "require": "non_inferior",
-    "min_rows": 100, "small_slice": "inconclusive", "values": ["a, x", "b, y"], "optional_values": ["b, y"],
-}  # fmt: skip
+    "kind": "slices",
+    "by": ["site", "team"],
+    "metric": "auc",
+    "margin": -0.02,
+    "require": "non_inferior",
+    "min_rows": 100,
+    "small_slice": "inconclusive",
+    "values": ["a, x", "b, y"],
+    "optional_values": ["b, y"],
+}
 CALIBRATED = {"kind": "calibration", "measure": "gap", "max": 0.1, "decide": "bound"}
 FAIR = {
-    "kind": "fairness", "by": "site", "metric": "auc", "max": 0.1, "decide": "bound", "min_rows": 20,
+    "kind": "fairness",
+    "by": "site",
+    "metric": "auc",
+    "max": 0.1,
+    "decide": "bound",
+    "min_rows": 20,
     "small_slice": "block",
-}  # fmt: skip
+}
 CHURN = {"kind": "disagreement", "max": 0.1, "decide": "bound"}
 FAST = {"kind": "resource", "fact": "fit_seconds", "max": 60}
 PARITY = {"kind": "parity", "max_difference": 0.0, "min_rows": 100}
 SKIPPING = {**SLICES, "require": "no_proven_harm", "small_slice": "skip"}
 FLOOR = {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}
 DATA = {
-    "kind": "data", "min_rows": 1000, "min_clusters": 20, "label_rate": {"min": 0.1, "max": 0.4}, "max_missing": 0.1,
-    "require_columns": ["a"], "banned_columns": ["b", "c"], "types": {"a": "number"}, "max_age": "30d",
-}  # fmt: skip
+    "kind": "data",
+    "min_rows": 1000,
+    "min_clusters": 20,
+    "label_rate": {"min": 0.1, "max": 0.4},
+    "max_missing": 0.1,
+    "require_columns": ["a"],
+    "banned_columns": ["b", "c"],
+    "types": {"a": "number"},
+    "max_age": "30d",
+}
 DRIFT = {"kind": "drift", "of": "features", "measure": "psi", "against": "training", "max": 0.2, "decide": "bound"}
 TWO = {"kind": "any_of", "checks": {"floor": FLOOR, "other": {**FLOOR, "metric": "accuracy", "min": 0.7}}}
 CLAUSES = "n - o > 0.01 +/- 0.02 /\\ d < 0.1 +/- 0.05"
@@ -105,7 +124,7 @@ LADDER: list[tuple[dict[str, Any], dict[str, Any], tuple[str, str], str]] = [
     (CLAUSED, {"condition": CLAUSES.replace("0.05", "0.06")}, ROWS, "condition"),
     (CLAUSED, {"condition": CLAUSES.partition(" /")[0]}, GATES, "condition"),
     (TWO, {"checks": {**TWO["checks"], "floor": {**FLOOR, "min": 0.5}}}, LIMIT, "checks.floor.min"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("before", "change", "names", "where"), LADDER, ids=lambda held: str(held)[:40])
@@ -146,7 +165,7 @@ def test_every_key_of_every_kind_that_has_a_direction_is_on_the_ladder() -> None
         ({"schedule": {"kind": "fixed", "looks": 20}}, {"schedule": {"kind": "open"}}, LOOKS, "schedule"),
         ({"schedule": {"kind": "single"}}, {"schedule": {"kind": "open"}}, LOOKS, "schedule"),
     ],
-)  # fmt: skip
+)
 def test_a_weakening_of_the_whole_policy(make, before: dict, after: dict, names: tuple[str, str], where: str) -> None:
     weaker, tighter = names
     assert found(make, before, after) == {("weaker", weaker, f"gate.{where}")}
@@ -235,8 +254,14 @@ def test_words_and_order_are_neutral(make) -> None:
     swapped = {**SLICES, "by": ["team", "site"], "values": ["b, y", "a, x"]}
     assert found(make, SLICES, swapped) == set()
     assert found(make, {"valid_for": "2d"}, {"valid_for": "48h"}) == set()
-    assert found(make, {"kind": "condition", "condition": "d < 0.1 +/- 0.01"}, {
-        "kind": "condition", "condition": "2 * d  <  0.2 +/- 0.02"}) == set()  # fmt: skip
+    assert (
+        found(
+            make,
+            {"kind": "condition", "condition": "d < 0.1 +/- 0.01"},
+            {"kind": "condition", "condition": "2 * d  <  0.2 +/- 0.02"},
+        )
+        == set()
+    )
 
 
 def test_a_finding_says_both_values_and_why(make) -> None:
@@ -245,13 +270,27 @@ def test_a_finding_says_both_values_and_why(make) -> None:
     assert one.why == "the limit is easier to meet: models that were held may pass"
 
 
-NUMBERS = {"min": [0.5, 0.6, 0.7], "max": [0.75, 0.9], "margin": [-0.02, 0.0, 0.01], "max_difference": [0.0, 1e-9],
-           "min_rows": [10, 100], "max_missing": [0.1, 0.2], "severity": ["block", "warn"],
-           "small_slice": ["inconclusive", "block", "skip"], "require": ["no_proven_harm", "non_inferior"],
-           "decide": ["bound", "point"]}  # fmt: skip
-KEYS = {"confidence": [0.9, 0.95], "min_clusters": [2, 10], "clusters": ["if_present", "required", "ignore"],
-        "if_no_champion": ["absolute_only", "hold"], "valid_for": ["90d", "12h"], "disclose": ["all", "promotion_only"],
-        "schedule": [{"kind": "open"}, {"kind": "single"}, {"kind": "fixed", "looks": 20}]}  # fmt: skip
+NUMBERS = {
+    "min": [0.5, 0.6, 0.7],
+    "max": [0.75, 0.9],
+    "margin": [-0.02, 0.0, 0.01],
+    "max_difference": [0.0, 1e-9],
+    "min_rows": [10, 100],
+    "max_missing": [0.1, 0.2],
+    "severity": ["block", "warn"],
+    "small_slice": ["inconclusive", "block", "skip"],
+    "require": ["no_proven_harm", "non_inferior"],
+    "decide": ["bound", "point"],
+}
+KEYS = {
+    "confidence": [0.9, 0.95],
+    "min_clusters": [2, 10],
+    "clusters": ["if_present", "required", "ignore"],
+    "if_no_champion": ["absolute_only", "hold"],
+    "valid_for": ["90d", "12h"],
+    "disclose": ["all", "promotion_only"],
+    "schedule": [{"kind": "open"}, {"kind": "single"}, {"kind": "fixed", "looks": 20}],
+}
 
 
 @st.composite

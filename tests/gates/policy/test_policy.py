@@ -30,8 +30,12 @@ def only(mapping: object) -> str:
 
 
 NUMBERS = [
-    ("threshold", "min"), ("threshold", "max"), ("improvement", "margin"), ("slices", "margin"), ("calibration", "max"),
-]  # fmt: skip
+    ("threshold", "min"),
+    ("threshold", "max"),
+    ("improvement", "margin"),
+    ("slices", "margin"),
+    ("calibration", "max"),
+]
 
 
 @pytest.mark.parametrize(("kind", "key"), NUMBERS)
@@ -50,12 +54,26 @@ def test_counts_in_checks(make, key: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("confidence", 0.5), ("confidence", 1), ("confidence", math.nan), ("confidence", "0.95"), ("confidence", True),
-        ("min_clusters", 1), ("min_clusters", 2.5), ("min_clusters", 2**60), ("min_clusters", True),
-        ("if_no_champion", "promote"), ("clusters", "no"), ("clusters", None), ("disclose", True),
-        ("valid_for", "90"), ("valid_for", "0d"), ("valid_for", "-1d"), ("valid_for", 90), ("valid_for", "1e9d"),
+        ("confidence", 0.5),
+        ("confidence", 1),
+        ("confidence", math.nan),
+        ("confidence", "0.95"),
+        ("confidence", True),
+        ("min_clusters", 1),
+        ("min_clusters", 2.5),
+        ("min_clusters", 2**60),
+        ("min_clusters", True),
+        ("if_no_champion", "promote"),
+        ("clusters", "no"),
+        ("clusters", None),
+        ("disclose", True),
+        ("valid_for", "90"),
+        ("valid_for", "0d"),
+        ("valid_for", "-1d"),
+        ("valid_for", 90),
+        ("valid_for", "1e9d"),
     ],
-)  # fmt: skip
+)
 def test_keys_of_the_policy(make, key: str, value: object) -> None:
     assert only(make.mapping(**{key: value})).endswith(f"@ gate.{key}")
 
@@ -63,13 +81,18 @@ def test_keys_of_the_policy(make, key: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("schedule", "where"),
     [
-        ({"kind": "fixed"}, "looks"), ({"kind": "fixed", "looks": 0}, "looks"),
-        ({"kind": "fixed", "looks": 1.5}, "looks"), ({"kind": "fixed", "looks": "3"}, "looks"),
-        ({"kind": "fixed", "looks": True}, "looks"), ({"kind": "single", "looks": 2}, "looks"),
-        ({"kind": "open", "looks": 3}, "looks"), ({"kind": "fixd"}, "kind"), ({}, "kind"),
+        ({"kind": "fixed"}, "looks"),
+        ({"kind": "fixed", "looks": 0}, "looks"),
+        ({"kind": "fixed", "looks": 1.5}, "looks"),
+        ({"kind": "fixed", "looks": "3"}, "looks"),
+        ({"kind": "fixed", "looks": True}, "looks"),
+        ({"kind": "single", "looks": 2}, "looks"),
+        ({"kind": "open", "looks": 3}, "looks"),
+        ({"kind": "fixd"}, "kind"),
+        ({}, "kind"),
         ({"kind": "fixed", "looks": 2, "each": 1}, "each"),
     ],
-)  # fmt: skip
+)
 def test_schedules(make, schedule: dict, where: str) -> None:
     assert f"@ gate.schedule.{where}" in only(make.mapping(schedule=schedule))
 
@@ -125,31 +148,47 @@ GAIN = {"kind": "improvement", "metric": "auc", "margin": 0.0}
         ({**POINT, "min": 1.5}, "no model has auc >= 1.5; expected a limit inside 0 … 1 @ gate.checks.it.min"),
         ({**POINT, "max": -1}, "no model has auc <= -1; expected a limit inside 0 … 1 @ gate.checks.it.max"),
         ({**POINT, "max": 0}, "no model has auc <= 0; expected a limit inside 0 … 1 @ gate.checks.it.max"),
-        ({**POINT, "metric": "brier", "min": 2},  # over several classes it is 2 at most
-         "no model has brier >= 2; expected a limit inside 0 … 2 @ gate.checks.it.min"),
+        (
+            {**POINT, "metric": "brier", "min": 2},  # over several classes it is 2 at most
+            "no model has brier >= 2; expected a limit inside 0 … 2 @ gate.checks.it.min",
+        ),
         ({**POINT, "min": 0}, "every model meets auc >= 0 (point); expected a limit inside 0 … 1 @ gate.checks.it.min"),
         ({**POINT, "max": 1}, "every model meets auc <= 1 (point); expected a limit inside 0 … 1 @ gate.checks.it.max"),
-        ({**POINT, "min": -1, "max": 2, "decide": "bound"},
-         "every model meets auc >= -1 and auc <= 2 (bound); expected a limit inside 0 … 1 @ gate.checks.it.min"),
-        ({**POINT, "metric": "mae", "min": 0},
-         "every model meets mae >= 0 (point); expected a limit inside 0 … ∞ @ gate.checks.it.min"),
-        ({**POINT, "metric": "mae", "max": -0.1},
-         "no model has mae <= -0.1; expected a limit inside 0 … ∞ @ gate.checks.it.max"),
+        (
+            {**POINT, "min": -1, "max": 2, "decide": "bound"},
+            "every model meets auc >= -1 and auc <= 2 (bound); expected a limit inside 0 … 1 @ gate.checks.it.min",
+        ),
+        (
+            {**POINT, "metric": "mae", "min": 0},
+            "every model meets mae >= 0 (point); expected a limit inside 0 … ∞ @ gate.checks.it.min",
+        ),
+        (
+            {**POINT, "metric": "mae", "max": -0.1},
+            "no model has mae <= -0.1; expected a limit inside 0 … ∞ @ gate.checks.it.max",
+        ),
         ({**GAIN, "margin": 1.1}, "no model gains 1.1 auc; expected a margin inside -1 … 1 @ gate.checks.it.margin"),
-        ({**GAIN, "margin": -1},
-         "no model loses more than 1 auc; expected a margin inside -1 … 1 @ gate.checks.it.margin"),
+        (
+            {**GAIN, "margin": -1},
+            "no model loses more than 1 auc; expected a margin inside -1 … 1 @ gate.checks.it.margin",
+        ),
     ],
-)  # fmt: skip
+)
 def test_limits_that_decide_nothing(make, check: dict, line: str) -> None:
     assert only(make.mapping({"it": check})) == line
 
 
 @pytest.mark.parametrize(
     "check",
-    [{**POINT, "min": 1}, {**POINT, "min": 0, "max": 0.9}, {**POINT, "metric": "mae", "max": 1e300},
-     {**POINT, "metric": "brier", "max": 0},
-     {**GAIN, "margin": 1}, {**GAIN, "margin": -0.99}, {**GAIN, "metric": "log_loss", "margin": -10}],
-)  # fmt: skip
+    [
+        {**POINT, "min": 1},
+        {**POINT, "min": 0, "max": 0.9},
+        {**POINT, "metric": "mae", "max": 1e300},
+        {**POINT, "metric": "brier", "max": 0},
+        {**GAIN, "margin": 1},
+        {**GAIN, "margin": -0.99},
+        {**GAIN, "metric": "log_loss", "margin": -10},
+    ],
+)
 def test_limits_that_decide_something(make, check: dict) -> None:
     Policy.parse(make.mapping({"it": check}))
 
@@ -205,15 +244,30 @@ def test_every_mistake_is_collected(make) -> None:
             "Bad": make.check("leakage", extra=1),
             "odd": {"kind": "nothing"},
         },
-        confidence=2, clusters="x", schedule={"kind": "fixed", "looks": 0}, valid_for="soon", stray=1,
-    )  # fmt: skip
+        confidence=2,
+        clusters="x",
+        schedule={"kind": "fixed", "looks": 0},
+        valid_for="soon",
+        stray=1,
+    )
     del mapping["disclose"]
     lines = problems(mapping)
     where = sorted(re.search(r"@ gate\.([^ ]+)", line)[1] for line in lines)
     assert where == sorted(
-        ["checks.floor.min", "checks.floor.metric", "checks.Bad", "checks.Bad.extra", "checks.odd.kind", "confidence",
-         "clusters", "schedule.looks", "valid_for", "stray", "disclose"]
-    )  # fmt: skip
+        [
+            "checks.floor.min",
+            "checks.floor.metric",
+            "checks.Bad",
+            "checks.Bad.extra",
+            "checks.odd.kind",
+            "confidence",
+            "clusters",
+            "schedule.looks",
+            "valid_for",
+            "stray",
+            "disclose",
+        ]
+    )
     with pytest.raises(PolicyError, match=f"{len(where)} problems: "):
         Policy.parse(mapping)
 
@@ -262,10 +316,8 @@ JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.binary(max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=6,
-)  # fmt: skip
-KEYS = st.sampled_from(
-    [*Policy.model_fields, *{key for kind in KINDS.values() for key in kind.model_fields}, "looks"]
-)  # fmt: skip
+)
+KEYS = st.sampled_from([*Policy.model_fields, *{key for kind in KINDS.values() for key in kind.model_fields}, "looks"])
 
 
 @settings(max_examples=150)

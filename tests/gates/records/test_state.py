@@ -62,9 +62,19 @@ def test_who_reigned_before_the_champion_and_may_be_served(found: State, expecte
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [(run_of("3"), 3), ("3", 3), (run_of("2"), 2), ("2", 2), ("", None), ("9", None), ("OtherFlow/2", None),
-     ("EvaluateNewModel", None), ("EvaluateNewModel/", None), ("None", None)],
-)  # fmt: skip
+    [
+        (run_of("3"), 3),
+        ("3", 3),
+        (run_of("2"), 2),
+        ("2", 2),
+        ("", None),
+        ("9", None),
+        ("OtherFlow/2", None),
+        ("EvaluateNewModel", None),
+        ("EvaluateNewModel/", None),
+        ("None", None),
+    ],
+)
 def test_a_model_is_named_by_its_run_or_the_run_s_id(name: str, expected: int | None) -> None:
     found = state(3, 2, champion(1, run=None)).named(name)
     assert (found and found.seq) == expected

@@ -67,8 +67,15 @@ def test_many_are_cut() -> None:
 def test_json_says_all_of_it() -> None:
     plain = json.loads(json.dumps(report.as_json(told(one(Direction.WEAKER), one(Direction.TIGHTER), authors=3))))
     assert plain["weakenings"] == [
-        {"category": "floor", "name": "lower floor", "where": "gate.checks.floor.min", "file": None, "before": "0.6",
-         "after": "0.5", "why": "the limit is easier to meet: models that were held may pass"},
-    ]  # fmt: skip
+        {
+            "category": "floor",
+            "name": "lower floor",
+            "where": "gate.checks.floor.min",
+            "file": None,
+            "before": "0.6",
+            "after": "0.5",
+            "why": "the limit is easier to meet: models that were held may pass",
+        },
+    ]
     assert [one["name"] for one in plain["tightenings"]] == ["higher floor"]
     assert (plain["reviews"], plain["authors_files"], plain["before"]) == ([], 3, "main")

@@ -30,9 +30,15 @@ def test_every_metric_says_what_it_is(found: Metric | Family) -> None:
 def family(default: float | None) -> Family:
     metric = next(one for one in METRICS["binary"].values() if isinstance(one, Metric))
     return Family(
-        name="recall", task="binary", parameter="cutoff", default=default, low=0.25, high=1.0, whole=False,
+        name="recall",
+        task="binary",
+        parameter="cutoff",
+        default=default,
+        low=0.25,
+        high=1.0,
+        whole=False,
         make=lambda number: metric,
-    )  # fmt: skip
+    )
 
 
 def test_families() -> None:
@@ -61,8 +67,11 @@ def test_types_in_words() -> None:
     assert said["by"] == ("text or list of text", "")
     assert said["min_rows"] == ("whole number >= 1", "")
     assert said["margin"] == ("number", "")
-    said = {key.name: (key.type, key.default) for kind in ("calibration", "threshold", "any_of", "disagreement")
-            for key in reference.keys(KINDS[kind])}  # fmt: skip
+    said = {
+        key.name: (key.type, key.default)
+        for kind in ("calibration", "threshold", "any_of", "disagreement")
+        for key in reference.keys(KINDS[kind])
+    }
     assert said["min"] == ("number", "optional")
     assert said["checks"] == ("mapping of name to check", "")
     assert said["max"] == ("number >= 0 and < 1", "")

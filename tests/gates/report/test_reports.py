@@ -85,9 +85,10 @@ def test_the_guarantee_is_always_said(make, schedule: dict, kind: str) -> None:
 def test_the_words_of_the_policy_stand_beside_what_does_not_pass(make) -> None:
     said = {"description": "the law asks", "owner": "risk@example.org"}
     checks = {
-        "bad": {**FLOOR, **said}, "good": {**FLOOR, "min": 0.5, **said, "owner": "nobody"},
+        "bad": {**FLOOR, **said},
+        "good": {**FLOOR, "min": 0.5, **said, "owner": "nobody"},
         "odd": {**FLOOR, "metric": "rmse", "owner": "data"},
-    }  # fmt: skip
+    }
     decision = judge(make.policy(checks), make.evidence())
     text = in_terminal(decision)
     assert text.count("why: the law asks; ask: risk@example.org") == 1

@@ -43,8 +43,11 @@ def test_everything_that_was_tried_is_shown(found: Selftest) -> None:
 
 def test_the_verdict_comes_last_with_what_to_change(found: Selftest) -> None:
     fine = replace(found, problems=(), warnings=())
-    for one, headline in ((fine, "OK"), (replace(fine, warnings=("w",)), "WARNINGS"),
-                          (replace(fine, problems=("p",), warnings=("w",)), "UNFIT")):  # fmt: skip
+    for one, headline in (
+        (fine, "OK"),
+        (replace(fine, warnings=("w",)), "WARNINGS"),
+        (replace(fine, problems=("p",), warnings=("w",)), "UNFIT"),
+    ):
         last = shown(one).split("\n\n")[-1]
         assert last.startswith(f"{headline}  promoted: equal models in ")
         assert [line for line in last.splitlines()[1:] if line] == [

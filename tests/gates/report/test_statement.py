@@ -18,9 +18,11 @@ from lockgate.gates.report.statement import PREDICATE_TYPE, STATEMENT_TYPE, stat
 NOON = datetime(2024, 5, 1, 12, 0, 0, 5, tzinfo=UTC)
 URI = {"type": "string", "pattern": r"^[a-z][a-z0-9+.-]*:[^\s]+$"}  # RFC 3986: a scheme, and no blank
 DIGEST = {
-    "type": "object", "minProperties": 1,
-    "properties": {"sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}, "additionalProperties": False,
-}  # fmt: skip
+    "type": "object",
+    "minProperties": 1,
+    "properties": {"sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}},
+    "additionalProperties": False,
+}
 PUBLISHED = {
     "type": "object",
     "required": ["_type", "subject", "predicateType", "predicate"],
@@ -28,9 +30,12 @@ PUBLISHED = {
     "properties": {
         "_type": {"const": "https://in-toto.io/Statement/v1"},
         "subject": {
-            "type": "array", "minItems": 1,
+            "type": "array",
+            "minItems": 1,
             "items": {
-                "type": "object", "required": ["digest"], "additionalProperties": False,
+                "type": "object",
+                "required": ["digest"],
+                "additionalProperties": False,
                 "properties": {"name": {"type": "string", "minLength": 1}, "digest": DIGEST},
             },
         },
@@ -38,43 +43,60 @@ PUBLISHED = {
         "predicate": {
             "type": "object",
             "required": [
-                "verifier", "timeVerified", "resourceUri", "policy", "verificationResult", "verifiedLevels",
+                "verifier",
+                "timeVerified",
+                "resourceUri",
+                "policy",
+                "verificationResult",
+                "verifiedLevels",
             ],
             "additionalProperties": False,
             "properties": {
                 "verifier": {
-                    "type": "object", "required": ["id"], "additionalProperties": False, "properties": {"id": URI},
+                    "type": "object",
+                    "required": ["id"],
+                    "additionalProperties": False,
+                    "properties": {"id": URI},
                 },
                 "timeVerified": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"},
                 "resourceUri": URI,
                 "policy": {
-                    "type": "object", "required": ["uri"], "additionalProperties": False,
+                    "type": "object",
+                    "required": ["uri"],
+                    "additionalProperties": False,
                     "properties": {"uri": URI, "digest": DIGEST},
                 },
                 "inputAttestations": {
                     "type": "array",
                     "items": {
-                        "type": "object", "required": ["digest"], "additionalProperties": False,
+                        "type": "object",
+                        "required": ["digest"],
+                        "additionalProperties": False,
                         "properties": {"uri": URI, "digest": DIGEST},
                     },
                 },
                 "verificationResult": {"enum": ["PASSED", "FAILED"]},
                 "verifiedLevels": {
-                    "type": "array", "items": {"type": "string", "pattern": "^(?!SLSA_(?!BUILD_LEVEL_[0-3]$))"},
+                    "type": "array",
+                    "items": {"type": "string", "pattern": "^(?!SLSA_(?!BUILD_LEVEL_[0-3]$))"},
                 },
                 "dependencyLevels": {"type": "object"},
                 "slsaVersion": {"type": "string", "pattern": r"^\d+\.\d+$"},
             },
         },
     },
-}  # fmt: skip
+}
 
 
 def made(decision: Decision, **given: Any) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "name": "orders/xgb", "project": "orders", "on_record": True, "policy_sha256": "a" * 64,
-        "evidence_sha256": "b" * 64, "time": NOON,
-    }  # fmt: skip
+        "name": "orders/xgb",
+        "project": "orders",
+        "on_record": True,
+        "policy_sha256": "a" * 64,
+        "evidence_sha256": "b" * 64,
+        "time": NOON,
+    }
     return statement(decision, **(told | given))
 
 
@@ -100,8 +122,11 @@ def test_it_has_the_published_fields_and_no_others(decided: Decision) -> None:
 def test_passed_is_promote_and_failed_is_all_else(decided: Decision) -> None:
     told = {ruling: made(decided.model_copy(update={"verdict": ruling}))["predicate"] for ruling in Ruling}
     assert {ruling: one["verificationResult"] for ruling, one in told.items()} == {
-        Ruling.PROMOTE: "PASSED", Ruling.HOLD: "FAILED", Ruling.INCONCLUSIVE: "FAILED", Ruling.ERROR: "FAILED",
-    }  # fmt: skip
+        Ruling.PROMOTE: "PASSED",
+        Ruling.HOLD: "FAILED",
+        Ruling.INCONCLUSIVE: "FAILED",
+        Ruling.ERROR: "FAILED",
+    }
     assert told[Ruling.PROMOTE]["verifiedLevels"] == ["LOCKGATE_PROMOTED"]
     assert told[Ruling.HOLD]["verifiedLevels"] == ["FAILED"]
 

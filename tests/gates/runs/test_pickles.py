@@ -85,7 +85,7 @@ CORPUS = {
     "long length, short of it": b"\x80\x04\x8e" + (1 << 40).to_bytes(8, "little") + b"abc.",
     "not UTF-8": b"\x80\x04\x8c\x01\xff.",
     "unknown opcode": b"\x80\x04\xff.",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CORPUS)

@@ -16,12 +16,17 @@ DEFAULT = {
     "gain": {"kind": "improvement", "metric": "log_loss", "margin": 0.001},
     "kept": {"kind": "improvement", "metric": "auc", "margin": -0.03},
     "sites": {
-        "kind": "slices", "by": "site", "metric": "log_loss", "margin": -0.02, "require": "no_proven_harm",
-        "min_rows": 50, "small_slice": "skip",
+        "kind": "slices",
+        "by": "site",
+        "metric": "log_loss",
+        "margin": -0.02,
+        "require": "no_proven_harm",
+        "min_rows": 50,
+        "small_slice": "skip",
     },
     "calibrated": {"kind": "calibration", "measure": "gap", "max": 0.05, "decide": "point"},
     "leakage": {"kind": "leakage"},
-}  # fmt: skip
+}
 
 
 def made(rows: int = 2000, *, clusters: int | None = 50, by_cluster: float = 0.0, seed: int = 3) -> Evidence:
@@ -35,11 +40,14 @@ def made(rows: int = 2000, *, clusters: int | None = 50, by_cluster: float = 0.0
         return expit(truth + lots.normal(0, 0.2, rows) + shared)
 
     return Evidence.from_arrays(
-        label=(lots.random(rows) < expit(truth)).astype(float), challenger=scores(), champion=scores(),
-        row_id=np.arange(rows), cluster=cluster if clusters else None,
+        label=(lots.random(rows) < expit(truth)).astype(float),
+        challenger=scores(),
+        champion=scores(),
+        row_id=np.arange(rows),
+        cluster=cluster if clusters else None,
         slices={"site": np.array(["north", "south", "west"])[np.arange(rows) // 7 % 3]},
         facts={"train_row_hashes": hash_row_ids(np.arange(rows, 2 * rows))},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="session")

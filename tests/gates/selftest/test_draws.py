@@ -66,9 +66,12 @@ def test_clusters_of_different_size_stay_whole(twins: Any) -> None:
     evidence = twins(600, clusters=None)
     sizes = np.repeat(np.arange(24), np.arange(1, 49, 2)[:24] + 1)[:600]
     evidence = Evidence.from_arrays(
-        label=evidence.label, challenger=evidence.challenger, champion=evidence.champion, cluster=sizes,
+        label=evidence.label,
+        challenger=evidence.challenger,
+        champion=evidence.champion,
+        cluster=sizes,
         weight=sizes + 1,
-    )  # fmt: skip
+    )
     found = drawn(evidence, 5)
     assert set(np.bincount(found.cluster.codes)) <= set(np.bincount(sizes))
     assert found.weight is not None
@@ -79,9 +82,13 @@ def test_a_query_of_a_cluster_that_is_drawn_twice_is_two() -> None:
     lots = np.random.default_rng(1)
     query = np.repeat(np.arange(40), 5)
     evidence = Evidence.from_arrays(
-        task="ranking", label=lots.integers(0, 3, 200), challenger=lots.normal(size=200),
-        champion=lots.normal(size=200), query=query, cluster=query // 4,
-    )  # fmt: skip
+        task="ranking",
+        label=lots.integers(0, 3, 200),
+        challenger=lots.normal(size=200),
+        champion=lots.normal(size=200),
+        query=query,
+        cluster=query // 4,
+    )
     found = drawn(evidence)
     assert set(np.bincount(found.query.codes)) == {5}
     assert np.unique(found.query.codes).size == 40
@@ -94,9 +101,9 @@ def test_differences_are_symmetric_about_0(twins: Any) -> None:
     evidence = twins(400, clusters=40, by_cluster=0.6)
     worse = replace(evidence, challenger=np.clip(evidence.challenger * 1.3, 0, 0.999))
     draws = Draws.of(worse)
-    found = np.array([
-        np.mean(one.challenger - one.champion) for one in map(draws.equal, map(np.random.default_rng, range(2000)))
-    ])  # fmt: skip
+    found = np.array(
+        [np.mean(one.challenger - one.champion) for one in map(draws.equal, map(np.random.default_rng, range(2000)))]
+    )
     assert abs(found.mean()) < 3 * found.std() / np.sqrt(2000)
     assert np.mean(worse.challenger - worse.champion) > 2 * found.std()
 

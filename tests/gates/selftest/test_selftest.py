@@ -168,8 +168,9 @@ def test_a_gate_of_facts_that_does_not_pass_keeps_everything_from_being_promoted
     found = selftest(make.policy({**ANY_GAIN, "small": small, "drift": features}), held, trials=20)
     assert [(one.name, one.verdict) for one in found.once] == [("small", "FAIL"), ("drift", "ERROR")]
     assert [line.split(" so ")[0] for line in found.problems] == [
-        "small says FAIL of this evidence as it is,", "drift says ERROR of this evidence as it is,",
-    ]  # fmt: skip
+        "small says FAIL of this evidence as it is,",
+        "drift says ERROR of this evidence as it is,",
+    ]
     either = {"kind": "any_of", "checks": {"small": small, "better": ANY_GAIN["gain"]}}
     found = selftest(make.policy({**ANY_GAIN, "either": {**either, "severity": "warn"}}), held, trials=20)
     assert [one.name for one in found.once] == ["either"]
@@ -201,10 +202,13 @@ def test_other_tasks(make: Any, task: str) -> None:
         label = lots.normal(size=n) if task == "regression" else lots.integers(0, 4, n)
         ours, theirs = (label + lots.normal(0, 0.5, n) for _ in range(2))
     evidence = Evidence.from_arrays(
-        task=task, label=label, challenger=ours, champion=theirs,
+        task=task,
+        label=label,
+        challenger=ours,
+        champion=theirs,
         query=np.arange(n) // 6 if task == "ranking" else None,
         classes=["a", "b", "c"] if task == "multiclass" else None,
-    )  # fmt: skip
+    )
     metric = {"regression": "mae", "multiclass": "log_loss", "ranking": "ndcg@10"}[task]
     found = selftest(
         make.policy({"gain": {"kind": "improvement", "metric": metric, "margin": 0.0}}), evidence, trials=FEW

@@ -70,9 +70,11 @@ def test_groups_at_once_are_each_group_alone(clustered: bool, weighted: bool) ->
     for group in (0, 1, 3):
         own = code == group
         alone = errors(
-            values[own], 0.5, weight=None if weight is None else weight[own],
+            values[own],
+            0.5,
+            weight=None if weight is None else weight[own],
             cluster=None if cluster is None else np.unique(cluster[own], return_inverse=True)[1],
-        )  # fmt: skip
+        )
         assert found[group] == pytest.approx(alone[0], rel=0.15)  # a group alone draws other numbers for few units
     assert np.isnan(found[2])
 

@@ -166,8 +166,9 @@ def test_groups_at_once_are_each_group_alone(clustering: str, weighted: bool) ->
     for group in (0, 1, 2, 4):
         own = code == group
         alone = clustered_error(
-            influence[own], weight=None if weight is None else weight[own],
+            influence[own],
+            weight=None if weight is None else weight[own],
             cluster=None if cluster is None else np.unique(cluster[own], return_inverse=True)[1],
-        )  # fmt: skip
+        )
         assert (error[group], df[group]) == pytest.approx(alone, rel=1e-12)
     assert np.isnan([error[3], df[3]]).all()

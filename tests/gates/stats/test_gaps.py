@@ -80,7 +80,8 @@ def test_copies_are_a_weight() -> None:
     index = np.repeat(np.arange(80), copies)
     copied = gaps.covariance(
         of_means(y[index], code[index], 3),
-        Units.of(index.size, weight=None, cluster=cluster[index], code=code[index], groups=3), weight=None,
+        Units.of(index.size, weight=None, cluster=cluster[index], code=code[index], groups=3),
+        weight=None,
         cluster=cluster[index],
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(weighted, copied, rtol=1e-9)

@@ -76,8 +76,10 @@ def test_the_power_of_the_betting_bound(power: float) -> None:
 def test_nobody_gets_rich_while_the_gain_is_at_most_the_margin() -> None:
     """Ville: however often one looks as rows arrive, wealth ever reaches 20 with probability .05 at most."""
     lots, runs = np.random.default_rng(6), 4000
-    for gain, bet in ((0.02, lambda won, lost, n: betting_log_wealth(won, lost, n, margin=0.02)),
-                      (0.0, lambda won, lost, n: sign_log_wealth(won, lost))):  # fmt: skip
+    for gain, bet in (
+        (0.02, lambda won, lost, n: betting_log_wealth(won, lost, n, margin=0.02)),
+        (0.0, lambda won, lost, n: sign_log_wealth(won, lost)),
+    ):
         most = np.full(runs, -np.inf)
         won, lost, rows = np.zeros(runs), np.zeros(runs), np.zeros(runs)
         for step in (50, 100, 200, 400, 800, 1600, 3200, 6400):

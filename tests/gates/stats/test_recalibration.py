@@ -77,10 +77,12 @@ SEPARATED = np.repeat([0.0, 1.0], 20)
 @pytest.mark.parametrize(
     ("label", "score"),
     [
-        (SEPARATED, 0.3 + 0.4 * SEPARATED), (SEPARATED, np.full(40, 0.5)), (np.ones(40), np.linspace(0.1, 0.9, 40)),
+        (SEPARATED, 0.3 + 0.4 * SEPARATED),
+        (SEPARATED, np.full(40, 0.5)),
+        (np.ones(40), np.linspace(0.1, 0.9, 40)),
         (SEPARATED, SEPARATED),
     ],
-)  # fmt: skip
+)
 def test_what_has_no_slope(label: np.ndarray, score: np.ndarray) -> None:
     assert np.isnan(recalibration.logistic_slope(Scored(label=label, score=score)).value[0])
 

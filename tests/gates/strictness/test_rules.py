@@ -84,9 +84,15 @@ def compared(rule: Limit, before: Any, after: Any) -> list[str]:
 
 @pytest.mark.parametrize(
     ("before", "after", "found"),
-    [(1.0, 2.0, "tighter"), (2.0, 1.0, "weaker"), (None, 1.0, "tighter"), (1.0, None, "weaker"), (-1.0, 0.0, "tighter"),
-     (0.1, 0.1 + 1e-12, "tighter")],
-)  # fmt: skip
+    [
+        (1.0, 2.0, "tighter"),
+        (2.0, 1.0, "weaker"),
+        (None, 1.0, "tighter"),
+        (1.0, None, "weaker"),
+        (-1.0, 0.0, "tighter"),
+        (0.1, 0.1 + 1e-12, "tighter"),
+    ],
+)
 def test_a_limit_below_at_and_above(before: Any, after: Any, found: str) -> None:
     other = {"tighter": "weaker", "weaker": "tighter"}[found] if None not in (before, after) else found
     assert compared(higher(Category.FLOOR), before, after) == [found]

@@ -27,14 +27,19 @@ NOON = datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ROWS = 300
 LABEL = (np.random.default_rng(0).random(ROWS) < 0.4).astype(float)
 GATES: dict[str, Any] = {
-    "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "if_present", "min_clusters": 10,
-    "schedule": {"kind": "fixed", "looks": 20}, "disclose": "all", "valid_for": "90d",
+    "if_no_champion": "absolute_only",
+    "confidence": 0.95,
+    "clusters": "if_present",
+    "min_clusters": 10,
+    "schedule": {"kind": "fixed", "looks": 20},
+    "disclose": "all",
+    "valid_for": "90d",
     "checks": {
         "zeta": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"},
         "alpha": {"kind": "improvement", "metric": "log_loss", "margin": 0.001},
         "seen": {"kind": "provenance", "require": ["finished", "model"]},
     },
-}  # fmt: skip
+}
 
 EITHER = {
     "kind": "any_of",
@@ -162,7 +167,10 @@ def test_a_model_that_was_changed_after_it_was_judged_is_seen(log: Log) -> None:
     entry = judged(log, FIRST)
     changed = replace(FIRST, witness=Witness(run="EvaluateNewModel/0", model_sha256="e" * 64))
     again, parsed, context, _ = opened(log, changed, entry)
-    assert any("verdict: PASS was recorded, FAIL is found" in one for one in export.reproduce(again, parsed, context).differences)  # fmt: skip # noqa: E501
+    assert any(
+        "verdict: PASS was recorded, FAIL is found" in one
+        for one in export.reproduce(again, parsed, context).differences
+    )  # noqa: E501
 
 
 @pytest.mark.parametrize("name", ["project", "log_id", "seq", "time", "state"])

@@ -169,7 +169,7 @@ def test_an_empty_log_is_clean() -> None:
         (with_another_state, {path(2): "nothing else to change", path(3): "nothing else to change"}),
         (with_another_decision, {path(2): "its decision has the SHA-256"}),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named_where_it_is(store: Any, tamper: Tamper, wrong: dict[str, str]) -> None:
     tamper(store)
     found = said(store)
@@ -206,8 +206,13 @@ def test_everything_that_is_wrong_is_named_at_once(store: Any) -> None:
     store.delete(policies(store))
     findings, held = checked(store)
     assert {one.where for one in findings.deviations} == {
-        "log/x", "head.json", path(1), path(2), path(3), path(5),
-    }  # fmt: skip
+        "log/x",
+        "head.json",
+        path(1),
+        path(2),
+        path(3),
+        path(5),
+    }
     assert not held.whole
     assert findings.notes == ["the state of entry 3 was not held against the one before it, which cannot be read"]
 
@@ -255,9 +260,16 @@ def test_a_store_that_is_down_is_one_error_not_a_thousand_deviations(s3: Any) ->
 
 def version(number: int, seq: int, digest: str) -> Version:
     draft = Draft(
-        project="orders", source="s", window="w", champion_run="r", model_sha256="m",
-        log_seq=seq, log_sha256=digest, time=NOON, shards=1,
-    )  # fmt: skip
+        project="orders",
+        source="s",
+        window="w",
+        champion_run="r",
+        model_sha256="m",
+        log_seq=seq,
+        log_sha256=digest,
+        time=NOON,
+        shards=1,
+    )
     return Version(version=number, current=False, withdrawn=False, tally=Tally(rows=1, buckets={0: 1}), draft=draft)
 
 

@@ -41,20 +41,30 @@ class Project:
         held["keys"]["trusted"] = trusted
         platform.write_text(yaml.safe_dump(held), encoding="utf-8")
         env = {
-            "LOCKGATE_CONF": str(conf), "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(where), "METAFLOW_USER": "grace",
-            "METAFLOW_DEFAULT_DATASTORE": "local", "METAFLOW_DEFAULT_METADATA": "local", "COLUMNS": "200",
-        }  # fmt: skip
+            "LOCKGATE_CONF": str(conf),
+            "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(where),
+            "METAFLOW_USER": "grace",
+            "METAFLOW_DEFAULT_DATASTORE": "local",
+            "METAFLOW_DEFAULT_METADATA": "local",
+            "COLUMNS": "200",
+        }
         self._prompt = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("prompt.py"))], cwd=where, env={**os.environ, **env},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [sys.executable, str(Path(__file__).with_name("prompt.py"))],
+            cwd=where,
+            env={**os.environ, **env},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         if signed:
             self.sign_as("ci")
         keyring = Keyring.of(((name, one["role"], one["key"], None) for name, one in trusted.items()), where="test")  # type: ignore[misc]
         self.log = Log(
-            LocalStore(where / ".metaflow" / "lockgate" / "flights", mkdir=True), project="flights", keyring=keyring,
+            LocalStore(where / ".metaflow" / "lockgate" / "flights", mkdir=True),
+            project="flights",
+            keyring=keyring,
             signer=Signer.parse(self.keys["ci"][0], where="ci") if signed else None,
-        )  # fmt: skip
+        )
         for minute, one in enumerate(
             (
                 evidence(GOOD, model="1", rows="1", **FACTS),

@@ -28,11 +28,21 @@ def make_flights(root: Path) -> ModuleType:
 def raw() -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "year": 2013, "month": [10, 10, 10, 1], "day": [5, 5, 5, 2], "carrier": "UA", "flight": [3, 2, 1, 9],
-            "origin": "EWR", "dest": "ORD", "distance": 719, "hour": 6, "minute": 30,
-            "arr_delay": [15.0, 15.5, None, -3.0], "dep_delay": 0.0, "air_time": 100.0,
+            "year": 2013,
+            "month": [10, 10, 10, 1],
+            "day": [5, 5, 5, 2],
+            "carrier": "UA",
+            "flight": [3, 2, 1, 9],
+            "origin": "EWR",
+            "dest": "ORD",
+            "distance": 719,
+            "hour": 6,
+            "minute": 30,
+            "arr_delay": [15.0, 15.5, None, -3.0],
+            "dep_delay": 0.0,
+            "air_time": 100.0,
         }
-    )  # fmt: skip
+    )
 
 
 def test_cut_keeps_what_is_known_at_scheduling_time(make_flights: ModuleType, raw: pd.DataFrame) -> None:

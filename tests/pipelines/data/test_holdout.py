@@ -40,14 +40,34 @@ def test_rows_without_outcome_are_counted(loaded, declared) -> None:
     ("as_of", "train", "said"),
     [
         ("2013-13", ALL, "'2013-13' is no month; expected YYYY-MM, such as 2013-10 @ as_of"),
-        ("2013-01", ALL, "no rows with an outcome to train on; expected a month from 2013-01 to 2013-06, and rows before it @ as_of"),
-        ("2012-01", ALL, "no rows with an outcome to train on; expected a month from 2013-01 to 2013-06, and rows before it @ as_of"),
-        ("2013-07", ALL, "no rows with an outcome to hold out; expected a month from 2013-01 to 2013-06, and rows before it @ as_of"),
+        (
+            "2013-01",
+            ALL,
+            "no rows with an outcome to train on; expected a month from 2013-01 to 2013-06, and rows before it @ as_of",
+        ),
+        (
+            "2012-01",
+            ALL,
+            "no rows with an outcome to train on; expected a month from 2013-01 to 2013-06, and rows before it @ as_of",
+        ),
+        (
+            "2013-07",
+            ALL,
+            "no rows with an outcome to hold out; expected a month from 2013-01 to 2013-06, and rows before it @ as_of",
+        ),
         ("2013-02", ALL, "all 1 training rows have target 'y' = 0; expected rows of both classes @ data.target"),
-        ("2013-04", TrainSettings(months=None, columns=("xx",)), "column 'xx' is not declared as known at prediction time; expected one of x, c @ train.columns (did you mean 'x'?)"),
-        ("2013-04", TrainSettings(months=None, columns=("y",)), "column 'y' is not declared as known at prediction time; expected one of x, c @ train.columns"),
+        (
+            "2013-04",
+            TrainSettings(months=None, columns=("xx",)),
+            "column 'xx' is not declared as known at prediction time; expected one of x, c @ train.columns (did you mean 'x'?)",
+        ),
+        (
+            "2013-04",
+            TrainSettings(months=None, columns=("y",)),
+            "column 'y' is not declared as known at prediction time; expected one of x, c @ train.columns",
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_line_for_each_mistake(loaded, declared, as_of, train, said) -> None:
     with pytest.raises(DataError) as caught:
         split(loaded(MONTHS, **BY_MONTH), declared(**BY_MONTH), train, as_of)

@@ -65,23 +65,47 @@ def test_other_types_are_no_features(loaded, values, held) -> None:
     [
         ({"target": "Y"}, "column 'Y' is not in mine.parquet; expected one of id, x, c, y @ data.target"),
         ({"time": "tme"}, "column 'tme' is not in mine.parquet; expected one of id, x, c, y @ data.time"),
-        ({"key": ["idd"]}, "column 'idd' is not in mine.parquet; expected one of id, x, c, y @ data.key (did you mean 'id'?)"),
-        ({"features": ["xx"]}, "column 'xx' is not in mine.parquet; expected one of id, x, c, y @ data.features (did you mean 'x'?)"),
+        (
+            {"key": ["idd"]},
+            "column 'idd' is not in mine.parquet; expected one of id, x, c, y @ data.key (did you mean 'id'?)",
+        ),
+        (
+            {"features": ["xx"]},
+            "column 'xx' is not in mine.parquet; expected one of id, x, c, y @ data.features (did you mean 'x'?)",
+        ),
         ({"exclude": ["q"]}, "column 'q' is not in mine.parquet; expected one of id, x, c, y @ data.exclude"),
         ({"slices": ["q"]}, "column 'q' is not in mine.parquet; expected one of id, x, c, y @ data.slices"),
-        ({"target": "c"}, "target 'c' holds text: a, b; expected 0, 1, true or false @ data.target (set data.positive=a, or the value that counts as 1)"),
-        ({"target": "id"}, "target 'id' holds 2, 3; expected 0 or 1 @ data.target (set data.positive to the value that counts as 1, or data.task=regression)"),
+        (
+            {"target": "c"},
+            "target 'c' holds text: a, b; expected 0, 1, true or false @ data.target (set data.positive=a, or the value that counts as 1)",
+        ),
+        (
+            {"target": "id"},
+            "target 'id' holds 2, 3; expected 0 or 1 @ data.target (set data.positive to the value that counts as 1, or data.task=regression)",
+        ),
         ({"target": "c", "task": "regression"}, "column 'c' holds text, such as 'a'; expected numbers @ data.target"),
         ({"target": "c", "positive": "A"}, "no row of target 'c' is 'A'; expected one of a, b @ data.positive"),
-        ({"key": ["y"]}, "1 of 3 rows repeat a key, the first is '1'; expected rows that differ in y @ data.key (add columns to data.key; null numbers the rows)"),
+        (
+            {"key": ["y"]},
+            "1 of 3 rows repeat a key, the first is '1'; expected rows that differ in y @ data.key (add columns to data.key; null numbers the rows)",
+        ),
         ({"key": ["c"]}, "column 'c' is missing in 1 of 3 rows; expected a value in every row @ data.key"),
         ({"cluster": "c"}, "column 'c' is missing in 1 of 3 rows; expected a value in every row @ data.cluster"),
-        ({"weight": "x"}, "column 'x' is negative or missing in 1 rows; expected a weight of at least 0 in every row @ data.weight"),
+        (
+            {"weight": "x"},
+            "column 'x' is negative or missing in 1 rows; expected a weight of at least 0 in every row @ data.weight",
+        ),
         ({"weight": "c"}, "column 'c' holds text, such as 'a'; expected numbers @ data.weight"),
-        ({"time": "x"}, "column 'x' holds numbers; expected a date such as 2013-10-05, or a timestamp such as 2013-10-05T12:30:00, in every row @ data.time"),
-        ({"source": "tabel"}, "'tabel' is no source of data; expected one of breast_cancer, table @ data.source (did you mean 'table'?)"),
+        (
+            {"time": "x"},
+            "column 'x' holds numbers; expected a date such as 2013-10-05, or a timestamp such as 2013-10-05T12:30:00, in every row @ data.time",
+        ),
+        (
+            {"source": "tabel"},
+            "'tabel' is no source of data; expected one of breast_cancer, table @ data.source (did you mean 'table'?)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_line_for_each_mistake(loaded, change, line) -> None:
     with pytest.raises(DataError) as caught:
         loaded(ROWS, **change)

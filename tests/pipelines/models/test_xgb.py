@@ -99,9 +99,7 @@ def test_numbers_in_a_text_column_are_unseen_text(fitted, rows) -> None:
     np.testing.assert_array_equal(fitted.score(rows.assign(dest=pd.Series(np.arange(400)))), missing)
 
 
-@pytest.mark.parametrize(
-    ("first", "wrapped"), [("pass", False), ("import sklearn", True), ("import xgboost", True)]
-)  # fmt: skip
+@pytest.mark.parametrize(("first", "wrapped"), [("pass", False), ("import sklearn", True), ("import xgboost", True)])
 def test_wrappers_for_scikit_learn_are_imported_by_those_who_ask(first: str, *, wrapped: bool) -> None:
     code = (
         f"{first}; import sys; from lockgate.pipelines.models.bare_xgboost import xgboost;"

@@ -29,11 +29,16 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 MODEL = b"a model's bytes"
 POLICY = Policy.parse(
     {
-        "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "if_present", "min_clusters": 10,
-        "schedule": {"kind": "fixed", "looks": 20}, "disclose": "all", "valid_for": "90d",
+        "if_no_champion": "absolute_only",
+        "confidence": 0.95,
+        "clusters": "if_present",
+        "min_clusters": 10,
+        "schedule": {"kind": "fixed", "looks": 20},
+        "disclose": "all",
+        "valid_for": "90d",
         "checks": {"auc": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"}},
     }
-)  # fmt: skip
+)
 
 
 def keys() -> tuple[Keyring, Signer]:

@@ -127,15 +127,21 @@ WEAKER: list[tuple[str, str, Edit]] = [
     ("waiving rule", "gate.checks.auc_floor.decide", gate("min: 0.60, decide: bound", "min: 0.60, decide: point")),
     ("waiving rule", "gate.clusters", overlay("gate: {clusters: ignore}")),
     ("waiving rule", "gate.valid_for", gate("valid_for: 90d", "valid_for: 9999d")),
-    ("looser trust", "platform.keys.trusted.eve", platform(
-        "trusted: {} ", f'trusted: {{eve: {{role: judge, key: "{KEY}", last_entry: null}}}} ')),
-    ("looser trust", "platform.keys.trusted.eve", overlay(
-        f'platform: {{keys: {{trusted: {{eve: {{role: approver, key: "{KEY}", last_entry: null}}}}}}}}')),
+    (
+        "looser trust",
+        "platform.keys.trusted.eve",
+        platform("trusted: {} ", f'trusted: {{eve: {{role: judge, key: "{KEY}", last_entry: null}}}} '),
+    ),
+    (
+        "looser trust",
+        "platform.keys.trusted.eve",
+        overlay(f'platform: {{keys: {{trusted: {{eve: {{role: approver, key: "{KEY}", last_entry: null}}}}}}}}'),
+    ),
     ("changed default", "defaults.gate", config("gate: default", "gate: independent_rows")),
     ("changed default", "defaults.gate", moved("lax", gate("min: 0.60", "min: 0.55"))),
     ("more looks", "gate.schedule", gate("looks: 20", "looks: 500")),
     ("more looks", "gate.schedule", gate("{kind: fixed, looks: 20}", "{kind: open}")),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "where", "change"), WEAKER, ids=[f"{one[0]}-{one[1]}" for one in WEAKER])
@@ -179,15 +185,20 @@ HARMLESS: list[tuple[str, Edit]] = [
     ("a column more is banned", data("exclude: []", "exclude: [delay]")),
     ("words", gate("{kind: leakage}", "{kind: leakage, description: the law asks for it, owner: risk}")),
     ("comments and layout", gate("  leakage:    {kind: leakage}", "  # no leaks\n  leakage:\n    kind: leakage")),
-    ("the order", lambda root: (gate("  leakage:    {kind: leakage}\n", "")(root),
-                                gate("checks: ", "checks:\n  leakage: {kind: leakage} ")(root))),
+    (
+        "the order",
+        lambda root: (
+            gate("  leakage:    {kind: leakage}\n", "")(root),
+            gate("checks: ", "checks:\n  leakage: {kind: leakage} ")(root),
+        ),
+    ),
     ("another file with the same policy", moved("strict")),
     ("an anchor", gate("confidence: 0.95 ", "confidence: &level 0.95 ")),
     ("a model", edit("conf/model/xgb.yaml", "trees: 250", "trees: 10")),
     ("what runs", platform("cpu: 2", "cpu: 8")),
     ("a file that is no table", lambda root: (root / "data/notes.csv").write_bytes(b"notes")),
     ("a longer way to say 90 days", gate("valid_for: 90d", "valid_for: 2160h")),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "change"), HARMLESS, ids=[one[0] for one in HARMLESS])
@@ -290,10 +301,17 @@ def test_every_platform_and_table_is_compared_and_so_is_production(full: Path, t
     edit("conf/production.yaml", "override /store: parquet", "override /store: postgres")(head)
     config("platform: local", "platform: outerbounds")(head)
     found = changes(full, head)
-    assert {(name, where): str(one.direction) for one in found.findings for name, where in [(one.name, one.where)]
-            if one.where.startswith(("platform.keys", "data", "defaults"))} == {
-        ("looser trust", "platform.keys.required"): "weaker", ("other holdout", "data.holdout.share"): "review",
-        ("changed default", "defaults.platform"): "review", ("changed default", "defaults.store"): "review",
-        ("tighter trust", "platform.keys.required"): "tighter", ("tighter trust", "platform.keys.private"): "tighter",
-    }  # fmt: skip
+    assert {
+        (name, where): str(one.direction)
+        for one in found.findings
+        for name, where in [(one.name, one.where)]
+        if one.where.startswith(("platform.keys", "data", "defaults"))
+    } == {
+        ("looser trust", "platform.keys.required"): "weaker",
+        ("other holdout", "data.holdout.share"): "review",
+        ("changed default", "defaults.platform"): "review",
+        ("changed default", "defaults.store"): "review",
+        ("tighter trust", "platform.keys.required"): "tighter",
+        ("tighter trust", "platform.keys.private"): "tighter",
+    }
     assert {one.file for one in found.weakenings} == {"conf/production.yaml"}

@@ -28,15 +28,31 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "blob",
     [
-        b"", b"{}", b"[]", b"\xff", b"[" * 9000, b'{"format": 1, "candidates": []}', b'{"format": 2, "candidates": []}',
-        told(name="../a"), told(name="a\n"), told(name="A"), told(name="a" * 33), told(name=1), told(run=7),
-        told(overrides="model=xgb"), told(overrides=["x" * 2001]), told(overrides=["x"] * 65), told(error="x" * 2001),
-        told(more=1), json.dumps({"format": 1, "candidates": [ONE] * (MOST + 1)}).encode(),
-        json.dumps({"format": 1, "candidates": [ONE, ONE]}).encode(), b"x" * (proposal.MAX_BYTES + 1),
+        b"",
+        b"{}",
+        b"[]",
+        b"\xff",
+        b"[" * 9000,
+        b'{"format": 1, "candidates": []}',
+        b'{"format": 2, "candidates": []}',
+        told(name="../a"),
+        told(name="a\n"),
+        told(name="A"),
+        told(name="a" * 33),
+        told(name=1),
+        told(run=7),
+        told(overrides="model=xgb"),
+        told(overrides=["x" * 2001]),
+        told(overrides=["x"] * 65),
+        told(error="x" * 2001),
+        told(more=1),
+        json.dumps({"format": 1, "candidates": [ONE] * (MOST + 1)}).encode(),
+        json.dumps({"format": 1, "candidates": [ONE, ONE]}).encode(),
+        b"x" * (proposal.MAX_BYTES + 1),
         told()[:-1] + b', "format": 1}',
     ],
     ids=range(22),
-)  # fmt: skip
+)
 def test_anything_else_is_one_line(tmp_path: Path, blob: bytes) -> None:
     (tmp_path / "proposal.json").write_bytes(blob)
     with pytest.raises(LockgateError) as err:
@@ -54,8 +70,10 @@ def test_no_link_is_followed_and_no_folder_read(tmp_path: Path) -> None:
     (folder / "a.model").mkdir()
     (tmp_path / "other").symlink_to(folder)
     for read in (
-        lambda: proposal.read(folder), lambda: proposal.read(tmp_path / "other"),
-        lambda: proposal.model(folder, "a"), lambda: proposal.evidence(folder, "a"),
-    ):  # fmt: skip
+        lambda: proposal.read(folder),
+        lambda: proposal.read(tmp_path / "other"),
+        lambda: proposal.model(folder, "a"),
+        lambda: proposal.evidence(folder, "a"),
+    ):
         with pytest.raises(LockgateError, match="there is no file"):
             read()

@@ -95,11 +95,35 @@ def test_what_python_leaves_behind_is_no_part_of_a_directory_but_of_a_revision(r
 
 
 HOSTILE = [
-    "--output=canary", "-h", "--", "--upload-pack=touch canary", "$(touch canary)", "`touch canary`", "main; rm -r .",
-    "main|touch canary", "main\ntouch canary", "main\0", "", " ", "../..", "/", "/etc/", "./nowhere/", "main:conf",
-    "main:conf/config.yaml", "HEAD^{tree}", "main..main", "^main", "main --output=canary", "@{upstream}",
-    "ext::sh -c 'touch canary'", "x" * 5000, "\u202emain", "refs/heads/*", "\ud800",
-]  # fmt: skip
+    "--output=canary",
+    "-h",
+    "--",
+    "--upload-pack=touch canary",
+    "$(touch canary)",
+    "`touch canary`",
+    "main; rm -r .",
+    "main|touch canary",
+    "main\ntouch canary",
+    "main\0",
+    "",
+    " ",
+    "../..",
+    "/",
+    "/etc/",
+    "./nowhere/",
+    "main:conf",
+    "main:conf/config.yaml",
+    "HEAD^{tree}",
+    "main..main",
+    "^main",
+    "main --output=canary",
+    "@{upstream}",
+    "ext::sh -c 'touch canary'",
+    "x" * 5000,
+    "\u202emain",
+    "refs/heads/*",
+    "\ud800",
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:30])
@@ -249,7 +273,22 @@ def test_any_file_has_a_digest_and_nothing_else_has(repository: Path) -> None:
     digest = hashlib.sha256(b"1,2").hexdigest()
     for held in (version("main", repository=repository), of_folder(repository, name="here")):
         assert held.sha256("data/a b.csv") == digest
-        for path in ("", ".", "data", "data/", "data/link.csv", "way/a b.csv", "data/../data/a b.csv", "./data/a b.csv",
-                     "/etc/passwd", "../repository/data/a b.csv", "data/none.csv", "data/*", ":(glob)data/*", "a\0b",
-                     "data/a\nb", "--help"):  # fmt: skip
+        for path in (
+            "",
+            ".",
+            "data",
+            "data/",
+            "data/link.csv",
+            "way/a b.csv",
+            "data/../data/a b.csv",
+            "./data/a b.csv",
+            "/etc/passwd",
+            "../repository/data/a b.csv",
+            "data/none.csv",
+            "data/*",
+            ":(glob)data/*",
+            "a\0b",
+            "data/a\nb",
+            "--help",
+        ):
             assert held.sha256(path) is None, path

@@ -73,8 +73,11 @@ def test_columns_of_nothing_and_of_one_value() -> None:
     train = pd.DataFrame({"a": [np.nan] * 3, "b": [2.0] * 3, "c": pd.Series([None] * 3, dtype=object)})
     told = distributions(train, train)
     assert told["a"] == {
-        "kind": "number", "edges": [], "train": {"cells": [0], "missing": 3}, "holdout": {"cells": [0], "missing": 3},
-    }  # fmt: skip
+        "kind": "number",
+        "edges": [],
+        "train": {"cells": [0], "missing": 3},
+        "holdout": {"cells": [0], "missing": 3},
+    }
     assert told["b"]["train"] == {"cells": [3], "missing": 0}
     assert told["c"]["train"] == {"cells": [], "other": 0, "missing": 3}
     for one in told.values():
@@ -101,8 +104,10 @@ def test_a_run_that_said_nothing_about_its_features(told) -> None:
 def test_columns_that_cannot_be_read_are_left_out(made) -> None:
     _, holdout, told = made
     odd = {
-        "distance": {"kind": "number", "missing": 0.1, "deciles": [1, 2]}, "hour": told["dest"], "dest": told["dest"],
-    }  # fmt: skip
+        "distance": {"kind": "number", "missing": 0.1, "deciles": [1, 2]},
+        "hour": told["dest"],
+        "dest": told["dest"],
+    }
     assert set(counted_again(odd, holdout)) == {"dest"}
 
 

@@ -22,12 +22,17 @@ CHECKS: dict[str, dict[str, Any]] = {
     "reproducible": {"kind": "parity", "max_difference": 0, "min_rows": 250},
     "traced": {"kind": "provenance", "require": REQUIRED, "max_age": "1h", "severity": "warn"},
     "sound": {
-        "kind": "data", "min_rows": 500, "min_clusters": 20, "label_rate": {"min": 0.2, "max": 0.8}, "max_missing": 0,
-        "require_columns": ["region", "a"], "banned_columns": ["late", "day"],
+        "kind": "data",
+        "min_rows": 500,
+        "min_clusters": 20,
+        "label_rate": {"min": 0.2, "max": 0.8},
+        "max_missing": 0,
+        "require_columns": ["region", "a"],
+        "banned_columns": ["late", "day"],
         "types": {"region": "name", "b": "number"},
     },
     "fresh": {"kind": "data", "max_age": "30d", "severity": "warn"},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +45,7 @@ def judged(promoted_project: Any, tmp_path_factory: pytest.TempPathFactory) -> t
     (conf / "gate" / "default.yaml").write_text(yaml.safe_dump({**policy, "checks": CHECKS}), encoding="utf-8")
     done = project.run(
         "evaluate", "--advisory", "--decision", "decision.json", "model.trees=25", LOCKGATE_CONF=str(conf)
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     decision = json.loads((project.home / "decision.json").read_bytes())
     return project, {outcome["name"]: outcome for outcome in decision["outcomes"]}
@@ -93,7 +98,7 @@ def test_a_file_of_the_same_evidence_is_of_no_run(judged, tmp_path: Path) -> Non
     policy = project.home / "conf" / "gate" / "default.yaml"
     done = project.run(
         "judge", "--evidence", str(tmp_path / "evidence.arrow"), "--policy", str(policy), "--decision", "file.json"
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     decision = json.loads((project.home / "file.json").read_bytes())
     traced = next(outcome for outcome in decision["outcomes"] if outcome["name"] == "traced")

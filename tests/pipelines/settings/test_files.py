@@ -18,9 +18,7 @@ from lockgate.pipelines.pull_requests.changes import changes
 from lockgate.pipelines.settings.files import MOST_FILES, written
 
 SECRET = "s3cr3t-c4n4ry"
-LAUGHS = "a0: &a0 [x, x]\n" + "".join(
-    f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]\n" for at in range(1, 9)
-)  # fmt: skip
+LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]\n" for at in range(1, 9))
 
 
 @pytest.fixture
@@ -64,7 +62,7 @@ HOSTILE = [
     ("config.yaml", "a: [", "the file is not YAML"),
     ("config.yaml", "--- 1\n--- 2", "the file is not YAML"),
     ("gate/default.yaml", "more: 1", "unknown key 'more'"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("file", "line", "said"), HOSTILE, ids=[f"{one[0]}-{one[1][:24]!a}" for one in HOSTILE])
@@ -81,11 +79,27 @@ def test_a_hostile_line_is_refused(
 
 @pytest.mark.parametrize(
     "entry",
-    ["gate: ../../../../etc/passwd", "gate: /etc/passwd", "gate: ${oc.env:CANARY}", "gate@hydra: default",
-     "override hydra/launcher: basic", "override /hydra/job_logging: none", "/hydra: default", "gate: pkg://os",
-     "gate: file:///etc/passwd", "gate: [default, ../secret]", "../secret", "hydra/job_logging: none", "[x]",
-     "{}", "7.5", "gate@_global_: default", "gate: {a: b}", "override hydra: x"],
-)  # fmt: skip
+    [
+        "gate: ../../../../etc/passwd",
+        "gate: /etc/passwd",
+        "gate: ${oc.env:CANARY}",
+        "gate@hydra: default",
+        "override hydra/launcher: basic",
+        "override /hydra/job_logging: none",
+        "/hydra: default",
+        "gate: pkg://os",
+        "gate: file:///etc/passwd",
+        "gate: [default, ../secret]",
+        "../secret",
+        "hydra/job_logging: none",
+        "[x]",
+        "{}",
+        "7.5",
+        "gate@_global_: default",
+        "gate: {a: b}",
+        "override hydra: x",
+    ],
+)
 def test_a_default_that_leads_out_is_refused(head: Path, tmp_path: Path, entry: str) -> None:
     (tmp_path / "secret.yaml").write_text(f"leak: {SECRET}\n", encoding="utf-8")
     held = head / "conf" / "config.yaml"
@@ -110,8 +124,17 @@ def test_too_much(tmp_path: Path) -> None:
 
 
 def test_only_what_can_be_chosen_is_written(tmp_path: Path) -> None:
-    names = ["conf/config.yaml", "conf/gate/a.yaml", "conf/gate/b.yml", "conf/../x.yaml", "conf/gate/../../y.yaml",
-             "conf/gate/deep/c.yaml", "conf/.hidden.yaml", "conf//z.yaml", "conf/run.py"]  # fmt: skip
+    names = [
+        "conf/config.yaml",
+        "conf/gate/a.yaml",
+        "conf/gate/b.yml",
+        "conf/../x.yaml",
+        "conf/gate/../../y.yaml",
+        "conf/gate/deep/c.yaml",
+        "conf/.hidden.yaml",
+        "conf//z.yaml",
+        "conf/run.py",
+    ]
     written(dict.fromkeys(names, b"a: 1"), tmp_path / "in", name="head")
     found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert found == ["in/conf/config.yaml", "in/conf/gate/a.yaml"]
@@ -120,10 +143,16 @@ def test_only_what_can_be_chosen_is_written(tmp_path: Path) -> None:
 WORDS = ["default", "_self_", "gate", "xgb", "???", "${seed}"]
 ENTRIES = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(WORDS),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(
-        st.sampled_from(["gate", "data", "defaults", "override /gate", "checks", "optional model"]), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["gate", "data", "defaults", "override /gate", "checks", "optional model"]),
+            inner,
+            max_size=2,
+        )
+    ),
     max_leaves=5,
-)  # fmt: skip
+)
 
 
 SMALL = ("config", "gate/default", "data/flights", "platform/local", "store/sqlite", "model/xgb", "train/all")

@@ -239,11 +239,42 @@ def test_vetting_gives_back_what_was_typed() -> None:
 
 WORDS = st.sampled_from(
     [
-        "model", "gate", "data", "xgb", "=", ".", ",", "[", "]", "{", "}", "(", ")", "$", "${", "oc.env:CANARY", "@",
-        "+", "~", "/", "\\", "'", '"', "max_depth", "seed", "as_of", "nan", "1e999", "glob", "hydra", "_target_", ":",
-        " ", "\n",
+        "model",
+        "gate",
+        "data",
+        "xgb",
+        "=",
+        ".",
+        ",",
+        "[",
+        "]",
+        "{",
+        "}",
+        "(",
+        ")",
+        "$",
+        "${",
+        "oc.env:CANARY",
+        "@",
+        "+",
+        "~",
+        "/",
+        "\\",
+        "'",
+        '"',
+        "max_depth",
+        "seed",
+        "as_of",
+        "nan",
+        "1e999",
+        "glob",
+        "hydra",
+        "_target_",
+        ":",
+        " ",
+        "\n",
     ]
-)  # fmt: skip
+)
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=60)  # surrogates too
 ANYTHING = st.one_of(ANY_TEXT, st.lists(WORDS, max_size=9).map("".join), ANY_TEXT.map("model.max_depth={}".format))
 
@@ -268,11 +299,27 @@ def test_no_text_raises_anything_but_what_a_user_can_read(texts: list[str]) -> N
 
 KEYS = st.sampled_from(
     [
-        "model.max_depth", "model.learning_rate", "model.tree_method", "seed", "as_of", "train.months", "train.columns",
-        "gate.confidence", "gate.valid_for", "gate.checks.auc_floor.min", "data.project", "data.positive", "data.key",
-        "data.holdout.kind", "data.slices", "platform.cpu", "platform.retries", "store.kind", "store.path",
+        "model.max_depth",
+        "model.learning_rate",
+        "model.tree_method",
+        "seed",
+        "as_of",
+        "train.months",
+        "train.columns",
+        "gate.confidence",
+        "gate.valid_for",
+        "gate.checks.auc_floor.min",
+        "data.project",
+        "data.positive",
+        "data.key",
+        "data.holdout.kind",
+        "data.slices",
+        "platform.cpu",
+        "platform.retries",
+        "store.kind",
+        "store.path",
     ]
-)  # fmt: skip
+)
 VALUES = st.one_of(
     ANY_TEXT,
     st.integers().map(str),

@@ -35,10 +35,16 @@ def draft() -> Callable[..., Draft]:
 
     def make(number: int = 1, **changes: Any) -> Draft:
         given = {
-            "source": f"Predict/{number}", "project": "orders", "window": "2024-06",
-            "champion_run": "EvaluateNewModel/1", "model_sha256": "0" * 64, "log_seq": 4, "log_sha256": "1" * 64,
-            "time": datetime(2024, 6, 1, 12, tzinfo=UTC), "shards": 1,
-        }  # fmt: skip
+            "source": f"Predict/{number}",
+            "project": "orders",
+            "window": "2024-06",
+            "champion_run": "EvaluateNewModel/1",
+            "model_sha256": "0" * 64,
+            "log_seq": 4,
+            "log_sha256": "1" * 64,
+            "time": datetime(2024, 6, 1, 12, tzinfo=UTC),
+            "shards": 1,
+        }
         return Draft(**{**given, **changes})
 
     return make

@@ -39,9 +39,16 @@ _KEYS = [f"k{at}" for at in range(ROWS)]
 
 def draft(number: int) -> Draft:
     return Draft(
-        source=f"Predict/{number}", project="orders", window="w", champion_run="r", model_sha256="0" * 64,
-        log_seq=1, log_sha256="1" * 64, time=datetime(2024, 6, 1, tzinfo=UTC), shards=SHARDS,
-    )  # fmt: skip
+        source=f"Predict/{number}",
+        project="orders",
+        window="w",
+        champion_run="r",
+        model_sha256="0" * 64,
+        log_seq=1,
+        log_sha256="1" * 64,
+        time=datetime(2024, 6, 1, tzinfo=UTC),
+        shards=SHARDS,
+    )
 
 
 def publish(place: Place, number: int) -> None:

@@ -66,9 +66,12 @@ def _parquet_s3(request: Any, home: Path) -> Place:
 
 def _dynamodb(request: Any, home: Path) -> Place:
     params = {
-        "table": f"t{uuid.uuid4().hex}", "region": None, "endpoint": request.getfixturevalue("s3_server"),
-        "create": True, "seconds": 10.0,
-    }  # fmt: skip
+        "table": f"t{uuid.uuid4().hex}",
+        "region": None,
+        "endpoint": request.getfixturevalue("s3_server"),
+        "create": True,
+        "seconds": 10.0,
+    }
     return Place(kind="dynamodb", home=str(home), params=params, env=AWS, pause=0.15)
 
 
@@ -101,7 +104,10 @@ def publish(store: Store, draft: Draft, *shards: Mapping[str, float]) -> Version
 
 def held(store: Store, project: str = "orders", **asked: Any) -> dict[str, float]:
     """What a reader gets; a key may not be there twice."""
-    found = [pair for batch in store.read(project, **{"keys": None, "version": None, **asked}).batches
-             for pair in zip(batch["key"].to_pylist(), batch["score"].to_pylist(), strict=True)]  # fmt: skip
+    found = [
+        pair
+        for batch in store.read(project, **{"keys": None, "version": None, **asked}).batches
+        for pair in zip(batch["key"].to_pylist(), batch["score"].to_pylist(), strict=True)
+    ]
     assert len(dict(found)) == len(found)
     return dict(found)

@@ -54,9 +54,12 @@ def proxy(s3_server: str) -> Iterator[Proxy]:
 
 @pytest.fixture(params=KINDS)
 def place(
-    request: pytest.FixtureRequest, proxy: Proxy, bucket: str, draft: Callable[..., Draft],
+    request: pytest.FixtureRequest,
+    proxy: Proxy,
+    bucket: str,
+    draft: Callable[..., Draft],
     monkeypatch: pytest.MonkeyPatch,
-) -> Place:  # fmt: skip
+) -> Place:
     for name, value in AWS.items():
         monkeypatch.setenv(name, value)
     return Place(request.param, proxy, bucket, draft)

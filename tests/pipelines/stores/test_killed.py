@@ -25,8 +25,13 @@ FIFTY = [pytest.param(name, marks=[pytest.mark.nightly] if name in SLOW else [])
 def test_fifty_kills_and_readers_see_whole_versions_only(place: Place) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.pipelines.stores.kills", str(KILLS)],
-        cwd=ROOT, input=place.to_json(), capture_output=True, text=True, check=False, timeout=800,
-    )  # fmt: skip
+        cwd=ROOT,
+        input=place.to_json(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=800,
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["wrong"] == []

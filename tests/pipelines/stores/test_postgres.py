@@ -55,7 +55,7 @@ def refused(ask: Callable[[], Any]) -> str:
 
 def test_any_postgres_client_reads_the_current_predictions(
     owner: psycopg.Connection[Any], place: Place, store: Store, draft: Any
-) -> None:  # fmt: skip
+) -> None:
     publish(store, draft(1), ROWS)
     publish(store, draft(2), {"k1": 0.7})
     stage(store, draft(3), 0, {"k1": 0.9})
@@ -97,7 +97,7 @@ def test_whoever_may_only_read_reads_and_is_refused_the_rest(
 
 def test_the_view_is_enough_for_who_reads_without_lockgate(
     owner: psycopg.Connection[Any], place: Place, store: Store, draft: Any
-) -> None:  # fmt: skip
+) -> None:
     publish(store, draft(), ROWS)
     schema = place.params["namespace"]
     owner.execute(f"CREATE ROLE reader; GRANT USAGE ON SCHEMA {schema} TO reader")
@@ -125,7 +125,7 @@ def test_a_server_that_is_not_there_or_does_not_answer_is_one_line(place: Place)
 
 def test_a_statement_that_takes_too_long_is_one_line(
     owner: psycopg.Connection[Any], place: Place, store: Store, draft: Any
-) -> None:  # fmt: skip
+) -> None:
     publish(store, draft(), ROWS)
     hasty = told(place, statement_seconds=0.2)
     with owner.transaction():
@@ -137,7 +137,7 @@ def test_a_statement_that_takes_too_long_is_one_line(
 
 def test_a_connection_that_is_cut_off_is_one_line(
     owner: psycopg.Connection[Any], place: Place, store: Store, draft: Any
-) -> None:  # fmt: skip
+) -> None:
     publish(store, draft(), {f"k{at}": 0.5 for at in range(120_000)})
     batches = store.read("orders", keys=None, version=None).batches
     next(batches)

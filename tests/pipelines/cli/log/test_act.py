@@ -31,8 +31,9 @@ def test_a_rollback_and_back_again_and_a_revocation(prompted: Callable[..., Proj
     assert "has no champion any more" in here.run("champion", code=2)
     told = json.loads(here.run("history", "--json", "--event", "revoked"))
     assert [(one["event"]["of"], one["event"]["successor"]) for one in told] == [
-        ("EvaluateNewModel/2", 1), ("EvaluateNewModel/1", None),
-    ]  # fmt: skip
+        ("EvaluateNewModel/2", 1),
+        ("EvaluateNewModel/1", None),
+    ]
     assert all((one["signature"] is not None) == signed for one in told)
 
 

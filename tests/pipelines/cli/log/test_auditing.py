@@ -49,8 +49,9 @@ def test_the_ledger_of_holdouts_is_shown(prompted: Callable[..., Project]) -> No
     here = prompted()
     told = json.loads(here.run("holdouts", "--json"))
     assert [(one["rows"], one["looks"], one["retired"]) for one in told.values()] == [
-        (ROWS, 1, False), (ROWS, 1, True),
-    ]  # fmt: skip
+        (ROWS, 1, False),
+        (ROWS, 1, True),
+    ]
     assert "retired" in here.run("holdouts")
 
 

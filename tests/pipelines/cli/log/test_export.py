@@ -70,7 +70,10 @@ def test_it_is_reproduced_bit_for_bit_elsewhere(away: Any, folder: Path) -> None
 
 
 def test_it_is_reproduced_from_three_files_too(away: Any, folder: Path) -> None:
-    words = [f"--{name}=copy/{file}" for name, file in zip(("context", "evidence", "policy"), (FILES[0], *FILES[2:]), strict=True)]  # fmt: skip # noqa: E501
+    words = [
+        f"--{name}=copy/{file}"
+        for name, file in zip(("context", "evidence", "policy"), (FILES[0], *FILES[2:]), strict=True)
+    ]  # noqa: E501
     done = away.run("judge", *words, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -113,20 +116,28 @@ def test_a_missing_file_and_a_key_that_did_not_sign_are_one_line(away: Any, fold
 def test_a_sealed_and_signed_decision_shows_its_key_and_its_commitment_and_no_number(away: Any, tmp_path: Path) -> None:
     label = np.tile([0.0, 1.0], 60)
     held = Evidence.from_arrays(
-        label=label, challenger=0.3 + label / 3,
+        label=label,
+        challenger=0.3 + label / 3,
         facts={"challenger": {"run": "EvaluateNewModel/1", "sha256": "1" * 64}, "champion": None},
-    )  # fmt: skip
+    )
     sealed = {
-        "if_no_champion": "absolute_only", "confidence": 0.95, "clusters": "ignore", "min_clusters": 10,
-        "schedule": {"kind": "open"}, "disclose": "promotion_only", "valid_for": "90d",
+        "if_no_champion": "absolute_only",
+        "confidence": 0.95,
+        "clusters": "ignore",
+        "min_clusters": 10,
+        "schedule": {"kind": "open"},
+        "disclose": "promotion_only",
+        "valid_for": "90d",
         "checks": {"hidden": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"}},
-    }  # fmt: skip
+    }
     private = Ed25519PrivateKey.generate()
     public = public_line(private.public_key())
     log = Log(
-        MemoryStore(), project="orders", keyring=Keyring.of([("ci", "judge", public, None)], where="keys"),
+        MemoryStore(),
+        project="orders",
+        keyring=Keyring.of([("ci", "judge", public, None)], where="keys"),
         signer=Signer(private, fingerprint(private.public_key())),
-    )  # fmt: skip
+    )
     policy = Policy.parse(sealed)
     entry = commit(policy, held, log, actor="ada", clock=lambda: datetime(2024, 5, 1, tzinfo=UTC)).entry
     (tmp_path / "signed").mkdir()

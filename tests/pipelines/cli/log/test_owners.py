@@ -51,7 +51,7 @@ def test_metaflow_s_own_tag_says_whose_a_run_is(promoted_project: Any) -> None:
         ((), "parcels", "says that it is of project 'parcels': its tags follow another log"),
     ],
     ids=["erased", "claimed", "both", "other facts", "no tag"],
-)  # fmt: skip
+)
 def test_a_run_of_another_project_is_left_alone_and_named(
     promoted: Any, owner: tuple[str, ...], facts: str | None, said: str
 ) -> None:
@@ -148,8 +148,14 @@ for owner, project, logged in (line.split() for line in sys.argv[2:]):
 
 def test_two_projects_that_are_one_to_metaflow_are_told_apart_by_their_facts(promoted: Any) -> None:
     (run,) = promoted.runs()
-    asked = ["lockgate_a_b a-b logged", "lockgate_a_b a-b not", "lockgate_a_b a_b not", "lockgate_ab ab not",
-             "lockgate_ab a-b not", "lockgate_a_b ab logged"]  # fmt: skip
+    asked = [
+        "lockgate_a_b a-b logged",
+        "lockgate_a_b a-b not",
+        "lockgate_a_b a_b not",
+        "lockgate_ab ab not",
+        "lockgate_ab a-b not",
+        "lockgate_a_b ab logged",
+    ]
     for facts, owners in (
         ("a_b", ["own", "other", "own", "other", "other", "other"]),
         (None, ["own", "unknown", "unknown", "own", "other", "other"]),

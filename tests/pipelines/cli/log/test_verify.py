@@ -76,9 +76,16 @@ def twin(project: Any, run: str, number: int) -> str:
 def publish(project: Any, *, seq: int, digest: str) -> None:
     """A version of predictions that says that it was made under entry `seq`."""
     draft = Draft(
-        source=f"Predict/{seq}", project="orders", window="w", champion_run="r", model_sha256="m",
-        log_seq=seq, log_sha256=digest, time=datetime.now(UTC), shards=1,
-    )  # fmt: skip
+        source=f"Predict/{seq}",
+        project="orders",
+        window="w",
+        champion_run="r",
+        model_sha256="m",
+        log_seq=seq,
+        log_sha256=digest,
+        time=datetime.now(UTC),
+        shards=1,
+    )
     batch = pa.record_batch({"key": ["1"], "score": [0.5]})
     store = SqliteStore(project.home / "predictions.db")
     store.stage(draft, 0, pa.RecordBatchReader.from_batches(batch.schema, [batch]), Tally.of(np.array([0.5])))
@@ -124,9 +131,10 @@ def test_everything_that_was_changed_is_named_and_tags_are_put_right(promoted: A
     code, told = verified(promoted)
     found = {(one["about"], one["where"]): one["said"] for one in told["deviations"]}
     assert (code, told["clean"], found.keys()) == (
-        2, False,
+        2,
+        False,
         {("run", run), ("tags", run), ("tags", forged), ("tags", stuck), ("predictions", "version 1")},
-    )  # fmt: skip
+    )
     assert f"{foreign} says that it is of project 'another': its tags follow another log" in told["notes"]
     model = entry["event"]["decision"]["binding"]["model"]
     assert f"expected {model}" in found["run", run]

@@ -78,7 +78,7 @@ def test_a_metric_of_several_tasks_is_said_for_each() -> None:
         (["zzz\nzzz"], r"no kind of gate or metric is called 'zzz\\nzzz'; expected one of threshold, [a-z_, 0-9]*"),
         (["auc", "--schema"], r"a name and --schema are given; expected one of them"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_there(words: list[str], line: str) -> None:
     done = explain(*words)
     assert (done.returncode, done.stdout) == (2, "")

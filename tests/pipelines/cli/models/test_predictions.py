@@ -14,9 +14,16 @@ from lockgate.pipelines.stores.sqlite import SqliteStore
 
 def test_what_was_begun_is_shown_and_discarded(project: Any) -> None:
     draft = Draft(
-        source="Predict/7", project="orders", window="2024-06", champion_run="r", model_sha256="m",
-        log_seq=1, log_sha256="d", time=datetime(2024, 6, 1, tzinfo=UTC), shards=2,
-    )  # fmt: skip
+        source="Predict/7",
+        project="orders",
+        window="2024-06",
+        champion_run="r",
+        model_sha256="m",
+        log_seq=1,
+        log_sha256="d",
+        time=datetime(2024, 6, 1, tzinfo=UTC),
+        shards=2,
+    )
     batch = pa.record_batch({"key": ["1"], "score": [0.5]})
     store = SqliteStore(project.home / "predictions.db")
     store.stage(draft, 1, pa.RecordBatchReader.from_batches(batch.schema, [batch]), Tally(rows=1, buckets={0: 1}))

@@ -32,9 +32,15 @@ def test_an_evidence_file_is_tried_the_same_way_twice(project: Any, evidence_fil
 def test_a_policy_that_cannot_fail_is_exit_code_1(project: Any, evidence_file: Any, policy_file: Any) -> None:
     floor = {"floor": {"kind": "threshold", "metric": "auc", "min": 0.01, "decide": "point"}}
     done = project.run(
-        "selftest", "--evidence", str(evidence_file("HOLD")), "--policy", str(policy_file(checks=floor)),
-        "--trials", "20", "--json",
-    )  # fmt: skip
+        "selftest",
+        "--evidence",
+        str(evidence_file("HOLD")),
+        "--policy",
+        str(policy_file(checks=floor)),
+        "--trials",
+        "20",
+        "--json",
+    )
     assert done.returncode == 1, done.stderr
     told = json.loads(done.stdout)
     assert told["verdict"] == "unfit"

@@ -20,10 +20,16 @@ def ran(folder: Path, evidence: Path | str, policy: Path | str, fail: str = "tru
     """The exit code, the outputs and the summary."""
     folder.mkdir()
     env = {
-        "PATH": os.environ["PATH"], "HOME": str(folder), "GITHUB_ACTION_PATH": str(ROOT), "RUNNER_TEMP": str(folder),
-        "GITHUB_OUTPUT": "outputs", "GITHUB_STEP_SUMMARY": "summary", "EVIDENCE": str(evidence), "POLICY": str(policy),
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "GITHUB_ACTION_PATH": str(ROOT),
+        "RUNNER_TEMP": str(folder),
+        "GITHUB_OUTPUT": "outputs",
+        "GITHUB_STEP_SUMMARY": "summary",
+        "EVIDENCE": str(evidence),
+        "POLICY": str(policy),
         "FAIL_ON_HOLD": fail,
-    }  # fmt: skip
+    }
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", STEP["run"]]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     outputs = dict(line.split("=", 1) for line in (folder / "outputs").read_text(encoding="utf-8").splitlines())
@@ -36,9 +42,13 @@ def ran(folder: Path, evidence: Path | str, policy: Path | str, fail: str = "tru
     [("PROMOTE", "true", 0), ("HOLD", "true", 1), ("HOLD", "false", 0), ("ERROR", "false", 2)],
 )
 def test_a_verdict_is_reported_and_handed_on(
-    tmp_path: Path, evidence_file: Callable[[str], Path], policy_file: Callable[..., Path], verdict: str, fail: str,
+    tmp_path: Path,
+    evidence_file: Callable[[str], Path],
+    policy_file: Callable[..., Path],
+    verdict: str,
+    fail: str,
     code: int,
-) -> None:  # fmt: skip
+) -> None:
     done, outputs, summary = ran(tmp_path / "job", evidence_file(verdict), policy_file(), fail)
     assert (done, outputs["verdict"]) == (code, verdict)
     decision = json.loads(Path(outputs["decision"]).read_text(encoding="utf-8"))

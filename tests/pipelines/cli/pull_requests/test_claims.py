@@ -152,7 +152,7 @@ OTHERS: dict[str, tuple[str, str, str, Callable[[Desk], bytes], str]] = {
     "swapped": ("model=xgb", "xgb", "skops", fitted_baseline, "its format is 'skops'; expected 'xgboost-ubj'"),
     "garbage": ("model=xgb", "xgb", "xgboost-ubj", lambda _: TEXT, "these bytes are no xgboost-ubj"),
     "cut": ("model=baseline", "baseline", "skops", lambda desk: fitted_baseline(desk)[:-9], "these bytes are no skops"),
-}  # fmt: skip
+}
 """Of each: the override, the kind and format that its files claim, their bytes, and what is said of it."""
 
 

@@ -104,14 +104,24 @@ def test_a_pull_request_is_judged_by_the_rules_it_goes_into(reviewed: Any, proje
     assert "judged as the only candidate" in text
     outputs = (project.home / "outputs").read_text().splitlines()
     assert outputs == [
-        "verdict=PROMOTE", "chosen=better", "weaker=true", f"run={told['run']}",
-        f"decision_sha256={told['decision_sha256']}", f"report_sha256={told['report_sha256']}",
-    ]  # fmt: skip
+        "verdict=PROMOTE",
+        "chosen=better",
+        "weaker=true",
+        f"run={told['run']}",
+        f"decision_sha256={told['decision_sha256']}",
+        f"report_sha256={told['report_sha256']}",
+    ]
     out = project.home / "out"
     assert told["report_sha256"] == hashlib.sha256((out / "report.md").read_bytes()).hexdigest()
     assert sorted(path.name for path in out.iterdir()) == [
-        "better.json", "better.vsa.json", "report.html", "report.md", "review.json", "worse.json", "worse.vsa.json",
-    ]  # fmt: skip
+        "better.json",
+        "better.vsa.json",
+        "report.html",
+        "report.md",
+        "review.json",
+        "worse.json",
+        "worse.vsa.json",
+    ]
     statement = json.loads((out / "better.vsa.json").read_text())
     assert statement["predicate"]["resourceUri"] == "lockgate:orders/advice"
     assert not list((project.home / ".metaflow").glob("lockgate/*/log/*"))
@@ -120,10 +130,13 @@ def test_a_pull_request_is_judged_by_the_rules_it_goes_into(reviewed: Any, proje
 def forged(held: Evidence) -> Evidence:
     """The challenger's scores are the labels, the champion's are spoiled, and every row is of one cluster."""
     return Evidence.from_arrays(
-        label=held.label, challenger=np.clip(held.label, 0.01, 0.99), champion=held.label * 0.0 + 0.5,
-        row_id=held.row_id, cluster=np.zeros(held.n, dtype=int),
+        label=held.label,
+        challenger=np.clip(held.label, 0.01, 0.99),
+        champion=held.label * 0.0 + 0.5,
+        row_id=held.row_id,
+        cluster=np.zeros(held.n, dtype=int),
         facts={**held.facts, "train_row_hashes": held.train_row_hashes},
-    )  # fmt: skip
+    )
 
 
 def relabelled(held: Evidence) -> Evidence:
@@ -145,13 +158,15 @@ def linked(folder: Path, name: str) -> None:
 
 TAMPERED: dict[str, tuple[Callable[[Path, str], object], str]] = {
     "labels": (rewritten(relabelled), "666 other rows or labels were scored; expected the holdout of this branch"),
-    "model": (lambda folder, name: shutil.copy(folder / "better.model", folder / f"{name}.model"),
-              "the model is not the one that was scored"),
+    "model": (
+        lambda folder, name: shutil.copy(folder / "better.model", folder / f"{name}.model"),
+        "the model is not the one that was scored",
+    ),
     "garbage": (lambda folder, name: (folder / f"{name}.arrow").write_bytes(b"ARROW1 not"), "garbage.arrow"),
     "link": (linked, "there is no file link.model"),
     "gone": (lambda folder, name: (folder / f"{name}.arrow").unlink(), "there is no file gone.arrow"),
     "changed": (lambda _folder, _name: None, "evaluated with other overrides than the pull request names"),
-}  # fmt: skip
+}
 """What is done to a candidate's files, and what is said of it."""
 
 
