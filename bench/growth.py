@@ -42,6 +42,7 @@ def score(task: tuple[str, str, Sequence[int], int]) -> tuple[int, float, int]:
 def write(folder: Path, rows: int) -> int:
     """`rows.parquet`: the flights, again and again, in row groups of 30,000; how many groups."""
     import pyarrow.parquet as pq
+
     from lockgate.pipelines.settings.groups import ROOT
 
     flights = pq.read_table(ROOT / "data" / "flights.parquet")
@@ -57,10 +58,10 @@ def write(folder: Path, rows: int) -> int:
 def measure(powers: Sequence[int] = (5, 6)) -> None:
     """One line for each number of rows and shards."""
     import numpy as np
-    from lockgate.pipelines.settings.groups import ROOT
 
     from lockgate.pipelines import data
     from lockgate.pipelines.models import MODELS, xgb
+    from lockgate.pipelines.settings.groups import ROOT
     from lockgate.pipelines.settings.settings import compose
 
     settings = compose(("model=xgb",)).settings

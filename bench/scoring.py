@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from lockgate.pipelines.settings.groups import ROOT
 
 from bench.timing import alternately, show
 from lockgate.pipelines import data
 from lockgate.pipelines.data.settings import FractionHoldout
 from lockgate.pipelines.models import MODELS, xgb
+from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import compose
 
 

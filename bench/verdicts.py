@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import yaml
-from lockgate.pipelines.settings.groups import ROOT
 
 from lockgate import Evidence, Policy, hash_row_ids, judge
 from lockgate.pipelines import data
 from lockgate.pipelines.models import MODELS, Fitted
+from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import compose
 
 if TYPE_CHECKING:

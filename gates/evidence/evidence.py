@@ -42,7 +42,6 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-from lockgate.gates.evidence.task import TASKS, Task
 from numpy.typing import NDArray
 
 from lockgate.gates.errors import EvidenceError
@@ -51,6 +50,7 @@ from lockgate.gates.evidence.facts import Witness
 from lockgate.gates.evidence.row_ids import column as row_id_column
 from lockgate.gates.evidence.row_ids import hash_row_ids, sort_order
 from lockgate.gates.evidence.scores import arrow_scores, class_names, scores
+from lockgate.gates.evidence.task import TASKS, Task
 from lockgate.gates.stats.scored import Floats
 
 MAX_EVIDENCE_BYTES = 2 * 1024**3

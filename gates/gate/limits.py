@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from lockgate.gates.records.outcome import Outcome, Verdict
-from lockgate.gates.records.outcome import tally as counts
 from lockgate.gates.stats.scored import TOLERANCE
-
-__all__ = ["Numbers", "counts", "numbers"]
 
 
 class Numbers(TypedDict):

@@ -11,7 +11,6 @@ from lockgate.gates.records.outcome import Ruling
 
 if TYPE_CHECKING:
     from lockgate.gates.evidence.task import Task
-
     from lockgate.gates.policy.policy import Policy
     from lockgate.gates.records.decision import Decision
 

@@ -10,9 +10,9 @@ from pydantic_core import PydanticCustomError
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, GateName
-from lockgate.gates.gate.limits import counts, numbers
+from lockgate.gates.gate.limits import numbers
 from lockgate.gates.kinds.useless import reachable
-from lockgate.gates.records.outcome import Outcome, Verdict
+from lockgate.gates.records.outcome import Outcome, Verdict, tally
 from lockgate.gates.strictness import Category, Direction, Named
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class AnyOf(Check):
         return self.outcome(
             name,
             verdict,
-            f"{counts(parts, 'check')}; {decisive.name!r}: {decisive.message}",
+            f"{tally(parts, 'check')}; {decisive.name!r}: {decisive.message}",
             case,
             parts=parts,
             **numbers(decisive),

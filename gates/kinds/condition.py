@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Check, Text
-from lockgate.gates.gate.limits import counts, gained, interval, numbers, show
+from lockgate.gates.gate.limits import gained, interval, numbers, show
 from lockgate.gates.kinds.condition_language import Clause, parse
 from lockgate.gates.kinds.disagreement import Disagreement
 from lockgate.gates.kinds.improvement import Improvement
@@ -20,7 +20,7 @@ from lockgate.gates.kinds.threshold import Threshold
 from lockgate.gates.metrics.classification import decided
 from lockgate.gates.metrics.estimate import Estimate, of_hits, of_linear
 from lockgate.gates.metrics.metric import Hits
-from lockgate.gates.records.outcome import Outcome, Verdict, worst
+from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
 from lockgate.gates.stats.scored import TOLERANCE, Floats, Linear
 from lockgate.gates.strictness import Category, Direction, Finding, Place, finding
 
@@ -121,7 +121,7 @@ class Condition(Check):
         return self.outcome(
             name,
             verdict,
-            f"{counts(parts, 'clause')}; {decisive.name!r}: {decisive.message}",
+            f"{tally(parts, 'clause')}; {decisive.name!r}: {decisive.message}",
             case,
             parts=parts,
             **numbers(decisive),

@@ -10,10 +10,9 @@ from lockgate.gates.durations import Duration, length
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import MOST, Check, Text
-from lockgate.gates.gate.limits import counts
 from lockgate.gates.kinds import data_measures
 from lockgate.gates.kinds.data_measures import Found
-from lockgate.gates.records.outcome import Outcome, Verdict, worst
+from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
 from lockgate.gates.strictness import Category, Direction, Keyed, Members, higher, lower
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -87,7 +86,7 @@ class Data(Check):
         return self.outcome(
             name,
             verdict,
-            f"{counts(parts, 'measure')}; {decisive.name}: {decisive.message}",
+            f"{tally(parts, 'measure')}; {decisive.name}: {decisive.message}",
             case,
             parts=parts,
             metric=decisive.metric,

@@ -10,9 +10,9 @@ from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Decide
 from lockgate.gates.gate.grouped import Grouped, bounds_of
-from lockgate.gates.gate.limits import Bounds, counts, interval, show
+from lockgate.gates.gate.limits import Bounds, interval, show
 from lockgate.gates.metrics.estimate import counted, errors
-from lockgate.gates.records.outcome import Outcome, Verdict, worst
+from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
 from lockgate.gates.stats import gaps
 from lockgate.gates.stats.scored import TOLERANCE, Codes, Floats
 from lockgate.gates.strictness import Category, lower
@@ -58,7 +58,7 @@ class Fairness(Grouped):
         if judged.size < 2:
             settled = left_out in (Verdict.ERROR, Verdict.FAIL)
             verdict = left_out if settled else Verdict.INCONCLUSIVE
-            message = f"{counts(list(parts.values()), 'group')}; at least 2 that can be judged are asked"
+            message = f"{tally(list(parts.values()), 'group')}; at least 2 that can be judged are asked"
             return self.outcome(
                 name, verdict, message, case, metric=self.metric, level=case.confidence, parts=tuple(parts.values())
             )

@@ -16,8 +16,7 @@ from lockgate.gates.evidence.facts import ChampionFacts, CodeFacts, DataFacts, M
 from lockgate.gates.gate.age import age, said
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check
-from lockgate.gates.gate.limits import counts
-from lockgate.gates.records.outcome import Outcome, Verdict, worst
+from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
 from lockgate.gates.strictness import Category, Direction, Members, lower
 
 SKEW = timedelta(minutes=5)
@@ -74,7 +73,7 @@ class Provenance(Check):
         return self.outcome(
             name,
             verdict,
-            f"{counts(parts, 'requirement')}; {decisive.name}: {decisive.message}",
+            f"{tally(parts, 'requirement')}; {decisive.name}: {decisive.message}",
             case,
             parts=parts,
             observed=sum(part.verdict is not Verdict.PASS for part in parts),

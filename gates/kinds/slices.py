@@ -9,10 +9,10 @@ from pydantic_core import PydanticCustomError
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Text
 from lockgate.gates.gate.grouped import Grouped, bounds_of
-from lockgate.gates.gate.limits import counts, gained, numbers
+from lockgate.gates.gate.limits import gained, numbers
 from lockgate.gates.kinds.improvement import gain_bounds, said
 from lockgate.gates.metrics.rows import Split
-from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict, worst
+from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict, tally, worst
 from lockgate.gates.stats.proportions import holm
 from lockgate.gates.stats.scored import TOLERANCE
 from lockgate.gates.strictness import Category, Direction, Members, Ranked, higher
@@ -99,7 +99,7 @@ class Slices(Grouped):
         return parts
 
     def _together(self, name: str, parts: list[Outcome], case: Case) -> Outcome:
-        verdict, message = worst([part.verdict for part in parts]), counts(parts, "slice")
+        verdict, message = worst([part.verdict for part in parts]), tally(parts, "slice")
         numbered = [part for part in parts if part.observed is not None and part.verdict is not Verdict.SKIP]
         if not numbered:
             return self.outcome(

@@ -16,9 +16,8 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from lockgate.gates.evidence.task import TASKS, Task
-
 from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.evidence.task import TASKS, Task
 from lockgate.gates.metrics import classification, regression
 from lockgate.gates.metrics.decisions import DECISIONS
 from lockgate.gates.metrics.metric import Family, Metric

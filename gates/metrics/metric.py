@@ -14,28 +14,11 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate.gates.stats.scored import Codes, Floats, Linear, Scored, ratio
+from lockgate.gates.evidence.task import Task
+from lockgate.gates.stats.scored import Floats, Linear, Scored, ratio
 
-Task = Literal["binary", "multiclass", "regression", "ranking"]
-TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking")
 Method = Literal["mean", "proportion", "delong", "smooth", "supremum", "quantile"]
 Gain = TypeVar("Gain", float, Floats)
-
-__all__ = [
-    "TASKS",
-    "Codes",
-    "Family",
-    "Floats",
-    "Hits",
-    "Linear",
-    "Method",
-    "Metric",
-    "Quantile",
-    "Scored",
-    "Task",
-    "linear_share",
-    "ratio",
-]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -36,9 +37,6 @@ RULING_OF = {
     Verdict.PASS: Ruling.PROMOTE,
 }
 EXIT_CODE = {Ruling.PROMOTE: 0, Ruling.HOLD: 1, Ruling.ERROR: 2, Ruling.INCONCLUSIVE: 3}
-
-TOLERANCE = 1e-12
-"""How near to a limit counts as having met it."""
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:
@@ -84,3 +82,17 @@ class Outcome(BaseModel):
     waived: bool = False
     description: str = ""  # why the gate exists
     owner: str = ""  # who to ask
+
+
+VERDICTS_WORST_FIRST = (*SEVERITY_ORDER, Verdict.SKIP)
+
+
+def tally(parts: Sequence[Outcome], noun: str) -> str:
+    """`3 clauses: 1 FAIL, 2 PASS`, worst first."""
+    return f"{len(parts)} {noun}{'' if len(parts) == 1 else 's'}: {count_verdicts(parts)}"
+
+
+def count_verdicts(parts: Sequence[Outcome]) -> str:
+    """`1 FAIL, 2 PASS`, worst first."""
+    counts = [(verdict, sum(part.verdict is verdict for part in parts)) for verdict in VERDICTS_WORST_FIRST]
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts if count)

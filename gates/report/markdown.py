@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from lockgate.gates.records.decision import Decision
-from lockgate.gates.records.outcome import Outcome, Verdict
+from lockgate.gates.records.outcome import Outcome, Verdict, tally
 from lockgate.gates.report import wording
 
 MAX_PARTS = 20
@@ -66,7 +66,7 @@ def _parts(outcome: Outcome, title: str) -> Iterator[str]:
         return
     noun = wording.noun(outcome)
     shown, rest = wording.worst_first(outcome.parts, MAX_PARTS)
-    yield f"<details><summary>{safe(title)}: {safe(wording.tally(outcome.parts, noun))}</summary>"
+    yield f"<details><summary>{safe(title)}: {safe(tally(outcome.parts, noun))}</summary>"
     yield ""
     yield f"| {noun} | verdict | observed | interval (one-sided level) | rows (in clusters) | |"
     yield "|---|---|---|---|---|---|"

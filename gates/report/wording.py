@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from lockgate.gates.errors import printable
 from lockgate.gates.records.decision import Decision
-from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict
+from lockgate.gates.records.outcome import VERDICTS_WORST_FIRST, Outcome, Verdict, count_verdicts
 
 MAX_CELL = 300
 UNSETTLED = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)
-_WORST_FIRST = (*SEVERITY_ORDER, Verdict.SKIP)
 ICON = {"PASS": "🟢", "FAIL": "🔴", "INCONCLUSIVE": "🟡", "ERROR": "🟣", "SKIP": "⚪"}
 _NOUNS = {
     "any_of": "check",
@@ -84,21 +83,11 @@ def noun(outcome: Outcome) -> str:
     return _NOUNS.get(outcome.kind, "part")
 
 
-def tally(parts: Sequence[Outcome], what: str) -> str:
-    """`3 clauses: 1 FAIL, 2 PASS`, worst first."""
-    return f"{len(parts)} {what}{'' if len(parts) == 1 else 's'}: {_counted(parts)}"
-
-
 def worst_first(parts: Sequence[Outcome], most: int) -> tuple[tuple[Outcome, ...], str]:
     """At most so many parts, the worst ones, and what is said of the others; empty where there are none."""
-    ordered = sorted(parts, key=lambda part: _WORST_FIRST.index(part.verdict))
+    ordered = sorted(parts, key=lambda part: VERDICTS_WORST_FIRST.index(part.verdict))
     rest = ordered[most:]
-    return tuple(ordered[:most]), f"{len(rest)} more not shown: {_counted(rest)}" if rest else ""
-
-
-def _counted(parts: Sequence[Outcome]) -> str:
-    counted = [(one, sum(part.verdict is one for part in parts)) for one in _WORST_FIRST]
-    return ", ".join(f"{count} {one}" for one, count in counted if count)
+    return tuple(ordered[:most]), f"{len(rest)} more not shown: {count_verdicts(rest)}" if rest else ""
 
 
 def cell(text: str) -> str:

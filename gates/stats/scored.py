@@ -9,6 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+TOLERANCE = 1e-12
+"""How near to a limit counts as having met it."""
+
+
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
 

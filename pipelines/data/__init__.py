@@ -11,7 +11,7 @@ from lockgate.pipelines.data.columns import meant, options
 from lockgate.pipelines.data.files import Files, Folder, Objects
 from lockgate.pipelines.data.frames import Table, build
 from lockgate.pipelines.data.holdout import Split, split
-from lockgate.pipelines.data.settings import DataSettings, Task, TrainSettings, next_period
+from lockgate.pipelines.data.settings import DataSettings, TrainSettings, next_period
 from lockgate.pipelines.data.source import Piece, Source
 from lockgate.pipelines.data.window import Plan, Window
 
@@ -25,7 +25,6 @@ __all__ = [
     "Plan",
     "Split",
     "Table",
-    "Task",
     "TrainSettings",
     "Window",
     "load",

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from os import environ
 from pathlib import Path
 
-from lockgate.pipelines.settings.groups import ROOT, conf_dir
-
 from lockgate.gates.errors import DeployError
+from lockgate.pipelines.settings.groups import ROOT, conf_dir
 
 SECONDS = 60.0
 

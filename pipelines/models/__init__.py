@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from lockgate.gates.errors import ModelError
 from lockgate.pipelines.models import baseline, hist_gb, logistic, skops_pipeline, xgb
-from lockgate.pipelines.models.model import Fitted, Model, Task
+from lockgate.pipelines.models.model import Fitted, Model
 
-__all__ = ["FORMATS", "MODELS", "Fitted", "Model", "Task", "load_model"]
+__all__ = ["FORMATS", "MODELS", "Fitted", "Model", "load_model"]
 
 MODELS: dict[str, Model] = {"baseline": baseline, "hist_gb": hist_gb, "logistic": logistic, "xgb": xgb}
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from lockgate.gates.evidence.task import Task
 from lockgate.pipelines.models import raw, skops_pipeline
-from lockgate.pipelines.models.model import PARAMS, Task, check
+from lockgate.pipelines.models.model import PARAMS, check
 from lockgate.pipelines.models.skops_pipeline import FittedPipeline
 
 if TYPE_CHECKING:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from lockgate.gates.errors import ModelError
+from lockgate.gates.evidence.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-Task = Literal["binary", "regression"]
 
 # of every Params: frozen, no unknown key, no conversion, no NaN
 PARAMS = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from lockgate.gates.errors import ModelError
+from lockgate.gates.evidence.task import Task
 from lockgate.pipelines.models import raw, ubj
-from lockgate.pipelines.models.model import PARAMS, Task, check
+from lockgate.pipelines.models.model import PARAMS, check
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from lockgate.gates.records.outcome import tally
 from lockgate.gates.report import wording
 from lockgate.gates.report.markdown import MAX_PARTS
 
@@ -48,7 +49,7 @@ def _parts(outcome: Outcome, title: str) -> Iterator[Any]:
     noun = wording.noun(outcome)
     shown, rest = wording.worst_first(outcome.parts, MAX_PARTS)
     yield Markdown(f"## By {noun}")
-    yield _table([[title, wording.tally(outcome.parts, noun), rest]], ["gate", f"{noun}s", ""])
+    yield _table([[title, tally(outcome.parts, noun), rest]], ["gate", f"{noun}s", ""])
     yield _table(
         [[one.name, *_measured(one, one.verdict), wording.rows(one), _seen(one)] for one in shown],
         [noun, "verdict", "observed", "interval (one-sided level)", "rows (in clusters)", "what was seen"],

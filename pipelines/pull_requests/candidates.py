@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lockgate.pipelines.settings.groups import AUTHORS
-
 from lockgate.gates.documents import yaml_node
 from lockgate.gates.errors import LockgateError, SettingsError
 from lockgate.gates.mistakes import nearest
+from lockgate.pipelines.settings.groups import AUTHORS
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -58,7 +57,6 @@ def training(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
         SettingsError: it does not compose.
     """
     from lockgate.pipelines.settings.composition import composed_tree
-
     from lockgate.pipelines.settings.overrides import vetted
 
     tree = composed_tree(conf, [change.text for change in vetted(overrides, conf)], "config")

@@ -14,7 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lockgate.pipelines.settings.groups import AUTHORS, GUARDED
 from pydantic import BaseModel
 
 from lockgate.gates.errors import LockgateError, PolicyError, SettingsError, printable
@@ -26,6 +25,7 @@ from lockgate.pipelines.pull_requests.candidates import FILE as CANDIDATES
 from lockgate.pipelines.pull_requests.versions import Version, of_folder
 from lockgate.pipelines.settings import settings
 from lockgate.pipelines.settings.files import CHOICE_FILE, tables, written
+from lockgate.pipelines.settings.groups import AUTHORS, GUARDED
 from lockgate.pipelines.settings.settings import Composed, Settings
 
 _AUTHORED = (*AUTHORS, CANDIDATES)

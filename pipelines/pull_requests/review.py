@@ -8,8 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
-from lockgate.pipelines.settings.groups import ROOT, conf_dir
-
 from lockgate.gates.errors import LockgateError, SettingsError
 from lockgate.gates.judge.comparison import compared
 from lockgate.gates.judge.several import best, shared
@@ -22,11 +20,11 @@ from lockgate.pipelines.pull_requests.rescore import Basis
 from lockgate.pipelines.pull_requests.versions import Version, of_conf, of_folder
 from lockgate.pipelines.scoring.champion import opponent
 from lockgate.pipelines.settings.files import written
+from lockgate.pipelines.settings.groups import ROOT, conf_dir
 
 if TYPE_CHECKING:
-    from lockgate.gates.evidence.task import Task
-
     from lockgate.gates.evidence.evidence import Evidence
+    from lockgate.gates.evidence.task import Task
     from lockgate.gates.policy.policy import Policy
     from lockgate.pipelines.pull_requests.proposal import Proposed
     from lockgate.pipelines.scoring.champion import Opponent

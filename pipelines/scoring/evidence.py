@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from lockgate.pipelines.settings.groups import ROOT
-
 import lockgate
 from lockgate.gates.errors import EvidenceError
 from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES, Evidence
@@ -19,6 +17,7 @@ from lockgate.pipelines.models import load_model
 from lockgate.pipelines.scoring import parity
 from lockgate.pipelines.scoring.distributions import counted_again, spread
 from lockgate.pipelines.scoring.measuring import code_state, peak_memory_mb, predict_ms_per_1000
+from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import Settings
 
 if TYPE_CHECKING:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.pipelines.settings.groups import ROOT
-
 from lockgate.gates import runs
 from lockgate.gates.errors import DataError
 from lockgate.pipelines import data
+from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Overrides → vetted, frozen Settings. The only file that imports Hydra and OmegaConf.
+"""Overrides → vetted, frozen Settings.
 
 conf/ holds one folder a choice. `gate`, `data`, `platform` and `store` belong to the owners of the gates, `model`,
 `train` and `experiment` to the author of a challenger.
@@ -7,7 +7,6 @@ conf/ holds one folder a choice. `gate`, `data`, `platform` and `store` belong t
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,21 +18,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from lockgate.gates.errors import SettingsError
 from lockgate.gates.mistakes import mistake
 from lockgate.gates.policy.policy import Policy
-from lockgate.gates.strictness import AUTHOR, PARTS, RUNNING, Category, Changed, lower
+from lockgate.gates.strictness import AUTHOR, PARTS, Category, Changed
 from lockgate.pipelines.data import DataSettings, TrainSettings
 from lockgate.pipelines.models import MODELS
+from lockgate.pipelines.settings.composition import compose_tree, composed_tree
+from lockgate.pipelines.settings.groups import AUTHORS, GUARDED, conf_dir
 from lockgate.pipelines.settings.platform import PlatformSettings
 from lockgate.pipelines.stores import STORES
+from lockgate.pipelines.stores.settings import StoreSettings
 
 if TYPE_CHECKING:
     from lockgate.pipelines.settings.overrides import Change
 
-ROOT = Path(__file__).resolve().parent.parent
-GUARDED = ("gate", "data", "platform", "store")
-"""Groups that belong to the owners of the gates: a run that overrides one is judged, never logged."""
-
-AUTHORS = ("model", "train", "experiment")
-"""Groups that belong to the author of a challenger: no file of theirs changes anything else."""
 
 _RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 _PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
@@ -43,16 +39,6 @@ def _period(value: str) -> str:
     if not _PERIOD.fullmatch(value):
         raise ValueError(f"got {value[:40]!r}; expected a month, as in 2013-10")
     return value
-
-
-class StoreSettings(BaseModel):
-    """Where predictions go, with the parameters of the store as its own file declares them."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
-    kind: Annotated[str, Changed(Category.DEFAULT)]
-    keep: Annotated[int, Field(ge=2, le=10_000), RUNNING]  # versions; the current one always is kept
-    # from the current version's scores; None: any
-    max_drift: Annotated[Annotated[float, Field(gt=0, le=1)] | None, lower(Category.FLOOR)]
 
 
 class ModelSettings(BaseModel):
@@ -109,11 +95,6 @@ class Composed(BaseModel):
     choices: Mapping[str, str]  # the file of each group
 
 
-def conf_dir() -> Path:
-    """The configuration: conf/ of this project, or the directory that LOCKGATE_CONF names."""
-    return Path(os.environ.get("LOCKGATE_CONF") or ROOT / "conf").resolve()
-
-
 def compose(
     overrides: Sequence[str] = (), *, trusted: bool = False, config: str = "config", conf: Path | None = None
 ) -> Composed:
@@ -133,7 +114,7 @@ def compose(
     if not (conf / f"{config}.yaml").is_file():
         raise SettingsError("no configuration", expected=f"a file {config}.yaml", where=str(conf))
     changes = vetted(overrides, conf, config)
-    tree, choices = _composed(conf, [change.text for change in changes], config)
+    tree, choices = compose_tree(conf, [change.text for change in changes], config)
     if (reaching := _reaching(conf, choices)) and (touched := _touched(tree, conf, changes, choices, config)):
         raise SettingsError(
             f"{' or '.join(reaching)} changes {', '.join(touched)}",
@@ -167,13 +148,8 @@ def _touched(
 ) -> list[str]:
     """Which of what the gates' owners decide is another without the author's files."""
     kept = [change.text for change in changes if change.key.partition(".")[0] not in AUTHORS]
-    plain, _ = _composed(conf, [*kept, *(f"~{group}" for group in AUTHORS if group in choices)], config)
+    plain, _ = compose_tree(conf, [*kept, *(f"~{group}" for group in AUTHORS if group in choices)], config)
     return [group for group in (*GUARDED, "as_of", "seed") if tree.get(group) != plain.get(group)]
-
-
-def composed_tree(conf: Path, overrides: list[str], config: str) -> dict[str, Any]:
-    """conf/ composed by Hydra with overrides that were vetted, as plain dicts; nothing is resolved."""
-    return _composed(conf, overrides, config)[0]
 
 
 def part(group: str, choice: str, conf: Path) -> BaseModel | dict[str, Any]:
@@ -200,7 +176,7 @@ def reached(group: str, choice: str, conf: Path) -> list[str]:
 
     try:
         changes = vetted([f"{group}={choice}"], conf)
-        tree, choices = _composed(conf, [change.text for change in changes], "config")
+        tree, choices = compose_tree(conf, [change.text for change in changes], "config")
         return _touched(tree, conf, changes, choices, "config") if _reaching(conf, choices) else []
     except SettingsError:
         return []
@@ -231,31 +207,6 @@ _PARTS: dict[str, Callable[[Mapping[str, Any]], BaseModel]] = {
     "platform": _parsed(PlatformSettings, "platform"),
     "store": _parsed(StoreSettings, "store"),
 }
-
-
-def _composed(conf: Path, overrides: list[str], config: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """The tree, and which file each group is of."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf, open_dict
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    OmegaConf.clear_resolver("oc.env")
-    try:
-        with initialize_config_dir(config_dir=str(conf), version_base="1.3"):
-            composed = hydra_compose(config_name=config, overrides=overrides, return_hydra_config=True)
-        named = {str(group): str(file) for group, file in composed.hydra.runtime.choices.items()}
-        with open_dict(composed):
-            del composed["hydra"]
-        tree = OmegaConf.to_container(composed, resolve=False)
-    except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as err:
-        said = " ".join(str(err).split()) or type(err).__name__
-        raise SettingsError(f"the configuration does not compose: {said[:240]}", where=str(conf)) from err
-    if not isinstance(tree, dict):
-        raise SettingsError("the configuration is no mapping", where=str(conf / "config.yaml"))
-    return {str(key): value for key, value in tree.items() if key != "experiment"}, named
 
 
 def _check_plain(value: Any, path: str) -> None:

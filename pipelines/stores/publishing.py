@@ -16,7 +16,7 @@ from lockgate.pipelines.stores.tally import Tally
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lockgate.pipelines.data import Task
+    from lockgate.gates.evidence.task import Task
 
 _STAYS = "nothing was published; the last version stays"
 

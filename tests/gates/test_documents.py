@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lockgate.pipelines.settings.groups import ROOT
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -18,6 +17,7 @@ from yaml import YAMLError
 from lockgate import Policy
 from lockgate.gates import documents
 from lockgate.gates.errors import PolicyError, SettingsError
+from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import compose
 
 HEAD = (

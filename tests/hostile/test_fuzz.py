@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lockgate.pipelines.settings.groups import ROOT
 
 from lockgate.pipelines.pull_requests.candidates import candidates
+from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import Composed, compose
 from tests.hostile import test_hostile as places
 from tests.hostile.corpus import EVERY

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lockgate.pipelines.settings.groups import ROOT
 from rich.console import Console
 
 from lockgate import Policy, judge
@@ -26,6 +25,7 @@ from lockgate.pipelines.github import event
 from lockgate.pipelines.github.annotations import shown
 from lockgate.pipelines.pull_requests.candidates import MOST, candidates
 from lockgate.pipelines.pull_requests.versions import version
+from lockgate.pipelines.settings.groups import ROOT
 from tests.gates.conftest import DECLARED, Make
 from tests.hostile.corpus import CANARY, EVERY, HYDRA, SECRET
 

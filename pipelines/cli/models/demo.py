@@ -39,9 +39,8 @@ def demo() -> None:
     Plays in a directory of its own below .lockgate/demo: no log, tag or prediction of yours is touched.
     """
     where = _own_directory()
-    from lockgate.pipelines.settings.groups import ROOT
-
     from lockgate.pipelines import data
+    from lockgate.pipelines.settings.groups import ROOT
     from lockgate.pipelines.settings.settings import compose
 
     sys.stderr.write(f"playing in {where}\n")

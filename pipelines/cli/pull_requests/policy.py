@@ -32,12 +32,11 @@ def diff(
     Both are composed, so that it does not matter where a value is written. Exit code 0: nothing is weaker; 1: something
     is, or is for a person to review; 2: one of them cannot be read.
     """
-    from lockgate.pipelines.settings.groups import ROOT
-
     from lockgate.gates.report import changes as report
     from lockgate.pipelines.cli.shared.files import append, console, print_json
     from lockgate.pipelines.pull_requests.changes import compared
     from lockgate.pipelines.pull_requests.versions import version
+    from lockgate.pipelines.settings.groups import ROOT
 
     where = repository or ROOT
     found = compared(version(base, repository=where), version(head, repository=where))

@@ -23,14 +23,13 @@ def propose(
     Judges nothing, logs nothing. `lockgate review`, from the branch that is merged into, judges what is written here.
     Of a bundle that does not hold nothing is trained beside it, and that is written.
     """
-    from lockgate.pipelines.settings.groups import conf_dir
-
     from lockgate.gates import runs
     from lockgate.gates.errors import LockgateError
     from lockgate.pipelines.cli.shared.files import check_free, print_json, write_folder
     from lockgate.pipelines.cli.shared.flow_run import run_flow
     from lockgate.pipelines.pull_requests.candidates import Candidate, candidates
     from lockgate.pipelines.pull_requests.proposal import FILE, Proposal, Proposed
+    from lockgate.pipelines.settings.groups import conf_dir
     from lockgate.pipelines.settings.settings import compose
 
     runs.check_installation()

@@ -39,8 +39,6 @@ def review(
     Without --bundle nothing is compared; that is PROMOTE only where the promotion log has entries and never had a
     champion. A champion that reigns, or was beside a candidate, has to be handed in.
     """
-    from lockgate.pipelines.settings.groups import ROOT
-
     from lockgate.gates.records.outcome import EXIT_CODE
     from lockgate.gates.report.page import page
     from lockgate.gates.report.review import render
@@ -50,6 +48,7 @@ def review(
     from lockgate.pipelines.promotion.decide import Reported
     from lockgate.pipelines.pull_requests.review import reviewed, this
     from lockgate.pipelines.pull_requests.versions import version
+    from lockgate.pipelines.settings.groups import ROOT
     from lockgate.pipelines.settings.settings import compose
 
     check_free(out)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lockgate.gates.evidence.task import Task
 from sklearn import metrics as sk
 
+from lockgate.gates.evidence.task import Task
 from lockgate.gates.metrics import METRICS, metric
 from lockgate.gates.metrics.metric import Metric
 from lockgate.gates.stats.scored import Linear, Scored

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lockgate.pipelines.settings.groups import ROOT
 
 from lockgate.gates.errors import LockgateError
 from lockgate.pipelines import data
+from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import compose
 
 VERBS = ["evaluate", "judge", "champion", "history", "predict", "predictions", "manifests", "demo", "explain", "plan"]

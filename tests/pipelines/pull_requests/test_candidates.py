@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from lockgate.pipelines.settings.groups import ROOT
 
 from lockgate.gates.errors import SettingsError
 from lockgate.pipelines.pull_requests.candidates import ALONE, MOST, Candidate, candidates
+from lockgate.pipelines.settings.groups import ROOT
 
 
 @pytest.fixture

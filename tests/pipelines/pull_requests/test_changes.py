@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lockgate.pipelines.settings.groups import ROOT
 
 from lockgate.gates.errors import LockgateError, PolicyError, SettingsError
 from lockgate.gates.strictness import Changes
 from lockgate.pipelines.pull_requests.changes import changes
+from lockgate.pipelines.settings.groups import ROOT
 
 Edit = Callable[[Path], None]
 KEPT = ("gate", "model", "train", "experiment", "data/flights", "platform/local", "store/sqlite")

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lockgate.pipelines.settings.groups import ROOT
 
 from lockgate.gates.evidence.defects import defects
 from lockgate.pipelines import data
 from lockgate.pipelines.scoring.equal_models import Equals, equals, kept
+from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import Settings, compose
 
 

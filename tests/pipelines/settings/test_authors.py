@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from lockgate.pipelines.settings.groups import AUTHORS, ROOT
 
 from lockgate.gates.errors import SettingsError
+from lockgate.pipelines.settings.groups import AUTHORS, ROOT
 from lockgate.pipelines.settings.settings import compose
 
 

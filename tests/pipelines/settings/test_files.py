@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lockgate.pipelines.settings.groups import ROOT
 
 from lockgate.gates.documents import MOST_YAML_BYTES
 from lockgate.gates.errors import LockgateError, PolicyError
 from lockgate.pipelines.pull_requests.changes import changes
 from lockgate.pipelines.settings.files import MOST_FILES, written
+from lockgate.pipelines.settings.groups import ROOT
 
 SECRET = "s3cr3t-c4n4ry"
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]\n" for at in range(1, 9))

@@ -7,9 +7,9 @@ import os
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from lockgate.pipelines.settings.groups import ROOT
 
 from lockgate.gates.errors import LockgateError, SettingsError
+from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.overrides import MAX_CHARACTERS, vetted
 from lockgate.pipelines.settings.settings import compose
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from lockgate.pipelines.settings.groups import GUARDED, ROOT
 
 from lockgate.gates.errors import LockgateError, PolicyError, SettingsError
 from lockgate.pipelines.data import SOURCES
 from lockgate.pipelines.models import MODELS
+from lockgate.pipelines.settings.groups import GUARDED, ROOT
 from lockgate.pipelines.settings.settings import Settings, compose
 from lockgate.pipelines.stores import STORES
 

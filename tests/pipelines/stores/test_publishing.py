@@ -112,9 +112,8 @@ def test_any_sqlite_client_reads_the_current_predictions(tmp_path: Path, draft: 
     import sqlite3
     from contextlib import closing
 
-    from lockgate.pipelines.stores.settings import StoreSettings
-
     from lockgate.pipelines.stores import open_store
+    from lockgate.pipelines.stores.settings import StoreSettings
 
     settings = StoreSettings(kind="sqlite", keep=2, max_drift=None, path="mine.db")
     store = open_store(settings, home=tmp_path)
@@ -126,9 +125,8 @@ def test_any_sqlite_client_reads_the_current_predictions(tmp_path: Path, draft: 
 
 
 def test_an_unknown_kind_says_what_there_is(tmp_path: Path) -> None:
-    from lockgate.pipelines.stores.settings import StoreSettings
-
     from lockgate.pipelines.stores import open_store
+    from lockgate.pipelines.stores.settings import StoreSettings
 
     with pytest.raises(StoreError, match=r"unknown store 'mongo'; expected one of sqlite.* @ store.kind"):
         open_store(StoreSettings(kind="mongo", keep=2, max_drift=None), home=tmp_path)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lockgate.pipelines.stores.settings import StoreSettings
 
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores import STORES, Store, open_store
+from lockgate.pipelines.stores.settings import StoreSettings
 from tests.pipelines.stores.places import publish
 
 ROWS = {f"k{at}": 0.5 for at in range(500)}

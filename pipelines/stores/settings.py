@@ -1,0 +1,19 @@
+"""What conf/store/*.yaml may say beside the parameters of the store that it names."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lockgate.gates.strictness import RUNNING, Category, Changed, lower
+
+
+class StoreSettings(BaseModel):
+    """Where predictions go, with the parameters of the store as its own file declares them."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
+    kind: Annotated[str, Changed(Category.DEFAULT)]
+    keep: Annotated[int, Field(ge=2, le=10_000), RUNNING]  # versions; the current one always is kept
+    # from the current version's scores; None: any
+    max_drift: Annotated[Annotated[float, Field(gt=0, le=1)] | None, lower(Category.FLOOR)]
