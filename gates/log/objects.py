@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -15,8 +16,6 @@ from lockgate.gates.log.entry import path
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
-
-import re
 
 MOST = 240
 _REQUEST = re.compile(r"Error performing (?P<method>[A-Z]+) (?P<address>[^\s?]+)\S* in .*? - (?P<reason>.+)")

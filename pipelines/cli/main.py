@@ -10,9 +10,6 @@ import typer
 
 from lockgate.gates.errors import DeployError, LockgateError, PolicyError
 from lockgate.pipelines.cli.log import act, champion, export, history, holdouts, keys, verify, waivers, why
-from lockgate.pipelines.cli.log import act as revoke
-from lockgate.pipelines.cli.log import act as rollback
-from lockgate.pipelines.cli.log import act as waive
 from lockgate.pipelines.cli.models import demo, evaluate, explain, judge, plan, predict, predictions, reverify, selftest
 from lockgate.pipelines.cli.production import deploy, manifests, push_data, status, trigger, undeploy
 from lockgate.pipelines.cli.pull_requests import bundle, comment, policy, propose, review
@@ -46,9 +43,9 @@ app.command()(history.history)
 app.command()(why.why)
 app.command()(verify.verify)
 app.add_typer(holdouts.app, name="holdouts")
-app.command()(revoke.revoke)
-app.command()(rollback.rollback)
-app.command()(waive.waive)
+app.command()(act.revoke)
+app.command()(act.rollback)
+app.command()(act.waive)
 app.command()(waivers.waivers)
 app.command()(act.retract)
 app.add_typer(keys.app, name="keys")

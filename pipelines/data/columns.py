@@ -6,6 +6,8 @@ for anything else, and names the column and where the settings declare it.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import DataError
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lockgate.pipelines.data.settings import DataSettings
-
-import difflib
-from collections.abc import Iterable
 
 SHOWN = 12
 

@@ -38,9 +38,9 @@ class Source:
         self,
         data: DataSettings,
         files: Files,
-        piece: Piece,
-        columns: Sequence[str] | None,
-        rows: int,  # noqa: ARG002
+        piece: Piece,  # noqa: ARG002
+        columns: Sequence[str] | None,  # noqa: ARG002
+        rows: int,
     ) -> Iterator[pd.DataFrame]:
         """`columns` (None: all; more may come) of a piece, about `rows` rows at a time."""
         whole = self.read(data, files)

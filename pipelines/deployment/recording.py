@@ -20,7 +20,8 @@ from lockgate.pipelines.deployment.normal import canonical
 from lockgate.pipelines.deployment.objects import Document, Key
 from lockgate.pipelines.deployment.package import remade
 from lockgate.pipelines.deployment.recorder import recorder
-from lockgate.pipelines.deployment.target import FILES, FLOWS, Flow, Target
+from lockgate.pipelines.deployment.target import FLOWS, Flow, Target
+from lockgate.pipelines.flows import FLOW_FOLDER
 from lockgate.pipelines.settings.environment import restrict
 
 SECONDS = 300.0
@@ -99,7 +100,7 @@ def _create(
     policy = ["--config-value", "policy", target.policy.model_dump_json()] if flow.policy else []
     command = [
         sys.executable,
-        str(FILES / flow.file),
+        str(FLOW_FOLDER / flow.file),
         "--no-pylint",
         "--quiet",
         "--config-value",

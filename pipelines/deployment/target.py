@@ -6,13 +6,10 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from lockgate.gates.policy.policy import Policy
 from lockgate.pipelines.settings.platform import KeySettings, Schedule, Secrets
 from lockgate.pipelines.settings.settings import Settings, compose
-
-FILES = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

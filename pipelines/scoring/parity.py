@@ -1,7 +1,7 @@
 """The model's bytes, loaded by a process that did not train it, on some rows: the fact `parity`.
 
-`python -m lockgate.pipelines.scoring.parity` is that process: it imports what it needs while the parent still fits, and waits at its
-standard input. The parent writes one line of JSON {"format", "sha256", "model", "rows"}, the latter two lengths in
+`python -m lockgate.pipelines.scoring.parity` is that process: it imports what it needs while the parent still fits,
+and waits at its standard input. The parent writes one line of JSON {"format", "sha256", "model", "rows"}, the latter two lengths in
 bytes, then the model, then the rows as an Arrow IPC file. The answer on standard output is one line of JSON, and the
 scores as little-endian float64. Where the parent ends, the input does, and so does this process.
 """
@@ -21,6 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import lockgate
 from lockgate.gates.errors import LockgateError, ModelError
 from lockgate.pipelines.settings.environment import restrict
 
@@ -37,7 +38,8 @@ IMPORTED = {"xgb": ("lockgate.pipelines.models.bare_xgboost",)}
 SKOPS = ("sklearn.compose", "sklearn.pipeline", "skops.io")
 """What a model's library is, by the name of the model: imported while the parent still fits. All others are skops."""
 
-PACKAGES = str(Path(__file__).resolve().parent.parent)
+PACKAGE_FOLDER = str(Path(lockgate.__file__).resolve().parents[1])
+"""The folder that the package lies in: a checkout, site-packages, or the code package of a pod."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ def fresh_process(
     Raises:
         ModelError: no process can be started.
     """
-    path = os.pathsep.join(filter(None, [PACKAGES, os.environ.get("PYTHONPATH", "")]))
+    path = os.pathsep.join(filter(None, [PACKAGE_FOLDER, os.environ.get("PYTHONPATH", "")]))
     words = command or (sys.executable, "-P", "-m", "lockgate.pipelines.scoring.parity", model)
     pipe, environment = subprocess.PIPE, {**restrict(os.environ, declared=declared), "PYTHONPATH": path}
     try:

@@ -91,7 +91,10 @@ def test_its_metaflow_is_in_the_place_of_the_other(python: str) -> None:
 
 
 def test_predict_compiles_with_what_conf_platform_says(python: str, platform: dict[str, str], tmp_path: Path) -> None:
-    code = "from lockgate.pipelines.settings.settings import compose; print(compose(['platform=outerbounds']).settings.to_json())"
+    code = (
+        "from lockgate.pipelines.settings.settings import compose; "
+        "print(compose(['platform=outerbounds']).settings.to_json())"
+    )
     settings = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, env=platform).stdout
     done = subprocess.run(
         [

@@ -3,7 +3,6 @@
 The files are a record of behaviour. A change of one is a change of what is judged or told, and is reviewed as one.
 """
 
-# ruff: noqa: E501 (a variant is easiest to read on one line)
 from __future__ import annotations
 
 import json

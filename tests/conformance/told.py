@@ -1,6 +1,5 @@
 """What runs may say about one holdout, truly or not: for the kinds of gate that read it."""
 
-# ruff: noqa: E501 (what a run said is easiest to read on one line)
 from __future__ import annotations
 
 import hashlib

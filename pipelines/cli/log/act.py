@@ -1,4 +1,4 @@
-"""`lockgate waive`: an approver lifts one gate for one candidate, for a time."""
+"""`lockgate retract`, `rollback`, `revoke` and `waive`: what people decide about models, one entry each."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ import typer
 
 from lockgate.gates.errors import SigningError
 from lockgate.pipelines.cli.shared import options
-
-if TYPE_CHECKING:
-    from lockgate.gates.log import Entry, Log
-
-
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lockgate.gates.log import Entry, Log

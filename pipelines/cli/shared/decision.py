@@ -1,4 +1,4 @@
-"""`--statement FILE`: a decision as an in-toto statement, for whoever signs attestations."""
+"""A decision as verbs show it: on the terminal, as files, and as an in-toto statement for attestations."""
 
 from __future__ import annotations
 
@@ -10,20 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lockgate.pipelines.cli.shared.files import indented, write_file
+from lockgate.pipelines.cli.shared.files import append, console, indented, print_json, write_file, write_whole
 from lockgate.pipelines.promotion.actor import clock
 
 if TYPE_CHECKING:
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.log import Log
     from lockgate.gates.policy.policy import Policy
-    from lockgate.pipelines.promotion.decide import Reported
-
-from typing import TYPE_CHECKING
-
-from lockgate.pipelines.cli.shared.files import append, console, print_json, write_whole
-
-if TYPE_CHECKING:
     from lockgate.pipelines.promotion.decide import Reported
 
 

@@ -1,4 +1,4 @@
-"""Bytes written whole or not at all, as a file or as a folder of files."""
+"""Output: the terminal, JSON, and bytes written whole or not at all, as a file or as a folder of files."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import RunError
+from lockgate.pipelines.flows import FLOW_FOLDER
 from lockgate.pipelines.promotion import events
 from lockgate.pipelines.promotion.actor import NOBODY
 from lockgate.pipelines.settings.environment import restrict
@@ -18,7 +19,6 @@ from lockgate.pipelines.settings.environment import restrict
 if TYPE_CHECKING:
     from lockgate.pipelines.settings.settings import Settings
 
-FLOWS = Path(__file__).resolve().parent.parent
 SHOWN_ON_FAILURE = 12
 
 
@@ -60,7 +60,7 @@ def run_flow(
         id_file, error_file = Path(scratch) / "run-id", Path(scratch) / "error"
         command = [
             sys.executable,
-            str(FLOWS / f"{flow}.py"),
+            str(FLOW_FOLDER / f"{flow}.py"),
             "--no-pylint",
             "--config-value",
             "settings",

@@ -1,38 +1,24 @@
-"""Entries of the promotion log as an auditor reads them: who, when, what, by which numbers, and where the proof is."""
+"""The promotion log as verbs use it: opened, appended to, and its entries as an auditor reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from lockgate.gates.errors import printable
+from lockgate.gates.errors import LogError, printable
 from lockgate.gates.log.events import Judged, Reverified
 from lockgate.gates.report import terminal
+from lockgate.pipelines.cli.shared.files import print_json
 
 if TYPE_CHECKING:
     from lockgate.gates.log import Entry, Keyring, Log
     from lockgate.gates.records.decision import Decision
-
-import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
-import typer
-
-from lockgate.gates.errors import LogError
-from lockgate.pipelines.cli.shared.files import print_json
-
-if TYPE_CHECKING:
-    from lockgate.gates.log import Entry, Log
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from lockgate.gates.log import Log
 
 
 def project_log(*, writing: bool = False) -> Log:

@@ -132,7 +132,7 @@ def test_queries_of_one_size_are_the_paired_t_test() -> None:
 
 
 def test_a_teams_own_loss_is_one_function_and_one_entry() -> None:
-    """As the docstring of lockgate.gates.metrics says: intervals, slices, clusters and the paired difference come with it."""
+    """As gates/metrics says: intervals, slices, clusters and the paired difference come with it."""
 
     def late(label: np.ndarray, score: np.ndarray) -> np.ndarray:
         """An hour late costs three times what an hour early does."""

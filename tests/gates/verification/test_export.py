@@ -170,7 +170,7 @@ def test_a_model_that_was_changed_after_it_was_judged_is_seen(log: Log) -> None:
     assert any(
         "verdict: PASS was recorded, FAIL is found" in one
         for one in export.reproduce(again, parsed, context).differences
-    )  # noqa: E501
+    )
 
 
 @pytest.mark.parametrize("name", ["project", "log_id", "seq", "time", "state"])

@@ -73,7 +73,7 @@ def test_it_is_reproduced_from_three_files_too(away: Any, folder: Path) -> None:
     words = [
         f"--{name}=copy/{file}"
         for name, file in zip(("context", "evidence", "policy"), (FILES[0], *FILES[2:]), strict=True)
-    ]  # noqa: E501
+    ]
     done = away.run("judge", *words, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
