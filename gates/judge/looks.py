@@ -2,9 +2,9 @@
 
 Under `fixed` and `single` a comparison that asks for a gain uses alpha/looks of the error rate of every holdout that
 it looks at: those that share half their rows with the evidence, or half of its (gates/judge/holdouts.py), and the
-rows at hand themselves. Once a holdout has no such share left, or is retired, nothing passes there. So the error rates of all
-looks that share half their rows with any one registered set of rows sum up to alpha at most, whichever parts of it
-are judged, in whatever company, and under whatever policies.
+rows at hand themselves. Once a holdout has no such share left, or is retired, nothing passes there. So the error rates
+of all looks that share half their rows with any one registered set of rows sum up to alpha at most, whichever parts of
+it are judged, in whatever company, and under whatever policies.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The model's bytes, loaded by a process that did not train it, on some rows: the fact `parity`.
 
 `python -m lockgate.pipelines.scoring.parity` is that process: it imports what it needs while the parent still fits,
-and waits at its standard input. The parent writes one line of JSON {"format", "sha256", "model", "rows"}, the latter two lengths in
-bytes, then the model, then the rows as an Arrow IPC file. The answer on standard output is one line of JSON, and the
-scores as little-endian float64. Where the parent ends, the input does, and so does this process.
+and waits at its standard input. The parent writes one line of JSON {"format", "sha256", "model", "rows"}, the latter
+two lengths in bytes, then the model, then the rows as an Arrow IPC file. The answer on standard output is one line of
+JSON, and the scores as little-endian float64. Where the parent ends, the input does, and so does this process.
 """
 
 from __future__ import annotations

@@ -150,7 +150,10 @@ def production(cluster: Cluster, orders_conf: Path) -> Production:
     cluster = replace(cluster, env=env, secrets=secrets)
     made = Production(cluster=cluster, conf=conf, promote={}, predict={}, key=key)
     settings = made.settings()
-    code = "import json; from lockgate.pipelines.flows.configs import composed_policy; print(json.dumps(composed_policy()))"
+    code = (
+        "import json; from lockgate.pipelines.flows.configs import composed_policy as policy; "
+        "print(json.dumps(policy()))"
+    )
     policy = cluster.call([sys.executable, "-c", code]).stdout.strip()
     promote = cluster.compiled("promote", {"settings": settings, "policy": policy})
     predict = cluster.compiled("predict", {"settings": settings})
