@@ -19,10 +19,11 @@ resolve() {
     echo "requirements/$name.txt: $(grep -c == "requirements/$name.txt") packages"
 }
 
-resolve dev pyproject.toml --extra metaflow --group test --group lint "$@"
-resolve mutate pyproject.toml --extra metaflow --group test --group mutate --constraints requirements/dev.txt "$@"
-resolve metaflow pyproject.toml --extra metaflow --constraints requirements/dev.txt "$@"
-resolve outerbounds pyproject.toml --extra outerbounds "$@"
+all='--extra pipeline --extra stores --extra github' # what `make setup` installs, beside one of the two Metaflows
+resolve dev pyproject.toml $all --extra metaflow --group test --group lint "$@"
+resolve mutate pyproject.toml $all --extra metaflow --group test --group mutate --constraints requirements/dev.txt "$@"
+resolve metaflow pyproject.toml $all --extra metaflow --constraints requirements/dev.txt "$@"
+resolve outerbounds pyproject.toml $all --extra outerbounds "$@"
 resolve data --group data "$@"
 resolve build requirements/build.in "$@"
 resolve uv requirements/uv.in "$@"
