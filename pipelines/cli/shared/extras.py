@@ -1,0 +1,36 @@
+"""Which extra brings a module that is not installed: `pip install lockgate` alone is the judge."""
+
+from __future__ import annotations
+
+from lockgate.gates.errors import LockgateError
+
+EXTRA_OF = {
+    "boto3": "stores",
+    "cryptography": "log",
+    "github": "github",
+    "hydra": "pipeline",
+    "kubernetes": "metaflow",
+    "markdown_it": "github",
+    "metaflow": "metaflow",
+    "obstore": "log",
+    "omegaconf": "pipeline",
+    "pandas": "pipeline",
+    "psycopg": "stores",
+    "redis": "stores",
+    "skops": "pipeline",
+    "sklearn": "pipeline",
+    "threadpoolctl": "pipeline",
+    "xgboost": "pipeline",
+}
+"""Top-level module → the extra of pyproject.toml that installs it."""
+
+
+def name_extra(err: ModuleNotFoundError) -> LockgateError | None:
+    """The error in one line, with what to install; None for a module that no extra brings: that is a bug."""
+    module = (err.name or "").partition(".")[0]
+    extra = EXTRA_OF.get(module)
+    if extra is None:
+        return None
+    return LockgateError(
+        f"{module} is not installed", expected=f"the extra `{extra}`", hint=f"pip install 'lockgate[{extra}]'"
+    )
