@@ -26,11 +26,15 @@ MOST_IN_ALL = 32 * 2**20
 LONGEST_NAME = 200
 
 CONF = "conf"
-JUDGING = ("gates", "pipelines")
+JUDGING = ("gates", "lockgate", "pipelines")
 """Code that splits, scores, measures, judges and reports, and all that is imported beside the judge's key."""
+
+LINKS = {"lockgate/gates": "../gates", "lockgate/pipelines": "../pipelines"}
+"""The only links that a version may hold: they give both folders the import name `lockgate`."""
 
 _LISTED = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40,64}) +(-|\d+)\t(.+)", re.DOTALL)
 _REGULAR = ("100644", "100755")
+_LINK = "120000"
 _QUIET = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
@@ -80,13 +84,16 @@ def of_folder(root: Path, *, name: str) -> Version:
     left = MOST_IN_ALL
     for path in _walked(root, (CONF, *JUDGING), name):
         _check_number(len(found) + 1, name)
+        if path in LINKS:
+            found[path] = LINKS[path].encode()
+            continue
         found[path] = _bytes(root / path, f"{name}: {path}", most=min(MOST_BYTES, left))
         left -= len(found[path])
     return _checked(Version(name=name, files=found, sha256=partial(_sha256_in_folder, root)))
 
 
 def _walked(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
-    """Paths of files below the starts; a symbolic link is refused, wherever it points."""
+    """Paths of files below the starts. A symbolic link is refused, but those of LINKS that lead where they should."""
     waiting, seen = list(starts), 0
     for folder in {start.partition("/")[0] for start in starts}:
         if (root / folder).is_symlink():
@@ -97,6 +104,10 @@ def _walked(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
             continue
         try:
             mode = (root / path).lstat().st_mode
+            if path in LINKS:
+                _check_link(name, path, str((root / path).readlink()) if stat.S_ISLNK(mode) else None)
+                yield path
+                continue
             if stat.S_ISDIR(mode):
                 inside = [one.name for one in (root / path).iterdir()]
                 seen += len(inside)
@@ -148,6 +159,8 @@ def _of_revision(text: str, name: str, repository: Path) -> Version:
     if held is None:
         raise SettingsError("git cannot read its files", where=name)
     files = dict(zip(wanted, _blobs(held, len(wanted), name), strict=True))
+    for path in LINKS.keys() & files.keys():
+        _check_link(name, path, files[path].decode("utf-8", "replace"))
     return _checked(Version(name=name, files=files, sha256=partial(_sha256_in_revision, repository, sha)))
 
 
@@ -160,7 +173,10 @@ def _entries(listed: bytes, name: str) -> Iterator[tuple[str, str]]:
             raise SettingsError("git cannot list its files", where=name)
         mode, _, blob, size, raw = found.groups()
         path = raw.decode("utf-8", "surrogateescape")
-        if mode.decode() not in _REGULAR:
+        if link := next((link for link in LINKS if path == link or path.startswith(f"{link}/")), None):
+            if mode.decode() != _LINK:
+                _check_link(name, link, None)
+        elif mode.decode() not in _REGULAR:
             raise _no_file(name, path)
         number, left = number + 1, left - int(size)
         _check_number(number, name)
@@ -230,6 +246,18 @@ def _checked(found: Version) -> Version:
     if not found.conf:
         raise SettingsError("no configuration", expected="a directory conf/", where=found.name)
     return found
+
+
+def _check_link(name: str, path: str, target: str | None) -> None:
+    """Refuse a link that leads elsewhere, and what is no link: other code would be imported under the name."""
+    if target != LINKS[path]:
+        problem = "it is no link" if target is None else f"the link leads to {printable(target)[:80]!r}"
+        raise SettingsError(
+            problem,
+            expected=f"a link to {LINKS[path]}",
+            where=f"{name}: {path}",
+            hint="what is imported as lockgate would not be what was reviewed",
+        )
 
 
 def _check_number(number: int, name: str) -> None:

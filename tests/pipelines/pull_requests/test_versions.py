@@ -184,6 +184,54 @@ def test_a_folder_that_is_a_link_is_refused(repository: Path, tmp_path: Path, fo
     assert "symbolic link" in refusal("HEAD", repository)
 
 
+@pytest.fixture
+def links(repository: Path) -> Path:
+    """The folder `lockgate` of the repository, as it is to be."""
+    folder = repository / "lockgate"
+    folder.mkdir()
+    (folder / "gates").symlink_to("../gates")
+    (folder / "pipelines").symlink_to("../pipelines")
+    return folder
+
+
+def test_the_two_links_of_the_package_are_part_of_a_version(repository: Path, links: Path) -> None:
+    expected = {"lockgate/gates": b"../gates", "lockgate/pipelines": b"../pipelines"}
+    assert of_folder(repository, name="it").code.items() >= expected.items()
+    committed(repository)
+    assert version("HEAD", repository=repository).code.items() >= expected.items()
+
+
+@pytest.mark.parametrize("target", ["../conf", "/etc", "../gates/", "..", "../../elsewhere/gates", "gates"])
+def test_a_link_of_the_package_that_leads_elsewhere_is_refused(repository: Path, links: Path, target: str) -> None:
+    (links / "gates").unlink()
+    (links / "gates").symlink_to(target)
+    problem = f"the link leads to {target!r}; expected a link to ../gates @ "
+    if target != "../gates/":  # which pathlib tidies up; git keeps it
+        assert problem in refusal(f"{repository}/", repository)
+    committed(repository)
+    assert f"{problem}HEAD: lockgate/gates" in refusal("HEAD", repository)
+
+
+def test_a_folder_or_a_file_in_the_place_of_a_link_is_refused(repository: Path, links: Path) -> None:
+    (links / "gates").unlink()
+    (links / "gates").mkdir()
+    (links / "gates" / "engine.py").write_text("judge = 2\n", encoding="utf-8")
+    assert "it is no link" in refusal(f"{repository}/", repository)
+    committed(repository)
+    assert "it is no link" in refusal("HEAD", repository)
+    (links / "gates" / "engine.py").unlink()
+    (links / "gates").rmdir()
+    (links / "gates").write_text("../gates", encoding="utf-8")
+    assert "it is no link" in refusal(f"{repository}/", repository)
+    committed(repository)
+    assert "it is no link" in refusal("HEAD", repository)
+
+
+def test_another_link_beside_the_two_is_refused(repository: Path, links: Path) -> None:
+    (links / "conf").symlink_to("../conf")
+    assert "symbolic link" in refusal(f"{repository}/", repository)
+
+
 def test_a_pipe_is_not_waited_for(repository: Path) -> None:
     os.mkfifo(repository / "conf" / "pipe.yaml")
     assert "no file" in refusal(f"{repository}/", repository)
@@ -226,10 +274,10 @@ def test_an_object_that_was_not_fetched_is_not_fetched(repository: Path, tmp_pat
 
 def beside_the_key() -> set[str]:
     """The files of this repository that a process with the judge's key can import, in functions too."""
-    graph = grimp.build_graph("gates", "pipelines", cache_dir=None)
+    graph = grimp.build_graph("lockgate", cache_dir=None)
     modules = {*HOLD_THE_KEY, *(module for start in HOLD_THE_KEY for module in graph.find_upstream_modules(start))}
     modules |= {module.rpartition(".")[0] for module in modules} - {""}
-    stems = [ROOT / module.replace(".", "/") for module in modules]
+    stems = [ROOT / module.removeprefix("lockgate.").replace(".", "/") for module in modules]
     return {
         str(file.relative_to(ROOT))
         for stem in stems
