@@ -25,7 +25,7 @@ class Predict(FlowSpec):
 
     @step
     def start(self) -> None:
-        """Withdraw what was revoked, find the champion, and share out the window."""
+        """Find the champion, and share out the window."""
         with in_one_line():
             from lockgate.pipelines.scoring.predict import resolve
             from lockgate.pipelines.settings.settings import Settings
@@ -58,7 +58,7 @@ class Predict(FlowSpec):
 
     @step
     def publish(self, shards) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 (Metaflow's inputs)
-        """Ask the log again, and publish all shards as one version."""
+        """Ask the log again, publish all shards as one version, and withdraw those of revoked models with it."""
         with in_one_line():
             from lockgate.pipelines.scoring.predict import Serving, publish
             from lockgate.pipelines.settings.settings import Settings

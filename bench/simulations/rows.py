@@ -75,7 +75,7 @@ def replicated(draw: Draw, *, n: int, runs: int, seed: int) -> Iterator[Split]:
 
 def grouped(rows: Rows, code: Codes, groups: int) -> Split:
     """The rows in groups without names."""
-    return Split(rows=rows, groups=Groups(names=("",) * groups, code=code))
+    return Split(rows=rows, groups=Groups(keys=((),) * groups, code=code))
 
 
 def truths(task: Task, *, parts: int, seed: int) -> dict[str, tuple[float, float]]:

@@ -46,6 +46,8 @@ class Coded:
 
 def arrow(values: Any) -> pa.Array:
     """`values` as one Arrow array."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "US":
+        values = values.astype(object)  # as Arrow takes NumPy's own text up to its first NUL
     column = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -7,19 +8,20 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.case import Case, need_champion
-from lockgate.gates.gate.check import Text
+from lockgate.gates.gate.declared_slices import DeclaredSlices, Slice, slice_key
 from lockgate.gates.gate.grouped import Grouped, bounds_of
 from lockgate.gates.gate.limits import gained, numbers
 from lockgate.gates.kinds.improvement import gain_bounds, said
 from lockgate.gates.metrics.rows import Split
+from lockgate.gates.metrics.slice_names import slice_name
 from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict, tally, worst
 from lockgate.gates.stats.proportions import holm
 from lockgate.gates.stats.scored import TOLERANCE
 from lockgate.gates.strictness import Category, Direction, Members, Ranked, higher
 
 _PROOF = Ranked(Category.WAIVER, ("no_proven_harm", "non_inferior"), "a slice passes unless it is proven to be harmed")
-_NEEDED = Members(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAKER)
-_SPARED = Members(Category.GATES, added=Direction.WEAKER, removed=Direction.TIGHTER)
+_NEEDED = DeclaredSlices(Members(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAKER))
+_SPARED = DeclaredSlices(Members(Category.GATES, added=Direction.WEAKER, removed=Direction.TIGHTER))
 
 
 class Slices(Grouped):
@@ -30,12 +32,12 @@ class Slices(Grouped):
 
     | key | |
     |---|---|
-    | `by` | a slice column of the evidence; several: the slices that their values form together, named `EWR, UA` |
+    | `by` | a slice column of the evidence; several: the slices that their values form together, named `EWR, UA`; a value that holds a comma or a quote is quoted, as in `"Porto, Norte", Sul` |
     | `metric`, `margin` | as in `improvement` |
     | `require` | `no_proven_harm`: no slice is shown to be worse than the margin, Holm's correction over slices; `non_inferior`: every slice is shown to keep the margin, without correction |
     | `min_rows` | a slice with fewer rows is small |
     | `small_slice` | what a small slice counts as: `inconclusive`, `skip` (recorded), `block` |
-    | `values` | optional: slices that must be there; an absent one is an ERROR |
+    | `values` | optional: slices that must be there; an absent one is an ERROR. Of several columns, each is a list of its values, `[EWR, UA]`, or its name where that can mean one slice only |
     | `optional_values` | optional: of those, the ones that may be absent |
 
     The gate is as bad as its worst slice, and every slice is one of its `parts`. It is SKIP when every slice is.
@@ -45,17 +47,20 @@ class Slices(Grouped):
     kind: Literal["slices"]
     margin: Annotated[float, higher(Category.MARGIN)]
     require: Annotated[Literal["no_proven_harm", "non_inferior"], _PROOF]
-    values: Annotated[tuple[Text, ...], _NEEDED] = Field(default=(), strict=False)
-    optional_values: Annotated[tuple[Text, ...], _SPARED] = Field(default=(), strict=False)
+    values: Annotated[tuple[Slice, ...], _NEEDED] = Field(default=(), strict=False)
+    optional_values: Annotated[tuple[Slice, ...], _SPARED] = Field(default=(), strict=False)
 
     @model_validator(mode="after")
     def _optional_are_declared(self) -> Self:
-        stray = sorted(set(self.optional_values) - set(self.values))
+        stray = sorted(map(slice_name, self._keys(self.optional_values) - self._keys(self.values)))
         if stray:
             raise PydanticCustomError(
                 "optional", "optional_values names '{got}'; expected some of values", {"got": stray[0][:80]}
             )
         return self
+
+    def _keys(self, slices: Iterable[Slice]) -> set[tuple[str, ...]]:
+        return {slice_key(declared, self.columns) for declared in slices}
 
     @property
     def rule(self) -> str:
@@ -70,13 +75,14 @@ class Slices(Grouped):
         if case.no_champion:
             return self.outcome(name, *case.absence, case, metric=self.metric, level=case.confidence)
         need_champion(case)
-        parts = {part.name: part for part in self._parts(split, case)}
-        for value in sorted(set(self.values) - set(self.optional_values) - set(parts)):
+        parts = self._parts(split, case)
+        for key in self._keys(self.values) - self._keys(self.optional_values) - set(parts):
             absent = "declared, but not in the holdout"
-            parts[value] = self.outcome(value, Verdict.ERROR, absent, case, metric=self.metric, rows=0)
-        return self._together(name, [parts[value] for value in sorted(parts)], case)
+            parts[key] = self.outcome(slice_name(key), Verdict.ERROR, absent, case, metric=self.metric, rows=0)
+        return self._together(name, sorted(parts.values(), key=lambda part: part.name), case)
 
-    def _parts(self, split: Split, case: Case) -> list[Outcome]:
+    def _parts(self, split: Split, case: Case) -> dict[tuple[str, ...], Outcome]:
+        """What is found of every slice, by its values."""
         found, metric = case.differences(self.metric, self.columns), case.metric(self.metric)
         value, harm, (low, high) = found.value, found.p_harm(self.margin), found.bounds(case.confidence)
         seen = value.tolist()
@@ -85,7 +91,7 @@ class Slices(Grouped):
         shown = (~np.isnan(harm)).tolist()
         tested = np.array([at for at in some if unfit[at] is None and shown[at]], dtype=np.intp)
         adjusted = dict(zip(tested.tolist(), holm(harm[tested]).tolist(), strict=True))
-        parts = []
+        parts = {}
         for at, reason in unfit.items():
             bounds = bounds_of(low, high, at)
             gain = gain_bounds(metric, bounds)
@@ -95,7 +101,8 @@ class Slices(Grouped):
             elif at in adjusted:
                 verdict = Verdict.FAIL if adjusted[at] <= 1 - case.confidence + TOLERANCE else Verdict.PASS
             p = adjusted.get(at) if self.require == "no_proven_harm" else None
-            parts.append(self.part(split, at, verdict, message, case, value=seen[at], bounds=bounds, p=p))
+            part = self.part(split, at, verdict, message, case, value=seen[at], bounds=bounds, p=p)
+            parts[split.groups.keys[at]] = part
         return parts
 
     def _together(self, name: str, parts: list[Outcome], case: Case) -> Outcome:

@@ -33,7 +33,10 @@ def revoke(log: Log, run: str, *, reason: str, actor: str, clock: Clock) -> Entr
         if model is None:
             raise LogError(f"{of} was judged without a model: there is nothing to revoke", hint="nothing serves it")
         if model in state.revoked:
-            raise LogError(f"{of} was revoked before, by entry {state.revoked[model]}")
+            raise LogError(
+                f"{of} was revoked before, by entry {state.revoked[model]}",
+                hint="where its predictions are served still, `lockgate predictions withdraw` takes them away",
+            )
         without = state.model_copy(update={"revoked": {**state.revoked, model: at.seq}})
         reigned = state.champion is not None and state.champion.sha256 == model
         successor = without.before_champion(at.time) if reigned else state.champion

@@ -27,6 +27,7 @@ class Admitted:
 
     champion: Champion
     head: Seen
+    revoked: frozenset[str]  # models, by the SHA-256 of their bytes, that never serve again
 
     def check(self, model: bytes) -> bytes:
         """`model`, where these are the bytes that were judged. Raises AdmissionError."""
@@ -72,7 +73,9 @@ def admit(log: Log, *, now: datetime, run: str = "", seen: Seen | None = None) -
             refusal, expected="a promotion that is still valid", hint=f"`lockgate reverify`, or evaluate again; {_HINT}"
         )
     _check_promotion(log, head, champion)
-    return Admitted(champion=champion, head=Seen(seq=head.seq, digest=head.digest))
+    return Admitted(
+        champion=champion, head=Seen(seq=head.seq, digest=head.digest), revoked=frozenset(head.state.revoked)
+    )
 
 
 def revoked(log: Log, *, seen: Seen | None = None) -> frozenset[str]:

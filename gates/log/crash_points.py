@@ -20,6 +20,10 @@ class Step(StrEnum):
     TAGGING = "the candidate's tag is about to be put on the run"
     TAG_PUT = "the tag was put, and is about to be read back"
     TAGGED = "the tag was read back"
+    COMMITTING = "the shards are staged, and are about to become the current version of predictions"
+    PUBLISHED = "they are, and older versions are about to be pruned"
+    WITHDRAWING = "versions of revoked models are about to be withdrawn without a successor"
+    WITHDRAWN = "they are"
 
 
 hook: Callable[[Step], None] | None = None

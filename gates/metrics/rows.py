@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.columns import Coded
 from lockgate.gates.metrics.metric import Hits, Metric, linear_share
+from lockgate.gates.metrics.slice_names import slice_name
 from lockgate.gates.stats.clusters import Units
 from lockgate.gates.stats.scored import Ascending, Codes, Floats, Linear, Scored, by_score
 
@@ -29,17 +30,25 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, kw_only=True)
 class Groups:
-    """A partition of the rows: `code` (n,) gives each row's place in `names`; None where all are one group."""
+    """A partition of the rows: `code` (n,) gives each row's place in `keys`; None where all are one group.
 
-    names: tuple[str, ...]
+    A group goes by its key, which is its values, one of each column. Its name is for people.
+    """
+
+    keys: tuple[tuple[str, ...], ...]
     code: Codes | None
 
     @property
     def count(self) -> int:
-        return len(self.names)
+        return len(self.keys)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The groups in words, all different."""
+        return tuple(map(slice_name, self.keys))
 
 
-EVERYTHING = Groups(names=("",), code=None)
+EVERYTHING = Groups(keys=((),), code=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,35 +259,35 @@ def relative(weight: Floats) -> Floats:
 
 
 def crossed(columns: Sequence[Coded]) -> Groups:
-    """The groups that the values of some columns form together: those that occur, named `UA` or `UA, EWR`.
+    """The groups that the values of some columns form together: those that occur, in order of their values.
 
     Raises:
         UnjudgeableError: more than 10,000 of them.
     """
     code = np.asarray(columns[0].codes, dtype=np.intp)
-    names: list[tuple[str, ...]] = [(str(value),) for value in columns[0].values]
-    code, names = _present(code, names)
+    keys: list[tuple[str, ...]] = [(str(value),) for value in columns[0].values]
+    code, keys = _present(code, keys)
     for column in columns[1:]:
         values = [str(value) for value in column.values]
-        if len(names) * len(values) > MAX_GROUPS**2:
-            raise _too_many(len(names) * len(values))
+        if len(keys) * len(values) > MAX_GROUPS**2:
+            raise _too_many(len(keys) * len(values))
         code = code * len(values) + column.codes
-        code, names = _present(code, [(*name, value) for name in names for value in values])
-    order = sorted(range(len(names)), key=names.__getitem__)
-    if order == list(range(len(names))):
-        return Groups(names=tuple(", ".join(name) for name in names), code=code)
-    place = np.empty(len(names), dtype=np.intp)
-    place[order] = np.arange(len(names))
-    return Groups(names=tuple(", ".join(names[at]) for at in order), code=place[code])
+        code, keys = _present(code, [(*key, value) for key in keys for value in values])
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    if order == list(range(len(keys))):
+        return Groups(keys=tuple(keys), code=code)
+    place = np.empty(len(keys), dtype=np.intp)
+    place[order] = np.arange(len(keys))
+    return Groups(keys=tuple(keys[at] for at in order), code=place[code])
 
 
-def _present(code: Codes, names: list[tuple[str, ...]]) -> tuple[Codes, list[tuple[str, ...]]]:
-    held = np.bincount(code, minlength=len(names)) > 0
+def _present(code: Codes, keys: list[tuple[str, ...]]) -> tuple[Codes, list[tuple[str, ...]]]:
+    held = np.bincount(code, minlength=len(keys)) > 0
     if np.count_nonzero(held) > MAX_GROUPS:
         raise _too_many(int(np.count_nonzero(held)))
     if np.all(held):
-        return code, names
-    return (np.cumsum(held) - 1)[code], [names[at] for at in np.flatnonzero(held)]
+        return code, keys
+    return (np.cumsum(held) - 1)[code], [keys[at] for at in np.flatnonzero(held)]
 
 
 def _too_many(count: int) -> UnjudgeableError:

@@ -119,7 +119,8 @@ def _type(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         return " or ".join(dict.fromkeys(words))
     held = schema.get("type")
     if held == "array":
-        return f"list of {_type(schema.get('items', {}), definitions)}"
+        items = _type(schema.get("items", {}), definitions)
+        return f"list of ({items})" if " or " in items else f"list of {items}"
     if held == "object":
         inside = schema.get("additionalProperties")
         return f"mapping of name to {_type(inside, definitions)}" if isinstance(inside, dict) else "check"

@@ -2,6 +2,16 @@
 
 from lockgate.gates.verification.entries import Walked, walked
 from lockgate.gates.verification.findings import Deviation, Findings
-from lockgate.gates.verification.runs import Mistagged, check_promotions, check_versions, mistagged
+from lockgate.gates.verification.runs import Mistagged, check_promotions, check_revoked, check_versions, mistagged
 
-__all__ = ["Deviation", "Findings", "Mistagged", "Walked", "check_promotions", "check_versions", "mistagged", "walked"]
+__all__ = [
+    "Deviation",
+    "Findings",
+    "Mistagged",
+    "Walked",
+    "check_promotions",
+    "check_revoked",
+    "check_versions",
+    "mistagged",
+    "walked",
+]

@@ -38,6 +38,7 @@ class Findings:
     tagged: int = 0  # runs whose tags were
     versions: int = 0  # of predictions
     deviations: list[Deviation] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)  # what is as it may be, and waits for somebody
     notes: list[str] = field(default_factory=list)  # what was not checked, and why
 
     @property

@@ -18,7 +18,7 @@ FLOW = "EvaluateNewModel"
 
 
 class Published(Protocol):
-    """A version of predictions, as far as it names an entry."""
+    """A version of predictions, as far as it names an entry and a model."""
 
     @property
     def version(self) -> int: ...
@@ -26,6 +26,12 @@ class Published(Protocol):
     def log_seq(self) -> int: ...
     @property
     def log_sha256(self) -> str: ...
+    @property
+    def model_sha256(self) -> str: ...
+    @property
+    def current(self) -> bool: ...
+    @property
+    def withdrawn(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,3 +166,26 @@ def check_versions(versions: Iterable[Published], digests: Mapping[int, str], fi
                 f"entry {one.log_seq} is not the one that it was published under: SHA-256 {found};"
                 f" expected {one.log_sha256}",
             )
+
+
+def check_revoked(versions: Iterable[Published], walk: Walked, findings: Findings) -> None:
+    """Name every version of a revoked model that is not withdrawn: it may be there, until another replaces it.
+
+    One that was published under the revocation, or after it, is a deviation.
+    """
+    if walk.head is None:
+        return
+    state = walk.head.state
+    replaced = f"until {'' if state.champion else 'another model is promoted and '}`lockgate predict` replaces it"
+    for version in versions:
+        revocation = state.revoked.get(version.model_sha256)
+        if revocation is None or version.withdrawn:
+            continue
+        where, revoked = f"version {version.version}", f"its model was revoked by entry {revocation}"
+        if version.log_seq >= revocation:
+            findings.add("predictions", where, f"it was published under entry {version.log_seq}, and {revoked}")
+        findings.pending.append(
+            f"{where} is served although {revoked}: it stays {replaced}, or until `lockgate predictions withdraw`"
+            if version.current
+            else f"{where} is not served, and {revoked}: the next publication withdraws it"
+        )

@@ -105,13 +105,17 @@ def _coded(column: pd.Series, *, where: str, missing: str | None) -> tuple[NDArr
     import pandas as pd
 
     codes, values = pd.factorize(column)
-    if missing is None and (absent := int((codes < 0).sum())):
+    text, absent = [*_text(pd.Series(values))], int((codes < 0).sum())
+    counted = f"is missing in {absent:,} of {len(column):,} rows"
+    if absent and missing is None:
+        raise DataError(f"column {column.name!r} {counted}", expected="a value in every row", where=where)
+    if absent and missing in text:
         raise DataError(
-            f"column {column.name!r} is missing in {absent:,} of {len(column):,} rows",
-            expected="a value in every row",
+            f"column {column.name!r} holds the text {missing!r}, and {counted}, which is called so",
+            expected="another text for one of the two",
             where=where,
         )
-    return codes, np.array([*_text(pd.Series(values)), missing], dtype=object)  # a missing value has code -1, the last
+    return codes, np.array([*text, missing], dtype=object)  # a missing value has code -1, the last
 
 
 def _text(values: pd.Series) -> pd.Series:

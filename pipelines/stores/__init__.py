@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores import dynamodb, parquet, postgres, redis, sqlite
 from lockgate.pipelines.stores.publishing import Spool, publish, spooled
-from lockgate.pipelines.stores.store import Draft, Kind, Prediction, Rows, Store, Version
+from lockgate.pipelines.stores.store import Draft, Kind, Prediction, Rows, Store, Version, of_models
 from lockgate.pipelines.stores.tally import Tally
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = [
     "Store",
     "Tally",
     "Version",
+    "of_models",
     "open_store",
     "publish",
     "spooled",

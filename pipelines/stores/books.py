@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lockgate.pipelines.stores.store import Draft, Version, check_complete, check_order, chosen, unpublished
+from lockgate.pipelines.stores.store import Draft, Version, check_complete, check_order, chosen, of_models, unpublished
 from lockgate.pipelines.stores.tally import Tally
 
 Row = Any
@@ -115,7 +115,7 @@ class Books:
         found = self.ask(f"{_VERSIONS} {which}", {"project": draft.project, "source": draft.source})
         return version_of(found[0]) if found else None
 
-    def commit(self, draft: Draft) -> Version:
+    def commit(self, draft: Draft, revoked: Collection[str]) -> Version:
         if known := self.published(draft):
             return known
         staged = self.staged(draft)
@@ -124,6 +124,7 @@ class Books:
             f"SELECT max(version) AS version, max(log_seq) AS log_seq {_PUBLISHED}", {"project": draft.project}
         )
         check_order(draft, last["log_seq"], where=self.where)
+        self._mark(draft.project, of_models(self.versions(draft.project), revoked))
         version, tally = (last["version"] or 0) + 1, Tally.total(staged.values()).to_json()
         self.ask(_COMMIT, {**draft.as_plain(), "identity": draft.identity, "version": version, "tally": tally})
         self._make_current(draft.project, version)
@@ -146,21 +147,24 @@ class Books:
             raise unpublished(where=self.where, withdrawn=any(one.withdrawn for one in self.versions(project)))
         return found[0] if found else None
 
-    def rollback(self, project: str, to: int | None) -> Version:
-        target = chosen(self.versions(project), to, where=self.where)
+    def rollback(self, project: str, to: int | None, revoked: Collection[str]) -> Version:
+        target = chosen(self.versions(project), to, revoked=revoked, where=self.where)
         self._make_current(project, target.version)
         return version_of(self.version(project, target.version))
 
     def withdraw(self, project: str, models: Collection[str]) -> tuple[int, ...]:
         held = self.versions(project)
-        gone = sorted(one.version for one in held if one.draft.model_sha256 in models and not one.withdrawn)
-        for number in gone:
-            named = {"project": project, "version": number}
-            self.ask("UPDATE versions SET withdrawn = 1 WHERE project = :project AND version = :version", named)
+        gone = of_models(held, models)
+        self._mark(project, gone)
         if any(one.current and one.version in gone for one in held):
             left = [one.version for one in held if not one.withdrawn and one.version not in gone]
             self._make_current(project, left[0] if left else None)
-        return tuple(gone)
+        return gone
+
+    def _mark(self, project: str, withdrawn: Sequence[int]) -> None:
+        for number in withdrawn:
+            named = {"project": project, "version": number}
+            self.ask("UPDATE versions SET withdrawn = 1 WHERE project = :project AND version = :version", named)
 
     def _make_current(self, project: str, version: int | None) -> None:
         pair = {"project": project, "version": version}

@@ -143,6 +143,11 @@ class Page:
         number = self.current if version is None else version
         return next((one for one in self.entries if one.version == number), None)
 
+    def withdrawn(self, versions: Collection[int]) -> Page:
+        """The same with these versions marked as withdrawn."""
+        marked = (replace(entry, withdrawn=entry.withdrawn or entry.version in versions) for entry in self.entries)
+        return replace(self, entries=tuple(marked))
+
     def moved(self, version: int | None, parts: Sequence[Part]) -> Page:
         """The same with another current version."""
         return replace(self, current=version, parts=tuple(parts))

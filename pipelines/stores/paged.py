@@ -22,6 +22,7 @@ from lockgate.pipelines.stores.store import (
     check_keep,
     check_order,
     chosen,
+    of_models,
     repeated,
     unpublished,
 )
@@ -80,12 +81,12 @@ class PagedStore:
         folder = self._page(draft.project).begun(draft)
         return {} if folder is None else {shard: held.tally for shard, held in self._receipts(folder).items()}
 
-    def commit(self, draft: Draft) -> Version:
+    def commit(self, draft: Draft, *, revoked: Collection[str] = ()) -> Version:
         page = self._page(draft.project)
         if page.of_source(draft.source) is None:
             folder = page.begun(draft)
             parts = self._complete(page, folder, draft)
-            self._ledger.change(_pages(draft.project), lambda page: self._added(page, draft, folder, parts))
+            self._ledger.change(_pages(draft.project), lambda page: self._added(page, draft, folder, parts, revoked))
         return self._consistent(draft.project, lambda page: self._version(page, self._of_source(page, draft)))
 
     def _complete(self, page: Page, folder: str | None, draft: Draft) -> tuple[Part, ...]:
@@ -103,7 +104,9 @@ class PagedStore:
         self._shelf.create(f"{folder}/{_DETAILS}", json.dumps(told).encode())
         return parts
 
-    def _added(self, page: Page, draft: Draft, folder: str | None, parts: tuple[Part, ...]) -> Page:
+    def _added(
+        self, page: Page, draft: Draft, folder: str | None, parts: tuple[Part, ...], revoked: Collection[str]
+    ) -> Page:
         if page.of_source(draft.source):
             return page
         check_order(draft, page.last_seq, where=self._shelf.where)
@@ -112,7 +115,8 @@ class PagedStore:
         number = page.entries[0].version + 1 if page.entries else 1
         entry = Entry(version=number, folder=folder, withdrawn=False, draft=draft)
         left = tuple(one for one in page.drafts if one.folder != folder)
-        return replace(page, entries=(entry, *page.entries), drafts=left).moved(number, parts)
+        earlier = page.withdrawn(of_models(page.entries, revoked)).entries
+        return replace(page, entries=(entry, *earlier), drafts=left).moved(number, parts)
 
     def discard(self, project: str, source: str) -> int:
         gone: list[str] = []
@@ -148,12 +152,12 @@ class PagedStore:
     def versions(self, project: str) -> list[Version]:
         return self._consistent(project, lambda page: [self._version(page, one) for one in page.entries])
 
-    def rollback(self, project: str, *, to: int | None) -> Version:
+    def rollback(self, project: str, *, to: int | None, revoked: Collection[str] = ()) -> Version:
         def back(page: Page) -> Page:
             if not page.entries:
                 raise unpublished(where=self._shelf.where)
             held = [self._version(page, one) for one in page.entries]
-            target = chosen(held, to, where=self._shelf.where)
+            target = chosen(held, to, revoked=revoked, where=self._shelf.where)
             return page if target.current else self._made_current(page, target.version)
 
         page = self._ledger.change(_pages(project), back)
@@ -163,15 +167,13 @@ class PagedStore:
         gone: list[int] = []
 
         def withdrawn(page: Page) -> Page:
-            new = [one for one in page.entries if one.draft.model_sha256 in models and not one.withdrawn]
-            gone[:] = [one.version for one in new]
-            entries = tuple(replace(one, withdrawn=one.withdrawn or one in new) for one in page.entries)
-            after = replace(page, entries=entries)
-            left = next((one.version for one in entries if not one.withdrawn), None)
+            gone[:] = of_models(page.entries, models)
+            after = page.withdrawn(gone)
+            left = next((one.version for one in after.entries if not one.withdrawn), None)
             return self._made_current(after, left) if page.current in gone else after
 
         self._ledger.change(_pages(project), withdrawn)
-        return tuple(sorted(gone))
+        return tuple(gone)
 
     def prune(self, project: str, *, keep: int) -> tuple[int, ...]:
         check_keep(keep, where=self._shelf.where)

@@ -114,9 +114,9 @@ class PostgresStore:
         with self._open() as db:
             return self._books(db).staged(draft) if db else {}
 
-    def commit(self, draft: Draft) -> Version:
+    def commit(self, draft: Draft, *, revoked: Collection[str] = ()) -> Version:
         with self._open(making=True, locking=draft.project) as db:
-            return self._books(db).commit(draft)
+            return self._books(db).commit(draft, revoked)
 
     def discard(self, project: str, source: str) -> int:
         with self._open(locking=project) as db:
@@ -164,11 +164,11 @@ class PostgresStore:
         with self._open() as db:
             return self._books(db).versions(project) if db else []
 
-    def rollback(self, project: str, *, to: int | None) -> Version:
+    def rollback(self, project: str, *, to: int | None, revoked: Collection[str] = ()) -> Version:
         with self._open(locking=project) as db:
             if db is None:
                 raise unpublished(where=self._where)
-            return self._books(db).rollback(project, to)
+            return self._books(db).rollback(project, to, revoked)
 
     def withdraw(self, project: str, models: Collection[str]) -> tuple[int, ...]:
         if not models:

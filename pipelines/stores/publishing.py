@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import StoreError
+from lockgate.gates.log.crash_points import Step, reached
 from lockgate.pipelines.stores.store import Draft, Store, Version, check_complete
 from lockgate.pipelines.stores.tally import Tally
 
@@ -72,13 +73,24 @@ def _checked(batch: pa.RecordBatch, *, task: Task, where: str) -> Tally:
     return Tally.of(scores)
 
 
-def publish(store: Store, draft: Draft, *, expected_rows: int, max_drift: float | None, keep: int) -> Version:
+def publish(
+    store: Store,
+    draft: Draft,
+    *,
+    expected_rows: int,
+    max_drift: float | None,
+    keep: int,
+    revoked: Collection[str] = (),
+) -> Version:
     """Commit a draft whose shards are staged, where it may be served, and delete what is older than the last `keep`.
+
+    Versions of `revoked` models (SHA-256) are withdrawn with the commit, and are no measure of drift: the scores are
+    held against those of the current version, or, where its model was revoked, of the last one whose model was not.
 
     Raises:
         StoreError: a shard is missing, no rows or another count than the window has, scores that are farther than
-            `max_drift` from those of the current version (the largest difference of the two distribution functions,
-            0 … 1; None: however far), or what `Store.commit` refuses. The last version then stays.
+            `max_drift` from those (the largest difference of the two distribution functions, 0 … 1; None: however
+            far), or what `Store.commit` refuses. The last version then stays.
     """
     where = f"predictions of {draft.window}"
     versions = store.versions(draft.project)
@@ -94,12 +106,20 @@ def publish(store: Store, draft: Draft, *, expected_rows: int, max_drift: float 
                 where=where,
                 hint=_STAYS,
             )
-        current = next((one for one in versions if one.current), None)
-        if current is not None and max_drift is not None:
-            _check_drift(tally, current, max_drift, where=where)
-        published = store.commit(draft)
+        measure = _measure(versions, revoked)
+        if measure is not None and max_drift is not None:
+            _check_drift(tally, measure, max_drift, where=where)
+        reached(Step.COMMITTING)
+        published = store.commit(draft, revoked=revoked)
+        reached(Step.PUBLISHED)
     store.prune(draft.project, keep=keep)
     return published
+
+
+def _measure(versions: Sequence[Version], revoked: Collection[str]) -> Version | None:
+    """What drift is measured from; None where no version is left that may be served."""
+    fit = [version for version in versions if not version.withdrawn and version.model_sha256 not in revoked]
+    return next((version for version in fit if version.current), fit[0] if fit else None)
 
 
 def _check_drift(tally: Tally, current: Version, most: float, *, where: str) -> None:

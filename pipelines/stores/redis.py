@@ -94,7 +94,7 @@ class RedisStore:
             found = books.receipts(self._server.client.hgetall(self._names(draft.project).receipts(draft.identity)))
             return {shard: Tally.from_json(one["tally"]) for shard, one in found.items()}
 
-    def commit(self, draft: Draft) -> Version:
+    def commit(self, draft: Draft, *, revoked: Collection[str] = ()) -> Version:
         at, of = self._names(draft.project), draft.identity
 
         def work(db: Any) -> tuple[Version, list[Command]]:
@@ -117,6 +117,7 @@ class RedisStore:
             )
             lost = {one.decode() for one in db.smembers(at.attempts(of))} - set(entry.attempts)
             return entry.published(entry.version), [
+                *book.withdrawing(at, rules.of_models(book.entries, revoked)),
                 ("HSET", at.versions, entry.version, entry.to_json()),
                 *book.point(db, at, entry, where=self._where),
                 ("HDEL", at.drafts, of),
@@ -218,14 +219,14 @@ class RedisStore:
             held, number = self._server.at_once(at.number, ("HGETALL", at.versions), ("GET", at.number))
             return Book(entries=books.entries(books.mapping(held)), number=int(number or 0)).versions
 
-    def rollback(self, project: str, *, to: int | None) -> Version:
+    def rollback(self, project: str, *, to: int | None, revoked: Collection[str] = ()) -> Version:
         at = self._names(project)
 
         def work(db: Any) -> tuple[Version, list[Command]]:
             book = Book.read(db, at)
             if not book.entries:
                 raise rules.unpublished(where=self._where)
-            target = rules.chosen(book.versions, to, where=self._where)
+            target = rules.chosen(book.versions, to, revoked=revoked, where=self._where)
             return replace(target, current=True), book.point(db, at, book.entry(target.version), where=self._where)
 
         return self._server.change(at.revision, work)
@@ -235,11 +236,10 @@ class RedisStore:
 
         def work(db: Any) -> tuple[tuple[int, ...], list[Command]]:
             book = Book.read(db, at)
-            gone = {one.version: one for one in book.entries if one.draft.model_sha256 in models and not one.withdrawn}
+            gone = rules.of_models(book.entries, models)
             left = next((one for one in book.entries if not one.withdrawn and one.version not in gone), None)
             commands = book.point(db, at, left, where=self._where) if book.number in gone else []
-            marks = [("HSET", at.versions, number, one.withdraw().to_json()) for number, one in gone.items()]
-            return tuple(sorted(gone)), [*commands, *marks]
+            return gone, [*commands, *book.withdrawing(at, gone)]
 
         return self._server.change(at.revision, work)
 

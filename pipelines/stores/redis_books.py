@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +158,11 @@ class Book:
 
     def entry(self, version: int) -> Entry | None:
         return next((one for one in self.entries if one.version == version), None)
+
+    def withdrawing(self, at: Names, versions: Collection[int]) -> list[Command]:
+        """Mark these versions as withdrawn."""
+        marked = [entry.withdraw() for entry in self.entries if entry.version in versions]
+        return [("HSET", at.versions, entry.version, entry.to_json()) for entry in marked]
 
     def point(self, db: Any, at: Names, target: Entry | None, *, where: str) -> list[Command]:
         """Make `target` the current version. StoreError where rows are lost: half of it would be done."""

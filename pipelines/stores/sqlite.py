@@ -82,9 +82,9 @@ class SqliteStore:
         with self._open() as db:
             return self._books(db).staged(draft)
 
-    def commit(self, draft: Draft) -> Version:
+    def commit(self, draft: Draft, *, revoked: Collection[str] = ()) -> Version:
         with self._open(writing=True) as db:
-            return self._books(db).commit(draft)
+            return self._books(db).commit(draft, revoked)
 
     def discard(self, project: str, source: str) -> int:
         if not self._path.exists():
@@ -133,9 +133,9 @@ class SqliteStore:
         with self._open() as db:
             return self._books(db).versions(project)
 
-    def rollback(self, project: str, *, to: int | None) -> Version:
+    def rollback(self, project: str, *, to: int | None, revoked: Collection[str] = ()) -> Version:
         with self._open(writing=True, existing=True) as db:
-            return self._books(db).rollback(project, to)
+            return self._books(db).rollback(project, to, revoked)
 
     def withdraw(self, project: str, models: Collection[str]) -> tuple[int, ...]:
         if not models or not self._path.exists():

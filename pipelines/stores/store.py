@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -66,7 +66,7 @@ class Version:
 
     version: int  # of its project, from 1; later ones are greater
     current: bool  # whether it is what readers get
-    withdrawn: bool  # whether its model was revoked: it is current no more, and never again
+    withdrawn: bool  # whether it was taken back, as its model was revoked: it is current no more, and never again
     tally: Tally
     draft: Draft
 
@@ -74,6 +74,11 @@ class Version:
     def rows(self) -> int:
         """How many predictions it has."""
         return self.tally.rows
+
+    @property
+    def model_sha256(self) -> str:
+        """The digest of the model that made them."""
+        return self.draft.model_sha256
 
     @property
     def log_seq(self) -> int:
@@ -124,11 +129,13 @@ class Store(Protocol):
     def staged(self, draft: Draft) -> Mapping[int, Tally]:
         """The shards of a draft that are staged; none for a draft that nobody began."""
 
-    def commit(self, draft: Draft) -> Version:
+    def commit(self, draft: Draft, *, revoked: Collection[str] = ()) -> Version:
         """Make the draft, whose shards are all staged, the next version and the current one; the earlier ones stay.
 
-        A source that was published before stays the version that it is, current or not. Raises StoreError where a
-        shard is missing, where a key repeats, or where another draft was published under a later head of the log.
+        Those of `revoked` models (SHA-256) are withdrawn at the same moment: at none is nothing current that was.
+        A source that was published before stays the version that it is, current or not, and nothing is withdrawn.
+        Raises StoreError where a shard is missing, where a key repeats, or where another draft was published under a
+        later head of the log.
         """
 
     def discard(self, project: str, source: str) -> int:
@@ -152,14 +159,15 @@ class Store(Protocol):
     def versions(self, project: str) -> list[Version]:
         """Every version kept, latest first; none before anything was published."""
 
-    def rollback(self, project: str, *, to: int | None) -> Version:
-        """Make an earlier version current again: the last before the current one that is not withdrawn, or `to`.
+    def rollback(self, project: str, *, to: int | None, revoked: Collection[str] = ()) -> Version:
+        """Make an earlier version current again: the last before the current one that may be, or `to`.
 
-        The time it takes does not depend on rows. Raises StoreError for what is not there or is withdrawn.
+        One that is withdrawn may not, nor one of `revoked` models (SHA-256). The time it takes does not depend on rows.
+        Raises StoreError for what is not there or may not be.
         """
 
     def withdraw(self, project: str, models: Collection[str]) -> tuple[int, ...]:
-        """Withdraw the versions of these models (SHA-256); the numbers, ascending, of those that were not before.
+        """Withdraw the versions of these models (SHA-256) now; the numbers, ascending, of those that were not before.
 
         Where the current one is among them the last version that is not withdrawn becomes current; where there is none
         there is no current version any more.
@@ -214,10 +222,28 @@ def check_keep(keep: int, *, where: str) -> None:
         raise StoreError(f"keep is {keep}", expected="at least 2, so that readers of the last can finish", where=where)
 
 
-def chosen(versions: Sequence[Version], to: int | None, *, where: str) -> Version:
+class Kept(Protocol):
+    """A version, as each store writes it down."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def withdrawn(self) -> bool: ...
+    @property
+    def draft(self) -> Draft: ...
+
+
+def of_models(versions: Iterable[Kept], models: Collection[str]) -> tuple[int, ...]:
+    """The numbers, ascending, of the versions of these models that are not withdrawn."""
+    kept = (version for version in versions if not version.withdrawn and version.draft.model_sha256 in models)
+    return tuple(sorted(version.version for version in kept))
+
+
+def chosen(versions: Sequence[Version], to: int | None, *, revoked: Collection[str], where: str) -> Version:
     """Of the versions of a project, latest first, the one that a rollback goes to. StoreError where there is none."""
     current = next((one for one in versions if one.current), None)
-    open_ = [one for one in versions if not one.withdrawn]
+    barred = of_models(versions, revoked)
+    open_ = [one for one in versions if not one.withdrawn and one.version not in barred]
     expected = f"one of {', '.join(str(one.version) for one in reversed(open_)) or 'none'}"
     if to is None:
         before = [one for one in open_ if current is not None and one.version < current.version]
@@ -229,6 +255,8 @@ def chosen(versions: Sequence[Version], to: int | None, *, where: str) -> Versio
         raise StoreError("no such version", expected=expected, where=where)
     if named.withdrawn:
         raise StoreError(f"version {to} is withdrawn: its model was revoked", expected=expected, where=where)
+    if to in barred:
+        raise StoreError(f"the model of version {to} was revoked", expected=expected, where=where)
     return named
 
 

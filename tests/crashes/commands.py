@@ -1,15 +1,17 @@
 """Runs `lockgate`, each time it is asked, in the directory and the environment of tests/forked.py, and may kill itself.
 
-Asked are the words, and at which of the steps that the command reaches (from 0) it kills itself; null: it runs to its
-end. It notes the steps reached.
+The word `serve` does what Predict does, without a flow. Asked are the words, and at which of the steps that the command
+reaches (from 0) it kills itself; null: it runs to its end. It notes the steps reached.
 """
 
 from __future__ import annotations
 
 import os
+import runpy
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 IMPORTED_FIRST = (
@@ -25,9 +27,12 @@ IMPORTED_FIRST = (
     "lockgate.gates.report.terminal",
     "lockgate.pipelines.promotion.decide",
     "lockgate.pipelines.cli.main",
+    "lockgate.pipelines.scoring.predict",
     "lockgate.pipelines.promotion.log",
     "lockgate.pipelines.settings.settings",
+    "xgboost",
 )
+SERVE = Path(__file__).parents[1] / "forgeries" / "commands.py"
 
 
 def run(asked: dict[str, Any], note: Callable[[str], None]) -> None:
@@ -45,4 +50,7 @@ def run(asked: dict[str, Any], note: Callable[[str], None]) -> None:
         reached += 1
 
     crash_points.hook = hook
-    main()
+    if asked["words"] == ["serve"]:
+        runpy.run_path(str(SERVE))["serve"]()
+    else:
+        main()

@@ -74,6 +74,9 @@ def judgement(out: str) -> dict[str, Any]:
     return {name: held for name, held in json.loads(out)["decision"].items() if name not in ("state", "look")}
 
 
+OF_PREDICTIONS = {Step.COMMITTING, Step.PUBLISHED, Step.WITHDRAWING, Step.WITHDRAWN}
+"""Steps on no way to a promotion: test_withdrawn.py goes through them."""
+
 LATER = {"second promotion", "rollback", "revocation"}
 NAMES = [pytest.param(name, marks=[pytest.mark.nightly] if name in LATER else []) for name in STORIES]
 
@@ -119,4 +122,4 @@ def test_a_command_killed_at_any_step_is_finished_by_running_it_again(
 def test_every_step_is_on_the_way_to_a_first_promotion(place: Any, trained: Any) -> None:
     project = place.lay(trained, judged=False)
     done = place.run("judge", project.runs()[0])
-    assert (done.code, set(done.steps)) == (0, {step.name for step in Step})
+    assert (done.code, set(done.steps)) == (0, {step.name for step in Step if step not in OF_PREDICTIONS})

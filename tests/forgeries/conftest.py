@@ -120,12 +120,12 @@ class Scene:
         assert done.code == (2 if told else 0)
         return told
 
-    def published(self, *, marked: bool = True) -> list[tuple[Any, ...]]:
-        """Everything that is published; with `marked` which version is current, and which are withdrawn."""
-        marks = "v.withdrawn, v.id IN (SELECT id FROM current)" if marked else "0"
+    def published(self) -> list[tuple[Any, ...]]:
+        """Everything that is published, which version is current, and which are withdrawn."""
         with sqlite3.connect(self.project.home / "predictions.db") as db:
             held = db.execute(
-                f"SELECT v.version, v.source, v.model_sha256, v.log_seq, v.log_sha256, v.time, p.key, p.score, {marks}"
+                "SELECT v.version, v.source, v.model_sha256, v.log_seq, v.log_sha256, v.time, p.key, p.score,"
+                " v.withdrawn, v.id IN (SELECT id FROM current)"
                 " FROM versions v JOIN predictions p USING (id) WHERE v.version IS NOT NULL ORDER BY v.version, p.key"
             ).fetchall()
         db.close()
@@ -138,10 +138,10 @@ class Scene:
             for version, *_, withdrawn, current in self.published()
         }
 
-    def refused(self, *upstream: str, real: bool = False, withdrawn: bool = False) -> str:
-        """The one line with which Predict refuses; what is published stays, to the last row, and with `withdrawn` may
-        be withdrawn. `real`: the command."""
-        before = self.published(marked=not withdrawn)
+    def refused(self, *upstream: str, real: bool = False) -> str:
+        """The one line with which Predict refuses; what is published stays as it is, to the last row. `real`: the
+        command."""
+        before = self.published()
         assert before
         if real:
             done = self.project.run("predict", *(f"--upstream-run-id={one}" for one in upstream))
@@ -152,7 +152,7 @@ class Scene:
             assert (served.code, served.out) == (2, ""), served
             (last,) = served.err.splitlines()
         assert last.startswith("lockgate: ")
-        assert self.published(marked=not withdrawn) == before
+        assert self.published() == before
         return last
 
     def serves(self, run: str, *upstream: str) -> None:

@@ -208,11 +208,19 @@ def test_an_expired_promotion(scene: Any) -> None:
 def test_a_revoked_champion(scene: Any) -> None:
     actions.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene))
     assert scene.marks() == {1: "", 2: "current"}
-    assert "was never promoted, or is revoked" in scene.refused(scene.champion, withdrawn=True)
-    assert scene.marks() == {1: "current", 2: "withdrawn"}
+    said = scene.refused(scene.champion)
+    assert "was never promoted, or is revoked" in said
+    assert "version 2 is still served although its model was revoked" in said
     scene.serves(scene.former)
+    assert scene.marks() == {1: "", 2: "withdrawn", 3: "current"}
     actions.revoke(scene.log(), scene.former, **SAYS, clock=clock(scene, 2))
-    assert "no model reigns: what reigned was revoked" in scene.refused(withdrawn=True)
+    for _ in range(2):
+        said = scene.refused()
+        assert "no model reigns: what reigned was revoked" in said
+        assert "version 3 is still served although its model was revoked" in said
+    assert scene.marks() == {1: "", 2: "withdrawn", 3: "current"}
+    assert "the model of version 1 was revoked" in scene.do("predictions", "rollback", "--to", "1").err
+    assert scene.do("predictions", "withdraw").code == 0
     assert scene.marks() == {1: "withdrawn", 2: "withdrawn", 3: "withdrawn"}
 
 

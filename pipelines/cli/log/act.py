@@ -9,6 +9,13 @@ import typer
 from lockgate.gates.errors import SigningError
 from lockgate.pipelines.cli.shared import options
 
+<<<<<<<
+=======
+from typing import TYPE_CHECKING
+
+from lockgate.gates.errors import LockgateError
+
+>>>>>>>
 if TYPE_CHECKING:
     from lockgate.gates.log import Entry, Log
 
@@ -75,20 +82,46 @@ def rollback(
 def revoke(
     run: Annotated[str, typer.Argument(help="The run whose model it is: EvaluateNewModel/ID, or its ID.")],
     reason: options.Reason,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="And take its predictions away now, before others replace them.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Take a model out of service for good. Where it reigns, the last before it that may be served reigns again."""
+    """Take a model out of service for good. Where it reigns, the last before it that may be served reigns again.
+
+    Its predictions stay until those of another model are published, or until they are withdrawn.
+    """
+    from lockgate.gates import runs
     from lockgate.gates.lifecycle import actions
-    from lockgate.pipelines.cli.shared.log import project_log, recorded, tell
+    from lockgate.pipelines.cli.shared.log import recorded, tell
     from lockgate.pipelines.promotion.actor import actor, clock
+    from lockgate.pipelines.promotion.log import open_log
+    from lockgate.pipelines.scoring import withdrawal
+    from lockgate.pipelines.settings.settings import compose
 
-    log = project_log(writing=True)
+    runs.check_installation()
+    settings = compose().settings
+    log = open_log(settings, writing=True)
     entry = recorded(log, lambda: actions.revoke(log, run, reason=reason, actor=actor(), clock=clock))
-    then = "next: `lockgate predict` publishes predictions of the champion"
-    tell(log, entry, as_json=as_json, then=[then if entry.state.champion else _NOBODY])
+    then, failure = [_PUBLISH if entry.state.champion else _NOBODY], None
+    try:
+        then[:0] = (
+            withdrawal.describe(*withdrawal.withdraw(settings, log))
+            if withdraw
+            else withdrawal.describe_served(settings, log)
+        )
+    except LockgateError as err:
+        failure = err
+        stay = f"; predictions of a revoked model stay until others replace them, or until {withdrawal.NOW}"
+        then[:0] = [f"what applications read is unknown: {err.problem}{'' if withdraw else stay}"]
+    tell(log, entry, as_json=as_json, then=then)
+    if withdraw and failure is not None:
+        failure.hint = f"entry {entry.seq} is recorded; when this is over, {withdrawal.NOW} takes away what is served"
+        raise failure
 
 
-_NOBODY = "nothing may be served now: the last good predictions stay; `lockgate evaluate` trains and judges a model"
+_PUBLISH = "next: `lockgate predict` publishes predictions of the champion"
+_NOBODY = "nothing may be served now: `lockgate evaluate` trains and judges a model"
 
 
 def waive(

@@ -32,7 +32,7 @@ def champion(
     if state.champion is None and not everyone:
         raise AdmissionError(
             f"project {log.project!r} has no champion" + (" any more" if state.revoked else " yet"),
-            hint="`lockgate champion --all` says why" if state.revoked else "`make evaluate model=xgb` trains one",
+            hint=_REVOKED if state.revoked else "`make evaluate model=xgb` trains one",
         )
     told = list(_told(log, state, everyone=everyone))
     if as_json:
@@ -45,6 +45,12 @@ def champion(
             typer.echo("  " * line.startswith(" ") + printable(line))
     if not log.keyring.signed:
         typer.echo("the log is unsigned: whoever may write the store may change this")
+
+
+_REVOKED = (
+    "`lockgate champion --all` says why; what is published stays until another model's predictions replace it, or until"
+    " `lockgate predictions withdraw`"
+)
 
 
 def _told(log: Log, state: State, *, everyone: bool) -> Iterator[dict[str, Any]]:

@@ -36,7 +36,8 @@ def verify(
 ) -> None:
     """Check the whole promotion log: chain, signatures, states, policies; then runs, tags and predictions against it.
 
-    Names every deviation, and what was not checked. Exit code 0: nothing deviates; 2: something does.
+    Names every deviation, what waits for somebody, and what was not checked. Exit code 0: nothing deviates; 2:
+    something does.
     """
     from lockgate.gates import runs
     from lockgate.gates.verification import Findings
@@ -62,6 +63,7 @@ def _checked(log: Log, settings: Settings, findings: Findings, *, deep: bool, fi
         held = verification.walked(log, findings, digests={one.log_seq for one in versions}, say=say)
     last = held.head.seq if held.head else 0
     verification.check_versions(versions, held.digests, findings, last=last)
+    verification.check_revoked(versions, held, findings)
     if last and not any(one.log_seq >= last for one in versions):
         findings.note(
             f"nothing outside of the log names an entry after {last}: that no later one was deleted is unknown"
@@ -155,6 +157,8 @@ def _lines(findings: Findings, fixed: list[str]) -> None:
 
     for line in fixed:
         typer.echo(printable(f"put right: {line}"))
+    for line in findings.pending:
+        typer.echo(printable(f"pending: {line}"))
     for line in findings.notes:
         typer.echo(printable(f"not checked: {line}"))
     typer.echo(

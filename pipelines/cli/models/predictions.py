@@ -66,15 +66,38 @@ def rollback(
     to: Annotated[int | None, typer.Option(help="The version to serve again; by default the one before.")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Serve an earlier version again. Nothing is deleted."""
+    """Serve an earlier version again, but none of a model that was revoked. Nothing is deleted."""
     from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.cli.shared.log import project_log
+    from lockgate.pipelines.scoring import withdrawal
 
     store, project = _opened()
-    now = store.rollback(project, to=to)
+    revoked = withdrawal.revoked_models(project_log(), store.versions(project))
+    now = store.rollback(project, to=to, revoked=revoked)
     if as_json:
         print_json(as_plain(now))
     else:
         typer.echo(f"version {now.version} is current again: {now.rows:,} predictions of {now.draft.window}")
+
+
+@app.command()
+def withdraw(as_json: options.Json = False) -> None:
+    """Take away every version of a revoked model now, without waiting for a successor. Nothing is deleted.
+
+    Where one was served, the last version that is not withdrawn is served; where there is none, nothing is.
+    """
+    from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.promotion.log import open_log
+    from lockgate.pipelines.scoring import withdrawal
+    from lockgate.pipelines.settings.settings import compose
+
+    settings = compose().settings
+    withdrawn, current = withdrawal.withdraw(settings, open_log(settings))
+    if as_json:
+        print_json({"withdrawn": list(withdrawn), "current": current and as_plain(current)})
+    else:
+        for line in withdrawal.describe(withdrawn, current):
+            typer.echo(line)
 
 
 @app.command()

@@ -118,6 +118,17 @@ def test_missing_numbers_become_nan_and_booleans_numbers() -> None:
         np.testing.assert_array_equal(found, [1, math.nan, 0, 1])
 
 
+@pytest.mark.parametrize("kind", [str, object, bytes])
+def test_text_is_not_cut_at_a_nul(kind: type) -> None:
+    ids = np.array(["a\0b", "a", "a\0c"]).astype(kind)
+    slices = {"s": ids} if kind is not bytes else {}
+    made = Evidence.from_arrays(label=[0, 1, 0], challenger=[0.1, 0.2, 0.3], row_id=ids, slices=slices)
+    assert made.row_id.to_pylist() == ["a", "a\0b", "a\0c"]
+    assert len(set(made.row_hashes.tolist())) == 3
+    assert all(one.values == ("a", "a\0b", "a\0c") for one in made.slices.values())
+    assert Evidence.from_bytes(made.to_bytes()).row_id.equals(made.row_id)
+
+
 def test_a_categorical_keeps_only_what_occurs() -> None:
     sites = pd.Categorical(["b", "a", "b", "a"], categories=["z", "b", "a"])
     assert Evidence.from_arrays(**ROWS, slices={"site": sites}).slices["site"].values == ("a", "b")

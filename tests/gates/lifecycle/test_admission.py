@@ -142,7 +142,7 @@ def test_scores_without_a_model_serve_nobody() -> None:
 def test_only_the_bytes_that_were_judged_are_a_model() -> None:
     model = b"what was judged"
     champion = Champion(sha256=hashlib.sha256(model).hexdigest(), run=run_of("2"), seq=3)
-    admitted = Admitted(champion=champion, head=Seen(seq=3, digest=""))
+    admitted = Admitted(champion=champion, head=Seen(seq=3, digest=""), revoked=frozenset())
     assert admitted.check(model) is model
     for other in (b"", b"what was judge", b"What was judged", model + b"\n"):
         with pytest.raises(AdmissionError, match="is not what was judged: SHA-256") as caught:

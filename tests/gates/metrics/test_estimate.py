@@ -215,7 +215,7 @@ def test_groups_at_once_are_each_group_alone(name: str, given: str) -> None:
     cluster = rng.integers(0, 20, 240) if given in ("cluster", "both") else None
     held = rows(name, weight=weight, cluster=cluster)
     code = rng.integers(0, 3, 240)
-    split = Split(rows=held, groups=Groups(names=("a", "b", "c"), code=code))
+    split = Split(rows=held, groups=Groups(keys=(("a",), ("b",), ("c",)), code=code))
     one, two = estimates(KNOWN[name], split), differences(KNOWN[name], split)
     for group in range(3):
         alone = take(held, np.flatnonzero(code == group))
@@ -234,7 +234,7 @@ def test_sums_over_units_are_what_influences_row_by_row_give(name: str, given: s
     held = rows(name, weight=rng.uniform(0.2, 3, 240) if given == "both" else None, cluster=cluster)
     if ties:
         held = replace(held, challenger=np.round(held.challenger, 1), champion=np.round(held.champion, 1))
-    split = Split(rows=held, groups=Groups(names=("a", "b", "c"), code=rng.integers(0, 3, 240)))
+    split = Split(rows=held, groups=Groups(keys=(("a",), ("b",), ("c",)), code=rng.integers(0, 3, 240)))
     found, metric = differences(KNOWN[name], split), KNOWN[name]
     linear = split.paired(metric)
     np.testing.assert_allclose(found.value, linear.value, atol=1e-14)

@@ -37,7 +37,7 @@ def worlds(task: str, n: int, *, count: int, seed: int) -> Split:
         rows["cluster"] = rows["query"]
     code = np.repeat(np.arange(count), n)
     held = Rows(label=label, challenger=scores[0], champion=scores[1], **rows)
-    return Split(rows=held, groups=Groups(names=tuple(str(world) for world in range(count)), code=code))
+    return Split(rows=held, groups=Groups(keys=tuple((str(world),) for world in range(count)), code=code))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_teams_own_loss_is_one_function_and_one_entry() -> None:
     rng = np.random.default_rng(4)
     label = rng.normal(size=90)
     held = Rows(label=label, challenger=label + rng.normal(0, 1, 90), champion=label + rng.normal(0, 2, 90))
-    split = Split(rows=held, groups=Groups(names=("a", "b", "c"), code=np.arange(90) % 3))
+    split = Split(rows=held, groups=Groups(keys=(("a",), ("b",), ("c",)), code=np.arange(90) % 3))
     for at in range(3):
         mine, other = (late(label[at::3], score[at::3]) for score in (held.challenger, held.champion))
         interval = stats.ttest_rel(mine, other).confidence_interval(0.9)

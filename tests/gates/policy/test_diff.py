@@ -190,7 +190,7 @@ def test_more_looks_are_weaker_and_fewer_are_for_a_person_to_say(make, before: d
         (DRIFT, {"measure": "js"}, "measure"),
         (DRIFT, {"of": "scores"}, "of"),
         (SLICES, {"by": ["site", "day"], "values": [], "optional_values": []}, "by"),
-        (SLICES, {"by": ["site", "team", "day"]}, "by"),
+        (SLICES, {"by": ["site", "team", "day"], "values": ["a, x, 1", "b, y, 1"], "optional_values": []}, "by"),
         (SKIPPING, {"min_rows": 50}, "min_rows"),
         (CHURN, {"beyond": 2.0}, "beyond"),
         (TWO, {"checks": {"floor": FLOOR}}, "checks.other"),
@@ -253,6 +253,8 @@ def test_words_and_order_are_neutral(make) -> None:
     assert {one[0] for one in told(make.policy(plain), make.policy(said))} == {NEUTRAL}
     swapped = {**SLICES, "by": ["team", "site"], "values": ["b, y", "a, x"]}
     assert found(make, SLICES, swapped) == set()
+    listed = {**SLICES, "values": [["a", "x"], "b, y"], "optional_values": [["b", "y"]]}
+    assert found(make, SLICES, listed) == set()
     assert found(make, {"valid_for": "2d"}, {"valid_for": "48h"}) == set()
     assert (
         found(

@@ -16,7 +16,7 @@ from lockgate.gates.errors import LogError
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.commit import record
 from lockgate.gates.log import Entry, Log
-from lockgate.gates.verification import Findings, Walked, check_versions, walked
+from lockgate.gates.verification import Findings, Walked, check_revoked, check_versions, walked
 from lockgate.pipelines.stores import Draft, Tally, Version
 from tests.gates.candidates import (
     APPROVER,
@@ -258,19 +258,20 @@ def test_a_store_that_is_down_is_one_error_not_a_thousand_deviations(s3: Any) ->
         checked(S3Store(**s3.store | {"endpoint": "http://127.0.0.1:9"}, retry_config={"max_retries": 0}))
 
 
-def version(number: int, seq: int, digest: str) -> Version:
+def version(number: int, seq: int, digest: str, *, model: str = "m", **marks: bool) -> Version:
     draft = Draft(
         project="orders",
         source="s",
         window="w",
         champion_run="r",
-        model_sha256="m",
+        model_sha256=model,
         log_seq=seq,
         log_sha256=digest,
         time=NOON,
         shards=1,
     )
-    return Version(version=number, current=False, withdrawn=False, tally=Tally(rows=1, buckets={0: 1}), draft=draft)
+    marks = {"current": False, "withdrawn": False, **marks}
+    return Version(version=number, tally=Tally(rows=1, buckets={0: 1}), draft=draft, **marks)
 
 
 def test_versions_of_predictions_name_entries_that_exist(store: Any) -> None:
@@ -282,3 +283,39 @@ def test_versions_of_predictions_name_entries_that_exist(store: Any) -> None:
     assert "entry 2 is not the one that it was published under" in told["version 2"]
     assert "the log ends at 5: was its tail deleted?" in told["version 3"]
     assert findings.versions == 3
+
+
+def test_versions_of_revoked_models_are_named_until_they_are_withdrawn(store: Any) -> None:
+    findings, held = checked(store)
+    assert held.head is not None
+    (model,) = held.head.state.revoked
+    check_revoked(
+        [
+            version(4, 5, "5" * 64, model=model),
+            version(3, 3, "3" * 64, model=model, current=True),
+            version(2, 2, "2" * 64),
+            version(1, 1, "1" * 64, model=model, withdrawn=True),
+        ],
+        held,
+        findings,
+    )
+    stays = "it stays until `lockgate predict` replaces it, or until `lockgate predictions withdraw`"
+    assert findings.pending == [
+        "version 4 is not served, and its model was revoked by entry 5: the next publication withdraws it",
+        f"version 3 is served although its model was revoked by entry 5: {stays}",
+    ]
+    assert [(one.where, one.said) for one in findings.deviations] == [
+        ("version 4", "it was published under entry 5, and its model was revoked by entry 5"),
+    ]
+
+
+def test_a_revoked_model_without_a_successor_waits_for_another_promotion() -> None:
+    log, findings = opened(), Findings()
+    promoted(log, "0")
+    actions.revoke(log, run_of("0"), reason="x", actor="ada", clock=clock(1))
+    held = walked(log, findings)
+    (model,) = log.state().revoked
+    check_revoked([version(1, 1, "1" * 64, model=model, current=True)], held, findings)
+    (pending,) = findings.pending
+    assert "it stays until another model is promoted and `lockgate predict` replaces it, or until" in pending
+    assert findings.clean

@@ -112,6 +112,22 @@ def test_one_line_for_each_mistake(loaded, change, line) -> None:
     assert str(caught.value) == line
 
 
+def test_a_missing_slice_is_no_slice_of_that_name(loaded) -> None:
+    line = (
+        "column 'c' holds the text '(missing)', and is missing in 1 of 3 rows, which is called so; "
+        "expected another text for one of the two @ data.slices"
+    )
+    with pytest.raises(DataError) as caught:
+        loaded(ROWS | {"c": ["a", None, "(missing)"]}, slices=["c"])
+    assert str(caught.value) == line
+    assert loaded(ROWS | {"c": ["a", "", "(missing)"]}, slices=["c"]).slices["c"].tolist() == ["a", "", "(missing)"]
+    assert loaded(ROWS | {"c": ["None", "nan", None]}, slices=["c"]).slices["c"].tolist() == [
+        "None",
+        "nan",
+        "(missing)",
+    ]
+
+
 def test_nothing_left_to_learn_from(loaded) -> None:
     with pytest.raises(DataError, match=r"no column is left to learn from"):
         loaded({"y": [0, 1]})

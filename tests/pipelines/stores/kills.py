@@ -1,6 +1,7 @@
-"""`python -m tests.pipelines.stores.kills N`, a place on stdin: kill N publishers while two readers look on.
+"""`python -m tests.pipelines.stores.kills N [revoking]`, a place on stdin: kill N publishers while two readers look on.
 
 Each is a fork of this process, which has imported everything and opened nothing. Version n has one score, n / 1000.
+With `revoking` each publication is of a model of its own, and the models of all versions before it were revoked.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ IMPORTED_FIRST = {  # what a store of the kind imports when it is used, and pyar
 _KEYS = [f"k{at}" for at in range(ROWS)]
 
 
-def draft(number: int) -> Draft:
+def draft(number: int, *, revoking: bool = False) -> Draft:
     return Draft(
         source=f"Predict/{number}",
         project="orders",
         window="w",
         champion_run="r",
-        model_sha256="0" * 64,
+        model_sha256=f"{number if revoking else 0:064d}",
         log_seq=1,
         log_sha256="1" * 64,
         time=datetime(2024, 6, 1, tzinfo=UTC),
@@ -51,12 +52,15 @@ def draft(number: int) -> Draft:
     )
 
 
-def publish(place: Place, number: int) -> None:
-    store, made = place.open(), draft(number)
+def publish(place: Place, number: int, *, revoking: bool) -> None:
+    store, made = place.open(), draft(number, revoking=revoking)
+    revoked = [draft(before, revoking=True).model_sha256 for before in range(number)] if revoking else []
     for shard in range(SHARDS):
         stage(store, made, shard, dict.fromkeys(_KEYS[shard::SHARDS], number / 1000))
-    lockgate.pipelines.stores.publishing.publish(store, made, expected_rows=ROWS, max_drift=None, keep=KEEP)
-    if number > 1:
+    lockgate.pipelines.stores.publishing.publish(
+        store, made, expected_rows=ROWS, max_drift=None, keep=KEEP, revoked=revoked
+    )
+    if number > 1 and not revoking:
         store.rollback("orders", to=None)
         store.rollback("orders", to=store.versions("orders")[0].version)
 
@@ -107,21 +111,22 @@ def reader(place: Place, out: Path, stop: Path) -> None:
             time.sleep(place.pause)
 
 
-def finished(place: Place, number: int) -> None:
-    assert os.waitstatus_to_exitcode(os.waitpid(forked(lambda: publish(place, number)), 0)[1]) == 0
+def finished(place: Place, number: int, *, revoking: bool) -> None:
+    child = forked(lambda: publish(place, number, revoking=revoking))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def main(kills: int, place: Place, scratch: Path) -> None:
+def main(kills: int, place: Place, scratch: Path, *, revoking: bool) -> None:
     for name in ("pandas", "pyarrow.compute", *IMPORTED_FIRST[place.kind]):
         import_module(name)
-    finished(place, 1)
+    finished(place, 1, revoking=revoking)
     began = time.monotonic()
-    finished(place, 2)
+    finished(place, 2, revoking=revoking)
     longest = time.monotonic() - began
     outs, stop = [scratch / "reader-0", scratch / "reader-1"], scratch / "stop"
     readers = [forked(lambda out=out: reader(place, out, stop)) for out in outs]  # type: ignore[misc]
     try:
-        committed = _killed(kills, place, longest)
+        committed = _killed(kills, place, longest, revoking=revoking)
     finally:
         stop.touch()
         for child in readers:
@@ -132,20 +137,21 @@ def main(kills: int, place: Place, scratch: Path) -> None:
     json.dump({"wrong": wrong[:5], "killed": kills, "committed": committed, "reads": reads, "rows": ROWS}, sys.stdout)
 
 
-def _killed(kills: int, place: Place, longest: float) -> int:
+def _killed(kills: int, place: Place, longest: float, *, revoking: bool) -> int:
     """Kill so many publishers, of version 3 and so on; how many of them had committed."""
     lots, committed, number = random.Random(7), 0, 2
     for at in range(kills):
         number += 1
-        child = forked(lambda: publish(place, number))  # noqa: B023 (it is called at once)
+        child = forked(lambda: publish(place, number, revoking=revoking))  # noqa: B023 (it is called at once)
         time.sleep(lots.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         committed += (done := _in_another_process(place, number))
         longest *= 0.85 if done else 1.15  # about as many are killed before the commit as after, on any machine
         if at % 3 == 0:
-            finished(place, number)  # what was interrupted is resumed; the next prune drops the others or they stay
-    finished(place, number + 1)
+            # what was interrupted is resumed; the next prune drops the others or they stay
+            finished(place, number, revoking=revoking)
+    finished(place, number + 1, revoking=revoking)
     return committed
 
 
@@ -161,4 +167,4 @@ def _in_another_process(place: Place, number: int) -> bool:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        main(int(sys.argv[1]), Place(**json.load(sys.stdin)), Path(folder))
+        main(int(sys.argv[1]), Place(**json.load(sys.stdin)), Path(folder), revoking=sys.argv[2:] == ["revoking"])

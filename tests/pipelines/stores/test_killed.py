@@ -21,10 +21,12 @@ FIFTY = [pytest.param(name, marks=[pytest.mark.nightly] if name in SLOW else [])
 
 
 @pytest.mark.parametrize("place", FIFTY, indirect=True)
+@pytest.mark.parametrize("revoking", [pytest.param((), id="kept"), pytest.param(("revoking",), id="revoked")])
 @pytest.mark.timeout(900)
-def test_fifty_kills_and_readers_see_whole_versions_only(place: Place) -> None:
+def test_fifty_kills_and_readers_see_whole_versions_only(place: Place, revoking: tuple[str, ...]) -> None:
+    """The version before, or the one after: also where that withdraws all before it, so that nothing else is left."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.stores.kills", str(KILLS)],
+        [sys.executable, "-m", "tests.pipelines.stores.kills", str(KILLS), *revoking],
         cwd=ROOT,
         input=place.to_json(),
         capture_output=True,
@@ -39,6 +41,7 @@ def test_fifty_kills_and_readers_see_whole_versions_only(place: Place) -> None:
     assert 0 < told["committed"] < KILLS  # some before it was published, some after
     assert min(told["reads"]) > 20  # of each reader
     store = place.open()
+    assert [one.withdrawn for one in store.versions("orders")][:3] == [False, bool(revoking), bool(revoking)]
     for one in store.versions("orders"):
         number = int(one.draft.source.partition("/")[2])
         assert set(held(store, version=one.version).values()) == {number / 1000}

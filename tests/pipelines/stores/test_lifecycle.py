@@ -80,6 +80,33 @@ def test_where_all_are_withdrawn_none_is_current(five: Store, draft: Any) -> Non
     assert score(five) == 0.6
 
 
+def test_versions_of_revoked_models_are_withdrawn_by_the_commit_of_their_successor(five: Store, draft: Any) -> None:
+    revoked = [number * 64 for number in ("5", "4", "2", "9")]
+    six = draft(6, model_sha256="6" * 64, log_seq=6, shards=2)
+    stage(five, six, 0, {"k": 0.6})
+    with pytest.raises(StoreError, match="1 of the 2 shards of Predict/6 are not staged"):
+        five.commit(six, revoked=revoked)
+    assert (marks(five), score(five)) == ({5: "*", 4: "", 3: "", 2: "", 1: ""}, 0.5)
+    stage(five, six, 1, {})
+    made = five.commit(six, revoked=revoked)
+    assert (made.version, made.current, made.withdrawn) == (6, True, False)
+    assert (marks(five), score(five)) == ({6: "*", 5: "w", 4: "w", 3: "", 2: "w", 1: ""}, 0.6)
+    assert five.commit(six, revoked=["1" * 64]) == made  # what is published already changes nothing
+    assert (marks(five), score(five)) == ({6: "*", 5: "w", 4: "w", 3: "", 2: "w", 1: ""}, 0.6)
+    assert held(five, version=5) == {"k": 0.5}
+    assert five.rollback("orders", to=None).version == 3
+
+
+def test_no_rollback_goes_to_a_version_of_a_revoked_model(five: Store) -> None:
+    revoked = ["4" * 64, "2" * 64]
+    with pytest.raises(StoreError, match="the model of version 4 was revoked; expected one of 1, 3, 5"):
+        five.rollback("orders", to=4, revoked=revoked)
+    assert (five.rollback("orders", to=None, revoked=revoked).version, score(five)) == (3, 0.3)
+    with pytest.raises(StoreError, match="no earlier version to go back to; expected one of 3, 5"):
+        five.rollback("orders", to=None, revoked=[*revoked, "1" * 64])
+    assert (marks(five), score(five)) == ({5: "", 4: "", 3: "*", 2: "", 1: ""}, 0.3)
+
+
 def test_the_last_versions_and_the_current_one_are_kept(five: Store, draft: Any) -> None:
     five.rollback("orders", to=1)
     stage(five, draft(9, log_seq=9), 0, {"k": 0.9})  # may still be published

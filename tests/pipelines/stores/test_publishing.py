@@ -100,6 +100,34 @@ def test_scores_that_moved_too_far_are_refused(store: Store, draft: Any) -> None
     assert published(store, draft(4), far).version == 4  # and is what the next are held against
 
 
+def test_a_revoked_version_stays_until_its_successor_is_published(store: Store, draft: Any) -> None:
+    """And is withdrawn with it; whatever keeps the successor back leaves it where it is."""
+    lots = np.random.default_rng(1)
+    good, wrong, far = lots.beta(2, 5, 2000), lots.beta(5, 2, 2000), lots.beta(2, 9, 2000)
+    revoked = {"revoked": ["2" * 64]}
+
+    def seen() -> list[tuple[int, bool, bool]]:
+        return [(one.version, one.current, one.withdrawn) for one in store.versions("orders")]
+
+    published(store, draft(1, model_sha256="1" * 64), good)
+    published(store, draft(2, model_sha256="2" * 64), wrong, max_drift=None)
+    before = [(2, True, False), (1, False, False)]
+    with pytest.raises(StoreError, match="2,000 predictions are staged; expected 9"):
+        published(store, draft(3, model_sha256="3" * 64), good, expected_rows=9, **revoked)
+    assert seen() == before
+    with pytest.raises(StoreError, match=r"the scores are 0\.\d+ away from those of version 1 "):
+        published(store, draft(4, model_sha256="3" * 64), far, **revoked)
+    assert seen() == before
+    assert sorted(held(store).values()) == sorted(wrong.tolist())
+    assert published(store, draft(5, model_sha256="3" * 64), good, **revoked).version == 3
+    assert seen() == [(3, True, False), (2, False, True)]
+
+
+def test_where_every_model_was_revoked_there_is_nothing_to_drift_from(store: Store, draft: Any) -> None:
+    published(store, draft(1, model_sha256="1" * 64), np.full(9, 0.1))
+    assert published(store, draft(2, model_sha256="2" * 64), np.full(9, 0.9), revoked=["1" * 64]).version == 2
+
+
 def test_publishing_again_tells_what_was_published_and_prunes(store: Store, draft: Any) -> None:
     for number in (1, 2, 3):
         published(store, draft(number), [0.5])
