@@ -6,16 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lockgate.gates.errors import SigningError
+from lockgate.gates.errors import LockgateError, SigningError
 from lockgate.pipelines.cli.shared import options
 
-<<<<<<<
-=======
-from typing import TYPE_CHECKING
-
-from lockgate.gates.errors import LockgateError
-
->>>>>>>
 if TYPE_CHECKING:
     from lockgate.gates.log import Entry, Log
 
