@@ -1,8 +1,8 @@
 """The facts that gates read: what a run says about itself, beside the rows that it scored.
 
-Facts are claims. A gate that rests on them says so in its docstring; what can be recomputed from the rows, never is
-taken from here. Anybody's evidence may carry them. Unknown keys are left alone, and so are known ones that no declared
-gate reads; a key that a gate needs and that is missing or wrong makes that gate an ERROR.
+Facts are claims. A gate that relies on them says so in its docstring; what can be recomputed from the rows is never
+taken from here. Anybody's evidence may carry facts. Unknown keys are ignored, and so are known keys that no declared
+gate reads. A key that a gate needs and that is missing or wrong makes that gate an ERROR.
 
 | fact | value | read by |
 |---|---|---|
@@ -18,7 +18,7 @@ gate reads; a key that a gate needs and that is missing or wrong makes that gate
 | `as_of` | the holdout's month, YYYY-MM | `data` |
 | `parity` | `ParityFacts` | `parity` |
 
-Numbers are finite and not negative; true and false are no numbers.
+Numbers are finite and not negative; true and false do not count as numbers.
 """  # noqa: E501 (table rows)
 
 from __future__ import annotations
@@ -34,20 +34,8 @@ from pydantic_core import PydanticCustomError
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.mistakes import mistake
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
-    """A run that was found finished, under this name, when its artifacts were read.
-
-    Only `lockgate.gates.runs` makes one. It is no part of an evidence file: nothing that a run writes can stand for it.
-    """
-
-    run: str  # Metaflow pathspec
-    model_sha256: str | None  # of the artifact `model`, as it was read; None where the run has none
-
-
-MOST_FEATURES = 10_000
-"""More columns than this cannot be looked at one by one."""
+MAX_FEATURES = 10_000
+"""Each column is parsed and compared by itself: more than this are refused rather than waited for."""
 
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Amount = Annotated[float, Field(ge=0)]
@@ -58,7 +46,7 @@ class _Fact(BaseModel):
 
 
 class Counts(_Fact):
-    """How many rows fell where: in each cell, in a value that has no cell, in no value at all."""
+    """How many rows are in each cell, how many have a value without a cell, and how many have no value."""
 
     cells: Annotated[tuple[Count, ...], Field(strict=False)]
     other: Count = 0
@@ -72,8 +60,8 @@ class Counts(_Fact):
 class Distribution(_Fact):
     """One column in the training rows and in the holdout, counted in the same cells.
 
-    Of a number, k ascending `edges` make k + 1 cells: cell i holds edges[i − 1] < value <= edges[i], the outer ones
-    all beyond; there is no `other`. Of a name every one of the distinct `values` is a cell.
+    For a number, k ascending `edges` make k + 1 cells: cell i holds edges[i − 1] < value <= edges[i], and the first and
+    the last cell hold everything beyond; `other` is not used. For a name, each of the distinct `values` is a cell.
     """
 
     kind: Literal["number", "name"]
@@ -99,7 +87,7 @@ class Distribution(_Fact):
 
 
 class ModelFacts(_Fact):
-    """A model: the Metaflow run that made it, and the SHA-256 of its bytes."""
+    """A model: the Metaflow run that trained it, and the SHA-256 of its bytes."""
 
     run: Annotated[str, Field(min_length=1)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -108,14 +96,15 @@ class ModelFacts(_Fact):
 class ChampionFacts(ModelFacts):
     """The model that was scored beside the challenger.
 
-    `features`: what it was trained on, as its own run said, in `train`; this holdout in the same cells, in `holdout`.
+    In `features`, `train` holds the rows it was trained on, as its own run counted them, and `holdout` holds this
+    holdout in the same cells.
     """
 
     features: Mapping[str, Any] | None = None
 
 
 class CodeFacts(_Fact):
-    """The commit of the code and whether nothing beside it was changed; null for both outside a checkout."""
+    """The commit of the code, and whether the checkout had no uncommitted changes; both null outside a checkout."""
 
     commit: str | None
     clean: bool | None
@@ -132,7 +121,7 @@ class DataFacts(_Fact):
 class ParityFacts(_Fact):
     """The model's bytes, loaded in a fresh process: how many rows it scored again, and the largest |difference|.
 
-    Where that could not be done, `problem` says why.
+    Where that was not possible, `problem` says why.
     """
 
     rows: Count = 0
@@ -141,66 +130,86 @@ class ParityFacts(_Fact):
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """What the judge saw of a finished run when it read its artifacts.
+
+    Only `lockgate.gates.runs` creates one. It is never part of an evidence file, so that no run can vouch for itself.
+    """
+
+    run: str  # Metaflow pathspec
+    model_sha256: str | None  # of the artifact `model`, as it was read; None where the run has none
+
+
 Shape = TypeVar("Shape", bound=_Fact)
+Parsed = TypeVar("Parsed")
+
+_AMOUNT: TypeAdapter[float] = TypeAdapter(Amount, config=ConfigDict(strict=True, allow_inf_nan=False))
+_DISTRIBUTION: TypeAdapter[Distribution] = TypeAdapter(Distribution)
 
 
-def part(facts: Mapping[str, Any], name: str, shape: type[Shape]) -> Shape:
-    """One fact in its shape. Raises UnjudgeableError, with the path, where it is missing or has another."""
-    return _checked(TypeAdapter(shape), _there(facts, name), path=f"facts.{name}")
+def read_part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The mapping under `name` as it was claimed, unchecked: empty where it is missing or no mapping.
+
+    For readers to whom both mean that nothing was claimed. A gate that needs a fact takes `parse_part`, which refuses.
+    `document` is the facts, or a decision as a log entry holds it.
+    """
+    value = document.get(name)
+    return value if isinstance(value, Mapping) else {}
 
 
-def number(facts: Mapping[str, Any], name: str) -> float:
+def parse_part(facts: Mapping[str, Any], name: str, shape: type[Shape]) -> Shape:
+    """One fact, validated as `shape`. Raises UnjudgeableError, with the path, where it is missing or does not fit."""
+    return _validate(TypeAdapter(shape), _require(facts, name), path=f"facts.{name}")
+
+
+def parse_number(facts: Mapping[str, Any], name: str) -> float:
     """A finite number, not negative. Raises UnjudgeableError."""
-    found: float = _checked(_AMOUNT, _there(facts, name), path=f"facts.{name}")
-    return found
+    value: float = _validate(_AMOUNT, _require(facts, name), path=f"facts.{name}")
+    return value
 
 
-def moment(facts: Mapping[str, Any], name: str) -> datetime:
+def parse_time(facts: Mapping[str, Any], name: str) -> datetime:
     """A time with its zone. Raises UnjudgeableError."""
-    said = _there(facts, name)
+    text = _require(facts, name)
     expected = "ISO 8601 with a time zone, as in 2013-10-31T12:00:00+00:00"
     try:
-        found = datetime.fromisoformat(said) if isinstance(said, str) else None
+        time = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise UnjudgeableError(f"got {repr(said)[:80]}", expected=expected, where=f"facts.{name}")
-    return found
+        time = None
+    if time is None or time.tzinfo is None:
+        raise UnjudgeableError(f"got {repr(text)[:80]}", expected=expected, where=f"facts.{name}")
+    return time
 
 
-def features(told: Any, *, path: str) -> dict[str, Any]:
-    """Distributions by column, not looked at yet. Raises UnjudgeableError where that is no mapping, or too large."""
-    if not isinstance(told, Mapping) or not told:
+def check_features(value: Any, *, path: str) -> dict[str, Any]:
+    """Distributions by column, none of them parsed yet. Raises UnjudgeableError for no mapping, or too many columns."""
+    if not isinstance(value, Mapping) or not value:
         raise UnjudgeableError(
             "the run did not say how its features are distributed",
             expected="a column's name → its distribution",
             where=path,
             hint="evaluate again",
         )
-    if len(told) > MOST_FEATURES:
-        raise UnjudgeableError(f"{len(told):,} features", expected=f"at most {MOST_FEATURES:,}", where=path)
-    return dict(told)
+    if len(value) > MAX_FEATURES:
+        raise UnjudgeableError(f"{len(value):,} features", expected=f"at most {MAX_FEATURES:,}", where=path)
+    return dict(value)
 
 
-def distribution(told: Any, *, path: str) -> Distribution:
+def parse_distribution(value: Any, *, path: str) -> Distribution:
     """One column's distribution. Raises UnjudgeableError, with the path within it."""
-    return _checked(_DISTRIBUTION, told, path=path)
+    return _validate(_DISTRIBUTION, value, path=path)
 
 
-_AMOUNT: TypeAdapter[float] = TypeAdapter(Amount, config=ConfigDict(strict=True, allow_inf_nan=False))
-_DISTRIBUTION: TypeAdapter[Distribution] = TypeAdapter(Distribution)
-Read = TypeVar("Read")
-
-
-def _there(facts: Mapping[str, Any], name: str) -> Any:
+def _require(facts: Mapping[str, Any], name: str) -> Any:
     if name not in facts:
         raise UnjudgeableError("the run did not say", expected="a value", where=f"facts.{name}", hint="evaluate again")
     return facts[name]
 
 
-def _checked(shape: TypeAdapter[Read], told: Any, *, path: str) -> Read:
+def _validate(shape: TypeAdapter[Parsed], value: Any, *, path: str) -> Parsed:
     try:
-        return shape.validate_python(told)
+        return shape.validate_python(value)
     except ValidationError as err:
         first = err.errors(include_url=False)[0]
         raise UnjudgeableError(mistake(first, path=".".join([path, *map(str, first["loc"])]))) from err

@@ -8,6 +8,7 @@ from datetime import datetime
 from lockgate.gates.errors import LockgateError, StaleError
 from lockgate.gates.evidence.defects import defects
 from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.gate.case import Case
 from lockgate.gates.judge import looks
 from lockgate.gates.judge.sealing import commitment
@@ -99,8 +100,8 @@ def judge(
 def _check_current(evidence: Evidence, state: State) -> None:
     if "champion" not in evidence.facts:
         return
-    scored = evidence.facts["champion"]
-    model = scored.get("sha256") if isinstance(scored, dict) else None
+    scored = read_part(evidence.facts, "champion")
+    model = scored.get("sha256")
     if state.champion is None:
         if isinstance(model, str) and model in state.revoked:
             raise StaleError(
@@ -115,7 +116,7 @@ def _check_current(evidence: Evidence, state: State) -> None:
             )
         return
     if model != state.champion.sha256:
-        beside = f"beside {str(scored.get('run'))!r}" if isinstance(scored, dict) else "before there was a champion"
+        beside = f"beside {str(scored.get('run'))!r}" if scored else "before there was a champion"
         reigning = state.champion.run or state.champion.sha256
         raise StaleError(
             f"STALE: the challenger was scored {beside}, but {reigning!r} reigns now",
@@ -229,14 +230,10 @@ def _together(outcomes: tuple[Outcome, ...]) -> tuple[Ruling, str]:
 
 
 def _binding(policy: Policy, evidence: Evidence) -> Binding:
-    def part(name: str) -> dict[str, object]:
-        held = evidence.facts.get(name)
-        return held if isinstance(held, dict) else {}
-
     def text(value: object) -> str | None:
         return value if isinstance(value, str) else None
 
-    challenger, champion, code = part("challenger"), part("champion"), part("code")
+    challenger, champion, code = (read_part(evidence.facts, name) for name in ("challenger", "champion", "code"))
     clean = code.get("clean")
     return Binding(
         run=text(challenger.get("run")),
@@ -259,9 +256,7 @@ def _champion(
 ) -> Champion:
     """The challenger as champion: valid as long as the policy says, and no longer than the waivers that it needed."""
     ends = [end for end in (now and now + policy.validity, waived_until) if end is not None]
-    told = evidence.facts.get("challenger")
-    told = told if isinstance(told, dict) else {}
-    as_of, form = evidence.facts.get("as_of"), told.get("format")
+    as_of, form = evidence.facts.get("as_of"), read_part(evidence.facts, "challenger").get("format")
     return Champion(
         sha256=binding.model,
         format=form if isinstance(form, str) else None,

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from lockgate.gates.durations import length
 from lockgate.gates.errors import UnjudgeableError
-from lockgate.gates.evidence.facts import Counts, Distribution, distribution, features, moment
+from lockgate.gates.evidence.facts import Counts, Distribution, check_features, parse_distribution, parse_time
 from lockgate.gates.gate.age import DAY, age, said
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.limits import against, show
@@ -140,7 +140,7 @@ def newest(case: Case, within: str) -> Found:
     elif "as_of" in case.facts:
         what, then, ahead = "the holdout's month", _month_end(case), timedelta()
     else:
-        what, then, ahead = "the scoring", moment(case.facts, "scored_at"), timedelta(minutes=5)
+        what, then, ahead = "the scoring", parse_time(case.facts, "scored_at"), timedelta(minutes=5)
     old = age(then, case, what=what, ahead=ahead)
     return Found(
         met=old <= length(within), observed=old / DAY, message=f"{what} is {said(old)} old; asked: within {within}"
@@ -148,12 +148,12 @@ def newest(case: Case, within: str) -> Found:
 
 
 def _features(case: Case) -> dict[str, Distribution]:
-    told = features(case.facts.get("features"), path="facts.features")
-    return {name: distribution(one, path=f"facts.features.{name[:80]}") for name, one in told.items()}
+    told = check_features(case.facts.get("features"), path="facts.features")
+    return {name: parse_distribution(one, path=f"facts.features.{name[:80]}") for name, one in told.items()}
 
 
 def _names(case: Case) -> list[str]:
-    return list(features(case.facts.get("features"), path="facts.features"))
+    return list(check_features(case.facts.get("features"), path="facts.features"))
 
 
 def _missing(counts: Counts, path: str) -> float:

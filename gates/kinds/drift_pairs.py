@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from lockgate.gates.errors import UnjudgeableError
-from lockgate.gates.evidence.facts import ChampionFacts, Counts, Distribution, distribution, features, part
+from lockgate.gates.evidence.facts import (
+    ChampionFacts,
+    Counts,
+    Distribution,
+    check_features,
+    parse_distribution,
+    parse_part,
+)
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.stats.cell_shares import Pair, cell_of, counted, paired, quantile_edges, rows_against_counts
 from lockgate.gates.stats.scored import Codes, Floats
@@ -28,8 +35,8 @@ class Apart:
 def told_features(case: Case, *, against: str) -> Mapping[str, Any]:
     """Distributions of the features by name, unread: of the challenger's training rows, or of the champion's."""
     if against == "training":
-        return features(case.facts.get("features"), path="facts.features")
-    return features(part(case.facts, "champion", ChampionFacts).features, path="facts.champion.features")
+        return check_features(case.facts.get("features"), path="facts.features")
+    return check_features(parse_part(case.facts, "champion", ChampionFacts).features, path="facts.champion.features")
 
 
 def of_feature(name: str, told: object, case: Case, *, against: str, measure: str) -> Apart | None:
@@ -39,7 +46,7 @@ def of_feature(name: str, told: object, case: Case, *, against: str, measure: st
         UnjudgeableError: counts that are none, or another number of holdout rows than the evidence has.
     """
     path = f"facts.{'champion.' if against == 'champion' else ''}features.{name[:80]}"
-    held = distribution(told, path=path)
+    held = parse_distribution(told, path=path)
     if held.kind == "name" and measure == "ks":
         return None
     if held.holdout is None:
@@ -60,7 +67,7 @@ def of_scores(case: Case, *, against: str, measure: str) -> Apart:
     if measure == "ks" and rows.challenger.ndim == 2:
         raise UnjudgeableError("classes have no order, which ks needs", expected="measure psi or js")
     if against == "training":
-        held = part(case.facts, "scores", Distribution)
+        held = parse_part(case.facts, "scores", Distribution)
         reference = _counts(held.train, "facts.scores")
         # before the cells: those of no value; after them: those of another
         pair = rows_against_counts(reference, 1 + _cells(held, case), weight=rows.weight, cluster=rows.cluster)

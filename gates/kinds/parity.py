@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lockgate.gates.errors import UnjudgeableError
-from lockgate.gates.evidence.facts import ParityFacts, part
+from lockgate.gates.evidence.facts import ParityFacts, parse_part
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import MOST, Check
 from lockgate.gates.gate.limits import show
@@ -37,7 +37,7 @@ class Parity(Check):
         return f"scored again differs <= {self.max_difference:.12g}"
 
     def judge(self, name: str, case: Case) -> Outcome:
-        told = part(case.facts, "parity", ParityFacts)
+        told = parse_part(case.facts, "parity", ParityFacts)
         if told.problem or told.max_difference is None:
             raise UnjudgeableError(
                 f"the model was not scored again: {told.problem[:200] or 'no difference is given'}",

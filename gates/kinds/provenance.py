@@ -12,7 +12,15 @@ from pydantic_core import PydanticCustomError
 
 from lockgate.gates.durations import Duration, length
 from lockgate.gates.errors import UnjudgeableError
-from lockgate.gates.evidence.facts import ChampionFacts, CodeFacts, DataFacts, ModelFacts, Witness, moment, part
+from lockgate.gates.evidence.facts import (
+    ChampionFacts,
+    CodeFacts,
+    DataFacts,
+    ModelFacts,
+    Witness,
+    parse_part,
+    parse_time,
+)
 from lockgate.gates.gate.age import age, said
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check
@@ -88,7 +96,7 @@ class Provenance(Check):
 
 
 def _young(case: Case, *, within: str) -> Found:
-    old = age(moment(case.facts, "scored_at"), case, what="the evidence", ahead=SKEW)
+    old = age(parse_time(case.facts, "scored_at"), case, what="the evidence", ahead=SKEW)
     return old <= length(within), f"scored {said(old)} ago; asked: within {within}"
 
 
@@ -111,12 +119,12 @@ def _model(case: Case) -> Found:
     held = _seen(case).model_sha256
     if held is None:
         raise UnjudgeableError("the run has no model that can be read", expected="an artifact `model` with its bytes")
-    told = part(case.facts, "challenger", ModelFacts).sha256
+    told = parse_part(case.facts, "challenger", ModelFacts).sha256
     return held == told, f"the run's model has SHA-256 {held[:12]}…, the facts name {told[:12]}…"
 
 
 def _data(case: Case) -> Found:
-    told, trained = part(case.facts, "data", DataFacts), case.evidence.train_row_hashes
+    told, trained = parse_part(case.facts, "data", DataFacts), case.evidence.train_row_hashes
     if trained is None:
         raise UnjudgeableError("the evidence does not say which rows were trained on", expected="`train_row_hashes`")
     if told.holdout_sha256 != case.evidence.holdout:
@@ -131,13 +139,13 @@ def _champion(case: Case) -> Found:
     if "champion" in case.facts and case.facts["champion"] is None:
         there = "but the evidence has its scores" if scored else "and the evidence has no scores of one"
         return not scored, f"the facts say that there is no champion, {there}"
-    told = part(case.facts, "champion", ChampionFacts)
+    told = parse_part(case.facts, "champion", ChampionFacts)
     named = f"{told.run[:80]!r} with SHA-256 {told.sha256[:12]}…"
     return scored, f"the champion is {named}"
 
 
 def _committed(case: Case) -> Found:
-    commit = part(case.facts, "code", CodeFacts).commit
+    commit = parse_part(case.facts, "code", CodeFacts).commit
     if commit is None:
         return False, "the run's code was in no commit"
     if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit):
@@ -148,7 +156,7 @@ def _committed(case: Case) -> Found:
 
 
 def _clean(case: Case) -> Found:
-    clean = part(case.facts, "code", CodeFacts).clean
+    clean = parse_part(case.facts, "code", CodeFacts).clean
     if clean is None:
         return False, "the run's code was in no checkout"
     return clean, "nothing was changed beside the commit" if clean else "files were changed beside the commit"

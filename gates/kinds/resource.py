@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from lockgate.gates.evidence.facts import number
+from lockgate.gates.evidence.facts import parse_number
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check
 from lockgate.gates.gate.limits import against, show
@@ -55,7 +55,7 @@ class Resource(Check):
         return f"{self.fact} <= {self.max:.12g}{least}"
 
     def judge(self, name: str, case: Case) -> Outcome:
-        value = number(case.facts, self.fact)
+        value = parse_number(case.facts, self.fact)
         verdict = against(value, None, least=self.min, most=self.max, decide="point")
         message = f"{self.fact} is {show(value)}{UNITS[self.fact]}, as the run measured; asked: {self.rule}"
         return self.outcome(name, verdict, message, case, metric=self.fact, observed=value)

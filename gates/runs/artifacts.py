@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.gates.errors import EvidenceError, RunError
 from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES, Evidence
-from lockgate.gates.evidence.facts import Witness
+from lockgate.gates.evidence.facts import Witness, read_part
 from lockgate.gates.runs import pickles
 from lockgate.gates.runs.datastore import datastore, storage_class
 from lockgate.gates.runs.metadata import asked, found
@@ -161,14 +161,14 @@ def _model_digest(held: _End, told: object, *, where: str) -> str | None:
 
 def _own(facts: Mapping[str, Any], pathspec: str) -> Mapping[str, Any]:
     """What the evidence says of its challenger. Raises EvidenceError where it is of another run."""
-    told = facts.get("challenger")
-    if not isinstance(told, dict) or told.get("run") != pathspec:
+    challenger = read_part(facts, "challenger")
+    if challenger.get("run") != pathspec:
         raise EvidenceError(
-            f"the evidence is of run {told.get('run') if isinstance(told, dict) else None!r}",
+            f"the evidence is of run {challenger.get('run')!r}",
             expected=f"of run {pathspec!r}",
             where=pathspec,
         )
-    return told
+    return challenger
 
 
 @contextmanager

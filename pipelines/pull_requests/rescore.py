@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.gates.errors import EvidenceError, LockgateError
 from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.evidence.facts import read_part
 from lockgate.pipelines import data
 from lockgate.pipelines.data import TrainSettings
 from lockgate.pipelines.models import MODELS
@@ -89,8 +90,7 @@ class Basis:
         claim = proposal.evidence(folder, name)
         if self.reigning is None:
             _refuse_champion(claim, name)
-        told = claim.facts.get("challenger")
-        challenger: Mapping[str, Any] = told if isinstance(told, dict) else {}
+        challenger = read_part(claim.facts, "challenger")
         if claim.holdout != self.holdout:
             raise EvidenceError(
                 f"{claim.n:,} other rows or labels were scored",
@@ -133,9 +133,8 @@ class Basis:
         return Rescored(evidence=Evidence.from_bytes(done.evidence), claimed="")
 
     def _trained(self, claim: Evidence) -> dict[str, Any]:
-        rows = claim.facts.get("rows")
         return {
-            "rows": {"train": rows.get("train") if isinstance(rows, dict) else None},
+            "rows": {"train": read_part(claim.facts, "rows").get("train")},
             **{name: claim.facts[name] for name in _CLAIMED if name in claim.facts},
             "features": counted_again(claim.facts.get("features"), self.split.holdout),
         }
@@ -172,10 +171,9 @@ def _check_kind(claimed: str, format_: str, kind: str, name: str) -> None:
 
 def _refuse_champion(claim: Evidence, name: str) -> None:
     """Raise LockgateError where a champion was beside the candidate: without it, comparisons would be left out."""
-    champion = claim.facts.get("champion")
-    if claim.champion is None and champion is None:
+    if claim.champion is None and claim.facts.get("champion") is None:
         return
-    run = champion.get("run") if isinstance(champion, dict) else None
+    run = read_part(claim.facts, "champion").get("run")
     raise LockgateError(
         f"it was scored beside a champion ({str(run)[:200]}), and none is here to compare with",
         expected="--bundle FILE",

@@ -32,16 +32,16 @@ def counted_again(told: object, holdout: pd.DataFrame) -> dict[str, dict[str, An
     cannot be read, are left out.
     """
     from lockgate.gates.errors import UnjudgeableError
-    from lockgate.gates.evidence.facts import distribution, features
+    from lockgate.gates.evidence.facts import check_features, parse_distribution
 
     try:
-        known = features(told, path="features")
+        known = check_features(told, path="features")
     except UnjudgeableError:
         return None
     found = {}
     for name in known.keys() & set(map(str, holdout.columns)):
         try:
-            held = distribution(known[name], path=name)
+            held = parse_distribution(known[name], path=name)
         except UnjudgeableError:
             continue
         if held.kind == ("number" if _is_number(holdout[name]) else "name"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.gates import runs
 from lockgate.gates.errors import AdmissionError, EvidenceError, SettingsError
+from lockgate.gates.evidence.facts import read_part
 from lockgate.pipelines import data
 from lockgate.pipelines.data import TrainSettings
 from lockgate.pipelines.promotion.events import Say
@@ -41,8 +42,7 @@ def reverify(settings: Settings, *, run: str, as_of: str, say: Say) -> Evaluated
     champion, month = resolve(settings, log, as_of)
     fresh = settings.model_copy(update={"as_of": month})
     before = _own_evidence(champion, log)
-    told = before.facts.get("challenger")
-    name = str(told.get("model") or "") if isinstance(told, dict) else ""
+    name = str(read_part(before.facts, "challenger").get("model") or "")
     say(f"champion is {champion.run}, promoted by entry {champion.seq}")
     with parity.fresh_process(name, declared=settings.platform.environment) as again:
         split = data.split(
@@ -115,10 +115,8 @@ def _own_evidence(champion: Champion, log: Log) -> Evidence:
 
 def _trained(facts: Mapping[str, Any], *, left_out: int) -> dict[str, Any]:
     """What the champion's run said of its training."""
-    rows = facts.get("rows")
-    train = rows.get("train") if isinstance(rows, dict) else None
     return {
-        "rows": {"train": train, "without_outcome": left_out},
+        "rows": {"train": read_part(facts, "rows").get("train"), "without_outcome": left_out},
         **{name: facts[name] for name in _CARRIED if name in facts},
     }
 

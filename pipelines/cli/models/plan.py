@@ -122,12 +122,13 @@ def _of_run(run: str | None, settings: Settings) -> Pilot:
 
 def _last_run(log: Log) -> str | None:
     """The run of the newest entry that had a champion beside it; of the newest one where none had."""
+    from lockgate.gates.evidence.facts import read_part
+
     newest = None
     for entry in log.backwards():
         if entry.judged is None or entry.judged.run is None:
             continue
-        bound = entry.judged.decision.get("binding")
-        if isinstance(bound, dict) and bound.get("champion_scores"):
+        if read_part(entry.judged.decision, "binding").get("champion_scores"):
             return entry.judged.run
         newest = newest or entry.judged.run
     return newest

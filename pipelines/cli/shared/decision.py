@@ -85,16 +85,17 @@ def statement_of(
     told: Reported, *, policy: Policy, evidence: Evidence, on_record: bool, log: Log | None = None
 ) -> dict[str, Any]:
     """The statement."""
+    from lockgate.gates.evidence.facts import read_part
     from lockgate.gates.log.policies import policy_bytes
     from lockgate.gates.report.statement import statement
 
     facts = evidence.facts
-    model = facts.get("challenger")
+    challenger = read_part(facts, "challenger")
     told_project = str(facts.get("project"))
     project = told_project if re.fullmatch(r"[a-z0-9_-]{1,64}", told_project) else "unknown"
     return statement(
         told.decision,
-        name=f"{project}/{model.get('model') or 'model'}" if isinstance(model, dict) else project,
+        name=f"{project}/{challenger.get('model') or 'model'}" if challenger else project,
         project=project,
         on_record=on_record,
         policy_sha256=hashlib.sha256(policy_bytes(policy)).hexdigest(),

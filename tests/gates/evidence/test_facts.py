@@ -24,26 +24,26 @@ HUGE = 10**400
 
 @pytest.mark.parametrize("value", [0, 3, 3.5, 1e300])
 def test_a_number(value: float) -> None:
-    assert facts.number({"fit_seconds": value}, "fit_seconds") == value
+    assert facts.parse_number({"fit_seconds": value}, "fit_seconds") == value
 
 
 @pytest.mark.parametrize("value", [True, False, -1, -1e-300, float("nan"), float("inf"), HUGE, "3", None, [3], {}])
 def test_what_is_no_number(value) -> None:
     with pytest.raises(UnjudgeableError, match=r"^got .* @ facts\.fit_seconds$"):
-        facts.number({"fit_seconds": value}, "fit_seconds")
+        facts.parse_number({"fit_seconds": value}, "fit_seconds")
 
 
 def test_what_the_run_did_not_say() -> None:
     said = "^the run did not say; expected a value @ facts.fit_seconds \\(evaluate again\\)$"
     with pytest.raises(UnjudgeableError, match=said):
-        facts.number({}, "fit_seconds")
+        facts.parse_number({}, "fit_seconds")
 
 
 def test_distributions() -> None:
-    found = facts.distribution({**NUMBER, "note": "unknown keys are left alone"}, path="features.x")
+    found = facts.parse_distribution({**NUMBER, "note": "unknown keys are left alone"}, path="features.x")
     assert (found.train.rows, found.edges) == (6, (1.0, 2.5))
-    assert facts.distribution(NAME, path="features.y").train.rows == 10
-    assert facts.distribution({"kind": "number", "train": {"cells": [0]}}, path="features.z").train.rows == 0
+    assert facts.parse_distribution(NAME, path="features.y").train.rows == 10
+    assert facts.parse_distribution({"kind": "number", "train": {"cells": [0]}}, path="features.z").train.rows == 0
 
 
 @pytest.mark.parametrize(
@@ -71,26 +71,26 @@ def test_distributions() -> None:
 )
 def test_what_is_no_distribution(change: dict, said: str) -> None:
     with pytest.raises(UnjudgeableError) as err:
-        facts.distribution({**NUMBER, **change}, path="facts.features.x")
+        facts.parse_distribution({**NUMBER, **change}, path="facts.features.x")
     assert said in str(err.value)
 
 
 def test_a_value_that_is_there_twice() -> None:
     with pytest.raises(UnjudgeableError, match="a value is there twice"):
-        facts.distribution({**NAME, "values": ["a", "a"]}, path="facts.features.y")
+        facts.parse_distribution({**NAME, "values": ["a", "a"]}, path="facts.features.y")
 
 
 @pytest.mark.parametrize("told", [None, {}, [], "features", {str(at): NUMBER for at in range(10_001)}])
 def test_what_are_no_features(told) -> None:
     with pytest.raises(UnjudgeableError):
-        facts.features(told, path="facts.features")
+        facts.check_features(told, path="facts.features")
 
 
 def test_a_moment() -> None:
-    assert facts.moment({"scored_at": "2024-06-01T02:00:00+02:00"}, "scored_at") == NOW
+    assert facts.parse_time({"scored_at": "2024-06-01T02:00:00+02:00"}, "scored_at") == NOW
     for value in ("2024-06-01", "2024-06-01T00:00:00", "yesterday", "", 17, None, "9" * 5000):
         with pytest.raises(UnjudgeableError, match=r"ISO 8601 with a time zone"):
-            facts.moment({"scored_at": value}, "scored_at")
+            facts.parse_time({"scored_at": value}, "scored_at")
 
 
 def test_every_fact_that_a_gate_reads_is_documented() -> None:

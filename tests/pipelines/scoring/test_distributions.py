@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lockgate.gates.evidence.facts import distribution
+from lockgate.gates.evidence.facts import parse_distribution
 from lockgate.pipelines.scoring.distributions import TOP_VALUES, counted_again, distributions, of_scores, spread
 
 
@@ -38,7 +38,7 @@ def test_they_are_facts_and_every_row_is_counted_once(made) -> None:
     train, holdout, told = made
     assert list(told) == ["distance", "hour", "dest"]
     for name, one in json.loads(json.dumps(told, allow_nan=False)).items():
-        held = distribution(one, path=name)
+        held = parse_distribution(one, path=name)
         assert (held.train.rows, held.holdout.rows) == (len(train), len(holdout))
         assert (held.train.missing, held.holdout.missing) == (train[name].isna().sum(), holdout[name].isna().sum())
 
@@ -81,7 +81,7 @@ def test_columns_of_nothing_and_of_one_value() -> None:
     assert told["b"]["train"] == {"cells": [3], "missing": 0}
     assert told["c"]["train"] == {"cells": [], "other": 0, "missing": 3}
     for one in told.values():
-        assert distribution(one, path="x").train.rows == 3
+        assert parse_distribution(one, path="x").train.rows == 3
 
 
 def test_another_runs_cells_are_counted_again(made) -> None:
@@ -90,7 +90,7 @@ def test_another_runs_cells_are_counted_again(made) -> None:
     again = counted_again(told, later)
     assert set(again) == {"distance", "dest"}
     for name, one in again.items():
-        held = distribution(one, path=name)
+        held = parse_distribution(one, path=name)
         assert (held.train.rows, held.holdout.rows) == (len(train), 500)
         assert one["train"]["cells"] == told[name]["train"]["cells"]
     assert again["distance"]["holdout"] == distributions(train, later.assign(hour=0))["distance"]["holdout"]
@@ -113,7 +113,7 @@ def test_columns_that_cannot_be_read_are_left_out(made) -> None:
 
 def test_scores() -> None:
     scores = np.random.default_rng(2).random(1000)
-    held = distribution(of_scores(scores), path="scores")
+    held = parse_distribution(of_scores(scores), path="scores")
     assert (held.train.rows, len(held.train.cells), held.holdout) == (1000, 20, None)
 
 
