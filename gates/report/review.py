@@ -73,6 +73,7 @@ class Review:
     champion: str  # beside whom they were scored, in words
     changes: Changes | None  # what the pull request changes of the rules; None where that cannot be told
     problem: str = ""  # of the pull request as a whole
+    default: str | None = None  # the candidate that merging would train, where the base's default is another
     uncompared: str = ""  # why nothing was compared, although there may be a champion; empty where that is known
 
     @property
@@ -123,7 +124,7 @@ def _lines(review: Review) -> Iterator[str]:
     yield from (f"**{means}.** {safe(_because(review))}", "")
     if review.weaker:
         yield from (f"> ⚠️ **{safe(_warning(review))}**", "")
-    yield from (f"**Next:** {'There is nothing to do.' if already else _next(review)}", "")
+    yield from (f"**Next:** {'There is nothing to do.' if already else _next(review)}{_merged(review)}", "")
     yield from _candidates(review)
     if held and held.decision:
         of = f" of {held.name}" if len(review.candidates) > 1 else ""
@@ -158,6 +159,15 @@ def _next(review: Review) -> str:
     return _NEXT[review.verdict]
 
 
+def _merged(review: Review) -> str:
+    """What became of that which merging would train, where another candidate is chosen; empty where none is."""
+    default = next((one for one in review.candidates if one.name == review.default), None)
+    if default is None or review.chosen in (None, default.name):
+        return ""
+    verdict = wording.headline(default.decision) if default.decision else "not judged"
+    return f" Merged as it is, `{default.name}` is what is trained and judged: {verdict} here."
+
+
 def _warning(review: Review) -> str:
     if review.changes is None:
         return f"What this pull request changes of the rules cannot be told. It was judged by those of {review.base}."
@@ -181,7 +191,8 @@ def _candidates(review: Review) -> Iterator[str]:
             mark = f"**{one.name}**" if one.name == review.chosen else one.name
             reservation = f" ({CLAIM})" if one.claimed else ""
             said = f"{ICON[decision.verdict]} {wording.headline(decision)}{reservation} | {safe(decision.reason)}"
-            yield f"| {mark} | {safe(' '.join(one.overrides))} | {said} |"
+            changed = "conf/ as it stands" if one.name == review.default else " ".join(one.overrides)
+            yield f"| {mark} | {safe(changed)} | {said} |"
         yield ""
         yield (
             f"Each bound is at 1/{review.among} of its error rate, so that all {review.among} together err as one"

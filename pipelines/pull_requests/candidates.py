@@ -1,9 +1,10 @@
-"""What a pull request proposes: named lists of overrides of model, train and experiment, in conf/candidates.yaml."""
+"""What a pull request proposes: conf/ as it stands, and named lists of overrides of model, train and experiment, in
+conf/candidates.yaml."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 FILE = "candidates.yaml"
 ALONE = "default"
-"""The name of the one candidate where none are listed: conf/ as it stands."""
+"""The name of conf/ as it stands: what merging would train. No other candidate has it."""
 
 TRAINED_BY = ("model", "train", "data", "as_of", "seed")
 """What of conf/ a model depends on; `experiment` says what is in the others."""
@@ -37,6 +38,9 @@ class Candidate:
     refusal: str = ""  # one line: what was wrong, and what is accepted; empty where nothing is
 
 
+_DEFAULT = Candidate(name=ALONE, overrides=())
+
+
 def candidates(conf: Path) -> tuple[Candidate, ...]:
     """Those of conf/candidates.yaml, in its order; where there is none of them, `default`: conf/ as it stands.
 
@@ -47,26 +51,28 @@ def candidates(conf: Path) -> tuple[Candidate, ...]:
         SettingsError: the file is no mapping of names to lists of overrides, or has more than 16 names.
     """
     listed = list(_listed(conf / FILE))
-    return tuple(_vetted(name, overrides, conf) for name, overrides in listed) or (Candidate(name=ALONE, overrides=()),)
+    return tuple(_vetted(name, overrides, conf) for name, overrides in listed) or (_DEFAULT,)
+
+
+def with_default(listed: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """These candidates, and before them `default`, conf/ as it stands, once."""
+    return (_DEFAULT, *(candidate for candidate in listed if candidate.name != ALONE))
 
 
 def training(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
     """What a model is trained by, as conf/ composes it with these overrides: plain values, of whatever kind of model.
 
     Raises:
-        SettingsError: it does not compose.
+        SettingsError: it does not compose, or names no kind of model.
     """
     from lockgate.pipelines.settings.composition import composed_tree
     from lockgate.pipelines.settings.overrides import vetted
 
     tree = composed_tree(conf, [change.text for change in vetted(overrides, conf)], "config")
+    model = tree.get("model")
+    if not isinstance(model, dict) or not isinstance(model.get("name"), str):
+        raise SettingsError("no kind of model is composed", expected="a word", where="model.name")
     return {name: tree.get(name) for name in TRAINED_BY}
-
-
-def kind(trained_by: Mapping[str, Any]) -> str:
-    """The kind of model that is trained so; empty where none is said."""
-    model = trained_by["model"]
-    return str(model.get("name", "")) if isinstance(model, Mapping) else ""
 
 
 def _vetted(name: str, overrides: tuple[str, ...], conf: Path) -> Candidate:
@@ -106,13 +112,7 @@ def _listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     if len(root.value) > MOST:
         raise SettingsError(f"{len(root.value)} candidates", expected=f"at most {MOST}", where=where)
     for key, value in root.value:
-        name = _text(key)
-        if name is None or not NAME.fullmatch(name):
-            raise SettingsError(
-                f"{(name or 'what is no text')[:40]!r} is no name of a candidate",
-                expected="small letters, digits, _ and -, a letter first, at most 32",
-                where=where,
-            )
+        name = _name(key, where)
         texts = [_text(one) for one in value.value] if isinstance(value, SequenceNode) else [None]
         overrides = tuple(text for text in texts if text is not None)
         if len(overrides) < len(texts) or len(overrides) > MOST_OVERRIDES:
@@ -121,7 +121,22 @@ def _listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
                 expected=f"[model=xgb, model.max_depth=6], at most {MOST_OVERRIDES} texts",
                 where=where,
             )
+        if name == ALONE and overrides:
+            raise SettingsError(
+                f"{ALONE} is conf/ as it stands, and has overrides", expected="another name for it", where=where
+            )
         yield name, overrides
+
+
+def _name(node: Node, where: str) -> str:
+    name = _text(node)
+    if name is None or not NAME.fullmatch(name):
+        raise SettingsError(
+            f"{(name or 'what is no text')[:40]!r} is no name of a candidate",
+            expected="small letters, digits, _ and -, a letter first, at most 32",
+            where=where,
+        )
+    return name
 
 
 def _text(node: Node) -> str | None:

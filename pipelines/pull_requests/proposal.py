@@ -24,6 +24,9 @@ from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES, Evidence
 from lockgate.pipelines.pull_requests.candidates import MOST, NAME
 
 FILE = "proposal.json"
+MOST_PROPOSED = MOST + 1
+"""conf/ as it stands may be beside those that are named."""
+
 MAX_BYTES = 1024**2
 MAX_MODEL_BYTES = 2 * 1024**3
 _RULES = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -41,11 +44,11 @@ class Proposed(BaseModel):
 
 
 class Proposal(BaseModel):
-    """All candidates of a pull request, in its order."""
+    """conf/ as it stands, and all candidates of a pull request, in its order."""
 
     model_config = _RULES
     format: Literal[1] = 1
-    candidates: Annotated[tuple[Proposed, ...], Field(strict=False, min_length=1, max_length=MOST)]
+    candidates: Annotated[tuple[Proposed, ...], Field(strict=False, min_length=1, max_length=MOST_PROPOSED)]
 
     def to_bytes(self) -> bytes:
         """Canonical JSON."""

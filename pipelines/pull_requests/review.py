@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lockgate.gates.errors import LockgateError, SettingsError
 from lockgate.gates.judge.comparison import compared
@@ -14,7 +14,7 @@ from lockgate.gates.judge.several import best, shared
 from lockgate.gates.report.review import Judged, Review
 from lockgate.pipelines.promotion.actor import clock
 from lockgate.pipelines.pull_requests import proposal
-from lockgate.pipelines.pull_requests.candidates import Candidate, candidates, kind, training
+from lockgate.pipelines.pull_requests.candidates import ALONE, Candidate, candidates, training, with_default
 from lockgate.pipelines.pull_requests.changes import compared as changed
 from lockgate.pipelines.pull_requests.rescore import Basis
 from lockgate.pipelines.pull_requests.versions import Version, of_conf, of_folder
@@ -76,6 +76,7 @@ def reviewed(composed: Composed, folder: Path, *, base: Version, head: Version, 
         chosen=_chosen(judged, composed.settings.data.task),
         problem="; ".join(problems),
         uncompared=beside.uncompared,
+        default=next((one.candidate.name for one in proposed if one.merges), None),
     )
     evidence = {one.name: held for one, held in found if held is not None}
     return Reviewed(review=review, policy=policy, evidence=evidence)
@@ -109,21 +110,30 @@ class Asked:
 
     candidate: Candidate
     kind: str
+    merges: bool  # whether it is conf/ as it stands, listed because it is another than the base's
 
 
 def _proposed(folder: Path, head: Version) -> tuple[Asked, ...]:
-    """The candidates that `head` names; those that were not evaluated, or do not compose, are refused, too."""
+    """The candidates that `head` names, and first what merging it would train, where this checkout trains another.
+
+    Those that were not evaluated, do not compose, or are the same as that, are refused, too.
+    """
     with TemporaryDirectory(prefix="lockgate-") as scratch:
         conf = written(head.conf, Path(scratch), name=head.name)
-        wanted = candidates(conf)
+        listed, merged = candidates(conf), _composed(conf, ())
+        differs = merged != training(conf_dir(), ())
+        wanted = with_default(listed) if differs else listed
         handed = _handed(folder, wanted)
-        return tuple(_asked(replace(one, refusal=_refusal(one, handed.get(one.name))), conf) for one in wanted)
+        return tuple(
+            _asked(candidate, handed.get(candidate.name), conf, merged=merged if differs else None)
+            for candidate in wanted
+        )
 
 
 def _handed(folder: Path, wanted: tuple[Candidate, ...]) -> dict[str, Proposed]:
-    """What was evaluated, by name. SettingsError for what was not asked."""
+    """What was evaluated, by name. SettingsError for what was not asked; conf/ as it stands may always be there."""
     handed = {one.name: one for one in proposal.read(folder).candidates}
-    if unknown := handed.keys() - {one.name for one in wanted}:
+    if unknown := handed.keys() - {ALONE, *(one.name for one in wanted)}:
         raise SettingsError(
             f"{min(unknown)} was evaluated, which the pull request does not name",
             expected=f"{', '.join(one.name for one in wanted)}",
@@ -132,14 +142,26 @@ def _handed(folder: Path, wanted: tuple[Candidate, ...]) -> dict[str, Proposed]:
     return handed
 
 
-def _asked(candidate: Candidate, conf: Path) -> Asked:
-    if candidate.refusal:
-        return Asked(candidate=candidate, kind="")
+def _asked(
+    candidate: Candidate, handed: Proposed | None, conf: Path, *, merged: Mapping[str, Any] | str | None
+) -> Asked:
+    """A candidate, refused where anything is wrong with it. `merged`: what merging would train, where it is listed."""
+    merges = merged is not None and candidate.name == ALONE
+    refusal = _refusal(candidate, handed)
+    composed = refusal or _composed(conf, candidate.overrides)
+    if not refusal and not merges and composed == merged:
+        composed = f"it is conf/ as it stands, which is judged as {ALONE}"
+    if isinstance(composed, str):
+        return Asked(candidate=replace(candidate, refusal=composed), kind="", merges=merges)
+    return Asked(candidate=candidate, kind=composed["model"]["name"], merges=merges)
+
+
+def _composed(conf: Path, overrides: tuple[str, ...]) -> Mapping[str, Any] | str:
+    """What the pull request's conf/ trains a model by; in words, why that does not compose."""
     try:
-        return Asked(candidate=candidate, kind=kind(training(conf, candidate.overrides)))
+        return training(conf, overrides)
     except SettingsError as err:
-        refusal = str(err).replace(str(conf), "conf")
-        return Asked(candidate=replace(candidate, refusal=refusal), kind="")
+        return str(err).replace(str(conf), "conf")
 
 
 def _refusal(one: Candidate, handed: Proposed | None) -> str:

@@ -18,16 +18,17 @@ def propose(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Train and score every candidate of conf/candidates.yaml (or conf/ as it stands), and write what was seen.
+    """Train and score conf/ as it stands and every candidate of conf/candidates.yaml, and write what was seen.
 
-    Judges nothing, logs nothing. `lockgate review`, from the branch that is merged into, judges what is written here.
+    Judges nothing, logs nothing. `lockgate review`, from the branch that is merged into, judges what is written here;
+    conf/ as it stands only where that branch has another, or no candidate is named.
     Of a bundle that does not hold nothing is trained beside it, and that is written.
     """
     from lockgate.gates import runs
     from lockgate.gates.errors import LockgateError
     from lockgate.pipelines.cli.shared.files import check_free, print_json, write_folder
     from lockgate.pipelines.cli.shared.flow_run import run_flow
-    from lockgate.pipelines.pull_requests.candidates import Candidate, candidates
+    from lockgate.pipelines.pull_requests.candidates import Candidate, candidates, with_default
     from lockgate.pipelines.pull_requests.proposal import FILE, Proposal, Proposed
     from lockgate.pipelines.settings.groups import conf_dir
     from lockgate.pipelines.settings.settings import compose
@@ -51,7 +52,7 @@ def propose(
             return Proposed(**told, run=None, error=str(err)[:2000])
         return Proposed(**told, run=run, error="")
 
-    made = Proposal(candidates=tuple(evaluated(one) for one in candidates(conf_dir())))
+    made = Proposal(candidates=tuple(evaluated(one) for one in with_default(candidates(conf_dir()))))
     write_folder(out, {FILE: made.to_bytes(), **files})
     if as_json:
         print_json(made.model_dump(mode="json"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ import pytest
 import yaml
 
 from lockgate import Evidence
+from lockgate.pipelines.pull_requests.rescore import Basis
+from lockgate.pipelines.settings.settings import compose
 from tests.pipelines.cli.prompted import Project
+from tests.pipelines.cli.pull_requests.forging import Desk
 
 POLICY = {
     "if_no_champion": "absolute_only",
@@ -72,3 +76,20 @@ def prompted(tmp_path: Path) -> Iterator[Callable[..., Project]]:
     yield make
     for one in made:
         one.leave()
+
+
+@pytest.fixture(scope="session")
+def weak(tmp_path_factory: pytest.TempPathFactory, project_at: Any, orders_conf: Path) -> Path:
+    """A bundle of a champion that is easily beaten."""
+    project = project_at(home=tmp_path_factory.mktemp("weak"), conf=orders_conf)
+    assert project.run("evaluate", "model.trees=1", "model.max_depth=1").returncode == 0
+    assert project.run("bundle", "--out", "champion.tar").returncode == 0
+    return Path(project.home / "champion.tar")
+
+
+@pytest.fixture
+def desk(project: Any, weak: Path) -> Desk:
+    """A pull request that changes nothing yet."""
+    shutil.copytree(project.conf, project.home / "head" / "conf")
+    basis = Basis(settings=compose(conf=project.conf).settings, reigning=None)
+    return Desk(project, project.home / "head", weak, basis)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lockgate.gates.errors import SettingsError
-from lockgate.pipelines.pull_requests.candidates import ALONE, MOST, Candidate, candidates
+from lockgate.pipelines.pull_requests.candidates import ALONE, MOST, Candidate, candidates, training, with_default
 from lockgate.pipelines.settings.groups import ROOT
 
 
@@ -41,6 +41,66 @@ def test_the_order_and_the_text_are_those_of_the_file(conf: Path) -> None:
         ("fresher", ("experiment=fresher_window",), ""),
         ("old", (), ""),
     ]
+
+
+def test_the_default_comes_first_unless_it_is_named(conf: Path) -> None:
+    default = Candidate(name=ALONE, overrides=())
+    deeper = listed(conf, "deeper: [model.max_depth=6]\n")
+    assert with_default(deeper) == (default, *deeper)
+    assert with_default(listed(conf, "")) == (default,)
+    both = listed(conf, "deeper: [model.max_depth=6]\ndefault: []\n")
+    assert both == (*deeper, default)
+    assert with_default(both) == (default, *deeper)
+
+
+def test_no_other_candidate_has_the_name_of_the_default(conf: Path) -> None:
+    with pytest.raises(SettingsError, match="default is conf/ as it stands, and has overrides; expected another name"):
+        listed(conf, "default: [model.max_depth=6]\n")
+
+
+SAME = {
+    "the policy": ("gate/default.yaml", "min: 0.60", "min: 0.70"),
+    "the store": ("config.yaml", "store: sqlite", "store: parquet"),
+    "a kind that is not chosen": ("model/logistic.yaml", "name: logistic", "name: logistic # or so"),
+    "a comment": ("model/xgb.yaml", "name: xgb", "name: xgb # trees"),
+}
+OTHER = {
+    "a hyperparameter": ("model/xgb.yaml", "trees: 250", "trees: 251"),
+    "another kind": ("config.yaml", "model: xgb", "model: logistic"),
+    "the window": ("train/all.yaml", "months: null", "months: 3"),
+    "another window": ("config.yaml", "train: all", "train: recent"),
+    "an experiment": ("config.yaml", "experiment: null", "experiment: fresher_window"),
+    "the seed": ("config.yaml", "seed: 0", "seed: 1"),
+    "the holdout's month": ("config.yaml", "2013-10", "2013-09"),
+    "the columns": ("data/flights.yaml", "exclude: []", "exclude: [hour]"),
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "same"),
+    [
+        *(pytest.param(*change, True, id=what) for what, change in SAME.items()),
+        *(pytest.param(*change, False, id=what) for what, change in OTHER.items()),
+    ],
+)
+def test_what_a_model_is_trained_by_is_what_conf_composes(
+    conf: Path, file: str, old: str, new: str, *, same: bool
+) -> None:
+    """Wherever it is written, and of whatever kind; other choices train no other model."""
+    before = training(conf, ())
+    text = (conf / file).read_text(encoding="utf-8")
+    assert old in text
+    (conf / file).write_text(text.replace(old, new), encoding="utf-8")
+    assert (training(conf, ()) == before) == same
+
+
+def test_a_kind_that_nobody_knows_composes(conf: Path) -> None:
+    (conf / "model" / "zzz.yaml").write_text("name: zzz\nfaith: 1\n", encoding="utf-8")
+    assert training(conf, ("model=zzz",))["model"] == {"name": "zzz", "faith": 1}
+    for text, message in (("[1]\n", "no kind of model is composed"), ("defaults: [nowhere]\n", "does not compose")):
+        (conf / "model" / "zzz.yaml").write_text(text, encoding="utf-8")
+        with pytest.raises(SettingsError, match=message):
+            training(conf, ("model=zzz",))
 
 
 @pytest.mark.parametrize(

@@ -28,15 +28,6 @@ def report(folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def weak(tmp_path_factory: pytest.TempPathFactory, project_at: Any, orders_conf: Path) -> Path:
-    """A bundle of a champion that is easily beaten."""
-    project = project_at(home=tmp_path_factory.mktemp("weak"), conf=orders_conf)
-    assert project.run("evaluate", "model.trees=1", "model.max_depth=1").returncode == 0
-    assert project.run("bundle", "--out", "champion.tar").returncode == 0
-    return Path(project.home / "champion.tar")
-
-
-@pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path) -> Path:
     """The pull request's checkout: candidates, and a floor that is lower than it was."""
     folder = tmp_path_factory.mktemp("head")
@@ -55,7 +46,13 @@ def proposed(tmp_path_factory: pytest.TempPathFactory, project_at: Any, head: Pa
     project = project_at(home=tmp_path_factory.mktemp("proposed"), conf=head / "conf")
     done = project.run("propose", "--bundle", str(weak), "--out", "proposal")
     assert done.returncode == 0, done.stderr
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["better", "worse", "nosy", "broken"]
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        "default",
+        "better",
+        "worse",
+        "nosy",
+        "broken",
+    ]
     return Path(project.home / "proposal")
 
 
