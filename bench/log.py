@@ -22,7 +22,7 @@ from lockgate import Evidence, Policy
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.commit import commit
 from lockgate.gates.log import Log
-from lockgate.gates.log.entry import path
+from lockgate.gates.log.entry import entry_path
 
 LOCKGATE = str(Path(sys.executable).with_name("lockgate"))
 SHORT, LONG = 10, 100_000
@@ -91,7 +91,7 @@ def objects(length: int) -> Iterator[tuple[str, bytes]]:
             told["state"]["seq"] = seq
             blob = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
         previous = hashlib.sha256(blob).hexdigest()
-        yield path(seq), blob
+        yield entry_path(seq), blob
     yield "head.json", json.dumps({"seq": length}).encode()
 
 

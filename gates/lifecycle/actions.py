@@ -10,14 +10,14 @@ from lockgate.gates.judge.holdouts import recognise
 from lockgate.gates.judge.waivers import LIFTED
 from lockgate.gates.lifecycle.commit import Clock, record
 from lockgate.gates.lifecycle.doubt import Promotions, barred
-from lockgate.gates.log import Entry, Log
-from lockgate.gates.log.events import Event, Registered, Retracted, Revoked, RolledBack, Waived
+from lockgate.gates.log import Log, LogEntry
+from lockgate.gates.log.events import Event, RegisteredEvent, RetractedEvent, RevokedEvent, RolledBackEvent, WaivedEvent
 from lockgate.gates.log.replay import Moment
 from lockgate.gates.records.outcome import Verdict
 from lockgate.gates.records.state import Champion, State, Waiver
 
 
-def revoke(log: Log, run: str, *, reason: str, actor: str, clock: Clock) -> Entry:
+def revoke(log: Log, run: str, *, reason: str, actor: str, clock: Clock) -> LogEntry:
     """The model of `run` never serves again, and is never promoted again; where it reigns, its predecessor does.
 
     `run` is a pathspec, or the id alone of a run that reigned. A run that was only judged may be revoked too.
@@ -40,12 +40,12 @@ def revoke(log: Log, run: str, *, reason: str, actor: str, clock: Clock) -> Entr
         without = state.model_copy(update={"revoked": {**state.revoked, model: at.seq}})
         reigned = state.champion is not None and state.champion.sha256 == model
         successor = without.before_champion(at.time) if reigned else state.champion
-        return Revoked(of=of, model=model, reason=reason, successor=successor and successor.seq)
+        return RevokedEvent(of=of, model=model, reason=reason, successor=successor and successor.seq)
 
     return record(log, event, actor=actor, clock=clock)
 
 
-def rollback(log: Log, *, to: str | None, reason: str, actor: str, clock: Clock) -> Entry:
+def rollback(log: Log, *, to: str | None, reason: str, actor: str, clock: Clock) -> LogEntry:
     """`to`, or the last model promoted before the champion that may be served, reigns again.
 
     Without `to` it is away from one champion only: where another reigns when the entry is made, or the last entry
@@ -63,7 +63,7 @@ def rollback(log: Log, *, to: str | None, reason: str, actor: str, clock: Clock)
         target = _rollback_target(log, state, to, at.time)
         if refusal := target.refusal(at.time, revoked=state.revoked):
             raise LogError(refusal, expected="a model that may be served")
-        return RolledBack(to=str(target.run), promoted_by=target.seq, reason=reason)
+        return RolledBackEvent(to=str(target.run), promoted_by=target.seq, reason=reason)
 
     return record(log, event, actor=actor, clock=clock)
 
@@ -71,7 +71,7 @@ def rollback(log: Log, *, to: str | None, reason: str, actor: str, clock: Clock)
 def _check_not_done(log: Log, state: State, meant: list[int], reason: str) -> None:
     reigning = state.champion
     last = log.entry(state.seq).event
-    if isinstance(last, RolledBack) and last.reason == reason.strip():
+    if isinstance(last, RolledBackEvent) and last.reason == reason.strip():
         problem = f"entry {state.seq} rolled back to {last.to} already, and for this reason"
     elif reigning is not None and meant and meant[0] != reigning.seq:
         problem = f"{reigning.run} reigns meanwhile, promoted by entry {reigning.seq}"
@@ -103,7 +103,7 @@ def _rollback_target(log: Log, state: State, to: str | None, now: datetime) -> C
     return found
 
 
-def waive(log: Log, gate: str, *, run: str, reason: str, until: datetime, actor: str, clock: Clock) -> Entry:
+def waive(log: Log, gate: str, *, run: str, reason: str, until: datetime, actor: str, clock: Clock) -> LogEntry:
     """Lift one gate's block for one candidate until a time; judging the run again then counts it.
 
     The approver is whom conf/platform calls the key of `log.signer`. The gate's verdict stays.
@@ -128,7 +128,7 @@ def waive(log: Log, gate: str, *, run: str, reason: str, until: datetime, actor:
             raise LogError(f"run {run[:80]!r} was not judged", hint="judge it first: a waiver is for a verdict")
         if entry.signature is not None and entry.signature.key == signer.fingerprint:
             raise LogError("the key that signed the judgement may not waive it", expected="the key of an approver")
-        decision = entry.decided()
+        decision = entry.read_decision()
         _check_waivable(gate, {one.name: one.verdict for one in decision.outcomes}, sealed=decision.sealed)
         bound = decision.binding
         if bound.run is None or bound.model is None:
@@ -146,7 +146,7 @@ def waive(log: Log, gate: str, *, run: str, reason: str, until: datetime, actor:
             key=signer.fingerprint,
             seq=at.seq,
         )
-        return Waived(waiver=waiver)
+        return WaivedEvent(waiver=waiver)
 
     return record(log, event, actor=actor, clock=clock)
 
@@ -162,7 +162,7 @@ def _check_waivable(gate: str, verdicts: dict[str, Verdict], *, sealed: bool) ->
 
 def retract(
     log: Log, *, data: str = "", metric: str = "", entry: int | None = None, reason: str, actor: str, clock: Clock
-) -> Entry:
+) -> LogEntry:
     """Rows (by digest, of a holdout or of training rows), a metric, or an entry was wrong.
 
     Every promotion in the log that rests on it is suspect, through the rows of its own judgement, of a re-verification
@@ -188,12 +188,12 @@ def retract(
         suspects = made.resting(what, value)
         if what == "data" and value in state.retracted and not state.clear_of_doubt(suspects):
             raise LogError(f"rows {value[:12]} were retracted before, by entry {state.retracted[value]}")
-        return Retracted(what=what, value=value, reason=reason, suspects=suspects, barred=barred(log, what, value))
+        return RetractedEvent(what=what, value=value, reason=reason, suspects=suspects, barred=barred(log, what, value))
 
     return record(log, event, actor=actor, clock=clock)
 
 
-def register(log: Log, evidence: Evidence, *, note: str, actor: str, clock: Clock) -> Entry:
+def register(log: Log, evidence: Evidence, *, note: str, actor: str, clock: Clock) -> LogEntry:
     """Make the rows of `evidence` known as a holdout before anything is judged on them: since when can then be asked.
 
     Raises LogError where there are none, or they are known.
@@ -205,19 +205,19 @@ def register(log: Log, evidence: Evidence, *, note: str, actor: str, clock: Cloc
     def event(state: State, at: Moment) -> Event:
         if digest in state.holdouts:
             raise LogError(f"holdout {digest[:12]} is registered since entry {state.holdouts[digest].since}")
-        return Registered(digest=digest, holdout=recognise(evidence, state, seq=at.seq).rows, note=note)
+        return RegisteredEvent(digest=digest, holdout=recognise(evidence, state, seq=at.seq).rows, note=note)
 
     return record(log, event, actor=actor, clock=clock)
 
 
-def _last_judgement(log: Log, run: str) -> Entry | None:
+def _last_judgement(log: Log, run: str) -> LogEntry | None:
     for entry in log.backwards():
-        if entry.judged and entry.event.run and run in (entry.event.run, entry.event.run.rpartition("/")[2]):
+        if entry.judgement and entry.event.run and run in (entry.event.run, entry.event.run.rpartition("/")[2]):
             return entry
     return None
 
 
 def _judged_model(log: Log, run: str) -> tuple[str | None, str | None]:
     entry = _last_judgement(log, run)
-    bound = entry.decided().binding if entry else None
+    bound = entry.read_decision().binding if entry else None
     return (bound.run, bound.model) if bound else (None, None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lockgate.gates.errors import AdmissionError
-from lockgate.gates.log import SKEW, Entry, Log, replay
+from lockgate.gates.log import MAX_CLOCK_SKEW, Log, LogEntry, replay
 from lockgate.gates.records.state import Champion
 
 _HINT = "the last good predictions stay"
@@ -62,13 +62,13 @@ def admit(log: Log, *, now: datetime, run: str = "", seen: Seen | None = None) -
             why if revoked else "no model has been promoted yet", hint="`make evaluate model=xgb` trains and judges one"
         )
     champion = _chosen(head, run)
-    if head.time > now + SKEW:
+    if head.time > now + MAX_CLOCK_SKEW:
         raise AdmissionError(
             f"the last entry of the promotion log is dated {head.time.isoformat(timespec='minutes')}",
-            expected=f"{(now + SKEW).isoformat(timespec='minutes')} at the latest",
+            expected=f"{(now + MAX_CLOCK_SKEW).isoformat(timespec='minutes')} at the latest",
             hint=f"set this machine's clock, or the judge's: nobody can say what has expired; {_HINT}",
         )
-    if refusal := champion.refusal(now - SKEW, revoked=head.state.revoked):
+    if refusal := champion.refusal(now - MAX_CLOCK_SKEW, revoked=head.state.revoked):
         raise AdmissionError(
             refusal, expected="a promotion that is still valid", hint=f"`lockgate reverify`, or evaluate again; {_HINT}"
         )
@@ -85,7 +85,7 @@ def revoked(log: Log, *, seen: Seen | None = None) -> frozenset[str]:
     return frozenset(head.state.revoked) if head else frozenset()
 
 
-def _chosen(head: Entry, run: str) -> Champion:
+def _chosen(head: LogEntry, run: str) -> Champion:
     champion = head.state.named(run) if run else head.state.champion
     if champion is None:
         known = ", ".join(str(one.run) for one in (head.state.champion, *head.state.predecessors) if one)
@@ -95,7 +95,7 @@ def _chosen(head: Entry, run: str) -> Champion:
     return champion
 
 
-def _check_seen(log: Log, head: Entry | None, seen: Seen | None) -> None:
+def _check_seen(log: Log, head: LogEntry | None, seen: Seen | None) -> None:
     if seen is None:
         return
     if head is None or head.seq < seen.seq:
@@ -110,17 +110,17 @@ def _check_seen(log: Log, head: Entry | None, seen: Seen | None) -> None:
             expected=f"SHA-256 {seen.digest}",
             hint=f"the log was forked, or another one was put in its place; {_HINT}",
         )
-    before: Entry | None = None
+    before: LogEntry | None = None
     for entry in log.entries(start=seen.seq):
         if before:
-            replay.check(entry, before.state)
+            replay.check_entry(entry, before.state)
         before = entry
 
 
-def _check_promotion(log: Log, head: Entry, champion: Champion) -> None:
+def _check_promotion(log: Log, head: LogEntry, champion: Champion) -> None:
     """Hold the state's champion against the entry that promoted it."""
     entry = head if champion.seq == head.seq else log.entry(champion.seq)
-    bound = entry.decided().binding if entry.promotes else None
+    bound = entry.read_decision().binding if entry.promotes else None
     told = bound and (bound.model, bound.run, entry.log_id)
     if entry.seq > head.seq or told != (champion.sha256, champion.run, head.log_id):
         raise AdmissionError(

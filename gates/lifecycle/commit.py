@@ -13,11 +13,12 @@ from pydantic import ValidationError
 
 from lockgate.gates.errors import ConflictError, LogError, StaleError
 from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.judge.engine import judge
-from lockgate.gates.log import SKEW, Entry, Log, policies, replay
-from lockgate.gates.log.crash_points import Step, reached
-from lockgate.gates.log.events import Judged
-from lockgate.gates.log.log import unfit
+from lockgate.gates.log import MAX_CLOCK_SKEW, Log, LogEntry, policies, replay
+from lockgate.gates.log.crash_points import Step, report_step
+from lockgate.gates.log.events import JudgedEvent
+from lockgate.gates.log.log import unrecordable_error
 from lockgate.gates.log.replay import Moment
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.decision import Decision
@@ -36,7 +37,7 @@ class Committed:
     """A decision and the entry that records it; None where nothing was to be recorded."""
 
     decision: Decision
-    entry: Entry | None
+    entry: LogEntry | None
     before: bool  # whether the entry was in the log already
 
 
@@ -55,15 +56,15 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
         LogError: the log cannot be read or written, or stays contended; or it says that this was promoted and rolled
             back.
     """
-    keep = cache(partial(policies.keep_policy, log.store, policy))
+    keep = cache(partial(policies.store_policy, log.store, policy))
     for head, state in _heads(log):
         now = _now(clock, head)
         try:
             decision = judge(policy, evidence, state, now=now)
-            reached(Step.JUDGED)
+            report_step(Step.JUDGED)
         except StaleError:
             if head and (promotion := _promotion_of(evidence, state.champion, log)):
-                return Committed(decision=promotion.decided(), entry=promotion, before=True)
+                return Committed(decision=promotion.read_decision(), entry=promotion, before=True)
             raise
         if decision.verdict is Ruling.ERROR or decision.already_champion:
             return Committed(decision=decision, entry=None, before=False)
@@ -73,14 +74,14 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
             if decision.verdict is not Ruling.PROMOTE or not any(use.status == "used" for use in decision.waivers):
                 return Committed(decision=_told_again(recorded, decision), entry=recorded, before=True)
         told = decision.seal() if policy.disclose == "promotion_only" else decision
-        event = Judged(
+        event = JudgedEvent(
             decision=told.model_dump(mode="json", exclude={"state"}),
             decision_sha256=told.sha256,
             policy_sha256=policies.policy_sha256(policy),
             valid_for=policy.valid_for,
         )
         try:
-            entry = log.append(event, decision.state, after=head, actor=actor, now=now, beside=keep)
+            entry = log.append(event, decision.state, after=head, actor=actor, now=now, before_write=keep)
         except ConflictError:
             continue
         return Committed(decision=decision, entry=entry, before=False)
@@ -94,7 +95,7 @@ def record(
     actor: str,
     clock: Clock,
     beside: Callable[[], object] | None = None,
-) -> Entry:
+) -> LogEntry:
     """Append what `event(state, moment)` says, and what that makes of the state; again where a writer was faster.
 
     `beside` as `Log.append` has it.
@@ -106,32 +107,32 @@ def record(
         try:
             happened = event(state, at)
         except ValidationError as err:
-            raise unfit(err) from err
+            raise unrecordable_error(err) from err
         try:
-            after = replay.after(state, happened, at)
-            return log.append(happened, after, after=head, actor=actor, now=at.time, beside=beside)
+            after = replay.apply_event(state, happened, at)
+            return log.append(happened, after, after=head, actor=actor, now=at.time, before_write=beside)
         except ConflictError:
             continue
     raise AssertionError("unreachable")
 
 
-def _now(clock: Clock, head: Entry | None) -> datetime:
+def _now(clock: Clock, head: LogEntry | None) -> datetime:
     """What the clock says; the time of the head where it is behind that by what clocks may lie apart."""
     now = clock()
-    return max(now, head.time) if head and now.tzinfo and head.time <= now + SKEW else now
+    return max(now, head.time) if head and now.tzinfo and head.time <= now + MAX_CLOCK_SKEW else now
 
 
-def _heads(log: Log) -> Iterator[tuple[Entry | None, State]]:
+def _heads(log: Log) -> Iterator[tuple[LogEntry | None, State]]:
     """The head of the log and its state, again and again; LogError after too many."""
     begun = State(salt=secrets.token_hex(16))
     for _ in range(ATTEMPTS):
         head = log.head()
-        reached(Step.HEAD_READ)
+        report_step(Step.HEAD_READ)
         yield head, head.state if head else begun
     raise LogError(f"{ATTEMPTS} other writers were faster in a row", hint="run the command again")
 
 
-def _check_reigns(recorded: Entry, state: State) -> None:
+def _check_reigns(recorded: LogEntry, state: State) -> None:
     """Raise LogError for a promotion that was taken back since: what it said is true no more."""
     if recorded.promotes and (state.champion is None or state.champion.seq != recorded.seq):
         reigns = f"{state.champion.run} reigns" if state.champion else "no model reigns"
@@ -141,13 +142,13 @@ def _check_reigns(recorded: Entry, state: State) -> None:
         )
 
 
-def _told_again(recorded: Entry, now: Decision) -> Decision:
+def _told_again(recorded: LogEntry, now: Decision) -> Decision:
     """The recorded decision, with what became of the waivers that were granted since."""
-    decision = recorded.decided()
+    decision = recorded.read_decision()
     return decision if decision.sealed else decision.model_copy(update={"waivers": now.waivers})
 
 
-def _promotion_of(evidence: Evidence, champion: Champion | None, log: Log) -> Entry | None:
+def _promotion_of(evidence: Evidence, champion: Champion | None, log: Log) -> LogEntry | None:
     """The entry that promoted exactly this evidence, where its model still reigns: judging it again is no news.
 
     That happens when a command died between its entry and the tag, or the store's answer to the entry was lost.
@@ -155,8 +156,8 @@ def _promotion_of(evidence: Evidence, champion: Champion | None, log: Log) -> En
     if champion is None:
         return None
     entry = log.entry(champion.seq)
-    bound = entry.decided().binding
+    bound = entry.read_decision().binding
     scores = (evidence.scores_digest(evidence.challenger), evidence.scores_digest(evidence.champion))
     same = (bound.holdout, bound.scores, bound.champion_scores) == (evidence.holdout, *scores)
-    told = evidence.facts.get("challenger")
-    return entry if same and isinstance(told, dict) and told.get("sha256") == champion.sha256 == bound.model else None
+    challenger = read_part(evidence.facts, "challenger")
+    return entry if same and challenger and challenger.get("sha256") == champion.sha256 == bound.model else None

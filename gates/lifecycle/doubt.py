@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lockgate.gates.errors import LogError
-from lockgate.gates.log import Entry, Log
-from lockgate.gates.log.events import Judged, Reverified, Waived
+from lockgate.gates.log import Log, LogEntry
+from lockgate.gates.log.events import JudgedEvent, ReverifiedEvent, WaivedEvent
 from lockgate.gates.metrics import METRICS
 from lockgate.gates.records.decision import Decision
 from lockgate.gates.records.outcome import Outcome
@@ -47,16 +47,16 @@ class Promotion:
 class Promotions:
     """Every promotion of a log, from its entries one by one."""
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    def __init__(self, entries: Iterable[LogEntry] = ()) -> None:
         self._made: dict[int, Promotion] = {}
         for entry in entries:
             self.see(entry)
 
-    def see(self, entry: Entry) -> None:
+    def see(self, entry: LogEntry) -> None:
         """Take in the next entry."""
         event = entry.event
         if entry.promotes:
-            decision = entry.decided()
+            decision = entry.read_decision()
             bound = decision.binding
             about = (bound.run, bound.model, bound.policy)
             held = {one.seq for one in entry.state.waivers if (one.run, one.model, one.policy) == about}
@@ -65,8 +65,8 @@ class Promotions:
             made.judged(entry.seq, decision, entry.state.holdouts)
             made.entries |= held if decision.sealed else used
             self._made[entry.seq] = made
-        elif isinstance(event, Reverified) and event.promoted_by in self._made:
-            self._made[event.promoted_by].judged(entry.seq, event.decided(entry.state, where=entry.where), {})
+        elif isinstance(event, ReverifiedEvent) and event.promoted_by in self._made:
+            self._made[event.promoted_by].judged(entry.seq, event.read_decision(entry.state, where=entry.where), {})
 
     def resting(self, what: str, value: str) -> tuple[int, ...]:
         """The promotions that rest on it, and those that were made over a model of one that does."""
@@ -105,10 +105,10 @@ def barred(log: Log, what: str, value: str) -> tuple[str, ...]:
     if what != "entry":
         return (value,) if what == "data" else ()
     entry = log.entry(int(value))
-    if isinstance(entry.event, Waived):
+    if isinstance(entry.event, WaivedEvent):
         return ()
-    if isinstance(entry.event, Judged | Reverified):
-        return (entry.event.decided(entry.state, where=entry.where).binding.scores,)
+    if isinstance(entry.event, JudgedEvent | ReverifiedEvent):
+        return (entry.event.read_decision(entry.state, where=entry.where).binding.scores,)
     raise LogError(f"nothing rests on entry {value}", expected="a judgement, a re-verification or a waiver")
 
 

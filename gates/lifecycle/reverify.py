@@ -8,10 +8,11 @@ from functools import cache, partial
 
 from lockgate.gates.errors import LockgateError, LogError, StaleError
 from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.judge.engine import judge
 from lockgate.gates.lifecycle.commit import Clock, record
-from lockgate.gates.log import SKEW, Entry, Log, policies, replay
-from lockgate.gates.log.events import Reverified
+from lockgate.gates.log import MAX_CLOCK_SKEW, Log, LogEntry, policies, replay
+from lockgate.gates.log.events import ReverifiedEvent
 from lockgate.gates.log.replay import Moment
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.decision import Decision
@@ -24,7 +25,7 @@ class Reverification:
     """The decision, and the entry that records it; None where the champion could not be judged."""
 
     decision: Decision
-    entry: Entry | None
+    entry: LogEntry | None
 
 
 def alone(policy: Policy) -> Policy:
@@ -55,7 +56,7 @@ def judged(policy: Policy, evidence: Evidence, state: State, *, now: datetime) -
     return decision
 
 
-def event(policy: Policy, evidence: Evidence, state: State, at: Moment) -> tuple[Reverified, Decision]:
+def event(policy: Policy, evidence: Evidence, state: State, at: Moment) -> tuple[ReverifiedEvent, Decision]:
     """What entry `at.seq` records, and the decision as it is told: with the state after the entry, sealed where due.
 
     PROMOTE renews the promotion for as long as the policy says, HOLD ends it at once, INCONCLUSIVE leaves it. Raises
@@ -66,7 +67,7 @@ def event(policy: Policy, evidence: Evidence, state: State, at: Moment) -> tuple
         raise LogError(f"the champion cannot be judged: {decision.reason}")
     champion = _scored(evidence, state)
     told = decision.seal() if policy.disclose == "promotion_only" else decision
-    bare = Reverified(
+    bare = ReverifiedEvent(
         of=str(champion.run),
         promoted_by=champion.seq,
         evidence_run=str(decision.binding.run),
@@ -86,10 +87,10 @@ def reverify(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock:
     first = judged(policy, evidence, log.state(), now=clock())
     if first.verdict is Ruling.ERROR:
         return Reverification(decision=first, entry=None)
-    keep = cache(partial(policies.keep_policy, log.store, alone(policy)))
+    keep = cache(partial(policies.store_policy, log.store, alone(policy)))
     told: list[Decision] = []
 
-    def happened(state: State, at: Moment) -> Reverified:
+    def happened(state: State, at: Moment) -> ReverifiedEvent:
         made, decision = event(policy, evidence, state, at)
         told.append(decision)
         return made
@@ -102,8 +103,7 @@ def _scored(evidence: Evidence, state: State) -> Champion:
     champion = state.champion
     if champion is None:
         raise LogError("no model reigns", hint="`make evaluate model=xgb` trains and judges one")
-    told = evidence.facts.get("challenger")
-    model = told.get("sha256") if isinstance(told, dict) else None
+    model = read_part(evidence.facts, "challenger").get("sha256")
     if model is None or model != champion.sha256:
         raise StaleError(
             f"STALE: another model than {champion.run}, which reigns now, was scored", hint="reverify again"
@@ -121,13 +121,13 @@ def _until(verdict: Ruling, policy: Policy, champion: Champion, now: datetime) -
         return now + policy.validity
     if verdict is Ruling.INCONCLUSIVE:
         return champion.valid_until
-    return min(now - 3 * SKEW, champion.valid_until or now)
+    return min(now - 3 * MAX_CLOCK_SKEW, champion.valid_until or now)
 
 
 def _complete(
-    bare: Reverified, decision: Decision, *, sealed: bool, before: State, at: Moment
-) -> tuple[Reverified, Decision]:
-    after = replay.after(before, bare, at)
+    bare: ReverifiedEvent, decision: Decision, *, sealed: bool, before: State, at: Moment
+) -> tuple[ReverifiedEvent, Decision]:
+    after = replay.apply_event(before, bare, at)
     told = decision.model_copy(update={"state": after})
     told = told.seal() if sealed else told
     return bare.model_copy(update={"decision_sha256": told.sha256}), told

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from lockgate.gates.log import Entry
-from lockgate.gates.log.events import Judged, Revoked
+from lockgate.gates.evidence.facts import read_part
+from lockgate.gates.log import LogEntry
+from lockgate.gates.log.events import JudgedEvent, RevokedEvent
 
 CANDIDATE = "deployment_candidate"
 """Of every run that was promoted, and whose model was not revoked since."""
@@ -36,7 +37,7 @@ class Wanted:
     drop: frozenset[str]
 
 
-def touched(head: Entry) -> tuple[Wanted, ...]:
+def touched(head: LogEntry) -> tuple[Wanted, ...]:
     """What the last entry alone says: of the champion, of the one before it, and of the run that it is about.
 
     The champion comes first, so that a process that dies between two runs leaves two with the champion's tag rather
@@ -61,12 +62,12 @@ def touched(head: Entry) -> tuple[Wanted, ...]:
         )
     about = event.run
     say(about, lacks=() if about == champion else (CHAMPION,))
-    if isinstance(event, Judged):
+    if isinstance(event, JudgedEvent):
         if head.promotes:
             say(about, lacks=(HELD,))
         elif _is_told(event):
             say(about, has=(HELD,))
-    elif isinstance(event, Revoked):
+    elif isinstance(event, RevokedEvent):
         say(about, has=(REVOKED,), lacks=(CANDIDATE,))
     return tuple(Wanted(run=run, put=frozenset(put[run]), drop=frozenset(drop[run])) for run in put)
 
@@ -78,18 +79,17 @@ class Book:
         self._promoted: set[str] = set()
         self._held: dict[str, bool] = {}
         self._models: dict[str, set[str]] = {}  # the SHA-256 of a model → runs that were judged with it, or revoked
-        self._head: Entry | None = None
+        self._head: LogEntry | None = None
 
-    def see(self, entry: Entry) -> None:
+    def see(self, entry: LogEntry) -> None:
         """Take in the next entry."""
         self._head = entry
         event, run = entry.event, entry.event.run
-        if isinstance(event, Revoked):
+        if isinstance(event, RevokedEvent):
             self._models.setdefault(event.model, set()).add(event.of)
-        if not isinstance(event, Judged) or run is None:
+        if not isinstance(event, JudgedEvent) or run is None:
             return
-        bound = event.decision.get("binding")
-        model = bound.get("model") if isinstance(bound, Mapping) else None
+        model = read_part(event.decision, "binding").get("model")
         if isinstance(model, str):
             self._models.setdefault(model, set()).add(run)
         if entry.promotes:
@@ -117,7 +117,7 @@ class Book:
         return {run: frozenset(held) for run, held in tags.items()}
 
 
-def wanted(entries: Iterable[Entry]) -> dict[str, frozenset[str]]:
+def wanted(entries: Iterable[LogEntry]) -> dict[str, frozenset[str]]:
     """What `Book` says after the entries of a whole log."""
     book = Book()
     for entry in entries:
@@ -130,5 +130,5 @@ def forged(user: Collection[str]) -> frozenset[str]:
     return frozenset(tag for tag in user if tag.startswith(NAMESPACES))
 
 
-def _is_told(event: Judged) -> bool:
+def _is_told(event: JudgedEvent) -> bool:
     return not event.decision.get("sealed")

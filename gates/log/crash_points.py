@@ -30,7 +30,7 @@ hook: Callable[[Step], None] | None = None
 """What is told of every step; None in production."""
 
 
-def reached(step: Step) -> None:
+def report_step(step: Step) -> None:
     """Tell the hook, if there is one."""
     if hook is not None:
         hook(step)

@@ -10,13 +10,13 @@ import rfc8785
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from lockgate.gates.errors import LogError
-from lockgate.gates.log.events import AnyEvent, Judged
+from lockgate.gates.log.events import AnyEvent, JudgedEvent
 from lockgate.gates.log.signing import Signature
 from lockgate.gates.records.decision import Decision
 from lockgate.gates.records.state import State
 
 
-class Entry(BaseModel):
+class LogEntry(BaseModel):
     """What happened, after what, and the state after it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,25 +33,25 @@ class Entry(BaseModel):
     signature: Signature | None = None
 
     @property
-    def judged(self) -> Judged | None:
+    def judgement(self) -> JudgedEvent | None:
         """The judgement that it records; None for any other event."""
-        return self.event if isinstance(self.event, Judged) else None
+        return self.event if isinstance(self.event, JudgedEvent) else None
 
     @property
     def promotes(self) -> bool:
         """Whether it is a promotion."""
-        return self.judged is not None and self.event.verdict == "PROMOTE"
+        return self.judgement is not None and self.event.verdict == "PROMOTE"
 
-    def decided(self) -> Decision:
+    def read_decision(self) -> Decision:
         """The decision that was recorded, with the state after it. LogError where it is no judgement that is read."""
-        if self.judged is None:
+        if self.judgement is None:
             raise LogError(f"entry {self.seq} of the promotion log is no judgement", expected="one", where=self.where)
-        return self.judged.decided(self.state, where=self.where)
+        return self.judgement.read_decision(self.state, where=self.where)
 
     @property
     def where(self) -> str:
         """Its object in the store."""
-        return path(self.seq)
+        return entry_path(self.seq)
 
     def payload(self) -> bytes:
         """What is signed: the entry without its signature, as canonical JSON (RFC 8785)."""
@@ -67,7 +67,7 @@ class Entry(BaseModel):
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     @classmethod
-    def from_bytes(cls, blob: bytes, *, where: str) -> Entry:
+    def from_bytes(cls, blob: bytes, *, where: str) -> LogEntry:
         """The entry in `blob`. Raises LogError where it is none, or not in canonical form."""
         try:
             entry = cls.model_validate_json(blob)
@@ -87,10 +87,10 @@ class Entry(BaseModel):
 
     def as_json(self) -> dict[str, object]:
         """As people and programs get it, `history --json` among them."""
-        held: dict[str, object] = json.loads(self.to_bytes())
-        return held
+        fields: dict[str, object] = json.loads(self.to_bytes())
+        return fields
 
 
-def path(seq: int) -> str:
+def entry_path(seq: int) -> str:
     """Where entry `seq` lies in the store."""
     return f"log/{seq:08d}.json"

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field,
 
 from lockgate.gates.durations import Duration
 from lockgate.gates.errors import LogError
+from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.log.signing import Role
 from lockgate.gates.records.decision import Decision
 from lockgate.gates.records.state import Holdout, Reason, State, Waiver
@@ -33,12 +34,12 @@ class _Event(BaseModel):
         return str(self.kind).upper()  # type: ignore[attr-defined]
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """Why, or what about, in a sentence."""
         raise NotImplementedError
 
 
-class Judged(_Event):
+class JudgedEvent(_Event):
     """A challenger was judged. Verdict PROMOTE is the promotion."""
 
     signed_by = ("judge",)
@@ -50,23 +51,23 @@ class Judged(_Event):
 
     @property
     def run(self) -> str | None:
-        bound = self.decision.get("binding")
-        return bound.get("run") if isinstance(bound, dict) else None
+        run: str | None = read_part(self.decision, "binding").get("run")
+        return run
 
     @property
     def verdict(self) -> str:
         return str(self.decision.get("verdict"))
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         return str(self.decision.get("reason", ""))
 
-    def decided(self, state: State, *, where: str) -> Decision:
+    def read_decision(self, state: State, *, where: str) -> Decision:
         """The decision that was recorded, with the state after it; sealed again where it is. LogError for none."""
-        return _decided(self.decision, state, where=where)
+        return _parse_decision(self.decision, state, where=where)
 
 
-class Revoked(_Event):
+class RevokedEvent(_Event):
     """A model never serves again. Where it reigned, the last that may be served does."""
 
     signed_by = ("judge", "approver")
@@ -81,11 +82,11 @@ class Revoked(_Event):
         return self.of
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         return self.reason
 
 
-class RolledBack(_Event):
+class RolledBackEvent(_Event):
     """A model that reigned before reigns again; the one that did may still be chosen."""
 
     signed_by = ("judge", "approver")
@@ -99,11 +100,11 @@ class RolledBack(_Event):
         return self.to
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         return self.reason
 
 
-class Waived(_Event):
+class WaivedEvent(_Event):
     """An approver lifts one gate for one candidate."""
 
     signed_by = ("approver",)
@@ -115,12 +116,12 @@ class Waived(_Event):
         return self.waiver.run
 
     @property
-    def said(self) -> str:
-        one = self.waiver
-        return f"{one.gate} until {one.until:%Y-%m-%d %H:%M} by {one.approver}: {one.reason}"
+    def summary(self) -> str:
+        waiver = self.waiver
+        return f"{waiver.gate} until {waiver.until:%Y-%m-%d %H:%M} by {waiver.approver}: {waiver.reason}"
 
 
-class Retracted(_Event):
+class RetractedEvent(_Event):
     """Rows, a metric or an entry turned out to be wrong: champions that rested on it are suspect."""
 
     signed_by = ("judge", "approver")
@@ -132,13 +133,13 @@ class Retracted(_Event):
     barred: tuple[Sha256, ...] = ()  # digests of rows, or of scores, that nothing is judged on again
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         count = len(self.suspects)
-        rest = "1 promotion rests" if count == 1 else f"{count or 'no'} promotions rest"
-        return f"{self.what} {self.value[:64]}: {self.reason}; {rest} on it"
+        verb_phrase = "1 promotion rests" if count == 1 else f"{count or 'no'} promotions rest"
+        return f"{self.what} {self.value[:64]}: {self.reason}; {verb_phrase} on it"
 
 
-class Reverified(_Event):
+class ReverifiedEvent(_Event):
     """The champion was judged under the policy of the day, on fresh rows."""
 
     signed_by = ("judge",)
@@ -155,22 +156,22 @@ class Reverified(_Event):
     def run(self) -> str | None:
         return self.of
 
-    def decided(self, state: State, *, where: str) -> Decision:
-        """The decision that was recorded, as `Judged` has it."""
-        return _decided(self.decision, state, where=where)
+    def read_decision(self, state: State, *, where: str) -> Decision:
+        """The decision that was recorded, as `JudgedEvent` has it."""
+        return _parse_decision(self.decision, state, where=where)
 
     @property
-    def passed(self) -> bool:
+    def has_passed(self) -> bool:
         """Whether the gates passed again."""
         return bool(self.decision.get("verdict") == "PROMOTE")
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         until = f"{self.valid_until:%Y-%m-%d %H:%M}" if self.valid_until else "further notice"
         return f"{self.decision.get('verdict')}: {self.decision.get('reason')}; it may be served until {until}"
 
 
-class Registered(_Event):
+class RegisteredEvent(_Event):
     """A holdout is known before anything was judged on it."""
 
     signed_by = ("judge",)
@@ -180,14 +181,14 @@ class Registered(_Event):
     note: Annotated[str, Field(max_length=2000)]
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         return f"holdout {self.digest[:12]}, {self.holdout.rows:,} rows" + (f": {self.note}" if self.note else "")
 
 
-def _decided(recorded: Mapping[str, Any], state: State, *, where: str) -> Decision:
-    told = {**recorded, "state": state.model_dump(mode="json")}
+def _parse_decision(recorded: Mapping[str, Any], state: State, *, where: str) -> Decision:
+    fields = {**recorded, "state": state.model_dump(mode="json")}
     try:
-        decision = Decision.model_validate_json(json.dumps(told))
+        decision = Decision.model_validate_json(json.dumps(fields))
     except ValidationError as err:
         raise LogError(
             "the entry holds no decision that this version reads",
@@ -197,6 +198,14 @@ def _decided(recorded: Mapping[str, Any], state: State, *, where: str) -> Decisi
     return decision.seal() if decision.sealed else decision
 
 
-Event = Judged | Revoked | RolledBack | Waived | Retracted | Reverified | Registered
-EVENTS: tuple[type[_Event], ...] = (Judged, Revoked, RolledBack, Waived, Retracted, Reverified, Registered)
+Event = JudgedEvent | RevokedEvent | RolledBackEvent | WaivedEvent | RetractedEvent | ReverifiedEvent | RegisteredEvent
+EVENT_TYPES: tuple[type[_Event], ...] = (
+    JudgedEvent,
+    RevokedEvent,
+    RolledBackEvent,
+    WaivedEvent,
+    RetractedEvent,
+    ReverifiedEvent,
+    RegisteredEvent,
+)
 AnyEvent = Annotated[Event, Discriminator("kind")]

@@ -11,11 +11,12 @@ import rfc8785
 from pydantic import ValidationError
 
 from lockgate.gates.errors import ConflictError, LogError, SigningError
+from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.log import replay
-from lockgate.gates.log.crash_points import Step, reached
-from lockgate.gates.log.entry import Entry, path
-from lockgate.gates.log.events import Waived
-from lockgate.gates.log.objects import Objects
+from lockgate.gates.log.crash_points import Step, report_step
+from lockgate.gates.log.entry import LogEntry, entry_path
+from lockgate.gates.log.events import WaivedEvent
+from lockgate.gates.log.objects import LogObjects
 from lockgate.gates.log.signing import Keyring, Role, Signer
 from lockgate.gates.records.state import State
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from lockgate.gates.records.state import Waiver
 
 
-SKEW = timedelta(minutes=5)
+MAX_CLOCK_SKEW = timedelta(minutes=5)
 """How far the clocks of two machines that use one log may lie apart."""
 
 
@@ -48,40 +49,40 @@ class Log:
         self.project = project
         self.keyring = keyring or Keyring()
         self._signer = signer
-        self._objects = Objects(store)
+        self._objects = LogObjects(store)
 
     @property
     def signer(self) -> Signer | None:
         """Who signs what is appended."""
         return self._signer
 
-    def head(self) -> Entry | None:
+    def head(self) -> LogEntry | None:
         """The last entry; None while the log is empty.
 
         Raises LogError where it does not follow the entry before it, or its state does not; in a signed log that is
         asked of every entry back to the last one by a judge's key.
         """
-        last = self._objects.last()
-        return self.grounded(last)[0] if last else None
+        last = self._objects.last_seq()
+        return self.load_head_chain(last)[0] if last else None
 
-    def grounded(self, seq: int) -> list[Entry]:
+    def load_head_chain(self, seq: int) -> list[LogEntry]:
         """Entry `seq` as a head, and the entries before it that it is held against, the nearest first.
 
         Raises LogError as `head` does.
         """
-        found = [self.entry(seq)]
+        chain = [self.entry(seq)]
         while True:
-            entry = found[-1]
+            entry = chain[-1]
             before = self.entry(entry.seq - 1) if entry.seq > 1 else None
             check_follows(entry, before)
-            replay.check(entry, before.state if before else State(salt=entry.state.salt))
+            replay.check_entry(entry, before.state if before else State(salt=entry.state.salt))
             if before is None:
-                return found
-            found.append(before)
-            if not self.keyring.signed or self._is_judges(entry) or self._is_judges(before):
-                return found
+                return chain
+            chain.append(before)
+            if not self.keyring.signed or self._has_judge_signature(entry) or self._has_judge_signature(before):
+                return chain
 
-    def _is_judges(self, entry: Entry) -> bool:
+    def _has_judge_signature(self, entry: LogEntry) -> bool:
         """Whether a judge's key signed it, whose holder checked the head that it follows."""
         key = self.keyring.keys.get(entry.signature.key) if entry.signature else None
         return key is not None and key.role == "judge"
@@ -91,48 +92,48 @@ class Log:
         head = self.head()
         return head.state if head else State()
 
-    def entry(self, seq: int) -> Entry:
+    def entry(self, seq: int) -> LogEntry:
         """Entry `seq`. Raises LogError where it is missing, unreadable, wrongly signed, or not of this log."""
-        where = path(seq)
-        found = Entry.from_bytes(self._objects.read(seq), where=where)
-        if found.seq != seq or found.state.seq != seq:
-            raise LogError(f"the entry says it is number {found.seq}", expected=f"number {seq}", where=where)
-        if found.project != self.project:
+        where = entry_path(seq)
+        entry = LogEntry.from_bytes(self._objects.read_entry(seq), where=where)
+        if entry.seq != seq or entry.state.seq != seq:
+            raise LogError(f"the entry says it is number {entry.seq}", expected=f"number {seq}", where=where)
+        if entry.project != self.project:
             raise LogError(
-                f"the entry is of project {found.project!r}", expected=f"project {self.project!r}", where=where
+                f"the entry is of project {entry.project!r}", expected=f"project {self.project!r}", where=where
             )
-        self.check_signature(found)
-        return found
+        self.check_signature(entry)
+        return entry
 
-    def entries(self, *, start: int = 1) -> Iterator[Entry]:
+    def entries(self, *, start: int = 1) -> Iterator[LogEntry]:
         """Every entry from number `start` to the last, each but the first of them checked to follow the one before."""
-        before: Entry | None = None
-        for seq in range(start, self._objects.last() + 1):
-            found = self.entry(seq)
+        before: LogEntry | None = None
+        for seq in range(start, self._objects.last_seq() + 1):
+            entry = self.entry(seq)
             if before or seq == 1:
-                check_follows(found, before)
-            before = found
-            yield found
+                check_follows(entry, before)
+            before = entry
+            yield entry
 
-    def backwards(self, *, start: Entry | None = None) -> Iterator[Entry]:
+    def backwards(self, *, start: LogEntry | None = None) -> Iterator[LogEntry]:
         """Every entry from `start`, or the head, to the first, each checked against its successor."""
-        found = start or self.head()
-        while found:
-            yield found
-            earlier = self.entry(found.seq - 1) if found.seq > 1 else None
-            check_follows(found, earlier)
-            found = earlier
+        entry = start or self.head()
+        while entry:
+            yield entry
+            earlier = self.entry(entry.seq - 1) if entry.seq > 1 else None
+            check_follows(entry, earlier)
+            entry = earlier
 
     def append(
         self,
         event: Event,
         state: State,
         *,
-        after: Entry | None,
+        after: LogEntry | None,
         actor: str,
         now: datetime,
-        beside: Callable[[], object] | None = None,
-    ) -> Entry:
+        before_write: Callable[[], object] | None = None,
+    ) -> LogEntry:
         """Commit an event, and the state after it, as the entry after `after`.
 
         `beside` writes what must lie beside the log before the entry does; it is called once nothing but the store
@@ -148,7 +149,7 @@ class Log:
         if state.seq != seq:
             raise LogError(f"the decision was made for entry {state.seq}", expected=f"entry {seq}")
         try:
-            unsigned = Entry(
+            unsigned = LogEntry(
                 log_id=after.log_id if after else secrets.token_hex(16),
                 project=self.project,
                 seq=seq,
@@ -159,45 +160,45 @@ class Log:
                 state=state,
             )
         except ValidationError as err:
-            raise unfit(err) from err
+            raise unrecordable_error(err) from err
         if after and now < after.time:
             raise LogError(
                 f"the entry would be dated {now.isoformat()}, before its predecessor",
                 expected=f"{after.time.isoformat()} or later",
                 hint="set this machine's clock",
             )
-        replay.check(unsigned, after.state if after else State(salt=state.salt))
+        replay.check_entry(unsigned, after.state if after else State(salt=state.salt))
         self._check_approved(unsigned)
         try:
-            entry = self._signed(unsigned)
+            entry = self._sign_entry(unsigned)
             blob = entry.to_bytes()
         except rfc8785.CanonicalizationError as err:
             raise LogError(f"this cannot be recorded: it has no form in JSON: {str(err)[:200]}") from err
         self._objects.check_size(seq, blob)
         if after is None:
-            self._objects.prove()
-        if beside is not None:
-            beside()
-            reached(Step.POLICY_KEPT)
-        reached(Step.ENTRY_SIGNED)
+            self._objects.prove_create_only()
+        if before_write is not None:
+            before_write()
+            report_step(Step.POLICY_KEPT)
+        report_step(Step.ENTRY_SIGNED)
         if not self._objects.create(seq, blob):
             raise ConflictError(f"entry {seq} of the promotion log was taken by another writer")
-        reached(Step.ENTRY_CREATED)
-        self._objects.hint(seq)
-        reached(Step.HINTED)
+        report_step(Step.ENTRY_CREATED)
+        self._objects.write_hint(seq)
+        report_step(Step.HINTED)
         return entry
 
-    def check_writable(self, roles: tuple[Role, ...], *, after: Entry | None) -> None:
+    def check_writable(self, roles: tuple[Role, ...], *, after: LogEntry | None) -> None:
         """Raise what `append` would raise for want of a key of these roles, or of a store that can keep a log."""
         if self._has_key(roles):
             assert self._signer is not None  # for the type checker
             seq = (after.seq if after else 0) + 1
             try:
-                self.keyring.check(b"", self._signer.sign(b""), roles=roles, seq=seq, where=path(seq))
+                self.keyring.check(b"", self._signer.sign(b""), roles=roles, seq=seq, where=entry_path(seq))
             except LogError as err:
-                raise _not_ours(err) from err
+                raise _wrong_key_error(err) from err
         if after is None:
-            self._objects.prove()
+            self._objects.prove_create_only()
 
     def _has_key(self, roles: tuple[Role, ...]) -> bool:
         if self._signer is None and (self.keyring.signed or "judge" not in roles):
@@ -208,7 +209,7 @@ class Log:
             )
         return self._signer is not None
 
-    def _signed(self, entry: Entry) -> Entry:
+    def _sign_entry(self, entry: LogEntry) -> LogEntry:
         if not self._has_key(entry.event.signed_by):
             return entry
         assert self._signer is not None  # for the type checker
@@ -216,39 +217,39 @@ class Log:
         try:
             self.check_signature(signed)
         except LogError as err:
-            raise _not_ours(err) from err
+            raise _wrong_key_error(err) from err
         return signed
 
-    def check_signature(self, entry: Entry) -> None:
+    def check_signature(self, entry: LogEntry) -> None:
         """Raise LogError unless the entry is signed by who may sign it, where the log or its kind asks for that."""
         self.keyring.check(
             entry.payload(), entry.signature, roles=entry.event.signed_by, seq=entry.seq, where=entry.where
         )
         signed_by = entry.signature.key if entry.signature else None
-        if isinstance(entry.event, Waived) and entry.event.waiver.key != signed_by:
+        if isinstance(entry.event, WaivedEvent) and entry.event.waiver.key != signed_by:
             raise LogError(
                 f"the waiver names another key than the one that signed it: {signed_by}",
                 expected=entry.event.waiver.key,
                 where=entry.where,
             )
-        if signed_by and any(one.key == signed_by for one in _rested_on(entry)):
+        if signed_by and any(waiver.key == signed_by for waiver in _used_waivers(entry)):
             raise LogError(
                 "the key that signed the judgement signed a waiver that it rests on",
                 expected="two keys",
                 where=entry.where,
             )
-        granted = (entry.event.waiver,) if isinstance(entry.event, Waived) else ()
+        granted = (entry.event.waiver,) if isinstance(entry.event, WaivedEvent) else ()
         for waiver in (*granted, *entry.state.waivers):
             self.keyring.check_name(waiver.approver, waiver.key, seq=waiver.seq, where=entry.where)
 
-    def _check_approved(self, entry: Entry) -> None:
+    def _check_approved(self, entry: LogEntry) -> None:
         """Raise LogError where a judgement rests on a waiver whose key no longer counts.
 
         Before it is written: what was recorded while the key counted stays readable.
         """
-        for waiver in _rested_on(entry):
+        for waiver in _used_waivers(entry):
             key = self.keyring.keys.get(waiver.key)
-            if key is None or not key.counts(Waived.signed_by, seq=waiver.seq):
+            if key is None or not key.may_sign(WaivedEvent.signed_by, seq=waiver.seq):
                 raise LogError(
                     f"the judgement rests on the waiver of entry {waiver.seq}, whose key is not that of an approver",
                     expected=f"{waiver.key} in conf/platform, with last_entry where it was replaced",
@@ -256,7 +257,7 @@ class Log:
                 )
 
 
-def check_follows(entry: Entry, before: Entry | None) -> None:
+def check_follows(entry: LogEntry, before: LogEntry | None) -> None:
     """Raise LogError unless `entry` comes right after `before`, or begins the log where that is None."""
     if (entry.previous, entry.log_id) != (before and before.digest, before.log_id if before else entry.log_id):
         raise LogError(
@@ -272,26 +273,28 @@ def check_follows(entry: Entry, before: Entry | None) -> None:
         )
 
 
-def _rested_on(entry: Entry) -> list[Waiver]:
+def _used_waivers(entry: LogEntry) -> list[Waiver]:
     """The waivers that a judgement used. A sealed one does not say which: those that it could have."""
-    if entry.judged is None:
+    if entry.judgement is None:
         return []
-    told, bound = entry.judged.decision, entry.judged.decision.get("binding")
-    about = (bound.get("run"), bound.get("model")) if isinstance(bound, dict) else None
-    held = [one for one in entry.state.waivers if (one.run, one.model) == about and entry.time <= one.until]
+    told, bound = entry.judgement.decision, read_part(entry.judgement.decision, "binding")
+    if not bound:
+        return []
+    subject = (bound.get("run"), bound.get("model"))
+    waivers = [one for one in entry.state.waivers if (one.run, one.model) == subject and entry.time <= one.until]
     if told.get("sealed"):
-        return held if entry.promotes else []
+        return waivers if entry.promotes else []
     uses = told.get("waivers")
     used = [use for use in uses if isinstance(use, dict) and use.get("status") == "used"] if uses else []
-    return [one for one in held if any(use.get("entry") == one.seq for use in used)]
+    return [waiver for waiver in waivers if any(use.get("entry") == waiver.seq for use in used)]
 
 
-def unfit(err: ValidationError) -> LogError:
+def unrecordable_error(err: ValidationError) -> LogError:
     """What was asked for and cannot be recorded, in one line."""
     first = err.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     return LogError(f"this cannot be recorded: {name}: {first['msg'][:200]}")
 
 
-def _not_ours(err: LogError) -> SigningError:
+def _wrong_key_error(err: LogError) -> SigningError:
     return SigningError(f"this process may not write the entry: {err.problem}", expected=err.expected)

@@ -11,57 +11,57 @@ from typing import TYPE_CHECKING
 from obstore.exceptions import AlreadyExistsError, BaseError
 
 from lockgate.gates.errors import LogError
-from lockgate.gates.log.crash_points import Step, reached
-from lockgate.gates.log.entry import path
+from lockgate.gates.log.crash_points import Step, report_step
+from lockgate.gates.log.entry import entry_path
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-MOST = 240
+MAX_ERROR_CHARS = 240
 _REQUEST = re.compile(r"Error performing (?P<method>[A-Z]+) (?P<address>[^\s?]+)\S* in .*? - (?P<reason>.+)")
-_ADDRESS = 100
+_MAX_ADDRESS_CHARS = 100
 
 
-def said(err: Exception) -> str:
+def describe_store_error(err: Exception) -> str:
     """The server's reason before the request, or else what the error says; at most 240 characters, nothing empty.
 
     obstore's own text begins with the request, whose address may be long, and goes on for pages of its insides.
     """
     line = next(iter(str(err).splitlines()), "") or repr(err)
-    if found := _REQUEST.search(line):
-        asked = f" ({found['method']} {found['address'][:_ADDRESS]})"
-        return found["reason"][: MOST - len(asked)] + asked
-    return line[:MOST]
+    if request := _REQUEST.search(line):
+        suffix = f" ({request['method']} {request['address'][:_MAX_ADDRESS_CHARS]})"
+        return request["reason"][: MAX_ERROR_CHARS - len(suffix)] + suffix
+    return line[:MAX_ERROR_CHARS]
 
 
 MAX_ENTRY_BYTES = 32 * 1024**2
 """No entry is larger: a thousand holdouts take less than one megabyte."""
 
 _MAX_ENTRIES = 10**8
-HINT = "head.json"
+HINT_PATH = "head.json"
 MAX_HINT_BYTES = 1024
 
 
-class Objects:
+class LogObjects:
     """The log's objects in a store."""
 
     def __init__(self, store: ObjectStore) -> None:
         self.store = store
         self._proved = False
 
-    def read(self, seq: int) -> bytes:
+    def read_entry(self, seq: int) -> bytes:
         """Entry `seq` as it lies there. Raises LogError."""
-        where = path(seq)
+        where = entry_path(seq)
         try:
-            found = self.store.get(where)
-            if found.meta["size"] <= MAX_ENTRY_BYTES:
-                return bytes(found.bytes())
+            response = self.store.get(where)
+            if response.meta["size"] <= MAX_ENTRY_BYTES:
+                return bytes(response.bytes())
         except FileNotFoundError as err:
             raise LogError(f"the promotion log has no entry {seq}", where=where) from err
         except (BaseError, OSError) as err:
-            raise unreachable(err) from err
+            raise unreachable_error(err) from err
         raise LogError(
-            f"the entry has {found.meta['size']:,} bytes", expected=f"at most {MAX_ENTRY_BYTES:,}", where=where
+            f"the entry has {response.meta['size']:,} bytes", expected=f"at most {MAX_ENTRY_BYTES:,}", where=where
         )
 
     def check_size(self, seq: int, blob: bytes) -> None:
@@ -70,7 +70,7 @@ class Objects:
             raise LogError(
                 f"entry {seq} would have {len(blob):,} bytes",
                 expected=f"at most {MAX_ENTRY_BYTES:,}, as more are not read back",
-                where=path(seq),
+                where=entry_path(seq),
                 hint="nothing was written; let gates look at fewer slices or groups, or shorten the texts",
             )
 
@@ -81,17 +81,17 @@ class Objects:
         Raises LogError where the store fails; who wrote the entry is then not known.
         """
         try:
-            self.store.put(path(seq), blob, mode="create")
+            self.store.put(entry_path(seq), blob, mode="create")
         except AlreadyExistsError as err:
             return self._holds(seq, blob, failed=err)
         except (BaseError, OSError) as err:
             if not self._holds(seq, blob, failed=err):
-                raise _unknown(seq, err) from err
+                raise _unknown_outcome_error(seq, err) from err
         return True
 
-    def last(self) -> int:
+    def last_seq(self) -> int:
         """The number of the last entry, 0 where there is none: by doubling and halving from where the hint says."""
-        hint = self._hinted()
+        hint = self._read_hint()
         last = hint if hint and self._exists(hint) else 0
         step = 1
         while self._exists(last + step):
@@ -107,15 +107,15 @@ class Objects:
             if self._exists(last + step):
                 last += step
         if last and last != hint:
-            self.hint(last)
+            self.write_hint(last)
         return last
 
-    def hint(self, seq: int) -> None:
+    def write_hint(self, seq: int) -> None:
         """Say where to look for the last entry."""
         with suppress(BaseError, OSError):  # who may only read finds it all the same
-            self.store.put(HINT, json.dumps({"seq": seq}).encode(), mode="overwrite")
+            self.store.put(HINT_PATH, json.dumps({"seq": seq}).encode(), mode="overwrite")
 
-    def prove(self) -> None:
+    def prove_create_only(self) -> None:
         """Raise LogError where the store lets an object be created twice: such a store can keep no log."""
         if self._proved:
             return
@@ -123,13 +123,13 @@ class Objects:
         try:
             for content in (b"1", b"2"):
                 self.store.put(probe, content, mode="create")
-                reached(Step.PROBE_CREATED)
+                report_step(Step.PROBE_CREATED)
         except AlreadyExistsError:
             self._proved = True
-            reached(Step.PROBED)
+            report_step(Step.PROBED)
             return
         except (BaseError, OSError) as err:
-            raise unreachable(err) from err
+            raise unreachable_error(err) from err
         finally:
             with suppress(BaseError, OSError):  # who may not delete leaves a byte behind
                 self.store.delete(probe)
@@ -141,39 +141,39 @@ class Objects:
 
     def _holds(self, seq: int, blob: bytes, *, failed: BaseError | OSError) -> bool:
         try:
-            return bytes(self.store.get(path(seq)).bytes()) == blob
+            return bytes(self.store.get(entry_path(seq)).bytes()) == blob
         except (BaseError, OSError) as err:
-            raise _unknown(seq, failed) from err
+            raise _unknown_outcome_error(seq, failed) from err
 
     def _exists(self, seq: int) -> bool:
         try:
-            self.store.head(path(seq))
+            self.store.head(entry_path(seq))
         except FileNotFoundError:
             return False
         except (BaseError, OSError) as err:
-            raise unreachable(err) from err
+            raise unreachable_error(err) from err
         return True
 
-    def _hinted(self) -> int:
+    def _read_hint(self) -> int:
         try:
-            found = self.store.get(HINT)
-            told = json.loads(bytes(found.bytes())) if found.meta["size"] <= MAX_HINT_BYTES else None
+            response = self.store.get(HINT_PATH)
+            hint = json.loads(bytes(response.bytes())) if response.meta["size"] <= MAX_HINT_BYTES else None
         except (BaseError, OSError, ValueError, RecursionError):
             return 0
-        seq = told.get("seq") if isinstance(told, dict) else None
+        seq = hint.get("seq") if isinstance(hint, dict) else None
         return seq if isinstance(seq, int) and 0 < seq < _MAX_ENTRIES else 0
 
 
-def _unknown(seq: int, err: BaseError | OSError) -> LogError:
+def _unknown_outcome_error(seq: int, err: BaseError | OSError) -> LogError:
     return LogError(
-        f"{unreachable(err).problem}; whether entry {seq} was written is not known",
+        f"{unreachable_error(err).problem}; whether entry {seq} was written is not known",
         hint="`lockgate history` says; run the command again where it does not have it",
     )
 
 
-def unreachable(err: BaseError | OSError) -> LogError:
+def unreachable_error(err: BaseError | OSError) -> LogError:
     """A store's error in one line."""
     return LogError(
-        f"the promotion log cannot be reached: {said(err)}",
+        f"the promotion log cannot be reached: {describe_store_error(err)}",
         hint="nothing was promoted; check the datastore that Metaflow is configured with, and run the command again",
     )

@@ -10,7 +10,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 
 from lockgate.gates import documents
 from lockgate.gates.errors import LogError
-from lockgate.gates.log.objects import unreachable
+from lockgate.gates.log.objects import unreachable_error
 from lockgate.gates.policy.policy import Policy
 
 if TYPE_CHECKING:
@@ -42,39 +42,39 @@ def policy_sha256(policy: Policy) -> str:
     return hashlib.sha256(blob).hexdigest()
 
 
-def keep_policy(store: ObjectStore, policy: Policy) -> str:
+def store_policy(store: ObjectStore, policy: Policy) -> str:
     """Keep the policy, unless it is kept already; SHA-256 of its bytes.
 
     Raises LogError where the store fails, something else lies in its place, or it is too large.
     """
     digest = policy_sha256(policy)
     try:
-        store.put(_path(digest), policy_bytes(policy), mode="create")
+        store.put(_policy_path(digest), policy_bytes(policy), mode="create")
     except AlreadyExistsError:
-        _kept(store, digest)
+        _read_policy(store, digest)
     except (BaseError, OSError) as err:
-        raise unreachable(err) from err
+        raise unreachable_error(err) from err
     return digest
 
 
-def kept_policy(store: ObjectStore, digest: str) -> Policy:
+def load_policy(store: ObjectStore, digest: str) -> Policy:
     """The policy of this digest. Raises LogError where it is gone or is not what was kept, PolicyError for none."""
-    return Policy.parse(documents.parse_json(_kept(store, digest)))
+    return Policy.parse(documents.parse_json(_read_policy(store, digest)))
 
 
-def _kept(store: ObjectStore, digest: str) -> bytes:
-    where = _path(digest)
+def _read_policy(store: ObjectStore, digest: str) -> bytes:
+    where = _policy_path(digest)
     try:
-        found = store.get(where)
-        blob = bytes(found.bytes()) if found.meta["size"] <= MAX_POLICY_BYTES else b""
+        response = store.get(where)
+        blob = bytes(response.bytes()) if response.meta["size"] <= MAX_POLICY_BYTES else b""
     except FileNotFoundError as err:
         raise LogError("the policy is gone from beside the log", where=where) from err
     except (BaseError, OSError) as err:
-        raise unreachable(err) from err
+        raise unreachable_error(err) from err
     if hashlib.sha256(blob).hexdigest() != digest:
         raise LogError("the kept policy is not what was judged by", expected=f"SHA-256 {digest}", where=where)
     return blob
 
 
-def _path(digest: str) -> str:
+def _policy_path(digest: str) -> str:
     return f"policies/{digest}.json"

@@ -9,19 +9,28 @@ from typing import TYPE_CHECKING
 
 from lockgate.gates.durations import length
 from lockgate.gates.errors import LogError
-from lockgate.gates.log.events import Judged, Registered, Retracted, Reverified, Revoked, RolledBack, Waived
+from lockgate.gates.evidence.facts import read_part
+from lockgate.gates.log.events import (
+    JudgedEvent,
+    RegisteredEvent,
+    RetractedEvent,
+    ReverifiedEvent,
+    RevokedEvent,
+    RolledBackEvent,
+    WaivedEvent,
+)
 from lockgate.gates.records.state import KNOWN_HOLDOUTS, Champion, Holdout, State
 
 if TYPE_CHECKING:
-    from lockgate.gates.log.entry import Entry
+    from lockgate.gates.log.entry import LogEntry
     from lockgate.gates.log.events import Event
     from lockgate.gates.records.decision import Decision
     from lockgate.gates.records.state import Waiver
 
-WAIVERS_KEPT = 64
+MAX_WAIVERS = 64
 """How many waivers the state remembers; those that ran out first go first."""
 
-_HARMLESS = ("PASS", "SKIP")
+_HARMLESS_VERDICTS = ("PASS", "SKIP")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,108 +41,120 @@ class Moment:
     time: datetime
 
 
-def after(before: State, event: Event, at: Moment) -> State:
+def apply_event(before: State, event: Event, moment: Moment) -> State:
     """The state after an entry that records `event`. Raises LogError where the event does not fit the state before it.
 
     What a judgement makes of the state, the engine says (`Decision.state`); it is not replayed here but checked.
     """
-    return _MEANING[event.kind](event, before, at).model_copy(update={"seq": at.seq})
+    return _APPLY[event.kind](event, before, moment).model_copy(update={"seq": moment.seq})
 
 
-def _revoked(event: Revoked, before: State, at: Moment) -> State:
-    _expect(event.model not in before.revoked, "a model that was not revoked before", at.seq)
-    known = before.named(event.of)
-    _expect(known is None or known.sha256 == event.model, f"the model of {event.of}", at.seq)
-    revoked = {**before.revoked, event.model: at.seq}
-    others = tuple(one for one in before.predecessors if one.sha256 != event.model)
+def _apply_revoked(event: RevokedEvent, before: State, moment: Moment) -> State:
+    _expect(event.model not in before.revoked, "a model that was not revoked before", moment.seq)
+    champion = before.named(event.of)
+    _expect(champion is None or champion.sha256 == event.model, f"the model of {event.of}", moment.seq)
+    revoked = {**before.revoked, event.model: moment.seq}
+    others = tuple(predecessor for predecessor in before.predecessors if predecessor.sha256 != event.model)
     base = before.model_copy(update={"revoked": revoked, "predecessors": others})
     if before.champion is None or before.champion.sha256 != event.model:
-        _expect(event.successor == (before.champion and before.champion.seq), "the champion stays", at.seq)
+        _expect(event.successor == (before.champion and before.champion.seq), "the champion stays", moment.seq)
         return base
-    successor = base.before_champion(at.time)
-    _expect(event.successor == (successor and successor.seq), "the last that may be served succeeds", at.seq)
-    rest = tuple(one for one in others if successor is None or one.seq != successor.seq)
+    successor = base.before_champion(moment.time)
+    _expect(event.successor == (successor and successor.seq), "the last that may be served succeeds", moment.seq)
+    rest = tuple(predecessor for predecessor in others if successor is None or predecessor.seq != successor.seq)
     return base.model_copy(update={"champion": successor, "predecessors": rest})
 
 
-def _rolled_back(event: RolledBack, before: State, at: Moment) -> State:
-    target = next((one for one in before.predecessors if one.seq == event.promoted_by), None)
-    _expect(target is not None and target.run == event.to, "a model that reigned before", at.seq)
+def _apply_rolled_back(event: RolledBackEvent, before: State, moment: Moment) -> State:
+    target = next((predecessor for predecessor in before.predecessors if predecessor.seq == event.promoted_by), None)
+    _expect(target is not None and target.run == event.to, "a model that reigned before", moment.seq)
     assert target is not None  # for the type checker
-    _expect(not target.refusal(at.time, revoked=before.revoked), "a model that may be served", at.seq)
+    _expect(not target.refusal(moment.time, revoked=before.revoked), "a model that may be served", moment.seq)
     return before.promoted(target)
 
 
-def _waived(event: Waived, before: State, at: Moment) -> State:
+def _apply_waived(event: WaivedEvent, before: State, moment: Moment) -> State:
     _expect(
-        event.waiver.seq == at.seq and event.waiver.until > at.time,
+        event.waiver.seq == moment.seq and event.waiver.until > moment.time,
         "a waiver of this entry, until a later time",
-        at.seq,
+        moment.seq,
     )
-    kept = before.waivers
-    while len(kept) >= WAIVERS_KEPT:
-        first = min(kept, key=lambda one: one.until)
-        _expect(first.until < at.time, f"at most {WAIVERS_KEPT} waivers at once", at.seq)
-        kept = tuple(one for one in kept if one is not first)
-    return before.model_copy(update={"waivers": (*kept, event.waiver)})
+    waivers = before.waivers
+    while len(waivers) >= MAX_WAIVERS:
+        first = min(waivers, key=lambda waiver: waiver.until)
+        _expect(first.until < moment.time, f"at most {MAX_WAIVERS} waivers at once", moment.seq)
+        waivers = tuple(waiver for waiver in waivers if waiver is not first)
+    return before.model_copy(update={"waivers": (*waivers, event.waiver)})
 
 
-def _retracted(event: Retracted, before: State, at: Moment) -> State:
-    def marked(one: Champion) -> Champion:
-        return one.model_copy(update={"suspect": at.seq}) if one.seq in event.suspects and one.suspect is None else one
+def _apply_retracted(event: RetractedEvent, before: State, moment: Moment) -> State:
+    def marked(champion: Champion) -> Champion:
+        return (
+            champion.model_copy(update={"suspect": moment.seq})
+            if champion.seq in event.suspects and champion.suspect is None
+            else champion
+        )
 
-    _expect(event.what != "data" or event.barred == (event.value,), "these rows and no others barred", at.seq)
-    _expect(event.what != "metric" or not event.barred, "nothing barred", at.seq)
+    _expect(event.what != "data" or event.barred == (event.value,), "these rows and no others barred", moment.seq)
+    _expect(event.what != "metric" or not event.barred, "nothing barred", moment.seq)
     update: dict[str, object] = {
         "champion": before.champion and marked(before.champion),
-        "predecessors": tuple(marked(one) for one in before.predecessors),
+        "predecessors": tuple(marked(predecessor) for predecessor in before.predecessors),
     }
     if event.barred:
-        update["retracted"] = {**dict.fromkeys(event.barred, at.seq), **before.retracted}
+        update["retracted"] = {**dict.fromkeys(event.barred, moment.seq), **before.retracted}
     if event.what == "entry":
-        update["waivers"] = tuple(one for one in before.waivers if str(one.seq) != event.value)
+        update["waivers"] = tuple(waiver for waiver in before.waivers if str(waiver.seq) != event.value)
     return before.model_copy(update=update)
 
 
-def _reverified(event: Reverified, before: State, at: Moment) -> State:
+def _apply_reverified(event: ReverifiedEvent, before: State, moment: Moment) -> State:
     champion = before.champion
     _expect(
-        champion is not None and (champion.run, champion.seq) == (event.of, event.promoted_by), "the champion", at.seq
+        champion is not None and (champion.run, champion.seq) == (event.of, event.promoted_by),
+        "the champion",
+        moment.seq,
     )
     assert champion is not None  # for the type checker
-    _expect(_bound(event.decision).get("model") == champion.sha256, "a judgement of the champion's model", at.seq)
-    _expect(event.passed or _no_longer(event.valid_until, champion.valid_until), "no longer than before", at.seq)
-    cleared = None if event.passed else champion.suspect
+    _expect(
+        read_part(event.decision, "binding").get("model") == champion.sha256,
+        "a judgement of the champion's model",
+        moment.seq,
+    )
+    _expect(
+        event.has_passed or _no_longer(event.valid_until, champion.valid_until), "no longer than before", moment.seq
+    )
+    cleared = None if event.has_passed else champion.suspect
     renewed = champion.model_copy(update={"valid_until": event.valid_until, "suspect": cleared})
     return before.model_copy(update={"champion": renewed})
 
 
-def _registered(event: Registered, before: State, at: Moment) -> State:
-    fresh = event.holdout.since == at.seq and not event.holdout.looks and not event.holdout.spent
-    _expect(fresh and not event.holdout.retired, "a holdout of this entry, without looks", at.seq)
-    _expect(event.digest not in before.holdouts, "a holdout that is not known", at.seq)
+def _apply_registered(event: RegisteredEvent, before: State, moment: Moment) -> State:
+    fresh = event.holdout.since == moment.seq and not event.holdout.looks and not event.holdout.spent
+    _expect(fresh and not event.holdout.retired, "a holdout of this entry, without looks", moment.seq)
+    _expect(event.digest not in before.holdouts, "a holdout that is not known", moment.seq)
     return before.registered(event.digest, event.holdout)
 
 
-_MEANING: Mapping[str, Callable[..., State]] = {
-    "revoked": _revoked,
-    "rolled_back": _rolled_back,
-    "waived": _waived,
-    "retracted": _retracted,
-    "reverified": _reverified,
-    "registered": _registered,
+_APPLY: Mapping[str, Callable[..., State]] = {
+    "revoked": _apply_revoked,
+    "rolled_back": _apply_rolled_back,
+    "waived": _apply_waived,
+    "retracted": _apply_retracted,
+    "reverified": _apply_reverified,
+    "registered": _apply_registered,
 }
 
 
-def check(entry: Entry, before: State) -> None:
+def check_entry(entry: LogEntry, before: State) -> None:
     """Raise LogError where the entry's state is not what its event makes of `before`."""
-    if not isinstance(entry.event, Judged):
-        if after(before, entry.event, Moment(seq=entry.seq, time=entry.time)) != entry.state:
+    if not isinstance(entry.event, JudgedEvent):
+        if apply_event(before, entry.event, Moment(seq=entry.seq, time=entry.time)) != entry.state:
             _refuse("the state is not what its event makes of the one before", entry.seq)
         return
-    now, decision = entry.state, entry.decided()
+    now, decision = entry.state, entry.read_decision()
     _expect(not decision.already_champion, "a model that does not reign", entry.seq)
-    used = _used(decision, before, entry)
+    used = _check_waiver_uses(decision, before, entry)
     expected = before
     if entry.promotes:
         _check_promotion(decision, before, entry, used)
@@ -143,19 +164,21 @@ def check(entry: Entry, before: State) -> None:
     _expect(all(getattr(now, name) == getattr(expected, name) for name in same), "nothing else to change", entry.seq)
     _expect(before.seq == 0 or now.salt == before.salt, "the log's salt", entry.seq)
     full = len(before.holdouts) >= KNOWN_HOLDOUTS
-    for name, held in before.holdouts.items():
+    for name, holdout in before.holdouts.items():
         kept = now.holdouts.get(name)
-        _expect(full if kept is None else _grown(held, kept, entry.seq), "holdouts to keep their looks", entry.seq)
+        _expect(
+            full if kept is None else _is_grown(holdout, kept, entry.seq), "holdouts to keep their looks", entry.seq
+        )
     for name in now.holdouts.keys() - before.holdouts.keys():
-        held = now.holdouts[name]
-        _expect({held.since, *held.looks.values()} == {entry.seq}, "a holdout of this entry", entry.seq)
+        holdout = now.holdouts[name]
+        _expect({holdout.since, *holdout.looks.values()} == {entry.seq}, "a holdout of this entry", entry.seq)
 
 
-def _check_promotion(decision: Decision, before: State, entry: Entry, used: tuple[Waiver, ...]) -> None:
+def _check_promotion(decision: Decision, before: State, entry: LogEntry, used: tuple[Waiver, ...]) -> None:
     bound, champion = decision.binding, entry.state.champion
     _expect(champion is not None, "a champion after a promotion", entry.seq)
     assert champion is not None  # for the type checker
-    assert entry.judged is not None
+    assert entry.judgement is not None
     fits = (champion.sha256, champion.run, champion.seq, champion.suspect)
     _expect(fits == (bound.model, bound.run, entry.seq, None), "the champion that was judged", entry.seq)
     _expect(bound.model is None or bound.model not in before.revoked, "a model that was not revoked", entry.seq)
@@ -163,13 +186,16 @@ def _check_promotion(decision: Decision, before: State, entry: Entry, used: tupl
     _expect(not barred, "rows and scores that were not retracted", entry.seq)
     if before.champion is not None and bound.champion_scores is not None:
         _expect(bound.champion_model == before.champion.sha256, "a challenge to the champion that reigned", entry.seq)
-    ends = min((entry.time + length(entry.judged.valid_for), *(one.until for one in used)))
+    ends = min((entry.time + length(entry.judgement.valid_for), *(one.until for one in used)))
     _expect(_no_longer(champion.valid_until, ends), f"a promotion until {ends.isoformat()}", entry.seq)
-    lifted = all(one.waived or one.severity == "warn" or one.verdict in _HARMLESS for one in decision.outcomes)
+    lifted = all(
+        outcome.waived or outcome.severity == "warn" or outcome.verdict in _HARMLESS_VERDICTS
+        for outcome in decision.outcomes
+    )
     _expect(lifted, "every blocking gate passed, skipped or waived", entry.seq)
 
 
-def _used(decision: Decision, before: State, entry: Entry) -> tuple[Waiver, ...]:
+def _check_waiver_uses(decision: Decision, before: State, entry: LogEntry) -> tuple[Waiver, ...]:
     """The waivers that lifted a gate, each as it was granted."""
     granted, bound, used = {one.seq: one for one in before.waivers}, decision.binding, []
     for use in decision.waivers:
@@ -189,12 +215,7 @@ def _no_longer(until: datetime | None, limit: datetime | None) -> bool:
     return limit is None or (until is not None and until <= limit)
 
 
-def _bound(decision: Mapping[str, object]) -> Mapping[str, object]:
-    bound = decision.get("binding")
-    return bound if isinstance(bound, Mapping) else {}
-
-
-def _grown(was: Holdout, now: Holdout, seq: int) -> bool:
+def _is_grown(was: Holdout, now: Holdout, seq: int) -> bool:
     """Whether nothing of a holdout's ledger was taken back, and what was added is of entry `seq`."""
     if (now.rows, now.numbered) != (was.rows, was.numbered) or now.spent < was.spent or now.retired < was.retired:
         return False
@@ -211,6 +232,6 @@ def _expect(holds: object, expected: str, seq: int) -> None:
 
 
 def _refuse(problem: str, seq: int) -> None:
-    from lockgate.gates.log.entry import path
+    from lockgate.gates.log.entry import entry_path
 
-    raise LogError(problem, where=path(seq), hint="the log was not written by lockgate alone")
+    raise LogError(problem, where=entry_path(seq), hint="the log was not written by lockgate alone")

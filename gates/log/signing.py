@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 Role = Literal["judge", "approver"]
-TYPE = "ssh-ed25519"
+KEY_TYPE = "ssh-ed25519"
 _PAYLOAD_TYPE = b"application/vnd.lockgate.entry+json"
 
 
@@ -35,7 +35,7 @@ class Signature(BaseModel):
     ed25519: str
 
 
-def encoded(payload: bytes) -> bytes:
+def encode_for_signing(payload: bytes) -> bytes:
     """What is signed: DSSE v1's pre-authentication encoding of the payload and its type."""
     return b"DSSEv1 %d %s %d %s" % (len(_PAYLOAD_TYPE), _PAYLOAD_TYPE, len(payload), payload)
 
@@ -53,31 +53,31 @@ def public_line(public: Ed25519PublicKey) -> str:
     return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
-def generated() -> tuple[bytes, str]:
+def generate_key() -> tuple[bytes, str]:
     """A new private key, as OpenSSH writes it (PEM, no passphrase), and its public line."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-    made = Ed25519PrivateKey.generate()
-    pem = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    return pem, public_line(made.public_key())
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    return pem, public_line(private.public_key())
 
 
-def public_key(line: str, *, where: str) -> Ed25519PublicKey:
+def parse_public_key(line: str, *, where: str) -> Ed25519PublicKey:
     """The key in `line`. Raises SigningError where it is not one Ed25519 key in OpenSSH's form."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
     try:
-        found = load_ssh_public_key(" ".join(line.split()[:2]).encode())
+        public = load_ssh_public_key(" ".join(line.split()[:2]).encode())
     except (ValueError, UnsupportedAlgorithm) as err:
         raise SigningError(
-            "not a public key", expected=f"{TYPE} AAAA…, as `lockgate keys new` prints", where=where
+            "not a public key", expected=f"{KEY_TYPE} AAAA…, as `lockgate keys new` prints", where=where
         ) from err
-    if not isinstance(found, Ed25519PublicKey):
-        raise SigningError(f"a key of type {line.split(maxsplit=1)[0][:40]}", expected=TYPE, where=where)
-    return found
+    if not isinstance(public, Ed25519PublicKey):
+        raise SigningError(f"a key of type {line.split(maxsplit=1)[0][:40]}", expected=KEY_TYPE, where=where)
+    return public
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Signer:
 
         load = load_ssh_private_key if b"OPENSSH" in pem[:64] else load_pem_private_key
         try:
-            found = load(pem, None)
+            private = load(pem, None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as err:
             raise SigningError(
                 "the private key cannot be read",
@@ -104,17 +104,17 @@ class Signer:
                 where=where,
                 hint="`lockgate keys new` makes one",
             ) from err
-        if not isinstance(found, Ed25519PrivateKey):
+        if not isinstance(private, Ed25519PrivateKey):
             raise SigningError("the private key is of another kind", expected="Ed25519", where=where)
-        return cls(found, fingerprint(found.public_key()))
+        return cls(private, fingerprint(private.public_key()))
 
     def sign(self, payload: bytes) -> Signature:
-        made = self.private.sign(encoded(payload))
-        return Signature(key=self.fingerprint, ed25519=base64.b64encode(made).decode())
+        signature = self.private.sign(encode_for_signing(payload))
+        return Signature(key=self.fingerprint, ed25519=base64.b64encode(signature).decode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class TrustedKey:
     """A public key whose signature counts."""
 
     name: str  # whose it is, as conf/platform says
@@ -123,11 +123,11 @@ class Key:
     last: int | None = None  # the last entry that it may have signed: a key that was replaced; None: it is in use
     former: Mapping[str, int] = field(default_factory=dict)  # names that it had, each with the last entry under it
 
-    def bears(self, name: str, *, seq: int) -> bool:
+    def had_name(self, name: str, *, seq: int) -> bool:
         """Whether this is its name, or was when entry `seq` was written."""
         return name == self.name or seq <= self.former.get(name, 0)
 
-    def counts(self, roles: tuple[Role, ...], *, seq: int) -> bool:
+    def may_sign(self, roles: tuple[Role, ...], *, seq: int) -> bool:
         """Whether its signature counts at entry `seq` where these roles may sign."""
         return self.role in roles and (self.last is None or seq <= self.last)
 
@@ -136,10 +136,10 @@ class Key:
 class Keyring:
     """Whose signatures count, by fingerprint. Without a judge's key the log is unsigned."""
 
-    keys: Mapping[str, Key] = field(default_factory=dict)
+    keys: Mapping[str, TrustedKey] = field(default_factory=dict)
 
     @classmethod
-    def of(
+    def from_listed(
         cls,
         listed: Iterable[tuple[str, Role, str, int | None]],
         *,
@@ -150,16 +150,18 @@ class Keyring:
 
         Raises SigningError for what is no key, and for a key that is listed twice: who judges approves nothing.
         """
-        keys: dict[str, Key] = {}
+        keys: dict[str, TrustedKey] = {}
         for name, role, line, last in listed:
-            at = f"{where}.{name}"
-            public = public_key(line, where=at)
-            mark = fingerprint(public)
-            if mark in keys:
+            key_path = f"{where}.{name}"
+            public = parse_public_key(line, where=key_path)
+            key_id = fingerprint(public)
+            if key_id in keys:
                 raise SigningError(
-                    f"the key is that of {keys[mark].name} too", expected="one name, and one role, a key", where=at
+                    f"the key is that of {keys[key_id].name} too",
+                    expected="one name, and one role, a key",
+                    where=key_path,
                 )
-            keys[mark] = Key(name=name, role=role, public=public, last=last, former=former.get(name, {}))
+            keys[key_id] = TrustedKey(name=name, role=role, public=public, last=last, former=former.get(name, {}))
         return cls(keys)
 
     @property
@@ -167,18 +169,18 @@ class Keyring:
         """Whether entries must be signed."""
         return any(key.role == "judge" for key in self.keys.values())
 
-    def name(self, mark: str) -> str:
+    def name(self, key_id: str) -> str:
         """What conf/platform calls the key with this fingerprint."""
-        key = self.keys.get(mark)
+        key = self.keys.get(key_id)
         return key.name if key else "an unlisted key"
 
-    def check_name(self, name: str, mark: str, *, seq: int, where: str) -> None:
+    def check_name(self, name: str, key_id: str, *, seq: int, where: str) -> None:
         """Raise LogError where the waiver of entry `seq` says `name`, and its key had another one then.
 
         Of a key that is not listed nothing is known; the entry that it signed is refused for that.
         """
-        key = self.keys.get(mark)
-        if key is not None and not key.bears(name, seq=seq):
+        key = self.keys.get(key_id)
+        if key is not None and not key.had_name(name, seq=seq):
             raise LogError(
                 f"the waiver of entry {seq} names {name[:64]!r} as its approver, and its key is {key.name}'s",
                 expected=key.name,
@@ -194,24 +196,24 @@ class Keyring:
         An unsigned log asks for signatures only where nobody but an approver may sign; one that is there in the name
         of a listed key must be that key's all the same.
         """
-        allowed = {mark: key for mark, key in self.keys.items() if key.counts(roles, seq=seq)}
+        allowed = {key_id: key for key_id, key in self.keys.items() if key.may_sign(roles, seq=seq)}
         if not self.signed and "judge" in roles:
             if signature is None or signature.key not in self.keys:
                 return
             allowed = dict(self.keys)
-        named = ", ".join(f"{key.name} ({mark})" for mark, key in allowed.items())
-        expected = f"a signature of {named or 'an approver, and conf/platform lists none'}"
+        names = ", ".join(f"{key.name} ({key_id})" for key_id, key in allowed.items())
+        expected = f"a signature of {names or 'an approver, and conf/platform lists none'}"
         if signature is None:
             raise LogError("the entry is not signed", expected=expected, where=where)
         if signature.key not in allowed:
-            known = self.keys.get(signature.key)
-            who = f"{known.name}, who may not sign this" if known else f"the unknown key {signature.key[:60]}"
+            key = self.keys.get(signature.key)
+            who = f"{key.name}, who may not sign this" if key else f"the unknown key {signature.key[:60]}"
             raise LogError(f"the entry is signed by {who}", expected=expected, where=where)
         from cryptography.exceptions import InvalidSignature
 
         try:
-            made = base64.b64decode(signature.ed25519, validate=True)
-            allowed[signature.key].public.verify(made, encoded(payload))
+            signed_bytes = base64.b64decode(signature.ed25519, validate=True)
+            allowed[signature.key].public.verify(signed_bytes, encode_for_signing(payload))
         except (InvalidSignature, binascii.Error, ValueError) as err:
             raise LogError(
                 f"the signature of {allowed[signature.key].name} does not fit the entry",

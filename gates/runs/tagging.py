@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import RunError
-from lockgate.gates.log.crash_points import Step, reached
+from lockgate.gates.log.crash_points import Step, report_step
 from lockgate.gates.runs.metadata import asked, found, patience, pauses
 from lockgate.gates.runs.ownership import ForeignRunError, Owner, ownership
 
@@ -67,16 +67,16 @@ def retag(
         lacking = frozenset(put) - run.user_tags - run.system_tags
         extra = frozenset(drop) & run.user_tags
         if not lacking and not extra:
-            reached(Step.TAGGED)
+            report_step(Step.TAGGED)
             return Retagged(put=done[0], dropped=done[1], stuck=frozenset(drop) & run.system_tags)
         if time.monotonic() >= until:
             raise RunError(f"the tags were not kept for {limit:.3g} s", where=pathspec)
         if done == (frozenset(), frozenset()):
             _check_own(run, project, logged=logged)
         done = (done[0] | lacking, done[1] | extra)
-        reached(Step.TAGGING)
+        report_step(Step.TAGGING)
         _change(run, lacking, extra, seconds=max(0.0, until - time.monotonic()))
-        reached(Step.TAG_PUT)
+        report_step(Step.TAG_PUT)
         time.sleep(random.uniform(*_SETTLE) + (pause if pause > _SETTLE[1] else 0))  # noqa: S311 (only a pause)
     raise AssertionError("unreachable")
 

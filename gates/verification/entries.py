@@ -15,11 +15,11 @@ from obstore.exceptions import BaseError
 from lockgate.gates.errors import LockgateError, LogError
 from lockgate.gates.lifecycle.doubt import Promotions, barred
 from lockgate.gates.lifecycle.tags import Book
-from lockgate.gates.log import Entry, Log, replay
+from lockgate.gates.log import Log, LogEntry, replay
 from lockgate.gates.log import policies as archive
-from lockgate.gates.log.entry import path
-from lockgate.gates.log.events import Judged, Retracted, Reverified
-from lockgate.gates.log.objects import HINT, MAX_HINT_BYTES, Objects, unreachable
+from lockgate.gates.log.entry import entry_path
+from lockgate.gates.log.events import JudgedEvent, RetractedEvent, ReverifiedEvent
+from lockgate.gates.log.objects import HINT_PATH, MAX_HINT_BYTES, LogObjects, unreachable_error
 from lockgate.gates.records.state import State
 from lockgate.gates.verification.findings import Findings, Promotion
 
@@ -35,7 +35,7 @@ Say = Callable[[int, int], None]
 class Walked:
     """What the walk leaves for the checks after it. Its size goes with runs and promotions, not with entries."""
 
-    head: Entry | None = None
+    head: LogEntry | None = None
     log_id: str = ""
     book: Book = field(default_factory=Book)
     promotions: list[Promotion] = field(default_factory=list)
@@ -49,7 +49,7 @@ class _Read:
 
     seq: int
     digest: str
-    entry: Entry | None
+    entry: LogEntry | None
     wrong: tuple[tuple[str, str], ...]  # (what it is about, in words)
 
 
@@ -69,7 +69,7 @@ def walked(log: Log, findings: Findings, *, digests: Collection[int] = (), say: 
     for done, read in enumerate(_reads(log, seqs), start=1):
         found = len(findings.deviations)
         for about, said in read.wrong:
-            findings.add("policy" if about == "policy" else "log", path(read.seq), said)
+            findings.add("policy" if about == "policy" else "log", entry_path(read.seq), said)
         _check_follows(read, before, held, findings)
         if read.seq in wanted:
             held.digests[read.seq] = read.digest
@@ -81,7 +81,7 @@ def walked(log: Log, findings: Findings, *, digests: Collection[int] = (), say: 
                 _check_retraction(read.entry, log, made, findings)
                 made.see(read.entry)
             except LogError as err:  # of an entry that is found wrong already, or of one that a retraction names
-                findings.add("log", path(read.seq), _told(err))
+                findings.add("log", entry_path(read.seq), _told(err))
         held.whole = held.whole and read.seq == done and found == len(findings.deviations)
         before = read
         findings.entries = done
@@ -100,23 +100,23 @@ def _listed(log: Log, findings: Findings) -> Sequence[int]:
             for one in page:
                 name = one["path"]
                 number = name.removeprefix("log/").removesuffix(".json")
-                if number.isascii() and number.isdigit() and int(number) > 0 and name == path(int(number)):
+                if number.isascii() and number.isdigit() and int(number) > 0 and name == entry_path(int(number)):
                     seqs.append(int(number))
                 else:
                     findings.add("log", name, "this is no entry; expected nothing under log/ but entries")
     except (BaseError, OSError) as err:
-        raise unreachable(err) from err
+        raise unreachable_error(err) from err
     seqs.sort()
     for last, seq in zip((0, *seqs), seqs, strict=False):
         if seq != last + 1:
             gone = f"entry {last + 1} is" if seq == last + 2 else f"entries {last + 1} to {seq - 1} are"
-            findings.add("log", path(last + 1), f"{gone} missing: the log goes on with entry {seq}")
+            findings.add("log", entry_path(last + 1), f"{gone} missing: the log goes on with entry {seq}")
     return seqs
 
 
 def _reads(log: Log, seqs: Sequence[int]) -> Iterator[_Read]:
     """The entries in order, several of them read at once and no more than `_AHEAD` in memory."""
-    objects, policies = Objects(log.store), dict[str, str]()
+    objects, policies = LogObjects(log.store), dict[str, str]()
     left = iter(seqs)
     with ThreadPoolExecutor(READERS, thread_name_prefix="lockgate-verify") as pool:
 
@@ -132,10 +132,10 @@ def _reads(log: Log, seqs: Sequence[int]) -> Iterator[_Read]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _read(log: Log, objects: Objects, seq: int, policies: dict[str, str]) -> _Read:
+def _read(log: Log, objects: LogObjects, seq: int, policies: dict[str, str]) -> _Read:
     """Entry `seq`, with all that is wrong with it alone. Raises LogError where the store cannot be reached."""
     try:
-        blob = objects.read(seq)
+        blob = objects.read_entry(seq)
     except LogError as err:
         if isinstance(err.__cause__, BaseError | OSError) and not isinstance(
             err.__cause__, FileNotFoundError | PermissionError
@@ -144,7 +144,7 @@ def _read(log: Log, objects: Objects, seq: int, policies: dict[str, str]) -> _Re
         return _Read(seq, "", None, (("log", f"it cannot be read: {_told(err)}"),))
     digest = hashlib.sha256(blob).hexdigest()
     try:
-        entry = Entry.from_bytes(blob, where=path(seq))
+        entry = LogEntry.from_bytes(blob, where=entry_path(seq))
     except LogError as err:
         return _Read(seq, digest, None, (("log", _told(err)),))
     wrong: list[tuple[str, str]] = []
@@ -160,18 +160,18 @@ def _read(log: Log, objects: Objects, seq: int, policies: dict[str, str]) -> _Re
     return _Read(seq, digest, entry, tuple(wrong))
 
 
-def _check_kept(log: Log, entry: Entry, policies: dict[str, str]) -> None:
+def _check_kept(log: Log, entry: LogEntry, policies: dict[str, str]) -> None:
     """Raise LockgateError unless the entry's decision, and the policy kept for it, have the digests that it says."""
     event = entry.event
-    if not isinstance(event, Judged | Reverified):
+    if not isinstance(event, JudgedEvent | ReverifiedEvent):
         return
-    decision = event.decided(entry.state, where=entry.where)
+    decision = event.read_decision(entry.state, where=entry.where)
     if decision.sha256 != event.decision_sha256:
         raise LogError(f"its decision has the SHA-256 {decision.sha256}", expected=event.decision_sha256)
     kept = event.policy_sha256
     if kept not in policies:
         try:
-            policies[kept] = archive.kept_policy(log.store, kept).digest
+            policies[kept] = archive.load_policy(log.store, kept).digest
         except (ValueError, RecursionError) as err:
             raise LogError(f"the policy kept as {kept} is not JSON") from err
     if policies[kept] != decision.binding.policy:
@@ -183,7 +183,7 @@ def _check_kept(log: Log, entry: Entry, policies: dict[str, str]) -> None:
 
 def _check_follows(read: _Read, before: _Read | None, held: Walked, findings: Findings) -> None:
     """Hold an entry against the one before it: digest, log id, time, state."""
-    entry, where = read.entry, path(read.seq)
+    entry, where = read.entry, entry_path(read.seq)
     if entry is None:
         return
     held.log_id = held.log_id or entry.log_id
@@ -199,17 +199,17 @@ def _check_follows(read: _Read, before: _Read | None, held: Walked, findings: Fi
         findings.add("log", where, f"it is dated {entry.time.isoformat()}, before entry {last.seq}")
     if read.seq == 1 or (last and known):
         try:
-            replay.check(entry, last.state if last else State(salt=entry.state.salt))
+            replay.check_entry(entry, last.state if last else State(salt=entry.state.salt))
         except (LogError, ArithmeticError) as err:
             findings.add("log", where, _told(err) if isinstance(err, LogError) else "its times cannot be added up")
     else:
         findings.note(f"the state of entry {read.seq} was not held against the one before it, which cannot be read")
 
 
-def _check_retraction(entry: Entry, log: Log, made: Promotions, findings: Findings) -> None:
+def _check_retraction(entry: LogEntry, log: Log, made: Promotions, findings: Findings) -> None:
     """Hold what a retraction says against the promotions before it."""
     event = entry.event
-    if not isinstance(event, Retracted):
+    if not isinstance(event, RetractedEvent):
         return
     resting = made.resting(event.what, event.value)
     if resting != event.suspects:
@@ -219,11 +219,11 @@ def _check_retraction(entry: Entry, log: Log, made: Promotions, findings: Findin
         findings.add("log", entry.where, "it bars other rows or scores than those of what was wrong")
 
 
-def _promotion(entry: Entry) -> list[Promotion]:
+def _promotion(entry: LogEntry) -> list[Promotion]:
     if not entry.promotes:
         return []
     try:
-        bound = entry.decided().binding
+        bound = entry.read_decision().binding
     except LogError:
         return []
     if bound.run is None:
@@ -243,19 +243,19 @@ def _promotion(entry: Entry) -> list[Promotion]:
 def _check_hint(log: Log, last: int, findings: Findings) -> None:
     """What outside of the log says where it ends: a hint that is behind is nothing, one that is ahead is."""
     try:
-        found = log.store.get(HINT)
+        found = log.store.get(HINT_PATH)
         told = json.loads(bytes(found.bytes())) if found.meta["size"] <= MAX_HINT_BYTES else None
         seq = told["seq"] if isinstance(told, dict) and isinstance(told.get("seq"), int) else None
     except FileNotFoundError:
         return
     except (BaseError, OSError) as err:
-        raise unreachable(err) from err
+        raise unreachable_error(err) from err
     except (ValueError, RecursionError):
         seq = None
     if seq is None:
-        findings.add("log", HINT, "the hint names no entry; nothing rests on it, the next command writes it anew")
+        findings.add("log", HINT_PATH, "the hint names no entry; nothing rests on it, the next command writes it anew")
     elif seq > last:
-        findings.add("log", HINT, f"the hint names entry {seq}, and the log ends at {last}: was its tail deleted?")
+        findings.add("log", HINT_PATH, f"the hint names entry {seq}, and the log ends at {last}: was its tail deleted?")
 
 
 def _told(err: LockgateError) -> str:

@@ -28,8 +28,8 @@ from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.facts import Witness
 from lockgate.gates.judge.engine import judge
 from lockgate.gates.lifecycle import reverify
-from lockgate.gates.log import Entry
-from lockgate.gates.log.events import Judged, Reverified
+from lockgate.gates.log import LogEntry
+from lockgate.gates.log.events import JudgedEvent, ReverifiedEvent
 from lockgate.gates.log.policies import policy_bytes
 from lockgate.gates.log.replay import Moment
 from lockgate.gates.policy.policy import Policy
@@ -77,7 +77,7 @@ class Context(BaseModel):
         except (ValueError, RecursionError) as err:
             raise LogError(f"the context cannot be read: {str(err)[:200]}", expected=expected, where=where) from err
         entry = found.recorded(where)
-        before = Entry.from_bytes(found.previous.encode(), where=f"{where} previous") if found.previous else None
+        before = LogEntry.from_bytes(found.previous.encode(), where=f"{where} previous") if found.previous else None
         told = {
             "project": entry.project,
             "log_id": entry.log_id,
@@ -91,9 +91,9 @@ class Context(BaseModel):
             raise LogError("the context's entries do not follow each other", expected="the entry before", where=where)
         return found
 
-    def recorded(self, where: str = CONTEXT) -> Entry:
+    def recorded(self, where: str = CONTEXT) -> LogEntry:
         """The entry."""
-        return Entry.from_bytes(self.entry.encode(), where=f"{where} entry")
+        return LogEntry.from_bytes(self.entry.encode(), where=f"{where} entry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class Reproduced:
     differences: tuple[str, ...]
 
 
-def exported(entry: Entry, before: Entry | None, evidence: Evidence, policy: Policy) -> dict[str, bytes]:
+def exported(entry: LogEntry, before: LogEntry | None, evidence: Evidence, policy: Policy) -> dict[str, bytes]:
     """The four files, by name. Raises LogError for an entry that records no judgement."""
     witness = evidence.witness
     context = Context(
@@ -125,17 +125,17 @@ def exported(entry: Entry, before: Entry | None, evidence: Evidence, policy: Pol
     }
 
 
-def judgement(entry: Entry) -> Judged | Reverified:
+def judgement(entry: LogEntry) -> JudgedEvent | ReverifiedEvent:
     """What the entry records, where that is a judgement, of a challenger or of the champion again. LogError if not."""
-    if not isinstance(entry.event, Judged | Reverified):
+    if not isinstance(entry.event, JudgedEvent | ReverifiedEvent):
         raise LogError(f"entry {entry.seq} records no judgement", expected="a judgement", where=entry.where)
     return entry.event
 
 
-def told(entry: Entry) -> Decision:
+def told(entry: LogEntry) -> Decision:
     """The decision that an entry records, as it was told. LogError where it records none, or not what it was."""
     event = judgement(entry)
-    decision = entry.decided() if entry.judged else _reverified(event.decision, entry)
+    decision = entry.read_decision() if entry.judgement else _reverified(event.decision, entry)
     if decision.sha256 != event.decision_sha256:
         raise LogError(
             "the entry's decision is not the one that it names",
@@ -175,21 +175,21 @@ def reproduce(
     return Reproduced(decision=made, differences=tuple(found))
 
 
-def said(recorded: Entry, decision: Decision) -> str:
+def said(recorded: LogEntry, decision: Decision) -> str:
     """What was shown by reproducing it, in words."""
     sealed = "; its commitment holds" if decision.commitment else ""
     where = f"entry {recorded.seq} of log {recorded.log_id[:12]}"
     return f"reproduced: {where}, decision sha256 {decision.sha256[:12]}{sealed}"
 
 
-def _again(policy: Policy, evidence: Evidence, context: Context, entry: Entry) -> Decision:
-    if isinstance(entry.event, Reverified):
+def _again(policy: Policy, evidence: Evidence, context: Context, entry: LogEntry) -> Decision:
+    if isinstance(entry.event, ReverifiedEvent):
         return reverify.event(policy, evidence, context.state, Moment(seq=entry.seq, time=context.time))[1]
     made = judge(policy, evidence, context.state, now=context.time)
     return made.seal() if policy.disclose == "promotion_only" else made
 
 
-def _reverified(recorded: Mapping[str, Any], entry: Entry) -> Decision:
+def _reverified(recorded: Mapping[str, Any], entry: LogEntry) -> Decision:
     """The decision of a reverification, with the state after it."""
     try:
         decision = Decision.model_validate_json(json.dumps({**recorded, "state": entry.state.model_dump(mode="json")}))

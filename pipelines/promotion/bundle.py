@@ -33,8 +33,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lockgate.gates.documents import parse_json
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.lifecycle import admission
-from lockgate.gates.log import SKEW, Entry, Keyring, Log
-from lockgate.gates.log.entry import path as entry_path
+from lockgate.gates.log import MAX_CLOCK_SKEW, Keyring, Log, LogEntry
+from lockgate.gates.log.entry import entry_path
 from lockgate.gates.log.signing import public_line
 from lockgate.gates.records.state import Champion
 from lockgate.pipelines.promotion import tar
@@ -74,7 +74,7 @@ class Bundle:
     """A bundle whose digests and signatures hold."""
 
     log: Log  # of those entries only; for reading
-    head: Entry
+    head: LogEntry
     admitted: admission.Admitted | None  # None where the log never had a champion
     model: bytes
     features: Any
@@ -83,7 +83,7 @@ class Bundle:
         """Why its champion may not be served at `now`, in words, as far as the bundle says; empty where it may."""
         if self.admitted is None:
             return ""
-        return self.admitted.champion.refusal(now - SKEW, revoked=self.head.state.revoked)
+        return self.admitted.champion.refusal(now - MAX_CLOCK_SKEW, revoked=self.head.state.revoked)
 
 
 def made(log: Log, admitted: admission.Admitted, *, model: bytes, features: Any) -> dict[str, bytes]:
@@ -103,7 +103,7 @@ def without_champion(log: Log, seq: int) -> dict[str, bytes]:
 
 def _listed(log: Log, seq: int, files: Mapping[str, bytes], *, champion: Champion | None) -> dict[str, bytes]:
     """These files, with the entries that vouch for them, the keys, and a manifest of all."""
-    head, *before = log.grounded(seq)
+    head, *before = log.load_head_chain(seq)
     promotion = [log.entry(champion.seq)] if champion else []
     entries = {one.seq: one.to_bytes() for one in (head, *before, *promotion)}
     keys = [
@@ -220,11 +220,11 @@ def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
     return manifest
 
 
-def _log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, where: str) -> tuple[Log, Entry]:
+def _log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, where: str) -> tuple[Log, LogEntry]:
     """A log of the bundle's entries alone, which is read as the real one is: number, project, signature, state."""
     store, seqs = MemoryStore(), [0]
     for number, blob in enumerate(files["entries.jsonl"].split(b"\n"), start=1):
-        entry = Entry.from_bytes(blob, where=f"{where} entries.jsonl, line {number}")
+        entry = LogEntry.from_bytes(blob, where=f"{where} entries.jsonl, line {number}")
         if entry.seq <= seqs[-1]:
             raise LockgateError(
                 f"entry {entry.seq} follows entry {seqs[-1]} in the bundle", expected="each once, in order", where=where
@@ -233,7 +233,7 @@ def _log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, where: s
         seqs.append(entry.seq)
     store.put("head.json", json.dumps({"seq": seqs[-1]}).encode())
     log = Log(store, project=project, keyring=keyring)
-    return log, log.grounded(seqs[-1])[0]
+    return log, log.load_head_chain(seqs[-1])[0]
 
 
 def _features(files: Mapping[str, bytes], where: str) -> Any:

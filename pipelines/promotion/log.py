@@ -42,7 +42,7 @@ def open_log(settings: Settings, *, writing: bool = False) -> Log:
 
 def keyring_of(keys: KeySettings) -> Keyring:
     """The public keys of conf/platform. SigningError where signatures are required and nobody's would count."""
-    keyring = Keyring.of(
+    keyring = Keyring.from_listed(
         ((name, one.role, one.key, one.last_entry) for name, one in keys.trusted.items()),
         where="platform.keys.trusted",
         former={name: one.formerly for name, one in keys.trusted.items()},

@@ -15,7 +15,7 @@ from lockgate.pipelines.promotion.log import open_log
 from lockgate.pipelines.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from lockgate.gates.log import Entry, Log
+    from lockgate.gates.log import Log, LogEntry
     from lockgate.pipelines.promotion.bundle import Bundle
 
 
@@ -113,11 +113,11 @@ def _unknown(why: str) -> Opponent:
     return Opponent(reigning=None, state=None, words=f"alone, and compared with nothing: {why}", uncompared=why)
 
 
-def _never(log: Log, head: Entry) -> str:
+def _never(log: Log, head: LogEntry) -> str:
     return f"alone, as there never was a champion {_as_of(log, head)}: comparisons are skipped"
 
 
-def _as_of(log: Log, head: Entry) -> str:
+def _as_of(log: Log, head: LogEntry) -> str:
     return f"as of {head.time:%Y-%m-%d} (entry {head.seq}{'' if log.keyring.signed else ', unsigned'})"
 
 

@@ -97,7 +97,7 @@ def period(settings: Settings, judged_on: str | None, as_of: str) -> str:
 def _own_evidence(champion: Champion, log: Log) -> Evidence:
     """What the champion was promoted on, held against its promotion."""
     held = runs.claim(champion.run or "").evidence
-    bound = log.entry(champion.seq).decided().binding
+    bound = log.entry(champion.seq).read_decision().binding
     found = (held.holdout, held.scores_digest(held.challenger), held.train_digest)
     if (bound.model, bound.run) != (champion.sha256, champion.run) or found != (
         bound.holdout,

@@ -9,7 +9,7 @@ from lockgate.gates import runs
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.lifecycle import admission
 from lockgate.gates.log import Log
-from lockgate.gates.log.crash_points import Step, reached
+from lockgate.gates.log.crash_points import Step, report_step
 from lockgate.pipelines import stores
 from lockgate.pipelines.settings.settings import Settings
 
@@ -68,9 +68,9 @@ def withdraw(settings: Settings, log: Log) -> tuple[tuple[int, ...], stores.Vers
     """
     store, project = open_store(settings), settings.data.project
     revoked = revoked_models(log, store.versions(project))
-    reached(Step.WITHDRAWING)
+    report_step(Step.WITHDRAWING)
     withdrawn = store.withdraw(project, revoked)
-    reached(Step.WITHDRAWN)
+    report_step(Step.WITHDRAWN)
     return withdrawn, next((version for version in store.versions(project) if version.current), None)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lockgate.gates.errors import StoreError
-from lockgate.gates.log.objects import said
+from lockgate.gates.log.objects import describe_store_error
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -92,7 +92,7 @@ class Objects:
 def unreachable(err: Exception, *, where: str) -> StoreError:
     """An object store's error in one line."""
     return StoreError(
-        f"the prediction store cannot be reached: {said(err)}",
+        f"the prediction store cannot be reached: {describe_store_error(err)}",
         where=where,
         hint="nothing was changed that readers see; check where the store is, and run it again",
     )

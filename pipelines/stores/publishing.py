@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import StoreError
-from lockgate.gates.log.crash_points import Step, reached
+from lockgate.gates.log.crash_points import Step, report_step
 from lockgate.pipelines.stores.store import Draft, Store, Version, check_complete
 from lockgate.pipelines.stores.tally import Tally
 
@@ -109,9 +109,9 @@ def publish(
         measure = _measure(versions, revoked)
         if measure is not None and max_drift is not None:
             _check_drift(tally, measure, max_drift, where=where)
-        reached(Step.COMMITTING)
+        report_step(Step.COMMITTING)
         published = store.commit(draft, revoked=revoked)
-        reached(Step.PUBLISHED)
+        report_step(Step.PUBLISHED)
     store.prune(draft.project, keep=keep)
     return published
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from obstore.store import LocalStore
 
-from lockgate.gates.log import Entry, Log
+from lockgate.gates.log import Log, LogEntry
 from lockgate.gates.log.crash_points import Step
 
 KILLED = -9
@@ -59,7 +59,7 @@ def reigning(place: Any) -> str | None:
     return json.loads(done.out)["run"]
 
 
-def entries(project: Any) -> list[Entry]:
+def entries(project: Any) -> list[LogEntry]:
     """Of the log, each checked against the one before."""
     return list(Log(LocalStore(project.home / ".metaflow" / "lockgate" / "orders"), project="orders").entries())
 

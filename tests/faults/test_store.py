@@ -13,8 +13,8 @@ import pytest
 from obstore.store import S3Store
 
 from lockgate.gates.errors import LogError
-from lockgate.gates.log import Entry
-from lockgate.gates.log.policies import keep_policy
+from lockgate.gates.log import LogEntry
+from lockgate.gates.log.policies import store_policy
 from lockgate.gates.runs.datastore import SECONDS, limits
 from tests.gates.candidates import FIRST_MODEL, HOPELESS, POLICY, blob, committed, one_line, opened, path
 from tests.proxy import Fault, Proxy
@@ -41,14 +41,14 @@ class Place:
         self.through = opened(S3Store(**bucket.store | {"endpoint": proxy.url} | options, prefix=prefix))
         if entries:
             self.behind.store.put(path(1), ENTRY)
-            keep_policy(self.behind.store, POLICY)
+            store_policy(self.behind.store, POLICY)
             self.behind.store.put("head.json", b'{"seq": 1}')
 
     def count(self) -> int:
         """How many entries there are, each of them whole."""
         names = [one["path"] for page in self.behind.store.list("log") for one in page]
         for name in names:
-            Entry.from_bytes(bytes(self.behind.store.get(name).bytes()), where=name)
+            LogEntry.from_bytes(bytes(self.behind.store.get(name).bytes()), where=name)
         return len(names)
 
 

@@ -21,8 +21,8 @@ import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from obstore.store import LocalStore
 
-from lockgate.gates.log import Entry, Log, Signer
-from lockgate.gates.log.entry import path
+from lockgate.gates.log import Log, LogEntry, Signer
+from lockgate.gates.log.entry import entry_path
 from tests.forked import started
 from tests.gates.candidates import APPROVER, JUDGE, keyring, line
 
@@ -81,12 +81,12 @@ class Scene:
         """The log as whoever holds this key writes it."""
         return Log(LocalStore(self.folder), project="orders", keyring=keyring(), signer=key)
 
-    def entry(self, seq: int) -> Entry:
-        return Entry.from_bytes((self.folder / path(seq)).read_bytes(), where=path(seq))
+    def entry(self, seq: int) -> LogEntry:
+        return LogEntry.from_bytes((self.folder / entry_path(seq)).read_bytes(), where=entry_path(seq))
 
     def put_entry(self, seq: int, blob: bytes) -> None:
         """Write, or write over, an entry, as whoever may write to the bucket can; and the hint that leads there."""
-        (self.folder / path(seq)).write_bytes(blob)
+        (self.folder / entry_path(seq)).write_bytes(blob)
         (self.folder / "head.json").write_text(json.dumps({"seq": seq}), encoding="utf-8")
 
     def put_artifact(self, run: str, name: str, stored: bytes) -> None:

@@ -14,9 +14,9 @@ import rfc8785
 from lockgate.gates.errors import AdmissionError, LogError
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.admission import Seen, admit
-from lockgate.gates.log import Entry, Log
-from lockgate.gates.log.entry import path
-from lockgate.gates.log.events import Waived
+from lockgate.gates.log import Log, LogEntry
+from lockgate.gates.log.entry import entry_path
+from lockgate.gates.log.events import WaivedEvent
 from lockgate.gates.records.state import Waiver
 from lockgate.gates.verification import Findings, walked
 from tests.forgeries.conftest import private
@@ -45,7 +45,7 @@ def clock(scene: Any, minutes: float = 1) -> Any:
     return lambda: time
 
 
-def signed(entry: Entry, key: Any = JUDGE, **changes: Any) -> bytes:
+def signed(entry: LogEntry, key: Any = JUDGE, **changes: Any) -> bytes:
     made = entry.model_copy(update=changes | {"signature": None})
     return made.model_copy(update={"signature": key.sign(made.payload())}).to_bytes()
 
@@ -68,7 +68,7 @@ def swapped(blob: bytes, field: str) -> bytes:
 
 
 def test_a_swapped_field_of_the_binding(scene: Any) -> None:
-    good = (scene.folder / path(2)).read_bytes()
+    good = (scene.folder / entry_path(2)).read_bytes()
     for field in BOUND:
         scene.put_entry(2, swapped(good, field))
         with pytest.raises(LogError, match="the signature of judge does not fit the entry"):
@@ -78,7 +78,7 @@ def test_a_swapped_field_of_the_binding(scene: Any) -> None:
 
 
 def test_a_shortened_log(scene: Any) -> None:
-    (scene.folder / path(2)).unlink()
+    (scene.folder / entry_path(2)).unlink()
     assert "ends at entry 1, but entry 2 was seen before" in scene.refused()
     assert "was its tail deleted?" in scene.deviations()["version 2"]
 
@@ -97,7 +97,7 @@ def test_a_replayed_older_copy_of_the_whole_log(scene: Any, kept: Any, tmp_path:
 def test_a_forked_log(scene: Any) -> None:
     """Another second entry by the judge's own key: well formed, signed, chained, and longer."""
     log, then = scene.log(), clock(scene)
-    (scene.folder / path(2)).unlink()
+    (scene.folder / entry_path(2)).unlink()
     actions.register(log, evidence(scored(0.1), model="7"), note="", actor="mallory", clock=then)
     actions.revoke(log, scene.former, **SAYS, clock=then)
     assert scene.log().head().seq == 3
@@ -111,9 +111,9 @@ def test_a_stolen_entry_of_another_project(scene: Any) -> None:
     log = Log(opened().store, project="flights", keyring=scene.log().keyring, signer=JUDGE)
     for model in "123":
         promoted(log, model)
-    stolen = bytes(log.store.get(path(3)).bytes())
+    stolen = bytes(log.store.get(entry_path(3)).bytes())
     for seq in (3, 2):
-        shutil.copy(scene.folder / path(2), scene.folder / "kept")
+        shutil.copy(scene.folder / entry_path(2), scene.folder / "kept")
         scene.put_entry(seq, stolen if seq == 3 else signed(log.entry(2)))
         assert "the entry is of project 'flights'; expected project 'orders'" in scene.refused()
 
@@ -123,7 +123,7 @@ def test_another_log_s_head(scene: Any) -> None:
     other = opened()
     for model in "123":
         promoted(other, model)
-    scene.put_entry(3, bytes(other.store.get(path(3)).bytes()))
+    scene.put_entry(3, bytes(other.store.get(entry_path(3)).bytes()))
     assert "the chain is broken: the entry does not follow the one before it" in scene.refused()
 
 
@@ -132,7 +132,7 @@ def test_another_whole_log(scene: Any) -> None:
     for model in "123":
         promoted(other, model)
     for seq in (1, 2, 3):
-        scene.put_entry(seq, bytes(other.store.get(path(seq)).bytes()))
+        scene.put_entry(seq, bytes(other.store.get(entry_path(seq)).bytes()))
     assert scene.log().head().seq == 3
     assert "another one was put in its place" in scene.refused()
 
@@ -172,11 +172,11 @@ def test_a_waiver_under_another_name(scene: Any) -> None:
         seq=3,
     )
     state = last.state.model_copy(update={"seq": 3, "waivers": (waiver,)})
-    event = Waived(waiver=waiver)
+    event = WaivedEvent(waiver=waiver)
     scene.put_entry(3, signed(last, APPROVER, seq=3, previous=last.digest, event=event, state=state))
     said = "the waiver of entry 3 names 'ada' as its approver, and its key is approver's"
     assert said in scene.refused()
-    assert said in scene.deviations()[path(3)]
+    assert said in scene.deviations()[entry_path(3)]
 
 
 def test_an_unsigned_entry_in_a_signed_log(scene: Any) -> None:
@@ -279,12 +279,12 @@ def test_a_revoked_model_is_not_promoted_again(scene: Any) -> None:
     actions.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene, 0))
     done = scene.judge(scene.champion)
     assert done.code == 2, done
-    assert not (scene.folder / path(4)).exists()
+    assert not (scene.folder / entry_path(4)).exists()
 
 
 @pytest.mark.parametrize("what", ["data", "entry"])
 def test_a_suspect_champion(scene: Any, what: str) -> None:
-    bound = scene.entry(2).decided().binding
+    bound = scene.entry(2).read_decision().binding
     told = {"data": bound.train} if what == "data" else {"entry": 2}
     actions.retract(scene.log(APPROVER), **told, **SAYS, clock=clock(scene))
     assert f"{scene.champion} is suspect since entry 3" in scene.refused()
@@ -311,7 +311,7 @@ def test_a_swapped_field_of_the_binding_in_an_unsigned_log(field: str) -> None:
         for page in log.store.list():
             for one in page:
                 store.put(one["path"], log.store.get(one["path"]).bytes())
-        store.put(path(seq), swapped(bytes(store.get(path(seq)).bytes()), field))
+        store.put(entry_path(seq), swapped(bytes(store.get(entry_path(seq)).bytes()), field))
         found, forged = Findings(), Log(store, project="orders")
         walked(forged, found)
         assert any(told in one.said for one in found.deviations), found.deviations

@@ -14,8 +14,8 @@ from obstore.store import MemoryStore
 from lockgate import Decision, Evidence, Policy
 from lockgate.gates.errors import LogError, SigningError
 from lockgate.gates.lifecycle.commit import Committed, commit
-from lockgate.gates.log import Entry, Keyring, Log, Signer
-from lockgate.gates.log.events import Judged
+from lockgate.gates.log import Keyring, Log, LogEntry, Signer
+from lockgate.gates.log.events import JudgedEvent
 from lockgate.gates.log.signing import Role, fingerprint, public_line
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -89,7 +89,7 @@ def committed(log: Log, held: Evidence, *, minute: float = 0, policy: Policy = P
 
 def promoted(
     log: Log, model: str, *, minute: float = 0, rows: str = "", policy: Policy = LENIENT, **facts: Any
-) -> Entry:
+) -> LogEntry:
     """The entry that promotes a model, whoever reigns."""
     head = log.head()
     reigning = head.state.champion if head else None
@@ -102,9 +102,9 @@ def promoted(
     return done.entry
 
 
-def recorded(decision: Decision, *, valid_for: str = "90d") -> Judged:
+def recorded(decision: Decision, *, valid_for: str = "90d") -> JudgedEvent:
     """The event that a decision is recorded as."""
-    return Judged(
+    return JudgedEvent(
         decision=decision.model_dump(mode="json", exclude={"state"}),
         decision_sha256=decision.sha256,
         policy_sha256="0" * 64,
@@ -129,7 +129,7 @@ def keyring(**roles: tuple[Signer, Role] | tuple[Signer, Role, int]) -> Keyring:
     """From name=(key, role) or name=(key, role, last entry); without any, a judge's and an approver's."""
     roles = roles or {"judge": (JUDGE, "judge"), "approver": (APPROVER, "approver")}
     listed = [(name, one[1], line(one[0]), one[2] if len(one) == 3 else None) for name, one in roles.items()]
-    return Keyring.of(listed, where="platform.keys.trusted")
+    return Keyring.from_listed(listed, where="platform.keys.trusted")
 
 
 def opened(store: Any = None, *, key: Signer | None = JUDGE, keys: Keyring | None = None) -> Log:

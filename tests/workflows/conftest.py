@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lockgate.gates.log.signing import generated
+from lockgate.gates.log.signing import generate_key
 from tests.conftest import S3
 from tests.github.api import REPOSITORY
 from tests.workflows.hub import Environment, Hub, hub
@@ -92,7 +92,7 @@ def models(
 ) -> Iterator[Models]:
     """Main as it is shipped, but with orders, and with a log that must be signed. No model reigns yet."""
     folder, s3 = tmp_path_factory.mktemp("models"), new_bucket()
-    pem, line = generated()
+    pem, line = generate_key()
     secrets = {"UNRELATED": "canary-of-the-repository"}
     environments = {"promotion": Environment(("main",), {"LOCKGATE_SIGNING_KEY": pem.decode()})}
     with hub(

@@ -10,7 +10,7 @@ from lockgate.gates.errors import LockgateError, SigningError
 from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
-    from lockgate.gates.log import Entry, Log
+    from lockgate.gates.log import Log, LogEntry
 
 
 def retract(
@@ -34,12 +34,12 @@ def retract(
     tell(log, made, as_json=as_json, then=[*told, *_next(made)])
 
 
-def _suspects(log: Log, entry: Entry) -> list[tuple[int, str | None]]:
+def _suspects(log: Log, entry: LogEntry) -> list[tuple[int, str | None]]:
     """Every promotion that is in doubt now, those of models that no longer count too."""
     return [(seq, log.entry(seq).event.run) for seq in getattr(entry.event, "suspects", ())]
 
 
-def _next(entry: Entry) -> list[str]:
+def _next(entry: LogEntry) -> list[str]:
     """What to run, where it concerns who reigns."""
     if not getattr(entry.event, "suspects", ()):
         return ["no champion, past or present, rested on it"]
@@ -150,12 +150,12 @@ def waive(
     tell(log, entry, as_json=as_json, then=[*_blocking(log, entry), then])
 
 
-def _blocking(log: Log, entry: Entry) -> list[str]:
+def _blocking(log: Log, entry: LogEntry) -> list[str]:
     """What blocks the run besides, as it was judged last; nothing is told of a judgement that is sealed."""
     from lockgate.gates.judge.waivers import lift
 
-    judged = next(one for one in log.backwards(start=entry) if one.judged and one.event.run == entry.event.run)
-    decision = judged.decided()
+    judged = next(one for one in log.backwards(start=entry) if one.judgement and one.event.run == entry.event.run)
+    decision = judged.read_decision()
     lifted = lift(decision.outcomes, entry.state, decision.binding, entry.time)
     return [
         f"{one.name} says {one.verdict} and blocks it too"

@@ -69,7 +69,7 @@ def _told(log: Log, state: State, *, everyone: bool) -> Iterator[dict[str, Any]]
             "run": event.run,
             "sha256": model,
             "reigns": False,
-            "refusal": f"revoked by entry {seq}: {event.said}",
+            "refusal": f"revoked by entry {seq}: {event.summary}",
             "signed": signed,
             "seq": None,
             "as_of": None,

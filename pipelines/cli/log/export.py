@@ -12,7 +12,7 @@ from lockgate.gates.errors import LogError
 from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
-    from lockgate.gates.log import Entry, Log
+    from lockgate.gates.log import Log, LogEntry
 
 
 def export(
@@ -36,7 +36,7 @@ def export(
     entry, before = _judgement(log, run)
     told = exchange.told(entry)
     evidence = runs.claim(str(told.binding.run)).evidence
-    policy = policies.kept_policy(log.store, exchange.judgement(entry).policy_sha256)
+    policy = policies.load_policy(log.store, exchange.judgement(entry).policy_sha256)
     files = exchange.exported(entry, before, evidence, policy)
     context = exchange.Context.from_bytes(files[exchange.CONTEXT], where=exchange.CONTEXT)
     again = exchange.reproduce(evidence, policy, context, policy_file=files[exchange.POLICY])
@@ -53,14 +53,14 @@ def export(
         typer.echo(f"  {out / name}  {len(blob):,} bytes")
 
 
-def _judgement(log: Log, run: str) -> tuple[Entry, Entry | None]:
+def _judgement(log: Log, run: str) -> tuple[LogEntry, LogEntry | None]:
     """The last entry that judged the run, and the one before it."""
-    from lockgate.gates.log.events import Judged, Reverified
+    from lockgate.gates.log.events import JudgedEvent, ReverifiedEvent
 
     for entry in log.backwards():
         event = entry.event
-        if isinstance(event, Judged | Reverified):
-            judged = event.run if isinstance(event, Judged) else event.evidence_run
+        if isinstance(event, JudgedEvent | ReverifiedEvent):
+            judged = event.run if isinstance(event, JudgedEvent) else event.evidence_run
             if judged and run in (judged, judged.rpartition("/")[2]):
                 return entry, log.entry(entry.seq - 1) if entry.seq > 1 else None
     raise LogError(f"run {run[:80]!r} was never judged on the record", hint="`lockgate history` lists what was")

@@ -10,7 +10,7 @@ from lockgate.gates.errors import SettingsError
 from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
-    from lockgate.gates.log import Entry, Keyring
+    from lockgate.gates.log import Keyring, LogEntry
 
 NARROW = 110
 """Columns below which a run is told by its id alone."""
@@ -30,19 +30,19 @@ def history(
     as_json: options.Json = False,
 ) -> None:
     """Show what was judged and done, when, by whom, and why. Checks the chain, and signatures, as it reads."""
-    from lockgate.gates.log.events import EVENTS
+    from lockgate.gates.log.events import EVENT_TYPES
     from lockgate.pipelines.cli.shared.dates import moment
     from lockgate.pipelines.cli.shared.files import print_json
     from lockgate.pipelines.cli.shared.log import project_log
     from lockgate.pipelines.promotion.actor import clock
 
-    kinds = [one.model_fields["kind"].default for one in EVENTS]
+    kinds = [one.model_fields["kind"].default for one in EVENT_TYPES]
     if event and event not in kinds:
         raise SettingsError(f"unknown event {event[:40]!r}", expected=f"one of {', '.join(kinds)}", where="--event")
     first = moment(since, now=clock(), where="--since", end_of_day=False) if since else None
     end = moment(until, now=clock(), where="--until") if until else None
 
-    def fits(entry: Entry) -> bool:
+    def fits(entry: LogEntry) -> bool:
         of = entry.event.run or ""
         return (
             (not run or run in (of, of.rpartition("/")[2]))
@@ -64,7 +64,7 @@ def history(
         typer.echo("no entry fits" if filtered else "nothing has been judged yet")
 
 
-def _show(entries: list[Entry], keyring: Keyring) -> None:
+def _show(entries: list[LogEntry], keyring: Keyring) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -88,6 +88,6 @@ def _show(entries: list[Entry], keyring: Keyring) -> None:
             Text(entry.event.verdict, RULING_STYLES.get(entry.event.verdict, "bold")),
             Text(run),
             Text(printable(entry.actor) + (f" (signed: {signed})" if signed else "")),
-            Text(printable(entry.event.said)),
+            Text(printable(entry.event.summary)),
         )
     out.print(table)

@@ -29,14 +29,14 @@ def new(
     as_json: options.Json = False,
 ) -> None:
     """Make an Ed25519 key: the private part in a file with mode 0600, the public line for conf/platform."""
-    from lockgate.gates.log.signing import Signer, generated
+    from lockgate.gates.log.signing import Signer, generate_key
     from lockgate.pipelines.cli.shared.files import print_json
 
     if role not in ("judge", "approver"):
         raise SigningError(f"unknown role {role[:40]!r}", expected="judge or approver", where="--role")
     if not _NAME.fullmatch(name):
         raise SigningError(f"{name[:64]!r} is no name", expected="letters, digits, _ . and -", where="--name")
-    pem, line = generated()
+    pem, line = generate_key()
     _write_private(out, pem)
     mark = Signer.parse(pem, where=str(out)).fingerprint
     listed = f'{name}: {{role: {role}, key: "{line}", last_entry: null}}'

@@ -11,7 +11,7 @@ import typer
 from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
-    from lockgate.gates.log import Entry
+    from lockgate.gates.log import LogEntry
     from lockgate.gates.records.state import Waiver
 
 
@@ -48,22 +48,22 @@ class Told:
         return {**self.waiver.model_dump(mode="json"), "status": self.status, "said": self.said}
 
 
-def _told(granted: Entry, entries: list[Entry], now: datetime) -> Told:
+def _told(granted: LogEntry, entries: list[LogEntry], now: datetime) -> Told:
     """What the judgements that were recorded since say of a waiver, and where there are none, what the clock says."""
     from lockgate.gates.judge.waivers import unmatched
-    from lockgate.gates.log.events import Waived
+    from lockgate.gates.log.events import WaivedEvent
     from lockgate.gates.records.state import State
 
-    assert isinstance(granted.event, Waived)  # for the type checker
+    assert isinstance(granted.event, WaivedEvent)  # for the type checker
     one = granted.event.waiver
-    judged = [entry for entry in entries[one.seq :] if entry.judged and entry.event.run == one.run]
-    found = {use.entry: (use, entry) for entry in judged for use in entry.decided().waivers}.get(one.seq)
+    judged = [entry for entry in entries[one.seq :] if entry.judgement and entry.event.run == one.run]
+    found = {use.entry: (use, entry) for entry in judged for use in entry.read_decision().waivers}.get(one.seq)
     ended = f"; ran out at {one.until.astimezone(UTC):%Y-%m-%d %H:%M}" if now > one.until else ""
     if found:
         use, entry = found
         lifted = f"lifted it in entry {entry.seq}: {entry.event.verdict}{ended}"
         return Told(waiver=one, status=use.status, said=lifted if use.status == "used" else use.message)
-    if any(entry.decided().sealed for entry in judged):
+    if any(entry.read_decision().sealed for entry in judged):
         return Told(waiver=one, status="sealed", said=f"judged since, and the policy discloses promotions only{ended}")
     idle = [
         said for _, said in unmatched(State(waivers=(one,)), frozenset(str(each.event.run) for each in judged), now)

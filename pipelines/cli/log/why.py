@@ -11,7 +11,7 @@ from lockgate.gates.errors import LogError, SettingsError
 from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
-    from lockgate.gates.log import Entry
+    from lockgate.gates.log import LogEntry
     from lockgate.gates.records.state import Champion, State
 
 
@@ -50,7 +50,7 @@ def _past(text: str, now: datetime) -> datetime:
     return min(moment(text, now=now, where="--on"), now)
 
 
-def _on(entries: list[Entry], at: datetime) -> tuple[str, list[Entry]]:
+def _on(entries: list[LogEntry], at: datetime) -> tuple[str, list[LogEntry]]:
     """Who reigned at a moment, and the entries that made it so."""
     before, then = [entry for entry in entries if entry.time <= at], f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     state = before[-1].state if before else None
@@ -66,16 +66,16 @@ def _on(entries: list[Entry], at: datetime) -> tuple[str, list[Entry]]:
     return said + _unless(reigned, state, at), [about[seq] for seq in sorted(about)]
 
 
-def _reigns_since(entry: Entry, entries: list[Entry], promoted_by: int) -> bool:
+def _reigns_since(entry: LogEntry, entries: list[LogEntry], promoted_by: int) -> bool:
     """Whether the model reigns since this very entry."""
     earlier = entries[entry.seq - 2].state.champion if entry.seq > 1 else None
     now = entry.state.champion
     return now is not None and now.seq == promoted_by and (earlier is None or earlier.seq != promoted_by)
 
 
-def _waivers(promotion: Entry, entries: list[Entry]) -> list[Entry]:
+def _waivers(promotion: LogEntry, entries: list[LogEntry]) -> list[LogEntry]:
     """The waivers that it rests on; all that there were for the run, where the judgement is sealed."""
-    decision = promotion.decided()
+    decision = promotion.read_decision()
     used = {use.entry for use in decision.waivers if use.status == "used"}
     return [
         one
@@ -84,7 +84,7 @@ def _waivers(promotion: Entry, entries: list[Entry]) -> list[Entry]:
     ]
 
 
-def _of_run(entries: list[Entry], run: str, now: datetime) -> tuple[str, list[Entry]]:
+def _of_run(entries: list[LogEntry], run: str, now: datetime) -> tuple[str, list[LogEntry]]:
     """What became of a run, and every entry about it."""
     named = {str(entry.event.run) for entry in entries if entry.event.run}
     full = next((name for name in named if run in (name, name.rpartition("/")[2])), None)
@@ -95,7 +95,7 @@ def _of_run(entries: list[Entry], run: str, now: datetime) -> tuple[str, list[En
     return _standing(full, entries[-1].state, about, now), about
 
 
-def _standing(run: str, state: State, about: list[Entry], now: datetime) -> str:
+def _standing(run: str, state: State, about: list[LogEntry], now: datetime) -> str:
     if state.champion and state.champion.run == run:
         return f"{run} reigns, promoted by entry {state.champion.seq}" + _unless(state.champion, state, now)
     former = next((one for one in state.predecessors if one.run == run), None)
@@ -112,6 +112,6 @@ def _unless(champion: Champion, state: State, at: datetime) -> str:
     return f"; it could not be served: {refusal}" if refusal else ""
 
 
-def _about(entry: Entry, run: str | None, *promoted_by: int) -> bool:
+def _about(entry: LogEntry, run: str | None, *promoted_by: int) -> bool:
     suspects = getattr(entry.event, "suspects", ())
     return entry.event.run == run or any(seq in suspects for seq in promoted_by)

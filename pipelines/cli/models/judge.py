@@ -120,7 +120,7 @@ def _signed(entry: Any, key: str | None) -> str:
     from lockgate.gates.log import Keyring
 
     if key is not None:
-        keyring = Keyring.of([("--key", "judge", key, None)], where="--key")
+        keyring = Keyring.from_listed([("--key", "judge", key, None)], where="--key")
         keyring.check(
             entry.payload(), entry.signature, roles=entry.event.signed_by, seq=entry.seq, where=f"entry {entry.seq}"
         )

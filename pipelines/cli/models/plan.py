@@ -126,11 +126,11 @@ def _last_run(log: Log) -> str | None:
 
     newest = None
     for entry in log.backwards():
-        if entry.judged is None or entry.judged.run is None:
+        if entry.judgement is None or entry.judgement.run is None:
             continue
-        if read_part(entry.judged.decision, "binding").get("champion_scores"):
-            return entry.judged.run
-        newest = newest or entry.judged.run
+        if read_part(entry.judgement.decision, "binding").get("champion_scores"):
+            return entry.judgement.run
+        newest = newest or entry.judgement.run
     return newest
 
 

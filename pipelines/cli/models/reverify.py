@@ -12,7 +12,7 @@ from lockgate.pipelines.cli.models.evaluate import MAKE_OVERRIDES
 from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
-    from lockgate.gates.log import Entry
+    from lockgate.gates.log import LogEntry
     from lockgate.pipelines.promotion.decide import Reported
     from lockgate.pipelines.settings.settings import Composed
 
@@ -52,7 +52,7 @@ def reverified(composed: Composed, *, as_of: str) -> Reported:
     """Run Reverify, judge what it scored, and record it. `as_of` empty: the month after the champion's."""
     from lockgate.gates import runs
     from lockgate.gates.lifecycle.reverify import reverify as record
-    from lockgate.gates.log.events import Reverified
+    from lockgate.gates.log.events import ReverifiedEvent
     from lockgate.pipelines.cli.shared.flow_run import run_flow
     from lockgate.pipelines.promotion.actor import actor, clock
     from lockgate.pipelines.promotion.decide import Reported
@@ -62,7 +62,7 @@ def reverified(composed: Composed, *, as_of: str) -> Reported:
     runs.check_installation()
     log = open_log(composed.settings, writing=True)
     resolve(composed.settings, log, as_of)
-    log.check_writable(Reverified.signed_by, after=log.head())
+    log.check_writable(ReverifiedEvent.signed_by, after=log.head())
     run = run_flow("reverify", composed.settings, [f"--as-of={as_of}"])
     done = record(composed.policy, runs.claim(f"Reverify/{run}").evidence, log, actor=actor(), clock=clock)
     sealed = composed.policy.disclose == "promotion_only"
@@ -75,7 +75,7 @@ def reverified(composed: Composed, *, as_of: str) -> Reported:
     return Reported(decision=decision, entry=done.entry.seq, note=note)
 
 
-def _served(entry: Entry) -> str:
+def _served(entry: LogEntry) -> str:
     """What became of the champion, by the state after the entry."""
     state = entry.state
     assert state.champion is not None  # for the type checker

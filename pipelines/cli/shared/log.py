@@ -12,12 +12,12 @@ from rich.padding import Padding
 from rich.text import Text
 
 from lockgate.gates.errors import LogError, printable
-from lockgate.gates.log.events import Judged, Reverified
+from lockgate.gates.log.events import JudgedEvent, ReverifiedEvent
 from lockgate.gates.report import terminal
 from lockgate.pipelines.cli.shared.files import print_json
 
 if TYPE_CHECKING:
-    from lockgate.gates.log import Entry, Keyring, Log
+    from lockgate.gates.log import Keyring, Log, LogEntry
     from lockgate.gates.records.decision import Decision
 
 
@@ -31,7 +31,7 @@ def project_log(*, writing: bool = False) -> Log:
     return open_log(compose().settings, writing=writing)
 
 
-def recorded(log: Log, record: Callable[[], Entry]) -> Entry:
+def recorded(log: Log, record: Callable[[], LogEntry]) -> LogEntry:
     """What `record` writes. Where the log refuses it, tags are put right that a killed command may have left out."""
     from lockgate.pipelines.promotion.decide import mend_tags
 
@@ -43,7 +43,7 @@ def recorded(log: Log, record: Callable[[], Entry]) -> Entry:
         raise
 
 
-def tell(log: Log, entry: Entry, *, as_json: bool, then: Sequence[str] = ()) -> None:
+def tell(log: Log, entry: LogEntry, *, as_json: bool, then: Sequence[str] = ()) -> None:
     """Say what was recorded, who reigns now, and `then`, what to do next. The tags follow the log first."""
     from lockgate.pipelines.promotion.decide import repair_tags
 
@@ -55,7 +55,7 @@ def tell(log: Log, entry: Entry, *, as_json: bool, then: Sequence[str] = ()) -> 
     about = f"{entry.event.verdict} {entry.event.run or ''}".strip()
     champion = entry.state.champion
     for line in (
-        f"entry {entry.seq} of the promotion log{unsigned}: {about}: {entry.event.said}",
+        f"entry {entry.seq} of the promotion log{unsigned}: {about}: {entry.event.summary}",
         f"champion: {champion.run}, promoted by entry {champion.seq}" if champion else "champion: none",
         f"tags: {tagged}",
         *then,
@@ -63,7 +63,7 @@ def tell(log: Log, entry: Entry, *, as_json: bool, then: Sequence[str] = ()) -> 
         typer.echo("  " * line.startswith(" ") + printable(line))
 
 
-def show(log: Log, title: str, about: list[Entry]) -> None:
+def show(log: Log, title: str, about: list[LogEntry]) -> None:
     """Print the answer, and each entry that it rests on."""
     from lockgate.pipelines.cli.shared.files import console
 
@@ -73,33 +73,33 @@ def show(log: Log, title: str, about: list[Entry]) -> None:
         out.print()
         for line in _entry(entry, log.keyring):
             out.print(line)
-    runs = dict.fromkeys(str(entry.event.run) for entry in about if entry.judged)
+    runs = dict.fromkeys(str(entry.event.run) for entry in about if entry.judgement)
     if runs:
         out.print()
     for run in runs:
         out.print(Text(f"lockgate export {printable(run)} --out DIR  writes its evidence, policy and decision", "dim"))
 
 
-def _entry(entry: Entry, keyring: Keyring) -> Iterator[RenderableType]:
+def _entry(entry: LogEntry, keyring: Keyring) -> Iterator[RenderableType]:
     mark = entry.signature.key if entry.signature else ""
     signed = f"signed by {keyring.name(mark)} ({mark})" if mark else "not signed"
     yield Text(f"entry {entry.seq}: {entry.event.verdict}", "bold")
     yield _indented(Text(f"{entry.time:%Y-%m-%d %H:%M:%S} UTC, by {printable(entry.actor)}, {signed}", "dim"))
     event = entry.event
-    if not isinstance(event, Judged | Reverified):
-        yield _indented(Text(printable(event.said)))
+    if not isinstance(event, JudgedEvent | ReverifiedEvent):
+        yield _indented(Text(printable(event.summary)))
         return
-    decision = event.decided(entry.state, where=entry.where)
+    decision = event.read_decision(entry.state, where=entry.where)
     yield _indented(terminal.render(decision))
     for name, value in _facts(decision, event).items():
         yield _indented(Text(f"{name:<9} {printable(value)}", "dim"))
 
 
-def _facts(decision: Decision, event: Judged | Reverified) -> dict[str, str]:
+def _facts(decision: Decision, event: JudgedEvent | ReverifiedEvent) -> dict[str, str]:
     """What the decision is bound to, and where that is kept."""
     bound = decision.binding
     clean = {True: "", False: ", with changes that were not committed", None: ", clean or not is unknown"}[bound.clean]
-    scored_by = event.evidence_run if isinstance(event, Reverified) else bound.run
+    scored_by = event.evidence_run if isinstance(event, ReverifiedEvent) else bound.run
     told = {
         "run": bound.run,
         "evidence": scored_by and f"artifact `evidence` of {scored_by}, unless it was erased",

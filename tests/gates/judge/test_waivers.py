@@ -91,7 +91,7 @@ def test_judged_again_the_run_is_promoted_and_the_gate_still_fails(log: Log) -> 
     assert use.message == (
         "waiver of log_loss by approver (entry 3) lifts its FAIL until 2024-05-03T12:00+00:00: a known gap"
     )
-    assert done.entry.decided() == done.decision
+    assert done.entry.read_decision() == done.decision
     state = log.state()
     assert (state.champion.run, state.champion.valid_until) == (RUN, UNTIL)
     held = state.holdouts[HOPELESS.holdout]
@@ -267,5 +267,5 @@ def test_of_a_sealed_judgement_nobody_is_told_which_gates_there_are() -> None:
     waive(log, "log_loss", minute=2)
     done = committed(log, HOPELESS, policy=SEALING, minute=3)
     assert done.entry.promotes
-    assert (done.entry.decided().waivers, done.entry.decided().outcomes) == ((), ())
+    assert (done.entry.read_decision().waivers, done.entry.read_decision().outcomes) == ((), ())
     assert log.state().champion.valid_until == UNTIL

@@ -15,7 +15,7 @@ from lockgate import Evidence
 from lockgate.gates.errors import AdmissionError, LogError
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.admission import Admitted, Seen, admit
-from lockgate.gates.log import SKEW, Log
+from lockgate.gates.log import MAX_CLOCK_SKEW, Log
 from lockgate.gates.records.state import Champion, State
 from tests.gates.candidates import (
     APPROVER,
@@ -114,19 +114,25 @@ def test_a_suspect_champion_is_not_admitted(log: Log) -> None:
 def test_a_promotion_is_served_up_to_its_end_and_five_minutes_of_skew(
     log: Log, late: timedelta, *, admitted: bool
 ) -> None:
-    assert timedelta(minutes=5) == SKEW
+    assert timedelta(minutes=5) == MAX_CLOCK_SKEW
     if admitted:
-        assert admit(log, now=END + SKEW + late).champion.run == run_of("2")
+        assert admit(log, now=END + MAX_CLOCK_SKEW + late).champion.run == run_of("2")
     else:
-        refused(log, r"the promotion of EvaluateNewModel/2 expired at 2024-07-30T12:00\+00:00", now=END + SKEW + late)
+        refused(
+            log,
+            r"the promotion of EvaluateNewModel/2 expired at 2024-07-30T12:00\+00:00",
+            now=END + MAX_CLOCK_SKEW + late,
+        )
 
 
 @pytest.mark.parametrize(("early", "admitted"), [(-TICK, True), (timedelta(0), True), (TICK, False)])
 def test_a_head_from_the_future_says_that_a_clock_is_wrong(log: Log, early: timedelta, *, admitted: bool) -> None:
     if admitted:
-        assert admit(log, now=NOON - SKEW - early).champion.run == run_of("2")
+        assert admit(log, now=NOON - MAX_CLOCK_SKEW - early).champion.run == run_of("2")
     else:
-        said = refused(log, r"the last entry of the promotion log is dated 2024-05-01T12:00", now=NOON - SKEW - early)
+        said = refused(
+            log, r"the last entry of the promotion log is dated 2024-05-01T12:00", now=NOON - MAX_CLOCK_SKEW - early
+        )
         assert "clock" in said
 
 

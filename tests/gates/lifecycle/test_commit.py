@@ -163,10 +163,10 @@ def test_a_sealed_log_does_not_tell_inconclusive_from_hold(strength: float, verd
     committed(log, FIRST_MODEL, policy=SEALING)
     done = committed(log, evidence(scored(strength, seed=4), model="1", beside=GOOD, champion="0"), policy=SEALING)
     assert done.decision.verdict == verdict
-    assert log.head().event.verdict == log.head().judged.decision["verdict"] == "HOLD"
+    assert log.head().event.verdict == log.head().judgement.decision["verdict"] == "HOLD"
     assert verdict == "HOLD" or verdict.encode() not in log.head().to_bytes()
     again = committed(log, evidence(scored(strength, seed=4), model="1", beside=GOOD, champion="0"), policy=SEALING)
-    for told in (done.entry.decided(), again.decision):
+    for told in (done.entry.read_decision(), again.decision):
         assert (told.exit_code, told.sealed, told.outcomes, told.state.holdouts) == (1, True, (), {})
 
 

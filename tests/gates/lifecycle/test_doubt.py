@@ -14,7 +14,7 @@ from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.commit import record
 from lockgate.gates.lifecycle.reverify import reverify
 from lockgate.gates.log import Log
-from lockgate.gates.log.events import Retracted, Reverified
+from lockgate.gates.log.events import RetractedEvent, ReverifiedEvent
 from tests.gates.candidates import (
     APPROVER,
     BETTER,
@@ -84,7 +84,7 @@ def suspects(log: Log) -> str:
 @pytest.mark.parametrize("part", ["holdout", "train"])
 @pytest.mark.parametrize("digits", [12, 64])
 def test_what_was_judged_against_a_suspect_is_suspect(log: Log, model: str, found: str, part: str, digits: int) -> None:
-    bound = log.entry(int(model) + 1).decided().binding
+    bound = log.entry(int(model) + 1).read_decision().binding
     digest = str(getattr(bound, part))
     entry = retract(log, data=digest[:digits].upper())
     assert (entry.event.what, entry.event.value) == ("data", digest)
@@ -96,7 +96,7 @@ def test_what_was_judged_against_a_suspect_is_suspect(log: Log, model: str, foun
 
 @pytest.mark.parametrize(("model", "found"), [("0", "0123"), ("2", "23")])
 def test_an_entry_was_wrong(log: Log, model: str, found: str) -> None:
-    bound = log.entry(int(model) + 1).decided().binding
+    bound = log.entry(int(model) + 1).read_decision().binding
     retract(log, entry=int(model) + 1)
     assert suspects(log) == found
     assert log.state().retracted == {bound.scores: 5}
@@ -119,10 +119,10 @@ def test_the_scores_of_an_entry_that_was_wrong_neither_clear_nor_promote_again()
 
 def test_the_same_rows_can_be_retracted_again_for_who_rests_on_them_since(log: Log) -> None:
     """Whoever may retract may do it without naming anybody; that must not keep the others from being named."""
-    digest = log.entry(4).decided().binding.holdout
+    digest = log.entry(4).read_decision().binding.holdout
     record(
         log,
-        lambda *_: Retracted(what="data", value=digest, reason="so", suspects=(), barred=(digest,)),
+        lambda *_: RetractedEvent(what="data", value=digest, reason="so", suspects=(), barred=(digest,)),
         actor="eve",
         clock=clock(),
     )
@@ -160,7 +160,8 @@ def test_a_sealed_promotion_rests_on_the_rows_that_it_was_charged_to() -> None:
         part = some_rows(299)
         assert committed(log, part, minute=1, policy=policy).entry.promotes
         assert (
-            committed(log, part, minute=1, policy=policy).entry.judged.decision["binding"]["holdout"] != whole.holdout
+            committed(log, part, minute=1, policy=policy).entry.judgement.decision["binding"]["holdout"]
+            != whole.holdout
         )
         found.append(retract(log, data=whole.holdout, minute=2).event.suspects)
     assert found == [(1, 3), (1, 3)]
@@ -175,7 +176,7 @@ def test_a_sealed_promotion_counts_as_resting_on_every_metric() -> None:
 
 def test_doubt_comes_through_models_that_were_revoked_since(log: Log) -> None:
     """3 was judged against 2, which was judged against 1: that 2 is gone clears nobody."""
-    digest = log.entry(2).decided().binding.holdout
+    digest = log.entry(2).read_decision().binding.holdout
     for model in "21":
         actions.revoke(log, model, reason="slow", actor="bob", clock=clock())
     entry = retract(log, data=digest)
@@ -199,7 +200,7 @@ def test_rows_of_which_some_were_left_out_are_the_same_rows() -> None:
 
 @pytest.mark.parametrize("part", ["holdout", "train"])
 def test_retracted_rows_are_not_judged_on_again(log: Log, part: str) -> None:
-    bound = log.entry(2).decided().binding
+    bound = log.entry(2).read_decision().binding
     retract(log, data=str(getattr(bound, part)))
     held = {"rows": "holdout 1"} if part == "holdout" else {"rows": "fresh", **trained_on("training 1")}
     again = evidence(BETTER, model="4", beside=GOOD, champion="3", **held)
@@ -216,7 +217,7 @@ def _reverified(log: Log, rows: str, *, minute: float) -> Any:
     told = recorded(committed(opened(), scores, policy=LENIENT).decision)
     return record(
         log,
-        lambda _, at: Reverified(
+        lambda _, at: ReverifiedEvent(
             of=str(champion.run),
             promoted_by=champion.seq,
             evidence_run=run_of("9"),
@@ -231,7 +232,7 @@ def _reverified(log: Log, rows: str, *, minute: float) -> Any:
 
 
 def test_a_suspect_champion_is_cleared_and_can_be_put_in_doubt_again(log: Log) -> None:
-    retract(log, data=log.entry(4).decided().binding.holdout)
+    retract(log, data=log.entry(4).read_decision().binding.holdout)
     assert suspects(log) == "3"
     entry = _reverified(log, "fresh", minute=2)
     assert suspects(log) == ""
@@ -282,7 +283,9 @@ def test_what_is_not_known_is_not_retracted(log: Log, what: dict[str, Any], said
 
 
 def test_a_beginning_that_several_have_is_refused(log: Log) -> None:
-    digests = [getattr(log.entry(seq).decided().binding, part) for seq in range(1, 5) for part in ("holdout", "train")]
+    digests = [
+        getattr(log.entry(seq).read_decision().binding, part) for seq in range(1, 5) for part in ("holdout", "train")
+    ]
     firsts = [digest[0] for digest in digests]
     shared = [first for first in firsts if firsts.count(first) > 1]
     assert shared, "seeded: of eight digests two begin alike"

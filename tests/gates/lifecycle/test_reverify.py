@@ -10,7 +10,7 @@ from lockgate import Policy
 from lockgate.gates.errors import AdmissionError
 from lockgate.gates.lifecycle.admission import admit
 from lockgate.gates.lifecycle.reverify import reverify
-from lockgate.gates.log import SKEW
+from lockgate.gates.log import MAX_CLOCK_SKEW
 from tests.gates.candidates import BAD, BETTER, GATES, NOON, clock, committed, evidence, one_line, opened
 
 STRICT = Policy.parse(GATES | {"checks": {"auc_floor": {**GATES["checks"]["auc_floor"], "min": 0.9}}})
@@ -23,8 +23,8 @@ def test_what_reverification_ends_no_clock_serves_any_more() -> None:
     held = evidence(BAD, model="2", rows="fresh")
     done = reverify(STRICT, held, log, actor="bob", clock=clock(60))
     assert done.decision.verdict == "HOLD"
-    for off in (-2 * SKEW, -SKEW, timedelta(0), SKEW):
+    for off in (-2 * MAX_CLOCK_SKEW, -MAX_CLOCK_SKEW, timedelta(0), MAX_CLOCK_SKEW):
         now = NOON + timedelta(minutes=60) + off
-        with pytest.raises(AdmissionError, match="expired at" if off >= -SKEW else "is dated") as caught:
+        with pytest.raises(AdmissionError, match="expired at" if off >= -MAX_CLOCK_SKEW else "is dated") as caught:
             admit(log, now=now)
         one_line(caught)

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from lockgate.gates.lifecycle import actions, tags
-from lockgate.gates.log import Entry, Log
+from lockgate.gates.log import Log, LogEntry
 from tests.gates.candidates import GOOD, HOPELESS, SEALING, clock, committed, evidence, opened, promoted, run_of, sha_of
 
 CANDIDATE, CHAMPION, HELD, REVOKED = tags.CANDIDATE, tags.CHAMPION, tags.HELD, tags.REVOKED
 
 
-def history() -> list[Entry]:
+def history() -> list[LogEntry]:
     """0 reigns, 1 fails, 2 reigns, 0 again, 0 is revoked, 1 is revoked without having reigned, 3 reigns."""
     log = opened()
     promoted(log, "0")
@@ -27,7 +27,7 @@ def history() -> list[Entry]:
 
 
 @pytest.fixture(scope="module")
-def entries() -> list[Entry]:
+def entries() -> list[LogEntry]:
     return history()
 
 
@@ -44,11 +44,11 @@ def entries() -> list[Entry]:
         (7, {"0": {REVOKED}, "1": {HELD, REVOKED}, "2": {CANDIDATE}, "3": {CANDIDATE, CHAMPION}}),
     ],
 )
-def test_the_tags_after_each_entry(entries: list[Entry], count: int, wanted: dict[str, Any]) -> None:
+def test_the_tags_after_each_entry(entries: list[LogEntry], count: int, wanted: dict[str, Any]) -> None:
     assert tags.wanted(entries[:count]) == {run_of(run): frozenset(held) for run, held in wanted.items()}
 
 
-def test_what_the_last_entry_says_is_what_the_whole_log_says(entries: list[Entry]) -> None:
+def test_what_the_last_entry_says_is_what_the_whole_log_says(entries: list[LogEntry]) -> None:
     for count, head in enumerate(entries, start=1):
         wanted = tags.wanted(entries[:count])
         for one in tags.touched(head):
@@ -57,7 +57,7 @@ def test_what_the_last_entry_says_is_what_the_whole_log_says(entries: list[Entry
             assert one.put | one.drop <= tags.INDEX
 
 
-def test_following_each_entry_keeps_every_run_as_the_log_says(entries: list[Entry]) -> None:
+def test_following_each_entry_keeps_every_run_as_the_log_says(entries: list[LogEntry]) -> None:
     """No entry changes the tags of a run that it does not touch."""
     borne: dict[str, frozenset[str]] = {}
     for count, head in enumerate(entries, start=1):
@@ -66,13 +66,13 @@ def test_following_each_entry_keeps_every_run_as_the_log_says(entries: list[Entr
         assert {run: held for run, held in borne.items() if held} == tags.wanted(entries[:count])
 
 
-def test_the_champion_is_tagged_before_another_is_untagged(entries: list[Entry]) -> None:
+def test_the_champion_is_tagged_before_another_is_untagged(entries: list[LogEntry]) -> None:
     for head in entries:
         if head.state.champion:
             assert tags.touched(head)[0].run == head.state.champion.run
 
 
-def test_few_runs_are_touched(entries: list[Entry]) -> None:
+def test_few_runs_are_touched(entries: list[LogEntry]) -> None:
     assert max(len(tags.touched(head)) for head in entries) <= 3
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lockgate import State
-from lockgate.gates.log import Entry, Log, replay
-from lockgate.gates.log.policies import kept_policy
+from lockgate.gates.log import Log, LogEntry, replay
+from lockgate.gates.log.policies import load_policy
 from tests.gates.log.linearizable import Appended, Operation, Read, Saw, Written, violations
 
 RACE = Path(__file__).with_name("race.py")
@@ -48,7 +48,7 @@ def played(play: str, store: dict[str, Any], **size: int) -> list[Record]:
     return list(held.values())
 
 
-def checked(records: Sequence[Record], log: Log) -> list[Entry]:
+def checked(records: Sequence[Record], log: Log) -> list[LogEntry]:
     """The entries of the log, after everything that must hold was seen to hold.
 
     The log is whole: numbers without gaps, each entry chained to the one before, signed, its state what its event
@@ -58,10 +58,10 @@ def checked(records: Sequence[Record], log: Log) -> list[Entry]:
     before = State(salt=entries[0].state.salt) if entries else State()
     for seq, entry in enumerate(entries, start=1):
         assert entry.seq == seq
-        replay.check(entry, before)
+        replay.check_entry(entry, before)
         before = entry.state
-        if entry.judged:
-            kept_policy(log.store, entry.judged.policy_sha256)
+        if entry.judgement:
+            load_policy(log.store, entry.judgement.policy_sha256)
     written = [Written(key="", digest="", state=State())]
     written += [Written(key=one.actor, digest=one.digest, state=one.state) for one in entries]
     assert violations([_operation(record) for record in records], written) == []

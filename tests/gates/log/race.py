@@ -29,7 +29,7 @@ from lockgate import Evidence, Policy, State, judge
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.commit import commit
-from lockgate.gates.log import Entry, Keyring, Log, Signer
+from lockgate.gates.log import Keyring, Log, LogEntry, Signer
 from lockgate.gates.log.signing import fingerprint, public_line
 
 ROWS = 60
@@ -58,7 +58,7 @@ def opened(store: dict[str, Any], *, signed: bool) -> Log:
     if not signed:
         return Log(held, project="race")
     public = PRIVATE.public_key()
-    keyring = Keyring.of([("judge", "judge", public_line(public), None)], where="keys")
+    keyring = Keyring.from_listed([("judge", "judge", public_line(public), None)], where="keys")
     return Log(held, project="race", keyring=keyring, signer=Signer(PRIVATE, fingerprint(public)))
 
 
@@ -166,7 +166,7 @@ class Player:
             getattr(self, verb)()
 
 
-def _told(entry: Entry | None) -> dict[str, Any]:
+def _told(entry: LogEntry | None) -> dict[str, Any]:
     return {"seq": entry.seq, "digest": entry.digest} if entry else {}
 
 

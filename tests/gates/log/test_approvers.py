@@ -11,7 +11,7 @@ from lockgate.gates.errors import LogError, SigningError
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.commit import record
 from lockgate.gates.log import Keyring, Log, Signer
-from lockgate.gates.log.events import Waived
+from lockgate.gates.log.events import WaivedEvent
 from lockgate.gates.verification import Findings, walked
 from tests.gates.candidates import (
     APPROVER,
@@ -58,7 +58,7 @@ def forge(log: Log, name: str) -> None:
     entry = waive(aside)
     waiver = entry.event.waiver.model_copy(update={"approver": name})
     state = entry.state.model_copy(update={"waivers": (waiver,)})
-    forged = entry.model_copy(update={"event": Waived(waiver=waiver), "state": state, "signature": None})
+    forged = entry.model_copy(update={"event": WaivedEvent(waiver=waiver), "state": state, "signature": None})
     log.store.put(path(3), forged.model_copy(update={"signature": BOB.sign(forged.payload())}).to_bytes())
 
 
@@ -69,7 +69,7 @@ def listed(*, former: dict[str, int], name: str = "robert", log: Log) -> Log:
         log.store,
         project="orders",
         signer=JUDGE,
-        keyring=Keyring.of(keys, where="platform.keys.trusted", former={name: former}),
+        keyring=Keyring.from_listed(keys, where="platform.keys.trusted", former={name: former}),
     )
 
 
@@ -127,7 +127,7 @@ def test_nobody_records_a_waiver_under_another_name(log: Log) -> None:
     entry = waive(opened(log.store, keys=KEYS))
     waiver = entry.event.waiver.model_copy(update={"approver": "ada", "seq": 4})
     with pytest.raises(SigningError, match="the waiver of entry 4 names 'ada'") as caught:
-        record(by(log, BOB), lambda *_: Waived(waiver=waiver), actor="bob", clock=clock(2))
+        record(by(log, BOB), lambda *_: WaivedEvent(waiver=waiver), actor="bob", clock=clock(2))
     one_line(caught)
     assert log.head() == entry
 
@@ -152,7 +152,7 @@ def test_after_it_was_renamed_it_waives_under_its_new_name_only(log: Log) -> Non
     assert waive(renamed).event.waiver.approver == "robert"
     waiver = renamed.head().event.waiver.model_copy(update={"approver": "bob", "seq": 5})
     with pytest.raises(SigningError, match="the waiver of entry 5 names 'bob'"):
-        record(by(renamed, BOB), lambda *_: Waived(waiver=waiver), actor="bob", clock=clock(2))
+        record(by(renamed, BOB), lambda *_: WaivedEvent(waiver=waiver), actor="bob", clock=clock(2))
 
 
 def test_a_key_that_was_replaced_leaves_its_name_to_its_successor(log: Log) -> None:
@@ -163,7 +163,7 @@ def test_a_key_that_was_replaced_leaves_its_name_to_its_successor(log: Log) -> N
         ("bob-2024", "approver", line(BOB), 3),
         ("bob", "approver", line(STRANGER), None),
     ]
-    ring = Keyring.of(keys, where="platform.keys.trusted", former={"bob-2024": {"bob": 3}})
+    ring = Keyring.from_listed(keys, where="platform.keys.trusted", former={"bob-2024": {"bob": 3}})
     replaced = Log(log.store, project="orders", keyring=ring, signer=JUDGE)
     assert waive(replaced, STRANGER).event.waiver.approver == "bob"
     assert [one.event.waiver.approver for one in replaced.entries() if one.event.kind == "waived"] == ["bob", "bob"]

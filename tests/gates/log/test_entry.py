@@ -15,7 +15,7 @@ from obstore.store import MemoryStore
 
 from lockgate import Evidence, Policy, judge
 from lockgate.gates.errors import LogError
-from lockgate.gates.log import Entry, Log
+from lockgate.gates.log import Log, LogEntry
 from tests.gates.candidates import recorded
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -45,14 +45,14 @@ WHOLE = _whole()
 
 def refused(blob: bytes, said: str) -> None:
     with pytest.raises(LogError, match=said) as caught:
-        Entry.from_bytes(blob, where=WHERE)
+        LogEntry.from_bytes(blob, where=WHERE)
     assert "\n" not in str(caught.value)
     assert WHERE in str(caught.value)
     assert len(str(caught.value)) < 500
 
 
 def test_an_entry_is_the_same_bytes_again() -> None:
-    assert Entry.from_bytes(WHOLE, where=WHERE).to_bytes() == WHOLE
+    assert LogEntry.from_bytes(WHOLE, where=WHERE).to_bytes() == WHOLE
 
 
 @pytest.mark.parametrize("change", [b" ", b"\n", b"\x00"])
@@ -103,7 +103,7 @@ def test_a_recorded_decision_that_is_none_is_refused() -> None:
     forged: dict[str, Any] = json.loads(WHOLE)
     forged["event"]["decision"] = {"verdict": "PROMOTE"}
     with pytest.raises(LogError, match="the entry holds no decision") as caught:
-        Entry.from_bytes(rfc8785.dumps(forged), where=WHERE).decided()
+        LogEntry.from_bytes(rfc8785.dumps(forged), where=WHERE).read_decision()
     assert WHERE in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -113,4 +113,4 @@ def test_a_recorded_decision_that_is_none_is_refused() -> None:
 def test_no_damage_to_an_entry_raises_anything_else(noise: bytes, first: int, last: int) -> None:
     damaged = WHOLE[: first % len(WHOLE)] + noise + WHOLE[last % len(WHOLE) :]
     with contextlib.suppress(LogError):
-        assert Entry.from_bytes(damaged, where=WHERE).to_bytes() == damaged
+        assert LogEntry.from_bytes(damaged, where=WHERE).to_bytes() == damaged

@@ -12,8 +12,8 @@ import rfc8785
 from lockgate.gates.errors import LogError
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.commit import record
-from lockgate.gates.log import Entry, Log
-from lockgate.gates.log.events import EVENTS, Retracted, Reverified
+from lockgate.gates.log import Log, LogEntry
+from lockgate.gates.log.events import EVENT_TYPES, RetractedEvent, ReverifiedEvent
 from lockgate.gates.records.state import Champion, State
 from tests.gates.candidates import (
     APPROVER,
@@ -38,9 +38,9 @@ from tests.gates.candidates import (
 )
 
 
-def reverified(champion: Champion, decision: Any, *, until: Any) -> Reverified:
+def reverified(champion: Champion, decision: Any, *, until: Any) -> ReverifiedEvent:
     made = recorded(decision)
-    return Reverified(
+    return ReverifiedEvent(
         of=str(champion.run),
         promoted_by=champion.seq,
         evidence_run="EvaluateNewModel/9",
@@ -83,14 +83,14 @@ KINDS = ["judged", "judged", "rolled_back", "judged", "waived", "reverified", "r
 
 def test_the_log_holds_every_kind() -> None:
     assert [entry.event.kind for entry in ENTRIES] == KINDS
-    assert {type(entry.event) for entry in ENTRIES} == set(EVENTS)
+    assert {type(entry.event) for entry in ENTRIES} == set(EVENT_TYPES)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.event.kind)
-def test_an_entry_is_canonical_bytes_and_those_are_the_entry(entry: Entry) -> None:
+def test_an_entry_is_canonical_bytes_and_those_are_the_entry(entry: LogEntry) -> None:
     held = blob(LOG, entry.seq)
     assert rfc8785.dumps(json.loads(held)) == held == entry.to_bytes()
-    again = Entry.from_bytes(held, where=entry.where)
+    again = LogEntry.from_bytes(held, where=entry.where)
     assert again == entry
     assert again.to_bytes() == held
     assert entry.as_json() == json.loads(held)
@@ -124,12 +124,12 @@ def test_what_people_read_of_it(seq: int, run: str | None, verdict: str, said: s
     ("suspects", "said"), [((), "no promotions rest"), ((3,), "1 promotion rests"), ((3, 4), "2 promotions rest")]
 )
 def test_how_many_promotions_rest_on_what_was_retracted_is_said(suspects: tuple[int, ...], said: str) -> None:
-    event = Retracted(what="entry", value="3", reason="late labels", suspects=suspects)
+    event = RetractedEvent(what="entry", value="3", reason="late labels", suspects=suspects)
     assert event.said == f"entry 3: late labels; {said} on it"
 
 
 def test_only_an_approver_signs_a_waiver_and_only_a_judge_a_judgement() -> None:
-    roles = {kind.model_fields["kind"].default: kind.signed_by for kind in EVENTS}
+    roles = {kind.model_fields["kind"].default: kind.signed_by for kind in EVENT_TYPES}
     assert roles == {
         "judged": ("judge",),
         "reverified": ("judge",),
@@ -142,7 +142,7 @@ def test_only_an_approver_signs_a_waiver_and_only_a_judge_a_judgement() -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.event.kind)
-def test_each_is_signed_by_a_role_that_may(entry: Entry) -> None:
+def test_each_is_signed_by_a_role_that_may(entry: LogEntry) -> None:
     who = {JUDGE.fingerprint: "judge", APPROVER.fingerprint: "approver"}[entry.signature.key]
     assert who in entry.event.signed_by
     other = {"judge": APPROVER, "approver": JUDGE}[who]
@@ -156,33 +156,33 @@ def test_each_is_signed_by_a_role_that_may(entry: Entry) -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.event.kind)
 @pytest.mark.parametrize("change", [{"stray": 1}, {"kind": "blessed"}, {"kind": None}])
-def test_an_event_with_anything_else_in_it_is_none(entry: Entry, change: dict[str, Any]) -> None:
+def test_an_event_with_anything_else_in_it_is_none(entry: LogEntry, change: dict[str, Any]) -> None:
     held = json.loads(entry.to_bytes())
     with pytest.raises(LogError, match="not an entry of the promotion log") as caught:
-        Entry.from_bytes(rfc8785.dumps(held | {"event": held["event"] | change}), where=entry.where)
+        LogEntry.from_bytes(rfc8785.dumps(held | {"event": held["event"] | change}), where=entry.where)
     one_line(caught)
 
 
-@pytest.mark.parametrize("entry", [one for one in ENTRIES if one.judged is None], ids=lambda entry: entry.event.kind)
-def test_what_is_no_judgement_has_no_decision(entry: Entry) -> None:
+@pytest.mark.parametrize("entry", [one for one in ENTRIES if one.judgement is None], ids=lambda entry: entry.event.kind)
+def test_what_is_no_judgement_has_no_decision(entry: LogEntry) -> None:
     assert not entry.promotes
     with pytest.raises(LogError, match=f"entry {entry.seq} of the promotion log is no judgement") as caught:
-        entry.decided()
+        entry.read_decision()
     assert path(entry.seq) in one_line(caught)
 
 
 def test_a_decision_is_read_as_it_was_made_and_sealed_where_it_was() -> None:
-    assert ENTRIES[0].decided() == committed(opened(), FIRST_MODEL).decision.model_copy(
+    assert ENTRIES[0].read_decision() == committed(opened(), FIRST_MODEL).decision.model_copy(
         update={"state": ENTRIES[0].state}
     )
     log = opened()
     done = committed(log, FIRST_MODEL, policy=SEALING)
     told = done.decision.seal()
-    assert log.head().decided() == told
-    assert log.head().judged.decision_sha256 == told.sha256
+    assert log.head().read_decision() == told
+    assert log.head().judgement.decision_sha256 == told.sha256
     champion = log.state().champion
     sealed = reverified(champion, told, until=None)
-    assert sealed.decided(State(), where="").sealed
+    assert sealed.read_decision(State(), where="").sealed
     assert sealed.said.endswith("it may be served until further notice")
 
 
@@ -210,7 +210,7 @@ def test_a_reason_is_given_and_kept_whole(verb: str, reason: str, kept: str | No
     committed(log, evidence(BAD, model="2", beside=GOOD, champion="1", rows="fresh"))
     says: dict[str, Any] = {"reason": reason, "actor": "ada", "clock": clock(1)}
 
-    def done() -> Entry:
+    def done() -> LogEntry:
         if verb == "revoke":
             return actions.revoke(log, "1", **says)
         if verb == "rollback":

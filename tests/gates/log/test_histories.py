@@ -26,8 +26,8 @@ from lockgate.gates.errors import AdmissionError, ConflictError, LogError, Stale
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.admission import SKEW, Admitted, Seen, admit
 from lockgate.gates.lifecycle.commit import commit, record
-from lockgate.gates.log import Entry, Log, replay
-from lockgate.gates.log.events import Reverified, Revoked
+from lockgate.gates.log import Log, LogEntry, replay
+from lockgate.gates.log.events import ReverifiedEvent, RevokedEvent
 from lockgate.gates.log.replay import Moment
 from lockgate.gates.records.outcome import Ruling
 from lockgate.gates.records.state import Champion
@@ -65,7 +65,7 @@ class Histories(RuleBasedStateMachine):
         self.approver = by(self.judge, APPROVER)
         self.now = NOON
         self.bytes: list[bytes] = []
-        self.heads: list[Entry] = []
+        self.heads: list[LogEntry] = []
         self.judged: dict[int, tuple[Policy, Evidence]] = {}
         self.held: list[Evidence] = []
         self.seen: Seen | None = None
@@ -74,7 +74,7 @@ class Histories(RuleBasedStateMachine):
     def says(self) -> dict[str, Any]:
         return {"actor": "ada", "clock": lambda: self.now}
 
-    def did(self, call: Callable[[], Entry | None]) -> Entry | None:
+    def did(self, call: Callable[[], LogEntry | None]) -> LogEntry | None:
         """An entry more, or a refusal and none."""
         before = len(self.bytes)
         entry = None
@@ -89,8 +89,8 @@ class Histories(RuleBasedStateMachine):
             self.heads.append(head)
         return entry
 
-    def commit(self, policy: Policy, held: Evidence) -> Entry | None:
-        def call() -> Entry | None:
+    def commit(self, policy: Policy, held: Evidence) -> LogEntry | None:
+        def call() -> LogEntry | None:
             done = commit(policy, held, self.judge, **self.says())
             return None if done.before else done.entry
 
@@ -198,7 +198,7 @@ class Histories(RuleBasedStateMachine):
     def retract(self, what: str, at: int) -> None:
         champion = self.known[at % len(self.known)]
         named: dict[str, dict[str, Any]] = {
-            "data": {"data": self.judge.entry(champion.seq).decided().binding.holdout},
+            "data": {"data": self.judge.entry(champion.seq).read_decision().binding.holdout},
             "train": {"data": "ab" * 32},
             "metric": {"metric": "log_loss"},
             "entry": {"entry": champion.seq},
@@ -215,8 +215,8 @@ class Histories(RuleBasedStateMachine):
         told = recorded(judge(LENIENT, scores, now=self.now))
         until = self.now + timedelta(days=90) if passes else champion.valid_until
 
-        def event(_: State, at: Moment) -> Reverified:
-            return Reverified(
+        def event(_: State, at: Moment) -> ReverifiedEvent:
+            return ReverifiedEvent(
                 of=str(champion.run),
                 promoted_by=champion.seq,
                 evidence_run="EvaluateNewModel/again",
@@ -241,10 +241,10 @@ class Histories(RuleBasedStateMachine):
         """Another writer's head is not the last one any more."""
         old = self.heads[at % (len(self.heads) - 1)]
         stays = old.state.champion and old.state.champion.seq
-        event = Revoked(of="F/x", model="f" * 64, reason="late", successor=stays)
+        event = RevokedEvent(of="F/x", model="f" * 64, reason="late", successor=stays)
         moment = Moment(seq=old.seq + 1, time=self.now)
         with pytest.raises(ConflictError):
-            self.judge.append(event, replay.after(old.state, event, moment), after=old, actor="bob", now=self.now)
+            self.judge.append(event, replay.apply_event(old.state, event, moment), after=old, actor="bob", now=self.now)
 
     @invariant()
     def history_is_append_only(self) -> None:
@@ -278,7 +278,7 @@ class Histories(RuleBasedStateMachine):
         assert entries == self.heads == list(self.judge.backwards())[::-1]
         state = State(salt=entries[0].state.salt) if entries else State()
         for entry in entries:
-            replay.check(entry, state)
+            replay.check_entry(entry, state)
             if entry.judged:
                 policy, held = self.judged[entry.seq]
                 decision = judge(policy, held, state, now=entry.time)
@@ -286,7 +286,7 @@ class Histories(RuleBasedStateMachine):
                 state = decision.state
                 assert decision.sha256 == entry.judged.decision_sha256
             else:
-                state = replay.after(state, entry.event, Moment(seq=entry.seq, time=entry.time))
+                state = replay.apply_event(state, entry.event, Moment(seq=entry.seq, time=entry.time))
             assert state == entry.state
 
 

@@ -14,7 +14,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from lockgate import Evidence, Policy, State, judge
 from lockgate.gates.errors import ConflictError, LogError
-from lockgate.gates.log import Entry, Log
+from lockgate.gates.log import Log, LogEntry
 from tests.gates.candidates import one_line, path, recorded
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -55,7 +55,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Any) -> Any:
     return S3Store(**request.getfixturevalue("s3").store, prefix="metaflow/lockgate/orders")
 
 
-def grown(log: Log, length: int, *, head: Entry | None = None, actor: str = "ada") -> Entry | None:
+def grown(log: Log, length: int, *, head: LogEntry | None = None, actor: str = "ada") -> LogEntry | None:
     """Append until the log has `length` entries."""
     for seq in range(head.seq + 1 if head else 1, length + 1):
         decision = judge(POLICY, HELD, head.state, now=NOON) if head else DECISION
@@ -89,8 +89,8 @@ def test_what_was_appended_is_read_back(store: Any) -> None:
     assert [entry.previous for entry in entries] == [None, entries[0].digest, entries[1].digest]
     assert len({entry.log_id for entry in entries}) == 1
     assert log.state() == last.state
-    assert entries[0].decided() == DECISION
-    assert entries[0].judged.decision_sha256 == DECISION.sha256
+    assert entries[0].read_decision() == DECISION
+    assert entries[0].judgement.decision_sha256 == DECISION.sha256
     assert entries[0].promotes
     assert [entry.event.verdict for entry in entries] == ["PROMOTE", "HOLD", "HOLD"]
 
@@ -233,11 +233,11 @@ def test_a_sealed_entry_holds_no_outcome_and_the_digest_of_what_was_told() -> No
     held = MemoryStore()
     log = Log(held, project="orders")
     entry = log.append(recorded(DECISION.seal()), DECISION.state, after=None, actor="ada", now=NOON)
-    assert entry.judged.decision["outcomes"] == []
+    assert entry.judgement.decision["outcomes"] == []
     assert b"observed" not in blob(held, 1)
     assert b"auc_floor" not in blob(held, 1)
-    assert entry.judged.decision_sha256 == DECISION.seal().sha256 == entry.decided().sha256
-    assert entry.judged.decision_sha256 != DECISION.sha256
+    assert entry.judgement.decision_sha256 == DECISION.seal().sha256 == entry.read_decision().sha256
+    assert entry.judgement.decision_sha256 != DECISION.sha256
     assert entry.promotes
 
 

@@ -10,7 +10,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from lockgate import Policy
 from lockgate.gates.errors import LogError
-from lockgate.gates.log.policies import MAX_POLICY_BYTES, keep_policy, kept_policy, policy_bytes
+from lockgate.gates.log.policies import MAX_POLICY_BYTES, load_policy, policy_bytes, store_policy
 from tests.gates.candidates import FIRST_MODEL, GATES, HOPELESS, POLICY, SEALING, committed, one_line, opened
 
 
@@ -23,20 +23,20 @@ def rich(make: Any) -> Policy:
 def test_a_kept_policy_is_the_policy_again(make: Any) -> None:
     store = MemoryStore()
     for policy in (POLICY, SEALING, rich(make)):
-        digest = keep_policy(store, policy)
+        digest = store_policy(store, policy)
         assert digest == hashlib.sha256(policy_bytes(policy)).hexdigest()
-        assert kept_policy(store, digest) == policy
-        assert policy_bytes(kept_policy(store, digest)) == policy_bytes(policy)
+        assert load_policy(store, digest) == policy
+        assert policy_bytes(load_policy(store, digest)) == policy_bytes(policy)
         assert bytes(store.get(f"policies/{digest}.json").bytes()) == policy_bytes(policy)
 
 
 def test_it_is_kept_once_and_with_its_words() -> None:
     store = MemoryStore()
-    assert keep_policy(store, POLICY) == keep_policy(store, POLICY)
+    assert store_policy(store, POLICY) == store_policy(store, POLICY)
     checks = {name: {**check, "owner": "risk"} for name, check in GATES["checks"].items()}
     reworded = Policy.parse(GATES | {"checks": checks})
     assert reworded.digest == POLICY.digest  # the same question
-    assert keep_policy(store, reworded) != keep_policy(store, POLICY)  # in other words
+    assert store_policy(store, reworded) != store_policy(store, POLICY)  # in other words
     assert sum(len(page) for page in store.list()) == 2
 
 
@@ -44,8 +44,8 @@ def test_every_judgement_names_the_policy_that_it_was_made_by() -> None:
     log = opened()
     committed(log, FIRST_MODEL)
     committed(log, HOPELESS, policy=SEALING)
-    assert [kept_policy(log.store, entry.judged.policy_sha256) for entry in log.entries()] == [POLICY, SEALING]
-    assert [entry.judged.valid_for for entry in log.entries()] == ["90d", "90d"]
+    assert [load_policy(log.store, entry.judgement.policy_sha256) for entry in log.entries()] == [POLICY, SEALING]
+    assert [entry.judgement.valid_for for entry in log.entries()] == ["90d", "90d"]
 
 
 @pytest.mark.parametrize("blob", [b"{}", b"x" * (MAX_POLICY_BYTES + 1)], ids=["other", "large"])
@@ -61,14 +61,14 @@ def test_where_something_else_lies_in_a_policys_place_nothing_is_promoted(blob: 
 
 def test_a_policy_that_is_gone_or_was_changed_is_said(tmp_path: Any) -> None:
     for store in (MemoryStore(), LocalStore(tmp_path)):
-        digest = keep_policy(store, POLICY)
+        digest = store_policy(store, POLICY)
         store.put(f"policies/{digest}.json", policy_bytes(SEALING), mode="overwrite")
         with pytest.raises(LogError, match="the kept policy is not what was judged by") as caught:
-            kept_policy(store, digest)
+            load_policy(store, digest)
         assert digest in one_line(caught)
         store.delete(f"policies/{digest}.json")
         with pytest.raises(LogError, match="the policy is gone from beside the log") as caught:
-            kept_policy(store, digest)
+            load_policy(store, digest)
         assert f"policies/{digest}.json" in one_line(caught)
 
 
@@ -82,7 +82,7 @@ def test_a_store_that_is_down_is_one_line() -> None:
         client_options={"allow_http": True},
         retry_config={"max_retries": 0},
     )
-    for call in (lambda: keep_policy(nobody, POLICY), lambda: kept_policy(nobody, "0" * 64)):
+    for call in (lambda: store_policy(nobody, POLICY), lambda: load_policy(nobody, "0" * 64)):
         with pytest.raises(LogError, match="cannot be reached") as caught:
             call()
         one_line(caught)

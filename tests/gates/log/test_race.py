@@ -46,7 +46,7 @@ def test_of_fifty_that_promote_at_once_one_wins_every_round(store: dict[str, Any
         "StaleError": rounds * (WRITERS - 1),
     }
     assert len(entries) == rounds
-    beaten = [entry.decided().binding.champion_run for entry in entries]
+    beaten = [entry.read_decision().binding.champion_run for entry in entries]
     assert beaten == [
         None,
         *(entry.event.run for entry in entries[:-1]),

@@ -10,9 +10,16 @@ from obstore.store import MemoryStore
 
 from lockgate import State
 from lockgate.gates.errors import LogError
-from lockgate.gates.log import Entry, Log, replay
-from lockgate.gates.log.events import Registered, Retracted, Reverified, Revoked, RolledBack, Waived
-from lockgate.gates.log.replay import WAIVERS_KEPT, Moment
+from lockgate.gates.log import Log, LogEntry, replay
+from lockgate.gates.log.events import (
+    RegisteredEvent,
+    RetractedEvent,
+    ReverifiedEvent,
+    RevokedEvent,
+    RolledBackEvent,
+    WaivedEvent,
+)
+from lockgate.gates.log.replay import MAX_WAIVERS, Moment
 from lockgate.gates.records.state import KEPT_PREDECESSORS, Champion, Holdout, Waiver
 from tests.gates.candidates import NOON, one_line, promoted, run_of, sha_of
 
@@ -33,7 +40,7 @@ def state(reigns: int | Champion | None, *before: int | Champion, **given: Any) 
 
 
 def after(before: State, event: Any, *, days: float = 0) -> State:
-    return replay.after(before, event, Moment(seq=10, time=NOON + days * DAY))
+    return replay.apply_event(before, event, Moment(seq=10, time=NOON + days * DAY))
 
 
 def reign(found: State) -> tuple[int | None, list[int]]:
@@ -49,8 +56,8 @@ def refused(before: State, event: Any, expected: str, *, days: float = 0) -> Non
 # --- revoked ---------------------------------------------------------------------------------------------------------
 
 
-def revoked(model: int, successor: int | None) -> Revoked:
-    return Revoked(of=run_of(str(model)), model=sha_of(str(model)), reason="it leaks", successor=successor)
+def revoked(model: int, successor: int | None) -> RevokedEvent:
+    return RevokedEvent(of=run_of(str(model)), model=sha_of(str(model)), reason="it leaks", successor=successor)
 
 
 EXPIRED, SUSPECT = champion(2, valid_until=NOON - DAY), champion(2, suspect=5)
@@ -75,7 +82,7 @@ EXPIRED, SUSPECT = champion(2, valid_until=NOON - DAY), champion(2, suspect=5)
     ],
 )
 def test_a_revoked_model_is_gone_and_the_last_before_it_that_may_be_served_reigns(
-    before: State, event: Revoked, expected: Any
+    before: State, event: RevokedEvent, expected: Any
 ) -> None:
     found = after(before, event)
     assert reign(found) == expected
@@ -96,15 +103,15 @@ def test_a_revoked_model_is_gone_and_the_last_before_it_that_may_be_served_reign
         (state(3, 2), revoked(3, 2).model_copy(update={"model": sha_of("8")}), f"the model of {run_of('3')}"),
     ],
 )
-def test_a_revocation_that_no_state_allows(before: State, event: Revoked, expected: str) -> None:
+def test_a_revocation_that_no_state_allows(before: State, event: RevokedEvent, expected: str) -> None:
     refused(before, event, expected)
 
 
 # --- rolled back -----------------------------------------------------------------------------------------------------
 
 
-def rolled_back(to: int, run: str = "") -> RolledBack:
-    return RolledBack(to=run or run_of(str(to)), promoted_by=to, reason="slow")
+def rolled_back(to: int, run: str = "") -> RolledBackEvent:
+    return RolledBackEvent(to=run or run_of(str(to)), promoted_by=to, reason="slow")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +140,7 @@ def test_a_model_reigns_again_and_nothing_is_forgotten(before: State, to: int, e
         (state(3, 2, revoked={sha_of("2"): 4}), rolled_back(2), "a model that may be served"),
     ],
 )
-def test_a_roll_back_that_no_state_allows(before: State, event: RolledBack, expected: str) -> None:
+def test_a_roll_back_that_no_state_allows(before: State, event: RolledBackEvent, expected: str) -> None:
     refused(before, event, expected)
 
 
@@ -164,30 +171,30 @@ def waiver(seq: int = 10, *, gate: str = "log_loss", until: Any = NOON + DAY) ->
 
 def test_a_waiver_is_kept_after_those_that_were() -> None:
     before = state(3, 2, waivers=(waiver(4), waiver(5)))
-    found = after(before, Waived(waiver=waiver()))
+    found = after(before, WaivedEvent(waiver=waiver()))
     assert [one.seq for one in found.waivers] == [4, 5, 10]
     assert reign(found) == (3, [2])
 
 
 @pytest.mark.parametrize("event", [waiver(9), waiver(11), waiver(until=NOON), waiver(until=NOON - DAY)])
 def test_a_waiver_of_another_entry_or_time_is_none(event: Waiver) -> None:
-    refused(state(3), Waived(waiver=event), "a waiver of this entry, until a later time")
+    refused(state(3), WaivedEvent(waiver=event), "a waiver of this entry, until a later time")
 
 
 def test_of_many_waivers_those_that_ran_out_first_go_first_and_none_that_counts() -> None:
-    held = tuple(waiver(seq, until=NOON - DAY * (seq % 3)) for seq in range(WAIVERS_KEPT))
-    found = after(state(3, waivers=held), Waived(waiver=waiver()))
-    assert len(found.waivers) == WAIVERS_KEPT
+    held = tuple(waiver(seq, until=NOON - DAY * (seq % 3)) for seq in range(MAX_WAIVERS))
+    found = after(state(3, waivers=held), WaivedEvent(waiver=waiver()))
+    assert len(found.waivers) == MAX_WAIVERS
     assert {one.seq for one in held} - {one.seq for one in found.waivers} == {2}  # two days ago, the first of those
-    alive = tuple(waiver(seq) for seq in range(WAIVERS_KEPT))
-    refused(state(3, waivers=alive), Waived(waiver=waiver()), f"at most {WAIVERS_KEPT} waivers at once")
+    alive = tuple(waiver(seq) for seq in range(MAX_WAIVERS))
+    refused(state(3, waivers=alive), WaivedEvent(waiver=waiver()), f"at most {MAX_WAIVERS} waivers at once")
 
 
 # --- retracted -------------------------------------------------------------------------------------------------------
 
 
-def retracted(*suspects: int, what: Any = "metric", value: str = "auc", barred: tuple[str, ...] = ()) -> Retracted:
-    return Retracted(what=what, value=value, reason="wrong", suspects=suspects, barred=barred)
+def retracted(*suspects: int, what: Any = "metric", value: str = "auc", barred: tuple[str, ...] = ()) -> RetractedEvent:
+    return RetractedEvent(what=what, value=value, reason="wrong", suspects=suspects, barred=barred)
 
 
 @pytest.mark.parametrize(
@@ -232,10 +239,12 @@ def test_a_metric_bars_nothing() -> None:
 # --- reverified ------------------------------------------------------------------------------------------------------
 
 
-def reverified(of: int, *, verdict: str = "PROMOTE", days: float | None = 180, model: int | None = None) -> Reverified:
+def reverified(
+    of: int, *, verdict: str = "PROMOTE", days: float | None = 180, model: int | None = None
+) -> ReverifiedEvent:
     decision = {"verdict": verdict, "binding": {"model": sha_of(str(of if model is None else model))}}
     until = None if days is None else NOON + days * DAY
-    return Reverified(
+    return ReverifiedEvent(
         of=run_of(str(of)),
         promoted_by=of,
         evidence_run=run_of("8"),
@@ -276,7 +285,7 @@ def test_only_gates_that_pass_clear_a_suspect_champion(verdict: str, days: float
         (reverified(3, verdict="INCONCLUSIVE", days=None), "no longer than before"),
     ],
 )
-def test_a_reverification_that_no_state_allows(event: Reverified, expected: str) -> None:
+def test_a_reverification_that_no_state_allows(event: ReverifiedEvent, expected: str) -> None:
     refused(state(3, 2), event, expected)
 
 
@@ -292,25 +301,25 @@ def holdout(**given: Any) -> Holdout:
 
 
 def test_a_registered_holdout_is_known() -> None:
-    found = after(state(3), Registered(digest="d" * 64, holdout=holdout(), note=""))
+    found = after(state(3), RegisteredEvent(digest="d" * 64, holdout=holdout(), note=""))
     assert found.holdouts == {"d" * 64: holdout()}
-    refused(found, Registered(digest="d" * 64, holdout=holdout(), note=""), "a holdout that is not known")
+    refused(found, RegisteredEvent(digest="d" * 64, holdout=holdout(), note=""), "a holdout that is not known")
 
 
 @pytest.mark.parametrize("given", [{"since": 9}, {"looks": {"a": 10}}, {"spent": 0.01}, {"retired": True}])
 def test_what_was_looked_at_is_not_registered(given: dict[str, Any]) -> None:
-    event = Registered(digest="d" * 64, holdout=holdout(**given), note="")
+    event = RegisteredEvent(digest="d" * 64, holdout=holdout(**given), note="")
     refused(state(3), event, "a holdout of this entry, without looks")
 
 
 def test_the_state_of_any_other_event_is_replayed() -> None:
     event, before = rolled_back(2), state(3, 2)
     made = {"log_id": "l", "project": "orders", "seq": 10, "previous": "p", "time": NOON, "actor": "ada"}
-    entry = Entry(**made, event=event, state=after(before, event))
-    replay.check(entry, before)
+    entry = LogEntry(**made, event=event, state=after(before, event))
+    replay.check_entry(entry, before)
     forged = entry.model_copy(update={"state": entry.state.model_copy(update={"champion": champion(4)})})
     with pytest.raises(LogError, match="the state is not what its event makes of the one before"):
-        replay.check(forged, before)
+        replay.check_entry(forged, before)
 
 
 def test_so_many_predecessors_are_kept() -> None:

@@ -10,13 +10,13 @@ from obstore.store import MemoryStore
 
 from lockgate import State
 from lockgate.gates.errors import LogError
-from lockgate.gates.log import Entry, Log, replay
+from lockgate.gates.log import Log, LogEntry, replay
 from lockgate.gates.records.state import Waiver
 from tests.gates.candidates import FIRST_MODEL, HOPELESS, clock, committed, evidence, one_line, run_of, scored, sha_of
 from tests.gates.log.test_replay import champion
 
 
-def _judged() -> tuple[Entry, Entry, Entry]:
+def _judged() -> tuple[LogEntry, LogEntry, LogEntry]:
     """A first promotion, a look that holds, a promotion over the champion."""
     log = Log(MemoryStore(), project="orders")
     committed(log, FIRST_MODEL)
@@ -30,20 +30,20 @@ def _judged() -> tuple[Entry, Entry, Entry]:
 FIRST, LOOK, SECOND = _judged()
 
 
-def changed(entry: Entry, *at: str | int, to: Any) -> Entry:
+def changed(entry: LogEntry, *at: str | int, to: Any) -> LogEntry:
     """The entry with one value in it put in another's place."""
     held = json.loads(entry.to_bytes())
     inner = held
     for key in at[:-1]:
         inner = inner[key]
     inner[at[-1]] = to
-    return Entry.model_validate_json(json.dumps(held))
+    return LogEntry.model_validate_json(json.dumps(held))
 
 
 def test_what_the_engine_says_is_what_the_replay_expects() -> None:
-    replay.check(FIRST, State(salt=FIRST.state.salt))
-    replay.check(LOOK, FIRST.state)
-    replay.check(SECOND, LOOK.state)
+    replay.check_entry(FIRST, State(salt=FIRST.state.salt))
+    replay.check_entry(LOOK, FIRST.state)
+    replay.check_entry(SECOND, LOOK.state)
 
 
 DIGEST = HOPELESS.holdout
@@ -52,7 +52,7 @@ WAIVER = json.loads(
         gate="log_loss",
         run=run_of("7"),
         model=sha_of("7"),
-        policy=SECOND.decided().binding.policy,
+        policy=SECOND.read_decision().binding.policy,
         reason="known",
         until=clock(9)(),
         approver="ann",
@@ -100,15 +100,15 @@ CHAMPION = json.loads(SECOND.to_bytes())["state"]["champion"]
     ids=lambda given: ".".join(map(str, given)) if isinstance(given, tuple) else str(given)[:20].partition("=")[0],
 )
 def test_a_state_that_a_judgement_does_not_make_is_refused(
-    entry: Entry, at: tuple[Any, ...], to: Any, expected: str
+    entry: LogEntry, at: tuple[Any, ...], to: Any, expected: str
 ) -> None:
     forged = changed(entry, *at, to=to)
     before = {1: State(salt=FIRST.state.salt), 2: FIRST.state, 3: LOOK.state}[entry.seq]
     if not expected:  # whether a look retires its holdout is the policy's to say
-        replay.check(forged, before)
+        replay.check_entry(forged, before)
         return
     with pytest.raises(LogError, match=f"expected {expected}") as caught:
-        replay.check(forged, before)
+        replay.check_entry(forged, before)
     assert entry.where in one_line(caught)
 
 
@@ -122,4 +122,4 @@ def test_a_state_that_a_judgement_does_not_make_is_refused(
 )
 def test_a_promotion_that_the_state_before_forbids_is_refused(given: dict[str, Any], expected: str) -> None:
     with pytest.raises(LogError, match=expected):
-        replay.check(SECOND, LOOK.state.model_copy(update=given))
+        replay.check_entry(SECOND, LOOK.state.model_copy(update=given))

@@ -14,23 +14,23 @@ from lockgate.gates.errors import LockgateError, LogError
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.commit import commit
 from lockgate.gates.lifecycle.reverify import reverify
-from lockgate.gates.log import Entry, Log
+from lockgate.gates.log import Log, LogEntry
 from lockgate.gates.log.objects import MAX_ENTRY_BYTES
-from lockgate.gates.log.policies import MAX_POLICY_BYTES, kept_policy, policy_bytes
+from lockgate.gates.log.policies import MAX_POLICY_BYTES, load_policy, policy_bytes
 from tests.gates.candidates import FIRST_MODEL, GATES, GOOD, POLICY, clock, evidence, one_line, opened, path
 
-Write = Callable[[Log, str], Entry | None]
+Write = Callable[[Log, str], LogEntry | None]
 
 
-def judged(log: Log, actor: str) -> Entry | None:
+def judged(log: Log, actor: str) -> LogEntry | None:
     return commit(POLICY, FIRST_MODEL, log, actor=actor, clock=clock()).entry
 
 
-def revoked(log: Log, actor: str) -> Entry | None:
+def revoked(log: Log, actor: str) -> LogEntry | None:
     return actions.revoke(log, "EvaluateNewModel/0", reason="why", actor=actor, clock=clock(1))
 
 
-def reverified(log: Log, actor: str) -> Entry | None:
+def reverified(log: Log, actor: str) -> LogEntry | None:
     fresh = evidence(GOOD, model="0", rows="later")
     return reverify(POLICY, fresh, log, actor=actor, clock=clock(1)).entry
 
@@ -85,7 +85,7 @@ def test_a_policy_is_kept_only_if_it_is_read_back(tmp_path: Path) -> None:
         log = opened(LocalStore(tmp_path / str(spare), mkdir=True))
         policy = described(room - spare)
         entry = commit(policy, FIRST_MODEL, log, actor="ada", clock=clock()).entry
-        assert kept_policy(log.store, entry.judged.policy_sha256) == policy
+        assert load_policy(log.store, entry.judgement.policy_sha256) == policy
 
     log = opened(LocalStore(tmp_path / "over", mkdir=True))
     with pytest.raises(LockgateError, match="the policy has 4,194,305 bytes; expected at most 4,194,304") as caught:

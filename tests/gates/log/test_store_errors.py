@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lockgate.gates.log.objects import said
+from lockgate.gates.log.objects import describe_store_error
 
 DENIED = "Server returned non-2xx status code: 403 Forbidden: <Error><Code>AccessDenied</Code></Error>"
 
@@ -26,11 +26,11 @@ DENIED = "Server returned non-2xx status code: 403 Forbidden: <Error><Code>Acces
     ids=["list", "put", "another", "nothing"],
 )
 def test_the_reason_comes_first(text: str, told: str) -> None:
-    assert said(ValueError(text)) == told
+    assert describe_store_error(ValueError(text)) == told
 
 
 def test_it_is_never_long() -> None:
-    long = said(ValueError(f"Error performing GET http://{'s' * 500} in 1ms - {'why' * 300}"))
+    long = describe_store_error(ValueError(f"Error performing GET http://{'s' * 500} in 1ms - {'why' * 300}"))
     assert long.startswith("whywhy")
     assert len(long) == 240
-    assert len(said(ValueError("x" * 5000))) == 240
+    assert len(describe_store_error(ValueError("x" * 5000))) == 240

@@ -70,7 +70,7 @@ def evidence(scores: Any, *, model: str, beside: Any = None, flow: str = "Evalua
 def opened(log: Log, held: Evidence, entry: Any) -> tuple[Evidence, Policy, export.Context, dict[str, bytes]]:
     """The four files of an entry, read back as whoever gets them reads them."""
     before = log.entry(entry.seq - 1) if entry.seq > 1 else None
-    kept = policies.kept_policy(log.store, entry.event.policy_sha256)
+    kept = policies.load_policy(log.store, entry.event.policy_sha256)
     files = export.exported(entry, before, held, kept)
     return (
         Evidence.from_bytes(files["evidence.arrow"]),
@@ -101,7 +101,7 @@ def test_every_entry_is_made_again_byte_for_byte_first_and_later_ones(log: Log) 
             again, parsed, context, decision=files["decision.json"], policy_file=files["policy.json"]
         )
         assert made.differences == ()
-        assert made.decision == entry.decided()
+        assert made.decision == entry.read_decision()
         assert made.decision.to_json().encode() + b"\n" == files["decision.json"]
         assert export.said(entry, made.decision).startswith(f"reproduced: entry {entry.seq} of log {entry.log_id[:12]}")
 
@@ -213,7 +213,7 @@ def test_an_entry_that_was_made_up_is_refused(log: Log) -> None:
 def test_the_entry_carries_its_signature() -> None:
     private = Ed25519PrivateKey.generate()
     signer = Signer(private, fingerprint(private.public_key()))
-    keyring = Keyring.of([("ci", "judge", public_line(private.public_key()), None)], where="keys")
+    keyring = Keyring.from_listed([("ci", "judge", public_line(private.public_key()), None)], where="keys")
     log = Log(MemoryStore(), project="race", keyring=keyring, signer=signer)
     _, _, context, _ = opened(log, FIRST, judged(log, FIRST))
     entry = context.recorded()

@@ -15,7 +15,7 @@ from obstore.store import MemoryStore, S3Store
 from lockgate.gates.errors import LogError
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.commit import record
-from lockgate.gates.log import Entry, Log
+from lockgate.gates.log import Log, LogEntry
 from lockgate.gates.verification import Findings, Walked, check_revoked, check_versions, walked
 from lockgate.pipelines.stores import Draft, Tally, Version
 from tests.gates.candidates import (
@@ -75,8 +75,8 @@ def said(store: Any) -> dict[str, str]:
     return found
 
 
-def entry(store: Any, seq: int) -> Entry:
-    return Entry.from_bytes(bytes(store.get(path(seq)).bytes()), where=path(seq))
+def entry(store: Any, seq: int) -> LogEntry:
+    return LogEntry.from_bytes(bytes(store.get(path(seq)).bytes()), where=path(seq))
 
 
 def rewritten(seq: int, **changes: Any) -> Tamper:
@@ -126,8 +126,8 @@ def with_another_state(store: Any) -> None:
 
 def with_another_decision(store: Any) -> None:
     held = entry(store, 2)
-    assert held.judged is not None
-    rewritten(2, event=held.judged.model_copy(update={"decision_sha256": "f" * 64}))(store)
+    assert held.judgement is not None
+    rewritten(2, event=held.judgement.model_copy(update={"decision_sha256": "f" * 64}))(store)
 
 
 def test_a_log_that_nobody_touched_is_clean(store: Any) -> None:
@@ -193,9 +193,9 @@ def test_a_policy_that_is_gone_or_changed_is_named_at_each_entry_that_rests_on_i
 def test_a_policy_other_than_the_one_that_the_decision_binds(store: Any) -> None:
     digests = {name.removeprefix("policies/").removesuffix(".json") for name in policies(store)}
     held = entry(store, 2)
-    assert held.judged is not None
-    (other,) = digests - {held.judged.policy_sha256}
-    rewritten(2, event=held.judged.model_copy(update={"policy_sha256": other}))(store)
+    assert held.judgement is not None
+    (other,) = digests - {held.judgement.policy_sha256}
+    rewritten(2, event=held.judgement.model_copy(update={"policy_sha256": other}))(store)
     (told,) = said(store).values()
     assert "which the decision binds" in told
 

@@ -16,7 +16,7 @@ from obstore.store import LocalStore
 from lockgate import Policy
 from lockgate.gates.lifecycle.commit import commit
 from lockgate.gates.log import Keyring, Log, Signer
-from lockgate.gates.log.signing import generated
+from lockgate.gates.log.signing import generate_key
 from tests.conftest import ROOT
 from tests.gates.candidates import BAD, BETTER, GATES, GOOD, evidence
 
@@ -32,7 +32,7 @@ class Project:
         self.where, self.env = where, dict[str, str]()
         conf = where / "conf"
         shutil.copytree(ROOT / "conf", conf)
-        self.keys = {name: generated() for name in ("ci", "ada", "mallory")}
+        self.keys = {name: generate_key() for name in ("ci", "ada", "mallory")}
         trusted = {"ada": {"role": "approver", "key": self.keys["ada"][1], "last_entry": None}}
         if signed:
             trusted["ci"] = {"role": "judge", "key": self.keys["ci"][1], "last_entry": None}
@@ -58,7 +58,9 @@ class Project:
         )
         if signed:
             self.sign_as("ci")
-        keyring = Keyring.of(((name, one["role"], one["key"], None) for name, one in trusted.items()), where="test")  # type: ignore[misc]
+        keyring = Keyring.from_listed(
+            ((name, one["role"], one["key"], None) for name, one in trusted.items()), where="test"
+        )  # type: ignore[misc]
         self.log = Log(
             LocalStore(where / ".metaflow" / "lockgate" / "flights", mkdir=True),
             project="flights",

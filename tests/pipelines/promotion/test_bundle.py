@@ -44,7 +44,9 @@ POLICY = Policy.parse(
 def keys() -> tuple[Keyring, Signer]:
     private = Ed25519PrivateKey.generate()
     public = public_line(private.public_key())
-    return Keyring.of([("ci", "judge", public, None)], where="keys"), Signer(private, fingerprint(private.public_key()))
+    return Keyring.from_listed([("ci", "judge", public, None)], where="keys"), Signer(
+        private, fingerprint(private.public_key())
+    )
 
 
 KEYRING, SIGNER = keys()
@@ -128,7 +130,7 @@ def test_a_head_after_the_promotion_comes_along_with_what_it_is_held_against(wri
     who, count = later_ones
     private = Ed25519PrivateKey.generate()
     mine, theirs = public_line(SIGNER.private.public_key()), public_line(private.public_key())
-    keyring = Keyring.of([("ci", "judge", mine, None), ("ann", "approver", theirs, None)], where="keys")
+    keyring = Keyring.from_listed([("ci", "judge", mine, None), ("ann", "approver", theirs, None)], where="keys")
     log = promoted(keyring=keyring)
     later(log, SIGNER, 2)
     later(log, {"judge": SIGNER, "approver": Signer(private, fingerprint(private.public_key()))}[who], count)

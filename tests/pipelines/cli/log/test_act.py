@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from lockgate.gates.log import Signer
-from lockgate.gates.log.events import Waived
+from lockgate.gates.log.events import WaivedEvent
 from tests.pipelines.cli.prompted import Project
 
 
@@ -39,7 +39,7 @@ def test_a_rollback_and_back_again_and_a_revocation(prompted: Callable[..., Proj
 
 def test_a_retraction_names_who_rested_on_it_and_what_to_run(prompted: Callable[..., Project]) -> None:
     here = prompted()
-    digest = here.log.entry(1).decided().binding.holdout
+    digest = here.log.entry(1).read_decision().binding.holdout
     said = here.run("retract", "--data", digest[:12], "--reason", "shifted labels")
     assert "suspect: EvaluateNewModel/1, promoted by entry 1" in said
     assert "suspect: EvaluateNewModel/2, promoted by entry 2" in said  # it was judged against a suspect one
@@ -68,7 +68,7 @@ def told_otherwise(here: Project, name: str) -> None:
     entry = here.log.entry(4)
     waiver = entry.event.waiver.model_copy(update={"approver": name})
     state = entry.state.model_copy(update={"waivers": (waiver,)})
-    forged = entry.model_copy(update={"event": Waived(waiver=waiver), "state": state, "signature": None})
+    forged = entry.model_copy(update={"event": WaivedEvent(waiver=waiver), "state": state, "signature": None})
     signature = Signer.parse(here.keys["ada"][0], where="ada").sign(forged.payload())
     here.log.store.put(entry.where, forged.model_copy(update={"signature": signature}).to_bytes(), mode="overwrite")
 

@@ -135,7 +135,7 @@ def test_a_sealed_and_signed_decision_shows_its_key_and_its_commitment_and_no_nu
     log = Log(
         MemoryStore(),
         project="orders",
-        keyring=Keyring.of([("ci", "judge", public, None)], where="keys"),
+        keyring=Keyring.from_listed([("ci", "judge", public, None)], where="keys"),
         signer=Signer(private, fingerprint(private.public_key())),
     )
     policy = Policy.parse(sealed)

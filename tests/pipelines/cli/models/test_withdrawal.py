@@ -24,7 +24,7 @@ def publish(here: Project, *runs: int) -> SqliteStore:
             project="flights",
             window=f"2026-1{number}",
             champion_run=f"EvaluateNewModel/{run}",
-            model_sha256=entry.decided().binding.model,
+            model_sha256=entry.read_decision().binding.model,
             log_seq=2,
             log_sha256=here.log.entry(2).digest,
             time=datetime(2026, 11, 1, tzinfo=UTC),
