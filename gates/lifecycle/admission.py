@@ -6,15 +6,16 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from lockgate.gates.durations import MAX_CLOCK_SKEW
 from lockgate.gates.errors import AdmissionError
-from lockgate.gates.log import MAX_CLOCK_SKEW, Log, LogEntry, replay
+from lockgate.gates.log import Log, LogEntry, replay
 from lockgate.gates.records.state import Champion
 
-_HINT = "the last good predictions stay"
+_HINT_STAYS = "the last good predictions stay"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class TrustedHead:
     """A head of the log that was trusted before: the one the last published version was made under."""
 
     seq: int
@@ -22,11 +23,11 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
+class Admission:
     """A model that may serve, as of the head of the log."""
 
     champion: Champion
-    head: Seen
+    head: TrustedHead
     revoked: frozenset[str]  # models, by the SHA-256 of their bytes, that never serve again
 
     def check(self, model: bytes) -> bytes:
@@ -36,82 +37,82 @@ class Admitted:
             raise AdmissionError(
                 f"the model of {self.champion.run} is not what was judged: SHA-256 {found}",
                 expected=str(self.champion.sha256),
-                hint=f"somebody changed the artifact; it was not loaded, and {_HINT}",
+                hint=f"somebody changed the artifact; it was not loaded, and {_HINT_STAYS}",
             )
         return model
 
 
-def admit(log: Log, *, now: datetime, run: str = "", seen: Seen | None = None) -> Admitted:
+def admit(log: Log, *, now: datetime, run: str = "", trusted_head: TrustedHead | None = None) -> Admission:
     """The champion of `log`, or the model of `run` where that reigned and may still serve.
 
     Checked are the signature of the head and of the entry that promoted the model (where the log is signed), that the
     two are of one log, that the promotion says what the state says (verdict, run, model), that the model was neither
     revoked nor put in doubt, that its promotion has not run out, that the head is not dated after `now`, and that the
-    log still holds what was `seen`: every entry since must follow from the one before. `SKEW` is allowed for.
+    log still holds what was `seen`: every entry since must follow from the one before. `MAX_CLOCK_SKEW` is allowed for.
 
     Raises:
         AdmissionError: nothing may serve; the error says why.
         LogError: the log cannot be read, or an entry is not what it must be.
     """
     head = log.head()
-    _check_seen(log, head, seen)
+    _check_trusted_head(log, head, trusted_head)
     if head is None or (head.state.champion is None and not run):
         revoked = head is not None and head.state.revoked
         why = "no model reigns: what reigned was revoked, and nothing before it may be served"
         raise AdmissionError(
             why if revoked else "no model has been promoted yet", hint="`make evaluate model=xgb` trains and judges one"
         )
-    champion = _chosen(head, run)
+    champion = _find_champion(head, run)
     if head.time > now + MAX_CLOCK_SKEW:
         raise AdmissionError(
             f"the last entry of the promotion log is dated {head.time.isoformat(timespec='minutes')}",
             expected=f"{(now + MAX_CLOCK_SKEW).isoformat(timespec='minutes')} at the latest",
-            hint=f"set this machine's clock, or the judge's: nobody can say what has expired; {_HINT}",
+            hint=f"set this machine's clock, or the judge's: nobody can say what has expired; {_HINT_STAYS}",
         )
     if refusal := champion.refusal(now - MAX_CLOCK_SKEW, revoked=head.state.revoked):
         raise AdmissionError(
-            refusal, expected="a promotion that is still valid", hint=f"`lockgate reverify`, or evaluate again; {_HINT}"
+            refusal, expected="a promotion that is still valid", hint=f"`lockgate reverify`, or evaluate again; {_HINT_STAYS}"
         )
     _check_promotion(log, head, champion)
-    return Admitted(
-        champion=champion, head=Seen(seq=head.seq, digest=head.digest), revoked=frozenset(head.state.revoked)
+    return Admission(
+        champion=champion, head=TrustedHead(seq=head.seq, digest=head.digest), revoked=frozenset(head.state.revoked)
     )
 
 
-def revoked(log: Log, *, seen: Seen | None = None) -> frozenset[str]:
+def load_revoked_models(log: Log, *, trusted_head: TrustedHead | None = None) -> frozenset[str]:
     """The models, by the SHA-256 of their bytes, that were revoked and never serve again. Raises as `admit` does."""
     head = log.head()
-    _check_seen(log, head, seen)
+    _check_trusted_head(log, head, trusted_head)
     return frozenset(head.state.revoked) if head else frozenset()
 
 
-def _chosen(head: LogEntry, run: str) -> Champion:
+def _find_champion(head: LogEntry, run: str) -> Champion:
     champion = head.state.named(run) if run else head.state.champion
     if champion is None:
         known = ", ".join(str(one.run) for one in (head.state.champion, *head.state.predecessors) if one)
         raise AdmissionError(
-            f"run {run[:80]!r} was never promoted, or is revoked", expected=f"one of {known or 'none'}", hint=_HINT
+            f"run {run[:80]!r} was never promoted, or is revoked", expected=f"one of {known or 'none'}", hint=_HINT_STAYS
         )
     return champion
 
 
-def _check_seen(log: Log, head: LogEntry | None, seen: Seen | None) -> None:
-    if seen is None:
+def _check_trusted_head(log: Log, head: LogEntry | None, trusted_head: TrustedHead | None) -> None:
+    if trusted_head is None:
         return
-    if head is None or head.seq < seen.seq:
+    if head is None or head.seq < trusted_head.seq:
         raise AdmissionError(
-            f"the promotion log ends at entry {head.seq if head else 0}, but entry {seen.seq} was seen before",
-            expected=f"entry {seen.seq} or a later one",
-            hint=f"its tail was deleted, or this is an older copy; {_HINT}",
+            f"the promotion log ends at entry {head.seq if head else 0}, but entry {trusted_head.seq} was seen before",
+            expected=f"entry {trusted_head.seq} or a later one",
+            hint=f"its tail was deleted, or this is an older copy; {_HINT_STAYS}",
         )
-    if log.entry(seen.seq).digest != seen.digest:
+    if log.entry(trusted_head.seq).digest != trusted_head.digest:
         raise AdmissionError(
-            f"entry {seen.seq} of the promotion log is not the one that was seen before",
-            expected=f"SHA-256 {seen.digest}",
-            hint=f"the log was forked, or another one was put in its place; {_HINT}",
+            f"entry {trusted_head.seq} of the promotion log is not the one that was seen before",
+            expected=f"SHA-256 {trusted_head.digest}",
+            hint=f"the log was forked, or another one was put in its place; {_HINT_STAYS}",
         )
     before: LogEntry | None = None
-    for entry in log.entries(start=seen.seq):
+    for entry in log.entries(start=trusted_head.seq):
         if before:
             replay.check_entry(entry, before.state)
         before = entry
@@ -127,5 +128,5 @@ def _check_promotion(log: Log, head: LogEntry, champion: Champion) -> None:
             f"entry {champion.seq} did not promote {champion.run}",
             expected=f"its promotion, of the model {champion.sha256}, in the log {head.log_id}",
             where=entry.where,
-            hint=f"the head of the log contradicts its history; `lockgate verify` says more; {_HINT}",
+            hint=f"the head of the log contradicts its history; `lockgate verify` says more; {_HINT_STAYS}",
         )

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from lockgate.gates.durations import MAX_CLOCK_SKEW
 from lockgate.gates.errors import ConflictError, LogError, StaleError
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.judge.engine import judge
-from lockgate.gates.log import MAX_CLOCK_SKEW, Log, LogEntry, policies, replay
+from lockgate.gates.log import Log, LogEntry, policies, replay
 from lockgate.gates.log.crash_points import Step, report_step
 from lockgate.gates.log.events import JudgedEvent
 from lockgate.gates.log.log import unrecordable_error
@@ -28,12 +29,12 @@ from lockgate.gates.records.state import Champion, State
 if TYPE_CHECKING:
     from lockgate.gates.log.events import Event
 
-ATTEMPTS = 64
+MAX_ATTEMPTS = 64
 Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Committed:
+class CommitResult:
     """A decision and the entry that records it; None where nothing was to be recorded."""
 
     decision: Decision
@@ -41,14 +42,14 @@ class Committed:
     before: bool  # whether the entry was in the log already
 
 
-def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: Clock) -> Committed:
+def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: Clock) -> CommitResult:
     """Judge `evidence` against the head of `log` and append the decision.
 
     Nothing is appended for an ERROR, for the model that reigns already, for the run whose promotion made the champion,
     and for a look that the log has: for these two the recorded decision is returned, unless a waiver that was granted
     since lifts what it failed on. A writer that lost the race judges again against the new head, which costs
     milliseconds; where the champion has changed meanwhile that raises StaleError. A clock that is behind the head's
-    time by no more than `SKEW` is taken to be right by the head.
+    time by no more than `MAX_CLOCK_SKEW` is taken to be right by the head.
 
     Raises:
         StaleError: the challenger was scored beside a champion that no longer reigns.
@@ -64,15 +65,15 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
             report_step(Step.JUDGED)
         except StaleError:
             if head and (promotion := _promotion_of(evidence, state.champion, log)):
-                return Committed(decision=promotion.read_decision(), entry=promotion, before=True)
+                return CommitResult(decision=promotion.read_decision(), entry=promotion, before=True)
             raise
         if decision.verdict is Ruling.ERROR or decision.already_champion:
-            return Committed(decision=decision, entry=None, before=False)
+            return CommitResult(decision=decision, entry=None, before=False)
         if head and (seq := state.look(decision.look.key)):
             recorded = log.entry(seq)
             _check_reigns(recorded, state)
             if decision.verdict is not Ruling.PROMOTE or not any(use.status == "used" for use in decision.waivers):
-                return Committed(decision=_told_again(recorded, decision), entry=recorded, before=True)
+                return CommitResult(decision=_told_again(recorded, decision), entry=recorded, before=True)
         told = decision.seal() if policy.disclose == "promotion_only" else decision
         event = JudgedEvent(
             decision=told.model_dump(mode="json", exclude={"state"}),
@@ -84,17 +85,17 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
             entry = log.append(event, decision.state, after=head, actor=actor, now=now, before_write=keep)
         except ConflictError:
             continue
-        return Committed(decision=decision, entry=entry, before=False)
+        return CommitResult(decision=decision, entry=entry, before=False)
     raise AssertionError("unreachable")
 
 
-def record(
+def record_event(
     log: Log,
     event: Callable[[State, Moment], Event],
     *,
     actor: str,
     clock: Clock,
-    beside: Callable[[], object] | None = None,
+    before_write: Callable[[], object] | None = None,
 ) -> LogEntry:
     """Append what `event(state, moment)` says, and what that makes of the state; again where a writer was faster.
 
@@ -110,7 +111,7 @@ def record(
             raise unrecordable_error(err) from err
         try:
             after = replay.apply_event(state, happened, at)
-            return log.append(happened, after, after=head, actor=actor, now=at.time, before_write=beside)
+            return log.append(happened, after, after=head, actor=actor, now=at.time, before_write=before_write)
         except ConflictError:
             continue
     raise AssertionError("unreachable")
@@ -125,11 +126,11 @@ def _now(clock: Clock, head: LogEntry | None) -> datetime:
 def _heads(log: Log) -> Iterator[tuple[LogEntry | None, State]]:
     """The head of the log and its state, again and again; LogError after too many."""
     begun = State(salt=secrets.token_hex(16))
-    for _ in range(ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         head = log.head()
         report_step(Step.HEAD_READ)
         yield head, head.state if head else begun
-    raise LogError(f"{ATTEMPTS} other writers were faster in a row", hint="run the command again")
+    raise LogError(f"{MAX_ATTEMPTS} other writers were faster in a row", hint="run the command again")
 
 
 def _check_reigns(recorded: LogEntry, state: State) -> None:

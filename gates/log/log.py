@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import rfc8785
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from lockgate.gates.records.state import Waiver
 
 
-MAX_CLOCK_SKEW = timedelta(minutes=5)
 """How far the clocks of two machines that use one log may lie apart."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lockgate.gates.durations import length
+from lockgate.gates.durations import parse_duration
 from lockgate.gates.errors import LogError
 from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.log.events import (
@@ -186,7 +186,7 @@ def _check_promotion(decision: Decision, before: State, entry: LogEntry, used: t
     _expect(not barred, "rows and scores that were not retracted", entry.seq)
     if before.champion is not None and bound.champion_scores is not None:
         _expect(bound.champion_model == before.champion.sha256, "a challenge to the champion that reigned", entry.seq)
-    ends = min((entry.time + length(entry.judgement.valid_for), *(one.until for one in used)))
+    ends = min((entry.time + parse_duration(entry.judgement.valid_for), *(one.until for one in used)))
     _expect(_no_longer(champion.valid_until, ends), f"a promotion until {ends.isoformat()}", entry.seq)
     lifted = all(
         outcome.waived or outcome.severity == "warn" or outcome.verdict in _HARMLESS_VERDICTS

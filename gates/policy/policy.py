@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from pydantic_core import PydanticCustomError
 
 from lockgate.gates import documents
-from lockgate.gates.durations import Duration, length
+from lockgate.gates.durations import Duration, parse_duration
 from lockgate.gates.errors import PolicyError
 from lockgate.gates.gate.check import MOST, GateName
 from lockgate.gates.kinds import AnyCheck
@@ -68,7 +68,7 @@ class Policy(BaseModel):
     min_clusters: Annotated[int, Field(ge=2, le=MOST), higher(Category.ROWS)]
     schedule: Annotated[Fixed | Single | Open, Discriminator("kind"), Looks()]
     disclose: Annotated[Literal["all", "promotion_only"], _TOLD]
-    valid_for: Annotated[Duration, lower(Category.WAIVER, size=length)]
+    valid_for: Annotated[Duration, lower(Category.WAIVER, size=parse_duration)]
     checks: Annotated[
         Mapping[GateName, Annotated[Annotated[AnyCheck, Discriminator("kind")], AfterValidator(reachable)]], _GATES
     ]
@@ -119,7 +119,7 @@ class Policy(BaseModel):
     @property
     def validity(self) -> timedelta:
         """How long a promotion may be served."""
-        return length(self.valid_for)
+        return parse_duration(self.valid_for)
 
     @property
     def digest(self) -> str:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from lockgate.gates.durations import is_month
 from lockgate.gates.errors import DataError
 from lockgate.gates.strictness import Category, Changed, Direction, Given, Members, Parts
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-_PERIOD = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 
 def month(period: str, *, where: str) -> np.datetime64:
@@ -26,7 +23,7 @@ def month(period: str, *, where: str) -> np.datetime64:
     """
     import numpy as np
 
-    if not isinstance(period, str) or not _PERIOD.fullmatch(period) or period.startswith("0000"):
+    if not isinstance(period, str) or not is_month(period):
         raise DataError(f"{period!r} is no month", expected="YYYY-MM, such as 2013-10", where=where)
     return np.datetime64(period, "M")
 

@@ -31,9 +31,10 @@ from obstore.store import MemoryStore
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lockgate.gates.documents import parse_json
+from lockgate.gates.durations import MAX_CLOCK_SKEW
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.lifecycle import admission
-from lockgate.gates.log import MAX_CLOCK_SKEW, Keyring, Log, LogEntry
+from lockgate.gates.log import Keyring, Log, LogEntry
 from lockgate.gates.log.entry import entry_path
 from lockgate.gates.log.signing import public_line
 from lockgate.gates.records.state import Champion
@@ -75,7 +76,7 @@ class Bundle:
 
     log: Log  # of those entries only; for reading
     head: LogEntry
-    admitted: admission.Admitted | None  # None where the log never had a champion
+    admitted: admission.Admission | None  # None where the log never had a champion
     model: bytes
     features: Any
 
@@ -86,7 +87,7 @@ class Bundle:
         return self.admitted.champion.refusal(now - MAX_CLOCK_SKEW, revoked=self.head.state.revoked)
 
 
-def made(log: Log, admitted: admission.Admitted, *, model: bytes, features: Any) -> dict[str, bytes]:
+def made(log: Log, admitted: admission.Admission, *, model: bytes, features: Any) -> dict[str, bytes]:
     """The files of a bundle of the admitted champion, by name; always the same bytes for the same head of the log.
 
     Raises AdmissionError where `model` is not what was judged, LockgateError for a file that would not be read back.

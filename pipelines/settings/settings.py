@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from lockgate.gates.durations import is_month
 from lockgate.gates.errors import SettingsError
 from lockgate.gates.mistakes import mistake
 from lockgate.gates.policy.policy import Policy
@@ -32,11 +33,10 @@ if TYPE_CHECKING:
 
 
 _RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-_PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 def _period(value: str) -> str:
-    if not _PERIOD.fullmatch(value):
+    if not is_month(value):
         raise ValueError(f"got {value[:40]!r}; expected a month, as in 2013-10")
     return value
 

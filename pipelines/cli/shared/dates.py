@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
-from lockgate.gates.durations import length
+from lockgate.gates.durations import is_duration, parse_duration
 from lockgate.gates.errors import SettingsError
 
 
@@ -14,8 +13,8 @@ def moment(text: str, *, now: datetime, where: str, end_of_day: bool = True) -> 
 
     A date alone is its last moment, or its first where `end_of_day` is false. Raises SettingsError.
     """
-    if re.fullmatch(r"[1-9][0-9]{0,4}[dh]", text):
-        return now + length(text)  # at most 99,999 days
+    if is_duration(text):
+        return now + parse_duration(text)  # at most 99,999 days
     try:
         found = datetime.fromisoformat(text)
     except ValueError as err:

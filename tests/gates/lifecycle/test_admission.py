@@ -12,10 +12,11 @@ import rfc8785
 from obstore.store import MemoryStore
 
 from lockgate import Evidence
+from lockgate.gates.durations import MAX_CLOCK_SKEW
 from lockgate.gates.errors import AdmissionError, LogError
 from lockgate.gates.lifecycle import actions
-from lockgate.gates.lifecycle.admission import Admitted, Seen, admit
-from lockgate.gates.log import MAX_CLOCK_SKEW, Log
+from lockgate.gates.lifecycle.admission import Admission, TrustedHead, admit
+from lockgate.gates.log import Log
 from lockgate.gates.records.state import Champion, State
 from tests.gates.candidates import (
     APPROVER,
@@ -63,7 +64,7 @@ def refused(log: Log, said: str, **given: Any) -> str:
 def test_the_champion_is_admitted_under_the_head(log: Log) -> None:
     admitted = admit(by(log, None), now=NOON)
     assert (admitted.champion, admitted.champion.run) == (log.state().champion, run_of("2"))
-    assert admitted.head == Seen(seq=3, digest=log.head().digest)
+    assert admitted.head == TrustedHead(seq=3, digest=log.head().digest)
 
 
 @pytest.mark.parametrize("name", ["0", run_of("0")])
@@ -148,7 +149,7 @@ def test_scores_without_a_model_serve_nobody() -> None:
 def test_only_the_bytes_that_were_judged_are_a_model() -> None:
     model = b"what was judged"
     champion = Champion(sha256=hashlib.sha256(model).hexdigest(), run=run_of("2"), seq=3)
-    admitted = Admitted(champion=champion, head=Seen(seq=3, digest=""), revoked=frozenset())
+    admitted = Admission(champion=champion, head=TrustedHead(seq=3, digest=""), revoked=frozenset())
     assert admitted.check(model) is model
     for other in (b"", b"what was judge", b"What was judged", model + b"\n"):
         with pytest.raises(AdmissionError, match="is not what was judged: SHA-256") as caught:
@@ -160,11 +161,11 @@ def test_only_the_bytes_that_were_judged_are_a_model() -> None:
 
 
 def test_a_log_that_went_on_is_followed(log: Log) -> None:
-    seen = [Seen(seq=seq, digest=log.entry(seq).digest) for seq in (1, 2, 3)]
+    seen = [TrustedHead(seq=seq, digest=log.entry(seq).digest) for seq in (1, 2, 3)]
     for one in seen:
-        assert admit(log, now=NOON, seen=one).head == seen[2]
+        assert admit(log, now=NOON, trusted_head=one).head == seen[2]
     promoted(log, "3", minute=1)
-    assert admit(log, now=NOON, seen=seen[2]).champion.run == run_of("3")
+    assert admit(log, now=NOON, trusted_head=seen[2]).champion.run == run_of("3")
 
 
 def test_a_log_whose_tail_was_deleted_is_refused(log: Log) -> None:
@@ -254,7 +255,7 @@ def test_an_approver_signs_no_state_by_putting_another_entry_behind_it(log: Log)
     after = State(**{**state.model_dump(), "seq": 5, "revoked": {**state.revoked, sha_of("7"): 5}})
     second = second.model_copy(update={"event": event, "state": after})
     log.store.put(path(5), second.model_copy(update={"signature": APPROVER.sign(second.payload())}).to_bytes())
-    for call in (log.head, lambda: admit(log, now=NOON), lambda: admit(log, now=NOON, seen=seen)):
+    for call in (log.head, lambda: admit(log, now=NOON), lambda: admit(log, now=NOON, trusted_head=seen)):
         with pytest.raises(
             LogError, match=r"is not what its event makes of the one before @ log/00000004\.json"
         ) as caught:

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from lockgate import Policy
+from lockgate.gates.durations import MAX_CLOCK_SKEW
 from lockgate.gates.errors import AdmissionError
 from lockgate.gates.lifecycle.admission import admit
 from lockgate.gates.lifecycle.reverify import reverify
-from lockgate.gates.log import MAX_CLOCK_SKEW
 from tests.gates.candidates import BAD, BETTER, GATES, NOON, clock, committed, evidence, one_line, opened
 
 STRICT = Policy.parse(GATES | {"checks": {"auc_floor": {**GATES["checks"]["auc_floor"], "min": 0.9}}})

@@ -22,10 +22,11 @@ from hypothesis.stateful import (
 from obstore.store import MemoryStore
 
 from lockgate import Evidence, Policy, State, judge
+from lockgate.gates.durations import MAX_CLOCK_SKEW
 from lockgate.gates.errors import AdmissionError, ConflictError, LogError, StaleError
 from lockgate.gates.lifecycle import actions
-from lockgate.gates.lifecycle.admission import SKEW, Admitted, Seen, admit
-from lockgate.gates.lifecycle.commit import commit, record
+from lockgate.gates.lifecycle.admission import Admission, TrustedHead, admit
+from lockgate.gates.lifecycle.commit import commit, record_event
 from lockgate.gates.log import Log, LogEntry, replay
 from lockgate.gates.log.events import ReverifiedEvent, RevokedEvent
 from lockgate.gates.log.replay import Moment
@@ -68,7 +69,7 @@ class Histories(RuleBasedStateMachine):
         self.heads: list[LogEntry] = []
         self.judged: dict[int, tuple[Policy, Evidence]] = {}
         self.held: list[Evidence] = []
-        self.seen: Seen | None = None
+        self.seen: TrustedHead | None = None
         self.models = iter(LETTERS)
 
     def says(self) -> dict[str, Any]:
@@ -226,7 +227,7 @@ class Histories(RuleBasedStateMachine):
                 valid_until=until,
             )
 
-        assert (entry := self.did(lambda: record(self.judge, event, **self.says())))
+        assert (entry := self.did(lambda: record_event(self.judge, event, **self.says())))
         assert entry.state.champion.suspect == (None if passes else champion.suspect)
 
     @rule(rows=st.sampled_from([*HOLDOUTS, "August"]))
@@ -261,11 +262,15 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def who_is_admitted_may_serve(self) -> None:
         champion = self.state.champion
-        late = champion is not None and champion.valid_until is not None and self.now - SKEW > champion.valid_until
+        late = (
+            champion is not None
+            and champion.valid_until is not None
+            and self.now - MAX_CLOCK_SKEW > champion.valid_until
+        )
         barred = champion is None or late or champion.suspect is not None
-        found: Admitted | None = None
+        found: Admission | None = None
         with suppress(AdmissionError):
-            found = admit(self.judge, now=self.now, seen=self.seen)
+            found = admit(self.judge, now=self.now, trusted_head=self.seen)
         assert (found is None) == barred
         if found is not None:
             assert found.champion == champion
