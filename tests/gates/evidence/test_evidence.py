@@ -255,7 +255,7 @@ def test_overwriting_replaces_the_file_whole(tmp_path: Path) -> None:
 PEAK = """
 import resource, sys
 import numpy as np, pyarrow as pa
-from lockgate.gates import Evidence, LockgateError
+from lockgate import Evidence, LockgateError
 n = 3_000_000
 def used():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -222,7 +222,7 @@ def test_a_query_is_the_cluster_that_a_policy_requires() -> None:
 PEAK = """
 import resource
 import numpy as np
-from lockgate.gates import Evidence
+from lockgate import Evidence
 from lockgate.gates.evidence.defects import defects
 def used():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
