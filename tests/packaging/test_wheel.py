@@ -1,0 +1,231 @@
+"""The wheel and the sdist: what is in them, and that they work beside a repository with a `gates/` of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lockgate import Evidence, __version__, hash_row_ids
+
+ROOT = Path(__file__).parents[2]
+POLICY = ROOT / "conf/gate/independent_rows.yaml"
+ROWS = 2000
+FLOW = """
+from metaflow import FlowSpec, step
+
+import gates
+import lockgate
+import pipelines
+from lockgate import Evidence, Policy, judge
+
+
+class ChurnFlow(FlowSpec):
+    @step
+    def start(self):
+        self.theirs = gates.OWNER + pipelines.OWNER
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print("ran", self.theirs, judge.__module__)
+
+
+if __name__ == "__main__":
+    ChurnFlow()
+"""
+
+
+def build(kind: str, source: Path, out: Path) -> Path:
+    """A distribution of the folder `source`, built as pip builds it: by the build backend, in that folder."""
+    code = f"import setuptools.build_meta as backend; print(backend.build_{kind}({str(out)!r}))"
+    built = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    return out / built.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tracked files alone: a build leaves folders behind."""
+    folder = tmp_path_factory.mktemp("checkout")
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        source, target = ROOT / name, folder / name
+        if name.startswith(("tests/", "bench/", "docs/", "data/")) or not (source.exists() or source.is_symlink()):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_symlink():
+            target.symlink_to(source.readlink())
+        else:
+            target.write_bytes(source.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("wheel", checkout, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somebody's repository, with packages `gates` and `pipelines` of its own, a flow, and scores to judge."""
+    folder = tmp_path_factory.mktemp("repository")
+    for name in ("gates", "pipelines"):
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text('OWNER = "theirs"\n', encoding="utf-8")
+    (folder / "churn.py").write_text(FLOW, encoding="utf-8")
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, ROWS)
+    champion, challenger = (
+        np.clip(0.5 + gain * (label - 0.5) + rng.normal(0, 0.3, ROWS), 0.01, 0.99) for gain in (0.4, 0.6)
+    )
+    evidence = Evidence.from_arrays(
+        label=label,
+        challenger=challenger,
+        champion=champion,
+        row_id=np.arange(ROWS),
+        facts={"train_row_hashes": hash_row_ids(np.arange(ROWS, 2 * ROWS))},
+    )
+    evidence.write(folder / "evidence.arrow")
+    return folder
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment that has the wheel, and is used from within somebody's repository."""
+
+    folder: Path
+    repository: Path
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command of the environment, with nothing of this repository in reach."""
+        keep = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        return subprocess.run(
+            [str(self.folder / "bin" / words[0]), *words[1:]],
+            cwd=self.repository,
+            env={**keep, "HOME": str(self.repository), "METAFLOW_USER": "ada", "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def unpack(wheel: Path, folder: Path) -> None:
+    """Install a wheel without what it needs: its files, and the console command."""
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    command = folder / "bin" / "lockgate"
+    lines = [f"#!{folder}/bin/python", "from lockgate.pipelines.cli.main import main", "main()", ""]
+    command.write_text("\n".join(lines), encoding="utf-8")
+    command.chmod(0o755)
+    # what it needs: the packages of this environment, but not this repository, which only a finder of theirs adds
+    (site / "needs.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False, symlinks=True)
+    unpack(wheel, folder)
+    return Environment(folder=folder, repository=repository)
+
+
+def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        metadata = archive.read(f"lockgate-{__version__}.dist-info/METADATA").decode()
+    modules = {name for name in names if name.endswith(".py")}
+    tracked = {
+        f"lockgate/{path.relative_to(ROOT)}" for room in ("gates", "pipelines") for path in ROOT.glob(f"{room}/**/*.py")
+    }
+    assert modules == {*tracked, "lockgate/__init__.py"}
+    assert {name for name in names if not name.startswith((f"lockgate-{__version__}.dist-info/", "lockgate/"))} == set()
+    assert "lockgate/py.typed" in names
+    assert re.search(r"^License-Expression: Apache-2.0$", metadata, flags=re.MULTILINE)
+    needs = re.findall(r"^Requires-Dist: ([A-Za-z0-9_-]+)[^;\n]*$", metadata, flags=re.MULTILINE)
+    assert sorted(needs, key=str.lower) == [
+        "numpy",
+        "pyarrow",
+        "pydantic",
+        "PyYAML",
+        "rfc8785",
+        "rich",
+        "scipy",
+        "typer",
+    ]
+
+
+def test_an_sdist_gives_the_same_wheel(checkout: Path, wheel: Path, tmp_path: Path) -> None:
+    sdist = build("sdist", checkout, tmp_path)
+    with tarfile.open(sdist) as archive:
+        assert not [name for name in archive.getnames() if "/tests/" in name or name.endswith(".yaml")]
+        archive.extractall(tmp_path / "source", filter="data")
+    (source,) = (tmp_path / "source").iterdir()
+    (tmp_path / "again").mkdir()
+    again = build("wheel", source, tmp_path / "again")
+    contents = []
+    for path in (wheel, again):
+        with zipfile.ZipFile(path) as archive:
+            contents.append({name: archive.read(name) for name in archive.namelist() if name.startswith("lockgate/")})
+    assert contents[0] == contents[1]
+
+
+def test_the_command_works_beside_packages_of_the_same_names(environment: Environment) -> None:
+    assert environment.run("lockgate", "--version").stdout == f"lockgate {__version__}\n"
+    judged = environment.run("lockgate", "judge", "--evidence", "evidence.arrow", "--policy", str(POLICY))
+    assert (judged.returncode, judged.stderr) == (0, "")
+    assert "PROMOTE" in judged.stdout
+
+
+def test_the_library_works_beside_packages_of_the_same_names(environment: Environment) -> None:
+    code = "import gates, pipelines, lockgate; print(gates.OWNER, pipelines.OWNER, lockgate.judge.__module__, lockgate.__file__)"
+    words = environment.run("python", "-c", code).stdout.split()
+    assert words[:3] == ["theirs", "theirs", "lockgate.gates.judge.engine"]
+    assert str(environment.folder) in words[3]
+
+
+def test_a_code_package_has_both_under_their_own_names(environment: Environment, tmp_path: Path) -> None:
+    ran = environment.run("python", "churn.py", "--no-pylint", "run")
+    assert "ran theirstheirs lockgate.gates.judge.engine" in ran.stdout, ran.stderr
+    package = tmp_path / "code.tgz"
+    saved = environment.run("python", "churn.py", "--no-pylint", "package", "save", str(package))
+    assert saved.returncode == 0, saved.stderr
+    with tarfile.open(package) as archive:
+        names = {re.sub(r"^\.mf_code/", "", name) for name in archive.getnames()}
+    assert {"churn.py", "gates/__init__.py", "pipelines/__init__.py"} <= names
+    assert {"lockgate/__init__.py", "lockgate/gates/judge/engine.py", "lockgate/pipelines/predict.py"} <= names
+
+
+@pytest.mark.nightly
+def test_the_judge_needs_nothing_but_what_is_declared(
+    wheel: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Installed by pip in an empty environment, in the versions of the lock."""
+    folder = tmp_path_factory.mktemp("clean")
+    venv.create(folder, with_pip=True, symlinks=True)
+    lock = (ROOT / "requirements/dev.txt").read_text(encoding="utf-8")
+    constraints = folder / "constraints.txt"
+    constraints.write_text(
+        "\n".join(re.findall(r"^[a-z0-9._-]+==[^\s\\]+", lock, flags=re.MULTILINE)), encoding="utf-8"
+    )
+    install = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, "--constraint", constraints, wheel], check=True)
+    environment = Environment(folder=folder, repository=repository)
+    judged = environment.run("lockgate", "judge", "--evidence", "evidence.arrow", "--policy", str(POLICY))
+    assert (judged.returncode, judged.stderr) == (0, "")
+    for words, extra in ((("history",), "log"), (("evaluate",), "log")):
+        refused = environment.run("lockgate", *words)
+        assert refused.returncode == 2
+        assert refused.stderr.count("\n") == 1
+        assert f"pip install 'lockgate[{extra}]'" in refused.stderr
