@@ -189,7 +189,10 @@ def test_the_command_works_beside_packages_of_the_same_names(environment: Enviro
 
 
 def test_the_library_works_beside_packages_of_the_same_names(environment: Environment) -> None:
-    code = "import gates, pipelines, lockgate; print(gates.OWNER, pipelines.OWNER, lockgate.judge.__module__, lockgate.__file__)"
+    code = (
+        "import gates, pipelines, lockgate; "
+        "print(gates.OWNER, pipelines.OWNER, lockgate.judge.__module__, lockgate.__file__)"
+    )
     words = environment.run("python", "-c", code).stdout.split()
     assert words[:3] == ["theirs", "theirs", "lockgate.gates.judge.engine"]
     assert str(environment.folder) in words[3]
@@ -216,9 +219,8 @@ def test_the_judge_needs_nothing_but_what_is_declared(
     venv.create(folder, with_pip=True, symlinks=True)
     lock = (ROOT / "requirements/dev.txt").read_text(encoding="utf-8")
     constraints = folder / "constraints.txt"
-    constraints.write_text(
-        "\n".join(re.findall(r"^[a-z0-9._-]+==[^\s\\]+", lock, flags=re.MULTILINE)), encoding="utf-8"
-    )
+    pins = re.findall(r"^[a-z0-9._-]+==[^\\\n]+", lock, flags=re.MULTILINE)
+    constraints.write_text("\n".join(pins), encoding="utf-8")
     install = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, "--constraint", constraints, wheel], check=True)
     environment = Environment(folder=folder, repository=repository)
