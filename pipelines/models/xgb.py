@@ -88,7 +88,7 @@ class FittedXgb:
 
 def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, task: Task, seed: int) -> FittedXgb:
     """See `Model.fit`."""
-    from lockgate.pipelines.models.bare_xgboost import xgboost
+    from lockgate.pipelines.models import bare_xgboost as xgboost
 
     check(frame, labels, task=task)
     text = raw.text_columns(frame)
@@ -111,13 +111,13 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
 
 def load(blob: bytes) -> FittedXgb:
     """The model in an `xgboost-ubj`. Raises ModelError for bytes that are no such model of lockgate's."""
-    from lockgate.pipelines.models.bare_xgboost import xgboost
+    from lockgate.pipelines.models import bare_xgboost as xgboost
 
     if not ubj.is_object(blob):
         raise ModelError(f"these bytes are no {FORMAT}: they are cut off or of another kind")
     try:
         booster = xgboost.Booster(model_file=bytearray(blob))
-    except xgboost.core.XGBoostError as err:
+    except xgboost.XGBoostError as err:
         reason = str(err).splitlines()[0] if str(err) else "no reason given"
         raise ModelError(f"these bytes are no {FORMAT}: {reason}") from err
     attribute = booster.attr(_ATTRIBUTE)
