@@ -1,9 +1,11 @@
-"""What every kind of gate has: the keys they share, how one is asked, and how it answers."""
+"""What every kind of gate has: shared keys, what it says about itself, how it judges and how it answers."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Protocol
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
@@ -43,10 +45,36 @@ def _writable(text: str) -> str:
 Text = Annotated[str, AfterValidator(_writable)]
 
 
+class Reads(StrEnum):
+    """What a gate's verdict rests on."""
+
+    CHALLENGER = "challenger"  # the challenger's scores of the holdout
+    BOTH_MODELS = "both models"  # scores of challenger and champion on the same rows
+    ROW_IDS = "row ids"  # which rows there are, whatever their scores
+    FACTS = "facts"  # what the run measured or counted
+    RUN = "run"  # where the evidence comes from
+
+
 class Check(BaseModel):
-    """Keys of every gate. Each key of a kind declares what makes it stricter: see `lockgate.gates.strictness`."""
+    """Keys of every gate, and what each kind says about itself.
+
+    A kind is a subclass with its keys, `judge`, and the class variables below; the rest of lockgate asks the class
+    instead of listing kinds. Each key declares what makes it stricter: see `lockgate.gates.strictness`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    reads: ClassVar[Reads]
+    """What the kind's verdict rests on; a selftest leaves out, or judges once, what no planted score reaches."""
+
+    example: ClassVar[Mapping[str, Any]]
+    """A gate of this kind as a policy declares it, for the conformance tests: it passes on their evidence."""
+
+    part_noun: ClassVar[str] = "part"
+    """What one of the outcome's `parts` is called in reports: slice, clause, …"""
+
+    unplanned: ClassVar[str] = ""
+    """Why `lockgate plan` needs no sample for this kind; empty where the kind estimates something."""
 
     kind: str
     severity: Annotated[Literal["block", "warn"], Ranked(Category.SEVERITY, ("warn", "block"))] = "block"
@@ -62,6 +90,20 @@ class Check(BaseModel):
     def rule(self) -> str:
         """What must hold, in a few words."""
         return ""
+
+    @property
+    def sources(self) -> frozenset[Reads]:
+        """What this gate reads, as its keys have it; more than one where it holds other checks."""
+        return frozenset({self.reads})
+
+    @property
+    def compared_metrics(self) -> tuple[str, ...]:
+        """Metrics in which this gate compares challenger and champion: a plan or a selftest counts gains in them."""
+        return ()
+
+    def judge(self, name: str, case: Case) -> Outcome:
+        """What the gate called `name` says of the case. May raise UnjudgeableError, never anything else."""
+        raise NotImplementedError
 
     def outcome(
         self,
@@ -99,12 +141,6 @@ class Check(BaseModel):
             message=message,
             parts=parts,
         )
-
-
-class Judge(Protocol):
-    """A gate: it looks at a case and says what it found. It may raise UnjudgeableError, never anything else."""
-
-    def judge(self, name: str, case: Case) -> Outcome: ...
 
 
 def _known(name: str) -> str:

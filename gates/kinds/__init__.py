@@ -1,6 +1,10 @@
-"""Kinds of gate by name: the one dict that the policy's schema and the docs take their names from."""
+"""The kinds of gate: one tuple of classes, from which everything else that names kinds is made."""
 
 from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, TypeAlias, get_args
 
 from lockgate.gates.gate.check import Check
 from lockgate.gates.kinds.any_of import AnyOf
@@ -18,40 +22,42 @@ from lockgate.gates.kinds.resource import Resource
 from lockgate.gates.kinds.slices import Slices
 from lockgate.gates.kinds.threshold import Threshold
 
-Single = (
-    Threshold
-    | Improvement
-    | Slices
-    | Fairness
-    | Disagreement
-    | Calibration
-    | Leakage
-    | Condition
-    | Drift
-    | Data
-    | Resource
-    | Provenance
-    | Parity
+CLASSES: tuple[type[Check], ...] = (
+    Threshold,
+    Improvement,
+    Slices,
+    Fairness,
+    Disagreement,
+    Calibration,
+    Leakage,
+    Condition,
+    Drift,
+    Data,
+    Resource,
+    Provenance,
+    Parity,
+    AnyOf,
 )
-AnyCheck = Single | AnyOf
+"""A new kind is imported above and listed here, in the order of the docs."""
 
-AnyOf.model_rebuild(_types_namespace={"Single": Single})  # the checks that it may hold: those that hold none
+if TYPE_CHECKING:  # a type checker cannot read a union out of a tuple, and needs no more than what all kinds share
+    AnyCheck: TypeAlias = Check
+    SingleCheck: TypeAlias = Check
+else:  # pydantic reads the classes: a policy's `kind` chooses one of them
+    AnyCheck = reduce(or_, CLASSES)
+    SingleCheck = reduce(or_, (kind for kind in CLASSES if kind is not AnyOf))
 
-KINDS: dict[str, type[AnyCheck]] = {
-    "threshold": Threshold,
-    "improvement": Improvement,
-    "slices": Slices,
-    "fairness": Fairness,
-    "disagreement": Disagreement,
-    "calibration": Calibration,
-    "leakage": Leakage,
-    "condition": Condition,
-    "drift": Drift,
-    "data": Data,
-    "resource": Resource,
-    "provenance": Provenance,
-    "parity": Parity,
-    "any_of": AnyOf,
-}
+AnyOf.model_rebuild(_types_namespace={"SingleCheck": SingleCheck})  # the checks that it may hold: those that hold none
 
-__all__ = ["KINDS", "AnyCheck", "Check", "Single"]
+
+def _name(kind: type[Check]) -> str:
+    """What a policy writes under `kind`."""
+    (name,) = get_args(kind.model_fields["kind"].annotation)
+    return str(name)
+
+
+KINDS: dict[str, type[Check]] = {_name(kind): kind for kind in CLASSES}
+PART_NOUNS: dict[str, str] = {name: kind.part_noun for name, kind in KINDS.items()}
+"""What reports call the parts of a gate, by its kind."""
+
+__all__ = ["CLASSES", "KINDS", "PART_NOUNS", "AnyCheck", "Check", "SingleCheck"]

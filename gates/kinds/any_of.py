@@ -2,21 +2,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Discriminator, Field
 from pydantic_core import PydanticCustomError
 
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import Check, GateName
+from lockgate.gates.gate.check import Check, GateName, Reads
 from lockgate.gates.gate.limits import numbers
 from lockgate.gates.kinds.useless import reachable
 from lockgate.gates.records.outcome import Outcome, Verdict, tally
 from lockgate.gates.strictness import Category, Direction, Named
 
 if TYPE_CHECKING:
-    from lockgate.gates.kinds import Single
+    from lockgate.gates.kinds import SingleCheck
 
 
 def _without_severity(check: Check) -> Check:
@@ -61,12 +61,20 @@ class AnyOf(Check):
     decides by an interval is judged at the level of one, and is INCONCLUSIVE instead of PASS where the looks are spent.
     """  # noqa: E501 (the example)
 
+    part_noun: ClassVar[str] = "check"
+    example: ClassVar[Mapping[str, Any]] = {
+        "kind": "any_of",
+        "checks": {"floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}},
+    }
+
     kind: Literal["any_of"]
     checks: Annotated[
         Mapping[
             GateName,
             Annotated[
-                Annotated[Single, Discriminator("kind")], AfterValidator(_without_severity), AfterValidator(reachable)
+                Annotated[SingleCheck, Discriminator("kind")],
+                AfterValidator(_without_severity),
+                AfterValidator(reachable),
             ],
         ],
         Field(min_length=1),
@@ -76,6 +84,14 @@ class AnyOf(Check):
     @property
     def scheduled(self) -> bool:
         return any(check.scheduled for check in self.checks.values())
+
+    @property
+    def sources(self) -> frozenset[Reads]:
+        return frozenset().union(*(check.sources for check in self.checks.values()))
+
+    @property
+    def compared_metrics(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for check in self.checks.values() for name in check.compared_metrics))
 
     @property
     def rule(self) -> str:
@@ -90,7 +106,7 @@ class AnyOf(Check):
         return self.outcome(
             name,
             verdict,
-            f"{tally(parts, 'check')}; {decisive.name!r}: {decisive.message}",
+            f"{tally(parts, self.part_noun)}; {decisive.name!r}: {decisive.message}",
             case,
             parts=parts,
             **numbers(decisive),

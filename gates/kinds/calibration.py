@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import Check, Decide
+from lockgate.gates.gate.check import Check, Decide, Reads
 from lockgate.gates.gate.limits import against, interval, show
 from lockgate.gates.metrics.estimate import Estimate, of_linear
 from lockgate.gates.records.outcome import Outcome, Verdict
@@ -36,6 +36,9 @@ class Calibration(Check):
     are mean label − mean prediction, and the slope of label on prediction. `ece` is for binary and multiclass.
     Needs no champion.
     """  # noqa: E501 (table rows)
+
+    reads: ClassVar[Reads] = Reads.CHALLENGER
+    example: ClassVar[Mapping[str, Any]] = {"kind": "calibration", "measure": "gap", "max": 0.1, "decide": "bound"}
 
     kind: Literal["calibration"]
     measure: Annotated[Measure, Changed(Category.GATES, identity=True)]

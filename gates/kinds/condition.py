@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
-from lockgate.gates.gate.check import Check, Text
+from lockgate.gates.gate.check import Check, Reads, Text
 from lockgate.gates.gate.limits import gained, interval, numbers, show
 from lockgate.gates.kinds.condition_language import Clause, parse
 from lockgate.gates.kinds.disagreement import Disagreement
@@ -94,6 +94,10 @@ class Condition(Check):
     For tasks binary and multiclass.
     """  # noqa: E501 (a table row)
 
+    reads: ClassVar[Reads] = Reads.BOTH_MODELS
+    part_noun: ClassVar[str] = "clause"
+    example: ClassVar[Mapping[str, Any]] = {"kind": "condition", "condition": "n - o > 0 +/- 0.1 /\\ d < 0.9 +/- 0.1"}
+
     kind: Literal["condition"]
     condition: Annotated[Text, AfterValidator(_parses), Clauses()]
 
@@ -105,6 +109,10 @@ class Condition(Check):
     @property
     def scheduled(self) -> bool:
         return any(clause.scheduled for clause in self.clauses)
+
+    @property
+    def compared_metrics(self) -> tuple[str, ...]:
+        return ("accuracy",) if any(clause.n and clause.o for clause in self.clauses) else ()
 
     @property
     def rule(self) -> str:
@@ -121,7 +129,7 @@ class Condition(Check):
         return self.outcome(
             name,
             verdict,
-            f"{tally(parts, 'clause')}; {decisive.name!r}: {decisive.message}",
+            f"{tally(parts, self.part_noun)}; {decisive.name!r}: {decisive.message}",
             case,
             parts=parts,
             **numbers(decisive),

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from lockgate.gates.durations import Duration, length
+from lockgate.gates.durations import Duration, parse_duration
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import MOST, Check, Text
+from lockgate.gates.gate.check import MOST, Check, Reads, Text
 from lockgate.gates.kinds import data_measures
 from lockgate.gates.kinds.data_measures import Found
 from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
@@ -51,6 +51,11 @@ class Data(Check):
     the judgement; times without a zone are taken as UTC. Needs no champion.
     """  # noqa: E501 (table rows)
 
+    reads: ClassVar[Reads] = Reads.FACTS
+    part_noun: ClassVar[str] = "measure"
+    unplanned: ClassVar[str] = "it counts rows, gaps and columns: nothing is estimated"
+    example: ClassVar[Mapping[str, Any]] = {"kind": "data", "max_missing": 0.1, "banned_columns": ["outcome"]}
+
     kind: Literal["data"]
     min_rows: Annotated[Count | None, higher(Category.ROWS)] = None
     min_clusters: Annotated[Count | None, higher(Category.ROWS)] = None
@@ -61,7 +66,7 @@ class Data(Check):
     require_columns: Annotated[Columns | None, _ASKED] = None
     banned_columns: Annotated[Columns | None, _ASKED] = None
     types: Annotated[Annotated[Mapping[Text, Literal["number", "name"]], Field(min_length=1)] | None, _ASKED] = None
-    max_age: Annotated[Duration | None, lower(Category.FLOOR, size=length)] = None
+    max_age: Annotated[Duration | None, lower(Category.FLOOR, size=parse_duration)] = None
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:
@@ -86,7 +91,7 @@ class Data(Check):
         return self.outcome(
             name,
             verdict,
-            f"{tally(parts, 'measure')}; {decisive.name}: {decisive.message}",
+            f"{tally(parts, self.part_noun)}; {decisive.name}: {decisive.message}",
             case,
             parts=parts,
             metric=decisive.metric,

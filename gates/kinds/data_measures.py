@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lockgate.gates.durations import length
+from lockgate.gates.durations import MAX_CLOCK_SKEW, is_month, parse_duration
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.facts import Counts, Distribution, check_features, parse_distribution, parse_time
 from lockgate.gates.gate.age import DAY, age, said
@@ -140,10 +140,12 @@ def newest(case: Case, within: str) -> Found:
     elif "as_of" in case.facts:
         what, then, ahead = "the holdout's month", _month_end(case), timedelta()
     else:
-        what, then, ahead = "the scoring", parse_time(case.facts, "scored_at"), timedelta(minutes=5)
+        what, then, ahead = "the scoring", parse_time(case.facts, "scored_at"), MAX_CLOCK_SKEW
     old = age(then, case, what=what, ahead=ahead)
     return Found(
-        met=old <= length(within), observed=old / DAY, message=f"{what} is {said(old)} old; asked: within {within}"
+        met=old <= parse_duration(within),
+        observed=old / DAY,
+        message=f"{what} is {said(old)} old; asked: within {within}",
     )
 
 
@@ -192,7 +194,7 @@ def _latest(times: pa.Array) -> datetime:
 def _month_end(case: Case) -> datetime:
     """The end of the month `as_of`; of a month that is under way, now."""
     said_of = case.facts["as_of"]
-    if not isinstance(said_of, str) or not re.fullmatch(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])", said_of):
+    if not isinstance(said_of, str) or not is_month(said_of):
         raise UnjudgeableError(f"got {repr(said_of)[:80]}", expected="a month, as in 2013-10", where="facts.as_of")
     year, month = int(said_of[:4]), int(said_of[5:])
     first = datetime(year, month, 1, tzinfo=UTC)

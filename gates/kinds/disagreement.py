@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
-from lockgate.gates.gate.check import Check, Decide
+from lockgate.gates.gate.check import Check, Decide, Reads
 from lockgate.gates.gate.limits import against, interval, show
 from lockgate.gates.metrics.classification import decided
 from lockgate.gates.metrics.estimate import of_hits
@@ -31,6 +32,9 @@ class Disagreement(Check):
     models of the same accuracy may still surprise everyone who acts on them: this is the share of those surprised.
     Clustered where the evidence has clusters. SKIP while there is no champion.
     """
+
+    reads: ClassVar[Reads] = Reads.BOTH_MODELS
+    example: ClassVar[Mapping[str, Any]] = {"kind": "disagreement", "max": 0.5, "decide": "bound"}
 
     kind: Literal["disagreement"]
     max: Annotated[float, Field(ge=0, lt=1), lower(Category.FLOOR)]

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
-from lockgate.gates.gate.check import Check, Decide, Text
+from lockgate.gates.gate.check import Check, Decide, Reads, Text
 from lockgate.gates.gate.limits import against, interval, numbers, show
 from lockgate.gates.kinds.drift_pairs import Apart, of_feature, of_scores, told_features
 from lockgate.gates.records.outcome import Outcome, Verdict, worst
@@ -49,6 +50,18 @@ class Drift(Check):
     A sample of few rows has wide bounds: PASS then needs a larger `max`. SKIP against a champion where there is none.
     """  # noqa: E501 (table rows)
 
+    reads: ClassVar[Reads] = Reads.CHALLENGER
+    part_noun: ClassVar[str] = "column"
+    unplanned: ClassVar[str] = "it asks how rows are distributed, not how good a model is: nothing is supposed of that"
+    example: ClassVar[Mapping[str, Any]] = {
+        "kind": "drift",
+        "of": "scores",
+        "measure": "js",
+        "against": "training",
+        "max": 0.3,
+        "decide": "bound",
+    }
+
     kind: Literal["drift"]
     of: Annotated[Literal["features", "scores"], _ASKED]
     measure: Annotated[Measure, _ASKED]
@@ -66,6 +79,11 @@ class Drift(Check):
                 "useless", "{measure} is never above 1; expected max below 1", {"measure": self.measure}
             )
         return self
+
+    @property
+    def sources(self) -> frozenset[Reads]:
+        # the run counted the features; drawn rows with planted scores have the same features
+        return frozenset({Reads.FACTS if self.of == "features" else self.reads})
 
     @property
     def rule(self) -> str:

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import Decide
+from lockgate.gates.gate.check import Decide, Reads
 from lockgate.gates.gate.grouped import Grouped, bounds_of
 from lockgate.gates.gate.limits import Bounds, interval, show
 from lockgate.gates.metrics.estimate import counted, errors
@@ -42,6 +42,18 @@ class Fairness(Grouped):
     Needs no champion.
     """  # noqa: E501 (table rows)
 
+    reads: ClassVar[Reads] = Reads.CHALLENGER
+    part_noun: ClassVar[str] = "group"
+    example: ClassVar[Mapping[str, Any]] = {
+        "kind": "fairness",
+        "by": "site",
+        "metric": "brier",
+        "max": 0.15,
+        "decide": "bound",
+        "min_rows": 20,
+        "small_slice": "inconclusive",
+    }
+
     kind: Literal["fairness"]
     max: Annotated[float, Field(ge=0), lower(Category.FLOOR)]
     decide: Decide
@@ -58,7 +70,7 @@ class Fairness(Grouped):
         if judged.size < 2:
             settled = left_out in (Verdict.ERROR, Verdict.FAIL)
             verdict = left_out if settled else Verdict.INCONCLUSIVE
-            message = f"{tally(list(parts.values()), 'group')}; at least 2 that can be judged are asked"
+            message = f"{tally(list(parts.values()), self.part_noun)}; at least 2 that can be judged are asked"
             return self.outcome(
                 name, verdict, message, case, metric=self.metric, level=case.confidence, parts=tuple(parts.values())
             )

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import Check, MetricName
+from lockgate.gates.gate.check import Check, MetricName, Reads
 from lockgate.gates.gate.limits import Bounds, gained, interval, show
 from lockgate.gates.metrics.estimate import Difference
 from lockgate.gates.metrics.metric import Metric
@@ -27,6 +28,9 @@ class Improvement(Check):
     or that is retired, a PASS becomes INCONCLUSIVE. Identical scores are never a gain.
     """  # noqa: E501 (a table row)
 
+    reads: ClassVar[Reads] = Reads.BOTH_MODELS
+    example: ClassVar[Mapping[str, Any]] = {"kind": "improvement", "metric": "log_loss", "margin": 0.0}
+
     kind: Literal["improvement"]
     metric: MetricName
     margin: Annotated[float, higher(Category.MARGIN)]
@@ -34,6 +38,10 @@ class Improvement(Check):
     @property
     def scheduled(self) -> bool:
         return self.margin >= 0
+
+    @property
+    def compared_metrics(self) -> tuple[str, ...]:
+        return (self.metric,)
 
     @property
     def rule(self) -> str:

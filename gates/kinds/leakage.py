@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import Check
+from lockgate.gates.gate.check import Check, Reads
 from lockgate.gates.records.outcome import Outcome, Verdict
 
 
@@ -18,6 +19,10 @@ class Leakage(Check):
     Compares the holdout's row ids with the training rows' 8-byte hashes that the run recorded. FAIL names how
     many meet; a run that recorded no training rows is an ERROR. Needs no champion.
     """
+
+    reads: ClassVar[Reads] = Reads.ROW_IDS
+    unplanned: ClassVar[str] = "it compares row ids: nothing is estimated"
+    example: ClassVar[Mapping[str, Any]] = {"kind": "leakage"}
 
     kind: Literal["leakage"]
 

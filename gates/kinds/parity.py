@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.facts import ParityFacts, parse_part
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import MOST, Check
+from lockgate.gates.gate.check import MOST, Check, Reads
 from lockgate.gates.gate.limits import show
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.strictness import Category, higher, lower
@@ -27,6 +28,10 @@ class Parity(Check):
     depend on how many rows are scored together differ in the last digits. Rests on what the run said of that; where it
     could not be done, the gate is an ERROR that says why. Needs no champion.
     """
+
+    reads: ClassVar[Reads] = Reads.RUN
+    unplanned: ClassVar[str] = "it compares scores row by row: nothing is estimated"
+    example: ClassVar[Mapping[str, Any]] = {"kind": "parity", "max_difference": 0.0, "min_rows": 100}
 
     kind: Literal["parity"]
     max_difference: Annotated[float, Field(ge=0), lower(Category.FLOOR)]

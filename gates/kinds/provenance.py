@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from lockgate.gates.durations import Duration, length
+from lockgate.gates.durations import MAX_CLOCK_SKEW, Duration, parse_duration
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.facts import (
     ChampionFacts,
@@ -23,11 +22,10 @@ from lockgate.gates.evidence.facts import (
 )
 from lockgate.gates.gate.age import age, said
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import Check
+from lockgate.gates.gate.check import Check, Reads
 from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
 from lockgate.gates.strictness import Category, Direction, Members, lower
 
-SKEW = timedelta(minutes=5)
 """How far the clock of the run may be ahead of the judge's."""
 
 Requirement = Literal["finished", "committed", "clean", "model", "champion", "data"]
@@ -63,9 +61,14 @@ class Provenance(Check):
     then an ERROR. `committed`, `clean` and the age are what the run says. `max_age` needs the time of the judgement.
     """
 
+    reads: ClassVar[Reads] = Reads.RUN
+    part_noun: ClassVar[str] = "requirement"
+    unplanned: ClassVar[str] = "it reads digests and facts: nothing is estimated"
+    example: ClassVar[Mapping[str, Any]] = {"kind": "provenance", "require": ["committed", "clean"]}
+
     kind: Literal["provenance"]
     require: Annotated[tuple[Requirement, ...], Field(min_length=1, strict=False), AfterValidator(_distinct), _ASKED]
-    max_age: Annotated[Duration | None, lower(Category.FLOOR, size=length)] = None
+    max_age: Annotated[Duration | None, lower(Category.FLOOR, size=parse_duration)] = None
 
     @property
     def rule(self) -> str:
@@ -81,7 +84,7 @@ class Provenance(Check):
         return self.outcome(
             name,
             verdict,
-            f"{tally(parts, 'requirement')}; {decisive.name}: {decisive.message}",
+            f"{tally(parts, self.part_noun)}; {decisive.name}: {decisive.message}",
             case,
             parts=parts,
             observed=sum(part.verdict is not Verdict.PASS for part in parts),
@@ -96,8 +99,8 @@ class Provenance(Check):
 
 
 def _young(case: Case, *, within: str) -> Found:
-    old = age(parse_time(case.facts, "scored_at"), case, what="the evidence", ahead=SKEW)
-    return old <= length(within), f"scored {said(old)} ago; asked: within {within}"
+    old = age(parse_time(case.facts, "scored_at"), case, what="the evidence", ahead=MAX_CLOCK_SKEW)
+    return old <= parse_duration(within), f"scored {said(old)} ago; asked: within {within}"
 
 
 def _seen(case: Case) -> Witness:

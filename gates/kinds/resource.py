@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from lockgate.gates.evidence.facts import parse_number
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import Check
+from lockgate.gates.gate.check import Check, Reads
 from lockgate.gates.gate.limits import against, show
 from lockgate.gates.records.outcome import Outcome
 from lockgate.gates.strictness import Category, Changed, higher, lower
@@ -34,6 +35,10 @@ class Resource(Check):
     Rests on what the run measured about itself, on the machine that it ran on: no row can show it. A fact that is
     missing, or is no finite number of at least 0, is an ERROR. Needs no champion.
     """  # noqa: E501 (table rows)
+
+    reads: ClassVar[Reads] = Reads.FACTS
+    unplanned: ClassVar[str] = "it reads what the run measured: nothing is estimated"
+    example: ClassVar[Mapping[str, Any]] = {"kind": "resource", "fact": "fit_seconds", "max": 60.0}
 
     kind: Literal["resource"]
     fact: Annotated[

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.case import Case, need_champion
+from lockgate.gates.gate.check import Reads
 from lockgate.gates.gate.declared_slices import DeclaredSlices, Slice, slice_key
 from lockgate.gates.gate.grouped import Grouped, bounds_of
 from lockgate.gates.gate.limits import gained, numbers
@@ -44,6 +45,18 @@ class Slices(Grouped):
     A slice on which the metric is undefined, such as an AUC where all labels are alike, is an ERROR.
     """  # noqa: E501 (table rows)
 
+    reads: ClassVar[Reads] = Reads.BOTH_MODELS
+    part_noun: ClassVar[str] = "slice"
+    example: ClassVar[Mapping[str, Any]] = {
+        "kind": "slices",
+        "by": "site",
+        "metric": "log_loss",
+        "margin": 0.0,
+        "require": "non_inferior",
+        "min_rows": 20,
+        "small_slice": "inconclusive",
+    }
+
     kind: Literal["slices"]
     margin: Annotated[float, higher(Category.MARGIN)]
     require: Annotated[Literal["no_proven_harm", "non_inferior"], _PROOF]
@@ -61,6 +74,10 @@ class Slices(Grouped):
 
     def _keys(self, slices: Iterable[Slice]) -> set[tuple[str, ...]]:
         return {slice_key(declared, self.columns) for declared in slices}
+
+    @property
+    def compared_metrics(self) -> tuple[str, ...]:
+        return (self.metric,)
 
     @property
     def rule(self) -> str:
@@ -106,7 +123,7 @@ class Slices(Grouped):
         return parts
 
     def _together(self, name: str, parts: list[Outcome], case: Case) -> Outcome:
-        verdict, message = worst([part.verdict for part in parts]), tally(parts, "slice")
+        verdict, message = worst([part.verdict for part in parts]), tally(parts, self.part_noun)
         numbered = [part for part in parts if part.observed is not None and part.verdict is not Verdict.SKIP]
         if not numbered:
             return self.outcome(

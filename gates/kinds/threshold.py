@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import Check, Decide, MetricName
+from lockgate.gates.gate.check import Check, Decide, MetricName, Reads
 from lockgate.gates.gate.limits import against, interval, show
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.strictness import Category, higher, lower
@@ -26,6 +27,9 @@ class Threshold(Check):
     PASS when shown to lie within, FAIL when shown to lie outside, INCONCLUSIVE when the interval straddles a
     limit or there are fewer clusters than `min_clusters`. Needs no champion.
     """
+
+    reads: ClassVar[Reads] = Reads.CHALLENGER
+    example: ClassVar[Mapping[str, Any]] = {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}
 
     kind: Literal["threshold"]
     metric: MetricName

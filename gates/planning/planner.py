@@ -13,7 +13,7 @@ from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.judge.engine import case_of
 from lockgate.gates.judge.holdouts import recognise
 from lockgate.gates.planning.ask import Ask, Gains, number
-from lockgate.gates.planning.kinds import WITHOUT_SAMPLE, Given, ask, compared
+from lockgate.gates.planning.kinds import Given, ask
 from lockgate.gates.planning.record import Need, Plan
 from lockgate.gates.planning.several import Asked, Several, all_pass, times_together
 from lockgate.gates.policy.policy import Policy
@@ -95,7 +95,7 @@ def plan(
         asked = ask(check, case, given)
         said = {"name": name, "kind": check.kind, "severity": check.severity, "rule": check.rule}
         needs.append(_need(said, asked, sample, power))
-        if check.severity == "block" and check.kind not in WITHOUT_SAMPLE:
+        if check.severity == "block" and not check.unplanned:
             if not isinstance(asked, str) and asked.supposes:
                 blocking.append(asked)
             else:
@@ -151,7 +151,7 @@ def _checked(
             "a pilot and an assumed disagreement are both given", expected="one of them: a pilot shows its own"
         )
     gains = {"accuracy": gain} if isinstance(gain, int | float) else dict(gain or {})
-    metrics = compared(policy.checks.values())
+    metrics = {name for check in policy.checks.values() for name in check.compared_metrics}
     for name, value in gains.items():
         if name not in metrics:
             known = ", ".join(sorted(metrics)) or "none"

@@ -8,19 +8,22 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, Union
 
 from lockgate.gates.gate.case import Case
-from lockgate.gates.kinds import Single
+from lockgate.gates.gate.check import Check, Reads
 from lockgate.gates.kinds.any_of import AnyOf
 from lockgate.gates.planning.ask import Ask
 from lockgate.gates.stats.sample_size import times_needed
 
+ESTIMATED = (Reads.CHALLENGER, Reads.BOTH_MODELS)
+"""Kinds that read these decide by an interval, unless by the point; the others estimate nothing."""
 
-def any_of(check: AnyOf, case: Case, of: Callable[[Single, Case], Asked], *, facts: frozenset[str]) -> Several:
-    """One check is enough, at alpha over as many as decide by an interval; `facts`: kinds that estimate nothing.
+
+def any_of(check: AnyOf, case: Case, of: Callable[[Check, Case], Asked]) -> Several:
+    """One check is enough, at alpha over as many as decide by an interval.
 
     The level is that of a scheduled look where one of them asks for a gain: a plan supposes that there is a champion.
     """
     whole = replace(case, confidence=case.scheduled_confidence) if check.scheduled else case
-    sharing = sum(one.kind not in facts and getattr(one, "decide", "") != "point" for one in check.checks.values())
+    sharing = sum(one.reads in ESTIMATED and getattr(one, "decide", "") != "point" for one in check.checks.values())
     shared = whole.shared(max(sharing, 1))
     parts = {name: Part(kind=one.kind, rule=one.rule, asked=of(one, shared)) for name, one in check.checks.items()}
     return Several(parts=parts, one=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lockgate.gates.records.decision import Decision
 from lockgate.gates.records.outcome import Outcome, Verdict, tally
@@ -14,13 +14,16 @@ MAX_PARTS = 20
 _ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~>@:$]|(?<=www)\.|(?<=gh)-)", re.IGNORECASE)
 
 
-def render(decision: Decision, *, title: str = "lockgate") -> str:
-    """Verdict first, then the gates, the sentences, and what the decision binds. Names and values are escaped."""
+def render(decision: Decision, *, part_nouns: Mapping[str, str], title: str = "lockgate") -> str:
+    """Verdict first, then the gates, the sentences, and what the decision binds. Names and values are escaped.
+
+    part_nouns: what a gate's parts are called, by its kind.
+    """
     why = safe(wording.sentence(decision.reason))
-    return f"## {safe(title)}: {wording.headline(decision)}\n\n{why}\n\n{body(decision)}"
+    return f"## {safe(title)}: {wording.headline(decision)}\n\n{why}\n\n{body(decision, part_nouns=part_nouns)}"
 
 
-def body(decision: Decision) -> str:
+def body(decision: Decision, *, part_nouns: Mapping[str, str]) -> str:
     """All but the verdict and its reason."""
     lines: list[str] = []
     if decision.outcomes:
@@ -42,7 +45,7 @@ def body(decision: Decision) -> str:
     if left := wording.waivers(decision):
         lines += [*(f"- {safe(said)}" for said in left), ""]
     for one in decision.outcomes:
-        lines += _parts(one, one.name)
+        lines += _parts(one, one.name, part_nouns)
     bound = decision.binding
     digests = {"holdout": bound.holdout, "policy": bound.policy, "model": bound.model, "decision": decision.sha256}
     lines += [
@@ -60,11 +63,11 @@ def _sentences(decision: Decision, outcome: Outcome) -> Iterator[str]:
     yield from (f"  - {safe(said)}" for said in wording.waivers(decision, outcome.name))
 
 
-def _parts(outcome: Outcome, title: str) -> Iterator[str]:
+def _parts(outcome: Outcome, title: str, part_nouns: Mapping[str, str]) -> Iterator[str]:
     """A folded table of a gate's parts, worst first, and after it one for each part that has parts itself."""
     if not outcome.parts:
         return
-    noun = wording.noun(outcome)
+    noun = wording.part_noun(outcome, part_nouns)
     shown, rest = wording.worst_first(outcome.parts, MAX_PARTS)
     yield f"<details><summary>{safe(title)}: {safe(tally(outcome.parts, noun))}</summary>"
     yield ""
@@ -82,7 +85,7 @@ def _parts(outcome: Outcome, title: str) -> Iterator[str]:
         yield from (f"{safe(rest)}.", "")
     yield from ("</details>", "")
     for part in shown:
-        yield from _parts(part, f"{title} / {part.name}")
+        yield from _parts(part, f"{title} / {part.name}", part_nouns)
 
 
 def safe(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,12 +107,15 @@ class Review:
         return self.changes is None or bool(self.changes.weakenings or self.changes.reviews)
 
 
-def render(review: Review) -> str:
-    """GitHub-flavoured markdown. Everything that the pull request names is escaped and cut."""
-    return "\n".join(_lines(review)) + "\n"
+def render(review: Review, *, part_nouns: Mapping[str, str]) -> str:
+    """GitHub-flavoured markdown. Everything that the pull request names is escaped and cut.
+
+    part_nouns: what a gate's parts are called, by its kind.
+    """
+    return "\n".join(_lines(review, part_nouns)) + "\n"
 
 
-def _lines(review: Review) -> Iterator[str]:
+def _lines(review: Review, part_nouns: Mapping[str, str]) -> Iterator[str]:
     held, verdict = review.spokesman, review.verdict
     named = f"`{held.name}`: " if held and len(review.candidates) > 1 else ""
     already = bool(held and held.decision and held.decision.already_champion)
@@ -132,7 +135,7 @@ def _lines(review: Review) -> Iterator[str]:
             yield from (f"{held.name}: {safe(' '.join(held.overrides))}", "")
         yield from _comparison(held)
         yield from (f"### Gates{of}{_BY_CLAIM if held.claimed else ''}", "")
-        yield markdown.body(held.decision)
+        yield markdown.body(held.decision, part_nouns=part_nouns)
     yield from _policy(review)
     yield from _trust(review)
     yield from _again(review)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lockgate.gates.errors import printable
 from lockgate.gates.records.decision import Decision
@@ -11,16 +11,6 @@ from lockgate.gates.records.outcome import VERDICTS_WORST_FIRST, Outcome, Verdic
 MAX_CELL = 300
 UNSETTLED = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)
 ICON = {"PASS": "🟢", "FAIL": "🔴", "INCONCLUSIVE": "🟡", "ERROR": "🟣", "SKIP": "⚪"}
-_NOUNS = {
-    "any_of": "check",
-    "condition": "clause",
-    "data": "measure",
-    "drift": "column",
-    "fairness": "group",
-    "provenance": "requirement",
-    "slices": "slice",
-}
-"""What the parts of a gate are, by its kind; parts, where it is not here."""
 
 
 def headline(decision: Decision) -> str:
@@ -78,9 +68,12 @@ def background(outcome: Outcome) -> str:
     return "; ".join(why + ([f"ask: {outcome.owner}"] if outcome.owner else []))
 
 
-def noun(outcome: Outcome) -> str:
-    """What the gate's parts are: slice, clause, check, …"""
-    return _NOUNS.get(outcome.kind, "part")
+def part_noun(outcome: Outcome, part_nouns: Mapping[str, str]) -> str:
+    """What one of the gate's parts is called: slice, clause, check, …
+
+    `part_nouns` has the nouns by kind (`lockgate.gates.kinds.PART_NOUNS`); a kind of another version may not be in it.
+    """
+    return part_nouns.get(outcome.kind, "part")
 
 
 def worst_first(parts: Sequence[Outcome], most: int) -> tuple[tuple[Outcome, ...], str]:

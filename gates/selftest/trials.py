@@ -117,12 +117,11 @@ def selftest(
 def _counted(policy: Policy, evidence: Evidence) -> Metric:
     """The metric that gains are counted in: of the first gate that asks for one, else of the first that compares."""
     comparing = sorted(
-        (check for check in policy.checks.values() if check.scheduled or hasattr(check, "margin")),
+        (check for check in policy.checks.values() if check.compared_metrics),
         key=lambda check: (not asks_for_gain(check), check.severity != "block"),
     )
-    if comparing and comparing[0].kind == "condition":
-        return metric("accuracy", evidence.task)
-    return metric(getattr(next(iter(comparing), None), "metric", GAIN_METRIC[evidence.task]), evidence.task)
+    name = comparing[0].compared_metrics[0] if comparing else GAIN_METRIC[evidence.task]
+    return metric(name, evidence.task)
 
 
 def _promised(policy: Policy) -> float | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from lockgate.gates.kinds import PART_NOUNS
 from lockgate.gates.records.outcome import tally
 from lockgate.gates.report import wording
 from lockgate.gates.report.markdown import MAX_PARTS
@@ -46,7 +47,7 @@ def _parts(outcome: Outcome, title: str) -> Iterator[Any]:
         return
     from metaflow.cards import Markdown
 
-    noun = wording.noun(outcome)
+    noun = wording.part_noun(outcome, PART_NOUNS)
     shown, rest = wording.worst_first(outcome.parts, MAX_PARTS)
     yield Markdown(f"## By {noun}")
     yield _table([[title, tally(outcome.parts, noun), rest]], ["gate", f"{noun}s", ""])

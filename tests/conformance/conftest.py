@@ -2,18 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from typing import Any
+from tests.gates.conftest import make
 
-import pytest
-
-BUILDERS = Path(__file__).parents[1] / "gates/conftest.py"
-
-
-@pytest.fixture(scope="session")
-def make() -> Any:
-    spec = importlib.util.spec_from_file_location("builders", BUILDERS)
-    builders = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(builders)
-    return builders.Make
+__all__ = ["make"]

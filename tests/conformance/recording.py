@@ -1,4 +1,4 @@
-"""Every kind of gate, with every key, before many holdouts: `python -m tests.conformance.recording` records it.
+"""Every kind of gate, with every key, before many holdouts: `python -m tests.conformance.recording [KIND…]` records it.
 
 The files are a record of behaviour. A change of one is a change of what is judged or told, and is reviewed as one.
 """
@@ -6,6 +6,7 @@ The files are a record of behaviour. A change of one is a change of what is judg
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,174 +16,18 @@ import numpy as np
 
 from lockgate import Evidence, State, judge
 from lockgate.gates.errors import PolicyError
+from lockgate.gates.gate.check import Reads
+from lockgate.gates.kinds import KINDS
 from lockgate.gates.records.decision import Decision
 from lockgate.gates.records.state import Champion
-from tests.conformance.told import READS_FACTS, runs
+from tests.conformance.own import from_own_tests
+from tests.conformance.told import runs
 from tests.gates.conftest import Make
 
 FOLDER = Path(__file__).with_name("golden")
 TOGETHER, REFUSED = "together", "refused"
-TOPICS = (*Make.checks, TOGETHER, REFUSED)
+TOPICS = (*KINDS, TOGETHER, REFUSED)
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-
-VARIANTS: dict[str, list[dict[str, Any]]] = {
-    "threshold": [
-        {"decide": "point"},
-        {"max": 0.99, "min": None},
-        {"min": 0.6, "max": 0.7},
-        {"metric": "log_loss", "min": None, "max": 0.5},
-        {"metric": "accuracy", "min": 0.9, "severity": "warn"},
-        {"metric": "rmse", "min": None, "max": 1.0},
-    ],
-    "improvement": [
-        {"metric": "accuracy"},
-        {"metric": "accuracy", "margin": -0.02},
-        {"metric": "auc", "margin": 0.05},
-        {"margin": 0.3},
-        {"margin": 0.02, "severity": "warn"},
-        {"metric": "rmse", "margin": 0.1},
-    ],
-    "slices": [
-        {"require": "no_proven_harm", "margin": -0.02},
-        {"metric": "auc", "margin": -0.3},
-        {"min_rows": 201, "small_slice": "skip"},
-        {"min_rows": 201, "small_slice": "block"},
-        {"min_rows": 201},
-        {"min_rows": 1},
-        {"values": ["north", "nowhere"]},
-        {"values": ["north", "nowhere"], "optional_values": ["nowhere"]},
-        {"by": ["site", "half"], "require": "no_proven_harm"},
-        {"by": "nothing"},
-        {"margin": 0.1},
-        {"metric": "accuracy", "require": "no_proven_harm", "margin": 0.0},
-    ],
-    "fairness": [
-        {"decide": "point"},
-        {"max": 0.001},
-        {"metric": "recall"},
-        {"metric": "selection_rate", "max": 0.05, "decide": "point"},
-        {"min_rows": 201, "small_slice": "skip"},
-        {"min_rows": 201, "small_slice": "block"},
-        {"by": ["site", "half"]},
-        {"metric": "auc", "max": 0.3},
-        {"min_rows": 1},
-    ],
-    "disagreement": [
-        {"decide": "point"},
-        {"max": 0.1},
-        {"beyond": 0.2},
-        {"max": 0.1, "decide": "point"},
-        {"severity": "warn"},
-    ],
-    "calibration": [
-        {"decide": "point"},
-        {"measure": "ece"},
-        {"measure": "slope", "max": 0.2},
-        {"measure": "intercept", "max": 0.05},
-        {"max": 0.001},
-        {"measure": "slope", "max": 0.01, "decide": "point"},
-    ],
-    "leakage": [{"severity": "warn"}],
-    "drift": [
-        {"measure": "ks"},
-        {"measure": "js"},
-        {"decide": "point"},
-        {"max": 0.0001},
-        {"of": "features"},
-        {"against": "champion"},
-        {"of": "features", "against": "champion", "measure": "js"},
-        {"of": "features", "columns": ["nothing"]},
-        {"of": "features", "measure": "ks"},
-        {"of": "features", "measure": "ks", "columns": ["n" * 100]},
-        {"of": "features", "max": 0.1, "decide": "point"},
-        {"against": "champion", "measure": "psi"},
-        {"of": "features", "columns": ["sit"]},
-    ],
-    "data": [
-        {"min_rows": 700},
-        {"min_clusters": 5},
-        {"max_missing": 0.0},
-        {"label_rate": {"min": 0.1, "max": 0.2}},
-        {"label_rate": {"min": 0.1, "max": 0.9}},
-        {"require_columns": ["x", "y"]},
-        {"banned_columns": ["x", "z"]},
-        {"types": {"x": "name"}},
-        {"max_age": "12h"},
-        {"max_age": "900d"},
-        {"require_columns": ["agee", "sites"]},
-        {"require_columns": ["agent", "si te"]},
-        {"require_columns": ["A-g_e", "site"]},
-        {"banned_columns": ["agee", "sites", "agent"]},
-        {"banned_columns": ["a g-e"]},
-        {"types": {"age": "number"}},
-        {"require_columns": [f"r{at}" for at in range(5)]},
-        {"require_columns": ["r" * 100, *(f"r{at}" for at in range(5))]},
-        {"label_rate": {"min": 0.5, "max": 0.5}},
-    ],
-    "resource": [
-        {"fact": "model_bytes", "max": 10},
-        {"fact": "peak_memory_mb", "max": 1e9},
-        {"max": 1e9},
-        {"min": 1e8, "max": 1e9},
-    ],
-    "provenance": [{"require": [one]} for one in ("finished", "committed", "clean", "model", "champion", "data")]
-    + [{"require": ["clean", "data"], "max_age": "12h"}],
-    "parity": [{"max_difference": 1.0}, {"min_rows": 100_000}, {"max_difference": 0.0}],
-    "condition": [
-        {"condition": text}
-        for text in (
-            "n > 0.6 +/- 0.1",
-            "n > 0 +/- 0.1",
-            "2 * n > 1.3 +/- 0.1",
-            "2 * d < 0.9 +/- 0.2",
-            "2 * n < 1 +/- 0.02",
-            "n > 0.6 +/- 0.001",
-            "n < 0.6 +/- 0.1",
-            "o > 0.6 +/- 0.1",
-            "d < 0.5 +/- 0.1",
-            "d > 0.1 +/- 0.1",
-            "n - o > 0 +/- 0.1",
-            "n - o > 0.02 +/- 0.1",
-            "n - o > -0.05 +/- 0.1",
-            "2 * n - 2 * o > 0.04 +/- 0.2",
-            "n - 1.1 * o > 0 +/- 0.1",
-            "n - 1.1 * o < 0.3 +/- 0.1",
-            "n + o + d < 1.9 +/- 0.3",
-            "o - n < 0.01 +/- 0.1",
-            r"n - o > 0.02 +/- 0.01 /\ d < 0.1 +/- 0.01",
-            "0.5 * n + d > 0.3 +/- 0.2",
-        )
-    ]
-    + [{"severity": "warn"}],
-    "any_of": [
-        {
-            "checks": {
-                "low": {"kind": "threshold", "metric": "auc", "min": 0.9, "decide": "bound"},
-                "gap": Make.checks["calibration"],
-            }
-        },
-        {
-            "checks": {
-                "low": {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "point"},
-                "gain": Make.checks["improvement"],
-            }
-        },
-        {"checks": {"fact": Make.checks["resource"], "gain": {**Make.checks["improvement"], "margin": 0.5}}},
-        {
-            "checks": {"one": {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "bound"}},
-            "owner": "us",
-            "description": "why",
-        },
-        {"checks": {"rows": {"kind": "data", "min_rows": 100}, "low": Make.checks["threshold"]}},
-        {
-            "checks": {
-                name: {"kind": "threshold", "metric": "accuracy", "min": least, "decide": "bound"}
-                for name, least in (("a", 0.6), ("b", 0.709), ("c", 0.99))
-            }
-        },
-    ],
-}
-
 
 MISDECLARED: dict[str, list[dict[str, Any]]] = {
     "threshold": [
@@ -297,15 +142,16 @@ def checks(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The example of a kind, and every variant of it, each with its name."""
     example = Make.checks[kind]
     yield kind, example
-    for variant in VARIANTS[kind]:
-        own = example if kind not in ("data", "any_of") else {"kind": kind}
-        merged = {key: value for key, value in {**own, **variant}.items() if value is not None}
+    for variant in from_own_tests(kind, "VARIANTS", []):
+        start = example if kind != "data" else {"kind": kind}  # of which each variant asks one thing
+        merged = {key: value for key, value in {**start, **variant}.items() if value is not None}
         yield f"{kind} {json.dumps(variant, sort_keys=True)}", merged
 
 
 def of_kind(kind: str) -> Iterator[tuple[str, Decision]]:
     """A kind's example before every holdout, and each variant of it before some."""
-    known, told = [*holdouts()], [*runs()] if kind in READS_FACTS else []
+    reads_facts = kind == "drift" or Make.reads(kind) in (Reads.FACTS, Reads.RUN)  # drift reads scores and counts
+    known, told = [*holdouts()], [*runs()] if reads_facts else []
     for name, check in checks(kind):
         policy = Make.policy({"gate": check, "there": {"kind": "leakage"}}, schedule={"kind": "fixed", "looks": 20})
         for place, evidence in known if name == kind else [one for one in known if one[0] in FOR_VARIANTS]:
@@ -400,5 +246,5 @@ def _told(outcome: dict[str, Any], gate: dict[str, Any] | None = None) -> dict[s
 
 
 if __name__ == "__main__":
-    for topic in TOPICS:
+    for topic in sys.argv[1:] or TOPICS:
         (FOLDER / f"{topic}.jsonl").write_text("\n".join(lines(topic)) + "\n", encoding="utf-8")

@@ -23,7 +23,12 @@ def same(found: Any, recorded: Any) -> bool:
 
 @pytest.mark.parametrize("topic", recording.TOPICS)
 def test_it_says_what_is_on_record(topic: str) -> None:
-    recorded = [json.loads(line) for line in (recording.FOLDER / f"{topic}.jsonl").read_text("utf-8").splitlines()]
+    record = recording.FOLDER / f"{topic}.jsonl"
+    if not record.exists():
+        pytest.fail(
+            f"run `python -m tests.conformance.recording {topic}`, and review tests/conformance/golden/{record.name}"
+        )
+    recorded = [json.loads(line) for line in record.read_text("utf-8").splitlines()]
     found = [json.loads(line) for line in recording.lines(topic)]
     assert [one["case"] for one in found] == [one["case"] for one in recorded]
     assert [pair for pair in zip(found, recorded, strict=True) if not same(*pair)] == []

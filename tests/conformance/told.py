@@ -13,7 +13,6 @@ from lockgate import Evidence
 from lockgate.gates.evidence.facts import Witness
 from tests.gates.conftest import Make
 
-READS_FACTS = ("drift", "data", "resource", "provenance", "parity")
 FEATURES = Make.facts()["features"]
 HOLES = {
     "age": {

@@ -10,6 +10,8 @@ import pytest
 from scipy.special import expit
 
 from lockgate import Decision, Evidence, Policy, State, hash_row_ids, judge
+from lockgate.gates.gate.check import Reads
+from lockgate.gates.kinds import KINDS
 from lockgate.gates.stats.cell_shares import cell_of, quantile_edges
 
 DECLARED = {
@@ -23,48 +25,9 @@ DECLARED = {
 }
 
 CHECKS: dict[str, dict[str, Any]] = {
-    "threshold": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"},
-    "improvement": {"kind": "improvement", "metric": "log_loss", "margin": 0.0},
-    "slices": {
-        "kind": "slices",
-        "by": "site",
-        "metric": "log_loss",
-        "margin": 0.0,
-        "require": "non_inferior",
-        "min_rows": 20,
-        "small_slice": "inconclusive",
-    },
-    "fairness": {
-        "kind": "fairness",
-        "by": "site",
-        "metric": "brier",
-        "max": 0.15,
-        "decide": "bound",
-        "min_rows": 20,
-        "small_slice": "inconclusive",
-    },
-    "disagreement": {"kind": "disagreement", "max": 0.5, "decide": "bound"},
-    "calibration": {"kind": "calibration", "measure": "gap", "max": 0.1, "decide": "bound"},
-    "leakage": {"kind": "leakage"},
-    "drift": {
-        "kind": "drift",
-        "of": "scores",
-        "measure": "js",
-        "against": "training",
-        "max": 0.3,
-        "decide": "bound",
-    },
-    "data": {"kind": "data", "max_missing": 0.1, "banned_columns": ["outcome"]},
-    "resource": {"kind": "resource", "fact": "fit_seconds", "max": 60.0},
-    "provenance": {"kind": "provenance", "require": ["committed", "clean"]},
-    "parity": {"kind": "parity", "max_difference": 0.0, "min_rows": 100},
-    "condition": {"kind": "condition", "condition": "n - o > 0 +/- 0.1 /\\ d < 0.9 +/- 0.1"},
-    "any_of": {
-        "kind": "any_of",
-        "checks": {"floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}},
-    },
+    name: dict(kind.example) for name, kind in KINDS.items() if hasattr(kind, "example")
 }
-"""One check of every kind, which `Make.evidence` passes."""
+"""The example of every kind, which `Make.evidence` passes."""
 
 TOLD: dict[str, Any] = {
     "code": {"commit": "c" * 40, "clean": True},
@@ -89,7 +52,17 @@ class Make:
 
     @classmethod
     def check(cls, kind: str, **keys: Any) -> dict[str, Any]:
+        if kind not in CHECKS:
+            pytest.fail(f"gates/kinds/{kind}.py: give the class an `example`, a gate that Make.evidence passes")
         return {**CHECKS[kind], **keys}
+
+    @classmethod
+    def reads(cls, kind: str) -> Reads:
+        """What the example of a kind rests on."""
+        if not hasattr(KINDS[kind], "reads") and kind != "any_of":  # which reads what its checks read
+            pytest.fail(f"gates/kinds/{kind}.py: give the class `reads`, what its verdict rests on")
+        (source,) = KINDS[kind].model_validate(cls.check(kind)).sources
+        return source
 
     @staticmethod
     def arrays(n: int = 600, *, seed: int = 7) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from lockgate import Policy, judge
 from lockgate.gates.errors import LockgateError
+from lockgate.gates.kinds import PART_NOUNS
 from lockgate.gates.report import markdown, terminal
 from lockgate.gates.report.page import page
 from lockgate.gates.report.review import Judged, Review, render
@@ -103,7 +104,8 @@ def reviewed(text: str) -> str:
                 Judged(name="good", overrides=("model=xgb",), decision=decision, claimed=text),
                 Judged(name="bad", overrides=(text,), decision=None, error=text),
             ),
-        )
+        ),
+        part_nouns=PART_NOUNS,
     )
 
 

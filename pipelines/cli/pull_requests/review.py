@@ -39,6 +39,7 @@ def review(
     Without --bundle nothing is compared; that is PROMOTE only where the promotion log has entries and never had a
     champion. A champion that reigns, or was beside a candidate, has to be handed in.
     """
+    from lockgate.gates.kinds import PART_NOUNS
     from lockgate.gates.records.outcome import EXIT_CODE
     from lockgate.gates.report.page import page
     from lockgate.gates.report.review import render
@@ -54,7 +55,7 @@ def review(
     check_free(out)
     composed = compose()
     done = reviewed(composed, proposal, base=this(base), head=version(head, repository=ROOT), bundle=bundle)
-    text = render(done.review)
+    text = render(done.review, part_nouns=PART_NOUNS)
     told = _told(done, text)
     shown = page(text, title=f"lockgate: {done.review.headline}")
     files = {REPORT: text.encode(), PAGE: shown.encode(), TOLD: indented(told).encode()}

@@ -32,9 +32,10 @@ def report(
     if decision_file:
         write_whole(decision_file, told.decision.to_json() + "\n")
     if report_file:
+        from lockgate.gates.kinds import PART_NOUNS
         from lockgate.gates.report import markdown
 
-        append(report_file, markdown.render(told.decision) + f"\n{markdown.safe(told.note)}\n")
+        append(report_file, markdown.render(told.decision, part_nouns=PART_NOUNS) + f"\n{markdown.safe(told.note)}\n")
     if output_file:
         from lockgate.pipelines.github.annotations import lines
 

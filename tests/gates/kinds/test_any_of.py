@@ -9,6 +9,37 @@ from statsmodels.stats.proportion import proportion_confint
 from lockgate import Evidence, Verdict, judge
 from lockgate.gates.errors import PolicyError
 from lockgate.gates.kinds.any_of import together
+from tests.gates.conftest import Make
+
+# for the tests over all kinds: see tests/conformance/own.py
+VARIANTS = [
+    {
+        "checks": {
+            "low": {"kind": "threshold", "metric": "auc", "min": 0.9, "decide": "bound"},
+            "gap": Make.checks["calibration"],
+        }
+    },
+    {
+        "checks": {
+            "low": {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "point"},
+            "gain": Make.checks["improvement"],
+        }
+    },
+    {"checks": {"fact": Make.checks["resource"], "gain": {**Make.checks["improvement"], "margin": 0.5}}},
+    {
+        "checks": {"one": {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "bound"}},
+        "owner": "us",
+        "description": "why",
+    },
+    {"checks": {"rows": {"kind": "data", "min_rows": 100}, "low": Make.checks["threshold"]}},
+    {
+        "checks": {
+            name: {"kind": "threshold", "metric": "accuracy", "min": least, "decide": "bound"}
+            for name, least in (("a", 0.6), ("b", 0.709), ("c", 0.99))
+        }
+    },
+]
+EDGES = {"constant scores of both": Verdict.FAIL}
 
 LEAKAGE = {"kind": "leakage"}
 GAIN = {"kind": "improvement", "metric": "log_loss", "margin": 0.0}

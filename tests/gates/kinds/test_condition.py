@@ -6,6 +6,36 @@ from scipy import stats
 
 from lockgate import Evidence, Verdict, judge
 
+# for the tests over all kinds: see tests/conformance/own.py
+VARIANTS = [
+    *(
+        {"condition": text}
+        for text in (
+            "n > 0.6 +/- 0.1",
+            "n > 0 +/- 0.1",
+            "2 * n > 1.3 +/- 0.1",
+            "2 * d < 0.9 +/- 0.2",
+            "2 * n < 1 +/- 0.02",
+            "n > 0.6 +/- 0.001",
+            "n < 0.6 +/- 0.1",
+            "o > 0.6 +/- 0.1",
+            "d < 0.5 +/- 0.1",
+            "d > 0.1 +/- 0.1",
+            "n - o > 0 +/- 0.1",
+            "n - o > 0.02 +/- 0.1",
+            "n - o > -0.05 +/- 0.1",
+            "2 * n - 2 * o > 0.04 +/- 0.2",
+            "n - 1.1 * o > 0 +/- 0.1",
+            "n - 1.1 * o < 0.3 +/- 0.1",
+            "n + o + d < 1.9 +/- 0.3",
+            "o - n < 0.01 +/- 0.1",
+            r"n - o > 0.02 +/- 0.01 /\ d < 0.1 +/- 0.01",
+            "0.5 * n + d > 0.3 +/- 0.2",
+        )
+    ),
+    {"severity": "warn"},
+]
+
 FOUR = np.array([[1, 1], [1, 0], [0, 1], [0, 0]])
 
 

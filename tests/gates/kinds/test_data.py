@@ -8,6 +8,36 @@ import pytest
 from lockgate import Evidence, Policy, Verdict, judge
 from lockgate.gates.errors import PolicyError
 
+# for the tests over all kinds: see tests/conformance/own.py
+VARIANTS = [
+    {"min_rows": 700},
+    {"min_clusters": 5},
+    {"max_missing": 0.0},
+    {"label_rate": {"min": 0.1, "max": 0.2}},
+    {"label_rate": {"min": 0.1, "max": 0.9}},
+    {"require_columns": ["x", "y"]},
+    {"banned_columns": ["x", "z"]},
+    {"types": {"x": "name"}},
+    {"max_age": "12h"},
+    {"max_age": "900d"},
+    {"require_columns": ["agee", "sites"]},
+    {"require_columns": ["agent", "si te"]},
+    {"require_columns": ["A-g_e", "site"]},
+    {"banned_columns": ["agee", "sites", "agent"]},
+    {"banned_columns": ["a g-e"]},
+    {"types": {"age": "number"}},
+    {"require_columns": [f"r{at}" for at in range(5)]},
+    {"require_columns": ["r" * 100, *(f"r{at}" for at in range(5))]},
+    {"label_rate": {"min": 0.5, "max": 0.5}},
+]
+
+
+def failing(make):
+    """The banned column is a feature."""
+    outcome = {"kind": "number", "train": {"cells": [9]}, "holdout": {"cells": [600]}}
+    return make.evidence(facts=make.facts(features={"outcome": outcome}))
+
+
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 
 

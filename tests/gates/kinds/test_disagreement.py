@@ -6,8 +6,30 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from lockgate import judge
+from lockgate import Verdict, judge
 from lockgate.gates.errors import PolicyError
+
+# for the tests over all kinds: see tests/conformance/own.py
+VARIANTS = [
+    {"decide": "point"},
+    {"max": 0.1},
+    {"beyond": 0.2},
+    {"max": 0.1, "decide": "point"},
+    {"severity": "warn"},
+]
+EDGES = {
+    "nine rows": Verdict.PASS,
+    "identical scores": Verdict.PASS,
+    "constant scores of both": Verdict.PASS,
+    "a challenger that is worse": Verdict.PASS,
+    "a spent holdout": Verdict.PASS,
+    "a retired holdout": Verdict.PASS,
+}
+
+
+def failing(make):
+    return make.evidence(champion=1 - make.arrays()["challenger"])
+
 
 CHURN = {"kind": "disagreement", "max": 0.1, "decide": "bound"}
 

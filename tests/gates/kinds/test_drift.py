@@ -8,6 +8,24 @@ from scipy.stats import entropy
 from lockgate import Evidence, Policy, Verdict, judge
 from lockgate.gates.errors import PolicyError
 
+# for the tests over all kinds: see tests/conformance/own.py
+VARIANTS = [
+    {"measure": "ks"},
+    {"measure": "js"},
+    {"decide": "point"},
+    {"max": 0.0001},
+    {"of": "features"},
+    {"against": "champion"},
+    {"of": "features", "against": "champion", "measure": "js"},
+    {"of": "features", "columns": ["nothing"]},
+    {"of": "features", "measure": "ks"},
+    {"of": "features", "measure": "ks", "columns": ["n" * 100]},
+    {"of": "features", "max": 0.1, "decide": "point"},
+    {"against": "champion", "measure": "psi"},
+    {"of": "features", "columns": ["sit"]},
+]
+EDGES = {"one label only": Verdict.PASS, "constant scores of both": Verdict.FAIL, "no facts": Verdict.ERROR}
+
 DRIFT = {"kind": "drift", "of": "features", "measure": "psi", "against": "training", "max": 0.2, "decide": "point"}
 MODEL = {"run": "flow/1", "sha256": "a" * 64}
 

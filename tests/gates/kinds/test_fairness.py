@@ -6,7 +6,29 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from lockgate import Verdict
 from lockgate.gates.errors import PolicyError
+
+# for the tests over all kinds: see tests/conformance/own.py
+VARIANTS = [
+    {"decide": "point"},
+    {"max": 0.001},
+    {"metric": "recall"},
+    {"metric": "selection_rate", "max": 0.05, "decide": "point"},
+    {"min_rows": 201, "small_slice": "skip"},
+    {"min_rows": 201, "small_slice": "block"},
+    {"by": ["site", "half"]},
+    {"metric": "auc", "max": 0.3},
+    {"min_rows": 1},
+]
+EDGES = {"one label only": Verdict.PASS, "a challenger that is worse": Verdict.PASS, "no slice columns": Verdict.ERROR}
+
+
+def failing(make):
+    """The challenger is wrong in the west only."""
+    arrays = make.arrays()
+    west = arrays["slices"]["site"] == "west"
+    return make.evidence(challenger=np.where(west, 1 - arrays["challenger"], arrays["challenger"]))
 
 
 def fair(**keys: Any) -> dict[str, Any]:

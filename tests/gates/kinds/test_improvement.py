@@ -6,6 +6,16 @@ from scipy.special import expit
 
 from lockgate import Verdict
 
+# for the tests over all kinds: see tests/conformance/own.py
+VARIANTS = [
+    {"metric": "accuracy"},
+    {"metric": "accuracy", "margin": -0.02},
+    {"metric": "auc", "margin": 0.05},
+    {"margin": 0.3},
+    {"margin": 0.02, "severity": "warn"},
+    {"metric": "rmse", "margin": 0.1},
+]
+
 
 def gain(metric: str, margin: float) -> dict[str, object]:
     return {"kind": "improvement", "metric": metric, "margin": margin}

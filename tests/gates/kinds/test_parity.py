@@ -5,6 +5,14 @@ import pytest
 from lockgate import Policy, Verdict
 from lockgate.gates.errors import PolicyError
 
+# for the tests over all kinds: see tests/conformance/own.py
+VARIANTS = [{"max_difference": 1.0}, {"min_rows": 100_000}, {"max_difference": 0.0}]
+
+
+def failing(make):
+    return make.evidence(facts=make.facts(parity={"rows": 600, "max_difference": 1e-17}))
+
+
 CHECK = {"kind": "parity", "max_difference": 0, "min_rows": 100}
 
 

@@ -10,6 +10,17 @@ from lockgate import Evidence, Policy, Verdict, judge
 from lockgate.gates.errors import PolicyError
 from lockgate.gates.evidence.facts import Witness
 
+# for the tests over all kinds: see tests/conformance/own.py
+VARIANTS = [
+    *({"require": [requirement]} for requirement in ("finished", "committed", "clean", "model", "champion", "data")),
+    {"require": ["clean", "data"], "max_age": "12h"},
+]
+
+
+def failing(make):
+    return make.evidence(facts=make.facts(code={"commit": "c" * 40, "clean": False}))
+
+
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 EVERYTHING = ["finished", "committed", "clean", "model", "champion", "data"]
 SHA = hashlib.sha256(b"model").hexdigest()

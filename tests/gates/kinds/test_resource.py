@@ -5,6 +5,19 @@ import pytest
 from lockgate import Policy, Verdict
 from lockgate.gates.errors import PolicyError
 
+# for the tests over all kinds: see tests/conformance/own.py
+VARIANTS = [
+    {"fact": "model_bytes", "max": 10},
+    {"fact": "peak_memory_mb", "max": 1e9},
+    {"max": 1e9},
+    {"min": 1e8, "max": 1e9},
+]
+
+
+def failing(make):
+    return make.evidence(facts=make.facts(fit_seconds=61))
+
+
 CHECK = {"kind": "resource", "fact": "predict_ms_per_1000_p99", "max": 50}
 
 

@@ -6,6 +6,23 @@ import pytest
 from lockgate import Evidence, Verdict
 from lockgate.gates.errors import PolicyError
 
+# for the tests over all kinds: see tests/conformance/own.py
+VARIANTS = [
+    {"require": "no_proven_harm", "margin": -0.02},
+    {"metric": "auc", "margin": -0.3},
+    {"min_rows": 201, "small_slice": "skip"},
+    {"min_rows": 201, "small_slice": "block"},
+    {"min_rows": 201},
+    {"min_rows": 1},
+    {"values": ["north", "nowhere"]},
+    {"values": ["north", "nowhere"], "optional_values": ["nowhere"]},
+    {"by": ["site", "half"], "require": "no_proven_harm"},
+    {"by": "nothing"},
+    {"margin": 0.1},
+    {"metric": "accuracy", "require": "no_proven_harm", "margin": 0.0},
+]
+EDGES = {"a spent holdout": Verdict.PASS, "a retired holdout": Verdict.PASS, "no slice columns": Verdict.ERROR}
+
 
 def rows(harm: dict[str, float], *, n: int = 200, noise: float = 0.01, **given) -> Evidence:
     """Regression rows in named slices; in each the challenger's error is larger by `harm` on average."""

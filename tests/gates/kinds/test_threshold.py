@@ -5,6 +5,17 @@ import pytest
 
 from lockgate import Verdict
 
+# for the tests over all kinds: see tests/conformance/own.py
+VARIANTS = [
+    {"decide": "point"},
+    {"max": 0.99, "min": None},
+    {"min": 0.6, "max": 0.7},
+    {"metric": "log_loss", "min": None, "max": 0.5},
+    {"metric": "accuracy", "min": 0.9, "severity": "warn"},
+    {"metric": "rmse", "min": None, "max": 1.0},
+]
+EDGES = {"constant scores of both": Verdict.FAIL}
+
 ACCURACY = {"kind": "threshold", "metric": "accuracy", "min": 0.9, "decide": "point"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -12,9 +12,10 @@ from scipy import stats
 from lockgate import Evidence, LockgateError, State, judge
 from lockgate.gates.errors import EvidenceError
 from lockgate.gates.judge.engine import case_of
-from lockgate.gates.kinds import KINDS
+from lockgate.gates.kinds import CLASSES, KINDS
+from lockgate.gates.kinds.threshold import Threshold
 from lockgate.gates.planning import Plan, plan
-from lockgate.gates.planning.kinds import PLANNED, WITHOUT_SAMPLE, Given, ask
+from lockgate.gates.planning.kinds import PLANNED, Given, ask
 
 AHEAD = {"kind": "improvement", "metric": "accuracy", "margin": 0}
 KEPT = {"kind": "improvement", "metric": "brier", "margin": -0.01}
@@ -244,11 +245,24 @@ def test_models_that_never_differ(make: Any) -> None:
 def test_every_kind_is_planned_or_says_why_not(make: Any) -> None:
     for kind in make.checks:
         need = planned(make, make.check(kind), evidence=make.evidence())
-        assert need.why or kind in PLANNED or need.parts
+        assert need.why or KINDS[kind] in PLANNED or need.parts
         alone = planned(make, make.check(kind))
         assert alone.why
         assert all(part.why for part in alone.parts)
-    assert set(PLANNED) | set(WITHOUT_SAMPLE) <= set(KINDS)
+    assert set(PLANNED) <= set(CLASSES)
+
+
+def test_a_kind_that_planning_does_not_know_says_so_or_why_it_needs_no_sample(make: Any) -> None:
+    class Unplanned(Threshold):
+        pass
+
+    class Sampleless(Unplanned):
+        unplanned: ClassVar[str] = "it counts: nothing is estimated"
+
+    case = case_of(make.policy(), make.evidence(), State(), None, spent="")
+    given = Given(gains={}, pilot=True, disagreement=None)
+    assert ask(Unplanned(**make.check("threshold")), case, given) == "gates of kind threshold are not planned"
+    assert ask(Sampleless(**make.check("threshold")), case, given) == "it counts: nothing is estimated"
 
 
 def test_a_quantile_of_errors_as_a_comparison(make: Any) -> None:

@@ -10,9 +10,14 @@ import pytest
 from rich.console import Console
 
 from lockgate import Decision, Outcome, Verdict, judge
+from lockgate.gates.kinds import PART_NOUNS
 from lockgate.gates.report import markdown, terminal, wording
 
 FLOOR = {"kind": "threshold", "metric": "accuracy", "min": 0.999, "decide": "bound"}
+
+
+def in_markdown(decision: Decision) -> str:
+    return markdown.render(decision, part_nouns=PART_NOUNS)
 
 
 def in_terminal(decision: Decision, width: int = 200) -> str:
@@ -45,8 +50,8 @@ def test_parts_come_worst_first_and_the_rest_is_counted() -> None:
 @pytest.mark.parametrize(("kind", "noun"), [("slices", "slice"), ("condition", "clause"), ("any_of", "check")])
 def test_parts_are_called_what_they_are(make, kind: str, noun: str) -> None:
     decision = make.judge(make.check(kind), make.evidence())
-    assert re.search(rf"<summary>gate: \d+ {noun}s?&#58; \d+ PASS</summary>", markdown.render(decision))
-    assert f"| {noun} | verdict |" in markdown.render(decision)
+    assert re.search(rf"<summary>gate: \d+ {noun}s?&#58; \d+ PASS</summary>", in_markdown(decision))
+    assert f"| {noun} | verdict |" in in_markdown(decision)
 
 
 def test_the_terminal_shows_parts_that_are_not_settled(make) -> None:
@@ -57,14 +62,14 @@ def test_the_terminal_shows_parts_that_are_not_settled(make) -> None:
 
 
 def test_markdown_shows_twenty_parts_and_counts_the_rest(make) -> None:
-    text = markdown.render(make.judge(make.check("slices", min_rows=25), sites(make)))
+    text = in_markdown(make.judge(make.check("slices", min_rows=25), sites(make)))
     assert len(re.findall(r"^\| s\d\d \|", text, re.MULTILINE)) == 20
     assert "10 more not shown&#58; 10 INCONCLUSIVE." in text
 
 
 def test_parts_of_parts_have_a_table_of_their_own(make) -> None:
     checks = {"a": FLOOR, "b": make.check("slices", min_rows=300)}
-    text = markdown.render(make.judge({"kind": "any_of", "checks": checks}, make.evidence()))
+    text = in_markdown(make.judge({"kind": "any_of", "checks": checks}, make.evidence()))
     assert "<summary>gate: 2 checks&#58; 1 FAIL, 1 INCONCLUSIVE</summary>" in text
     assert "<summary>gate / b: 3 slices&#58; 3 INCONCLUSIVE</summary>" in text
     assert text.index("gate: 2 checks") < text.index("gate / b: 3 slices")
@@ -75,7 +80,7 @@ def test_parts_of_parts_have_a_table_of_their_own(make) -> None:
 def test_the_guarantee_is_always_said(make, schedule: dict, kind: str) -> None:
     decision = make.judge(make.checks[kind], make.evidence(), schedule=schedule)
     for told in (decision, decision.seal()):
-        for text in (" ".join(in_terminal(told).split()), markdown.render(told)):
+        for text in (" ".join(in_terminal(told).split()), in_markdown(told)):
             assert decision.guarantee[1:] in text.replace("&#58;", ":")
             assert (decision.look.message[1:] in text.replace("&#58;", ":")) == (told is decision)
     if kind == "improvement" and schedule["kind"] != "open":
@@ -94,7 +99,7 @@ def test_the_words_of_the_policy_stand_beside_what_does_not_pass(make) -> None:
     assert text.count("why: the law asks; ask: risk@example.org") == 1
     assert text.count("ask: data") == 1
     assert "nobody" not in text
-    page = markdown.render(decision)
+    page = in_markdown(decision)
     assert "(why&#58; the law asks; ask&#58; risk&#64;example.org)" in page
     assert "(ask&#58; data)" in page
     assert "nobody" not in page
@@ -105,9 +110,9 @@ def test_neither_a_terminal_nor_a_page_can_be_made_to_do_anything(make) -> None:
     check = {**make.check("slices", min_rows=300), "description": f"why{mark}", "owner": f"@me{mark}"}
     policy = make.policy({"gate": check})
     decision = judge(policy, sites(make, 3, mark))
-    for text in (in_terminal(decision), markdown.render(decision)):
+    for text in (in_terminal(decision), in_markdown(decision)):
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", text)
-    page = markdown.render(decision)
+    page = in_markdown(decision)
     assert "<b>" not in page
     assert "@me" not in page
     assert "s00�&#91;31m��&lt;b&gt;&#124;&#96;&#42;" in page
