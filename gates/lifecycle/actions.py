@@ -8,8 +8,8 @@ from lockgate.gates.errors import LogError
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.judge.holdouts import recognise
 from lockgate.gates.judge.waivers import LIFTED
-from lockgate.gates.lifecycle.commit import Clock, record
-from lockgate.gates.lifecycle.doubt import Promotions, barred
+from lockgate.gates.lifecycle.commit import Clock, record_event
+from lockgate.gates.lifecycle.doubt import PromotionIndex, find_barred
 from lockgate.gates.log import Log, LogEntry
 from lockgate.gates.log.events import Event, RegisteredEvent, RetractedEvent, RevokedEvent, RolledBackEvent, WaivedEvent
 from lockgate.gates.log.replay import Moment
@@ -42,7 +42,7 @@ def revoke(log: Log, run: str, *, reason: str, actor: str, clock: Clock) -> LogE
         successor = without.before_champion(at.time) if reigned else state.champion
         return RevokedEvent(of=of, model=model, reason=reason, successor=successor and successor.seq)
 
-    return record(log, event, actor=actor, clock=clock)
+    return record_event(log, event, actor=actor, clock=clock)
 
 
 def rollback(log: Log, *, to: str | None, reason: str, actor: str, clock: Clock) -> LogEntry:
@@ -65,7 +65,7 @@ def rollback(log: Log, *, to: str | None, reason: str, actor: str, clock: Clock)
             raise LogError(refusal, expected="a model that may be served")
         return RolledBackEvent(to=str(target.run), promoted_by=target.seq, reason=reason)
 
-    return record(log, event, actor=actor, clock=clock)
+    return record_event(log, event, actor=actor, clock=clock)
 
 
 def _check_not_done(log: Log, state: State, meant: list[int], reason: str) -> None:
@@ -148,7 +148,7 @@ def waive(log: Log, gate: str, *, run: str, reason: str, until: datetime, actor:
         )
         return WaivedEvent(waiver=waiver)
 
-    return record(log, event, actor=actor, clock=clock)
+    return record_event(log, event, actor=actor, clock=clock)
 
 
 def _check_waivable(gate: str, verdicts: dict[str, Verdict], *, sealed: bool) -> None:
@@ -181,16 +181,18 @@ def retract(
     what, told = given[0]
 
     def event(state: State, _: Moment) -> Event:
-        made = Promotions(log.entries())
+        made = PromotionIndex(log.entries())
         value = made.whole_digest(str(told), state) if what == "data" else str(told)
         if what == "metric":
             made.check_metric(value)
         suspects = made.resting(what, value)
         if what == "data" and value in state.retracted and not state.clear_of_doubt(suspects):
             raise LogError(f"rows {value[:12]} were retracted before, by entry {state.retracted[value]}")
-        return RetractedEvent(what=what, value=value, reason=reason, suspects=suspects, barred=barred(log, what, value))
+        return RetractedEvent(
+            what=what, value=value, reason=reason, suspects=suspects, barred=find_barred(log, what, value)
+        )
 
-    return record(log, event, actor=actor, clock=clock)
+    return record_event(log, event, actor=actor, clock=clock)
 
 
 def register(log: Log, evidence: Evidence, *, note: str, actor: str, clock: Clock) -> LogEntry:
@@ -207,7 +209,7 @@ def register(log: Log, evidence: Evidence, *, note: str, actor: str, clock: Cloc
             raise LogError(f"holdout {digest[:12]} is registered since entry {state.holdouts[digest].since}")
         return RegisteredEvent(digest=digest, holdout=recognise(evidence, state, seq=at.seq).rows, note=note)
 
-    return record(log, event, actor=actor, clock=clock)
+    return record_event(log, event, actor=actor, clock=clock)
 
 
 def _last_judgement(log: Log, run: str) -> LogEntry | None:

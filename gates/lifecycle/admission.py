@@ -71,7 +71,9 @@ def admit(log: Log, *, now: datetime, run: str = "", trusted_head: TrustedHead |
         )
     if refusal := champion.refusal(now - MAX_CLOCK_SKEW, revoked=head.state.revoked):
         raise AdmissionError(
-            refusal, expected="a promotion that is still valid", hint=f"`lockgate reverify`, or evaluate again; {_HINT_STAYS}"
+            refusal,
+            expected="a promotion that is still valid",
+            hint=f"`lockgate reverify`, or evaluate again; {_HINT_STAYS}",
         )
     _check_promotion(log, head, champion)
     return Admission(
@@ -91,7 +93,9 @@ def _find_champion(head: LogEntry, run: str) -> Champion:
     if champion is None:
         known = ", ".join(str(one.run) for one in (head.state.champion, *head.state.predecessors) if one)
         raise AdmissionError(
-            f"run {run[:80]!r} was never promoted, or is revoked", expected=f"one of {known or 'none'}", hint=_HINT_STAYS
+            f"run {run[:80]!r} was never promoted, or is revoked",
+            expected=f"one of {known or 'none'}",
+            hint=_HINT_STAYS,
         )
     return champion
 

@@ -39,7 +39,7 @@ class CommitResult:
 
     decision: Decision
     entry: LogEntry | None
-    before: bool  # whether the entry was in the log already
+    was_recorded: bool  # whether the entry was in the log already
 
 
 def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: Clock) -> CommitResult:
@@ -65,15 +65,15 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
             report_step(Step.JUDGED)
         except StaleError:
             if head and (promotion := _promotion_of(evidence, state.champion, log)):
-                return CommitResult(decision=promotion.read_decision(), entry=promotion, before=True)
+                return CommitResult(decision=promotion.read_decision(), entry=promotion, was_recorded=True)
             raise
         if decision.verdict is Ruling.ERROR or decision.already_champion:
-            return CommitResult(decision=decision, entry=None, before=False)
+            return CommitResult(decision=decision, entry=None, was_recorded=False)
         if head and (seq := state.look(decision.look.key)):
             recorded = log.entry(seq)
             _check_reigns(recorded, state)
             if decision.verdict is not Ruling.PROMOTE or not any(use.status == "used" for use in decision.waivers):
-                return CommitResult(decision=_told_again(recorded, decision), entry=recorded, before=True)
+                return CommitResult(decision=_told_again(recorded, decision), entry=recorded, was_recorded=True)
         told = decision.seal() if policy.disclose == "promotion_only" else decision
         event = JudgedEvent(
             decision=told.model_dump(mode="json", exclude={"state"}),
@@ -85,7 +85,7 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
             entry = log.append(event, decision.state, after=head, actor=actor, now=now, before_write=keep)
         except ConflictError:
             continue
-        return CommitResult(decision=decision, entry=entry, before=False)
+        return CommitResult(decision=decision, entry=entry, was_recorded=False)
     raise AssertionError("unreachable")
 
 

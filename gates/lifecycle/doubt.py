@@ -18,7 +18,7 @@ _WHOLE_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(slots=True)
-class Promotion:
+class PromotionGrounds:
     """A promotion, and what it rests on."""
 
     seq: int
@@ -44,11 +44,11 @@ class Promotion:
         return value in self.rows if what == "data" else self.sealed or _bare(value) in self.metrics
 
 
-class Promotions:
+class PromotionIndex:
     """Every promotion of a log, from its entries one by one."""
 
     def __init__(self, entries: Iterable[LogEntry] = ()) -> None:
-        self._made: dict[int, Promotion] = {}
+        self._made: dict[int, PromotionGrounds] = {}
         for entry in entries:
             self.see(entry)
 
@@ -61,7 +61,7 @@ class Promotions:
             about = (bound.run, bound.model, bound.policy)
             held = {one.seq for one in entry.state.waivers if (one.run, one.model, one.policy) == about}
             used = {use.entry for use in decision.waivers if use.status == "used"}
-            made = Promotion(entry.seq, bound.model, bound.champion_model)
+            made = PromotionGrounds(entry.seq, bound.model, bound.champion_model)
             made.judged(entry.seq, decision, entry.state.holdouts)
             made.entries |= held if decision.sealed else used
             self._made[entry.seq] = made
@@ -100,7 +100,7 @@ class Promotions:
             raise LogError(f"unknown metric {name[:80]!r}", expected=f"one of {', '.join(known)}")
 
 
-def barred(log: Log, what: str, value: str) -> tuple[str, ...]:
+def find_barred(log: Log, what: str, value: str) -> tuple[str, ...]:
     """The digests of what nothing is judged on again: the rows, or the scores of a judgement. LogError for no entry."""
     if what != "entry":
         return (value,) if what == "data" else ()

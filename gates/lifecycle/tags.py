@@ -21,23 +21,23 @@ HELD = "held"
 REVOKED = "revoked"
 """Of every judged run whose model may never serve again."""
 
-INDEX = frozenset({CANDIDATE, CHAMPION, HELD, REVOKED})
+LOG_TAGS = frozenset({CANDIDATE, CHAMPION, HELD, REVOKED})
 """The tags that follow the log."""
 
-NAMESPACES = ("production:", "project:", "project_branch:")
+RESERVED_PREFIXES = ("production:", "project:", "project_branch:")
 """Beginnings of tags that Metaflow itself sets, as system tags; whoever adds one by hand enters that namespace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class TagChange:
     """Tags that a run must have, and tags that it must not; of the others nothing is known."""
 
     run: str
-    put: frozenset[str]
-    drop: frozenset[str]
+    add: frozenset[str]
+    remove: frozenset[str]
 
 
-def touched(head: LogEntry) -> tuple[Wanted, ...]:
+def list_tag_changes(head: LogEntry) -> tuple[TagChange, ...]:
     """What the last entry alone says: of the champion, of the one before it, and of the run that it is about.
 
     The champion comes first, so that a process that dies between two runs leaves two with the champion's tag rather
@@ -65,14 +65,14 @@ def touched(head: LogEntry) -> tuple[Wanted, ...]:
     if isinstance(event, JudgedEvent):
         if head.promotes:
             say(about, lacks=(HELD,))
-        elif _is_told(event):
+        elif _is_disclosed(event):
             say(about, has=(HELD,))
     elif isinstance(event, RevokedEvent):
         say(about, has=(REVOKED,), lacks=(CANDIDATE,))
-    return tuple(Wanted(run=run, put=frozenset(put[run]), drop=frozenset(drop[run])) for run in put)
+    return tuple(TagChange(run=run, add=frozenset(put[run]), remove=frozenset(drop[run])) for run in put)
 
 
-class Book:
+class TagBook:
     """The tags of every run that the log knows, from its entries one by one."""
 
     def __init__(self) -> None:
@@ -95,11 +95,11 @@ class Book:
         if entry.promotes:
             self._promoted.add(run)
             self._held[run] = False
-        elif _is_told(event):
+        elif _is_disclosed(event):
             self._held[run] = True
 
-    def wanted(self) -> dict[str, frozenset[str]]:
-        """Run → those of `INDEX` that it must have, as of the last entry seen; it may have no other of them."""
+    def expected_tags(self) -> dict[str, frozenset[str]]:
+        """Run → those of `LOG_TAGS` that it must have, as of the last entry seen; it may have no other of them."""
         tags: dict[str, set[str]] = {run: set() for runs in self._models.values() for run in runs}
 
         def say(runs: Collection[str], tag: str) -> None:
@@ -117,18 +117,18 @@ class Book:
         return {run: frozenset(held) for run, held in tags.items()}
 
 
-def wanted(entries: Iterable[LogEntry]) -> dict[str, frozenset[str]]:
-    """What `Book` says after the entries of a whole log."""
-    book = Book()
+def collect_expected_tags(entries: Iterable[LogEntry]) -> dict[str, frozenset[str]]:
+    """What `TagBook` says after the entries of a whole log."""
+    book = TagBook()
     for entry in entries:
         book.see(entry)
-    return book.wanted()
+    return book.expected_tags()
 
 
-def forged(user: Collection[str]) -> frozenset[str]:
+def find_forged_tags(user: Collection[str]) -> frozenset[str]:
     """Those of a run's user tags that pretend to be Metaflow's own."""
-    return frozenset(tag for tag in user if tag.startswith(NAMESPACES))
+    return frozenset(tag for tag in user if tag.startswith(RESERVED_PREFIXES))
 
 
-def _is_told(event: JudgedEvent) -> bool:
+def _is_disclosed(event: JudgedEvent) -> bool:
     return not event.decision.get("sealed")

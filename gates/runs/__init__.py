@@ -3,11 +3,17 @@
 The only package of the gates that imports the Metaflow client.
 """
 
-from lockgate.gates.runs.artifacts import Claim, Remains, claim, facts, model_bytes, remains
-from lockgate.gates.runs.datastore import DATASTORE, datastore, home, log_store, object_store
-from lockgate.gates.runs.metadata import NoSuchRunError, UnreachableError, check_installation, check_metadata, patience
+from lockgate.gates.runs.artifacts import Claim, Remains, load_claim, load_facts, load_model_bytes, load_remains
+from lockgate.gates.runs.datastore import DATASTORE, datastore, home, open_log_store, open_object_store
+from lockgate.gates.runs.metadata import (
+    NoSuchRunError,
+    UnreachableError,
+    check_installation,
+    check_metadata,
+    metadata_timeout,
+)
 from lockgate.gates.runs.ownership import ForeignRunError, Owner, Ownership, metaflow_project, ownership
-from lockgate.gates.runs.tagging import Retagged, RunTags, retag, tagged_runs
+from lockgate.gates.runs.tagging import RetagResult, RunTags, retag, tagged_runs
 
 __all__ = [
     "DATASTORE",
@@ -17,22 +23,22 @@ __all__ = [
     "Owner",
     "Ownership",
     "Remains",
-    "Retagged",
+    "RetagResult",
     "RunTags",
     "UnreachableError",
     "check_installation",
     "check_metadata",
-    "claim",
     "datastore",
-    "facts",
     "home",
-    "log_store",
+    "load_claim",
+    "load_facts",
+    "load_model_bytes",
+    "load_remains",
+    "metadata_timeout",
     "metaflow_project",
-    "model_bytes",
-    "object_store",
+    "open_log_store",
+    "open_object_store",
     "ownership",
-    "patience",
-    "remains",
     "retag",
     "tagged_runs",
 ]

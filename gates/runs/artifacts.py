@@ -15,7 +15,7 @@ from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES, Evidence
 from lockgate.gates.evidence.facts import Witness, read_part
 from lockgate.gates.runs import pickles
 from lockgate.gates.runs.datastore import datastore, storage_class
-from lockgate.gates.runs.metadata import asked, found
+from lockgate.gates.runs.metadata import ask_metaflow, find_run
 
 if TYPE_CHECKING:
     from metaflow import Run
@@ -44,16 +44,16 @@ class Remains:
     model_sha256: str | None
 
 
-def claim(pathspec: str) -> Claim:
+def load_claim(pathspec: str) -> Claim:
     """The evidence and tags of a finished run. Raises RunError or EvidenceError, each in one line."""
-    run = found(pathspec)
+    run = find_run(pathspec)
     held = _End(run)
     facts = held.artifact("facts", cap=MAX_FACTS_BYTES)
     evidence = held.artifact("evidence", cap=MAX_EVIDENCE_BYTES)
     if not isinstance(evidence, bytes) or not isinstance(facts, str):
         raise EvidenceError(
             "the run's artifacts are not of the kind that is judged",
-            expected="`evidence` as bytes and `facts` as JSON text",
+            expected="`evidence` as bytes and `load_facts` as JSON text",
             where=run.pathspec,
         )
     read = Evidence.from_bytes(evidence, where=f"{run.pathspec} artifact evidence")
@@ -62,18 +62,18 @@ def claim(pathspec: str) -> Claim:
     return Claim(run=run.pathspec, evidence=replace(read, witness=witness), tags=frozenset(run.user_tags))
 
 
-def remains(pathspec: str) -> Remains:
+def load_remains(pathspec: str) -> Remains:
     """What is still there of a finished run. Raises RunError, or EvidenceError for what is there and cannot be read."""
-    held = _End(found(pathspec))
+    held = _End(find_run(pathspec))
     blob = held.remaining("evidence")
     evidence = None if blob is None else Evidence.from_bytes(blob, where=f"{pathspec} artifact evidence")
     model = held.remaining("model")
     return Remains(evidence=evidence, model_sha256=None if model is None else hashlib.sha256(model).hexdigest())
 
 
-def facts(pathspec: str) -> Mapping[str, Any]:
+def load_facts(pathspec: str) -> Mapping[str, Any]:
     """What a finished run says about itself, unchecked. Raises RunError or EvidenceError."""
-    text = _End(found(pathspec)).artifact("facts", cap=MAX_FACTS_BYTES)
+    text = _End(find_run(pathspec)).artifact("facts", cap=MAX_FACTS_BYTES)
     try:
         told = json.loads(text)
     except (ValueError, RecursionError) as err:
@@ -83,9 +83,9 @@ def facts(pathspec: str) -> Mapping[str, Any]:
     return told
 
 
-def model_bytes(pathspec: str) -> bytes:
+def load_model_bytes(pathspec: str) -> bytes:
     """The artifact `model` of a finished run. The caller checks its digest before parsing it."""
-    blob = _End(found(pathspec)).artifact("model", cap=MAX_EVIDENCE_BYTES)
+    blob = _End(find_run(pathspec)).artifact("model", cap=MAX_EVIDENCE_BYTES)
     if not isinstance(blob, bytes):
         raise EvidenceError("the model is not stored as bytes", expected="bytes", where=pathspec)
     return blob
@@ -97,7 +97,7 @@ class _End:
     def __init__(self, run: Run) -> None:
         self._run = run.pathspec
         flow, run_id = self._run.split("/")
-        task = asked(lambda: _end_task(run), where=self._run)
+        task = ask_metaflow(lambda: _end_task(run), where=self._run)
         with _in_one_line(self._run):
             from metaflow.datastore import FlowDataStore
 
@@ -111,7 +111,7 @@ class _End:
     def artifact(self, name: str, *, cap: int) -> bytes | str:
         with _in_one_line(self._run):
             blob = self._blob(name, cap=cap + 64)
-        return pickles.literal(blob, where=f"{self._run} artifact {name}")
+        return pickles.parse_literal(blob, where=f"{self._run} artifact {name}")
 
     def remaining(self, name: str) -> bytes | None:
         """An artifact of bytes; None where it is gone."""
@@ -134,7 +134,7 @@ class _End:
             for _, path, meta in loaded:
                 if path is not None:
                     packed = not (meta or {}).get("cas_raw", False)
-                    return pickles.unpacked(Path(path), packed=packed, cap=cap, where=where)
+                    return pickles.unpack_blob(Path(path), packed=packed, cap=cap, where=where)
         raise _GoneError("the artifact's bytes are gone from the datastore", where=where)
 
 

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockgate.gates.errors import LockgateError, LogError, RunError
-from lockgate.gates.runs.metadata import allowed
+from lockgate.gates.runs.metadata import read_timeout
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 
-SECONDS = 15.0
+STORE_TIMEOUT_S = 15.0
 """How long the object store of the log has for one request, tries and all; SECONDS_VARIABLE says otherwise."""
 
-SECONDS_VARIABLE = "LOCKGATE_STORE_SECONDS"
+STORE_TIMEOUT_VARIABLE = "LOCKGATE_STORE_SECONDS"
 
 
-def limits(seconds: float) -> dict[str, Any]:
+def request_limits(seconds: float) -> dict[str, Any]:
     """What a store takes so that each request ends, answered or not, within about `seconds`.
 
     A try has a third of it; what failed for a moment (5xx, no connection, and for reads no answer) is tried again in
@@ -46,16 +46,16 @@ DATASTORE = "datastore"
 """The root that stands for the folder `lockgate` of Metaflow's datastore."""
 
 
-def log_store(project: str, *, root: str = DATASTORE) -> ObjectStore:
-    """The object store for a project's log: under `PROJECT` of `root`, which is as `object_store` takes it."""
-    return object_store(project, root=root, error=LogError)
+def open_log_store(project: str, *, root: str = DATASTORE) -> ObjectStore:
+    """The object store for a project's log: under `PROJECT` of `root`, which is as `open_object_store` takes it."""
+    return open_object_store(project, root=root, error_type=LogError)
 
 
-def object_store(
+def open_object_store(
     path: str,
     *,
     root: str = DATASTORE,
-    error: type[LockgateError] = RunError,
+    error_type: type[LockgateError] = RunError,
     seconds: float | None = None,
     endpoint: str | None = None,
 ) -> ObjectStore:
@@ -70,7 +70,7 @@ def object_store(
 
     kind, start = datastore() if root == DATASTORE else (root.partition("://")[0], root)
     folder = f"lockgate/{path}" if root == DATASTORE else path
-    seconds = allowed(SECONDS_VARIABLE, otherwise=SECONDS) if seconds is None else seconds
+    seconds = read_timeout(STORE_TIMEOUT_VARIABLE, otherwise=STORE_TIMEOUT_S) if seconds is None else seconds
     try:
         if kind in ("local", "file"):
             return LocalStore(Path(start.removeprefix("file://")) / folder, mkdir=True)
@@ -78,10 +78,10 @@ def object_store(
             bucket, _, prefix = start.removeprefix("s3://").partition("/")
             inside = "/".join(part for part in (prefix.strip("/"), folder) if part)
             return S3Store(bucket, prefix=inside or None, **_s3_options(seconds, endpoint))
-        return obstore.store.from_url(f"{start.rstrip('/')}/{folder}", **limits(seconds))
+        return obstore.store.from_url(f"{start.rstrip('/')}/{folder}", **request_limits(seconds))
     except (BaseError, OSError, ValueError) as err:
         what = "datastore" if root == DATASTORE else "store"
-        raise error(
+        raise error_type(
             f"the {kind} {what} cannot be opened: {str(err).splitlines()[0][:200]}",
             where=start,
             hint="check Metaflow's configuration",
@@ -136,7 +136,7 @@ def _s3_options(seconds: float, endpoint: str | None) -> dict[str, Any]:
             "expires_at": datetime.now(UTC) + timedelta(minutes=10),
         }
 
-    options = limits(seconds)
+    options = request_limits(seconds)
     options |= {"credential_provider": credentials, "region": client.meta.region_name or "us-east-1"}
     if endpoint:
         options["endpoint"] = endpoint

@@ -41,15 +41,21 @@ def check_installation() -> None:
         raise RunError("Metaflow is not installed", expected="metaflow or outerbounds", hint="run `make setup`")
 
 
-SECONDS = 20.0
+METADATA_TIMEOUT_S = 20.0
 """How long the metadata have for an answer, with everything that is tried again; the variable below says otherwise."""
 
-SECONDS_VARIABLE = "LOCKGATE_METADATA_SECONDS"
+METADATA_TIMEOUT_VARIABLE = "LOCKGATE_METADATA_SECONDS"
 
 T = TypeVar("T")
-_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
-_GARBLED = (ValueError, KeyError, TypeError, AttributeError, IndexError)  # of answers that are not what they should be
-_PASSING = {408, 409, 425, 429}
+_RETRY_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
+_UNREADABLE_ANSWERS = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+)  # of answers that are not what they should be
+_TRANSIENT_CODES = {408, 409, 425, 429}
 
 
 class NoSuchRunError(RunError):
@@ -60,12 +66,12 @@ class UnreachableError(RunError):
     """The metadata did not answer in time."""
 
 
-def patience() -> float:
+def metadata_timeout() -> float:
     """How long the metadata have for an answer, in seconds. Raises RunError where that is no number above 0."""
-    return allowed(SECONDS_VARIABLE, otherwise=SECONDS)
+    return read_timeout(METADATA_TIMEOUT_VARIABLE, otherwise=METADATA_TIMEOUT_S)
 
 
-def allowed(variable: str, *, otherwise: float) -> float:
+def read_timeout(variable: str, *, otherwise: float) -> float:
     """The seconds that an environment variable gives. Raises RunError where that is no number above 0."""
     told = os.environ.get(variable)
     if not told:
@@ -79,39 +85,39 @@ def allowed(variable: str, *, otherwise: float) -> float:
     raise RunError(f"{told[:40]!r} is no length of time", expected=f"seconds, as in {otherwise:g}", where=variable)
 
 
-def pauses() -> Iterator[float]:
+def retry_pauses() -> Iterator[float]:
     """Seconds to wait before the next try, longer and longer."""
-    yield from _PAUSES
+    yield from _RETRY_PAUSES_S
     while True:
-        yield _PAUSES[-1]
+        yield _RETRY_PAUSES_S[-1]
 
 
-def asked(question: Callable[[], T], *, where: str, seconds: float | None = None) -> T:
-    """What Metaflow's client answers; asked again while it fails for a moment, within `seconds` or `patience()`.
+def ask_metaflow(question: Callable[[], T], *, where: str, seconds: float | None = None) -> T:
+    """What Metaflow's client answers; asked again while it fails for a moment, within `seconds` or `metadata_timeout()`.
 
     Raises:
         NoSuchRunError: there is no such run.
         RunError: no answer in time, an answer that cannot be read, or a refusal.
     """
-    limit = patience() if seconds is None else seconds
+    limit = metadata_timeout() if seconds is None else seconds
     until = time.monotonic() + limit
     last = ""
-    for pause in pauses():
+    for pause in retry_pauses():
         answer = _Answer(question)
         answer.start()
         answer.join(max(0.0, until - time.monotonic()))
         if answer.is_alive():
-            raise _unanswered(last or "no answer", limit, where)
+            raise _unreachable_error(last or "no answer", limit, where)
         if answer.error is None:
             return answer.value
-        last = _passing(answer.error, where)
+        last = _transient_problem(answer.error, where)
         if time.monotonic() + pause >= until:
-            raise _unanswered(last, limit, where) from answer.error
+            raise _unreachable_error(last, limit, where) from answer.error
         time.sleep(pause)
     raise AssertionError("unreachable")
 
 
-def found(pathspec: str, *, seconds: float | None = None) -> Run:
+def find_run(pathspec: str, *, seconds: float | None = None) -> Run:
     """A run by its pathspec, in whatever namespace it is. Raises RunError."""
     if pathspec.count("/") != 1 or not all(pathspec.split("/")):
         raise RunError(f"{pathspec[:80]!r} is no run", expected="FLOW/RUN_ID, as in EvaluateNewModel/1792")
@@ -122,7 +128,7 @@ def found(pathspec: str, *, seconds: float | None = None) -> Run:
         namespace(None)
         return Run(pathspec)
 
-    return asked(question, where=pathspec, seconds=seconds)
+    return ask_metaflow(question, where=pathspec, seconds=seconds)
 
 
 def check_metadata() -> None:
@@ -131,7 +137,7 @@ def check_metadata() -> None:
 
     if DEFAULT_METADATA != "local":
         with contextlib.suppress(NoSuchRunError):
-            found("EvaluateNewModel/0")  # what any answer is asked for
+            find_run("EvaluateNewModel/0")  # what any answer is asked for
 
 
 class _Answer(threading.Thread, Generic[T]):
@@ -149,13 +155,13 @@ class _Answer(threading.Thread, Generic[T]):
 
         try:
             self.value = self._question()
-        except (MetaflowException, RunError, OSError, *_GARBLED) as err:
+        except (MetaflowException, RunError, OSError, *_UNREADABLE_ANSWERS) as err:
             self.error = err
         else:
             self.error = None
 
 
-def _passing(err: BaseException, where: str) -> str:
+def _transient_problem(err: BaseException, where: str) -> str:
     """What went wrong, where asking again may help. Raises RunError where it does not."""
     from metaflow.exception import MetaflowException, MetaflowNotFound
 
@@ -171,12 +177,12 @@ def _passing(err: BaseException, where: str) -> str:
     if not isinstance(err, MetaflowException):
         return f"an answer that cannot be read ({type(err).__name__})"
     code = getattr(err, "http_code", None)
-    if (code is None and "ailed" in said) or (isinstance(code, int) and (code >= 500 or code in _PASSING)):
+    if (code is None and "ailed" in said) or (isinstance(code, int) and (code >= 500 or code in _TRANSIENT_CODES)):
         return said
     raise RunError(f"Metaflow refuses: {said}", where=where) from err
 
 
-def _unanswered(last: str, limit: float, where: str) -> UnreachableError:
+def _unreachable_error(last: str, limit: float, where: str) -> UnreachableError:
     return UnreachableError(
         f"Metaflow cannot be reached: {last}",
         expected=f"an answer within {limit:.3g} s",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lockgate.gates.errors import LockgateError, RunError
-from lockgate.gates.runs.artifacts import facts
+from lockgate.gates.runs.artifacts import load_facts
 from lockgate.gates.runs.metadata import UnreachableError
 
-_OWNER = "project:"
+_PROJECT_TAG = "project:"
 """Beginning of the system tag that Metaflow's @project sets when a run begins, and that nobody can change."""
 
 
@@ -31,10 +31,10 @@ class Ownership:
     """Whose a run is, and how that is known, in words that follow its name."""
 
     owner: Owner
-    said: str
+    description: str
 
 
-_OWN = Ownership(owner=Owner.OWN, said="is of this project")
+_OWN = Ownership(owner=Owner.OWN, description="is of this project")
 
 
 def metaflow_project(project: str) -> str:
@@ -49,25 +49,25 @@ def ownership(run: str, system: Collection[str], *, project: str, logged: bool) 
 
     Raises UnreachableError where Metaflow does not answer; facts that cannot be read are no answer.
     """
-    owners = {tag.removeprefix(_OWNER) for tag in system if tag.startswith(_OWNER)}
+    owners = {tag.removeprefix(_PROJECT_TAG) for tag in system if tag.startswith(_PROJECT_TAG)}
     if others := owners - {metaflow_project(project)}:
-        return Ownership(owner=Owner.OTHER, said=f"is of Metaflow's project {min(others)[:64]!r}")
+        return Ownership(owner=Owner.OTHER, description=f"is of Metaflow's project {min(others)[:64]!r}")
     if owners and logged:
         return _OWN
-    claim, problem = _claimed(run)
+    claim, problem = _read_claimed_project(run)
     if claim == project:
         return _OWN
     if claim:
-        return Ownership(owner=Owner.OTHER, said=f"says that it is of project {claim[:64]!r}")
+        return Ownership(owner=Owner.OTHER, description=f"says that it is of project {claim[:64]!r}")
     if owners and project.isalnum():  # no other project is the same to Metaflow
         return _OWN
-    return Ownership(owner=Owner.UNKNOWN, said=f"is of an unknown project ({problem})")
+    return Ownership(owner=Owner.UNKNOWN, description=f"is of an unknown project ({problem})")
 
 
-def _claimed(run: str) -> tuple[str, str]:
+def _read_claimed_project(run: str) -> tuple[str, str]:
     """The project that the run's facts name, or why there is none."""
     try:
-        claim = facts(run).get("project")
+        claim = load_facts(run).get("project")
     except UnreachableError:
         raise
     except LockgateError as err:

@@ -18,8 +18,8 @@ from lockgate.gates.errors import EvidenceError
 PICKLED_TRUE = b"\x80\x04\x88."
 """What Metaflow stores for True (protocol 4)."""
 
-_AROUND = {"PROTO", "FRAME", "MEMOIZE", "STOP"}
-_LITERAL = {
+_FRAMING_OPCODES = {"PROTO", "FRAME", "MEMOIZE", "STOP"}
+_LITERAL_OPCODES = {
     "SHORT_BINBYTES",
     "BINBYTES",
     "BINBYTES8",
@@ -27,24 +27,24 @@ _LITERAL = {
     "BINUNICODE",
     "BINUNICODE8",
 }
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
-def unpacked(path: Path, *, packed: bool, cap: int, where: str) -> bytes:
+def unpack_blob(path: Path, *, packed: bool, cap: int, where: str) -> bytes:
     """The bytes of a stored blob, unzipped where `packed`; refused as soon as they exceed `cap` bytes."""
     try:
         with path.open("rb") as raw:
             if not packed:
-                return _capped(raw, cap, where)
+                return _read_capped(raw, cap, where)
             with gzip.GzipFile(fileobj=raw, mode="rb") as stream:
-                return _capped(stream, cap, where)
+                return _read_capped(stream, cap, where)
     except (gzip.BadGzipFile, EOFError, zlib.error) as err:
         raise EvidenceError("the artifact is not what Metaflow stores", expected="intact gzip", where=where) from err
 
 
-def _capped(stream: BinaryIO | gzip.GzipFile, cap: int, where: str) -> bytes:
+def _read_capped(stream: BinaryIO | gzip.GzipFile, cap: int, where: str) -> bytes:
     held = bytearray()
-    while chunk := stream.read(_CHUNK):
+    while chunk := stream.read(_CHUNK_BYTES):
         held += chunk
         if len(held) > cap:
             raise EvidenceError(
@@ -53,7 +53,7 @@ def _capped(stream: BinaryIO | gzip.GzipFile, cap: int, where: str) -> bytes:
     return bytes(held)
 
 
-def literal(blob: bytes, *, where: str) -> bytes | str:
+def parse_literal(blob: bytes, *, where: str) -> bytes | str:
     """The one bytes or text constant that the pickle in `blob` is.
 
     Raises:
@@ -64,9 +64,9 @@ def literal(blob: bytes, *, where: str) -> bytes | str:
     try:
         for opcode, argument, at in pickletools.genops(blob):
             end = at
-            if opcode.name in _LITERAL and isinstance(argument, bytes | str):
+            if opcode.name in _LITERAL_OPCODES and isinstance(argument, bytes | str):
                 found.append(argument)
-            elif opcode.name not in _AROUND:
+            elif opcode.name not in _FRAMING_OPCODES:
                 raise EvidenceError(
                     f"the artifact is a pickle that does more than hold data (opcode {opcode.name})",
                     expected="bytes or text, as EvaluateNewModel writes",

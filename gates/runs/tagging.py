@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import RunError
 from lockgate.gates.log.crash_points import Step, report_step
-from lockgate.gates.runs.metadata import asked, found, patience, pauses
+from lockgate.gates.runs.metadata import ask_metaflow, find_run, metadata_timeout, retry_pauses
 from lockgate.gates.runs.ownership import ForeignRunError, Owner, ownership
 
 if TYPE_CHECKING:
     from metaflow import Run
 
-_SETTLE = (0.05, 0.15)
+_SETTLE_S = (0.05, 0.15)
 """Seconds until a tag is read back: another writer to the local metadata takes back what it has not seen."""
 
-_LISTING = 6
+_LISTING_FACTOR = 6
 """A list of all runs may take so many times longer than any other answer."""
 
 
@@ -33,11 +33,11 @@ class RunTags:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retagged:
+class RetagResult:
     """What was changed. `stuck`: tags that should go and cannot, as Metaflow's system tags."""
 
-    put: frozenset[str]
-    dropped: frozenset[str]
+    added: frozenset[str]
+    removed: frozenset[str]
     stuck: frozenset[str]
 
 
@@ -46,10 +46,10 @@ def retag(
     *,
     project: str,
     logged: bool = True,
-    put: Collection[str] = (),
-    drop: Collection[str] = (),
+    add: Collection[str] = (),
+    remove: Collection[str] = (),
     seconds: float | None = None,
-) -> Retagged:
+) -> RetagResult:
     """Put and drop tags of a run of `project`, again and again until reading them back agrees. What it has it keeps.
 
     `logged`: the log of the project names the run. Other writers may change other tags meanwhile; the local metadata
@@ -59,16 +59,16 @@ def retag(
         ForeignRunError: something is to be changed, and the run is not known to be the project's.
         RunError: the run is not there, the tags do not stay or there are too many, within `seconds`.
     """
-    limit = patience() if seconds is None else seconds
+    limit = metadata_timeout() if seconds is None else seconds
     until = time.monotonic() + limit
     done: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
-    for pause in pauses():
-        run = found(pathspec, seconds=max(0.0, until - time.monotonic()))
-        lacking = frozenset(put) - run.user_tags - run.system_tags
-        extra = frozenset(drop) & run.user_tags
+    for pause in retry_pauses():
+        run = find_run(pathspec, seconds=max(0.0, until - time.monotonic()))
+        lacking = frozenset(add) - run.user_tags - run.system_tags
+        extra = frozenset(remove) & run.user_tags
         if not lacking and not extra:
             report_step(Step.TAGGED)
-            return Retagged(put=done[0], dropped=done[1], stuck=frozenset(drop) & run.system_tags)
+            return RetagResult(added=done[0], removed=done[1], stuck=frozenset(remove) & run.system_tags)
         if time.monotonic() >= until:
             raise RunError(f"the tags were not kept for {limit:.3g} s", where=pathspec)
         if done == (frozenset(), frozenset()):
@@ -77,18 +77,18 @@ def retag(
         report_step(Step.TAGGING)
         _change(run, lacking, extra, seconds=max(0.0, until - time.monotonic()))
         report_step(Step.TAG_PUT)
-        time.sleep(random.uniform(*_SETTLE) + (pause if pause > _SETTLE[1] else 0))  # noqa: S311 (only a pause)
+        time.sleep(random.uniform(*_SETTLE_S) + (pause if pause > _SETTLE_S[1] else 0))  # noqa: S311 (only a pause)
     raise AssertionError("unreachable")
 
 
 def _check_own(run: Run, project: str, *, logged: bool) -> None:
     whose = ownership(run.pathspec, run.system_tags, project=project, logged=logged)
     if whose.owner is not Owner.OWN:
-        raise ForeignRunError(f"the run {whose.said}", expected=f"project {project}", where=run.pathspec)
+        raise ForeignRunError(f"the run {whose.description}", expected=f"project {project}", where=run.pathspec)
 
 
-def _change(run: Run, put: frozenset[str], drop: frozenset[str], *, seconds: float) -> None:
-    asked(lambda: run.replace_tags(sorted(drop), sorted(put)), where=run.pathspec, seconds=seconds)
+def _change(run: Run, add: frozenset[str], remove: frozenset[str], *, seconds: float) -> None:
+    ask_metaflow(lambda: run.replace_tags(sorted(remove), sorted(add)), where=run.pathspec, seconds=seconds)
 
 
 def tagged_runs(flow: str) -> Iterator[RunTags]:
@@ -104,4 +104,4 @@ def tagged_runs(flow: str) -> Iterator[RunTags]:
             return []
         return [RunTags(run=run.pathspec, user=run.user_tags, system=run.system_tags) for run in runs]
 
-    yield from asked(question, where=flow, seconds=_LISTING * patience())
+    yield from ask_metaflow(question, where=flow, seconds=_LISTING_FACTOR * metadata_timeout())

@@ -13,38 +13,38 @@ from itertools import islice
 from obstore.exceptions import BaseError
 
 from lockgate.gates.errors import LockgateError, LogError
-from lockgate.gates.lifecycle.doubt import Promotions, barred
-from lockgate.gates.lifecycle.tags import Book
+from lockgate.gates.lifecycle.doubt import PromotionIndex, find_barred
+from lockgate.gates.lifecycle.tags import TagBook
 from lockgate.gates.log import Log, LogEntry, replay
 from lockgate.gates.log import policies as archive
 from lockgate.gates.log.entry import entry_path
 from lockgate.gates.log.events import JudgedEvent, RetractedEvent, ReverifiedEvent
 from lockgate.gates.log.objects import HINT_PATH, MAX_HINT_BYTES, LogObjects, unreachable_error
 from lockgate.gates.records.state import State
-from lockgate.gates.verification.findings import Findings, Promotion
+from lockgate.gates.verification.findings import Findings, PromotionRecord
 
-READERS = 16
+MAX_READERS = 16
 """Entries that are read at once; the store's client waits without holding the interpreter."""
 
-_AHEAD = 4 * READERS
-Say = Callable[[int, int], None]
+_MAX_READ_AHEAD = 4 * MAX_READERS
+Progress = Callable[[int, int], None]
 """Is told how many of how many entries are done."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Walked:
+class LogWalk:
     """What the walk leaves for the checks after it. Its size goes with runs and promotions, not with entries."""
 
     head: LogEntry | None = None
     log_id: str = ""
-    book: Book = field(default_factory=Book)
-    promotions: list[Promotion] = field(default_factory=list)
+    book: TagBook = field(default_factory=TagBook)
+    promotions: list[PromotionRecord] = field(default_factory=list)
     digests: dict[int, str] = field(default_factory=dict)  # of the entries that were asked for
     whole: bool = True  # whether every entry is there and as it must be
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _ReadEntry:
     """One entry as it lies in the store; None where it is none."""
 
     seq: int
@@ -53,7 +53,9 @@ class _Read:
     wrong: tuple[tuple[str, str], ...]  # (what it is about, in words)
 
 
-def walked(log: Log, findings: Findings, *, digests: Collection[int] = (), say: Say = lambda _, __: None) -> Walked:
+def walk_log(
+    log: Log, findings: Findings, *, digests: Collection[int] = (), report_progress: Progress = lambda _, __: None
+) -> LogWalk:
     """Read the log from its first entry to its last and find what is wrong with it.
 
     Numbers are dense, bytes canonical, times ascend, each entry carries the digest of the one before and the log's id,
@@ -63,10 +65,10 @@ def walked(log: Log, findings: Findings, *, digests: Collection[int] = (), say: 
 
     Raises LogError where the store cannot be reached.
     """
-    seqs, held = _listed(log, findings), Walked()
-    wanted, made = frozenset(digests), Promotions()
-    before: _Read | None = None
-    for done, read in enumerate(_reads(log, seqs), start=1):
+    seqs, held = _list_entries(log, findings), LogWalk()
+    wanted, made = frozenset(digests), PromotionIndex()
+    before: _ReadEntry | None = None
+    for done, read in enumerate(_read_ahead(log, seqs), start=1):
         found = len(findings.deviations)
         for about, said in read.wrong:
             findings.add("policy" if about == "policy" else "log", entry_path(read.seq), said)
@@ -81,18 +83,18 @@ def walked(log: Log, findings: Findings, *, digests: Collection[int] = (), say: 
                 _check_retraction(read.entry, log, made, findings)
                 made.see(read.entry)
             except LogError as err:  # of an entry that is found wrong already, or of one that a retraction names
-                findings.add("log", entry_path(read.seq), _told(err))
+                findings.add("log", entry_path(read.seq), _describe(err))
         held.whole = held.whole and read.seq == done and found == len(findings.deviations)
         before = read
         findings.entries = done
-        say(done, len(seqs))
+        report_progress(done, len(seqs))
     if before and before.entry is None:
         held.head = None
     _check_hint(log, seqs[-1] if seqs else 0, findings)
     return held
 
 
-def _listed(log: Log, findings: Findings) -> Sequence[int]:
+def _list_entries(log: Log, findings: Findings) -> Sequence[int]:
     """The numbers of the objects under log/, ascending. Gaps and what is no entry are deviations."""
     seqs: list[int] = []
     try:
@@ -114,16 +116,16 @@ def _listed(log: Log, findings: Findings) -> Sequence[int]:
     return seqs
 
 
-def _reads(log: Log, seqs: Sequence[int]) -> Iterator[_Read]:
-    """The entries in order, several of them read at once and no more than `_AHEAD` in memory."""
+def _read_ahead(log: Log, seqs: Sequence[int]) -> Iterator[_ReadEntry]:
+    """The entries in order, several of them read at once and no more than `_MAX_READ_AHEAD` in memory."""
     objects, policies = LogObjects(log.store), dict[str, str]()
     left = iter(seqs)
-    with ThreadPoolExecutor(READERS, thread_name_prefix="lockgate-verify") as pool:
+    with ThreadPoolExecutor(MAX_READERS, thread_name_prefix="lockgate-verify") as pool:
 
-        def begun(count: int) -> list[Future[_Read]]:
-            return [pool.submit(_read, log, objects, seq, policies) for seq in islice(left, count)]
+        def begun(count: int) -> list[Future[_ReadEntry]]:
+            return [pool.submit(_read_entry, log, objects, seq, policies) for seq in islice(left, count)]
 
-        waiting = deque(begun(_AHEAD))
+        waiting = deque(begun(_MAX_READ_AHEAD))
         try:
             while waiting:
                 yield waiting.popleft().result()
@@ -132,7 +134,7 @@ def _reads(log: Log, seqs: Sequence[int]) -> Iterator[_Read]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _read(log: Log, objects: LogObjects, seq: int, policies: dict[str, str]) -> _Read:
+def _read_entry(log: Log, objects: LogObjects, seq: int, policies: dict[str, str]) -> _ReadEntry:
     """Entry `seq`, with all that is wrong with it alone. Raises LogError where the store cannot be reached."""
     try:
         blob = objects.read_entry(seq)
@@ -141,26 +143,26 @@ def _read(log: Log, objects: LogObjects, seq: int, policies: dict[str, str]) -> 
             err.__cause__, FileNotFoundError | PermissionError
         ):
             raise
-        return _Read(seq, "", None, (("log", f"it cannot be read: {_told(err)}"),))
+        return _ReadEntry(seq, "", None, (("log", f"it cannot be read: {_describe(err)}"),))
     digest = hashlib.sha256(blob).hexdigest()
     try:
         entry = LogEntry.from_bytes(blob, where=entry_path(seq))
     except LogError as err:
-        return _Read(seq, digest, None, (("log", _told(err)),))
+        return _ReadEntry(seq, digest, None, (("log", _describe(err)),))
     wrong: list[tuple[str, str]] = []
     if (entry.seq, entry.state.seq) != (seq, seq):
         wrong.append(("log", f"it says that it is number {entry.seq}, with the state of {entry.state.seq}"))
     if entry.project != log.project:
         wrong.append(("log", f"it is of project {entry.project!r}; expected {log.project!r}"))
-    for about, check in (("log", log.check_signature), ("policy", lambda one: _check_kept(log, one, policies))):
+    for about, check in (("log", log.check_signature), ("policy", lambda one: _check_policy(log, one, policies))):
         try:
             check(entry)
         except LockgateError as err:
-            wrong.append((about, _told(err)))
-    return _Read(seq, digest, entry, tuple(wrong))
+            wrong.append((about, _describe(err)))
+    return _ReadEntry(seq, digest, entry, tuple(wrong))
 
 
-def _check_kept(log: Log, entry: LogEntry, policies: dict[str, str]) -> None:
+def _check_policy(log: Log, entry: LogEntry, policies: dict[str, str]) -> None:
     """Raise LockgateError unless the entry's decision, and the policy kept for it, have the digests that it says."""
     event = entry.event
     if not isinstance(event, JudgedEvent | ReverifiedEvent):
@@ -181,7 +183,7 @@ def _check_kept(log: Log, entry: LogEntry, policies: dict[str, str]) -> None:
         )
 
 
-def _check_follows(read: _Read, before: _Read | None, held: Walked, findings: Findings) -> None:
+def _check_follows(read: _ReadEntry, before: _ReadEntry | None, held: LogWalk, findings: Findings) -> None:
     """Hold an entry against the one before it: digest, log id, time, state."""
     entry, where = read.entry, entry_path(read.seq)
     if entry is None:
@@ -201,12 +203,12 @@ def _check_follows(read: _Read, before: _Read | None, held: Walked, findings: Fi
         try:
             replay.check_entry(entry, last.state if last else State(salt=entry.state.salt))
         except (LogError, ArithmeticError) as err:
-            findings.add("log", where, _told(err) if isinstance(err, LogError) else "its times cannot be added up")
+            findings.add("log", where, _describe(err) if isinstance(err, LogError) else "its times cannot be added up")
     else:
         findings.note(f"the state of entry {read.seq} was not held against the one before it, which cannot be read")
 
 
-def _check_retraction(entry: LogEntry, log: Log, made: Promotions, findings: Findings) -> None:
+def _check_retraction(entry: LogEntry, log: Log, made: PromotionIndex, findings: Findings) -> None:
     """Hold what a retraction says against the promotions before it."""
     event = entry.event
     if not isinstance(event, RetractedEvent):
@@ -215,11 +217,11 @@ def _check_retraction(entry: LogEntry, log: Log, made: Promotions, findings: Fin
     if resting != event.suspects:
         expected = f"entries {', '.join(map(str, resting))}" if resting else "none"
         findings.add("log", entry.where, f"it names {event.suspects or 'no promotion'} as suspect; expected {expected}")
-    if barred(log, event.what, event.value) != event.barred:
+    if find_barred(log, event.what, event.value) != event.barred:
         findings.add("log", entry.where, "it bars other rows or scores than those of what was wrong")
 
 
-def _promotion(entry: LogEntry) -> list[Promotion]:
+def _promotion(entry: LogEntry) -> list[PromotionRecord]:
     if not entry.promotes:
         return []
     try:
@@ -229,7 +231,7 @@ def _promotion(entry: LogEntry) -> list[Promotion]:
     if bound.run is None:
         return []
     return [
-        Promotion(
+        PromotionRecord(
             seq=entry.seq,
             run=bound.run,
             model=bound.model,
@@ -258,7 +260,7 @@ def _check_hint(log: Log, last: int, findings: Findings) -> None:
         findings.add("log", HINT_PATH, f"the hint names entry {seq}, and the log ends at {last}: was its tail deleted?")
 
 
-def _told(err: LockgateError) -> str:
+def _describe(err: LockgateError) -> str:
     """Without the place, which a deviation names itself."""
     expected = f"; expected {err.expected}" if err.expected else ""
     return f"{err.problem}{expected}"

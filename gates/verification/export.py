@@ -36,13 +36,18 @@ from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.decision import Decision
 from lockgate.gates.records.state import State
 
-DECISION, EVIDENCE, POLICY, CONTEXT = "decision.json", "evidence.arrow", "policy.json", "context.json"
+DECISION_FILE, EVIDENCE_FILE, POLICY_FILE, CONTEXT_FILE = (
+    "decision.json",
+    "evidence.arrow",
+    "policy.json",
+    "context.json",
+)
 
 _RULES = ConfigDict(frozen=True, extra="forbid")
 _ABSENT = "nothing"
 
 
-class Seen(BaseModel):
+class WitnessRecord(BaseModel):
     """What the judge saw of the run that the evidence was read from."""
 
     model_config = _RULES
@@ -59,7 +64,7 @@ class Context(BaseModel):
     log_id: str
     seq: int
     time: AwareDatetime
-    witness: Seen | None
+    witness: WitnessRecord | None
     state: State  # before the entry
     entry: str  # its bytes, canonical JSON with its signature
     previous: str | None  # the bytes of the entry before it; None for the first
@@ -76,7 +81,7 @@ class Context(BaseModel):
             raise LogError(f"the context cannot be read: {problem}", expected=expected, where=where) from err
         except (ValueError, RecursionError) as err:
             raise LogError(f"the context cannot be read: {str(err)[:200]}", expected=expected, where=where) from err
-        entry = found.recorded(where)
+        entry = found.parse_entry(where)
         before = LogEntry.from_bytes(found.previous.encode(), where=f"{where} previous") if found.previous else None
         told = {
             "project": entry.project,
@@ -91,7 +96,7 @@ class Context(BaseModel):
             raise LogError("the context's entries do not follow each other", expected="the entry before", where=where)
         return found
 
-    def recorded(self, where: str = CONTEXT) -> LogEntry:
+    def parse_entry(self, where: str = CONTEXT_FILE) -> LogEntry:
         """The entry."""
         return LogEntry.from_bytes(self.entry.encode(), where=f"{where} entry")
 
@@ -104,7 +109,7 @@ class Reproduced:
     differences: tuple[str, ...]
 
 
-def exported(entry: LogEntry, before: LogEntry | None, evidence: Evidence, policy: Policy) -> dict[str, bytes]:
+def export_entry(entry: LogEntry, before: LogEntry | None, evidence: Evidence, policy: Policy) -> dict[str, bytes]:
     """The four files, by name. Raises LogError for an entry that records no judgement."""
     witness = evidence.witness
     context = Context(
@@ -112,30 +117,30 @@ def exported(entry: LogEntry, before: LogEntry | None, evidence: Evidence, polic
         log_id=entry.log_id,
         seq=entry.seq,
         time=entry.time,
-        witness=witness and Seen(run=witness.run, model_sha256=witness.model_sha256),
+        witness=witness and WitnessRecord(run=witness.run, model_sha256=witness.model_sha256),
         state=before.state if before else State(salt=entry.state.salt),
         entry=entry.to_bytes().decode(),
         previous=before and before.to_bytes().decode(),
     )
     return {
-        DECISION: (told(entry).to_json() + "\n").encode(),
-        EVIDENCE: evidence.to_bytes(),
-        POLICY: policy_bytes(policy),
-        CONTEXT: rfc8785.dumps(context.model_dump(mode="json")),
+        DECISION_FILE: (recorded_decision(entry).to_json() + "\n").encode(),
+        EVIDENCE_FILE: evidence.to_bytes(),
+        POLICY_FILE: policy_bytes(policy),
+        CONTEXT_FILE: rfc8785.dumps(context.model_dump(mode="json")),
     }
 
 
-def judgement(entry: LogEntry) -> JudgedEvent | ReverifiedEvent:
+def require_judgement(entry: LogEntry) -> JudgedEvent | ReverifiedEvent:
     """What the entry records, where that is a judgement, of a challenger or of the champion again. LogError if not."""
     if not isinstance(entry.event, JudgedEvent | ReverifiedEvent):
         raise LogError(f"entry {entry.seq} records no judgement", expected="a judgement", where=entry.where)
     return entry.event
 
 
-def told(entry: LogEntry) -> Decision:
+def recorded_decision(entry: LogEntry) -> Decision:
     """The decision that an entry records, as it was told. LogError where it records none, or not what it was."""
-    event = judgement(entry)
-    decision = entry.read_decision() if entry.judgement else _reverified(event.decision, entry)
+    event = require_judgement(entry)
+    decision = entry.read_decision() if entry.judgement else _read_reverified(event.decision, entry)
     if decision.sha256 != event.decision_sha256:
         raise LogError(
             "the entry's decision is not the one that it names",
@@ -160,22 +165,22 @@ def reproduce(
 
     Raises LockgateError where it cannot be judged at all.
     """
-    entry = context.recorded()
-    recorded = told(entry)
+    entry = context.parse_entry()
+    recorded = recorded_decision(entry)
     seen = context.witness
     witness = None if seen is None else Witness(run=seen.run, model_sha256=seen.model_sha256)
     made = _again(policy, replace(evidence, witness=witness), context, entry)
     found = list(_differences(_plain(recorded), _plain(made), ""))
     if decision is not None and decision != (recorded.to_json() + "\n").encode():
-        found.insert(0, f"{DECISION}: it is not the decision that the entry records")
+        found.insert(0, f"{DECISION_FILE}: it is not the decision that the entry records")
     if policy_file is not None:
-        digest, named = hashlib.sha256(policy_file).hexdigest(), judgement(entry).policy_sha256
+        digest, named = hashlib.sha256(policy_file).hexdigest(), require_judgement(entry).policy_sha256
         if digest != named:
-            found.insert(0, f"{POLICY}: SHA-256 {digest[:12]}… is not the {named[:12]}… that the entry names")
+            found.insert(0, f"{POLICY_FILE}: SHA-256 {digest[:12]}… is not the {named[:12]}… that the entry names")
     return Reproduced(decision=made, differences=tuple(found))
 
 
-def said(recorded: LogEntry, decision: Decision) -> str:
+def describe_reproduction(recorded: LogEntry, decision: Decision) -> str:
     """What was shown by reproducing it, in words."""
     sealed = "; its commitment holds" if decision.commitment else ""
     where = f"entry {recorded.seq} of log {recorded.log_id[:12]}"
@@ -184,12 +189,12 @@ def said(recorded: LogEntry, decision: Decision) -> str:
 
 def _again(policy: Policy, evidence: Evidence, context: Context, entry: LogEntry) -> Decision:
     if isinstance(entry.event, ReverifiedEvent):
-        return reverify.event(policy, evidence, context.state, Moment(seq=entry.seq, time=context.time))[1]
+        return reverify.build_event(policy, evidence, context.state, Moment(seq=entry.seq, time=context.time))[1]
     made = judge(policy, evidence, context.state, now=context.time)
     return made.seal() if policy.disclose == "promotion_only" else made
 
 
-def _reverified(recorded: Mapping[str, Any], entry: LogEntry) -> Decision:
+def _read_reverified(recorded: Mapping[str, Any], entry: LogEntry) -> Decision:
     """The decision of a reverification, with the state after it."""
     try:
         decision = Decision.model_validate_json(json.dumps({**recorded, "state": entry.state.model_dump(mode="json")}))
@@ -222,7 +227,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:12]}…"
 
 
-def not_reproduced(differences: tuple[str, ...]) -> LockgateError:
+def reproduction_error(differences: tuple[str, ...]) -> LockgateError:
     """The error of a decision that is not reproduced."""
     shown = "; ".join(differences[:3])
     more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""

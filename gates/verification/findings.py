@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-About = Literal["log", "policy", "run", "tags", "predictions"]
+Subject = Literal["log", "policy", "run", "tags", "predictions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
     """One thing that is not as it must be."""
 
-    about: About
+    about: Subject
     where: str  # an object, a run, a version
     said: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promotion:
+class PromotionRecord:
     """What an entry that promotes binds, as far as a run can be held against it."""
 
     seq: int
@@ -46,12 +46,12 @@ class Findings:
         """Whether there is no deviation."""
         return not self.deviations
 
-    def add(self, about: About, where: str, said: str) -> None:
+    def add(self, subject: Subject, where: str, problem: str) -> None:
         """Take in a deviation; a second one of the same words is the same."""
-        found = Deviation(about=about, where=where, said=" ".join(said.split()))
+        found = Deviation(about=subject, where=where, said=" ".join(problem.split()))
         if found not in self.deviations[-8:]:
             self.deviations.append(found)
 
-    def note(self, said: str) -> None:
+    def note(self, remark: str) -> None:
         """Take in what was not checked."""
-        self.notes.append(" ".join(said.split()))
+        self.notes.append(" ".join(remark.split()))

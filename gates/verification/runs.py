@@ -10,14 +10,14 @@ from lockgate.gates import runs
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.lifecycle import tags
 from lockgate.gates.runs import NoSuchRunError, Owner, Remains, RunTags
-from lockgate.gates.verification.entries import Walked
-from lockgate.gates.verification.findings import Findings, Promotion
+from lockgate.gates.verification.entries import LogWalk
+from lockgate.gates.verification.findings import Findings, PromotionRecord
 
 FLOW = "EvaluateNewModel"
 """Whose runs are looked at for tags, beside those of every flow that the log names."""
 
 
-class Published(Protocol):
+class PublishedVersion(Protocol):
     """A version of predictions, as far as it names an entry and a model."""
 
     @property
@@ -35,55 +35,57 @@ class Published(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mistagged:
+class TagMismatch:
     """A run whose tags are not what the log says: what to put, what to take away, and what nobody can."""
 
     run: str
-    put: frozenset[str]
-    drop: frozenset[str]
+    add: frozenset[str]
+    remove: frozenset[str]
     stuck: frozenset[str]
     logged: bool  # whether the log names it
     kept: str = ""  # why nothing of it may be changed; empty where all of it may
 
     @property
-    def left(self) -> Mistagged:
+    def left(self) -> TagMismatch:
         """What remains when all that can be changed is."""
-        return replace(self, put=frozenset(), drop=frozenset())
+        return replace(self, add=frozenset(), remove=frozenset())
 
     @property
     def said(self) -> str:
         """This in words; empty where nothing is wrong."""
         parts = (
-            (self.put, "lacks {}, which the log says that it has"),
-            (self.drop, "bears {}, which the log does not bear out"),
+            (self.add, "lacks {}, which the log says that it has"),
+            (self.remove, "bears {}, which the log does not bear out"),
             (self.stuck, "bears {} as a system tag, which the log does not bear out and nobody can remove"),
         )
         wrong = "; ".join(said.format(", ".join(sorted(some))) for some, said in parts if some)
         return f"{wrong}; it {self.kept}, so its tags are left as they are" if wrong and self.kept else wrong
 
 
-def check_promotions(held: Walked, findings: Findings, *, deep: bool, say: Callable[[int, int], None]) -> None:
+def check_promotions(
+    walk: LogWalk, findings: Findings, *, deep: bool, report_progress: Callable[[int, int], None]
+) -> None:
     """Hold the run of each promotion against its entry: those of models that reign or may again, with `deep` all.
 
     Raises RunError where Metaflow cannot be reached.
     """
-    state = held.head.state if held.head else None
+    state = walk.head.state if walk.head else None
     serving = {one.seq for one in (state.champion, *state.predecessors) if one} if state else set()
-    chosen = [one for one in held.promotions if deep or one.seq in serving]
+    chosen = [one for one in walk.promotions if deep or one.seq in serving]
     reigning = state.champion.seq if state and state.champion else None
     for done, one in enumerate(chosen, start=1):
         _check_promotion(one, findings, reigns=one.seq == reigning)
         findings.promotions += 1
-        say(done, len(chosen))
-    if left := len(held.promotions) - len(chosen):
+        report_progress(done, len(chosen))
+    if left := len(walk.promotions) - len(chosen):
         promotions = "1 promotion" if left == 1 else f"{left:,} promotions"
         findings.note(f"the runs of {promotions} that nothing can serve were not looked at (--deep)")
 
 
-def _check_promotion(one: Promotion, findings: Findings, *, reigns: bool) -> None:
+def _check_promotion(one: PromotionRecord, findings: Findings, *, reigns: bool) -> None:
     said = f"entry {one.seq} promoted it"
     try:
-        left = runs.remains(one.run)
+        left = runs.load_remains(one.run)
     except NoSuchRunError:
         findings.add("run", one.run, f"there is no such run, and {said}")
         return
@@ -98,12 +100,12 @@ def _check_promotion(one: Promotion, findings: Findings, *, reigns: bool) -> Non
         findings.note(f"the model of {one.run} was erased: it was not held against entry {one.seq}")
     if left.evidence is None:
         findings.note(f"the evidence of {one.run} was erased: it was not held against entry {one.seq}")
-    for what, found, expected in _compared(one, left):
+    for what, found, expected in _compare(one, left):
         if found != expected:
             findings.add("run", one.run, f"its {what} is not what entry {one.seq} binds: {found}; expected {expected}")
 
 
-def _compared(one: Promotion, left: Remains) -> Iterable[tuple[str, str | None, str | None]]:
+def _compare(one: PromotionRecord, left: Remains) -> Iterable[tuple[str, str | None, str | None]]:
     if left.model_sha256 is not None:
         yield "model (SHA-256)", left.model_sha256, one.model
     if left.evidence is not None:
@@ -113,44 +115,46 @@ def _compared(one: Promotion, left: Remains) -> Iterable[tuple[str, str | None, 
         yield "column of the champion's scores (digest)", seen.scores_digest(seen.champion), one.champion_scores
 
 
-def mistagged(held: Walked, findings: Findings, *, project: str) -> list[Mistagged]:
+def find_tag_mismatches(walk: LogWalk, findings: Findings, *, project: str) -> list[TagMismatch]:
     """The runs whose tags are not what the log says.
 
     The tags of another project's runs follow another log, and a note says so. Of a run that the log names and that is
     another's by now, and of one whose project is unknown, nothing may be changed. Raises UnreachableError where
     Metaflow cannot be reached.
     """
-    wanted = held.book.wanted()
+    wanted = walk.book.expected_tags()
     found = [one for flow in sorted({FLOW, *map(_flow, wanted)}) for one in runs.tagged_runs(flow)]
     wrong = []
     for one in sorted(found, key=lambda one: one.run):
         logged = one.run in wanted
-        mistaken = _mistagged(one, wanted.get(one.run, frozenset()), logged=logged)
+        mistaken = _find_mismatch(one, wanted.get(one.run, frozenset()), logged=logged)
         if mistaken is None:
             continue
         whose = runs.ownership(one.run, one.system, project=project, logged=logged)
         if whose.owner is Owner.OTHER and not logged:
-            findings.note(f"{one.run} {whose.said}: its tags follow another log")
+            findings.note(f"{one.run} {whose.description}: its tags follow another log")
         else:
-            wrong.append(mistaken if whose.owner is Owner.OWN else replace(mistaken, kept=whose.said))
+            wrong.append(mistaken if whose.owner is Owner.OWN else replace(mistaken, kept=whose.description))
     findings.tagged = len(found)
     return wrong
 
 
-def _mistagged(one: RunTags, wanted: Collection[str], *, logged: bool) -> Mistagged | None:
-    stuck = (one.system & tags.INDEX) - frozenset(wanted)
+def _find_mismatch(one: RunTags, wanted: Collection[str], *, logged: bool) -> TagMismatch | None:
+    stuck = (one.system & tags.LOG_TAGS) - frozenset(wanted)
     put = frozenset(wanted) - one.user - one.system
-    drop = ((one.user & tags.INDEX) - frozenset(wanted)) | tags.forged(one.user)
+    drop = ((one.user & tags.LOG_TAGS) - frozenset(wanted)) | tags.find_forged_tags(one.user)
     if not (put or drop or stuck):
         return None
-    return Mistagged(run=one.run, put=put, drop=drop, stuck=stuck, logged=logged)
+    return TagMismatch(run=one.run, add=put, remove=drop, stuck=stuck, logged=logged)
 
 
 def _flow(run: str) -> str:
     return run.partition("/")[0]
 
 
-def check_versions(versions: Iterable[Published], digests: Mapping[int, str], findings: Findings, *, last: int) -> None:
+def check_versions(
+    versions: Iterable[PublishedVersion], digests: Mapping[int, str], findings: Findings, *, last: int
+) -> None:
     """Hold every published version against the entry that it was made under."""
     for one in versions:
         findings.versions += 1
@@ -168,7 +172,7 @@ def check_versions(versions: Iterable[Published], digests: Mapping[int, str], fi
             )
 
 
-def check_revoked(versions: Iterable[Published], walk: Walked, findings: Findings) -> None:
+def check_revoked(versions: Iterable[PublishedVersion], walk: LogWalk, findings: Findings) -> None:
     """Name every version of a revoked model that is not withdrawn: it may be there, until another replaces it.
 
     One that was published under the revocation, or after it, is a deviation.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockgate.gates.errors import DeployError
-from lockgate.gates.runs.metadata import allowed
+from lockgate.gates.runs.metadata import read_timeout
 from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, Key
 from lockgate.pipelines.deployment.target import Target
 
@@ -128,7 +128,7 @@ def cluster(target: Target) -> Cluster:
             metaflow_config.ARGO_EVENTS_SENSOR_NAMESPACE, metaflow_config.KUBERNETES_NAMESPACE, namespace
         ),
         api=client.CustomObjectsApi(client.ApiClient(configuration)),
-        seconds=allowed(SECONDS_VARIABLE, otherwise=SECONDS),
+        seconds=read_timeout(SECONDS_VARIABLE, otherwise=SECONDS),
     )
 
 

@@ -12,11 +12,11 @@ from lockgate.pipelines.promotion.actor import actor, clock
 
 if TYPE_CHECKING:
     from lockgate.gates.evidence.evidence import Evidence
-    from lockgate.gates.lifecycle.tags import Wanted
+    from lockgate.gates.lifecycle.tags import TagChange
     from lockgate.gates.log import Log
     from lockgate.gates.policy.policy import Policy
     from lockgate.gates.records.decision import Decision
-    from lockgate.gates.runs import Retagged
+    from lockgate.gates.runs import RetagResult
     from lockgate.pipelines.settings.settings import Settings
 
 _UNASKED = "the evidence has no champion, and no promotion log was asked whether there is one"
@@ -48,11 +48,11 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> Reported:
     unsigned = "" if log.keyring.signed else " (unsigned)"
     if entry is None:
         note = "nothing was logged: " + ("it reigns already" if decision.already_champion else "it could not be judged")
-    elif done.before:
+    elif done.was_recorded:
         note = f"recorded before as entry {entry.seq} of the promotion log{unsigned}"
     else:
         note = f"entry {entry.seq} of the promotion log{unsigned}"
-    note += f"; {repair_tags(log, written=entry is not None and not done.before)}"
+    note += f"; {repair_tags(log, written=entry is not None and not done.was_recorded)}"
     return Reported(decision=_told(decision, policy), entry=entry.seq if entry else None, note=note)
 
 
@@ -74,7 +74,7 @@ def judge_run(settings: Settings, policy: Policy, run: str) -> OfRun:
     from lockgate.gates import runs
     from lockgate.pipelines.promotion.log import open_log
 
-    claim = runs.claim(run if "/" in run else f"EvaluateNewModel/{run}")
+    claim = runs.load_claim(run if "/" in run else f"EvaluateNewModel/{run}")
     told, project = claim.evidence.facts.get("project"), settings.data.project
     if told != project:
         raise LockgateError(f"the run is of project {told!r}", expected=f"project {project!r}", where=claim.run)
@@ -115,10 +115,10 @@ def repair_tags(log: Log, *, written: bool = True) -> str:
             told.append(followed)
             continue
         one, done = followed
-        if (done.put or done.dropped) and not written:
+        if (done.added or done.removed) and not written:
             told.append(_mended(one.run, done))
-        elif done.put or (tags.CHAMPION in one.put and not written):
-            told.append(f"{one.run} is tagged {', '.join(sorted(one.put, key=_ORDER.index))}")
+        elif done.added or (tags.CHAMPION in one.add and not written):
+            told.append(f"{one.run} is tagged {', '.join(sorted(one.add, key=_ORDER.index))}")
         if done.stuck:
             told.append(f"{one.run} bears {', '.join(sorted(done.stuck))} as a system tag, which cannot be removed")
     return "; ".join(told) or "no run to tag anew"
@@ -127,20 +127,20 @@ def repair_tags(log: Log, *, written: bool = True) -> str:
 def mend_tags(log: Log) -> str:
     """As `repair_tags`, by a command that wrote nothing: only what was put right, in words; empty where nothing was."""
     changed = [one for one in _followed(log) if not isinstance(one, str)]
-    return "; ".join(_mended(one.run, done) for one, done in changed if done.put or done.dropped)
+    return "; ".join(_mended(one.run, done) for one, done in changed if done.added or done.removed)
 
 
-def _followed(log: Log) -> Iterator[tuple[Wanted, Retagged] | str]:
+def _followed(log: Log) -> Iterator[tuple[TagChange, RetagResult] | str]:
     """Each run whose tags the last entry decides, and what was changed; in words, why no more could be."""
     from lockgate.gates import runs
     from lockgate.gates.lifecycle import tags
 
     try:
-        head, until = log.head(), time.monotonic() + runs.patience()
-        for one in tags.touched(head) if head else ():
+        head, until = log.head(), time.monotonic() + runs.metadata_timeout()
+        for one in tags.list_tag_changes(head) if head else ():
             try:
                 seconds = max(0.0, until - time.monotonic())
-                yield one, runs.retag(one.run, project=log.project, put=one.put, drop=one.drop, seconds=seconds)
+                yield one, runs.retag(one.run, project=log.project, add=one.add, remove=one.remove, seconds=seconds)
             except runs.ForeignRunError as err:
                 yield f"the tags of {one.run} are left as they are: {err.problem}"
             except LockgateError as err:
@@ -150,8 +150,8 @@ def _followed(log: Log) -> Iterator[tuple[Wanted, Retagged] | str]:
         yield f"the tags are not written ({err}); the next command repairs them"
 
 
-def _mended(run: str, done: Retagged) -> str:
-    changed = [f"+{tag}" for tag in sorted(done.put)] + [f"-{tag}" for tag in sorted(done.dropped)]
+def _mended(run: str, done: RetagResult) -> str:
+    changed = [f"+{tag}" for tag in sorted(done.added)] + [f"-{tag}" for tag in sorted(done.removed)]
     return f"the tags of {run} were not what the log says, and were put right: {' '.join(changed)}"
 
 

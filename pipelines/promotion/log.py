@@ -33,7 +33,7 @@ def open_log(settings: Settings, *, writing: bool = False) -> Log:
     keys, project = settings.platform.keys, settings.data.project
     keyring = keyring_of(keys)
     return Log(
-        runs.log_store(project, root=settings.platform.log_root),
+        runs.open_log_store(project, root=settings.platform.log_root),
         project=project,
         keyring=keyring,
         signer=signer(keys, os.environ) if writing else None,

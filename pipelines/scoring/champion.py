@@ -34,7 +34,7 @@ def of_log(settings: Settings) -> Reigning | None:
     if champion is None:
         return None
     try:
-        features = runs.facts(champion.run or "").get("features")
+        features = runs.load_facts(champion.run or "").get("features")
     except EvidenceError:
         features = None
     return Reigning(champion=champion, model=load_champion(champion), features=features)
@@ -123,4 +123,4 @@ def _as_of(log: Log, head: LogEntry) -> str:
 
 def load_champion(champion: Champion) -> Fitted:
     """The champion's model, from its run; its digest is checked before it is parsed."""
-    return load_model(champion.format or "", runs.model_bytes(champion.run or ""), sha256=champion.sha256 or "")
+    return load_model(champion.format or "", runs.load_model_bytes(champion.run or ""), sha256=champion.sha256 or "")

@@ -35,5 +35,5 @@ def next_month(settings: Settings, table: Table, *, challenger: str, champion: s
 
 
 def _model(run: str) -> Fitted:
-    told = runs.claim(run).evidence.facts["challenger"]
-    return load_model(told["format"], runs.model_bytes(run), sha256=told["sha256"])
+    told = runs.load_claim(run).evidence.facts["challenger"]
+    return load_model(told["format"], runs.load_model_bytes(run), sha256=told["sha256"])

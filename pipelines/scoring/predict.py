@@ -74,7 +74,7 @@ def resolve(settings: Settings, *, source: str, upstream: str, window: str, say:
     log, store, now = open_log(settings), withdrawal.open_store(settings), datetime.now(UTC)
     versions = store.versions(settings.data.project)
     seen = withdrawal.last_seen(versions)
-    served = withdrawal.served_though_revoked(versions, admission.revoked(log, seen=seen))
+    served = withdrawal.served_though_revoked(versions, admission.load_revoked_models(log, trusted_head=seen))
     if served is not None:
         say(
             f"version {served.version} is served although its model was revoked: it stays until this run has published"
@@ -85,14 +85,14 @@ def resolve(settings: Settings, *, source: str, upstream: str, window: str, say:
         )
     replaces = None if served is None else served.version
     with withdrawal.naming_what_is_served(replaces, store, settings.data.project):
-        admitted = admission.admit(log, now=now, run=upstream, seen=seen)
+        admitted = admission.admit(log, now=now, run=upstream, trusted_head=seen)
         serving = _planned(settings, admitted, source=source, upstream=upstream, window=window, now=now, say=say)
     return serving.model_copy(update={"replaces": replaces})
 
 
 def _planned(
     settings: Settings,
-    admitted: admission.Admitted,
+    admitted: admission.Admission,
     *,
     source: str,
     upstream: str,
@@ -177,8 +177,8 @@ def publish(settings: Settings, serving: Serving, *, say: Say) -> int:
         StoreError: shards that are missing, or that must not be served. The last version then stays.
     """
     log, store, project = open_log(settings), withdrawal.open_store(settings), settings.data.project
-    seen = admission.Seen(seq=serving.log_seq, digest=serving.log_sha256)
-    before, revoked = store.versions(project), admission.revoked(log, seen=seen)
+    seen = admission.TrustedHead(seq=serving.log_seq, digest=serving.log_sha256)
+    before, revoked = store.versions(project), admission.load_revoked_models(log, trusted_head=seen)
     served = withdrawal.served_though_revoked(before, revoked)
     with withdrawal.naming_what_is_served(None if served is None else served.version, store, project):
         admitted = _still_admitted(log, serving, seen)
@@ -206,9 +206,9 @@ def publish(settings: Settings, serving: Serving, *, say: Say) -> int:
     return version.version
 
 
-def _still_admitted(log: Log, serving: Serving, seen: admission.Seen) -> admission.Admitted:
+def _still_admitted(log: Log, serving: Serving, seen: admission.TrustedHead) -> admission.Admission:
     """The model, which may serve now as of a head of the log. Raises as `publish` does."""
-    found = admission.admit(log, now=datetime.now(UTC), run=serving.upstream, seen=seen)
+    found = admission.admit(log, now=datetime.now(UTC), run=serving.upstream, trusted_head=seen)
     if found.champion.seq != serving.champion.seq:
         raise AdmissionError(
             f"{found.champion.run} reigns by now, promoted by entry {found.champion.seq}",

@@ -56,7 +56,7 @@ def reverify(settings: Settings, *, run: str, as_of: str, say: Say) -> Evaluated
             name=name,
             format=champion.format or "",
             sha256=champion.sha256 or "",
-            blob=runs.model_bytes(champion.run or ""),
+            blob=runs.load_model_bytes(champion.run or ""),
             trained=_trained(before.facts, left_out=split.holdout_without_outcome)
             | {"features": counted_again(before.facts.get("features"), split.holdout)},
             train_row_hashes=before.train_row_hashes,
@@ -96,7 +96,7 @@ def period(settings: Settings, judged_on: str | None, as_of: str) -> str:
 
 def _own_evidence(champion: Champion, log: Log) -> Evidence:
     """What the champion was promoted on, held against its promotion."""
-    held = runs.claim(champion.run or "").evidence
+    held = runs.load_claim(champion.run or "").evidence
     bound = log.entry(champion.seq).read_decision().binding
     found = (held.holdout, held.scores_digest(held.challenger), held.train_digest)
     if (bound.model, bound.run) != (champion.sha256, champion.run) or found != (

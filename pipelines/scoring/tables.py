@@ -60,4 +60,4 @@ def _objects(settings: Settings) -> tuple[ObjectStore, str]:
     root = settings.platform.data_root
     folder = FOLDER if root == runs.DATASTORE else ""
     where = f"{runs.datastore()[1]}/lockgate" if root == runs.DATASTORE else root
-    return runs.object_store(folder, root=root, error=DataError), f"{where}/{folder}".rstrip("/")
+    return runs.open_object_store(folder, root=root, error_type=DataError), f"{where}/{folder}".rstrip("/")

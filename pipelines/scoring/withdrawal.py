@@ -22,16 +22,16 @@ def open_store(settings: Settings) -> stores.Store:
     return stores.open_store(settings.store, home=runs.home())
 
 
-def last_seen(versions: Sequence[stores.Version]) -> admission.Seen | None:
+def last_seen(versions: Sequence[stores.Version]) -> admission.TrustedHead | None:
     """The head of the log under which a version was published last: nothing before it is followed again."""
     last = max(versions, key=lambda version: version.log_seq, default=None)
-    return None if last is None else admission.Seen(seq=last.log_seq, digest=last.log_sha256)
+    return None if last is None else admission.TrustedHead(seq=last.log_seq, digest=last.log_sha256)
 
 
 def revoked_models(log: Log, versions: Sequence[stores.Version]) -> frozenset[str]:
     """The models, by SHA-256, that never serve again. Raises LogError, with what that means, where nobody can say."""
     try:
-        return admission.revoked(log, seen=last_seen(versions))
+        return admission.load_revoked_models(log, trusted_head=last_seen(versions))
     except LockgateError as err:
         err.hint = "; ".join(filter(None, (err.hint, "nothing was changed: which models were revoked is unknown")))
         raise

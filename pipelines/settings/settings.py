@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import rfc8785
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lockgate.gates.durations import is_month
 from lockgate.gates.errors import SettingsError
-from lockgate.gates.mistakes import mistake
+from lockgate.gates.mistakes import describe_mistake, locate
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.strictness import AUTHOR, PARTS, Category, Changed
 from lockgate.pipelines.data import DataSettings, TrainSettings
@@ -193,7 +193,7 @@ def _parsed(kind: type[BaseModel], group: str) -> Callable[[Mapping[str, Any]], 
         try:
             found = kind.model_validate(dict(tree))
         except ValidationError as err:
-            raise _wrong(err, kind, under=f"{group}.") from err
+            raise _wrong(err, kind, under=group) from err
         if isinstance(found, StoreSettings):
             _check_params(STORES, found, found.kind, where="store.kind")
         return found
@@ -236,17 +236,12 @@ def _check_params(registry: Mapping[str, Any], settings: BaseModel, name: str, *
     try:
         params.model_validate(settings.model_extra or {})
     except ValidationError as err:
-        raise _wrong(err, params, under=f"{where.partition('.')[0]}.") from err
+        raise _wrong(err, params, under=where.partition(".")[0]) from err
 
 
 def _wrong(err: ValidationError, schema: type[BaseModel], *, under: str = "") -> SettingsError:
-    lines = []
-    for detail in err.errors(include_url=False):
-        loc = [str(part) for part in detail["loc"] if str(part) not in ("month", "fraction", "function-after[]")]
-        keys: Sequence[str] = tuple(schema.model_fields)
-        for part in loc[:-1]:
-            found = schema.model_fields.get(part)
-            if found and isinstance(found.annotation, type) and issubclass(found.annotation, BaseModel):
-                keys = tuple(found.annotation.model_fields)
-        lines.append(mistake(detail, path=under + ".".join(loc), keys=keys, tags=("month", "fraction")))
+    core = TypeAdapter(schema).core_schema
+    lines = [
+        describe_mistake(detail, locate(detail["loc"], core), where=under) for detail in err.errors(include_url=False)
+    ]
     return SettingsError(" | ".join(dict.fromkeys(lines)))

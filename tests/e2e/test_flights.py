@@ -27,7 +27,7 @@ from lockgate.gates import Policy, judge, runs
 from lockgate.gates.log import Log
 from lockgate.pipelines.settings.settings import compose
 policy = Policy.parse({**compose().policy.model_dump(mode="json", exclude_unset=True), "clusters": "ignore"})
-state = Log(runs.log_store("flights"), project="flights").state()
+state = Log(runs.open_log_store("flights"), project="flights").state()
 print(judge(policy, runs.claim(sys.argv[1]).evidence, state).to_json())
 """
 BARE = str(ROOT / "pipelines" / "evaluate.py")

@@ -15,7 +15,7 @@ from obstore.store import S3Store
 from lockgate.gates.errors import LogError
 from lockgate.gates.log import LogEntry
 from lockgate.gates.log.policies import store_policy
-from lockgate.gates.runs.datastore import SECONDS, limits
+from lockgate.gates.runs.datastore import STORE_TIMEOUT_S, request_limits
 from tests.gates.candidates import FIRST_MODEL, HOPELESS, POLICY, blob, committed, one_line, opened, path
 from tests.proxy import Fault, Proxy
 
@@ -35,7 +35,7 @@ class Place:
     """A log of its own with this many entries, reached through the proxy and behind it."""
 
     def __init__(self, bucket: Any, proxy: Proxy, entries: int) -> None:
-        prefix, options = uuid4().hex, limits(PATIENCE)
+        prefix, options = uuid4().hex, request_limits(PATIENCE)
         options["client_options"]["allow_http"] = True
         self.behind = opened(S3Store(**bucket.store, prefix=prefix))
         self.through = opened(S3Store(**bucket.store | {"endpoint": proxy.url} | options, prefix=prefix))
@@ -98,7 +98,7 @@ def test_a_commit_of_which_one_request_goes_wrong(
     else:
         assert (held, told.entry.seq) == (2, 2)
     again = committed(at.behind, HOPELESS)
-    assert (again.entry.seq, again.before, at.count()) == (2, held == 2, 2)
+    assert (again.entry.seq, again.was_recorded, at.count()) == (2, held == 2, 2)
 
 
 @pytest.mark.parametrize("first", range(1, FIRST + 1))
@@ -110,7 +110,7 @@ def test_a_first_commit_of_which_one_answer_is_lost(proxy: Proxy, place: Callabl
     held = at.count()
     assert held == (0 if isinstance(told, str) else 1)
     again = committed(at.behind, FIRST_MODEL)
-    assert (again.before, at.count()) == (held == 1, 1)
+    assert (again.was_recorded, at.count()) == (held == 1, 1)
 
 
 @pytest.mark.parametrize("first", range(1, SECOND + 1))
@@ -126,7 +126,7 @@ def test_a_store_that_goes_down_within_a_commit(
     assert committed_before or "cannot be reached" in told
     assert at.count() == 1 + committed_before
     again = committed(at.behind, HOPELESS)
-    assert (again.entry.seq, again.before, at.count()) == (2, committed_before, 2)
+    assert (again.entry.seq, again.was_recorded, at.count()) == (2, committed_before, 2)
 
 
 def test_a_store_that_has_trouble_twice_and_then_not(proxy: Proxy, place: Callable[[int], Place]) -> None:
@@ -175,5 +175,5 @@ def test_a_length_of_time_that_is_none_is_one_line(project: Any, s3: Any) -> Non
     """Of the metadata tests/gates/runs/test_log_store.py has more: it is the same rule."""
     done = project.run("champion", LOCKGATE_STORE_SECONDS="soon", **s3.env)
     assert (done.returncode, done.stdout) == (2, "")
-    said = f"'soon' is no length of time; expected seconds, as in {SECONDS:g} @ LOCKGATE_STORE_SECONDS"
+    said = f"'soon' is no length of time; expected seconds, as in {STORE_TIMEOUT_S:g} @ LOCKGATE_STORE_SECONDS"
     assert done.stderr == f"lockgate: {said}\n"

@@ -13,12 +13,12 @@ import rfc8785
 
 from lockgate.gates.errors import AdmissionError, LogError
 from lockgate.gates.lifecycle import actions
-from lockgate.gates.lifecycle.admission import Seen, admit
+from lockgate.gates.lifecycle.admission import TrustedHead, admit
 from lockgate.gates.log import Log, LogEntry
 from lockgate.gates.log.entry import entry_path
 from lockgate.gates.log.events import WaivedEvent
 from lockgate.gates.records.state import Waiver
-from lockgate.gates.verification import Findings, walked
+from lockgate.gates.verification import Findings, walk_log
 from tests.forgeries.conftest import private
 from tests.gates.candidates import APPROVER, JUDGE, LENIENT, NOON, STRANGER, evidence, opened, promoted, scored
 
@@ -305,7 +305,7 @@ def test_a_swapped_field_of_the_binding_in_an_unsigned_log(field: str) -> None:
     log = Log(opened().store, project="orders")
     for model in "123":
         promoted(log, model, policy=LENIENT)
-    seen = Seen(seq=3, digest=log.head().digest)
+    seen = TrustedHead(seq=3, digest=log.head().digest)
     for seq, told in ((3, "its decision has the SHA-256"), (2, "the chain is broken")):
         store = opened().store
         for page in log.store.list():
@@ -313,7 +313,7 @@ def test_a_swapped_field_of_the_binding_in_an_unsigned_log(field: str) -> None:
                 store.put(one["path"], log.store.get(one["path"]).bytes())
         store.put(entry_path(seq), swapped(bytes(store.get(entry_path(seq)).bytes()), field))
         found, forged = Findings(), Log(store, project="orders")
-        walked(forged, found)
+        walk_log(forged, found)
         assert any(told in one.said for one in found.deviations), found.deviations
         with pytest.raises((AdmissionError, LogError)):  # by who published under the head
-            admit(forged, now=NOON, seen=seen)
+            admit(forged, now=NOON, trusted_head=seen)

@@ -13,7 +13,7 @@ from obstore.store import MemoryStore
 
 from lockgate import Decision, Evidence, Policy
 from lockgate.gates.errors import LogError, SigningError
-from lockgate.gates.lifecycle.commit import Committed, commit
+from lockgate.gates.lifecycle.commit import CommitResult, commit
 from lockgate.gates.log import Keyring, Log, LogEntry, Signer
 from lockgate.gates.log.events import JudgedEvent
 from lockgate.gates.log.signing import Role, fingerprint, public_line
@@ -83,7 +83,7 @@ def clock(minute: float = 0) -> Any:
     return lambda: NOON + timedelta(minutes=minute)
 
 
-def committed(log: Log, held: Evidence, *, minute: float = 0, policy: Policy = POLICY) -> Committed:
+def committed(log: Log, held: Evidence, *, minute: float = 0, policy: Policy = POLICY) -> CommitResult:
     return commit(policy, held, log, actor="ada", clock=clock(minute))
 
 

@@ -40,12 +40,12 @@ class Served:
         """The run as it was before it was judged: no log, and without tags."""
         for page in obstore.list(self.log):
             self.log.delete([one["path"] for one in page])
-        self.retag(drop=[*self.tags()])
+        self.retag(remove=[*self.tags()])
         return self.run
 
-    def retag(self, *, put: Any = (), drop: Any = ()) -> None:
+    def retag(self, *, add: Any = (), remove: Any = ()) -> None:
         """Change the run's tags behind everybody's back."""
-        body = {"tags_to_add": [*put], "tags_to_remove": [*drop]}
+        body = {"tags_to_add": [*add], "tags_to_remove": [*remove]}
         asked(f"{self.service}/flows/{self.run.replace('/', '/runs/')}/tag/mutate", method="PATCH", body=body)
 
     def trained(self) -> list[str]:

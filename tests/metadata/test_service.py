@@ -17,8 +17,8 @@ children = []
 for number in range(count):
     child = os.fork()
     if not child:
-        done = runs.retag(run, project="orders", put={f"t{number}"}, seconds=60)
-        os._exit(done.put != {f"t{number}"})
+        done = runs.retag(run, project="orders", add={f"t{number}"}, seconds=60)
+        os._exit(done.added != {f"t{number}"})
     children.append(child)
 codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 print(sum(code == 0 for code in codes), len({f"t{n}" for n in range(count)} & Run(run).user_tags))
@@ -44,7 +44,7 @@ def test_from_training_to_predictions(served: Any) -> None:
 def test_concurrent_tags_survive(served: Any) -> None:
     done = served.project.python("-c", CONCURRENT, served.run, "20", **served.env)
     assert (done.returncode, done.stdout.split()) == (0, ["20", "20"]), done
-    served.retag(drop=[f"t{number}" for number in range(20)])
+    served.retag(remove=[f"t{number}" for number in range(20)])
 
 
 def test_concurrent_tags_survive_in_local_metadata_too(promoted: Any) -> None:
@@ -56,7 +56,7 @@ def test_concurrent_tags_survive_in_local_metadata_too(promoted: Any) -> None:
 def test_verify_names_tags_that_were_forged_and_removes_them(served: Any) -> None:
     run = served.fresh()
     assert served.place.run("judge", run).code == 0
-    served.retag(put=["held", "revoked", "production:token", "mine"], drop=["champion"])
+    served.retag(add=["held", "revoked", "production:token", "mine"], remove=["champion"])
     done = served.place.run("verify", "--json")
     (deviation,) = json.loads(done.out)["deviations"]
     assert (done.code, deviation["about"], deviation["where"]) == (2, "tags", run)
@@ -66,4 +66,4 @@ def test_verify_names_tags_that_were_forged_and_removes_them(served: Any) -> Non
     assert fixed.code == 0, fixed
     assert f"put right: {run} +champion -held -production:token -revoked" in fixed.out
     assert served.tags() == {"champion", "deployment_candidate", "mine"}
-    served.retag(drop=["mine"])
+    served.retag(remove=["mine"])

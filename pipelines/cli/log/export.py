@@ -34,15 +34,15 @@ def export(
     check_free(out)
     log = project_log()
     entry, before = _judgement(log, run)
-    told = exchange.told(entry)
-    evidence = runs.claim(str(told.binding.run)).evidence
-    policy = policies.load_policy(log.store, exchange.judgement(entry).policy_sha256)
-    files = exchange.exported(entry, before, evidence, policy)
-    context = exchange.Context.from_bytes(files[exchange.CONTEXT], where=exchange.CONTEXT)
-    again = exchange.reproduce(evidence, policy, context, policy_file=files[exchange.POLICY])
+    told = exchange.recorded_decision(entry)
+    evidence = runs.load_claim(str(told.binding.run)).evidence
+    policy = policies.load_policy(log.store, exchange.require_judgement(entry).policy_sha256)
+    files = exchange.export_entry(entry, before, evidence, policy)
+    context = exchange.Context.from_bytes(files[exchange.CONTEXT_FILE], where=exchange.CONTEXT_FILE)
+    again = exchange.reproduce(evidence, policy, context, policy_file=files[exchange.POLICY_FILE])
     write_folder(out, files)
     if again.differences:
-        sys.stderr.write(f"  here it is {exchange.not_reproduced(again.differences)}\n")
+        sys.stderr.write(f"  here it is {exchange.reproduction_error(again.differences)}\n")
     if as_json:
         print_json(
             {"out": str(out), "entry": entry.seq, "decision": told.sha256, "differences": list(again.differences)}

@@ -81,7 +81,7 @@ def register(
     if evidence is not None:
         held = Evidence.read(evidence)
     else:
-        held = runs.claim(str(run) if "/" in str(run) else f"EvaluateNewModel/{run}").evidence
+        held = runs.load_claim(str(run) if "/" in str(run) else f"EvaluateNewModel/{run}").evidence
     project = held.facts.get("project")
     if project is not None and project != log.project:
         raise LockgateError(

@@ -15,7 +15,7 @@ from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
     from lockgate.gates.log import Log
-    from lockgate.gates.verification import Findings, Mistagged, Walked
+    from lockgate.gates.verification import Findings, TagMismatch, LogWalk
     from lockgate.pipelines.settings.settings import Settings
     from lockgate.pipelines.stores import Version
 
@@ -60,7 +60,7 @@ def _checked(log: Log, settings: Settings, findings: Findings, *, deep: bool, fi
         findings.note("entries are unsigned: whoever can write the bucket can rewrite them")
     versions = _versions(settings, findings)
     with _progress("entries") as say:
-        held = verification.walked(log, findings, digests={one.log_seq for one in versions}, say=say)
+        held = verification.walk_log(log, findings, digests={one.log_seq for one in versions}, report_progress=say)
     last = held.head.seq if held.head else 0
     verification.check_versions(versions, held.digests, findings, last=last)
     verification.check_revoked(versions, held, findings)
@@ -70,7 +70,7 @@ def _checked(log: Log, settings: Settings, findings: Findings, *, deep: bool, fi
         )
     try:
         with _progress("runs") as say:
-            verification.check_promotions(held, findings, deep=deep, say=say)
+            verification.check_promotions(held, findings, deep=deep, report_progress=say)
         return _tags(held, settings.data.project, findings, fix=fix_tags)
     except runs.UnreachableError as err:
         findings.add("run", err.where or "Metaflow", f"runs and tags could not be held against the log: {err.problem}")
@@ -90,18 +90,18 @@ def _versions(settings: Settings, findings: Findings) -> list[Version]:
         return []
 
 
-def _tags(held: Walked, project: str, findings: Findings, *, fix: bool) -> list[str]:
+def _tags(held: LogWalk, project: str, findings: Findings, *, fix: bool) -> list[str]:
     from lockgate.gates import runs, verification
 
     if not held.whole:
         findings.note("tags were not held against a log that is not what it must be" + ("; none was changed" * fix))
         return []
     fixed = []
-    for one in verification.mistagged(held, findings, project=project):
+    for one in verification.find_tag_mismatches(held, findings, project=project):
         left = one.said
-        if fix and not one.kept and (one.put or one.drop):
+        if fix and not one.kept and (one.add or one.remove):
             try:
-                runs.retag(one.run, project=project, logged=one.logged, put=one.put, drop=one.drop)
+                runs.retag(one.run, project=project, logged=one.logged, add=one.add, remove=one.remove)
                 fixed.append(_changed(one))
                 left = one.left.said
             except LockgateError as err:
@@ -111,8 +111,8 @@ def _tags(held: Walked, project: str, findings: Findings, *, fix: bool) -> list[
     return fixed
 
 
-def _changed(one: Mistagged) -> str:
-    tags = [f"+{tag}" for tag in sorted(one.put)] + [f"-{tag}" for tag in sorted(one.drop)]
+def _changed(one: TagMismatch) -> str:
+    tags = [f"+{tag}" for tag in sorted(one.add)] + [f"-{tag}" for tag in sorted(one.remove)]
     return f"{one.run} {' '.join(tags)}"
 
 

@@ -91,7 +91,7 @@ def judged(composed: Composed, words: list[str], *, advisory: bool, bundle: Path
     words = [*words, f"--bundle={bundle.absolute() if bundle else ''}"]  # said, or the environment could say it
     for attempt in range(1, ATTEMPTS + 1):
         run_id = run_flow("evaluate", composed.settings, words, meanwhile=_preload)
-        evidence = runs.claim(f"EvaluateNewModel/{run_id}").evidence
+        evidence = runs.load_claim(f"EvaluateNewModel/{run_id}").evidence
         try:
             if why:
                 told = decide_only(composed.policy, evidence, log, why=why)

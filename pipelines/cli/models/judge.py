@@ -89,9 +89,9 @@ def _again(folder: Path, *, key: str | None) -> tuple[Reported, Evidence, Policy
     from lockgate.gates.verification import export
     from lockgate.pipelines.cli.shared.files import read_capped
 
-    decision = read_capped(folder / export.DECISION, cap=MAX_TEXT)
+    decision = read_capped(folder / export.DECISION_FILE, cap=MAX_TEXT)
     return _reproduced(
-        folder / export.EVIDENCE, folder / export.POLICY, folder / export.CONTEXT, key=key, decision=decision
+        folder / export.EVIDENCE_FILE, folder / export.POLICY_FILE, folder / export.CONTEXT_FILE, key=key, decision=decision
     )
 
 
@@ -105,13 +105,13 @@ def _reproduced(
     from lockgate.pipelines.promotion.decide import Reported
 
     told = export.Context.from_bytes(read_capped(context, cap=MAX_TEXT), where=str(context))
-    signed = _signed(told.recorded(str(context)), key)
+    signed = _signed(told.parse_entry(str(context)), key)
     parsed, held = Policy.parse(policy_mapping(policy)), Evidence.read(evidence)
     blob = read_capped(policy, cap=MAX_TEXT) if decision is not None else None
     made = export.reproduce(held, parsed, told, decision=decision, policy_file=blob)
     if made.differences:
-        raise export.not_reproduced(made.differences)
-    note = f"{export.said(told.recorded(), made.decision)}; {signed}; nothing was logged"
+        raise export.reproduction_error(made.differences)
+    note = f"{export.describe_reproduction(told.parse_entry(), made.decision)}; {signed}; nothing was logged"
     return Reported(decision=made.decision, entry=None, note=note), held, parsed
 
 

@@ -110,13 +110,13 @@ def _of_run(run: str | None, settings: Settings) -> Pilot:
     runs.check_installation()
     log = open_log(settings)
     if run is not None:
-        claim = runs.claim(run if "/" in run else f"EvaluateNewModel/{run}")
+        claim = runs.load_claim(run if "/" in run else f"EvaluateNewModel/{run}")
         return Pilot(evidence=claim.evidence, said=f"the pilot is {claim.run}", state=log.state())
     last = _last_run(log)
     if last is None:
         return Pilot(evidence=None, said="no run has been judged yet: `lockgate evaluate` makes a pilot")
     return Pilot(
-        evidence=runs.claim(last).evidence, said=f"the pilot is {last}, the last one judged", state=log.state()
+        evidence=runs.load_claim(last).evidence, said=f"the pilot is {last}, the last one judged", state=log.state()
     )
 
 

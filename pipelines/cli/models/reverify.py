@@ -64,7 +64,7 @@ def reverified(composed: Composed, *, as_of: str) -> Reported:
     resolve(composed.settings, log, as_of)
     log.check_writable(ReverifiedEvent.signed_by, after=log.head())
     run = run_flow("reverify", composed.settings, [f"--as-of={as_of}"])
-    done = record(composed.policy, runs.claim(f"Reverify/{run}").evidence, log, actor=actor(), clock=clock)
+    done = record(composed.policy, runs.load_claim(f"Reverify/{run}").evidence, log, actor=actor(), clock=clock)
     sealed = composed.policy.disclose == "promotion_only"
     decision = done.decision.seal() if sealed else done.decision
     if done.entry is None:

@@ -50,10 +50,10 @@ def bundle(
     admitted = admission.admit(log, now=clock())
     run = admitted.champion.run or ""
     try:
-        features = runs.facts(run).get("features")
+        features = runs.load_facts(run).get("features")
     except EvidenceError:
         features = None
-    _write(out, made(log, admitted, model=runs.model_bytes(run), features=features))
+    _write(out, made(log, admitted, model=runs.load_model_bytes(run), features=features))
     _tell(out, admitted.champion, admitted.head.seq, as_json=as_json)
 
 

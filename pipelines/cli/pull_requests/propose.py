@@ -46,8 +46,8 @@ def propose(
         sys.stderr.write(f"{one.name}: {' '.join(one.overrides) or 'conf/ as it stands'}\n")
         try:
             run = f"EvaluateNewModel/{run_flow('evaluate', compose(one.overrides).settings, [where])}"
-            files[f"{one.name}.arrow"] = runs.claim(run).evidence.to_bytes()
-            files[f"{one.name}.model"] = runs.model_bytes(run)
+            files[f"{one.name}.arrow"] = runs.load_claim(run).evidence.to_bytes()
+            files[f"{one.name}.model"] = runs.load_model_bytes(run)
         except LockgateError as err:
             return Proposed(**told, run=None, error=str(err)[:2000])
         return Proposed(**told, run=run, error="")

@@ -81,7 +81,7 @@ def test_judged_again_the_run_is_promoted_and_the_gate_still_fails(log: Log) -> 
     spent = log.state().holdouts[HOPELESS.holdout].spent
     waive(log)
     done = committed(log, HOPELESS, minute=2)
-    assert (done.decision.verdict, done.before, done.entry.seq) == ("PROMOTE", False, 4)
+    assert (done.decision.verdict, done.was_recorded, done.entry.seq) == ("PROMOTE", False, 4)
     gate = done.decision.outcomes[1]
     assert (gate.name, gate.verdict, gate.waived) == ("log_loss", "FAIL", True)
     assert [outcome.waived for outcome in done.decision.outcomes] == [False, True]
@@ -109,7 +109,7 @@ def test_the_same_run_judged_a_third_time_is_its_promotion(log: Log) -> None:
     waive(log)
     entry = committed(log, HOPELESS, minute=2).entry
     again = committed(log, HOPELESS, minute=3)
-    assert (again.before, again.entry, again.decision.exit_code) == (True, entry, 0)
+    assert (again.was_recorded, again.entry, again.decision.exit_code) == (True, entry, 0)
 
 
 def test_of_two_waivers_of_one_gate_the_longer_counts(log: Log) -> None:
@@ -151,7 +151,7 @@ def test_a_waiver_counts_up_to_its_last_moment(log: Log, late_us: int, verdict: 
     assert [use.status for use in done.decision.waivers] == [status]
     assert log.state().champion.run == (RUN if verdict == "PROMOTE" else run_of("0"))
     if status == "expired":
-        assert done.before
+        assert done.was_recorded
         assert (
             done.decision.waivers[0].message
             == "waiver of log_loss by approver (entry 3) ran out at 2024-05-03T12:00+00:00"
@@ -263,7 +263,7 @@ def test_of_a_sealed_judgement_nobody_is_told_which_gates_there_are() -> None:
     waive(log, "nowhere")
     waive(log, "auc_floor")
     again = committed(log, HOPELESS, policy=SEALING, minute=2)
-    assert (again.before, again.decision.verdict, again.decision.waivers) == (True, "HOLD", ())
+    assert (again.was_recorded, again.decision.verdict, again.decision.waivers) == (True, "HOLD", ())
     waive(log, "log_loss", minute=2)
     done = committed(log, HOPELESS, policy=SEALING, minute=3)
     assert done.entry.promotes

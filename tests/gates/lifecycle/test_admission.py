@@ -172,11 +172,11 @@ def test_a_log_whose_tail_was_deleted_is_refused(log: Log) -> None:
     seen = admit(log, now=NOON).head
     log.store.delete(path(3))
     assert admit(log, now=NOON).champion.run == run_of("1")  # who has seen nothing cannot know
-    said = refused(log, "the promotion log ends at entry 2, but entry 3 was seen before", seen=seen)
+    said = refused(log, "the promotion log ends at entry 2, but entry 3 was seen before", trusted_head=seen)
     assert "its tail was deleted, or this is an older copy" in said
     log.store.delete(path(2))
     log.store.delete(path(1))
-    refused(log, "the promotion log ends at entry 0, but entry 3 was seen before", seen=seen)
+    refused(log, "the promotion log ends at entry 0, but entry 3 was seen before", trusted_head=seen)
 
 
 def test_a_log_that_was_written_anew_is_refused(log: Log) -> None:
@@ -184,22 +184,22 @@ def test_a_log_that_was_written_anew_is_refused(log: Log) -> None:
     log.store.delete(path(3))
     promoted(log, "3")
     promoted(log, "4")
-    said = refused(log, "entry 3 of the promotion log is not the one that was seen before", seen=seen)
+    said = refused(log, "entry 3 of the promotion log is not the one that was seen before", trusted_head=seen)
     assert "the log was forked, or another one was put in its place" in said
     assert seen.digest in said
     other = opened()
     for model in "01234":
         promoted(other, model)
-    refused(other, "entry 3 of the promotion log is not the one that was seen before", seen=seen)
+    refused(other, "entry 3 of the promotion log is not the one that was seen before", trusted_head=seen)
 
 
 def test_a_revoked_champion_is_said_only_of_the_log_that_was_seen() -> None:
     log = opened()
     promoted(log, "0")
     seen = admit(log, now=NOON).head
-    refused(opened(), "ends at entry 0, but entry 1 was seen", seen=seen)
+    refused(opened(), "ends at entry 0, but entry 1 was seen", trusted_head=seen)
     actions.revoke(log, "0", **SAYS)
-    refused(log, "no model reigns", seen=seen)
+    refused(log, "no model reigns", trusted_head=seen)
 
 
 # --- a head that contradicts the log -------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def test_a_better_model_replaces_the_champion_and_retires_the_holdout(log: Log) 
 
 def test_what_is_not_better_is_recorded_and_leaves_the_champion(log: Log) -> None:
     done = committed(log, evidence(scored(0.1), model="1", beside=GOOD, champion="0"))
-    assert (done.decision.verdict, done.entry.seq, done.before) == ("HOLD", 2, False)
+    assert (done.decision.verdict, done.entry.seq, done.was_recorded) == ("HOLD", 2, False)
     assert log.state().champion.run == "EvaluateNewModel/0"
 
 
@@ -69,7 +69,7 @@ def test_a_repeated_look_is_the_recorded_decision_and_costs_nothing(log: Log) ->
     held = evidence(scored(0.1), model="1", beside=GOOD, champion="0")
     first = committed(log, held)
     again = committed(log, held, minute=7)
-    assert again.before
+    assert again.was_recorded
     assert again.entry == first.entry
     assert again.decision == first.decision
     assert log.head().seq == 2
@@ -101,7 +101,7 @@ def test_the_run_that_was_promoted_judged_again_is_its_promotion(log: Log) -> No
     """So that a command that died between its entry and the tag can be repeated."""
     again = committed(log, FIRST_MODEL, minute=3)
     assert (again.decision.verdict, again.decision.exit_code) == ("PROMOTE", 0)
-    assert again.before
+    assert again.was_recorded
     assert again.entry.seq == 1
     second = evidence(BETTER, model="1", beside=GOOD, champion="0")
     committed(log, second)
@@ -136,7 +136,7 @@ def test_an_entry_dated_before_its_predecessor_is_refused_but_for_what_clocks_ma
 def test_what_was_promoted_and_rolled_back_is_not_said_to_be_promoted(log: Log) -> None:
     held = evidence(BETTER, model="1", beside=GOOD, champion="0")
     assert committed(log, held).entry.promotes
-    assert committed(log, held).before
+    assert committed(log, held).was_recorded
     actions.rollback(log, to=None, reason="slow", actor="ada", clock=clock(1))
     with pytest.raises(LogError, match="entry 2 promoted EvaluateNewModel/1, and EvaluateNewModel/0 reigns now"):
         committed(log, held, minute=2)

@@ -75,11 +75,11 @@ def test_a_write_whose_answer_was_lost_is_found_again(*, first: bool, then: str)
         committed(Log(store, project="race"), FIRST_MODEL)
         held = evidence(scored(0.1), model="1", beside=GOOD, champion="0")
     done = committed(Log(Forgetful(store, then=then), project="race"), held)
-    assert not done.before  # it is ours, by its bytes
+    assert not done.was_recorded  # it is ours, by its bytes
     assert done.entry == Log(store, project="race").head()
     assert done.entry.seq == (1 if first else 2)
     again = committed(Log(store, project="race"), held, minute=1)  # as who repeats the command finds it
-    assert (again.before, again.entry, again.decision.verdict) == (True, done.entry, done.decision.verdict)
+    assert (again.was_recorded, again.entry, again.decision.verdict) == (True, done.entry, done.decision.verdict)
 
 
 def test_one_moment_is_the_judgement_s_the_entry_s_and_the_promotion_s() -> None:

@@ -11,7 +11,7 @@ from obstore.store import MemoryStore
 
 from lockgate import Evidence
 from lockgate.gates.lifecycle import actions
-from lockgate.gates.lifecycle.commit import record
+from lockgate.gates.lifecycle.commit import record_event
 from lockgate.gates.lifecycle.reverify import reverify
 from lockgate.gates.log import Log
 from lockgate.gates.log.events import RetractedEvent, ReverifiedEvent
@@ -120,7 +120,7 @@ def test_the_scores_of_an_entry_that_was_wrong_neither_clear_nor_promote_again()
 def test_the_same_rows_can_be_retracted_again_for_who_rests_on_them_since(log: Log) -> None:
     """Whoever may retract may do it without naming anybody; that must not keep the others from being named."""
     digest = log.entry(4).read_decision().binding.holdout
-    record(
+    record_event(
         log,
         lambda *_: RetractedEvent(what="data", value=digest, reason="so", suspects=(), barred=(digest,)),
         actor="eve",
@@ -215,7 +215,7 @@ def _reverified(log: Log, rows: str, *, minute: float) -> Any:
     champion = log.state().champion
     scores = evidence(BETTER, model=str(champion.sha256)[0], rows=rows)
     told = recorded(committed(opened(), scores, policy=LENIENT).decision)
-    return record(
+    return record_event(
         log,
         lambda _, at: ReverifiedEvent(
             of=str(champion.run),

@@ -45,35 +45,35 @@ def entries() -> list[LogEntry]:
     ],
 )
 def test_the_tags_after_each_entry(entries: list[LogEntry], count: int, wanted: dict[str, Any]) -> None:
-    assert tags.wanted(entries[:count]) == {run_of(run): frozenset(held) for run, held in wanted.items()}
+    assert tags.collect_expected_tags(entries[:count]) == {run_of(run): frozenset(held) for run, held in wanted.items()}
 
 
 def test_what_the_last_entry_says_is_what_the_whole_log_says(entries: list[LogEntry]) -> None:
     for count, head in enumerate(entries, start=1):
-        wanted = tags.wanted(entries[:count])
-        for one in tags.touched(head):
-            assert one.put <= wanted[one.run]
-            assert not one.drop & wanted[one.run]
-            assert one.put | one.drop <= tags.INDEX
+        wanted = tags.collect_expected_tags(entries[:count])
+        for one in tags.list_tag_changes(head):
+            assert one.add <= wanted[one.run]
+            assert not one.remove & wanted[one.run]
+            assert one.add | one.remove <= tags.LOG_TAGS
 
 
 def test_following_each_entry_keeps_every_run_as_the_log_says(entries: list[LogEntry]) -> None:
     """No entry changes the tags of a run that it does not touch."""
     borne: dict[str, frozenset[str]] = {}
     for count, head in enumerate(entries, start=1):
-        for one in tags.touched(head):
-            borne[one.run] = (borne.get(one.run, frozenset()) | one.put) - one.drop
-        assert {run: held for run, held in borne.items() if held} == tags.wanted(entries[:count])
+        for one in tags.list_tag_changes(head):
+            borne[one.run] = (borne.get(one.run, frozenset()) | one.add) - one.remove
+        assert {run: held for run, held in borne.items() if held} == tags.collect_expected_tags(entries[:count])
 
 
 def test_the_champion_is_tagged_before_another_is_untagged(entries: list[LogEntry]) -> None:
     for head in entries:
         if head.state.champion:
-            assert tags.touched(head)[0].run == head.state.champion.run
+            assert tags.list_tag_changes(head)[0].run == head.state.champion.run
 
 
 def test_few_runs_are_touched(entries: list[LogEntry]) -> None:
-    assert max(len(tags.touched(head)) for head in entries) <= 3
+    assert max(len(tags.list_tag_changes(head)) for head in entries) <= 3
 
 
 def test_a_model_that_is_judged_better_than_before_is_no_longer_held() -> None:
@@ -81,9 +81,9 @@ def test_a_model_that_is_judged_better_than_before_is_no_longer_held() -> None:
     promoted(log, "0")
     committed(log, HOPELESS, minute=1)
     promoted(log, "1", minute=2, rows="others")
-    assert tags.wanted(log.entries())[run_of("1")] == {CANDIDATE, CHAMPION}
-    (first, *_) = tags.touched(log.head())
-    assert (first.run, HELD in first.drop) == (run_of("1"), True)
+    assert tags.collect_expected_tags(log.entries())[run_of("1")] == {CANDIDATE, CHAMPION}
+    (first, *_) = tags.list_tag_changes(log.head())
+    assert (first.run, HELD in first.remove) == (run_of("1"), True)
 
 
 def test_a_sealed_judgement_puts_no_tag_that_tells_it_from_an_error() -> None:
@@ -91,8 +91,8 @@ def test_a_sealed_judgement_puts_no_tag_that_tells_it_from_an_error() -> None:
     promoted(log, "0")
     done = committed(log, HOPELESS, minute=1, policy=SEALING)
     assert done.entry is not None
-    assert tags.wanted(log.entries()).get(run_of("1"), frozenset()) == frozenset()
-    assert all(HELD not in one.put | one.drop for one in tags.touched(done.entry))
+    assert tags.collect_expected_tags(log.entries()).get(run_of("1"), frozenset()) == frozenset()
+    assert all(HELD not in one.add | one.remove for one in tags.list_tag_changes(done.entry))
 
 
 def test_each_run_of_a_revoked_model_is_revoked() -> None:
@@ -103,9 +103,9 @@ def test_each_run_of_a_revoked_model_is_revoked() -> None:
     committed(log, HOPELESS, minute=1)
     committed(log, twin, minute=2)
     actions.revoke(log, run_of("1"), reason="x", actor="ada", clock=clock(3))
-    assert {run for run, held in tags.wanted(log.entries()).items() if REVOKED in held} == {run_of("1"), "Other/9"}
+    assert {run for run, held in tags.collect_expected_tags(log.entries()).items() if REVOKED in held} == {run_of("1"), "Other/9"}
 
 
 @pytest.mark.parametrize("tag", ["production:token", "project:lockgate", "project_branch:prod"])
 def test_tags_that_pretend_to_be_metaflows_are_known(tag: str) -> None:
-    assert tags.forged([tag, "mine", "user:ada"]) == {tag}
+    assert tags.find_forged_tags([tag, "mine", "user:ada"]) == {tag}

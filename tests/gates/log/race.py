@@ -120,7 +120,7 @@ class Player:
         def call(key: str) -> dict[str, Any]:
             rows = evidence(key, holdout=holdout, beside=beside, good=good)
             done = commit(policy, rows, self.log, actor=key, clock=now)
-            return {**_told(done.entry), "verdict": done.decision.verdict, "before": done.before}
+            return {**_told(done.entry), "verdict": done.decision.verdict, "before": done.was_recorded}
 
         self._did("judge", call, beside=beside and beside["sha256"])
 

@@ -9,10 +9,10 @@ import pytest
 
 from lockgate.gates.errors import LogError, SigningError
 from lockgate.gates.lifecycle import actions
-from lockgate.gates.lifecycle.commit import record
+from lockgate.gates.lifecycle.commit import record_event
 from lockgate.gates.log import Keyring, Log, Signer
 from lockgate.gates.log.events import WaivedEvent
-from lockgate.gates.verification import Findings, walked
+from lockgate.gates.verification import Findings, walk_log
 from tests.gates.candidates import (
     APPROVER,
     FIRST_MODEL,
@@ -102,7 +102,7 @@ def test_a_waiver_under_another_name_is_refused_wherever_it_is_read(
 def test_verify_names_it(log: Log) -> None:
     forge(log, "ada")
     findings = Findings()
-    walked(log, findings)
+    walk_log(log, findings)
     (deviation,) = findings.deviations
     assert (deviation.about, deviation.where) == ("log", path(3))
     assert "names 'ada' as its approver, and its key is bob's; expected bob" in deviation.said
@@ -127,7 +127,7 @@ def test_nobody_records_a_waiver_under_another_name(log: Log) -> None:
     entry = waive(opened(log.store, keys=KEYS))
     waiver = entry.event.waiver.model_copy(update={"approver": "ada", "seq": 4})
     with pytest.raises(SigningError, match="the waiver of entry 4 names 'ada'") as caught:
-        record(by(log, BOB), lambda *_: WaivedEvent(waiver=waiver), actor="bob", clock=clock(2))
+        record_event(by(log, BOB), lambda *_: WaivedEvent(waiver=waiver), actor="bob", clock=clock(2))
     one_line(caught)
     assert log.head() == entry
 
@@ -152,7 +152,7 @@ def test_after_it_was_renamed_it_waives_under_its_new_name_only(log: Log) -> Non
     assert waive(renamed).event.waiver.approver == "robert"
     waiver = renamed.head().event.waiver.model_copy(update={"approver": "bob", "seq": 5})
     with pytest.raises(SigningError, match="the waiver of entry 5 names 'bob'"):
-        record(by(renamed, BOB), lambda *_: WaivedEvent(waiver=waiver), actor="bob", clock=clock(2))
+        record_event(by(renamed, BOB), lambda *_: WaivedEvent(waiver=waiver), actor="bob", clock=clock(2))
 
 
 def test_a_key_that_was_replaced_leaves_its_name_to_its_successor(log: Log) -> None:

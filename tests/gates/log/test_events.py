@@ -11,7 +11,7 @@ import rfc8785
 
 from lockgate.gates.errors import LogError
 from lockgate.gates.lifecycle import actions
-from lockgate.gates.lifecycle.commit import record
+from lockgate.gates.lifecycle.commit import record_event
 from lockgate.gates.log import Log, LogEntry
 from lockgate.gates.log.events import EVENT_TYPES, RetractedEvent, ReverifiedEvent
 from lockgate.gates.records.state import Champion, State
@@ -69,7 +69,7 @@ def _every() -> Log:
         clock=clock(1),
     )
     champion = log.state().champion
-    record(log, lambda _, at: reverified(champion, first.decision, until=at.time + timedelta(days=9)), **says)
+    record_event(log, lambda _, at: reverified(champion, first.decision, until=at.time + timedelta(days=9)), **says)
     actions.register(log, evidence(GOOD, model="7", rows="fresh"), note="next month", **says)
     actions.retract(by(log, APPROVER), metric="ece", reason="a wrong bin", **says)
     actions.revoke(by(log, APPROVER), "1", reason="it leaks", **says)
@@ -117,7 +117,7 @@ def test_an_entry_is_canonical_bytes_and_those_are_the_entry(entry: LogEntry) ->
 def test_what_people_read_of_it(seq: int, run: str | None, verdict: str, said: str) -> None:
     event = ENTRIES[seq - 1].event
     told = said.format(evidence(GOOD, model="7", rows="fresh").holdout[:12])
-    assert (event.run, event.verdict, event.said) == (run, verdict, told)
+    assert (event.run, event.verdict, event.summary) == (run, verdict, told)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_what_people_read_of_it(seq: int, run: str | None, verdict: str, said: s
 )
 def test_how_many_promotions_rest_on_what_was_retracted_is_said(suspects: tuple[int, ...], said: str) -> None:
     event = RetractedEvent(what="entry", value="3", reason="late labels", suspects=suspects)
-    assert event.said == f"entry 3: late labels; {said} on it"
+    assert event.summary == f"entry 3: late labels; {said} on it"
 
 
 def test_only_an_approver_signs_a_waiver_and_only_a_judge_a_judgement() -> None:
@@ -183,7 +183,7 @@ def test_a_decision_is_read_as_it_was_made_and_sealed_where_it_was() -> None:
     champion = log.state().champion
     sealed = reverified(champion, told, until=None)
     assert sealed.read_decision(State(), where="").sealed
-    assert sealed.said.endswith("it may be served until further notice")
+    assert sealed.summary.endswith("it may be served until further notice")
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

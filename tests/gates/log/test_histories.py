@@ -93,7 +93,7 @@ class Histories(RuleBasedStateMachine):
     def commit(self, policy: Policy, held: Evidence) -> LogEntry | None:
         def call() -> LogEntry | None:
             done = commit(policy, held, self.judge, **self.says())
-            return None if done.before else done.entry
+            return None if done.was_recorded else done.entry
 
         entry = self.did(call)
         if entry is not None:
@@ -284,12 +284,12 @@ class Histories(RuleBasedStateMachine):
         state = State(salt=entries[0].state.salt) if entries else State()
         for entry in entries:
             replay.check_entry(entry, state)
-            if entry.judged:
+            if entry.judgement:
                 policy, held = self.judged[entry.seq]
                 decision = judge(policy, held, state, now=entry.time)
                 assert decision.verdict is not Ruling.ERROR
                 state = decision.state
-                assert decision.sha256 == entry.judged.decision_sha256
+                assert decision.sha256 == entry.judgement.decision_sha256
             else:
                 state = replay.apply_event(state, entry.event, Moment(seq=entry.seq, time=entry.time))
             assert state == entry.state

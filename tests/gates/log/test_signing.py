@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from lockgate.gates.errors import SigningError
 from lockgate.gates.log import Signer
-from lockgate.gates.log.signing import encoded, fingerprint, public_key
+from lockgate.gates.log.signing import encode_for_signing, fingerprint, parse_public_key
 from tests.gates.candidates import FIRST_MODEL, JUDGE, blob, committed, keyring, line, one_line, opened
 
 # A pair that ssh-keygen made for this test, and what `ssh-keygen -l` says of it. Nothing trusts it.
@@ -45,21 +45,21 @@ OPENSSL = "tqA3Srzyf9UPl4wXceG2BvX65XertF6wASK59k7yPbWNSMVtZUUInHnmx0u9ttRjvRGAu
 
 
 def test_what_is_signed_is_dsse_s_encoding() -> None:
-    assert encoded(b'{"seq":1}') == b'DSSEv1 35 application/vnd.lockgate.entry+json 9 {"seq":1}'
+    assert encode_for_signing(b'{"seq":1}') == b'DSSEv1 35 application/vnd.lockgate.entry+json 9 {"seq":1}'
 
 
 def test_the_signature_of_a_published_key_is_the_one_that_openssl_makes() -> None:
     held = Signer.parse(RFC_8032, where="key")
     assert held.private.public_key().public_bytes_raw() == RFC_PUBLIC
     assert held.sign(b'{"seq":1}').ed25519 == OPENSSL
-    Ed25519PublicKey.from_public_bytes(RFC_PUBLIC).verify(base64.b64decode(OPENSSL), encoded(b'{"seq":1}'))
+    Ed25519PublicKey.from_public_bytes(RFC_PUBLIC).verify(base64.b64decode(OPENSSL), encode_for_signing(b'{"seq":1}'))
     with pytest.raises(InvalidSignature):  # the bare payload is something else
         Ed25519PublicKey.from_public_bytes(RFC_PUBLIC).verify(base64.b64decode(OPENSSL), b'{"seq":1}')
 
 
 def test_a_pair_of_ssh_keygen_s_has_the_fingerprint_that_it_prints() -> None:
     held = Signer.parse(SSH_KEYGEN, where="key")
-    assert held.fingerprint == fingerprint(public_key(PUBLIC, where="key")) == FINGERPRINT
+    assert held.fingerprint == fingerprint(parse_public_key(PUBLIC, where="key")) == FINGERPRINT
     assert line(held) == " ".join(PUBLIC.split()[:2])
 
 
@@ -122,7 +122,7 @@ def test_what_is_no_private_key_is_refused(pem: bytes, said: str) -> None:
 )
 def test_what_is_no_public_key_is_refused(text: str) -> None:
     with pytest.raises(SigningError) as caught:
-        public_key(text, where="platform.keys.trusted.ci")
+        parse_public_key(text, where="platform.keys.trusted.ci")
     assert "platform.keys.trusted.ci" in one_line(caught)
 
 
@@ -131,7 +131,7 @@ def test_a_key_of_another_type_is_refused() -> None:
 
     other = generate_private_key(SECP256R1()).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     with pytest.raises(SigningError, match="a key of type ecdsa-sha2-nistp256; expected ssh-ed25519"):
-        public_key(other.decode(), where="key")
+        parse_public_key(other.decode(), where="key")
 
 
 @pytest.mark.parametrize("roles", [("judge", "approver"), ("judge", "judge")])

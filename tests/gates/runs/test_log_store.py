@@ -22,7 +22,7 @@ def test_on_s3_the_log_lives_below_the_datastore(project: Any, s3: Any, prefix: 
             "min_clusters": 10, "schedule": {"kind": "open"}, "disclose": "all", "valid_for": "90d", "checks":
             {"auc": {"kind": "threshold", "metric": "auc", "min": .6, "decide": "point"}}})
         evidence = Evidence.from_arrays(label=[0, 1, 0, 1], challenger=[.1, .9, .2, .8])
-        log = Log(runs.log_store("orders"), project="orders")
+        log = Log(runs.open_log_store("orders"), project="orders")
         commit(policy, evidence, log, actor="ada", clock=lambda: datetime.now(UTC))
         print(log.head().event.verdict)
     """

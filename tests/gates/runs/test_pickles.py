@@ -13,20 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.gates.errors import EvidenceError
-from lockgate.gates.runs.pickles import PICKLED_TRUE, literal, unpacked
+from lockgate.gates.runs.pickles import PICKLED_TRUE, parse_literal, unpack_blob
 
 
 @pytest.mark.parametrize("protocol", [4, 5])
 @given(held=st.one_of(st.binary(max_size=600), st.text(st.characters(exclude_categories=["Cs"]), max_size=300)))
 def test_bytes_and_text(protocol: int, held: bytes | str) -> None:
-    assert literal(pickle.dumps(held, protocol), where="a") == held
+    assert parse_literal(pickle.dumps(held, protocol), where="a") == held
 
 
 def test_large_constants_of_every_width() -> None:
     for size in (0, 255, 256, 65_536):
-        assert literal(pickle.dumps(b"x" * size, 4), where="a") == b"x" * size
-    assert literal(b"\x80\x04\x8e" + (3).to_bytes(8, "little") + b"abc.", where="a") == b"abc"
-    assert literal(b"\x80\x04\x8d" + (3).to_bytes(8, "little") + b"abc.", where="a") == "abc"
+        assert parse_literal(pickle.dumps(b"x" * size, 4), where="a") == b"x" * size
+    assert parse_literal(b"\x80\x04\x8e" + (3).to_bytes(8, "little") + b"abc.", where="a") == b"abc"
+    assert parse_literal(b"\x80\x04\x8d" + (3).to_bytes(8, "little") + b"abc.", where="a") == "abc"
 
 
 def test_true_is_what_metaflow_stores() -> None:
@@ -53,7 +53,7 @@ def test_the_evil_pickle_works_where_pickles_are_loaded(tmp_path: Path) -> None:
 def test_no_pickle_with_code_is_loaded(tmp_path: Path, protocol: int, wrap) -> None:
     blob = pickle.dumps(wrap(Evil(tmp_path / "canary")), protocol)
     with pytest.raises(EvidenceError, match="does more than hold data"):
-        literal(blob, where="run/evidence")
+        parse_literal(blob, where="run/evidence")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -92,7 +92,7 @@ CORPUS = {
 def test_corpus(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EvidenceError, match="@ run/evidence"):
-        literal(CORPUS[case], where="run/evidence")
+        parse_literal(CORPUS[case], where="run/evidence")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -100,13 +100,13 @@ def test_cut_anywhere() -> None:
     blob = pickle.dumps(b"evidence" * 40, 4)
     for end in range(len(blob)):
         with pytest.raises(EvidenceError):
-            literal(blob[:end], where="a")
+            parse_literal(blob[:end], where="a")
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes(blob: bytes) -> None:
     try:
-        found = literal(blob, where="a")
+        found = parse_literal(blob, where="a")
     except EvidenceError:
         return
     assert isinstance(found, bytes | str)
@@ -114,7 +114,7 @@ def test_any_bytes(blob: bytes) -> None:
 
 def test_a_pickle_within_a_constant_stays_a_constant(tmp_path: Path) -> None:
     inner = pickle.dumps(Evil(tmp_path / "canary"))
-    assert literal(pickle.dumps(inner, 4), where="a") == inner
+    assert parse_literal(pickle.dumps(inner, 4), where="a") == inner
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,10 +124,10 @@ def test_the_cap(tmp_path: Path, packed: bool, size: int, fits: bool) -> None:
     data = b"x" * size
     (tmp_path / "blob").write_bytes(gzip.compress(data) if packed else data)
     if fits:
-        assert unpacked(tmp_path / "blob", packed=packed, cap=1000, where="a") == data
+        assert unpack_blob(tmp_path / "blob", packed=packed, cap=1000, where="a") == data
     else:
         with pytest.raises(EvidenceError, match=r"too large once unpacked; expected at most 1,000 bytes @ a"):
-            unpacked(tmp_path / "blob", packed=packed, cap=1000, where="a")
+            unpack_blob(tmp_path / "blob", packed=packed, cap=1000, where="a")
 
 
 BROKEN = {
@@ -142,7 +142,7 @@ BROKEN = {
 def test_broken_gzip(tmp_path: Path, case: str) -> None:
     (tmp_path / "blob").write_bytes(BROKEN[case])
     with pytest.raises(EvidenceError, match="intact gzip"):
-        unpacked(tmp_path / "blob", packed=True, cap=1 << 20, where="a")
+        unpack_blob(tmp_path / "blob", packed=True, cap=1 << 20, where="a")
 
 
 BOMB = """

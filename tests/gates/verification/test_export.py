@@ -71,7 +71,7 @@ def opened(log: Log, held: Evidence, entry: Any) -> tuple[Evidence, Policy, expo
     """The four files of an entry, read back as whoever gets them reads them."""
     before = log.entry(entry.seq - 1) if entry.seq > 1 else None
     kept = policies.load_policy(log.store, entry.event.policy_sha256)
-    files = export.exported(entry, before, held, kept)
+    files = export.export_entry(entry, before, held, kept)
     return (
         Evidence.from_bytes(files["evidence.arrow"]),
         Policy.parse(json.loads(files["policy.json"])),
@@ -103,7 +103,7 @@ def test_every_entry_is_made_again_byte_for_byte_first_and_later_ones(log: Log) 
         assert made.differences == ()
         assert made.decision == entry.read_decision()
         assert made.decision.to_json().encode() + b"\n" == files["decision.json"]
-        assert export.said(entry, made.decision).startswith(f"reproduced: entry {entry.seq} of log {entry.log_id[:12]}")
+        assert export.describe_reproduction(entry, made.decision).startswith(f"reproduced: entry {entry.seq} of log {entry.log_id[:12]}")
 
 
 def test_the_same_entry_gives_the_same_files(log: Log) -> None:
@@ -129,7 +129,7 @@ def test_a_sealed_decision_gives_what_was_told_and_its_commitment_is_checked(log
     made = export.reproduce(again, parsed, context, decision=files["decision.json"])
     assert made.differences == ()
     assert made.decision.sealed
-    assert "its commitment holds" in export.said(entry, made.decision)
+    assert "its commitment holds" in export.describe_reproduction(entry, made.decision)
     other = replace(again, facts={**again.facts, "challenger": {"run": "EvaluateNewModel/0", "sha256": "f" * 64}})
     assert any("commitment" in one for one in export.reproduce(other, parsed, context).differences)
 
@@ -158,7 +158,7 @@ def test_other_scores_another_policy_and_another_decision_are_named(log: Log) ->
     assert export.reproduce(again, parsed, context, decision=hold).differences == (
         "decision.json: it is not the decision that the entry records",
     )
-    error = export.not_reproduced(swapped)
+    error = export.reproduction_error(swapped)
     assert str(error).startswith("not reproduced: binding.")
     assert len(str(error)) < 600
 
@@ -204,10 +204,10 @@ def test_an_entry_that_was_made_up_is_refused(log: Log) -> None:
     entry = judged(log, FIRST)
     event = entry.event.model_copy(update={"decision": {**entry.event.decision, "verdict": "HOLD"}})
     with pytest.raises(LogError, match="not the one that it names"):
-        export.told(entry.model_copy(update={"event": event}))
+        export.recorded_decision(entry.model_copy(update={"event": event}))
     other = retract(log, metric="auc", reason="wrong", actor="ada", clock=lambda: NOON + timedelta(hours=1))
     with pytest.raises(LogError, match="records no judgement"):
-        export.told(other)
+        export.recorded_decision(other)
 
 
 def test_the_entry_carries_its_signature() -> None:

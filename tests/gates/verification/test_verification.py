@@ -14,9 +14,9 @@ from obstore.store import MemoryStore, S3Store
 
 from lockgate.gates.errors import LogError
 from lockgate.gates.lifecycle import actions
-from lockgate.gates.lifecycle.commit import record
+from lockgate.gates.lifecycle.commit import record_event
 from lockgate.gates.log import Log, LogEntry
-from lockgate.gates.verification import Findings, Walked, check_revoked, check_versions, walked
+from lockgate.gates.verification import Findings, LogWalk, check_revoked, check_versions, walk_log
 from lockgate.pipelines.stores import Draft, Tally, Version
 from tests.gates.candidates import (
     APPROVER,
@@ -62,9 +62,9 @@ def store(kept: dict[str, bytes]) -> MemoryStore:
     return made
 
 
-def checked(store: Any, **more: Any) -> tuple[Findings, Walked]:
+def checked(store: Any, **more: Any) -> tuple[Findings, LogWalk]:
     findings = Findings()
-    return findings, walked(opened(store), findings, **more)
+    return findings, walk_log(opened(store), findings, **more)
 
 
 def said(store: Any) -> dict[str, str]:
@@ -224,7 +224,7 @@ def test_a_retraction_that_names_others_than_those_that_rest_on_it(store: Any, s
     actions.retract(log, entry=1, reason="honest", actor="ada", clock=clock(5))
     assert said(store) == {}
     event = log.entry(6).event.model_copy(update={"suspects": suspects, "barred": ("b" * 64,)})
-    record(log, lambda *_: event, actor="eve", clock=clock(6))
+    record_event(log, lambda *_: event, actor="eve", clock=clock(6))
     told = said(store)
     assert list(told) == [path(7)]
     assert "as suspect; expected entries 1, 3" in told[path(7)]
@@ -313,7 +313,7 @@ def test_a_revoked_model_without_a_successor_waits_for_another_promotion() -> No
     log, findings = opened(), Findings()
     promoted(log, "0")
     actions.revoke(log, run_of("0"), reason="x", actor="ada", clock=clock(1))
-    held = walked(log, findings)
+    held = walk_log(log, findings)
     (model,) = log.state().revoked
     check_revoked([version(1, 1, "1" * 64, model=model, current=True)], held, findings)
     (pending,) = findings.pending

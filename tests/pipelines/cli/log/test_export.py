@@ -141,7 +141,7 @@ def test_a_sealed_and_signed_decision_shows_its_key_and_its_commitment_and_no_nu
     policy = Policy.parse(sealed)
     entry = commit(policy, held, log, actor="ada", clock=lambda: datetime(2024, 5, 1, tzinfo=UTC)).entry
     (tmp_path / "signed").mkdir()
-    for name, blob in export.exported(entry, None, held, policy).items():
+    for name, blob in export.export_entry(entry, None, held, policy).items():
         (tmp_path / "signed" / name).write_bytes(blob)
     done = away.run("judge", "--evidence", "signed", "--key", public)
     assert (done.returncode, done.stderr) == (0, "")
