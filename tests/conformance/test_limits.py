@@ -1,19 +1,24 @@
 """Values below, at and above a limit, for every kind that has one: a limit that is met is met, to 1e-12.
 
-The limit is put where the kind's own bound lies, so that the triple is one of the whole path from rows to verdict.
+The limit is put where the kind's own bound lies, so that the triple is one of the whole path from rows to verdict. Of
+kinds that are not in `LIMITS`, the limits are the numbers of their example that declare which way is stricter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import pytest
 
 from lockgate import Evidence, Outcome, Verdict
+from lockgate.gates import strictness
 from lockgate.gates.kinds import KINDS
+from lockgate.gates.strictness import declared
+from tests.gates.conftest import Make
 
 NEAR, BEYOND = 1e-13, 1e-9
 TWO_SITES = {"slices": {"site": np.array(["north", "south"])[np.arange(600) % 2]}}
@@ -78,12 +83,6 @@ LIMITS = {
     ("fairness", "point"): Limit(
         check=keyed("fairness", "max", decide="point"), seen=lambda one: one.observed, up=False, loose=0.9
     ),
-    ("disagreement", "bound"): Limit(
-        check=keyed("disagreement", "max"), seen=lambda one: one.high, up=False, loose=0.9
-    ),
-    ("disagreement", "point"): Limit(
-        check=keyed("disagreement", "max", decide="point"), seen=lambda one: one.observed, up=False, loose=0.9
-    ),
     ("calibration", "bound"): Limit(
         check=keyed("calibration", "max"), seen=lambda one: max(-one.low, one.high), up=False, loose=0.9
     ),
@@ -134,15 +133,8 @@ LIMITS = {
         up=True,
         loose=0.01,
     ),
-    ("resource", "max"): Limit(
-        check=lambda make, limit: {"kind": "resource", "fact": "fit_seconds", "max": limit},
-        seen=lambda one: one.observed,
-        up=False,
-        loose=100.0,
-        arrays={"facts": {"fit_seconds": 3.25}},
-    ),
 }
-
+"""Limits that are set, or met, in a way of their own."""
 
 NO_LIMIT = {
     "leakage": "one row is too many",
@@ -151,15 +143,37 @@ NO_LIMIT = {
 }
 
 
-def test_every_kind_has_its_limits_here_or_none() -> None:
-    having = {kind for kind, _ in LIMITS}
-    assert having | set(NO_LIMIT) == set(KINDS)
-    assert not having & set(NO_LIMIT)
+def limits_of(kind: str) -> Iterator[tuple[tuple[str, str], Limit]]:
+    """A limit for each number of the kind's example with a rule `higher` or `lower`, by the bound and by the point."""
+    example = Make.checks.get(kind, {})
+    for key, rule in declared(KINDS[kind]).items():
+        if not (isinstance(rule, strictness.Limit) and isinstance(example.get(key), float)):
+            continue
+        up = rule.stricter == "higher"
+        for decide in ("bound", "point") if "decide" in example else ("point",):
+            others = {"decide": decide} if "decide" in example else {}
+            name = "observed" if decide == "point" else "low" if up else "high"
+            check = keyed(kind, key, **others)
+            yield (kind, f"{key}, {decide}"), Limit(check=check, seen=attrgetter(name), up=up, loose=example[key])
 
 
-@pytest.mark.parametrize("key", LIMITS, ids=", ".join)
+TABLED = {kind for kind, _ in LIMITS}
+ALL_LIMITS = LIMITS | dict(
+    limit for kind in KINDS if kind not in TABLED and kind not in NO_LIMIT for limit in limits_of(kind)
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_limits_or_says_why_not(kind: str) -> None:
+    assert (kind in NO_LIMIT) != any(kind == limited for limited, _ in ALL_LIMITS), (
+        f"no number of {kind}'s example declares `higher` or `lower`: say in tests/conformance/test_limits.py "
+        "how its limit is set (LIMITS), or why it has none (NO_LIMIT)"
+    )
+
+
+@pytest.mark.parametrize("key", ALL_LIMITS, ids=", ".join)
 def test_below_at_and_above(make: Any, key: tuple[str, str]) -> None:
-    limit = LIMITS[key]
+    limit = ALL_LIMITS[key]
     evidence = make.evidence(**(limit.arrays or {}))
 
     def outcome(at: float) -> Outcome:
