@@ -32,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from pydantic_core import PydanticCustomError
 
 from lockgate.gates.errors import UnjudgeableError
-from lockgate.gates.mistakes import mistake
+from lockgate.gates.mistakes import describe_mistake, locate
 
 MAX_FEATURES = 10_000
 """Each column is parsed and compared by itself: more than this are refused rather than waited for."""
@@ -212,4 +212,4 @@ def _validate(shape: TypeAdapter[Parsed], value: Any, *, path: str) -> Parsed:
         return shape.validate_python(value)
     except ValidationError as err:
         first = err.errors(include_url=False)[0]
-        raise UnjudgeableError(mistake(first, path=".".join([path, *map(str, first["loc"])]))) from err
+        raise UnjudgeableError(describe_mistake(first, locate(first["loc"], shape.core_schema), where=path)) from err

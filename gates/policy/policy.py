@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import rfc8785
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from lockgate.gates import documents
@@ -19,7 +28,7 @@ from lockgate.gates.gate.check import MOST, GateName
 from lockgate.gates.kinds import AnyCheck
 from lockgate.gates.kinds.any_of import AnyOf
 from lockgate.gates.kinds.useless import reachable
-from lockgate.gates.policy.errors import lines
+from lockgate.gates.policy.errors import describe_mistakes
 from lockgate.gates.strictness import Category, Direction, Looks, Named, Ranked, higher, lower
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -85,8 +94,8 @@ class Policy(BaseModel):
         try:
             return cls.model_validate(dict(mapping))
         except ValidationError as err:
-            found = err.errors(include_url=False)
-            raise PolicyError(lines(found, keys=tuple(cls.model_fields), where=where)) from err
+            details, schema = err.errors(include_url=False), TypeAdapter(cls).core_schema
+            raise PolicyError(describe_mistakes(details, schema=schema, where=where)) from err
 
     @classmethod
     def read(cls, file: Path) -> Self:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.gates.documents import yaml_node
 from lockgate.gates.errors import LockgateError, SettingsError
-from lockgate.gates.mistakes import nearest
+from lockgate.gates.mistakes import suggest
 from lockgate.pipelines.settings.groups import AUTHORS
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _vetted(name: str, overrides: tuple[str, ...], conf: Path) -> Candidate:
                     f"{group} belongs to the owners of the gates",
                     expected=f"overrides of {', '.join(AUTHORS)}",
                     where=change.text[:120],
-                    hint=nearest(group, AUTHORS).strip(" ()"),
+                    hint=suggest(group, AUTHORS).strip(" ()"),
                 )
     except LockgateError as err:
         return Candidate(name=name, overrides=overrides, refusal=str(err))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lockgate.gates.errors import SettingsError
-from lockgate.gates.mistakes import nearest
+from lockgate.gates.mistakes import suggest
 
 MAX_OPTIONS = 16
 MAX_CHARACTERS = 1000
@@ -50,7 +50,7 @@ def vetted(overrides: Sequence[str], conf: Path, config: str = "config") -> tupl
                     f"unknown key {key[:80]!r}",
                     expected=_options(key, known, groups),
                     where=_shown(text),
-                    hint=nearest(key, [*known, *groups]).strip(" ()"),
+                    hint=suggest(key, [*known, *groups]).strip(" ()"),
                 )
             changes.append(Change(key=key, text=text))
     return tuple(changes)
@@ -107,7 +107,7 @@ def _is_choice(text: str, key: str, value: Any, groups: list[str], conf: Path) -
             f"unknown {key} {str(value)[:80]!r}",
             expected=f"one of {', '.join(choices)}",
             where=_shown(text),
-            hint=nearest(str(value), choices).strip(" ()"),
+            hint=suggest(str(value), choices).strip(" ()"),
         )
     return True
 

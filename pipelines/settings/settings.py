@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,6 +48,11 @@ class ModelSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
     name: str
 
+    @cached_property
+    def params(self) -> BaseModel:
+        """The model's own parameters, validated when they are first asked for. Raises pydantic's ValidationError."""
+        return MODELS[self.name].Params.model_validate(self.model_extra or {})
+
 
 class Settings(BaseModel):
     """One composed configuration, as flows get it. The policy is not in it: the judge composes its own."""
@@ -67,8 +73,8 @@ class Settings(BaseModel):
             settings = cls.model_validate(dict(mapping))
         except ValidationError as err:
             raise _wrong(err, cls) from err
-        _check_params(MODELS, settings.model, settings.model.name, where="model.name")
-        _check_params(STORES, settings.store, settings.store.kind, where="store.kind")
+        _check_params(settings.model)
+        _check_params(settings.store)
         try:
             settings.to_json()
         except ValueError as err:
@@ -195,7 +201,7 @@ def _parsed(kind: type[BaseModel], group: str) -> Callable[[Mapping[str, Any]], 
         except ValidationError as err:
             raise _wrong(err, kind, under=group) from err
         if isinstance(found, StoreSettings):
-            _check_params(STORES, found, found.kind, where="store.kind")
+            _check_params(found)
         return found
 
     return parse
@@ -227,16 +233,21 @@ def _check_plain(value: Any, path: str) -> None:
             raise SettingsError("interpolation is not allowed", expected="a plain value", where=path)
 
 
-def _check_params(registry: Mapping[str, Any], settings: BaseModel, name: str, *, where: str) -> None:
-    """Hold what is beside a choice's name against the Params of its file."""
+def _check_params(choice: ModelSettings | StoreSettings) -> None:
+    """Validate the parameters of a chosen model or store; `choice.params` keeps them, so that nobody does it again."""
+    registry: Mapping[str, Any]
+    if isinstance(choice, ModelSettings):
+        group, key, name, registry = "model", "name", choice.name, MODELS
+    else:
+        group, key, name, registry = "store", "kind", choice.kind, STORES
     if name not in registry:
-        group = where.partition(".")[0]
-        raise SettingsError(f"unknown {group} {name!r}", expected=f"one of {', '.join(registry)}", where=where)
-    params: type[BaseModel] = registry[name].Params
+        raise SettingsError(
+            f"unknown {group} {name!r}", expected=f"one of {', '.join(registry)}", where=f"{group}.{key}"
+        )
     try:
-        params.model_validate(settings.model_extra or {})
+        _ = choice.params
     except ValidationError as err:
-        raise _wrong(err, params, under=where.partition(".")[0]) from err
+        raise _wrong(err, registry[name].Params, under=group) from err
 
 
 def _wrong(err: ValidationError, schema: type[BaseModel], *, under: str = "") -> SettingsError:
