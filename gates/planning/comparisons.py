@@ -80,8 +80,7 @@ def share_improvement(check: Improvement, case: Case, gains: Gains, *, rows: flo
     bound = None
     if truth is not None and truth > check.margin:
         looks = round((1 - case.confidence) / alpha)
-        clause = ((1.0, 1.0), truth - check.margin)
-        bound = hoeffding_rows([clause], error=1 - case.confidence, steps=looks, adaptivity="none")
+        bound = hoeffding_rows((1, 1), tolerance=truth - check.margin, error=1 - case.confidence, steps=looks)
 
     def chance(truth: float, times: float) -> float:
         return paired_power(rows=rows * times, disagreement=disagreement, gain=truth, margin=check.margin, alpha=alpha)

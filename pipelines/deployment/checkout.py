@@ -48,11 +48,6 @@ def _clean(folder: Path, *options: str) -> str:
     return commit.strip()
 
 
-def commit_or_nothing() -> str:
-    """The commit of this checkout, or an empty text where nobody can tell."""
-    return (_git("rev-parse", "HEAD") or "").strip() if shutil.which("git") else ""
-
-
 def _git(*words: str, within: Path = ROOT) -> str | None:
     """What git says; None where it refuses."""
     quiet: Mapping[str, str] = {**environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}

@@ -1,4 +1,7 @@
-"""ease.ml/ci's published table, every number of it, and what a betting bound asks for instead."""
+"""Published numbers of labels, and what a betting bound asks for instead.
+
+Tests of gates/stats/label_bounds.py and bench/label_bounds.py.
+"""
 
 from __future__ import annotations
 
@@ -9,44 +12,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lockgate.gates.stats import label_bounds
-from lockgate.gates.stats.label_bounds import betting_log_wealth, betting_rows, hoeffding_rows, sign_log_wealth
-from lockgate.gates.stats.sample_size import paired_rows
+from bench.label_bounds import DISAGREEMENTS, bennett_rows, betting_log_wealth, betting_rows, rows_by_method
+from lockgate.gates.stats.label_bounds import hoeffding_rows
 
 STEPS = 32
 TOLERANCES = (0.1, 0.05, 0.025, 0.01)
-TABLE = {  # (reliability, variables) → (none, full) for each tolerance
-    (0.99, 1): ((404, 1340), (1615, 5358), (6457, 21429), (40355, 133930)),
-    (0.99, 2): ((1753, 5496), (7012, 21984), (28045, 87933), (175282, 549581)),
-    (0.9999, 1): ((634, 1570), (2536, 6279), (10141, 25113), (63381, 156956)),
-    (0.9999, 2): ((2674, 6417), (10696, 25668), (42782, 102670), (267385, 641684)),
+TABLE = {  # (reliability, variables) → labels for each tolerance, where developers do not see the results
+    (0.99, 1): (404, 1615, 6457, 40355),
+    (0.99, 2): (1753, 7012, 28045, 175282),
+    (0.9999, 1): (634, 2536, 10141, 63381),
+    (0.9999, 2): (2674, 10696, 42782, 267385),
 }
 
 
 @pytest.mark.parametrize(("reliability", "variables"), TABLE)
 def test_the_table_of_the_paper(reliability: float, variables: int) -> None:
-    found = tuple(
-        tuple(
-            hoeffding_rows([((1.0,) * variables, tolerance)], error=1 - reliability, steps=STEPS, adaptivity=adaptivity)
-            for adaptivity in ("none", "full")
-        )
+    rows = tuple(
+        hoeffding_rows((1,) * variables, tolerance=tolerance, error=1 - reliability, steps=STEPS)
         for tolerance in TOLERANCES
     )
-    assert found == TABLE[reliability, variables]
+    assert rows == TABLE[reliability, variables]
 
 
-def test_the_largest_coefficient_and_the_hardest_clause_decide() -> None:
-    def rows(*clauses: tuple[tuple[float, ...], float]) -> int:
-        return hoeffding_rows(clauses, error=0.01, steps=STEPS, adaptivity="none")
-
-    assert rows(((1, -1.1), 0.01)) == math.ceil(1.21 * 4 * math.log(2 * STEPS / 0.01) / (2 * 0.01**2))
-    assert rows(((1, 1), 0.01), ((1,), 0.1)) == math.ceil(4 * math.log(2 * 2 * STEPS / 0.01) / (2 * 0.01**2))
+def test_the_largest_coefficient_decides() -> None:
+    rows = hoeffding_rows((1, -1.1), tolerance=0.01, error=0.01, steps=STEPS)
+    assert rows == math.ceil(1.21 * 4 * math.log(2 * STEPS / 0.01) / (2 * 0.01**2))
 
 
-@pytest.mark.parametrize(("adaptivity", "published"), [("none", 29047), ("full", 67705)])
-def test_bennett_where_the_disagreement_is_known(adaptivity: label_bounds.Adaptivity, published: int) -> None:
-    rows = label_bounds.bennett_rows(disagreement=0.1, tolerance=0.01, error=1e-4, steps=STEPS, adaptivity=adaptivity)
-    assert int(rows) == published
+def test_bennett_where_the_disagreement_is_known() -> None:
+    assert int(bennett_rows(disagreement=0.1, tolerance=0.01, error=1e-4, steps=STEPS)) == 29047
 
 
 def wealth(won: float, lost: float, rows: float, *, margin: float) -> float:
@@ -76,16 +70,13 @@ def test_the_power_of_the_betting_bound(power: float) -> None:
 def test_nobody_gets_rich_while_the_gain_is_at_most_the_margin() -> None:
     """Ville: however often one looks as rows arrive, wealth ever reaches 20 with probability .05 at most."""
     lots, runs = np.random.default_rng(6), 4000
-    for gain, bet in (
-        (0.02, lambda won, lost, n: betting_log_wealth(won, lost, n, margin=0.02)),
-        (0.0, lambda won, lost, n: sign_log_wealth(won, lost)),
-    ):
+    for gain in (0.02, 0.0):
         most = np.full(runs, -np.inf)
         won, lost, rows = np.zeros(runs), np.zeros(runs), np.zeros(runs)
         for step in (50, 100, 200, 400, 800, 1600, 3200, 6400):
             counts = lots.multinomial(step, [(0.1 + gain) / 2, (0.1 - gain) / 2, 0.9], size=runs)
             won, lost, rows = won + counts[:, 0], lost + counts[:, 1], rows + step
-            most = np.maximum(most, bet(won, lost, rows))
+            most = np.maximum(most, betting_log_wealth(won, lost, rows, margin=gain))
         assert 0 < (most >= math.log(20)).mean() <= 0.05
 
 
@@ -98,12 +89,6 @@ def test_wealth_is_a_mean_of_one_where_the_gain_is_the_margin() -> None:
     chance = ways * 0.3**won * 0.2**lost * 0.5 ** (6 - won - lost)
     assert chance.sum() == pytest.approx(1)
     assert chance @ np.exp(betting_log_wealth(won, lost, np.full(won.size, 6.0), margin=0.1)) == pytest.approx(1)
-    fair = ways * 0.25 ** (won + lost) * 0.5 ** (6 - won - lost)
-    assert fair @ np.exp(sign_log_wealth(won, lost)) == pytest.approx(1)
-
-
-def test_the_wealth_of_signs_is_as_published() -> None:
-    assert sign_log_wealth(np.array([150.0]), np.array([86.0])) == pytest.approx(6.9333481521, abs=1e-10)
 
 
 def test_more_is_asked_of_a_smaller_distance() -> None:
@@ -115,16 +100,8 @@ def test_more_is_asked_of_a_smaller_distance() -> None:
     assert all(one > other for one, other in pairwise(rows))
 
 
-@pytest.mark.parametrize("disagreement", [0.1, 0.05])
-def test_the_document_compares_with_these_numbers(disagreement: float) -> None:
+def test_the_document_compares_with_these_numbers() -> None:
     page = (Path(__file__).parents[3] / "docs" / "planning.md").read_text(encoding="utf-8")
-    table = page.split("| method |")[1]
-    asked = {"disagreement": disagreement, "margin": 0.02, "gain": 0.03}
-    found = [
-        label_bounds.bennett_rows(
-            disagreement=disagreement, tolerance=0.01, error=1e-4, steps=STEPS, adaptivity="none"
-        ),
-        *(betting_rows(error=1e-4, steps=STEPS, power=power, **asked) for power in (0.5, 1 - 1e-4)),
-        *(paired_rows(alpha=1e-4 / STEPS, power=power, **asked) for power in (0.8, 1 - 1e-4)),
-    ]
-    assert [f" {math.ceil(rows):,} |" in table for rows in found] == [True] * 5
+    columns = [rows_by_method(disagreement) for disagreement in DISAGREEMENTS]
+    for method in columns[0]:
+        assert f"| {method} | {' | '.join(f'{rows[method]:,}' for rows in columns)} |" in page

@@ -18,10 +18,32 @@ NEEDED = {  # one-sided alpha → true gain → rows at disagreement .05, power 
 }
 
 
+def z_sum(alpha: float, power: float) -> float:
+    return float(stats.norm.isf(alpha) + stats.norm.ppf(power))
+
+
+def rows_for_gain(*, disagreement: float, gain: float, margin: float, alpha: float, power: float) -> float:
+    """(z_α + z_β)² (d − Δ²)/(Δ − margin)²: Connor's closed form, Biometrics 43 (1987)."""
+    return z_sum(alpha, power) ** 2 * (disagreement - gain**2) / (gain - margin) ** 2
+
+
+def rows_for_share(*, share: float, least: float, alpha: float, power: float) -> float:
+    """((z_α √(p₀(1 − p₀)) + z_β √(p(1 − p)))/(p − p₀))²: Fleiss, Levin and Paik, *Statistical Methods for Rates and
+    Proportions*, 3rd edition, 2.3."""
+    spread = stats.norm.isf(alpha) * math.sqrt(least * (1 - least))
+    spread += stats.norm.ppf(power) * math.sqrt(share * (1 - share))
+    return float(spread / (share - least)) ** 2
+
+
+def planned_rows(*, power: float, **asked: float) -> float:
+    """Rows that the planner finds for a gain."""
+    return sample_size.times_needed(lambda rows: sample_size.paired_power(rows=rows, **asked), power)
+
+
 @pytest.mark.parametrize("alpha", NEEDED)
 def test_rows_for_a_gain_of_accuracy(alpha: float) -> None:
     found = {
-        gain: math.ceil(sample_size.paired_rows(disagreement=0.05, gain=gain, margin=0, alpha=alpha, power=0.8))
+        gain: math.ceil(planned_rows(disagreement=0.05, gain=gain, margin=0, alpha=alpha, power=0.8))
         for gain in NEEDED[alpha]
     }
     assert found == NEEDED[alpha]
@@ -30,24 +52,24 @@ def test_rows_for_a_gain_of_accuracy(alpha: float) -> None:
 @pytest.mark.parametrize(("margin", "exact", "with_rounded_z"), [(0.02, 3_045, 3_044), (0.01, 12_179, 12_176)])
 def test_rows_of_each_of_200_slices(margin: float, exact: int, with_rounded_z: int) -> None:
     """All 200 are non-inferior with probability .9 if nothing changed: z(.95) + z(1 − .1/200)."""
-    rows = sample_size.paired_rows(disagreement=0.05, gain=0, margin=-margin, alpha=0.05, power=1 - 0.1 / 200)
+    rows = planned_rows(disagreement=0.05, gain=0, margin=-margin, alpha=0.05, power=1 - 0.1 / 200)
     assert math.ceil(rows) == exact
     assert math.floor((stats.norm.isf(0.05) + 3.29) ** 2 * 0.05 / margin**2) == with_rounded_z
 
 
 @pytest.mark.parametrize(("margin", "gain"), [(0, 0.005), (-0.01, 0), (-0.01, -0.004), (0.01, 0.03)])
 @pytest.mark.parametrize("power", [0.5, 0.8, 0.99])
-def test_rows_power_and_gain_are_one_equation(margin: float, gain: float, power: float) -> None:
+def test_power_is_the_inverse_of_the_published_number_of_rows(margin: float, gain: float, power: float) -> None:
     asked = {"disagreement": 0.06, "margin": margin, "alpha": 0.01}
-    rows = sample_size.paired_rows(gain=gain, power=power, **asked)
+    rows = rows_for_gain(gain=gain, power=power, **asked)
     assert sample_size.paired_power(rows=rows, gain=gain, **asked) == pytest.approx(power, abs=1e-12)
-    assert sample_size.paired_gain(rows=rows, power=power, **asked) == pytest.approx(gain, abs=1e-12)
+    assert planned_rows(gain=gain, power=power, **asked) == pytest.approx(rows)
 
 
 def test_the_tests_that_decide_have_that_power() -> None:
     lots, size = np.random.default_rng(4), 40_000
     for margin, gain in ((0.0, 0.01), (-0.01, 0.0), (0.01, 0.025)):
-        rows = math.ceil(sample_size.paired_rows(disagreement=0.05, gain=gain, margin=margin, alpha=0.05, power=0.8))
+        rows = math.ceil(planned_rows(disagreement=0.05, gain=gain, margin=margin, alpha=0.05, power=0.8))
         shares = [(0.05 + gain) / 2, (0.05 - gain) / 2, 0.95]
         won, lost = lots.multinomial(rows, shares, size=size)[:, :2].T.astype(np.float64)
         if margin == 0:
@@ -59,11 +81,7 @@ def test_the_tests_that_decide_have_that_power() -> None:
 
 
 def test_a_gain_that_is_not_beyond_the_margin_takes_no_number_of_rows() -> None:
-    asked = {"disagreement": 0.05, "alpha": 0.05, "power": 0.8}
-    assert math.isinf(sample_size.paired_rows(gain=0.01, margin=0.01, **asked))
-    assert math.isinf(sample_size.share_rows(share=0.9, least=0.9, alpha=0.05, power=0.8))
-    assert math.isnan(sample_size.paired_gain(rows=10, margin=0, **asked))  # not even a gain of .05
-    assert math.isnan(sample_size.share_shown(rows=10, least=0.9, alpha=0.05, power=0.8))
+    assert math.isinf(planned_rows(disagreement=0.05, gain=0.01, margin=0.01, alpha=0.05, power=0.8))
 
 
 def test_models_that_differ_only_for_the_better_are_certain() -> None:
@@ -73,9 +91,8 @@ def test_models_that_differ_only_for_the_better_are_certain() -> None:
 @pytest.mark.parametrize(("share", "least", "power"), [(0.92, 0.9, 0.8), (0.99, 0.98, 0.9), (0.5, 0.4, 0.3)])
 def test_rows_for_a_floor(share: float, least: float, power: float) -> None:
     asked = {"least": least, "alpha": 0.05}
-    rows = sample_size.share_rows(share=share, power=power, **asked)
+    rows = rows_for_share(share=share, power=power, **asked)
     assert sample_size.share_power(rows=rows, share=share, **asked) == pytest.approx(power, abs=1e-12)
-    assert sample_size.share_shown(rows=rows, power=power, **asked) == pytest.approx(share, abs=1e-12)
     n = math.ceil(rows)
     hits = np.arange(n + 1.0)
     reached = wilson(hits, np.full(n + 1, float(n)), level=0.95)[0] >= least
@@ -118,6 +135,6 @@ def test_far_beyond_the_limit_everything_shows() -> None:
 
 def test_how_often_a_sample_has_to_grow() -> None:
     assert sample_size.times_needed(lambda times: min(times / 8, 1), 0.8) == pytest.approx(6.4)
-    assert sample_size.times_needed(lambda times: 0.9, 0.8) == 1 / sample_size.MOST_TIMES
+    assert sample_size.times_needed(lambda times: 0.9, 0.8) == 1 / sample_size.MAX_TIMES
     assert math.isinf(sample_size.times_needed(lambda times: 0.7, 0.8))
     assert math.isinf(sample_size.times_needed(lambda times: math.nan, 0.8))
