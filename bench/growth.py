@@ -67,7 +67,7 @@ def measure(powers: Sequence[int] = (5, 6)) -> None:
     settings = compose(("model=xgb",)).settings
     whole = data.load(settings.data, root=ROOT)
     known = ~np.isnan(whole.labels)
-    params = MODELS["xgb"].Params.model_validate(settings.model.model_extra or {})
+    params = settings.model.params
     model = xgb.fit(whole.frame[known], whole.labels[known], params=params, task="binary", seed=0)
     batch_rows = settings.platform.batch_rows
     with tempfile.TemporaryDirectory(prefix="lockgate-bench-") as scratch:

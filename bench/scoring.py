@@ -18,7 +18,7 @@ def measure() -> None:
     table = settings.data.model_copy(update={"time": None, "holdout": FractionHoldout(kind="fraction", share=0.3)})
     whole = data.load(settings.data, root=ROOT)
     known = ~np.isnan(whole.labels)
-    params = MODELS["xgb"].Params.model_validate(settings.model.model_extra or {})
+    params = settings.model.params
     model = xgb.fit(whole.frame[known], whole.labels[known], params=params, task="binary", seed=0)
     batch_rows = settings.platform.batch_rows
 

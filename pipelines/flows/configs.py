@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from metaflow import config_expr
+
+if TYPE_CHECKING:
+    from lockgate.pipelines.settings.settings import Composed
 
 PROJECT = config_expr("'lockgate_' + settings.data.project.replace('-', '_')")
 """Metaflow's @project: the flows of one table, by branch, apart from those of another.
@@ -15,14 +19,20 @@ What `lockgate.gates.runs.metaflow_project` makes of the same name."""
 
 def composed(_context: object = None) -> dict[str, Any]:
     """The default of a flow's Config: conf/ without overrides, for a bare `python pipelines/evaluate.py run`."""
-    from lockgate.pipelines.settings.settings import compose
-
-    found: dict[str, Any] = json.loads(compose().settings.to_json())
-    return found
+    plain: dict[str, Any] = json.loads(_composed_conf().settings.to_json())
+    return plain
 
 
 def composed_policy(_context: object = None) -> dict[str, Any]:
     """The default of a flow's Config `policy`: the one of conf/gate."""
+    return _composed_conf().policy.model_dump(mode="json")
+
+
+@cache
+def _composed_conf() -> Composed:
+    """conf/ as it is when the flow starts; Promote asks twice, for two Configs."""
+    from lockgate.pipelines.flows.output import in_one_line
     from lockgate.pipelines.settings.settings import compose
 
-    return compose().policy.model_dump(mode="json")
+    with in_one_line():
+        return compose()

@@ -100,7 +100,7 @@ def _scored(settings: Settings, split: Split, *, seed: int, say: Say, rows: NDAr
     fitted: Fitted = model.fit(
         train,
         labels,
-        params=model.Params.model_validate(settings.model.model_extra or {}),
+        params=settings.model.params,
         task=settings.data.task,
         seed=seed,
     )

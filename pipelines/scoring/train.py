@@ -86,7 +86,7 @@ def _fit(settings: Settings, split: Split) -> tuple[Fitted, float]:
     fitted = model.fit(
         split.train,
         split.train_labels,
-        params=model.Params.model_validate(settings.model.model_extra or {}),
+        params=settings.model.params,
         task=settings.data.task,
         seed=settings.seed,
     )

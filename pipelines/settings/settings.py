@@ -7,6 +7,7 @@ conf/ holds one folder a choice. `gate`, `data`, `platform` and `store` belong t
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -118,7 +119,14 @@ def compose(
 
     conf = conf or conf_dir()
     if not (conf / f"{config}.yaml").is_file():
-        raise SettingsError("no configuration", expected=f"a file {config}.yaml", where=str(conf))
+        raise SettingsError(
+            "no configuration",
+            expected=f"a file {config}.yaml",
+            where=str(conf),
+            hint="LOCKGATE_CONF names this directory"
+            if os.environ.get("LOCKGATE_CONF")
+            else "LOCKGATE_CONF is not set; set it to the directory conf/ of your project",
+        )
     changes = vetted(overrides, conf, config)
     tree, choices = compose_tree(conf, [change.text for change in changes], config)
     if (reaching := _reaching(conf, choices)) and (touched := _touched(tree, conf, changes, choices, config)):

@@ -43,5 +43,4 @@ def open_store(settings: StoreSettings, *, home: Path) -> Store:
     """The declared store; a relative path starts at `home`. Raises StoreError for an unknown kind."""
     if settings.kind not in STORES:
         raise StoreError(f"unknown store {settings.kind!r}", expected=f"one of {', '.join(STORES)}", where="store.kind")
-    kind = STORES[settings.kind]
-    return kind.open_store(kind.Params.model_validate(settings.model_extra or {}), home)
+    return STORES[settings.kind].open_store(settings.params, home)

@@ -188,6 +188,16 @@ def test_the_command_works_beside_packages_of_the_same_names(environment: Enviro
     assert "PROMOTE" in judged.stdout
 
 
+@pytest.mark.parametrize("words", [["evaluate"], ["history"], ["predict"], ["deploy"], ["selftest"], ["plan"]])
+def test_a_verb_that_needs_conf_says_so_where_there_is_none(environment: Environment, words: list[str]) -> None:
+    refused = environment.run("lockgate", *words)
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert "no configuration; expected a file " in line
+    assert f"{environment.folder}" in line
+    assert "LOCKGATE_CONF is not set; set it to the directory conf/ of your project" in line
+
+
 def test_the_library_works_beside_packages_of_the_same_names(environment: Environment) -> None:
     code = (
         "import gates, pipelines, lockgate; "

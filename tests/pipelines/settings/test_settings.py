@@ -207,7 +207,7 @@ def test_every_mistake_is_reported_at_once(conf: Path) -> None:
 @pytest.mark.parametrize("where", ["", "nowhere"])
 def test_a_directory_without_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     monkeypatch.setenv("LOCKGATE_CONF", str(tmp_path / where))
-    with pytest.raises(SettingsError, match=r"no configuration; expected a file config.yaml"):
+    with pytest.raises(SettingsError, match=r"no configuration; expected a file config.yaml .*LOCKGATE_CONF names"):
         compose()
 
 
@@ -228,6 +228,14 @@ def test_settings_are_the_same_bytes_however_they_were_asked_for() -> None:
     other = compose(["seed=5", "model.max_depth=3"]).settings
     assert one.to_json() == other.to_json()
     assert one.digest == other.digest != compose().settings.digest
+
+
+def test_parameters_are_those_of_the_chosen_file_and_validated_once() -> None:
+    settings = compose(["model=logistic", "model.C=2", "store=parquet"]).settings
+    assert isinstance(settings.model.params, MODELS["logistic"].Params)
+    assert isinstance(settings.store.params, STORES["parquet"].Params)
+    assert (settings.model.params.C, settings.model.params is settings.model.params) == (2.0, True)
+    assert settings.store.params is settings.store.params
 
 
 @pytest.mark.parametrize("mapping", [{}, {"model": 3}, {"as_of": []}, {"model": {"name": "xgb"}}])
