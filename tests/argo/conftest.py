@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,20 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.argo.cluster import Cluster, webhook
-from tests.argo.kubernetes_api import State, served
-from tests.argo.pods import python_without_the_checkout
-from tests.proxy import proxied
+from tests.harness.argo.cluster import EVENTS, Cluster, open_cluster
+from tests.harness.argo.kubernetes_api import State, served
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "registry.example/lockgate@sha256:" + "0" * 64
-EVENTS = {
-    "METAFLOW_ARGO_EVENTS_EVENT": "metaflow-event",
-    "METAFLOW_ARGO_EVENTS_EVENT_BUS": "default",
-    "METAFLOW_ARGO_EVENTS_EVENT_SOURCE": "argo-events-webhook",
-    "METAFLOW_ARGO_EVENTS_SERVICE_ACCOUNT": "operate-workflow-sa",
-    "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": "http://argo-events-webhook:12000/metaflow-event",
-}
 CANARY = "s3cr3t-c4n4ry"
 SECRETS = {
     name: f"{CANARY}-{name.lower()}"
@@ -121,23 +111,8 @@ def cluster(
     tmp_path_factory: pytest.TempPathFactory, new_bucket: Callable[[], Any], new_metadata_service: Callable[[], str]
 ) -> Iterator[Cluster]:
     """Where templates are compiled and executed."""
-    scratch = tmp_path_factory.mktemp("cluster")
-    bucket = new_bucket()
-    with proxied(bucket.endpoint) as proxy, webhook() as (address, events):
-        env = {
-            **bucket.env,
-            **EVENTS,
-            "PATH": os.environ["PATH"],
-            "HOME": str(scratch),
-            "LC_ALL": "C.UTF-8",
-            "METAFLOW_USER": "ada",
-            "METAFLOW_S3_ENDPOINT_URL": proxy.url,
-            "METAFLOW_DEFAULT_METADATA": "service",
-            "METAFLOW_SERVICE_URL": new_metadata_service(),
-            "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": address,
-        }
-        python = python_without_the_checkout(scratch / "python")
-        yield Cluster(env=env, python=python, scratch=scratch, s3=bucket, proxy=proxy, events=events)
+    with open_cluster(tmp_path_factory.mktemp("cluster"), new_bucket(), new_metadata_service()) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

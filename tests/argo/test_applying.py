@@ -20,7 +20,7 @@ from lockgate.pipelines.deployment.preflight import check_may_delete
 from lockgate.pipelines.deployment.recording import Wanted
 from lockgate.pipelines.deployment.running import flow_named, last, start
 from lockgate.pipelines.deployment.target import Target, target
-from tests.argo.kubernetes_api import SLOW, State
+from tests.harness.argo.kubernetes_api import SLOW, State
 
 # Metaflow looks into every installed module, and this one of PyYAML says that it has moved
 pytestmark = pytest.mark.filterwarnings("ignore:The _yaml extension module is now located")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.argo.conftest import CANARY, Production, committed
-from tests.argo.kubernetes_api import State
+from tests.harness.argo.kubernetes_api import State
 
 PREDICT = "lockgateorders.prod.predict"
 

@@ -21,8 +21,8 @@ import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from obstore.store import S3Store
 
-from tests.argo.cluster import ROOT, Cluster
-from tests.argo.pods import Executed
+from tests.harness.argo.cluster import ROOT, Cluster
+from tests.harness.argo.pods import Executed
 from tests.gates.candidates import JUDGE, line
 
 SECRET = "s3cr3t-c4n4ry"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -15,10 +16,10 @@ from typing import Any
 
 from hera.workflows.models import WorkflowTemplate
 
-from tests.argo.pods import Executed, execute
-from tests.proxy import Proxy
+from tests.harness.argo.pods import Executed, execute, python_without_the_checkout
+from tests.proxy import Proxy, proxied
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class _Webhook(BaseHTTPRequestHandler):
@@ -48,6 +49,13 @@ def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     server.server_close()
 
 
+EVENTS = {
+    "METAFLOW_ARGO_EVENTS_EVENT": "metaflow-event",
+    "METAFLOW_ARGO_EVENTS_EVENT_BUS": "default",
+    "METAFLOW_ARGO_EVENTS_EVENT_SOURCE": "argo-events-webhook",
+    "METAFLOW_ARGO_EVENTS_SERVICE_ACCOUNT": "operate-workflow-sa",
+    "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": "http://argo-events-webhook:12000/metaflow-event",
+}
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
 
 
@@ -86,3 +94,23 @@ class Cluster:
         return execute(
             template, python=self.python, node=node, scratch=self.scratch, parameters=parameters, secrets=self.secrets
         )
+
+
+@contextmanager
+def open_cluster(scratch: Path, bucket: Any, metadata_service: str) -> Iterator[Cluster]:
+    """A cluster on an empty bucket and a metadata service, as long as this lasts."""
+    with proxied(bucket.endpoint) as proxy, webhook() as (address, events):
+        env = {
+            **bucket.env,
+            **EVENTS,
+            "PATH": os.environ["PATH"],
+            "HOME": str(scratch),
+            "LC_ALL": "C.UTF-8",
+            "METAFLOW_USER": "ada",
+            "METAFLOW_S3_ENDPOINT_URL": proxy.url,
+            "METAFLOW_DEFAULT_METADATA": "service",
+            "METAFLOW_SERVICE_URL": metadata_service,
+            "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": address,
+        }
+        python = python_without_the_checkout(scratch / "python")
+        yield Cluster(env=env, python=python, scratch=scratch, s3=bucket, proxy=proxy, events=events)

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.argo.cluster import Cluster
-from tests.argo.pods import Executed, execute, python_without_the_checkout
-from tests.argo.templating import CannotBeExecutedError
+from tests.harness.argo.cluster import Cluster
+from tests.harness.argo.pods import Executed, execute, python_without_the_checkout
+from tests.harness.argo.templating import CannotBeExecutedError
+
+pytestmark = pytest.mark.nightly
 
 TEXT = 'it\'s "quoted"; {{inputs}} \\ &'
 CLIENT = """

@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.argo.node import Node, python_without_the_checkout
-from tests.argo.templating import CannotBeExecutedError, Words, filled, holds, may_start
+from tests.harness.argo.node import Node, python_without_the_checkout
+from tests.harness.argo.templating import CannotBeExecutedError, Words, filled, holds, may_start
 
 __all__ = ["CannotBeExecutedError", "Executed", "Pod", "execute", "python_without_the_checkout"]
 
