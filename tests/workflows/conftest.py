@@ -15,9 +15,9 @@ import yaml
 from lockgate.gates.log.signing import generate_key
 from tests.conftest import S3
 from tests.github.api import REPOSITORY
-from tests.workflows.hub import Environment, Hub, hub
-from tests.workflows.image import image
-from tests.workflows.platform import HOSTS, Platform, platform
+from tests.harness.github.hub import Environment, Hub, hub
+from tests.harness.github.image import image
+from tests.harness.github.platform import HOSTS, Platform, platform
 
 ROOT = Path(__file__).parents[2]
 MODEL = "conf/model/xgb.yaml"

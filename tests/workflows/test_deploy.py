@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.github.api import REPOSITORY
-from tests.workflows.hub import Environment, Hub, hub
-from tests.workflows.image import image
-from tests.workflows.platform import platform
+from tests.harness.github.hub import Environment, Hub, hub
+from tests.harness.github.image import image
+from tests.harness.github.platform import platform
 
 ROOT = Path(__file__).parents[2]
 LOCKGATE = """#!/bin/sh

@@ -8,8 +8,8 @@ from html import unescape
 
 import pytest
 
+from tests.harness.github.hub import Run
 from tests.workflows.conftest import MODEL, POLICY, Desk, Models
-from tests.workflows.hub import Run
 
 CANDIDATES = "conf/candidates.yaml"
 WORSE = "worse: [model=baseline]\n"

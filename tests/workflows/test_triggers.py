@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflows.hub import Environment, Hub, hub
-from tests.workflows.image import image
+from tests.harness.github.hub import Environment, Hub, hub
+from tests.harness.github.image import image
 
 ROOT = Path(__file__).parents[2]
 FAILS = '#!/bin/sh\necho "$0 $*"\nexit 2\n'

@@ -16,8 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.harness.github.tokens import Identities
 from tests.tls import certificate
-from tests.workflows.tokens import Identities
 
 DOMAIN = "lockgate.outerbounds.example"
 HOSTS = (f"auth.{DOMAIN}", f"api.{DOMAIN}")

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from tests.workflows.syntax import ExpressionError, Node, Parser, number, pieces, refuse
+from tests.harness.github.syntax import ExpressionError, Node, Parser, number, pieces, refuse
 
 __all__ = ["ExpressionError", "Functions", "condition", "evaluate", "interpolated", "named"]
 

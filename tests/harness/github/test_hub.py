@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.documents import RejectedByGitHubError
-from tests.workflows.expressions import ExpressionError
-from tests.workflows.hub import Environment, Hub, Run, hub
-from tests.workflows.repository import ConflictError
+from tests.harness.github.documents import RejectedByGitHubError
+from tests.harness.github.expressions import ExpressionError
+from tests.harness.github.hub import Environment, Hub, Run, hub
+from tests.harness.github.repository import ConflictError
+
+pytestmark = pytest.mark.nightly
 
 HEAD = (
     "name: w\non: {push: {}, pull_request: {}}\npermissions: {contents: read}\ndefaults: {run: {shell: bash}}\njobs:\n"

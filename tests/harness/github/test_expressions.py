@@ -9,7 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.workflows.expressions import ExpressionError, Functions, condition, evaluate, interpolated, named
+from tests.harness.github.expressions import ExpressionError, Functions, condition, evaluate, interpolated, named
+
+pytestmark = pytest.mark.nightly
 
 FRUITS = [{"name": "apple", "quantity": 1}, {"name": "orange", "quantity": 2}, {"name": "pear", "quantity": 1}]
 CONTEXTS: dict[str, Any] = {

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.workflows.documents import RejectedByGitHubError
-from tests.workflows.repository import Repository
+from tests.harness.github.documents import RejectedByGitHubError
+from tests.harness.github.repository import Repository
 
 
 class ActionError(Exception):

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.workflows.actions import ActionError, Place
-from tests.workflows.actions import run as run_action
-from tests.workflows.commands import Annotation, FileError, annotations, values
-from tests.workflows.documents import Job, RejectedByGitHubError, Scalar, Step, Workflow
-from tests.workflows.expressions import condition, interpolated
+from tests.harness.github.actions import ActionError, Place
+from tests.harness.github.actions import run as run_action
+from tests.harness.github.commands import Annotation, FileError, annotations, values
+from tests.harness.github.documents import Job, RejectedByGitHubError, Scalar, Step, Workflow
+from tests.harness.github.expressions import condition, interpolated
 
 LARGEST_SUMMARY = 1024**2
 SHELLS = {None: ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"], "sh": ["sh", "-e"]}

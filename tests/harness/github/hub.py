@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.github.api import BOT, REPOSITORY, State, served
-from tests.workflows import events
-from tests.workflows.actions import Artifacts, Place
-from tests.workflows.documents import Job, Workflow, parsed
-from tests.workflows.events import NAME, Event
-from tests.workflows.expressions import condition, interpolated
-from tests.workflows.jobs import JobRun, Machine
-from tests.workflows.jobs import run as run_job
-from tests.workflows.repository import Change, Repository
-from tests.workflows.tokens import Identities, issuing
+from tests.harness.github import events
+from tests.harness.github.actions import Artifacts, Place
+from tests.harness.github.documents import Job, Workflow, parsed
+from tests.harness.github.events import NAME, Event
+from tests.harness.github.expressions import condition, interpolated
+from tests.harness.github.jobs import JobRun, Machine
+from tests.harness.github.jobs import run as run_job
+from tests.harness.github.repository import Change, Repository
+from tests.harness.github.tokens import Identities, issuing
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.workflows.hub import Image
+from tests.harness.github.hub import Image
 
 _MAKE = """#!/bin/sh
 silent=

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.workflows.commands import Annotation, FileError, annotations, values
+from tests.harness.github.commands import Annotation, FileError, annotations, values
+
+pytestmark = pytest.mark.nightly
 
 
 @pytest.mark.parametrize(
