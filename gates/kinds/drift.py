@@ -13,7 +13,7 @@ from lockgate.gates.gate.check import Check, Decide, Reads, Text
 from lockgate.gates.gate.limits import against, interval, numbers, show
 from lockgate.gates.kinds.drift_pairs import Apart, of_feature, of_scores, told_features
 from lockgate.gates.records.outcome import Outcome, Verdict, worst
-from lockgate.gates.stats.divergence import Measure, bounds, divergence
+from lockgate.gates.stats.divergence import Measure, divergence, divergence_bounds
 from lockgate.gates.strictness import Category, Changed, Direction, Members, lower
 
 SHOWN = 3
@@ -147,7 +147,7 @@ class Drift(Check):
 
     def _judge_one(self, name: str, found: Apart, case: Case) -> Outcome:
         value = divergence(self.measure, found.pair)
-        held = bounds(self.measure, found.pair, level=case.confidence)
+        held = divergence_bounds(self.measure, found.pair, level=case.confidence)
         verdict = against(value, held, least=None, most=self.max, decide=self.decide)
         seen = f"{self.measure} against {found.against} is {show(value)} ({interval(held)})"
         message = f"{seen}; asked: at most {self.max:.12g}"

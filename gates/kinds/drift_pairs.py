@@ -18,7 +18,14 @@ from lockgate.gates.evidence.facts import (
     parse_part,
 )
 from lockgate.gates.gate.case import Case, need_champion
-from lockgate.gates.stats.cell_shares import Pair, cell_of, counted, paired, quantile_edges, rows_against_counts
+from lockgate.gates.stats.cell_shares import (
+    SharePair,
+    cell_of,
+    pair_codes,
+    pair_counts,
+    pair_counts_with_rows,
+    quantile_edges,
+)
 from lockgate.gates.stats.scored import Codes, Floats
 
 
@@ -26,7 +33,7 @@ from lockgate.gates.stats.scored import Codes, Floats
 class Apart:
     """Two distributions, what the first is of, and how many rows and clusters the second rests on."""
 
-    pair: Pair
+    pair: SharePair
     against: str
     rows: int
     clusters: int | None
@@ -58,7 +65,7 @@ def of_feature(name: str, told: object, case: Case, *, against: str, measure: st
             where=f"{path}.holdout",
         )
     reference, compared = _counts(held.train, path), _counts(held.holdout, path)
-    return Apart(pair=counted(reference, compared), against=against, rows=case.evidence.n, clusters=None)
+    return Apart(pair=pair_counts(reference, compared), against=against, rows=case.evidence.n, clusters=None)
 
 
 def of_scores(case: Case, *, against: str, measure: str) -> Apart:
@@ -70,7 +77,7 @@ def of_scores(case: Case, *, against: str, measure: str) -> Apart:
         held = parse_part(case.facts, "scores", Distribution)
         reference = _counts(held.train, "facts.scores")
         # before the cells: those of no value; after them: those of another
-        pair = rows_against_counts(reference, 1 + _cells(held, case), weight=rows.weight, cluster=rows.cluster)
+        pair = pair_counts_with_rows(reference, 1 + _cells(held, case), weight=rows.weight, cluster=rows.cluster)
     else:
         need_champion(case)
         theirs = rows.champion if rows.champion is not None else rows.challenger
@@ -79,7 +86,7 @@ def of_scores(case: Case, *, against: str, measure: str) -> Apart:
         else:
             edges = quantile_edges(theirs)
             cells, first, second = edges.size + 1, cell_of(theirs, edges), cell_of(rows.challenger, edges)
-        pair = paired(first, second, cells, weight=rows.weight, cluster=rows.cluster)
+        pair = pair_codes(first, second, cells, weight=rows.weight, cluster=rows.cluster)
     return Apart(pair=pair, against=against, rows=rows.n, clusters=case.clusters)
 
 

@@ -75,7 +75,7 @@ class Fairness(Grouped):
                 name, verdict, message, case, metric=self.metric, level=case.confidence, parts=tuple(parts.values())
             )
         value, gap_bounds = self._gaps(case, judged)
-        first, second = gaps.pairs(judged.size)
+        first, second = gaps.group_pairs(judged.size)
         gap = np.abs(value[first] - value[second])
         low, high = _sizes(*gap_bounds(case.confidence))
         corrected, _ = _sizes(*gap_bounds(1 - (1 - case.confidence) / gap.size))
@@ -124,10 +124,10 @@ class Fairness(Grouped):
         variance = error**2
         rows = split.rows
         if rows.cluster is not None:
-            shared = gaps.covariance(linear, split.units, weight=rows.weight, cluster=rows.cluster)
+            shared = gaps.group_covariance(linear, split.units, weight=rows.weight, cluster=rows.cluster)
             variance = shared[np.ix_(judged, judged)]
         value = linear.value[judged]
-        return value, lambda level: gaps.linear(value, variance, df, level=level)
+        return value, lambda level: gaps.gap_bounds(value, variance, df, level=level)
 
     def _parts(self, case: Case) -> tuple[dict[int, Outcome], Codes]:
         """What is found of every group, by its place, and the places of those that can be judged."""

@@ -24,12 +24,12 @@ def paired(split: Split) -> tuple[Floats, Floats, Floats]:
     by = ranking.ByLabel.of(split.rows.label, groups.code, groups.count, weight=None)
     sums, misses, hits = by.sums(gap), by.mass[::2], by.mass[1::2]
     value, scale = ratio(sums[1::2], 2 * hits * misses), ranking.per_placement(misses, hits)
-    centred = by.centred(gap, sums)
+    deviations = by.deviations(gap, sums)
     if units.of_row is not None:
-        in_unit = units.sums(centred) * units.spread(scale)
-        del gap, champion, by, centred  # what follows needs room where units are as many as rows
+        in_unit = units.sums(deviations) * units.spread(scale)
+        del gap, champion, by, deviations  # what follows needs room where units are as many as rows
         return value, *errors_of_sums(in_unit, units)
-    error, df = _of_labels(by.sums(np.square(centred, out=centred)), by.mass)
+    error, df = _of_labels(by.sums(np.square(deviations, out=deviations)), by.mass)
     return value, scale * error, df
 
 

@@ -34,7 +34,7 @@ from lockgate.gates.metrics.rows import Split
 from lockgate.gates.metrics.scale import Scale
 from lockgate.gates.stats import proportions
 from lockgate.gates.stats.clusters import clustered_errors, means_of_sums, t_quantile, t_tail
-from lockgate.gates.stats.quantiles import lowered
+from lockgate.gates.stats.quantiles import widen_low_bound
 from lockgate.gates.stats.scored import TOLERANCE, Floats, Linear, Scored, ratio
 
 Pair = tuple[Floats, Floats]
@@ -118,7 +118,7 @@ def estimates(metric: Metric, split: Split) -> Estimates:
         trials = np.minimum(trials, metric.trials(split.scored("challenger")))
     found = of_linear(linear, split, low=metric.low, high=metric.high, trials=trials, symmetric=metric.symmetric)
     if metric.method == "supremum":
-        return Estimates(value=found.value, bounds=lowered(found.value, found.bounds, least=metric.low))
+        return Estimates(value=found.value, bounds=widen_low_bound(found.value, found.bounds, floor=metric.low))
     return found
 
 

@@ -12,7 +12,7 @@ from lockgate.gates.metrics.metric import Family, Hits, Metric, Quantile
 from lockgate.gates.stats import quantiles
 from lockgate.gates.stats.bootstrap import quantile_difference_errors
 from lockgate.gates.stats.clusters import clustered_errors
-from lockgate.gates.stats.quantiles import Sorted
+from lockgate.gates.stats.quantiles import SortedValues
 from lockgate.gates.stats.scored import Floats, Linear, Scored
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def coverage(label: Floats, score: Floats) -> Hits:
 def bounds(asked: Quantile, split: Split) -> Callable[[float], tuple[Floats, Floats]]:
     """Bounds of a quantile by level: order statistics; Woodruff's where rows have weights or clusters."""
     scored = _values(asked, split.scored("challenger"))
-    held = Sorted.of(scored)
+    held = SortedValues.of(scored)
     if split.rows.plain:
         return lambda level: quantiles.order_bounds(held, asked.q, level=level)
     return quantiles.woodruff_bounds(scored, held, asked.q, units=split.units)
@@ -59,7 +59,7 @@ def difference(asked: Quantile, split: Split) -> tuple[Floats, Floats, Floats]:
     The bootstrap knows the spread of what it draws from, which is too narrow by the share of one in those degrees.
     """
     ours, theirs = (_values(asked, split.scored(model)) for model in ("challenger", "champion"))
-    left, right = Sorted.of(ours), Sorted.of(theirs)
+    left, right = SortedValues.of(ours), SortedValues.of(theirs)
     error = quantile_difference_errors(left, right, asked.q, units=split.units, weight=ours.weight, code=ours.code)
     _, df = clustered_errors(np.zeros(ours.label.size), split.units, weight=ours.weight)
     return left.quantile(asked.q) - right.quantile(asked.q), error * np.sqrt((df + 1) / df), df

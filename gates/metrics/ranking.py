@@ -22,8 +22,8 @@ def ndcg(scored: Scored, *, most: int) -> Linear:
     Source: Järvelin and Kekäläinen, ACM TOIS 20 (2002); ties: McSherry and Najork, ECIR 2008.
     """
     lists = Lists.of(scored)
-    found = lists.gain(lists.order, scored.score, relevance=scored.label, most=most)
-    best = lists.gain(lists.ordered_by(scored.label), None, relevance=scored.label, most=most)
+    found = lists.gain(lists.order, scored.score, relevance=scored.label, cutoff=most)
+    best = lists.gain(lists.ordered_by(scored.label), None, relevance=scored.label, cutoff=most)
     return of_queries(np.divide(found, best, out=np.zeros_like(best), where=best > 0), lists, scored)
 
 

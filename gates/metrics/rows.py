@@ -190,7 +190,7 @@ class Split:
         if metric.loss is not None:
             scored, lost = self.scored("challenger"), self.rows.lost(metric.name, metric.loss)
             value = scored.mean(lost)
-            return Linear(value, scored.centred(lost, value))
+            return Linear(value, scored.deviations(lost, value))
         if metric.hits is not None:
             changed, gap = self.rows.changed(metric.name, metric.hits), np.zeros(self.rows.label.size)
             gap[changed.gained], gap[changed.lost] = 1.0, -1.0
@@ -239,7 +239,7 @@ class Split:
     def n(self) -> Floats:
         """How many rows of each group count (S,)."""
         if self.rows.weight is None:
-            return self.units.carried if self.rows.cluster is None else self.units.total(self.units.size)
+            return self.units.weighted_units if self.rows.cluster is None else self.units.total(self.units.size)
         if self.groups.code is None:
             return np.array([float(self.rows.n)])
         counting = (self.rows.weight > 0).astype(np.float64)
@@ -248,7 +248,7 @@ class Split:
     @property
     def clusters(self) -> Floats | None:
         """How many clusters of each group have rows that count (S,); None where rows are not clustered."""
-        return None if self.rows.cluster is None else self.units.carried
+        return None if self.rows.cluster is None else self.units.weighted_units
 
 
 def relative(weight: Floats) -> Floats:

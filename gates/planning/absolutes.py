@@ -86,7 +86,7 @@ def share_beyond(rows: float, *, alpha: float) -> Beyond:
 
     def beyond(truth: float, limit: float, side: float, times: float) -> float:
         share, least = (truth, limit) if side > 0 else (1 - truth, 1 - limit)
-        return share_power(rows=rows * times, share=share, least=least, alpha=alpha)
+        return share_power(rows=rows * times, share=share, floor=least, alpha=alpha)
 
     return beyond
 

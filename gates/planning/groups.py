@@ -60,7 +60,7 @@ def fairness(check: Fairness, case: Case, gains: Gains) -> Ask:  # noqa: ARG001 
     if not 2 <= chosen.at.size <= MOST_GROUPS:
         raise UnjudgeableError(f"{chosen.at.size:,} groups to compare", expected=f"2 to {MOST_GROUPS:,}")
     value, error, highs = _gaps(check, case, chosen)
-    first, second = gaps.pairs(chosen.at.size)
+    first, second = gaps.group_pairs(chosen.at.size)
     gap = np.abs(value[first] - value[second])
     level = 0.5 if check.decide == "point" else case.confidence
     widest, hardest = int(np.argmax(gap)), int(np.argmax(error))
@@ -98,7 +98,7 @@ def fairness(check: Fairness, case: Case, gains: Gains) -> Ask:  # noqa: ARG001 
 def _gaps(check: Fairness, case: Case, chosen: Judged) -> tuple[Floats, Floats, Highs]:
     """The metric in each group (S,), the standard error of every pair's gap (K,), and the reach of its bounds."""
     metric, split, at = case.metric(check.metric), chosen.split, chosen.at
-    first, second = gaps.pairs(at.size)
+    first, second = gaps.group_pairs(at.size)
     if metric.hits is not None and split.rows.plain:
         found = metric.hits(split.rows.label, split.rows.challenger)
         hits, n = (of_group[at] for of_group in counted(found, split.scored("challenger")))
@@ -115,7 +115,7 @@ def _gaps(check: Fairness, case: Case, chosen: Judged) -> tuple[Floats, Floats, 
     variance, between = own**2, np.zeros(first.size)
     rows = split.rows
     if rows.cluster is not None:
-        shared = gaps.covariance(linear, split.units, weight=rows.weight, cluster=rows.cluster)
+        shared = gaps.group_covariance(linear, split.units, weight=rows.weight, cluster=rows.cluster)
         variance = shared[np.ix_(at, at)]
         between = variance[first, second]
     alone = variance if variance.ndim == 1 else np.diag(variance)
@@ -123,13 +123,13 @@ def _gaps(check: Fairness, case: Case, chosen: Judged) -> tuple[Floats, Floats, 
     return (
         value,
         error,
-        lambda level, times: _reach(value, gaps.linear(value, variance / times, df * times, level=level)),
+        lambda level, times: _reach(value, gaps.gap_bounds(value, variance / times, df * times, level=level)),
     )
 
 
 def _reach(value: Floats, bounds: tuple[Floats, Floats]) -> Floats:
     """How far the bound of each pair that lies further out is from its gap (K,)."""
-    first, second = gaps.pairs(value.size)
+    first, second = gaps.group_pairs(value.size)
     gap = value[first] - value[second]
     return np.where(gap >= 0, bounds[1] - gap, gap - bounds[0])
 

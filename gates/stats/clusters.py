@@ -1,4 +1,4 @@
-"""Standard errors of weighted means, in groups of rows, whose rows may come in clusters."""
+"""Standard errors of weighted means in groups of rows, where rows may come in clusters."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Units:
     """What counts as independent within each group: clusters, or single rows.
 
-    of_row: the unit of each row (n,); None where every row is its own. group: the group of each unit (U,); None
-    where all are one group. size: the weight of each unit (U,). groups: S. alike: whether every row weighs the same.
+    of_row: the unit of each row (n,); None if every row is its own unit. group: the group of each unit (U,); None if
+    all are one group. size: the weight of each unit (U,). groups: S. alike: whether every row has the same weight.
     """
 
     of_row: Codes | None
@@ -36,7 +36,7 @@ class Units:
         Args:
             weight: float64 (n,), not negative; None weighs every row alike.
             cluster: codes 0 … G−1 (n,); None makes every row its own. A cluster in two groups is two units.
-            code: the group of each row (n,); None where all rows are one group.
+            code: the group of each row (n,); None if all rows are one group.
         """
         alike = weight is None
         if cluster is None:
@@ -47,37 +47,37 @@ class Units:
         wide = int(cluster.max(initial=-1)) + 1
         cell = code * wide
         cell += cluster
-        if wide * groups > 4 * max(n, 1):  # few of the pairs can exist
-            held, of_row = np.unique(cell, return_inverse=True)
-            return cls(of_row=of_row, group=held // wide, size=_sums(of_row, weight), groups=groups, alike=alike)
-        size = _sums(cell, weight, least=wide * groups)
+        if wide * groups > 4 * max(n, 1):  # most pairs of group and cluster have no row: number those that have
+            pairs, of_row = np.unique(cell, return_inverse=True)
+            return cls(of_row=of_row, group=pairs // wide, size=_sums(of_row, weight), groups=groups, alike=alike)
+        size = _sums(cell, weight, minlength=wide * groups)
         group = np.repeat(np.arange(groups), wide)
         return cls(of_row=cell, group=group, size=size, groups=groups, alike=alike)
 
     def sums(self, values: Floats) -> Floats:
-        """Sums of (n,) values, which hold their weight already, in each unit (U,)."""
-        return values if self.of_row is None else _sums(self.of_row, values, least=self.size.size)
+        """Sums of values that are multiplied by their weights already (n,) in each unit (U,)."""
+        return values if self.of_row is None else _sums(self.of_row, values, minlength=self.size.size)
 
     def total(self, of_unit: Floats | NDArray[np.bool_]) -> Floats:
         """Sums in each group: (U,) → (S,)."""
         if self.group is None:
             return np.array([of_unit.sum()], dtype=np.float64)
-        return _sums(self.group, of_unit, least=self.groups)
+        return _sums(self.group, of_unit, minlength=self.groups)
 
     def spread(self, of_group: Floats) -> Floats:
         """The value of each unit's group: (S,) → (U,), or (1,) for one group."""
         return of_group if self.group is None else of_group[self.group]
 
     @cached_property
-    def carried(self) -> Floats:
+    def weighted_units(self) -> Floats:
         """How many units of each group have weight (S,)."""
         if self.of_row is None and self.alike and self.group is not None:
-            return _sums(self.group, None, least=self.groups)
+            return _sums(self.group, None, minlength=self.groups)
         return self.total(self.size > 0)
 
     @cached_property
     def leverage(self) -> Leverage:
-        """What CR2 needs to know of the units, whatever they are asked about."""
+        """What CR2 needs to know of the units. It depends on their weights alone, so it is computed once."""
         total, largest = self.total(self.size), self._largest
         per_mass = self.spread(ratio(np.ones_like(total), total))
         share = self.size * per_mass
@@ -93,32 +93,32 @@ class Units:
         df = _bell_mccaffrey(share, inverse, heaviest, self)
         np.sqrt(inverse, out=inverse)
         inverse *= per_mass
-        shown = (self.carried >= 2) & (largest < total)
-        return Leverage(factor=inverse, df=np.where(shown, df, np.nan))
+        estimable = (self.weighted_units >= 2) & (largest < total)
+        return Leverage(factor=inverse, df=np.where(estimable, df, np.nan))
 
     @property
     def _largest(self) -> Floats:
         """The weight of each group's heaviest unit (S,)."""
         if self.group is None:
             return np.array([self.size.max(initial=0.0)])
-        most = np.zeros(self.groups)
-        np.maximum.at(most, self.group, self.size)
-        return most
+        largest = np.zeros(self.groups)
+        np.maximum.at(largest, self.group, self.size)
+        return largest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leverage:
-    """factor: 1/√(1 − h) over the group's weight, h being each unit's share of it (U,).
+    """factor: 1/√(1 − h) divided by the group's weight, h being each unit's share of it (U,).
 
-    df: Bell and McCaffrey's degrees of freedom (S,), NaN in a group where fewer than two units carry weight.
+    df: Bell and McCaffrey's degrees of freedom (S,), NaN in a group where fewer than two units have weight.
     """
 
     factor: Floats
     df: Floats
 
 
-def _sums(code: Codes, values: Floats | NDArray[np.bool_] | None, *, least: int = 0) -> Floats:
-    return np.bincount(code, weights=values, minlength=least).astype(np.float64, copy=False)
+def _sums(code: Codes, values: Floats | NDArray[np.bool_] | None, *, minlength: int = 0) -> Floats:
+    return np.bincount(code, weights=values, minlength=minlength).astype(np.float64, copy=False)
 
 
 def clustered_errors(influence: Floats, units: Units, *, weight: Floats | None) -> tuple[Floats, Floats]:
@@ -126,20 +126,20 @@ def clustered_errors(influence: Floats, units: Units, *, weight: Floats | None) 
 
     The variance is CR2, the sum over clusters of g²/(1 − h), where g is a cluster's weighted sum of influences and
     h its share of the group's weight; the degrees of freedom are Bell and McCaffrey's for the mean under a working
-    variance of 1/weight, so that copies of a row equal a weight when they share a cluster. Rows without clusters
-    are clusters of one: without weights the result is then sd/√n with n − 1.
+    variance of 1/weight, so that copies of a row equal a weight if they share a cluster. Rows without clusters are
+    clusters of one: without weights, the result is then sd/√n with n − 1 degrees of freedom.
 
     Args:
         influence: float64 (n,), with weighted mean 0 in each group.
-        weight: float64 (n,), as the units were made with.
+        weight: float64 (n,), what the units were made with.
 
     Returns:
-        (errors (S,), degrees of freedom (S,)), NaN in a group where fewer than two units carry weight.
+        (errors (S,), degrees of freedom (S,)), NaN in a group where fewer than two units have weight.
 
     Source: Bell and McCaffrey, Survey Methodology 28 (2002); Imbens and Kolesár, REStat 98 (2016).
     """
     if units.of_row is None and units.alike:
-        n = units.carried
+        n = units.weighted_units
         variance = ratio(units.total(influence**2), n * (n - 1))
         return np.sqrt(variance), np.where(n > 1, n - 1, np.nan)
     return errors_of_sums(units.sums(influence if weight is None else influence * weight), units)
@@ -153,15 +153,15 @@ def errors_of_sums(sums: Floats, units: Units) -> tuple[Floats, Floats]:
 
 
 def means_of_sums(sums: Floats, units: Units) -> tuple[Floats, Floats, Floats]:
-    """Weighted means (S,), from weighted sums in each unit (U,), and their errors as `clustered_errors` gives them."""
+    """Weighted means (S,) from weighted sums in each unit (U,), with errors and df as from `clustered_errors`."""
     mean = ratio(units.total(sums), units.total(units.size))
     return mean, *errors_of_sums(sums - units.spread(mean) * units.size, units)
 
 
 def _bell_mccaffrey(share: Floats, inverse: Floats, heaviest: NDArray[np.bool_], units: Units) -> Floats:
     # (trace Ω)² / trace Ω², Ω_gk = (share_g [g = k] − share_g share_k) / √((1 − share_g)(1 − share_k)); trace Ω = 1.
-    # Twice the sum of products of pairs of crossed = share²/(1 − share), the heaviest apart: their product would
-    # swamp (Σ crossed)² − Σ crossed².
+    # The sum over pairs is (Σ square)² − Σ square² with square = share²/(1 − share). The heaviest units are summed
+    # separately, since their square would swamp that difference.
     square = share * share
     squares = units.total(square)
     square *= inverse
@@ -176,14 +176,14 @@ def _bell_mccaffrey(share: Floats, inverse: Floats, heaviest: NDArray[np.bool_],
 
 
 def t_quantile(level: float, df: Floats) -> Floats:
-    """The `level` quantile of Student's t; the normal's where `df` is infinite. NaN for NaN."""
+    """The `level` quantile of Student's t, of the normal if `df` is infinite; NaN for NaN."""
     finite = np.isfinite(df)
     of_t = scipy.special.stdtrit(np.where(finite, df, np.nan), level)
     return np.asarray(np.where(finite | np.isnan(df), of_t, scipy.special.ndtri(level)))
 
 
 def t_tail(statistic: Floats, df: Floats) -> Floats:
-    """P(T >= statistic) under Student's t with `df` degrees of freedom; the normal's where `df` is infinite."""
+    """P(T >= statistic) under Student's t with `df` degrees of freedom, under the normal if `df` is infinite."""
     finite = np.isfinite(df)
     of_t = scipy.special.stdtr(np.where(finite, df, np.nan), -statistic)
     return np.asarray(np.where(finite | np.isnan(df), of_t, scipy.special.ndtr(-statistic)))

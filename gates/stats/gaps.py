@@ -9,8 +9,8 @@ from lockgate.gates.stats.clusters import Units, t_quantile
 from lockgate.gates.stats.scored import Codes, Floats, Linear
 
 
-def pairs(groups: int) -> tuple[Codes, Codes]:
-    """Every two of `groups` groups, the first before the second: (K,), (K,), K = S(S − 1)/2."""
+def group_pairs(groups: int) -> tuple[Codes, Codes]:
+    """All pairs of groups 0 … S − 1, the smaller number first: (K,), (K,), K = S(S − 1)/2."""
     first, second = np.triu_indices(groups, 1)
     return first, second
 
@@ -25,23 +25,23 @@ def newcombe(hits: Floats, n: Floats, *, level: float) -> tuple[Floats, Floats]:
     """
     low, high = proportions.wilson(hits, n, level=level)
     share = hits / n
-    a, b = pairs(hits.size)
+    a, b = group_pairs(hits.size)
     gap = share[a] - share[b]
     below = np.hypot(share[a] - low[a], high[b] - share[b])
     above = np.hypot(high[a] - share[a], share[b] - low[b])
     return gap - below, gap + above
 
 
-def linear(value: Floats, variance: Floats, df: Floats, *, level: float) -> tuple[Floats, Floats]:
+def gap_bounds(value: Floats, variance: Floats, df: Floats, *, level: float) -> tuple[Floats, Floats]:
     """Differences of estimates, first − second, for all pairs: bounds (K,), each at one-sided `level`.
 
     Args:
         value: float64 (S,).
         variance: the estimates' covariances (S, S), or their variances (S,) where they are independent.
         df: degrees of freedom of each variance (S,). Independent estimates are combined as Welch and Satterthwaite
-            do; dependent ones take the fewer of the two, which errs on the wide side.
+            do; dependent ones take the smaller of the two, which makes the bounds too wide rather than too narrow.
     """
-    a, b = pairs(value.size)
+    a, b = group_pairs(value.size)
     gap = value[a] - value[b]
     if variance.ndim == 1:
         of_gap = variance[a] + variance[b]
@@ -54,19 +54,19 @@ def linear(value: Floats, variance: Floats, df: Floats, *, level: float) -> tupl
     return gap - half, gap + half
 
 
-def covariance(found: Linear, units: Units, *, weight: Floats | None, cluster: Codes) -> Floats:
-    """CR2 covariances (S, S) of the groups' estimates, whose clusters may lie in several groups.
+def group_covariance(estimates: Linear, units: Units, *, weight: Floats | None, cluster: Codes) -> Floats:
+    """CR2 covariances (S, S) of the groups' estimates, where a cluster may have rows in several groups.
 
     Args:
-        found: as for `clustered_errors`.
+        estimates: as for `clustered_errors`.
         units: clusters within groups.
-        weight, cluster: float64 (n,) or None, and codes (n,), as the units were made with.
+        weight, cluster: what the units were made with, float64 (n,) or None, and codes (n,).
 
     Source: Bell and McCaffrey, Survey Methodology 28 (2002), for a regression on the groups' indicators.
     """
     from scipy import sparse
 
-    mass = found.influence if weight is None else found.influence * weight
+    mass = estimates.influence if weight is None else estimates.influence * weight
     scaled = units.sums(mass) * units.leverage.factor
     group = np.zeros(scaled.size, dtype=np.intp) if units.group is None else units.group
     of_unit = np.zeros(scaled.size, dtype=np.intp)

@@ -12,7 +12,7 @@ from lockgate.gates.stats.scored import Codes, Floats, Linear, Scored, ratio
 
 
 def auc(scored: Scored) -> Linear:
-    """Area under the ROC curve, ties counting half; undefined where a group has rows of one label only.
+    """Area under the ROC curve, ties counting half; undefined in a group with rows of one label only.
 
     Labels are 0 or 1. The influence is n/P·(V − AUC) on the P positives and n/N·(V − AUC) on the N negatives,
     V being a row's placement among the other class of its group.
@@ -23,22 +23,23 @@ def auc(scored: Scored) -> Linear:
     sums, misses, hits = by.sums(placed), by.mass[::2], by.mass[1::2]
     earlier_misses = np.cumsum(misses) - misses  # placements count on from group to group
     value = np.minimum(ratio(sums[1::2] / 2 - hits * earlier_misses, hits * misses), 1.0)
-    influence = by.centred(placed, sums)
+    influence = by.deviations(placed, sums)
     influence *= scored.spread(per_placement(misses, hits))
     return Linear(value, influence)
 
 
 def placements(scored: Scored) -> NDArray[Any]:
-    """Twice the mass of label 0 with a lower score, half of what is tied with it, for a row of label 1; minus that
-    of label 1 for a row of label 0: (n,), in the order that the rows came in; int32 or int64 without weights, else
-    float64.
+    """How many rows of the other label each row is ranked above, doubled so that ties count in whole numbers (n,).
 
-    It counts on from group to group: to the rows of a label in a group that adds the same number, which is the same
-    for every model.
+    For a row of label 1 it is twice the mass of label 0 with a lower score, plus once that with the same score; for a
+    row of label 0 it is minus the same of label 1. Rows keep their order; int32 or int64 without weights, else float64.
+
+    The count continues from group to group. That adds the same number to all rows of a label in a group, the same for
+    every model, and saves a pass.
     """
     order = scored.order
     positive = (scored.label == 1)[order]
-    starts = _starts(scored)
+    starts = _run_starts(scored)
     first = None if starts is None else np.flatnonzero(starts)
     if scored.weight is None:
         whole = np.int32 if order.size < 2**30 else np.int64
@@ -55,15 +56,15 @@ def placements(scored: Scored) -> NDArray[Any]:
 
 
 def per_placement(misses: Floats, hits: Floats) -> Floats:
-    """What one placement, as `placements` counts, means to the influences of a group with so much of either label."""
+    """What one unit of `placements` adds to influences in a group with this much mass of each label (S,)."""
     return (hits + misses) * _inverse(2 * hits) * _inverse(misses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByLabel:
-    """Rows by label within U units, groups or clusters: the cell of each row (n,), 2·unit + label, and its mass (2U,).
+    """Rows by label within U units, which are groups or clusters.
 
-    weight: of each row (n,); None weighs every row alike.
+    cell: of each row (n,), 2·unit + label. mass: of each cell (2U,). weight: of each row (n,); None weighs all alike.
     """
 
     cell: Codes
@@ -72,7 +73,7 @@ class ByLabel:
 
     @classmethod
     def of(cls, label: Floats, unit: Codes | None, units: int, *, weight: Floats | None) -> ByLabel:
-        """Rows of label 0 or 1 (n,) in units 0 … units − 1 (n,); None: all rows are one."""
+        """Rows of label 0 or 1 (n,) in units 0 … units − 1 (n,); None if all rows are one unit."""
         cell = (label == 1).astype(np.intp)
         if unit is not None:
             cell += unit
@@ -82,31 +83,34 @@ class ByLabel:
 
     def sums(self, values: NDArray[Any]) -> Floats:
         """Weighted sums of `values` (n,) in each cell (2U,)."""
-        held = values if self.weight is None else values * self.weight
-        found: Floats = np.bincount(self.cell, weights=held, minlength=self.mass.size).astype(np.float64, copy=False)
-        return found
+        masses = values if self.weight is None else values * self.weight
+        sums: Floats = np.bincount(self.cell, weights=masses, minlength=self.mass.size).astype(np.float64, copy=False)
+        return sums
 
-    def centred(self, values: NDArray[Any], sums: Floats) -> Floats:
-        """`values` (n,) less the mean of their cell, given their sums (2U,)."""
+    def deviations(self, values: NDArray[Any], sums: Floats) -> Floats:
+        """`values` (n,) minus the mean of their cell, which follows from their sums (2U,)."""
         means: Floats = (sums * _inverse(self.mass))[self.cell]
         np.subtract(values, means, out=means)
         return means
 
 
 def average_precision(scored: Scored) -> Linear:
-    """Average precision Σ (R_k − R_{k−1}) P_k over distinct scores; undefined where a group has no row of label 1.
+    """Average precision Σ (R_k − R_{k−1}) P_k over distinct scores; undefined in a group without rows of label 1.
 
     The influence of a row is (1/π)·[y·(P(s) − AP) + Σ_{t <= s} π_t·(y − P(t))/B(t)], π_t being the share of
     positives at t and B(t) the share of all rows at or above it: the derivative of AP in the direction of that row.
     """
     runs = Runs.of(scored)
     mass = runs.all_hits + runs.all_misses
-    taken = runs.of_run(mass) - runs.hits_before - runs.misses_before
+    at_or_above = runs.of_run(mass) - runs.hits_before - runs.misses_before
     precision = np.divide(
-        runs.of_run(runs.all_hits) - runs.hits_before, taken, out=np.zeros_like(taken), where=taken > 0
+        runs.of_run(runs.all_hits) - runs.hits_before,
+        at_or_above,
+        out=np.zeros_like(at_or_above),
+        where=at_or_above > 0,
     )
     value = ratio(runs.total(runs.hits * precision), runs.all_hits)
-    per_mass = np.divide(runs.hits, taken, out=np.zeros_like(taken), where=taken > 0)
+    per_mass = np.divide(runs.hits, at_or_above, out=np.zeros_like(at_or_above), where=at_or_above > 0)
     slope, offset = runs.cumulative(per_mass), runs.cumulative(per_mass * precision)
     scale = runs.of_run(mass * _inverse(runs.all_hits))
     return Linear(value, runs.to_rows((precision - runs.of_run(value) + slope - offset) * scale, -offset * scale))
@@ -116,10 +120,10 @@ def average_precision(scored: Scored) -> Linear:
 class Runs:
     """Rows by group and ascending score, as runs of tied scores: n rows, R runs, S groups.
 
-    order: the rows (n,). positive: whether a row so ordered has label 1 (n,). lengths: rows in each run (R,); None
-    where no scores are tied. in_group: runs in each group (S,).
-    hits, misses: mass of label 1 and of label 0 in each run (R,); `…_before` that of the runs of the same group
-    with lower scores (R,); `all_…` that of each group (S,).
+    order: the rows (n,). positive: whether each row in that order has label 1 (n,). lengths: rows in each run (R,);
+    None if no scores are tied. in_group: runs in each group (S,).
+    hits, misses: mass of label 1 and of label 0 in each run (R,); `…_before`: in the runs of the same group with lower
+    scores (R,); `all_…`: in each group (S,).
     """
 
     order: Codes
@@ -137,7 +141,7 @@ class Runs:
     def of(cls, scored: Scored) -> Runs:
         order, rows = scored.order, _rows(scored)
         positive = (scored.label == 1)[order]
-        starts = _starts(scored)
+        starts = _run_starts(scored)
         hits = positive.astype(np.float64)
         misses = 1.0 - hits
         if scored.weight is not None:
@@ -163,7 +167,7 @@ class Runs:
         )
 
     def of_run(self, of_group: Floats) -> Floats:
-        """The value of each run's group: (S,) → (R,), or (1,) where there is one group."""
+        """The value of each run's group: (S,) → (R,), or (1,) if there is one group."""
         return of_group if self.in_group.size == 1 else np.repeat(of_group, self.in_group)
 
     def total(self, of_run: Floats) -> Floats:
@@ -171,11 +175,11 @@ class Runs:
         return _total(of_run, self.in_group)
 
     def cumulative(self, of_run: Floats) -> Floats:
-        """Sums over the runs of the same group up to each, itself included: (R,) → (R,)."""
+        """Sums over the runs of the same group up to and including each: (R,) → (R,)."""
         return _before(of_run, self.in_group) + of_run
 
     def to_rows(self, of_positive: Floats, of_negative: Floats) -> Floats:
-        """Values for the rows of each run, by label: (R,) and (R,) → (n,), in the order that the rows came in."""
+        """Values for the rows of each run, by label: (R,) and (R,) → (n,), in the rows' own order."""
         if self.lengths is not None:
             of_positive, of_negative = np.repeat(of_positive, self.lengths), np.repeat(of_negative, self.lengths)
         rows = np.empty(self.order.size)
@@ -191,16 +195,16 @@ def _rows(scored: Scored) -> Codes:
 
 
 def _before_and_with(summed: NDArray[Any], first: Codes | None) -> NDArray[Any]:
-    """Of cumulative sums (n,): those before each row's run of ties plus those with it, whose first rows are given."""
+    """The cumulative sum before each row's run of ties plus the one after it (n,); `first` are the runs' first rows."""
     upto = summed if first is None else summed[np.append(first[1:], summed.size) - 1]
     both = upto.copy()
     both[1:] += upto[:-1]
     return both if first is None else np.repeat(both, np.diff(first, append=summed.size))
 
 
-def _starts(scored: Scored) -> NDArray[np.bool_] | None:
-    """Where a run of tied scores, or a group, starts in `scored.order` (n,); None where no scores are tied."""
-    run = scored.grouped.run
+def _run_starts(scored: Scored) -> NDArray[np.bool_] | None:
+    """Where a run of tied scores, or a group, starts in `scored.order` (n,); None if no scores are tied."""
+    run = scored.by_group.run
     if run is None:
         return None
     starts = np.empty(run.size, dtype=bool)
@@ -212,21 +216,21 @@ def _starts(scored: Scored) -> NDArray[np.bool_] | None:
 
 
 def _inverse(values: Floats) -> Floats:
-    """1 / values, 0 where a value is 0: of groups in which the statistic is undefined anyway."""
+    """1 / values; 0 where a value is 0, in groups where the statistic is undefined anyway."""
     return np.divide(1.0, values, out=np.zeros_like(values), where=values != 0)
 
 
 def _total(values: Floats, in_group: Codes) -> Floats:
-    """Sums of consecutive values, so many in each group."""
+    """Sums of consecutive values, `in_group` of them in each group (S,)."""
     sums = np.zeros(in_group.size)
-    some = in_group > 0
+    filled = in_group > 0
     if values.size:
-        sums[some] = np.add.reduceat(values, (np.cumsum(in_group) - in_group)[some])
+        sums[filled] = np.add.reduceat(values, (np.cumsum(in_group) - in_group)[filled])
     return sums
 
 
 def _before(values: Floats, in_group: Codes) -> Floats:
-    """Sums of the values that come before each in its group, so many consecutive ones in each."""
+    """Sums of the values before each one in its group; `in_group` consecutive values are in each group (S,)."""
     summed = np.cumsum(values)
     summed -= values
     if in_group.size > 1 and values.size:

@@ -1,4 +1,4 @@
-"""How predictions would have to be shifted and stretched to fit the outcomes."""
+"""How predictions would have to be shifted and stretched to fit the labels."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ import scipy
 
 from lockgate.gates.stats.scored import Floats, Linear, Scored
 
-STEPS = 50
-"""Newton steps after which a fit counts as not existing: labels that the scores separate have none."""
+MAX_NEWTON_STEPS = 50
+"""A fit without convergence by then is undefined: none exists if the scores separate the labels."""
 
 
 def logistic_intercept(scored: Scored) -> Linear:
-    """Calibration in the large: the a of P(label) = expit(a + logit(score)); 0 is calibrated, above 0 scores too low.
+    """Calibration in the large: the a of P(label) = expit(a + logit(score)).
 
-    Binary rows in one group. NaN where the labels are all alike. Scores are kept one float64 epsilon away from 0
-    and 1. Source: Cox, Biometrika 45 (1958); Van Calster et al., BMC Medicine 17 (2019).
+    0 means calibrated, more than 0 that scores are too low. Binary rows in one group. NaN if all labels are equal.
+    Scores are clipped to one float64 epsilon away from 0 and 1. Source: Cox, Biometrika 45 (1958); Van Calster et al.,
+    BMC Medicine 17 (2019).
     """
     offset = _logit(scored.score)
-    return _fit(np.ones((1, offset.size)), offset, scored, at=0)
+    return _fit(np.ones((1, offset.size)), offset, scored, coefficient=0)
 
 
 def logistic_slope(scored: Scored) -> Linear:
-    """Calibration slope: the b of P(label) = expit(a + b·logit(score)); 1 is calibrated, below 1 scores too extreme.
+    """Calibration slope: the b of P(label) = expit(a + b·logit(score)).
 
-    As `logistic_intercept`; NaN also where the scores are all alike, or separate the labels.
+    1 means calibrated, less than 1 that scores are too extreme. Otherwise as `logistic_intercept`; NaN also if all
+    scores are equal, or separate the labels.
     """
-    return _fit(np.stack([np.ones(scored.label.size), _logit(scored.score)]), np.zeros(1), scored, at=1)
+    return _fit(np.stack([np.ones(scored.label.size), _logit(scored.score)]), np.zeros(1), scored, coefficient=1)
 
 
 def linear_intercept(scored: Scored) -> Linear:
@@ -37,7 +39,7 @@ def linear_intercept(scored: Scored) -> Linear:
 
 
 def linear_slope(scored: Scored) -> Linear:
-    """Slope of the least-squares line of the label on the prediction; NaN where predictions are all alike."""
+    """Slope of the least-squares line of the label on the prediction; NaN if all predictions are equal."""
     x = scored.score - scored.spread(scored.mean(scored.score))
     y = scored.label - scored.spread(scored.mean(scored.label))
     spread = scored.mean(x * x)
@@ -51,13 +53,13 @@ def _logit(score: Floats) -> Floats:
     return np.asarray(scipy.special.logit(np.clip(score, edge, 1 - edge)))
 
 
-def _fit(design: Floats, offset: Floats, scored: Scored, *, at: int) -> Linear:
-    """Coefficient `at` of a logistic regression on `design` (k, n), by Newton's steps, with its influences."""
+def _fit(design: Floats, offset: Floats, scored: Scored, *, coefficient: int) -> Linear:
+    """One coefficient of a logistic regression on `design` (k, n), by Newton's method, with its influence values."""
     weight = np.ones(scored.label.size) if scored.weight is None else scored.weight
     mass = float(weight.sum())
     beta = np.zeros(len(design)) if len(design) == 1 else np.array([0.0, 1.0])
     undefined = Linear(np.array([np.nan]), np.zeros(scored.label.size))
-    for _ in range(STEPS):
+    for _ in range(MAX_NEWTON_STEPS):
         fitted = scipy.special.expit(beta @ design + offset)
         residual = scored.label - fitted
         slope = design @ (residual * weight) / mass
@@ -68,5 +70,5 @@ def _fit(design: Floats, offset: Floats, scored: Scored, *, at: int) -> Linear:
         step = inverse @ slope
         beta = beta + step
         if np.abs(step).max() <= 1e-10 * max(1.0, float(np.abs(beta).max())):
-            return Linear(beta[at : at + 1], (inverse @ design)[at] * residual)
+            return Linear(beta[coefficient : coefficient + 1], (inverse @ design)[coefficient] * residual)
     return undefined

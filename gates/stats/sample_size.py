@@ -1,8 +1,8 @@
 """The probability of showing what is true, and how much larger a sample has to be to reach one.
 
-Every test is one-sided at `alpha`. Shares use the normal z; estimates with a standard error use the noncentral t,
-which matters where few clusters carry it (31 days at alpha .0025: t asks for a fifth more than z), and is z where
-the degrees of freedom are infinite. Rows come as floats: round them up.
+Every test is one-sided at `alpha`. Shares use the normal z. Estimates with a standard error use the noncentral t, which
+matters if there are few clusters (31 days at alpha .0025: t needs a fifth more than z), and equals z if the degrees of
+freedom are infinite. Numbers of rows are floats: round them up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lockgate.gates.stats.clusters import t_quantile
 from lockgate.gates.stats.scored import Floats
 
 MAX_TIMES = 1e12
-"""A plan to grow a sample further than this would be none."""
+"""A sample that would have to grow by more than this cannot be planned for."""
 
 
 def paired_power(*, rows: float, disagreement: float, gain: float, margin: float, alpha: float) -> float:
@@ -40,24 +40,24 @@ def paired_power(*, rows: float, disagreement: float, gain: float, margin: float
     return float(scipy.special.ndtr((gain - margin) / error - scipy.special.ndtri(1 - alpha)))
 
 
-def share_power(*, rows: float, share: float, least: float, alpha: float) -> float:
-    """Probability that Wilson's lower bound of a share reaches `least`.
+def share_power(*, rows: float, share: float, floor: float, alpha: float) -> float:
+    """Probability that Wilson's lower bound of a share reaches `floor`.
 
-    The bound reaches it where the share seen is at least p₀ + z_α √(p₀(1 − p₀)/n), p₀ being `least`.
+    It does if the observed share is at least p₀ + z_α √(p₀(1 − p₀)/n), p₀ being `floor`.
     """
-    seen = least + float(scipy.special.ndtri(1 - alpha)) * math.sqrt(least * (1 - least) / rows)
+    share_needed = floor + float(scipy.special.ndtri(1 - alpha)) * math.sqrt(floor * (1 - floor) / rows)
     error = math.sqrt(share * (1 - share) / rows)
-    return float(scipy.special.ndtr((share - seen) / error)) if error > 0 else float(share >= seen)
+    return float(scipy.special.ndtr((share - share_needed) / error)) if error > 0 else float(share >= share_needed)
 
 
 def t_power(distance: Floats, error: Floats, df: Floats, *, alpha: float) -> Floats:
     """Probability that an estimate is shown to be beyond its limit, elementwise.
 
     Args:
-        distance: how far the truth lies beyond the limit; negative where it lies short of it.
+        distance: how far the truth lies beyond the limit; negative if it lies short of it.
         error: its standard error, not negative; NaN gives NaN.
         df: degrees of freedom, infinite for z.
-        alpha: one-sided; .5 asks the point, not the bound, to be beyond the limit.
+        alpha: one-sided; .5 means that the point, not a bound, has to be beyond the limit.
 
     Source: noncentral t, as in R's power.t.test.
     """
@@ -81,9 +81,9 @@ def t_distance(error: Floats, df: Floats, *, alpha: float, power: float) -> Floa
 
 
 def times_needed(chance: Callable[[float], float], power: float) -> float:
-    """How many times the present sample makes `chance(times)`, which must not fall, reach `power`.
+    """How many times larger a sample has to be for `chance(times)`, which must not decrease, to reach `power`.
 
-    Infinite where 10^12 times do not; 10^−12 where hardly anything is needed.
+    Infinite if 10^12 times are not enough, 10^−12 if hardly any rows are needed.
     """
     from scipy.optimize import brentq
 
@@ -92,4 +92,4 @@ def times_needed(chance: Callable[[float], float], power: float) -> float:
         return math.inf
     if chance(1 / MAX_TIMES) >= power:
         return 1 / MAX_TIMES
-    return math.exp(brentq(lambda at: chance(math.exp(at)) - power, -edge, edge, xtol=1e-10))
+    return math.exp(brentq(lambda log_times: chance(math.exp(log_times)) - power, -edge, edge, xtol=1e-10))

@@ -1,4 +1,4 @@
-"""Scored rows in groups, which statistics are computed on, and what a statistic is: values and influences."""
+"""What statistics are computed from, scored rows in groups, and what they return, values with influences."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-TOLERANCE = 1e-12
-"""How near to a limit counts as having met it."""
-
-
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
+
+TOLERANCE = 1e-12
+"""A value that misses a limit by no more than this meets it: less than rounding can add up to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ascending:
-    """Rows by ascending score (n,); `run` numbers the runs of tied scores, row by row in that order.
+    """Rows by ascending score: `order` (n,), and the number of each one's run of tied scores in that order, `run` (n,).
 
-    None where no two rows have the same score.
+    `run` is None if no two rows have the same score.
     """
 
     order: Codes
@@ -36,9 +35,9 @@ class Scored:
         the relevance (not negative) for ranking.
     score: float64 (n,); (n, k) probabilities of the k classes for multiclass.
     weight: float64 (n,), not negative, any scale; None weighs every row alike.
-    code: the group of each row, 0 … groups − 1; None where all rows are one group.
+    code: the group of each row, 0 … groups − 1; None if all rows are one group.
     query: the query of each row, for ranking.
-    ascending: gives the rows by ascending score, where someone keeps them sorted.
+    ascending: returns the rows by ascending score, for callers that have sorted them already.
     """
 
     label: Floats
@@ -50,24 +49,27 @@ class Scored:
     ascending: Callable[[], Ascending] | None = None
 
     @cached_property
-    def grouped(self) -> Ascending:
-        """Rows by group, then by ascending score. Tied rows come in the order given where rows have weights."""
-        found = by_score(self.score, self.weight) if self.ascending is None else self.ascending()
+    def by_group(self) -> Ascending:
+        """Rows by group, then by ascending score. Tied rows keep their order if rows have weights."""
+        ascending = by_score(self.score, self.weight) if self.ascending is None else self.ascending()
         if self.code is None:
-            return found
+            return ascending
         few = next((kind for kind in (np.uint8, np.uint16) if self.groups <= np.iinfo(kind).max), np.intp)
-        place = np.argsort(self.code.astype(few)[found.order], kind="stable")  # of one or two bytes: a radix sort
-        order, run = found.order.take(place, mode="clip"), found.run  # of what it has to check, clipping is the fastest
+        place = np.argsort(self.code.astype(few)[ascending.order], kind="stable")  # of one or two bytes: a radix sort
+        order, run = (
+            ascending.order.take(place, mode="clip"),
+            ascending.run,
+        )  # of what it has to check, clipping is the fastest
         return Ascending(order=order, run=None if run is None else run.take(place, mode="clip"))
 
     @property
     def order(self) -> Codes:
-        """Rows by group, then by ascending score, as `grouped`."""
-        return self.grouped.order
+        """Rows by group, then by ascending score, as in `by_group`."""
+        return self.by_group.order
 
     @cached_property
     def mass(self) -> Floats:
-        """The sum of weights of each group (S,); how many rows it has where there are none."""
+        """The sum of weights of each group (S,); its number of rows if there are no weights."""
         return self.total(None)
 
     def total(self, values: Floats | None) -> Floats:
@@ -83,20 +85,20 @@ class Scored:
         return ratio(self.total(values), self.mass)
 
     def spread(self, of_group: Floats) -> Floats:
-        """The value of each row's group: (S,) → (n,), or (1,) where all rows are one group."""
+        """The value of each row's group: (S,) → (n,), or (1,) if all rows are one group."""
         return of_group if self.code is None else of_group[self.code]
 
-    def centred(self, values: Floats, of_group: Floats) -> Floats:
+    def deviations(self, values: Floats, of_group: Floats) -> Floats:
         """`values` (n,) less the value of each row's group (S,)."""
         if self.code is None:
             return values - of_group
-        found = self.spread(of_group)
-        return np.subtract(values, found, out=found)
+        spread = self.spread(of_group)
+        return np.subtract(values, spread, out=spread)
 
 
 def by_score(score: Floats, weight: Floats | None) -> Ascending:
-    """Rows by ascending score. Ties keep their order where rows have weights, whose sums depend on it."""
-    # the default kind is several times faster, and its order of ties depends on the machine: counts do not
+    """Rows by ascending score. Ties keep their order if rows have weights, because sums of weights depend on it."""
+    # the default kind is several times faster; its order of ties depends on the machine, but counts do not depend on it
     order = np.argsort(score, kind=None if weight is None else "stable")
     ranked = score[order]
     differs = ranked[1:] != ranked[:-1]
@@ -104,7 +106,7 @@ def by_score(score: Floats, weight: Floats | None) -> Ascending:
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:
-    """part / whole, NaN where the whole is 0."""
+    """part / whole; NaN where the whole is 0."""
     share: Floats = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole != 0)
     return share
 

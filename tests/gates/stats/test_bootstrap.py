@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lockgate.gates.stats.bootstrap import poisson_counts, quantile_difference_errors
+from lockgate.gates.stats.bootstrap import draw_poisson_counts, quantile_difference_errors
 from lockgate.gates.stats.clusters import Units
-from lockgate.gates.stats.quantiles import Sorted
+from lockgate.gates.stats.quantiles import SortedValues
 from lockgate.gates.stats.scored import Scored
 
 
@@ -20,7 +20,7 @@ def errors(
 ) -> np.ndarray:
     units = Units.of(len(values), weight=weight, cluster=cluster, code=code, groups=groups)
     left, right = (
-        Sorted.of(Scored(label=side, score=side, weight=weight, code=code, groups=groups)) for side in values.T
+        SortedValues.of(Scored(label=side, score=side, weight=weight, code=code, groups=groups)) for side in values.T
     )
     return quantile_difference_errors(left, right, q, units=units, weight=weight, code=code, **given)
 
@@ -100,11 +100,11 @@ def test_one_unit_shows_no_error() -> None:
 
 
 def test_counts_are_poissons() -> None:
-    counts = poisson_counts(500)
+    counts = draw_poisson_counts(500)
     held = np.bincount(counts.astype(int).ravel(), minlength=6)
     expected = stats.poisson.pmf(np.arange(5), 1) * counts.size
     assert stats.chisquare([*held[:5], held[5:].sum()], [*expected, counts.size - expected.sum()]).pvalue > 1e-3
-    assert counts[0, :12].tolist() == poisson_counts(500)[0, :12].tolist()
+    assert counts[0, :12].tolist() == draw_poisson_counts(500)[0, :12].tolist()
 
 
 PEAK = """

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lockgate.gates.stats.cell_shares import CELLS, cell_of, quantile_edges
+from lockgate.gates.stats.cell_shares import MAX_CELLS, cell_of, quantile_edges
 
 
 def counts(values) -> list[int]:
@@ -13,11 +13,11 @@ def counts(values) -> list[int]:
 
 def test_cells_hold_about_as_many_values_each() -> None:
     found = counts(np.random.default_rng(1).normal(size=10_007))
-    assert len(found) == CELLS
+    assert len(found) == MAX_CELLS
     assert max(found) - min(found) <= 1
 
 
-@pytest.mark.parametrize("distinct", [1, 2, 5, CELLS])
+@pytest.mark.parametrize("distinct", [1, 2, 5, MAX_CELLS])
 def test_few_distinct_values_have_a_cell_each(distinct: int) -> None:
     values = np.random.default_rng(2).permutation(np.repeat(np.arange(distinct) * 1.5, np.arange(1, distinct + 1)))
     assert counts(values) == list(range(1, distinct + 1))
@@ -28,7 +28,7 @@ def test_a_value_that_many_rows_share_is_not_cut_apart() -> None:
     found = counts(values)
     assert found[0] == 600
     assert sum(found) == 1000
-    assert 2 <= len(found) <= CELLS
+    assert 2 <= len(found) <= MAX_CELLS
     assert min(found) > 0
 
 

@@ -9,15 +9,22 @@ import pytest
 from scipy import special, stats
 from scipy.spatial import distance
 
-from lockgate.gates.stats.cell_shares import CELLS, cell_of, counted, paired, quantile_edges, rows_against_counts
-from lockgate.gates.stats.divergence import FLOOR, bounds, divergence, merged
+from lockgate.gates.stats.cell_shares import (
+    MAX_CELLS,
+    cell_of,
+    pair_codes,
+    pair_counts,
+    pair_counts_with_rows,
+    quantile_edges,
+)
+from lockgate.gates.stats.divergence import MIN_SHARE, divergence, divergence_bounds, merge_sparse_cells
 
 MEASURES = ["psi", "ks", "js"]
 EVEN, SKEWED, TWO = np.ones(20), np.arange(1, 21) ** -1.5, np.array([0.97, 0.03])
 
 
 def pair_of(reference, compared):
-    return counted(np.array(reference, dtype=float), np.array(compared, dtype=float))
+    return pair_counts(np.array(reference, dtype=float), np.array(compared, dtype=float))
 
 
 def test_psi_by_hand() -> None:
@@ -33,7 +40,7 @@ def test_psi_is_both_relative_entropies() -> None:
 
 
 def test_an_empty_cell_counts_with_the_floor() -> None:
-    expected = (0.5 - FLOOR) * math.log(0.5 / FLOOR) + (0.5 - 1) * math.log(0.5)
+    expected = (0.5 - MIN_SHARE) * math.log(0.5 / MIN_SHARE) + (0.5 - 1) * math.log(0.5)
     assert divergence("psi", pair_of([5, 5], [0, 10])) == pytest.approx(expected, rel=1e-12)
     assert divergence("psi", pair_of([5, 5, 0], [2, 2, 0])) == 0
 
@@ -48,7 +55,7 @@ def test_js_is_scipys(seed: int) -> None:
 def test_disjoint_distributions_are_1_apart() -> None:
     apart = pair_of([3, 3, 0, 0], [0, 0, 2, 5])
     assert (divergence("js", apart), divergence("ks", apart)) == (1.0, 1.0)
-    assert bounds("js", apart, level=0.95)[1] == bounds("ks", apart, level=0.95)[1] == 1.0
+    assert divergence_bounds("js", apart, level=0.95)[1] == divergence_bounds("ks", apart, level=0.95)[1] == 1.0
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -66,13 +73,13 @@ def test_ks_at_quantiles_is_at_most_scipys() -> None:
     edges = quantile_edges(first)
     counts = [np.bincount(cell_of(values, edges), minlength=edges.size + 1) for values in (first, second)]
     exact = stats.ks_2samp(first, second).statistic
-    assert exact - 1 / CELLS < divergence("ks", pair_of(*counts)) <= exact
+    assert exact - 1 / MAX_CELLS < divergence("ks", pair_of(*counts)) <= exact
 
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_equal_shares(measure: str) -> None:
     same = pair_of(EVEN * 50, EVEN * 700)
-    low, high = bounds(measure, same, level=0.95)
+    low, high = divergence_bounds(measure, same, level=0.95)
     assert divergence(measure, same) == low == 0
     assert 0 < high < 0.2
 
@@ -80,7 +87,7 @@ def test_equal_shares(measure: str) -> None:
 @pytest.mark.parametrize("measure", MEASURES)
 def test_few_rows_show_little_however_alike(measure: str) -> None:
     """Two constants: each of 10 rows may hide a share of 1 − .05^(1/10) = .259 elsewhere."""
-    low, high = bounds(measure, pair_of([10, 0], [10, 0]), level=0.95)
+    low, high = divergence_bounds(measure, pair_of([10, 0], [10, 0]), level=0.95)
     unseen = 1 - 0.05**0.1
     at_least = {"psi": 1.0, "ks": unseen, "js": float(distance.jensenshannon([1, 0], [1 - unseen, unseen], base=2))}
     assert low == 0
@@ -99,7 +106,7 @@ def test_coverage(measure: str, shape, apart: float, rows: tuple[int, int]) -> N
     q = tilted / tilted.sum()
     truth = divergence(measure, pair_of(p * 1e12, q * 1e12))
     samples = zip(rng.multinomial(rows[0], p, 250), rng.multinomial(rows[1], q, 250), strict=True)
-    found = np.array([bounds(measure, pair_of(first, second), level=0.95) for first, second in samples])
+    found = np.array([divergence_bounds(measure, pair_of(first, second), level=0.95) for first, second in samples])
     assert np.mean(found[:, 0] <= truth + 1e-12) >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / 250)
     assert np.mean(found[:, 1] >= truth - 1e-12) >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / 250)
 
@@ -109,7 +116,7 @@ def test_the_upper_bound_is_the_noncentral_chi_squares_near_zero() -> None:
     rng = np.random.default_rng(2)
     tilted = np.exp(rng.normal(0, 0.12, 20))
     pair = pair_of(rng.multinomial(5000, EVEN / 20), rng.multinomial(5000, tilted / tilted.sum()))
-    high = bounds("psi", pair, level=0.95)[1]
+    high = divergence_bounds("psi", pair, level=0.95)[1]
     scaled = divergence("psi", pair) * 2500
     assert 40 < scaled < 100
     assert high * 2500 == pytest.approx(float(special.chndtrinc(scaled, 19, 0.05)), rel=0.02)
@@ -119,13 +126,16 @@ def test_the_upper_bound_is_the_noncentral_chi_squares_near_zero() -> None:
 def test_the_bounds_hold_the_value_and_widen_with_the_level(measure: str) -> None:
     rng = np.random.default_rng(5)
     pair = pair_of(rng.multinomial(900, SKEWED / SKEWED.sum()), rng.multinomial(400, EVEN / 20))
-    value, plain, strict = divergence(measure, pair), *(bounds(measure, pair, level=level) for level in (0.9, 0.999))
+    value, plain, strict = (
+        divergence(measure, pair),
+        *(divergence_bounds(measure, pair, level=level) for level in (0.9, 0.999)),
+    )
     assert 0 <= strict[0] <= plain[0] <= value <= plain[1] <= strict[1]
 
 
 def test_a_huge_sample_takes_no_time_and_pins_the_value() -> None:
     pair = pair_of(EVEN * 1e9, SKEWED * 1e9)
-    low, high = bounds("psi", pair, level=0.95)
+    low, high = divergence_bounds("psi", pair, level=0.95)
     assert low == pytest.approx(high, rel=1e-3)
     assert low < divergence("psi", pair) < high
 
@@ -134,7 +144,7 @@ def test_merging_never_raises_a_divergence() -> None:
     rng = np.random.default_rng(8)
     for _ in range(50):
         pair = pair_of(*rng.integers(1, 12, (2, 15)))
-        small = merged(pair)
+        small = merge_sparse_cells(pair)
         assert small.reference.size < 15
         assert small.reference.sum() == pytest.approx(1)
         assert all(divergence(name, small) <= divergence(name, pair) + 1e-12 for name in ("psi", "js"))
@@ -149,7 +159,7 @@ def rows_of(n: int = 4000):
 def test_unclustered_rows_are_a_multinomial() -> None:
     first, second, _ = rows_of()
     counts = np.bincount(first).astype(float), np.bincount(second).astype(float)
-    plain, rows = counted(*counts), rows_against_counts(counts[0], second, weight=None, cluster=None)
+    plain, rows = pair_counts(*counts), pair_counts_with_rows(counts[0], second, weight=None, cluster=None)
     assert rows.compared == pytest.approx(plain.compared)
     assert rows.covariance == pytest.approx(plain.covariance, rel=1e-3, abs=1e-12)
     assert rows.rows == plain.rows
@@ -159,14 +169,14 @@ def test_the_covariance_of_pairs_is_that_of_the_rows() -> None:
     first, second, _ = rows_of()
     each = np.hstack([np.eye(6)[first], np.eye(6)[second]])
     expected = np.cov(each.T) / len(each)
-    assert paired(first, second, 6, weight=None, cluster=None).covariance == pytest.approx(expected, abs=1e-15)
+    assert pair_codes(first, second, 6, weight=None, cluster=None).covariance == pytest.approx(expected, abs=1e-15)
 
 
 def test_rows_of_their_own_are_clusters_of_one() -> None:
     first, second, rng = rows_of()
     weight = rng.uniform(0.1, 3, first.size)
-    alone = paired(first, second, 6, weight=weight, cluster=None)
-    ones = paired(first, second, 6, weight=weight, cluster=np.arange(first.size))
+    alone = pair_codes(first, second, 6, weight=weight, cluster=None)
+    ones = pair_codes(first, second, 6, weight=weight, cluster=np.arange(first.size))
     assert ones.covariance == pytest.approx(alone.covariance, abs=1e-15)
     assert (alone.df, ones.df) == (math.inf, first.size - 1)
 
@@ -175,8 +185,8 @@ def test_copies_in_a_cluster_are_a_weight() -> None:
     first, second, rng = rows_of(500)
     times = rng.integers(1, 5, 500)
     copies = [np.repeat(code, times) for code in (first, second, np.arange(500))]
-    weighed = paired(first, second, 6, weight=times.astype(float), cluster=np.arange(500))
-    copied = paired(copies[0], copies[1], 6, weight=None, cluster=copies[2])
+    weighed = pair_codes(first, second, 6, weight=times.astype(float), cluster=np.arange(500))
+    copied = pair_codes(copies[0], copies[1], 6, weight=None, cluster=copies[2])
     assert copied.covariance == pytest.approx(weighed.covariance, abs=1e-15)
     assert copied.compared == pytest.approx(weighed.compared)
 
@@ -192,8 +202,11 @@ def test_coverage_with_clusters(measure: str) -> None:
         tendency = np.repeat(rng.normal(0, 0.5, 60), 50)
         scores = special.ndtr((tendency + rng.normal(0, 1, 3000)) / math.sqrt(1.25))
         code = np.minimum((scores * 8).astype(np.intp), 7)
-        held = rows_against_counts(reference, code, weight=None, cluster=cluster)
-        above += bounds(measure, held, level=0.95)[0] > 0
-        naive += bounds(measure, rows_against_counts(reference, code, weight=None, cluster=None), level=0.95)[0] > 0
+        held = pair_counts_with_rows(reference, code, weight=None, cluster=cluster)
+        above += divergence_bounds(measure, held, level=0.95)[0] > 0
+        naive += (
+            divergence_bounds(measure, pair_counts_with_rows(reference, code, weight=None, cluster=None), level=0.95)[0]
+            > 0
+        )
     assert above <= 14
     assert naive > 18

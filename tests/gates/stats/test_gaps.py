@@ -15,7 +15,7 @@ from lockgate.gates.stats.scored import Linear, Scored
 def test_shares_are_newcombes() -> None:
     hits, n = np.array([3.0, 40, 0, 12]), np.array([20.0, 90, 15, 12])
     low, high = gaps.newcombe(hits, n, level=0.975)
-    for at, (a, b) in enumerate(zip(*gaps.pairs(4), strict=True)):
+    for at, (a, b) in enumerate(zip(*gaps.group_pairs(4), strict=True)):
         expected = confint_proportions_2indep(hits[a], n[a], hits[b], n[b], method="newcomb", alpha=0.05)
         assert (low[at], high[at]) == pytest.approx(expected, abs=1e-12)
 
@@ -34,8 +34,8 @@ def test_independent_means_are_welchs() -> None:
     error, df = clustered_errors(
         found.influence, Units.of(90, weight=None, cluster=None, code=code, groups=3), weight=None
     )
-    low, high = gaps.linear(found.value, error**2, df, level=0.95)
-    for at, (a, b) in enumerate(zip(*gaps.pairs(3), strict=True)):
+    low, high = gaps.gap_bounds(found.value, error**2, df, level=0.95)
+    for at, (a, b) in enumerate(zip(*gaps.group_pairs(3), strict=True)):
         expected = stats.ttest_ind(y[code == a], y[code == b], equal_var=False).confidence_interval(0.9)
         assert (low[at], high[at]) == pytest.approx((expected.low, expected.high), rel=1e-9)
 
@@ -58,7 +58,7 @@ def test_shared_clusters_are_the_regression_on_indicators(spacing: int) -> None:
         score = design[own].T @ root @ (y - found.value[code])[own]
         meat += np.outer(score, score)
     np.testing.assert_allclose(
-        gaps.covariance(found, units, weight=None, cluster=cluster * spacing),
+        gaps.group_covariance(found, units, weight=None, cluster=cluster * spacing),
         bread @ meat @ bread,
         rtol=1e-9,
         atol=1e-12,
@@ -71,14 +71,14 @@ def test_copies_are_a_weight() -> None:
     y = rng.normal(size=80)
     scored = Scored(label=y, score=y, weight=copies.astype(float), code=code, groups=3)
     found = Linear(scored.mean(y), y - scored.spread(scored.mean(y)))
-    weighted = gaps.covariance(
+    weighted = gaps.group_covariance(
         found,
         Units.of(80, weight=scored.weight, cluster=cluster, code=code, groups=3),
         weight=scored.weight,
         cluster=cluster,
     )
     index = np.repeat(np.arange(80), copies)
-    copied = gaps.covariance(
+    copied = gaps.group_covariance(
         of_means(y[index], code[index], 3),
         Units.of(index.size, weight=None, cluster=cluster[index], code=code[index], groups=3),
         weight=None,

@@ -44,7 +44,7 @@ def test_gain_is_scikit_learns_with_ties(most: int) -> None:
     rng = np.random.default_rng(most)
     query, relevance, score = np.arange(60) % 6, rng.integers(0, 4, 60).astype(float), np.round(rng.random(60), 1)
     lists = Lists.of(Scored(label=relevance, score=score, query=query))
-    found = lists.gain(lists.order, score, relevance=relevance, most=most)
+    found = lists.gain(lists.order, score, relevance=relevance, cutoff=most)
     true = [dcg_score([relevance[query == q]], [score[query == q]], k=most or None) for q in range(6)]
     assert found.tolist() == pytest.approx(true, rel=1e-12)
 

@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.utils.stats import _weighted_percentile
 
 from lockgate.gates.stats.clusters import Units
-from lockgate.gates.stats.quantiles import Sorted, order_bounds, quantile, woodruff_bounds
+from lockgate.gates.stats.quantiles import SortedValues, order_bounds, quantile, woodruff_bounds
 from lockgate.gates.stats.scored import Scored
 
 
@@ -39,7 +39,7 @@ def test_with_weights_it_is_scikit_learns(q: float) -> None:
 def test_order_statistics_are_the_binomials(n: int, q: float) -> None:
     values = np.sort(np.random.default_rng(n).normal(size=n))
     for level in (0.6, 0.9, 0.95, 0.999):
-        low, high = (bound[0] for bound in order_bounds(Sorted.of(scored(values)), q, level=level))
+        low, high = (bound[0] for bound in order_bounds(SortedValues.of(scored(values)), q, level=level))
         # X_(r) <= the quantile has probability P(Bin >= r), and <= X_(s) has P(Bin < s)
         rank = np.arange(1, n + 1)
         below, above = stats.binom.sf(rank - 1, n, q) >= level, stats.binom.cdf(rank - 1, n, q) >= level
@@ -61,7 +61,7 @@ def test_influences_make_the_standard_error(q: float) -> None:
 
 def test_few_rows_show_no_bounds() -> None:
     for n, shown in ((58, False), (59, True)):  # .95^59 < .05
-        low, high = order_bounds(Sorted.of(scored(np.arange(float(n)))), 0.95, level=0.95)
+        low, high = order_bounds(SortedValues.of(scored(np.arange(float(n)))), 0.95, level=0.95)
         assert np.isnan([low[0], high[0]]).all() != shown
 
 
@@ -73,16 +73,16 @@ def test_groups_at_once_are_each_group_alone(weighted: bool) -> None:
     weight = rng.integers(0, 3, 200).astype(float) if weighted else None
     units = Units.of(200, weight=weight, cluster=np.arange(200) % 60, code=code, groups=4)
     rows = scored(values, weight=weight, code=code, groups=4)
-    held = Sorted.of(rows)
+    held = SortedValues.of(rows)
     low, high = woodruff_bounds(rows, held, 0.5, units=units)(0.9)
     for group in (0, 1, 3):
         own = code == group
         part = None if weight is None else weight[own]
         alone = scored(values[own], weight=part)
         one = Units.of(alone.score.size, weight=part, cluster=(np.arange(200) % 60)[own], code=None, groups=1)
-        assert held.quantile(0.5)[group] == Sorted.of(alone).quantile(0.5)[0]
+        assert held.quantile(0.5)[group] == SortedValues.of(alone).quantile(0.5)[0]
         assert (low[group], high[group]) == tuple(
-            bound[0] for bound in woodruff_bounds(alone, Sorted.of(alone), 0.5, units=one)(0.9)
+            bound[0] for bound in woodruff_bounds(alone, SortedValues.of(alone), 0.5, units=one)(0.9)
         )
     assert np.isnan([held.quantile(0.5)[2], low[2], high[2]]).all()
 
@@ -96,9 +96,9 @@ def test_woodruffs_bounds_hold_with_clusters_and_weights() -> None:
     weight = rng.uniform(0.5, 2, worlds * n)
     rows = scored(values, weight=weight, code=code, groups=worlds)
     units = Units.of(worlds * n, weight=weight, cluster=cluster, code=code, groups=worlds)
-    low, high = woodruff_bounds(rows, Sorted.of(rows), 0.5, units=units)(0.95)
+    low, high = woodruff_bounds(rows, SortedValues.of(rows), 0.5, units=units)(0.95)
     least, most = stats.binom.ppf([1e-4, 1 - 1e-4], worlds, 0.9) / worlds
     assert least <= np.mean((low <= 0) & (high >= 0)) <= most
     alone = Units.of(worlds * n, weight=weight, cluster=None, code=code, groups=worlds)
-    low, high = woodruff_bounds(rows, Sorted.of(rows), 0.5, units=alone)(0.95)
+    low, high = woodruff_bounds(rows, SortedValues.of(rows), 0.5, units=alone)(0.95)
     assert np.mean((low <= 0) & (high >= 0)) < 0.7  # rows taken for independent

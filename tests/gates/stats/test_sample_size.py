@@ -27,12 +27,12 @@ def rows_for_gain(*, disagreement: float, gain: float, margin: float, alpha: flo
     return z_sum(alpha, power) ** 2 * (disagreement - gain**2) / (gain - margin) ** 2
 
 
-def rows_for_share(*, share: float, least: float, alpha: float, power: float) -> float:
+def rows_for_share(*, share: float, floor: float, alpha: float, power: float) -> float:
     """((z_α √(p₀(1 − p₀)) + z_β √(p(1 − p)))/(p − p₀))²: Fleiss, Levin and Paik, *Statistical Methods for Rates and
     Proportions*, 3rd edition, 2.3."""
-    spread = stats.norm.isf(alpha) * math.sqrt(least * (1 - least))
+    spread = stats.norm.isf(alpha) * math.sqrt(floor * (1 - floor))
     spread += stats.norm.ppf(power) * math.sqrt(share * (1 - share))
-    return float(spread / (share - least)) ** 2
+    return float(spread / (share - floor)) ** 2
 
 
 def planned_rows(*, power: float, **asked: float) -> float:
@@ -88,14 +88,14 @@ def test_models_that_differ_only_for_the_better_are_certain() -> None:
     assert sample_size.paired_power(rows=9, disagreement=1, gain=1, margin=0, alpha=0.05) == 1
 
 
-@pytest.mark.parametrize(("share", "least", "power"), [(0.92, 0.9, 0.8), (0.99, 0.98, 0.9), (0.5, 0.4, 0.3)])
-def test_rows_for_a_floor(share: float, least: float, power: float) -> None:
-    asked = {"least": least, "alpha": 0.05}
+@pytest.mark.parametrize(("share", "floor", "power"), [(0.92, 0.9, 0.8), (0.99, 0.98, 0.9), (0.5, 0.4, 0.3)])
+def test_rows_for_a_floor(share: float, floor: float, power: float) -> None:
+    asked = {"floor": floor, "alpha": 0.05}
     rows = rows_for_share(share=share, power=power, **asked)
     assert sample_size.share_power(rows=rows, share=share, **asked) == pytest.approx(power, abs=1e-12)
     n = math.ceil(rows)
     hits = np.arange(n + 1.0)
-    reached = wilson(hits, np.full(n + 1, float(n)), level=0.95)[0] >= least
+    reached = wilson(hits, np.full(n + 1, float(n)), level=0.95)[0] >= floor
     assert stats.binom.pmf(hits[reached], n, share).sum() == pytest.approx(power, abs=0.06)
 
 
