@@ -11,8 +11,8 @@ from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.gate.case import Case
 from lockgate.gates.judge import looks
-from lockgate.gates.judge.sealing import commitment
-from lockgate.gates.judge.waivers import lift
+from lockgate.gates.judge.sealing import compute_commitment
+from lockgate.gates.judge.waivers import apply_waivers
 from lockgate.gates.kinds import AnyCheck
 from lockgate.gates.metrics.rows import Rows, relative
 from lockgate.gates.policy.policy import Policy
@@ -33,67 +33,70 @@ def judge(
     uncompared: str = "",
     claimed: str = "",
 ) -> Decision:
-    """Every gate's outcome on `evidence`, and what they say together.
+    """Judge `evidence` by every gate of the policy and combine the outcomes into a decision.
 
     Args:
         policy: the declared gates.
-        evidence: the scored holdout. A champion column in it means that there is a champion.
-        state: what the head of the promotion log carries; None for an empty log.
-        now: the time of the judgement, with a time zone; decides until when a promotion is valid. Without it a
-            promoted champion has no date of expiry.
-        uncompared: why it is not known that there never was a champion, in words; empty where it is, or where there is
-            one. Comparisons that cannot be made are then INCONCLUSIVE, and nothing is PROMOTE in their absence.
-        claimed: why nobody but their author can check the challenger's scores, in words; empty where they were made by
-            who judges. What would be PROMOTE is then INCONCLUSIVE, for this reason.
+        evidence: the scored holdout. If it has a champion column, there is a champion.
+        state: the state in the head of the promotion log; None for an empty log.
+        now: the time of the judgement, with a time zone. A promotion is valid for a time from then on; without `now` a
+            promoted champion never expires.
+        uncompared: if it is unknown whether there ever was a champion, the reason in words; otherwise empty.
+            Comparisons that cannot be made are then INCONCLUSIVE, and nothing is PROMOTE without them.
+        claimed: if only the challenger's author can check its scores, the reason in words; empty where whoever judges
+            made the scores. What would be PROMOTE is then INCONCLUSIVE, for this reason.
 
     Returns:
         The decision; `decision.state` is the state after it, with `seq` one higher.
 
     Raises:
-        StaleError: the evidence was scored beside another champion than the one that reigns.
+        StaleError: the evidence was scored beside a champion that no longer reigns.
         LockgateError: `now` has no time zone.
     """
     state = state or State()
     if now is not None and now.tzinfo is None:
         raise LockgateError("`now` has no time zone", expected="an aware datetime, as datetime.now(UTC)")
     _check_current(evidence, state)
-    binding = _binding(policy, evidence)
+    binding = _build_binding(policy, evidence)
     reigning = state.champion
     look = looks.visit(policy, evidence, binding, state)
-    case = replace(case_of(policy, evidence, state, now, spent=look.spent), uncompared=uncompared)
-    broken = [*defects(evidence, clusters_required=policy.clusters == "required"), *_barred(binding, state, look.known)]
-    asked_each = tuple(_ask(check, name, case, broken) for name, check in policy.checks.items())
-    lifted = lift(asked_each, state, binding, now)
-    outcomes = lifted.outcomes
-    verdict, reason = _together(outcomes)
+    case = replace(build_case(policy, evidence, state, now, spent=look.spent), uncompared=uncompared)
+    broken = [
+        *defects(evidence, clusters_required=policy.clusters == "required"),
+        *_find_barred(binding, state, look.known_holdouts),
+    ]
+    judged = tuple(_ask_gate(check, name, case, broken) for name, check in policy.checks.items())
+    after_waivers = apply_waivers(judged, state, binding, now)
+    outcomes = after_waivers.outcomes
+    verdict, reason = _combine(outcomes)
     if case.no_champion and policy.if_no_champion == "hold" and verdict is not Ruling.ERROR:
         verdict, reason = Ruling.HOLD, f"{uncompared or 'there is no champion yet'}, and the policy says to hold"
     if verdict is Ruling.PROMOTE:
-        verdict, reason = _reserved(outcomes, reason, uncompared=uncompared, claimed=claimed)
-    same = reigning is not None and binding.model is not None and reigning.sha256 == binding.model
-    already = same and verdict is not Ruling.ERROR and not claimed
-    asked = not case.no_champion and any(
+        verdict, reason = _apply_reservations(outcomes, reason, uncompared=uncompared, claimed=claimed)
+    is_champion = reigning is not None and binding.model is not None and reigning.sha256 == binding.model
+    already_champion = is_champion and verdict is not Ruling.ERROR and not claimed
+    gain_judged = not case.no_champion and any(
         check.scheduled and outcome.verdict not in (Verdict.SKIP, Verdict.ERROR)
         for check, outcome in zip(policy.checks.values(), outcomes, strict=True)
     )
-    promotes = verdict is Ruling.PROMOTE and not already
+    promotes = verdict is Ruling.PROMOTE and not already_champion
     replaces = promotes and evidence.champion is not None
-    told, after = look.settled(asked=asked, already=already, replaced=replaces)
-    seq = state.seq + 1
+    spent_look, state_after = look.settle(gain_judged=gain_judged, already_champion=already_champion, replaces=replaces)
+    seq, seals = state.seq + 1, policy.disclose == "promotion_only"
     if promotes:
-        after = after.promoted(_champion(policy, evidence, binding, seq, now, lifted.until))
+        state_after = state_after.promoted(_make_champion(policy, evidence, binding, seq, now, after_waivers.until))
     return Decision(
         verdict=verdict,
-        reason="this model is the champion already" if already else reason,
-        guarantee=looks.guarantee(policy),
+        reason="this model is the champion already" if already_champion else reason,
+        guarantee=looks.describe_guarantee(policy),
         outcomes=outcomes,
-        waivers=lifted.uses,
-        commitment=commitment(evidence, binding, verdict, outcomes) if policy.disclose == "promotion_only" else None,
+        waivers=after_waivers.uses,
+        commitment=compute_commitment(evidence, binding, verdict, outcomes) if seals else None,
         confidence=policy.confidence,
-        look=told,
+        look=spent_look,
         binding=binding,
-        already_champion=already,
-        state=after.model_copy(update={"seq": seq}),
+        already_champion=already_champion,
+        state=state_after.model_copy(update={"seq": seq}),
     )
 
 
@@ -109,38 +112,42 @@ def _check_current(evidence: Evidence, state: State) -> None:
                 f" {state.revoked[model]} revoked; no model reigns now",
                 hint="evaluate again: it is then scored alone",
             )
-        if isinstance(model, str) and any(model == one.sha256 for one in state.predecessors):
+        if isinstance(model, str) and any(model == predecessor.sha256 for predecessor in state.predecessors):
             raise StaleError(
                 f"STALE: the challenger was scored beside {str(scored.get('run'))!r}, but no model reigns now",
                 hint="evaluate again: it is then scored alone",
             )
         return
     if model != state.champion.sha256:
-        beside = f"beside {str(scored.get('run'))!r}" if scored else "before there was a champion"
+        scored_with = f"beside {str(scored.get('run'))!r}" if scored else "before there was a champion"
         reigning = state.champion.run or state.champion.sha256
         raise StaleError(
-            f"STALE: the challenger was scored {beside}, but {reigning!r} reigns now",
+            f"STALE: the challenger was scored {scored_with}, but {reigning!r} reigns now",
             hint="evaluate again: both are then scored on the same rows",
         )
 
 
-def _barred(binding: Binding, state: State, same_rows: tuple[str, ...]) -> list[str]:
-    """What was revoked or retracted is not judged again; rows neither where some of them were left out."""
-    found = []
+def _find_barred(binding: Binding, state: State, same_rows: tuple[str, ...]) -> list[str]:
+    """Problems of a model, rows or scores that were revoked or retracted: these are not judged again.
+
+    `same_rows` are the holdouts that the rows were recognised as, so that leaving out some rows does not help.
+    """
+    problems = []
     if binding.model is not None and binding.model in state.revoked:
-        found.append(f"this model was revoked by entry {state.revoked[binding.model]}; train another")
-    for what, digests in (
+        problems.append(f"this model was revoked by entry {state.revoked[binding.model]}; train another")
+    for part, digests in (
         ("holdout rows", (binding.holdout, *same_rows)),
         ("training rows", (binding.train,)),
         ("scores", (binding.scores,)),
     ):
         entries = [state.retracted[digest] for digest in digests if digest is not None and digest in state.retracted]
         if entries:
-            found.append(f"the {what} were retracted by entry {entries[0]}; use others")
-    return found
+            problems.append(f"the {part} were retracted by entry {entries[0]}; use others")
+    return problems
 
 
-def case_of(policy: Policy, evidence: Evidence, state: State, now: datetime | None, *, spent: str) -> Case:
+def build_case(policy: Policy, evidence: Evidence, state: State, now: datetime | None, *, spent: str) -> Case:
+    """The case that every gate is given: the evidence's rows, and what the policy says about all gates."""
     clusters = None if policy.clusters == "ignore" else evidence.cluster
     if clusters is None and evidence.task == "ranking":
         clusters = evidence.query  # rows that are ranked together depend on each other, whatever the policy says
@@ -165,21 +172,21 @@ def case_of(policy: Policy, evidence: Evidence, state: State, now: datetime | No
     )
 
 
-def _ask(check: AnyCheck, name: str, case: Case, broken: list[str]) -> Outcome:
-    """One gate's outcome. Whatever goes wrong in it can only become ERROR."""
-    said = {"description": check.description, "owner": check.owner}
+def _ask_gate(check: AnyCheck, name: str, case: Case, broken: list[str]) -> Outcome:
+    """The outcome of one gate. Whatever goes wrong in it can only become an ERROR."""
+    words = {"description": check.description, "owner": check.owner}
     try:
         if broken:
             raise LockgateError("; ".join(broken))
         outcome = check.judge(name, case)
-        if not (outcome.verdict is Verdict.SKIP or _uncompared(outcome, case.uncompared)) and _undefined(outcome):
+        if not (outcome.verdict is Verdict.SKIP or _is_uncompared(outcome, case.uncompared)) and _is_undefined(outcome):
             raise LockgateError(f"{outcome.metric} is not a finite number on these rows")
     except LockgateError as err:
         problem = str(err)
     except Exception as err:  # noqa: BLE001 (the one broad except: a gate that breaks is an ERROR, never a pass)
         problem = f"the gate broke: {type(err).__name__}: {err}"
     else:
-        return outcome.model_copy(update=said)
+        return outcome.model_copy(update=words)
     return Outcome(
         name=name,
         kind=check.kind,
@@ -190,28 +197,33 @@ def _ask(check: AnyCheck, name: str, case: Case, broken: list[str]) -> Outcome:
         rows=case.rows.n,
         clusters=case.clusters,
         message=problem,
-        **said,
+        **words,
     )
 
 
-def _reserved(outcomes: tuple[Outcome, ...], reason: str, *, uncompared: str, claimed: str) -> tuple[Ruling, str]:
-    """What is said where all gates pass: PROMOTE, unless a comparison was not made, or the scores are a claim."""
-    if absent := [outcome.name for outcome in outcomes if _uncompared(outcome, uncompared)]:
+def _apply_reservations(
+    outcomes: tuple[Outcome, ...], reason: str, *, uncompared: str, claimed: str
+) -> tuple[Ruling, str]:
+    """The ruling where all gates pass: PROMOTE, unless a comparison was not made or the scores are only claimed."""
+    if absent := [outcome.name for outcome in outcomes if _is_uncompared(outcome, uncompared)]:
         return Ruling.INCONCLUSIVE, f"not compared with a champion: {', '.join(absent)}"
     return (Ruling.INCONCLUSIVE, f"claim: advice only; {claimed}") if claimed else (Ruling.PROMOTE, reason)
 
 
-def _uncompared(outcome: Outcome, why: str) -> bool:
-    """Whether a gate shows nothing because nothing could be compared; `why` is empty where everything could be."""
+def _is_uncompared(outcome: Outcome, why: str) -> bool:
+    """Whether a gate is INCONCLUSIVE because it had nothing to compare with; `why` says so, empty where it had.
+
+    A gate that has parts says it in one of these.
+    """
     messages = (outcome.message, *(part.message for part in outcome.parts))
     return bool(why) and outcome.verdict is Verdict.INCONCLUSIVE and why in messages
 
 
-def _undefined(outcome: Outcome) -> bool:
+def _is_undefined(outcome: Outcome) -> bool:
     return outcome.observed is None and not outcome.parts
 
 
-def _together(outcomes: tuple[Outcome, ...]) -> tuple[Ruling, str]:
+def _combine(outcomes: tuple[Outcome, ...]) -> tuple[Ruling, str]:
     blocking = [outcome for outcome in outcomes if outcome.severity == "block" and not outcome.waived]
     verdict = worst([outcome.verdict for outcome in blocking])
     if verdict is Verdict.SKIP:
@@ -222,14 +234,14 @@ def _together(outcomes: tuple[Outcome, ...]) -> tuple[Ruling, str]:
         count = sum(outcome.verdict is Verdict.PASS for outcome in blocking)
         skipped = len(blocking) - count
         waived = ", ".join(outcome.name for outcome in outcomes if outcome.waived)
-        told = [*([f"{skipped} skipped"] if skipped else ()), *([f"waived: {waived}"] if waived else ())]
-        return ruling, f"all {count} blocking gates that apply pass" + (f" ({'; '.join(told)})" if told else "")
-    named = ", ".join(outcome.name for outcome in blocking if outcome.verdict is verdict)
-    said = {Ruling.HOLD: "failed", Ruling.INCONCLUSIVE: "not shown either way", Ruling.ERROR: "could not be judged"}
-    return ruling, f"{said[ruling]}: {named}"
+        remarks = [*([f"{skipped} skipped"] if skipped else ()), *([f"waived: {waived}"] if waived else ())]
+        return ruling, f"all {count} blocking gates that apply pass" + (f" ({'; '.join(remarks)})" if remarks else "")
+    names = ", ".join(outcome.name for outcome in blocking if outcome.verdict is verdict)
+    phrases = {Ruling.HOLD: "failed", Ruling.INCONCLUSIVE: "not shown either way", Ruling.ERROR: "could not be judged"}
+    return ruling, f"{phrases[ruling]}: {names}"
 
 
-def _binding(policy: Policy, evidence: Evidence) -> Binding:
+def _build_binding(policy: Policy, evidence: Evidence) -> Binding:
     def text(value: object) -> str | None:
         return value if isinstance(value, str) else None
 
@@ -251,10 +263,10 @@ def _binding(policy: Policy, evidence: Evidence) -> Binding:
     )
 
 
-def _champion(
+def _make_champion(
     policy: Policy, evidence: Evidence, binding: Binding, seq: int, now: datetime | None, waived_until: datetime | None
 ) -> Champion:
-    """The challenger as champion: valid as long as the policy says, and no longer than the waivers that it needed."""
+    """The challenger as champion, valid for as long as the policy says but no longer than a waiver that it needed."""
     ends = [end for end in (now and now + policy.validity, waived_until) if end is not None]
     as_of, form = evidence.facts.get("as_of"), read_part(evidence.facts, "challenger").get("format")
     return Champion(

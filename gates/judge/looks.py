@@ -1,10 +1,10 @@
-"""Looks at a holdout: which one this is, whether it counts, what it costs, and what that guarantees in words.
+"""Looks at a holdout: which look a judgement is, whether it counts, what it costs, and what that guarantees.
 
-Under `fixed` and `single` a comparison that asks for a gain uses alpha/looks of the error rate of every holdout that
-it looks at: those that share half their rows with the evidence, or half of its (gates/judge/holdouts.py), and the
-rows at hand themselves. Once a holdout has no such share left, or is retired, nothing passes there. So the error rates
-of all looks that share half their rows with any one registered set of rows sum up to alpha at most, whichever parts of
-it are judged, in whatever company, and under whatever policies.
+Under the schedules `fixed` and `single`, a comparison that asks for a gain spends alpha/looks of the error rate of
+every holdout that it looks at. These are the rows of the evidence, and every registered holdout that shares half its
+rows with the evidence or holds half of the evidence's rows (gates/judge/holdouts.py). Nothing passes on a holdout that
+is retired or has no such share left. So the error rates of all looks at one registered set of rows sum up to alpha at
+most, whichever part of it is judged, together with which other rows, and under which policies.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lockgate.gates.evidence.evidence import Evidence
-from lockgate.gates.judge.holdouts import Met, Recognised, recognise
+from lockgate.gates.judge.holdouts import HoldoutMatch, RecognisedRows, recognise
 from lockgate.gates.kinds import AnyCheck
 from lockgate.gates.kinds.any_of import AnyOf
 from lockgate.gates.metrics.rows import relative
@@ -25,99 +25,102 @@ from lockgate.gates.records.decision import Binding, Look
 from lockgate.gates.records.state import OPEN_HOLDOUTS, State
 
 _ROUNDING = 1e-9
-_SHOWN = 12
+"""The sum of twenty times alpha/20 may exceed alpha by a rounding error; it is spent all the same."""
+
+_DIGEST_CHARS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """This judgement as a look at its holdout, before anything is judged.
+    """A judgement as a look at its holdout, before anything is judged."""
 
-    `recorded` is the entry that has this look already. `spent` says in words why no comparison that asks for a gain
-    can pass here; empty where one can. `holdout` is None under `open`, and without rows: no looks are counted there.
-    """
-
-    key: str
+    key: str  # the same for the same question: see `_look_key`
     policy: Policy
     state: State
-    digest: str
-    holdout: Recognised | None
-    recorded: int | None
-    spent: str
+    digest: str  # of the rows of the evidence
+    holdout: RecognisedRows | None  # None where looks are not counted: under `open`, and without rows
+    recorded: int | None  # the entry of the log that recorded this look before
+    spent: str  # why no comparison that asks for a gain can pass here; empty where one can
 
     @property
-    def known(self) -> tuple[str, ...]:
-        """The holdouts, of those that were looked at before, that this look is at."""
-        return tuple(one.digest for one in self.holdout.met) if self.holdout else ()
+    def known_holdouts(self) -> tuple[str, ...]:
+        """Digests of the registered holdouts that this look is at."""
+        return tuple(match.digest for match in self.holdout.matches) if self.holdout else ()
 
-    def settled(self, *, asked: bool, already: bool, replaced: bool) -> tuple[Look, State]:
-        """The look as it is told, and the state with what it cost.
+    def settle(self, *, gain_judged: bool, already_champion: bool, replaces: bool) -> tuple[Look, State]:
+        """The look as the decision reports it, and the state after it is charged.
 
         Args:
-            asked: a comparison that asks for a gain was judged.
-            already: the challenger is the champion, so that nothing is decided.
-            replaced: the challenger replaced a champion: the holdout is retired.
+            gain_judged: a comparison that asks for a gain was judged.
+            already_champion: the challenger is the champion, so nothing is decided.
+            replaces: the challenger replaces a champion, which retires the holdout.
         """
-        asked = asked and self.holdout is not None
-        charged = asked and self.recorded is None and not self.spent and not already
-        after, seq, ledgers = self.state, self.state.seq + 1, self.known
-        if self.holdout and (charged or replaced):
-            if charged:  # before anything is registered, which retires what was looked at longest ago
+        gain_judged = gain_judged and self.holdout is not None
+        charged = gain_judged and self.recorded is None and not self.spent and not already_champion
+        after, seq, ledgers = self.state, self.state.seq + 1, self.known_holdouts
+        if self.holdout and (charged or replaces):
+            if charged:  # charge first: registering a holdout may retire the one that was looked at longest ago
                 after = after.looked(ledgers, self.key, seq=seq, error=self.policy.scheduled_alpha)
-            if not any(one.covers for one in self.holdout.met):
+            if not any(match.covers for match in self.holdout.matches):
                 after = after.registered(self.digest, self.holdout.rows)
                 ledgers = (self.digest, *ledgers)
                 if charged:
                     after = after.looked((self.digest,), self.key, seq=seq, error=self.policy.scheduled_alpha)
-            if replaced:
+            if replaces:
                 after = after.retired(ledgers)
-        counts = charged or (asked and self.recorded is not None)
+        counts = charged or (gain_judged and self.recorded is not None)
         number = self._number() if counts else None
         look = Look(
             key=self.key,
-            scheduled=asked,
+            scheduled=gain_judged,
             number=number,
             of=self.policy.schedule.looks,
             repeated=self.recorded is not None,
             holdouts=ledgers if counts else (),
-            message=self._said(number, asked=asked, already=already),
+            message=self._describe(number, gain_judged=gain_judged, already_champion=already_champion),
         )
         return look, after
 
     def _number(self) -> int:
-        """Which look it is, at the holdout that has had most."""
-        looks = [self.state.holdouts[name].looks for name in self.known]
+        """The number of this look at the holdout that has had most looks."""
+        looks = [self.state.holdouts[name].looks for name in self.known_holdouts]
         if self.recorded is not None:
-            return max((sum(seq <= self.recorded for seq in one.values()) for one in looks), default=1)
-        return max((len(one) for one in looks), default=0) + 1
+            return max((sum(seq <= self.recorded for seq in entries.values()) for entries in looks), default=1)
+        return max((len(entries) for entries in looks), default=0) + 1
 
-    def _said(self, number: int | None, *, asked: bool, already: bool) -> str:
+    def _describe(self, number: int | None, *, gain_judged: bool, already_champion: bool) -> str:
         if self.holdout is None:
             return "looks at this holdout are not counted"
         if number is not None:
-            told = f"look {number} of {self.policy.schedule.looks} at this holdout"
-            told += ", taken before: recorded, and free" if self.recorded is not None else ""
-        elif asked and not already:
-            told = f"no look was taken: {self.spent}"
+            sentence = f"look {number} of {self.policy.schedule.looks} at this holdout"
+            sentence += ", taken before: recorded, and free" if self.recorded is not None else ""
+        elif gain_judged and not already_champion:
+            sentence = f"no look was taken: {self.spent}"
         else:
-            why = "this model is the champion" if already else "nothing was judged that asks for a gain"
-            told = f"no look was taken: {why}"
-        return "; ".join([told, *(_shared(one, self.state) for one in self.holdout.met if one.digest != self.digest)])
+            why = "this model is the champion" if already_champion else "nothing was judged that asks for a gain"
+            sentence = f"no look was taken: {why}"
+        return "; ".join(
+            [
+                sentence,
+                *(_describe_match(match, self.state) for match in self.holdout.matches if match.digest != self.digest),
+            ]
+        )
 
 
 def visit(policy: Policy, evidence: Evidence, binding: Binding, state: State) -> Visit:
-    """Which look at which holdouts this judgement is, and whether a gain can be shown there."""
+    """The look that judging this evidence is: at which holdouts, and whether a gain can be shown there."""
     counted = policy.schedule.kind != "open" and evidence.n > 0
-    key = _key(evidence, binding)
+    key = _look_key(evidence, binding)
     holdout = recognise(evidence, state, seq=state.seq + 1) if counted else None
     recorded = state.look(key) if counted else None
-    spent = _spent(policy, state, holdout.met) if holdout and recorded is None else ""
+    spent = _explain_spent(policy, state, holdout.matches) if holdout and recorded is None else ""
     return Visit(
         key=key, policy=policy, state=state, digest=binding.holdout, holdout=holdout, recorded=recorded, spent=spent
     )
 
 
-def guarantee(policy: Policy) -> str:
-    """What the schedule, together with what is disclosed, promises of the policy: one sentence, without its stop."""
+def describe_guarantee(policy: Policy) -> str:
+    """What the policy's schedule promises, given what the policy discloses: one sentence without its full stop."""
     alpha = f"{policy.alpha:.3g}"
     looks = policy.schedule.looks
     if looks is None:
@@ -143,12 +146,13 @@ def guarantee(policy: Policy) -> str:
 
 
 def asks_for_gain(check: AnyCheck) -> bool:
-    """Whether passing takes a gain: of alternatives, whether each does."""
-    return all(one.scheduled for one in check.checks.values()) if isinstance(check, AnyOf) else check.scheduled
+    """Whether a challenger can pass only by showing a gain; for `any_of`, whether that holds for every alternative."""
+    checks = check.checks.values() if isinstance(check, AnyOf) else (check,)
+    return all(alternative.scheduled for alternative in checks)
 
 
-def _key(evidence: Evidence, binding: Binding) -> str:
-    """A look is a question: these rows, scores and policy, weighted, clustered and sliced like this."""
+def _look_key(evidence: Evidence, binding: Binding) -> str:
+    """The same for the same question: rows, scores, policy, weights, clusters and slices. Asked again it is free."""
     sha = hashlib.sha256()
     for part in (binding.holdout, binding.scores, binding.champion_scores or "", binding.policy, evidence.task):
         sha.update(part.encode() + b"\n")
@@ -164,25 +168,25 @@ def _key(evidence: Evidence, binding: Binding) -> str:
     return sha.hexdigest()[:32]
 
 
-def _spent(policy: Policy, state: State, met: tuple[Met, ...]) -> str:
-    """Why nothing passes on these holdouts any more; empty where a comparison can."""
-    looks, more = policy.schedule.looks, "judge on fresh rows, under ids of their own"
-    for held in (state.holdouts[one.digest] for one in met):
-        if held.retired:
+def _explain_spent(policy: Policy, state: State, matches: tuple[HoldoutMatch, ...]) -> str:
+    """Why no comparison can pass on these holdouts any more; empty where one can."""
+    looks, advice = policy.schedule.looks, "judge on fresh rows, under ids of their own"
+    for holdout in (state.holdouts[match.digest] for match in matches):
+        if holdout.retired:
             why = f"a challenger replaced a champion on it, or {OPEN_HOLDOUTS} other holdouts came after it"
-            return f"this holdout is retired: {why}; {more}"
-        if held.spent + policy.scheduled_alpha > policy.alpha * (1 + _ROUNDING):
-            if len(held.looks) == looks:
-                return f"the {looks} looks declared for this holdout are spent; {more}"
-            return f"{len(held.looks)} looks, under other policies too, have spent this holdout; {more}"
+            return f"this holdout is retired: {why}; {advice}"
+        if holdout.spent + policy.scheduled_alpha > policy.alpha * (1 + _ROUNDING):
+            if len(holdout.looks) == looks:
+                return f"the {looks} looks declared for this holdout are spent; {advice}"
+            return f"{len(holdout.looks)} looks, under other policies too, have spent this holdout; {advice}"
     return ""
 
 
-def _shared(met: Met, state: State) -> str:
-    """In words, what is shared with a holdout that was looked at before."""
-    held = state.holdouts[met.digest]
-    if met.of_rows >= met.of_holdout:
-        share = f"about {met.of_rows:.0%} of its rows are"
+def _describe_match(match: HoldoutMatch, state: State) -> str:
+    """How many rows the evidence shares with a holdout that was looked at before, in words."""
+    holdout = state.holdouts[match.digest]
+    if match.of_rows >= match.of_holdout:
+        share = f"about {match.of_rows:.0%} of its rows are"
     else:
-        share = f"its rows hold about {met.of_holdout:.0%} of"
-    return f"{share} holdout {met.digest[:_SHOWN]}, first looked at in entry {held.since}"
+        share = f"its rows hold about {match.of_holdout:.0%} of"
+    return f"{share} holdout {match.digest[:_DIGEST_CHARS]}, first looked at in entry {holdout.since}"

@@ -1,4 +1,4 @@
-"""Several challengers at once: they share the error rate of one, and the best of those that pass is chosen."""
+"""Several challengers judged together: they share the error rate of one, and the best that passes is chosen."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 _NEAREST_FIRST = (Ruling.PROMOTE, Ruling.INCONCLUSIVE, Ruling.HOLD, Ruling.ERROR)
 
 
-def shared(policy: Policy, among: int) -> Policy:
-    """The policy that each of `among` challengers is judged by, so that all of them together err as one would.
+def share_error_rate(policy: Policy, among: int) -> Policy:
+    """The policy for judging each of `among` challengers, so that all of them together err no more often than one.
 
-    Every bound, also one that a schedule made stricter already, errs at most at 1/among of its rate (Bonferroni). Of
-    one challenger it is the policy itself. Raises ValueError below 1.
+    Every bound, including those that a schedule already made stricter, errs at most at 1/among of its rate
+    (Bonferroni). For one challenger it is the policy itself. Raises ValueError below 1.
     """
     if among < 1:
         raise ValueError(f"among must be at least 1; got {among}")
     return policy if among == 1 else policy.model_copy(update={"confidence": 1.0 - policy.alpha / among})
 
 
-def best(decisions: Mapping[str, Decision], task: Task) -> str | None:
-    """Which challenger to propose: of those that PROMOTE the one whose gain is shown to be greatest.
+def choose_best(decisions: Mapping[str, Decision], task: Task) -> str | None:
+    """The name of the challenger to propose: of those that PROMOTE, the one whose gain is shown to be greatest.
 
-    The gain is the bound of the policy's first blocking comparison (`improvement`); ties, and policies without a
-    comparison, go by the order of `decisions`. Where none promotes, INCONCLUSIVE comes before HOLD before ERROR. None
-    for no decision.
+    The gain is the bound of the policy's first blocking comparison (`improvement`). Ties, and policies without a
+    comparison, are resolved by the order of `decisions`. If none promotes, INCONCLUSIVE comes before HOLD before ERROR.
+    None if there are no decisions.
     """
     names = sorted(
         decisions,
@@ -43,8 +43,13 @@ def best(decisions: Mapping[str, Decision], task: Task) -> str | None:
 
 
 def _shown_gain(decision: Decision, task: Task) -> float:
-    """In the metric's units, positive where the challenger is better; −inf where nothing was compared."""
-    for one in decision.outcomes:
-        if one.kind == "improvement" and one.severity == "block" and one.low is not None and one.high is not None:
-            return one.low if metric(str(one.metric), task).higher_is_better else -one.high
+    """The gain in the metric's units, positive where the challenger is better; −inf where nothing was compared."""
+    for outcome in decision.outcomes:
+        if (
+            outcome.kind == "improvement"
+            and outcome.severity == "block"
+            and outcome.low is not None
+            and outcome.high is not None
+        ):
+            return outcome.low if metric(str(outcome.metric), task).higher_is_better else -outcome.high
     return -math.inf

@@ -1,4 +1,4 @@
-"""Two policies → every change from one to the other, as findings. Pure: nothing is read."""
+"""Compare two policies: every change from one to the other, as findings. Pure: reads no files."""
 
 from __future__ import annotations
 
@@ -10,37 +10,42 @@ from lockgate.gates.policy.policy import Policy
 from lockgate.gates.strictness import Category, Direction, Finding, differences, finding
 
 
-def policy_diff(before: Policy, after: Policy, *, where: str = "gate") -> tuple[Finding, ...]:
-    """What changed, in the order of the policy's keys; nothing where both ask the same in the same words."""
-    return (*differences(before, after, where), *_wanting_proof(before, after, where))
+def compare_policies(before: Policy, after: Policy, *, where: str = "gate") -> tuple[Finding, ...]:
+    """Every change, in the order of the policy's keys; nothing where both policies are equal."""
+    return (*differences(before, after, where), *_find_weaker_proof(before, after, where))
 
 
-def _wanting_proof(before: Policy, after: Policy, where: str) -> Iterator[Finding]:
-    """Gates that pass unless harm is proven: what asks for more proof everywhere else lets more harm through them."""
-    old, new = dict(_unless_harmed(before, where)), dict(_unless_harmed(after, where))
+def _find_weaker_proof(before: Policy, after: Policy, where: str) -> Iterator[Finding]:
+    """Gates that pass unless harm is proven: asking for more proof is stricter in every other gate but weaker here."""
+    old, new = dict(_harm_levels(before, where)), dict(_harm_levels(after, where))
     wider = before.clusters == "ignore" and after.clusters != "ignore"
-    for name, level in old.items():
-        asked = new.get(name)  # None: it is no such gate any more, which is a change of its own
-        if asked is not None and (asked > level or wider):
-            changed = f"at {asked:.6g} instead of {level:.6g}" if asked > level else "by cluster, in wider intervals"
-            why = f"this gate passes unless harm is proven, which is now asked {changed}"
-            yield finding(Category.CONFIDENCE, Direction.REVIEW, name, _told(before, level), _told(after, asked), why)
+    for name, old_level in old.items():
+        new_level = new.get(name)  # None: the gate is gone or of another kind, which is a finding of its own
+        if new_level is None or not (new_level > old_level or wider):
+            continue
+        if new_level > old_level:
+            how = f"at {new_level:.6g} instead of {old_level:.6g}"
+        else:
+            how = "by cluster, in wider intervals"
+        why = f"this gate passes unless harm is proven, and harm must now be proven {how}"
+        levels = (_describe_level(before, old_level), _describe_level(after, new_level))
+        yield finding(Category.CONFIDENCE, Direction.REVIEW, name, *levels, why)
 
 
-def _unless_harmed(policy: Policy, where: str) -> Iterator[tuple[str, float]]:
-    """Where such gates are, and the level at which each proves harm."""
+def _harm_levels(policy: Policy, where: str) -> Iterator[tuple[str, float]]:
+    """The paths of gates that pass unless harm is proven, and the confidence level at which each proves it."""
     scheduled = 1 - policy.scheduled_alpha
     for name, check in policy.checks.items():
         path = f"{where}.checks.{name}"
-        held: dict[str, object] = {path: check}
+        checks: dict[str, object] = {path: check}
         level = policy.confidence
         if isinstance(check, AnyOf):
-            held = {f"{path}.checks.{inner}": one for inner, one in check.checks.items()}
+            checks = {f"{path}.checks.{inner}": candidate for inner, candidate in check.checks.items()}
             level = scheduled if check.scheduled else level
-        for at, one in held.items():
-            if isinstance(one, Slices) and one.require == "no_proven_harm":
-                yield at, level
+        for place, candidate in checks.items():
+            if isinstance(candidate, Slices) and candidate.require == "no_proven_harm":
+                yield place, level
 
 
-def _told(policy: Policy, level: float) -> str:
+def _describe_level(policy: Policy, level: float) -> str:
     return f"{level:.6g}, clusters: {policy.clusters}"

@@ -1,4 +1,4 @@
-"""Declared criteria → a frozen, validated Policy. The only place that reads a mapping."""
+"""The policy: declared criteria, validated and frozen. Only `Policy.parse` turns a mapping into one."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from lockgate.gates.strictness import Category, Direction, Looks, Named, Ranked,
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Fixed(BaseModel):
-    """`looks` comparisons on one holdout, each at alpha/looks; retired once a challenger replaces a champion."""
+class FixedSchedule(BaseModel):
+    """`looks` comparisons on one holdout, each at alpha/looks. A promotion that replaces a champion retires it."""
 
     model_config = _STRICT
     kind: Literal["fixed"]
     looks: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class Single(BaseModel):
+class SingleSchedule(BaseModel):
     """One comparison on one holdout, at alpha."""
 
     model_config = _STRICT
@@ -50,19 +50,21 @@ class Single(BaseModel):
     looks: Literal[1] = 1
 
 
-class Open(BaseModel):
-    """Any number of comparisons, each at alpha: no guarantee under reuse."""
+class OpenSchedule(BaseModel):
+    """Any number of comparisons, each at alpha: no guarantee if a holdout is used again."""
 
     model_config = _STRICT
     kind: Literal["open"]
     looks: None = None
 
 
-_FIRST = Ranked(Category.WAIVER, ("absolute_only", "hold"), "a first model is promoted without any comparison")
+_FIRST_MODEL = Ranked(Category.WAIVER, ("absolute_only", "hold"), "a first model is promoted without any comparison")
 _CLUSTERED = Ranked(
     Category.WAIVER, ("ignore", "if_present", "required"), "rows that depend on each other may count as independent"
 )
-_TOLD = Ranked(Category.WAIVER, ("all", "promotion_only"), "numbers are told, to which challengers can be tuned")
+_DISCLOSED = Ranked(
+    Category.WAIVER, ("all", "promotion_only"), "challengers can be tuned on the numbers that are disclosed"
+)
 _GATES = Named(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAKER)
 
 
@@ -71,12 +73,12 @@ class Policy(BaseModel):
 
     model_config = _STRICT
 
-    if_no_champion: Annotated[Literal["absolute_only", "hold"], _FIRST]
+    if_no_champion: Annotated[Literal["absolute_only", "hold"], _FIRST_MODEL]
     confidence: Annotated[float, Field(gt=0.5, lt=1), higher(Category.CONFIDENCE)]
     clusters: Annotated[Literal["if_present", "required", "ignore"], _CLUSTERED]
     min_clusters: Annotated[int, Field(ge=2, le=MOST), higher(Category.ROWS)]
-    schedule: Annotated[Fixed | Single | Open, Discriminator("kind"), Looks()]
-    disclose: Annotated[Literal["all", "promotion_only"], _TOLD]
+    schedule: Annotated[FixedSchedule | SingleSchedule | OpenSchedule, Discriminator("kind"), Looks()]
+    disclose: Annotated[Literal["all", "promotion_only"], _DISCLOSED]
     valid_for: Annotated[Duration, lower(Category.WAIVER, size=parse_duration)]
     checks: Annotated[
         Mapping[GateName, Annotated[Annotated[AnyCheck, Discriminator("kind")], AfterValidator(reachable)]], _GATES
@@ -127,24 +129,25 @@ class Policy(BaseModel):
 
     @property
     def validity(self) -> timedelta:
-        """How long a promotion may be served."""
+        """How long after its promotion a model may serve."""
         return parse_duration(self.valid_for)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the policy as canonical JSON (RFC 8785), without what is only said of a gate.
+        """SHA-256 of the policy as canonical JSON (RFC 8785), without the `description` and `owner` of gates.
 
-        `description` and `owner` change nothing that is judged: rewording one neither starts new looks nor
-        makes a decision another policy's.
+        These two change nothing that is judged, so that rewording one neither starts new looks nor makes the policy of
+        earlier decisions another one.
         """
         judged = self.model_dump(mode="json", exclude={"checks"})
-        judged["checks"] = {name: _judged(check) for name, check in self.checks.items()}
+        judged["checks"] = {name: _judged_keys(check) for name, check in self.checks.items()}
         return hashlib.sha256(rfc8785.dumps(judged)).hexdigest()
 
 
-def _judged(check: AnyCheck) -> dict[str, Any]:
-    said = {"description", "owner"}
+def _judged_keys(check: AnyCheck) -> dict[str, Any]:
+    """The keys of a check that matter for its verdict."""
+    words = {"description", "owner"}
     if not isinstance(check, AnyOf):
-        return check.model_dump(mode="json", exclude=said)
-    inner = {name: _judged(one) for name, one in check.checks.items()}
-    return {**check.model_dump(mode="json", exclude={*said, "checks"}), "checks": inner}
+        return check.model_dump(mode="json", exclude=words)
+    inner = {name: _judged_keys(alternative) for name, alternative in check.checks.items()}
+    return {**check.model_dump(mode="json", exclude={*words, "checks"}), "checks": inner}

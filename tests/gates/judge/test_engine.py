@@ -18,7 +18,7 @@ from lockgate.gates.errors import LockgateError, StaleError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check
 from lockgate.gates.judge.engine import ENGINE
-from lockgate.gates.judge.sealing import commitment
+from lockgate.gates.judge.sealing import compute_commitment
 from lockgate.gates.records.outcome import EXIT_CODE, RULING_OF, worst
 from lockgate.gates.records.state import Champion
 
@@ -305,7 +305,7 @@ def test_a_decision_names_its_level_and_commits_to_what_it_withholds(make) -> No
     evidence = make.evidence()
     for disclose in ("all", "promotion_only"):
         decision = judge(make.policy(disclose=disclose, confidence=0.9), evidence)
-        made = commitment(evidence, decision.binding, decision.verdict, decision.outcomes)
+        made = compute_commitment(evidence, decision.binding, decision.verdict, decision.outcomes)
         assert (decision.confidence, decision.commitment) == (0.9, made if disclose == "promotion_only" else None)
 
 

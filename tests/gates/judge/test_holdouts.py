@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lockgate import Evidence, Policy, State, hash_row_ids, judge
-from lockgate.gates.judge.holdouts import HASHES, recognise
+from lockgate.gates.judge.holdouts import SKETCH_SIZE, recognise
 from lockgate.gates.records.state import KNOWN_HOLDOUTS, OPEN_HOLDOUTS, Holdout
 
 SALT = "of this log"
@@ -54,7 +54,7 @@ def looked(*evidence: Evidence, state: State | None = None) -> State:
 
 
 def met(evidence: Evidence, state: State) -> dict[str, tuple[float, float]]:
-    return {one.digest: (one.of_rows, one.of_holdout) for one in recognise(evidence, state, seq=99).met}
+    return {one.digest: (one.of_rows, one.of_holdout) for one in recognise(evidence, state, seq=99).matches}
 
 
 def integers(first: int, count: int) -> np.ndarray:
@@ -221,7 +221,7 @@ def test_error_rates(share: float, least: float, most: float) -> None:
     for _ in range(runs):
         drawn = lots.integers(0, 2**62, 2 * n)
         begin = n - int(share * n)
-        same += bool(recognise(rows(drawn[begin : begin + n]), knowing(drawn[:n]), seq=2).met)
+        same += bool(recognise(rows(drawn[begin : begin + n]), knowing(drawn[:n]), seq=2).matches)
     assert least <= same / runs <= most
 
 
@@ -232,7 +232,7 @@ def test_the_estimate_is_as_good_as_is_said() -> None:
     for _ in range(300):
         drawn = np.unique(lots.integers(0, 2**62, int(1.5 * n)))
         lots.shuffle(drawn)
-        (found,) = recognise(rows(drawn[n // 2 :]), knowing(drawn[:n]), seq=2).met or [None]
+        (found,) = recognise(rows(drawn[n // 2 :]), knowing(drawn[:n]), seq=2).matches or [None]
         shares.append(found.of_holdout if found else np.nan)
     seen = np.array(shares)
     # values below one half are cut off: the rest is the upper half of a normal around .5
@@ -247,7 +247,7 @@ def test_a_small_part_of_a_large_holdout(tenth: float, least: float) -> None:
     ids = np.unique(lots.integers(0, 2**62, n))
     state = knowing(ids)
     hits = [
-        bool(recognise(rows(lots.choice(ids, int(tenth * n), replace=False)), state, seq=2).met) for _ in range(runs)
+        bool(recognise(rows(lots.choice(ids, int(tenth * n), replace=False)), state, seq=2).matches) for _ in range(runs)
     ]
     assert np.mean(hits) >= least
 
@@ -261,7 +261,7 @@ def test_what_is_kept_is_small_and_holds_no_label() -> None:
         recognise(rows(ids, label=label), State(salt=SALT), seq=1).rows for label in (np.zeros(3000), np.ones(3000))
     ]
     assert kept[0] == kept[1]
-    assert (kept[0].rows, len(base64.b64decode(kept[0].hashes))) == (3000, 4 * HASHES)
+    assert (kept[0].rows, len(base64.b64decode(kept[0].hashes))) == (3000, 4 * SKETCH_SIZE)
     other = recognise(rows(ids), State(salt="another log"), seq=1).rows
     hashes = [set(np.frombuffer(base64.b64decode(one.hashes), "<u4").tolist()) for one in (kept[0], other)]
     assert not hashes[0] & hashes[1]

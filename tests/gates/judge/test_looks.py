@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lockgate import Ruling, State, Verdict, judge
-from lockgate.gates.judge.looks import guarantee
+from lockgate.gates.judge.looks import describe_guarantee
 from lockgate.gates.records.state import Holdout
 
 GAIN = {"kind": "improvement", "metric": "log_loss", "margin": 0.0}
@@ -235,13 +235,13 @@ PROMISE = (
 )
 def test_what_a_schedule_promises(make, disclose: str, holds: str, kind: str, looks: int, over: str) -> None:
     policy = scheduled(make, kind, looks, disclose=disclose)
-    assert guarantee(policy) == PROMISE.format(over=over, holds=holds)
+    assert describe_guarantee(policy) == PROMISE.format(over=over, holds=holds)
     assert judge(policy, make.evidence()).guarantee == judge(policy, make.evidence()).seal().guarantee
 
 
 @pytest.mark.parametrize("disclose", ["all", "promotion_only"])
 def test_open_promises_nothing(make, disclose: str) -> None:
-    assert guarantee(scheduled(make, "open", disclose=disclose)) == (
+    assert describe_guarantee(scheduled(make, "open", disclose=disclose)) == (
         "no guarantee under reuse of the holdout: each comparison errs with probability at most 0.05, and among many "
         "looks a false promotion is to be expected"
     )
@@ -258,6 +258,6 @@ def test_open_promises_nothing(make, disclose: str) -> None:
     ],
 )
 def test_only_a_gate_that_blocks_without_a_gain_promises_one(make, checks, *, promised: bool) -> None:
-    said = guarantee(scheduled(make, "fixed", checks=checks))
+    said = describe_guarantee(scheduled(make, "fixed", checks=checks))
     assert ("without the gain asked" in said) == promised
     assert said.startswith("over 2 looks") if promised else said.startswith("no blocking gate asks for a gain")

@@ -12,7 +12,7 @@ import pytest
 import rfc8785
 
 from lockgate import Decision, Evidence, Policy, State, judge
-from lockgate.gates.judge.sealing import commitment
+from lockgate.gates.judge.sealing import compute_commitment
 from lockgate.gates.records.state import Champion
 
 POINT = {"kind": "threshold", "metric": "accuracy", "decide": "point"}
@@ -102,8 +102,8 @@ def test_who_holds_the_evidence_can_hold_the_log_to_its_outcomes(make, says: str
     assert decision.seal().commitment == again.commitment
     held = make.arrays()
     evidence = make.evidence(challenger=held["challenger"] if says == "PROMOTE" else held["champion"])
-    assert commitment(evidence, again.binding, again.verdict, again.outcomes) == again.commitment
-    assert commitment(evidence, again.binding, again.verdict, again.outcomes[:0]) != again.commitment
+    assert compute_commitment(evidence, again.binding, again.verdict, again.outcomes) == again.commitment
+    assert compute_commitment(evidence, again.binding, again.verdict, again.outcomes[:0]) != again.commitment
 
 
 FEW = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 1, 1], dtype=float)
@@ -126,9 +126,9 @@ def test_a_plain_digest_would_have_told_the_outcome() -> None:
 
     supposed = [few((np.arange(12) < right).astype(float), scores) for right in range(13)]
     assert [digest(made) for _, made in supposed].index(digest(truth)) == 7 == FEW.sum()
-    tried = [commitment(guess, truth.binding, made.verdict, made.outcomes) for guess, made in supposed]
+    tried = [compute_commitment(guess, truth.binding, made.verdict, made.outcomes) for guess, made in supposed]
     assert truth.commitment not in tried
-    assert truth.commitment == commitment(evidence, truth.binding, supposed[7][1].verdict, supposed[7][1].outcomes)
+    assert truth.commitment == compute_commitment(evidence, truth.binding, supposed[7][1].verdict, supposed[7][1].outcomes)
 
 
 def test_equal_outcomes_have_other_commitments() -> None:

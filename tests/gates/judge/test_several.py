@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom
 
 from lockgate import Evidence, Policy, Ruling, judge
-from lockgate.gates.judge.several import best, shared
+from lockgate.gates.judge.several import choose_best, share_error_rate
 from tests.gates.conftest import DECLARED, Make
 
 GAIN = {"kind": "improvement", "metric": "log_loss", "margin": 0.0}
@@ -18,15 +18,15 @@ POLICY = Policy.parse({**DECLARED, "checks": {"better": GAIN}})
 
 @pytest.mark.parametrize(("among", "confidence"), [(1, 0.95), (2, 0.975), (5, 0.99), (16, 1 - 0.05 / 16)])
 def test_the_error_rate_is_shared(among: int, confidence: float) -> None:
-    assert shared(POLICY, among).confidence == pytest.approx(confidence, abs=1e-15)
-    assert shared(POLICY, among).scheduled_alpha == pytest.approx(POLICY.scheduled_alpha / among)
-    assert (shared(POLICY, among) is POLICY) == (among == 1)
+    assert share_error_rate(POLICY, among).confidence == pytest.approx(confidence, abs=1e-15)
+    assert share_error_rate(POLICY, among).scheduled_alpha == pytest.approx(POLICY.scheduled_alpha / among)
+    assert (share_error_rate(POLICY, among) is POLICY) == (among == 1)
 
 
 def test_no_challenger_is_no_family() -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        shared(POLICY, 0)
-    assert best({}, "binary") is None
+        share_error_rate(POLICY, 0)
+    assert choose_best({}, "binary") is None
 
 
 def test_challengers_that_gain_nothing_pass_together_as_rarely_as_one() -> None:
@@ -42,7 +42,7 @@ def test_challengers_that_gain_nothing_pass_together_as_rarely_as_one() -> None:
             evidence = Evidence.from_arrays(
                 label=label, challenger=pair[side, range(300)], champion=pair[1 - side, range(300)]
             )
-            found.append([judge(one, evidence).verdict is Ruling.PROMOTE for one in (shared(POLICY, 6), POLICY)])
+            found.append([judge(one, evidence).verdict is Ruling.PROMOTE for one in (share_error_rate(POLICY, 6), POLICY)])
         passed += any(one for one, _ in found)
         unshared += any(one for _, one in found)
     assert passed <= binom.ppf(0.999, 120, 0.05)
@@ -59,11 +59,11 @@ def test_the_greatest_gain_that_is_shown_is_chosen(make: type[Make]) -> None:
 
     found = {"same": decided(0.0), "good": decided(0.2), "best": decided(0.5), "worse": decided(-0.3)}
     assert [str(one.verdict) for one in found.values()] == ["INCONCLUSIVE", "PROMOTE", "PROMOTE", "HOLD"]
-    assert best(found, "binary") == "best"
-    assert best({name: found[name] for name in ("worse", "same")}, "binary") == "same"
-    assert best({name: found[name] for name in ("worse",)}, "binary") == "worse"
+    assert choose_best(found, "binary") == "best"
+    assert choose_best({name: found[name] for name in ("worse", "same")}, "binary") == "same"
+    assert choose_best({name: found[name] for name in ("worse",)}, "binary") == "worse"
     twins = {"first": found["good"], "second": found["good"]}
-    assert best(twins, "binary") == "first"
+    assert choose_best(twins, "binary") == "first"
     risen = {name: decided(strength, metric="auc") for name, strength in (("little", 0.1), ("much", 0.6))}
-    assert best(risen, "binary") == "much"  # a metric that rises
-    assert best({"sealed": found["good"].seal(), "open": found["good"]}, "binary") == "open"
+    assert choose_best(risen, "binary") == "much"  # a metric that rises
+    assert choose_best({"sealed": found["good"].seal(), "open": found["good"]}, "binary") == "open"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lockgate import Policy, State, judge
-from lockgate.gates.judge.waivers import unmatched
+from lockgate.gates.judge.waivers import find_unused_waivers
 from lockgate.gates.records.state import Waiver
 from tests.gates.candidates import BAD, GATES, GOOD, LABEL, NOON, evidence, run_of, sha_of
 
@@ -101,7 +101,7 @@ def test_waivers_that_do_nothing_are_found() -> None:
         return Waiver(gate="g", run=run, model="m", policy="p", reason="r", until=until, approver="a", key="k", seq=seq)
 
     held = (one(1, "a", UNTIL), one(2, "b", UNTIL), one(3, "a", NOON - DAY), one(4, "a", NOON))
-    found = [(waiver.seq, said) for waiver, said in unmatched(State(waivers=held), frozenset("a"), NOON)]
+    found = [(waiver.seq, said) for waiver, said in find_unused_waivers(State(waivers=held), frozenset("a"), NOON)]
     assert found == [
         (2, "was never used: no judgement of b was recorded since"),
         (3, "ran out at 2024-04-30T12:00+00:00"),

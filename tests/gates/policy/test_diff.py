@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lockgate import Policy
 from lockgate.gates.kinds import KINDS
-from lockgate.gates.policy.diff import policy_diff
+from lockgate.gates.policy.diff import compare_policies
 from lockgate.gates.strictness import WORDING, Changed, Direction, Finding, Limit, Ranked, declared
 from tests.gates.conftest import Make
 
@@ -73,7 +73,7 @@ TRACED = {"kind": "provenance", "require": ["clean"]}
 def found(make: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> set[tuple[str, str, str]]:
     """Direction, name and place of every finding, of policies with a gate `it`, or of keys of the policy."""
     old, new = (_policy(make, one) for one in (before, after))
-    return {(str(one.direction), one.name, one.where) for one in policy_diff(old, new)}
+    return {(str(one.direction), one.name, one.where) for one in compare_policies(old, new)}
 
 
 def _policy(make: Any, part: Mapping[str, Any]) -> Policy:
@@ -253,7 +253,7 @@ def test_of_slices_that_are_skipped_when_small_more_rows_leave_some_out(make) ->
 def test_more_proof_lets_more_harm_through_a_gate_that_passes_unless_harm_is_proven(make, stricter: dict) -> None:
     keys = {"clusters": "ignore", "schedule": {"kind": "fixed", "looks": 20}}
     checks = {"plain": SKIPPING, "either": {"kind": "any_of", "checks": {"slices": SKIPPING, "gain": GAIN}}}
-    told = policy_diff(make.policy(checks, **keys), make.policy(checks, **keys | stricter))
+    told = compare_policies(make.policy(checks, **keys), make.policy(checks, **keys | stricter))
     where = {one.where for one in told if one.direction is REVIEW and "unless harm is proven" in one.why}
     both = {"gate.checks.plain", "gate.checks.either.checks.slices"}
     assert where == (both - {"gate.checks.plain"} if "schedule" in stricter else both)
@@ -270,7 +270,7 @@ def test_gates_come_go_and_change_their_kind_or_name(make) -> None:
 
 
 def told(before: Policy, after: Policy) -> list[tuple[Direction, str, str]]:
-    return [(one.direction, one.name, one.where) for one in policy_diff(before, after)]
+    return [(one.direction, one.name, one.where) for one in compare_policies(before, after)]
 
 
 def test_words_and_order_are_neutral(make) -> None:
@@ -293,7 +293,7 @@ def test_words_and_order_are_neutral(make) -> None:
 
 
 def test_a_finding_says_both_values_and_why(make) -> None:
-    (one,) = policy_diff(make.policy({"it": FLOOR}), make.policy({"it": {**FLOOR, "min": 0.55}}))
+    (one,) = compare_policies(make.policy({"it": FLOOR}), make.policy({"it": {**FLOOR, "min": 0.55}}))
     assert (one.before, one.after) == ("0.6", "0.55")
     assert one.why == "the limit is easier to meet: models that were held may pass"
 
@@ -344,8 +344,8 @@ def _where(findings: tuple[Finding, ...], *directions: Direction) -> set[str]:
 def test_what_weakens_one_way_does_not_pass_for_nothing_the_other_way(make, data: st.DataObject) -> None:
     one, other = (data.draw(policies(make.checks)) for _ in range(2))
     before, after = (make.policy(**held) for held in (one, other))
-    assert policy_diff(before, before) == ()
-    there, back = policy_diff(before, after), policy_diff(after, before)
+    assert compare_policies(before, before) == ()
+    there, back = compare_policies(before, after), compare_policies(after, before)
     assert _where(there, TIGHTER) <= _where(back, WEAKER)
     assert _where(there, WEAKER) <= _where(back, TIGHTER, REVIEW)
     directional = {one for one in _where(there, WEAKER) if not one.endswith(("schedule", "min_rows"))}
