@@ -54,12 +54,6 @@ def stopping(one: Trials, found: Selftest) -> list[tuple[str, Rate]]:
     return sorted(((name, rate) for name, rate in rates if rate.count), key=lambda item: -item[1].count)
 
 
-def failing(one: Trials, found: Selftest) -> list[tuple[str, Rate]]:
-    """Blocking gates that said FAIL or ERROR, the commonest first."""
-    rates = [(gate.name, one.failed(gate.name)) for gate in found.gates if gate.severity == "block"]
-    return sorted(((name, rate) for name, rate in rates if rate.count), key=lambda item: -item[1].count)
-
-
 def _summary(found: Selftest) -> str:
     """How often an equal model is promoted, and which gains are."""
     passing = enough(found)

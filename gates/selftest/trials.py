@@ -15,7 +15,7 @@ from lockgate.gates.evidence.defects import defects
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.judge.engine import judge
 from lockgate.gates.judge.looks import asks_for_gain
-from lockgate.gates.metrics import Metric, metric
+from lockgate.gates.metrics import Metric, find_metric
 from lockgate.gates.metrics.rows import Rows, Split
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.outcome import Ruling, Verdict
@@ -121,7 +121,7 @@ def _counted(policy: Policy, evidence: Evidence) -> Metric:
         key=lambda check: (not asks_for_gain(check), check.severity != "block"),
     )
     name = comparing[0].compared_metrics[0] if comparing else GAIN_METRIC[evidence.task]
-    return metric(name, evidence.task)
+    return find_metric(name, evidence.task)
 
 
 def _promised(policy: Policy) -> float | None:

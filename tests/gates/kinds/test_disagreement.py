@@ -48,6 +48,11 @@ def changing(share: float, n: int, **given: Any) -> dict[str, Any]:
     }
 
 
+def test_nine_rows_do_not_show_a_small_share(make) -> None:
+    decision = make.judge(make.check("disagreement", max=0.2), make.evidence(9))
+    assert (decision.outcomes[0].verdict, decision.exit_code) == (Verdict.INCONCLUSIVE, 3)
+
+
 def test_the_share_has_wilsons_interval(make) -> None:
     (found,) = make.judge(CHURN, make.evidence(**changing(0.04, 1000))).outcomes
     low, high = proportion_confint(40, 1000, alpha=0.1, method="wilson")

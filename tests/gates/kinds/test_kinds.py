@@ -50,6 +50,13 @@ def test_every_file_of_the_folder_that_declares_a_kind_is_listed() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_tests_of_its_own(kind: str) -> None:
+    assert Path(__file__).with_name(f"test_{kind}.py").exists(), (
+        f"write tests/gates/kinds/test_{kind}.py: known answers, and a value below, at and above each limit"
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_a_kind_says_about_itself(make, kind: str) -> None:
     assert make.check(kind)["kind"] == kind
     reads = make.reads(kind)
@@ -115,15 +122,11 @@ def test_pass_and_fail(make, kind: str) -> None:
         assert (outcome.level == 0.95) == (kind in ESTIMATING)
 
 
-@pytest.mark.parametrize("kind", ESTIMATING)
-def test_few_rows_and_few_clusters_are_inconclusive(make, kind: str) -> None:
-    check = make.check(kind, **({"max": 0.2} if kind == "disagreement" else {}))  # 9 rows could show less than .5
-    few = make.judge(check, make.evidence(9))
-    clustered = make.judge(check, make.evidence(cluster=np.arange(600) // 100))
-    for decision in (few, clustered):
-        assert (decision.outcomes[0].verdict, decision.exit_code) == (Verdict.INCONCLUSIVE, 3)
-    if kind not in ("slices", "fairness"):
-        assert clustered.outcomes[0].low is not None
+@pytest.mark.parametrize("kind", [kind for kind in ESTIMATING if kind not in ("slices", "fairness")])
+def test_few_clusters_still_show_an_interval(make, kind: str) -> None:
+    clustered = make.judge(make.check(kind), make.evidence(cluster=np.arange(600) // 100)).outcomes[0]
+    assert (clustered.verdict, clustered.clusters) == (Verdict.INCONCLUSIVE, 6)
+    assert clustered.low is not None
 
 
 @pytest.mark.parametrize("kind", KINDS)
