@@ -27,7 +27,10 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.configuration import CONF
+
 ROOT = Path(__file__).parents[1]
+os.environ["LOCKGATE_CONF"] = str(CONF)  # of child processes too
 ON_CI = os.environ.get("CI", "").lower() in {"true", "1"}
 
 
@@ -243,9 +246,9 @@ def _write_orders(file: Path) -> None:
 
 @pytest.fixture(scope="session")
 def orders_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """conf/ as it is shipped, with a small table of orders beside the others, and that one chosen."""
+    """The tests' conf/, with a small table of orders beside the others, and that one chosen."""
     conf = tmp_path_factory.mktemp("orders") / "conf"
-    shutil.copytree(ROOT / "conf", conf)
+    shutil.copytree(CONF, conf)
     _write_orders(conf.parent / "orders.csv")
     given = {
         "project": "orders",

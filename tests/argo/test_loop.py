@@ -21,9 +21,9 @@ import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from obstore.store import S3Store
 
+from tests.gates.candidates import JUDGE, line
 from tests.harness.argo.cluster import ROOT, Cluster
 from tests.harness.argo.pods import Executed
-from tests.gates.candidates import JUDGE, line
 
 SECRET = "s3cr3t-c4n4ry"
 CLIENT = """
@@ -61,7 +61,7 @@ class Production:
 
     def evaluated(self, *overrides: str) -> Executed:
         """EvaluateNewModel's template with a model's configuration, as a retraining runs."""
-        template = self.cluster.compiled("evaluate", {"settings": self.settings(*overrides)})
+        template = self.cluster.compile_flow("evaluate", {"settings": self.settings(*overrides)})
         done = self._executed(template)
         assert done.succeeded, done.out
         return done
@@ -79,7 +79,7 @@ class Production:
 
     def _executed(self, template: Mapping[str, Any], **parameters: str) -> Executed:
         self.templates.append(template)
-        self.workflows.append(self.cluster.executed(template, **parameters))
+        self.workflows.append(self.cluster.execute(template, **parameters))
         return self.workflows[-1]
 
     def events(self) -> list[str]:
@@ -155,8 +155,8 @@ def production(cluster: Cluster, orders_conf: Path) -> Production:
         "print(json.dumps(policy()))"
     )
     policy = cluster.call([sys.executable, "-c", code]).stdout.strip()
-    promote = cluster.compiled("promote", {"settings": settings, "policy": policy})
-    predict = cluster.compiled("predict", {"settings": settings})
+    promote = cluster.compile_flow("promote", {"settings": settings, "policy": policy})
+    predict = cluster.compile_flow("predict", {"settings": settings})
     return Production(cluster=cluster, conf=conf, promote=promote, predict=predict, key=key)
 
 
@@ -193,7 +193,7 @@ def _better(production: Production, weak: str) -> str:
     """A better challenger: evaluated, judged and served by the templates that were deployed before."""
     evaluated = production.evaluated("model=xgb")
     judged = production.judged(evaluated)
-    assert (judged.succeeded, judged.said("judged")["verdict"]) == (True, "PROMOTE"), judged.out
+    assert (judged.succeeded, judged.find_event("judged")["verdict"]) == (True, "PROMOTE"), judged.out
     assert production.events() == ["mfns.lockgate_orders.prod.promoted"]
     served = production.served()
     assert served.succeeded, served.out
@@ -213,7 +213,7 @@ def _is_seen_in_the_client(production: Production, strong: str) -> None:
     version = production.versions()[0]
     assert (version["rows"], version["shards"], version["source"]) == (666, 2, predicted.run)
     assert [one.step for one in predicted.pods].count("score") == 2
-    again = production.cluster.compiled("predict", {"settings": production.settings()})
+    again = production.cluster.compile_flow("predict", {"settings": production.settings()})
     assert strong not in json.dumps(again)  # nor is it there in what is compiled once it reigns
 
 
@@ -224,7 +224,7 @@ def _a_worse_one_does_not_go_live(production: Production, strong: str) -> None:
     worse = f"EvaluateNewModel/{(production.cluster.scratch / 'worse').read_text()}"
     before = production.events()
     judged = production.judged(worse)
-    assert (judged.succeeded, judged.said("judged")["verdict"]) == (True, "HOLD"), judged.out
+    assert (judged.succeeded, judged.find_event("judged")["verdict"]) == (True, "HOLD"), judged.out
     assert production.seen(worse)["user"] == ["held"]
     assert production.events() == before  # so that nothing starts Predict
     assert json.loads(production.lockgate("champion", "--json"))["run"] == strong
@@ -236,7 +236,7 @@ def _with_the_log_out_of_reach_the_last_version_stays(production: Production, st
     with production.cluster.proxy.plan("refused", path="/lockgate/orders/"):
         refused = production.served()
     assert [(one.step, one.code != 0) for one in refused.pods] == [("start", True), ("error-msg-capture-hook", False)]
-    assert refused.said("refused")["error"] == "LogError"
+    assert refused.find_event("refused")["error"] == "LogError"
     assert len([line for line in refused.out.splitlines() if "lockgate" in line and "save_logs" not in line]) == 1
     assert before[max(before)] == (strong, "current")
     assert production.marks() == before
@@ -247,7 +247,7 @@ def _a_revoked_model_is_withdrawn_for_its_predecessor(production: Production, we
     served = production.served()
     assert served.succeeded, served.out
     assert production.marks() == {3: (weak, "current"), 2: (strong, "withdrawn"), 1: (weak, "")}
-    assert served.said("withdrawn")["versions"] == [2]
+    assert served.find_event("withdrawn")["versions"] == [2]
     assert json.loads(production.lockgate("verify", "--json"))["deviations"] == []
 
 

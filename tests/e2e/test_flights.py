@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from tests.configuration import CONF
+
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(600)
 
@@ -71,7 +73,7 @@ def first(tmp_path_factory: pytest.TempPathFactory, project_at: Any) -> Story:
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "flights"
     (shared / "home").mkdir(parents=True, exist_ok=True)
-    story = Story(shared, project_at(shared / "home", ROOT / "conf"))
+    story = Story(shared, project_at(shared / "home", CONF))
     story.play("xgb", "evaluate", "model=xgb", "--decision", "xgb.json")
     return story
 

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lockgate.pipelines.pull_requests.candidates import candidates
-from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import Composed, compose
+from tests.configuration import CONF
 from tests.hostile import test_hostile as places
 from tests.hostile.corpus import EVERY
 
@@ -88,7 +88,7 @@ def test_overrides(plain: Composed, texts: list[str]) -> None:
     """Composed, an override that was accepted changes nothing but model and train."""
     with tempfile.TemporaryDirectory() as folder:
         conf = Path(folder) / "conf"
-        shutil.copytree(ROOT / "conf", conf)
+        shutil.copytree(CONF, conf)
         (conf / "candidates.yaml").write_text(json.dumps({"one": texts}), encoding="utf-8")
         if places.refusal(lambda: candidates(conf)):
             return

@@ -19,14 +19,15 @@ from lockgate import Policy, judge
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.kinds import PART_NOUNS
 from lockgate.gates.report import markdown, terminal
-from lockgate.gates.report.page import page
-from lockgate.gates.report.review import Judged, Review, render
+from lockgate.gates.report.page import render_page
+from lockgate.gates.report.review import CandidateReview, Review, render
 from lockgate.pipelines.deployment.target import slug
 from lockgate.pipelines.github import event
 from lockgate.pipelines.github.annotations import shown
 from lockgate.pipelines.pull_requests.candidates import MOST, candidates
 from lockgate.pipelines.pull_requests.versions import version
 from lockgate.pipelines.settings.groups import ROOT
+from tests.configuration import CONF
 from tests.gates.conftest import DECLARED, Make
 from tests.hostile.corpus import CANARY, EVERY, HYDRA, SECRET
 
@@ -82,7 +83,7 @@ class Skeleton(HTMLParser):
 def skeleton(text: str) -> Skeleton:
     """Of the page that is made of a report."""
     found = Skeleton()
-    found.feed(page(text))
+    found.feed(render_page(text))
     return found
 
 
@@ -101,8 +102,8 @@ def reviewed(text: str) -> str:
             changes=None,
             problem=text,
             candidates=(
-                Judged(name="good", overrides=("model=xgb",), decision=decision, claimed=text),
-                Judged(name="bad", overrides=(text,), decision=None, error=text),
+                CandidateReview(name="good", overrides=("model=xgb",), decision=decision, claimed=text),
+                CandidateReview(name="bad", overrides=(text,), decision=None, error=text),
             ),
         ),
         part_nouns=PART_NOUNS,
@@ -125,7 +126,7 @@ def test_a_report_has_the_elements_that_it_has_of_a_harmless_name(text: str, har
 @TEXTS
 def test_nothing_in_a_report_is_a_mention_or_a_link_to_github(text: str) -> None:
     """Neither of the characters that make one is there as itself, nor what GitHub makes one without them."""
-    said = markdown.safe(text)
+    said = markdown.escape(text)
     assert not re.search(r"[@#<>\[\]`*_|~\\:]", re.sub(r"&#\d+;", "", said))
     assert not re.search(r"(?i)www\.|\bgh-\d", said)
     assert ONE_LINE.fullmatch(said)
@@ -161,7 +162,7 @@ def test_a_revision_is_looked_up_and_nothing_else(text: str, repository: Path) -
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git repository with one commit."""
     made = tmp_path_factory.mktemp("repository")
-    shutil.copytree(ROOT / "conf", made / "conf")
+    shutil.copytree(CONF, made / "conf")
     ada = ["-c", "user.name=ada", "-c", "user.email=ada@example.com"]
     for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*ada, "commit", "-qm", "all"]):
         subprocess.run(["git", *words], cwd=made, check=True)
@@ -195,7 +196,7 @@ def test_titles_branches_and_labels_of_an_event_are_not_read(
 def test_an_override_is_refused_in_one_line_or_changes_what_is_the_authors(tmp_path: Path) -> None:
     """Written into conf/candidates.yaml, sixteen at a time."""
     conf = tmp_path / "conf"
-    shutil.copytree(ROOT / "conf", conf)
+    shutil.copytree(CONF, conf)
     accepted = []
     for at in range(0, len(EVERY), MOST):
         listed = {f"c{number}": [text] for number, text in enumerate(EVERY[at : at + MOST])}

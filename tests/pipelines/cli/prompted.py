@@ -17,7 +17,7 @@ from lockgate import Policy
 from lockgate.gates.lifecycle.commit import commit
 from lockgate.gates.log import Keyring, Log, Signer
 from lockgate.gates.log.signing import generate_key
-from tests.conftest import ROOT
+from tests.configuration import CONF
 from tests.gates.candidates import BAD, BETTER, GATES, GOOD, evidence
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -31,7 +31,7 @@ class Project:
     def __init__(self, where: Path, *, signed: bool) -> None:
         self.where, self.env = where, dict[str, str]()
         conf = where / "conf"
-        shutil.copytree(ROOT / "conf", conf)
+        shutil.copytree(CONF, conf)
         self.keys = {name: generate_key() for name in ("ci", "ada", "mallory")}
         trusted = {"ada": {"role": "approver", "key": self.keys["ada"][1], "last_entry": None}}
         if signed:

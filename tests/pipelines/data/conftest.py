@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from lockgate.pipelines.data import DataSettings, Table, load
+from tests.configuration import CONF
 
 ROOT = Path(__file__).parents[3]
 
@@ -20,7 +21,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def conf() -> Callable[[str], dict[str, Any]]:
-    return lambda name: yaml.safe_load((ROOT / "conf" / f"{name}.yaml").read_text(encoding="utf-8"))
+    return lambda name: yaml.safe_load((CONF / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")

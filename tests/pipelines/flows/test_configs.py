@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import compose
+from tests.configuration import CONF
 
 
 def call_default(name: str, *, conf: Path) -> subprocess.CompletedProcess[str]:
@@ -20,8 +20,8 @@ def call_default(name: str, *, conf: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_defaults_are_conf_without_overrides() -> None:
-    composed = compose(conf=ROOT / "conf")
-    settings, policy = (call_default(name, conf=ROOT / "conf") for name in ("composed", "composed_policy"))
+    composed = compose(conf=CONF)
+    settings, policy = (call_default(name, conf=CONF) for name in ("composed", "composed_policy"))
     assert json.loads(settings.stdout) == json.loads(composed.settings.to_json())
     assert json.loads(policy.stdout) == composed.policy.model_dump(mode="json")
 

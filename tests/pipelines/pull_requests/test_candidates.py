@@ -9,12 +9,12 @@ import pytest
 
 from lockgate.gates.errors import SettingsError
 from lockgate.pipelines.pull_requests.candidates import ALONE, MOST, Candidate, candidates, training, with_default
-from lockgate.pipelines.settings.groups import ROOT
+from tests.configuration import CONF
 
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    shutil.copytree(CONF, tmp_path / "conf")
     return tmp_path / "conf"
 
 

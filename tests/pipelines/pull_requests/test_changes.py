@@ -12,6 +12,7 @@ from lockgate.gates.errors import LockgateError, PolicyError, SettingsError
 from lockgate.gates.strictness import Changes
 from lockgate.pipelines.pull_requests.changes import changes
 from lockgate.pipelines.settings.groups import ROOT
+from tests.configuration import CONF
 
 Edit = Callable[[Path], None]
 KEPT = ("gate", "model", "train", "experiment", "data/flights", "platform/local", "store/sqlite")
@@ -23,7 +24,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMockMockMockMockMockMockMockMockMock
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout: conf/ as it is shipped, some modules of code, and a table."""
     root = tmp_path_factory.mktemp("full") / "checkout"
-    shutil.copytree(ROOT / "conf", root / "conf")
+    shutil.copytree(CONF, root / "conf")
     for path in (*MODULES, "data/flights.parquet"):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, root / path)

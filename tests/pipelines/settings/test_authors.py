@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from lockgate.gates.errors import SettingsError
-from lockgate.pipelines.settings.groups import AUTHORS, ROOT
+from lockgate.pipelines.settings.groups import AUTHORS
 from lockgate.pipelines.settings.settings import compose
+from tests.configuration import CONF
 
 
 @pytest.fixture
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of conf/ that a test may change."""
     monkeypatch.setenv("LOCKGATE_CONF", str(tmp_path / "conf"))
-    return Path(shutil.copytree(ROOT / "conf", tmp_path / "conf"))
+    return Path(shutil.copytree(CONF, tmp_path / "conf"))
 
 
 REACHES = {

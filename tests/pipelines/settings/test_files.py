@@ -16,6 +16,7 @@ from lockgate.gates.errors import LockgateError, PolicyError
 from lockgate.pipelines.pull_requests.changes import changes
 from lockgate.pipelines.settings.files import MOST_FILES, written
 from lockgate.pipelines.settings.groups import ROOT
+from tests.configuration import CONF
 
 SECRET = "s3cr3t-c4n4ry"
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]\n" for at in range(1, 9))
@@ -24,7 +25,7 @@ LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'
 @pytest.fixture
 def head(tmp_path: Path) -> Path:
     """A checkout whose conf/ a test may spoil."""
-    shutil.copytree(ROOT / "conf", tmp_path / "head" / "conf")
+    shutil.copytree(CONF, tmp_path / "head" / "conf")
     return tmp_path / "head"
 
 
@@ -164,7 +165,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("small")
     for name in SMALL:
         (root / "conf" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / "conf" / f"{name}.yaml", root / "conf" / f"{name}.yaml")
+        shutil.copyfile(CONF / f"{name}.yaml", root / "conf" / f"{name}.yaml")
     return root
 
 

@@ -9,11 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lockgate.gates.errors import LockgateError, SettingsError
-from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.overrides import MAX_CHARACTERS, vetted
 from lockgate.pipelines.settings.settings import compose
+from tests.configuration import CONF
 
-CONF = ROOT / "conf"
 SECRET = "s3cr3t-c4n4ry"
 HOSTILE = [
     "",

@@ -13,11 +13,11 @@ import yaml
 from lockgate.gates.errors import LockgateError, PolicyError, SettingsError
 from lockgate.pipelines.data import SOURCES
 from lockgate.pipelines.models import MODELS
-from lockgate.pipelines.settings.groups import GUARDED, ROOT
+from lockgate.pipelines.settings.groups import GUARDED
 from lockgate.pipelines.settings.settings import Settings, compose
 from lockgate.pipelines.stores import STORES
+from tests.configuration import CONF
 
-CONF = ROOT / "conf"
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
 CHOICES = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
 GIVEN = {"data=table": ["data.project=mine", "data.path=mine.csv", "data.target=y"]}

@@ -8,11 +8,13 @@ from typing import Any
 
 from obstore.store import S3Store
 
+from tests.configuration import CONF
+
 ROOT = Path(__file__).parents[4]
 
 
 def test_the_table_is_where_production_reads_it(s3: Any, project_at: Any, tmp_path: Path) -> None:
-    project = project_at(home=tmp_path, conf=ROOT / "conf")
+    project = project_at(home=tmp_path, conf=CONF)
     file = (ROOT / "data" / "flights.parquet").read_bytes()
     for _ in range(2):
         done = project.run("push-data", "--json", **s3.env)
@@ -38,7 +40,7 @@ def test_what_cannot_be_copied_is_one_line(s3: Any, project: Any, project_at: An
     for asked, env, said in (
         (project, s3.env, "orders.csv is of this machine alone; expected a path in this checkout @ data.path"),
         (
-            project_at(home=tmp_path, conf=ROOT / "conf"),
+            project_at(home=tmp_path, conf=CONF),
             {**s3.env, "METAFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9"},
             "data/flights.parquet cannot be written",
         ),

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from lockgate.pipelines.settings.groups import ROOT
+from tests.configuration import CONF
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """A repository whose branch `weaker` has a lower floor than `main`, and `tighter` a higher one."""
     root = tmp_path / "repository"
-    shutil.copytree(ROOT / "conf", root / "conf")
+    shutil.copytree(CONF, root / "conf")
     git(root, "init", "-q", "-b", "main")
     commit(root)
     for branch, floor in (("weaker", "0.55"), ("tighter", "0.65"), ("broken", "high")):
