@@ -11,12 +11,12 @@ from lockgate.gates.errors import AdmissionError
 from lockgate.gates.log import Log, LogEntry, replay
 from lockgate.gates.records.state import Champion
 
-_HINT_STAYS = "the last good predictions stay"
+_PREDICTIONS_STAY = "the last good predictions stay"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedHead:
-    """A head of the log that was trusted before: the one the last published version was made under."""
+    """A head of the log that was trusted before: the last published version of predictions was made under it."""
 
     seq: int
     digest: str
@@ -31,24 +31,29 @@ class Admission:
     revoked: frozenset[str]  # models, by the SHA-256 of their bytes, that never serve again
 
     def check(self, model: bytes) -> bytes:
-        """`model`, where these are the bytes that were judged. Raises AdmissionError."""
-        found = hashlib.sha256(model).hexdigest()
-        if found != self.champion.sha256:
+        """Return `model` if these are the bytes that were judged. Raises AdmissionError otherwise."""
+        digest = hashlib.sha256(model).hexdigest()
+        if digest != self.champion.sha256:
             raise AdmissionError(
-                f"the model of {self.champion.run} is not what was judged: SHA-256 {found}",
+                f"the model of {self.champion.run} is not what was judged: SHA-256 {digest}",
                 expected=str(self.champion.sha256),
-                hint=f"somebody changed the artifact; it was not loaded, and {_HINT_STAYS}",
+                hint=f"somebody changed the artifact; it was not loaded, and {_PREDICTIONS_STAY}",
             )
         return model
 
 
 def admit(log: Log, *, now: datetime, run: str = "", trusted_head: TrustedHead | None = None) -> Admission:
-    """The champion of `log`, or the model of `run` where that reigned and may still serve.
+    """The champion of `log`, or the model of `run` if that reigned and may still serve.
 
-    Checked are the signature of the head and of the entry that promoted the model (where the log is signed), that the
-    two are of one log, that the promotion says what the state says (verdict, run, model), that the model was neither
-    revoked nor put in doubt, that its promotion has not run out, that the head is not dated after `now`, and that the
-    log still holds what was `seen`: every entry since must follow from the one before. `MAX_CLOCK_SKEW` is allowed for.
+    It is checked that
+
+    - the head, and the entry that promoted the model, are properly signed (if the log is signed) and of one log,
+    - the promotion agrees with the state: verdict, run and model,
+    - the model was neither revoked nor put in doubt, and its promotion has not expired,
+    - the head is not dated after `now`,
+    - the log still holds `trusted_head`, and every entry since follows from the one before it.
+
+    Times may be off by `MAX_CLOCK_SKEW`.
 
     Raises:
         AdmissionError: nothing may serve; the error says why.
@@ -57,23 +62,24 @@ def admit(log: Log, *, now: datetime, run: str = "", trusted_head: TrustedHead |
     head = log.head()
     _check_trusted_head(log, head, trusted_head)
     if head is None or (head.state.champion is None and not run):
-        revoked = head is not None and head.state.revoked
-        why = "no model reigns: what reigned was revoked, and nothing before it may be served"
         raise AdmissionError(
-            why if revoked else "no model has been promoted yet", hint="`make evaluate model=xgb` trains and judges one"
+            "no model reigns: the champion was revoked, and no model before it may be served"
+            if head is not None and head.state.revoked
+            else "no model has been promoted yet",
+            hint="`make evaluate model=xgb` trains and judges one",
         )
     champion = _find_champion(head, run)
     if head.time > now + MAX_CLOCK_SKEW:
         raise AdmissionError(
             f"the last entry of the promotion log is dated {head.time.isoformat(timespec='minutes')}",
             expected=f"{(now + MAX_CLOCK_SKEW).isoformat(timespec='minutes')} at the latest",
-            hint=f"set this machine's clock, or the judge's: nobody can say what has expired; {_HINT_STAYS}",
+            hint=f"set this machine's clock, or the judge's, as nobody knows what has expired; {_PREDICTIONS_STAY}",
         )
     if refusal := champion.refusal(now - MAX_CLOCK_SKEW, revoked=head.state.revoked):
         raise AdmissionError(
             refusal,
             expected="a promotion that is still valid",
-            hint=f"`lockgate reverify`, or evaluate again; {_HINT_STAYS}",
+            hint=f"`lockgate reverify`, or evaluate again; {_PREDICTIONS_STAY}",
         )
     _check_promotion(log, head, champion)
     return Admission(
@@ -82,7 +88,7 @@ def admit(log: Log, *, now: datetime, run: str = "", trusted_head: TrustedHead |
 
 
 def load_revoked_models(log: Log, *, trusted_head: TrustedHead | None = None) -> frozenset[str]:
-    """The models, by the SHA-256 of their bytes, that were revoked and never serve again. Raises as `admit` does."""
+    """The models that were revoked and never serve again, by the SHA-256 of their bytes. Raises as `admit` does."""
     head = log.head()
     _check_trusted_head(log, head, trusted_head)
     return frozenset(head.state.revoked) if head else frozenset()
@@ -91,11 +97,12 @@ def load_revoked_models(log: Log, *, trusted_head: TrustedHead | None = None) ->
 def _find_champion(head: LogEntry, run: str) -> Champion:
     champion = head.state.named(run) if run else head.state.champion
     if champion is None:
-        known = ", ".join(str(one.run) for one in (head.state.champion, *head.state.predecessors) if one)
+        champions = (head.state.champion, *head.state.predecessors)
+        runs = ", ".join(str(candidate.run) for candidate in champions if candidate)
         raise AdmissionError(
             f"run {run[:80]!r} was never promoted, or is revoked",
-            expected=f"one of {known or 'none'}",
-            hint=_HINT_STAYS,
+            expected=f"one of {runs or 'none'}",
+            hint=_PREDICTIONS_STAY,
         )
     return champion
 
@@ -107,13 +114,13 @@ def _check_trusted_head(log: Log, head: LogEntry | None, trusted_head: TrustedHe
         raise AdmissionError(
             f"the promotion log ends at entry {head.seq if head else 0}, but entry {trusted_head.seq} was seen before",
             expected=f"entry {trusted_head.seq} or a later one",
-            hint=f"its tail was deleted, or this is an older copy; {_HINT_STAYS}",
+            hint=f"its tail was deleted, or this is an older copy; {_PREDICTIONS_STAY}",
         )
     if log.entry(trusted_head.seq).digest != trusted_head.digest:
         raise AdmissionError(
             f"entry {trusted_head.seq} of the promotion log is not the one that was seen before",
             expected=f"SHA-256 {trusted_head.digest}",
-            hint=f"the log was forked, or another one was put in its place; {_HINT_STAYS}",
+            hint=f"the log was forked, or another one was put in its place; {_PREDICTIONS_STAY}",
         )
     before: LogEntry | None = None
     for entry in log.entries(start=trusted_head.seq):
@@ -123,14 +130,14 @@ def _check_trusted_head(log: Log, head: LogEntry | None, trusted_head: TrustedHe
 
 
 def _check_promotion(log: Log, head: LogEntry, champion: Champion) -> None:
-    """Hold the state's champion against the entry that promoted it."""
+    """Check the state's champion against the entry that promoted it."""
     entry = head if champion.seq == head.seq else log.entry(champion.seq)
-    bound = entry.read_decision().binding if entry.promotes else None
-    told = bound and (bound.model, bound.run, entry.log_id)
-    if entry.seq > head.seq or told != (champion.sha256, champion.run, head.log_id):
+    binding = entry.read_decision().binding if entry.promotes else None
+    promoted = binding and (binding.model, binding.run, entry.log_id)
+    if entry.seq > head.seq or promoted != (champion.sha256, champion.run, head.log_id):
         raise AdmissionError(
             f"entry {champion.seq} did not promote {champion.run}",
             expected=f"its promotion, of the model {champion.sha256}, in the log {head.log_id}",
             where=entry.where,
-            hint=f"the head of the log contradicts its history; `lockgate verify` says more; {_HINT_STAYS}",
+            hint=f"the head of the log contradicts its history; run `lockgate verify`; {_PREDICTIONS_STAY}",
         )

@@ -1,4 +1,4 @@
-"""What rests on what: which promotions are in doubt once rows, a metric or an entry turn out to be wrong."""
+"""Which promotions are in doubt once rows, a metric or an entry turn out to be wrong."""
 
 from __future__ import annotations
 
@@ -14,96 +14,110 @@ from lockgate.gates.records.decision import Decision
 from lockgate.gates.records.outcome import Outcome
 from lockgate.gates.records.state import Holdout, State
 
-_WHOLE_DIGEST = re.compile(r"[0-9a-f]{64}")
+_COMPLETE_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(slots=True)
 class PromotionGrounds:
-    """A promotion, and what it rests on."""
+    """A promotion, and everything that it rests on."""
 
     seq: int
     model: str | None
-    champion_model: str | None  # that it was judged against
+    champion_model: str | None  # the model that it was judged against
     entries: set[int] = field(default_factory=set)  # its judgements, and the waivers that it needed
     rows: set[str] = field(default_factory=set)  # digests of holdouts and of training rows
     metrics: set[str] = field(default_factory=set)
-    sealed: bool = False  # its metrics are not told
+    sealed: bool = False  # a judgement does not disclose its metrics
 
-    def judged(self, seq: int, decision: Decision, holdouts: Mapping[str, Holdout]) -> None:
-        """Rests on a judgement by entry `seq`, after which the ledger says `holdouts`."""
-        bound = decision.binding
-        charged = {digest for digest, held in holdouts.items() if seq in held.looks.values()}  # a sealed one names none
+    def add_judgement(self, seq: int, decision: Decision, holdouts: Mapping[str, Holdout]) -> None:
+        """Add what the judgement of entry `seq` rests on. `holdouts` is the ledger after that entry."""
+        binding = decision.binding
+        # a sealed decision does not name the holdouts that it was charged to; the ledger does
+        charged = {digest for digest, holdout in holdouts.items() if seq in holdout.looks.values()}
         self.entries.add(seq)
-        self.rows |= {bound.holdout, *decision.look.holdouts, *charged} | ({bound.train} if bound.train else set())
-        self.metrics.update(name for outcome in decision.outcomes for name in _metrics(outcome))
+        self.rows |= {binding.holdout, *decision.look.holdouts, *charged}
+        self.rows |= {binding.train} if binding.train else set()
+        self.metrics.update(name for outcome in decision.outcomes for name in _list_metrics(outcome))
         self.sealed |= decision.sealed
 
-    def rests_on(self, what: str, value: str) -> bool:
-        if what == "entry":
+    def rests_on(self, kind: str, value: str) -> bool:
+        """Whether the promotion itself rests on `value`: a digest of rows, a metric's name, or an entry's number."""
+        if kind == "entry":
             return int(value) in self.entries
-        return value in self.rows if what == "data" else self.sealed or _bare(value) in self.metrics
+        return value in self.rows if kind == "data" else self.sealed or _strip_threshold(value) in self.metrics
 
 
 class PromotionIndex:
-    """Every promotion of a log, from its entries one by one."""
+    """The promotions of a log, collected from its entries one by one."""
 
     def __init__(self, entries: Iterable[LogEntry] = ()) -> None:
-        self._made: dict[int, PromotionGrounds] = {}
+        self._promotions: dict[int, PromotionGrounds] = {}
         for entry in entries:
-            self.see(entry)
+            self.add(entry)
 
-    def see(self, entry: LogEntry) -> None:
+    def add(self, entry: LogEntry) -> None:
         """Take in the next entry."""
         event = entry.event
         if entry.promotes:
             decision = entry.read_decision()
-            bound = decision.binding
-            about = (bound.run, bound.model, bound.policy)
-            held = {one.seq for one in entry.state.waivers if (one.run, one.model, one.policy) == about}
+            binding = decision.binding
+            subject = (binding.run, binding.model, binding.policy)
+            granted = {
+                waiver.seq for waiver in entry.state.waivers if (waiver.run, waiver.model, waiver.policy) == subject
+            }
             used = {use.entry for use in decision.waivers if use.status == "used"}
-            made = PromotionGrounds(entry.seq, bound.model, bound.champion_model)
-            made.judged(entry.seq, decision, entry.state.holdouts)
-            made.entries |= held if decision.sealed else used
-            self._made[entry.seq] = made
-        elif isinstance(event, ReverifiedEvent) and event.promoted_by in self._made:
-            self._made[event.promoted_by].judged(entry.seq, event.read_decision(entry.state, where=entry.where), {})
+            promotion = PromotionGrounds(entry.seq, binding.model, binding.champion_model)
+            promotion.add_judgement(entry.seq, decision, entry.state.holdouts)
+            promotion.entries |= granted if decision.sealed else used
+            self._promotions[entry.seq] = promotion
+        elif isinstance(event, ReverifiedEvent) and event.promoted_by in self._promotions:
+            decision = event.read_decision(entry.state, where=entry.where)
+            self._promotions[event.promoted_by].add_judgement(entry.seq, decision, {})  # it charges no holdout
 
-    def resting(self, what: str, value: str) -> tuple[int, ...]:
-        """The promotions that rest on it, and those that were made over a model of one that does."""
+    def find_resting(self, kind: str, value: str) -> tuple[int, ...]:
+        """The promotions that rest on `value`, and those that were judged against the model of one that does."""
         suspects: list[int] = []
         models: set[str] = set()
-        for one in self._made.values():
-            if one.rests_on(what, value) or one.champion_model in models:
-                suspects.append(one.seq)
-                models |= {one.model} if one.model else set()
+        for promotion in self._promotions.values():
+            if promotion.rests_on(kind, value) or promotion.champion_model in models:
+                suspects.append(promotion.seq)
+                models |= {promotion.model} if promotion.model else set()
         return tuple(suspects)
 
-    def whole_digest(self, begun: str, state: State) -> str:
-        """The digest of rows that begins so, of those the log knows; any whole one. Raises LogError."""
-        begun = begun.lower()
-        known = {*state.holdouts, *(digest for one in self._made.values() for digest in one.rows)}
-        found = [digest for digest in known if digest.startswith(begun)]
-        if not found and _WHOLE_DIGEST.fullmatch(begun):
-            return begun  # of rows that nothing was judged on yet, and nothing shall be
-        if len(found) != 1:
+    def complete_digest(self, prefix: str, state: State) -> str:
+        """The only digest of rows that the log knows with this prefix. Raises LogError.
+
+        A complete digest need not be known: rows can be barred before anything is judged on them.
+        """
+        prefix = prefix.lower()
+        used = {digest for promotion in self._promotions.values() for digest in promotion.rows}
+        matches = [digest for digest in {*state.holdouts, *used} if digest.startswith(prefix)]
+        if not matches and _COMPLETE_DIGEST.fullmatch(prefix):
+            return prefix
+        if len(matches) != 1:
             raise LogError(
-                f"{len(found) or 'no'} digests of rows begin with {begun[:64]!r}",
+                f"{len(matches) or 'no'} digests of rows begin with {prefix[:64]!r}",
                 expected="one",
                 hint="`lockgate holdouts` lists them; reports show the first twelve digits",
             )
-        return found[0]
+        return matches[0]
 
     def check_metric(self, name: str) -> None:
-        """Raise LogError where no metric has this name."""
-        known = sorted({name for metrics in METRICS.values() for name in metrics})
-        if _bare(name) not in known and not any(_bare(name) in one.metrics for one in self._made.values()):
-            raise LogError(f"unknown metric {name[:80]!r}", expected=f"one of {', '.join(known)}")
+        """Raise LogError if neither this version nor any promotion knows the metric."""
+        metrics = sorted({name for family in METRICS.values() for name in family})
+        name_alone = _strip_threshold(name)
+        if name_alone in metrics or any(name_alone in promotion.metrics for promotion in self._promotions.values()):
+            return
+        raise LogError(f"unknown metric {name[:80]!r}", expected=f"one of {', '.join(metrics)}")
 
 
-def find_barred(log: Log, what: str, value: str) -> tuple[str, ...]:
-    """The digests of what nothing is judged on again: the rows, or the scores of a judgement. LogError for no entry."""
-    if what != "entry":
-        return (value,) if what == "data" else ()
+def find_barred(log: Log, kind: str, value: str) -> tuple[str, ...]:
+    """The digests that a retraction bars from being judged on again: of the rows, or of a judgement's scores.
+
+    Raises LogError if `value` is an entry that nothing can rest on.
+    """
+    if kind != "entry":
+        return (value,) if kind == "data" else ()
     entry = log.entry(int(value))
     if isinstance(entry.event, WaivedEvent):
         return ()
@@ -112,13 +126,13 @@ def find_barred(log: Log, what: str, value: str) -> tuple[str, ...]:
     raise LogError(f"nothing rests on entry {value}", expected="a judgement, a re-verification or a waiver")
 
 
-def _metrics(outcome: Outcome) -> Iterator[str]:
+def _list_metrics(outcome: Outcome) -> Iterator[str]:
     if outcome.metric:
-        yield _bare(outcome.metric)
+        yield _strip_threshold(outcome.metric)
     for part in outcome.parts:
-        yield from _metrics(part)
+        yield from _list_metrics(part)
 
 
-def _bare(name: str) -> str:
-    """Of `recall@0.3`: recall."""
+def _strip_threshold(name: str) -> str:
+    """`recall@0.3` → `recall`."""
     return name.partition("@")[0]

@@ -1,8 +1,8 @@
-"""Which tags the log says that runs have: an index for people and for Metaflow's UI, never proof. Pure."""
+"""The tags that runs should have according to the log: an index for people and Metaflow's UI, never proof. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from lockgate.gates.evidence.facts import read_part
@@ -10,27 +10,27 @@ from lockgate.gates.log import LogEntry
 from lockgate.gates.log.events import JudgedEvent, RevokedEvent
 
 CANDIDATE = "deployment_candidate"
-"""Of every run that was promoted, and whose model was not revoked since."""
+"""On every run that was promoted, unless its model was revoked since."""
 
 CHAMPION = "champion"
-"""Of the run that reigns, and of no other."""
+"""On the champion's run, and on no other."""
 
 HELD = "held"
-"""Of a run that was judged last with HOLD or INCONCLUSIVE. Sealed judgements count as none: they are told to nobody."""
+"""On a run whose last judgement was HOLD or INCONCLUSIVE. Sealed judgements do not count, as they are not disclosed."""
 
 REVOKED = "revoked"
-"""Of every judged run whose model may never serve again."""
+"""On every judged run whose model may never serve again."""
 
 LOG_TAGS = frozenset({CANDIDATE, CHAMPION, HELD, REVOKED})
-"""The tags that follow the log."""
+"""All tags that follow the log."""
 
 RESERVED_PREFIXES = ("production:", "project:", "project_branch:")
-"""Beginnings of tags that Metaflow itself sets, as system tags; whoever adds one by hand enters that namespace."""
+"""How tags begin that Metaflow itself sets, as system tags. A user tag of this form would enter that namespace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagChange:
-    """Tags that a run must have, and tags that it must not; of the others nothing is known."""
+    """Tags that a run must have, and tags that it must not have. About other tags nothing is said."""
 
     run: str
     add: frozenset[str]
@@ -38,50 +38,49 @@ class TagChange:
 
 
 def list_tag_changes(head: LogEntry) -> tuple[TagChange, ...]:
-    """What the last entry alone says: of the champion, of the one before it, and of the run that it is about.
+    """What the last entry alone implies: for the champion, for the champion before it, and for the entry's own run.
 
-    The champion comes first, so that a process that dies between two runs leaves two with the champion's tag rather
+    The champion comes first: a process that dies between two runs then leaves two runs with the champion's tag, rather
     than none.
     """
     state, event = head.state, head.event
-    put: dict[str, set[str]] = {}
-    drop: dict[str, set[str]] = {}
+    added: dict[str, set[str]] = {}
+    removed: dict[str, set[str]] = {}
 
-    def say(run: str | None, *, has: Collection[str] = (), lacks: Collection[str] = ()) -> None:
+    def change(run: str | None, *, add: Collection[str] = (), remove: Collection[str] = ()) -> None:
         if run:
-            put.setdefault(run, set()).update(has)
-            drop.setdefault(run, set()).update(lacks)
+            added.setdefault(run, set()).update(add)
+            removed.setdefault(run, set()).update(remove)
 
     champion = state.champion.run if state.champion else None
-    say(champion, has=(CANDIDATE, CHAMPION), lacks=(REVOKED,))
+    change(champion, add=(CANDIDATE, CHAMPION), remove=(REVOKED,))
     for former in state.predecessors[:1]:
-        say(
+        change(
             former.run,
-            has=() if former.sha256 in state.revoked else (CANDIDATE,),
-            lacks=() if former.run == champion else (CHAMPION,),
+            add=() if former.sha256 in state.revoked else (CANDIDATE,),
+            remove=() if former.run == champion else (CHAMPION,),
         )
-    about = event.run
-    say(about, lacks=() if about == champion else (CHAMPION,))
+    change(event.run, remove=() if event.run == champion else (CHAMPION,))
     if isinstance(event, JudgedEvent):
         if head.promotes:
-            say(about, lacks=(HELD,))
+            change(event.run, remove=(HELD,))
         elif _is_disclosed(event):
-            say(about, has=(HELD,))
+            change(event.run, add=(HELD,))
     elif isinstance(event, RevokedEvent):
-        say(about, has=(REVOKED,), lacks=(CANDIDATE,))
-    return tuple(TagChange(run=run, add=frozenset(put[run]), remove=frozenset(drop[run])) for run in put)
+        change(event.run, add=(REVOKED,), remove=(CANDIDATE,))
+    return tuple(TagChange(run=run, add=frozenset(added[run]), remove=frozenset(removed[run])) for run in added)
 
 
 class TagBook:
-    """The tags of every run that the log knows, from its entries one by one."""
+    """The tags of every run that the log knows, collected from its entries one by one."""
 
     def __init__(self) -> None:
         self._promoted: set[str] = set()
-        self._held: dict[str, bool] = {}
+        self._is_held: dict[str, bool] = {}
         self._models: dict[str, set[str]] = {}  # the SHA-256 of a model → runs that were judged with it, or revoked
         self._head: LogEntry | None = None
 
-    def see(self, entry: LogEntry) -> None:
+    def add(self, entry: LogEntry) -> None:
         """Take in the next entry."""
         self._head = entry
         event, run = entry.event, entry.event.run
@@ -94,39 +93,31 @@ class TagBook:
             self._models.setdefault(model, set()).add(run)
         if entry.promotes:
             self._promoted.add(run)
-            self._held[run] = False
+            self._is_held[run] = False
         elif _is_disclosed(event):
-            self._held[run] = True
+            self._is_held[run] = True
 
     def expected_tags(self) -> dict[str, frozenset[str]]:
-        """Run → those of `LOG_TAGS` that it must have, as of the last entry seen; it may have no other of them."""
+        """Each run's tags of `LOG_TAGS` as of the last entry added; it must have these, and no others of them."""
         tags: dict[str, set[str]] = {run: set() for runs in self._models.values() for run in runs}
 
-        def say(runs: Collection[str], tag: str) -> None:
+        def tag_runs(runs: Collection[str], tag: str) -> None:
             for run in runs:
                 tags.setdefault(run, set()).add(tag)
 
-        say(self._promoted, CANDIDATE)
-        say([run for run, held in self._held.items() if held], HELD)
+        tag_runs(self._promoted, CANDIDATE)
+        tag_runs([run for run, is_held in self._is_held.items() if is_held], HELD)
         if self._head:
             state = self._head.state
             for run in (run for model in state.revoked for run in self._models.get(model, ())):
                 tags[run] = tags.get(run, set()) - {CANDIDATE} | {REVOKED}
             if state.champion and state.champion.run:
-                say([state.champion.run], CHAMPION)
-        return {run: frozenset(held) for run, held in tags.items()}
-
-
-def collect_expected_tags(entries: Iterable[LogEntry]) -> dict[str, frozenset[str]]:
-    """What `TagBook` says after the entries of a whole log."""
-    book = TagBook()
-    for entry in entries:
-        book.see(entry)
-    return book.expected_tags()
+                tag_runs([state.champion.run], CHAMPION)
+        return {run: frozenset(of_run) for run, of_run in tags.items()}
 
 
 def find_forged_tags(user: Collection[str]) -> frozenset[str]:
-    """Those of a run's user tags that pretend to be Metaflow's own."""
+    """The user tags that pretend to be Metaflow's own."""
     return frozenset(tag for tag in user if tag.startswith(RESERVED_PREFIXES))
 
 

@@ -17,7 +17,7 @@ from lockgate.gates.records.state import State
 
 
 class LogEntry(BaseModel):
-    """What happened, after what, and the state after it."""
+    """An event, the entry that it follows, and the state after it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,30 +27,32 @@ class LogEntry(BaseModel):
     seq: int  # 1 for the first
     previous: str | None  # SHA-256 of the previous entry's bytes; None for the first
     time: AwareDatetime
-    actor: str  # who wrote it, by their own account; the signature is what proves it
+    actor: str  # who says to have written it; only the signature proves it
     event: AnyEvent
     state: State
     signature: Signature | None = None
 
     @property
     def judgement(self) -> JudgedEvent | None:
-        """The judgement that it records; None for any other event."""
+        """The judgement that the entry records; None for any other event."""
         return self.event if isinstance(self.event, JudgedEvent) else None
 
     @property
     def promotes(self) -> bool:
-        """Whether it is a promotion."""
+        """Whether the entry is a promotion."""
         return self.judgement is not None and self.event.verdict == "PROMOTE"
 
     def read_decision(self) -> Decision:
-        """The decision that was recorded, with the state after it. LogError where it is no judgement that is read."""
+        """The recorded decision, with the state after it. Raises LogError if there is none, or it cannot be read."""
         if self.judgement is None:
-            raise LogError(f"entry {self.seq} of the promotion log is no judgement", expected="one", where=self.where)
+            raise LogError(
+                f"entry {self.seq} of the promotion log records no judgement", expected="a judgement", where=self.where
+            )
         return self.judgement.read_decision(self.state, where=self.where)
 
     @property
     def where(self) -> str:
-        """Its object in the store."""
+        """The path of its object in the store."""
         return entry_path(self.seq)
 
     def payload(self) -> bytes:
@@ -63,34 +65,34 @@ class LogEntry(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the bytes, signature and all; the next entry carries it."""
+        """SHA-256 of the bytes, signature included; the next entry carries it as `previous`."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     @classmethod
     def from_bytes(cls, blob: bytes, *, where: str) -> LogEntry:
-        """The entry in `blob`. Raises LogError where it is none, or not in canonical form."""
+        """The entry in `blob`. Raises LogError if the bytes are no entry, or not in canonical form."""
         try:
             entry = cls.model_validate_json(blob)
         except ValidationError as err:
             raise LogError(
                 f"not an entry of the promotion log: {err.errors(include_url=False)[0]['msg'][:200]}",
                 where=where,
-                hint="somebody wrote there by hand; nothing is promoted until it is put right",
+                hint="somebody wrote this object by hand; nothing is promoted until it is repaired",
             ) from err
         try:
             canonical = entry.to_bytes() == blob
-        except rfc8785.CanonicalizationError:  # a number or a text that canonical JSON has no form for
+        except rfc8785.CanonicalizationError:  # canonical JSON cannot represent a number or a text in it
             canonical = False
         if not canonical:
             raise LogError("the entry is not in canonical form", expected="the bytes that lockgate wrote", where=where)
         return entry
 
     def as_json(self) -> dict[str, object]:
-        """As people and programs get it, `history --json` among them."""
+        """The fields as plain JSON values, as `lockgate history --json` prints them."""
         fields: dict[str, object] = json.loads(self.to_bytes())
         return fields
 
 
 def entry_path(seq: int) -> str:
-    """Where entry `seq` lies in the store."""
+    """The path of entry `seq` in the store."""
     return f"log/{seq:08d}.json"

@@ -1,4 +1,4 @@
-"""What an entry of the promotion log can record: one record a kind of event, and who may sign it."""
+"""The events that an entry of the promotion log can record, one class each, and the roles that may sign them."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ class _Event(BaseModel):
 
     @property
     def run(self) -> str | None:
-        """The run that it is about; None where it is about none."""
+        """The run that the event is about; None if it is about no run."""
         return None
 
     @property
     def verdict(self) -> str:
-        """What was decided, in a word."""
+        """What happened, in one word, for people."""
         return str(self.kind).upper()  # type: ignore[attr-defined]
 
     @property
     def summary(self) -> str:
-        """Why, or what about, in a sentence."""
+        """The reason or the details, in one sentence, for people."""
         raise NotImplementedError
 
 
 class JudgedEvent(_Event):
-    """A challenger was judged. Verdict PROMOTE is the promotion."""
+    """A challenger was judged. With the verdict PROMOTE this is its promotion."""
 
     signed_by = ("judge",)
     kind: Literal["judged"] = "judged"
-    decision: Mapping[str, Any]  # as JSON, without its state; sealed where the policy says so
-    decision_sha256: Sha256  # of the decision as it was told, as reports show it; nothing sealed goes into it
-    policy_sha256: Sha256  # of the policy as it is kept beside the log, under policies/
+    decision: Mapping[str, Any]  # as JSON, without its state; sealed if the policy says so
+    decision_sha256: Sha256  # of the decision as reports show it, so nothing sealed goes into the digest
+    policy_sha256: Sha256  # of the policy as it is stored beside the log, under policies/
     valid_for: Duration  # how long a promotion by this policy may be served
 
     @property
@@ -63,19 +63,19 @@ class JudgedEvent(_Event):
         return str(self.decision.get("reason", ""))
 
     def read_decision(self, state: State, *, where: str) -> Decision:
-        """The decision that was recorded, with the state after it; sealed again where it is. LogError for none."""
+        """The recorded decision with `state`, sealed if it was recorded so. Raises LogError if it cannot be read."""
         return _parse_decision(self.decision, state, where=where)
 
 
 class RevokedEvent(_Event):
-    """A model never serves again. Where it reigned, the last that may be served does."""
+    """A model never serves again. If it was champion, the last predecessor that may serve succeeds it."""
 
     signed_by = ("judge", "approver")
     kind: Literal["revoked"] = "revoked"
     of: str  # Metaflow pathspec
     model: str
     reason: Reason
-    successor: int | None  # the entry that promoted who reigns now; None: nobody does
+    successor: int | None  # the entry that promoted the champion from now on; None: there is no champion
 
     @property
     def run(self) -> str | None:
@@ -87,12 +87,12 @@ class RevokedEvent(_Event):
 
 
 class RolledBackEvent(_Event):
-    """A model that reigned before reigns again; the one that did may still be chosen."""
+    """A former champion is champion again. The model it replaces becomes a predecessor."""
 
     signed_by = ("judge", "approver")
     kind: Literal["rolled_back"] = "rolled_back"
     to: str  # Metaflow pathspec
-    promoted_by: int  # the entry that promoted it
+    promoted_by: int  # the entry that promoted the model
     reason: Reason
 
     @property
@@ -122,15 +122,15 @@ class WaivedEvent(_Event):
 
 
 class RetractedEvent(_Event):
-    """Rows, a metric or an entry turned out to be wrong: champions that rested on it are suspect."""
+    """Rows, a metric or an entry turned out to be wrong. Champions whose promotion rests on it become suspect."""
 
     signed_by = ("judge", "approver")
     kind: Literal["retracted"] = "retracted"
     what: Literal["data", "metric", "entry"]
     value: str  # a digest of rows, a metric's name, an entry's number
     reason: Reason
-    suspects: tuple[int, ...]  # the promotions that rest on it, those of models that no longer count too
-    barred: tuple[Sha256, ...] = ()  # digests of rows, or of scores, that nothing is judged on again
+    suspects: tuple[int, ...]  # all promotions that rest on it, including those of models that cannot serve any more
+    barred: tuple[Sha256, ...] = ()  # digests of rows or scores that are never judged on again
 
     @property
     def summary(self) -> str:
@@ -140,29 +140,29 @@ class RetractedEvent(_Event):
 
 
 class ReverifiedEvent(_Event):
-    """The champion was judged under the policy of the day, on fresh rows."""
+    """The champion was judged again, by today's policy and on fresh rows."""
 
     signed_by = ("judge",)
     kind: Literal["reverified"] = "reverified"
     of: str  # Metaflow pathspec
-    promoted_by: int
+    promoted_by: int  # the entry that promoted the champion
     evidence_run: str  # the run that scored the champion
     decision: Mapping[str, Any]
     decision_sha256: Sha256
     policy_sha256: Sha256
-    valid_until: AwareDatetime | None  # until when it may be served now
+    valid_until: AwareDatetime | None  # how long the champion may serve from now on; None: no limit
 
     @property
     def run(self) -> str | None:
         return self.of
 
     def read_decision(self, state: State, *, where: str) -> Decision:
-        """The decision that was recorded, as `JudgedEvent` has it."""
+        """The recorded decision, as in `JudgedEvent`."""
         return _parse_decision(self.decision, state, where=where)
 
     @property
     def has_passed(self) -> bool:
-        """Whether the gates passed again."""
+        """Whether the gates passed once more."""
         return bool(self.decision.get("verdict") == "PROMOTE")
 
     @property
@@ -172,7 +172,7 @@ class ReverifiedEvent(_Event):
 
 
 class RegisteredEvent(_Event):
-    """A holdout is known before anything was judged on it."""
+    """A holdout was made known before anything was judged on it."""
 
     signed_by = ("judge",)
     kind: Literal["registered"] = "registered"
@@ -191,13 +191,15 @@ def _parse_decision(recorded: Mapping[str, Any], state: State, *, where: str) ->
         decision = Decision.model_validate_json(json.dumps(fields))
     except ValidationError as err:
         raise LogError(
-            "the entry holds no decision that this version reads",
+            "this version cannot read the entry's decision",
             where=where,
             hint="it was written by hand, or by another version of lockgate",
         ) from err
     return decision.seal() if decision.sealed else decision
 
 
+# A new kind of event goes into the union (which is what parses), into the tuple (which filters and docs read), and into
+# `replay._APPLY`. The discriminator `kind` and all field names are written into logs: they never change.
 Event = JudgedEvent | RevokedEvent | RolledBackEvent | WaivedEvent | RetractedEvent | ReverifiedEvent | RegisteredEvent
 EVENT_TYPES: tuple[type[_Event], ...] = (
     JudgedEvent,

@@ -1,4 +1,4 @@
-"""Reading the head and appending to it. Whoever creates entry n wins; there is no other commit point."""
+"""The log: read its head, append the next entry. Whoever creates entry n wins; there is no other commit point."""
 
 from __future__ import annotations
 
@@ -27,18 +27,17 @@ if TYPE_CHECKING:
     from lockgate.gates.records.state import Waiver
 
 
-"""How far the clocks of two machines that use one log may lie apart."""
-
-
 class Log:
     """A project's promotion log under `log/` of an object store.
 
     Entry n is the object `log/0000000n.json`. Entries have no gaps, so the last one is found without listing: by
-    doubling and halving, from where `head.json` says it was. That file is a hint that nothing rests on: it lies
-    outside of `log/`, may be behind, gone or wrong, and then costs look-ups, about 2·log2(n).
-    Every entry that is read is checked: its number, its project, and its signature where `keyring` holds a judge's key.
-    The head is also held against the entry before it, back to one that a judge's key signed: who may sign an event
-    may not sign any state with it, not by two events either, and a judge's key signs no state that it did not check.
+    doubling and halving, from where `head.json` says it was. Nothing depends on that file: it lies outside of `log/`
+    and may be old, missing or wrong. Then finding the last entry costs more look-ups, about 2·log2(n).
+
+    Every entry that is read is checked: its number, its project, and its signature if `keyring` has a judge's key.
+    The head is also checked against the entries before it, back to one that a judge's key signed. Otherwise an
+    approver, who may sign some events, could sign any state along with them, perhaps in two steps. A judge's key
+    needs no such check: its holder signs no state that it has not checked.
     """
 
     def __init__(
@@ -47,25 +46,20 @@ class Log:
         self.store = store
         self.project = project
         self.keyring = keyring or Keyring()
-        self._signer = signer
+        self.signer = signer  # signs what is appended; None: this process only reads, or the log is unsigned
         self._objects = LogObjects(store)
-
-    @property
-    def signer(self) -> Signer | None:
-        """Who signs what is appended."""
-        return self._signer
 
     def head(self) -> LogEntry | None:
         """The last entry; None while the log is empty.
 
-        Raises LogError where it does not follow the entry before it, or its state does not; in a signed log that is
-        asked of every entry back to the last one by a judge's key.
+        Raises LogError if it, or its state, does not follow from the entry before it. In a signed log this is checked
+        for every entry back to the last one by a judge's key.
         """
         last = self._objects.last_seq()
         return self.load_head_chain(last)[0] if last else None
 
     def load_head_chain(self, seq: int) -> list[LogEntry]:
-        """Entry `seq` as a head, and the entries before it that it is held against, the nearest first.
+        """Entry `seq` as the head, followed by the entries before it that it was checked against, nearest first.
 
         Raises LogError as `head` does.
         """
@@ -82,17 +76,17 @@ class Log:
                 return chain
 
     def _has_judge_signature(self, entry: LogEntry) -> bool:
-        """Whether a judge's key signed it, whose holder checked the head that it follows."""
+        """Whether a judge's key signed the entry. Its holder has checked the head that the entry follows."""
         key = self.keyring.keys.get(entry.signature.key) if entry.signature else None
         return key is not None and key.role == "judge"
 
     def state(self) -> State:
-        """The state after the last entry; the empty state while there is none."""
+        """The state after the last entry; the empty state while the log is empty."""
         head = self.head()
         return head.state if head else State()
 
     def entry(self, seq: int) -> LogEntry:
-        """Entry `seq`. Raises LogError where it is missing, unreadable, wrongly signed, or not of this log."""
+        """Entry `seq`. Raises LogError if it is missing, unreadable, wrongly signed, or of another log."""
         where = entry_path(seq)
         entry = LogEntry.from_bytes(self._objects.read_entry(seq), where=where)
         if entry.seq != seq or entry.state.seq != seq:
@@ -105,7 +99,7 @@ class Log:
         return entry
 
     def entries(self, *, start: int = 1) -> Iterator[LogEntry]:
-        """Every entry from number `start` to the last, each but the first of them checked to follow the one before."""
+        """The entries from number `start` to the last. Each but the first is checked to follow the one before."""
         before: LogEntry | None = None
         for seq in range(start, self._objects.last_seq() + 1):
             entry = self.entry(seq)
@@ -115,7 +109,7 @@ class Log:
             yield entry
 
     def backwards(self, *, start: LogEntry | None = None) -> Iterator[LogEntry]:
-        """Every entry from `start`, or the head, to the first, each checked against its successor."""
+        """The entries from `start`, or the head, back to the first, each checked against its successor."""
         entry = start or self.head()
         while entry:
             yield entry
@@ -135,14 +129,14 @@ class Log:
     ) -> LogEntry:
         """Commit an event, and the state after it, as the entry after `after`.
 
-        `beside` writes what must lie beside the log before the entry does; it is called once nothing but the store
-        can refuse the entry any more.
+        `before_write` stores what the entry refers to. It is called once only the store itself could still refuse the
+        entry.
 
         Raises:
             ConflictError: another writer was faster; read the head again.
             SigningError: the log is signed, and this process has no key that may sign such an event.
-            LogError: the store cannot be written, the state is not what the event makes of the one before, `now`
-                lies before the previous entry, or the entry is larger than what is read back.
+            LogError: the store cannot be written, the state does not follow from the event and the previous state,
+                `now` is before the previous entry, or the entry is too large to be read back.
         """
         seq = (after.seq if after else 0) + 1
         if state.seq != seq:
@@ -172,7 +166,7 @@ class Log:
             entry = self._sign_entry(unsigned)
             blob = entry.to_bytes()
         except rfc8785.CanonicalizationError as err:
-            raise LogError(f"this cannot be recorded: it has no form in JSON: {str(err)[:200]}") from err
+            raise LogError(f"this cannot be recorded: JSON cannot represent it: {str(err)[:200]}") from err
         self._objects.check_size(seq, blob)
         if after is None:
             self._objects.prove_create_only()
@@ -188,31 +182,31 @@ class Log:
         return entry
 
     def check_writable(self, roles: tuple[Role, ...], *, after: LogEntry | None) -> None:
-        """Raise what `append` would raise for want of a key of these roles, or of a store that can keep a log."""
+        """Raise what `append` would raise if a key of these roles, or a store that can hold a log, is missing."""
         if self._has_key(roles):
-            assert self._signer is not None  # for the type checker
+            assert self.signer is not None  # for the type checker
             seq = (after.seq if after else 0) + 1
             try:
-                self.keyring.check(b"", self._signer.sign(b""), roles=roles, seq=seq, where=entry_path(seq))
+                self.keyring.check(b"", self.signer.sign(b""), roles=roles, seq=seq, where=entry_path(seq))
             except LogError as err:
                 raise _wrong_key_error(err) from err
         if after is None:
             self._objects.prove_create_only()
 
     def _has_key(self, roles: tuple[Role, ...]) -> bool:
-        if self._signer is None and (self.keyring.signed or "judge" not in roles):
+        if self.signer is None and (self.keyring.signed or "judge" not in roles):
             raise SigningError(
                 "there is no private key to sign the entry with",
                 expected=f"the key of a {' or '.join(roles)}",
                 hint="set LOCKGATE_SIGNING_KEY, or make a key with `lockgate keys new`",
             )
-        return self._signer is not None
+        return self.signer is not None
 
     def _sign_entry(self, entry: LogEntry) -> LogEntry:
         if not self._has_key(entry.event.signed_by):
             return entry
-        assert self._signer is not None  # for the type checker
-        signed = entry.model_copy(update={"signature": self._signer.sign(entry.payload())})
+        assert self.signer is not None  # for the type checker
+        signed = entry.model_copy(update={"signature": self.signer.sign(entry.payload())})
         try:
             self.check_signature(signed)
         except LogError as err:
@@ -220,20 +214,20 @@ class Log:
         return signed
 
     def check_signature(self, entry: LogEntry) -> None:
-        """Raise LogError unless the entry is signed by who may sign it, where the log or its kind asks for that."""
+        """Raise LogError unless the signature is one that the log, or the kind of event, asks for."""
         self.keyring.check(
             entry.payload(), entry.signature, roles=entry.event.signed_by, seq=entry.seq, where=entry.where
         )
         signed_by = entry.signature.key if entry.signature else None
         if isinstance(entry.event, WaivedEvent) and entry.event.waiver.key != signed_by:
             raise LogError(
-                f"the waiver names another key than the one that signed it: {signed_by}",
+                f"the waiver names a key other than the one that signed it: {signed_by}",
                 expected=entry.event.waiver.key,
                 where=entry.where,
             )
         if signed_by and any(waiver.key == signed_by for waiver in _used_waivers(entry)):
             raise LogError(
-                "the key that signed the judgement signed a waiver that it rests on",
+                "the key that signed the judgement also signed a waiver that it uses",
                 expected="two keys",
                 where=entry.where,
             )
@@ -242,22 +236,22 @@ class Log:
             self.keyring.check_name(waiver.approver, waiver.key, seq=waiver.seq, where=entry.where)
 
     def _check_approved(self, entry: LogEntry) -> None:
-        """Raise LogError where a judgement rests on a waiver whose key no longer counts.
+        """Raise LogError if a judgement uses a waiver whose key no longer counts.
 
-        Before it is written: what was recorded while the key counted stays readable.
+        Only `append` asks this: an entry that was written while the key counted stays readable.
         """
         for waiver in _used_waivers(entry):
             key = self.keyring.keys.get(waiver.key)
             if key is None or not key.may_sign(WaivedEvent.signed_by, seq=waiver.seq):
                 raise LogError(
-                    f"the judgement rests on the waiver of entry {waiver.seq}, whose key is not that of an approver",
+                    f"the judgement uses the waiver of entry {waiver.seq}, whose key is not that of an approver",
                     expected=f"{waiver.key} in conf/platform, with last_entry where it was replaced",
-                    hint=f"`lockgate retract --entry {waiver.seq}` takes the waiver back",
+                    hint=f"`lockgate retract --entry {waiver.seq}` withdraws the waiver",
                 )
 
 
 def check_follows(entry: LogEntry, before: LogEntry | None) -> None:
-    """Raise LogError unless `entry` comes right after `before`, or begins the log where that is None."""
+    """Raise LogError unless `entry` comes right after `before`, or, if that is None, begins the log."""
     if (entry.previous, entry.log_id) != (before and before.digest, before.log_id if before else entry.log_id):
         raise LogError(
             "the chain is broken: the entry does not follow the one before it",
@@ -273,23 +267,26 @@ def check_follows(entry: LogEntry, before: LogEntry | None) -> None:
 
 
 def _used_waivers(entry: LogEntry) -> list[Waiver]:
-    """The waivers that a judgement used. A sealed one does not say which: those that it could have."""
+    """The waivers that a judgement used. A sealed judgement does not say: all those that it could have used."""
     if entry.judgement is None:
         return []
-    told, bound = entry.judgement.decision, read_part(entry.judgement.decision, "binding")
-    if not bound:
+    decision = entry.judgement.decision
+    binding = read_part(decision, "binding")
+    if not binding:
         return []
-    subject = (bound.get("run"), bound.get("model"))
-    waivers = [one for one in entry.state.waivers if (one.run, one.model) == subject and entry.time <= one.until]
-    if told.get("sealed"):
+    subject = (binding.get("run"), binding.get("model"))
+    waivers = [
+        waiver for waiver in entry.state.waivers if (waiver.run, waiver.model) == subject and entry.time <= waiver.until
+    ]
+    if decision.get("sealed"):
         return waivers if entry.promotes else []
-    uses = told.get("waivers")
+    uses = decision.get("waivers")
     used = [use for use in uses if isinstance(use, dict) and use.get("status") == "used"] if uses else []
     return [waiver for waiver in waivers if any(use.get("entry") == waiver.seq for use in used)]
 
 
 def unrecordable_error(err: ValidationError) -> LogError:
-    """What was asked for and cannot be recorded, in one line."""
+    """Why a value cannot be recorded, in one line."""
     first = err.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     return LogError(f"this cannot be recorded: {name}: {first['msg'][:200]}")

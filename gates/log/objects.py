@@ -1,4 +1,4 @@
-"""The objects that the log is made of: reading them, finding the last, and proving that none is written twice."""
+"""The objects that make up the log: read, created once, and counted without listing them."""
 
 from __future__ import annotations
 
@@ -17,29 +17,16 @@ from lockgate.gates.log.entry import entry_path
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-MAX_ERROR_CHARS = 240
-_REQUEST = re.compile(r"Error performing (?P<method>[A-Z]+) (?P<address>[^\s?]+)\S* in .*? - (?P<reason>.+)")
-_MAX_ADDRESS_CHARS = 100
-
-
-def describe_store_error(err: Exception) -> str:
-    """The server's reason before the request, or else what the error says; at most 240 characters, nothing empty.
-
-    obstore's own text begins with the request, whose address may be long, and goes on for pages of its insides.
-    """
-    line = next(iter(str(err).splitlines()), "") or repr(err)
-    if request := _REQUEST.search(line):
-        suffix = f" ({request['method']} {request['address'][:_MAX_ADDRESS_CHARS]})"
-        return request["reason"][: MAX_ERROR_CHARS - len(suffix)] + suffix
-    return line[:MAX_ERROR_CHARS]
-
-
 MAX_ENTRY_BYTES = 32 * 1024**2
 """No entry is larger: a thousand holdouts take less than one megabyte."""
 
-_MAX_ENTRIES = 10**8
 HINT_PATH = "head.json"
 MAX_HINT_BYTES = 1024
+
+MAX_ERROR_CHARS = 240
+_MAX_ADDRESS_CHARS = 100
+_MAX_ENTRIES = 10**8  # a path has room for eight digits
+_REQUEST = re.compile(r"Error performing (?P<method>[A-Z]+) (?P<address>[^\s?]+)\S* in .*? - (?P<reason>.+)")
 
 
 class LogObjects:
@@ -47,10 +34,10 @@ class LogObjects:
 
     def __init__(self, store: ObjectStore) -> None:
         self.store = store
-        self._proved = False
+        self._is_proved = False
 
     def read_entry(self, seq: int) -> bytes:
-        """Entry `seq` as it lies there. Raises LogError."""
+        """The bytes of entry `seq`, as stored. Raises LogError."""
         where = entry_path(seq)
         try:
             response = self.store.get(where)
@@ -65,32 +52,35 @@ class LogObjects:
         )
 
     def check_size(self, seq: int, blob: bytes) -> None:
-        """Raise LogError where nobody could read `blob` back as entry `seq`, nor any entry after it."""
+        """Raise LogError if `blob` is too large to be read back as entry `seq`: no later entry could be read either."""
         if len(blob) > MAX_ENTRY_BYTES:
             raise LogError(
                 f"entry {seq} would have {len(blob):,} bytes",
-                expected=f"at most {MAX_ENTRY_BYTES:,}, as more are not read back",
+                expected=f"at most {MAX_ENTRY_BYTES:,}, the most that can be read back",
                 where=entry_path(seq),
-                hint="nothing was written; let gates look at fewer slices or groups, or shorten the texts",
+                hint="nothing was written; have gates cover fewer slices or groups, or shorten the texts",
             )
 
     def create(self, seq: int, blob: bytes) -> bool:
-        """Whether `blob` is entry `seq` now: the one commit point. False where another writer's is.
+        """Create entry `seq`: the one commit point. True if `blob` is the entry now, False if another writer's is.
 
-        A write whose answer was lost is found again: the store's own retry meets what its first try has written.
-        Raises LogError where the store fails; who wrote the entry is then not known.
+        A write whose answer was lost counts as ours: the store's retry then finds the object, and its bytes are
+        compared. Raises LogError if the store fails; who wrote the entry is then unknown.
         """
         try:
             self.store.put(entry_path(seq), blob, mode="create")
         except AlreadyExistsError as err:
-            return self._holds(seq, blob, failed=err)
+            return self._holds(seq, blob, failure=err)
         except (BaseError, OSError) as err:
-            if not self._holds(seq, blob, failed=err):
+            if not self._holds(seq, blob, failure=err):
                 raise _unknown_outcome_error(seq, err) from err
         return True
 
     def last_seq(self) -> int:
-        """The number of the last entry, 0 where there is none: by doubling and halving from where the hint says."""
+        """The number of the last entry; 0 if there is none. Found by doubling and halving from where the hint points.
+
+        The hint is rewritten if it was wrong.
+        """
         hint = self._read_hint()
         last = hint if hint and self._exists(hint) else 0
         step = 1
@@ -98,7 +88,7 @@ class LogObjects:
             last, step = last + step, step * 2
             if last >= _MAX_ENTRIES:
                 raise LogError(
-                    "the object store says that it has every object that it is asked for",
+                    "the object store claims to have every object that it is asked for",
                     expected="a promotion log",
                     hint="something else answers in its place, such as a proxy that asks for a password",
                 )
@@ -111,13 +101,13 @@ class LogObjects:
         return last
 
     def write_hint(self, seq: int) -> None:
-        """Say where to look for the last entry."""
-        with suppress(BaseError, OSError):  # who may only read finds it all the same
+        """Note where to start looking for the last entry. A failure is no error: the hint only saves requests."""
+        with suppress(BaseError, OSError):
             self.store.put(HINT_PATH, json.dumps({"seq": seq}).encode(), mode="overwrite")
 
     def prove_create_only(self) -> None:
-        """Raise LogError where the store lets an object be created twice: such a store can keep no log."""
-        if self._proved:
+        """Raise LogError if the store creates the same object twice: it cannot hold a log, as two writers could win."""
+        if self._is_proved:
             return
         probe = f"probe/{secrets.token_hex(8)}"
         try:
@@ -125,13 +115,13 @@ class LogObjects:
                 self.store.put(probe, content, mode="create")
                 report_step(Step.PROBE_CREATED)
         except AlreadyExistsError:
-            self._proved = True
+            self._is_proved = True
             report_step(Step.PROBED)
             return
         except (BaseError, OSError) as err:
             raise unreachable_error(err) from err
         finally:
-            with suppress(BaseError, OSError):  # who may not delete leaves a byte behind
+            with suppress(BaseError, OSError):  # who may not delete leaves one byte behind, which disturbs nobody
                 self.store.delete(probe)
         raise LogError(
             "the object store created the same object twice: two promotions could win at once",
@@ -139,11 +129,11 @@ class LogObjects:
             hint="nothing was promoted; use another store, or a newer server",
         )
 
-    def _holds(self, seq: int, blob: bytes, *, failed: BaseError | OSError) -> bool:
+    def _holds(self, seq: int, blob: bytes, *, failure: BaseError | OSError) -> bool:
         try:
             return bytes(self.store.get(entry_path(seq)).bytes()) == blob
         except (BaseError, OSError) as err:
-            raise _unknown_outcome_error(seq, failed) from err
+            raise _unknown_outcome_error(seq, failure) from err
 
     def _exists(self, seq: int) -> bool:
         try:
@@ -164,16 +154,28 @@ class LogObjects:
         return seq if isinstance(seq, int) and 0 < seq < _MAX_ENTRIES else 0
 
 
-def _unknown_outcome_error(seq: int, err: BaseError | OSError) -> LogError:
-    return LogError(
-        f"{unreachable_error(err).problem}; whether entry {seq} was written is not known",
-        hint="`lockgate history` says; run the command again where it does not have it",
-    )
-
-
 def unreachable_error(err: BaseError | OSError) -> LogError:
     """A store's error in one line."""
     return LogError(
         f"the promotion log cannot be reached: {describe_store_error(err)}",
         hint="nothing was promoted; check the datastore that Metaflow is configured with, and run the command again",
     )
+
+
+def _unknown_outcome_error(seq: int, err: BaseError | OSError) -> LogError:
+    return LogError(
+        f"{unreachable_error(err).problem}; it is unknown whether entry {seq} was written",
+        hint="`lockgate history` shows whether it was; if not, run the command again",
+    )
+
+
+def describe_store_error(err: Exception) -> str:
+    """A store's error in at most 240 characters, never empty: the server's reason first, then the request.
+
+    obstore's own text begins with the request, whose address may be long, and continues with pages of internals.
+    """
+    line = next(iter(str(err).splitlines()), "") or repr(err)
+    if request := _REQUEST.search(line):
+        suffix = f" ({request['method']} {request['address'][:_MAX_ADDRESS_CHARS]})"
+        return request["reason"][: MAX_ERROR_CHARS - len(suffix)] + suffix
+    return line[:MAX_ERROR_CHARS]

@@ -1,4 +1,4 @@
-"""What is kept beside the log: policies, by the digest of their bytes. An entry names the one that it was judged by."""
+"""Policies, stored beside the log by the digest of their bytes. An entry names the policy that it was judged by."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ if TYPE_CHECKING:
 
 
 MAX_POLICY_BYTES = documents.MOST_JSON_BYTES
-"""No policy that is kept is larger."""
+"""No stored policy is larger."""
 
 
 def policy_bytes(policy: Policy) -> bytes:
-    """What the policy declares, as JSON: descriptions and owners with it, and no key more. Gates keep their order.
+    """What the policy declares, as JSON, descriptions and owners included. Gates keep their order.
 
-    A key that was not given may be one that must not be, as `severity` within `any_of`.
+    Defaults are left out: some keys may not be given at all, such as `severity` within `any_of`.
     """
     declared = policy.model_dump(mode="json", exclude_unset=True)
     return json.dumps(declared, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def policy_sha256(policy: Policy) -> str:
-    """SHA-256 of the bytes that are kept of it. Raises LogError where they are more than are read back."""
+    """SHA-256 of the bytes that are stored. Raises LogError if they are too many to be read back."""
     blob = policy_bytes(policy)
     if len(blob) > MAX_POLICY_BYTES:
         raise LogError(
             f"the policy has {len(blob):,} bytes",
-            expected=f"at most {MAX_POLICY_BYTES:,}, as more are not read back",
-            hint="nothing was written; declare fewer gates, or shorten what is said of them",
+            expected=f"at most {MAX_POLICY_BYTES:,}, the most that can be read back",
+            hint="nothing was written; declare fewer gates, or shorten their descriptions",
         )
     return hashlib.sha256(blob).hexdigest()
 
 
 def store_policy(store: ObjectStore, policy: Policy) -> str:
-    """Keep the policy, unless it is kept already; SHA-256 of its bytes.
+    """Store the policy, unless it is stored already; returns the SHA-256 of its bytes.
 
-    Raises LogError where the store fails, something else lies in its place, or it is too large.
+    Raises LogError if the store fails, if other bytes are in its place, or if the policy is too large.
     """
     digest = policy_sha256(policy)
     try:
@@ -58,7 +58,7 @@ def store_policy(store: ObjectStore, policy: Policy) -> str:
 
 
 def load_policy(store: ObjectStore, digest: str) -> Policy:
-    """The policy of this digest. Raises LogError where it is gone or is not what was kept, PolicyError for none."""
+    """The policy with this digest. Raises LogError if it is missing or was changed, PolicyError if it is no policy."""
     return Policy.parse(documents.parse_json(_read_policy(store, digest)))
 
 
@@ -68,11 +68,13 @@ def _read_policy(store: ObjectStore, digest: str) -> bytes:
         response = store.get(where)
         blob = bytes(response.bytes()) if response.meta["size"] <= MAX_POLICY_BYTES else b""
     except FileNotFoundError as err:
-        raise LogError("the policy is gone from beside the log", where=where) from err
+        raise LogError("the log's copy of the policy is missing", where=where) from err
     except (BaseError, OSError) as err:
         raise unreachable_error(err) from err
     if hashlib.sha256(blob).hexdigest() != digest:
-        raise LogError("the kept policy is not what was judged by", expected=f"SHA-256 {digest}", where=where)
+        raise LogError(
+            "the log's copy of the policy is not the one that was used", expected=f"SHA-256 {digest}", where=where
+        )
     return blob
 
 

@@ -1,4 +1,4 @@
-"""What an event makes of the state: the log replayed. Pure; `verify` holds every entry against it."""
+"""The state after an event, computed from the state before it. Pure; every entry that is checked must agree with it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lockgate.gates.durations import parse_duration
 from lockgate.gates.errors import LogError
 from lockgate.gates.evidence.facts import read_part
+from lockgate.gates.log.entry import LogEntry, entry_path
 from lockgate.gates.log.events import (
     JudgedEvent,
     RegisteredEvent,
@@ -22,29 +23,28 @@ from lockgate.gates.log.events import (
 from lockgate.gates.records.state import KNOWN_HOLDOUTS, Champion, Holdout, State
 
 if TYPE_CHECKING:
-    from lockgate.gates.log.entry import LogEntry
     from lockgate.gates.log.events import Event
     from lockgate.gates.records.decision import Decision
     from lockgate.gates.records.state import Waiver
 
 MAX_WAIVERS = 64
-"""How many waivers the state remembers; those that ran out first go first."""
+"""How many waivers the state remembers. Expired ones make room, the first to expire first."""
 
 _HARMLESS_VERDICTS = ("PASS", "SKIP")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """Which entry, and when."""
+    """The number and the time of an entry."""
 
     seq: int
     time: datetime
 
 
 def apply_event(before: State, event: Event, moment: Moment) -> State:
-    """The state after an entry that records `event`. Raises LogError where the event does not fit the state before it.
+    """The state after an entry that records `event`. Raises LogError if the event does not fit the state before it.
 
-    What a judgement makes of the state, the engine says (`Decision.state`); it is not replayed here but checked.
+    Not for judgements: the engine computes the state after them (`Decision.state`), and `check_entry` checks it.
     """
     return _APPLY[event.kind](event, before, moment).model_copy(update={"seq": moment.seq})
 
@@ -57,10 +57,12 @@ def _apply_revoked(event: RevokedEvent, before: State, moment: Moment) -> State:
     others = tuple(predecessor for predecessor in before.predecessors if predecessor.sha256 != event.model)
     base = before.model_copy(update={"revoked": revoked, "predecessors": others})
     if before.champion is None or before.champion.sha256 != event.model:
-        _expect(event.successor == (before.champion and before.champion.seq), "the champion stays", moment.seq)
+        _expect(event.successor == (before.champion and before.champion.seq), "the champion to stay", moment.seq)
         return base
     successor = base.before_champion(moment.time)
-    _expect(event.successor == (successor and successor.seq), "the last that may be served succeeds", moment.seq)
+    _expect(
+        event.successor == (successor and successor.seq), "the last model that may be served to succeed", moment.seq
+    )
     rest = tuple(predecessor for predecessor in others if successor is None or predecessor.seq != successor.seq)
     return base.model_copy(update={"champion": successor, "predecessors": rest})
 
@@ -88,18 +90,16 @@ def _apply_waived(event: WaivedEvent, before: State, moment: Moment) -> State:
 
 
 def _apply_retracted(event: RetractedEvent, before: State, moment: Moment) -> State:
-    def marked(champion: Champion) -> Champion:
-        return (
-            champion.model_copy(update={"suspect": moment.seq})
-            if champion.seq in event.suspects and champion.suspect is None
-            else champion
-        )
+    def mark_suspect(champion: Champion) -> Champion:
+        if champion.seq not in event.suspects or champion.suspect is not None:  # the first retraction stays its reason
+            return champion
+        return champion.model_copy(update={"suspect": moment.seq})
 
-    _expect(event.what != "data" or event.barred == (event.value,), "these rows and no others barred", moment.seq)
-    _expect(event.what != "metric" or not event.barred, "nothing barred", moment.seq)
+    _expect(event.what != "data" or event.barred == (event.value,), "exactly these rows to be barred", moment.seq)
+    _expect(event.what != "metric" or not event.barred, "nothing to be barred", moment.seq)
     update: dict[str, object] = {
-        "champion": before.champion and marked(before.champion),
-        "predecessors": tuple(marked(predecessor) for predecessor in before.predecessors),
+        "champion": before.champion and mark_suspect(before.champion),
+        "predecessors": tuple(mark_suspect(predecessor) for predecessor in before.predecessors),
     }
     if event.barred:
         update["retracted"] = {**dict.fromkeys(event.barred, moment.seq), **before.retracted}
@@ -121,9 +121,7 @@ def _apply_reverified(event: ReverifiedEvent, before: State, moment: Moment) -> 
         "a judgement of the champion's model",
         moment.seq,
     )
-    _expect(
-        event.has_passed or _no_longer(event.valid_until, champion.valid_until), "no longer than before", moment.seq
-    )
+    _expect(event.has_passed or _ends_by(event.valid_until, champion.valid_until), "no longer than before", moment.seq)
     cleared = None if event.has_passed else champion.suspect
     renewed = champion.model_copy(update={"valid_until": event.valid_until, "suspect": cleared})
     return before.model_copy(update={"champion": renewed})
@@ -147,10 +145,10 @@ _APPLY: Mapping[str, Callable[..., State]] = {
 
 
 def check_entry(entry: LogEntry, before: State) -> None:
-    """Raise LogError where the entry's state is not what its event makes of `before`."""
+    """Raise LogError if the entry's state does not follow from its event and `before`."""
     if not isinstance(entry.event, JudgedEvent):
         if apply_event(before, entry.event, Moment(seq=entry.seq, time=entry.time)) != entry.state:
-            _refuse("the state is not what its event makes of the one before", entry.seq)
+            _refuse("the state does not follow from the event and the previous state", entry.seq)
         return
     now, decision = entry.state, entry.read_decision()
     _expect(not decision.already_champion, "a model that does not reign", entry.seq)
@@ -163,31 +161,30 @@ def check_entry(entry: LogEntry, before: State) -> None:
     same = ("champion", "predecessors", "revoked", "retracted", "waivers")
     _expect(all(getattr(now, name) == getattr(expected, name) for name in same), "nothing else to change", entry.seq)
     _expect(before.seq == 0 or now.salt == before.salt, "the log's salt", entry.seq)
-    full = len(before.holdouts) >= KNOWN_HOLDOUTS
-    for name, holdout in before.holdouts.items():
-        kept = now.holdouts.get(name)
-        _expect(
-            full if kept is None else _is_grown(holdout, kept, entry.seq), "holdouts to keep their looks", entry.seq
-        )
-    for name in now.holdouts.keys() - before.holdouts.keys():
-        holdout = now.holdouts[name]
+    full = len(before.holdouts) >= KNOWN_HOLDOUTS  # only then may one be forgotten
+    for digest, holdout in before.holdouts.items():
+        grown = now.holdouts.get(digest)
+        keeps = full if grown is None else _has_only_grown(holdout, grown, entry.seq)
+        _expect(keeps, "holdouts to keep their looks", entry.seq)
+    for digest in now.holdouts.keys() - before.holdouts.keys():
+        holdout = now.holdouts[digest]
         _expect({holdout.since, *holdout.looks.values()} == {entry.seq}, "a holdout of this entry", entry.seq)
 
 
 def _check_promotion(decision: Decision, before: State, entry: LogEntry, used: tuple[Waiver, ...]) -> None:
-    bound, champion = decision.binding, entry.state.champion
+    binding, champion = decision.binding, entry.state.champion
     _expect(champion is not None, "a champion after a promotion", entry.seq)
     assert champion is not None  # for the type checker
     assert entry.judgement is not None
-    fits = (champion.sha256, champion.run, champion.seq, champion.suspect)
-    _expect(fits == (bound.model, bound.run, entry.seq, None), "the champion that was judged", entry.seq)
-    _expect(bound.model is None or bound.model not in before.revoked, "a model that was not revoked", entry.seq)
-    barred = {bound.holdout, bound.train, bound.scores} & before.retracted.keys()
+    promoted = (champion.sha256, champion.run, champion.seq, champion.suspect)
+    _expect(promoted == (binding.model, binding.run, entry.seq, None), "the champion that was judged", entry.seq)
+    _expect(binding.model is None or binding.model not in before.revoked, "a model that was not revoked", entry.seq)
+    barred = {binding.holdout, binding.train, binding.scores} & before.retracted.keys()
     _expect(not barred, "rows and scores that were not retracted", entry.seq)
-    if before.champion is not None and bound.champion_scores is not None:
-        _expect(bound.champion_model == before.champion.sha256, "a challenge to the champion that reigned", entry.seq)
-    ends = min((entry.time + parse_duration(entry.judgement.valid_for), *(one.until for one in used)))
-    _expect(_no_longer(champion.valid_until, ends), f"a promotion until {ends.isoformat()}", entry.seq)
+    if before.champion is not None and binding.champion_scores is not None:
+        _expect(binding.champion_model == before.champion.sha256, "a challenge to the champion that reigned", entry.seq)
+    limit = min((entry.time + parse_duration(entry.judgement.valid_for), *(waiver.until for waiver in used)))
+    _expect(_ends_by(champion.valid_until, limit), f"a promotion until {limit.isoformat()}", entry.seq)
     lifted = all(
         outcome.waived or outcome.severity == "warn" or outcome.verdict in _HARMLESS_VERDICTS
         for outcome in decision.outcomes
@@ -196,34 +193,42 @@ def _check_promotion(decision: Decision, before: State, entry: LogEntry, used: t
 
 
 def _check_waiver_uses(decision: Decision, before: State, entry: LogEntry) -> tuple[Waiver, ...]:
-    """The waivers that lifted a gate, each as it was granted."""
-    granted, bound, used = {one.seq: one for one in before.waivers}, decision.binding, []
+    """The waivers that lifted a gate. Raises LogError unless each was granted for exactly this use."""
+    granted = {waiver.seq: waiver for waiver in before.waivers}
+    binding, used = decision.binding, []
     for use in decision.waivers:
-        one = granted.get(use.entry)
-        told = (use.gate, use.key, bound.run, bound.model)
-        _expect(one and (one.gate, one.key, one.run, one.model) == told, f"a waiver by entry {use.entry}", entry.seq)
-        if one and use.status == "used":
-            _expect(entry.time <= one.until, "a waiver that has not run out", entry.seq)
-            _expect(one.policy == bound.policy, "a waiver of this policy", entry.seq)
-            used.append(one)
+        waiver = granted.get(use.entry)
+        matches = waiver is not None and (waiver.gate, waiver.key, waiver.run, waiver.model) == (
+            use.gate,
+            use.key,
+            binding.run,
+            binding.model,
+        )
+        _expect(matches, f"a waiver by entry {use.entry}", entry.seq)
+        if waiver and use.status == "used":
+            _expect(entry.time <= waiver.until, "a waiver that has not run out", entry.seq)
+            _expect(waiver.policy == binding.policy, "a waiver of this policy", entry.seq)
+            used.append(waiver)
     waived = {outcome.name for outcome in decision.outcomes if outcome.waived}
-    _expect(waived == {one.gate for one in used}, "a waiver for each gate that is waived", entry.seq)
+    _expect(waived == {waiver.gate for waiver in used}, "a waiver for each gate that is waived", entry.seq)
     return tuple(used)
 
 
-def _no_longer(until: datetime | None, limit: datetime | None) -> bool:
+def _ends_by(until: datetime | None, limit: datetime | None) -> bool:
     return limit is None or (until is not None and until <= limit)
 
 
-def _is_grown(was: Holdout, now: Holdout, seq: int) -> bool:
-    """Whether nothing of a holdout's ledger was taken back, and what was added is of entry `seq`."""
-    if (now.rows, now.numbered) != (was.rows, was.numbered) or now.spent < was.spent or now.retired < was.retired:
+def _has_only_grown(before: Holdout, now: Holdout, seq: int) -> bool:
+    """Whether entry `seq` has taken nothing back from a holdout's ledger, and added only looks of its own."""
+    if (now.rows, now.numbered) != (before.rows, before.numbered):
         return False
-    if now == now.in_short and now.hashes == was.in_short.hashes and now.since in (was.last, seq):
-        return True
-    added = now.looks.items() - was.looks.items()
-    whole = (now.hashes, now.since) == (was.hashes, was.since)
-    return whole and was.looks.items() <= now.looks.items() and all(at == seq for _, at in added)
+    if now.spent < before.spent or now.retired < before.retired:
+        return False
+    if now == now.in_short and now.hashes == before.in_short.hashes and now.since in (before.last, seq):
+        return True  # retired by this entry, and kept in short
+    added = now.looks.items() - before.looks.items()
+    same_rows = (now.hashes, now.since) == (before.hashes, before.since)
+    return same_rows and before.looks.items() <= now.looks.items() and all(look_seq == seq for _, look_seq in added)
 
 
 def _expect(holds: object, expected: str, seq: int) -> None:
@@ -232,6 +237,4 @@ def _expect(holds: object, expected: str, seq: int) -> None:
 
 
 def _refuse(problem: str, seq: int) -> None:
-    from lockgate.gates.log.entry import entry_path
-
     raise LogError(problem, where=entry_path(seq), hint="the log was not written by lockgate alone")

@@ -1,8 +1,8 @@
 """Ed25519 signatures of log entries: who signs, and whose signature counts.
 
-Keys are written as OpenSSH writes them: `ssh-ed25519 AAAA…` in conf/platform, a private key as a PEM file. What is
-signed is the entry's canonical JSON in DSSE's pre-authentication encoding, so that a signature of one kind of
-document can never stand for another.
+Keys have OpenSSH's form: a public key is `ssh-ed25519 AAAA…` in conf/platform, a private key is a PEM file. The entry's
+canonical JSON is signed in DSSE's pre-authentication encoding, so that a signature of one kind of document is never
+valid for another.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Signature(BaseModel):
 
 
 def encode_for_signing(payload: bytes) -> bytes:
-    """What is signed: DSSE v1's pre-authentication encoding of the payload and its type."""
+    """The bytes that are signed: DSSE v1's pre-authentication encoding of the payload and its type."""
     return b"DSSEv1 %d %s %d %s" % (len(_PAYLOAD_TYPE), _PAYLOAD_TYPE, len(payload), payload)
 
 
@@ -47,14 +47,14 @@ def fingerprint(public: Ed25519PublicKey) -> str:
 
 
 def public_line(public: Ed25519PublicKey) -> str:
-    """The key as conf/platform holds it: `ssh-ed25519 AAAA…`."""
+    """The key as conf/platform lists it: `ssh-ed25519 AAAA…`."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 def generate_key() -> tuple[bytes, str]:
-    """A new private key, as OpenSSH writes it (PEM, no passphrase), and its public line."""
+    """A new private key in OpenSSH's form (PEM, no passphrase), and the line of its public key."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -64,7 +64,7 @@ def generate_key() -> tuple[bytes, str]:
 
 
 def parse_public_key(line: str, *, where: str) -> Ed25519PublicKey:
-    """The key in `line`. Raises SigningError where it is not one Ed25519 key in OpenSSH's form."""
+    """The key in `line`. Raises SigningError unless it is one Ed25519 key in OpenSSH's form."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_ssh_public_key
@@ -82,7 +82,7 @@ def parse_public_key(line: str, *, where: str) -> Ed25519PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signs what this process writes."""
+    """The key that signs what this process writes."""
 
     private: Ed25519PrivateKey = field(repr=False)
     fingerprint: str
@@ -117,24 +117,24 @@ class Signer:
 class TrustedKey:
     """A public key whose signature counts."""
 
-    name: str  # whose it is, as conf/platform says
+    name: str  # of its owner, in conf/platform
     role: Role
     public: Ed25519PublicKey
-    last: int | None = None  # the last entry that it may have signed: a key that was replaced; None: it is in use
-    former: Mapping[str, int] = field(default_factory=dict)  # names that it had, each with the last entry under it
+    last: int | None = None  # the last entry that a replaced key may have signed; None: the key is in use
+    former: Mapping[str, int] = field(default_factory=dict)  # earlier names, each with the last entry under it
 
     def had_name(self, name: str, *, seq: int) -> bool:
-        """Whether this is its name, or was when entry `seq` was written."""
+        """Whether `name` is the key's name, or was when entry `seq` was written."""
         return name == self.name or seq <= self.former.get(name, 0)
 
     def may_sign(self, roles: tuple[Role, ...], *, seq: int) -> bool:
-        """Whether its signature counts at entry `seq` where these roles may sign."""
+        """Whether the key's signature counts on entry `seq`, which these roles may sign."""
         return self.role in roles and (self.last is None or seq <= self.last)
 
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """Whose signatures count, by fingerprint. Without a judge's key the log is unsigned."""
+    """The trusted keys, by fingerprint. Without a judge's key the log is unsigned."""
 
     keys: Mapping[str, TrustedKey] = field(default_factory=dict)
 
@@ -146,9 +146,10 @@ class Keyring:
         where: str,
         former: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
     ) -> Keyring:
-        """From (name, role, public key, last entry) as conf/platform lists them, and the names that each had before.
+        """From (name, role, public key, last entry), as conf/platform lists them, and each key's earlier names.
 
-        Raises SigningError for what is no key, and for a key that is listed twice: who judges approves nothing.
+        Raises SigningError for a line that is no key, and for a key that is listed twice: nobody both judges and
+        approves.
         """
         keys: dict[str, TrustedKey] = {}
         for name, role, line, last in listed:
@@ -157,8 +158,8 @@ class Keyring:
             key_id = fingerprint(public)
             if key_id in keys:
                 raise SigningError(
-                    f"the key is that of {keys[key_id].name} too",
-                    expected="one name, and one role, a key",
+                    f"the key is also listed for {keys[key_id].name}",
+                    expected="one name and one role per key",
                     where=key_path,
                 )
             keys[key_id] = TrustedKey(name=name, role=role, public=public, last=last, former=former.get(name, {}))
@@ -170,22 +171,22 @@ class Keyring:
         return any(key.role == "judge" for key in self.keys.values())
 
     def name(self, key_id: str) -> str:
-        """What conf/platform calls the key with this fingerprint."""
+        """The name that conf/platform gives the key with this fingerprint."""
         key = self.keys.get(key_id)
         return key.name if key else "an unlisted key"
 
     def check_name(self, name: str, key_id: str, *, seq: int, where: str) -> None:
-        """Raise LogError where the waiver of entry `seq` says `name`, and its key had another one then.
+        """Raise LogError if the waiver of entry `seq` names `name`, but its key had another name then.
 
-        Of a key that is not listed nothing is known; the entry that it signed is refused for that.
+        An unlisted key has no name to compare; `check` refuses the entry that it signed.
         """
         key = self.keys.get(key_id)
         if key is not None and not key.had_name(name, seq=seq):
             raise LogError(
-                f"the waiver of entry {seq} names {name[:64]!r} as its approver, and its key is {key.name}'s",
+                f"the waiver of entry {seq} names {name[:64]!r} as its approver, but its key belongs to {key.name}",
                 expected=key.name,
                 where=where,
-                hint=f"if the key had that name then, write it into platform.keys.trusted.{key.name}.formerly",
+                hint=f"if the key had that name then, add the name to platform.keys.trusted.{key.name}.formerly",
             )
 
     def check(
@@ -193,8 +194,8 @@ class Keyring:
     ) -> None:
         """Raise LogError unless a key of `roles`, in use at entry `seq`, signed `payload`.
 
-        An unsigned log asks for signatures only where nobody but an approver may sign; one that is there in the name
-        of a listed key must be that key's all the same.
+        An unsigned log asks for signatures only on what an approver alone may sign. But a signature that names a listed
+        key must be that key's in any case.
         """
         allowed = {key_id: key for key_id, key in self.keys.items() if key.may_sign(roles, seq=seq)}
         if not self.signed and "judge" in roles:
@@ -202,7 +203,7 @@ class Keyring:
                 return
             allowed = dict(self.keys)
         names = ", ".join(f"{key.name} ({key_id})" for key_id, key in allowed.items())
-        expected = f"a signature of {names or 'an approver, and conf/platform lists none'}"
+        expected = f"a signature of {names or 'an approver, but conf/platform lists none'}"
         if signature is None:
             raise LogError("the entry is not signed", expected=expected, where=where)
         if signature.key not in allowed:
@@ -216,7 +217,7 @@ class Keyring:
             allowed[signature.key].public.verify(signed_bytes, encode_for_signing(payload))
         except (InvalidSignature, binascii.Error, ValueError) as err:
             raise LogError(
-                f"the signature of {allowed[signature.key].name} does not fit the entry",
+                f"the signature of {allowed[signature.key].name} does not match the entry",
                 expected="the entry as it was signed",
                 where=where,
                 hint="somebody changed it afterwards",

@@ -1,6 +1,6 @@
-"""Metaflow's side: runs, their artifacts and tags, and the object store it is configured with.
+"""Metaflow's side: runs, their artifacts and tags, and the object store that Metaflow is configured with.
 
-The only package of the gates that imports the Metaflow client.
+The only room of gates/ that imports Metaflow.
 """
 
 from lockgate.gates.runs.artifacts import Claim, Remains, load_claim, load_facts, load_model_bytes, load_remains
@@ -12,8 +12,8 @@ from lockgate.gates.runs.metadata import (
     check_metadata,
     metadata_timeout,
 )
-from lockgate.gates.runs.ownership import ForeignRunError, Owner, Ownership, metaflow_project, ownership
-from lockgate.gates.runs.tagging import RetagResult, RunTags, retag, tagged_runs
+from lockgate.gates.runs.ownership import ForeignRunError, Owner, Ownership, find_owner, metaflow_project
+from lockgate.gates.runs.tagging import RetagResult, RunTags, list_tagged_runs, retag
 
 __all__ = [
     "DATASTORE",
@@ -29,7 +29,9 @@ __all__ = [
     "check_installation",
     "check_metadata",
     "datastore",
+    "find_owner",
     "home",
+    "list_tagged_runs",
     "load_claim",
     "load_facts",
     "load_model_bytes",
@@ -38,7 +40,5 @@ __all__ = [
     "metaflow_project",
     "open_log_store",
     "open_object_store",
-    "ownership",
     "retag",
-    "tagged_runs",
 ]

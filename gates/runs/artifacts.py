@@ -1,4 +1,4 @@
-"""What a finished run left behind, read as bytes: nothing is unpickled."""
+"""The artifacts of a finished run, read as bytes: nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MAX_FACTS_BYTES = 16 * 1024**2
 
 
 class _GoneError(EvidenceError):
-    """An artifact that the run does not have, or no longer."""
+    """An artifact that the run never had, or has no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a finished run left behind."""
+    """The evidence and tags of a finished run, which are only claims until they are judged."""
 
     run: str
     evidence: Evidence
@@ -38,7 +38,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remains:
-    """What is still there of a finished run; None is for what was erased."""
+    """What is left of a finished run; None stands for what was erased."""
 
     evidence: Evidence | None
     model_sha256: str | None
@@ -47,89 +47,91 @@ class Remains:
 def load_claim(pathspec: str) -> Claim:
     """The evidence and tags of a finished run. Raises RunError or EvidenceError, each in one line."""
     run = find_run(pathspec)
-    held = _End(run)
-    facts = held.artifact("facts", cap=MAX_FACTS_BYTES)
-    evidence = held.artifact("evidence", cap=MAX_EVIDENCE_BYTES)
-    if not isinstance(evidence, bytes) or not isinstance(facts, str):
+    artifacts = _Artifacts(run)
+    facts = artifacts.load("facts", cap=MAX_FACTS_BYTES)
+    blob = artifacts.load("evidence", cap=MAX_EVIDENCE_BYTES)
+    if not isinstance(blob, bytes) or not isinstance(facts, str):
         raise EvidenceError(
             "the run's artifacts are not of the kind that is judged",
-            expected="`evidence` as bytes and `load_facts` as JSON text",
+            expected="`evidence` as bytes and `facts` as JSON text",
             where=run.pathspec,
         )
-    read = Evidence.from_bytes(evidence, where=f"{run.pathspec} artifact evidence")
-    told = _own(read.facts, run.pathspec)
-    witness = Witness(run=run.pathspec, model_sha256=_model_digest(held, told.get("sha256"), where=run.pathspec))
-    return Claim(run=run.pathspec, evidence=replace(read, witness=witness), tags=frozenset(run.user_tags))
+    evidence = Evidence.from_bytes(blob, where=f"{run.pathspec} artifact evidence")
+    claimed = _require_own_challenger(evidence.facts, run.pathspec)
+    digest = _digest_model(artifacts, claimed.get("sha256"), where=run.pathspec)
+    witness = Witness(run=run.pathspec, model_sha256=digest)
+    return Claim(run=run.pathspec, evidence=replace(evidence, witness=witness), tags=frozenset(run.user_tags))
 
 
 def load_remains(pathspec: str) -> Remains:
-    """What is still there of a finished run. Raises RunError, or EvidenceError for what is there and cannot be read."""
-    held = _End(find_run(pathspec))
-    blob = held.remaining("evidence")
+    """What is left of a finished run. Raises RunError, or EvidenceError for something that is left but unreadable."""
+    artifacts = _Artifacts(find_run(pathspec))
+    blob = artifacts.load_if_present("evidence")
     evidence = None if blob is None else Evidence.from_bytes(blob, where=f"{pathspec} artifact evidence")
-    model = held.remaining("model")
+    model = artifacts.load_if_present("model")
     return Remains(evidence=evidence, model_sha256=None if model is None else hashlib.sha256(model).hexdigest())
 
 
 def load_facts(pathspec: str) -> Mapping[str, Any]:
     """What a finished run says about itself, unchecked. Raises RunError or EvidenceError."""
-    text = _End(find_run(pathspec)).artifact("facts", cap=MAX_FACTS_BYTES)
+    text = _Artifacts(find_run(pathspec)).load("facts", cap=MAX_FACTS_BYTES)
     try:
-        told = json.loads(text)
+        facts = json.loads(text)
     except (ValueError, RecursionError) as err:
         raise EvidenceError("the facts are not JSON", expected="a JSON object", where=pathspec) from err
-    if not isinstance(told, dict):
+    if not isinstance(facts, dict):
         raise EvidenceError("the facts are not an object", expected="a JSON object", where=pathspec)
-    return told
+    return facts
 
 
 def load_model_bytes(pathspec: str) -> bytes:
     """The artifact `model` of a finished run. The caller checks its digest before parsing it."""
-    blob = _End(find_run(pathspec)).artifact("model", cap=MAX_EVIDENCE_BYTES)
+    blob = _Artifacts(find_run(pathspec)).load("model", cap=MAX_EVIDENCE_BYTES)
     if not isinstance(blob, bytes):
         raise EvidenceError("the model is not stored as bytes", expected="bytes", where=pathspec)
     return blob
 
 
-class _End:
-    """The artifacts of the last task of a run that succeeded."""
+class _Artifacts:
+    """The artifacts of a run that succeeded, as its last task left them."""
 
     def __init__(self, run: Run) -> None:
         self._run = run.pathspec
         flow, run_id = self._run.split("/")
-        task = ask_metaflow(lambda: _end_task(run), where=self._run)
+        task = ask_metaflow(lambda: _find_end_task(run), where=self._run)
         with _in_one_line(self._run):
             from metaflow.datastore import FlowDataStore
 
             _, root = datastore()
             self._store = FlowDataStore(flow, None, storage_impl=storage_class(), ds_root=root)
-            held = self._store.get_task_datastore(run_id, "end", task, mode="r")
-            self._keys: Mapping[str, str] = held._objects  # noqa: SLF001 (the client would unpickle)
-            if self._blob("_success", cap=16) != pickles.PICKLED_TRUE:
+            task_store = self._store.get_task_datastore(run_id, "end", task, mode="r")
+            self._keys: Mapping[str, str] = task_store._objects  # noqa: SLF001 (the client would unpickle)
+            if self._load_blob("_success", cap=16) != pickles.PICKLED_TRUE:
                 raise RunError("the run did not succeed", expected="a finished run", where=self._run)
 
-    def artifact(self, name: str, *, cap: int) -> bytes | str:
+    def load(self, name: str, *, cap: int) -> bytes | str:
+        """An artifact of at most `cap` bytes."""
         with _in_one_line(self._run):
-            blob = self._blob(name, cap=cap + 64)
+            blob = self._load_blob(name, cap=cap + 64)  # the pickle around it takes a few bytes
         return pickles.parse_literal(blob, where=f"{self._run} artifact {name}")
 
-    def remaining(self, name: str) -> bytes | None:
-        """An artifact of bytes; None where it is gone."""
+    def load_if_present(self, name: str) -> bytes | None:
+        """An artifact of bytes; None if it is gone."""
         try:
-            blob = self.artifact(name, cap=MAX_EVIDENCE_BYTES)
+            blob = self.load(name, cap=MAX_EVIDENCE_BYTES)
         except _GoneError:
             return None
         if not isinstance(blob, bytes):
             raise EvidenceError(f"the artifact {name} is not stored as bytes", expected="bytes", where=self._run)
         return blob
 
-    def _blob(self, name: str, *, cap: int) -> bytes:
+    def _load_blob(self, name: str, *, cap: int) -> bytes:
         where = f"{self._run} artifact {name}"
         key = self._keys.get(name)
         if key is None:
             raise _GoneError("the run has no such artifact", expected="a run of EvaluateNewModel", where=where)
-        kept = self._store.ca_store
-        impl, prefix = kept._storage_impl, kept._prefix  # noqa: SLF001 (load_blobs would not stop at a cap)
+        blobs = self._store.ca_store
+        impl, prefix = blobs._storage_impl, blobs._prefix  # noqa: SLF001 (load_blobs would not stop at a cap)
         with impl.load_bytes([impl.path_join(prefix, key[:2], key)]) as loaded:
             for _, path, meta in loaded:
                 if path is not None:
@@ -138,29 +140,29 @@ class _End:
         raise _GoneError("the artifact's bytes are gone from the datastore", where=where)
 
 
-def _end_task(run: Run) -> str:
+def _find_end_task(run: Run) -> str:
     try:
         return str(run["end"].task.id)
     except (KeyError, AttributeError) as err:
         raise RunError("the run has not finished", expected="a finished run", where=run.pathspec) from err
 
 
-def _model_digest(held: _End, told: object, *, where: str) -> str | None:
-    """SHA-256 of the run's model, None where there is none. EvidenceError for another than was scored, as `told`."""
-    blob = held.remaining("model")
-    found = None if blob is None else hashlib.sha256(blob).hexdigest()
-    if found is not None and told is not None and found != told:
+def _digest_model(artifacts: _Artifacts, claimed: object, *, where: str) -> str | None:
+    """SHA-256 of the run's model; None if there is none. Raises EvidenceError if the evidence claims another."""
+    blob = artifacts.load_if_present("model")
+    digest = None if blob is None else hashlib.sha256(blob).hexdigest()
+    if digest is not None and claimed is not None and digest != claimed:
         raise EvidenceError(
-            f"the run's model is not the one that was scored: SHA-256 {found}",
-            expected=str(told)[:64],
+            f"the run's model is not the one that was scored: SHA-256 {digest}",
+            expected=str(claimed)[:64],
             where=where,
             hint="somebody changed the artifact; nothing was judged",
         )
-    return found
+    return digest
 
 
-def _own(facts: Mapping[str, Any], pathspec: str) -> Mapping[str, Any]:
-    """What the evidence says of its challenger. Raises EvidenceError where it is of another run."""
+def _require_own_challenger(facts: Mapping[str, Any], pathspec: str) -> Mapping[str, Any]:
+    """The challenger that the evidence claims. Raises EvidenceError if it is of another run."""
     challenger = read_part(facts, "challenger")
     if challenger.get("run") != pathspec:
         raise EvidenceError(

@@ -12,18 +12,21 @@ from lockgate.gates.runs.metadata import read_timeout
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
+DATASTORE = "datastore"
+"""The root that stands for the folder `lockgate` of Metaflow's datastore."""
 
 STORE_TIMEOUT_S = 15.0
-"""How long the object store of the log has for one request, tries and all; SECONDS_VARIABLE says otherwise."""
+"""How long one request to the object store may take, retries included."""
 
 STORE_TIMEOUT_VARIABLE = "LOCKGATE_STORE_SECONDS"
+"""The environment variable that overrides `STORE_TIMEOUT_S`."""
 
 
 def request_limits(seconds: float) -> dict[str, Any]:
-    """What a store takes so that each request ends, answered or not, within about `seconds`.
+    """Options for a store whose requests each end, answered or not, within about `seconds`.
 
-    A try has a third of it; what failed for a moment (5xx, no connection, and for reads no answer) is tried again in
-    the first two thirds. A write without an answer is not: whether it happened is asked.
+    One try takes at most a third of it. Transient failures (5xx, no connection, and for reads no answer) are retried
+    during the first two thirds. A write without an answer is not retried: the caller asks whether it happened.
     """
     return {
         "retry_config": {
@@ -42,12 +45,8 @@ def request_limits(seconds: float) -> dict[str, Any]:
     }
 
 
-DATASTORE = "datastore"
-"""The root that stands for the folder `lockgate` of Metaflow's datastore."""
-
-
 def open_log_store(project: str, *, root: str = DATASTORE) -> ObjectStore:
-    """The object store for a project's log: under `PROJECT` of `root`, which is as `open_object_store` takes it."""
+    """The object store for a project's log: the folder `project` under `root`, as in `open_object_store`."""
     return open_object_store(project, root=root, error_type=LogError)
 
 
@@ -59,10 +58,10 @@ def open_object_store(
     seconds: float | None = None,
     endpoint: str | None = None,
 ) -> ObjectStore:
-    """The folder `path` under `root`: `datastore`, or an address such as s3://bucket/prefix.
+    """The folder `path` under `root`, which is `datastore` or an address such as s3://bucket/prefix.
 
-    S3 is reached as Metaflow reaches it: endpoint (where none is given), region, credentials. A request has `seconds`,
-    tries and all; None: as many as the environment says. Raises `error` where it cannot be opened.
+    S3 is reached as Metaflow reaches it: same region, credentials and (unless given) endpoint. A request may take
+    `seconds`, retries included; None takes the limit from the environment. Raises `error_type` if it cannot be opened.
     """
     import obstore
     from obstore.exceptions import BaseError
@@ -80,22 +79,22 @@ def open_object_store(
             return S3Store(bucket, prefix=inside or None, **_s3_options(seconds, endpoint))
         return obstore.store.from_url(f"{start.rstrip('/')}/{folder}", **request_limits(seconds))
     except (BaseError, OSError, ValueError) as err:
-        what = "datastore" if root == DATASTORE else "store"
+        noun = "datastore" if root == DATASTORE else "store"
         raise error_type(
-            f"the {kind} {what} cannot be opened: {str(err).splitlines()[0][:200]}",
+            f"the {kind} {noun} cannot be opened: {str(err).splitlines()[0][:200]}",
             where=start,
             hint="check Metaflow's configuration",
         ) from err
 
 
 def home() -> Path:
-    """Where local files live: the directory that holds Metaflow's local datastore, else the present one."""
+    """The directory for local files: the one that holds Metaflow's local datastore, or else the current one."""
     kind, root = datastore()
     return Path(root).parent if kind == "local" else Path.cwd()
 
 
 def datastore() -> tuple[str, str]:
-    """The kind of Metaflow's datastore (local, s3, …) and its root. Raises RunError where it has none."""
+    """The kind of Metaflow's datastore (local, s3, …) and its root. Raises RunError if no root is configured."""
     from metaflow import metaflow_config
 
     storage = storage_class()
@@ -109,15 +108,15 @@ def datastore() -> tuple[str, str]:
 
 
 def storage_class() -> Any:
-    """Metaflow's implementation of its datastore."""
+    """Metaflow's class for the kind of datastore that is configured."""
     from metaflow import metaflow_config
     from metaflow.plugins import DATASTORES
 
-    return next(found for found in DATASTORES if found.TYPE == metaflow_config.DEFAULT_DATASTORE)
+    return next(storage for storage in DATASTORES if storage.TYPE == metaflow_config.DEFAULT_DATASTORE)
 
 
 def _s3_options(seconds: float, endpoint: str | None) -> dict[str, Any]:
-    """Endpoint, region and credentials of Metaflow's own S3 client; obstore does not read its settings."""
+    """Endpoint, region and credentials of Metaflow's own S3 client, as obstore does not read Metaflow's settings."""
     from metaflow.metaflow_config import S3_ENDPOINT_URL
     from metaflow.plugins.aws.aws_client import get_aws_client
 

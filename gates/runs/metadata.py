@@ -1,7 +1,7 @@
-"""Questions to Metaflow's client: each is answered, or refused in one line, within a time that is declared here.
+"""Questions to Metaflow's client, each answered or refused in one line within a time limit.
 
-Metaflow's requests to its service have no timeout, and it tries again on its own, for half a minute or more. So each
-question is asked in a thread that is left behind when the time is over.
+Metaflow sets no timeout on requests to its service, and retries on its own for half a minute or more. So each question
+is asked in a thread that is abandoned when the time is over.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lockgate.gates.errors import RunError
@@ -19,108 +20,102 @@ from lockgate.gates.errors import RunError
 if TYPE_CHECKING:
     from metaflow import Run
 
-from importlib.metadata import PackageNotFoundError, version
+METADATA_TIMEOUT_S = 20.0
+"""How long an answer may take, retries included."""
+
+METADATA_TIMEOUT_VARIABLE = "LOCKGATE_METADATA_SECONDS"
+"""The environment variable that overrides `METADATA_TIMEOUT_S`."""
+
+T = TypeVar("T")
+_RETRY_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
+_TRANSIENT_CODES = {408, 409, 425, 429}  # of HTTP, besides every 5xx
+# what Metaflow's client raises when an answer does not have the form it takes for granted
+_UNREADABLE_ANSWERS = (ValueError, KeyError, TypeError, AttributeError, IndexError)
+
+
+class NoSuchRunError(RunError):
+    """Metaflow knows no such run."""
+
+
+class UnreachableError(RunError):
+    """Metaflow did not answer in time."""
 
 
 def check_installation() -> None:
-    """Refuse an environment in which both metaflow and outerbounds put the module `metaflow`."""
-    found = []
+    """Raise RunError unless exactly one of metaflow and outerbounds provides the module `metaflow`."""
+    installed = []
     for name in ("metaflow", "ob-metaflow"):
         try:
             version(name)
         except PackageNotFoundError:
             continue
-        found.append(name)
-    if len(found) == 2:
+        installed.append(name)
+    if len(installed) == 2:
         raise RunError(
             "both metaflow and ob-metaflow (of outerbounds) are installed; they overwrite each other's files",
             expected="one of them",
             hint="make a fresh environment: `make setup`, or `make setup extra=outerbounds`",
         )
-    if not found:
+    if not installed:
         raise RunError("Metaflow is not installed", expected="metaflow or outerbounds", hint="run `make setup`")
 
 
-METADATA_TIMEOUT_S = 20.0
-"""How long the metadata have for an answer, with everything that is tried again; the variable below says otherwise."""
-
-METADATA_TIMEOUT_VARIABLE = "LOCKGATE_METADATA_SECONDS"
-
-T = TypeVar("T")
-_RETRY_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
-_UNREADABLE_ANSWERS = (
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    IndexError,
-)  # of answers that are not what they should be
-_TRANSIENT_CODES = {408, 409, 425, 429}
-
-
-class NoSuchRunError(RunError):
-    """The metadata do not know the run."""
-
-
-class UnreachableError(RunError):
-    """The metadata did not answer in time."""
-
-
 def metadata_timeout() -> float:
-    """How long the metadata have for an answer, in seconds. Raises RunError where that is no number above 0."""
+    """How long an answer may take, in seconds. Raises RunError if the environment gives no positive number."""
     return read_timeout(METADATA_TIMEOUT_VARIABLE, otherwise=METADATA_TIMEOUT_S)
 
 
 def read_timeout(variable: str, *, otherwise: float) -> float:
-    """The seconds that an environment variable gives. Raises RunError where that is no number above 0."""
-    told = os.environ.get(variable)
-    if not told:
+    """The seconds that an environment variable gives. Raises RunError if that is no positive number."""
+    text = os.environ.get(variable)
+    if not text:
         return otherwise
     try:
-        seconds = float(told)
+        seconds = float(text)
     except ValueError:
         seconds = math.nan
     if 0 < seconds < threading.TIMEOUT_MAX:
         return seconds
-    raise RunError(f"{told[:40]!r} is no length of time", expected=f"seconds, as in {otherwise:g}", where=variable)
+    raise RunError(f"{text[:40]!r} is not a length of time", expected=f"seconds, as in {otherwise:g}", where=variable)
 
 
 def retry_pauses() -> Iterator[float]:
-    """Seconds to wait before the next try, longer and longer."""
+    """Seconds to wait before each retry, longer and longer. Never ends."""
     yield from _RETRY_PAUSES_S
     while True:
         yield _RETRY_PAUSES_S[-1]
 
 
 def ask_metaflow(question: Callable[[], T], *, where: str, seconds: float | None = None) -> T:
-    """What Metaflow's client answers; asked again while it fails for a moment, within `seconds` or `metadata_timeout()`.
+    """The answer of Metaflow's client. Transient failures are retried within `seconds` or `metadata_timeout()`.
 
     Raises:
         NoSuchRunError: there is no such run.
-        RunError: no answer in time, an answer that cannot be read, or a refusal.
+        UnreachableError: no readable answer in time.
+        RunError: a refusal.
     """
     limit = metadata_timeout() if seconds is None else seconds
-    until = time.monotonic() + limit
-    last = ""
+    deadline = time.monotonic() + limit
+    problem = ""
     for pause in retry_pauses():
         answer = _Answer(question)
         answer.start()
-        answer.join(max(0.0, until - time.monotonic()))
+        answer.join(max(0.0, deadline - time.monotonic()))
         if answer.is_alive():
-            raise _unreachable_error(last or "no answer", limit, where)
+            raise _unreachable_error(problem or "no answer", limit, where)
         if answer.error is None:
             return answer.value
-        last = _transient_problem(answer.error, where)
-        if time.monotonic() + pause >= until:
-            raise _unreachable_error(last, limit, where) from answer.error
+        problem = _transient_problem(answer.error, where)
+        if time.monotonic() + pause >= deadline:
+            raise _unreachable_error(problem, limit, where) from answer.error
         time.sleep(pause)
     raise AssertionError("unreachable")
 
 
 def find_run(pathspec: str, *, seconds: float | None = None) -> Run:
-    """A run by its pathspec, in whatever namespace it is. Raises RunError."""
+    """A run by its pathspec, in any namespace. Raises RunError."""
     if pathspec.count("/") != 1 or not all(pathspec.split("/")):
-        raise RunError(f"{pathspec[:80]!r} is no run", expected="FLOW/RUN_ID, as in EvaluateNewModel/1792")
+        raise RunError(f"{pathspec[:80]!r} is not a run", expected="FLOW/RUN_ID, as in EvaluateNewModel/1792")
 
     def question() -> Run:
         from metaflow import Run, namespace
@@ -132,16 +127,16 @@ def find_run(pathspec: str, *, seconds: float | None = None) -> Run:
 
 
 def check_metadata() -> None:
-    """A metadata service answers. Local metadata are a folder, and are not asked. Raises UnreachableError, RunError."""
+    """Raise UnreachableError or RunError unless the metadata service answers. Local metadata are a folder: no check."""
     from metaflow.metaflow_config import DEFAULT_METADATA
 
     if DEFAULT_METADATA != "local":
         with contextlib.suppress(NoSuchRunError):
-            find_run("EvaluateNewModel/0")  # what any answer is asked for
+            find_run("EvaluateNewModel/0")  # any answer will do, so the run need not exist
 
 
 class _Answer(threading.Thread, Generic[T]):
-    """One question, asked in a thread that nobody needs to wait for."""
+    """One question, asked in a thread of its own that may be abandoned."""
 
     value: T
 
@@ -162,29 +157,29 @@ class _Answer(threading.Thread, Generic[T]):
 
 
 def _transient_problem(err: BaseException, where: str) -> str:
-    """What went wrong, where asking again may help. Raises RunError where it does not."""
+    """What went wrong, if asking again may help. Raises RunError if it cannot."""
     from metaflow.exception import MetaflowException, MetaflowNotFound
 
     if isinstance(err, RunError):
         raise err
     if isinstance(err, MetaflowNotFound):
         raise NoSuchRunError(
-            "there is no such run", where=where, hint="`lockgate history` lists what was judged"
+            "there is no such run", where=where, hint="`lockgate history` lists the runs that were judged"
         ) from err
-    said = _first_line(err)
+    message = _first_line(err)
     if isinstance(err, OSError | ValueError) and not isinstance(err, UnicodeError):
-        return said
+        return message
     if not isinstance(err, MetaflowException):
         return f"an answer that cannot be read ({type(err).__name__})"
-    code = getattr(err, "http_code", None)
-    if (code is None and "ailed" in said) or (isinstance(code, int) and (code >= 500 or code in _TRANSIENT_CODES)):
-        return said
-    raise RunError(f"Metaflow refuses: {said}", where=where) from err
+    code = getattr(err, "http_code", None)  # Metaflow sets none where a request failed without an answer
+    if (code is None and "ailed" in message) or (isinstance(code, int) and (code >= 500 or code in _TRANSIENT_CODES)):
+        return message
+    raise RunError(f"Metaflow refuses: {message}", where=where) from err
 
 
-def _unreachable_error(last: str, limit: float, where: str) -> UnreachableError:
+def _unreachable_error(problem: str, limit: float, where: str) -> UnreachableError:
     return UnreachableError(
-        f"Metaflow cannot be reached: {last}",
+        f"Metaflow cannot be reached: {problem}",
         expected=f"an answer within {limit:.3g} s",
         where=where,
         hint="check the metadata service that Metaflow is configured with",
@@ -192,6 +187,6 @@ def _unreachable_error(last: str, limit: float, where: str) -> UnreachableError:
 
 
 def _first_line(err: BaseException) -> str:
-    """Without what a service may have sent: pages of HTML, control characters."""
-    said = str(err).strip() or type(err).__name__
-    return "".join(mark if mark.isprintable() else " " for mark in said.splitlines()[0][:200])
+    """The start of an error's text, without the pages of HTML and control characters that a service may send."""
+    text = str(err).strip() or type(err).__name__
+    return "".join(character if character.isprintable() else " " for character in text.splitlines()[0][:200])

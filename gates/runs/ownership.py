@@ -1,4 +1,4 @@
-"""Whose a run is: asked before a tag of it is changed. What is unknown is nobody's."""
+"""Which project owns a run. Asked before its tags are changed; a run of an unknown project is left alone."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from lockgate.gates.runs.artifacts import load_facts
 from lockgate.gates.runs.metadata import UnreachableError
 
 _PROJECT_TAG = "project:"
-"""Beginning of the system tag that Metaflow's @project sets when a run begins, and that nobody can change."""
+"""How the system tag begins that Metaflow's @project sets when a run starts, and that nobody can change."""
 
 
 class Owner(StrEnum):
-    """Whose a run is."""
+    """Who owns a run, seen from one project."""
 
     OWN = "own"
     OTHER = "other"
@@ -23,12 +23,12 @@ class Owner(StrEnum):
 
 
 class ForeignRunError(RunError):
-    """The run is another project's, or may be: its tags are not ours to change."""
+    """The run belongs to another project, or may: its tags are not ours to change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ownership:
-    """Whose a run is, and how that is known, in words that follow its name."""
+    """Who owns a run, and why we think so, in words that follow the run's name."""
 
     owner: Owner
     description: str
@@ -38,16 +38,16 @@ _OWN = Ownership(owner=Owner.OWN, description="is of this project")
 
 
 def metaflow_project(project: str) -> str:
-    """What Metaflow's @project of a project's flows is called. `a-b` and `a_b` are one to Metaflow."""
+    """The name of a project in Metaflow's @project. Metaflow does not tell `a-b` from `a_b`."""
     return "lockgate_" + project.replace("-", "_")
 
 
-def ownership(run: str, system: Collection[str], *, project: str, logged: bool) -> Ownership:
-    """Whose the run with these system tags is: Metaflow's own tag says so, and where it has none, the run's facts.
+def find_owner(run: str, system: Collection[str], *, project: str, logged: bool) -> Ownership:
+    """Who owns the run with these system tags: Metaflow's own tag says so, or else the run's facts.
 
-    `logged`: the log of `project` names the run. Facts are asked where that or the tag does not suffice.
+    `logged`: the log of `project` names the run. With the tag, that is proof enough; otherwise the facts decide.
 
-    Raises UnreachableError where Metaflow does not answer; facts that cannot be read are no answer.
+    Raises UnreachableError if Metaflow does not answer. Facts that cannot be read leave the owner unknown.
     """
     owners = {tag.removeprefix(_PROJECT_TAG) for tag in system if tag.startswith(_PROJECT_TAG)}
     if others := owners - {metaflow_project(project)}:
@@ -59,13 +59,13 @@ def ownership(run: str, system: Collection[str], *, project: str, logged: bool) 
         return _OWN
     if claim:
         return Ownership(owner=Owner.OTHER, description=f"says that it is of project {claim[:64]!r}")
-    if owners and project.isalnum():  # no other project is the same to Metaflow
+    if owners and project.isalnum():  # then Metaflow's tag cannot mean another project
         return _OWN
     return Ownership(owner=Owner.UNKNOWN, description=f"is of an unknown project ({problem})")
 
 
 def _read_claimed_project(run: str) -> tuple[str, str]:
-    """The project that the run's facts name, or why there is none."""
+    """The project that the run's facts name; or else an empty name, and the reason."""
     try:
         claim = load_facts(run).get("project")
     except UnreachableError:

@@ -1,8 +1,8 @@
-"""A run's artifact as the bytes or text it holds, without unpickling anything.
+"""The bytes or text in a run's artifact, read without unpickling.
 
-Metaflow stores artifacts as pickles, and loading a pickle runs what is in it. These are streamed to a size cap
-and accepted only where the pickle is one literal: a protocol, perhaps a frame, one bytes or text constant, stop.
-No Unpickler is ever made.
+Metaflow stores artifacts as pickles, and loading a pickle runs the code in it. Here a pickle is read up to a size cap,
+and accepted only if it is a single literal: protocol, perhaps a frame, one bytes or text constant, stop. No Unpickler
+is ever created.
 """
 
 from __future__ import annotations
@@ -16,22 +16,15 @@ from typing import BinaryIO
 from lockgate.gates.errors import EvidenceError
 
 PICKLED_TRUE = b"\x80\x04\x88."
-"""What Metaflow stores for True (protocol 4)."""
+"""How Metaflow stores True (protocol 4)."""
 
 _FRAMING_OPCODES = {"PROTO", "FRAME", "MEMOIZE", "STOP"}
-_LITERAL_OPCODES = {
-    "SHORT_BINBYTES",
-    "BINBYTES",
-    "BINBYTES8",
-    "SHORT_BINUNICODE",
-    "BINUNICODE",
-    "BINUNICODE8",
-}
+_LITERAL_OPCODES = {"SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
 _CHUNK_BYTES = 1 << 20
 
 
 def unpack_blob(path: Path, *, packed: bool, cap: int, where: str) -> bytes:
-    """The bytes of a stored blob, unzipped where `packed`; refused as soon as they exceed `cap` bytes."""
+    """The bytes of a stored blob, unzipped if `packed`. Raises EvidenceError as soon as they exceed `cap`."""
     try:
         with path.open("rb") as raw:
             if not packed:
@@ -43,29 +36,28 @@ def unpack_blob(path: Path, *, packed: bool, cap: int, where: str) -> bytes:
 
 
 def _read_capped(stream: BinaryIO | gzip.GzipFile, cap: int, where: str) -> bytes:
-    held = bytearray()
+    content = bytearray()
     while chunk := stream.read(_CHUNK_BYTES):
-        held += chunk
-        if len(held) > cap:
+        content += chunk
+        if len(content) > cap:
             raise EvidenceError(
                 "the artifact is too large once unpacked", expected=f"at most {cap:,} bytes", where=where
             )
-    return bytes(held)
+    return bytes(content)
 
 
 def parse_literal(blob: bytes, *, where: str) -> bytes | str:
-    """The one bytes or text constant that the pickle in `blob` is.
+    """The single bytes or text constant that the pickle in `blob` consists of.
 
-    Raises:
-        EvidenceError: any other opcode, more than one constant, or a pickle that is cut short.
+    Raises EvidenceError for any other opcode, for more than one constant, and for a pickle that is cut short.
     """
-    found: list[bytes | str] = []
+    constants: list[bytes | str] = []
     end = None
     try:
-        for opcode, argument, at in pickletools.genops(blob):
-            end = at
+        for opcode, argument, position in pickletools.genops(blob):
+            end = position
             if opcode.name in _LITERAL_OPCODES and isinstance(argument, bytes | str):
-                found.append(argument)
+                constants.append(argument)
             elif opcode.name not in _FRAMING_OPCODES:
                 raise EvidenceError(
                     f"the artifact is a pickle that does more than hold data (opcode {opcode.name})",
@@ -77,6 +69,6 @@ def parse_literal(blob: bytes, *, where: str) -> bytes | str:
         raise EvidenceError("the artifact is no intact pickle", expected="bytes or text", where=where) from err
     if end != len(blob) - 1:
         raise EvidenceError("the artifact goes on after its pickle", expected="nothing behind it", where=where)
-    if len(found) != 1:
-        raise EvidenceError(f"the artifact holds {len(found)} constants", expected="one", where=where)
-    return found[0]
+    if len(constants) != 1:
+        raise EvidenceError(f"the artifact holds {len(constants)} constants", expected="one", where=where)
+    return constants[0]

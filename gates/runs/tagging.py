@@ -1,4 +1,4 @@
-"""Tags of runs: read, and changed until reading them back agrees."""
+"""Tags of runs: read, and changed until reading them back confirms the change."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 from lockgate.gates.errors import RunError
 from lockgate.gates.log.crash_points import Step, report_step
 from lockgate.gates.runs.metadata import ask_metaflow, find_run, metadata_timeout, retry_pauses
-from lockgate.gates.runs.ownership import ForeignRunError, Owner, ownership
+from lockgate.gates.runs.ownership import ForeignRunError, Owner, find_owner
 
 if TYPE_CHECKING:
     from metaflow import Run
 
 _SETTLE_S = (0.05, 0.15)
-"""Seconds until a tag is read back: another writer to the local metadata takes back what it has not seen."""
+"""Seconds to wait before reading back, as a writer of local metadata overwrites changes that it has not seen."""
 
 _LISTING_FACTOR = 6
-"""A list of all runs may take so many times longer than any other answer."""
+"""How many times longer a list of all runs may take than any other answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTags:
-    """The tags of one run: those that anybody may change, and those that nobody may."""
+    """The tags of one run: user tags, which anybody may change, and system tags, which nobody can."""
 
     run: str
     user: frozenset[str]
@@ -34,7 +34,7 @@ class RunTags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetagResult:
-    """What was changed. `stuck`: tags that should go and cannot, as Metaflow's system tags."""
+    """What was changed. `stuck` tags should be removed but cannot, as they are system tags."""
 
     added: frozenset[str]
     removed: frozenset[str]
@@ -50,49 +50,50 @@ def retag(
     remove: Collection[str] = (),
     seconds: float | None = None,
 ) -> RetagResult:
-    """Put and drop tags of a run of `project`, again and again until reading them back agrees. What it has it keeps.
+    """Add and remove tags of a run of `project`, repeatedly, until reading them back confirms it. Other tags stay.
 
-    `logged`: the log of the project names the run. Other writers may change other tags meanwhile; the local metadata
-    lose changes without a word, the service answers 409.
+    `logged`: the log of the project names the run. Other processes may change other tags at the same time. Local
+    metadata then lose changes silently; the service answers 409.
 
     Raises:
-        ForeignRunError: something is to be changed, and the run is not known to be the project's.
-        RunError: the run is not there, the tags do not stay or there are too many, within `seconds`.
+        ForeignRunError: a change is needed, and the run is not known to be the project's.
+        RunError: there is no such run, it has too many tags, or the tags do not stay within `seconds`.
     """
     limit = metadata_timeout() if seconds is None else seconds
-    until = time.monotonic() + limit
-    done: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+    deadline = time.monotonic() + limit
+    added: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
     for pause in retry_pauses():
-        run = find_run(pathspec, seconds=max(0.0, until - time.monotonic()))
+        run = find_run(pathspec, seconds=max(0.0, deadline - time.monotonic()))
         lacking = frozenset(add) - run.user_tags - run.system_tags
         extra = frozenset(remove) & run.user_tags
         if not lacking and not extra:
             report_step(Step.TAGGED)
-            return RetagResult(added=done[0], removed=done[1], stuck=frozenset(remove) & run.system_tags)
-        if time.monotonic() >= until:
-            raise RunError(f"the tags were not kept for {limit:.3g} s", where=pathspec)
-        if done == (frozenset(), frozenset()):
-            _check_own(run, project, logged=logged)
-        done = (done[0] | lacking, done[1] | extra)
+            return RetagResult(added=added, removed=removed, stuck=frozenset(remove) & run.system_tags)
+        if time.monotonic() >= deadline:
+            raise RunError(f"the tags did not stay for {limit:.3g} s", where=pathspec)
+        if not added and not removed:
+            _check_ownership(run, project, logged=logged)
+        added, removed = added | lacking, removed | extra
         report_step(Step.TAGGING)
-        _change(run, lacking, extra, seconds=max(0.0, until - time.monotonic()))
+        _change(run, lacking, extra, seconds=max(0.0, deadline - time.monotonic()))
         report_step(Step.TAG_PUT)
         time.sleep(random.uniform(*_SETTLE_S) + (pause if pause > _SETTLE_S[1] else 0))  # noqa: S311 (only a pause)
     raise AssertionError("unreachable")
 
 
-def _check_own(run: Run, project: str, *, logged: bool) -> None:
-    whose = ownership(run.pathspec, run.system_tags, project=project, logged=logged)
-    if whose.owner is not Owner.OWN:
-        raise ForeignRunError(f"the run {whose.description}", expected=f"project {project}", where=run.pathspec)
+def _check_ownership(run: Run, project: str, *, logged: bool) -> None:
+    ownership = find_owner(run.pathspec, run.system_tags, project=project, logged=logged)
+    if ownership.owner is not Owner.OWN:
+        raise ForeignRunError(f"the run {ownership.description}", expected=f"project {project}", where=run.pathspec)
 
 
 def _change(run: Run, add: frozenset[str], remove: frozenset[str], *, seconds: float) -> None:
     ask_metaflow(lambda: run.replace_tags(sorted(remove), sorted(add)), where=run.pathspec, seconds=seconds)
 
 
-def tagged_runs(flow: str) -> Iterator[RunTags]:
-    """Every run of a flow, in whatever namespace; none where there is no such flow. Raises RunError."""
+def list_tagged_runs(flow: str) -> Iterator[RunTags]:
+    """The tags of every run of a flow, in any namespace; nothing if there is no such flow. Raises RunError."""
     from metaflow import Flow, namespace
     from metaflow.exception import MetaflowNotFound
 

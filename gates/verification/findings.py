@@ -1,4 +1,4 @@
-"""What a verification found."""
+"""What a verification finds."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ Subject = Literal["log", "policy", "run", "tags", "predictions"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
-    """One thing that is not as it must be."""
+    """One thing that is not as it must be. Fields have the names that `verify --json` prints."""
 
     about: Subject
-    where: str  # an object, a run, a version
-    said: str
+    where: str  # an object, a run, or a version
+    said: str  # the problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionRecord:
-    """What an entry that promotes binds, as far as a run can be held against it."""
+    """What a promoting entry binds, as far as its run can be compared with it."""
 
     seq: int
     run: str
@@ -31,14 +31,17 @@ class PromotionRecord:
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What was checked, every deviation, and what was left out. Grows as the verification goes on."""
+    """What was checked, every deviation, and what was skipped. Grows as the verification proceeds.
+
+    Fields have the names that `verify --json` prints.
+    """
 
     entries: int = 0
-    promotions: int = 0  # whose run was held against them
-    tagged: int = 0  # runs whose tags were
+    promotions: int = 0  # whose runs were compared with their entries
+    tagged: int = 0  # runs whose tags were checked
     versions: int = 0  # of predictions
     deviations: list[Deviation] = field(default_factory=list)
-    pending: list[str] = field(default_factory=list)  # what is as it may be, and waits for somebody
+    pending: list[str] = field(default_factory=list)  # what is allowed, but waits for somebody to act
     notes: list[str] = field(default_factory=list)  # what was not checked, and why
 
     @property
@@ -47,11 +50,11 @@ class Findings:
         return not self.deviations
 
     def add(self, subject: Subject, where: str, problem: str) -> None:
-        """Take in a deviation; a second one of the same words is the same."""
-        found = Deviation(about=subject, where=where, said=" ".join(problem.split()))
-        if found not in self.deviations[-8:]:
-            self.deviations.append(found)
+        """Add a deviation, unless one of the last few is the same."""
+        deviation = Deviation(about=subject, where=where, said=" ".join(problem.split()))
+        if deviation not in self.deviations[-8:]:
+            self.deviations.append(deviation)
 
     def note(self, remark: str) -> None:
-        """Take in what was not checked."""
+        """Add a remark about something that was not checked."""
         self.notes.append(" ".join(remark.split()))

@@ -1,8 +1,8 @@
-"""What a log points to, held against it: runs with their evidence and models, their tags, and published predictions."""
+"""What a log refers to, compared with it: runs with their evidence and models, their tags, published predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,11 +10,11 @@ from lockgate.gates import runs
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.lifecycle import tags
 from lockgate.gates.runs import NoSuchRunError, Owner, Remains, RunTags
-from lockgate.gates.verification.entries import LogWalk
+from lockgate.gates.verification.entries import LogWalk, Progress
 from lockgate.gates.verification.findings import Findings, PromotionRecord
 
 FLOW = "EvaluateNewModel"
-"""Whose runs are looked at for tags, beside those of every flow that the log names."""
+"""Its runs are checked for tags, besides the runs of every flow that the log names."""
 
 
 class PublishedVersion(Protocol):
@@ -36,146 +36,151 @@ class PublishedVersion(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagMismatch:
-    """A run whose tags are not what the log says: what to put, what to take away, and what nobody can."""
+    """A run whose tags do not agree with the log: what to add, what to remove, and what nobody can remove."""
 
     run: str
     add: frozenset[str]
     remove: frozenset[str]
     stuck: frozenset[str]
-    logged: bool  # whether the log names it
-    kept: str = ""  # why nothing of it may be changed; empty where all of it may
+    logged: bool  # the log names the run
+    blocked_because: str = ""  # why no tag of the run may be changed; empty if they may
 
     @property
-    def left(self) -> TagMismatch:
-        """What remains when all that can be changed is."""
+    def unfixable(self) -> TagMismatch:
+        """What remains once everything that can be changed is."""
         return replace(self, add=frozenset(), remove=frozenset())
 
     @property
-    def said(self) -> str:
-        """This in words; empty where nothing is wrong."""
+    def description(self) -> str:
+        """The mismatch in words; empty if there is none."""
         parts = (
-            (self.add, "lacks {}, which the log says that it has"),
-            (self.remove, "bears {}, which the log does not bear out"),
-            (self.stuck, "bears {} as a system tag, which the log does not bear out and nobody can remove"),
+            (self.add, "lacks {}, which it should have according to the log"),
+            (self.remove, "has {}, which it should not have according to the log"),
+            (
+                self.stuck,
+                "has {} as a system tag, which it should not have according to the log and nobody can remove",
+            ),
         )
-        wrong = "; ".join(said.format(", ".join(sorted(some))) for some, said in parts if some)
-        return f"{wrong}; it {self.kept}, so its tags are left as they are" if wrong and self.kept else wrong
+        problems = "; ".join(sentence.format(", ".join(sorted(names))) for names, sentence in parts if names)
+        if not problems or not self.blocked_because:
+            return problems
+        return f"{problems}; it {self.blocked_because}, so its tags are left as they are"
 
 
-def check_promotions(
-    walk: LogWalk, findings: Findings, *, deep: bool, report_progress: Callable[[int, int], None]
-) -> None:
-    """Hold the run of each promotion against its entry: those of models that reign or may again, with `deep` all.
+def check_promotions(walk: LogWalk, findings: Findings, *, deep: bool, report_progress: Progress) -> None:
+    """Compare the run of each promotion with its entry: for models that reign or may reign again, or with `deep` all.
 
-    Raises RunError where Metaflow cannot be reached.
+    Raises RunError if Metaflow cannot be reached.
     """
     state = walk.head.state if walk.head else None
-    serving = {one.seq for one in (state.champion, *state.predecessors) if one} if state else set()
-    chosen = [one for one in walk.promotions if deep or one.seq in serving]
+    champions = (state.champion, *state.predecessors) if state else ()
+    serving = {champion.seq for champion in champions if champion}
+    selected = [promotion for promotion in walk.promotions if deep or promotion.seq in serving]
     reigning = state.champion.seq if state and state.champion else None
-    for done, one in enumerate(chosen, start=1):
-        _check_promotion(one, findings, reigns=one.seq == reigning)
+    for count, promotion in enumerate(selected, start=1):
+        _check_promotion(promotion, findings, reigns=promotion.seq == reigning)
         findings.promotions += 1
-        report_progress(done, len(chosen))
-    if left := len(walk.promotions) - len(chosen):
-        promotions = "1 promotion" if left == 1 else f"{left:,} promotions"
-        findings.note(f"the runs of {promotions} that nothing can serve were not looked at (--deep)")
+        report_progress(count, len(selected))
+    if skipped := len(walk.promotions) - len(selected):
+        promotions = "1 promotion" if skipped == 1 else f"{skipped:,} promotions"
+        findings.note(f"the runs of {promotions} that nothing can serve were not checked; --deep checks them too")
 
 
-def _check_promotion(one: PromotionRecord, findings: Findings, *, reigns: bool) -> None:
-    said = f"entry {one.seq} promoted it"
+def _check_promotion(promotion: PromotionRecord, findings: Findings, *, reigns: bool) -> None:
+    run, seq = promotion.run, promotion.seq
     try:
-        left = runs.load_remains(one.run)
+        remains = runs.load_remains(run)
     except NoSuchRunError:
-        findings.add("run", one.run, f"there is no such run, and {said}")
+        findings.add("run", run, f"there is no such run, and entry {seq} promoted it")
         return
     except LockgateError as err:
         if isinstance(err, runs.UnreachableError):
             raise
-        findings.add("run", one.run, f"what it left behind cannot be read, and {said}: {err.problem}")
+        findings.add("run", run, f"its artifacts cannot be read, and entry {seq} promoted it: {err.problem}")
         return
-    if left.model_sha256 is None and reigns:
-        findings.add("run", one.run, "its model is gone, and it reigns: nothing can be served")
-    elif left.model_sha256 is None:
-        findings.note(f"the model of {one.run} was erased: it was not held against entry {one.seq}")
-    if left.evidence is None:
-        findings.note(f"the evidence of {one.run} was erased: it was not held against entry {one.seq}")
-    for what, found, expected in _compare(one, left):
-        if found != expected:
-            findings.add("run", one.run, f"its {what} is not what entry {one.seq} binds: {found}; expected {expected}")
+    if remains.model_sha256 is None and reigns:
+        findings.add("run", run, "its model is gone, and it reigns: nothing can be served")
+    elif remains.model_sha256 is None:
+        findings.note(f"the model of {run} was erased, so it was not compared with entry {seq}")
+    if remains.evidence is None:
+        findings.note(f"the evidence of {run} was erased, so it was not compared with entry {seq}")
+    for name, actual, expected in _pair_digests(promotion, remains):
+        if actual != expected:
+            findings.add("run", run, f"its {name} is not what entry {seq} binds: {actual}; expected {expected}")
 
 
-def _compare(one: PromotionRecord, left: Remains) -> Iterable[tuple[str, str | None, str | None]]:
-    if left.model_sha256 is not None:
-        yield "model (SHA-256)", left.model_sha256, one.model
-    if left.evidence is not None:
-        seen = left.evidence
-        yield "holdout (digest of rows and labels)", seen.holdout, one.holdout
-        yield "score column (digest)", seen.scores_digest(seen.challenger), one.scores
-        yield "column of the champion's scores (digest)", seen.scores_digest(seen.champion), one.champion_scores
+def _pair_digests(promotion: PromotionRecord, remains: Remains) -> Iterable[tuple[str, str | None, str | None]]:
+    """(name, digest of what is left, digest that the entry binds)"""
+    if remains.model_sha256 is not None:
+        yield "model (SHA-256)", remains.model_sha256, promotion.model
+    if remains.evidence is not None:
+        evidence = remains.evidence
+        challenger, champion = evidence.scores_digest(evidence.challenger), evidence.scores_digest(evidence.champion)
+        yield "holdout (digest of rows and labels)", evidence.holdout, promotion.holdout
+        yield "score column (digest)", challenger, promotion.scores
+        yield "column of the champion's scores (digest)", champion, promotion.champion_scores
 
 
 def find_tag_mismatches(walk: LogWalk, findings: Findings, *, project: str) -> list[TagMismatch]:
-    """The runs whose tags are not what the log says.
+    """The runs whose tags do not agree with the log.
 
-    The tags of another project's runs follow another log, and a note says so. Of a run that the log names and that is
-    another's by now, and of one whose project is unknown, nothing may be changed. Raises UnreachableError where
-    Metaflow cannot be reached.
+    Runs of other projects follow other logs; they get a note instead. If the log names a run that another project owns
+    by now, or whose owner is unknown, the mismatch is reported and nothing may be changed.
+
+    Raises UnreachableError if Metaflow cannot be reached.
     """
-    wanted = walk.book.expected_tags()
-    found = [one for flow in sorted({FLOW, *map(_flow, wanted)}) for one in runs.tagged_runs(flow)]
-    wrong = []
-    for one in sorted(found, key=lambda one: one.run):
-        logged = one.run in wanted
-        mistaken = _find_mismatch(one, wanted.get(one.run, frozenset()), logged=logged)
-        if mistaken is None:
+    expected_tags = walk.book.expected_tags()
+    flows = sorted({FLOW, *map(_flow_of, expected_tags)})
+    tagged_runs = [tagged for flow in flows for tagged in runs.list_tagged_runs(flow)]
+    mismatches = []
+    for tagged in sorted(tagged_runs, key=lambda tagged: tagged.run):
+        logged = tagged.run in expected_tags
+        mismatch = _find_mismatch(tagged, expected_tags.get(tagged.run, frozenset()), logged=logged)
+        if mismatch is None:
             continue
-        whose = runs.ownership(one.run, one.system, project=project, logged=logged)
-        if whose.owner is Owner.OTHER and not logged:
-            findings.note(f"{one.run} {whose.description}: its tags follow another log")
+        ownership = runs.find_owner(tagged.run, tagged.system, project=project, logged=logged)
+        if ownership.owner is Owner.OTHER and not logged:
+            findings.note(f"{tagged.run} {ownership.description}: its tags follow another log")
+        elif ownership.owner is Owner.OWN:
+            mismatches.append(mismatch)
         else:
-            wrong.append(mistaken if whose.owner is Owner.OWN else replace(mistaken, kept=whose.description))
-    findings.tagged = len(found)
-    return wrong
+            mismatches.append(replace(mismatch, blocked_because=ownership.description))
+    findings.tagged = len(tagged_runs)
+    return mismatches
 
 
-def _find_mismatch(one: RunTags, wanted: Collection[str], *, logged: bool) -> TagMismatch | None:
-    stuck = (one.system & tags.LOG_TAGS) - frozenset(wanted)
-    put = frozenset(wanted) - one.user - one.system
-    drop = ((one.user & tags.LOG_TAGS) - frozenset(wanted)) | tags.find_forged_tags(one.user)
-    if not (put or drop or stuck):
+def _find_mismatch(tagged: RunTags, expected: frozenset[str], *, logged: bool) -> TagMismatch | None:
+    stuck = (tagged.system & tags.LOG_TAGS) - expected
+    lacking = expected - tagged.user - tagged.system
+    extra = ((tagged.user & tags.LOG_TAGS) - expected) | tags.find_forged_tags(tagged.user)
+    if not (lacking or extra or stuck):
         return None
-    return TagMismatch(run=one.run, add=put, remove=drop, stuck=stuck, logged=logged)
+    return TagMismatch(run=tagged.run, add=lacking, remove=extra, stuck=stuck, logged=logged)
 
 
-def _flow(run: str) -> str:
+def _flow_of(run: str) -> str:
     return run.partition("/")[0]
 
 
 def check_versions(
     versions: Iterable[PublishedVersion], digests: Mapping[int, str], findings: Findings, *, last: int
 ) -> None:
-    """Hold every published version against the entry that it was made under."""
-    for one in versions:
+    """Check every published version against the entry that it was published under."""
+    for version in versions:
         findings.versions += 1
-        where = f"version {one.version}"
-        if one.log_seq not in digests:
-            why = f", and the log ends at {last}: was its tail deleted?" if one.log_seq > last else ", which is gone"
-            findings.add("predictions", where, f"it was published under entry {one.log_seq}{why}")
-        elif digests[one.log_seq] != one.log_sha256:
-            found = digests[one.log_seq]
-            findings.add(
-                "predictions",
-                where,
-                f"entry {one.log_seq} is not the one that it was published under: SHA-256 {found};"
-                f" expected {one.log_sha256}",
-            )
+        where, seq = f"version {version.version}", version.log_seq
+        if seq not in digests:
+            fate = f", and the log ends at {last}: was its tail deleted?" if seq > last else ", which is gone"
+            findings.add("predictions", where, f"it was published under entry {seq}{fate}")
+        elif digests[seq] != version.log_sha256:
+            problem = f"entry {seq} is not the one that it was published under: SHA-256 {digests[seq]}"
+            findings.add("predictions", where, f"{problem}; expected {version.log_sha256}")
 
 
 def check_revoked(versions: Iterable[PublishedVersion], walk: LogWalk, findings: Findings) -> None:
-    """Name every version of a revoked model that is not withdrawn: it may be there, until another replaces it.
+    """List every version of a revoked model that is not withdrawn: it may stay until another version replaces it.
 
-    One that was published under the revocation, or after it, is a deviation.
+    A version that was published under the revocation, or later, is a deviation.
     """
     if walk.head is None:
         return

@@ -129,7 +129,7 @@ def _listed(log: Log, seq: int, files: Mapping[str, bytes], *, champion: Champio
         if len(blob) > CAPS[name]:
             raise LockgateError(
                 f"{name} of the bundle would have {len(blob):,} bytes",
-                expected=f"at most {CAPS[name]:,}, as more are not read back",
+                expected=f"at most {CAPS[name]:,}, the most that can be read back",
                 where=f"entry {head.seq}",
                 hint="nothing was written; pull requests are judged without a champion until one is smaller",
             )

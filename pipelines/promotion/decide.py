@@ -120,7 +120,7 @@ def repair_tags(log: Log, *, written: bool = True) -> str:
         elif done.added or (tags.CHAMPION in one.add and not written):
             told.append(f"{one.run} is tagged {', '.join(sorted(one.add, key=_ORDER.index))}")
         if done.stuck:
-            told.append(f"{one.run} bears {', '.join(sorted(done.stuck))} as a system tag, which cannot be removed")
+            told.append(f"{one.run} has {', '.join(sorted(done.stuck))} as a system tag, which cannot be removed")
     return "; ".join(told) or "no run to tag anew"
 
 

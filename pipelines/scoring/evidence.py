@@ -71,10 +71,10 @@ def scored(
     A fresh process scores some of the rows once more. Raises LockgateError where a model cannot score the rows.
     """
     p50, p99 = predict_ms_per_1000(model, split.holdout)
-    some = spread(len(split.holdout), parity.ROWS)
-    again = fresh.score(candidate.format, candidate.blob, sha256=candidate.sha256, frame=split.holdout.iloc[some])
+    rescored_rows = spread(len(split.holdout), parity.ROWS)
+    again = fresh.score(candidate.format, candidate.blob, sha256=candidate.sha256, frame=split.holdout.iloc[rescored_rows])
     scores = model.score(split.holdout)
-    beside = None if reigning is None else reigning.model.score(split.holdout)
+    champion_scores = None if reigning is None else reigning.model.score(split.holdout)
     facts: dict[str, Any] = {
         "version": FACTS_VERSION,
         "project": settings.data.project,
@@ -108,7 +108,7 @@ def scored(
     evidence = Evidence.from_arrays(
         label=split.labels,
         challenger=scores,
-        champion=beside,
+        champion=champion_scores,
         row_id=split.row_ids,
         cluster=split.clusters,
         weight=split.weights,
@@ -119,31 +119,31 @@ def scored(
     )
     facts |= {
         "data": {"holdout_sha256": evidence.holdout, "train_sha256": evidence.train_digest},
-        "parity": parity.compared(again, scores[some]),
+        "parity": parity.compared(again, scores[rescored_rows]),
     }
-    done = Evaluated(
+    evaluated = Evaluated(
         evidence=replace(evidence, facts=facts).to_bytes(),
         facts=json.dumps(facts, sort_keys=True),
         model=candidate.blob,
     )
-    check_sizes(done)
-    return done
+    check_sizes(evaluated)
+    return evaluated
 
 
-def check_sizes(done: Evaluated) -> None:
+def check_sizes(evaluated: Evaluated) -> None:
     """Raise EvidenceError for an artifact that is larger than what is read back of a run."""
-    sizes = {"evidence": len(done.evidence), "facts": len(done.facts.encode()), "model": len(done.model)}
+    sizes = {"evidence": len(evaluated.evidence), "facts": len(evaluated.facts.encode()), "model": len(evaluated.model)}
     for name, size in sizes.items():
-        most = MAX_FACTS_BYTES if name == "facts" else MAX_EVIDENCE_BYTES
-        if size > most:
+        max_bytes = MAX_FACTS_BYTES if name == "facts" else MAX_EVIDENCE_BYTES
+        if size > max_bytes:
             raise EvidenceError(
                 f"the run's {name} would have {size:,} bytes",
-                expected=f"at most {most:,}, as more are not read back",
+                expected=f"at most {max_bytes:,}, the most that can be read back",
                 where=f"artifact {name}",
                 hint="nothing was stored; use fewer rows, columns or slices, or a smaller model",
             )
 
 
-def parity_problem(done: Evaluated) -> str:
+def parity_problem(evaluated: Evaluated) -> str:
     """Why the model was not scored again in a fresh process; empty where it was."""
-    return str(json.loads(done.facts)["parity"].get("problem") or "")
+    return str(json.loads(evaluated.facts)["parity"].get("problem") or "")

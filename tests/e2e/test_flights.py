@@ -30,7 +30,7 @@ from lockgate.gates.log import Log
 from lockgate.pipelines.settings.settings import compose
 policy = Policy.parse({**compose().policy.model_dump(mode="json", exclude_unset=True), "clusters": "ignore"})
 state = Log(runs.open_log_store("flights"), project="flights").state()
-print(judge(policy, runs.claim(sys.argv[1]).evidence, state).to_json())
+print(judge(policy, runs.load_claim(sys.argv[1]).evidence, state).to_json())
 """
 BARE = str(ROOT / "pipelines" / "evaluate.py")
 

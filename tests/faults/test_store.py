@@ -153,7 +153,7 @@ def test_what_answers_everything_in_the_store_s_place(proxy: Proxy, place: Calla
     """Such as the page on which a network asks for a password. It is not asked for entries for ever."""
     at = place(1)
     with proxy.plan("garbage") as plan:
-        assert "says that it has every object" in answered(at.through.head)
+        assert "claims to have every object" in answered(at.through.head)
     assert len(plan.seen) < 40
     with proxy.plan("garbage"):
         assert isinstance(answered(lambda: committed(at.through, HOPELESS)), str)
@@ -175,5 +175,5 @@ def test_a_length_of_time_that_is_none_is_one_line(project: Any, s3: Any) -> Non
     """Of the metadata tests/gates/runs/test_log_store.py has more: it is the same rule."""
     done = project.run("champion", LOCKGATE_STORE_SECONDS="soon", **s3.env)
     assert (done.returncode, done.stdout) == (2, "")
-    said = f"'soon' is no length of time; expected seconds, as in {STORE_TIMEOUT_S:g} @ LOCKGATE_STORE_SECONDS"
+    said = f"'soon' is not a length of time; expected seconds, as in {STORE_TIMEOUT_S:g} @ LOCKGATE_STORE_SECONDS"
     assert done.stderr == f"lockgate: {said}\n"

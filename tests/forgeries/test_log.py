@@ -71,10 +71,10 @@ def test_a_swapped_field_of_the_binding(scene: Any) -> None:
     good = (scene.folder / entry_path(2)).read_bytes()
     for field in BOUND:
         scene.put_entry(2, swapped(good, field))
-        with pytest.raises(LogError, match="the signature of judge does not fit the entry"):
+        with pytest.raises(LogError, match="the signature of judge does not match the entry"):
             admit(scene.log(None), now=scene.entry(2).time)
         if field in ("run", "model"):
-            assert "the signature of judge does not fit the entry" in scene.refused()
+            assert "the signature of judge does not match the entry" in scene.refused()
 
 
 def test_a_shortened_log(scene: Any) -> None:
@@ -174,7 +174,7 @@ def test_a_waiver_under_another_name(scene: Any) -> None:
     state = last.state.model_copy(update={"seq": 3, "waivers": (waiver,)})
     event = WaivedEvent(waiver=waiver)
     scene.put_entry(3, signed(last, APPROVER, seq=3, previous=last.digest, event=event, state=state))
-    said = "the waiver of entry 3 names 'ada' as its approver, and its key is approver's"
+    said = "the waiver of entry 3 names 'ada' as its approver, but its key belongs to approver"
     assert said in scene.refused()
     assert said in scene.deviations()[entry_path(3)]
 
@@ -216,7 +216,7 @@ def test_a_revoked_champion(scene: Any) -> None:
     actions.revoke(scene.log(), scene.former, **SAYS, clock=clock(scene, 2))
     for _ in range(2):
         said = scene.refused()
-        assert "no model reigns: what reigned was revoked" in said
+        assert "no model reigns: the champion was revoked" in said
         assert "version 3 is still served although its model was revoked" in said
     assert scene.marks() == {1: "", 2: "withdrawn", 3: "current"}
     assert "the model of version 1 was revoked" in scene.do("predictions", "rollback", "--to", "1").err

@@ -67,19 +67,19 @@ def test_add_tag(scene: Any) -> None:
     assert scene.do("python", ADD.format(run=run, tags=["champion"])).code == 0
     assert "champion" in scene.project.tags(run)
     scene.serves(scene.champion)
-    assert scene.deviations()[run] == "bears champion, which the log does not bear out"
+    assert scene.deviations()[run] == "has champion, which it should not have according to the log"
 
 
 def test_the_option_tag_of_a_run(scene: Any) -> None:
     run = scene.project.runs()[2]
     assert "deployment_candidate" in scene.project.tags(run)
-    assert not_followed(scene, run) == f"bears deployment_candidate, which the log does not bear out; {UNKNOWN}"
+    assert not_followed(scene, run) == f"has deployment_candidate, which it should not have according to the log; {UNKNOWN}"
 
 
 def test_tags_from_the_environment(scene: Any) -> None:
     run = scene.project.runs()[3]
     assert "champion" in scene.project.tags(run)
-    assert not_followed(scene, run) == f"bears champion, which the log does not bear out; {UNKNOWN}"
+    assert not_followed(scene, run) == f"has champion, which it should not have according to the log; {UNKNOWN}"
 
 
 def test_the_user_and_the_namespace_that_a_run_claims(scene: Any) -> None:

@@ -33,27 +33,32 @@ def export(
 
     check_free(out)
     log = project_log()
-    entry, before = _judgement(log, run)
-    told = exchange.recorded_decision(entry)
-    evidence = runs.load_claim(str(told.binding.run)).evidence
+    entry, before = _find_judgement(log, run)
+    decision = exchange.read_recorded_decision(entry)
+    evidence = runs.load_claim(str(decision.binding.run)).evidence
     policy = policies.load_policy(log.store, exchange.require_judgement(entry).policy_sha256)
     files = exchange.export_entry(entry, before, evidence, policy)
     context = exchange.Context.from_bytes(files[exchange.CONTEXT_FILE], where=exchange.CONTEXT_FILE)
-    again = exchange.reproduce(evidence, policy, context, policy_file=files[exchange.POLICY_FILE])
+    reproduction = exchange.reproduce(evidence, policy, context, policy_file=files[exchange.POLICY_FILE])
     write_folder(out, files)
-    if again.differences:
-        sys.stderr.write(f"  here it is {exchange.reproduction_error(again.differences)}\n")
+    if reproduction.differences:
+        sys.stderr.write(f"  here it is {exchange.reproduction_error(reproduction.differences)}\n")
     if as_json:
         print_json(
-            {"out": str(out), "entry": entry.seq, "decision": told.sha256, "differences": list(again.differences)}
+            {
+                "out": str(out),
+                "entry": entry.seq,
+                "decision": decision.sha256,
+                "differences": list(reproduction.differences),
+            }
         )
         return
-    typer.echo(f"entry {entry.seq}, {told.verdict} of {told.binding.run}, decision sha256 {told.sha256}")
+    typer.echo(f"entry {entry.seq}, {decision.verdict} of {decision.binding.run}, decision sha256 {decision.sha256}")
     for name, blob in files.items():
         typer.echo(f"  {out / name}  {len(blob):,} bytes")
 
 
-def _judgement(log: Log, run: str) -> tuple[LogEntry, LogEntry | None]:
+def _find_judgement(log: Log, run: str) -> tuple[LogEntry, LogEntry | None]:
     """The last entry that judged the run, and the one before it."""
     from lockgate.gates.log.events import JudgedEvent, ReverifiedEvent
 
@@ -63,4 +68,6 @@ def _judgement(log: Log, run: str) -> tuple[LogEntry, LogEntry | None]:
             judged = event.run if isinstance(event, JudgedEvent) else event.evidence_run
             if judged and run in (judged, judged.rpartition("/")[2]):
                 return entry, log.entry(entry.seq - 1) if entry.seq > 1 else None
-    raise LogError(f"run {run[:80]!r} was never judged on the record", hint="`lockgate history` lists what was")
+    raise LogError(
+        f"run {run[:80]!r} was never judged on the record", hint="`lockgate history` lists the runs that were"
+    )

@@ -15,11 +15,11 @@ from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
     from lockgate.gates.log import Log
-    from lockgate.gates.verification import Findings, TagMismatch, LogWalk
+    from lockgate.gates.verification import Findings, LogWalk, TagMismatch
     from lockgate.pipelines.settings.settings import Settings
     from lockgate.pipelines.stores import Version
 
-SHOWN_FROM = 200
+PROGRESS_FROM = 200
 """Progress is shown of as many entries or runs, or more."""
 
 
@@ -47,37 +47,39 @@ def verify(
     runs.check_installation()
     settings = compose().settings
     findings = Findings()
-    fixed = _checked(open_log(settings), settings, findings, deep=deep, fix_tags=fix_tags)
+    fixed = _check_everything(open_log(settings), settings, findings, deep=deep, fix_tags=fix_tags)
     _show(findings, fixed, as_json=as_json)
     raise typer.Exit(0 if findings.clean else 2)
 
 
-def _checked(log: Log, settings: Settings, findings: Findings, *, deep: bool, fix_tags: bool) -> list[str]:
+def _check_everything(log: Log, settings: Settings, findings: Findings, *, deep: bool, fix_tags: bool) -> list[str]:
     """Check everything; the tags that were put right, in words."""
     from lockgate.gates import runs, verification
 
     if not log.keyring.signed:
         findings.note("entries are unsigned: whoever can write the bucket can rewrite them")
-    versions = _versions(settings, findings)
-    with _progress("entries") as say:
-        held = verification.walk_log(log, findings, digests={one.log_seq for one in versions}, report_progress=say)
-    last = held.head.seq if held.head else 0
-    verification.check_versions(versions, held.digests, findings, last=last)
-    verification.check_revoked(versions, held, findings)
-    if last and not any(one.log_seq >= last for one in versions):
+    versions = _read_versions(settings, findings)
+    with _progress("entries") as report_progress:
+        walk = verification.walk_log(
+            log, findings, digests={version.log_seq for version in versions}, report_progress=report_progress
+        )
+    last = walk.head.seq if walk.head else 0
+    verification.check_versions(versions, walk.digests, findings, last=last)
+    verification.check_revoked(versions, walk, findings)
+    if last and not any(version.log_seq >= last for version in versions):
         findings.note(
             f"nothing outside of the log names an entry after {last}: that no later one was deleted is unknown"
         )
     try:
-        with _progress("runs") as say:
-            verification.check_promotions(held, findings, deep=deep, report_progress=say)
-        return _tags(held, settings.data.project, findings, fix=fix_tags)
+        with _progress("runs") as report_progress:
+            verification.check_promotions(walk, findings, deep=deep, report_progress=report_progress)
+        return _check_tags(walk, settings.data.project, findings, fix=fix_tags)
     except runs.UnreachableError as err:
         findings.add("run", err.where or "Metaflow", f"runs and tags could not be held against the log: {err.problem}")
         return []
 
 
-def _versions(settings: Settings, findings: Findings) -> list[Version]:
+def _read_versions(settings: Settings, findings: Findings) -> list[Version]:
     from lockgate.gates import runs
     from lockgate.pipelines import stores
 
@@ -90,34 +92,36 @@ def _versions(settings: Settings, findings: Findings) -> list[Version]:
         return []
 
 
-def _tags(held: LogWalk, project: str, findings: Findings, *, fix: bool) -> list[str]:
+def _check_tags(walk: LogWalk, project: str, findings: Findings, *, fix: bool) -> list[str]:
     from lockgate.gates import runs, verification
 
-    if not held.whole:
+    if not walk.whole:
         findings.note("tags were not held against a log that is not what it must be" + ("; none was changed" * fix))
         return []
     fixed = []
-    for one in verification.find_tag_mismatches(held, findings, project=project):
-        left = one.said
-        if fix and not one.kept and (one.add or one.remove):
+    for mismatch in verification.find_tag_mismatches(walk, findings, project=project):
+        problem = mismatch.description
+        if fix and not mismatch.blocked_because and (mismatch.add or mismatch.remove):
             try:
-                runs.retag(one.run, project=project, logged=one.logged, add=one.add, remove=one.remove)
-                fixed.append(_changed(one))
-                left = one.left.said
+                runs.retag(
+                    mismatch.run, project=project, logged=mismatch.logged, add=mismatch.add, remove=mismatch.remove
+                )
+                fixed.append(_describe_retag(mismatch))
+                problem = mismatch.unfixable.description
             except LockgateError as err:
-                left = f"{one.said}; this could not be put right: {err.problem}"
-        if left:
-            findings.add("tags", one.run, left)
+                problem = f"{mismatch.description}; this could not be put right: {err.problem}"
+        if problem:
+            findings.add("tags", mismatch.run, problem)
     return fixed
 
 
-def _changed(one: TagMismatch) -> str:
-    tags = [f"+{tag}" for tag in sorted(one.add)] + [f"-{tag}" for tag in sorted(one.remove)]
-    return f"{one.run} {' '.join(tags)}"
+def _describe_retag(mismatch: TagMismatch) -> str:
+    tags = [f"+{tag}" for tag in sorted(mismatch.add)] + [f"-{tag}" for tag in sorted(mismatch.remove)]
+    return f"{mismatch.run} {' '.join(tags)}"
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def _progress(description: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal's stderr, where there is much to do."""
     if not sys.stderr.isatty():
         yield lambda _, __: None
@@ -126,8 +130,10 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, visible=False)
-        yield lambda done, of: bar.update(task, completed=done, total=of, visible=of >= SHOWN_FROM)
+        task = bar.add_task(description, visible=False)
+        yield lambda completed, total: bar.update(
+            task, completed=completed, total=total, visible=total >= PROGRESS_FROM
+        )
 
 
 def _show(findings: Findings, fixed: list[str], *, as_json: bool) -> None:
@@ -146,13 +152,13 @@ def _show(findings: Findings, fixed: list[str], *, as_json: bool) -> None:
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for heading in ("about", "where", "deviation"):
             table.add_column(heading, overflow="fold")
-        for one in findings.deviations:
-            table.add_row(one.about, *(Text(printable(said)) for said in (one.where, one.said)))
+        for deviation in findings.deviations:
+            table.add_row(deviation.about, *(Text(printable(cell)) for cell in (deviation.where, deviation.said)))
         out.print(table)
-    _lines(findings, fixed)
+    _show_lines(findings, fixed)
 
 
-def _lines(findings: Findings, fixed: list[str]) -> None:
+def _show_lines(findings: Findings, fixed: list[str]) -> None:
     from lockgate.gates.errors import printable
 
     for line in fixed:
@@ -161,16 +167,18 @@ def _lines(findings: Findings, fixed: list[str]) -> None:
         typer.echo(printable(f"pending: {line}"))
     for line in findings.notes:
         typer.echo(printable(f"not checked: {line}"))
-    typer.echo(
-        f"checked {_counted(findings.entries, 'entry', 'entries')}, {_counted(findings.promotions, 'promoted run')},"
-        f" the tags of {_counted(findings.tagged, 'run')}, {_counted(findings.versions, 'version')} of predictions:"
-        f" {_counted(len(findings.deviations), 'deviation')}"
+    entries = _count_words(findings.entries, "entry", "entries")
+    promotions, tagged = _count_words(findings.promotions, "promoted run"), _count_words(findings.tagged, "run")
+    versions, deviations = (
+        _count_words(findings.versions, "version"),
+        _count_words(len(findings.deviations), "deviation"),
     )
+    typer.echo(f"checked {entries}, {promotions}, the tags of {tagged}, {versions} of predictions: {deviations}")
 
 
-def _counted(count: int, one: str, many: str = "") -> str:
+def _count_words(count: int, singular: str, plural: str = "") -> str:
     return (
-        f"{count or 'no'} {one if count == 1 else many or f'{one}s'}"
+        f"{count or 'no'} {singular if count == 1 else plural or f'{singular}s'}"
         if count < 1000
-        else f"{count:,} {many or one + 's'}"
+        else f"{count:,} {plural or singular + 's'}"
     )

@@ -165,7 +165,7 @@ def test_the_last_model_promoted_before_the_champion_reigns_again(log: Log) -> N
 
 def test_a_rollback_that_is_repeated_goes_back_once(log: Log) -> None:
     actions.rollback(log, to=None, **says())
-    refused(log, lambda: actions.rollback(log, to=None, **says()), "entry 4 rolled back to EvaluateNewModel/1 already")
+    refused(log, lambda: actions.rollback(log, to=None, **says()), "entry 4 already rolled back to EvaluateNewModel/1, for the same reason")
     assert reign(log) == ("1", ["2", "0"])
 
 
@@ -173,7 +173,7 @@ def test_a_rollback_that_is_repeated_goes_back_once(log: Log) -> None:
 def test_a_rollback_is_away_from_who_reigned_when_it_began(log: Log, other: str) -> None:
     """Somebody else is faster, between its reading the head and its writing."""
     late = Log(Overtaken(log, other), project=log.project, keyring=log.keyring, signer=log.signer)
-    with pytest.raises(LogError, match="reigns meanwhile, promoted by entry") as caught:
+    with pytest.raises(LogError, match="reigns by now, promoted by entry") as caught:
         actions.rollback(late, to=None, **says(reason="slow"))
     one_line(caught)
     assert log.head().seq == 4

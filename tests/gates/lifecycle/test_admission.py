@@ -87,7 +87,7 @@ def test_who_reigned_was_revoked_and_nobody_is_left() -> None:
     log = opened()
     promoted(log, "0")
     actions.revoke(log, "0", **SAYS)
-    refused(log, "no model reigns: what reigned was revoked, and nothing before it may be served")
+    refused(log, "no model reigns: the champion was revoked, and no model before it may be served")
     refused(log, "run '0' was never promoted, or is revoked; expected one of none", run="0")
 
 
@@ -221,7 +221,7 @@ def test_a_head_that_names_another_champion_than_was_promoted_is_refused(log: Lo
     """By somebody who holds a key: the approver, who may roll back."""
     actions.rollback(by(log, APPROVER), to="1", **SAYS)
     forged(log, 4, APPROVER, champion=log.state().champion.model_copy(update=change))
-    with pytest.raises(LogError, match="the state is not what its event makes of the one before"):
+    with pytest.raises(LogError, match="the state does not follow from the event and the previous state"):
         admit(log, now=NOON)
 
 
@@ -237,9 +237,9 @@ def test_a_head_that_names_another_champion_than_was_promoted_is_refused(log: Lo
 def test_an_approver_who_may_revoke_may_not_sign_any_state_with_it(log: Log, state: dict[str, Any]) -> None:
     actions.revoke(by(log, APPROVER), "1", **SAYS)
     forged(log, 4, APPROVER, **state)
-    with pytest.raises(LogError, match="the state is not what its event makes of the one before"):
+    with pytest.raises(LogError, match="the state does not follow from the event and the previous state"):
         admit(log, now=NOON)
-    with pytest.raises(LogError, match="the state is not what its event makes of the one before"):
+    with pytest.raises(LogError, match="the state does not follow from the event and the previous state"):
         promoted(log, "3", minute=2)  # nor is anything written behind it
 
 
@@ -257,7 +257,7 @@ def test_an_approver_signs_no_state_by_putting_another_entry_behind_it(log: Log)
     log.store.put(path(5), second.model_copy(update={"signature": APPROVER.sign(second.payload())}).to_bytes())
     for call in (log.head, lambda: admit(log, now=NOON), lambda: admit(log, now=NOON, trusted_head=seen)):
         with pytest.raises(
-            LogError, match=r"is not what its event makes of the one before @ log/00000004\.json"
+            LogError, match=r"does not follow from the event and the previous state @ log/00000004\.json"
         ) as caught:
             call()
         one_line(caught)
@@ -284,7 +284,7 @@ def test_in_an_unsigned_log_the_promotion_has_the_last_word() -> None:
         held["previous"] = hashlib.sha256(blob(log, seq - 1)).hexdigest()
         log.store.put(path(seq), rfc8785.dumps(held), mode="overwrite")
     said = refused(log, "entry 1 did not promote EvaluateNewModel/0; expected its promotion, of the model e", run="0")
-    assert "the head of the log contradicts its history; `lockgate verify` says more" in said
+    assert "the head of the log contradicts its history; run `lockgate verify`" in said
     assert path(1) in said
     assert admit(log, now=NOON).champion.run == run_of("2")
 

@@ -59,7 +59,7 @@ def test_what_is_known_or_nothing_is_not_registered() -> None:
     log = Log(MemoryStore(), project="orders")
     actions.register(log, FIRST_MODEL, note="", actor="bob", clock=clock())
     again = {"note": "", "actor": "bob", "clock": clock(1)}
-    refused(log, lambda: actions.register(log, HOPELESS, **again), r"holdout [0-9a-f]{12} is registered since entry 1")
+    refused(log, lambda: actions.register(log, HOPELESS, **again), r"holdout [0-9a-f]{12} has been registered since entry 1")
     empty = Evidence.from_arrays(label=[], challenger=[])
     refused(log, lambda: actions.register(log, empty, **again), "there are no rows to register")
     long = again | {"note": "x" * 2001}

@@ -1,7 +1,8 @@
-"""Which tags the log says that runs have: of every run, and of the few that the last entry is about."""
+"""The tags that runs should have according to the log: every run's, and those that the last entry alone changes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -11,6 +12,14 @@ from lockgate.gates.log import Log, LogEntry
 from tests.gates.candidates import GOOD, HOPELESS, SEALING, clock, committed, evidence, opened, promoted, run_of, sha_of
 
 CANDIDATE, CHAMPION, HELD, REVOKED = tags.CANDIDATE, tags.CHAMPION, tags.HELD, tags.REVOKED
+
+
+def expected_tags(entries: Iterable[LogEntry]) -> dict[str, frozenset[str]]:
+    """What the whole log says."""
+    book = tags.TagBook()
+    for entry in entries:
+        book.add(entry)
+    return book.expected_tags()
 
 
 def history() -> list[LogEntry]:
@@ -32,7 +41,7 @@ def entries() -> list[LogEntry]:
 
 
 @pytest.mark.parametrize(
-    ("count", "wanted"),
+    ("count", "expected"),
     [
         (0, {}),
         (1, {"0": {CANDIDATE, CHAMPION}}),
@@ -44,26 +53,26 @@ def entries() -> list[LogEntry]:
         (7, {"0": {REVOKED}, "1": {HELD, REVOKED}, "2": {CANDIDATE}, "3": {CANDIDATE, CHAMPION}}),
     ],
 )
-def test_the_tags_after_each_entry(entries: list[LogEntry], count: int, wanted: dict[str, Any]) -> None:
-    assert tags.collect_expected_tags(entries[:count]) == {run_of(run): frozenset(held) for run, held in wanted.items()}
+def test_the_tags_after_each_entry(entries: list[LogEntry], count: int, expected: dict[str, Any]) -> None:
+    assert expected_tags(entries[:count]) == {run_of(run): frozenset(of_run) for run, of_run in expected.items()}
 
 
 def test_what_the_last_entry_says_is_what_the_whole_log_says(entries: list[LogEntry]) -> None:
     for count, head in enumerate(entries, start=1):
-        wanted = tags.collect_expected_tags(entries[:count])
-        for one in tags.list_tag_changes(head):
-            assert one.add <= wanted[one.run]
-            assert not one.remove & wanted[one.run]
-            assert one.add | one.remove <= tags.LOG_TAGS
+        expected = expected_tags(entries[:count])
+        for change in tags.list_tag_changes(head):
+            assert change.add <= expected[change.run]
+            assert not change.remove & expected[change.run]
+            assert change.add | change.remove <= tags.LOG_TAGS
 
 
 def test_following_each_entry_keeps_every_run_as_the_log_says(entries: list[LogEntry]) -> None:
     """No entry changes the tags of a run that it does not touch."""
-    borne: dict[str, frozenset[str]] = {}
+    tagged: dict[str, frozenset[str]] = {}
     for count, head in enumerate(entries, start=1):
-        for one in tags.list_tag_changes(head):
-            borne[one.run] = (borne.get(one.run, frozenset()) | one.add) - one.remove
-        assert {run: held for run, held in borne.items() if held} == tags.collect_expected_tags(entries[:count])
+        for change in tags.list_tag_changes(head):
+            tagged[change.run] = (tagged.get(change.run, frozenset()) | change.add) - change.remove
+        assert {run: of_run for run, of_run in tagged.items() if of_run} == expected_tags(entries[:count])
 
 
 def test_the_champion_is_tagged_before_another_is_untagged(entries: list[LogEntry]) -> None:
@@ -81,7 +90,7 @@ def test_a_model_that_is_judged_better_than_before_is_no_longer_held() -> None:
     promoted(log, "0")
     committed(log, HOPELESS, minute=1)
     promoted(log, "1", minute=2, rows="others")
-    assert tags.collect_expected_tags(log.entries())[run_of("1")] == {CANDIDATE, CHAMPION}
+    assert expected_tags(log.entries())[run_of("1")] == {CANDIDATE, CHAMPION}
     (first, *_) = tags.list_tag_changes(log.head())
     assert (first.run, HELD in first.remove) == (run_of("1"), True)
 
@@ -89,10 +98,10 @@ def test_a_model_that_is_judged_better_than_before_is_no_longer_held() -> None:
 def test_a_sealed_judgement_puts_no_tag_that_tells_it_from_an_error() -> None:
     log = opened()
     promoted(log, "0")
-    done = committed(log, HOPELESS, minute=1, policy=SEALING)
-    assert done.entry is not None
-    assert tags.collect_expected_tags(log.entries()).get(run_of("1"), frozenset()) == frozenset()
-    assert all(HELD not in one.add | one.remove for one in tags.list_tag_changes(done.entry))
+    sealed = committed(log, HOPELESS, minute=1, policy=SEALING)
+    assert sealed.entry is not None
+    assert expected_tags(log.entries()).get(run_of("1"), frozenset()) == frozenset()
+    assert all(HELD not in change.add | change.remove for change in tags.list_tag_changes(sealed.entry))
 
 
 def test_each_run_of_a_revoked_model_is_revoked() -> None:
@@ -103,7 +112,8 @@ def test_each_run_of_a_revoked_model_is_revoked() -> None:
     committed(log, HOPELESS, minute=1)
     committed(log, twin, minute=2)
     actions.revoke(log, run_of("1"), reason="x", actor="ada", clock=clock(3))
-    assert {run for run, held in tags.collect_expected_tags(log.entries()).items() if REVOKED in held} == {run_of("1"), "Other/9"}
+    revoked = {run for run, of_run in expected_tags(log.entries()).items() if REVOKED in of_run}
+    assert revoked == {run_of("1"), "Other/9"}
 
 
 @pytest.mark.parametrize("tag", ["production:token", "project:lockgate", "project_branch:prod"])

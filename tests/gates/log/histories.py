@@ -30,9 +30,9 @@ REFUSALS: dict[str, dict[str, Callable[[Record, State], bool]]] = {
         "reigns already": lambda told, state: state.champion is not None and state.champion.run == told["to"],
         "was revoked by": lambda told, state: told["model"] in state.revoked,
         "never reigned": lambda told, state: state.named(told["to"]) is None,
-        "reigns meanwhile": lambda _, state: state.champion is not None,
+        "reigns by now": lambda _, state: state.champion is not None,
     },
-    "register": {"is registered since": lambda told, state: told["digest"] in state.holdouts},
+    "register": {"has been registered since": lambda told, state: told["digest"] in state.holdouts},
 }
 
 

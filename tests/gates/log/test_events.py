@@ -166,7 +166,7 @@ def test_an_event_with_anything_else_in_it_is_none(entry: LogEntry, change: dict
 @pytest.mark.parametrize("entry", [one for one in ENTRIES if one.judgement is None], ids=lambda entry: entry.event.kind)
 def test_what_is_no_judgement_has_no_decision(entry: LogEntry) -> None:
     assert not entry.promotes
-    with pytest.raises(LogError, match=f"entry {entry.seq} of the promotion log is no judgement") as caught:
+    with pytest.raises(LogError, match=f"entry {entry.seq} of the promotion log records no judgement") as caught:
         entry.read_decision()
     assert path(entry.seq) in one_line(caught)
 
@@ -235,7 +235,7 @@ def test_a_reason_is_given_and_kept_whole(verb: str, reason: str, kept: str | No
 def test_an_actor_without_a_form_in_json_is_refused_in_one_line() -> None:
     log = opened()
     committed(log, FIRST_MODEL)
-    with pytest.raises(LogError, match="this cannot be recorded: it has no form in JSON") as caught:
+    with pytest.raises(LogError, match="this cannot be recorded: JSON cannot represent it") as caught:
         actions.revoke(log, "0", reason="it leaks", actor="\ud800", clock=clock(1))
     one_line(caught)
     with pytest.raises(LogError, match="this cannot be recorded: time"):

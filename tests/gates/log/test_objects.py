@@ -79,7 +79,7 @@ def test_who_may_only_read_finds_the_head_too() -> None:
     held.delete("head.json")
     log = Log(ReadOnly(held), project="orders")
     assert log.head() == last
-    with pytest.raises(LogError, match="read-only; whether entry 6 was written is not known") as caught:
+    with pytest.raises(LogError, match="read-only; it is unknown whether entry 6 was written") as caught:
         grown(log, 6, head=last)
     assert "run the command again" in one_line(caught)
 
@@ -130,9 +130,9 @@ def test_who_wrote_an_entry_is_not_guessed_where_it_cannot_be_read() -> None:
             return self._store.get(where)
 
     held = MemoryStore()
-    with pytest.raises(LogError, match="whether entry 1 was written is not known") as caught:
+    with pytest.raises(LogError, match="it is unknown whether entry 1 was written") as caught:
         grown(Log(Blind(held, AlreadyExistsError("taken")), project="orders"), 1)
-    assert "`lockgate history` says" in one_line(caught)
+    assert "`lockgate history` shows whether it was" in one_line(caught)
     assert Log(held, project="orders").head().seq == 1
 
 
@@ -145,13 +145,13 @@ def test_a_write_that_failed_is_said_to_have_failed_and_somebody_elses_is_a_conf
 
     held = MemoryStore()
     with pytest.raises(
-        LogError, match="cannot be reached: timed out; whether entry 1 was written is not known"
+        LogError, match="cannot be reached: timed out; it is unknown whether entry 1 was written"
     ) as caught:
         grown(Log(Broken(held), project="orders"), 1)
     one_line(caught)
     first = grown(Log(held, project="orders"), 1)
     second = grown(Log(held, project="orders"), 2, head=first)
-    with pytest.raises(LogError, match="is not known"):
+    with pytest.raises(LogError, match="it is unknown whether entry 2"):
         grown(Log(Broken(held), project="orders"), 2, head=first, actor="bob")
     assert Log(held, project="orders").head() == second
 

@@ -53,7 +53,7 @@ def test_where_something_else_lies_in_a_policys_place_nothing_is_promoted(blob: 
     """Whoever may write to the bucket, and knows the policy, can put it there before."""
     log = opened()
     log.store.put(f"policies/{hashlib.sha256(policy_bytes(POLICY)).hexdigest()}.json", blob)
-    with pytest.raises(LogError, match="the kept policy is not what was judged by") as caught:
+    with pytest.raises(LogError, match="the log's copy of the policy is not the one that was used") as caught:
         committed(log, FIRST_MODEL)
     one_line(caught)
     assert log.head() is None
@@ -63,11 +63,11 @@ def test_a_policy_that_is_gone_or_was_changed_is_said(tmp_path: Any) -> None:
     for store in (MemoryStore(), LocalStore(tmp_path)):
         digest = store_policy(store, POLICY)
         store.put(f"policies/{digest}.json", policy_bytes(SEALING), mode="overwrite")
-        with pytest.raises(LogError, match="the kept policy is not what was judged by") as caught:
+        with pytest.raises(LogError, match="the log's copy of the policy is not the one that was used") as caught:
             load_policy(store, digest)
         assert digest in one_line(caught)
         store.delete(f"policies/{digest}.json")
-        with pytest.raises(LogError, match="the policy is gone from beside the log") as caught:
+        with pytest.raises(LogError, match="the log's copy of the policy is missing") as caught:
             load_policy(store, digest)
         assert f"policies/{digest}.json" in one_line(caught)
 

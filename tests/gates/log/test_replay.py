@@ -93,12 +93,12 @@ def test_a_revoked_model_is_gone_and_the_last_before_it_that_may_be_served_reign
 @pytest.mark.parametrize(
     ("before", "event", "expected"),
     [
-        (state(3, 2), revoked(3, 3), "the last that may be served succeeds"),
-        (state(3, 2), revoked(3, None), "the last that may be served succeeds"),
-        (state(3, 2, 1), revoked(3, 1), "the last that may be served succeeds"),
-        (state(3, SUSPECT), revoked(3, 2), "the last that may be served succeeds"),
-        (state(3, 2), revoked(2, 2), "the champion stays"),
-        (state(3, 2), revoked(7, None), "the champion stays"),
+        (state(3, 2), revoked(3, 3), "the last model that may be served to succeed"),
+        (state(3, 2), revoked(3, None), "the last model that may be served to succeed"),
+        (state(3, 2, 1), revoked(3, 1), "the last model that may be served to succeed"),
+        (state(3, SUSPECT), revoked(3, 2), "the last model that may be served to succeed"),
+        (state(3, 2), revoked(2, 2), "the champion to stay"),
+        (state(3, 2), revoked(7, None), "the champion to stay"),
         (state(3, 2, revoked={sha_of("7"): 4}), revoked(7, 3), "a model that was not revoked before"),
         (state(3, 2), revoked(3, 2).model_copy(update={"model": sha_of("8")}), f"the model of {run_of('3')}"),
     ],
@@ -220,7 +220,7 @@ def test_rows_that_were_retracted_are_remembered() -> None:
     assert after(state(3), event).retracted == {"a" * 64: 10}
     assert after(state(3, retracted={"a" * 64: 4}), event).retracted == {"a" * 64: 4}
     for barred in ((), ("b" * 64,), ("a" * 64, "b" * 64)):
-        refused(state(3), event.model_copy(update={"barred": barred}), "these rows and no others barred")
+        refused(state(3), event.model_copy(update={"barred": barred}), "exactly these rows to be barred")
 
 
 def test_scores_of_an_entry_that_was_wrong_are_remembered_and_its_waiver_is_not() -> None:
@@ -233,7 +233,7 @@ def test_scores_of_an_entry_that_was_wrong_are_remembered_and_its_waiver_is_not(
 def test_a_metric_bars_nothing() -> None:
     event = retracted(what="metric", value="auc")
     assert after(state(3, waivers=(waiver(4),)), event).waivers == (waiver(4),)
-    refused(state(3), event.model_copy(update={"barred": ("a" * 64,)}), "nothing barred")
+    refused(state(3), event.model_copy(update={"barred": ("a" * 64,)}), "nothing to be barred")
 
 
 # --- reverified ------------------------------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ def test_the_state_of_any_other_event_is_replayed() -> None:
     entry = LogEntry(**made, event=event, state=after(before, event))
     replay.check_entry(entry, before)
     forged = entry.model_copy(update={"state": entry.state.model_copy(update={"champion": champion(4)})})
-    with pytest.raises(LogError, match="the state is not what its event makes of the one before"):
+    with pytest.raises(LogError, match="the state does not follow from the event and the previous state"):
         replay.check_entry(forged, before)
 
 

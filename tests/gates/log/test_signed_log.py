@@ -191,7 +191,7 @@ def test_the_signature_of_one_entry_does_not_fit_another() -> None:
     committed(log, HOPELESS)
     second = json.loads(blob(log, 2)) | {"signature": json.loads(blob(log, 1))["signature"]}
     log.store.put(path(2), rfc8785.dumps(second), mode="overwrite")
-    with pytest.raises(LogError, match="the signature of judge does not fit the entry"):
+    with pytest.raises(LogError, match="the signature of judge does not match the entry"):
         log.head()
 
 
@@ -202,7 +202,7 @@ def test_a_signature_that_is_none_is_refused(made: str) -> None:
     held = json.loads(blob(log, 1))
     held["signature"]["ed25519"] = made
     log.store.put(path(1), rfc8785.dumps(held), mode="overwrite")
-    with pytest.raises(LogError, match="does not fit the entry"):
+    with pytest.raises(LogError, match="does not match the entry"):
         log.head()
 
 
@@ -233,7 +233,7 @@ def test_a_waiver_that_names_another_key_than_its_signature_s_is_refused() -> No
     held = log.head()
     forged = held.model_copy(update={"signature": signer("bob").sign(held.payload())})
     log.store.put(path(3), forged.to_bytes(), mode="overwrite")
-    with pytest.raises(LogError, match="the waiver names another key than the one that signed it"):
+    with pytest.raises(LogError, match="the waiver names a key other than the one that signed it"):
         log.head()
 
 
@@ -255,5 +255,5 @@ def test_the_key_that_signed_a_waiver_does_not_sign_the_judgement_that_uses_it(*
     log.store.put(path(4), forged.to_bytes(), mode="overwrite")
     # An unsigned log has no roles, and the rule all the same:
     loose = Log(log.store, project="orders", keyring=keyring(ann=(APPROVER, "approver")))
-    with pytest.raises(LogError, match="the key that signed the judgement signed a waiver that it rests on"):
+    with pytest.raises(LogError, match="the key that signed the judgement also signed a waiver that it uses"):
         loose.head()

@@ -136,5 +136,5 @@ def test_a_key_of_another_type_is_refused() -> None:
 
 @pytest.mark.parametrize("roles", [("judge", "approver"), ("judge", "judge")])
 def test_a_key_has_one_name_and_one_role(roles: Any) -> None:
-    with pytest.raises(SigningError, match="the key is that of ci too; expected one name, and one role, a key"):
+    with pytest.raises(SigningError, match="the key is also listed for ci; expected one name and one role per key"):
         keyring(ci=(JUDGE, roles[0]), ann=(JUDGE, roles[1]))

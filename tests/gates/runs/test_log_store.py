@@ -15,7 +15,8 @@ from obstore.store import S3Store
 def test_on_s3_the_log_lives_below_the_datastore(project: Any, s3: Any, prefix: str) -> None:
     code = """
         from datetime import UTC, datetime
-        from lockgate.gates import Evidence, Policy, runs
+        from lockgate import Evidence, Policy
+        from lockgate.gates import runs
         from lockgate.gates.log import Log
         from lockgate.gates.lifecycle.commit import commit
         policy = Policy.parse({"if_no_champion": "absolute_only", "confidence": .95, "clusters": "ignore",
@@ -76,7 +77,7 @@ def test_a_length_of_time_that_is_none_is_one_line(promoted_project: Any, second
     done = promoted_project.run("judge", "EvaluateNewModel/1", LOCKGATE_METADATA_SECONDS=seconds)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line == f"lockgate: {seconds!r} is no length of time; expected seconds, as in 20 @ LOCKGATE_METADATA_SECONDS"
+    assert line == f"lockgate: {seconds!r} is not a length of time; expected seconds, as in 20 @ LOCKGATE_METADATA_SECONDS"
 
 
 def test_s3_without_credentials_is_one_line(project: Any, s3: Any) -> None:

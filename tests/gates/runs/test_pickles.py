@@ -148,11 +148,11 @@ def test_broken_gzip(tmp_path: Path, case: str) -> None:
 BOMB = """
 import resource, sys
 from pathlib import Path
-from lockgate.gates.runs.pickles import unpacked
+from lockgate.gates.runs.pickles import unpack_blob
 from lockgate.gates.errors import EvidenceError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    unpacked(Path(sys.argv[1]), packed=True, cap=16 << 20, where="a")
+    unpack_blob(Path(sys.argv[1]), packed=True, cap=16 << 20, where="a")
 except EvidenceError as err:
     assert "too large" in str(err)
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)

@@ -22,7 +22,7 @@ import sys
 from lockgate.gates import runs
 from lockgate.gates.errors import LockgateError
 try:
-    claim = runs.claim(sys.argv[1])
+    claim = runs.load_claim(sys.argv[1])
 except LockgateError as err:
     sys.exit(f"{type(err).__name__}: {err}")
 print(claim.run, claim.evidence.n, claim.evidence.facts["challenger"]["run"], *sorted(claim.tags))
@@ -157,10 +157,10 @@ def test_the_canary_sings_when_it_is_unpickled(tmp_path: Path) -> None:
     [
         ("EvaluateNewModel/999", "there is no such run"),
         ("NoFlow/1", "there is no such run"),
-        ("EvaluateNewModel", "is no run"),
-        ("EvaluateNewModel/1/start", "is no run"),
-        ("/", "is no run"),
-        ("", "is no run"),
+        ("EvaluateNewModel", "is not a run"),
+        ("EvaluateNewModel/1/start", "is not a run"),
+        ("/", "is not a run"),
+        ("", "is not a run"),
         ("../x", "no such run"),
         ("EvaluateNewModel/..", ""),
         ("EvaluateNewModel/\n1", ""),

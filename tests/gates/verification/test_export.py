@@ -203,11 +203,11 @@ def test_a_context_says_each_thing_once(log: Log, more: bytes) -> None:
 def test_an_entry_that_was_made_up_is_refused(log: Log) -> None:
     entry = judged(log, FIRST)
     event = entry.event.model_copy(update={"decision": {**entry.event.decision, "verdict": "HOLD"}})
-    with pytest.raises(LogError, match="not the one that it names"):
-        export.recorded_decision(entry.model_copy(update={"event": event}))
+    with pytest.raises(LogError, match="not the one that the entry names"):
+        export.read_recorded_decision(entry.model_copy(update={"event": event}))
     other = retract(log, metric="auc", reason="wrong", actor="ada", clock=lambda: NOON + timedelta(hours=1))
     with pytest.raises(LogError, match="records no judgement"):
-        export.recorded_decision(other)
+        export.read_recorded_decision(other)
 
 
 def test_the_entry_carries_its_signature() -> None:
@@ -216,7 +216,7 @@ def test_the_entry_carries_its_signature() -> None:
     keyring = Keyring.from_listed([("ci", "judge", public_line(private.public_key()), None)], where="keys")
     log = Log(MemoryStore(), project="race", keyring=keyring, signer=signer)
     _, _, context, _ = opened(log, FIRST, judged(log, FIRST))
-    entry = context.recorded()
+    entry = context.parse_entry()
     keyring.check(entry.payload(), entry.signature, roles=("judge",), seq=1, where="entry")
     assert entry.signature is not None
 
@@ -267,8 +267,8 @@ def test_what_cannot_be_reverified_is_one_line_and_no_entry(log: Log) -> None:
     only = policy(checks={"alpha": GATES["checks"]["alpha"]})
     with pytest.raises(LockgateError, match="every blocking gate compares"):
         reverify(only, held, log, actor="ada", clock=lambda: NOON)
-    with pytest.raises(StaleError, match="another model"):
+    with pytest.raises(StaleError, match="a model other than"):
         reverify(policy(), evidence(scored(0.3), model="7"), log, actor="ada", clock=lambda: NOON)
-    with pytest.raises(LockgateError, match="champion's scores are beside"):
+    with pytest.raises(LockgateError, match="the evidence compares two models"):
         reverify(policy(), evidence(scored(0.3), model="0", beside=scored(0.3)), log, actor="ada", clock=lambda: NOON)
     assert log.head().seq == 1

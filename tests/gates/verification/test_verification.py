@@ -153,10 +153,10 @@ def test_an_empty_log_is_clean() -> None:
         (put(path(2), b"{"), {path(2): "not an entry", path(3): "the chain is broken"}),
         (put(path(5), b"\xff" * 99), {path(5): "not an entry"}),
         (doubled, {path(3): "it says that it is number 2", path(4): "the chain is broken"}),
-        (put("log/readme.txt", b""), {"log/readme.txt": "this is no entry"}),
-        (put("log/6.json", b""), {"log/6.json": "this is no entry"}),
-        (put("log/00000000.json", b""), {"log/00000000.json": "this is no entry"}),
-        (put("log/old/00000001.json", b""), {"log/old/00000001.json": "this is no entry"}),
+        (put("log/readme.txt", b""), {"log/readme.txt": "this is not an entry"}),
+        (put("log/6.json", b""), {"log/6.json": "this is not an entry"}),
+        (put("log/00000000.json", b""), {"log/00000000.json": "this is not an entry"}),
+        (put("log/old/00000001.json", b""), {"log/old/00000001.json": "this is not an entry"}),
         (put("log/99999999.json", b"{"), {path(6): "entries 6 to 99999998 are", path(99999999): "not an entry"}),
         (put("head.json", b'{"seq": 6}'), {"head.json": "names entry 6, and the log ends at 5: was its tail deleted?"}),
         (lambda store: store.delete(path(5)), {"head.json": "was its tail deleted?"}),
@@ -182,11 +182,11 @@ def test_a_policy_that_is_gone_or_changed_is_named_at_each_entry_that_rests_on_i
     names = policies(store)
     for name in names:
         store.put(name, bytes(store.get(name).bytes()) + b" ")
-    assert {where: "not what was judged by" in told for where, told in said(store).items()} == dict.fromkeys(
+    assert {where: "not the one that was used" in told for where, told in said(store).items()} == dict.fromkeys(
         [path(1), path(2), path(3)], True
     )
     store.delete(names)
-    assert all("is gone from beside the log" in told for told in said(store).values())
+    assert all("the log's copy of the policy is missing" in told for told in said(store).values())
     assert {one.about for one in checked(store)[0].deviations} == {"policy"}
 
 
@@ -214,7 +214,7 @@ def test_everything_that_is_wrong_is_named_at_once(store: Any) -> None:
         path(5),
     }
     assert not held.whole
-    assert findings.notes == ["the state of entry 3 was not held against the one before it, which cannot be read"]
+    assert findings.notes == ["the state of entry 3 was not compared with the one before it, which cannot be read"]
 
 
 @pytest.mark.parametrize("suspects", [(), (1,), (1, 2, 3)])
@@ -228,7 +228,7 @@ def test_a_retraction_that_names_others_than_those_that_rest_on_it(store: Any, s
     told = said(store)
     assert list(told) == [path(7)]
     assert "as suspect; expected entries 1, 3" in told[path(7)]
-    assert "it bars other rows or scores than those of what was wrong" in told[path(7)]
+    assert "it bars rows or scores other than those that were wrong" in told[path(7)]
 
 
 def test_a_hint_that_is_behind_is_nothing(store: Any) -> None:

@@ -182,7 +182,7 @@ def test_only_keys_of_ones_own_configuration_count(whole: Any, written: Any) -> 
 def test_an_entry_that_was_changed_is_refused(whole: Any, written: Any) -> None:
     changed = whole["entries.jsonl"].replace(b'"actor":"ada"', b'"actor":"eve"')
     assert changed != whole["entries.jsonl"]
-    with pytest.raises(LogError, match="does not fit the entry"):
+    with pytest.raises(LogError, match="does not match the entry"):
         opened(written(relisted(whole, entries_jsonl=changed)))
     for twice in (changed, whole["entries.jsonl"]):
         with pytest.raises(LockgateError, match="entry 1 follows entry 1 in the bundle; expected each once"):
@@ -241,7 +241,7 @@ def test_a_champion_cannot_be_left_out_of_a_bundle(whole: Any, written: Any) -> 
         opened(written(relisted(whole | none, model=b"")))
     log = promoted()
     revoke(log, "EvaluateNewModel/1", reason="it leaks", actor="ada", clock=lambda: NOON)
-    with pytest.raises(AdmissionError, match="no model reigns: what reigned was revoked"):
+    with pytest.raises(AdmissionError, match="no model reigns: the champion was revoked"):
         opened(written(bundle.without_champion(log, 2)))
     held = bundle.without_champion(unpromoted(), 1)
     with pytest.raises(AdmissionError, match="no model has been promoted yet"):

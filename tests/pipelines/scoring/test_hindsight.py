@@ -23,8 +23,8 @@ found = next_month(settings, table, challenger=challenger, champion=champion, me
 held = data.split(table, settings.data, settings.train, "2024-06")
 
 def loss(run):
-    told = runs.claim(run).evidence.facts["challenger"]
-    model = load_model(told["format"], runs.model_bytes(run), sha256=told["sha256"])
+    told = runs.load_claim(run).evidence.facts["challenger"]
+    model = load_model(told["format"], runs.load_model_bytes(run), sha256=told["sha256"])
     return log_loss(held.labels, model.score(held.holdout))
 
 print(json.dumps([found, loss(challenger) - loss(champion)]))

@@ -85,7 +85,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from lockgate.gates import runs
-claimed = runs.claim(sys.argv[1])
+claimed = runs.load_claim(sys.argv[1])
 assert claimed.evidence.witness is not None
 Path(sys.argv[2]).write_bytes(claimed.evidence.to_bytes())
 """

@@ -88,7 +88,7 @@ def test_a_waiver_under_another_name_is_shown_by_no_command(prompted: Callable[.
     here.sign_as("ada")
     here.run("waive", "log_loss", "--run", "3", "--until", "2d", "--reason", "a strike")
     told_otherwise(here, "grace")
-    said = "the waiver of entry 4 names 'grace' as its approver, and its key is ada's; expected ada"
+    said = "the waiver of entry 4 names 'grace' as its approver, but its key belongs to ada; expected ada"
     for words in (("waivers",), ("history",), ("why", "3"), ("champion",), ("verify",)):
         assert said in " ".join(here.run(*words, code=2).split()), words
 
@@ -99,7 +99,7 @@ def test_a_key_that_is_renamed_says_how_it_was_called(prompted: Callable[..., Pr
     here.run("waive", "log_loss", "--run", "3", "--until", "2d", "--reason", "a strike")
     ada = {"role": "approver", "key": here.keys["ada"][1], "last_entry": None}
     trust(here, ada=None, lovelace=ada)
-    said = "write it into platform.keys.trusted.lovelace.formerly"
+    said = "add the name to platform.keys.trusted.lovelace.formerly"
     assert said in here.run("waivers", code=2)
     trust(here, lovelace=ada | {"formerly": {"ada": 4}})
     (waiver,) = json.loads(here.run("waivers", "--json"))

@@ -72,7 +72,7 @@ def test_a_run_of_an_unknown_project_is_left_alone_and_named(promoted: Any) -> N
     (deviation,) = told["deviations"]
     assert (code, told["fixed"], deviation["about"], deviation["where"]) == (2, [], "tags", other)
     assert deviation["said"] == (
-        "bears champion, which the log does not bear out; it is of an unknown project (its facts cannot be read:"
+        "has champion, which it should not have according to the log; it is of an unknown project (its facts cannot be read:"
         " the artifact's bytes are gone from the datastore), so its tags are left as they are"
     )
     assert promoted.tags(other) == ["champion", "mine"]
@@ -142,7 +142,7 @@ import sys
 from lockgate.gates import runs
 for owner, project, logged in (line.split() for line in sys.argv[2:]):
     system = [f"project:{owner}", "user:ada"]
-    print(runs.ownership(sys.argv[1], system, project=project, logged=logged == "logged").owner)
+    print(runs.find_owner(sys.argv[1], system, project=project, logged=logged == "logged").owner)
 """
 
 

@@ -19,7 +19,7 @@ def said(outcomes):
     for one in outcomes:
         yield from (value for value in (one.observed, one.low, one.high, one.p) if value is not None)
         yield from said(one.parts)
-decision = judge(policy, runs.claim(sys.argv[1]).evidence)
+decision = judge(policy, runs.load_claim(sys.argv[1]).evidence)
 json.dump({"numbers": list(said(decision.outcomes)), "names": list(policy.checks), "verdict": decision.verdict}, sys.stdout)
 """  # noqa: E501 (a script)
 

@@ -107,7 +107,7 @@ def test_erased_evidence_is_said_and_is_no_deviation(promoted: Any) -> None:
     erase(promoted, run, "evidence")
     code, told = verified(promoted)
     assert (code, told["deviations"]) == (0, [])
-    assert f"the evidence of {run} was erased: it was not held against entry 1" in told["notes"]
+    assert f"the evidence of {run} was erased, so it was not compared with entry 1" in told["notes"]
     erase(promoted, run, "model")
     code, told = verified(promoted)
     assert (code, [one["about"] for one in told["deviations"]]) == (2, ["run"])
@@ -139,9 +139,9 @@ def test_everything_that_was_changed_is_named_and_tags_are_put_right(promoted: A
     model = entry["event"]["decision"]["binding"]["model"]
     assert f"expected {model}" in found["run", run]
     assert "lacks champion" in found["tags", run]
-    assert "bears held" in found["tags", run]
-    assert "bears champion, production:token, which the log does not bear out" in found["tags", forged]
-    assert "bears champion as a system tag" in found["tags", stuck]
+    assert "has held" in found["tags", run]
+    assert "has champion, production:token, which it should not have according to the log" in found["tags", forged]
+    assert "has champion as a system tag" in found["tags", stuck]
     assert "the log ends at 1: was its tail deleted?" in found["predictions", "version 1"]
 
     code, told = verified(promoted, "--fix-tags")
