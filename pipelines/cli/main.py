@@ -15,7 +15,7 @@ from lockgate.pipelines.cli.models import demo, evaluate, explain, judge, plan, 
 from lockgate.pipelines.cli.production import deploy, manifests, push_data, status, trigger, undeploy
 from lockgate.pipelines.cli.pull_requests import bundle, comment, policy, propose, review
 from lockgate.pipelines.cli.shared.extras import name_extra
-from lockgate.pipelines.cli.shared.flow_run import user
+from lockgate.pipelines.cli.shared.flow_run import set_user
 from lockgate.pipelines.promotion import events
 
 app = typer.Typer(
@@ -64,8 +64,8 @@ app.command(rich_help_panel=_PRODUCTION)(undeploy.undeploy)
 app.command(rich_help_panel=_PRODUCTION)(push_data.push_data)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"lockgate {lockgate.__version__}")
         raise typer.Exit
 
@@ -88,7 +88,7 @@ def main() -> None:
     sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
     if debug:
         os.environ["LOCKGATE_DEBUG"] = "1"
-    user()
+    set_user()
     try:
         app()
     except LockgateError as err:

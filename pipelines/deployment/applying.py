@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from lockgate.gates.errors import DeployError
 from lockgate.pipelines.deployment.cluster import Cluster
-from lockgate.pipelines.deployment.normal import DEPLOYED_AT, OURS, compared, with_commit
+from lockgate.pipelines.deployment.normal import DEPLOYED_AT, OURS, add_commit, comparable_form
 from lockgate.pipelines.deployment.objects import Document
-from lockgate.pipelines.deployment.plan import Change, Plan
+from lockgate.pipelines.deployment.plan import DeployPlan, ObjectChange
 
-COMMIT = f"{OURS}commit"
+COMMIT_ANNOTATION = f"{OURS}commit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
+class DeployStamp:
     """What is noted on every object that is written, and never compared."""
 
     commit: str  # of this checkout
@@ -23,13 +23,13 @@ class Stamp:
 
     def on(self, document: Document) -> Document:
         metadata = dict(document["metadata"])
-        noted = {DEPLOYED_AT: self.time} | ({COMMIT: self.commit} if self.commit else {})
+        noted = {DEPLOYED_AT: self.time} | ({COMMIT_ANNOTATION: self.commit} if self.commit else {})
         metadata["annotations"] = {**(metadata.get("annotations") or {}), **noted}
         noted_on: Document = {**document, "metadata": metadata}
-        return dict(with_commit(noted_on, self.commit)) if self.commit else noted_on
+        return dict(add_commit(noted_on, self.commit)) if self.commit else noted_on
 
 
-def apply(plan: Plan, cluster: Cluster, stamp: Stamp, *, say: Callable[[str], object]) -> None:
+def apply_plan(plan: DeployPlan, cluster: Cluster, stamp: DeployStamp, *, report: Callable[[str], object]) -> None:
     """Carry out what the plan needs, object by object, and read each one back.
 
     These are Metaflow's own documents in Metaflow's order. They are not created by Metaflow a second time, because it
@@ -37,21 +37,21 @@ def apply(plan: Plan, cluster: Cluster, stamp: Stamp, *, say: Callable[[str], ob
 
     Raises DeployError, which names what was applied and what was not; the same command again does the rest.
     """
-    done: list[Change] = []
-    for change in plan.needed:
+    applied: list[ObjectChange] = []
+    for change in plan.needed_changes:
         try:
-            _apply(change, cluster, stamp)
+            _apply_change(change, cluster, stamp)
         except DeployError as err:
             if _is_there(change, cluster):  # the answer was lost, not the write
-                done.append(change)
-                say(f"{change.action:<9}  {change.key}")
+                applied.append(change)
+                report(f"{change.action:<9}  {change.key}")
                 continue
-            raise _interrupted(err, done, plan.needed[len(done) :]) from err
-        done.append(change)
-        say(f"{change.action:<9}  {change.key}")
+            raise _interruption_error(err, applied, plan.needed_changes[len(applied) :]) from err
+        applied.append(change)
+        report(f"{change.action:<9}  {change.key}")
 
 
-def _apply(change: Change, cluster: Cluster, stamp: Stamp) -> None:
+def _apply_change(change: ObjectChange, cluster: Cluster, stamp: DeployStamp) -> None:
     key, before, after = change.key, change.before, change.after
     if after is None:
         cluster.delete(key)
@@ -63,7 +63,7 @@ def _apply(change: Change, cluster: Cluster, stamp: Stamp) -> None:
         raise DeployError(f"{key} was {change.action}, but is not read back as it was written")
 
 
-def _is_there(change: Change, cluster: Cluster) -> bool:
+def _is_there(change: ObjectChange, cluster: Cluster) -> bool:
     """Whether the object is as planned all the same. Where that cannot be asked, it is taken not to be."""
     try:
         return _as_planned(change, cluster.get(change.key))
@@ -71,16 +71,18 @@ def _is_there(change: Change, cluster: Cluster) -> bool:
         return False
 
 
-def _as_planned(change: Change, found: Document | None) -> bool:
+def _as_planned(change: ObjectChange, current: Document | None) -> bool:
     if change.after is None:
-        return found is None or bool(found["metadata"].get("deletionTimestamp"))
-    return found is not None and compared(change.key, found) == compared(change.key, change.after)
+        return current is None or bool(current["metadata"].get("deletionTimestamp"))
+    return current is not None and comparable_form(change.key, current) == comparable_form(change.key, change.after)
 
 
-def _interrupted(err: DeployError, done: list[Change], left: tuple[Change, ...]) -> DeployError:
-    def names(changes: list[Change] | tuple[Change, ...]) -> str:
+def _interruption_error(
+    err: DeployError, applied: list[ObjectChange], remaining: tuple[ObjectChange, ...]
+) -> DeployError:
+    def names(changes: list[ObjectChange] | tuple[ObjectChange, ...]) -> str:
         return ", ".join(str(change.key) for change in changes) or "nothing"
 
     return DeployError(
-        f"{err}; applied: {names(done)}; not applied: {names(left)}", hint="run it again: it does what is left"
+        f"{err}; applied: {names(applied)}; not applied: {names(remaining)}", hint="run it again: it does what is left"
     )

@@ -11,10 +11,10 @@ from pathlib import Path
 from lockgate.gates.errors import DeployError
 from lockgate.pipelines.settings.groups import ROOT, conf_dir
 
-SECONDS = 60.0
+GIT_STATUS_TIMEOUT_S = 60.0
 
 
-def head() -> str:
+def clean_commit() -> str:
     """The commit of this checkout.
 
     Raises DeployError where there is no git, no commit, or what is in none; so it does for a configuration that
@@ -22,12 +22,12 @@ def head() -> str:
     """
     if shutil.which("git") is None:
         raise DeployError("there is no git", expected="git in PATH, to know which commit is deployed")
-    commit = _clean(ROOT)
-    _clean(conf_dir(), "--ignored")
+    commit = _clean_folder_commit(ROOT)
+    _clean_folder_commit(conf_dir(), "--ignored")
     return commit
 
 
-def _clean(folder: Path, *options: str) -> str:
+def _clean_folder_commit(folder: Path, *options: str) -> str:
     """The commit of a checkout in which nothing below `folder` was changed since."""
     commit = _git("rev-parse", "HEAD", within=folder)
     if commit is None:
@@ -52,9 +52,15 @@ def _git(*words: str, within: Path = ROOT) -> str | None:
     """What git says; None where it refuses."""
     quiet: Mapping[str, str] = {**environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
-        done = subprocess.run(
-            ["git", *words], cwd=within, env=dict(quiet), capture_output=True, text=True, check=False, timeout=SECONDS
+        process = subprocess.run(
+            ["git", *words],
+            cwd=within,
+            env=dict(quiet),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=GIT_STATUS_TIMEOUT_S,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout if done.returncode == 0 else None
+    return process.stdout if process.returncode == 0 else None

@@ -9,18 +9,18 @@ from typing import Any
 
 from lockgate.gates.errors import DeployError
 from lockgate.gates.runs.metadata import read_timeout
-from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, Key
-from lockgate.pipelines.deployment.target import Target
+from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, ObjectKey
+from lockgate.pipelines.deployment.target import DeployTarget
 
-SECONDS = 20.0
+KUBERNETES_TIMEOUT_S = 20.0
 """How long one request may take; the variable below says otherwise."""
 
-SECONDS_VARIABLE = "LOCKGATE_KUBERNETES_SECONDS"
+TIMEOUT_VARIABLE = "LOCKGATE_KUBERNETES_SECONDS"
 
 WORKFLOWS = "workflows"
-_PAGE = 200
+_PAGE_SIZE = 200
 _SENSOR_NAME, _SENSOR_NAMESPACE = "metaflow/sensor_name", "metaflow/sensor_namespace"
-_SAYS = {
+_MEANINGS = {
     401: "it does not know who asks",
     403: "it is not allowed",
     404: "there is no such thing",
@@ -46,33 +46,33 @@ class Cluster:
     api: Any  # kubernetes.client.CustomObjectsApi
     seconds: float
 
-    def get(self, key: Key) -> Document | None:
+    def get(self, key: ObjectKey) -> Document | None:
         """The object, or None. Raises DeployError."""
         try:
-            return self._ask(self.api.get_namespaced_custom_object, _named(key), f"reading {key}")
+            return self._ask(self.api.get_namespaced_custom_object, _address(key), f"reading {key}")
         except MissingError:
             return None
 
-    def create(self, key: Key, document: Document) -> None:
+    def create(self, key: ObjectKey, document: Document) -> None:
         """Raises ConflictingError where it is there already, DeployError."""
         words = {"namespace": key.namespace, "plural": key.plural, "body": dict(document)}
         self._ask(self.api.create_namespaced_custom_object, words, f"creating {key}")
 
-    def replace(self, key: Key, document: Document, *, version: str) -> None:
+    def replace(self, key: ObjectKey, document: Document, *, version: str) -> None:
         """Replace the object as it is at `version`. Raises ConflictingError where it no longer is, DeployError."""
         body = {**document, "metadata": {**document["metadata"], "resourceVersion": version}}
-        self._ask(self.api.replace_namespaced_custom_object, {**_named(key), "body": body}, f"changing {key}")
+        self._ask(self.api.replace_namespaced_custom_object, {**_address(key), "body": body}, f"changing {key}")
 
-    def delete(self, key: Key) -> None:
+    def delete(self, key: ObjectKey) -> None:
         """Delete the object; it may be gone already. Raises DeployError."""
         try:
-            self._ask(self.api.delete_namespaced_custom_object, _named(key), f"deleting {key}")
+            self._ask(self.api.delete_namespaced_custom_object, _address(key), f"deleting {key}")
         except MissingError:
             return
 
-    def listed(self, plural: str, **selected: str) -> Iterator[Document]:
+    def list_objects(self, plural: str, **selected: str) -> Iterator[Document]:
         """All objects of a kind in the namespace. Raises DeployError."""
-        words: dict[str, Any] = {"namespace": self.namespace, "plural": plural, "limit": _PAGE, **selected}
+        words: dict[str, Any] = {"namespace": self.namespace, "plural": plural, "limit": _PAGE_SIZE, **selected}
         while True:
             page = self._ask(self.api.list_namespaced_custom_object, words, f"listing {plural} of {self.namespace}")
             yield from page.get("items", ())
@@ -92,19 +92,19 @@ class Cluster:
         from urllib3.exceptions import HTTPError
 
         try:
-            found = call(group=GROUP, version=VERSION, _request_timeout=self.seconds, **words)
+            answer = call(group=GROUP, version=VERSION, _request_timeout=self.seconds, **words)
         except ApiException as err:
-            raise _refused(err, doing) from err
+            raise _refusal_error(err, doing) from err
         except (HTTPError, OSError) as err:
-            raise _unreachable(err, doing, self.seconds) from err
+            raise _unreachable_error(err, doing, self.seconds) from err
         except ValueError as err:
             raise DeployError(f"{doing}: Kubernetes gave an answer that cannot be read") from err
-        if not isinstance(found, dict):
+        if not isinstance(answer, dict):
             raise DeployError(f"{doing}: Kubernetes gave an answer that cannot be read")
-        return found
+        return answer
 
 
-def cluster(target: Target) -> Cluster:
+def connect_cluster(target: DeployTarget) -> Cluster:
     """Kubernetes as Metaflow's own client reaches it. Raises DeployError where nothing says which."""
     from kubernetes.config import ConfigException
     from metaflow import metaflow_config
@@ -124,80 +124,82 @@ def cluster(target: Target) -> Cluster:
     namespace = target.settings.platform.namespace or metaflow_config.KUBERNETES_NAMESPACE
     return Cluster(
         namespace=namespace,
-        sensor_namespace=_told(
+        sensor_namespace=_sensor_namespace(
             metaflow_config.ARGO_EVENTS_SENSOR_NAMESPACE, metaflow_config.KUBERNETES_NAMESPACE, namespace
         ),
         api=client.CustomObjectsApi(client.ApiClient(configuration)),
-        seconds=read_timeout(SECONDS_VARIABLE, otherwise=SECONDS),
+        seconds=read_timeout(TIMEOUT_VARIABLE, otherwise=KUBERNETES_TIMEOUT_S),
     )
 
 
-def deployed(cluster: Cluster, target: Target) -> dict[Key, Document]:
+def find_deployed(cluster: Cluster, target: DeployTarget) -> dict[ObjectKey, Document]:
     """Every object of this project and branch that is there. Raises DeployError."""
     templates = {
-        str(one["metadata"]["name"]): one
-        for one in cluster.listed(PLURALS["WorkflowTemplate"])
-        if _belongs(one, target)
+        str(template["metadata"]["name"]): template
+        for template in cluster.list_objects(PLURALS["WorkflowTemplate"])
+        if _belongs(template, target)
     }
-    found = {}
+    documents = {}
     for name in sorted({*templates, *target.template_names().values()}):
-        keys = [Key(namespace=cluster.namespace, name=name, plural=PLURALS["CronWorkflow"])]
-        keys.append(_sensor(cluster, name, templates.get(name)))
+        keys = [ObjectKey(namespace=cluster.namespace, name=name, plural=PLURALS["CronWorkflow"])]
+        keys.append(_sensor_key(cluster, name, templates.get(name)))
         if name in templates:
-            found[Key(namespace=cluster.namespace, name=name, plural=PLURALS["WorkflowTemplate"])] = templates[name]
+            documents[ObjectKey(namespace=cluster.namespace, name=name, plural=PLURALS["WorkflowTemplate"])] = (
+                templates[name]
+            )
         else:
-            keys.append(Key(namespace=cluster.namespace, name=name, plural=PLURALS["WorkflowTemplate"]))
+            keys.append(ObjectKey(namespace=cluster.namespace, name=name, plural=PLURALS["WorkflowTemplate"]))
         for key in keys:
-            held = cluster.get(key)
-            if held is not None:
-                found[key] = held
-    return found
+            document = cluster.get(key)
+            if document is not None:
+                documents[key] = document
+    return documents
 
 
-def notes(document: Document) -> Mapping[str, str]:
+def read_annotations(document: Document) -> Mapping[str, str]:
     """The annotations of an object."""
-    found: Mapping[str, str] = document["metadata"].get("annotations") or {}
-    return found
+    annotations: Mapping[str, str] = document["metadata"].get("annotations") or {}
+    return annotations
 
 
-def _belongs(document: Document, target: Target) -> bool:
-    told = notes(document)
-    return (told.get("metaflow/project_name"), told.get("metaflow/branch_name")) == (
+def _belongs(document: Document, target: DeployTarget) -> bool:
+    annotations = read_annotations(document)
+    return (annotations.get("metaflow/project_name"), annotations.get("metaflow/branch_name")) == (
         target.project,
         target.project_branch,
     )
 
 
-def _sensor(cluster: Cluster, template: str, document: Document | None) -> Key:
+def _sensor_key(cluster: Cluster, template: str, document: Document | None) -> ObjectKey:
     """Where Metaflow put the sensor of a template, or would put it."""
-    told = notes(document) if document else {}
-    return Key(
-        namespace=told.get(_SENSOR_NAMESPACE) or cluster.sensor_namespace,
-        name=told.get(_SENSOR_NAME) or template.replace(".", "-"),
+    annotations = read_annotations(document) if document else {}
+    return ObjectKey(
+        namespace=annotations.get(_SENSOR_NAMESPACE) or cluster.sensor_namespace,
+        name=annotations.get(_SENSOR_NAME) or template.replace(".", "-"),
         plural=PLURALS["Sensor"],
     )
 
 
-def _told(sensors: str, workflows: str, namespace: str) -> str:
+def _sensor_namespace(sensors: str, workflows: str, namespace: str) -> str:
     """The namespace of sensors: where Metaflow's configuration names none, it is that of the workflows."""
     return namespace if sensors == workflows else sensors
 
 
-def _named(key: Key) -> dict[str, str]:
+def _address(key: ObjectKey) -> dict[str, str]:
     return {"namespace": key.namespace, "plural": key.plural, "name": key.name}
 
 
-def _refused(err: Any, doing: str) -> DeployError:
+def _refusal_error(err: Any, doing: str) -> DeployError:
     try:
-        said = str(json.loads(err.body)["message"])
+        message = str(json.loads(err.body)["message"])
     except (ValueError, TypeError, KeyError):
-        said = str(err.reason or "")
+        message = str(err.reason or "")
     kind = {404: MissingError, 409: ConflictingError}.get(err.status, DeployError)
-    told = _SAYS.get(err.status, "it failed")
-    return kind(f"{doing}: Kubernetes answers {err.status}, {told}: {' '.join(said.split())[:200]}")
+    meaning = _MEANINGS.get(err.status, "it failed")
+    return kind(f"{doing}: Kubernetes answers {err.status}, {meaning}: {' '.join(message.split())[:200]}")
 
 
-def _unreachable(err: Exception, doing: str, seconds: float) -> DeployError:
+def _unreachable_error(err: Exception, doing: str, seconds: float) -> DeployError:
     slow = "timed out" in str(err).lower()
     return DeployError(
         f"{doing}: Kubernetes cannot be reached: {'no answer' if slow else _line(err)}",

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lockgate.pipelines.deployment.objects import Document, Key
-from lockgate.pipelines.scoring.measuring import COMMIT
+from lockgate.pipelines.deployment.objects import Document, ObjectKey
+from lockgate.pipelines.scoring.measuring import COMMIT_VARIABLE
 
 OURS = "lockgate/"
 """Starts the annotations that say which commit was deployed, and when. They are not compared."""
@@ -22,40 +22,40 @@ _PACKAGE = re.compile(r'"METAFLOW_CODE_SHA", "value": "([0-9a-f]{40})"')
 _DRAWN = re.compile(r"(set_parameters |`pwd`/)[a-z]{10}\b")
 
 
-def canonical(key: Key, document: Document) -> dict[str, Any]:
+def canonical_form(key: ObjectKey, document: Document) -> dict[str, Any]:
     """The object as it is bundled and applied: without nulls, moments, drawn names, and what the server adds."""
-    found: dict[str, Any] = _plain(document)
-    found.pop("status", None)
-    metadata = {name: value for name, value in found["metadata"].items() if name not in _SERVER}
-    found["metadata"] = {"namespace": key.namespace, **metadata}
-    return found
+    plain: dict[str, Any] = _plain(document)
+    plain.pop("status", None)
+    metadata = {name: value for name, value in plain["metadata"].items() if name not in _SERVER}
+    plain["metadata"] = {"namespace": key.namespace, **metadata}
+    return plain
 
 
-def compared(key: Key, document: Document) -> dict[str, Any]:
-    """What of an object counts when it is compared: `canonical`, whoever deployed it, without others' annotations.
+def comparable_form(key: ObjectKey, document: Document) -> dict[str, Any]:
+    """What of an object counts when it is compared: `canonical_form`, whoever deployed it, without others' annotations.
 
     The code package, which every pod's command names, is told once.
     """
-    found: dict[str, Any] = _without_owner(canonical(key, document))
-    text = json.dumps(found)
+    form: dict[str, Any] = _drop_owner(canonical_form(key, document))
+    text = json.dumps(form)
     if package := _PACKAGE.search(text):
         digest = package.group(1)
-        found = json.loads(text.replace(f"{digest[:2]}/{digest}", "CODE").replace(digest, "CODE"))
-        found["code package"] = digest
+        form = json.loads(text.replace(f"{digest[:2]}/{digest}", "CODE").replace(digest, "CODE"))
+        form["code package"] = digest
     for part in ("annotations", "labels"):
-        held = {name: value for name, value in found["metadata"].get(part, {}).items() if not name.startswith(_FOREIGN)}
-        found["metadata"].pop(part, None)
-        if held:
-            found["metadata"][part] = held
-    return found
+        own = {name: value for name, value in form["metadata"].get(part, {}).items() if not name.startswith(_FOREIGN)}
+        form["metadata"].pop(part, None)
+        if own:
+            form["metadata"][part] = own
+    return form
 
 
-def about_the_machine(told: Mapping[str, Any]) -> dict[str, Any]:
+def drop_machine_info(info: Mapping[str, Any]) -> dict[str, Any]:
     """What Metaflow notes of where a flow was packaged, without what differs from one desk to the next.
 
     The address of the repository is left out besides: it may carry a password.
     """
-    return {name: value for name, value in told.items() if name not in _MACHINE}
+    return {name: value for name, value in info.items() if name not in _MACHINE}
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
@@ -75,30 +75,30 @@ def to_yaml(document: Mapping[str, Any]) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         if value.get("name") == "METAFLOW_VERSION" and isinstance(value.get("value"), str):
-            told = about_the_machine(json.loads(value["value"]))
-            return {"name": "METAFLOW_VERSION", "value": json.dumps(told, sort_keys=True)}
-        return {str(name): _plain(held) for name, held in value.items() if held is not None and name != DEPLOYED_AT}
+            info = drop_machine_info(json.loads(value["value"]))
+            return {"name": "METAFLOW_VERSION", "value": json.dumps(info, sort_keys=True)}
+        return {str(name): _plain(item) for name, item in value.items() if item is not None and name != DEPLOYED_AT}
     if isinstance(value, list | tuple):
-        return [_plain(held) for held in value]
+        return [_plain(item) for item in value]
     return _DRAWN.sub(r"\1parameters", value) if isinstance(value, str) else value
 
 
-def _without_owner(value: Any) -> Any:
+def _drop_owner(value: Any) -> Any:
     if isinstance(value, dict):
         if value.get("name") in ("METAFLOW_OWNER", "USER") and "value" in value:
             return {"name": value["name"], "value": ""}
-        return {name: _without_owner(held) for name, held in value.items() if name != _OWNER}
+        return {name: _drop_owner(item) for name, item in value.items() if name != _OWNER}
     if isinstance(value, list):
-        return [_without_owner(held) for held in value if not (isinstance(held, dict) and held.get("name") == COMMIT)]
+        return [_drop_owner(item) for item in value if not (isinstance(item, dict) and item.get("name") == COMMIT_VARIABLE)]
     return value
 
 
-def with_commit(value: Any, commit: str) -> Any:
+def add_commit(value: Any, commit: str) -> Any:
     """The document with the commit among the variables of every container, where a run takes it from. It is not
     compared: it is the commit of the last deployment that changed anything."""
     if isinstance(value, dict):
-        found = {name: with_commit(held, commit) for name, held in value.items()}
-        if isinstance(found.get("env"), list) and "image" in found:
-            found["env"] = [*found["env"], {"name": COMMIT, "value": commit}]
-        return found
-    return [with_commit(held, commit) for held in value] if isinstance(value, list) else value
+        copy = {name: add_commit(item, commit) for name, item in value.items()}
+        if isinstance(copy.get("env"), list) and "image" in copy:
+            copy["env"] = [*copy["env"], {"name": COMMIT_VARIABLE, "value": commit}]
+        return copy
+    return [add_commit(item, commit) for item in value] if isinstance(value, list) else value

@@ -13,7 +13,7 @@ PLURALS = {"WorkflowTemplate": "workflowtemplates", "CronWorkflow": "cronworkflo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Key:
+class ObjectKey:
     """Which object."""
 
     namespace: str

@@ -13,26 +13,26 @@ from typing import Any
 
 from lockgate.gates import runs
 from lockgate.gates.errors import DeployError
-from lockgate.pipelines.deployment.normal import about_the_machine
+from lockgate.pipelines.deployment.normal import drop_machine_info
 
 _INFO, _DISTRIBUTIONS, _FILES = ".mf_meta/INFO", ".mf_meta/DIST_INFO", ".mf_install"
 _SHA1_DIGITS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class MovedPackage:
     """Where a package was, and where the one is that takes its place: addresses in Metaflow's datastore."""
 
     old: str
     new: str
 
-    def renamed(self, text: str) -> str:
+    def rename_package(self, text: str) -> str:
         """A text that names the new package instead of the old one: by its address, its key and its digest."""
         old, new = self.old.split("/")[-2:], self.new.split("/")[-2:]
         return text.replace("/".join(old), "/".join(new)).replace(old[1], new[1])
 
 
-def remade(address: str) -> Moved:
+def store_reproducible(address: str) -> MovedPackage:
     """Put the package at `address` into the datastore once more, in its reproducible form.
 
     Raises DeployError where the datastore cannot be read or written.
@@ -45,8 +45,8 @@ def remade(address: str) -> Moved:
     if len(name) != _SHA1_DIGITS:
         raise DeployError("the address of the code package is not as Metaflow writes it", where=address)
     try:
-        store = runs.object_store("", root=root, error=DeployError)
-        tar = reproducible(bytes(obstore.get(store, f"{name[:2]}/{name}").bytes()))
+        store = runs.open_object_store("", root=root, error_type=DeployError)
+        tar = make_reproducible(bytes(obstore.get(store, f"{name[:2]}/{name}").bytes()))
         # Metaflow takes the SHA-1 of the compressed bytes, which differ from one zlib to the next
         new = hashlib.sha1(tar, usedforsecurity=False).hexdigest()
         obstore.put(store, f"{new[:2]}/{new}", gzip.compress(tar, mtime=0))
@@ -54,10 +54,10 @@ def remade(address: str) -> Moved:
         raise DeployError(
             f"the code package cannot be stored: {str(err).splitlines()[0][:200]}", where=address
         ) from err
-    return Moved(old=address, new=f"{root}/{new[:2]}/{new}")
+    return MovedPackage(old=address, new=f"{root}/{new[:2]}/{new}")
 
 
-def reproducible(blob: bytes) -> bytes:
+def make_reproducible(blob: bytes) -> bytes:
     """A package as a plain tar: its files in order of their names, of nobody, of no time and of no machine."""
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob))) as old:
         files = {member.name: (member, old.extractfile(member)) for member in old.getmembers() if member.isfile()}
@@ -65,25 +65,32 @@ def reproducible(blob: bytes) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as new:
         for name, (mode, content) in sorted(contents.items()):
-            told = json.dumps(_TOLD[name](json.loads(content)), sort_keys=True).encode() if name in _TOLD else content
+            written = (
+                json.dumps(_NORMALIZERS[name](json.loads(content)), sort_keys=True).encode()
+                if name in _NORMALIZERS
+                else content
+            )
             info = tarfile.TarInfo(name)
-            info.size, info.mtime, info.mode = len(told), 0, 0o755 if mode & 0o100 else 0o644
-            new.addfile(info, io.BytesIO(told))
+            info.size, info.mtime, info.mode = len(written), 0, 0o755 if mode & 0o100 else 0o644
+            new.addfile(info, io.BytesIO(written))
     return out.getvalue()
 
 
-def _headers(told: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+def _keep_headers(distributions: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     """Of installed distributions their name, version and needs, not the README and the paths of this machine."""
-    return {name: {"METADATA": held["METADATA"].partition("\n\n")[0] + "\n"} for name, held in told.items()}
+    return {
+        name: {"METADATA": distribution["METADATA"].partition("\n\n")[0] + "\n"}
+        for name, distribution in distributions.items()
+    }
 
 
-def _in_order(told: dict[str, Any]) -> dict[str, Any]:
-    return told | {"module_files": sorted(told.get("module_files", ()))}
+def _sort_modules(info: dict[str, Any]) -> dict[str, Any]:
+    return info | {"module_files": sorted(info.get("module_files", ()))}
 
 
-_TOLD: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    _INFO: about_the_machine,
-    _DISTRIBUTIONS: _headers,
-    _FILES: _in_order,
+_NORMALIZERS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    _INFO: drop_machine_info,
+    _DISTRIBUTIONS: _keep_headers,
+    _FILES: _sort_modules,
 }
 """What Metaflow tells in a package of how it was made, and what of it does not depend on the machine."""

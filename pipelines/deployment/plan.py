@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lockgate.pipelines.deployment.normal import compared, to_yaml
-from lockgate.pipelines.deployment.objects import PLURALS, Document, Key
-from lockgate.pipelines.deployment.recording import Wanted
+from lockgate.pipelines.deployment.normal import comparable_form, to_yaml
+from lockgate.pipelines.deployment.objects import PLURALS, Document, ObjectKey
+from lockgate.pipelines.deployment.recording import CompiledObjects
 
-_SHOWN = 60
+_MAX_DIFF_LINES = 60
 """Lines of one object's difference that are shown, unless all are asked for."""
 
 
@@ -23,10 +23,10 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ObjectChange:
     """One object: as it is, and as it is to be. None: not there."""
 
-    key: Key
+    key: ObjectKey
     before: Document | None
     after: Document | None
 
@@ -36,49 +36,50 @@ class Change:
             return Action.CREATED
         if self.after is None:
             return Action.DELETED
-        same = compared(self.key, self.before) == compared(self.key, self.after)
+        same = comparable_form(self.key, self.before) == comparable_form(self.key, self.after)
         return Action.UNCHANGED if same else Action.CHANGED
 
     def difference(self, *, whole: bool = False) -> list[str]:
         """The lines of YAML that change, as a unified difference; shortened unless `whole`."""
         before, after = (
-            [] if one is None else to_yaml(compared(self.key, one)).splitlines() for one in (self.before, self.after)
+            [] if document is None else to_yaml(comparable_form(self.key, document)).splitlines()
+            for document in (self.before, self.after)
         )
         lines = list(difflib.unified_diff(before, after, "deployed", "this checkout", lineterm="", n=2))
-        if whole or len(lines) <= _SHOWN:
+        if whole or len(lines) <= _MAX_DIFF_LINES:
             return lines
-        return [*lines[:_SHOWN], f"… and {len(lines) - _SHOWN} lines more"]
+        return [*lines[:_MAX_DIFF_LINES], f"… and {len(lines) - _MAX_DIFF_LINES} lines more"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class DeployPlan:
     """Every object that is there, or is to be, in the order in which they are applied."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[ObjectChange, ...]
 
     @property
-    def needed(self) -> tuple[Change, ...]:
+    def needed_changes(self) -> tuple[ObjectChange, ...]:
         return tuple(change for change in self.changes if change.action is not Action.UNCHANGED)
 
     def count(self, action: Action) -> int:
         return sum(change.action is action for change in self.changes)
 
 
-def planned(deployed: Mapping[Key, Document], wanted: Wanted) -> Plan:
+def plan_changes(deployed: Mapping[ObjectKey, Document], desired: CompiledObjects) -> DeployPlan:
     """From what is deployed to what is wanted. What nobody wants any more is deleted."""
-    keys = {*deployed, *wanted.objects}
-    changes = [Change(key=key, before=deployed.get(key), after=wanted.objects.get(key)) for key in keys]
-    return Plan(changes=tuple(sorted(changes, key=_turn)))
+    keys = {*deployed, *desired.objects}
+    changes = [ObjectChange(key=key, before=deployed.get(key), after=desired.objects.get(key)) for key in keys]
+    return DeployPlan(changes=tuple(sorted(changes, key=_apply_order)))
 
 
-def emptied(deployed: Mapping[Key, Document]) -> Plan:
+def plan_removal(deployed: Mapping[ObjectKey, Document]) -> DeployPlan:
     """From what is deployed to nothing."""
-    return planned(deployed, Wanted(objects={}))
+    return plan_changes(deployed, CompiledObjects(objects={}))
 
 
-def told(plan: Plan, *, whole: bool = False) -> Iterator[str]:
+def describe_plan(plan: DeployPlan, *, whole: bool = False) -> Iterator[str]:
     """The plan for people: a line an object, and what changes in it."""
-    for change in sorted(plan.changes, key=lambda one: (one.key.name.replace(".", "-"), _turn(one))):
+    for change in sorted(plan.changes, key=lambda listed: (listed.key.name.replace(".", "-"), _apply_order(listed))):
         yield f"{change.action:<9}  {change.key}"
         if change.action is Action.CHANGED:
             yield from (f"    {line}" for line in change.difference(whole=whole)[2:])
@@ -89,7 +90,7 @@ def told(plan: Plan, *, whole: bool = False) -> Iterator[str]:
 _ORDER = tuple(PLURALS.values())
 
 
-def _turn(change: Change) -> tuple[int, int, Key]:
+def _apply_order(change: ObjectChange) -> tuple[int, int, ObjectKey]:
     """First what may start a flow is taken away, then templates come before what starts them, then templates go."""
     template = change.key.plural == PLURALS["WorkflowTemplate"]
     if change.after is None:

@@ -7,65 +7,72 @@ from collections.abc import Callable, Iterator, Mapping
 
 from lockgate.gates import runs
 from lockgate.gates.errors import DeployError, LockgateError
-from lockgate.pipelines.deployment.cluster import notes
-from lockgate.pipelines.deployment.objects import Document, Key
-from lockgate.pipelines.deployment.target import Target
+from lockgate.pipelines.deployment.cluster import read_annotations
+from lockgate.pipelines.deployment.objects import Document, ObjectKey
+from lockgate.pipelines.deployment.target import DeployTarget
 from lockgate.pipelines.promotion.actor import NOBODY
 
-OWNER, TOKEN = "metaflow/owner", "metaflow/production_token"
+OWNER_ANNOTATION, TOKEN_ANNOTATION = "metaflow/owner", "metaflow/production_token"
 
 
-def check_may_delete(deployed: Mapping[Key, Document], *, user: str, token: str) -> None:
+def check_may_delete(deployed: Mapping[ObjectKey, Document], *, user: str, token: str) -> None:
     """Raises DeployError where something was deployed by somebody else, and its token is neither given nor kept."""
     for key, document in sorted(deployed.items()):
-        owner, asked = notes(document).get(OWNER), notes(document).get(TOKEN, "")
-        if owner and owner != user and asked not in (token.removeprefix("production:"), _kept(asked)):
+        owner, required_token = (
+            read_annotations(document).get(OWNER_ANNOTATION),
+            read_annotations(document).get(TOKEN_ANNOTATION, ""),
+        )
+        if (
+            owner
+            and owner != user
+            and required_token not in (token.removeprefix("production:"), _load_token(required_token))
+        ):
             raise DeployError(
                 f"{key} was deployed by {owner}, and not by {user}",
                 expected="its production token",
-                hint=f"it is in the annotation {TOKEN}; give --authorize TOKEN",
+                hint=f"it is in the annotation {TOKEN_ANNOTATION}; give --authorize TOKEN",
             )
 
 
-def _kept(token: str) -> str | None:
+def _load_token(token: str) -> str | None:
     """The token of the same deployment that Metaflow keeps for this user."""
     from metaflow.plugins.aws.step_functions.production_token import load_token
 
-    found: str | None = load_token("-".join(token.split("-")[:2])) if token else None
-    return found
+    stored: str | None = load_token("-".join(token.split("-")[:2])) if token else None
+    return stored
 
 
 _EVENTS = ("EVENT", "EVENT_BUS", "EVENT_SOURCE", "SERVICE_ACCOUNT", "WEBHOOK_URL")
 
 
-def check_configuration(target: Target) -> None:
+def check_configuration(target: DeployTarget) -> None:
     """What is configured can run in production. Asks nobody. Raises DeployError with every problem."""
-    _raise(list(_configured(target)))
+    _raise_problems(list(_find_configuration_problems(target)))
 
 
-def check_surroundings(target: Target, *, without_champion: bool) -> None:
+def check_surroundings(target: DeployTarget, *, without_champion: bool) -> None:
     """The user, the metadata service and the promotion log are as a deployment needs them.
 
     Raises DeployError with every problem, those of the configuration first.
     """
-    problems = list(_configured(target))
-    asked: list[Callable[[], None]] = [runs.check_metadata] if not problems else []
+    problems = list(_find_configuration_problems(target))
+    checks: list[Callable[[], None]] = [runs.check_metadata] if not problems else []
     if not problems and not without_champion and target.branch is None:
-        asked.append(lambda: _check_champion(target))
+        checks.append(lambda: _check_champion(target))
     if os.environ.get(NOBODY):
         problems.append(
             "nobody is named as who deploys; expected METAFLOW_USER (Metaflow lets the same user, or whoever has the"
             " production token, deploy again)"
         )
-    for ask in asked:
+    for check in checks:
         try:
-            ask()
+            check()
         except LockgateError as err:
             problems.append(str(err))
-    _raise(problems)
+    _raise_problems(problems)
 
 
-def joined(*checks: Callable[[], object]) -> None:
+def run_checks(*checks: Callable[[], object]) -> None:
     """Make every check. Raises DeployError with the problems of all."""
     problems: list[str] = []
     for check in checks:
@@ -73,10 +80,10 @@ def joined(*checks: Callable[[], object]) -> None:
             check()
         except DeployError as err:
             problems += err.problems
-    _raise(problems)
+    _raise_problems(problems)
 
 
-def _configured(target: Target) -> Iterator[str]:
+def _find_configuration_problems(target: DeployTarget) -> Iterator[str]:
     from metaflow import metaflow_config
 
     platform = target.settings.platform
@@ -109,7 +116,7 @@ def _configured(target: Target) -> Iterator[str]:
             yield f"events are not configured; expected {', '.join(missing)} @ platform.events"
 
 
-def _check_champion(target: Target) -> None:
+def _check_champion(target: DeployTarget) -> None:
     from lockgate.gates.lifecycle import admission
     from lockgate.pipelines.promotion.actor import clock
     from lockgate.pipelines.promotion.log import open_log
@@ -122,7 +129,7 @@ def _check_champion(target: Target) -> None:
         ) from err
 
 
-def _raise(problems: list[str]) -> None:
+def _raise_problems(problems: list[str]) -> None:
     if problems:
         raise DeployError(
             problems[0] if len(problems) == 1 else f"{len(problems)} problems: " + " | ".join(problems),

@@ -17,41 +17,41 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, Key
+from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, ObjectKey
 
 
 @dataclass(slots=True)
-class Recorded:
+class RecordedApi:
     """What the client sees: what was deployed, and above it what it wrote itself. None: deleted."""
 
-    deployed: Mapping[Key, Document]
-    written: dict[Key, Document | None] = field(default_factory=dict)
+    deployed: Mapping[ObjectKey, Document]
+    written: dict[ObjectKey, Document | None] = field(default_factory=dict)
     strange: list[str] = field(default_factory=list)  # requests that nobody expected
 
-    def get(self, key: Key) -> Document | None:
+    def get(self, key: ObjectKey) -> Document | None:
         return self.written[key] if key in self.written else self.deployed.get(key)
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, recorded: Recorded) -> None:
+    def __init__(self, recorded: RecordedApi) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.recorded, self.token = recorded, secrets.token_urlsafe(32)
 
 
 @contextmanager
-def recorder(deployed: Mapping[Key, Document], *, folder: Path) -> Iterator[tuple[Recorded, Path]]:
+def recorder(deployed: Mapping[ObjectKey, Document], *, folder: Path) -> Iterator[tuple[RecordedApi, Path]]:
     """What is recorded, and the kubeconfig, written to `folder`, that leads there. Nobody else can write to it."""
-    recorded = Recorded(deployed)
+    recorded = RecordedApi(deployed)
     server = _Server(recorded)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="lockgate-recorder", daemon=True)
     thread.start()
     try:
         config = folder / "kubeconfig"
         config.touch(mode=0o600)
-        told = kubeconfig(f"http://127.0.0.1:{server.server_port}", server.token)
-        config.write_text(json.dumps(told), encoding="utf-8")
+        config_json = kubeconfig(f"http://127.0.0.1:{server.server_port}", server.token)
+        config.write_text(json.dumps(config_json), encoding="utf-8")
         yield recorded, config
     finally:
         server.shutdown()
@@ -71,13 +71,13 @@ def kubeconfig(url: str, token: str) -> dict[str, Any]:
     }
 
 
-def key_of(path: str) -> Key | None:
+def key_of(path: str) -> ObjectKey | None:
     """The object that an address names; without a name where it names all of a kind. None: of no kind known here."""
     parts = path.partition("?")[0].strip("/").split("/")
-    known = parts[:4] == ["apis", GROUP, VERSION, "namespaces"] and len(parts) in (6, 7)
-    if not known or parts[5] not in PLURALS.values():
+    recognized = parts[:4] == ["apis", GROUP, VERSION, "namespaces"] and len(parts) in (6, 7)
+    if not recognized or parts[5] not in PLURALS.values():
         return None
-    return Key(namespace=parts[4], plural=parts[5], name=parts[6] if len(parts) == 7 else "")
+    return ObjectKey(namespace=parts[4], plural=parts[5], name=parts[6] if len(parts) == 7 else "")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -90,14 +90,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         key = self._key()
-        found = None if key is None else self.server.recorded.get(key)
-        self._answer(404 if found is None else 200, found)
+        document = None if key is None else self.server.recorded.get(key)
+        self._answer(404 if document is None else 200, document)
 
     def do_POST(self) -> None:
         key, body = self._key(), self._body()
         if key is not None:
-            named = Key(namespace=key.namespace, plural=key.plural, name=str(body["metadata"]["name"]))
-            self.server.recorded.written[named] = body
+            created = ObjectKey(namespace=key.namespace, plural=key.plural, name=str(body["metadata"]["name"]))
+            self.server.recorded.written[created] = body
         self._answer(404 if key is None else 201, body)
 
     def do_PUT(self) -> None:
@@ -109,23 +109,23 @@ class _Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self._body()
         key = self._key()
-        found = None if key is None else self.server.recorded.get(key)
-        if key is not None and found is not None:
+        document = None if key is None else self.server.recorded.get(key)
+        if key is not None and document is not None:
             self.server.recorded.written[key] = None
-        self._answer(404 if found is None else 200, {"kind": "Status", "status": "Success"})
+        self._answer(404 if document is None else 200, {"kind": "Status", "status": "Success"})
 
-    def _key(self) -> Key | None:
-        given = self.headers.get("Authorization", "").encode()
-        known = hmac.compare_digest(given, f"Bearer {self.server.token}".encode())
-        key = key_of(self.path) if known else None
+    def _key(self) -> ObjectKey | None:
+        authorization = self.headers.get("Authorization", "").encode()
+        authorized = hmac.compare_digest(authorization, f"Bearer {self.server.token}".encode())
+        key = key_of(self.path) if authorized else None
         if key is None:
             self.server.recorded.strange.append(f"{self.command} {self.path}")
         return key
 
     def _body(self) -> dict[str, Any]:
-        read = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        found: dict[str, Any] = json.loads(read) if read else {}
-        return found
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parsed: dict[str, Any] = json.loads(raw) if raw else {}
+        return parsed
 
     def _answer(self, code: int, document: Document | None) -> None:
         missing = {"kind": "Status", "status": "Failure", "reason": "NotFound", "message": "not found", "code": 404}

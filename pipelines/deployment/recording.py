@@ -16,27 +16,29 @@ from typing import Any
 
 from lockgate.gates import runs
 from lockgate.gates.errors import DeployError
-from lockgate.pipelines.deployment.normal import canonical
-from lockgate.pipelines.deployment.objects import Document, Key
-from lockgate.pipelines.deployment.package import remade
+from lockgate.pipelines.deployment.normal import canonical_form
+from lockgate.pipelines.deployment.objects import Document, ObjectKey
+from lockgate.pipelines.deployment.package import store_reproducible
 from lockgate.pipelines.deployment.recorder import recorder
-from lockgate.pipelines.deployment.target import FLOWS, Flow, Target
+from lockgate.pipelines.deployment.target import FLOWS, DeployedFlow, DeployTarget
 from lockgate.pipelines.flows import FLOW_FOLDER
 from lockgate.pipelines.settings.environment import restrict
 
-SECONDS = 300.0
+COMPILE_TIMEOUT_S = 300.0
 _SKIP = "ARGO_WORKFLOWS_ENV_VARS_TO_SKIP"
 _HEADERS = "METAFLOW_SERVICE_HEADERS"  # holds the key of the metadata service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class CompiledObjects:
     """What is to be there, in canonical form."""
 
-    objects: Mapping[Key, Document]
+    objects: Mapping[ObjectKey, Document]
 
 
-def wanted(target: Target, deployed: Mapping[Key, Document], *, authorize: str = "") -> Wanted:
+def compile_objects(
+    target: DeployTarget, deployed: Mapping[ObjectKey, Document], *, authorize: str = ""
+) -> CompiledObjects:
     """What Metaflow would write for each flow where `deployed` is what it finds; in canonical form.
 
     The code packages are stored in Metaflow's datastore, which changes nothing that runs.
@@ -48,9 +50,9 @@ def wanted(target: Target, deployed: Mapping[Key, Document], *, authorize: str =
     """
     check_datastore()
     with ThreadPoolExecutor(max_workers=len(FLOWS)) as pool:
-        made = list(pool.map(lambda flow: _created(flow, target, deployed, authorize), FLOWS))
-    written = {key: document for one in made for key, document in one.items()}
-    return Wanted(objects={key: document for key, document in sorted(written.items()) if document is not None})
+        compiled = list(pool.map(lambda flow: _record_flow(flow, target, deployed, authorize), FLOWS))
+    written = {key: document for objects in compiled for key, document in objects.items()}
+    return CompiledObjects(objects={key: document for key, document in sorted(written.items()) if document is not None})
 
 
 def check_datastore() -> None:
@@ -59,7 +61,7 @@ def check_datastore() -> None:
     from obstore.exceptions import BaseError
 
     kind, root = runs.datastore()
-    store = runs.object_store("", error=DeployError)
+    store = runs.open_object_store("", error_type=DeployError)
     try:
         next(iter(obstore.list(store, chunk_size=1)), None)
     except (BaseError, OSError) as err:
@@ -70,9 +72,9 @@ def check_datastore() -> None:
         ) from err
 
 
-def _created(
-    name: str, target: Target, deployed: Mapping[Key, Document], authorize: str
-) -> dict[Key, dict[str, Any] | None]:
+def _record_flow(
+    name: str, target: DeployTarget, deployed: Mapping[ObjectKey, Document], authorize: str
+) -> dict[ObjectKey, dict[str, Any] | None]:
     with (
         tempfile.TemporaryDirectory(prefix="lockgate-") as scratch,
         recorder(deployed, folder=Path(scratch)) as (recorded, kubeconfig),
@@ -87,15 +89,15 @@ def _created(
     address = next(_code_addresses(list(recorded.written.values())), None)
     if address is None:
         raise DeployError("what Metaflow wrote names no code package", where=name)
-    moved = remade(address)
+    moved = store_reproducible(address)
     return {
-        key: None if document is None else json.loads(moved.renamed(json.dumps(canonical(key, document))))
+        key: None if document is None else json.loads(moved.rename_package(json.dumps(canonical_form(key, document))))
         for key, document in recorded.written.items()
     }
 
 
 def _create(
-    name: str, flow: Flow, target: Target, authorize: str, environment: Mapping[str, str], folder: Path
+    name: str, flow: DeployedFlow, target: DeployTarget, authorize: str, environment: Mapping[str, str], folder: Path
 ) -> None:
     policy = ["--config-value", "policy", target.policy.model_dump_json()] if flow.policy else []
     command = [
@@ -113,7 +115,7 @@ def _create(
         *(["--authorize", authorize] if authorize else []),
     ]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=folder,
             env=dict(environment),
@@ -122,25 +124,27 @@ def _create(
             errors="replace",
             check=False,
             stdin=subprocess.DEVNULL,
-            timeout=SECONDS,
+            timeout=COMPILE_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired as err:
-        raise DeployError(f"{name} was not compiled within {SECONDS:g} s", hint="is the datastore reachable?") from err
-    if done.returncode != 0:
-        lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise DeployError(
+            f"{name} was not compiled within {COMPILE_TIMEOUT_S:g} s", hint="is the datastore reachable?"
+        ) from err
+    if process.returncode != 0:
+        lines = [line.strip() for line in (process.stderr + process.stdout).splitlines() if line.strip()]
         if any("Incorrect production token" in line for line in lines):
             raise DeployError(
                 f"{name} was deployed by somebody else, and Metaflow asks for its production token",
                 hint="they see it in the annotation metaflow/production_token; give --authorize TOKEN",
             )
         if os.environ.get("LOCKGATE_DEBUG"):
-            sys.stderr.write(done.stderr)
-        told = lines[-1:] if "Traceback" in done.stderr else lines[-6:]
-        said = " ".join(told)[:400] or "no reason given"
-        raise DeployError(f"{name} does not compile: {said}", hint="run it again with --debug")
+            sys.stderr.write(process.stderr)
+        relevant = lines[-1:] if "Traceback" in process.stderr else lines[-6:]
+        reason = " ".join(relevant)[:400] or "no reason given"
+        raise DeployError(f"{name} does not compile: {reason}", hint="run it again with --debug")
 
 
-def _environment(target: Target, kubeconfig: Path) -> dict[str, str]:
+def _environment(target: DeployTarget, kubeconfig: Path) -> dict[str, str]:
     """What flows need of that of this process, and a Kubernetes that records."""
     from metaflow import metaflow_config
 
@@ -167,8 +171,8 @@ def _environment(target: Target, kubeconfig: Path) -> dict[str, str]:
 def _copy_tokens(folder: Path) -> None:
     """The production tokens that this user has: Metaflow reads them, and writes them, which a plan must not."""
     folder.mkdir()
-    named = os.environ.get("METAFLOW_TOKEN_HOME") or os.environ.get("METAFLOW_HOME") or "~/.metaflowconfig"
-    for file in Path(os.path.expanduser(named)).glob("mfprj-*"):  # noqa: PTH111 (without a home it stays as it is)
+    home = os.environ.get("METAFLOW_TOKEN_HOME") or os.environ.get("METAFLOW_HOME") or "~/.metaflowconfig"
+    for file in Path(os.path.expanduser(home)).glob("mfprj-*"):  # noqa: PTH111 (without a home it stays as it is)
         shutil.copy(file, folder)
 
 
@@ -176,8 +180,8 @@ def _code_addresses(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         if value.get("name") == "METAFLOW_CODE_URL" and isinstance(value.get("value"), str):
             yield value["value"]
-        for held in value.values():
-            yield from _code_addresses(held)
+        for item in value.values():
+            yield from _code_addresses(item)
     elif isinstance(value, list):
-        for held in value:
-            yield from _code_addresses(held)
+        for item in value:
+            yield from _code_addresses(item)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockgate.gates.errors import DeployError
-from lockgate.pipelines.deployment.cluster import WORKFLOWS, Cluster, notes
-from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, Key
-from lockgate.pipelines.deployment.target import FLOWS, Target
+from lockgate.pipelines.deployment.cluster import WORKFLOWS, Cluster, read_annotations
+from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, ObjectKey
+from lockgate.pipelines.deployment.target import FLOWS, DeployTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class WorkflowRun:
     """A workflow, as Argo tells of it. Times are ISO 8601, UTC; None where it has not come to that."""
 
     flow: str
@@ -29,7 +29,7 @@ class Run:
         return f"{self.flow}/argo-{self.name}"
 
 
-def flow_named(text: str) -> str:
+def find_flow(text: str) -> str:
     """The flow that is meant: Predict, predict, or its file. Raises DeployError."""
     for name, flow in FLOWS.items():
         if text.lower() in (name.lower(), flow.file.removesuffix(".py")):
@@ -37,17 +37,19 @@ def flow_named(text: str) -> str:
     raise DeployError(f"there is no flow {text[:60]!r}", expected=f"one of {', '.join(FLOWS)}")
 
 
-def start(cluster: Cluster, target: Target, flow: str, given: Mapping[str, str], *, user: str) -> Run:
+def start_flow(
+    cluster: Cluster, target: DeployTarget, flow: str, values: Mapping[str, str], *, user: str
+) -> WorkflowRun:
     """Start what is deployed of a flow, as Metaflow's `argo-workflows trigger` does.
 
     Raises DeployError where it is not deployed, or takes no such parameter.
     """
     name = target.template_names()[flow]
-    template = cluster.get(Key(namespace=cluster.namespace, name=name, plural=PLURALS["WorkflowTemplate"]))
+    template = cluster.get(ObjectKey(namespace=cluster.namespace, name=name, plural=PLURALS["WorkflowTemplate"]))
     if template is None:
         raise DeployError(f"{flow} is not deployed", where=str(target), hint="`lockgate deploy` deploys it")
-    declared = json.loads(notes(template).get("metaflow/parameters", "{}"))
-    unknown = [one for one in given if one not in declared]
+    declared = json.loads(read_annotations(template).get("metaflow/parameters", "{}"))
+    unknown = [parameter for parameter in values if parameter not in declared]
     if unknown:
         raise DeployError(f"{flow} has no parameter {unknown[0]!r}", expected=f"one of {', '.join(sorted(declared))}")
     workflow = {
@@ -59,30 +61,32 @@ def start(cluster: Cluster, target: Target, flow: str, given: Mapping[str, str],
         },
         "spec": {
             "workflowTemplateRef": {"name": name},
-            "arguments": {"parameters": [{"name": one, "value": json.dumps(value)} for one, value in given.items()]},
+            "arguments": {
+                "parameters": [{"name": parameter, "value": json.dumps(value)} for parameter, value in values.items()]
+            },
         },
     }
-    return Run(flow=flow, name=cluster.submit(workflow), phase="Pending", started=None, finished=None)
+    return WorkflowRun(flow=flow, name=cluster.submit(workflow), phase="Pending", started=None, finished=None)
 
 
-def last(cluster: Cluster, templates: Mapping[str, str], *, count: int) -> dict[str, list[Run]]:
+def list_last_runs(cluster: Cluster, templates: Mapping[str, str], *, count: int) -> dict[str, list[WorkflowRun]]:
     """The last runs of each flow, newest first; `templates` says the name of each flow's template."""
     flows = {template: flow for flow, template in templates.items()}
-    found: dict[str, list[tuple[str, Run]]] = {flow: [] for flow in templates}
-    for one in cluster.listed(WORKFLOWS):
-        flow = flows.get(one.get("spec", {}).get("workflowTemplateRef", {}).get("name", ""))
+    by_flow: dict[str, list[tuple[str, WorkflowRun]]] = {flow: [] for flow in templates}
+    for workflow in cluster.list_objects(WORKFLOWS):
+        flow = flows.get(workflow.get("spec", {}).get("workflowTemplateRef", {}).get("name", ""))
         if flow:
-            found[flow].append((str(one["metadata"].get("creationTimestamp", "")), _run(flow, one)))
-    return {flow: [run for _, run in _newest(runs)[:count]] for flow, runs in found.items()}
+            by_flow[flow].append((str(workflow["metadata"].get("creationTimestamp", "")), _read_run(flow, workflow)))
+    return {flow: [run for _, run in _sort_newest(runs)[:count]] for flow, runs in by_flow.items()}
 
 
-def _newest(runs: Iterable[tuple[str, Run]]) -> list[tuple[str, Run]]:
-    return sorted(runs, key=lambda one: (one[0], one[1].name), reverse=True)
+def _sort_newest(runs: Iterable[tuple[str, WorkflowRun]]) -> list[tuple[str, WorkflowRun]]:
+    return sorted(runs, key=lambda timed: (timed[0], timed[1].name), reverse=True)
 
 
-def _run(flow: str, workflow: Document) -> Run:
+def _read_run(flow: str, workflow: Document) -> WorkflowRun:
     status: dict[str, Any] = workflow.get("status") or {}
-    return Run(
+    return WorkflowRun(
         flow=flow,
         name=str(workflow["metadata"]["name"]),
         phase=str(status.get("phase") or "Pending"),

@@ -6,29 +6,30 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lockgate.pipelines.deployment.applying import COMMIT
-from lockgate.pipelines.deployment.cluster import notes
+from lockgate.pipelines.deployment.applying import COMMIT_ANNOTATION
+from lockgate.pipelines.deployment.cluster import read_annotations
 from lockgate.pipelines.deployment.normal import DEPLOYED_AT
-from lockgate.pipelines.deployment.objects import PLURALS, Document, Key
-from lockgate.pipelines.deployment.preflight import OWNER
-from lockgate.pipelines.deployment.running import Run
+from lockgate.pipelines.deployment.objects import PLURALS, Document, ObjectKey
+from lockgate.pipelines.deployment.preflight import OWNER_ANNOTATION
+from lockgate.pipelines.deployment.running import WorkflowRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class FlowStanding:
     """One flow. `starts` says what starts it; None where it is not deployed."""
 
     flow: str
     template: str
     deployed: bool
-    at: str | None
+    deployed_at: str | None
     commit: str | None
     owner: str | None
     starts: tuple[str, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[WorkflowRun, ...]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        fields = asdict(self)
+        return {"at": fields.pop("deployed_at"), **fields}
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -36,7 +37,8 @@ class Standing:
             yield f"{self.flow}: not deployed"
             return
         commit = f", commit {self.commit[:12]}" if self.commit else ""
-        yield f"{self.flow}: deployed {self.at or 'at an unknown time'} by {self.owner or 'nobody known'}{commit}"
+        time, owner = self.deployed_at or "at an unknown time", self.owner or "an unknown user"
+        yield f"{self.flow}: deployed {time} by {owner}{commit}"
         yield f"  {self.template}"
         yield f"  starts: {'; '.join(self.starts) or 'by hand only'}"
         for run in self.runs:
@@ -46,29 +48,29 @@ class Standing:
             yield "  no run yet"
 
 
-def standings(
-    deployed: Mapping[Key, Document], templates: Mapping[str, str], runs: Mapping[str, list[Run]]
-) -> Iterator[Standing]:
+def describe_flows(
+    deployed: Mapping[ObjectKey, Document], templates: Mapping[str, str], runs: Mapping[str, list[WorkflowRun]]
+) -> Iterator[FlowStanding]:
     """Each flow, by what was found of it."""
     by_kind = {(key.plural, key.name): document for key, document in deployed.items()}
     for flow, template in templates.items():
-        held = by_kind.get((PLURALS["WorkflowTemplate"], template))
-        told = notes(held) if held else {}
+        workflow_template = by_kind.get((PLURALS["WorkflowTemplate"], template))
+        annotations = read_annotations(workflow_template) if workflow_template else {}
         cron = by_kind.get((PLURALS["CronWorkflow"], template))
-        sensor = by_kind.get((PLURALS["Sensor"], told.get("metaflow/sensor_name") or template.replace(".", "-")))
-        yield Standing(
+        sensor = by_kind.get((PLURALS["Sensor"], annotations.get("metaflow/sensor_name") or template.replace(".", "-")))
+        yield FlowStanding(
             flow=flow,
             template=template,
-            deployed=held is not None,
-            at=told.get(DEPLOYED_AT),
-            commit=told.get(COMMIT),
-            owner=told.get(OWNER),
-            starts=(*_schedule(cron), *_events(sensor)),
+            deployed=workflow_template is not None,
+            deployed_at=annotations.get(DEPLOYED_AT),
+            commit=annotations.get(COMMIT_ANNOTATION),
+            owner=annotations.get(OWNER_ANNOTATION),
+            starts=(*_describe_schedule(cron), *_describe_events(sensor)),
             runs=tuple(runs.get(flow, ())),
         )
 
 
-def _schedule(cron: Document | None) -> Iterator[str]:
+def _describe_schedule(cron: Document | None) -> Iterator[str]:
     if cron is None:
         return
     spec = cron["spec"]
@@ -79,8 +81,8 @@ def _schedule(cron: Document | None) -> Iterator[str]:
             yield f"at {schedule} {spec.get('timezone') or 'UTC'}{suspended}"
 
 
-def _events(sensor: Document | None) -> Iterator[str]:
+def _describe_events(sensor: Document | None) -> Iterator[str]:
     for dependency in sensor["spec"].get("dependencies", ()) if sensor else ():
-        for one in (dependency.get("filters") or {}).get("exprs", ()):
-            if one["expr"].startswith("name == "):
-                yield f"when {one['expr'].removeprefix('name == ').strip(chr(39))}"
+        for expression in (dependency.get("filters") or {}).get("exprs", ()):
+            if expression["expr"].startswith("name == "):
+                yield f"when {expression['expr'].removeprefix('name == ').strip(chr(39))}"

@@ -13,23 +13,23 @@ from lockgate.pipelines.settings.settings import Settings, compose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
+class DeployedFlow:
     """A flow of pipelines/: its file, and which Configs it takes."""
 
     file: str
     policy: bool = False
 
 
-FLOWS: Mapping[str, Flow] = {
-    "EvaluateNewModel": Flow(file="evaluate.py"),
-    "Promote": Flow(file="promote.py", policy=True),
-    "Predict": Flow(file="predict.py"),
+FLOWS: Mapping[str, DeployedFlow] = {
+    "EvaluateNewModel": DeployedFlow(file="evaluate.py"),
+    "Promote": DeployedFlow(file="promote.py", policy=True),
+    "Predict": DeployedFlow(file="predict.py"),
 }
 """Every flow that is deployed, by the name of its class."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class DeployTarget:
     """What is deployed, and to which branch; no branch is production."""
 
     settings: Settings
@@ -63,37 +63,37 @@ class Target:
 
         names = {}
         for flow in FLOWS:
-            told = {"project_name": self.project, "branch_name": self.project_branch, "flow_name": flow}
-            current._update_env({**told, "project_flow_name": f"{self}.{flow}"})  # noqa: SLF001 (it reads nothing else)
+            identity = {"project_name": self.project, "branch_name": self.project_branch, "flow_name": flow}
+            current._update_env({**identity, "project_flow_name": f"{self}.{flow}"})  # noqa: SLF001 (it reads nothing else)
             names[flow] = str(resolve_workflow_name_v2(None, None)[0])
         return names
 
 
-def target(platform: str = "", branch: str | None = None) -> Target:
+def load_target(platform: str = "", branch: str | None = None) -> DeployTarget:
     """Production as conf/production.yaml has it, or a branch beside it. Raises SettingsError, PolicyError."""
     composed = compose([f"platform={platform}"] if platform else [], config="production")
     if branch is None:
-        return Target(settings=composed.settings, policy=composed.policy, branch=None)
-    name = slug(branch)
-    return Target(settings=_apart(composed.settings, name), policy=composed.policy, branch=name)
+        return DeployTarget(settings=composed.settings, policy=composed.policy, branch=None)
+    name = branch_slug(branch)
+    return DeployTarget(settings=_separate_branch(composed.settings, name), policy=composed.policy, branch=name)
 
 
-def slug(branch: str) -> str:
+def branch_slug(branch: str) -> str:
     """A branch's name for Metaflow, in a-z, 0-9 and _: its readable part, and a hash that tells it from others."""
     readable = re.sub(r"[^a-z0-9]+", "_", branch.lower()).strip("_")[:20].strip("_")
     digest = hashlib.sha256(branch.encode()).hexdigest()[:8]
     return f"{readable}_{digest}" if readable else digest
 
 
-def _apart(settings: Settings, branch: str) -> Settings:
+def _separate_branch(settings: Settings, branch: str) -> Settings:
     """Settings of a branch: a log, looks and predictions of its own, no judge's key, nothing started by the clock.
 
     A branch may hold anybody's code. It gets the secrets that every flow of production gets, and no other, and follows
     an unsigned log, as it has no key that counts.
     """
     platform = settings.platform
-    given = platform.secrets
-    shared = tuple(name for name in given.evaluate if name in given.promote and name in given.predict)
+    secrets = platform.secrets
+    shared = tuple(name for name in secrets.evaluate if name in secrets.promote and name in secrets.predict)
     alone = platform.model_copy(
         update={
             "schedule": Schedule(evaluate=None, predict=None, timezone=platform.schedule.timezone),

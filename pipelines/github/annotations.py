@@ -12,7 +12,7 @@ from lockgate.gates.errors import printable
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]{0,200}")
 
 
-def lines(values: Mapping[str, object]) -> str:
+def format_outputs(values: Mapping[str, object]) -> str:
     """A NAME=VALUE a line. Of a value that is no plain word, and could be read as more than one line, nothing."""
     return "".join(f"{name}={_plain(value)}\n" for name, value in values.items())
 
@@ -22,28 +22,28 @@ def _plain(value: object) -> str:
     return text if _PLAIN.fullmatch(text) else ""
 
 
-MOST = 10
+MAX_ANNOTATIONS = 10
 """Of each level, for each step: GitHub shows no more."""
 
-LONGEST = 1000
+MAX_MESSAGE_LENGTH = 1000
 Level = Literal["notice", "warning", "error"]
 
 
-def shown(level: Level, found: Iterable[tuple[str, str]]) -> Iterator[str]:
+def format_annotations(level: Level, messages: Iterable[tuple[str, str]]) -> Iterator[str]:
     """A line for each (title, message), ten at most; where there are more, the last says how many.
 
     Whatever stands in a title or a message stays text: neither ends the command, begins another, or makes a property.
     """
-    told = list(found)
-    first = told if len(told) <= MOST else told[: MOST - 1]
+    listed = list(messages)
+    first = listed if len(listed) <= MAX_ANNOTATIONS else listed[: MAX_ANNOTATIONS - 1]
     for title, message in first:
         yield f"::{level} title={_property(title)}::{_text(message)}"
-    if len(first) < len(told):
-        yield f"::{level} title=lockgate::{len(told) - len(first)} more; all of them are in the report"
+    if len(first) < len(listed):
+        yield f"::{level} title=lockgate::{len(listed) - len(first)} more; all of them are in the report"
 
 
 def _text(text: str) -> str:
-    return printable(text)[:LONGEST].replace("%", "%25")
+    return printable(text)[:MAX_MESSAGE_LENGTH].replace("%", "%25")
 
 
 def _property(text: str) -> str:

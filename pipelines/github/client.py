@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from github import Github
     from github.PullRequest import PullRequest
 
-SECONDS = 20
-TRIES = 4
+GITHUB_TIMEOUT_S = 20
+MAX_RETRIES = 4
 BOT = "github-actions[bot]"
 """Who a job's own token is."""
 
 
-def client() -> Github:
+def connect_github() -> Github:
     """GitHub as GITHUB_API_URL says, by the token in GITHUB_TOKEN. Raises GithubError without one."""
     from github import Auth, Github
     from github.GithubRetry import GithubRetry
@@ -30,7 +30,7 @@ def client() -> Github:
     return Github(
         auth=Auth.Token(token),
         base_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com",
-        timeout=SECONDS,
+        timeout=GITHUB_TIMEOUT_S,
         per_page=100,
         user_agent="lockgate",
         seconds_between_requests=0,
@@ -43,7 +43,7 @@ def client() -> Github:
 def _retry(kind: Any) -> Any:
     """Tries again what is safe to try again: reading, and what GitHub says it did not do for want of time."""
     return kind(
-        total=TRIES,
+        total=MAX_RETRIES,
         backoff_factor=0.5,
         backoff_max=10,
         secondary_rate_wait=_wait(),
@@ -56,22 +56,22 @@ def _wait() -> float:
     return float(os.environ.get("LOCKGATE_GITHUB_WAIT_SECONDS") or 60)
 
 
-def pull(repository: str, number: int) -> PullRequest:
+def fetch_pull(repository: str, number: int) -> PullRequest:
     """The pull request. Raises GithubError."""
-    with errors(f"{repository}#{number}"):
-        return client().get_repo(repository).get_pull(number)
+    with translate_errors(f"{repository}#{number}"):
+        return connect_github().get_repo(repository).get_pull(number)
 
 
-def login() -> str:
+def find_login() -> str:
     """Whose comments the token writes."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         return BOT
-    with errors("/user"):
-        return client().get_user().login
+    with translate_errors("/user"):
+        return connect_github().get_user().login
 
 
 @contextmanager
-def errors(where: str) -> Iterator[None]:
+def translate_errors(where: str) -> Iterator[None]:
     """PyGithub's errors, and those of the way to it, in one line that holds no token."""
     from github import GithubException
     from requests import RequestException
@@ -79,9 +79,9 @@ def errors(where: str) -> Iterator[None]:
     try:
         yield
     except GithubException as err:
-        told = err.data.get("message") if isinstance(err.data, dict) else None
-        said = printable(str(told or err.message or type(err).__name__))[:200]
+        message = err.data.get("message") if isinstance(err.data, dict) else None
+        reason = printable(str(message or err.message or type(err).__name__))[:200]
         hint = "the job needs `pull-requests: write`; a fork's job never has it" if err.status == 403 else ""
-        raise GithubError(f"GitHub answers {err.status}: {said}", where=where, hint=hint, status=err.status) from err
+        raise GithubError(f"GitHub answers {err.status}: {reason}", where=where, hint=hint, status=err.status) from err
     except RequestException as err:
         raise GithubError(f"GitHub cannot be reached: {type(err).__name__}", where=where, hint="run it again") from err

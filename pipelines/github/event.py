@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lockgate.gates.errors import GithubError
 
-MAX_BYTES = 25 * 1024**2
+MAX_EVENT_BYTES = 25 * 1024**2
 REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
 _RULES = ConfigDict(frozen=True, extra="ignore")
 _Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
@@ -22,7 +22,7 @@ class _Repository(BaseModel):
     full_name: str
 
 
-class _Side(BaseModel):
+class _Commit(BaseModel):
     model_config = _RULES
     sha: _Sha
     repo: _Repository | None  # None: the fork was deleted
@@ -31,10 +31,10 @@ class _Side(BaseModel):
 class _Pull(BaseModel):
     model_config = _RULES
     number: Annotated[int, Field(gt=0)]
-    head: _Side
+    head: _Commit
 
 
-class Pull(BaseModel):
+class JobPullRequest(BaseModel):
     """A pull request. Its title, its branch and whatever else its author wrote are not here."""
 
     model_config = _RULES
@@ -44,7 +44,7 @@ class Pull(BaseModel):
     fork: bool = False
 
 
-def pull() -> Pull:
+def read_pull() -> JobPullRequest:
     """The pull request of this job. Raises GithubError where the job runs for none."""
     path, repository = os.environ.get("GITHUB_EVENT_PATH"), os.environ.get("GITHUB_REPOSITORY", "")
     if not path:
@@ -55,7 +55,7 @@ def pull() -> Pull:
         )
     try:
         with Path(path).open("rb") as file:
-            told = _Event.model_validate_json(file.read(MAX_BYTES))
+            event = _PullRequestEvent.model_validate_json(file.read(MAX_EVENT_BYTES))
     except OSError as err:
         raise GithubError(f"cannot read the event: {err.strerror}", where=path) from err
     except ValidationError as err:
@@ -63,23 +63,23 @@ def pull() -> Pull:
         raise GithubError(
             "the event is not of a pull request", expected="pull_request with number and head", where=place or path
         ) from err
-    checked_repository(repository, where="GITHUB_REPOSITORY")
-    one = told.pull_request
-    return Pull(
+    check_repository(repository, where="GITHUB_REPOSITORY")
+    pull_request = event.pull_request
+    return JobPullRequest(
         repository=repository,
-        number=one.number,
-        head=one.head.sha,
-        fork=one.head.repo is None or one.head.repo.full_name.lower() != repository.lower(),
+        number=pull_request.number,
+        head=pull_request.head.sha,
+        fork=pull_request.head.repo is None or pull_request.head.repo.full_name.lower() != repository.lower(),
     )
 
 
-def checked_repository(text: str, *, where: str) -> str:
+def check_repository(text: str, *, where: str) -> str:
     """OWNER/NAME. Raises GithubError for what is none."""
     if not REPOSITORY.fullmatch(text):
         raise GithubError(f"{text[:80]!r} is no repository", expected="OWNER/NAME", where=where)
     return text
 
 
-class _Event(BaseModel):
+class _PullRequestEvent(BaseModel):
     model_config = _RULES
     pull_request: _Pull

@@ -10,25 +10,25 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import GithubError
-from lockgate.pipelines.github.client import SECONDS, client, errors
+from lockgate.pipelines.github.client import GITHUB_TIMEOUT_S, connect_github, translate_errors
 
 if TYPE_CHECKING:
     from github.Artifact import Artifact
 
 WORKFLOW, ARTIFACT, MEMBER = "promote.yml", "champion", "champion.tar"
-RUNS = 50
+MAX_RUNS = 50
 """So many runs are looked through: one that promoted nothing published nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class PublishedBundle:
     """A bundle, as a run published it."""
 
     blob: bytes
     newest: bool  # whether no later run succeeded, whose bundle it would be instead
 
 
-def champion(repository: str, *, branch: str, most: int) -> Published | None:
+def find_bundle(repository: str, *, branch: str, max_bytes: int) -> PublishedBundle | None:
     """The bundle of the newest run that published one, at most `most` bytes; None where none has, or all have expired.
 
     Runs that a push to the branch started count, and no others: a pull request starts none of them. What is in the
@@ -37,50 +37,56 @@ def champion(repository: str, *, branch: str, most: int) -> Published | None:
     Raises:
         GithubError: GitHub cannot be reached or refuses, or what was published is no bundle.
     """
-    with errors(f"{repository} {WORKFLOW}"):
+    with translate_errors(f"{repository} {WORKFLOW}"):
         runs = (
-            client().get_repo(repository).get_workflow(WORKFLOW).get_runs(branch=branch, event="push", status="success")
+            connect_github()
+            .get_repo(repository)
+            .get_workflow(WORKFLOW)
+            .get_runs(branch=branch, event="push", status="success")
         )
-        for place, run in enumerate(islice(runs, RUNS)):
-            for one in run.get_artifacts():
-                if one.name == ARTIFACT and not one.expired:
-                    blob = _unpacked(_downloaded(one, most), most, where=f"{repository} run {run.id}")
-                    return Published(blob=blob, newest=place == 0)
+        for place, run in enumerate(islice(runs, MAX_RUNS)):
+            for artifact in run.get_artifacts():
+                if artifact.name == ARTIFACT and not artifact.expired:
+                    blob = _unpack(_download(artifact, max_bytes), max_bytes, where=f"{repository} run {run.id}")
+                    return PublishedBundle(blob=blob, newest=place == 0)
     return None
 
 
-def _downloaded(artifact: Artifact, most: int) -> bytes:
+def _download(artifact: Artifact, max_bytes: int) -> bytes:
     import requests
 
     token = os.environ.get("GITHUB_TOKEN", "")
-    asked = requests.get(
-        artifact.archive_download_url, headers={"Authorization": f"Bearer {token}"}, timeout=SECONDS, stream=True
+    response = requests.get(
+        artifact.archive_download_url,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=GITHUB_TIMEOUT_S,
+        stream=True,
     )  # requests takes the token away where it is sent on to another host
-    with asked:
-        asked.raise_for_status()
-        held = bytearray()
-        for piece in asked.iter_content(1024**2):
-            held += piece
-            if len(held) > most:
-                raise _none("it is too large", where=str(artifact.id))
-    return bytes(held)
+    with response:
+        response.raise_for_status()
+        content = bytearray()
+        for piece in response.iter_content(1024**2):
+            content += piece
+            if len(content) > max_bytes:
+                raise _no_bundle_error("it is too large", where=str(artifact.id))
+    return bytes(content)
 
 
-def _unpacked(blob: bytes, most: int, *, where: str) -> bytes:
+def _unpack(blob: bytes, max_bytes: int, *, where: str) -> bytes:
     """The one file in the archive that GitHub made."""
     try:
         with zipfile.ZipFile(io.BytesIO(blob)) as archive:
             (member,) = archive.infolist()
-            if member.filename != MEMBER or member.file_size > most:
-                raise _none(f"it holds {member.filename[:80]!r}, {member.file_size:,} bytes", where=where)
+            if member.filename != MEMBER or member.file_size > max_bytes:
+                raise _no_bundle_error(f"it holds {member.filename[:80]!r}, {member.file_size:,} bytes", where=where)
             with archive.open(member) as file:
-                held = file.read(most + 1)
+                content = file.read(max_bytes + 1)
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError) as err:
-        raise _none("it is no archive of one file", where=where) from err
-    if len(held) > most:
-        raise _none("it is too large", where=where)
-    return held
+        raise _no_bundle_error("it is no archive of one file", where=where) from err
+    if len(content) > max_bytes:
+        raise _no_bundle_error("it is too large", where=where)
+    return content
 
 
-def _none(problem: str, *, where: str) -> GithubError:
+def _no_bundle_error(problem: str, *, where: str) -> GithubError:
     return GithubError(f"what was published is no champion: {problem}", expected=MEMBER, where=where)

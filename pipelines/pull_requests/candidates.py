@@ -17,20 +17,20 @@ from lockgate.pipelines.settings.groups import AUTHORS
 if TYPE_CHECKING:
     from yaml.nodes import Node
 
-FILE = "candidates.yaml"
-ALONE = "default"
+CANDIDATES_FILE = "candidates.yaml"
+DEFAULT_NAME = "default"
 """The name of conf/ as it stands: what merging would train. No other candidate has it."""
 
 TRAINED_BY = ("model", "train", "data", "as_of", "seed")
 """What of conf/ a model depends on; `experiment` says what is in the others."""
 
-MOST = 16
-MOST_OVERRIDES = 32
-NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+MAX_CANDIDATES = 16
+MAX_OVERRIDES = 32
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class ListedCandidate:
     """A challenger by name. One that is refused is not trained."""
 
     name: str
@@ -38,10 +38,10 @@ class Candidate:
     refusal: str = ""  # one line: what was wrong, and what is accepted; empty where nothing is
 
 
-_DEFAULT = Candidate(name=ALONE, overrides=())
+_DEFAULT = ListedCandidate(name=DEFAULT_NAME, overrides=())
 
 
-def candidates(conf: Path) -> tuple[Candidate, ...]:
+def load_candidates(conf: Path) -> tuple[ListedCandidate, ...]:
     """Those of conf/candidates.yaml, in its order; where there is none of them, `default`: conf/ as it stands.
 
     An override is accepted as on the command line, if it is of model, train or experiment. What is refused of one
@@ -50,16 +50,16 @@ def candidates(conf: Path) -> tuple[Candidate, ...]:
     Raises:
         SettingsError: the file is no mapping of names to lists of overrides, or has more than 16 names.
     """
-    listed = list(_listed(conf / FILE))
-    return tuple(_vetted(name, overrides, conf) for name, overrides in listed) or (_DEFAULT,)
+    listed = list(_read_listed(conf / CANDIDATES_FILE))
+    return tuple(_vet(name, overrides, conf) for name, overrides in listed) or (_DEFAULT,)
 
 
-def with_default(listed: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+def with_default(listed: tuple[ListedCandidate, ...]) -> tuple[ListedCandidate, ...]:
     """These candidates, and before them `default`, conf/ as it stands, once."""
-    return (_DEFAULT, *(candidate for candidate in listed if candidate.name != ALONE))
+    return (_DEFAULT, *(candidate for candidate in listed if candidate.name != DEFAULT_NAME))
 
 
-def training(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
+def compose_training(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
     """What a model is trained by, as conf/ composes it with these overrides: plain values, of whatever kind of model.
 
     Raises:
@@ -75,7 +75,7 @@ def training(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
     return {name: tree.get(name) for name in TRAINED_BY}
 
 
-def _vetted(name: str, overrides: tuple[str, ...], conf: Path) -> Candidate:
+def _vet(name: str, overrides: tuple[str, ...], conf: Path) -> ListedCandidate:
     from lockgate.pipelines.settings.overrides import vetted
 
     try:
@@ -89,15 +89,15 @@ def _vetted(name: str, overrides: tuple[str, ...], conf: Path) -> Candidate:
                     hint=suggest(group, AUTHORS).strip(" ()"),
                 )
     except LockgateError as err:
-        return Candidate(name=name, overrides=overrides, refusal=str(err))
-    return Candidate(name=name, overrides=overrides)
+        return ListedCandidate(name=name, overrides=overrides, refusal=str(err))
+    return ListedCandidate(name=name, overrides=overrides)
 
 
-def _listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _read_listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Names and overrides as they are written: nothing in the file becomes anything but text."""
     from yaml.nodes import MappingNode, SequenceNode
 
-    where = f"conf/{FILE}"
+    where = f"conf/{CANDIDATES_FILE}"
     if file.is_symlink() or not file.is_file():
         return
     try:
@@ -109,28 +109,28 @@ def _listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
         return
     if not isinstance(root, MappingNode):
         raise SettingsError("no mapping", expected="NAME: [model=xgb, model.max_depth=6]", where=where)
-    if len(root.value) > MOST:
-        raise SettingsError(f"{len(root.value)} candidates", expected=f"at most {MOST}", where=where)
+    if len(root.value) > MAX_CANDIDATES:
+        raise SettingsError(f"{len(root.value)} candidates", expected=f"at most {MAX_CANDIDATES}", where=where)
     for key, value in root.value:
         name = _name(key, where)
-        texts = [_text(one) for one in value.value] if isinstance(value, SequenceNode) else [None]
+        texts = [_text(node) for node in value.value] if isinstance(value, SequenceNode) else [None]
         overrides = tuple(text for text in texts if text is not None)
-        if len(overrides) < len(texts) or len(overrides) > MOST_OVERRIDES:
+        if len(overrides) < len(texts) or len(overrides) > MAX_OVERRIDES:
             raise SettingsError(
                 f"{name} has no list of overrides",
-                expected=f"[model=xgb, model.max_depth=6], at most {MOST_OVERRIDES} texts",
+                expected=f"[model=xgb, model.max_depth=6], at most {MAX_OVERRIDES} texts",
                 where=where,
             )
-        if name == ALONE and overrides:
+        if name == DEFAULT_NAME and overrides:
             raise SettingsError(
-                f"{ALONE} is conf/ as it stands, and has overrides", expected="another name for it", where=where
+                f"{DEFAULT_NAME} is conf/ as it stands, and has overrides", expected="another name for it", where=where
             )
         yield name, overrides
 
 
 def _name(node: Node, where: str) -> str:
     name = _text(node)
-    if name is None or not NAME.fullmatch(name):
+    if name is None or not NAME_PATTERN.fullmatch(name):
         raise SettingsError(
             f"{(name or 'what is no text')[:40]!r} is no name of a candidate",
             expected="small letters, digits, _ and -, a letter first, at most 32",

@@ -17,12 +17,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from lockgate.gates.errors import LockgateError, PolicyError, SettingsError, printable
-from lockgate.gates.policy.diff import policy_diff
+from lockgate.gates.policy.diff import compare_policies
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.strictness import Category, Changes, Direction, Finding, differences, finding
 from lockgate.gates.strictness.findings import WORST_FIRST
-from lockgate.pipelines.pull_requests.candidates import FILE as CANDIDATES
-from lockgate.pipelines.pull_requests.versions import Version, of_folder
+from lockgate.pipelines.pull_requests.candidates import CANDIDATES_FILE as CANDIDATES
+from lockgate.pipelines.pull_requests.versions import RepositoryVersion, load_folder
 from lockgate.pipelines.settings import settings
 from lockgate.pipelines.settings.files import CHOICE_FILE, tables, written
 from lockgate.pipelines.settings.groups import AUTHORS, GUARDED
@@ -31,45 +31,50 @@ from lockgate.pipelines.settings.settings import Composed, Settings
 _AUTHORED = (*AUTHORS, CANDIDATES)
 _UNREADABLE = "nothing chooses this file by default, and what it asks cannot be compared"
 _OTHER_TABLE = "the table is another file: its rows and labels may be others, also those that are held out"
-_SHOWN = 12  # characters of a digest
+_DIGEST_LENGTH = 12  # characters of a digest
 _UNUSED = "nothing chooses this file by default: it counts once something does"
 
 
-def changes(base_root: Path, head_root: Path) -> Changes:
+def compare_folders(base_root: Path, head_root: Path) -> Changes:
     """What changed between two checkouts, the worst first.
 
     Raises:
         SettingsError, PolicyError: a conf/ that cannot be read, or does not compose; one line, which says of which.
     """
-    return compared(of_folder(base_root, name="base"), of_folder(head_root, name="head"))
+    return compare_versions(load_folder(base_root, name="base"), load_folder(head_root, name="head"))
 
 
-def compared(before: Version, after: Version) -> Changes:
-    """What changed between two versions, the worst first. Raises as `changes`."""
+def compare_versions(before: RepositoryVersion, after: RepositoryVersion) -> Changes:
+    """What changed between two versions, the worst first. Raises as `compare_folders`."""
     changed = [path for path in {*before.conf, *after.conf} if before.conf.get(path) != after.conf.get(path)]
     owned = [path for path in changed if path.split("/")[1] not in _AUTHORED]
     with TemporaryDirectory(prefix="lockgate-") as folder:
         old, new = (
-            _Side(version=one, conf=written(one.conf, Path(folder) / place, name=one.name))
-            for one, place in ((before, "before"), (after, "after"))
+            _Side(version=version, conf=written(version.conf, Path(folder) / place, name=version.name))
+            for version, place in ((before, "before"), (after, "after"))
         )
-        default = old.composed("config"), new.composed("config")
-        told: dict[str, tuple[Finding, ...]] = {"conf/config.yaml": _between(*default)}
+        default = old.compose_root("config"), new.compose_root("config")
+        findings_by_file: dict[str, tuple[Finding, ...]] = {"conf/config.yaml": _compare_composed(*default)}
         if changed:
             if old.has("production") or new.has("production"):
-                told["conf/production.yaml"] = _between(old.composed("production"), new.composed("production"))
+                findings_by_file["conf/production.yaml"] = _compare_composed(
+                    old.compose_root("production"), new.compose_root("production")
+                )
             if owned:  # the author's files change nothing of the others, or do not compose
-                told |= {file: tuple(found) for file, found in _choices((old, default[0]), (new, default[1]), owned)}
-            told |= {file: tuple(found) for file, found in _authored(old, new)}
-        named = tables(old.conf) | {default[0].settings.data.path or ""}
-    findings = _once(told)
-    code = (*_code(before, after), *_tables(before, after, named))
+                findings_by_file |= {
+                    file: tuple(listed)
+                    for file, listed in _compare_choices((old, default[0]), (new, default[1]), owned)
+                }
+            findings_by_file |= {file: tuple(listed) for file, listed in _check_authored(old, new)}
+        table_paths = tables(old.conf) | {default[0].settings.data.path or ""}
+    findings = _deduplicate(findings_by_file)
+    code = (*_compare_code(before, after), *_compare_tables(before, after, table_paths))
     return Changes(
         before=before.name,
         after=after.name,
         authors=len(changed) - len(owned),
-        findings=tuple(sorted((*findings, *code), key=lambda one: WORST_FIRST.index(one.direction))),
-        reworded=sum(not told.get(path) for path in owned),
+        findings=tuple(sorted((*findings, *code), key=lambda entry: WORST_FIRST.index(entry.direction))),
+        reworded=sum(not findings_by_file.get(path) for path in owned),
     )
 
 
@@ -77,27 +82,27 @@ def compared(before: Version, after: Version) -> Changes:
 class _Side:
     """A version, and its conf/ as files that can be composed."""
 
-    version: Version
+    version: RepositoryVersion
     conf: Path
 
     def has(self, name: str) -> bool:
         return f"conf/{name}.yaml" in self.version.conf
 
-    def composed(self, root: str) -> Composed:
+    def compose_root(self, root: str) -> Composed:
         """What is composed where nothing is overridden; without that file, as config.yaml says."""
         root = root if self.has(root) else "config"
-        with self._speaking(f"conf/{root}.yaml"):
+        with self._locate_errors(f"conf/{root}.yaml"):
             return settings.compose(config=root, conf=self.conf)
 
     def part(self, group: str, name: str, default: Composed) -> BaseModel | Mapping[str, Any]:
         """One file of a group, parsed; as a tree where it leaves something to be given."""
         if default.choices.get(group) == name:
             return default.policy if group == "gate" else _part(default.settings, group)
-        with self._speaking(f"conf/{group}/{name}.yaml"):
+        with self._locate_errors(f"conf/{group}/{name}.yaml"):
             return settings.part(group, name, self.conf)
 
     @contextmanager
-    def _speaking(self, file: str) -> Iterator[None]:
+    def _locate_errors(self, file: str) -> Iterator[None]:
         """An error says of which version and file, and not where the copy lies that was composed."""
         where = f"{self.version.name}: {file}"
         try:
@@ -115,93 +120,97 @@ class _Side:
 
 
 def _part(composed: Settings, group: str) -> BaseModel:
-    found: BaseModel = getattr(composed, group)
-    return found
+    part: BaseModel = getattr(composed, group)
+    return part
 
 
-def _between(before: Composed, after: Composed) -> tuple[Finding, ...]:
+def _compare_composed(before: Composed, after: Composed) -> tuple[Finding, ...]:
     """What changed of what is composed where nothing is overridden."""
-    found = (*policy_diff(before.policy, after.policy), *differences(before.settings, after.settings, ""))
-    return (*_defaults(before.choices, after.choices, found), *found)
+    findings = (*compare_policies(before.policy, after.policy), *differences(before.settings, after.settings, ""))
+    return (*_compare_defaults(before.choices, after.choices, findings), *findings)
 
 
-def _defaults(before: Mapping[str, str], after: Mapping[str, str], found: tuple[Finding, ...]) -> Iterator[Finding]:
+def _compare_defaults(
+    before: Mapping[str, str], after: Mapping[str, str], findings: tuple[Finding, ...]
+) -> Iterator[Finding]:
     """Groups of which another file is chosen: as weak as the worst that it changes."""
     for group in sorted({*before, *after}):
         old, new = before.get(group), after.get(group)
         if old == new or group not in GUARDED:
             continue
-        inside = [one.direction for one in found if one.where.partition(".")[0] == group]
+        inside = [change.direction for change in findings if change.where.partition(".")[0] == group]
         worst = min(inside, key=WORST_FIRST.index, default=Direction.NEUTRAL)
         why = f"another file of conf/{group} is the default" + ("" if inside else ", which says the same")
         yield finding(Category.DEFAULT, worst, f"defaults.{group}", old, new, why)
 
 
-def _choices(
+def _compare_choices(
     old: tuple[_Side, Composed], new: tuple[_Side, Composed], owned: Collection[str]
 ) -> Iterator[tuple[str, Iterator[Finding]]]:
     """The files of each group that belongs to the gates' owners, as far as they may differ once they are composed."""
     sides = old[0].version.conf, new[0].version.conf
-    reaching = {file for side in sides for file, held in side.items() if settings.reaches(held)}
-    everywhere = any(file in reaching or not _group(file)[0] for file in owned)
+    reaching = {file for side in sides for file, content in side.items() if settings.reaches(content)}
+    everywhere = any(file in reaching or not _parse_choice_file(file)[0] for file in owned)
     for file in sorted({*sides[0], *sides[1]}):
-        group, name = _group(file)
+        group, name = _parse_choice_file(file)
         if group in GUARDED and (everywhere or file in reaching or file in owned):
-            yield file, _choice(group, name, old, new)
+            yield file, _compare_choice(group, name, old, new)
 
 
-def _group(file: str) -> tuple[str, str]:
+def _parse_choice_file(file: str) -> tuple[str, str]:
     """Group and name of a file that can be chosen; empty of any other."""
-    found = CHOICE_FILE.fullmatch(file)
-    return (found[1], found[2]) if found else ("", "")
+    match = CHOICE_FILE.fullmatch(file)
+    return (match[1], match[2]) if match else ("", "")
 
 
-def _choice(group: str, name: str, old: tuple[_Side, Composed], new: tuple[_Side, Composed]) -> Iterator[Finding]:
+def _compare_choice(
+    group: str, name: str, old: tuple[_Side, Composed], new: tuple[_Side, Composed]
+) -> Iterator[Finding]:
     file = f"{group}/{name}"
-    there = [side.has(file) for side, _ in (old, new)]
-    if not all(there):
-        before, after = (f"conf/{file}.yaml" if held else None for held in there)
+    present = [side.has(file) for side, _ in (old, new)]
+    if not all(present):
+        before, after = (f"conf/{file}.yaml" if exists else None for exists in present)
         yield finding(Category.DEFAULT, Direction.NEUTRAL, group, before, after, _UNUSED)
         return
-    said: list[str] = []
-    read: list[BaseModel | Mapping[str, Any] | None] = []
+    readings: list[str] = []
+    parts: list[BaseModel | Mapping[str, Any] | None] = []
     for side, default in (old, new):
         try:
-            read.append(side.part(group, name, default))
-            said.append("can be read")
+            parts.append(side.part(group, name, default))
+            readings.append("can be read")
         except LockgateError as err:
-            read.append(None)
-            said.append(str(err))
-    before_part, after_part = read
+            parts.append(None)
+            readings.append(str(err))
+    before_part, after_part = parts
     if before_part is None or after_part is None:
-        if said[0].partition(" @ ")[0] != said[1].partition(" @ ")[0]:
-            yield finding(Category.DEFAULT, Direction.REVIEW, group, said[0], said[1], _UNREADABLE)
+        if readings[0].partition(" @ ")[0] != readings[1].partition(" @ ")[0]:
+            yield finding(Category.DEFAULT, Direction.REVIEW, group, readings[0], readings[1], _UNREADABLE)
     elif isinstance(before_part, Policy) and isinstance(after_part, Policy):
-        yield from policy_diff(before_part, after_part)
+        yield from compare_policies(before_part, after_part)
     elif isinstance(before_part, BaseModel) and isinstance(after_part, BaseModel):
         yield from differences(before_part, after_part, group)
     else:
-        yield from _leaves(_tree(before_part), _tree(after_part), group)
+        yield from _compare_leaves(_tree(before_part), _tree(after_part), group)
 
 
 def _tree(part: BaseModel | Mapping[str, Any]) -> Mapping[str, Any]:
     return part.model_dump(mode="json") if isinstance(part, BaseModel) else part
 
 
-def _leaves(before: Any, after: Any, where: str) -> Iterator[Finding]:
+def _compare_leaves(before: Any, after: Any, where: str) -> Iterator[Finding]:
     """Of files that leave something to be given, value by value."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in dict.fromkeys([*before, *after]):
-            yield from _leaves(before.get(key), after.get(key), f"{where}.{key}")
+            yield from _compare_leaves(before.get(key), after.get(key), f"{where}.{key}")
     elif before != after:
         category = Category.HOLDOUT if where.startswith("data.") else Category.DEFAULT
         yield finding(category, Direction.REVIEW, where, before, after)
 
 
-def _authored(old: _Side, new: _Side) -> Iterator[tuple[str, list[Finding]]]:
+def _check_authored(old: _Side, new: _Side) -> Iterator[tuple[str, list[Finding]]]:
     """Files of the author's that change what is not: a command that names one is refused."""
     for file in sorted(new.version.conf):
-        group, name = _group(file)
+        group, name = _parse_choice_file(file)
         if group not in AUTHORS or old.version.conf.get(file) == new.version.conf[file]:
             continue
         if reached := settings.reached(group, name, new.conf):
@@ -209,16 +218,16 @@ def _authored(old: _Side, new: _Side) -> Iterator[tuple[str, list[Finding]]]:
             yield file, [finding(Category.DEFAULT, Direction.REVIEW, f"{group}={name}", None, file, why)]
 
 
-def _once(told: Mapping[str, tuple[Finding, ...]]) -> list[Finding]:
+def _deduplicate(findings_by_file: Mapping[str, tuple[Finding, ...]]) -> list[Finding]:
     """Each finding at the first place that has it: what config.yaml chooses, then the other files by name."""
-    found: dict[Finding, Finding] = {}
-    for file, findings in told.items():
-        for one in findings:
-            found.setdefault(one, one if file == "conf/config.yaml" else replace(one, file=file))
-    return list(found.values())
+    unique: dict[Finding, Finding] = {}
+    for file, findings in findings_by_file.items():
+        for change in findings:
+            unique.setdefault(change, change if file == "conf/config.yaml" else replace(change, file=file))
+    return list(unique.values())
 
 
-def _code(before: Version, after: Version) -> Iterator[Finding]:
+def _compare_code(before: RepositoryVersion, after: RepositoryVersion) -> Iterator[Finding]:
     """Modules that differ. A version without any is only a configuration: nobody can say what judges there."""
     if bool(before.code) != bool(after.code):
         why = "one of the two has no code: what judges there is not known"
@@ -230,14 +239,14 @@ def _code(before: Version, after: Version) -> Iterator[Finding]:
             yield finding(Category.CODE, Direction.REVIEW, printable(path), _mark(old), _mark(new))
 
 
-def _mark(held: bytes | None) -> str | None:
-    return None if held is None else hashlib.sha256(held).hexdigest()[:_SHOWN]
+def _mark(content: bytes | None) -> str | None:
+    return None if content is None else hashlib.sha256(content).hexdigest()[:_DIGEST_LENGTH]
 
 
-def _tables(before: Version, after: Version, paths: Collection[str]) -> Iterator[Finding]:
+def _compare_tables(before: RepositoryVersion, after: RepositoryVersion, paths: Collection[str]) -> Iterator[Finding]:
     """Tables in the repository that are other files than before. One that is gone judges nobody."""
     for path in sorted(paths):
         old, new = before.sha256(path), after.sha256(path)
         if new and old != new:
-            marks = old and old[:_SHOWN], new[:_SHOWN]
+            marks = old and old[:_DIGEST_LENGTH], new[:_DIGEST_LENGTH]
             yield finding(Category.HOLDOUT, Direction.REVIEW, printable(path), *marks, _OTHER_TABLE)

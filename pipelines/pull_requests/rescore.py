@@ -18,8 +18,8 @@ from lockgate.pipelines.data import TrainSettings
 from lockgate.pipelines.models import MODELS
 from lockgate.pipelines.pull_requests import proposal
 from lockgate.pipelines.scoring import parity
-from lockgate.pipelines.scoring.distributions import counted_again
-from lockgate.pipelines.scoring.evidence import Candidate, scored
+from lockgate.pipelines.scoring.distributions import recount
+from lockgate.pipelines.scoring.evidence import CandidateModel, score_holdout
 from lockgate.pipelines.scoring.tables import data_files
 
 if TYPE_CHECKING:
@@ -49,9 +49,11 @@ class Basis:
     @cached_property
     def split(self) -> Split:
         """This checkout's holdout, with every feature."""
-        held = self.settings.data
+        data_settings = self.settings.data
         every = TrainSettings(months=None, columns=None)
-        return data.split(data.load(held, root=data_files(self.settings)), held, every, self.settings.as_of)
+        return data.split(
+            data.load(data_settings, root=data_files(self.settings)), data_settings, every, self.settings.as_of
+        )
 
     @cached_property
     def holdout(self) -> str:
@@ -75,7 +77,7 @@ class Basis:
             champion=None if self.reigning is None else self.reigning.model.score(split.holdout),
         )
 
-    def rescored(self, folder: Path, name: str, *, kind: str) -> Rescored:
+    def rescore(self, folder: Path, name: str, *, kind: str) -> Rescored:
         """A candidate's evidence, made again from its model's bytes. `kind` is what the pull request's conf/ composes.
 
         Where this checkout does not know such models, the claimed scores stay, beside this checkout's rows, labels and
@@ -87,18 +89,18 @@ class Basis:
                 it, where there is none here.
             EvidenceError: rows or labels that are not this checkout's holdout.
         """
-        claim = proposal.evidence(folder, name)
+        claim = proposal.read_evidence(folder, name)
         if self.reigning is None:
             _refuse_champion(claim, name)
         challenger = read_part(claim.facts, "challenger")
         if claim.holdout != self.holdout:
             raise EvidenceError(
                 f"{claim.n:,} other rows or labels were scored",
-                expected=f"the holdout of this branch, {self._held}",
+                expected=f"the holdout of this branch, {self._holdout_words}",
                 where=name,
                 hint="merge the branch, and evaluate again",
             )
-        blob = proposal.model(folder, name)
+        blob = proposal.read_model(folder, name)
         sha256 = hashlib.sha256(blob).hexdigest()
         if challenger.get("sha256") != sha256:
             raise LockgateError("the model is not the one that was scored", expected="its own bytes", where=name)
@@ -112,16 +114,16 @@ class Basis:
                 ),
                 claimed=f"this branch does not know models of the kind {kind[:40]!r}, and cannot score them",
             )
-        candidate = Candidate(
+        candidate = CandidateModel(
             name=kind,
             format=format_,
             sha256=sha256,
             blob=blob,
-            trained=self._trained(claim),
+            trained=self._training_facts(claim),
             train_row_hashes=claim.train_row_hashes,
         )
         with parity.fresh_process(kind, declared=self.settings.platform.environment) as fresh:
-            done = scored(
+            evaluation = score_holdout(
                 self.settings,
                 self.split,
                 candidate,
@@ -130,19 +132,19 @@ class Basis:
                 reigning=self.reigning,
                 fresh=fresh,
             )
-        return Rescored(evidence=Evidence.from_bytes(done.evidence), claimed="")
+        return Rescored(evidence=Evidence.from_bytes(evaluation.evidence), claimed="")
 
-    def _trained(self, claim: Evidence) -> dict[str, Any]:
+    def _training_facts(self, claim: Evidence) -> dict[str, Any]:
         return {
             "rows": {"train": read_part(claim.facts, "rows").get("train")},
             **{name: claim.facts[name] for name in _CLAIMED if name in claim.facts},
-            "features": counted_again(claim.facts.get("features"), self.split.holdout),
+            "features": recount(claim.facts.get("features"), self.split.holdout),
         }
 
     def _facts(self, claim: Evidence, challenger: Mapping[str, Any], sha256: str) -> dict[str, Any]:
         champion = self.reigning.champion if self.reigning else None
         return {
-            **self._trained(claim),
+            **self._training_facts(claim),
             "project": self.settings.data.project,
             "as_of": self.settings.as_of,
             "challenger": {**challenger, "sha256": sha256},
@@ -150,7 +152,7 @@ class Basis:
         }
 
     @property
-    def _held(self) -> str:
+    def _holdout_words(self) -> str:
         return f"{self.settings.as_of} of {self.settings.data.project}, {len(self.split.labels):,} rows"
 
 

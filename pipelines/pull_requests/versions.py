@@ -19,11 +19,11 @@ from pathlib import Path
 
 from lockgate.gates.errors import SettingsError, printable
 
-SECONDS = 60.0
-MOST_FILES = 2000
-MOST_BYTES = 2 * 2**20  # of one file
-MOST_IN_ALL = 32 * 2**20
-LONGEST_NAME = 200
+GIT_READ_TIMEOUT_S = 60.0
+MAX_FILES = 2000
+MAX_FILE_BYTES = 2 * 2**20  # of one file
+MAX_TOTAL_BYTES = 32 * 2**20
+MAX_NAME_LENGTH = 200
 
 CONF = "conf"
 JUDGING = ("gates", "lockgate", "pipelines")
@@ -46,7 +46,7 @@ _QUIET = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class RepositoryVersion:
     """What a version says and how it judges: the files of conf/, and those of JUDGING, by path."""
 
     name: str
@@ -55,14 +55,14 @@ class Version:
 
     @property
     def conf(self) -> dict[str, bytes]:
-        return {path: held for path, held in self.files.items() if path.startswith(f"{CONF}/")}
+        return {path: content for path, content in self.files.items() if path.startswith(f"{CONF}/")}
 
     @property
     def code(self) -> dict[str, bytes]:
-        return {path: held for path, held in self.files.items() if not path.startswith(f"{CONF}/")}
+        return {path: content for path, content in self.files.items() if not path.startswith(f"{CONF}/")}
 
 
-def version(text: str, *, repository: Path) -> Version:
+def load_version(text: str, *, repository: Path) -> RepositoryVersion:
     """The version that `text` names: a directory where it has a `/` and is one, else a revision of `repository`.
 
     So `main` is the revision, whatever lies beside it, and `./main` the directory.
@@ -70,31 +70,31 @@ def version(text: str, *, repository: Path) -> Version:
     Raises:
         SettingsError: there is none, it has no conf/, or it holds what is no file, too much, or too many.
     """
-    said = printable(text)[:80]
-    if not text or len(text) > LONGEST_NAME or not text.isprintable():
-        raise SettingsError(f"{said!r} names no version", expected="a git revision, or a directory with conf/")
+    shown_name = printable(text)[:80]
+    if not text or len(text) > MAX_NAME_LENGTH or not text.isprintable():
+        raise SettingsError(f"{shown_name!r} names no version", expected="a git revision, or a directory with conf/")
     if "/" in text and Path(text).is_dir():
-        return of_folder(Path(text), name=said)
-    return _of_revision(text, said, repository)
+        return load_folder(Path(text), name=shown_name)
+    return _load_revision(text, shown_name, repository)
 
 
-def of_folder(root: Path, *, name: str) -> Version:
+def load_folder(root: Path, *, name: str) -> RepositoryVersion:
     """The checkout in a directory. What Python leaves behind in `__pycache__` is no part of it."""
-    found: dict[str, bytes] = {}
-    left = MOST_IN_ALL
-    for path in _walked(root, (CONF, *JUDGING), name):
-        _check_number(len(found) + 1, name)
+    files: dict[str, bytes] = {}
+    bytes_left = MAX_TOTAL_BYTES
+    for path in _walk(root, (CONF, *JUDGING), name):
+        _check_number(len(files) + 1, name)
         if path in LINKS:
-            found[path] = LINKS[path].encode()
+            files[path] = LINKS[path].encode()
             continue
-        found[path] = _bytes(root / path, f"{name}: {path}", most=min(MOST_BYTES, left))
-        left -= len(found[path])
-    return _checked(Version(name=name, files=found, sha256=partial(_sha256_in_folder, root)))
+        files[path] = _read_bytes(root / path, f"{name}: {path}", max_bytes=min(MAX_FILE_BYTES, bytes_left))
+        bytes_left -= len(files[path])
+    return _require_conf(RepositoryVersion(name=name, files=files, sha256=partial(_sha256_in_folder, root)))
 
 
-def _walked(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
+def _walk(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
     """Paths of files below the starts. A symbolic link is refused, but those of LINKS that lead where they should."""
-    waiting, seen = list(starts), 0
+    waiting, count = list(starts), 0
     for folder in {start.partition("/")[0] for start in starts}:
         if (root / folder).is_symlink():
             raise _no_file(name, folder)
@@ -109,10 +109,10 @@ def _walked(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
                 yield path
                 continue
             if stat.S_ISDIR(mode):
-                inside = [one.name for one in (root / path).iterdir()]
-                seen += len(inside)
-                _check_number(seen, name)
-                waiting += [f"{path}/{one}" for one in inside]
+                inside = [child.name for child in (root / path).iterdir()]
+                count += len(inside)
+                _check_number(count, name)
+                waiting += [f"{path}/{child}" for child in inside]
                 continue
         except FileNotFoundError:
             continue
@@ -123,24 +123,24 @@ def _walked(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
         yield path
 
 
-def of_conf(conf: Path, *, name: str) -> dict[str, bytes]:
+def load_conf(conf: Path, *, name: str) -> dict[str, bytes]:
     """The files of a directory that stands for conf/, by the path that they would have there."""
-    found = {f"{CONF}/{path.relative_to(conf).as_posix()}": path for path in sorted(conf.rglob("*.yaml"))}
-    return {path: _bytes(file, f"{name}: {path}", most=MOST_BYTES) for path, file in found.items()}
+    files = {f"{CONF}/{path.relative_to(conf).as_posix()}": path for path in sorted(conf.rglob("*.yaml"))}
+    return {path: _read_bytes(file, f"{name}: {path}", max_bytes=MAX_FILE_BYTES) for path, file in files.items()}
 
 
-def _bytes(file: Path, where: str, *, most: int) -> bytes:
+def _read_bytes(file: Path, where: str, *, max_bytes: int) -> bytes:
     try:
-        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as held:  # noqa: PTH123
-            read = held.read(most + 1)
+        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:  # noqa: PTH123
+            content = stream.read(max_bytes + 1)
     except OSError as err:
         raise SettingsError(f"cannot read: {err.strerror}", where=printable(where)[:200]) from err
-    if len(read) > most:
+    if len(content) > max_bytes:
         raise _too_large(where)
-    return read
+    return content
 
 
-def _of_revision(text: str, name: str, repository: Path) -> Version:
+def _load_revision(text: str, name: str, repository: Path) -> RepositoryVersion:
     if shutil.which("git") is None:
         raise SettingsError("there is no git", expected="git in PATH, to read a revision")
     commit = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
@@ -154,98 +154,100 @@ def _of_revision(text: str, name: str, repository: Path) -> Version:
     listed = _git(repository, "ls-tree", "-r", "-z", "-l", "--full-tree", sha, "--", CONF, *JUDGING)
     if listed is None:
         raise SettingsError("git cannot list its files", where=name)
-    wanted = dict(_entries(listed, name))
-    held = _git(repository, "cat-file", "--batch", "--buffer", fed="".join(f"{one}\n" for one in wanted.values()))
-    if held is None:
+    objects = dict(_parse_entries(listed, name))
+    batch = _git(repository, "cat-file", "--batch", "--buffer", fed="".join(f"{blob}\n" for blob in objects.values()))
+    if batch is None:
         raise SettingsError("git cannot read its files", where=name)
-    files = dict(zip(wanted, _blobs(held, len(wanted), name), strict=True))
+    files = dict(zip(objects, _split_blobs(batch, len(objects), name), strict=True))
     for path in LINKS.keys() & files.keys():
         _check_link(name, path, files[path].decode("utf-8", "replace"))
-    return _checked(Version(name=name, files=files, sha256=partial(_sha256_in_revision, repository, sha)))
+    return _require_conf(
+        RepositoryVersion(name=name, files=files, sha256=partial(_sha256_in_revision, repository, sha))
+    )
 
 
-def _entries(listed: bytes, name: str) -> Iterator[tuple[str, str]]:
+def _parse_entries(listed: bytes, name: str) -> Iterator[tuple[str, str]]:
     """Path and object of every file, as long as there are not too many, and none is too large."""
-    left, number = MOST_IN_ALL, 0
+    bytes_left, number = MAX_TOTAL_BYTES, 0
     for line in filter(None, listed.split(b"\0")):
-        found = _LISTED.fullmatch(line)
-        if found is None:
+        match = _LISTED.fullmatch(line)
+        if match is None:
             raise SettingsError("git cannot list its files", where=name)
-        mode, _, blob, size, raw = found.groups()
+        mode, _, blob, size, raw = match.groups()
         path = raw.decode("utf-8", "surrogateescape")
         if link := next((link for link in LINKS if path == link or path.startswith(f"{link}/")), None):
             if mode.decode() != _LINK:
                 _check_link(name, link, None)
         elif mode.decode() not in _REGULAR:
             raise _no_file(name, path)
-        number, left = number + 1, left - int(size)
+        number, bytes_left = number + 1, bytes_left - int(size)
         _check_number(number, name)
-        if int(size) > MOST_BYTES or left < 0:
+        if int(size) > MAX_FILE_BYTES or bytes_left < 0:
             raise _too_large(f"{name}: {path}")
         yield path, blob.decode()
 
 
-def _blobs(held: bytes, number: int, name: str) -> Iterator[bytes]:
+def _split_blobs(batch: bytes, number: int, name: str) -> Iterator[bytes]:
     """What `cat-file --batch` says: a line that ends with a size, so many bytes, and the end of a line."""
-    at = 0
+    position = 0
     for _ in range(number):
-        end = held.find(b"\n", at)
-        words = held[at:end].split()
+        end = batch.find(b"\n", position)
+        words = batch[position:end].split()
         if end < 0 or len(words) != 3 or words[1] != b"blob":
             raise SettingsError("an object is missing", expected="a revision that was fetched whole", where=name)
-        at = end + 1 + int(words[2])
-        yield held[end + 1 : at]
-        at += 1
+        position = end + 1 + int(words[2])
+        yield batch[end + 1 : position]
+        position += 1
 
 
 def _git(repository: Path, *words: str, fed: str = "") -> bytes | None:
     """What git says; None where it refuses. No shell, no hook, no transport."""
     command = ["git", "-c", "protocol.allow=never", "-c", "core.hooksPath=/dev/null", *words]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=repository,
             env={**os.environ, **_QUIET},
             input=fed.encode(),
             capture_output=True,
             check=False,
-            timeout=SECONDS,
+            timeout=GIT_READ_TIMEOUT_S,
         )
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    return done.stdout if done.returncode == 0 else None
+    return process.stdout if process.returncode == 0 else None
 
 
 def _sha256_in_folder(root: Path, path: str) -> str | None:
     """Of a file below `root`; a link on the way to it is not followed."""
     file = root / path
     try:
-        if not _inside(path) or file.resolve() != root.resolve() / path:
+        if not _is_inside(path) or file.resolve() != root.resolve() / path:
             return None
-        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as held:  # noqa: PTH123
-            regular = stat.S_ISREG(os.fstat(held.fileno()).st_mode)
-            return hashlib.file_digest(held, "sha256").hexdigest() if regular else None
+        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:  # noqa: PTH123
+            regular = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+            return hashlib.file_digest(stream, "sha256").hexdigest() if regular else None
     except (OSError, ValueError):
         return None
 
 
 def _sha256_in_revision(repository: Path, commit: str, path: str) -> str | None:
-    listed = _git(repository, "ls-tree", "-z", "-l", "--full-tree", commit, "--", path) if _inside(path) else None
-    found = _LISTED.fullmatch((listed or b"").rstrip(b"\0"))
-    if found is None or found[1].decode() not in _REGULAR:
+    listed = _git(repository, "ls-tree", "-z", "-l", "--full-tree", commit, "--", path) if _is_inside(path) else None
+    match = _LISTED.fullmatch((listed or b"").rstrip(b"\0"))
+    if match is None or match[1].decode() not in _REGULAR:
         return None
-    blob = _git(repository, "cat-file", "blob", found[3].decode())
+    blob = _git(repository, "cat-file", "blob", match[3].decode())
     return None if blob is None else hashlib.sha256(blob).hexdigest()
 
 
-def _inside(path: str) -> bool:
+def _is_inside(path: str) -> bool:
     return path.isprintable() and not path.startswith("/") and not {"", ".", ".."} & {*path.split("/")}
 
 
-def _checked(found: Version) -> Version:
-    if not found.conf:
-        raise SettingsError("no configuration", expected="a directory conf/", where=found.name)
-    return found
+def _require_conf(version: RepositoryVersion) -> RepositoryVersion:
+    if not version.conf:
+        raise SettingsError("no configuration", expected="a directory conf/", where=version.name)
+    return version
 
 
 def _check_link(name: str, path: str, target: str | None) -> None:
@@ -261,12 +263,12 @@ def _check_link(name: str, path: str, target: str | None) -> None:
 
 
 def _check_number(number: int, name: str) -> None:
-    if number > MOST_FILES:
-        raise SettingsError("too many files", expected=f"at most {MOST_FILES:,}", where=name)
+    if number > MAX_FILES:
+        raise SettingsError("too many files", expected=f"at most {MAX_FILES:,}", where=name)
 
 
 def _too_large(where: str) -> SettingsError:
-    expected = f"at most {MOST_BYTES:,} bytes, and {MOST_IN_ALL:,} in all files together"
+    expected = f"at most {MAX_FILE_BYTES:,} bytes, and {MAX_TOTAL_BYTES:,} in all files together"
     return SettingsError("a file is too large", expected=expected, where=printable(where)[:200])
 
 

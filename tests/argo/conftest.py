@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.harness.argo.cluster import EVENTS, Cluster, open_cluster
-from tests.harness.argo.kubernetes_api import State, served
+from tests.harness.argo.kubernetes_api import State, serve_kubernetes
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "registry.example/lockgate@sha256:" + "0" * 64
@@ -74,7 +74,7 @@ def changed(file: Path, old: str, new: str) -> None:
 @pytest.fixture
 def api() -> Iterator[State]:
     """A Kubernetes API that holds nothing yet."""
-    with served() as state:
+    with serve_kubernetes() as state:
         yield state
 
 

@@ -129,7 +129,7 @@ def test_everything_that_stands_in_the_way_is_said_at_once(production: Productio
     assert len(told) == 4
     for said in ("there is no git", "nobody is named", "Metaflow cannot be reached", "no model may be served"):
         assert sum(said in line for line in told) == 1, told
-    assert production.api.asked == []
+    assert production.api.requests == []
 
 
 def test_a_dirty_checkout(production: Production, checkout: Path, tmp_path: Path) -> None:

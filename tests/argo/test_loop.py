@@ -21,9 +21,9 @@ import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from obstore.store import S3Store
 
-from tests.gates.candidates import JUDGE, line
+from tests.builders import JUDGE, line
 from tests.harness.argo.cluster import ROOT, Cluster
-from tests.harness.argo.pods import Executed
+from tests.harness.argo.pods import WorkflowRun
 
 SECRET = "s3cr3t-c4n4ry"
 CLIENT = """
@@ -50,7 +50,7 @@ class Production:
     predict: Mapping[str, Any]
     key: str
     templates: list[Mapping[str, Any]] = field(default_factory=list)  # that were executed
-    workflows: list[Executed] = field(default_factory=list)
+    workflows: list[WorkflowRun] = field(default_factory=list)
 
     def settings(self, *overrides: str, config: str = "production") -> str:
         composed = (
@@ -59,25 +59,25 @@ class Production:
         code = f"import sys; {composed}; print(made.settings.to_json())"
         return self.cluster.call([sys.executable, "-c", code, config, *overrides]).stdout.strip()
 
-    def evaluated(self, *overrides: str) -> Executed:
+    def evaluated(self, *overrides: str) -> WorkflowRun:
         """EvaluateNewModel's template with a model's configuration, as a retraining runs."""
         template = self.cluster.compile_flow("evaluate", {"settings": self.settings(*overrides)})
         done = self._executed(template)
         assert done.succeeded, done.out
         return done
 
-    def judged(self, evaluated: Executed | str) -> Executed:
+    def judged(self, evaluated: WorkflowRun | str) -> WorkflowRun:
         """Promote, started by the end of that run as Argo Events starts it."""
         run = evaluated if isinstance(evaluated, str) else evaluated.run
         (event,) = [one["name"] for one in self.promote["spec"]["arguments"]["parameters"] if one["name"] != "run"]
         told = {"name": "metaflow.EvaluateNewModel.end", "id": f"{run}/end/1", "timestamp": 1}
         return self._executed(self.promote, **{event: json.dumps(told)})
 
-    def served(self) -> Executed:
+    def served(self) -> WorkflowRun:
         """Predict, as its schedule starts it."""
         return self._executed(self.predict)
 
-    def _executed(self, template: Mapping[str, Any], **parameters: str) -> Executed:
+    def _executed(self, template: Mapping[str, Any], **parameters: str) -> WorkflowRun:
         self.templates.append(template)
         self.workflows.append(self.cluster.execute(template, **parameters))
         return self.workflows[-1]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.gates.errors import printable
-from lockgate.pipelines.github.annotations import LONGEST, MOST, shown
+from lockgate.pipelines.github.annotations import MAX_ANNOTATIONS, MAX_MESSAGE_LENGTH, format_annotations
 
 COMMAND = re.compile(r"::(?P<name>[a-z-]+)(?: (?P<properties>.*?))?::(?P<message>.*)")
 
@@ -29,7 +29,7 @@ def parsed(line: str) -> tuple[str, dict[str, str], str]:
 
 @given(st.text(max_size=60), st.text(max_size=300))
 def test_any_text_stays_text(title: str, message: str) -> None:
-    (line,) = shown("warning", [(title, message)])
+    (line,) = format_annotations("warning", [(title, message)])
     assert len(line.splitlines()) == 1
     name, properties, told = parsed(line)
     assert name == "warning"
@@ -40,7 +40,7 @@ def test_any_text_stays_text(title: str, message: str) -> None:
 
 def test_what_would_be_a_command_of_its_own_is_none() -> None:
     hostile = "x\n::add-mask::y\r\n::error file=/etc/passwd,line=1::z\n##[error]w%0A::stop-commands::a"
-    (line,) = shown("warning", [("a,line=7::b", hostile)])
+    (line,) = format_annotations("warning", [("a,line=7::b", hostile)])
     name, properties, message = parsed(line)
     assert (name, properties["title"]) == ("warning", "a,line=7::b")
     assert "\n" not in message
@@ -48,7 +48,13 @@ def test_what_would_be_a_command_of_its_own_is_none() -> None:
 
 
 def test_ten_are_shown_and_the_rest_is_counted() -> None:
-    for count, least in ((0, 0), (1, 1), (MOST, MOST), (MOST + 1, MOST), (500, MOST)):
-        assert len(list(shown("error", [("t", "m")] * count))) == least
-    assert list(shown("error", [("t", "m")] * 30))[-1].endswith("::21 more; all of them are in the report")
-    assert len(next(shown("error", [("t" * 500, "m" * 10**6)]))) < LONGEST + 200
+    for count, least in (
+        (0, 0),
+        (1, 1),
+        (MAX_ANNOTATIONS, MAX_ANNOTATIONS),
+        (MAX_ANNOTATIONS + 1, MAX_ANNOTATIONS),
+        (500, MAX_ANNOTATIONS),
+    ):
+        assert len(list(format_annotations("error", [("t", "m")] * count))) == least
+    assert list(format_annotations("error", [("t", "m")] * 30))[-1].endswith("::21 more; all of them are in the report")
+    assert len(next(format_annotations("error", [("t" * 500, "m" * 10**6)]))) < MAX_MESSAGE_LENGTH + 200

@@ -16,7 +16,13 @@ import pytest
 
 from lockgate.gates.errors import GithubError
 from lockgate.pipelines.github import client
-from lockgate.pipelines.github.comments import MOST, Stamp, Written, cut, publish
+from lockgate.pipelines.github.comments import (
+    MAX_COMMENT_LENGTH,
+    CommentResult,
+    ReportStamp,
+    publish_report,
+    shorten_report,
+)
 from tests.github.api import BOT, REPOSITORY, State, served
 
 TOKEN = "ghs_s3cr3t-c4n4ry"
@@ -42,10 +48,10 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
         yield state
 
 
-def reported(text: str, run: int = 1, *, attempt: int = 1, head: str = HEAD) -> Written:
-    pull = client.pull(REPOSITORY, 7)
-    stamp = Stamp(run=run, attempt=attempt, head=head)
-    return publish(pull, text, stamp=stamp, login=client.login(), where="acme/models#7", settle=0.5)
+def reported(text: str, run: int = 1, *, attempt: int = 1, head: str = HEAD) -> CommentResult:
+    pull = client.fetch_pull(REPOSITORY, 7)
+    stamp = ReportStamp(run=run, attempt=attempt, head=head)
+    return publish_report(pull, text, stamp=stamp, login=client.find_login(), where="acme/models#7", settle=0.5)
 
 
 def texts(api: State) -> list[str]:
@@ -56,30 +62,30 @@ def texts(api: State) -> list[str]:
 def test_it_is_made_once_and_updated_afterwards(api: State) -> None:
     first = reported("## HOLD")
     again = reported("## PROMOTE", run=2)
-    assert (first.said, again.said, first.address) == ("written", "written", again.address)
+    assert (first.outcome, again.outcome, first.address) == ("written", "written", again.address)
     assert texts(api) == ["## PROMOTE"]
     assert [one.split()[0] for one in api.writes()] == ["POST", "PATCH"]
-    assert reported("## PROMOTE", run=2).said == "written"
+    assert reported("## PROMOTE", run=2).outcome == "written"
     assert len(api.writes()) == 2  # it says that already
 
 
 def test_an_earlier_run_and_an_older_commit_write_nothing(api: State) -> None:
     reported("newer", run=5, attempt=2)
     for run, attempt in ((4, 9), (5, 1)):
-        assert reported("older", run=run, attempt=attempt).said == "not written: a later run has reported"
+        assert reported("older", run=run, attempt=attempt).outcome == "not written: a later run has reported"
     api.heads[7] = "b" * 40
-    assert reported("old", run=9).said == "not written: aaaaaaaaaaaa is not the head any more"
+    assert reported("old", run=9).outcome == "not written: aaaaaaaaaaaa is not the head any more"
     assert texts(api) == ["newer"]
 
 
 def test_only_its_own_comment_counts(api: State) -> None:
     """Somebody else pastes the mark, the bot says other things, and there are three pages of both."""
-    mark = Stamp(run=99, attempt=1, head=HEAD).mark
+    mark = ReportStamp(run=99, attempt=1, head=HEAD).mark
     for at in range(250):
         api.write("mallory" if at % 2 else BOT, f"{mark}\nnot this" if at % 2 else f"about {at} {mark}")
-    assert reported("## HOLD").said == "written"
+    assert reported("## HOLD").outcome == "written"
     assert len(api.comments) == 251
-    assert reported("## PROMOTE", run=2).said == "written"
+    assert reported("## PROMOTE", run=2).outcome == "written"
     assert len(api.comments) == 251
     assert sum("## PROMOTE" in body for body in api.bodies()) == 1
     assert all("not this" in body for body in api.bodies("mallory"))
@@ -87,7 +93,7 @@ def test_only_its_own_comment_counts(api: State) -> None:
 
 def test_of_jobs_that_write_at_once_the_last_run_stays_in_one_comment(api: State) -> None:
     with ThreadPoolExecutor(8) as jobs:
-        told = list(jobs.map(lambda run: reported(f"run {run}", run=run).said, range(1, 9)))
+        told = list(jobs.map(lambda run: reported(f"run {run}", run=run).outcome, range(1, 9)))
     assert set(told) <= {"written", "not written: a later run has reported"}
     assert texts(api) == ["run 8"]
 
@@ -95,7 +101,7 @@ def test_of_jobs_that_write_at_once_the_last_run_stays_in_one_comment(api: State
 def test_one_that_was_deleted_meanwhile_is_made_again(api: State) -> None:
     reported("first")
     api.meanwhile = api.comments.clear
-    assert reported("second", run=2).said == "written"
+    assert reported("second", run=2).outcome == "written"
     assert texts(api) == ["second"]
 
 
@@ -140,14 +146,14 @@ def test_what_it_may_not_is_one_line(
 
 def test_a_long_report_is_cut_between_blocks_and_says_so(api: State) -> None:
     block = "<details>\n\n" + "| cell | cell |\n" * 40 + "\n"
-    assert reported(block * 200).said == "written"
+    assert reported(block * 200).outcome == "written"
     (text,) = texts(api)
-    assert len(text) <= MOST
+    assert len(text) <= MAX_COMMENT_LENGTH
     assert text.endswith("all of it is in the job's summary, and among its artifacts.\n")
     assert text.rindex("</details>") > text.rindex("| cell")
-    assert cut("short") == "short"
-    assert len(cut("x" * 10**6)) <= MOST
-    assert cut("```sh\n" + "x\n\n" * 40_000).count("```") == 2
+    assert shorten_report("short") == "short"
+    assert len(shorten_report("x" * 10**6)) <= MAX_COMMENT_LENGTH
+    assert shorten_report("```sh\n" + "x\n\n" * 40_000).count("```") == 2
 
 
 def command(folder: Path, *words: str, event: Any = None, **env: str) -> subprocess.CompletedProcess[str]:

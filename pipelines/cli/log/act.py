@@ -25,13 +25,15 @@ def retract(
     So is each that was judged against a suspect one. Rows that were retracted are not judged on again.
     """
     from lockgate.gates.lifecycle import actions
-    from lockgate.pipelines.cli.shared.log import project_log, tell
+    from lockgate.pipelines.cli.shared.log import project_log, show_recorded
     from lockgate.pipelines.promotion.actor import actor, clock
 
     log = project_log(writing=True)
-    made = actions.retract(log, data=data, metric=metric, entry=entry, reason=reason, actor=actor(), clock=clock)
-    told = [f"suspect: {run or 'a model without a run'}, promoted by entry {seq}" for seq, run in _suspects(log, made)]
-    tell(log, made, as_json=as_json, then=[*told, *_next(made)])
+    retraction = actions.retract(log, data=data, metric=metric, entry=entry, reason=reason, actor=actor(), clock=clock)
+    suspects = [
+        f"suspect: {run or 'a model without a run'}, promoted by entry {seq}" for seq, run in _suspects(log, retraction)
+    ]
+    show_recorded(log, retraction, as_json=as_json, then=[*suspects, *_next_steps(retraction)])
 
 
 def _suspects(log: Log, entry: LogEntry) -> list[tuple[int, str | None]]:
@@ -39,7 +41,7 @@ def _suspects(log: Log, entry: LogEntry) -> list[tuple[int, str | None]]:
     return [(seq, log.entry(seq).event.run) for seq in getattr(entry.event, "suspects", ())]
 
 
-def _next(entry: LogEntry) -> list[str]:
+def _next_steps(entry: LogEntry) -> list[str]:
     """What to run, where it concerns who reigns."""
     if not getattr(entry.event, "suspects", ()):
         return ["no champion, past or present, rested on it"]
@@ -64,12 +66,12 @@ def rollback(
 ) -> None:
     """Let a model that reigned before reign again. The one that did may be chosen again: rollback --to RUN."""
     from lockgate.gates.lifecycle import actions
-    from lockgate.pipelines.cli.shared.log import project_log, recorded, tell
+    from lockgate.pipelines.cli.shared.log import project_log, record_entry, show_recorded
     from lockgate.pipelines.promotion.actor import actor, clock
 
     log = project_log(writing=True)
-    entry = recorded(log, lambda: actions.rollback(log, to=to, reason=reason, actor=actor(), clock=clock))
-    tell(log, entry, as_json=as_json, then=["next: `lockgate predict` publishes predictions of the champion"])
+    entry = record_entry(log, lambda: actions.rollback(log, to=to, reason=reason, actor=actor(), clock=clock))
+    show_recorded(log, entry, as_json=as_json, then=["next: `lockgate predict` publishes predictions of the champion"])
 
 
 def revoke(
@@ -86,7 +88,7 @@ def revoke(
     """
     from lockgate.gates import runs
     from lockgate.gates.lifecycle import actions
-    from lockgate.pipelines.cli.shared.log import recorded, tell
+    from lockgate.pipelines.cli.shared.log import record_entry, show_recorded
     from lockgate.pipelines.promotion.actor import actor, clock
     from lockgate.pipelines.promotion.log import open_log
     from lockgate.pipelines.scoring import withdrawal
@@ -95,26 +97,26 @@ def revoke(
     runs.check_installation()
     settings = compose().settings
     log = open_log(settings, writing=True)
-    entry = recorded(log, lambda: actions.revoke(log, run, reason=reason, actor=actor(), clock=clock))
-    then, failure = [_PUBLISH if entry.state.champion else _NOBODY], None
+    entry = record_entry(log, lambda: actions.revoke(log, run, reason=reason, actor=actor(), clock=clock))
+    then, failure = [_PUBLISH_NEXT if entry.state.champion else _NOBODY_SERVES], None
     try:
         then[:0] = (
-            withdrawal.describe(*withdrawal.withdraw(settings, log))
+            withdrawal.describe_withdrawal(*withdrawal.withdraw_revoked(settings, log))
             if withdraw
             else withdrawal.describe_served(settings, log)
         )
     except LockgateError as err:
         failure = err
-        stay = f"; predictions of a revoked model stay until others replace them, or until {withdrawal.NOW}"
+        stay = f"; predictions of a revoked model stay until others replace them, or until {withdrawal.WITHDRAW_COMMAND}"
         then[:0] = [f"what applications read is unknown: {err.problem}{'' if withdraw else stay}"]
-    tell(log, entry, as_json=as_json, then=then)
+    show_recorded(log, entry, as_json=as_json, then=then)
     if withdraw and failure is not None:
-        failure.hint = f"entry {entry.seq} is recorded; when this is over, {withdrawal.NOW} takes away what is served"
+        failure.hint = f"entry {entry.seq} is recorded; when this is over, {withdrawal.WITHDRAW_COMMAND} takes away what is served"
         raise failure
 
 
-_PUBLISH = "next: `lockgate predict` publishes predictions of the champion"
-_NOBODY = "nothing may be served now: `lockgate evaluate` trains and judges a model"
+_PUBLISH_NEXT = "next: `lockgate predict` publishes predictions of the champion"
+_NOBODY_SERVES = "nothing may be served now: `lockgate evaluate` trains and judges a model"
 
 
 def waive(
@@ -129,36 +131,46 @@ def waive(
     A promotion that needed it is valid no longer than the waiver.
     """
     from lockgate.gates.lifecycle import actions
-    from lockgate.pipelines.cli.shared.dates import moment
-    from lockgate.pipelines.cli.shared.log import project_log, tell
+    from lockgate.pipelines.cli.shared.dates import parse_moment
+    from lockgate.pipelines.cli.shared.log import project_log, show_recorded
     from lockgate.pipelines.promotion.actor import actor, clock
 
     log = project_log(writing=True)
     signer = log.signer
-    held = log.keyring.keys.get(signer.fingerprint) if signer else None
-    if held is None or held.role != "approver":
-        approvers = ", ".join(one.name for one in log.keyring.keys.values() if one.role == "approver")
+    trusted_key = log.keyring.keys.get(signer.fingerprint) if signer else None
+    if trusted_key is None or trusted_key.role != "approver":
+        approvers = ", ".join(key.name for key in log.keyring.keys.values() if key.role == "approver")
         raise SigningError(
-            f"this key is {held.name}'s, who is no approver" if held else "there is no key of an approver to sign with",
+            f"this key is {trusted_key.name}'s, who is no approver"
+            if trusted_key
+            else "there is no key of an approver to sign with",
             expected=f"the key of {approvers}" if approvers else "a key with role approver in conf/platform",
             hint="`lockgate keys show` says which key is used; LOCKGATE_SIGNING_KEY_FILE names another",
         )
     entry = actions.waive(
-        log, gate, run=run, reason=reason, until=moment(until, now=clock(), where="--until"), actor=actor(), clock=clock
+        log,
+        gate,
+        run=run,
+        reason=reason,
+        until=parse_moment(until, now=clock(), where="--until"),
+        actor=actor(),
+        clock=clock,
     )
     then = f"next: `lockgate judge {entry.event.run}`, with a judge's key where the log is signed, counts it"
-    tell(log, entry, as_json=as_json, then=[*_blocking(log, entry), then])
+    show_recorded(log, entry, as_json=as_json, then=[*_other_blocks(log, entry), then])
 
 
-def _blocking(log: Log, entry: LogEntry) -> list[str]:
+def _other_blocks(log: Log, entry: LogEntry) -> list[str]:
     """What blocks the run besides, as it was judged last; nothing is told of a judgement that is sealed."""
-    from lockgate.gates.judge.waivers import lift
+    from lockgate.gates.judge.waivers import apply_waivers
 
-    judged = next(one for one in log.backwards(start=entry) if one.judgement and one.event.run == entry.event.run)
+    judged = next(
+        earlier for earlier in log.backwards(start=entry) if earlier.judgement and earlier.event.run == entry.event.run
+    )
     decision = judged.read_decision()
-    lifted = lift(decision.outcomes, entry.state, decision.binding, entry.time)
+    lifted = apply_waivers(decision.outcomes, entry.state, decision.binding, entry.time)
     return [
-        f"{one.name} says {one.verdict} and blocks it too"
-        for one in lifted.outcomes
-        if one.severity == "block" and not one.waived and one.verdict not in ("PASS", "SKIP")
+        f"{outcome.name} says {outcome.verdict} and blocks it too"
+        for outcome in lifted.outcomes
+        if outcome.severity == "block" and not outcome.waived and outcome.verdict not in ("PASS", "SKIP")
     ]

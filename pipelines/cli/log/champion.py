@@ -34,14 +34,14 @@ def champion(
             f"project {log.project!r} has no champion" + (" any more" if state.revoked else " yet"),
             hint=_REVOKED if state.revoked else "`make evaluate model=xgb` trains one",
         )
-    told = list(_told(log, state, everyone=everyone))
+    models = list(_describe_models(log, state, everyone=everyone))
     if as_json:
-        print_json(told if everyone else told[0])
+        print_json(models if everyone else models[0])
         return
     if everyone and state.champion is None:
         typer.echo("no model reigns")
-    for one in told:
-        for line in _lines(one, marked=everyone):
+    for model in models:
+        for line in _describe_lines(model, marked=everyone):
             typer.echo("  " * line.startswith(" ") + printable(line))
     if not log.keyring.signed:
         typer.echo("the log is unsigned: whoever may write the store may change this")
@@ -53,14 +53,14 @@ _REVOKED = (
 )
 
 
-def _told(log: Log, state: State, *, everyone: bool) -> Iterator[dict[str, Any]]:
+def _describe_models(log: Log, state: State, *, everyone: bool) -> Iterator[dict[str, Any]]:
     """Each model, and why it may not be served; those that were revoked come last."""
     signed = log.keyring.signed
-    known = (state.champion, *state.predecessors) if state.champion else state.predecessors
-    for one in known if everyone else known[:1]:
-        yield one.model_dump(mode="json") | {
-            "reigns": one is state.champion,
-            "refusal": _refusal(one, state),
+    champions = (state.champion, *state.predecessors) if state.champion else state.predecessors
+    for promoted in champions if everyone else champions[:1]:
+        yield promoted.model_dump(mode="json") | {
+            "reigns": promoted is state.champion,
+            "refusal": _refusal(promoted, state),
             "signed": signed,
         }
     for model, seq in sorted(state.revoked.items(), key=lambda item: -item[1]) if everyone else ():
@@ -79,21 +79,21 @@ def _told(log: Log, state: State, *, everyone: bool) -> Iterator[dict[str, Any]]
         }
 
 
-def _lines(one: dict[str, Any], *, marked: bool) -> Iterator[str]:
-    name = ("* " if one["reigns"] and marked else "") + str(one["run"] or "scores without a run")
-    if one["seq"] is None:
-        yield f"{name}, {one['refusal']}"
-        yield f"  model sha256 {one['sha256']}"
+def _describe_lines(model: dict[str, Any], *, marked: bool) -> Iterator[str]:
+    name = ("* " if model["reigns"] and marked else "") + str(model["run"] or "scores without a run")
+    if model["seq"] is None:
+        yield f"{name}, {model['refusal']}"
+        yield f"  model sha256 {model['sha256']}"
         return
-    ends = one["valid_until"] and datetime.fromisoformat(one["valid_until"]).astimezone(UTC)
+    ends = model["valid_until"] and datetime.fromisoformat(model["valid_until"]).astimezone(UTC)
     until = f", valid until {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
-    yield f"{name}, promoted by entry {one['seq']}, judged on {one['as_of'] or 'rows without a month'}{until}"
-    if one["refusal"]:
-        yield f"  may not be served: {one['refusal']}"
-    yield f"  model {one['format'] or 'of no format'} sha256 {one['sha256']}"
+    yield f"{name}, promoted by entry {model['seq']}, judged on {model['as_of'] or 'rows without a month'}{until}"
+    if model["refusal"]:
+        yield f"  may not be served: {model['refusal']}"
+    yield f"  model {model['format'] or 'of no format'} sha256 {model['sha256']}"
 
 
-def _refusal(one: Champion, state: State) -> str:
+def _refusal(promoted: Champion, state: State) -> str:
     from lockgate.pipelines.promotion.actor import clock
 
-    return one.refusal(clock(), revoked=state.revoked)
+    return promoted.refusal(clock(), revoked=state.revoked)

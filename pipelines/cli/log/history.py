@@ -12,10 +12,10 @@ from lockgate.pipelines.cli.shared import options
 if TYPE_CHECKING:
     from lockgate.gates.log import Keyring, LogEntry
 
-NARROW = 110
+NARROW_WIDTH = 110
 """Columns below which a run is told by its id alone."""
 
-WHOLE_RUN = 20
+MAX_UNBROKEN_RUN = 20
 """Letters of a run that are not parted over lines."""
 
 
@@ -31,21 +31,21 @@ def history(
 ) -> None:
     """Show what was judged and done, when, by whom, and why. Checks the chain, and signatures, as it reads."""
     from lockgate.gates.log.events import EVENT_TYPES
-    from lockgate.pipelines.cli.shared.dates import moment
+    from lockgate.pipelines.cli.shared.dates import parse_moment
     from lockgate.pipelines.cli.shared.files import print_json
     from lockgate.pipelines.cli.shared.log import project_log
     from lockgate.pipelines.promotion.actor import clock
 
-    kinds = [one.model_fields["kind"].default for one in EVENT_TYPES]
+    kinds = [event_type.model_fields["kind"].default for event_type in EVENT_TYPES]
     if event and event not in kinds:
         raise SettingsError(f"unknown event {event[:40]!r}", expected=f"one of {', '.join(kinds)}", where="--event")
-    first = moment(since, now=clock(), where="--since", end_of_day=False) if since else None
-    end = moment(until, now=clock(), where="--until") if until else None
+    first = parse_moment(since, now=clock(), where="--since", end_of_day=False) if since else None
+    end = parse_moment(until, now=clock(), where="--until") if until else None
 
     def fits(entry: LogEntry) -> bool:
-        of = entry.event.run or ""
+        entry_run = entry.event.run or ""
         return (
-            (not run or run in (of, of.rpartition("/")[2]))
+            (not run or run in (entry_run, entry_run.rpartition("/")[2]))
             and (not event or entry.event.kind == event)
             and (not verdict or entry.event.verdict == verdict.upper())
             and (not by or entry.actor == by)
@@ -73,10 +73,10 @@ def _show(entries: list[LogEntry], keyring: Keyring) -> None:
     from lockgate.pipelines.cli.shared.files import console
 
     out = console()
-    narrow = out.width < NARROW
+    narrow = out.width < NARROW_WIDTH
     runs = [printable(entry.event.run or "–") for entry in entries]
     runs = [run.rpartition("/")[2] for run in runs] if narrow else runs
-    whole = {"entry", "verdict"} | ({"run"} if max(map(len, runs)) <= WHOLE_RUN else set())
+    whole = {"entry", "verdict"} | ({"run"} if max(map(len, runs)) <= MAX_UNBROKEN_RUN else set())
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("entry", "time", "verdict", "run", "by", "reason"):
         table.add_column(heading, overflow="fold", no_wrap=heading in whole)

@@ -22,24 +22,24 @@ def holdouts(context: typer.Context, as_json: options.Json = False) -> None:
     from lockgate.pipelines.cli.shared.log import project_log
 
     state = project_log().state()
-    held = sorted(state.holdouts.items(), key=lambda item: (-item[1].last, item[0]))
+    ledger = sorted(state.holdouts.items(), key=lambda item: (-item[1].last, item[0]))
     if as_json:
         print_json(
             {
                 digest: {
-                    "rows": one.rows,
-                    "since": one.since,
-                    "looks": len(one.looks),
-                    "last": one.last,
-                    "spent": one.spent,
-                    "retired": one.retired,
+                    "rows": holdout.rows,
+                    "since": holdout.since,
+                    "looks": len(holdout.looks),
+                    "last": holdout.last,
+                    "spent": holdout.spent,
+                    "retired": holdout.retired,
                     "retracted_by": state.retracted.get(digest),
                 }
-                for digest, one in held
+                for digest, holdout in ledger
             }
         )
         raise typer.Exit
-    if not held:
+    if not ledger:
         typer.echo("no holdout is known: nothing that asks for a gain was judged yet")
         raise typer.Exit
     from rich.table import Table
@@ -47,11 +47,17 @@ def holdouts(context: typer.Context, as_json: options.Json = False) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("holdout", "rows", "since entry", "looks", "last in entry", "error rate spent", ""):
         table.add_column(heading, overflow="fold")
-    for digest, one in held:
+    for digest, holdout in ledger:
         retracted = state.retracted.get(digest)
-        said = f"retracted by entry {retracted}" if retracted else "retired" if one.retired else "open"
+        status = f"retracted by entry {retracted}" if retracted else "retired" if holdout.retired else "open"
         table.add_row(
-            digest[:12], f"{one.rows:,}", str(one.since), str(len(one.looks)), str(one.last), f"{one.spent:g}", said
+            digest[:12],
+            f"{holdout.rows:,}",
+            str(holdout.since),
+            str(len(holdout.looks)),
+            str(holdout.last),
+            f"{holdout.spent:g}",
+            status,
         )
     console().print(table)
     typer.echo("retired: no further comparison on these rows can pass; open: it may, at the error rate that is left")
@@ -70,7 +76,7 @@ def register(
     from lockgate.gates import runs
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.lifecycle import actions
-    from lockgate.pipelines.cli.shared.log import project_log, tell
+    from lockgate.pipelines.cli.shared.log import project_log, show_recorded
     from lockgate.pipelines.promotion.actor import actor, clock
 
     if (run is None) == (evidence is None):
@@ -79,12 +85,12 @@ def register(
         )
     log = project_log(writing=True)
     if evidence is not None:
-        held = Evidence.read(evidence)
+        registered = Evidence.read(evidence)
     else:
-        held = runs.load_claim(str(run) if "/" in str(run) else f"EvaluateNewModel/{run}").evidence
-    project = held.facts.get("project")
+        registered = runs.load_claim(str(run) if "/" in str(run) else f"EvaluateNewModel/{run}").evidence
+    project = registered.facts.get("project")
     if project is not None and project != log.project:
         raise LockgateError(
             f"the rows are of project {project!r}", expected=f"project {log.project!r}", where=str(evidence or run)
         )
-    tell(log, actions.register(log, held, note=note, actor=actor(), clock=clock), as_json=as_json)
+    show_recorded(log, actions.register(log, registered, note=note, actor=actor(), clock=clock), as_json=as_json)

@@ -79,32 +79,36 @@ def show(
                 "private": keys.private,
                 "own": own and _own(own, keyring),
                 "trusted": {
-                    one.name: {"role": one.role, "fingerprint": mark, "last_entry": one.last}
-                    for mark, one in keyring.keys.items()
+                    key.name: {"role": key.role, "fingerprint": mark, "last_entry": key.last}
+                    for mark, key in keyring.keys.items()
                 },
             }
         )
         return
     typer.echo("entries must be signed" if keyring.signed else "entries are unsigned: no judge's key is listed")
-    wide = max((len(one.name) for one in keyring.keys.values()), default=0)
-    for mark, one in keyring.keys.items():
-        until = f", up to entry {one.last}" if one.last is not None else ""
-        typer.echo(f"  {one.role:<8}  {one.name:<{wide}}  {mark}{until}")
+    name_width = max((len(key.name) for key in keyring.keys.values()), default=0)
+    for mark, key in keyring.keys.items():
+        until = f", up to entry {key.last}" if key.last is not None else ""
+        typer.echo(f"  {key.role:<8}  {key.name:<{name_width}}  {mark}{until}")
     if own is None:
         typer.echo("this process has no private key" + (": it can read the log, not write it" * keyring.signed))
         return
-    held = keyring.keys.get(own.fingerprint)
-    ended = f", up to entry {held.last} only" if held and held.last is not None else ""
+    trusted = keyring.keys.get(own.fingerprint)
+    ended = f", up to entry {trusted.last} only" if trusted and trusted.last is not None else ""
     typer.echo(
-        f"this process signs as {held.name}, {held.role}{ended}"
-        if held
+        f"this process signs as {trusted.name}, {trusted.role}{ended}"
+        if trusted
         else f"this process's key is not listed, so nothing it signs counts: {own.fingerprint}"
     )
 
 
 def _own(own: Signer, keyring: Keyring) -> dict[str, str | None]:
-    held = keyring.keys.get(own.fingerprint)
-    return {"fingerprint": own.fingerprint, "name": held.name if held else None, "role": held.role if held else None}
+    trusted = keyring.keys.get(own.fingerprint)
+    return {
+        "fingerprint": own.fingerprint,
+        "name": trusted.name if trusted else None,
+        "role": trusted.role if trusted else None,
+    }
 
 
 def _write_private(path: Path, pem: bytes) -> None:
@@ -116,15 +120,15 @@ def _write_private(path: Path, pem: bytes) -> None:
         draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            with os.fdopen(file, "wb") as held:
-                held.write(pem)
-                held.flush()
-                os.fsync(held.fileno())
+            with os.fdopen(file, "wb") as stream:
+                stream.write(pem)
+                stream.flush()
+                os.fsync(stream.fileno())
             os.link(draft, path)  # fails where there is one
         finally:
             draft.unlink()
     except FileExistsError as err:
         raise SigningError("there is a file already", expected="a new name", where=str(path)) from err
     except (OSError, ValueError) as err:
-        said = getattr(err, "strerror", None) or "no file can have this name"
-        raise SigningError(f"the private key cannot be written: {said}", where=str(path)) from err
+        problem = getattr(err, "strerror", None) or "no file can have this name"
+        raise SigningError(f"the private key cannot be written: {problem}", where=str(path)) from err

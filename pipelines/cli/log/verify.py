@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lockgate.gates.log import Log
     from lockgate.gates.verification import Findings, LogWalk, TagMismatch
     from lockgate.pipelines.settings.settings import Settings
-    from lockgate.pipelines.stores import Version
+    from lockgate.pipelines.stores import PublishedVersion
 
 PROGRESS_FROM = 200
 """Progress is shown of as many entries or runs, or more."""
@@ -79,7 +79,7 @@ def _check_everything(log: Log, settings: Settings, findings: Findings, *, deep:
         return []
 
 
-def _read_versions(settings: Settings, findings: Findings) -> list[Version]:
+def _read_versions(settings: Settings, findings: Findings) -> list[PublishedVersion]:
     from lockgate.gates import runs
     from lockgate.pipelines import stores
 

@@ -25,69 +25,84 @@ def waivers(
     from lockgate.pipelines.promotion.actor import clock
 
     entries = list(project_log().entries())
-    granted = [one for one in entries if one.event.kind == "waived"]
-    shown = [one for one in granted if not run or run in (one.event.run, str(one.event.run).rpartition("/")[2])]
-    told = [_told(one, entries, clock()) for one in shown]
+    granted = [entry for entry in entries if entry.event.kind == "waived"]
+    selected = [
+        entry for entry in granted if not run or run in (entry.event.run, str(entry.event.run).rpartition("/")[2])
+    ]
+    outcomes = [_describe_waiver(entry, entries, clock()) for entry in selected]
     if as_json:
-        print_json([one.as_json() for one in told])
-    elif told:
-        _show(told)
+        print_json([outcome.as_json() for outcome in outcomes])
+    elif outcomes:
+        _show(outcomes)
     else:
         typer.echo("no gate was waived" + (" for this run" if run else ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class WaiverOutcome:
     """A waiver, and what came of it in a word and in a sentence."""
 
     waiver: Waiver
     status: str  # used, waiting, unused, unmatched, expired, sealed
-    said: str
+    explanation: str
 
     def as_json(self) -> dict[str, Any]:
-        return {**self.waiver.model_dump(mode="json"), "status": self.status, "said": self.said}
+        return {**self.waiver.model_dump(mode="json"), "status": self.status, "said": self.explanation}
 
 
-def _told(granted: LogEntry, entries: list[LogEntry], now: datetime) -> Told:
+def _describe_waiver(granted: LogEntry, entries: list[LogEntry], now: datetime) -> WaiverOutcome:
     """What the judgements that were recorded since say of a waiver, and where there are none, what the clock says."""
-    from lockgate.gates.judge.waivers import unmatched
+    from lockgate.gates.judge.waivers import find_unused_waivers
     from lockgate.gates.log.events import WaivedEvent
     from lockgate.gates.records.state import State
 
     assert isinstance(granted.event, WaivedEvent)  # for the type checker
-    one = granted.event.waiver
-    judged = [entry for entry in entries[one.seq :] if entry.judgement and entry.event.run == one.run]
-    found = {use.entry: (use, entry) for entry in judged for use in entry.read_decision().waivers}.get(one.seq)
-    ended = f"; ran out at {one.until.astimezone(UTC):%Y-%m-%d %H:%M}" if now > one.until else ""
-    if found:
-        use, entry = found
+    waiver = granted.event.waiver
+    judged = [entry for entry in entries[waiver.seq :] if entry.judgement and entry.event.run == waiver.run]
+    applied = {use.entry: (use, entry) for entry in judged for use in entry.read_decision().waivers}.get(waiver.seq)
+    ended = f"; ran out at {waiver.until.astimezone(UTC):%Y-%m-%d %H:%M}" if now > waiver.until else ""
+    if applied:
+        use, entry = applied
         lifted = f"lifted it in entry {entry.seq}: {entry.event.verdict}{ended}"
-        return Told(waiver=one, status=use.status, said=lifted if use.status == "used" else use.message)
+        return WaiverOutcome(
+            waiver=waiver, status=use.status, explanation=lifted if use.status == "used" else use.message
+        )
     if any(entry.read_decision().sealed for entry in judged):
-        return Told(waiver=one, status="sealed", said=f"judged since, and the policy discloses promotions only{ended}")
+        return WaiverOutcome(
+            waiver=waiver, status="sealed", explanation=f"judged since, and the policy discloses promotions only{ended}"
+        )
     idle = [
-        said for _, said in unmatched(State(waivers=(one,)), frozenset(str(each.event.run) for each in judged), now)
+        reason
+        for _, reason in find_unused_waivers(
+            State(waivers=(waiver,)), frozenset(str(each.event.run) for each in judged), now
+        )
     ]
-    return Told(
-        waiver=one, status="expired" if ended else "waiting", said=idle[0] if idle else "another model was judged"
+    return WaiverOutcome(
+        waiver=waiver,
+        status="expired" if ended else "waiting",
+        explanation=idle[0] if idle else "another model was judged",
     )
 
 
-def _show(told: list[Told]) -> None:
+def _show(outcomes: list[WaiverOutcome]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from lockgate.gates.errors import printable
-    from lockgate.pipelines.cli.log.history import WHOLE_RUN
+    from lockgate.pipelines.cli.log.history import MAX_UNBROKEN_RUN
     from lockgate.pipelines.cli.shared.files import console
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    whole = {"entry"} | ({"run"} if all(len(one.waiver.run.rpartition("/")[2]) <= WHOLE_RUN for one in told) else set())
+    whole = {"entry"} | (
+        {"run"}
+        if all(len(outcome.waiver.run.rpartition("/")[2]) <= MAX_UNBROKEN_RUN for outcome in outcomes)
+        else set()
+    )
     for heading in ("entry", "gate", "run", "by", "until (UTC)", "reason", "what came of it"):
         table.add_column(heading, overflow="fold", no_wrap=heading in whole)
-    for one in told:
-        waiver = one.waiver
+    for outcome in outcomes:
+        waiver = outcome.waiver
         run, until = waiver.run.rpartition("/")[2], f"{waiver.until.astimezone(UTC):%Y-%m-%d %H:%M}"
-        cells = (waiver.gate, run, waiver.approver, until, waiver.reason, one.said)
+        cells = (waiver.gate, run, waiver.approver, until, waiver.reason, outcome.explanation)
         table.add_row(str(waiver.seq), *(Text(printable(cell)) for cell in cells))
     console().print(table)

@@ -22,7 +22,7 @@ def why(
 ) -> None:
     """Show why the model that was live on a day was, or what became of a run: every entry about it, and the numbers."""
     from lockgate.pipelines.cli.shared.files import print_json
-    from lockgate.pipelines.cli.shared.log import project_log, show
+    from lockgate.pipelines.cli.shared.log import project_log, show_entries
     from lockgate.pipelines.promotion.actor import clock
 
     if (run is None) == (not on):
@@ -30,40 +30,43 @@ def why(
             "nothing to explain" if run is None else "two things at once", expected="a RUN, or --on DATE"
         )
     log, now = project_log(), clock()
-    at = _past(on, now) if on else now
+    instant = _parse_past(on, now) if on else now
     entries = list(log.entries())
-    title, about = _of_run(entries, run, now) if run is not None else _on(entries, at)
+    title, related = _explain_run(entries, run, now) if run is not None else _explain_moment(entries, instant)
     if as_json:
-        print_json({"answer": title, "entries": [entry.as_json() for entry in about]})
+        print_json({"answer": title, "entries": [entry.as_json() for entry in related]})
     else:
-        show(log, title, about)
+        show_entries(log, title, related)
 
 
-def _past(text: str, now: datetime) -> datetime:
+def _parse_past(text: str, now: datetime) -> datetime:
     """The moment, or now for today. SettingsError for what is to come."""
-    from lockgate.pipelines.cli.shared.dates import moment
+    from lockgate.pipelines.cli.shared.dates import parse_moment
 
-    if moment(text, now=now, where="--on", end_of_day=False) > now:
+    if parse_moment(text, now=now, where="--on", end_of_day=False) > now:
         raise SettingsError(
             f"{text} has not come yet", expected=f"{now:%Y-%m-%dT%H:%M} (UTC) at the latest", where="--on"
         )
-    return min(moment(text, now=now, where="--on"), now)
+    return min(parse_moment(text, now=now, where="--on"), now)
 
 
-def _on(entries: list[LogEntry], at: datetime) -> tuple[str, list[LogEntry]]:
+def _explain_moment(entries: list[LogEntry], instant: datetime) -> tuple[str, list[LogEntry]]:
     """Who reigned at a moment, and the entries that made it so."""
-    before, then = [entry for entry in entries if entry.time <= at], f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    before, then = (
+        [entry for entry in entries if entry.time <= instant],
+        f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+    )
     state = before[-1].state if before else None
     if state is None or state.champion is None:
         return f"no model reigned at {then}", [entry for entry in before if entry.event.kind == "revoked"][-1:]
     reigned = state.champion
     promotion = before[reigned.seq - 1]
     since = next(entry for entry in reversed(before) if _reigns_since(entry, before, reigned.seq))
-    said = f"{reigned.run} reigned at {then}, promoted by entry {reigned.seq}"
-    said += f", again since entry {since.seq}" if since is not promotion else ""
-    later = [one for one in before[reigned.seq :] if _about(one, reigned.run, reigned.seq)]
-    about = {one.seq: one for one in (promotion, since, *_waivers(promotion, before), *later)}
-    return said + _unless(reigned, state, at), [about[seq] for seq in sorted(about)]
+    answer = f"{reigned.run} reigned at {then}, promoted by entry {reigned.seq}"
+    answer += f", again since entry {since.seq}" if since is not promotion else ""
+    later = [entry for entry in before[reigned.seq :] if _concerns(entry, reigned.run, reigned.seq)]
+    related = {entry.seq: entry for entry in (promotion, since, *_find_waivers(promotion, before), *later)}
+    return answer + _describe_refusal(reigned, state, instant), [related[seq] for seq in sorted(related)]
 
 
 def _reigns_since(entry: LogEntry, entries: list[LogEntry], promoted_by: int) -> bool:
@@ -73,45 +76,48 @@ def _reigns_since(entry: LogEntry, entries: list[LogEntry], promoted_by: int) ->
     return now is not None and now.seq == promoted_by and (earlier is None or earlier.seq != promoted_by)
 
 
-def _waivers(promotion: LogEntry, entries: list[LogEntry]) -> list[LogEntry]:
+def _find_waivers(promotion: LogEntry, entries: list[LogEntry]) -> list[LogEntry]:
     """The waivers that it rests on; all that there were for the run, where the judgement is sealed."""
     decision = promotion.read_decision()
     used = {use.entry for use in decision.waivers if use.status == "used"}
     return [
-        one
-        for one in entries[: promotion.seq - 1]
-        if one.event.kind == "waived" and (one.event.run == promotion.event.run if decision.sealed else one.seq in used)
+        entry
+        for entry in entries[: promotion.seq - 1]
+        if entry.event.kind == "waived"
+        and (entry.event.run == promotion.event.run if decision.sealed else entry.seq in used)
     ]
 
 
-def _of_run(entries: list[LogEntry], run: str, now: datetime) -> tuple[str, list[LogEntry]]:
+def _explain_run(entries: list[LogEntry], run: str, now: datetime) -> tuple[str, list[LogEntry]]:
     """What became of a run, and every entry about it."""
-    named = {str(entry.event.run) for entry in entries if entry.event.run}
-    full = next((name for name in named if run in (name, name.rpartition("/")[2])), None)
+    runs = {str(entry.event.run) for entry in entries if entry.event.run}
+    full = next((name for name in runs if run in (name, name.rpartition("/")[2])), None)
     if full is None:
         raise LogError(f"the log says nothing of run {run[:80]!r}", hint="`lockgate history` lists what it does")
     promoted = [entry.seq for entry in entries if entry.promotes and entry.event.run == full]
-    about = [entry for entry in entries if _about(entry, full, *promoted)]
-    return _standing(full, entries[-1].state, about, now), about
+    related = [entry for entry in entries if _concerns(entry, full, *promoted)]
+    return _describe_standing(full, entries[-1].state, related, now), related
 
 
-def _standing(run: str, state: State, about: list[LogEntry], now: datetime) -> str:
+def _describe_standing(run: str, state: State, related: list[LogEntry], now: datetime) -> str:
     if state.champion and state.champion.run == run:
-        return f"{run} reigns, promoted by entry {state.champion.seq}" + _unless(state.champion, state, now)
-    former = next((one for one in state.predecessors if one.run == run), None)
+        return f"{run} reigns, promoted by entry {state.champion.seq}" + _describe_refusal(state.champion, state, now)
+    former = next((predecessor for predecessor in state.predecessors if predecessor.run == run), None)
     if former is not None:
         refusal = former.refusal(now, revoked=state.revoked)
         return f"{run} reigned, and may " + (f"not again: {refusal}" if refusal else "again")
-    told = [one for one in about if one.event.kind in ("judged", "revoked", "reverified") and one.event.run == run]
-    last = told[-1] if told else about[-1]
+    decisive = [
+        entry for entry in related if entry.event.kind in ("judged", "revoked", "reverified") and entry.event.run == run
+    ]
+    last = decisive[-1] if decisive else related[-1]
     return f"{run} does not reign: entry {last.seq} says {last.event.verdict}"
 
 
-def _unless(champion: Champion, state: State, at: datetime) -> str:
-    refusal = champion.refusal(at, revoked=state.revoked)
+def _describe_refusal(champion: Champion, state: State, instant: datetime) -> str:
+    refusal = champion.refusal(instant, revoked=state.revoked)
     return f"; it could not be served: {refusal}" if refusal else ""
 
 
-def _about(entry: LogEntry, run: str | None, *promoted_by: int) -> bool:
+def _concerns(entry: LogEntry, run: str | None, *promoted_by: int) -> bool:
     suspects = getattr(entry.event, "suspects", ())
     return entry.event.run == run or any(seq in suspects for seq in promoted_by)

@@ -46,7 +46,7 @@ def demo() -> None:
     sys.stderr.write(f"playing in {where}\n")
     table = data.load(compose(("data=flights",)).settings.data, root=ROOT)
     windows: dict[str | None, str] = {None: "none yet"}
-    _print([_played(month, table, windows) for month in STORY])
+    _print([_play_month(month, table, windows) for month in STORY])
     typer.echo(f"\nThe runs, the log and the models are in {where}")
 
 
@@ -64,23 +64,28 @@ def _own_directory() -> Path:
     return where
 
 
-def _played(month: Month, table: Table, windows: dict[str | None, str]) -> tuple[str, ...]:
+def _play_month(month: Month, table: Table, windows: dict[str | None, str]) -> tuple[str, ...]:
     """A row of the closing table. `windows` says of every run what it was trained on."""
     from lockgate.pipelines import data
-    from lockgate.pipelines.cli.models.evaluate import evaluated
+    from lockgate.pipelines.cli.models.evaluate import run_and_judge
     from lockgate.pipelines.scoring.hindsight import next_month
     from lockgate.pipelines.settings.settings import compose
 
     composed = compose(("data=flights", "gate=default", "model=xgb", *month.overrides), trusted=True)
     settings = composed.settings
     sys.stderr.write(f"{settings.as_of}, trained on {month.trained_on}\n")
-    decision = evaluated(composed, [], advisory=False).decision
+    decision = run_and_judge(composed, [], advisory=False).reported.decision
     bound = decision.binding
     windows[bound.run] = month.trained_on
-    seen = later = "–"
+    observed = later = "–"
     if bound.run and bound.champion_run:
-        seen = next(
-            (_seen(one) for one in decision.outcomes if one.kind == "improvement" and one.metric == METRIC), "–"
+        observed = next(
+            (
+                _describe_difference(outcome)
+                for outcome in decision.outcomes
+                if outcome.kind == "improvement" and outcome.metric == METRIC
+            ),
+            "–",
         )
         difference = next_month(settings, table, challenger=bound.run, champion=bound.champion_run, metric=METRIC)
         later = f"{data.next_period(settings.as_of)}: {difference:+.4f}"
@@ -90,12 +95,12 @@ def _played(month: Month, table: Table, windows: dict[str | None, str]) -> tuple
         windows[bound.champion_run],
         decision.verdict,
         decision.reason,
-        seen,
+        observed,
         later,
     )
 
 
-def _seen(outcome: Outcome) -> str:
+def _describe_difference(outcome: Outcome) -> str:
     """The difference that a gate saw, with its bounds and their one-sided level."""
     if outcome.observed is None or outcome.low is None or outcome.high is None:
         return "–"
@@ -121,9 +126,9 @@ def _print(rows: list[tuple[str, ...]]) -> None:
         "Δ, month after",
     ):
         grid.add_column(heading, overflow="fold")
-    for as_of, challenger, champion, verdict, because, seen, later in rows:
+    for as_of, challenger, champion, verdict, because, observed, later in rows:
         styled = Text(verdict, RULING_STYLES[Ruling(verdict)])
-        grid.add_row(as_of, challenger, champion, styled, Text(because), seen, later)
+        grid.add_row(as_of, challenger, champion, styled, Text(because), observed, later)
     out = console()
     out.print()
     out.print(grid)

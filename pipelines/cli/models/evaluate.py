@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lockgate.pipelines.settings.settings import Composed
 
 MAKE_OVERRIDES = "LOCKGATE_MAKE_OVERRIDES"
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 
 
 def evaluate(
@@ -41,39 +41,43 @@ def evaluate(
 
     Takes overrides (model=xgb model.max_depth=4 as_of=2013-10) and any option of Metaflow's `run` (--with card).
     """
-    overrides, words = _sorted(context.args)
+    overrides, words = _split_words(context.args)
     if overrides_from_make:
         overrides += [line for line in os.environ.get(MAKE_OVERRIDES, "").split("\n") if line]
-    from lockgate.pipelines.cli.shared.decision import report as show
+    from lockgate.pipelines.cli.shared.decision import show_decision as show
     from lockgate.pipelines.settings.settings import compose
 
     composed = compose(overrides)
-    done = judged(composed, words, advisory=advisory, bundle=bundle)
+    evaluation = run_and_judge(composed, words, advisory=advisory, bundle=bundle)
     if statement:
         attest(
-            statement, done.told, policy=composed.policy, evidence=done.evidence, on_record=not done.why, log=done.log
+            statement,
+            evaluation.reported,
+            policy=composed.policy,
+            evidence=evaluation.evidence,
+            on_record=not evaluation.why,
+            log=evaluation.log,
         )
-    told = done.told
-    raise typer.Exit(show(told, as_json=as_json, decision_file=decision, report_file=report, output_file=output))
-
-
-def evaluated(composed: Composed, words: list[str], *, advisory: bool) -> Reported:
-    """Run EvaluateNewModel and judge it; where the champion has changed meanwhile, again, at most three times."""
-    return judged(composed, words, advisory=advisory).told
+    reported = evaluation.reported
+    raise typer.Exit(show(reported, as_json=as_json, decision_file=decision, report_file=report, output_file=output))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class EvaluatedRun:
     """What was told, of which evidence, by which log, and why it is no more than advice; empty where it counts."""
 
-    told: Reported
+    reported: Reported
     evidence: Evidence
     log: Log
     why: str
 
 
-def judged(composed: Composed, words: list[str], *, advisory: bool, bundle: Path | None = None) -> Judged:
-    """As `evaluated`. With `bundle` its champion is the one beside, and neither log nor datastore is asked for one."""
+def run_and_judge(composed: Composed, words: list[str], *, advisory: bool, bundle: Path | None = None) -> EvaluatedRun:
+    """Run EvaluateNewModel and judge it; again, at most three times in all, if the champion changed meanwhile.
+
+    With `bundle`, the challenger is compared with the champion in the bundle, and neither the log nor the datastore is
+    asked for one.
+    """
     from lockgate.gates import runs
     from lockgate.pipelines.cli.shared.flow_run import run_flow
     from lockgate.pipelines.promotion.decide import decide_and_log, decide_only
@@ -84,38 +88,38 @@ def judged(composed: Composed, words: list[str], *, advisory: bool, bundle: Path
     if composed.guarded:
         why = f"the override {composed.guarded[0]} changes what the gates' owners decide"
     if bundle is not None:
-        log, why = _of_bundle(composed, bundle)
+        log, why = _open_bundle(composed, bundle)
     else:
         log = open_log(composed.settings, writing=not why)
         log.head()
     words = [*words, f"--bundle={bundle.absolute() if bundle else ''}"]  # said, or the environment could say it
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         run_id = run_flow("evaluate", composed.settings, words, meanwhile=_preload)
         evidence = runs.load_claim(f"EvaluateNewModel/{run_id}").evidence
         try:
             if why:
-                told = decide_only(composed.policy, evidence, log, why=why)
+                reported = decide_only(composed.policy, evidence, log, why=why)
             else:
-                told = decide_and_log(composed.policy, evidence, log)
-            return Judged(told=told, evidence=evidence, log=log, why=why)
+                reported = decide_and_log(composed.policy, evidence, log)
+            return EvaluatedRun(reported=reported, evidence=evidence, log=log, why=why)
         except StaleError as err:
-            if attempt == ATTEMPTS:
+            if attempt == MAX_ATTEMPTS:
                 raise
             sys.stderr.write(f"  {err}; evaluating again\n")
     raise AssertionError("unreachable")
 
 
-def _of_bundle(composed: Composed, path: Path) -> tuple[Log, str]:
+def _open_bundle(composed: Composed, path: Path) -> tuple[Log, str]:
     """The log's entries in a bundle, checked, and why what is judged by them is advice."""
     from lockgate.pipelines.promotion import bundle
     from lockgate.pipelines.promotion.actor import clock
 
-    held = bundle.trusted(path, composed.settings)
-    signed = "" if held.log.keyring.signed else ", unsigned"
-    why = f"the champion is that of a bundle (entry {held.head.seq}, {held.head.time:%Y-%m-%d}{signed})"
-    if refusal := held.refusal(clock()):
+    contents = bundle.trusted(path, composed.settings)
+    signed = "" if contents.log.keyring.signed else ", unsigned"
+    why = f"the champion is that of a bundle (entry {contents.head.seq}, {contents.head.time:%Y-%m-%d}{signed})"
+    if refusal := contents.refusal(clock()):
         sys.stderr.write(f"  {refusal}; it is compared with all the same\n")
-    return held.log, why
+    return contents.log, why
 
 
 def _preload() -> None:
@@ -125,12 +129,12 @@ def _preload() -> None:
     import lockgate.gates.report.terminal  # noqa: F401
 
 
-def _sorted(words: list[str]) -> tuple[list[str], list[str]]:
+def _split_words(words: list[str]) -> tuple[list[str], list[str]]:
     """Overrides, and words for Metaflow: options, each with the value that follows it."""
     overrides: list[str] = []
     options_of_run: list[str] = []
-    for at, word in enumerate(words):
-        follows_option = at > 0 and words[at - 1].startswith("--") and "=" not in words[at - 1]
+    for index, word in enumerate(words):
+        follows_option = index > 0 and words[index - 1].startswith("--") and "=" not in words[index - 1]
         if word.startswith("-") or follows_option:
             options_of_run.append(word)
         elif "=" in word:

@@ -33,11 +33,11 @@ def explain(
         print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **Policy.model_json_schema()})
         return
     out = console()
-    for part in _everything() if name is None else _about(name):
+    for part in _list_everything() if name is None else _explain_name(name):
         out.print(part)
 
 
-def _everything() -> Iterator[RenderableType]:
+def _list_everything() -> Iterator[RenderableType]:
     """One line each."""
     from rich.table import Table
     from rich.text import Text
@@ -52,47 +52,49 @@ def _everything() -> Iterator[RenderableType]:
         return table
 
     kinds = lines("Kinds of gate")
-    for kind, made in KINDS.items():
-        kinds.add_row(kind, Text((inspect.getdoc(made) or "").splitlines()[0]))
+    for kind, check_class in KINDS.items():
+        kinds.add_row(kind, Text((inspect.getdoc(check_class) or "").splitlines()[0]))
     yield kinds
     for task, metrics in METRICS.items():
         if not metrics:
             continue
         table = lines(f"\nMetrics of task {task}")
-        for found in metrics.values():
-            metric = reference.shown(found)
+        for declared in metrics.values():
+            metric = reference.resolve_family(declared)
             table.add_row(
-                Text(reference.written(found)), reference.direction(metric), Text(reference.first_sentence(metric))
+                Text(reference.format_name(declared)),
+                reference.describe_direction(metric),
+                Text(reference.summarise_formula(metric)),
             )
         yield table
 
 
-def _about(name: str) -> Iterator[RenderableType]:
+def _explain_name(name: str) -> Iterator[RenderableType]:
     """Everything of that name."""
     from lockgate.gates.kinds import KINDS
-    from lockgate.gates.metrics import METRICS, unknown
+    from lockgate.gates.metrics import METRICS, explain_unknown
 
     base = name.partition("@")[0]
     tasks = [metrics[base] for metrics in METRICS.values() if base in metrics]
-    if tasks and (problem := unknown(name)) and "@" in name:
+    if tasks and (problem := explain_unknown(name)) and "@" in name:
         from lockgate.gates.report import reference
 
-        raise LockgateError(problem, expected=reference.written(tasks[0]))
+        raise LockgateError(problem, expected=reference.format_name(tasks[0]))
     if name not in KINDS and not tasks:
-        known = dict.fromkeys([*KINDS, *(held for metrics in METRICS.values() for held in metrics)])
-        near = get_close_matches(name, list(known), n=1)
+        names = dict.fromkeys([*KINDS, *(metric_name for metrics in METRICS.values() for metric_name in metrics)])
+        near = get_close_matches(name, list(names), n=1)
         raise LockgateError(
             f"no kind of gate or metric is called {name[:80]!r}",
-            expected=f"one of {', '.join(known)}",
+            expected=f"one of {', '.join(names)}",
             hint=f"did you mean {near[0]!r}?" if near else "",
         )
     if name in KINDS:
-        yield from _kind(KINDS[name])
-    for found in tasks:
-        yield from _metric(found)
+        yield from _explain_kind(KINDS[name])
+    for declared in tasks:
+        yield from _explain_metric(declared)
 
 
-def _kind(kind: type[Check]) -> Iterator[RenderableType]:
+def _explain_kind(kind: type[Check]) -> Iterator[RenderableType]:
     from rich.markdown import Markdown
     from rich.table import Table
     from rich.text import Text
@@ -104,12 +106,12 @@ def _kind(kind: type[Check]) -> Iterator[RenderableType]:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("key", "type", ""):
         table.add_column(heading)
-    for key in reference.keys(kind):
+    for key in reference.list_keys(kind):
         table.add_row(*(Text(word) for word in (key.name, key.type, key.default or "must be given")))
     yield table
 
 
-def _metric(found: Metric | Family) -> Iterator[RenderableType]:
+def _explain_metric(declared: Metric | Family) -> Iterator[RenderableType]:
     from rich.markdown import Markdown
     from rich.table import Table
     from rich.text import Text
@@ -117,22 +119,22 @@ def _metric(found: Metric | Family) -> Iterator[RenderableType]:
     from lockgate.gates.metrics import Family
     from lockgate.gates.report import reference
 
-    metric = reference.shown(found)
+    metric = reference.resolve_family(declared)
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     rows = {
-        "metric": reference.written(found),
+        "metric": reference.format_name(declared),
         "task": metric.task,
-        "better": reference.direction(metric),
-        "range": reference.extent(metric),
+        "better": reference.describe_direction(metric),
+        "range": reference.format_range(metric),
         "unit": metric.unit,
         "needs": metric.needs,
         "interval": reference.INTERVALS[metric.method],
     }
-    if isinstance(found, Family):
-        rows["number"] = reference.number_of(found)
+    if isinstance(declared, Family):
+        rows["number"] = reference.describe_parameter(declared)
     for heading, words in rows.items():
         table.add_row(Text(heading, "bold"), Text(words))
     yield table
     yield ""
-    yield Markdown(reference.formula(metric))
+    yield Markdown(reference.read_formula(metric))
     yield ""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lockgate.gates.policy.policy import Policy
     from lockgate.pipelines.promotion.decide import Reported
 
-MAX_TEXT = 256 * 1024**2
+MAX_DOCUMENT_BYTES = 256 * 1024**2
 """The most bytes of a decision, a policy or a context."""
 
 
@@ -44,58 +44,62 @@ def judge(
     A folder that `lockgate export` wrote is judged as it was then; exit 2 where the decision is not the same.
     """
     from lockgate.pipelines.cli.shared.decision import attest
-    from lockgate.pipelines.cli.shared.decision import report as show
+    from lockgate.pipelines.cli.shared.decision import show_decision as show
 
     folder = evidence is not None and evidence.is_dir()
     log = None
     if run is not None and not any((evidence, policy, context, key)):
-        told, held, judged_by, log = _of_run(run)
+        reported, judged_evidence, judged_by, log = _judge_run(run)
     elif run is None and evidence is not None and folder and policy is None and context is None:
-        told, held, judged_by = _again(evidence, key=key)
+        reported, judged_evidence, judged_by = _judge_export(evidence, key=key)
     elif run is None and evidence is not None and policy is not None and context is not None:
-        told, held, judged_by = _reproduced(evidence, policy, context, key=key)
+        reported, judged_evidence, judged_by = _reproduce(evidence, policy, context, key=key)
     elif run is None and evidence is not None and policy is not None and key is None:
-        told, held, judged_by = _of_file(evidence, policy)
+        reported, judged_evidence, judged_by = _judge_file(evidence, policy)
     else:
         raise SettingsError("nothing to judge", expected="a RUN, or --evidence FILE with --policy FILE")
     if statement:
-        attest(statement, told, policy=judged_by, evidence=held, on_record=log is not None, log=log)
-    raise typer.Exit(show(told, as_json=as_json, decision_file=decision, report_file=report, output_file=output))
+        attest(statement, reported, policy=judged_by, evidence=judged_evidence, on_record=log is not None, log=log)
+    raise typer.Exit(show(reported, as_json=as_json, decision_file=decision, report_file=report, output_file=output))
 
 
-def _of_run(run: str) -> tuple[Reported, Evidence, Policy, Log]:
+def _judge_run(run: str) -> tuple[Reported, Evidence, Policy, Log]:
     from lockgate.gates import runs
     from lockgate.pipelines.promotion.decide import judge_run
     from lockgate.pipelines.settings.settings import compose
 
     runs.check_installation()
     composed = compose()
-    done = judge_run(composed.settings, composed.policy, run)
-    return done.told, done.evidence, composed.policy, done.log
+    judgement = judge_run(composed.settings, composed.policy, run)
+    return judgement.told, judgement.evidence, composed.policy, judgement.log
 
 
-def _of_file(evidence: Path, policy: Path) -> tuple[Reported, Evidence, Policy]:
+def _judge_file(evidence: Path, policy: Path) -> tuple[Reported, Evidence, Policy]:
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.policy.policy import Policy
     from lockgate.pipelines.promotion.decide import decide_only
 
-    parsed = Policy.parse(policy_mapping(policy))
-    held = Evidence.read(evidence)
-    return decide_only(parsed, held, None, why="the evidence comes from a file"), held, parsed
+    parsed = Policy.parse(read_policy_mapping(policy))
+    judged_evidence = Evidence.read(evidence)
+    return decide_only(parsed, judged_evidence, None, why="the evidence comes from a file"), judged_evidence, parsed
 
 
-def _again(folder: Path, *, key: str | None) -> tuple[Reported, Evidence, Policy]:
+def _judge_export(folder: Path, *, key: str | None) -> tuple[Reported, Evidence, Policy]:
     """What is in a folder that `export` wrote, judged again."""
     from lockgate.gates.verification import export
     from lockgate.pipelines.cli.shared.files import read_capped
 
-    decision = read_capped(folder / export.DECISION_FILE, cap=MAX_TEXT)
-    return _reproduced(
-        folder / export.EVIDENCE_FILE, folder / export.POLICY_FILE, folder / export.CONTEXT_FILE, key=key, decision=decision
+    decision = read_capped(folder / export.DECISION_FILE, cap=MAX_DOCUMENT_BYTES)
+    return _reproduce(
+        folder / export.EVIDENCE_FILE,
+        folder / export.POLICY_FILE,
+        folder / export.CONTEXT_FILE,
+        key=key,
+        decision=decision,
     )
 
 
-def _reproduced(
+def _reproduce(
     evidence: Path, policy: Path, context: Path, *, key: str | None, decision: bytes | None = None
 ) -> tuple[Reported, Evidence, Policy]:
     from lockgate.gates.evidence.evidence import Evidence
@@ -104,18 +108,20 @@ def _reproduced(
     from lockgate.pipelines.cli.shared.files import read_capped
     from lockgate.pipelines.promotion.decide import Reported
 
-    told = export.Context.from_bytes(read_capped(context, cap=MAX_TEXT), where=str(context))
-    signed = _signed(told.parse_entry(str(context)), key)
-    parsed, held = Policy.parse(policy_mapping(policy)), Evidence.read(evidence)
-    blob = read_capped(policy, cap=MAX_TEXT) if decision is not None else None
-    made = export.reproduce(held, parsed, told, decision=decision, policy_file=blob)
-    if made.differences:
-        raise export.reproduction_error(made.differences)
-    note = f"{export.describe_reproduction(told.parse_entry(), made.decision)}; {signed}; nothing was logged"
-    return Reported(decision=made.decision, entry=None, note=note), held, parsed
+    exported = export.Context.from_bytes(read_capped(context, cap=MAX_DOCUMENT_BYTES), where=str(context))
+    signed = _describe_signature(exported.parse_entry(str(context)), key)
+    parsed, judged_evidence = Policy.parse(read_policy_mapping(policy)), Evidence.read(evidence)
+    blob = read_capped(policy, cap=MAX_DOCUMENT_BYTES) if decision is not None else None
+    reproduction = export.reproduce(judged_evidence, parsed, exported, decision=decision, policy_file=blob)
+    if reproduction.differences:
+        raise export.reproduction_error(reproduction.differences)
+    note = (
+        f"{export.describe_reproduction(exported.parse_entry(), reproduction.decision)}; {signed}; nothing was logged"
+    )
+    return Reported(decision=reproduction.decision, entry=None, note=note), judged_evidence, parsed
 
 
-def _signed(entry: Any, key: str | None) -> str:
+def _describe_signature(entry: Any, key: str | None) -> str:
     """Whose signature the entry carries, in words. Raises LogError where it is not one by `key`."""
     from lockgate.gates.log import Keyring
 
@@ -130,7 +136,7 @@ def _signed(entry: Any, key: str | None) -> str:
     return f"the entry names the key {entry.signature.key}, which was not checked (--key)"
 
 
-def policy_mapping(path: Path) -> Any:
+def read_policy_mapping(path: Path) -> Any:
     """What a policy file says, held to what conf/gate is held to. Raises SettingsError."""
     from lockgate.gates import documents
 

@@ -25,7 +25,7 @@ class Pilot:
     """The scored holdout that a plan takes its standard errors from, and what it is, in words."""
 
     evidence: Evidence | None
-    said: str
+    description: str
     state: State | None = None  # of the project's log, which counts looks
 
 
@@ -52,34 +52,34 @@ def plan(
     """
     from lockgate.gates.planning import plan as planned
 
-    overrides, runs = _sorted(words or [])
+    overrides, runs = _split_words(words or [])
     sources = [*runs, *([evidence] if evidence else []), *([disagreement] if disagreement is not None else [])]
     if len(sources) > 1:
         raise SettingsError("more than one thing to plan with", expected="one RUN, --evidence or --disagreement")
     if policy is not None and overrides:
         raise SettingsError("overrides change conf/gate, not a file", expected="overrides or --policy FILE")
-    gains = dict(_gain(text) for text in gain or [])
+    gains = dict(_parse_gain(text) for text in gain or [])
     from lockgate.pipelines.settings.settings import compose
 
     composed = compose(overrides)
-    asked = composed.policy if policy is None else _policy(policy)
+    chosen_policy = composed.policy if policy is None else _read_policy(policy)
     if disagreement is not None:
-        pilot = Pilot(evidence=None, said=f"no pilot; supposed is that {disagreement:g} of the rows change")
+        pilot = Pilot(evidence=None, description=f"no pilot; supposed is that {disagreement:g} of the rows change")
     elif evidence is not None:
-        pilot = _of_file(evidence)
+        pilot = _pilot_from_file(evidence)
     else:
-        pilot = _of_run(runs[0] if runs else None, composed.settings)
-    found = planned(
-        asked, power=power, gain=gains, evidence=pilot.evidence, disagreement=disagreement, state=pilot.state
+        pilot = _pilot_from_run(runs[0] if runs else None, composed.settings)
+    computed_plan = planned(
+        chosen_policy, power=power, gain=gains, evidence=pilot.evidence, disagreement=disagreement, state=pilot.state
     )
-    _show(found, pilot, as_json=as_json)
+    _show(computed_plan, pilot, as_json=as_json)
 
 
-def _sorted(words: list[str]) -> tuple[list[str], list[str]]:
+def _split_words(words: list[str]) -> tuple[list[str], list[str]]:
     return [word for word in words if "=" in word], [word for word in words if "=" not in word]
 
 
-def _gain(text: str) -> tuple[str, float]:
+def _parse_gain(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     try:
         return name, float(value)
@@ -89,20 +89,20 @@ def _gain(text: str) -> tuple[str, float]:
         ) from err
 
 
-def _policy(file: Path) -> Policy:
+def _read_policy(file: Path) -> Policy:
     from lockgate.gates.policy.policy import Policy
-    from lockgate.pipelines.cli.models.judge import policy_mapping
+    from lockgate.pipelines.cli.models.judge import read_policy_mapping
 
-    return Policy.parse(policy_mapping(file))
+    return Policy.parse(read_policy_mapping(file))
 
 
-def _of_file(file: Path) -> Pilot:
+def _pilot_from_file(file: Path) -> Pilot:
     from lockgate.gates.evidence.evidence import Evidence
 
-    return Pilot(evidence=Evidence.read(file), said=f"the pilot is {file}")
+    return Pilot(evidence=Evidence.read(file), description=f"the pilot is {file}")
 
 
-def _of_run(run: str | None, settings: Settings) -> Pilot:
+def _pilot_from_run(run: str | None, settings: Settings) -> Pilot:
     """The run named, or the one that was judged last beside a champion."""
     from lockgate.gates import runs
     from lockgate.pipelines.promotion.log import open_log
@@ -111,12 +111,14 @@ def _of_run(run: str | None, settings: Settings) -> Pilot:
     log = open_log(settings)
     if run is not None:
         claim = runs.load_claim(run if "/" in run else f"EvaluateNewModel/{run}")
-        return Pilot(evidence=claim.evidence, said=f"the pilot is {claim.run}", state=log.state())
+        return Pilot(evidence=claim.evidence, description=f"the pilot is {claim.run}", state=log.state())
     last = _last_run(log)
     if last is None:
-        return Pilot(evidence=None, said="no run has been judged yet: `lockgate evaluate` makes a pilot")
+        return Pilot(evidence=None, description="no run has been judged yet: `lockgate evaluate` makes a pilot")
     return Pilot(
-        evidence=runs.load_claim(last).evidence, said=f"the pilot is {last}, the last one judged", state=log.state()
+        evidence=runs.load_claim(last).evidence,
+        description=f"the pilot is {last}, the last one judged",
+        state=log.state(),
     )
 
 
@@ -134,26 +136,26 @@ def _last_run(log: Log) -> str | None:
     return newest
 
 
-def _show(found: Plan, pilot: Pilot, *, as_json: bool) -> None:
+def _show(computed_plan: Plan, pilot: Pilot, *, as_json: bool) -> None:
     from lockgate.pipelines.cli.shared.files import console, print_json
 
     if as_json:
-        print_json({**_rounded(asdict(found)), "enough": found.enough, "pilot": pilot.said})
+        print_json({**_round_values(asdict(computed_plan)), "enough": computed_plan.enough, "pilot": pilot.description})
         return
     from lockgate.gates.report import plan as report
 
     out = console()
-    out.print(f"power {found.power:g} for each gate; {pilot.said}\n", markup=False)
-    out.print(report.render(found))
+    out.print(f"power {computed_plan.power:g} for each gate; {pilot.description}\n", markup=False)
+    out.print(report.render(computed_plan))
     out.print("nothing was logged: a plan is no look at the holdout", markup=False, style="dim")
 
 
-def _rounded(value: Any) -> Any:
+def _round_values(value: Any) -> Any:
     """Numbers as they are written down."""
     from lockgate.gates.records.outcome import twelve_digits
 
     if isinstance(value, dict):
-        return {name: _rounded(held) for name, held in value.items()}
+        return {name: _round_values(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(held) for held in value]
+        return [_round_values(item) for item in value]
     return twelve_digits(value) if isinstance(value, float) else value

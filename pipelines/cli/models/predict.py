@@ -25,10 +25,16 @@ def predict(
 
     runs.check_installation()
     settings = compose().settings
-    words = [f"--window={window}", f"--upstream-run-id={upstream_run_id}", *(f"--with={one}" for one in with_ or ())]
+    words = [
+        f"--window={window}",
+        f"--upstream-run-id={upstream_run_id}",
+        *(f"--with={decorator}" for decorator in with_ or ()),
+    ]
     run_id = run_flow("predict", settings, words)
     store = stores.open_store(settings.store, home=runs.home())
-    published = next(one for one in store.versions(settings.data.project) if one.draft.source == f"Predict/{run_id}")
+    published = next(
+        version for version in store.versions(settings.data.project) if version.draft.source == f"Predict/{run_id}"
+    )
     if as_json:
         print_json(as_plain(published))
     else:

@@ -10,7 +10,7 @@ from lockgate.gates.errors import StoreError
 from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
-    from lockgate.pipelines.stores import Store, Version
+    from lockgate.pipelines.stores import Store, PublishedVersion
 
 app = typer.Typer(help="Read the prediction store.", no_args_is_help=True)
 
@@ -24,19 +24,19 @@ def get(
     """Show the prediction of one key."""
     from lockgate.pipelines.cli.shared.files import print_json
 
-    store, project = _opened()
-    found = store.get(project, key, version=version)
-    if found is None:
+    store, project = _open_store()
+    prediction = store.get(project, key, version=version)
+    if prediction is None:
         which = "the current version" if version is None else f"version {version}"
         raise StoreError(
             f"no prediction of {key[:120]!r} in {which}", hint="`lockgate predictions versions` lists them"
         )
     if as_json:
-        print_json({"key": found.key, "score": found.score, **as_plain(found.version)})
+        print_json({"key": prediction.key, "score": prediction.score, **as_plain(prediction.version)})
     else:
         typer.echo(
-            f"{found.score:.6f}  {found.key}  version {found.version.version} ({found.version.draft.window}), "
-            f"{found.version.draft.champion_run}"
+            f"{prediction.score:.6f}  {prediction.key}  version {prediction.version.version}"
+            f" ({prediction.version.draft.window}), {prediction.version.draft.champion_run}"
         )
 
 
@@ -45,24 +45,24 @@ def versions(as_json: options.Json = False) -> None:
     """List the versions, latest first."""
     from lockgate.pipelines.cli.shared.files import print_json
 
-    store, project = _opened()
-    found = store.versions(project)
-    if not found:
+    store, project = _open_store()
+    published = store.versions(project)
+    if not published:
         raise StoreError("nothing has been published yet", hint="run `lockgate predict`")
     if as_json:
-        print_json([as_plain(one) for one in found])
+        print_json([as_plain(version) for version in published])
         raise typer.Exit
-    for one in found:
-        mark, made = "*" if one.current else " ", one.draft
+    for version in published:
+        mark, draft = "*" if version.current else " ", version.draft
         typer.echo(
-            f"{mark} {one.version:>4}  {made.time:%Y-%m-%d %H:%M}  {made.window}  {one.rows:>9,} rows  "
-            f"{made.champion_run}  model {made.model_sha256[:12]}  log entry {made.log_seq}"
-            + ("  withdrawn" if one.withdrawn else "")
+            f"{mark} {version.version:>4}  {draft.time:%Y-%m-%d %H:%M}  {draft.window}  {version.rows:>9,} rows  "
+            f"{draft.champion_run}  model {draft.model_sha256[:12]}  log entry {draft.log_seq}"
+            + ("  withdrawn" if version.withdrawn else "")
         )
 
 
-@app.command()
-def rollback(
+@app.command("rollback")
+def serve_earlier(
     to: Annotated[int | None, typer.Option(help="The version to serve again; by default the one before.")] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -71,7 +71,7 @@ def rollback(
     from lockgate.pipelines.cli.shared.log import project_log
     from lockgate.pipelines.scoring import withdrawal
 
-    store, project = _opened()
+    store, project = _open_store()
     revoked = withdrawal.revoked_models(project_log(), store.versions(project))
     now = store.rollback(project, to=to, revoked=revoked)
     if as_json:
@@ -92,11 +92,11 @@ def withdraw(as_json: options.Json = False) -> None:
     from lockgate.pipelines.settings.settings import compose
 
     settings = compose().settings
-    withdrawn, current = withdrawal.withdraw(settings, open_log(settings))
+    withdrawn, current = withdrawal.withdraw_revoked(settings, open_log(settings))
     if as_json:
         print_json({"withdrawn": list(withdrawn), "current": current and as_plain(current)})
     else:
-        for line in withdrawal.describe(withdrawn, current):
+        for line in withdrawal.describe_withdrawal(withdrawn, current):
             typer.echo(line)
 
 
@@ -105,17 +105,17 @@ def drafts(as_json: options.Json = False) -> None:
     """List what was begun and neither published nor discarded, the oldest first. Nobody can read it."""
     from lockgate.pipelines.cli.shared.files import print_json
 
-    store, project = _opened()
-    found = [(draft, store.staged(draft)) for draft in store.drafts(project)]
+    store, project = _open_store()
+    pending = [(draft, store.staged_shards(draft)) for draft in store.drafts(project)]
     if as_json:
-        print_json([{**draft.as_plain(), "staged": sorted(staged)} for draft, staged in found])
+        print_json([{**draft.as_plain(), "staged": sorted(staged)} for draft, staged in pending])
         return
-    for draft, staged in found:
+    for draft, staged in pending:
         typer.echo(
             f"{draft.source}  {draft.time:%Y-%m-%d %H:%M}  {draft.window}"
             f"  {len(staged)} of {draft.shards} shards staged"
         )
-    if not found:
+    if not pending:
         typer.echo("nothing is left half done")
 
 
@@ -126,24 +126,24 @@ def discard(
     """Delete what a run staged and never published. What was published stays."""
     from lockgate.pipelines.cli.shared.files import print_json
 
-    store, project = _opened()
+    store, project = _open_store()
     gone = store.discard(project, source)
     if not gone:
-        known = ", ".join(draft.source for draft in store.drafts(project)) or "none"
-        raise StoreError(f"{source[:120]!r} has nothing that was begun and not published", expected=f"one of {known}")
+        sources = ", ".join(draft.source for draft in store.drafts(project)) or "none"
+        raise StoreError(f"{source[:120]!r} has nothing that was begun and not published", expected=f"one of {sources}")
     if as_json:
         print_json({"source": source, "discarded": gone})
     else:
         typer.echo(f"{source}: what it staged is deleted; what is published stays")
 
 
-def as_plain(version: Version) -> dict[str, Any]:
+def as_plain(version: PublishedVersion) -> dict[str, Any]:
     """A version as JSON takes it."""
-    told = {"version": version.version, "current": version.current, "withdrawn": version.withdrawn}
-    return {**told, "rows": version.rows, **version.draft.as_plain()}
+    fields = {"version": version.version, "current": version.current, "withdrawn": version.withdrawn}
+    return {**fields, "rows": version.rows, **version.draft.as_plain()}
 
 
-def _opened() -> tuple[Store, str]:
+def _open_store() -> tuple[Store, str]:
     from lockgate.gates import runs
     from lockgate.pipelines import stores
     from lockgate.pipelines.settings.settings import compose

@@ -40,15 +40,15 @@ def reverify(
                 f"{word[:80]!r} cannot be chosen: the champion is judged by what conf/ says",
                 expected="as_of=MONTH, as in as_of=2013-11",
             )
-    from lockgate.pipelines.cli.shared.decision import report as show
+    from lockgate.pipelines.cli.shared.decision import show_decision as show
     from lockgate.pipelines.settings.settings import compose
 
     composed = compose(words)
-    told = reverified(composed, as_of=composed.settings.as_of if words else "")
-    raise typer.Exit(show(told, as_json=as_json, decision_file=decision, report_file=report))
+    reported = reverify_champion(composed, as_of=composed.settings.as_of if words else "")
+    raise typer.Exit(show(reported, as_json=as_json, decision_file=decision, report_file=report))
 
 
-def reverified(composed: Composed, *, as_of: str) -> Reported:
+def reverify_champion(composed: Composed, *, as_of: str) -> Reported:
     """Run Reverify, judge what it scored, and record it. `as_of` empty: the month after the champion's."""
     from lockgate.gates import runs
     from lockgate.gates.lifecycle.reverify import reverify as record
@@ -57,25 +57,27 @@ def reverified(composed: Composed, *, as_of: str) -> Reported:
     from lockgate.pipelines.promotion.actor import actor, clock
     from lockgate.pipelines.promotion.decide import Reported
     from lockgate.pipelines.promotion.log import open_log
-    from lockgate.pipelines.scoring.rescore_champion import resolve
+    from lockgate.pipelines.scoring.rescore_champion import resolve_month
 
     runs.check_installation()
     log = open_log(composed.settings, writing=True)
-    resolve(composed.settings, log, as_of)
+    resolve_month(composed.settings, log, as_of)
     log.check_writable(ReverifiedEvent.signed_by, after=log.head())
     run = run_flow("reverify", composed.settings, [f"--as-of={as_of}"])
-    done = record(composed.policy, runs.load_claim(f"Reverify/{run}").evidence, log, actor=actor(), clock=clock)
+    reverification = record(
+        composed.policy, runs.load_claim(f"Reverify/{run}").evidence, log, actor=actor(), clock=clock
+    )
     sealed = composed.policy.disclose == "promotion_only"
-    decision = done.decision.seal() if sealed else done.decision
-    if done.entry is None:
+    decision = reverification.decision.seal() if sealed else reverification.decision
+    if reverification.entry is None:
         why = "it was not renewed" if sealed else "it could not be judged"
         return Reported(decision=decision, entry=None, note=f"nothing was recorded: {why}")
     unsigned = "" if log.keyring.signed else " (unsigned)"
-    note = f"entry {done.entry.seq} of the promotion log{unsigned}; {_served(done.entry)}"
-    return Reported(decision=decision, entry=done.entry.seq, note=note)
+    note = f"entry {reverification.entry.seq} of the promotion log{unsigned}; {_describe_serving(reverification.entry)}"
+    return Reported(decision=decision, entry=reverification.entry.seq, note=note)
 
 
-def _served(entry: LogEntry) -> str:
+def _describe_serving(entry: LogEntry) -> str:
     """What became of the champion, by the state after the entry."""
     state = entry.state
     assert state.champion is not None  # for the type checker

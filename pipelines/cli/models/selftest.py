@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from lockgate.gates.policy.policy import Policy
     from lockgate.gates.selftest import Rate, Selftest, Trials
 
-SECONDS_BETWEEN = 0.2
+PROGRESS_INTERVAL_S = 0.2
 """How often the progress is shown anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Tried:
+class SelftestInput:
     """What is tried, and what it is in words."""
 
     policy: Policy
     pair: Evidence
     seeds: tuple[Evidence, ...]
     seed: int
-    said: str
+    description: str
 
 
 def selftest(
@@ -58,51 +58,51 @@ def selftest(
     if overrides_from_make:
         words += [line for line in os.environ.get(MAKE_OVERRIDES, "").split("\n") if line]
     if evidence is None and policy is None:
-        tried = _trained(words, seeds)
+        tried = _train_equals(words, seeds)
     elif evidence is not None and policy is not None and not words:
-        tried = _of_file(evidence, policy)
+        tried = _input_from_file(evidence, policy)
     else:
         expected = "overrides, or --evidence FILE with --policy FILE and no override"
         raise SettingsError("it is not clear what to try", expected=expected)
-    raise typer.Exit(_shown(tried, trials, as_json=as_json))
+    raise typer.Exit(_run_and_show(tried, trials, as_json=as_json))
 
 
-def _trained(words: list[str], seeds: int) -> _Tried:
+def _train_equals(words: list[str], seeds: int) -> SelftestInput:
     stray = next((word for word in words if "=" not in word), None)
     if stray is not None:
         raise SettingsError(f"{stray[:80]!r} is no override", expected="group=choice or group.key=value")
-    from lockgate.pipelines.scoring.equal_models import equals
+    from lockgate.pipelines.scoring.equal_models import fit_equal_models
     from lockgate.pipelines.settings.settings import compose
 
     composed = compose(words)
     settings = composed.settings
-    made = equals(settings, seeds=seeds, say=_say)
-    held = f"holdout {settings.as_of}" if settings.data.holdout.kind == "month" else "its holdout"
-    return _Tried(
+    trained = fit_equal_models(settings, seeds=seeds, report=_say)
+    holdout = f"holdout {settings.as_of}" if settings.data.holdout.kind == "month" else "its holdout"
+    return SelftestInput(
         policy=composed.policy,
-        pair=made.pair,
-        seeds=made.seeds,
+        pair=trained.pair,
+        seeds=trained.seeds,
         seed=settings.seed,
-        said=f"{settings.model.name} on {settings.data.project}, {held}",
+        description=f"{settings.model.name} on {settings.data.project}, {holdout}",
     )
 
 
-def _of_file(evidence: Path, policy: Path) -> _Tried:
+def _input_from_file(evidence: Path, policy: Path) -> SelftestInput:
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.policy.policy import Policy
-    from lockgate.pipelines.cli.models.judge import policy_mapping
+    from lockgate.pipelines.cli.models.judge import read_policy_mapping
 
-    parsed = Policy.parse(policy_mapping(policy))
-    return _Tried(policy=parsed, pair=Evidence.read(evidence), seeds=(), seed=0, said=str(evidence))
+    parsed = Policy.parse(read_policy_mapping(policy))
+    return SelftestInput(policy=parsed, pair=Evidence.read(evidence), seeds=(), seed=0, description=str(evidence))
 
 
-def _shown(tried: _Tried, trials: int, *, as_json: bool) -> int:
+def _run_and_show(tried: SelftestInput, trials: int, *, as_json: bool) -> int:
     from datetime import UTC, datetime
 
     from lockgate.gates.selftest import selftest as run
     from lockgate.pipelines.cli.shared.files import console, print_json
 
-    found = run(
+    result = run(
         tried.policy,
         tried.pair,
         trials=trials,
@@ -112,15 +112,15 @@ def _shown(tried: _Tried, trials: int, *, as_json: bool) -> int:
         tick=_ticker(),
     )
     if as_json:
-        print_json(_record(found, tried.said))
+        print_json(_as_json(result, tried.description))
     else:
         from lockgate.gates.report.selftest import render
 
         out = console()
-        out.print(f"selftest of the policy: {tried.said}", markup=False)
-        out.print(render(found))
+        out.print(f"selftest of the policy: {tried.description}", markup=False)
+        out.print(render(result))
         out.print("nothing was logged: what is planted is no look at the holdout", markup=False, style="dim")
-    return 0 if found.fit else 1
+    return 0 if result.fit else 1
 
 
 def _say(text: str) -> None:
@@ -129,55 +129,55 @@ def _say(text: str) -> None:
 
 def _ticker() -> Callable[[int, int], None]:
     """Shows how far the trials are, on a terminal as they go; at the end how long they took."""
-    started = shown = time.perf_counter()
+    started = last_shown = time.perf_counter()
     live = sys.stderr.isatty()
     cleared = "\r\x1b[K" if live else ""
 
-    def tick(done: int, of: int) -> None:
-        nonlocal shown
+    def tick(completed: int, total: int) -> None:
+        nonlocal last_shown
         now = time.perf_counter()
-        if done == of:
-            sys.stderr.write(f"{cleared}  {of:,} judgements in {now - started:.0f} s\n")
-        elif live and now - shown > SECONDS_BETWEEN:
-            shown = now
-            left = (now - started) / done * (of - done)
-            sys.stderr.write(f"{cleared}  {done:,} of {of:,} judgements, about {left:.0f} s left")
+        if completed == total:
+            sys.stderr.write(f"{cleared}  {total:,} judgements in {now - started:.0f} s\n")
+        elif live and now - last_shown > PROGRESS_INTERVAL_S:
+            last_shown = now
+            remaining_s = (now - started) / completed * (total - completed)
+            sys.stderr.write(f"{cleared}  {completed:,} of {total:,} judgements, about {remaining_s:.0f} s left")
             sys.stderr.flush()
 
     return tick
 
 
-def _record(found: Selftest, said: str) -> dict[str, Any]:
+def _as_json(result: Selftest, description: str) -> dict[str, Any]:
     """Everything as JSON values, rates with their intervals."""
     from lockgate.gates.records.outcome import twelve_digits
 
-    def rate(one: Rate) -> dict[str, Any]:
-        low, high = (twelve_digits(bound) for bound in one.bounds)
-        return {"count": one.count, "of": one.of, "low": low, "high": high}
+    def rate(observed: Rate) -> dict[str, Any]:
+        low, high = (twelve_digits(bound) for bound in observed.bounds)
+        return {"count": observed.count, "of": observed.of, "low": low, "high": high}
 
-    def trials(one: Trials) -> dict[str, Any]:
+    def trials(series: Trials) -> dict[str, Any]:
         return {
-            **asdict(one),
-            "gain": twelve_digits(one.gain),
-            "largest": twelve_digits(one.largest),
-            "promoted": rate(one.promoted),
-            "held": rate(one.held),
+            **asdict(series),
+            "gain": twelve_digits(series.gain),
+            "largest": twelve_digits(series.largest),
+            "promoted": rate(series.promoted),
+            "held": rate(series.held),
         }
 
     return {
-        "tried": said,
-        "verdict": found.verdict,
-        "rows": found.rows,
-        "clusters": found.clusters,
-        "metric": found.metric,
-        "promised": twelve_digits(found.promised),
-        "equal": trials(found.equal),
-        "seeds": trials(found.seeds) if found.seeds else None,
-        **{name: [trials(one) for one in getattr(found, name)] for name in ("gains", "regressions", "hidden")},
-        "gates": [asdict(gate) for gate in found.gates],
-        "once": [asdict(one) for one in found.once],
-        "left_out": list(found.left_out),
-        "summary": found.summary,
-        "problems": list(found.problems),
-        "warnings": list(found.warnings),
+        "tried": description,
+        "verdict": result.verdict,
+        "rows": result.rows,
+        "clusters": result.clusters,
+        "metric": result.metric,
+        "promised": twelve_digits(result.promised),
+        "equal": trials(result.equal),
+        "seeds": trials(result.seeds) if result.seeds else None,
+        **{name: [trials(series) for series in getattr(result, name)] for name in ("gains", "regressions", "hidden")},
+        "gates": [asdict(gate) for gate in result.gates],
+        "once": [asdict(finding) for finding in result.once],
+        "left_out": list(result.left_out),
+        "summary": result.summary,
+        "problems": list(result.problems),
+        "warnings": list(result.warnings),
     }

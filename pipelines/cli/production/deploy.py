@@ -28,27 +28,27 @@ def deploy(
     from lockgate.gates import runs
     from lockgate.pipelines.cli.shared.files import print_json
     from lockgate.pipelines.deployment import applying, checkout, cluster, plan, preflight
-    from lockgate.pipelines.deployment.recording import wanted
-    from lockgate.pipelines.deployment.target import target
+    from lockgate.pipelines.deployment.recording import compile_objects
+    from lockgate.pipelines.deployment.target import load_target
     from lockgate.pipelines.promotion.actor import clock
 
     runs.check_installation()
-    chosen = target(platform, branch)
+    chosen = load_target(platform, branch)
     commits: list[str] = []
-    preflight.joined(
-        lambda: commits.append(checkout.head()),
+    preflight.run_checks(
+        lambda: commits.append(checkout.clean_commit()),
         lambda: preflight.check_surroundings(chosen, without_champion=without_champion),
     )
-    kubernetes = cluster.cluster(chosen)
-    there = cluster.deployed(kubernetes, chosen)
-    made = plan.planned(there, wanted(chosen, there, authorize=authorize))
+    kubernetes = cluster.connect_cluster(chosen)
+    deployed = cluster.find_deployed(kubernetes, chosen)
+    deploy_plan = plan.plan_changes(deployed, compile_objects(chosen, deployed, authorize=authorize))
     if not as_json:
-        for line in plan.told(made, whole=whole):
+        for line in plan.describe_plan(deploy_plan, whole=whole):
             typer.echo(line)
-    if not dry_run and made.needed:
-        stamp = applying.Stamp(commit=commits[0], time=clock().isoformat(timespec="seconds"))
-        applying.apply(made, kubernetes, stamp, say=lambda line: sys.stderr.write(f"  {line}\n"))
-    applied = bool(made.needed) and not dry_run
+    if not dry_run and deploy_plan.needed_changes:
+        stamp = applying.DeployStamp(commit=commits[0], time=clock().isoformat(timespec="seconds"))
+        applying.apply_plan(deploy_plan, kubernetes, stamp, report=lambda line: sys.stderr.write(f"  {line}\n"))
+    applied = bool(deploy_plan.needed_changes) and not dry_run
     if as_json:
         print_json(
             {
@@ -56,10 +56,10 @@ def deploy(
                 "branch": chosen.branch,
                 "commit": commits[0],
                 "applied": applied,
-                "objects": [{"object": str(one.key), "action": one.action} for one in made.changes],
+                "objects": [{"object": str(change.key), "action": change.action} for change in deploy_plan.changes],
             }
         )
     elif applied:
         typer.echo(f"{chosen} is deployed from commit {commits[0][:12]}")
     else:
-        typer.echo("nothing was applied" if made.needed else "nothing to do")
+        typer.echo("nothing was applied" if deploy_plan.needed_changes else "nothing to do")

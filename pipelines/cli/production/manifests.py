@@ -26,19 +26,19 @@ def manifests(
     from lockgate.pipelines.cli.shared.files import check_free, check_writable, print_json, replace_folder
     from lockgate.pipelines.deployment import preflight
     from lockgate.pipelines.deployment.normal import to_yaml
-    from lockgate.pipelines.deployment.recording import wanted
-    from lockgate.pipelines.deployment.target import target
+    from lockgate.pipelines.deployment.recording import compile_objects
+    from lockgate.pipelines.deployment.target import load_target
 
     runs.check_installation()
     if _written_before(out):
         check_writable(out)
     else:
         check_free(out)
-    chosen = target(platform, branch)
+    chosen = load_target(platform, branch)
     preflight.check_configuration(chosen)
-    made = wanted(chosen, {})
+    compiled = compile_objects(chosen, {})
     files = {
-        f"{key.kind.lower()}-{key.name}.yaml": to_yaml(document).encode() for key, document in made.objects.items()
+        f"{key.kind.lower()}-{key.name}.yaml": to_yaml(document).encode() for key, document in compiled.objects.items()
     }
     replace_folder(out, files)
     if as_json:
@@ -52,5 +52,5 @@ def _written_before(out: Path) -> bool:
     """Whether everything in the folder has a name that this command gives."""
     kinds = tuple(f"{kind.lower()}-" for kind in PLURALS)
     return out.is_dir() and all(
-        one.is_file() and one.name.startswith(kinds) and one.suffix == ".yaml" for one in out.iterdir()
+        file.is_file() and file.name.startswith(kinds) and file.suffix == ".yaml" for file in out.iterdir()
     )

@@ -17,11 +17,11 @@ def push_data(
     import hashlib
 
     from lockgate.pipelines.cli.shared.files import print_json
-    from lockgate.pipelines.scoring.tables import push
+    from lockgate.pipelines.scoring.tables import push_table
     from lockgate.pipelines.settings.settings import compose
 
     settings = compose([f"platform={platform}"] if platform else [], config="production").settings
-    file, where = push(settings)
+    file, where = push_table(settings)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if as_json:
         print_json({"file": str(file), "to": where, "bytes": file.stat().st_size, "sha256": digest})

@@ -22,43 +22,48 @@ def status(
     from lockgate.gates.errors import printable
     from lockgate.pipelines.cli.shared.files import print_json
     from lockgate.pipelines.deployment import cluster, plan, running
-    from lockgate.pipelines.deployment.plan import Plan
-    from lockgate.pipelines.deployment.recording import wanted
-    from lockgate.pipelines.deployment.status import standings
-    from lockgate.pipelines.deployment.target import target
+    from lockgate.pipelines.deployment.plan import DeployPlan
+    from lockgate.pipelines.deployment.recording import compile_objects
+    from lockgate.pipelines.deployment.status import describe_flows
+    from lockgate.pipelines.deployment.target import load_target
 
     runs.check_installation()
-    chosen = target(platform, branch)
-    kubernetes = cluster.cluster(chosen)
-    there, names = cluster.deployed(kubernetes, chosen), chosen.template_names()
-    found = list(standings(there, names, running.last(kubernetes, names, count=count)))
-    made: Plan | None = None
+    chosen = load_target(platform, branch)
+    kubernetes = cluster.connect_cluster(chosen)
+    deployed, names = cluster.find_deployed(kubernetes, chosen), chosen.template_names()
+    flows = list(describe_flows(deployed, names, running.list_last_runs(kubernetes, names, count=count)))
+    deploy_plan: DeployPlan | None = None
     unknown = "it was not asked for"
     if drift:
         try:
-            made = plan.planned(there, wanted(chosen, there))
+            deploy_plan = plan.plan_changes(deployed, compile_objects(chosen, deployed))
         except LockgateError as err:
             unknown = str(err)
     if as_json:
-        differs = None if made is None else [{"object": str(one.key), "action": one.action} for one in made.needed]
+        differs = (
+            None
+            if deploy_plan is None
+            else [{"object": str(change.key), "action": change.action} for change in deploy_plan.needed_changes]
+        )
         print_json(
             {
                 "deployment": str(chosen),
-                "flows": [one.to_json() for one in found],
+                "flows": [flow.to_json() for flow in flows],
                 "drift": differs,
-                "unknown": unknown if made is None else None,
+                "unknown": unknown if deploy_plan is None else None,
             }
         )
         return
     typer.echo(str(chosen))
-    for one in found:
-        for line in one.lines():
+    for flow in flows:
+        for line in flow.lines():
             typer.echo("  " * line.startswith(" ") + printable(line))
-    if made is None:
+    if deploy_plan is None:
         typer.echo(printable(f"drift: unknown: {unknown}") if drift else "drift: not asked for")
-    elif not made.needed:
+    elif not deploy_plan.needed_changes:
         typer.echo("drift: none: this is what the checkout says")
     else:
-        typer.echo(f"drift: this checkout would change {len(made.needed)}: `lockgate deploy --dry-run` shows how")
-        for change in made.needed:
+        changed = len(deploy_plan.needed_changes)
+        typer.echo(f"drift: this checkout would change {changed}: `lockgate deploy --dry-run` shows how")
+        for change in deploy_plan.needed_changes:
             typer.echo(f"  {change.action:<9}  {change.key}")

@@ -23,21 +23,21 @@ def trigger(
     from lockgate.gates import runs
     from lockgate.pipelines.cli.shared.files import print_json
     from lockgate.pipelines.deployment import cluster, running
-    from lockgate.pipelines.deployment.target import target
+    from lockgate.pipelines.deployment.target import load_target
     from lockgate.pipelines.promotion.actor import actor
 
     runs.check_installation()
-    name = running.flow_named(flow)
-    given = dict(_pair(one) for one in parameters or ())
-    chosen = target(platform, branch)
-    run = running.start(cluster.cluster(chosen), chosen, name, given, user=actor())
+    name = running.find_flow(flow)
+    values = dict(_parse_parameter(parameter) for parameter in parameters or ())
+    chosen = load_target(platform, branch)
+    run = running.start_flow(cluster.connect_cluster(chosen), chosen, name, values, user=actor())
     if as_json:
         print_json(asdict(run) | {"run": run.pathspec})
     else:
         typer.echo(f"{run.pathspec} was started; `lockgate status` says what becomes of it")
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _parse_parameter(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise DeployError(f"{text[:60]!r} is no parameter", expected="NAME=VALUE")

@@ -24,24 +24,28 @@ def undeploy(
     from lockgate.gates import runs
     from lockgate.pipelines.cli.shared.files import print_json
     from lockgate.pipelines.deployment import applying, cluster, plan, preflight
-    from lockgate.pipelines.deployment.target import target
+    from lockgate.pipelines.deployment.target import load_target
     from lockgate.pipelines.promotion.actor import actor, clock
 
     runs.check_installation()
-    chosen = target(platform, branch)
-    kubernetes = cluster.cluster(chosen)
-    there = cluster.deployed(kubernetes, chosen)
-    preflight.check_may_delete(there, user=actor(), token=authorize)
-    made = plan.emptied(there)
+    chosen = load_target(platform, branch)
+    kubernetes = cluster.connect_cluster(chosen)
+    deployed = cluster.find_deployed(kubernetes, chosen)
+    preflight.check_may_delete(deployed, user=actor(), token=authorize)
+    deploy_plan = plan.plan_removal(deployed)
     if not dry_run:
-        stamp = applying.Stamp(commit="", time=clock().isoformat(timespec="seconds"))
-        applying.apply(made, kubernetes, stamp, say=lambda line: sys.stderr.write(f"  {line}\n"))
+        stamp = applying.DeployStamp(commit="", time=clock().isoformat(timespec="seconds"))
+        applying.apply_plan(deploy_plan, kubernetes, stamp, report=lambda line: sys.stderr.write(f"  {line}\n"))
     if as_json:
         print_json(
-            {"deployment": str(chosen), "applied": not dry_run, "objects": [str(one.key) for one in made.needed]}
+            {
+                "deployment": str(chosen),
+                "applied": not dry_run,
+                "objects": [str(change.key) for change in deploy_plan.needed_changes],
+            }
         )
         return
     if dry_run:
-        for line in plan.told(made):
+        for line in plan.describe_plan(deploy_plan):
             typer.echo(line)
-    typer.echo("nothing was applied" if dry_run else f"{chosen}: {len(made.needed)} deleted")
+    typer.echo("nothing was applied" if dry_run else f"{chosen}: {len(deploy_plan.needed_changes)} deleted")

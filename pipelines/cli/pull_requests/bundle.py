@@ -31,7 +31,7 @@ def bundle(
     written.
     """
     if published:
-        raise typer.Exit(_downloaded(published, branch, out, as_json=as_json))
+        raise typer.Exit(_download(published, branch, out, as_json=as_json))
     from lockgate.gates import runs
     from lockgate.gates.lifecycle import admission
     from lockgate.pipelines.cli.shared.files import check_free
@@ -45,7 +45,7 @@ def bundle(
     head = log.head()
     if head is not None and head.state.never_promoted:
         _write(out, without_champion(log, head.seq))
-        _tell(out, None, head.seq, as_json=as_json)
+        _show(out, None, head.seq, as_json=as_json)
         return
     admitted = admission.admit(log, now=clock())
     run = admitted.champion.run or ""
@@ -54,7 +54,7 @@ def bundle(
     except EvidenceError:
         features = None
     _write(out, made(log, admitted, model=runs.load_model_bytes(run), features=features))
-    _tell(out, admitted.champion, admitted.head.seq, as_json=as_json)
+    _show(out, admitted.champion, admitted.head.seq, as_json=as_json)
 
 
 def _write(out: Path, files: Mapping[str, bytes]) -> None:
@@ -68,7 +68,7 @@ def _write(out: Path, files: Mapping[str, bytes]) -> None:
         write_folder(out, files)
 
 
-def _tell(out: Path, champion: Champion | None, seq: int, *, as_json: bool) -> None:
+def _show(out: Path, champion: Champion | None, seq: int, *, as_json: bool) -> None:
     from lockgate.pipelines.cli.shared.files import print_json
 
     if as_json:
@@ -81,7 +81,7 @@ def _tell(out: Path, champion: Champion | None, seq: int, *, as_json: bool) -> N
         typer.echo(f"model {champion.format} sha256 {champion.sha256}")
 
 
-def _downloaded(repository: str, branch: str, out: Path, *, as_json: bool) -> int:
+def _download(repository: str, branch: str, out: Path, *, as_json: bool) -> int:
     """Write the bundle that was published, if one was and its digests and signatures hold."""
     import tempfile
 
@@ -93,25 +93,29 @@ def _downloaded(repository: str, branch: str, out: Path, *, as_json: bool) -> in
 
     if out.suffix != ".tar":
         raise GithubError("a bundle that was published is one file", expected="FILE.tar", where=str(out))
-    event.checked_repository(repository, where="--published")
+    event.check_repository(repository, where="--published")
     check_writable(out)
     settings = compose().settings
-    told, problem = None, f"{repository} has published no champion"
-    if taken := published.champion(repository, branch=branch, most=sum(CAPS.values())):
+    answer, problem = None, f"{repository} has published no champion"
+    if publication := published.find_bundle(repository, branch=branch, max_bytes=sum(CAPS.values())):
         with tempfile.NamedTemporaryFile(suffix=".tar") as file:
-            file.write(taken.blob)
+            file.write(publication.blob)
             file.flush()
-            held = trusted(Path(file.name), settings)
-        if held.admitted or taken.newest:
-            write_file(out, taken.blob)
-            told = {"out": str(out), "run": held.admitted and held.admitted.champion.run, "entry": held.head.seq}
+            contents = trusted(Path(file.name), settings)
+        if contents.admitted or publication.newest:
+            write_file(out, publication.blob)
+            answer = {
+                "out": str(out),
+                "run": contents.admitted and contents.admitted.champion.run,
+                "entry": contents.head.seq,
+            }
         else:
             problem = f"{repository} published that there never was a champion, and its last run published nothing"
     if as_json:
-        print_json(told)
-    elif told is None:
+        print_json(answer)
+    elif answer is None:
         typer.echo(problem)
     else:
-        whom = told["run"] or "there never was a champion"
-        typer.echo(f"{out}: {whom}, as of entry {told['entry']} of the promotion log of {repository}")
+        whom = answer["run"] or "there never was a champion"
+        typer.echo(f"{out}: {whom}, as of entry {answer['entry']} of the promotion log of {repository}")
     return 0

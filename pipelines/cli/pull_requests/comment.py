@@ -10,7 +10,7 @@ import typer
 
 from lockgate.pipelines.cli.shared import options
 
-MAX_BYTES = 8 * 1024**2
+MAX_REPORT_BYTES = 8 * 1024**2
 
 
 def comment(
@@ -26,45 +26,48 @@ def comment(
     pull request nothing is written, as its job may not: its report is the job's summary.
     """
     import hashlib
-    from dataclasses import asdict
 
     from lockgate.gates.errors import GithubError
     from lockgate.pipelines.cli.shared.files import print_json, read_capped
     from lockgate.pipelines.github import client, event
-    from lockgate.pipelines.github.comments import Stamp, Written, publish
+    from lockgate.pipelines.github.comments import CommentResult, ReportStamp, publish_report
 
-    blob = read_capped(report, cap=MAX_BYTES)
-    if sha256 and (found := hashlib.sha256(blob).hexdigest()) != sha256.lower():
+    blob = read_capped(report, cap=MAX_REPORT_BYTES)
+    if sha256 and (digest := hashlib.sha256(blob).hexdigest()) != sha256.lower():
         raise GithubError(
-            f"the report has SHA-256 {found}",
+            f"the report has SHA-256 {digest}",
             expected=sha256[:64],
             where=str(report),
             hint="it is not what was reviewed: somebody changed it on the way",
         )
     if pull is not None:
-        named = event.checked_repository(repository, where="--repository")
-        asked = event.Pull(repository=named, number=pull, head=None)
+        checked_name = event.check_repository(repository, where="--repository")
+        pull_request = event.JobPullRequest(repository=checked_name, number=pull, head=None)
     else:
-        asked = event.pull()
-    if asked.fork:
-        done = Written(address="", said="not written: the pull request is a fork's; see the job's summary")
+        pull_request = event.read_pull()
+    if pull_request.fork:
+        result = CommentResult(address="", outcome="not written: the pull request is a fork's; see the job's summary")
     else:
-        stamp = Stamp(run=_number("GITHUB_RUN_ID"), attempt=_number("GITHUB_RUN_ATTEMPT"), head=asked.head or "")
+        stamp = ReportStamp(
+            run=_number_from_environment("GITHUB_RUN_ID"),
+            attempt=_number_from_environment("GITHUB_RUN_ATTEMPT"),
+            head=pull_request.head or "",
+        )
         text = blob.decode(errors="replace").replace("\x00", "�")
-        done = publish(
-            client.pull(asked.repository, asked.number),
+        result = publish_report(
+            client.fetch_pull(pull_request.repository, pull_request.number),
             text,
             stamp=stamp,
-            login=client.login(),
-            where=f"{asked.repository}#{asked.number}",
+            login=client.find_login(),
+            where=f"{pull_request.repository}#{pull_request.number}",
         )
     if as_json:
-        print_json(asdict(done))
+        print_json({"address": result.address, "said": result.outcome})
     else:
-        typer.echo(f"{done.said} {done.address}".strip())
+        typer.echo(f"{result.outcome} {result.address}".strip())
 
 
-def _number(name: str) -> int:
+def _number_from_environment(name: str) -> int:
     """A number that Actions gives; 0 outside of it."""
     text = os.environ.get(name, "")
     return int(text) if text.isdecimal() else 0

@@ -33,17 +33,17 @@ def diff(
     is, or is for a person to review; 2: one of them cannot be read.
     """
     from lockgate.gates.report import changes as report
-    from lockgate.pipelines.cli.shared.files import append, console, print_json
-    from lockgate.pipelines.pull_requests.changes import compared
-    from lockgate.pipelines.pull_requests.versions import version
+    from lockgate.pipelines.cli.shared.files import append_text, console, print_json
+    from lockgate.pipelines.pull_requests.changes import compare_versions
+    from lockgate.pipelines.pull_requests.versions import load_version
     from lockgate.pipelines.settings.groups import ROOT
 
     where = repository or ROOT
-    found = compared(version(base, repository=where), version(head, repository=where))
+    changes = compare_versions(load_version(base, repository=where), load_version(head, repository=where))
     if report_file:
-        append(report_file, report.markdown(found))
+        append_text(report_file, report.render_markdown(changes))
     if as_json:
-        print_json(report.as_json(found))
+        print_json(report.as_json(changes))
     else:
-        console().print(report.render(found))
-    raise typer.Exit(found.exit_code)
+        console().print(report.render(changes))
+    raise typer.Exit(changes.exit_code)

@@ -28,40 +28,42 @@ def propose(
     from lockgate.gates.errors import LockgateError
     from lockgate.pipelines.cli.shared.files import check_free, print_json, write_folder
     from lockgate.pipelines.cli.shared.flow_run import run_flow
-    from lockgate.pipelines.pull_requests.candidates import Candidate, candidates, with_default
-    from lockgate.pipelines.pull_requests.proposal import FILE, Proposal, Proposed
+    from lockgate.pipelines.pull_requests.candidates import ListedCandidate, load_candidates, with_default
+    from lockgate.pipelines.pull_requests.proposal import PROPOSAL_FILE, Proposal, ProposedCandidate
     from lockgate.pipelines.settings.groups import conf_dir
     from lockgate.pipelines.settings.settings import compose
 
     runs.check_installation()
     check_free(out)
-    spoiled = _spoiled(bundle) if bundle else ""
+    problem = _find_bundle_problem(bundle) if bundle else ""
     files: dict[str, bytes] = {}
     where = f"--bundle={bundle.absolute() if bundle else ''}"
 
-    def evaluated(one: Candidate) -> Proposed:
-        told = {"name": one.name, "overrides": one.overrides}
-        if one.refusal or spoiled:
-            return Proposed(**told, run=None, error=(one.refusal or spoiled)[:2000])
-        sys.stderr.write(f"{one.name}: {' '.join(one.overrides) or 'conf/ as it stands'}\n")
+    def evaluate_candidate(candidate: ListedCandidate) -> ProposedCandidate:
+        identity = {"name": candidate.name, "overrides": candidate.overrides}
+        if candidate.refusal or problem:
+            return ProposedCandidate(**identity, run=None, error=(candidate.refusal or problem)[:2000])
+        sys.stderr.write(f"{candidate.name}: {' '.join(candidate.overrides) or 'conf/ as it stands'}\n")
         try:
-            run = f"EvaluateNewModel/{run_flow('evaluate', compose(one.overrides).settings, [where])}"
-            files[f"{one.name}.arrow"] = runs.load_claim(run).evidence.to_bytes()
-            files[f"{one.name}.model"] = runs.load_model_bytes(run)
+            run = f"EvaluateNewModel/{run_flow('evaluate', compose(candidate.overrides).settings, [where])}"
+            files[f"{candidate.name}.arrow"] = runs.load_claim(run).evidence.to_bytes()
+            files[f"{candidate.name}.model"] = runs.load_model_bytes(run)
         except LockgateError as err:
-            return Proposed(**told, run=None, error=str(err)[:2000])
-        return Proposed(**told, run=run, error="")
+            return ProposedCandidate(**identity, run=None, error=str(err)[:2000])
+        return ProposedCandidate(**identity, run=run, error="")
 
-    made = Proposal(candidates=tuple(evaluated(one) for one in with_default(candidates(conf_dir()))))
-    write_folder(out, {FILE: made.to_bytes(), **files})
+    proposal = Proposal(
+        candidates=tuple(evaluate_candidate(candidate) for candidate in with_default(load_candidates(conf_dir())))
+    )
+    write_folder(out, {PROPOSAL_FILE: proposal.to_bytes(), **files})
     if as_json:
-        print_json(made.model_dump(mode="json"))
+        print_json(proposal.model_dump(mode="json"))
         return
-    for one in made.candidates:
-        typer.echo(f"{one.name}: {one.run or f'not evaluated: {one.error}'}")
+    for candidate in proposal.candidates:
+        typer.echo(f"{candidate.name}: {candidate.run or f'not evaluated: {candidate.error}'}")
 
 
-def _spoiled(path: Path) -> str:
+def _find_bundle_problem(path: Path) -> str:
     """Why no model can be scored beside this bundle; empty where one can. Raises LockgateError where there is none."""
     from lockgate.gates.errors import LockgateError, SettingsError
     from lockgate.pipelines.promotion.bundle import trusted

@@ -14,13 +14,13 @@ from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
     from lockgate.gates.report.review import Review
-    from lockgate.pipelines.pull_requests.review import Reviewed
+    from lockgate.pipelines.pull_requests.review import ReviewedProposal
 
-REPORT, PAGE, TOLD, STATEMENT = "report.md", "report.html", "review.json", "vsa.json"
-HANDED_ON = ("verdict", "chosen", "weaker", "run", "decision_sha256", "report_sha256")
+REPORT, PAGE, SUMMARY, STATEMENT = "report.md", "report.html", "review.json", "vsa.json"
+OUTPUT_KEYS = ("verdict", "chosen", "weaker", "run", "decision_sha256", "report_sha256")
 """What other jobs of a workflow are told."""
 
-HINT = "--bundle takes what `lockgate bundle` writes, or what the protected branch published"
+BUNDLE_HINT = "--bundle takes what `lockgate bundle` writes, or what the protected branch published"
 
 
 def review(
@@ -41,91 +41,110 @@ def review(
     """
     from lockgate.gates.kinds import PART_NOUNS
     from lockgate.gates.records.outcome import EXIT_CODE
-    from lockgate.gates.report.page import page
+    from lockgate.gates.report.page import render_page
     from lockgate.gates.report.review import render
-    from lockgate.pipelines.cli.shared.decision import statement_of
-    from lockgate.pipelines.cli.shared.files import append, check_free, indented, print_json, write_folder
-    from lockgate.pipelines.github.annotations import lines
+    from lockgate.pipelines.cli.shared.decision import build_statement
+    from lockgate.pipelines.cli.shared.files import append_text, check_free, format_json, print_json, write_folder
+    from lockgate.pipelines.github.annotations import format_outputs
     from lockgate.pipelines.promotion.decide import Reported
-    from lockgate.pipelines.pull_requests.review import reviewed, this
-    from lockgate.pipelines.pull_requests.versions import version
+    from lockgate.pipelines.pull_requests.review import review_proposal, this_version
+    from lockgate.pipelines.pull_requests.versions import load_version
     from lockgate.pipelines.settings.groups import ROOT
     from lockgate.pipelines.settings.settings import compose
 
     check_free(out)
     composed = compose()
-    done = reviewed(composed, proposal, base=this(base), head=version(head, repository=ROOT), bundle=bundle)
-    text = render(done.review, part_nouns=PART_NOUNS)
-    told = _told(done, text)
-    shown = page(text, title=f"lockgate: {done.review.headline}")
-    files = {REPORT: text.encode(), PAGE: shown.encode(), TOLD: indented(told).encode()}
-    for one in done.review.candidates:
-        if one.decision is not None:
-            reported = Reported(decision=one.decision, entry=None, note="")
-            statement = statement_of(reported, policy=done.policy, evidence=done.evidence[one.name], on_record=False)
-            files[f"{one.name}.json"] = (one.decision.to_json() + "\n").encode()
-            files[f"{one.name}.{STATEMENT}"] = indented(statement).encode()
+    outcome = review_proposal(
+        composed, proposal, base=this_version(base), head=load_version(head, repository=ROOT), bundle=bundle
+    )
+    text = render(outcome.review, part_nouns=PART_NOUNS)
+    summary = _summarize(outcome, text)
+    html = render_page(text, title=f"lockgate: {outcome.review.headline}")
+    files = {REPORT: text.encode(), PAGE: html.encode(), SUMMARY: format_json(summary).encode()}
+    for candidate in outcome.review.candidates:
+        if candidate.decision is not None:
+            reported = Reported(decision=candidate.decision, entry=None, note="")
+            statement = build_statement(
+                reported, policy=outcome.policy, evidence=outcome.evidence[candidate.name], on_record=False
+            )
+            files[f"{candidate.name}.json"] = (candidate.decision.to_json() + "\n").encode()
+            files[f"{candidate.name}.{STATEMENT}"] = format_json(statement).encode()
     write_folder(out, files)
     if output:
-        claim = {"claim": True} if "claim" in told else {}
-        append(output, lines({name: told[name] for name in HANDED_ON} | claim))
-    for line in _beside(done.review, annotations=os.environ.get("GITHUB_ACTIONS") == "true"):
+        claim = {"claim": True} if "claim" in summary else {}
+        append_text(output, format_outputs({name: summary[name] for name in OUTPUT_KEYS} | claim))
+    for line in _format_notices(outcome.review, annotations=os.environ.get("GITHUB_ACTIONS") == "true"):
         typer.echo(line, err=True)
     if as_json:
-        print_json(told)
+        print_json(summary)
     else:
-        typer.echo(f"{done.review.headline}: {out / REPORT}")
-    raise typer.Exit(EXIT_CODE[done.review.verdict])
+        typer.echo(f"{outcome.review.headline}: {out / REPORT}")
+    raise typer.Exit(EXIT_CODE[outcome.review.verdict])
 
 
-def _told(done: Reviewed, text: str) -> dict[str, Any]:
+def _summarize(outcome: ReviewedProposal, text: str) -> dict[str, Any]:
     """The review as JSON: what workflows hand on, and what programs read."""
     import hashlib
 
     from lockgate.gates.report.changes import as_json
 
-    held = done.review.spokesman
-    decision = held.decision if held else None
+    spokesman = outcome.review.chosen_candidate
+    decision = spokesman.decision if spokesman else None
     return {
-        "verdict": str(done.review.verdict),
-        "chosen": done.review.chosen,
+        "verdict": str(outcome.review.verdict),
+        "chosen": outcome.review.chosen,
         "run": decision.binding.run if decision else None,
         "decision_sha256": decision.sha256 if decision else None,
         "report_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "weaker": done.review.weaker,
-        "problem": done.review.problem,
+        "weaker": outcome.review.weakens_rules,
+        "problem": outcome.review.problem,
         "candidates": [
             {
-                "name": one.name,
-                "overrides": list(one.overrides),
-                "error": one.error,
-                "claimed": one.claimed,
-                "decision": json.loads(one.decision.to_json()) if one.decision else None,
+                "name": candidate.name,
+                "overrides": list(candidate.overrides),
+                "error": candidate.error,
+                "claimed": candidate.claimed,
+                "decision": json.loads(candidate.decision.to_json()) if candidate.decision else None,
             }
-            for one in done.review.candidates
+            for candidate in outcome.review.candidates
         ],
-        "rules": as_json(done.review.changes) if done.review.changes else None,
-        **({"claim": held.claimed} if held and held.claimed else {}),
-        **({"not_compared": done.review.uncompared} if done.review.uncompared else {}),
+        "rules": as_json(outcome.review.changes) if outcome.review.changes else None,
+        **({"claim": spokesman.claimed} if spokesman and spokesman.claimed else {}),
+        **({"not_compared": outcome.review.uncompared} if outcome.review.uncompared else {}),
     }
 
 
-def _beside(review: Review, *, annotations: bool) -> Iterator[str]:
+def _format_notices(review: Review, *, annotations: bool) -> Iterator[str]:
     """What nobody must miss, as lines or annotations of GitHub's: weaker rules, and what was not judged."""
     from lockgate.gates.errors import printable
-    from lockgate.gates.report.review import CLAIM
-    from lockgate.pipelines.github.annotations import Level, shown
+    from lockgate.gates.report.review import CLAIM_REMARK
+    from lockgate.pipelines.github.annotations import Level, format_annotations
 
     weaker = review.changes.weakenings if review.changes else ()
-    uncompared = [("not compared", f"{review.uncompared}; {HINT}")] if review.uncompared else []
-    found: dict[Level, list[tuple[str, str]]] = {
+    uncompared = [("not compared", f"{review.uncompared}; {BUNDLE_HINT}")] if review.uncompared else []
+    notices: dict[Level, list[tuple[str, str]]] = {
         "warning": [
-            *((f"weaker: {one.name}", f"{one.where}: {one.before} to {one.after}; {one.why}") for one in weaker),
-            *(("not judged", f"{one.name}: {one.error}") for one in review.candidates if one.error),
-            *((CLAIM, f"{one.name}: {one.claimed}") for one in review.candidates if one.claimed),
+            *(
+                (f"weaker: {finding.name}", f"{finding.where}: {finding.before} to {finding.after}; {finding.why}")
+                for finding in weaker
+            ),
+            *(
+                ("not judged", f"{candidate.name}: {candidate.error}")
+                for candidate in review.candidates
+                if candidate.error
+            ),
+            *(
+                (CLAIM_REMARK, f"{candidate.name}: {candidate.claimed}")
+                for candidate in review.candidates
+                if candidate.claimed
+            ),
             *uncompared,
         ],
         "error": [("not judged", review.problem)] if review.problem else [],
     }
-    for level, said in found.items():
-        yield from shown(level, said) if annotations else (printable(f"{title}: {text}") for title, text in said)
+    for level, messages in notices.items():
+        yield from (
+            format_annotations(level, messages)
+            if annotations
+            else (printable(f"{title}: {text}") for title, text in messages)
+        )

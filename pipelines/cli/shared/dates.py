@@ -8,7 +8,7 @@ from lockgate.gates.durations import is_duration, parse_duration
 from lockgate.gates.errors import SettingsError
 
 
-def moment(text: str, *, now: datetime, where: str, end_of_day: bool = True) -> datetime:
+def parse_moment(text: str, *, now: datetime, where: str, end_of_day: bool = True) -> datetime:
     """A date, a date with a time, or a length of time after `now`; UTC where no zone is given.
 
     A date alone is its last moment, or its first where `end_of_day` is false. Raises SettingsError.
@@ -16,14 +16,14 @@ def moment(text: str, *, now: datetime, where: str, end_of_day: bool = True) -> 
     if is_duration(text):
         return now + parse_duration(text)  # at most 99,999 days
     try:
-        found = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError as err:
         raise SettingsError(
             f"{text[:60]!r} is no time", expected="2026-12-31, 2026-12-31T18:00, or a length such as 14d", where=where
         ) from err
     if len(text) <= len("2026-12-31") and end_of_day:
-        found = found.replace(hour=23, minute=59, second=59)
+        parsed = parsed.replace(hour=23, minute=59, second=59)
     try:
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except OverflowError as err:
         raise SettingsError(f"{text[:60]!r} is too early or too late", where=where) from err

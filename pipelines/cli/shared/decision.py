@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lockgate.pipelines.cli.shared.files import append, console, indented, print_json, write_file, write_whole
+from lockgate.pipelines.cli.shared.files import append_text, console, format_json, print_json, write_file, write_whole
 from lockgate.pipelines.promotion.actor import clock
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from lockgate.pipelines.promotion.decide import Reported
 
 
-def report(
-    told: Reported,
+def show_decision(
+    reported: Reported,
     *,
     as_json: bool,
     decision_file: Path | None,
@@ -30,28 +30,38 @@ def report(
 ) -> int:
     """Show the decision, write the files asked for, and give the exit code."""
     if decision_file:
-        write_whole(decision_file, told.decision.to_json() + "\n")
+        write_whole(decision_file, reported.decision.to_json() + "\n")
     if report_file:
         from lockgate.gates.kinds import PART_NOUNS
         from lockgate.gates.report import markdown
 
-        append(report_file, markdown.render(told.decision, part_nouns=PART_NOUNS) + f"\n{markdown.safe(told.note)}\n")
+        append_text(
+            report_file,
+            markdown.render(reported.decision, part_nouns=PART_NOUNS) + f"\n{markdown.escape(reported.note)}\n",
+        )
     if output_file:
-        from lockgate.pipelines.github.annotations import lines
+        from lockgate.pipelines.github.annotations import format_outputs
 
-        made = told.decision
-        append(output_file, lines({"verdict": made.verdict, "run": made.binding.run, "decision_sha256": made.sha256}))
+        decision = reported.decision
+        append_text(
+            output_file,
+            format_outputs(
+                {"verdict": decision.verdict, "run": decision.binding.run, "decision_sha256": decision.sha256}
+            ),
+        )
     if as_json:
         import json
 
-        print_json({"decision": json.loads(told.decision.to_json()), "entry": told.entry, "note": told.note})
+        print_json(
+            {"decision": json.loads(reported.decision.to_json()), "entry": reported.entry, "note": reported.note}
+        )
     else:
         from lockgate.gates.report import terminal
 
         out = console()
-        out.print(terminal.render(told.decision))
-        out.print(f"  {told.note}", markup=False)
-    return told.decision.exit_code
+        out.print(terminal.render(reported.decision))
+        out.print(f"  {reported.note}", markup=False)
+    return reported.decision.exit_code
 
 
 def _possible(path: Path | None) -> Path | None:
@@ -74,34 +84,34 @@ StatementFile = Annotated[
 
 
 def attest(
-    file: Path, told: Reported, *, policy: Policy, evidence: Evidence, on_record: bool, log: Log | None = None
+    file: Path, reported: Reported, *, policy: Policy, evidence: Evidence, on_record: bool, log: Log | None = None
 ) -> None:
     """Write the statement to `file`, and its predicate alone, which GitHub's action takes, to its `.predicate.json`."""
-    made = statement_of(told, policy=policy, evidence=evidence, on_record=on_record, log=log)
-    write_file(predicate_file(file), indented(made["predicate"]).encode())
-    write_file(file, indented(made).encode())
+    statement = build_statement(reported, policy=policy, evidence=evidence, on_record=on_record, log=log)
+    write_file(predicate_file(file), format_json(statement["predicate"]).encode())
+    write_file(file, format_json(statement).encode())
 
 
-def statement_of(
-    told: Reported, *, policy: Policy, evidence: Evidence, on_record: bool, log: Log | None = None
+def build_statement(
+    reported: Reported, *, policy: Policy, evidence: Evidence, on_record: bool, log: Log | None = None
 ) -> dict[str, Any]:
     """The statement."""
     from lockgate.gates.evidence.facts import read_part
     from lockgate.gates.log.policies import policy_bytes
-    from lockgate.gates.report.statement import statement
+    from lockgate.gates.report.statement import build_statement
 
     facts = evidence.facts
     challenger = read_part(facts, "challenger")
-    told_project = str(facts.get("project"))
-    project = told_project if re.fullmatch(r"[a-z0-9_-]{1,64}", told_project) else "unknown"
-    return statement(
-        told.decision,
+    claimed_project = str(facts.get("project"))
+    project = claimed_project if re.fullmatch(r"[a-z0-9_-]{1,64}", claimed_project) else "unknown"
+    return build_statement(
+        reported.decision,
         name=f"{project}/{challenger.get('model') or 'model'}" if challenger else project,
         project=project,
         on_record=on_record,
         policy_sha256=hashlib.sha256(policy_bytes(policy)).hexdigest(),
         evidence_sha256=hashlib.sha256(evidence.to_bytes()).hexdigest(),
-        time=_time(told, log),
+        time=_judged_time(reported, log),
     )
 
 
@@ -110,6 +120,6 @@ def predicate_file(statement: Path) -> Path:
     return statement.with_suffix(".predicate.json")
 
 
-def _time(told: Reported, log: Log | None) -> datetime:
+def _judged_time(reported: Reported, log: Log | None) -> datetime:
     """When it was judged: as the entry that records it says, else now."""
-    return clock() if told.entry is None or log is None else log.entry(told.entry).time
+    return clock() if reported.entry is None or log is None else log.entry(reported.entry).time

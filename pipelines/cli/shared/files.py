@@ -38,7 +38,7 @@ def write_whole(path: Path, text: str) -> None:
         raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
 
 
-def append(path: Path, text: str) -> None:
+def append_text(path: Path, text: str) -> None:
     """Add text to the end of a file."""
     try:
         with path.open("a", encoding="utf-8") as file:
@@ -49,10 +49,10 @@ def append(path: Path, text: str) -> None:
 
 def print_json(value: object) -> None:
     """A value as indented JSON on stdout."""
-    sys.stdout.write(indented(value))
+    sys.stdout.write(format_json(value))
 
 
-def indented(value: object) -> str:
+def format_json(value: object) -> str:
     """A value as JSON that people read, with the end of its last line."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -19,22 +19,22 @@ from lockgate.pipelines.settings.environment import restrict
 if TYPE_CHECKING:
     from lockgate.pipelines.settings.settings import Settings
 
-SHOWN_ON_FAILURE = 12
+MAX_FAILURE_LINES = 12
 
 
-def user() -> str:
+def set_user() -> str:
     """Who runs this, as Metaflow will have it. Call it before Metaflow is imported.
 
     Metaflow takes its user from these variables, refuses root, and fails where none is set, as in most containers:
     there it becomes `lockgate`.
     """
-    named = (os.environ.get(name) for name in ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER"))
-    found = next((name for name in named if name and name != "root"), "")
-    if not found:
-        found = "lockgate"
+    users = (os.environ.get(name) for name in ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER"))
+    user_name = next((name for name in users if name and name != "root"), "")
+    if not user_name:
+        user_name = "lockgate"
         os.environ[NOBODY] = "1"
-    os.environ["METAFLOW_USER"] = found
-    return found
+    os.environ["METAFLOW_USER"] = user_name
+    return user_name
 
 
 def run_flow(
@@ -72,7 +72,7 @@ def run_flow(
         ]
         inherited = restrict(os.environ, declared=settings.platform.environment, flow=flow)
         environment = {"OMP_WAIT_POLICY": "passive", **inherited, ERROR_FILE: str(error_file), "PYTHONUNBUFFERED": "1"}
-        seen: list[str] = []
+        output_lines: list[str] = []
         with subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -84,7 +84,7 @@ def run_flow(
             if meanwhile:
                 meanwhile()
             for line in child.stdout or ():
-                seen.append(line.rstrip())
+                output_lines.append(line.rstrip())
                 if debug:
                     sys.stderr.write(line)
                 elif events.MARK in line:
@@ -96,7 +96,9 @@ def run_flow(
             return id_file.read_text().strip()
         if error_file.exists():
             raise RunError(error_file.read_text(encoding="utf-8"))
-        said = next((line for line in reversed(seen) if line.strip()), "nothing")
+        last_line = next((line for line in reversed(output_lines) if line.strip()), "nothing")
         if not debug:
-            sys.stderr.write("".join(f"  {line}\n" for line in seen[-SHOWN_ON_FAILURE:]))
-        raise RunError(f"the flow {flow} failed; it last said: {said.strip()[:200]}", hint="run it again with --debug")
+            sys.stderr.write("".join(f"  {line}\n" for line in output_lines[-MAX_FAILURE_LINES:]))
+        raise RunError(
+            f"the flow {flow} failed; it last said: {last_line.strip()[:200]}", hint="run it again with --debug"
+        )

@@ -31,7 +31,7 @@ def project_log(*, writing: bool = False) -> Log:
     return open_log(compose().settings, writing=writing)
 
 
-def recorded(log: Log, record: Callable[[], LogEntry]) -> LogEntry:
+def record_entry(log: Log, record: Callable[[], LogEntry]) -> LogEntry:
     """What `record` writes. Where the log refuses it, tags are put right that a killed command may have left out."""
     from lockgate.pipelines.promotion.decide import mend_tags
 
@@ -43,7 +43,7 @@ def recorded(log: Log, record: Callable[[], LogEntry]) -> LogEntry:
         raise
 
 
-def tell(log: Log, entry: LogEntry, *, as_json: bool, then: Sequence[str] = ()) -> None:
+def show_recorded(log: Log, entry: LogEntry, *, as_json: bool, then: Sequence[str] = ()) -> None:
     """Say what was recorded, who reigns now, and `then`, what to do next. The tags follow the log first."""
     from lockgate.pipelines.promotion.decide import repair_tags
 
@@ -52,10 +52,10 @@ def tell(log: Log, entry: LogEntry, *, as_json: bool, then: Sequence[str] = ()) 
         print_json({"entry": entry.as_json(), "tags": tagged, "next": [line.strip() for line in then]})
         return
     unsigned = "" if entry.signature else " (unsigned)"
-    about = f"{entry.event.verdict} {entry.event.run or ''}".strip()
+    subject = f"{entry.event.verdict} {entry.event.run or ''}".strip()
     champion = entry.state.champion
     for line in (
-        f"entry {entry.seq} of the promotion log{unsigned}: {about}: {entry.event.summary}",
+        f"entry {entry.seq} of the promotion log{unsigned}: {subject}: {entry.event.summary}",
         f"champion: {champion.run}, promoted by entry {champion.seq}" if champion else "champion: none",
         f"tags: {tagged}",
         *then,
@@ -63,36 +63,36 @@ def tell(log: Log, entry: LogEntry, *, as_json: bool, then: Sequence[str] = ()) 
         typer.echo("  " * line.startswith(" ") + printable(line))
 
 
-def show(log: Log, title: str, about: list[LogEntry]) -> None:
+def show_entries(log: Log, title: str, entries: list[LogEntry]) -> None:
     """Print the answer, and each entry that it rests on."""
     from lockgate.pipelines.cli.shared.files import console
 
     out = console()
     out.print(Text(printable(title), "bold"))
-    for entry in about:
+    for entry in entries:
         out.print()
-        for line in _entry(entry, log.keyring):
+        for line in _render_entry(entry, log.keyring):
             out.print(line)
-    runs = dict.fromkeys(str(entry.event.run) for entry in about if entry.judgement)
+    runs = dict.fromkeys(str(entry.event.run) for entry in entries if entry.judgement)
     if runs:
         out.print()
     for run in runs:
         out.print(Text(f"lockgate export {printable(run)} --out DIR  writes its evidence, policy and decision", "dim"))
 
 
-def _entry(entry: LogEntry, keyring: Keyring) -> Iterator[RenderableType]:
+def _render_entry(entry: LogEntry, keyring: Keyring) -> Iterator[RenderableType]:
     mark = entry.signature.key if entry.signature else ""
     signed = f"signed by {keyring.name(mark)} ({mark})" if mark else "not signed"
     yield Text(f"entry {entry.seq}: {entry.event.verdict}", "bold")
-    yield _indented(Text(f"{entry.time:%Y-%m-%d %H:%M:%S} UTC, by {printable(entry.actor)}, {signed}", "dim"))
+    yield _indent(Text(f"{entry.time:%Y-%m-%d %H:%M:%S} UTC, by {printable(entry.actor)}, {signed}", "dim"))
     event = entry.event
     if not isinstance(event, JudgedEvent | ReverifiedEvent):
-        yield _indented(Text(printable(event.summary)))
+        yield _indent(Text(printable(event.summary)))
         return
     decision = event.read_decision(entry.state, where=entry.where)
-    yield _indented(terminal.render(decision))
+    yield _indent(terminal.render(decision))
     for name, value in _facts(decision, event).items():
-        yield _indented(Text(f"{name:<9} {printable(value)}", "dim"))
+        yield _indent(Text(f"{name:<9} {printable(value)}", "dim"))
 
 
 def _facts(decision: Decision, event: JudgedEvent | ReverifiedEvent) -> dict[str, str]:
@@ -100,7 +100,7 @@ def _facts(decision: Decision, event: JudgedEvent | ReverifiedEvent) -> dict[str
     bound = decision.binding
     clean = {True: "", False: ", with changes that were not committed", None: ", clean or not is unknown"}[bound.clean]
     scored_by = event.evidence_run if isinstance(event, ReverifiedEvent) else bound.run
-    told = {
+    fields = {
         "run": bound.run,
         "evidence": scored_by and f"artifact `evidence` of {scored_by}, unless it was erased",
         "model": bound.model,
@@ -112,8 +112,8 @@ def _facts(decision: Decision, event: JudgedEvent | ReverifiedEvent) -> dict[str
         "commit": bound.commit and f"{bound.commit}{clean}",
         "decision": event.decision_sha256,
     }
-    return {name: value or "–" for name, value in told.items()}
+    return {name: value or "–" for name, value in fields.items()}
 
 
-def _indented(shown: RenderableType) -> RenderableType:
-    return Padding(shown, (0, 0, 0, 2), expand=False)
+def _indent(renderable: RenderableType) -> RenderableType:
+    return Padding(renderable, (0, 0, 0, 2), expand=False)

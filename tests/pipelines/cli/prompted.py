@@ -18,7 +18,7 @@ from lockgate.gates.lifecycle.commit import commit
 from lockgate.gates.log import Keyring, Log, Signer
 from lockgate.gates.log.signing import generate_key
 from tests.configuration import CONF
-from tests.gates.candidates import BAD, BETTER, GATES, GOOD, evidence
+from tests.builders import BAD, BETTER, GATES, GOOD, make_evidence
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 POLICY = Policy.parse(GATES | {"valid_for": "900d"})
@@ -69,9 +69,9 @@ class Project:
         )
         for minute, one in enumerate(
             (
-                evidence(GOOD, model="1", rows="1", **FACTS),
-                evidence(BETTER, model="2", rows="2", beside=GOOD, champion="1", **FACTS),
-                evidence(BAD, model="3", rows="3", beside=BETTER, champion="2", **FACTS),
+                make_evidence(GOOD, model="1", rows="1", **FACTS),
+                make_evidence(BETTER, model="2", rows="2", beside=GOOD, champion="1", **FACTS),
+                make_evidence(BAD, model="3", rows="3", beside=BETTER, champion="2", **FACTS),
             )
         ):
             at = NOON + timedelta(minutes=minute)

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from lockgate.gates.errors import SettingsError
-from lockgate.pipelines.pull_requests.candidates import ALONE, MOST, Candidate, candidates, training, with_default
+from lockgate.pipelines.pull_requests.candidates import (
+    DEFAULT_NAME,
+    MAX_CANDIDATES,
+    ListedCandidate,
+    compose_training,
+    load_candidates,
+    with_default,
+)
 from tests.configuration import CONF
 
 
@@ -18,20 +25,20 @@ def conf(tmp_path: Path) -> Path:
     return tmp_path / "conf"
 
 
-def listed(conf: Path, text: str) -> tuple[Candidate, ...]:
+def listed(conf: Path, text: str) -> tuple[ListedCandidate, ...]:
     (conf / "candidates.yaml").write_text(text, encoding="utf-8")
-    return candidates(conf)
+    return load_candidates(conf)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "# nothing\n", "---\n"])
 def test_none_are_conf_as_it_stands(conf: Path, text: str) -> None:
-    assert listed(conf, text) == (Candidate(name=ALONE, overrides=()),)
+    assert listed(conf, text) == (ListedCandidate(name=DEFAULT_NAME, overrides=()),)
 
 
 def test_the_shipped_file_names_none(conf: Path) -> None:
-    assert candidates(conf) == (Candidate(name=ALONE, overrides=()),)
+    assert load_candidates(conf) == (ListedCandidate(name=DEFAULT_NAME, overrides=()),)
     (conf / "candidates.yaml").unlink()
-    assert candidates(conf) == (Candidate(name=ALONE, overrides=()),)
+    assert load_candidates(conf) == (ListedCandidate(name=DEFAULT_NAME, overrides=()),)
 
 
 def test_the_order_and_the_text_are_those_of_the_file(conf: Path) -> None:
@@ -44,7 +51,7 @@ def test_the_order_and_the_text_are_those_of_the_file(conf: Path) -> None:
 
 
 def test_the_default_comes_first_unless_it_is_named(conf: Path) -> None:
-    default = Candidate(name=ALONE, overrides=())
+    default = ListedCandidate(name=DEFAULT_NAME, overrides=())
     deeper = listed(conf, "deeper: [model.max_depth=6]\n")
     assert with_default(deeper) == (default, *deeper)
     assert with_default(listed(conf, "")) == (default,)
@@ -87,20 +94,20 @@ def test_what_a_model_is_trained_by_is_what_conf_composes(
     conf: Path, file: str, old: str, new: str, *, same: bool
 ) -> None:
     """Wherever it is written, and of whatever kind; other choices train no other model."""
-    before = training(conf, ())
+    before = compose_training(conf, ())
     text = (conf / file).read_text(encoding="utf-8")
     assert old in text
     (conf / file).write_text(text.replace(old, new), encoding="utf-8")
-    assert (training(conf, ()) == before) == same
+    assert (compose_training(conf, ()) == before) == same
 
 
 def test_a_kind_that_nobody_knows_composes(conf: Path) -> None:
     (conf / "model" / "zzz.yaml").write_text("name: zzz\nfaith: 1\n", encoding="utf-8")
-    assert training(conf, ("model=zzz",))["model"] == {"name": "zzz", "faith": 1}
+    assert compose_training(conf, ("model=zzz",))["model"] == {"name": "zzz", "faith": 1}
     for text, message in (("[1]\n", "no kind of model is composed"), ("defaults: [nowhere]\n", "does not compose")):
         (conf / "model" / "zzz.yaml").write_text(text, encoding="utf-8")
         with pytest.raises(SettingsError, match=message):
-            training(conf, ("model=zzz",))
+            compose_training(conf, ("model=zzz",))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +155,7 @@ def test_what_is_refused_is_one_line_with_what_is_accepted(conf: Path, override:
         (f"{'a' * 33}: []\n", "is no name"),
         ("a: [\n", "the file is not YAML"),
         ("a: !!python/object/apply:os.system ['touch canary']\n", "a tag is not allowed"),
-        ("".join(f"a{at}: []\n" for at in range(MOST + 1)), "17 candidates; expected at most 16"),
+        ("".join(f"a{at}: []\n" for at in range(MAX_CANDIDATES + 1)), "17 candidates; expected at most 16"),
         (f"a: [{', '.join(['model=xgb'] * 33)}]\n", "at most 32 texts"),
         ("#" * 70_000, "the file is too large"),
         ("[" * 5000, "the file is not YAML"),
@@ -171,8 +178,8 @@ def test_a_link_and_what_is_no_text_are_not_followed(conf: Path, tmp_path: Path)
     secret.write_text("a: [model=xgb]\n", encoding="utf-8")
     (conf / "candidates.yaml").unlink()
     (conf / "candidates.yaml").symlink_to(secret)
-    assert [one.name for one in candidates(conf)] == [ALONE]
+    assert [one.name for one in load_candidates(conf)] == [DEFAULT_NAME]
     (conf / "candidates.yaml").unlink()
     (conf / "candidates.yaml").write_bytes(b"a: [\xff]\n")
     with pytest.raises(SettingsError, match="not YAML"):
-        candidates(conf)
+        load_candidates(conf)

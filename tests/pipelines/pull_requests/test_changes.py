@@ -10,7 +10,7 @@ import pytest
 
 from lockgate.gates.errors import LockgateError, PolicyError, SettingsError
 from lockgate.gates.strictness import Changes
-from lockgate.pipelines.pull_requests.changes import changes
+from lockgate.pipelines.pull_requests.changes import compare_folders
 from lockgate.pipelines.settings.groups import ROOT
 from tests.configuration import CONF
 
@@ -148,7 +148,7 @@ WEAKER: list[tuple[str, str, Edit]] = [
 @pytest.mark.parametrize(("name", "where", "change"), WEAKER, ids=[f"{one[0]}-{one[1]}" for one in WEAKER])
 def test_a_weakening_is_named(shipped: Path, head: Path, name: str, where: str, change: Edit) -> None:
     change(head)
-    found = changes(shipped, head)
+    found = compare_folders(shipped, head)
     assert directions(found)[name, where] == "weaker"
     assert found.exit_code == 1
 
@@ -170,7 +170,7 @@ REVIEWED: list[tuple[str, str, Edit]] = [
 @pytest.mark.parametrize(("name", "where", "change"), REVIEWED, ids=[f"{one[0]}-{one[1]}" for one in REVIEWED])
 def test_what_may_be_weaker_is_for_review(shipped: Path, head: Path, name: str, where: str, change: Edit) -> None:
     change(head)
-    found = changes(shipped, head)
+    found = compare_folders(shipped, head)
     assert directions(found)[name, where] == "review"
     assert found.exit_code == 1
 
@@ -205,7 +205,7 @@ HARMLESS: list[tuple[str, Edit]] = [
 @pytest.mark.parametrize(("name", "change"), HARMLESS, ids=[one[0] for one in HARMLESS])
 def test_what_weakens_nothing_raises_nothing(shipped: Path, head: Path, name: str, change: Edit) -> None:
     change(head)
-    found = changes(shipped, head)
+    found = compare_folders(shipped, head)
     assert directions(found) == {}
     assert found.exit_code == 0
 
@@ -213,28 +213,28 @@ def test_what_weakens_nothing_raises_nothing(shipped: Path, head: Path, name: st
 def test_what_is_neutral_is_counted(shipped: Path, head: Path) -> None:
     edit("conf/model/xgb.yaml", "trees: 250", "trees: 10")(head)
     gate("# The policy", "# A policy")(head)
-    found = changes(shipped, head)
+    found = compare_folders(shipped, head)
     assert (found.findings, found.authors, found.reworded) == ((), 1, 1)
-    same = changes(shipped, shipped)
+    same = compare_folders(shipped, shipped)
     assert (same.findings, same.authors, same.reworded) == ((), 0, 0)
 
 
 def test_a_gate_that_nothing_chooses_is_compared_by_its_file(shipped: Path, head: Path) -> None:
     edit("conf/gate/independent_rows.yaml", "min: 0.80", "min: 0.70")(head)
-    (one,) = changes(shipped, head).weakenings
+    (one,) = compare_folders(shipped, head).weakenings
     assert (one.where, one.file) == (AUC, "conf/gate/independent_rows.yaml")
 
 
 def test_a_finding_is_told_once(shipped: Path, head: Path) -> None:
     gate("min: 0.60", "min: 0.55")(head)
-    (one,) = changes(shipped, head).findings
+    (one,) = compare_folders(shipped, head).findings
     assert (one.where, one.before, one.after, one.file) == (AUC, "0.6", "0.55", "")
 
 
 def test_what_is_deployed_is_compared_too(shipped: Path, head: Path) -> None:
     lines = ["defaults:", "  - config", "  - override /gate: independent_rows", "  - _self_", ""]
     (head / "conf" / "production.yaml").write_text("\n".join(lines), encoding="utf-8")
-    found = changes(shipped, head)
+    found = compare_folders(shipped, head)
     assert {one.file for one in found.weakenings} == {"conf/production.yaml"}
     assert ("dropped gate or slice", "gate.checks.carriers") in directions(found)
 
@@ -243,17 +243,17 @@ def test_what_is_deployed_is_compared_too(shipped: Path, head: Path) -> None:
 def test_an_authors_file_that_reaches_the_policy(shipped: Path, head: Path, group: str, default: str) -> None:
     text = "# @package _global_\ngate: {confidence: 0.6}\n"
     (head / "conf" / group / "mine.yaml").write_text(text, encoding="utf-8")
-    (one,) = changes(shipped, head).reviews
+    (one,) = compare_folders(shipped, head).reviews
     assert (one.name, one.where, one.file) == ("changed default", f"{group}=mine", f"conf/{group}/mine.yaml")
     config(f"{group}: {default}", f"{group}: mine")(head)  # then nobody has to name it
     with pytest.raises(SettingsError, match=rf"conf/{group}/mine\.yaml changes gate"):
-        changes(shipped, head)
+        compare_folders(shipped, head)
 
 
 def test_a_revision_without_code_is_not_taken_for_the_same_code(shipped: Path, head: Path) -> None:
     for folder in ("gates", "pipelines"):
         shutil.rmtree(head / folder)
-    (one,) = changes(shipped, head).reviews
+    (one,) = compare_folders(shipped, head).reviews
     assert (one.name, one.where) == ("changed judging code", "gates")
 
 
@@ -261,7 +261,7 @@ def test_the_last_judges_key_leaves_the_log_unsigned(shipped: Path, head: Path, 
     other = Path(shutil.copytree(head, tmp_path / "signed"))
     key = f'trusted: {{ada: {{role: judge, key: "{KEY}", last_entry: null}}}} '
     platform("trusted: {} ", key)(other)
-    assert directions(changes(other, head)) == {("looser trust", "platform.keys.trusted"): "weaker"}
+    assert directions(compare_folders(other, head)) == {("looser trust", "platform.keys.trusted"): "weaker"}
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_the_last_judges_key_leaves_the_log_unsigned(shipped: Path, head: Path, 
 def test_a_head_that_does_not_compose_is_one_line(shipped: Path, head: Path, change: Edit, said: str) -> None:
     change(head)
     with pytest.raises(LockgateError) as caught:
-        changes(shipped, head)
+        compare_folders(shipped, head)
     lines = caught.value.problems if isinstance(caught.value, PolicyError) else (str(caught.value),)
     assert all(said in line and "\n" not in line and "/tmp/" not in line for line in lines)
 
@@ -288,11 +288,11 @@ def test_a_head_that_does_not_compose_is_one_line(shipped: Path, head: Path, cha
 def test_a_file_that_nothing_chooses_and_that_cannot_be_read_hides_nothing_else(shipped: Path, head: Path) -> None:
     edit("conf/gate/independent_rows.yaml", "min: 0.80", "min: high")(head)
     gate("min: 0.60", "min: 0.55")(head)
-    found = changes(shipped, head)
+    found = compare_folders(shipped, head)
     assert directions(found) == {("lower floor", AUC): "weaker", ("changed default", "gate"): "review"}
     (one,) = found.reviews
     assert (one.file, "got 'high'" in one.after) == ("conf/gate/independent_rows.yaml", True)
-    assert [one.name for one in changes(head, shipped).reviews] == ["changed default"]
+    assert [one.name for one in compare_folders(head, shipped).reviews] == ["changed default"]
 
 
 def test_every_platform_and_table_is_compared_and_so_is_production(full: Path, tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_every_platform_and_table_is_compared_and_so_is_production(full: Path, t
     edit("conf/data/table.yaml", "share: 0.3", "share: 0.01")(head)
     edit("conf/production.yaml", "override /store: parquet", "override /store: postgres")(head)
     config("platform: local", "platform: outerbounds")(head)
-    found = changes(full, head)
+    found = compare_folders(full, head)
     assert {
         (name, where): str(one.direction)
         for one in found.findings

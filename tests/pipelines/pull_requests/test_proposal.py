@@ -10,7 +10,7 @@ import pytest
 
 from lockgate.gates.errors import LockgateError
 from lockgate.pipelines.pull_requests import proposal
-from lockgate.pipelines.pull_requests.candidates import MOST
+from lockgate.pipelines.pull_requests.candidates import MAX_CANDIDATES
 
 ONE = {"name": "a", "overrides": ["model=xgb"], "run": "EvaluateNewModel/1", "error": ""}
 
@@ -22,7 +22,7 @@ def told(**changes: Any) -> bytes:
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     made = proposal.Proposal.model_validate_json(told())
     (tmp_path / "proposal.json").write_bytes(made.to_bytes())
-    assert proposal.read(tmp_path) == made
+    assert proposal.read_proposal(tmp_path) == made
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         told(overrides=["x"] * 65),
         told(error="x" * 2001),
         told(more=1),
-        json.dumps({"format": 1, "candidates": [ONE] * (MOST + 1)}).encode(),
+        json.dumps({"format": 1, "candidates": [ONE] * (MAX_CANDIDATES + 1)}).encode(),
         json.dumps({"format": 1, "candidates": [ONE, ONE]}).encode(),
-        b"x" * (proposal.MAX_BYTES + 1),
+        b"x" * (proposal.MAX_PROPOSAL_BYTES + 1),
         told()[:-1] + b', "format": 1}',
     ],
     ids=range(22),
@@ -56,7 +56,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 def test_anything_else_is_one_line(tmp_path: Path, blob: bytes) -> None:
     (tmp_path / "proposal.json").write_bytes(blob)
     with pytest.raises(LockgateError) as err:
-        proposal.read(tmp_path)
+        proposal.read_proposal(tmp_path)
     assert len(str(err.value).splitlines()) == 1
     assert len(str(err.value)) < 600
 
@@ -70,10 +70,10 @@ def test_no_link_is_followed_and_no_folder_read(tmp_path: Path) -> None:
     (folder / "a.model").mkdir()
     (tmp_path / "other").symlink_to(folder)
     for read in (
-        lambda: proposal.read(folder),
-        lambda: proposal.read(tmp_path / "other"),
-        lambda: proposal.model(folder, "a"),
-        lambda: proposal.evidence(folder, "a"),
+        lambda: proposal.read_proposal(folder),
+        lambda: proposal.read_proposal(tmp_path / "other"),
+        lambda: proposal.read_model(folder, "a"),
+        lambda: proposal.read_evidence(folder, "a"),
     ):
         with pytest.raises(LockgateError, match="there is no file"):
             read()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lockgate.gates.errors import LockgateError, SettingsError
 from lockgate.pipelines.pull_requests import versions
-from lockgate.pipelines.pull_requests.versions import JUDGING, of_folder, version
+from lockgate.pipelines.pull_requests.versions import JUDGING, load_folder, load_version
 
 ROOT = Path(versions.__file__).parents[1]
 HOLD_THE_KEY = ("lockgate.pipelines.cli.main", "lockgate.pipelines.promote")
@@ -54,7 +54,7 @@ def committed(root: Path) -> None:
 
 def refusal(text: str, repository: Path) -> str:
     with pytest.raises(LockgateError) as caught:
-        version(text, repository=repository)
+        load_version(text, repository=repository)
     line = str(caught.value)
     assert "\n" not in line
     assert len(line) < 700
@@ -63,30 +63,30 @@ def refusal(text: str, repository: Path) -> str:
 
 def test_a_revision_is_what_was_committed(repository: Path) -> None:
     (repository / "conf" / "config.yaml").write_text("seed: 1\n", encoding="utf-8")
-    held = version("main", repository=repository)
+    held = load_version("main", repository=repository)
     assert held.conf == {"conf/config.yaml": b"seed: 0\n"}
     assert held.code == {"gates/judge/engine.py": b"judge = 1\n", "gates/report/page.py": b"page = 1\n"}
-    assert version("HEAD", repository=repository).files == held.files
-    assert version(git(repository, "rev-parse", "HEAD")[:12], repository=repository).files == held.files
+    assert load_version("HEAD", repository=repository).files == held.files
+    assert load_version(git(repository, "rev-parse", "HEAD")[:12], repository=repository).files == held.files
 
 
 def test_a_directory_is_named_with_a_slash(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(repository, tmp_path / "main")
     (tmp_path / "main" / "conf" / "config.yaml").write_text("seed: 2\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    assert version("main", repository=repository).conf == {"conf/config.yaml": b"seed: 0\n"}
-    assert version("./main", repository=repository).conf == {"conf/config.yaml": b"seed: 2\n"}
+    assert load_version("main", repository=repository).conf == {"conf/config.yaml": b"seed: 0\n"}
+    assert load_version("./main", repository=repository).conf == {"conf/config.yaml": b"seed: 2\n"}
     git(repository, "branch", "feature/x")
-    assert version("feature/x", repository=repository).conf == {"conf/config.yaml": b"seed: 0\n"}
+    assert load_version("feature/x", repository=repository).conf == {"conf/config.yaml": b"seed: 0\n"}
 
 
 def test_what_python_leaves_behind_is_no_part_of_a_directory_but_of_a_revision(repository: Path) -> None:
     cache = repository / "gates" / "__pycache__"
     cache.mkdir()
     (cache / "engine.cpython-311.pyc").write_bytes(b"code")
-    assert set(of_folder(repository, name="it").code) == {"gates/judge/engine.py", "gates/report/page.py"}
+    assert set(load_folder(repository, name="it").code) == {"gates/judge/engine.py", "gates/report/page.py"}
     committed(repository)
-    held = version("HEAD", repository=repository)
+    held = load_version("HEAD", repository=repository)
     assert set(held.code) == {
         "gates/judge/engine.py",
         "gates/report/page.py",
@@ -141,7 +141,7 @@ def test_a_hostile_name_is_refused(
 def test_any_text_is_a_version_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     empty = tmp_path_factory.mktemp("empty")
     with pytest.raises(SettingsError):
-        version(text, repository=empty)
+        load_version(text, repository=empty)
 
 
 def test_no_filter_hook_attribute_or_replacement_has_a_say(repository: Path, tmp_path: Path) -> None:
@@ -154,12 +154,12 @@ def test_no_filter_hook_attribute_or_replacement_has_a_say(repository: Path, tmp
         (hooks / name).write_text(f"#!/bin/sh\ntouch {canary}\n", encoding="utf-8")
         (hooks / name).chmod(0o755)
     git(repository, "config", "filter.evil.smudge", f"touch {canary}")
-    held = version("main", repository=repository)
+    held = load_version("main", repository=repository)
     assert held.conf == {"conf/config.yaml": b"seed: 0\n"}
     other = git(repository, "hash-object", "-w", "--stdin", fed="seed: 9\n")
     git(repository, "replace", git(repository, "rev-parse", "main:conf/config.yaml"), other)
     canary.unlink(missing_ok=True)
-    assert version("main", repository=repository).files == held.files
+    assert load_version("main", repository=repository).files == held.files
     assert not canary.exists()
 
 
@@ -196,9 +196,9 @@ def links(repository: Path) -> Path:
 
 def test_the_two_links_of_the_package_are_part_of_a_version(repository: Path, links: Path) -> None:
     expected = {"lockgate/gates": b"../gates", "lockgate/pipelines": b"../pipelines"}
-    assert of_folder(repository, name="it").code.items() >= expected.items()
+    assert load_folder(repository, name="it").code.items() >= expected.items()
     committed(repository)
-    assert version("HEAD", repository=repository).code.items() >= expected.items()
+    assert load_version("HEAD", repository=repository).code.items() >= expected.items()
 
 
 @pytest.mark.parametrize("target", ["../conf", "/etc", "../gates/", "..", "../../elsewhere/gates", "gates"])
@@ -245,12 +245,12 @@ def test_a_module_of_another_repository_is_refused(repository: Path) -> None:
 
 
 def test_too_large_and_too_many(repository: Path) -> None:
-    (repository / "conf" / "large.yaml").write_bytes(b"#" * (versions.MOST_BYTES + 1))
+    (repository / "conf" / "large.yaml").write_bytes(b"#" * (versions.MAX_FILE_BYTES + 1))
     assert "too large" in refusal(f"{repository}/", repository)
     committed(repository)
     assert "too large" in refusal("HEAD", repository)
     (repository / "conf" / "large.yaml").unlink()
-    for number in range(versions.MOST_FILES):
+    for number in range(versions.MAX_FILES):
         (repository / "conf" / f"{number}.yaml").touch()
     assert "too many files" in refusal(f"{repository}/", repository)
     committed(repository)
@@ -303,7 +303,7 @@ def test_what_is_imported_beside_the_key_is_compared_and_owned() -> None:
     assert {"pipelines/models/baseline.py", "pipelines/cli/log/act.py", "gates/report/terminal.py"} <= files
     assert [path for path in sorted(files) if not f"{path}/".startswith(tuple(f"{one}/" for one in JUDGING))] == []
     assert [path for path in sorted(files) if not owners(path)] == []
-    read = set(of_folder(ROOT, name="here").code)
+    read = set(load_folder(ROOT, name="here").code)
     assert [path for path in sorted(files) if path not in read] == []
     assert all((ROOT / path).exists() for path in JUDGING)
 
@@ -319,7 +319,7 @@ def test_any_file_has_a_digest_and_nothing_else_has(repository: Path) -> None:
     (repository / "way").symlink_to("data")
     committed(repository)
     digest = hashlib.sha256(b"1,2").hexdigest()
-    for held in (version("main", repository=repository), of_folder(repository, name="here")):
+    for held in (load_version("main", repository=repository), load_folder(repository, name="here")):
         assert held.sha256("data/a b.csv") == digest
         for path in (
             "",

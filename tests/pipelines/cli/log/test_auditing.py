@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from lockgate.gates.lifecycle.commit import commit
-from tests.gates.candidates import BAD, BETTER, GOOD, ROWS, evidence
+from tests.builders import BAD, BETTER, GOOD, ROWS, make_evidence
 from tests.pipelines.cli.prompted import FACTS, POLICY, Project
 
 
@@ -85,14 +85,14 @@ def test_who_was_revoked_is_among_all_champions(prompted: Callable[..., Project]
 def test_rows_of_a_file_are_registered_before_anything_is_judged_on_them(prompted: Callable[..., Project]) -> None:
     here = prompted()
     file = here.where / "rows.arrow"
-    evidence(GOOD, model="4", rows="november", project="flights").write(file)
+    make_evidence(GOOD, model="4", rows="november", project="flights").write(file)
     words = ("holdouts", "register", "--evidence", str(file), "--note", "all of November")
     assert "entry 4 of the promotion log" in here.run(*words)
     told = json.loads(here.run("holdouts", "--json")).values()
     assert [one["looks"] for one in told if one["since"] == 4] == [0]
     assert "nothing to register" in here.run("holdouts", "register", code=2)
     assert "two things at once" in here.run(*words, "7", code=2)
-    evidence(GOOD, model="4", rows="december", project="orders").write(file)
+    make_evidence(GOOD, model="4", rows="december", project="orders").write(file)
     assert "the rows are of project 'orders'; expected project 'flights'" in here.run(*words, code=2)
 
 
@@ -116,7 +116,7 @@ def test_waivers_are_listed_with_what_came_of_them(prompted: Callable[..., Proje
     assert "no judgement of EvaluateNewModel/3 was recorded since" in said
     assert "a strike" in said
     assert here.run("waivers", "--run", "2").strip() == "no gate was waived for this run"
-    again = evidence(BAD, model="3", rows="3", beside=BETTER, champion="2", **FACTS)
+    again = make_evidence(BAD, model="3", rows="3", beside=BETTER, champion="2", **FACTS)
     commit(POLICY, again, here.log, actor="grace", clock=lambda: datetime.now(UTC))
     assert waivers(here) == {"log_loss": "used"}
     assert "lifted it in entry 5" in here.run("waivers", "--run", "3")

@@ -223,7 +223,7 @@ def test_a_pull_request_whose_conf_cannot_be_read_is_judged_no_more(reviewed: An
     (tmp_path / "other" / "conf" / "gate" / "default.yaml").write_text("checks: {}\n", encoding="utf-8")
     code, told, text = reviewed(head=tmp_path / "other")
     assert (code, told["verdict"], told["rules"]) == (2, "ERROR", None)
-    assert "What this pull request changes of the rules cannot be told." in text
+    assert "It is unknown what this pull request changes in the rules." in text
     assert "NAME: [model=xgb" in told["problem"]
 
 
