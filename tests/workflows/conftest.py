@@ -44,8 +44,8 @@ class Models:
     def seen(self) -> Iterator[tuple[str, str]]:
         """Whatever somebody who may read the repository can see: logs, summaries, outputs, artifacts, comments."""
         for at, one in enumerate(self.github.history):
-            yield f"run {at}", one.said
-            for name in one.artifacts.held:
+            yield f"run {at}", one.public_text
+            for name in one.artifacts.archives:
                 for member, blob in one.artifacts.members(name).items():
                     yield f"run {at}, {name}/{member}", blob.decode(errors="replace")
         for number, comment in self.github.api.comments.items():

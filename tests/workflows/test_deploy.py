@@ -50,8 +50,8 @@ def github(tmp_path: Path) -> Iterator[Callable[..., Hub]]:
 def test_the_plan_is_shown_and_applied_where_that_was_asked(
     github: Callable[..., Hub], given: dict[str, bool], *, applied: bool
 ) -> None:
-    run = github().dispatched("deploy", **given)
-    assert run.conclusion == "success", run.said
+    run = github().dispatch("deploy", **given)
+    assert run.conclusion == "success", run.public_text
     told = [line for line in run.jobs["deploy"].out.splitlines() if line.startswith("lockgate ")]
     assert (
         told
@@ -62,13 +62,13 @@ def test_the_plan_is_shown_and_applied_where_that_was_asked(
 
 @pytest.mark.usefixtures("outerbounds")
 def test_what_could_not_be_planned_is_not_applied(github: Callable[..., Hub]) -> None:
-    job = github(plan=2).dispatched("deploy", dry_run=False).jobs["deploy"]
+    job = github(plan=2).dispatch("deploy", dry_run=False).jobs["deploy"]
     assert [step.conclusion for step in job.steps[-2:]] == ["failure", "skipped"]
 
 
 @pytest.mark.usefixtures("outerbounds")
 def test_a_machine_user_is_bound_to_its_environment(github: Callable[..., Hub]) -> None:
-    job = github(bound="promotion").dispatched("deploy", dry_run=False).jobs["deploy"]
+    job = github(bound="promotion").dispatch("deploy", dry_run=False).jobs["deploy"]
     assert (job.result, "403" in job.out, "lockgate deploy" in job.out) == ("failure", True, False)
 
 
@@ -77,14 +77,14 @@ def test_only_main_is_deployed_and_only_where_it_was_switched_on(
     github: Callable[..., Hub], branch: str, on: str
 ) -> None:
     made = github(on=on)
-    made.pushed(branch, {"Makefile": "setup:\n\techo mine\n"}, author="eve") if branch != "main" else None
-    assert made.dispatched("deploy", branch=branch, author="eve", dry_run=False).jobs["deploy"].result == "skipped"
+    made.push(branch, {"Makefile": "setup:\n\techo mine\n"}, author="eve") if branch != "main" else None
+    assert made.dispatch("deploy", branch=branch, author="eve", dry_run=False).jobs["deploy"].result == "skipped"
 
 
 def test_from_another_branch_the_environment_refuses_too(github: Callable[..., Hub]) -> None:
     """Whoever may write takes the condition out of the file; the environment is not in a file."""
     made = github()
     file = made.repository.git("show", "main:.github/workflows/deploy.yml")
-    made.pushed("other", {".github/workflows/deploy.yml": file.replace("github.ref ==", "'' !=")}, author="eve")
-    job = made.dispatched("deploy", branch="other", author="eve", dry_run=False).jobs["deploy"]
+    made.push("other", {".github/workflows/deploy.yml": file.replace("github.ref ==", "'' !=")}, author="eve")
+    job = made.dispatch("deploy", branch="other", author="eve", dry_run=False).jobs["deploy"]
     assert (job.result, job.steps, made.identities.issued) == ("failure", [], {})

@@ -18,7 +18,7 @@ WORSE = "worse: [model=baseline]\n"
 @pytest.fixture(scope="module")
 def reigned(models: Models) -> Models:
     """The first model was promoted, when there was none to compare it with."""
-    first = models.github.pushed("main", {"README.md": "Orders\n"}, author="ada")
+    first = models.github.push("main", {"README.md": "Orders\n"}, author="ada")
     assert decided(first["promote"], "promote") == "PROMOTE"
     assert list(first["promote"].artifacts.members("champion")) == ["champion.tar"]
     return models
@@ -36,14 +36,15 @@ def _nothing_is_given_away(models: Models) -> Iterator[None]:
 
 def decided(run: Run, job: str) -> str:
     """The verdict that a job hands on; the run failed nowhere."""
-    assert run.conclusion == "success", run.said[-4000:]
+    assert run.conclusion == "success", run.public_text[-4000:]
     return run.jobs[job].outputs["verdict"]
 
 
+@pytest.mark.nightly
 def test_from_a_better_model_to_its_predictions(reigned: Models, desk: Callable[[str], Desk]) -> None:
     github = reigned.github
     better = reigned.file(MODEL, {"trees: 1 ": "trees: 60 ", "max_depth: 1 ": "max_depth: 4 "})
-    pull, runs = github.opened("deeper", {MODEL: better}, author="ada", title="Deeper trees")
+    pull, runs = github.open_pull("deeper", {MODEL: better}, author="ada", title="Deeper trees")
     assert decided(runs["evaluate"], "review") == "PROMOTE"
     assert runs["ci"].conclusion == "success"
     (comment,) = github.api.bodies(pull=pull.number)
@@ -51,8 +52,8 @@ def test_from_a_better_model_to_its_predictions(reigned: Models, desk: Callable[
     assert runs["evaluate"].jobs["review"].summary.strip() in comment
     assert {"report.html", "review.json", "default.vsa.json"} <= runs["evaluate"].artifacts.members("review").keys()
 
-    assert github.enqueued(pull)["ci"].conclusion == "success"
-    promoted = github.merged(pull)["promote"]
+    assert github.enqueue(pull)["ci"].conclusion == "success"
+    promoted = github.merge(pull)["promote"]
     assert decided(promoted, "promote") == "PROMOTE"
     assert reigned.platform.users_seen == {"lockgate-promotion"}
 
@@ -65,12 +66,13 @@ def test_from_a_better_model_to_its_predictions(reigned: Models, desk: Callable[
     assert version["champion_run"] == champion["run"]
 
 
+@pytest.mark.nightly
 def test_a_lower_floor_is_named_and_helps_nobody(reigned: Models) -> None:
     github = reigned.github
     floor = {CANDIDATES: WORSE, POLICY: reigned.file(POLICY, {"min: 0.60": "min: 0.10"})}
     canary = reigned.folder / "canary"
     branch, title = f"$(touch${{IFS}}{canary})", f"`touch {canary}`\n::set-output name=verdict::PROMOTE\n@everyone"
-    pull, runs = github.opened(branch, floor, author="bob", title=title)
+    pull, runs = github.open_pull(branch, floor, author="bob", title=title)
     review = runs["evaluate"].jobs["review"]
     assert decided(runs["evaluate"], "review") == "HOLD"
     assert review.outputs.keys() == {"verdict", "run", "decision_sha256", "report_sha256"}
@@ -86,19 +88,20 @@ def test_a_lower_floor_is_named_and_helps_nobody(reigned: Models) -> None:
 @pytest.mark.nightly
 def test_the_next_push_is_told_in_the_same_comment(reigned: Models) -> None:
     github = reigned.github
-    pull, _ = github.opened("two", {CANDIDATES: WORSE, POLICY: reigned.file(POLICY, {"0.60": "0.1"})}, author="bob")
+    pull, _ = github.open_pull("two", {CANDIDATES: WORSE, POLICY: reigned.file(POLICY, {"0.60": "0.1"})}, author="bob")
     (before,) = github.api.of(pull.number)
     first = dict(before)
     assert "weaker" in first["body"]
-    runs = github.synchronized(pull, {POLICY: reigned.file(POLICY)})
+    runs = github.synchronize(pull, {POLICY: reigned.file(POLICY)})
     assert decided(runs["evaluate"], "review") == "HOLD"
     (after,) = github.api.of(pull.number)
     assert after["id"] == first["id"]
     assert "weaker" not in after["body"]
 
 
+@pytest.mark.nightly
 def test_a_fork_has_its_summary_alone(reigned: Models) -> None:
-    pull, runs = reigned.github.opened("theirs", {CANDIDATES: WORSE}, author="stranger", fork=True)
+    pull, runs = reigned.github.open_pull("theirs", {CANDIDATES: WORSE}, author="stranger", fork=True)
     jobs = runs["evaluate"].jobs
     assert decided(runs["evaluate"], "review") == "HOLD"
     assert "## 🔴 lockgate: HOLD" in jobs["review"].summary
@@ -118,7 +121,8 @@ raise SystemExit("spied")
 
 
 def test_code_of_a_pull_request_finds_nothing_and_is_answered(reigned: Models) -> None:
-    pull, runs = reigned.github.opened("spy", {"pipelines/cli/pull_requests/propose.py": SPY}, author="eve")
+    """The quickest of these stories, as nothing is trained in it; so it is not left to the night."""
+    pull, runs = reigned.github.open_pull("spy", {"pipelines/cli/pull_requests/propose.py": SPY}, author="eve")
     jobs = runs["evaluate"].jobs
     assert "GITHUB_ACTIONS" in jobs["propose"].out  # it ran
     assert jobs["propose"].rights == {"contents": "read"}

@@ -30,19 +30,19 @@ def github(tmp_path: Path) -> Iterator[Callable[..., Hub]]:
 
 
 def test_at_night_what_takes_minutes_is_run(github: Callable[..., Hub]) -> None:
-    (name, run), *others = github().scheduled().items()
+    (name, run), *others = github().run_schedule().items()
     assert (name, others, run.conclusion, run.cancels) == ("nightly", [], "success", True)
     assert 'pytest -m "nightly or slow"' in run.jobs["nightly"].out
     assert run.jobs["nightly"].rights == {"contents": "read"}
 
 
 def test_a_branch_starts_nothing(github: Callable[..., Hub]) -> None:
-    assert github(LOCKGATE_PROMOTION="on").pushed("other", {"a": ""}, author="eve") == {}
+    assert github(LOCKGATE_PROMOTION="on").push("other", {"a": ""}, author="eve") == {}
 
 
 def test_nothing_is_promoted_before_that_is_switched_on(github: Callable[..., Hub]) -> None:
     made = github()
-    runs = made.pushed("main", {"a": ""}, author="ada")
+    runs = made.push("main", {"a": ""}, author="ada")
     assert {name: run.conclusion for name, run in runs.items()} == {"ci": "success", "promote": "success"}
     assert runs["promote"].jobs["promote"].result == "skipped"
     assert (runs["promote"].group, runs["promote"].cancels) == ("promote", False)
@@ -51,7 +51,7 @@ def test_nothing_is_promoted_before_that_is_switched_on(github: Callable[..., Hu
 
 def test_a_promotion_that_fails_is_one(github: Callable[..., Hub]) -> None:
     """Here because nobody can log in: there is no platform."""
-    run = github(LOCKGATE_PROMOTION="on").pushed("main", {"a": ""}, author="ada")["promote"]
+    run = github(LOCKGATE_PROMOTION="on").push("main", {"a": ""}, author="ada")["promote"]
     assert run.conclusion == "failure"
     assert [step.conclusion for step in run.jobs["promote"].steps[-5:]] == [
         "failure",
@@ -60,12 +60,12 @@ def test_a_promotion_that_fails_is_one(github: Callable[..., Hub]) -> None:
         "skipped",
         "success",
     ]
-    assert run.artifacts.held == {}
+    assert run.artifacts.archives == {}
 
 
 def test_a_pull_request_of_a_broken_branch_fails_and_says_nothing(github: Callable[..., Hub]) -> None:
     made = github()
-    pull, runs = made.opened("b", {"a": ""}, author="ada")
+    pull, runs = made.open_pull("b", {"a": ""}, author="ada")
     results = {name: job.result for name, job in runs["evaluate"].jobs.items()}
     assert results == {"champion": "failure", "propose": "skipped", "review": "failure", "comment": "skipped"}
     assert made.api.of(pull.number) == []
@@ -76,9 +76,9 @@ def test_a_pull_request_of_a_broken_branch_fails_and_says_nothing(github: Callab
 def test_the_one_check_that_is_asked_for_fails_with_any_other(github: Callable[..., Hub], check: str) -> None:
     made = github()
     broken = made.repository.git("show", "main:Makefile").replace(f"\n{check}:", f"\n{check}: nothing-makes-this ")
-    pull, runs = made.opened("b", {"Makefile": broken}, author="ada")
+    pull, runs = made.open_pull("b", {"Makefile": broken}, author="ada")
     other = {"check": "test", "test": "check"}[check]
     results = {name: job.result for name, job in runs["ci"].jobs.items()}
     assert results == {check: "failure", other: "success", "ci": "failure"}
-    queued = made.enqueued(pull)
+    queued = made.enqueue(pull)
     assert {name: run.conclusion for name, run in queued.items()} == {"ci": "failure"}
