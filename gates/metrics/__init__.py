@@ -1,12 +1,12 @@
-"""Metrics by task and name: the one dict that policies, reports and docs take their names from.
+"""Metrics by task and name: the one dict where policies, reports and docs look names up.
 
-A team's own loss is one function and one entry: write `def late(label, score)` → float64 (n,) in a module here, its
-docstring saying what it is, and add to `_ALL`
+To add a team's own loss, write a function `late(label, score)` → float64 (n,) in a module of this folder, with a
+docstring that says what it measures, and add one entry to `_ALL`:
 
     Metric.of_loss(late, name="late", task="regression", unit="hours"),
 
-Intervals, weights, clusters, slices, fairness and the paired difference come with it. A share is `Metric.of_hits`;
-anything else gives its value and influences (`Linear`).
+Intervals, weights, clusters, slices, fairness and paired differences then work for it. For a share, use
+`Metric.of_hits`. Any other metric returns its value and influence values (`Linear`).
 """
 
 from __future__ import annotations
@@ -103,47 +103,55 @@ _ALL: tuple[Metric | Family, ...] = (
 )
 
 METRICS: dict[Task, dict[str, Metric | Family]] = {
-    task: {one.name: one for one in _ALL if one.task == task} for task in TASKS
+    task: {each.name: each for each in _ALL if each.task == task} for task in TASKS
 }
 
 _NAME = re.compile(r"([a-z][a-z0-9_]*)(?:@([0-9]{1,9}(?:\.[0-9]{1,9})?))?")
 
 
-def metric(name: str, task: Task) -> Metric:
-    """The metric that a policy calls `name`, with its number where it takes one: `auc`, `recall@0.3`, `ndcg@10`.
+def find_metric(name: str, task: Task) -> Metric:
+    """The metric that a policy calls `name`, with its number if it takes one: `auc`, `recall@0.3`, `ndcg@10`.
 
     Raises:
         UnjudgeableError: no metric of that name for `task`.
     """
-    if problem := unknown(name, METRICS[task].values()):
+    if problem := explain_unknown(name, METRICS[task].values()):
         raise UnjudgeableError(f"{problem} for task {task}", expected=f"one of {', '.join(METRICS[task])}")
     base, _, number = name.partition("@")
-    found = METRICS[task][base]
-    if isinstance(found, Metric):
-        return found
-    return found.make(float(number) if number else found.default or 0.0)
+    entry = METRICS[task][base]
+    if isinstance(entry, Metric):
+        return entry
+    return entry.make(float(number) if number else entry.default or 0.0)
 
 
-def unknown(name: str, among: Iterable[Metric | Family] = _ALL) -> str:
-    """Why no metric is called `name`, in words; empty where one is."""
+def explain_unknown(name: str, among: Iterable[Metric | Family] = _ALL) -> str:
+    """Why no metric is called `name`, in words; empty if there is such a metric."""
     parts = _NAME.fullmatch(name)
-    fitting = [one for one in among if parts and one.name == parts[1]]
+    fitting = [candidate for candidate in among if parts and candidate.name == parts[1]]
     if not parts or not fitting:
-        near = get_close_matches(name, [one.name for one in among], n=1)
+        near = get_close_matches(name, [candidate.name for candidate in among], n=1)
         return f"unknown metric {name[:80]!r}" + (f", did you mean {near[0]!r}?" if near else "")
-    problems = [_misnumbered(one, parts[2]) for one in fitting]
+    problems = [_explain_number(candidate, parts[2]) for candidate in fitting]
     return "" if "" in problems else problems[0]
 
 
-def _misnumbered(one: Metric | Family, number: str | None) -> str:
-    if isinstance(one, Metric):
-        return "" if number is None else f"{one.name} takes no number"
+def _explain_number(candidate: Metric | Family, number: str | None) -> str:
+    if isinstance(candidate, Metric):
+        return "" if number is None else f"{candidate.name} takes no number"
     if number is None:
-        return "" if one.default is not None else f"{one.name} needs a number, {one.parameter}: {one.name}@…"
+        return (
+            ""
+            if candidate.default is not None
+            else f"{candidate.name} needs a number, {candidate.parameter}: {candidate.name}@…"
+        )
     value = float(number)
-    fits = one.low <= value <= one.high and (not one.whole or value == int(value))
-    kind = "a whole number" if one.whole else "a number"
-    return "" if fits else f"{one.name}@{number}: {one.parameter} is {kind} from {one.low:g} to {one.high:g}"
+    fits = candidate.low <= value <= candidate.high and (not candidate.whole or value == int(value))
+    kind = "a whole number" if candidate.whole else "a number"
+    return (
+        ""
+        if fits
+        else f"{candidate.name}@{number}: {candidate.parameter} is {kind} from {candidate.low:g} to {candidate.high:g}"
+    )
 
 
-__all__ = ["METRICS", "Family", "Linear", "Metric", "Task", "metric", "unknown"]
+__all__ = ["METRICS", "Family", "Linear", "Metric", "Task", "explain_unknown", "find_metric"]

@@ -9,8 +9,8 @@ from lockgate.gates.metrics.metric import Hits
 from lockgate.gates.stats import ranking
 from lockgate.gates.stats.scored import Floats, Linear, Scored, ratio
 
-CUTOFF = 0.5
-"""A score at or above this is a positive decision."""
+DECISION_CUTOFF = 0.5
+"""A score at or above this is a positive decision, unless the metric's name gives another cutoff."""
 
 BINS = 15
 """Equal-width bins of [0, 1] for the expected calibration error; the last one includes 1."""
@@ -20,7 +20,7 @@ average_precision = ranking.average_precision
 
 
 def log_loss(label: Floats, score: Floats) -> Floats:
-    """Mean negative log likelihood in nats; scores are kept one float64 epsilon away from 0 and 1."""
+    """Mean negative log likelihood in nats; scores are clipped to one float64 epsilon away from 0 and 1."""
     edge = np.finfo(np.float64).eps
     of_truth = np.clip(np.where(label == 1, score, 1.0 - score), edge, 1.0 - edge)
     loss: Floats = np.negative(np.log(of_truth, out=of_truth), out=of_truth)
@@ -32,20 +32,20 @@ def brier(label: Floats, score: Floats) -> Floats:
     return (score - label) ** 2
 
 
-def decided(score: Floats) -> Floats | NDArray[np.intp] | NDArray[np.bool_]:
-    """The decision of each row: `score >= 0.5`, or the class with the highest probability, the first of equals."""
-    return score >= CUTOFF if score.ndim == 1 else score.argmax(axis=1)
+def decide(score: Floats) -> Floats | NDArray[np.intp] | NDArray[np.bool_]:
+    """The decision of each row: `score >= 0.5`, or the class with the highest probability, the first if several tie."""
+    return score >= DECISION_CUTOFF if score.ndim == 1 else score.argmax(axis=1)
 
 
 def accuracy(label: Floats, score: Floats) -> Hits:
     """Share of rows whose decision, `score >= 0.5`, equals the label."""
-    return Hits(((score >= CUTOFF) == (label == 1)).astype(np.float64))
+    return Hits(((score >= DECISION_CUTOFF) == (label == 1)).astype(np.float64))
 
 
 def ece(scored: Scored) -> Linear:
     """Expected calibration error over 15 equal-width bins: Σ over bins of |Σ w (label − score)| / Σ w.
 
-    The influence holds each bin's sign fixed; where a bin is perfectly calibrated it counts as 0.
+    The influence treats each bin's sign as fixed; in a perfectly calibrated bin it counts as 0.
     Source: Naeini, Cooper and Hauskrecht, AAAI 2015.
     """
     cell = np.minimum((scored.score * BINS).astype(np.intp), BINS - 1)

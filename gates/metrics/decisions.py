@@ -1,8 +1,8 @@
 """Metrics of 0/1 decisions, `score >= cutoff`, against a 0/1 label: anything that the 2×2 table determines.
 
 `recall@0.3` decides at a score of 0.3, `recall` at 0.5. A table metric is a function of the masses of true positives,
-false positives, false negatives and true negatives, in which only their ratios count, with its four partial
-derivatives: those, times the group's mass, are the influences of the rows of the four cells.
+false positives, false negatives and true negatives, with its four partial derivatives. Only the ratios of the masses
+matter. The derivatives times the group's mass are the influence values of the rows in the four cells.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lockgate.gates.metrics.classification import DECISION_CUTOFF
 from lockgate.gates.metrics.metric import Family, Hits, Metric, linear_share
 from lockgate.gates.stats.ranking import Runs
 from lockgate.gates.stats.scored import Codes, Floats, Linear, Scored, ratio
 
-CUTOFF = 0.5
-"""Where a decision metric decides unless its name says otherwise."""
 
-
-class Table(NamedTuple):
+class ConfusionTable(NamedTuple):
     """A number for each cell of the 2×2 table, for S groups: true and false positives, false and true negatives."""
 
     tp: Floats
@@ -30,72 +28,72 @@ class Table(NamedTuple):
     tn: Floats
 
 
-OfTable = Callable[[Table], tuple[Floats, Table]]
+OfTable = Callable[[ConfusionTable], tuple[Floats, ConfusionTable]]
 
 
-def of_table(function: OfTable, *, cutoff: float) -> Callable[[Scored], Linear]:
+def linearise_table(function: OfTable, *, cutoff: float) -> Callable[[Scored], Linear]:
     """A metric from a function of the 2×2 table.
 
-    `function(masses)` gives values (S,), NaN where undefined, and their derivatives in the four masses; it must not
-    change when all four are multiplied by a number.
+    `function(masses)` returns values (S,), NaN where undefined, and their derivatives with respect to the four masses.
+    The values must not change when all four are multiplied by a number.
     """
 
     def linearise(scored: Scored) -> Linear:
-        at = _cells(scored, cutoff)
-        value, slopes = function(_counted(at, scored.weight, scored.groups))
+        cell = _cell_of_rows(scored, cutoff)
+        value, slopes = function(_count_cells(cell, scored.weight, scored.groups))
         gradient = np.stack(slopes, axis=1) * scored.mass[:, None]
-        return Linear(value, gradient.ravel()[at])
+        return Linear(value, gradient.ravel()[cell])
 
     linearise.__doc__ = function.__doc__
     return linearise
 
 
-def _cells(scored: Scored, cutoff: float) -> Codes:
+def _cell_of_rows(scored: Scored, cutoff: float) -> Codes:
     cell: Codes = (scored.label != 1) + 2 * (scored.score < cutoff).astype(np.intp)  # in the order of Table
     return cell if scored.code is None else cell + 4 * scored.code.astype(np.intp)
 
 
-def _counted(cells: Codes, weight: Floats | None, groups: int) -> Table:
+def _count_cells(cells: Codes, weight: Floats | None, groups: int) -> ConfusionTable:
     table = np.bincount(cells, weights=weight, minlength=4 * groups).astype(np.float64)
-    return Table(*table.reshape(-1, 4).T)
+    return ConfusionTable(*table.reshape(-1, 4).T)
 
 
-def precision(table: Table) -> tuple[Floats, Table]:
-    """Share of positive decisions that are right, TP/(TP + FP); undefined where nothing is decided positive."""
+def precision(table: ConfusionTable) -> tuple[Floats, ConfusionTable]:
+    """Share of positive decisions that are right, TP/(TP + FP); undefined if no decision is positive."""
     tp, fp, _, _ = table
     none, square = np.zeros_like(tp), (tp + fp) ** 2
-    return ratio(tp, tp + fp), Table(ratio(fp, square), -ratio(tp, square), none, none)
+    return ratio(tp, tp + fp), ConfusionTable(ratio(fp, square), -ratio(tp, square), none, none)
 
 
-def f1(table: Table) -> tuple[Floats, Table]:
-    """Harmonic mean of precision and recall, 2TP/(2TP + FP + FN); undefined where all three are 0."""
+def f1(table: ConfusionTable) -> tuple[Floats, ConfusionTable]:
+    """Harmonic mean of precision and recall, 2TP/(2TP + FP + FN); undefined if all three are 0."""
     tp, fp, fn, _ = table
     whole = 2 * tp + fp + fn
     slope = -ratio(2 * tp, whole**2)
-    return ratio(2 * tp, whole), Table(2 * ratio(fp + fn, whole**2), slope, slope, np.zeros_like(tp))
+    return ratio(2 * tp, whole), ConfusionTable(2 * ratio(fp + fn, whole**2), slope, slope, np.zeros_like(tp))
 
 
-def balanced_accuracy(table: Table) -> tuple[Floats, Table]:
-    """Mean of recall and specificity; undefined where one label does not occur."""
+def balanced_accuracy(table: ConfusionTable) -> tuple[Floats, ConfusionTable]:
+    """Mean of recall and specificity; undefined if one label does not occur."""
     tp, fp, fn, tn = table
     positive, negative = tp + fn, tn + fp
     value = (ratio(tp, positive) + ratio(tn, negative)) / 2
     of_tp, of_fn = ratio(fn, positive**2) / 2, -ratio(tp, positive**2) / 2
-    return value, Table(of_tp, -ratio(tn, negative**2) / 2, of_fn, ratio(fp, negative**2) / 2)
+    return value, ConfusionTable(of_tp, -ratio(tn, negative**2) / 2, of_fn, ratio(fp, negative**2) / 2)
 
 
-def mcc(table: Table) -> tuple[Floats, Table]:
+def mcc(table: ConfusionTable) -> tuple[Floats, ConfusionTable]:
     """Matthews' correlation of decision and label, (TP·TN − FP·FN)/√(P·N·P'·N'); 0 where a margin of the table is 0.
 
     Source: Matthews, Biochimica et Biophysica Acta 405 (1975); the 0 is scikit-learn's convention.
     """
     tp, fp, fn, tn = table
-    p, n, taken, left = tp + fn, fp + tn, tp + fp, fn + tn
-    root = np.sqrt(p * n) * np.sqrt(taken * left)
+    p, n, decided_positive, decided_negative = tp + fn, fp + tn, tp + fp, fn + tn
+    root = np.sqrt(p * n) * np.sqrt(decided_positive * decided_negative)
     value = np.where(p + n > 0, _or_zero(tp * tn - fp * fn, root), np.nan)
     half = value / 2
-    over = [_or_zero(half, margin) for margin in (p, n, taken, left)]
-    return value, Table(
+    over = [_or_zero(half, margin) for margin in (p, n, decided_positive, decided_negative)]
+    return value, ConfusionTable(
         _or_zero(tn, root) - over[0] - over[2],
         -_or_zero(fn, root) - over[1] - over[2],
         -_or_zero(fp, root) - over[0] - over[3],
@@ -123,57 +121,65 @@ def fpr(label: Floats, score: Floats, *, cutoff: float) -> Hits:
 
 
 def selection_rate(label: Floats, score: Floats, *, cutoff: float) -> Hits:  # noqa: ARG001 (hits are of label and score)
-    """Share of rows decided positive. It has no better direction: "higher" is only how its gain is counted."""
+    """Share of rows decided positive. Neither direction is better: "higher" only says how its gain is counted."""
     return Hits((score >= cutoff).astype(np.float64))
 
 
 def ks(scored: Scored) -> Linear:
     """Largest |TPR − FPR| over all cutoffs, the two-sample Kolmogorov–Smirnov statistic of both labels' scores.
 
-    Undefined where a group has rows of one label only. The influence is that of TPR − FPR at the maximising cutoff
-    (the lowest of several), which does not move to first order. As a maximum it is too high on average, by a third
-    of a standard error or more: its low bound allows for that (method "supremum").
+    Undefined in a group with rows of one label only. The influence is that of TPR − FPR at the cutoff with the maximum
+    (the lowest of several), which does not move to first order. A maximum is too high on average, here by a third of a
+    standard error or more: the low bound allows for that (method "supremum").
     Source: Conover, Practical Nonparametric Statistics.
     """
     runs = Runs.of(scored)
     per_hit, per_miss = (ratio(np.ones_like(whole), whole) for whole in (runs.all_hits, runs.all_misses))
-    apart = runs.cumulative(runs.misses) * runs.of_run(per_miss) - runs.cumulative(runs.hits) * runs.of_run(per_hit)
-    first, some = np.cumsum(runs.in_group) - runs.in_group, runs.in_group > 0
+    gap = runs.cumulative(runs.misses) * runs.of_run(per_miss) - runs.cumulative(runs.hits) * runs.of_run(per_hit)
+    first, filled = np.cumsum(runs.in_group) - runs.in_group, runs.in_group > 0
     value = np.full(scored.groups, np.nan)
-    value[some] = np.maximum.reduceat(np.abs(apart), first[some])
-    largest = np.append(np.flatnonzero(np.abs(apart) == runs.of_run(value)), 0)  # none in an undefined group
-    at = largest[np.minimum(np.searchsorted(largest[:-1], first), largest.size - 1)]
-    starts = at if runs.lengths is None else (np.cumsum(runs.lengths) - runs.lengths)[at]
+    value[filled] = np.maximum.reduceat(np.abs(gap), first[filled])
+    largest = np.append(np.flatnonzero(np.abs(gap) == runs.of_run(value)), 0)  # none in an undefined group
+    widest = largest[np.minimum(np.searchsorted(largest[:-1], first), largest.size - 1)]
+    starts = widest if runs.lengths is None else (np.cumsum(runs.lengths) - runs.lengths)[widest]
     above = (scored.score > scored.spread(scored.score[scored.order[starts]])).astype(np.float64)
     positive = scored.label == 1
     tpr, rate = (linear_share(Hits(above, among), scored) for among in (positive, ~positive))
-    return Linear(np.minimum(value, 1.0), (tpr.influence - rate.influence) * scored.spread(np.sign(apart[at])))
+    return Linear(np.minimum(value, 1.0), (tpr.influence - rate.influence) * scored.spread(np.sign(gap[widest])))
 
 
-def _carried(scored: Scored) -> Floats | None:
+def _unit_weight(scored: Scored) -> Floats | None:
+    """1 for each row that has weight, 0 for the others (n,); None if rows have no weights."""
     return None if scored.weight is None else (scored.weight > 0).astype(np.float64)
 
 
-def rarer_label(table: Table) -> Floats:
-    """Rows of the label that fewer rows have (S,)."""
+def rarer_label(table: ConfusionTable) -> Floats:
+    """Rows of the rarer label (S,)."""
     return np.minimum(table.tp + table.fn, table.fp + table.tn)
 
 
-def decided_positive(table: Table) -> Floats:
+def decided_positive(table: ConfusionTable) -> Floats:
     """Rows that are decided positive (S,)."""
     return table.tp + table.fp
 
 
-def either_positive(table: Table) -> Floats:
+def either_positive(table: ConfusionTable) -> Floats:
     """Rows that have label 1 or are decided positive (S,)."""
     return table.tp + table.fp + table.fn
 
 
 def _table_metric(
-    cutoff: float, *, name: str, function: OfTable, low: float, unit: str, needs: str, trials: Callable[[Table], Floats]
+    cutoff: float,
+    *,
+    name: str,
+    function: OfTable,
+    low: float,
+    unit: str,
+    needs: str,
+    trials: Callable[[ConfusionTable], Floats],
 ) -> Metric:
-    def resting_on(scored: Scored) -> Floats:
-        return trials(_counted(_cells(scored, cutoff), _carried(scored), scored.groups))
+    def count_trials(scored: Scored) -> Floats:
+        return trials(_count_cells(_cell_of_rows(scored, cutoff), _unit_weight(scored), scored.groups))
 
     return Metric(
         name=f"{name}@{cutoff:.12g}",
@@ -183,9 +189,9 @@ def _table_metric(
         high=1.0,
         unit=unit,
         method="smooth",
-        linearise=of_table(function, cutoff=cutoff),
+        linearise=linearise_table(function, cutoff=cutoff),
         needs=needs,
-        trials=resting_on,
+        trials=count_trials,
     )
 
 
@@ -203,7 +209,7 @@ def _family(name: str, make: Callable[[float], Metric]) -> Family:
         name=name,
         task="binary",
         parameter="the score from which on a decision is positive",
-        default=CUTOFF,
+        default=DECISION_CUTOFF,
         low=0.0,
         high=1.0,
         whole=False,
@@ -213,8 +219,10 @@ def _family(name: str, make: Callable[[float], Metric]) -> Family:
 
 DECISIONS: tuple[Metric | Family, ...] = (
     *(
-        _family(name, partial(_table_metric, name=name, function=function, low=low, unit=unit, needs=needs, trials=of))
-        for name, function, low, unit, needs, of in (
+        _family(
+            name, partial(_table_metric, name=name, function=function, low=low, unit=unit, needs=needs, trials=trials)
+        )
+        for name, function, low, unit, needs, trials in (
             ("precision", precision, 0.0, "share of positive decisions", "positive decisions", decided_positive),
             ("f1", f1, 0.0, "harmonic mean of shares", "rows with label 1 or positive decisions", either_positive),
             ("balanced_accuracy", balanced_accuracy, 0.0, "mean of shares", "rows of both labels", rarer_label),
@@ -240,6 +248,8 @@ DECISIONS: tuple[Metric | Family, ...] = (
         method="supremum",
         linearise=ks,
         needs="rows of both labels",
-        trials=lambda scored: rarer_label(_counted(_cells(scored, 0.0), _carried(scored), scored.groups)),
+        trials=lambda scored: rarer_label(
+            _count_cells(_cell_of_rows(scored, 0.0), _unit_weight(scored), scored.groups)
+        ),
     ),
 )

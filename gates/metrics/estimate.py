@@ -1,8 +1,8 @@
-"""From a metric and scored rows to estimates with bounds, group by group: one model, or challenger − champion.
+"""From a metric and scored rows to estimates with bounds for each group, of one model or of challenger − champion.
 
-Which method serves which metric:
+Which method is used for which metric:
 
-| metric | without weights and clusters | with either |
+| metric | without weights and clusters | with weights or clusters |
 |---|---|---|
 | auc, one model | DeLong on the logit scale, z | linearised on the logit scale, t |
 | auc, difference | paired DeLong, z | linearised, t |
@@ -10,14 +10,15 @@ Which method serves which metric:
 | a share of hits, difference | Tango's score interval; exact McNemar p at margin 0 | linearised, t |
 | a quantile, one model | order statistics | Woodruff's, t |
 | a quantile, difference | Poisson bootstrap over rows, t | over clusters, t |
-| ks, one model | as below; low bound widened as Smirnov's | linearised, t; likewise |
-| ece, one model | linearised, t with n − 1, kept in its range | linearised, t, likewise |
-| everything else, one model | linearised, t with n − 1, on the scale of its range | linearised, t, likewise |
+| ks, one model | as everything else, low bound widened as Smirnov's | linearised, t; likewise |
+| ece, one model | linearised, t with n − 1, cut at the ends of its range | linearised, t; likewise |
+| everything else, one model | linearised, t with n − 1, on the scale of its range | linearised, t; likewise |
 | everything else, difference | linearised, t with n − 1 | linearised, t |
 
-Where a weighted or clustered share does not vary at all, clusters (or rows) count as single trials instead.
-The scale of a range is the logit between two ends and the logarithm beside one (`lockgate.gates.metrics.scale`).
-"Linearised" is CR2 with Bell and McCaffrey's degrees of freedom (`lockgate.gates.stats.clusters`).
+If a weighted or clustered share does not vary at all, each cluster (or row) counts as one trial instead.
+The scale of a range is the logit between two ends and the logarithm beside a single one
+(`lockgate.gates.metrics.scale`). "Linearised" is CR2 with Bell and McCaffrey's degrees of freedom
+(`lockgate.gates.stats.clusters`).
 """
 
 from __future__ import annotations
@@ -37,14 +38,15 @@ from lockgate.gates.stats.clusters import clustered_errors, means_of_sums, t_qua
 from lockgate.gates.stats.quantiles import widen_low_bound
 from lockgate.gates.stats.scored import TOLERANCE, Floats, Linear, Scored, ratio
 
-Pair = tuple[Floats, Floats]
+FloatsPair = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A number and what is known of its error.
+    """A number with its bounds.
 
-    `bounds(level)` gives (low, high), each at one-sided `level`, or None where the rows cannot show an error.
+    `bounds(level)` returns (low, high), each at one-sided `level`, or None if the rows are too few for a standard
+    error.
     """
 
     value: float
@@ -55,25 +57,25 @@ class Estimate:
 class Difference(Estimate):
     """challenger − champion, as the metric is written.
 
-    `p_gain(margin)` is the one-sided p that the gain (positive is better) exceeds `margin`;
-    `p_harm(margin)` that it falls short of it. None where the rows cannot show an error.
+    `p_gain(margin)` is the one-sided p-value for a gain (positive is better) above `margin`, `p_harm(margin)` that for
+    a gain below it. None if the rows are too few for a standard error.
     """
 
     p_gain: Callable[[float], float | None]
     p_harm: Callable[[float], float | None]
-    exact: bool = False  # p comes from an exact test, not from the interval
+    exact: bool = False  # whether p comes from an exact test rather than from the interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimates:
-    """One number for each of S groups: NaN where it is undefined, and in bounds where no error can be shown."""
+    """One number for each of S groups; NaN where it is undefined. Bounds are NaN where no standard error is known."""
 
     value: Floats
-    bounds: Callable[[float], Pair]
+    bounds: Callable[[float], FloatsPair]
 
-    def one(self, at: int = 0) -> Estimate:
+    def of_group(self, group: int = 0) -> Estimate:
         """The estimate of one group."""
-        return Estimate(value=float(self.value[at]), bounds=lambda level: _pair(self.bounds(level), at))
+        return Estimate(value=float(self.value[group]), bounds=lambda level: _pair(self.bounds(level), group))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,62 +86,64 @@ class Differences(Estimates):
     p_harm: Callable[[float], Floats]
     exact: bool = False
 
-    def one(self, at: int = 0) -> Difference:
+    def of_group(self, group: int = 0) -> Difference:
         """The difference in one group."""
         return Difference(
-            value=float(self.value[at]),
-            bounds=lambda level: _pair(self.bounds(level), at),
-            p_gain=lambda margin: _number(self.p_gain(margin), at),
-            p_harm=lambda margin: _number(self.p_harm(margin), at),
+            value=float(self.value[group]),
+            bounds=lambda level: _pair(self.bounds(level), group),
+            p_gain=lambda margin: _number(self.p_gain(margin), group),
+            p_harm=lambda margin: _number(self.p_harm(margin), group),
             exact=self.exact,
         )
 
 
-def _pair(bounds: Pair, at: int) -> tuple[float, float] | None:
-    low, high = float(bounds[0][at]), float(bounds[1][at])
+def _pair(bounds: FloatsPair, group: int) -> tuple[float, float] | None:
+    low, high = float(bounds[0][group]), float(bounds[1][group])
     return None if np.isnan(low) or np.isnan(high) else (low, high)
 
 
-def _number(values: Floats, at: int) -> float | None:
-    return None if np.isnan(values[at]) else float(values[at])
+def _number(values: Floats, group: int) -> float | None:
+    return None if np.isnan(values[group]) else float(values[group])
 
 
-def estimates(metric: Metric, split: Split) -> Estimates:
+def estimate_metric(metric: Metric, split: Split) -> Estimates:
     """The metric of the challenger in each group."""
     if metric.hits is not None:
-        return of_hits(metric.hits(split.rows.label, split.rows.challenger), split)
+        return estimate_hits(metric.hits(split.rows.label, split.rows.challenger), split)
     linear = split.linear(metric)
     if metric.quantile is not None:
-        return Estimates(value=linear.value, bounds=quantile.bounds(metric.quantile, split))
+        return Estimates(value=linear.value, bounds=quantile.quantile_bounds(metric.quantile, split))
     if metric.method == "delong":
-        return Estimates(value=linear.value, bounds=area.bounds(linear.value, *errors(metric, linear, split), split))
+        return Estimates(
+            value=linear.value, bounds=area.logit_bounds(linear.value, *standard_errors(metric, linear, split), split)
+        )
     trials = _trials(split)
     if metric.trials is not None:
-        trials = np.minimum(trials, metric.trials(split.scored("challenger")))
-    found = of_linear(linear, split, low=metric.low, high=metric.high, trials=trials, symmetric=metric.symmetric)
+        trials = np.minimum(trials, metric.trials(split.scored_by("challenger")))
+    plain = estimate_linear(linear, split, low=metric.low, high=metric.high, trials=trials, symmetric=metric.symmetric)
     if metric.method == "supremum":
-        return Estimates(value=found.value, bounds=widen_low_bound(found.value, found.bounds, floor=metric.low))
-    return found
+        return Estimates(value=plain.value, bounds=widen_low_bound(plain.value, plain.bounds, floor=metric.low))
+    return plain
 
 
-def of_hits(found: Hits, split: Split) -> Estimates:
-    """A share of hits in each group: Wilson's interval; by influences where rows have weights or clusters."""
-    scored = split.scored("challenger")
+def estimate_hits(hits: Hits, split: Split) -> Estimates:
+    """A share of hits in each group: Wilson's interval, or linearised if rows have weights or clusters."""
+    scored = split.scored_by("challenger")
     if not split.rows.plain:
-        return of_linear(linear_share(found, scored), split, low=0.0, high=1.0, share=True)
-    won, n = counted(found, scored)
+        return estimate_linear(linear_share(hits, scored), split, low=0.0, high=1.0, share=True)
+    won, n = count_hits(hits, scored)
     return Estimates(value=ratio(won, n), bounds=lambda level: proportions.wilson(won, n, level=level))
 
 
-def counted(found: Hits, scored: Scored) -> Pair:
-    """The hits of each group, and the rows that they are among: (S,), (S,)."""
-    if found.among is None:
-        return scored.total(found.hit), scored.mass
-    among = found.among.astype(np.float64)
-    return scored.total(found.hit * among), scored.total(among)
+def count_hits(hits: Hits, scored: Scored) -> FloatsPair:
+    """The hits in each group, and the rows that they are a share of: (S,), (S,)."""
+    if hits.among is None:
+        return scored.total(hits.hit), scored.mass
+    among = hits.among.astype(np.float64)
+    return scored.total(hits.hit * among), scored.total(among)
 
 
-def of_linear(
+def estimate_linear(
     linear: Linear,
     split: Split,
     *,
@@ -149,18 +153,19 @@ def of_linear(
     trials: Floats | None = None,
     symmetric: bool = False,
 ) -> Estimates:
-    """Estimates from influence values, with bounds inside `low` … `high`, made on a scale that knows no ends.
+    """Estimates from influence values, with bounds inside `low` … `high` from a scale without ends (`Scale`).
 
-    `symmetric`: value ± half instead, cut at the ends.
-
-    Of a share that does not vary at all, clusters (or rows) count as single trials: no variation among a dozen of
-    them is no proof that there is none. Likewise for any value without error at an end of its range, which rests on
-    so many `trials` (S,): Clopper and Pearson's bound of a rate that was 0 in all of them.
+    Args:
+        share: whether the value is a share. If it does not vary at all, each cluster (or row) counts as one trial: no
+            variation among a dozen of them does not prove that there is none.
+        trials: how many rows the value rests on (S,). A value at an end of its range without error then gets Clopper
+            and Pearson's bound for a rate that was 0 in so many trials.
+        symmetric: bounds are value ± half, cut at the ends of the range.
     """
-    value, error, df = linear.value, *_errors(linear, split)
-    scale = Scale.of(low, high)
+    value, error, df = linear.value, *_linear_errors(linear, split)
+    scale = Scale(low=low, high=high)
 
-    def bounds(level: float) -> Pair:
+    def bounds(level: float) -> FloatsPair:
         half = t_quantile(level, df) * error
         below, above = scale.within(value, half) if symmetric else scale.around(value, half)
         if share and np.any(error <= TOLERANCE):
@@ -176,17 +181,17 @@ def of_linear(
     return Estimates(value=value, bounds=bounds)
 
 
-def differences(metric: Metric, split: Split) -> Differences:
-    """challenger − champion in each group, on the same rows, which must have a champion."""
+def estimate_differences(metric: Metric, split: Split) -> Differences:
+    """challenger − champion in each group, on the same rows. Raises ValueError if there is no champion."""
     split.rows.scores("champion")
     if metric.hits is not None and split.rows.plain:
-        changed, groups = split.rows.changed(metric.name, metric.hits), split.groups
-        n = split.n if changed.among is None else split.scored("challenger").total(changed.among.astype(np.float64))
+        changed, groups = split.rows.changed_hits(metric.name, metric.hits), split.groups
+        n = split.n if changed.among is None else split.scored_by("challenger").total(changed.among.astype(np.float64))
         return _paired_shares(*changed.sums(groups.code, groups.count), n, sign=metric.gain(1.0))
     if metric.quantile is not None:
-        return of_difference(*quantile.difference(metric.quantile, split), sign=metric.gain(1.0))
-    value, error, df = _paired(metric, split)
-    linear = of_difference(value, error, df, sign=metric.gain(1.0))
+        return estimate_difference(*quantile.quantile_difference(metric.quantile, split), sign=metric.gain(1.0))
+    value, error, df = _paired_difference(metric, split)
+    linear = estimate_difference(value, error, df, sign=metric.gain(1.0))
     still = error <= TOLERANCE
     if metric.hits is None or not np.any(still):
         return linear
@@ -205,17 +210,17 @@ def differences(metric: Metric, split: Split) -> Differences:
     )
 
 
-def of_difference(value: Floats, error: Floats, df: Floats, *, sign: float) -> Differences:
+def estimate_difference(value: Floats, error: Floats, df: Floats, *, sign: float) -> Differences:
     """Differences with Student's t: `sign` is 1 where higher is better, −1 where lower is."""
 
     def p(margin: float, side: float) -> Floats:
         excess = side * (sign * value - margin)
-        excess = np.where(np.abs(excess) <= TOLERANCE, 0.0, excess)  # a limit that is met is met
+        excess = np.where(np.abs(excess) <= TOLERANCE, 0.0, excess)  # rounding must not decide at the limit
         moving = error > 0
         tail = t_tail(np.divide(excess, error, out=np.zeros_like(excess), where=moving), df)
         return np.where(moving | np.isnan(error), tail, np.where(excess > 0, 0.0, 1.0))
 
-    def bounds(level: float) -> Pair:
+    def bounds(level: float) -> FloatsPair:
         half = t_quantile(level, df) * error
         return value - half, value + half
 
@@ -224,22 +229,26 @@ def of_difference(value: Floats, error: Floats, df: Floats, *, sign: float) -> D
     )
 
 
-def _paired(metric: Metric, split: Split) -> tuple[Floats, Floats, Floats]:
+def _paired_difference(metric: Metric, split: Split) -> tuple[Floats, Floats, Floats]:
     """challenger − champion of a linearised metric, with standard errors and degrees of freedom, each (S,)."""
     if metric.method == "delong" and split.rows.weight is None:
-        return area.paired(split)
-    if split.units.of_row is not None and (sums := split.paired_sums(metric)) is not None:
+        return area.paired_difference(split)
+    if split.units.of_row is not None and (sums := split.paired_difference_sums(metric)) is not None:
         return means_of_sums(sums, split.units)
-    found = split.paired(metric)
-    return found.value, *errors(metric, found, split)
+    difference = split.paired_difference(metric)
+    return difference.value, *standard_errors(metric, difference, split)
 
 
-def errors(metric: Metric, linear: Linear, split: Split) -> Pair:
+def standard_errors(metric: Metric, linear: Linear, split: Split) -> FloatsPair:
     """Standard errors and degrees of freedom of a metric, or of a difference of it, in each group."""
-    return area.delong(linear, split) if metric.method == "delong" and split.rows.plain else _errors(linear, split)
+    return (
+        area.delong_errors(linear, split)
+        if metric.method == "delong" and split.rows.plain
+        else _linear_errors(linear, split)
+    )
 
 
-def _errors(linear: Linear, split: Split) -> Pair:
+def _linear_errors(linear: Linear, split: Split) -> FloatsPair:
     return clustered_errors(linear.influence, split.units, weight=split.rows.weight)
 
 
@@ -254,8 +263,8 @@ def _paired_shares(won: Floats, lost: Floats, n: Floats, *, sign: float, exact: 
     def p(margin: float, won: Floats, lost: Floats) -> Floats:
         if exact and margin == 0:
             return np.where(n > 0, proportions.mcnemar_p(won, lost), np.nan)
-        some = np.where(n > 0, n, 1.0)
-        tail = scipy.special.ndtr(-proportions.tango_statistic(won, lost, some, difference=np.full_like(some, margin)))
+        rows = np.where(n > 0, n, 1.0)
+        tail = scipy.special.ndtr(-proportions.tango_statistic(won, lost, rows, difference=np.full_like(rows, margin)))
         return np.where(n > 0, tail, np.nan)
 
     return Differences(

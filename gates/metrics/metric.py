@@ -1,7 +1,7 @@
 """What a metric is: a value, a direction, a range, and influence values that any interval can be built on.
 
-Everything is computed for S groups of rows at once; all rows are one group, slices are several. A metric is
-written once and serves both, with weights, with clusters, and for the paired difference of two models.
+Everything is computed for S groups of rows at once: one group of all rows, or one per slice. A metric is written once
+and then works for both, with weights, with clusters, and for the paired difference of two models.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Gain = TypeVar("Gain", float, Floats)
 class Hits:
     """A share as what it counts: `hit` float64 (n,) of 0 and 1, among the rows where `among` bool (n,) is true.
 
-    Which rows it is among must not depend on the scores. None: all rows.
+    `among` must not depend on the scores. None means all rows.
     """
 
     hit: Floats
@@ -34,9 +34,9 @@ class Hits:
 
 @dataclass(frozen=True, slots=True)
 class Quantile:
-    """The `q`-quantile, 0 < q < 1, over rows of `of(label, score)`, float64 (n,)."""
+    """The `q`-quantile, 0 < q < 1, of `values(label, score)`, float64 (n,)."""
 
-    of: Callable[[Floats, Floats], Floats]
+    values: Callable[[Floats, Floats], Floats]
     q: float
 
 
@@ -44,12 +44,13 @@ class Quantile:
 class Metric:
     """A metric by name.
 
-    `linearise` takes rows that were checked: finite, in range, at least one. `needs` says in words which rows it
-    needs to be defined. `method` says how its interval is made (`lockgate.gates.metrics.estimate`); of method
-    "proportion" `hits` says what is counted, of method "mean" `loss` says what each row loses, of method
-    "quantile" `quantile` says of what. `trials` says how many rows (S,) a value at an end of its range rests on, such
-    as a precision of 1; None: all rows. `symmetric`: one model's interval is value ± half, kept inside the range,
-    rather than made on the scale of that range: for estimates that noise biases upwards, whose low side must reach far.
+    linearise: takes checked rows: finite, in range, at least one.
+    needs: the rows without which the metric is undefined, in words.
+    method: how its interval is made (`lockgate.gates.metrics.estimate`). Method "proportion" counts `hits`, "mean"
+        averages the `loss` of each row, "quantile" takes a quantile of the values in `quantile`.
+    trials: how many rows (S,) a value at an end of the range rests on, such as a precision of 1. None means all rows.
+    symmetric: one model's interval is value ± half, cut at the ends of the range, instead of one on the scale of that
+        range. For estimates that noise biases upwards, whose low bound must reach far.
     """
 
     name: str
@@ -71,7 +72,7 @@ class Metric:
     def of_loss(
         cls, loss: Callable[[Floats, Floats], Floats], *, name: str, task: Task, unit: str, high: float = math.inf
     ) -> Metric:
-        """The weighted mean of a loss per row, `loss(label, score)` → float64 (n,), 0 … `high`; less is better."""
+        """The weighted mean of a loss per row, `loss(label, score)` → float64 (n,), 0 … `high`; lower is better."""
 
         def linearise(scored: Scored) -> Linear:
             losses = loss(scored.label, scored.score)
@@ -102,7 +103,7 @@ class Metric:
         needs: str = "at least one row",
         higher_is_better: bool = True,
     ) -> Metric:
-        """The weighted share of hits, `hits(label, score)`, among the rows that count; undefined where none does."""
+        """The weighted share of hits, `hits(label, score)`, among the rows that count; undefined if no row counts."""
 
         def linearise(scored: Scored) -> Linear:
             return linear_share(hits(scored.label, scored.score), scored)
@@ -122,15 +123,15 @@ class Metric:
         )
 
     def gain(self, difference: Gain) -> Gain:
-        """A difference challenger − champion, turned so that positive is better."""
+        """A difference challenger − champion with the sign that makes positive better."""
         return difference if self.higher_is_better else -difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """Metrics of one name that differ by a number, which a policy writes behind an @: `recall@0.3`, `ndcg@10`.
+    """Metrics of one name that differ by a number, which a policy writes after an @: `recall@0.3`, `ndcg@10`.
 
-    `default` stands where none is written; None asks for one.
+    `default` is used if a policy writes no number; without a default it has to.
     """
 
     name: str
@@ -143,13 +144,13 @@ class Family:
     make: Callable[[float], Metric]
 
 
-def linear_share(found: Hits, scored: Scored) -> Linear:
-    """The weighted share of hits in each group; NaN where no row counts."""
-    if found.among is None:
-        value = scored.mean(found.hit)
-        return Linear(value, found.hit - scored.spread(value))
-    counted = found.among.astype(np.float64)
+def linear_share(hits: Hits, scored: Scored) -> Linear:
+    """The weighted share of hits in each group; NaN in a group where no row counts."""
+    if hits.among is None:
+        value = scored.mean(hits.hit)
+        return Linear(value, hits.hit - scored.spread(value))
+    counted = hits.among.astype(np.float64)
     size = scored.total(counted)
-    value = ratio(scored.total(found.hit * counted), size)
+    value = ratio(scored.total(hits.hit * counted), size)
     per_row = scored.spread(ratio(scored.mass, size))
-    return Linear(value, np.where(found.among, (found.hit - scored.spread(value)) * per_row, 0.0))
+    return Linear(value, np.where(hits.among, (hits.hit - scored.spread(value)) * per_row, 0.0))

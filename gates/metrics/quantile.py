@@ -1,4 +1,4 @@
-"""Metrics of quantiles: of the size of errors, and of models that predict a quantile."""
+"""Quantiles of the absolute error, and metrics of models that predict a quantile."""
 
 from __future__ import annotations
 
@@ -18,63 +18,66 @@ from lockgate.gates.stats.scored import Floats, Linear, Scored
 if TYPE_CHECKING:
     from lockgate.gates.metrics.rows import Split
 
-LEAST, MOST = 0.001, 0.999
-"""Quantiles that can be asked for."""
+MIN_QUANTILE, MAX_QUANTILE = 0.001, 0.999
+"""Quantiles that a metric's name may ask for."""
 
 
 def absolute_error(label: Floats, score: Floats) -> Floats:
-    """Quantile of |prediction − label| over rows, in the target's unit; `median_absolute_error` is that at ½."""
+    """Quantile of |prediction − label| over rows, in the target's unit; `median_absolute_error` is the one at ½."""
     return np.abs(score - label)
 
 
 def pinball(label: Floats, score: Floats, *, q: float) -> Floats:
-    """Mean of q·(label − prediction) where that is positive, (1 − q)·(prediction − label) where not.
+    """Mean of q·(label − prediction) where that is positive, else of (1 − q)·(prediction − label).
 
-    Its least expectation is at the q-quantile of the label. Source: Koenker and Bassett, Econometrica 46 (1978).
+    The q-quantile of the label minimises its expectation. Source: Koenker and Bassett, Econometrica 46 (1978).
     """
     gap = label - score
     return np.maximum(q * gap, (q - 1) * gap)
 
 
 def coverage(label: Floats, score: Floats) -> Hits:
-    """Share of rows with label <= prediction: of a model of the q-quantile it should be q.
+    """Share of rows with label <= prediction, which should be q for a model of the q-quantile.
 
-    It has no better direction: limit it on both sides, with `min` and `max`.
+    Neither direction is better: limit it on both sides, with `min` and `max`.
     """
     return Hits((label <= score).astype(np.float64))
 
 
-def bounds(asked: Quantile, split: Split) -> Callable[[float], tuple[Floats, Floats]]:
-    """Bounds of a quantile by level: order statistics; Woodruff's where rows have weights or clusters."""
-    scored = _values(asked, split.scored("challenger"))
-    held = SortedValues.of(scored)
+def quantile_bounds(quantile: Quantile, split: Split) -> Callable[[float], tuple[Floats, Floats]]:
+    """Bounds of a quantile by level: order statistics, or Woodruff's if rows have weights or clusters."""
+    scored = _values(quantile, split.scored_by("challenger"))
+    ordered = SortedValues.of(scored)
     if split.rows.plain:
-        return lambda level: quantiles.order_bounds(held, asked.q, level=level)
-    return quantiles.woodruff_bounds(scored, held, asked.q, units=split.units)
+        return lambda level: quantiles.order_bounds(ordered, quantile.q, level=level)
+    return quantiles.woodruff_bounds(scored, ordered, quantile.q, units=split.units)
 
 
-def difference(asked: Quantile, split: Split) -> tuple[Floats, Floats, Floats]:
+def quantile_difference(quantile: Quantile, split: Split) -> tuple[Floats, Floats, Floats]:
     """challenger − champion in each group, its bootstrap standard error, and degrees of freedom: (S,) each.
 
-    The bootstrap knows the spread of what it draws from, which is too narrow by the share of one in those degrees.
+    The bootstrap's spread is that of the sample it draws from, too narrow by a factor √(df/(df + 1)): it is divided
+    out.
     """
-    ours, theirs = (_values(asked, split.scored(model)) for model in ("challenger", "champion"))
-    left, right = SortedValues.of(ours), SortedValues.of(theirs)
-    error = quantile_difference_errors(left, right, asked.q, units=split.units, weight=ours.weight, code=ours.code)
+    ours, theirs = (_values(quantile, split.scored_by(model)) for model in ("challenger", "champion"))
+    our_values, their_values = SortedValues.of(ours), SortedValues.of(theirs)
+    error = quantile_difference_errors(
+        our_values, their_values, quantile.q, units=split.units, weight=ours.weight, code=ours.code
+    )
     _, df = clustered_errors(np.zeros(ours.label.size), split.units, weight=ours.weight)
-    return left.quantile(asked.q) - right.quantile(asked.q), error * np.sqrt((df + 1) / df), df
+    return our_values.quantile(quantile.q) - their_values.quantile(quantile.q), error * np.sqrt((df + 1) / df), df
 
 
-def _values(asked: Quantile, scored: Scored) -> Scored:
-    values = asked.of(scored.label, scored.score)
+def _values(quantile: Quantile, scored: Scored) -> Scored:
+    values = quantile.values(scored.label, scored.score)
     return Scored(label=scored.label, score=values, weight=scored.weight, code=scored.code, groups=scored.groups)
 
 
 def _absolute_error(q: float, *, name: str = "") -> Metric:
-    asked = Quantile(absolute_error, q)
+    quantile = Quantile(absolute_error, q)
 
     def linearise(scored: Scored) -> Linear:
-        return quantiles.quantile(_values(asked, scored), q)
+        return quantiles.quantile(_values(quantile, scored), q)
 
     linearise.__doc__ = absolute_error.__doc__
     return Metric(
@@ -86,7 +89,7 @@ def _absolute_error(q: float, *, name: str = "") -> Metric:
         unit="the target's",
         method="quantile",
         linearise=linearise,
-        quantile=asked,
+        quantile=quantile,
     )
 
 
@@ -101,8 +104,8 @@ def _family(name: str, make: Callable[[float], Metric]) -> Family:
         task="regression",
         parameter="the quantile",
         default=None,
-        low=LEAST,
-        high=MOST,
+        low=MIN_QUANTILE,
+        high=MAX_QUANTILE,
         whole=False,
         make=make,
     )

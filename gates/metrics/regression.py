@@ -13,9 +13,9 @@ def mae(label: Floats, score: Floats) -> Floats:
 
 
 def mape(scored: Scored) -> Linear:
-    """Mean of |prediction − label|/|label|, a ratio and not a percentage; undefined where a label is 0.
+    """Mean of |prediction − label|/|label|, a ratio and not a percentage; undefined if a label is 0.
 
-    scikit-learn divides by 2e-16 instead, so that one label of 0 decides the mean.
+    scikit-learn divides by 2e-16 instead, so that a single label of 0 decides the mean.
     """
     size = np.abs(scored.label)
     loss = np.divide(np.abs(scored.score - scored.label), size, out=np.zeros_like(size), where=size > 0)
@@ -24,7 +24,7 @@ def mape(scored: Scored) -> Linear:
 
 
 def rmse(scored: Scored) -> Linear:
-    """Root mean squared error, in the target's unit; its influence is that of the mean square over 2·rmse."""
+    """Root mean squared error, in the target's unit. Its influence is that of the mean square divided by 2·rmse."""
     square = (scored.score - scored.label) ** 2
     mean = scored.mean(square)
     root = np.sqrt(mean)
@@ -35,11 +35,11 @@ def rmse(scored: Scored) -> Linear:
 def r2(scored: Scored) -> Linear:
     """Coefficient of determination, 1 − Σ(label − prediction)²/Σ(label − mean label)²; at most 1.
 
-    Undefined where the labels of a group are all alike, where scikit-learn says 0 or 1.
+    Undefined in a group whose labels are all equal, where scikit-learn returns 0 or 1.
     """
     square = (scored.score - scored.label) ** 2
     around = (scored.label - scored.spread(scored.mean(scored.label))) ** 2
     error, spread = scored.mean(square), scored.mean(around)
     inverse = np.divide(1.0, spread, out=np.full_like(spread, np.nan), where=spread > 0)
-    left = error * inverse
-    return Linear(1 - left, (around * scored.spread(left) - square) * scored.spread(inverse))
+    unexplained = error * inverse
+    return Linear(1 - unexplained, (around * scored.spread(unexplained) - square) * scored.spread(inverse))

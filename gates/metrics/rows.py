@@ -18,21 +18,21 @@ from lockgate.gates.metrics.slice_names import slice_name
 from lockgate.gates.stats.clusters import Units
 from lockgate.gates.stats.scored import Ascending, Codes, Floats, Linear, Scored, by_score
 
-MANY_ROWS = 100_000
-"""From here on both models' scores are sorted at the same time, each in a thread of its own."""
+MIN_ROWS_FOR_THREADS = 100_000
+"""From this many rows on, both models are computed at the same time: below, starting a thread costs more."""
 
 MAX_GROUPS = 10_000
-"""More groups than this cannot be looked at one by one."""
+"""Each group is judged by itself: more than this are refused rather than waited for."""
 
 Model = Literal["challenger", "champion"]
-Found = TypeVar("Found")
+Computed = TypeVar("Computed")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Groups:
-    """A partition of the rows: `code` (n,) gives each row's place in `keys`; None where all are one group.
+    """A partition of the rows: `code` (n,) is the index of each row's group in `keys`; None if all rows are one group.
 
-    A group goes by its key, which is its values, one of each column. Its name is for people.
+    A group's key is its values, one per slice column. Code compares keys; names are for people.
     """
 
     keys: tuple[tuple[str, ...], ...]
@@ -52,10 +52,10 @@ EVERYTHING = Groups(keys=((),), code=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """The rows that only the challenger hits (`gained`) and only the champion (`lost`): their places.
+class ChangedHits:
+    """Row numbers of the hits that only the challenger has (`gained`) and that only the champion has (`lost`).
 
-    among: the rows (n,) that the share is among; None: all.
+    among: the rows (n,) that the share is of; None means all.
     """
 
     gained: Codes
@@ -63,21 +63,24 @@ class Changed:
     among: NDArray[np.bool_] | None
 
     def sums(self, code: Codes | None, size: int, *, weight: Floats | None = None) -> tuple[Floats, Floats]:
-        """How much either set weighs in each of `size` parts of the rows, whose `code` (n,) is given; None: one."""
+        """The weight of gained and of lost hits in each of `size` parts of the rows (size,), by each row's `code` (n,).
+
+        A code of None means that all rows are one part.
+        """
         gained, lost = (
             np.bincount(
-                np.zeros_like(at) if code is None else code[at],
-                weights=None if weight is None else weight[at],
+                np.zeros_like(numbers) if code is None else code[numbers],
+                weights=None if weight is None else weight[numbers],
                 minlength=size,
             ).astype(np.float64)
-            for at in (self.gained, self.lost)
+            for numbers in (self.gained, self.lost)
         )
         return gained, lost
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Scored rows of one task, all arrays aligned; `cluster` holds codes 0 … G−1, `query` as well."""
+    """Scored rows of one task. All arrays are aligned; `cluster` and `query` hold codes 0 … G−1."""
 
     label: Floats
     challenger: Floats  # (n,); (n, k) for multiclass
@@ -88,84 +91,86 @@ class Rows:
 
     @property
     def n(self) -> int:
-        """How many rows count: one of weight 0 does not."""
+        """How many rows have weight."""
         return self.label.size if self.weight is None else int(np.count_nonzero(self.weight))
 
     @property
     def clusters(self) -> int | None:
-        """How many clusters have rows that count; None where rows are not clustered."""
+        """How many clusters have rows with weight; None if rows are not clustered."""
         return None if self.cluster is None else int(np.count_nonzero(np.bincount(self.cluster, weights=self.weight)))
 
     @property
     def plain(self) -> bool:
-        """Whether rows are independent and count the same."""
+        """Whether rows are independent and have equal weights."""
         return self.weight is None and self.cluster is None
 
     @cached_property
     def ascending(self) -> dict[Model, Ascending]:
-        """Rows by ascending score, for each model that there is: sorted once for every metric and every slice."""
-        held: dict[Model, Floats] = {"challenger": self.challenger}
+        """Rows by ascending score for each model, sorted once for all metrics and slices."""
+        scores: dict[Model, Floats] = {"challenger": self.challenger}
         if self.champion is not None:
-            held["champion"] = self.champion
-        with ThreadPoolExecutor(len(held) if self.label.size >= MANY_ROWS else 1) as threads:
-            return dict(zip(held, threads.map(lambda score: by_score(score, self.weight), held.values()), strict=True))
+            scores["champion"] = self.champion
+        with ThreadPoolExecutor(len(scores) if self.label.size >= MIN_ROWS_FOR_THREADS else 1) as threads:
+            return dict(
+                zip(scores, threads.map(lambda score: by_score(score, self.weight), scores.values()), strict=True)
+            )
 
-    def lost(self, name: str, loss: Callable[[Floats, Floats], Floats]) -> Floats:
-        """challenger − champion of a loss per row (n,), kept for every split of the rows."""
-        if name not in self._lost:
-            ours, theirs = self.of_both(lambda model: loss(self.label, self.scores(model)))
-            self._lost[name] = ours - theirs
-        return self._lost[name]
+    def loss_difference(self, name: str, loss: Callable[[Floats, Floats], Floats]) -> Floats:
+        """challenger − champion of a loss per row (n,), computed once for all splits of the rows."""
+        if name not in self._loss_differences:
+            ours, theirs = self.for_both(lambda model: loss(self.label, self.scores(model)))
+            self._loss_differences[name] = ours - theirs
+        return self._loss_differences[name]
 
-    def changed(self, name: str, hits: Callable[[Floats, Floats], Hits]) -> Changed:
-        """The rows that only one model hits, kept for every split of the rows."""
-        if name not in self._changed:
-            ours, theirs = self.of_both(lambda model: hits(self.label, self.scores(model)))
+    def changed_hits(self, name: str, hits: Callable[[Floats, Floats], Hits]) -> ChangedHits:
+        """The hits that only one model has, computed once for all splits of the rows."""
+        if name not in self._changed_hits:
+            ours, theirs = self.for_both(lambda model: hits(self.label, self.scores(model)))
             gap = ours.hit - theirs.hit
             if ours.among is not None:
                 gap *= ours.among
-            self._changed[name] = Changed(
+            self._changed_hits[name] = ChangedHits(
                 gained=np.flatnonzero(gap > 0), lost=np.flatnonzero(gap < 0), among=ours.among
             )
-        return self._changed[name]
+        return self._changed_hits[name]
 
-    def of_both(self, found: Callable[[Model], Found]) -> tuple[Found, Found]:
-        """What is found of either model, the champion in a thread of its own where rows are many.
+    def for_both(self, compute: Callable[[Model], Computed]) -> tuple[Computed, Computed]:
+        """`compute` for the challenger and for the champion, the latter in its own thread if there are many rows.
 
-        Raises ValueError where there is no champion.
+        Raises ValueError if there is no champion.
         """
         self.scores("champion")
-        if self.label.size < MANY_ROWS:
-            return found("challenger"), found("champion")
+        if self.label.size < MIN_ROWS_FOR_THREADS:
+            return compute("challenger"), compute("champion")
         with ThreadPoolExecutor(1) as thread:
-            theirs = thread.submit(found, "champion")
-            return found("challenger"), theirs.result()
+            theirs = thread.submit(compute, "champion")
+            return compute("challenger"), theirs.result()
 
     def scores(self, model: Model) -> Floats:
-        """One model's scores. Raises ValueError where there is no champion."""
-        held = self.challenger if model == "challenger" else self.champion
-        if held is None:
+        """One model's scores. Raises ValueError if there is no champion."""
+        scores = self.challenger if model == "challenger" else self.champion
+        if scores is None:
             raise ValueError("rows without a champion have no scores of it")
-        return held
+        return scores
 
     @cached_property
-    def _lost(self) -> dict[str, Floats]:
+    def _loss_differences(self) -> dict[str, Floats]:
         return {}
 
     @cached_property
-    def _changed(self) -> dict[str, Changed]:
+    def _changed_hits(self) -> dict[str, ChangedHits]:
         return {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Rows, split into groups."""
+    """Rows split into groups, with what several gates need of them."""
 
     rows: Rows
     groups: Groups = EVERYTHING
 
-    def scored(self, model: Model) -> Scored:
-        """One model's scores. Raises ValueError where there is no champion."""
+    def scored_by(self, model: Model) -> Scored:
+        """One model's scores in these groups. Raises ValueError if there is no champion."""
         rows = self.rows
         score = rows.scores(model)
         return Scored(
@@ -179,45 +184,45 @@ class Split:
         )
 
     def linear(self, metric: Metric) -> Linear:
-        """The metric of the challenger. The last is kept: one gate asks for it, the next for the difference."""
+        """The metric of the challenger. The last one is cached: one gate needs it, the next one the difference."""
         if metric.name not in self._linear:
             self._linear.clear()
-            self._linear[metric.name] = metric.linearise(self.scored("challenger"))
+            self._linear[metric.name] = metric.linearise(self.scored_by("challenger"))
         return self._linear[metric.name]
 
-    def paired(self, metric: Metric) -> Linear:
+    def paired_difference(self, metric: Metric) -> Linear:
         """challenger − champion of the metric."""
         if metric.loss is not None:
-            scored, lost = self.scored("challenger"), self.rows.lost(metric.name, metric.loss)
-            value = scored.mean(lost)
-            return Linear(value, scored.deviations(lost, value))
+            scored, gap = self.scored_by("challenger"), self.rows.loss_difference(metric.name, metric.loss)
+            value = scored.mean(gap)
+            return Linear(value, scored.deviations(gap, value))
         if metric.hits is not None:
-            changed, gap = self.rows.changed(metric.name, metric.hits), np.zeros(self.rows.label.size)
+            changed, gap = self.rows.changed_hits(metric.name, metric.hits), np.zeros(self.rows.label.size)
             gap[changed.gained], gap[changed.lost] = 1.0, -1.0
-            return linear_share(Hits(gap, changed.among), self.scored("challenger"))
+            return linear_share(Hits(gap, changed.among), self.scored_by("challenger"))
         if metric.name in self._linear:
-            ours, theirs = self.linear(metric), metric.linearise(self.scored("champion"))
+            ours, theirs = self.linear(metric), metric.linearise(self.scored_by("champion"))
             return Linear(ours.value - theirs.value, ours.influence - theirs.influence)
-        ours, theirs = self.of_both(metric.linearise)
+        ours, theirs = self.for_both(metric.linearise)
         influence = ours.influence
         influence -= theirs.influence
         return Linear(ours.value - theirs.value, influence)
 
-    def of_both(self, found: Callable[[Scored], Found]) -> tuple[Found, Found]:
-        """What is found of the challenger's and the champion's scores, in threads where rows are many."""
-        return self.rows.of_both(lambda model: found(self.scored(model)))
+    def for_both(self, compute: Callable[[Scored], Computed]) -> tuple[Computed, Computed]:
+        """`compute` for the challenger's and for the champion's scores, as `Rows.for_both`."""
+        return self.rows.for_both(lambda model: compute(self.scored_by(model)))
 
-    def paired_sums(self, metric: Metric) -> Floats | None:
-        """Weighted sums of challenger − champion over the rows of each unit (U,), of a metric that is a plain mean.
+    def paired_difference_sums(self, metric: Metric) -> Floats | None:
+        """Weighted sums of challenger − champion over the rows of each unit (U,), for a metric that is a plain mean.
 
-        None of any other.
+        None for any other metric.
         """
         rows, units = self.rows, self.units
         if metric.loss is not None:
-            lost = rows.lost(metric.name, metric.loss)
-            return units.sums(lost if rows.weight is None else lost * rows.weight)
+            gap = rows.loss_difference(metric.name, metric.loss)
+            return units.sums(gap if rows.weight is None else gap * rows.weight)
         if metric.hits is not None and units.of_row is not None:
-            changed = rows.changed(metric.name, metric.hits)
+            changed = rows.changed_hits(metric.name, metric.hits)
             if changed.among is None:
                 gained, lost = changed.sums(units.of_row, units.size.size, weight=rows.weight)
                 return gained - lost
@@ -237,7 +242,7 @@ class Split:
 
     @cached_property
     def n(self) -> Floats:
-        """How many rows of each group count (S,)."""
+        """How many rows of each group have weight (S,)."""
         if self.rows.weight is None:
             return self.units.weighted_units if self.rows.cluster is None else self.units.total(self.units.size)
         if self.groups.code is None:
@@ -247,47 +252,48 @@ class Split:
 
     @property
     def clusters(self) -> Floats | None:
-        """How many clusters of each group have rows that count (S,); None where rows are not clustered."""
+        """How many clusters of each group have rows with weight (S,); None if rows are not clustered."""
         return None if self.rows.cluster is None else self.units.weighted_units
 
 
-def relative(weight: Floats) -> Floats:
-    """Weights of at most 1, scaled by a power of two: exact, and out of reach of overflow."""
+def scale_weights(weight: Floats) -> Floats:
+    """Weights scaled by a power of two to at most 1: that is exact, and sums cannot overflow."""
     _, exponent = np.frexp(weight.max(initial=0.0))
     scaled: Floats = np.ldexp(weight, -exponent)
     return scaled
 
 
-def crossed(columns: Sequence[Coded]) -> Groups:
-    """The groups that the values of some columns form together: those that occur, in order of their values.
+def cross_columns(columns: Sequence[Coded]) -> Groups:
+    """The groups formed by the combinations of values that occur in some columns, in order of their values.
 
     Raises:
-        UnjudgeableError: more than 10,000 of them.
+        UnjudgeableError: there are more than 10,000 groups.
     """
     code = np.asarray(columns[0].codes, dtype=np.intp)
     keys: list[tuple[str, ...]] = [(str(value),) for value in columns[0].values]
-    code, keys = _present(code, keys)
+    code, keys = _drop_empty(code, keys)
     for column in columns[1:]:
         values = [str(value) for value in column.values]
         if len(keys) * len(values) > MAX_GROUPS**2:
             raise _too_many(len(keys) * len(values))
         code = code * len(values) + column.codes
-        code, keys = _present(code, [(*key, value) for key in keys for value in values])
+        code, keys = _drop_empty(code, [(*key, value) for key in keys for value in values])
     order = sorted(range(len(keys)), key=keys.__getitem__)
     if order == list(range(len(keys))):
         return Groups(keys=tuple(keys), code=code)
     place = np.empty(len(keys), dtype=np.intp)
     place[order] = np.arange(len(keys))
-    return Groups(keys=tuple(keys[at] for at in order), code=place[code])
+    return Groups(keys=tuple(keys[index] for index in order), code=place[code])
 
 
-def _present(code: Codes, keys: list[tuple[str, ...]]) -> tuple[Codes, list[tuple[str, ...]]]:
-    held = np.bincount(code, minlength=len(keys)) > 0
-    if np.count_nonzero(held) > MAX_GROUPS:
-        raise _too_many(int(np.count_nonzero(held)))
-    if np.all(held):
+def _drop_empty(code: Codes, keys: list[tuple[str, ...]]) -> tuple[Codes, list[tuple[str, ...]]]:
+    """Codes and keys without the keys that no row has."""
+    present = np.bincount(code, minlength=len(keys)) > 0
+    if np.count_nonzero(present) > MAX_GROUPS:
+        raise _too_many(int(np.count_nonzero(present)))
+    if np.all(present):
         return code, keys
-    return (np.cumsum(held) - 1)[code], [keys[at] for at in np.flatnonzero(held)]
+    return (np.cumsum(present) - 1)[code], [keys[index] for index in np.flatnonzero(present)]
 
 
 def _too_many(count: int) -> UnjudgeableError:

@@ -1,4 +1,4 @@
-"""The scale on which an interval is symmetric: one on which the metric's range has no ends."""
+"""The scale on which an interval is symmetric: one where the metric's range has no ends."""
 
 from __future__ import annotations
 
@@ -14,25 +14,21 @@ from lockgate.gates.stats.scored import TOLERANCE, Floats
 class Scale:
     """The logit between two ends, the logarithm of the distance to a single one, the value itself without any.
 
-    A loss that is estimated low comes with too small an error, and one that is near an end with a lopsided one: the
-    plain interval then leaves out the truth on one side far more often than it says. See docs/simulations.md.
+    A loss that is estimated too low comes with too small an error, and near an end of the range the error is lopsided:
+    the plain interval then misses the truth on one side far more often than its level says. See docs/simulations.md.
     """
 
     low: float
     high: float
-
-    @classmethod
-    def of(cls, low: float, high: float) -> Scale:
-        return cls(low=low, high=high)
 
     def within(self, value: Floats, half: Floats) -> tuple[Floats, Floats]:
         """value ± half (S,), cut at the ends; NaN where either is."""
         return np.maximum(self.low, value - half), np.minimum(self.high, value + half)
 
     def around(self, value: Floats, half: Floats) -> tuple[Floats, Floats]:
-        """Bounds of `value` (S,) whose half-width is `half` (S,) to first order; NaN where either is.
+        """Bounds of `value` (S,) with half-width `half` (S,) to first order; NaN where either is.
 
-        At an end of the range there is no such scale: the bounds are value ± half, kept inside.
+        At an end of the range the scale is undefined: there the bounds are value ± half, cut at the ends.
         """
         below, above = self.within(value, half)
         ended = np.isfinite(self.low), np.isfinite(self.high)

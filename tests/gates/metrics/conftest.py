@@ -11,7 +11,7 @@ import pytest
 from sklearn import metrics as sk
 
 from lockgate.gates.evidence.task import Task
-from lockgate.gates.metrics import METRICS, metric
+from lockgate.gates.metrics import METRICS, find_metric
 from lockgate.gates.metrics.metric import Metric
 from lockgate.gates.stats.scored import Linear, Scored
 
@@ -29,7 +29,7 @@ class Known:
 
     @property
     def metric(self) -> Metric:
-        return metric(self.name, self.task)
+        return find_metric(self.name, self.task)
 
     def sample(self, seed: int, n: int = 90, *, ties: bool = False) -> dict[str, np.ndarray]:
         """Label, score, weight and query (n,) of a model that is fair; weights are alike within a query."""

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lockgate.gates.metrics import METRICS
-from lockgate.gates.metrics.estimate import Difference, Estimate, differences, errors, estimates, of_difference
+from lockgate.gates.metrics.estimate import (
+    Difference,
+    Estimate,
+    estimate_difference,
+    estimate_differences,
+    estimate_metric,
+    standard_errors,
+)
 from lockgate.gates.metrics.metric import Metric
 from lockgate.gates.metrics.rows import Groups, Rows, Split
 from lockgate.gates.stats import proportions
@@ -25,11 +32,11 @@ KNOWN: dict[str, Metric] = {
 
 
 def estimate(metric: Metric, rows: Rows) -> Estimate:
-    return estimates(metric, Split(rows=rows)).one()
+    return estimate_metric(metric, Split(rows=rows)).of_group()
 
 
 def difference(metric: Metric, rows: Rows) -> Difference:
-    return differences(metric, Split(rows=rows)).one()
+    return estimate_differences(metric, Split(rows=rows)).of_group()
 
 
 def take(rows: Rows, index: np.ndarray) -> Rows:
@@ -216,10 +223,10 @@ def test_groups_at_once_are_each_group_alone(name: str, given: str) -> None:
     held = rows(name, weight=weight, cluster=cluster)
     code = rng.integers(0, 3, 240)
     split = Split(rows=held, groups=Groups(keys=(("a",), ("b",), ("c",)), code=code))
-    one, two = estimates(KNOWN[name], split), differences(KNOWN[name], split)
+    one, two = estimate_metric(KNOWN[name], split), estimate_differences(KNOWN[name], split)
     for group in range(3):
         alone = take(held, np.flatnonzero(code == group))
-        mine, pair = one.one(group), two.one(group)
+        mine, pair = one.of_group(group), two.of_group(group)
         numbers = [mine.value, *(mine.bounds(0.95) or ()), pair.value, *(pair.bounds(0.95) or ())]
         numbers += [pair.p_gain(0.01) or 0.0, pair.p_harm(-0.01) or 0.0]
         assert numbers == pytest.approx(both(name, alone), rel=1e-9, abs=1e-11)
@@ -235,13 +242,13 @@ def test_sums_over_units_are_what_influences_row_by_row_give(name: str, given: s
     if ties:
         held = replace(held, challenger=np.round(held.challenger, 1), champion=np.round(held.champion, 1))
     split = Split(rows=held, groups=Groups(keys=(("a",), ("b",), ("c",)), code=rng.integers(0, 3, 240)))
-    found, metric = differences(KNOWN[name], split), KNOWN[name]
-    linear = split.paired(metric)
+    found, metric = estimate_differences(KNOWN[name], split), KNOWN[name]
+    linear = split.paired_difference(metric)
     np.testing.assert_allclose(found.value, linear.value, atol=1e-14)
-    ours, theirs = (metric.linearise(split.scored(model)) for model in ("challenger", "champion"))
+    ours, theirs = (metric.linearise(split.scored_by(model)) for model in ("challenger", "champion"))
     np.testing.assert_allclose(linear.influence, ours.influence - theirs.influence, atol=1e-12)
     if metric.hits is None or cluster is not None:
-        expected = of_difference(linear.value, *errors(metric, linear, split), sign=1.0)
+        expected = estimate_difference(linear.value, *standard_errors(metric, linear, split), sign=1.0)
         np.testing.assert_allclose(found.bounds(0.9), expected.bounds(0.9), rtol=1e-10, atol=1e-13)
 
 

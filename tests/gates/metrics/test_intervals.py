@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lockgate.gates.metrics import metric
-from lockgate.gates.metrics.estimate import differences, estimates
+from lockgate.gates.metrics import find_metric
+from lockgate.gates.metrics.estimate import estimate_differences, estimate_metric
 from lockgate.gates.metrics.metric import Metric
 from lockgate.gates.metrics.rows import Groups, Rows, Split
 
@@ -57,11 +57,11 @@ def worlds(task: str, n: int, *, count: int, seed: int) -> Split:
     ],
 )
 def test_a_90_percent_interval_covers_90_percent(task: str, name: str, n: int) -> None:
-    known = metric(name, task)
+    known = find_metric(name, task)
     truth = worlds(task, 400_000, count=1, seed=1)
     held = worlds(task, n, count=WORLDS, seed=2)
-    ours, theirs = (known.linearise(truth.scored(model)).value[0] for model in ("challenger", "champion"))
-    for find, true in ((estimates, ours), (differences, ours - theirs)):
+    ours, theirs = (known.linearise(truth.scored_by(model)).value[0] for model in ("challenger", "champion"))
+    for find, true in ((estimate_metric, ours), (estimate_differences, ours - theirs)):
         low, high = find(known, held).bounds(0.95)
         covered = np.mean((low <= true) & (true <= high))
         least, most = stats.binom.ppf([1e-4, 1 - 1e-4], WORLDS, 0.9) / WORLDS
@@ -70,10 +70,10 @@ def test_a_90_percent_interval_covers_90_percent(task: str, name: str, n: int) -
 
 
 def test_the_low_bound_of_a_maximum_holds_its_level() -> None:
-    known = metric("ks", "binary")
-    true = estimates(known, worlds("binary", 400_000, count=1, seed=1)).value[0]
+    known = find_metric("ks", "binary")
+    true = estimate_metric(known, worlds("binary", 400_000, count=1, seed=1)).value[0]
     for n in (100, 1000):
-        low, _ = estimates(known, worlds("binary", n, count=WORLDS, seed=3)).bounds(0.95)
+        low, _ = estimate_metric(known, worlds("binary", n, count=WORLDS, seed=3)).bounds(0.95)
         assert np.mean(low <= true) >= 0.93  # without the correction .82 and .87
 
 
@@ -82,18 +82,18 @@ def test_three_decisions_that_are_right_are_no_proof_of_precision() -> None:
     label[:5] = 1
     score = np.where(np.arange(1000) < 3, 0.9, 0.1)
     split = Split(rows=Rows(label=label, challenger=score))
-    found = estimates(metric("precision", "binary"), split).one()
+    found = estimate_metric(find_metric("precision", "binary"), split).of_group()
     assert found.value == 1
     assert found.bounds(0.95) == pytest.approx((0.05 ** (1 / 3), 1))
-    wrong = estimates(metric("precision", "binary"), Split(rows=Rows(label=1 - label, challenger=score))).one()
+    wrong = estimate_metric(find_metric("precision", "binary"), Split(rows=Rows(label=1 - label, challenger=score))).of_group()
     assert wrong.bounds(0.95) == pytest.approx((0, 1 - 0.05 ** (1 / 3)))
 
 
 @pytest.mark.parametrize(("name", "trials"), [("f1", 8), ("balanced_accuracy", 8), ("mcc", 8), ("brier", 20)])
 def test_a_perfect_value_rests_on_the_rows_that_could_have_spoilt_it(name: str, trials: int) -> None:
     label = np.repeat([0.0, 1.0], [12, 8])
-    known = metric(name, "binary")
-    low, high = estimates(known, Split(rows=Rows(label=label, challenger=label))).one().bounds(0.95)
+    known = find_metric(name, "binary")
+    low, high = estimate_metric(known, Split(rows=Rows(label=label, challenger=label))).of_group().bounds(0.95)
     reach = (known.high - known.low) * (1 - 0.05 ** (1 / trials))
     assert (low, high) == pytest.approx((0, reach) if name == "brier" else (1 - reach, 1))
 
@@ -101,9 +101,9 @@ def test_a_perfect_value_rests_on_the_rows_that_could_have_spoilt_it(name: str, 
 @pytest.mark.parametrize(("name", "trials"), [("f1_macro", 3), ("f1_weighted", 15), ("auc_ovr_macro", 3), ("mcc", 3)])
 def test_so_does_a_perfect_classifier_of_many(name: str, trials: int) -> None:
     label = np.repeat([0.0, 1, 2], [7, 5, 3])
-    known = metric(name, "multiclass")
+    known = find_metric(name, "multiclass")
     score = np.eye(3)[label.astype(int)]
-    low, high = estimates(known, Split(rows=Rows(label=label, challenger=score))).one().bounds(0.95)
+    low, high = estimate_metric(known, Split(rows=Rows(label=label, challenger=score))).of_group().bounds(0.95)
     assert (low, high) == pytest.approx((1 - (known.high - known.low) * (1 - 0.05 ** (1 / trials)), 1))
 
 
@@ -113,18 +113,18 @@ def test_queries_of_one_size_are_the_paired_t_test() -> None:
     query = np.arange(400) % 40
     scores = label[:, None] + rng.normal(0, 2, (400, 2))
     held = Rows(label=label, challenger=scores[:, 0], champion=scores[:, 1], query=query, cluster=query)
-    known = metric("ndcg@5", "ranking")
+    known = find_metric("ndcg@5", "ranking")
     each = [
         [
             known.linearise(
-                Split(rows=Rows(label=label[own], challenger=score[own], query=query[own])).scored("challenger")
+                Split(rows=Rows(label=label[own], challenger=score[own], query=query[own])).scored_by("challenger")
             ).value[0]
             for own in (query == one for one in range(40))
         ]
         for score in scores.T
     ]
     test = stats.ttest_rel(*each, alternative="greater")
-    found = differences(known, Split(rows=held)).one()
+    found = estimate_differences(known, Split(rows=held)).of_group()
     assert found.value == pytest.approx(np.mean(each[0]) - np.mean(each[1]), rel=1e-12)
     assert found.p_gain(0) == pytest.approx(test.pvalue, rel=1e-9)
     interval = stats.ttest_rel(*each).confidence_interval(0.9)
@@ -146,7 +146,7 @@ def test_a_teams_own_loss_is_one_function_and_one_entry() -> None:
     for at in range(3):
         mine, other = (late(label[at::3], score[at::3]) for score in (held.challenger, held.champion))
         interval = stats.ttest_rel(mine, other).confidence_interval(0.9)
-        found = differences(own, split).one(at)
+        found = estimate_differences(own, split).of_group(at)
         assert found.bounds(0.95) == pytest.approx((interval.low, interval.high), rel=1e-9)
         assert found.p_gain(0) == pytest.approx(stats.ttest_rel(mine, other, alternative="less").pvalue, rel=1e-9)
-        assert estimates(own, split).one(at).value == pytest.approx(mine.mean())
+        assert estimate_metric(own, split).of_group(at).value == pytest.approx(mine.mean())

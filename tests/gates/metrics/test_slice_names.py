@@ -11,8 +11,8 @@ import pytest
 from lockgate import Decision, Evidence
 from lockgate.gates.errors import PolicyError
 from lockgate.gates.evidence.columns import coded
-from lockgate.gates.metrics.rows import crossed
-from lockgate.gates.metrics.slice_names import readings, slice_name
+from lockgate.gates.metrics.rows import cross_columns
+from lockgate.gates.metrics.slice_names import read_slice_name, slice_name
 from tests.hostile.corpus import EVERY
 
 N = 2000
@@ -81,13 +81,13 @@ def test_no_two_slices_of_hostile_values_share_a_name(columns: int) -> None:
     held = list(itertools.product(some, repeat=columns))
     assert len(held) > 10_000
     assert len({slice_name(values) for values in held}) == len(held)
-    assert all(values in readings(slice_name(values), columns) for values in held)
+    assert all(values in read_slice_name(slice_name(values), columns) for values in held)
 
 
 def test_hostile_values_are_groups_of_their_own() -> None:
     values = [value for value in EVERY if len(value) < 1000]
     first, second = np.repeat(values, 8), np.tile(["", " ", ", ", '"', "a", "a, ", "None", "(missing)"], len(values))
-    found = crossed([coded("a", first), coded("b", second)])
+    found = cross_columns([coded("a", first), coded("b", second)])
     pairs = list(zip(first.tolist(), second.tolist(), strict=True))
     assert found.count == len(set(pairs)) == len(set(found.names))
     assert [found.keys[code] for code in found.code] == pairs

@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as sk
 
 from lockgate.gates.errors import UnjudgeableError
-from lockgate.gates.metrics import metric
+from lockgate.gates.metrics import find_metric
 from lockgate.gates.stats.scored import Linear, Scored
 
 NONE = math.nan
@@ -53,7 +53,7 @@ CASES = {
 
 def linear(task: str, name: str, label: list, score: list, **given) -> Linear:
     rows = Scored(label=np.array(label, dtype=float), score=np.array(score, dtype=float), **given)
-    return metric(name, task).linearise(rows)
+    return find_metric(name, task).linearise(rows)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -98,4 +98,4 @@ def test_a_perfect_regression() -> None:
 def test_too_many_cells_are_refused_before_they_are_counted() -> None:
     rows = {"label": np.zeros(4), "score": np.tile(np.eye(4)[0], (4, 1)), "code": np.arange(4), "groups": 3_000_000}
     with pytest.raises(UnjudgeableError, match="3,000,000 groups × 4 classes"):
-        metric("f1_macro", "multiclass").linearise(Scored(**rows))
+        find_metric("f1_macro", "multiclass").linearise(Scored(**rows))
