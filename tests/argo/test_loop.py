@@ -21,7 +21,7 @@ import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from obstore.store import S3Store
 
-from tests.builders import JUDGE, line
+from tests.builders import JUDGE, public_line_of
 from tests.harness.argo.cluster import ROOT, Cluster
 from tests.harness.argo.pods import WorkflowRun
 
@@ -125,7 +125,7 @@ def production(cluster: Cluster, orders_conf: Path) -> Production:
             "keys": {
                 "required": True,
                 "private": "environment",
-                "trusted": {"judge": {"role": "judge", "key": line(signer), "last_entry": None}},
+                "trusted": {"judge": {"role": "judge", "key": public_line_of(signer), "last_entry": None}},
             },
         },
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from hera.workflows.models import WorkflowTemplate
 
-from tests.harness.argo.pods import Executed, execute, python_without_the_checkout
+from tests.harness.argo.pods import WorkflowRun, execute, python_without_the_checkout
 from tests.proxy import Proxy, proxied
 
 ROOT = Path(__file__).parents[3]
@@ -26,8 +26,8 @@ class _Webhook(BaseHTTPRequestHandler):
     """Takes events as the webhook of Argo Events does, and keeps them."""
 
     def do_POST(self) -> None:
-        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.events.append(told)  # type: ignore[attr-defined]
+        event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.events.append(event)  # type: ignore[attr-defined]
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -71,24 +71,24 @@ class Cluster:
     events: list[dict[str, Any]]  # that pods published
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # of Kubernetes, by name
 
-    def compiled(self, flow: str, configs: Mapping[str, str]) -> dict[str, Any]:
+    def compile_flow(self, flow: str, configs: Mapping[str, str]) -> dict[str, Any]:
         """The WorkflowTemplate of pipelines/FLOW.py in production, checked against Argo's schema."""
-        given = [word for name, value in configs.items() for word in ("--config-value", name, value)]
-        command = [sys.executable, str(ROOT / "pipelines" / f"{flow}.py"), "--no-pylint", "--quiet", *given]
-        done = self.call([*command, "--production", "argo-workflows", "create", "--only-json"])
-        document: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
+        options = [word for name, value in configs.items() for word in ("--config-value", name, value)]
+        command = [sys.executable, str(ROOT / "pipelines" / f"{flow}.py"), "--no-pylint", "--quiet", *options]
+        creation = self.call([*command, "--production", "argo-workflows", "create", "--only-json"])
+        document: dict[str, Any] = json.loads(creation.stdout[creation.stdout.index("{") :])
         WorkflowTemplate.model_validate(document)
         return document
 
     def call(self, command: Sequence[str], **more: str) -> subprocess.CompletedProcess[str]:
         """A command of whoever deploys; it must succeed."""
-        done = subprocess.run(
+        process = subprocess.run(
             command, cwd=self.scratch, env={**self.env, **more}, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done
+        assert process.returncode == 0, process.stdout + process.stderr
+        return process
 
-    def executed(self, template: Mapping[str, Any], **parameters: str) -> Executed:
+    def execute(self, template: Mapping[str, Any], **parameters: str) -> WorkflowRun:
         """The workflow, executed pod by pod."""
         node = {name: self.env[name] for name in CREDENTIALS}
         return execute(

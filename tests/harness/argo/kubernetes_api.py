@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-TOKEN = "kubernetes-token"
-SLOW = 0.9
+KUBERNETES_TOKEN = "kubernetes-token"
+SLOW_ANSWER_S = 0.9
 """Seconds that a slow answer takes; the tests let a request take a third of it."""
 
 REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "Expired"}
@@ -34,7 +34,7 @@ class Fault:
 
     method: str
     plural: str
-    what: int | str  # a status; "slow" or "lost", after the write; "dropped", before it
+    failure: int | str  # a status; "slow" or "lost", after the write; "dropped", before it
 
 
 @dataclass
@@ -42,21 +42,21 @@ class State:
     """What the API holds, and what it was asked."""
 
     objects: dict[Name, dict[str, Any]] = field(default_factory=dict)
-    asked: list[tuple[str, str]] = field(default_factory=list)  # method and address
+    requests: list[tuple[str, str]] = field(default_factory=list)  # method and address
     faults: list[Fault] = field(default_factory=list)
-    token: str = TOKEN
+    token: str = KUBERNETES_TOKEN
     version: int = 0
     url: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def fail(self, method: str, plural: str, what: int | str) -> None:
-        self.faults.append(Fault(method, plural, what))
+    def fail(self, method: str, plural: str, failure: int | str) -> None:
+        self.faults.append(Fault(method, plural, failure))
 
     def writes(self) -> list[str]:
         """Every write that was asked for, as METHOD plural/name."""
         return [
             f"{method} {url.split('/namespaces/')[1].split('/', 1)[1]}"
-            for method, url in self.asked
+            for method, url in self.requests
             if method in WRITES
         ]
 
@@ -66,9 +66,9 @@ class State:
     def touch(self, plural: str, name: str, **spec: Any) -> None:
         """Somebody else changes an object."""
         key = next(key for key in self.objects if key[1:] == (plural, name))
-        held = copy.deepcopy(self.objects[key])
-        held["spec"] |= spec
-        self.keep(key, held)
+        document = copy.deepcopy(self.objects[key])
+        document["spec"] |= spec
+        self.keep(key, document)
 
     def keep(self, key: Name, document: dict[str, Any]) -> dict[str, Any]:
         """Store an object as the next version."""
@@ -87,15 +87,15 @@ class State:
 
     def kubeconfig(self, folder: Path) -> Path:
         file = folder / "kubeconfig.json"
-        told = {
+        config = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
             "clusters": [{"name": "test", "cluster": {"server": self.url}}],
-            "users": [{"name": "test", "user": {"token": TOKEN}}],
+            "users": [{"name": "test", "user": {"token": KUBERNETES_TOKEN}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         }
-        file.write_text(json.dumps(told), encoding="utf-8")
+        file.write_text(json.dumps(config), encoding="utf-8")
         return file
 
 
@@ -137,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
             if isinstance(fault, int):
                 raise RefusedError(fault, f"{self.command} is not for you today")
             with self.state.lock:
-                status, document = self._done(url.path, parse_qs(url.query), body)
+                status, document = self._handle(url.path, parse_qs(url.query), body)
         except RefusedError as err:
             status = err.status
             document = {
@@ -151,7 +151,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if fault == "slow":
-            time.sleep(SLOW)
+            time.sleep(SLOW_ANSWER_S)
         sent = json.dumps(document).encode()
         try:
             self.send_response(status)
@@ -164,26 +164,26 @@ class Handler(BaseHTTPRequestHandler):
 
     def _fault(self, path: str) -> int | str | None:
         with self.state.lock:
-            self.state.asked.append((self.command, path))
+            self.state.requests.append((self.command, path))
             plural = path.split("/")[6] if path.count("/") >= 6 else ""
             for fault in self.state.faults:
                 if (fault.method, fault.plural) == (self.command, plural):
                     self.state.faults.remove(fault)
-                    return fault.what
+                    return fault.failure
         return None
 
-    def _done(self, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def _handle(self, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if self.headers.get("Authorization") != f"Bearer {self.state.token}":
             raise RefusedError(401, "Unauthorized")
         parts = path.strip("/").split("/")
         if parts[:4] != ["apis", "argoproj.io", "v1alpha1", "namespaces"] or len(parts) not in (6, 7):
             raise RefusedError(404, f"the server could not find the requested resource {path}")
         key = (parts[4], parts[5], parts[6] if len(parts) == 7 else "")
-        held = self.state.objects.get(key)
-        if key[2] and held is None:
+        current = self.state.objects.get(key)
+        if key[2] and current is None:
             raise RefusedError(404, f'{key[1]}.argoproj.io "{key[2]}" not found')
         if self.command == "GET":
-            return 200, held or self._listed(key, query)
+            return 200, current or self._list_objects(key, query)
         if self.command == "DELETE":
             del self.state.objects[key]
             return 200, {"kind": "Status", "status": "Success", "details": {"name": key[2]}}
@@ -195,22 +195,22 @@ class Handler(BaseHTTPRequestHandler):
             if (*key[:2], name) in self.state.objects:
                 raise RefusedError(409, f'{key[1]}.argoproj.io "{name}" already exists')
             return 201, self.state.keep((*key[:2], name), body)
-        assert held is not None
+        assert current is not None
         if not metadata.get("resourceVersion"):
             raise RefusedError(422, "metadata.resourceVersion: must be specified for an update")
-        if metadata["resourceVersion"] != held["metadata"]["resourceVersion"]:
+        if metadata["resourceVersion"] != current["metadata"]["resourceVersion"]:
             raise RefusedError(409, "the object has been modified; please apply your changes to the latest version")
         return 200, self.state.keep(key, body)
 
-    def _listed(self, key: Name, query: dict[str, list[str]]) -> dict[str, Any]:
-        found = [one for name, one in sorted(self.state.objects.items()) if name[:2] == key[:2]]
+    def _list_objects(self, key: Name, query: dict[str, list[str]]) -> dict[str, Any]:
+        documents = [document for name, document in sorted(self.state.objects.items()) if name[:2] == key[:2]]
         limit, start = int(query.get("limit", ["500"])[0]), int(query.get("continue", ["0"])[0])
-        more = {"continue": str(start + limit)} if start + limit < len(found) else {}
-        return {"kind": "List", "items": found[start : start + limit], "metadata": more}
+        more = {"continue": str(start + limit)} if start + limit < len(documents) else {}
+        return {"kind": "List", "items": documents[start : start + limit], "metadata": more}
 
 
 @contextmanager
-def served() -> Iterator[State]:
+def serve_kubernetes() -> Iterator[State]:
     """An empty API, for as long as the block lasts."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True

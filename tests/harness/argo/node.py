@@ -43,10 +43,14 @@ def python_without_the_checkout(folder: Path) -> Path:
     """The bin/ of an environment with the packages of this one, but without this project and all that tells of it."""
     venv.create(folder, symlinks=True)
     (site,) = folder.glob("lib/python*/site-packages")
-    for held in {Path(sysconfig.get_paths()[kind]) for kind in ("purelib", "platlib")}:
-        for one in held.iterdir():
-            if not one.name.startswith(_PROJECT) and one.suffix != ".pth" and not (site / one.name).exists():
-                (site / one.name).symlink_to(one)
+    for packages in {Path(sysconfig.get_paths()[kind]) for kind in ("purelib", "platlib")}:
+        for package in packages.iterdir():
+            if (
+                not package.name.startswith(_PROJECT)
+                and package.suffix != ".pth"
+                and not (site / package.name).exists()
+            ):
+                (site / package.name).symlink_to(package)
     (site / "own_outputs.py").write_text(_OWN_OUTPUTS, encoding="utf-8")
     (site / "own_outputs.pth").write_text("import own_outputs\n", encoding="utf-8")  # sitecustomize may be the system's
     (folder / "bin" / "tar").write_text(_TAR.format(tar=shutil.which("tar")), encoding="utf-8")
@@ -63,7 +67,7 @@ class Node:
     environment: Mapping[str, str]
     at_once: int
     seconds: float  # that a pod has
-    _taken: set[int] = field(default_factory=set)
+    _used_folders: set[int] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _room: threading.Semaphore = field(init=False)
 
@@ -79,17 +83,19 @@ class Node:
                 word.replace(_INPUT_PATHS, f"{folder}/mf-input-paths").replace(OUT, f"{folder}/out") for word in command
             ]
             bytecode = self.scratch / "bytecode" / environment.get("METAFLOW_CODE_SHA", "none")
-            code, said = _ended(own, folder / "work", self._environment(environment, folder, bytecode), self.seconds)
+            code, output = _run_process(
+                own, folder / "work", self._environment(environment, folder, bytecode), self.seconds
+            )
             with self._lock:
                 _keep_bytecode(folder / "work" / "metaflow", bytecode)
             files = {name: folder / "out" / path.removeprefix(f"{OUT}/") for name, path in outputs.items()}
             missing = [name for name, file in files.items() if not file.is_file()]
             if code or missing:
-                return code or 1, said if code else f"{said}\nit left no {', '.join(missing)}", {}
-            left = {name: file.read_text(encoding="utf-8").removesuffix("\n") for name, file in files.items()}
-            return 0, said, left
+                return code or 1, output if code else f"{output}\nit left no {', '.join(missing)}", {}
+            values = {name: file.read_text(encoding="utf-8").removesuffix("\n") for name, file in files.items()}
+            return 0, output, values
 
-    def _environment(self, given: Mapping[str, str], folder: Path, bytecode: Path) -> dict[str, str]:
+    def _environment(self, variables: Mapping[str, str], folder: Path, bytecode: Path) -> dict[str, str]:
         return {
             "PATH": f"{self.python}:/usr/local/bin:/usr/bin:/bin",
             "LC_ALL": "C.UTF-8",
@@ -100,16 +106,16 @@ class Node:
             "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
             "OMP_NUM_THREADS": "1",
             **self.environment,
-            **given,
+            **variables,
         }
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:
         """An empty folder for one pod; the next gets it when this one is done."""
         with self._lock:
-            at = next(at for at in itertools.count() if at not in self._taken)
-            self._taken.add(at)
-        folder = self.scratch / f"pod-{at}"
+            number = next(number for number in itertools.count() if number not in self._used_folders)
+            self._used_folders.add(number)
+        folder = self.scratch / f"pod-{number}"
         shutil.rmtree(folder, ignore_errors=True)
         for name in ("work", "home", "tmp", "out"):
             (folder / name).mkdir(parents=True)
@@ -117,18 +123,18 @@ class Node:
             yield folder
         finally:
             with self._lock:
-                self._taken.remove(at)
+                self._used_folders.remove(number)
 
 
-def _keep_bytecode(package: Path, kept: Path) -> None:
+def _keep_bytecode(package: Path, cache: Path) -> None:
     for file in package.rglob("__pycache__/*.pyc"):
-        to = kept / file.relative_to(package)
+        to = cache / file.relative_to(package)
         if not to.exists():
             to.parent.mkdir(parents=True, exist_ok=True)
             os.link(file, to)
 
 
-def _ended(command: Sequence[str], cwd: Path, env: Mapping[str, str], seconds: float) -> tuple[int, str]:
+def _run_process(command: Sequence[str], cwd: Path, env: Mapping[str, str], seconds: float) -> tuple[int, str]:
     """The exit code and all that was said; who takes too long is killed with all that it started."""
     with subprocess.Popen(
         command,
@@ -142,9 +148,9 @@ def _ended(command: Sequence[str], cwd: Path, env: Mapping[str, str], seconds: f
         start_new_session=True,
     ) as pod:
         try:
-            said, _ = pod.communicate(timeout=seconds)
+            output, _ = pod.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             os.killpg(pod.pid, signal.SIGKILL)
-            said, _ = pod.communicate()
-            return -signal.SIGKILL, f"{said}\nkilled after {seconds:g} s"
-        return pod.returncode, said
+            output, _ = pod.communicate()
+            return -signal.SIGKILL, f"{output}\nkilled after {seconds:g} s"
+        return pod.returncode, output

@@ -18,7 +18,7 @@ class Parcels(FlowSpec):
             "attempt": current.retry_count,
             "here": str(Path.cwd()),
             "code": str(lockgate.__file__),
-            "home": [str(one) for one in Path.home().iterdir()],
+            "home": [str(entry) for entry in Path.home().iterdir()],
             "variables": sorted(os.environ),
         }
         if current.retry_count == 0:

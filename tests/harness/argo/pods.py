@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.argo.node import Node, python_without_the_checkout
-from tests.harness.argo.templating import CannotBeExecutedError, Words, filled, holds, may_start
+from tests.harness.argo.templating import CannotBeExecutedError, Words, fill_in, holds, may_start
 
-__all__ = ["CannotBeExecutedError", "Executed", "Pod", "execute", "python_without_the_checkout"]
+__all__ = ["CannotBeExecutedError", "Pod", "WorkflowRun", "execute", "python_without_the_checkout"]
 
-SECONDS = 120
+POD_TIMEOUT_S = 120
 """How long a pod has."""
 
 _TASK = {"name", "template", "arguments", "depends", "dependencies", "withParam", "when"}
-Ended = tuple[bool, dict[str, str]]
+TaskResult = tuple[bool, dict[str, str]]
 """Whether it succeeded, and its output parameters."""
 
 
@@ -44,7 +44,7 @@ class Pod:
 
 
 @dataclass(slots=True, kw_only=True)
-class Executed:
+class WorkflowRun:
     """What became of a workflow, its pods in the order in which they ended. Its Metaflow run is `argo-NAME`."""
 
     name: str
@@ -62,9 +62,9 @@ class Executed:
 
     @property
     def out(self) -> str:
-        return "\n".join(f"--- {one.step} ({one.code})\n{one.out}" for one in self.pods)
+        return "\n".join(f"--- {pod.step} ({pod.code})\n{pod.out}" for pod in self.pods)
 
-    def said(self, event: str) -> dict[str, Any]:
+    def find_event(self, event: str) -> dict[str, Any]:
         """The JSON line of an event; there must be one."""
         (line,) = [line for line in self.out.splitlines() if line.startswith("{") and f'"event": "{event}"' in line]
         return dict(json.loads(line))
@@ -79,8 +79,8 @@ def execute(
     parameters: Mapping[str, str] | None = None,
     secrets: Mapping[str, Mapping[str, str]] | None = None,
     at_once: int = 2,
-    seconds: float = SECONDS,
-) -> Executed:
+    seconds: float = POD_TIMEOUT_S,
+) -> WorkflowRun:
     """Run a WorkflowTemplate to its end.
 
     python: from `python_without_the_checkout`. node: variables that the cluster's nodes give, such as credentials.
@@ -88,7 +88,7 @@ def execute(
     each of them has.
     """
     on = Node(python=python, scratch=scratch, environment=node, at_once=at_once, seconds=seconds)
-    return _Workflow(template, on, parameters or {}, secrets or {}).executed()
+    return _Workflow(template, on, parameters or {}, secrets or {}).execute()
 
 
 class _Workflow:
@@ -102,139 +102,150 @@ class _Workflow:
         metadata, self._spec = template["metadata"], template["spec"]
         self._namespace = metadata.get("namespace", "default")
         self._node, self._secrets = node, secrets
-        self._templates = {one["name"]: one for one in self._spec["templates"]}
+        self._templates = {template["name"]: template for template in self._spec["templates"]}
         name, created = f"w{uuid.uuid4().hex[:12]}", datetime.now(UTC)
         self._words = {
             "workflow.name": name,
             "workflow.namespace": self._namespace,
             "workflow.creationTimestamp": f"{created:%Y-%m-%dT%H:%M:%SZ}",
-            **{f"workflow.parameters.{name}": value for name, value in self._submitted(parameters).items()},
+            **{f"workflow.parameters.{name}": value for name, value in self._merge_parameters(parameters).items()},
         }
-        self._executed, self._lock = (
-            Executed(name=name, flow=metadata["annotations"]["metaflow/flow_name"]),
+        self._result, self._lock = (
+            WorkflowRun(name=name, flow=metadata["annotations"]["metaflow/flow_name"]),
             threading.Lock(),
         )
         self._failures: list[dict[str, str]] = []
 
-    def _submitted(self, parameters: Mapping[str, str]) -> dict[str, str]:
-        given = {one["name"]: one.get("value") for one in self._spec.get("arguments", {}).get("parameters", [])}
-        if unknown := set(parameters) - set(given):
-            raise CannotBeExecutedError(f"parameters {unknown}; expected {set(given)}")
-        given |= parameters
-        if missing := [name for name, value in given.items() if value is None]:
+    def _merge_parameters(self, parameters: Mapping[str, str]) -> dict[str, str]:
+        values = {
+            parameter["name"]: parameter.get("value")
+            for parameter in self._spec.get("arguments", {}).get("parameters", [])
+        }
+        if unknown := set(parameters) - set(values):
+            raise CannotBeExecutedError(f"parameters {unknown}; expected {set(values)}")
+        values |= parameters
+        if missing := [name for name, value in values.items() if value is None]:
             raise CannotBeExecutedError(f"no value of parameters {missing}")
-        return given
+        return values
 
-    def executed(self) -> Executed:
+    def execute(self) -> WorkflowRun:
         if self._spec.get("hooks"):
             raise CannotBeExecutedError(f"hooks {sorted(self._spec['hooks'])}")
-        self._executed.succeeded, _ = self._run(self._spec["entrypoint"], {})
+        self._result.succeeded, _ = self._run(self._spec["entrypoint"], {})
         if handler := self._spec.get("onExit"):
             failures = json.dumps(json.dumps(self._failures))
-            self._words |= {"workflow.status": self._executed.status, "workflow.failures": failures}
+            self._words |= {"workflow.status": self._result.status, "workflow.failures": failures}
             handled, _ = self._run(handler, {})
-            self._executed.succeeded &= handled
-        return self._executed
+            self._result.succeeded &= handled
+        return self._result
 
-    def _run(self, name: str, inputs: Mapping[str, str]) -> Ended:
+    def _run(self, name: str, inputs: Mapping[str, str]) -> TaskResult:
         template = self._templates[name]
         words = {**self._words, **{f"inputs.parameters.{key}": value for key, value in inputs.items()}}
         if "dag" in template:
             return self._dag(template, words)
         if "steps" in template:
-            return all(self._task(one, words)[0] for group in template["steps"] for one in group), {}
+            return all(self._task(task, words)[0] for group in template["steps"] for task in group), {}
         if "container" not in template:
             raise CannotBeExecutedError(f"template {name} with {sorted(template)}")
         return self._pods(template, words)
 
-    def _dag(self, template: Mapping[str, Any], words: Words) -> Ended:
-        words, done = dict(words), set[str]()
-        left = list(template["dag"]["tasks"])
-        while left:
-            task = next((one for one in left if may_start(one, done)), None)
+    def _dag(self, template: Mapping[str, Any], words: Words) -> TaskResult:
+        words, finished = dict(words), set[str]()
+        waiting = list(template["dag"]["tasks"])
+        while waiting:
+            task = next((candidate for candidate in waiting if may_start(candidate, finished)), None)
             if task is None:
-                raise CannotBeExecutedError(f"none of {[one['name'] for one in left]} may start after {done}")
-            left.remove(task)
+                raise CannotBeExecutedError(
+                    f"none of {[candidate['name'] for candidate in waiting]} may start after {finished}"
+                )
+            waiting.remove(task)
             succeeded, outputs = self._task(task, words)
             if not succeeded:  # failFast
                 return False, {}
-            done.add(task["name"])
+            finished.add(task["name"])
             words |= {f"tasks.{task['name']}.outputs.parameters.{key}": value for key, value in outputs.items()}
-        given = template.get("outputs", {}).get("parameters", [])
-        return True, {one["name"]: filled(one["valueFrom"]["parameter"], words) for one in given}
+        handed_on = template.get("outputs", {}).get("parameters", [])
+        return True, {parameter["name"]: fill_in(parameter["valueFrom"]["parameter"], words) for parameter in handed_on}
 
-    def _task(self, task: Mapping[str, Any], words: Words) -> Ended:
+    def _task(self, task: Mapping[str, Any], words: Words) -> TaskResult:
         if unknown := set(task) - _TASK:
             raise CannotBeExecutedError(f"task {task['name']} has {unknown}")
-        if not holds(filled(task.get("when") or "", words)):
+        if not holds(fill_in(task.get("when") or "", words)):
             return True, {}
-        given = task.get("arguments", {}).get("parameters", [])
+        arguments = task.get("arguments", {}).get("parameters", [])
         failed = threading.Event()
 
-        def once(item: str | None) -> Ended:
+        def once(item: str | None) -> TaskResult:
             if failed.is_set():  # failFast
                 return False, {}
-            held = words if item is None else {**words, "item": item}
-            ended = self._run(task["template"], {one["name"]: filled(str(one["value"]), held) for one in given})
-            if not ended[0]:
+            item_words = words if item is None else {**words, "item": item}
+            result = self._run(
+                task["template"],
+                {argument["name"]: fill_in(str(argument["value"]), item_words) for argument in arguments},
+            )
+            if not result[0]:
                 failed.set()
-            return ended
+            return result
 
         if "withParam" not in task:
             return once(None)
         items = [
-            item if isinstance(item, str) else json.dumps(item) for item in json.loads(filled(task["withParam"], words))
+            item if isinstance(item, str) else json.dumps(item)
+            for item in json.loads(fill_in(task["withParam"], words))
         ]
         with ThreadPoolExecutor(self._node.at_once) as workers:
             answers = list(workers.map(once, items))
         names = answers[0][1] if answers else ()
-        gathered = {name: json.dumps([held.get(name) for _, held in answers]) for name in names}
+        gathered = {name: json.dumps([outputs.get(name) for _, outputs in answers]) for name in names}
         return all(ok for ok, _ in answers), gathered
 
-    def _pods(self, template: Mapping[str, Any], words: Words) -> Ended:
+    def _pods(self, template: Mapping[str, Any], words: Words) -> TaskResult:
         """One pod, and as many more as it may have retries, until one succeeds."""
         limit = int((template.get("retryStrategy") or {}).get("limit", 0))
         container = template["container"]
         command = [*container["command"], *(container.get("args") or ())]
         outputs = template.get("outputs", {}).get("parameters", [])
-        paths = {one["name"]: one["valueFrom"]["path"] for one in outputs}
+        paths = {parameter["name"]: parameter["valueFrom"]["path"] for parameter in outputs}
         for attempt in range(limit + 1):
-            held = {**words, "retries": str(attempt)} if "retryStrategy" in template else words
-            name = f"{self._executed.name}-{template['name']}-{uuid.uuid4().hex[:8]}"
-            environment = self._environment(container, held, name)
-            code, said, left = self._node.run([filled(word, held) for word in command], environment, paths)
-            pod = Pod(name=name, step=template["name"], attempt=attempt, code=code, out=said)
+            attempt_words = {**words, "retries": str(attempt)} if "retryStrategy" in template else words
+            name = f"{self._result.name}-{template['name']}-{uuid.uuid4().hex[:8]}"
+            environment = self._environment(container, attempt_words, name)
+            code, output, values = self._node.run(
+                [fill_in(word, attempt_words) for word in command], environment, paths
+            )
+            pod = Pod(name=name, step=template["name"], attempt=attempt, code=code, out=output)
             with self._lock:
-                self._executed.pods.append(pod)
+                self._result.pods.append(pod)
                 if code:
                     self._failures.append(_failure(pod))
             if not code:
-                return True, left
+                return True, values
         return False, {}
 
     def _environment(self, container: Mapping[str, Any], words: Words, pod: str) -> dict[str, str]:
-        held: dict[str, str] = {}
-        for one in container.get("envFrom") or ():
-            secret = one["secretRef"]["name"]
+        variables: dict[str, str] = {}
+        for entry in container.get("envFrom") or ():
+            secret = entry["secretRef"]["name"]
             if secret not in self._secrets:
                 raise CannotBeExecutedError(f"secret {secret}; expected one of {sorted(self._secrets)}")
-            held |= self._secrets[secret]
-        known = {
+            variables |= self._secrets[secret]
+        pod_fields = {
             "metadata.namespace": self._namespace,
             "metadata.name": pod,
             "metadata.uid": str(uuid.uuid4()),
             "spec.serviceAccountName": "default",
             "status.hostIP": "127.0.0.1",
         }
-        for one in container.get("env") or ():
-            if source := one.get("valueFrom"):
+        for entry in container.get("env") or ():
+            if source := entry.get("valueFrom"):
                 path = (source.get("fieldRef") or {}).get("fieldPath")
-                if path not in known:
-                    raise CannotBeExecutedError(f"variable {one['name']} from {source}")
-                held[one["name"]] = known[path]
-            elif one.get("value") is not None:
-                held[one["name"]] = filled(str(one["value"]), words)
-        return held
+                if path not in pod_fields:
+                    raise CannotBeExecutedError(f"variable {entry['name']} from {source}")
+                variables[entry["name"]] = pod_fields[path]
+            elif entry.get("value") is not None:
+                variables[entry["name"]] = fill_in(str(entry["value"]), words)
+        return variables
 
 
 def _failure(pod: Pod) -> dict[str, str]:

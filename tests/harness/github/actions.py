@@ -21,15 +21,15 @@ class ActionError(Exception):
 class Artifacts:
     """Those of one run, each a zip."""
 
-    held: dict[str, bytes] = field(default_factory=dict)
+    archives: dict[str, bytes] = field(default_factory=dict)
 
-    def read(self, name: str, member: str) -> bytes:
-        with zipfile.ZipFile(io.BytesIO(self.held[name])) as archive:
+    def read_member(self, name: str, member: str) -> bytes:
+        with zipfile.ZipFile(io.BytesIO(self.archives[name])) as archive:
             return archive.read(member)
 
     def members(self, name: str) -> dict[str, bytes]:
-        with zipfile.ZipFile(io.BytesIO(self.held[name])) as archive:
-            return {one: archive.read(one) for one in archive.namelist()}
+        with zipfile.ZipFile(io.BytesIO(self.archives[name])) as archive:
+            return {member: archive.read(member) for member in archive.namelist()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,64 +44,64 @@ class Place:
 
     def inside(self, path: str) -> Path:
         """A path of the workspace. Raises ActionError for one that leads out of it."""
-        found = (self.workspace / path).resolve()
-        if not found.is_relative_to(self.workspace.resolve()):
+        target = (self.workspace / path).resolve()
+        if not target.is_relative_to(self.workspace.resolve()):
             raise ActionError(f"{path!r} is not under {self.workspace}")
-        return found
+        return target
 
 
 Inputs = Mapping[str, str]
 
 
-def checkout(place: Place, given: Inputs) -> None:
-    folder = place.inside(given.get("path", "."))
+def checkout(place: Place, inputs: Inputs) -> None:
+    folder = place.inside(inputs.get("path", "."))
     if folder.exists():
-        for one in folder.iterdir():
-            shutil.rmtree(one) if one.is_dir() and not one.is_symlink() else one.unlink()
-    ref = given.get("ref") or place.ref
-    if "ref" in given and not given["ref"]:
+        for entry in folder.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    ref = inputs.get("ref") or place.ref
+    if "ref" in inputs and not inputs["ref"]:
         raise RejectedByGitHubError("an empty `ref` checks out the default branch, which nobody means here")
     place.repository.checkout(ref, folder)
-    if given.get("persist-credentials", "true") == "true":
+    if inputs.get("persist-credentials", "true") == "true":
         header = f"AUTHORIZATION: basic {place.token}"
         place.repository.git("-C", str(folder), "config", "http.https://github.com/.extraheader", header)
 
 
-def setup_uv(place: Place, given: Inputs) -> None:
-    file = place.inside(given["version-file"])
+def setup_uv(place: Place, inputs: Inputs) -> None:
+    file = place.inside(inputs["version-file"])
     if not file.is_file() or "uv==" not in file.read_text(encoding="utf-8"):
         raise ActionError(f"{file} names no version of uv")
 
 
-def upload(place: Place, given: Inputs) -> None:
+def upload(place: Place, inputs: Inputs) -> None:
     """One file or one folder; nothing whose name begins with a dot is taken."""
-    source = place.inside(given["path"])
+    source = place.inside(inputs["path"])
     files = [source] if source.is_file() else sorted(source.rglob("*")) if source.is_dir() else []
     root = source.parent if source.is_file() else source
-    kept = [
+    included = [
         file
         for file in files
         if file.is_file() and not any(part.startswith(".") for part in file.relative_to(root).parts)
     ]
-    if not kept:
-        if given.get("if-no-files-found", "warn") == "error":
-            raise ActionError(f"No files were found with the provided path: {given['path']}")
+    if not included:
+        if inputs.get("if-no-files-found", "warn") == "error":
+            raise ActionError(f"No files were found with the provided path: {inputs['path']}")
         return
-    if given["name"] in place.artifacts.held:
-        raise ActionError(f"Conflict: an artifact with this name already exists: {given['name']}")
+    if inputs["name"] in place.artifacts.archives:
+        raise ActionError(f"Conflict: an artifact with this name already exists: {inputs['name']}")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in kept:
+        for file in included:
             archive.write(file, file.relative_to(root).as_posix())
-    place.artifacts.held[given["name"]] = packed.getvalue()
+    place.artifacts.archives[inputs["name"]] = packed.getvalue()
 
 
-def download(place: Place, given: Inputs) -> None:
-    folder = place.inside(given.get("path", "."))
-    if given["name"] not in place.artifacts.held:
-        raise ActionError(f"Unable to download artifact(s): Artifact not found for name: {given['name']}")
+def download(place: Place, inputs: Inputs) -> None:
+    folder = place.inside(inputs.get("path", "."))
+    if inputs["name"] not in place.artifacts.archives:
+        raise ActionError(f"Unable to download artifact(s): Artifact not found for name: {inputs['name']}")
     folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(io.BytesIO(place.artifacts.held[given["name"]])) as archive:
+    with zipfile.ZipFile(io.BytesIO(place.artifacts.archives[inputs["name"]])) as archive:
         archive.extractall(folder)
 
 
@@ -114,12 +114,12 @@ ACTIONS: dict[str, tuple[Action, frozenset[str]]] = {
 }
 
 
-def run(uses: str, place: Place, given: Inputs) -> None:
+def run_action(uses: str, place: Place, inputs: Inputs) -> None:
     """Raises ActionError; RejectedByGitHubError for an action or an input that is not known."""
     name = uses.split("@", maxsplit=1)[0]
     if name not in ACTIONS:
         raise RejectedByGitHubError(f"the action {name} is not known here")
-    action, known = ACTIONS[name]
-    if unknown := given.keys() - known:
+    action, allowed_inputs = ACTIONS[name]
+    if unknown := inputs.keys() - allowed_inputs:
         raise RejectedByGitHubError(f"{name}: unexpected inputs {sorted(unknown)}")
-    action(place, given)
+    action(place, inputs)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-MOST_ANNOTATIONS = 10
+MAX_ANNOTATIONS = 10
 """Of each level, for each step."""
 
-LEVELS = ("notice", "warning", "error")
+ANNOTATION_LEVELS = ("notice", "warning", "error")
 _COMMAND = re.compile(r"::(?P<name>[a-zA-Z-]+)(?: (?P<properties>[^:]*?(?:=[^:]*)?))?::(?P<message>.*)")
 
 
@@ -25,7 +25,7 @@ class Annotation:
 
 def values(text: str) -> dict[str, str]:
     """NAME=VALUE a line, or NAME<<DELIMITER, lines, DELIMITER; the last of a name counts. Raises FileError."""
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     lines = iter(text.splitlines())
     for line in lines:
         if not line:
@@ -35,41 +35,44 @@ def values(text: str) -> dict[str, str]:
             name, value = line.split("=", 1)
         elif heredoc >= 0:
             name, delimiter = line.split("<<", 1)
-            held = []
-            for one in lines:
-                if one == delimiter:
+            body = []
+            for body_line in lines:
+                if body_line == delimiter:
                     break
-                held.append(one)
+                body.append(body_line)
             else:
                 raise FileError(f"Invalid value. Matching delimiter not found '{delimiter}'")
-            value = "\n".join(held)
+            value = "\n".join(body)
         else:
             raise FileError(f"Invalid format '{line}'")
         if not name:
             raise FileError(f"Invalid format '{line}': the name is empty")
-        found[name] = value
-    return found
+        variables[name] = value
+    return variables
 
 
 def annotations(output: str) -> list[Annotation]:
     """Those that GitHub shows of a step's output: ten of each level. Between stop-commands and its token, none."""
-    found: list[Annotation] = []
+    collected: list[Annotation] = []
     until: str | None = None
     for line in output.splitlines():
-        said = _COMMAND.fullmatch(line.strip())
-        if said is None:
+        command = _COMMAND.fullmatch(line.strip())
+        if command is None:
             continue
         if until is not None:
-            until = None if said["name"] == until else until
-        elif said["name"] == "stop-commands":
-            until = said["message"]
-        elif said["name"] in LEVELS and sum(one.level == said["name"] for one in found) < MOST_ANNOTATIONS:
-            pairs = (pair.split("=", 1) for pair in (said["properties"] or "").split(",") if "=" in pair)
+            until = None if command["name"] == until else until
+        elif command["name"] == "stop-commands":
+            until = command["message"]
+        elif (
+            command["name"] in ANNOTATION_LEVELS
+            and sum(annotation.level == command["name"] for annotation in collected) < MAX_ANNOTATIONS
+        ):
+            pairs = (pair.split("=", 1) for pair in (command["properties"] or "").split(",") if "=" in pair)
             properties = {name.strip(): _property(value) for name, value in pairs}
-            found.append(
-                Annotation(level=said["name"], title=properties.get("title", ""), message=_text(said["message"]))
+            collected.append(
+                Annotation(level=command["name"], title=properties.get("title", ""), message=_text(command["message"]))
             )
-    return found
+    return collected
 
 
 def _text(text: str) -> str:

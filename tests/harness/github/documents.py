@@ -78,38 +78,38 @@ class Workflow(_Strict):
 
     @field_validator("on", mode="before")
     @classmethod
-    def _named(cls, on: object) -> object:
+    def _as_mapping(cls, on: object) -> object:
         return {on: None} if isinstance(on, str) else dict.fromkeys(on) if isinstance(on, list) else on
 
     def in_order(self) -> list[str]:
         """The jobs, each after those that it needs. Raises RejectedByGitHubError where they need each other."""
-        done: list[str] = []
-        while left := [name for name in self.jobs if name not in done]:
-            ready = [name for name in left if set(self.jobs[name].needs) <= set(done)]
+        ordered: list[str] = []
+        while remaining := [name for name in self.jobs if name not in ordered]:
+            ready = [name for name in remaining if set(self.jobs[name].needs) <= set(ordered)]
             if not ready:
-                raise RejectedByGitHubError(f"{self.name}: needs that cannot be met: {left}")
-            done += ready
-        return done
+                raise RejectedByGitHubError(f"{self.name}: needs that cannot be met: {remaining}")
+            ordered += ready
+        return ordered
 
 
 def load(path: Path) -> Workflow:
     """The workflow of a file. Raises RejectedByGitHubError."""
-    return parsed(path.read_text(encoding="utf-8"), where=path.name)
+    return parse(path.read_text(encoding="utf-8"), where=path.name)
 
 
-def parsed(text: str, *, where: str) -> Workflow:
+def parse(text: str, *, where: str) -> Workflow:
     """The workflow of a text; YAML 1.1 reads its key `on` as True. Raises RejectedByGitHubError."""
     try:
-        held = yaml.safe_load(text)
-        if True in held:
-            held["on"] = held.pop(True)
-        workflow = Workflow.model_validate(held)
+        document = yaml.safe_load(text)
+        if True in document:
+            document["on"] = document.pop(True)
+        workflow = Workflow.model_validate(document)
     except (yaml.YAMLError, TypeError, ValidationError) as err:
         raise RejectedByGitHubError(f"{where}: {err}") from err
     for name, job in workflow.jobs.items():
-        for at, step in enumerate(job.steps):
+        for index, step in enumerate(job.steps):
             if (step.run is None) == (step.uses is None):
-                raise RejectedByGitHubError(f"{where}: {name}.steps[{at}]: either `run` or `uses`")
+                raise RejectedByGitHubError(f"{where}: {name}.steps[{index}]: either `run` or `uses`")
         ids = [step.id for step in job.steps if step.id]
         if len(ids) != len(set(ids)):
             raise RejectedByGitHubError(f"{where}: {name}: two steps have one id")

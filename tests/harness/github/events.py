@@ -58,7 +58,7 @@ def pull_request(
     action: str, *, number: int, title: str, author: str, fork: bool, branch: str, head: str, base: str, merge: str
 ) -> Event:
     repo = _repository(f"{author}/{NAME}" if fork else REPOSITORY)
-    told = {
+    document = {
         "number": number,
         "title": title,
         "user": {"login": author},
@@ -77,18 +77,18 @@ def pull_request(
         base_ref="main",
         head_ref=branch,
         fork=fork,
-        payload={"action": action, "number": number, "pull_request": told, **HERE},
+        payload={"action": action, "number": number, "pull_request": document, **HERE},
     )
 
 
 def merge_group(*, number: int, head: str, base: str, ref: str) -> Event:
-    told = {"head_sha": head, "head_ref": ref, "base_sha": base, "base_ref": "refs/heads/main"}
+    group = {"head_sha": head, "head_ref": ref, "base_sha": base, "base_ref": "refs/heads/main"}
     return Event(
         name="merge_group",
         sha=head,
         ref=ref,
         actor="maintainer",
-        payload={"action": "checks_requested", "merge_group": told, **HERE},
+        payload={"action": "checks_requested", "merge_group": group, **HERE},
     )
 
 
@@ -146,14 +146,16 @@ def context(event: Event, *, workflow: str, stem: str, run_id: int, token: str, 
     }
 
 
-def environment(told: Mapping[str, Any], *, job: str, folder: Path, workspace: Path) -> dict[str, str]:
+def environment(github: Mapping[str, Any], *, job: str, folder: Path, workspace: Path) -> dict[str, str]:
     """What every step of a job finds in its environment."""
     event = folder / "event.json"
-    event.write_text(json.dumps(told["event"]), encoding="utf-8")
+    event.write_text(json.dumps(github["event"]), encoding="utf-8")
     for name in ("home", "temp", "tools"):
         (folder / name).mkdir()
-    named = {f"GITHUB_{name.upper()}": str(value) for name, value in told.items() if name not in ("event", "token")}
-    return named | {
+    variables = {
+        f"GITHUB_{name.upper()}": str(value) for name, value in github.items() if name not in ("event", "token")
+    }
+    return variables | {
         "CI": "true",
         "GITHUB_ACTIONS": "true",
         "GITHUB_JOB": job,

@@ -14,9 +14,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from tests.harness.github.syntax import ExpressionError, Node, Parser, number, pieces, refuse
+from tests.harness.github.syntax import ExpressionError, Parser, SyntaxNode, number, pieces, refuse
 
-__all__ = ["ExpressionError", "Functions", "condition", "evaluate", "interpolated", "named"]
+__all__ = ["ExpressionError", "Functions", "condition", "context_names", "evaluate", "interpolate"]
 
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -50,9 +50,9 @@ def _primitive(value: object) -> bool:
     return _kind(value) not in {"object", "array"}
 
 
-def _folded(text: str) -> str:
+def _fold_case(text: str) -> str:
     """Upper case, character by character; the dotless i stays what it is."""
-    return "".join(up if len(up := one.upper()) == 1 and one != "ı" else one for one in text)
+    return "".join(up if len(up := character.upper()) == 1 and character != "ı" else character for character in text)
 
 
 def _number(value: Any) -> float:
@@ -61,7 +61,7 @@ def _number(value: Any) -> float:
     return float(value or 0) if _primitive(value) else math.nan
 
 
-def _printed(value: Any) -> str:
+def _to_string(value: Any) -> str:
     """The value as GitHub casts it to a string."""
     match _kind(value):
         case "number" if math.isinf(value):
@@ -86,17 +86,17 @@ def _equal(left: Any, right: Any) -> bool:
     if _kind(left) != _kind(right):
         return _number(left) == _number(right)
     if isinstance(left, str):
-        return _folded(left) == _folded(right)
+        return _fold_case(left) == _fold_case(right)
     return bool(left == right) if _primitive(left) else left is right
 
 
-def _compared(sign: str, left: Any, right: Any) -> bool:
+def _compare(sign: str, left: Any, right: Any) -> bool:
     if sign in {"==", "!="}:
         return _equal(left, right) == (sign == "==")
     if sign in {"<=", ">="} and _equal(left, right):
         return True
     if isinstance(left, str) and isinstance(right, str):
-        return bool(ORDERS[sign](_folded(left), _folded(right)))
+        return bool(ORDERS[sign](_fold_case(left), _fold_case(right)))
     return bool(ORDERS[sign](_number(left), _number(right)))
 
 
@@ -108,15 +108,15 @@ def _item(value: Any, key: Any) -> Any:
         return value[int(index)] if 0 <= index < len(value) else MISSING
     if kind != "object" or not _primitive(key):
         return MISSING
-    name = _folded(_printed(key))
-    return next((found for own, found in value.items() if _folded(str(own)) == name), MISSING)
+    name = _fold_case(_to_string(key))
+    return next((element for own, element in value.items() if _fold_case(str(own)) == name), MISSING)
 
 
-def _indexed(value: Any, key: Any) -> Any:
+def _index(value: Any, key: Any) -> Any:
     if isinstance(value, Filtered):
-        return Filtered(found for one in value if (found := _item(one, key)) is not MISSING)
-    found = _item(value, key)
-    return None if found is MISSING else found
+        return Filtered(element for container in value if (element := _item(container, key)) is not MISSING)
+    element = _item(value, key)
+    return None if element is MISSING else element
 
 
 def _elements(value: Any) -> Iterable[Any]:
@@ -124,43 +124,53 @@ def _elements(value: Any) -> Iterable[Any]:
     return value.values() if kind == "object" else value if kind == "array" else ()
 
 
-def _filtered(value: Any) -> Filtered:
+def _select_elements(value: Any) -> Filtered:
     nested = isinstance(value, Filtered)
-    return Filtered(found for one in value for found in _elements(one)) if nested else Filtered(_elements(value))
+    return (
+        Filtered(element for container in value for element in _elements(container))
+        if nested
+        else Filtered(_elements(value))
+    )
 
 
 # --- functions --------------------------------------------------------------------------------------------------
 def _contains(search: Any, item: Any) -> bool:
     if _kind(search) == "array":
-        return any(_equal(one, item) for one in search)
-    return _primitive(search) and _primitive(item) and _folded(_printed(item)) in _folded(_printed(search))
+        return any(_equal(element, item) for element in search)
+    return _primitive(search) and _primitive(item) and _fold_case(_to_string(item)) in _fold_case(_to_string(search))
 
 
 def _starts_with(text: Any, value: Any) -> bool:
-    return _primitive(text) and _primitive(value) and _folded(_printed(text)).startswith(_folded(_printed(value)))
+    return (
+        _primitive(text)
+        and _primitive(value)
+        and _fold_case(_to_string(text)).startswith(_fold_case(_to_string(value)))
+    )
 
 
 def _ends_with(text: Any, value: Any) -> bool:
-    return _primitive(text) and _primitive(value) and _folded(_printed(text)).endswith(_folded(_printed(value)))
+    return (
+        _primitive(text) and _primitive(value) and _fold_case(_to_string(text)).endswith(_fold_case(_to_string(value)))
+    )
 
 
 def _format(text: Any, *values: Any) -> str:
-    def put(found: re.Match[str]) -> str:
-        if found[1] is None:
-            if len(found[0]) == 1:
+    def substitute(match: re.Match[str]) -> str:
+        if match[1] is None:
+            if len(match[0]) == 1:
                 raise ValueError("format: a brace that is neither doubled nor around a number")
-            return found[0][0]
-        if int(found[1]) >= len(values):
-            raise ValueError(f"format: no value for {found[0]}")
-        return _printed(values[int(found[1])])
+            return match[0][0]
+        if int(match[1]) >= len(values):
+            raise ValueError(f"format: no value for {match[0]}")
+        return _to_string(values[int(match[1])])
 
-    return BRACES.sub(put, _printed(text))
+    return BRACES.sub(substitute, _to_string(text))
 
 
 def _join(array: Any, separator: Any = ",") -> str:
     if _kind(array) == "array":
-        return (_printed(separator) if _primitive(separator) else ",").join(map(_printed, array))
-    return _printed(array) if _primitive(array) else ""
+        return (_to_string(separator) if _primitive(separator) else ",").join(map(_to_string, array))
+    return _to_string(array) if _primitive(array) else ""
 
 
 def _to_json(value: Any) -> str:
@@ -170,20 +180,20 @@ def _to_json(value: Any) -> str:
 
     match _kind(value):
         case "array":
-            return lines([_to_json(one) for one in value], "[]")
+            return lines([_to_json(element) for element in value], "[]")
         case "object":
             return lines([f"{json.dumps(str(own), ensure_ascii=False)}: {_to_json(value[own])}" for own in value], "{}")
         case "string":
             return json.dumps(value, ensure_ascii=False)
         case kind:
-            return "null" if kind == "null" else _printed(value)
+            return "null" if kind == "null" else _to_string(value)
 
 
 def _from_json(text: Any) -> Any:
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is not JSON")
 
-    return json.loads(_printed(text), parse_int=float, parse_constant=refuse)
+    return json.loads(_to_string(text), parse_int=float, parse_constant=refuse)
 
 
 def _case(predicate: Any, value: Any, *rest: Any) -> NoReturn:
@@ -214,19 +224,19 @@ class Expression:
         self.functions = {**BUILT_IN, **{name.lower(): function for name, function in functions.items()}}
         for node in self.tree.walk():
             if node.kind == "context" and node.value not in self.contexts:
-                refuse(f"no context {node.value} here", text, node.at)
+                refuse(f"no context {node.value} here", text, node.position)
             if node.kind == "call":
                 self._check(node)
 
-    def _check(self, call: Node) -> None:
+    def _check(self, call: SyntaxNode) -> None:
         if call.value not in self.functions:
-            refuse(f"no function {call.value} here", self.text, call.at)
+            refuse(f"no function {call.value} here", self.text, call.position)
         try:
             inspect.signature(self.functions[call.value]).bind(*call.parts)
         except TypeError as problem:
-            refuse(f"{call.value}: {problem}", self.text, call.at)
+            refuse(f"{call.value}: {problem}", self.text, call.position)
         if call.value == "case" and len(call.parts) % 2 == 0:
-            refuse("case: no default", self.text, call.at)
+            refuse("case: no default", self.text, call.position)
 
     @property
     def status(self) -> bool:
@@ -236,15 +246,15 @@ class Expression:
     def value(self) -> Any:
         return self._value(self.tree)
 
-    def _value(self, node: Node) -> Any:
+    def _value(self, node: SyntaxNode) -> Any:
         try:
-            found = self._found(node)
-            _kind(found)
+            result = self._evaluate(node)
+            _kind(result)
         except (ValueError, RecursionError) as problem:
-            refuse(f"{node.value or node.kind}: {problem}", self.text, node.at)
-        return found
+            refuse(f"{node.value or node.kind}: {problem}", self.text, node.position)
+        return result
 
-    def _found(self, node: Node) -> Any:
+    def _evaluate(self, node: SyntaxNode) -> Any:
         match node.kind:
             case "literal":
                 return node.value
@@ -252,28 +262,28 @@ class Expression:
                 return self.contexts[node.value]
             case "&&" | "||":
                 for part in node.parts[:-1]:
-                    if _truthy(found := self._value(part)) == (node.kind == "||"):
-                        return found
+                    if _truthy(operand := self._value(part)) == (node.kind == "||"):
+                        return operand
                 return self._value(node.parts[-1])
             case "call" if node.value == "case":
-                return self._chosen(node.parts)
+                return self._choose_case(node.parts)
         values = [self._value(part) for part in node.parts]
         match node.kind:
             case "call":
                 return self.functions[node.value](*values)
             case "index":
-                return _indexed(*values)
+                return _index(*values)
             case "filter":
-                return _filtered(*values)
+                return _select_elements(*values)
             case "!":
                 return not _truthy(*values)
-        return _compared(node.kind, *values)
+        return _compare(node.kind, *values)
 
-    def _chosen(self, parts: Sequence[Node]) -> Any:
+    def _choose_case(self, parts: Sequence[SyntaxNode]) -> Any:
         for predicate, value in zip(parts[:-1:2], parts[1::2], strict=True):
-            if not isinstance(found := self._value(predicate), bool):
-                raise ValueError(f"a predicate is a boolean, not {_kind(found)}")
-            if found:
+            if not isinstance(is_met := self._value(predicate), bool):
+                raise ValueError(f"a predicate is a boolean, not {_kind(is_met)}")
+            if is_met:
                 return self._value(value)
         return self._value(parts[-1])
 
@@ -283,10 +293,15 @@ def evaluate(text: str, contexts: Mapping[str, Any], functions: Functions) -> An
     return Expression(text, contexts, functions).value()
 
 
-def interpolated(text: str, contexts: Mapping[str, Any], functions: Functions) -> str:
+def interpolate(text: str, contexts: Mapping[str, Any], functions: Functions) -> str:
     """The text with each `${{ }}` replaced by its value."""
-    pairs = [(plain, None if one is None else Expression(one, contexts, functions)) for plain, one in pieces(text)]
-    return "".join(plain + ("" if one is None else _printed(one.value())) for plain, one in pairs)
+    pairs = [
+        (plain, None if expression is None else Expression(expression, contexts, functions))
+        for plain, expression in pieces(text)
+    ]
+    return "".join(
+        plain + ("" if expression is None else _to_string(expression.value())) for plain, expression in pairs
+    )
 
 
 def condition(text: str | bool | None, contexts: Mapping[str, Any], functions: Functions) -> bool:
@@ -294,16 +309,20 @@ def condition(text: str | bool | None, contexts: Mapping[str, Any], functions: F
 
     Anything around a `${{ }}`, if only a line break, makes a string of it, which is true.
     """
-    text = plain if (plain := _printed(text)).strip() else "success()"
+    text = plain if (plain := _to_string(text)).strip() else "success()"
     parts = list(pieces(text)) if "${{" in text else [("", text)]
-    found = [Expression(one, contexts, functions) for _, one in parts if one is not None]
-    if not any(one.status for one in found) and not _truthy(evaluate("success()", contexts, functions)):
+    expressions = [Expression(expression, contexts, functions) for _, expression in parts if expression is not None]
+    if not any(expression.status for expression in expressions) and not _truthy(
+        evaluate("success()", contexts, functions)
+    ):
         return False
-    mixed = len(found) > 1 or any(around for around, _ in parts)
-    return _truthy(interpolated(text, contexts, functions) if mixed else found[0].value())
+    mixed = len(expressions) > 1 or any(around for around, _ in parts)
+    return _truthy(interpolate(text, contexts, functions) if mixed else expressions[0].value())
 
 
-def named(text: str) -> set[str]:
+def context_names(text: str) -> set[str]:
     """The contexts, in lower case, that the `${{ }}` of a text use; without any, all of it is an expression."""
-    found = [one for _, one in pieces(text) if one is not None] or [text]
-    return {node.value for one in found for node in Parser(one).tree().walk() if node.kind == "context"}
+    expressions = [expression for _, expression in pieces(text) if expression is not None] or [text]
+    return {
+        node.value for expression in expressions for node in Parser(expression).tree().walk() if node.kind == "context"
+    }

@@ -21,11 +21,10 @@ from typing import Any
 from tests.github.api import BOT, REPOSITORY, State, served
 from tests.harness.github import events
 from tests.harness.github.actions import Artifacts, Place
-from tests.harness.github.documents import Job, Workflow, parsed
+from tests.harness.github.documents import Job, Workflow, parse
 from tests.harness.github.events import NAME, Event
-from tests.harness.github.expressions import condition, interpolated
-from tests.harness.github.jobs import JobRun, Machine
-from tests.harness.github.jobs import run as run_job
+from tests.harness.github.expressions import condition, interpolate
+from tests.harness.github.jobs import JobRun, Machine, run_job
 from tests.harness.github.repository import Change, Repository
 from tests.harness.github.tokens import Identities, issuing
 
@@ -61,10 +60,10 @@ class Run:
         return "failure" if any(job.result == "failure" for job in self.jobs.values()) else "success"
 
     @property
-    def said(self) -> str:
+    def public_text(self) -> str:
         """All that anybody who may read the repository sees of it, artifacts aside."""
-        held = [text for job in self.jobs.values() for text in (job.out, job.summary, str(job.outputs))]
-        return "\n".join(held)
+        texts = [text for job in self.jobs.values() for text in (job.out, job.summary, str(job.outputs))]
+        return "\n".join(texts)
 
 
 @dataclass(slots=True)
@@ -91,59 +90,59 @@ class Hub:
 
     # --- what people do -----------------------------------------------------------------------------------------
 
-    def opened(
+    def open_pull(
         self, branch: str, changes: Mapping[str, Change], *, author: str, title: str = "A change", fork: bool = False
     ) -> tuple[Pull, dict[str, Run]]:
         """A pull request into main, with one commit."""
         self.pulls += 1
         pull = Pull(self.pulls, branch, author, title, fork)
-        return pull, self._pushed_to(pull, "main", changes, "opened")
+        return pull, self._push_to(pull, "main", changes, "opened")
 
-    def synchronized(self, pull: Pull, changes: Mapping[str, Change]) -> dict[str, Run]:
+    def synchronize(self, pull: Pull, changes: Mapping[str, Change]) -> dict[str, Run]:
         """One more commit."""
-        return self._pushed_to(pull, f"refs/pull/{pull.number}/head", changes, "synchronize")
+        return self._push_to(pull, f"refs/pull/{pull.number}/head", changes, "synchronize")
 
-    def merged(self, pull: Pull) -> dict[str, Run]:
+    def merge(self, pull: Pull) -> dict[str, Run]:
         """Main gets the pull request."""
         before = self.repository.sha("main")
         head = f"refs/pull/{pull.number}/head"
-        after = self.repository.merged("main", head, message=f"Merge #{pull.number}", ref="refs/heads/main")
-        return self._started(events.push("main", before=before, after=after, actor="maintainer"))
+        after = self.repository.merge("main", head, message=f"Merge #{pull.number}", ref="refs/heads/main")
+        return self._start_workflows(events.push("main", before=before, after=after, actor="maintainer"))
 
-    def enqueued(self, pull: Pull) -> dict[str, Run]:
+    def enqueue(self, pull: Pull) -> dict[str, Run]:
         """The pull request is in the merge queue, on top of main."""
         base = self.repository.sha("main")
         ref = f"refs/heads/gh-readonly-queue/main/pr-{pull.number}-{base}"
-        head = self.repository.merged(base, f"refs/pull/{pull.number}/head", message="Merge group", ref=ref)
-        return self._started(events.merge_group(number=pull.number, head=head, base=base, ref=ref))
+        head = self.repository.merge(base, f"refs/pull/{pull.number}/head", message="Merge group", ref=ref)
+        return self._start_workflows(events.merge_group(number=pull.number, head=head, base=base, ref=ref))
 
-    def pushed(self, branch: str, changes: Mapping[str, Change], *, author: str) -> dict[str, Run]:
+    def push(self, branch: str, changes: Mapping[str, Change], *, author: str) -> dict[str, Run]:
         """A commit on a branch of the repository."""
-        known = self.repository.git("for-each-ref", f"refs/heads/{branch}")
-        before = self.repository.sha(branch if known else "main")
+        existing_ref = self.repository.git("for-each-ref", f"refs/heads/{branch}")
+        before = self.repository.sha(branch if existing_ref else "main")
         after = self.repository.commit(before, changes, message="A push", author=author, branch=branch)
-        return self._started(events.push(branch, before=before, after=after, actor=author))
+        return self._start_workflows(events.push(branch, before=before, after=after, actor=author))
 
-    def scheduled(self) -> dict[str, Run]:
+    def run_schedule(self) -> dict[str, Run]:
         """It is night."""
-        return self._started(events.schedule(self.repository.sha("main")))
+        return self._start_workflows(events.schedule(self.repository.sha("main")))
 
-    def dispatched(self, stem: str, *, branch: str = "main", author: str = "maintainer", **inputs: Any) -> Run:
+    def dispatch(self, stem: str, *, branch: str = "main", author: str = "maintainer", **inputs: Any) -> Run:
         """A workflow is started by hand, with its inputs' defaults but for those that are given."""
         sha = self.repository.sha(branch)
-        known = (self._workflows(sha)[stem].on["workflow_dispatch"] or {}).get("inputs", {})  # type: ignore[union-attr]
-        given = {name: one.get("default") for name, one in known.items()} | inputs
-        event = events.workflow_dispatch(stem, branch=branch, sha=sha, actor=author, inputs=given)
-        return self._started(event)[stem]
+        declared = (self._workflows(sha)[stem].on["workflow_dispatch"] or {}).get("inputs", {})  # type: ignore[union-attr]
+        values = {name: declaration.get("default") for name, declaration in declared.items()} | inputs
+        event = events.workflow_dispatch(stem, branch=branch, sha=sha, actor=author, inputs=values)
+        return self._start_workflows(event)[stem]
 
-    def _pushed_to(self, pull: Pull, parent: str, changes: Mapping[str, Change], action: str) -> dict[str, Run]:
+    def _push_to(self, pull: Pull, parent: str, changes: Mapping[str, Change], action: str) -> dict[str, Run]:
         place = f"fork/{pull.author}/{pull.branch}" if pull.fork else pull.branch
         head = self.repository.commit(parent, changes, message=pull.title, author=pull.author, branch=place)
         self.repository.point(f"refs/pull/{pull.number}/head", head)
         self.api.heads[pull.number] = head
         base, ref = self.repository.sha("main"), f"refs/pull/{pull.number}/merge"
-        merge = self.repository.merged(base, head, message=f"Merge {head} into {base}", ref=ref)
-        return self._started(
+        merge = self.repository.merge(base, head, message=f"Merge {head} into {base}", ref=ref)
+        return self._start_workflows(
             events.pull_request(
                 action,
                 number=pull.number,
@@ -162,9 +161,9 @@ class Hub:
     def _workflows(self, sha: str) -> dict[str, Workflow]:
         """As they are in the commit that the event is about."""
         listed = self.repository.git("ls-tree", "--name-only", sha, ".github/workflows/").splitlines()
-        return {Path(one).stem: parsed(self.repository.git("show", f"{sha}:{one}"), where=one) for one in listed}
+        return {Path(path).stem: parse(self.repository.git("show", f"{sha}:{path}"), where=path) for path in listed}
 
-    def _started(self, event: Event) -> dict[str, Run]:
+    def _start_workflows(self, event: Event) -> dict[str, Run]:
         return {
             stem: self._run(stem, workflow, event)
             for stem, workflow in self._workflows(event.sha).items()
@@ -173,14 +172,14 @@ class Hub:
 
     def _run(self, stem: str, workflow: Workflow, event: Event) -> Run:
         run = Run(id=1000 + len(self.history), jobs={}, artifacts=Artifacts(), group=None, cancels=False)
-        told = events.context(event, workflow=workflow.name, stem=stem, run_id=run.id, token="", api_url=self.api.url)
-        about = {"github": told, "vars": self._variables(event), "inputs": event.inputs}
+        github = events.context(event, workflow=workflow.name, stem=stem, run_id=run.id, token="", api_url=self.api.url)
+        contexts = {"github": github, "vars": self._variables(event), "inputs": event.inputs}
         if workflow.concurrency is not None:
-            run.group = interpolated(workflow.concurrency.group, about, {})
+            run.group = interpolate(workflow.concurrency.group, contexts, {})
             cancels = workflow.concurrency.cancel_in_progress
-            run.cancels = cancels if isinstance(cancels, bool) else interpolated(cancels, about, {}) == "true"
+            run.cancels = cancels if isinstance(cancels, bool) else interpolate(cancels, contexts, {}) == "true"
         for name in workflow.in_order():
-            run.jobs[name] = self._job(workflow, stem, name, event, run, about)
+            run.jobs[name] = self._job(workflow, stem, name, event, run, contexts)
         self.history.append(run)
         self.api.runs.insert(
             0,
@@ -189,44 +188,44 @@ class Hub:
                 "branch": event.branch,
                 "event": event.name,
                 "status": run.conclusion,
-                "artifacts": run.artifacts.held,
+                "artifacts": run.artifacts.archives,
             },
         )
         return run
 
     def _job(
-        self, workflow: Workflow, stem: str, name: str, event: Event, run: Run, about: Mapping[str, Any]
+        self, workflow: Workflow, stem: str, name: str, event: Event, run: Run, contexts: Mapping[str, Any]
     ) -> JobRun:
         job = workflow.jobs[name]
-        needs = {one: {"result": run.jobs[one].result, "outputs": run.jobs[one].outputs} for one in job.needs}
-        before = [run.jobs[one].result for one in _ancestors(workflow, name)]
+        needs = {need: {"result": run.jobs[need].result, "outputs": run.jobs[need].outputs} for need in job.needs}
+        before = [run.jobs[ancestor].result for ancestor in _ancestors(workflow, name)]
         functions = {
             **_always,
             "cancelled": lambda: False,
             "failure": lambda: "failure" in before,
             "success": lambda: set(before) <= {"success"},
         }
-        if not condition(job.if_, {**about, "needs": needs}, functions):
+        if not condition(job.if_, {**contexts, "needs": needs}, functions):
             return JobRun(name=name)
         environment = self.environments.get(job.environment or "", Environment(()))
         branch = event.ref.removeprefix("refs/heads/")
         if job.environment and branch not in environment.branches:
-            said = f"Branch {branch!r} is not allowed to deploy to {job.environment} due to its protection rules.\n"
-            return JobRun(name=name, result="failure", summary=said)
+            refusal = f"Branch {branch!r} is not allowed to deploy to {job.environment} due to its protection rules.\n"
+            return JobRun(name=name, result="failure", summary=refusal)
         rights = _rights(workflow, job, fork=event.fork)
         token = f"ghs_{secrets.token_hex(18)}"
         self.api.tokens[token] = (BOT, rights)
         folder = self.folder / f"run-{run.id}-{name}"
         workspace = folder / "work" / NAME / NAME
         workspace.mkdir(parents=True)
-        told = {**about["github"], "token": token, "job": name}
-        held = {} if event.fork else {**self.secrets, **environment.secrets}
-        env = events.environment(told, job=name, folder=folder, workspace=workspace) | self.image.env
+        github = {**contexts["github"], "token": token, "job": name}
+        job_secrets = {} if event.fork else {**self.secrets, **environment.secrets}
+        env = events.environment(github, job=name, folder=folder, workspace=workspace) | self.image.env
         env["PATH"] = ":".join(self.image.path)
         if "id-token" in rights:
             subject = f"environment:{job.environment}" if job.environment else f"ref:{event.ref}"
-            env |= self.identities.allowed(
-                sub=f"repo:{REPOSITORY}:{subject}", job_workflow_ref=told["workflow_ref"], ref=event.ref
+            env |= self.identities.allow_job(
+                sub=f"repo:{REPOSITORY}:{subject}", job_workflow_ref=github["workflow_ref"], ref=event.ref
             )
         machine = Machine(
             folder=folder,
@@ -235,10 +234,10 @@ class Hub:
                 workspace=workspace, repository=self.repository, ref=event.sha, token=token, artifacts=run.artifacts
             ),
             contexts={
-                **about,
-                "github": told,
+                **contexts,
+                "github": github,
                 "needs": needs,
-                "secrets": {**held, "GITHUB_TOKEN": token},
+                "secrets": {**job_secrets, "GITHUB_TOKEN": token},
                 "runner": {"os": "Linux", "arch": "X64", "temp": env["RUNNER_TEMP"]},
                 "job": {"status": "success"},
             },
@@ -259,15 +258,15 @@ _always = {"always": lambda: True}
 
 def _ancestors(workflow: Workflow, name: str) -> set[str]:
     direct = workflow.jobs[name].needs
-    return set(direct).union(*(_ancestors(workflow, one) for one in direct))
+    return set(direct).union(*(_ancestors(workflow, parent) for parent in direct))
 
 
 def _rights(workflow: Workflow, job: Job, *, fork: bool) -> dict[str, str]:
     """Of a job's token: what the job says, else the workflow; a fork's may read at most, and prove nothing."""
-    given = job.permissions if job.permissions is not None else workflow.permissions or {}
+    permissions = job.permissions if job.permissions is not None else workflow.permissions or {}
     if not fork:
-        return dict(given)
-    return {name: "read" for name, level in given.items() if name != "id-token" and level != "none"}
+        return dict(permissions)
+    return {name: "read" for name, level in permissions.items() if name != "id-token" and level != "none"}
 
 
 @contextmanager

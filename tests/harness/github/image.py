@@ -68,5 +68,5 @@ def image(folder: Path, *, outerbounds: Path | None = None, lockgate: str = "") 
 
 
 def _site(environment: Path) -> Path:
-    (found,) = (environment / "lib").glob("python*/site-packages")
-    return found
+    (site,) = (environment / "lib").glob("python*/site-packages")
+    return site

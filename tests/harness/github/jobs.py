@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.harness.github.actions import ActionError, Place
-from tests.harness.github.actions import run as run_action
+from tests.harness.github.actions import ActionError, Place, run_action
 from tests.harness.github.commands import Annotation, FileError, annotations, values
 from tests.harness.github.documents import Job, RejectedByGitHubError, Scalar, Step, Workflow
-from tests.harness.github.expressions import condition, interpolated
+from tests.harness.github.expressions import condition, interpolate
 
 LARGEST_SUMMARY = 1024**2
 SHELLS = {None: ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"], "sh": ["sh", "-e"]}
@@ -68,7 +67,7 @@ class _Running:
     workflow: Workflow
     job: Job
     machine: Machine
-    done: JobRun
+    job_run: JobRun
     env: dict[str, str]
     steps: dict[str, Any] = field(default_factory=dict)
     exported: dict[str, str] = field(default_factory=dict)
@@ -80,7 +79,7 @@ class _Running:
 
     @property
     def functions(self) -> dict[str, Callable[..., Any]]:
-        failed = self.done.result == "failure"
+        failed = self.job_run.result == "failure"
         return {
             "always": lambda: True,
             "cancelled": lambda: False,
@@ -91,60 +90,62 @@ class _Running:
     def text(self, value: Scalar) -> str:
         if isinstance(value, bool):
             return str(value).lower()
-        return interpolated(str(value), self.contexts, self.functions)
+        return interpolate(str(value), self.contexts, self.functions)
 
 
-def run(workflow: Workflow, name: str, machine: Machine, *, rights: Mapping[str, str]) -> JobRun:
+def run_job(workflow: Workflow, name: str, machine: Machine, *, rights: Mapping[str, str]) -> JobRun:
     """Take a job's steps; what fails fails the job, and the steps after it that do not ask to run all the same."""
     job = workflow.jobs[name]
-    done = JobRun(name=name, result="success", rights=dict(rights))
-    running = _Running(workflow, job, machine, done, env={})
-    for given in (workflow.env, job.env):
-        running.env |= {key: running.text(value) for key, value in given.items()}
-    for at, step in enumerate(job.steps):
-        made = _step(running, step, at)
-        done.steps.append(made)
+    job_run = JobRun(name=name, result="success", rights=dict(rights))
+    running = _Running(workflow, job, machine, job_run, env={})
+    for variables in (workflow.env, job.env):
+        running.env |= {key: running.text(value) for key, value in variables.items()}
+    for index, step in enumerate(job.steps):
+        step_run = _step(running, step, index)
+        job_run.steps.append(step_run)
         if step.id:
             running.steps[step.id] = {
-                "outputs": made.outputs,
-                "outcome": made.outcome,
-                "conclusion": made.conclusion,
+                "outputs": step_run.outputs,
+                "outcome": step_run.outcome,
+                "conclusion": step_run.conclusion,
             }
-        if made.conclusion == "failure":
-            done.result = "failure"
-    done.outputs = {key: running.text(value) for key, value in job.outputs.items()}
-    return done
+        if step_run.conclusion == "failure":
+            job_run.result = "failure"
+    job_run.outputs = {key: running.text(value) for key, value in job.outputs.items()}
+    return job_run
 
 
-def _step(running: _Running, step: Step, at: int) -> StepRun:
-    made = StepRun(name=step.name or step.id or step.uses or f"step {at}")
-    contexts = {name: held for name, held in running.contexts.items() if name != "secrets"}
+def _step(running: _Running, step: Step, index: int) -> StepRun:
+    step_run = StepRun(name=step.name or step.id or step.uses or f"step {index}")
+    contexts = {name: context for name, context in running.contexts.items() if name != "secrets"}
     if not condition(step.if_, contexts, running.functions):
-        return made
+        return step_run
     began = time.monotonic()
     env = running.env | running.exported
     env |= {key: running.text(value) for key, value in step.env.items()}
     try:
         if step.uses:
-            given = {key: running.text(value) for key, value in step.with_.items()}
-            run_action(step.uses, running.machine.place, given)
+            inputs = {key: running.text(value) for key, value in step.with_.items()}
+            run_action(step.uses, running.machine.place, inputs)
         else:
-            _run(running, step, made, env, at)
-        made.outcome = made.conclusion = "success"
+            _run(running, step, step_run, env, index)
+        step_run.outcome = step_run.conclusion = "success"
     except (ActionError, FileError, subprocess.SubprocessError, OSError) as err:
-        made.out += f"Error: {err}\n"
-        made.outcome = "failure"
-        kept = step.continue_on_error
-        goes_on = kept if isinstance(kept, bool) else running.text(kept) == "true"
-        made.conclusion = "success" if goes_on else "failure"
-    made.seconds = time.monotonic() - began
-    running.done.annotations += annotations(made.out)
-    return made
+        step_run.out += f"Error: {err}\n"
+        step_run.outcome = "failure"
+        continue_on_error = step.continue_on_error
+        goes_on = (
+            continue_on_error if isinstance(continue_on_error, bool) else running.text(continue_on_error) == "true"
+        )
+        step_run.conclusion = "success" if goes_on else "failure"
+    step_run.seconds = time.monotonic() - began
+    running.job_run.annotations += annotations(step_run.out)
+    return step_run
 
 
-def _run(running: _Running, step: Step, made: StepRun, env: dict[str, str], at: int) -> None:
-    """A `run:` step. Raises FileError, CalledProcessError or TimeoutExpired."""
-    folder = running.machine.folder / f"step-{at}"
+def _run(running: _Running, step: Step, step_run: StepRun, env: dict[str, str], index: int) -> None:
+    """A `run_job:` step. Raises FileError, CalledProcessError or TimeoutExpired."""
+    folder = running.machine.folder / f"step-{index}"
     folder.mkdir()
     files = {name: folder / name.lower() for name in ("OUTPUT", "ENV", "PATH", "STEP_SUMMARY", "STATE")}
     for file in files.values():
@@ -153,14 +154,14 @@ def _run(running: _Running, step: Step, made: StepRun, env: dict[str, str], at: 
     assert step.run is not None
     script.write_text(running.text(step.run), encoding="utf-8")
     defaults = [step, running.job.defaults.run, running.workflow.defaults.run]
-    shell = next((one.shell for one in defaults if one.shell), None)
-    where = next((one.working_directory for one in defaults if one.working_directory), ".")
+    shell = next((settings.shell for settings in defaults if settings.shell), None)
+    where = next((settings.working_directory for settings in defaults if settings.working_directory), ".")
     if shell not in SHELLS:
         raise RejectedByGitHubError(f"the shell {shell!r} is not known here")
     whole = running.machine.env | env
     whole["PATH"] = os.pathsep.join([*reversed(running.path), whole["PATH"]])
     whole |= {f"GITHUB_{name}": str(file) for name, file in files.items()}
-    whole["GITHUB_ACTION"] = step.id or f"__run_{at}"
+    whole["GITHUB_ACTION"] = step.id or f"__run_{index}"
     with (folder / "out").open("w+b") as out:
         process = subprocess.Popen(
             [*SHELLS[shell], str(script)],
@@ -173,34 +174,34 @@ def _run(running: _Running, step: Step, made: StepRun, env: dict[str, str], at: 
         )
         try:
             minutes = min(step.timeout_minutes, running.job.timeout_minutes)
-            made.code = process.wait(timeout=minutes * 60)
+            step_run.code = process.wait(timeout=minutes * 60)
         finally:
-            _gone(process)
+            _kill_group(process)
             out.seek(0)
-            made.out = out.read().decode(errors="replace")
-    _told(running, made, files)
-    if made.code:
-        raise subprocess.CalledProcessError(made.code, "bash")
+            step_run.out = out.read().decode(errors="replace")
+    _read_command_files(running, step_run, files)
+    if step_run.code:
+        raise subprocess.CalledProcessError(step_run.code, "bash")
 
 
-def _gone(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
     """Whatever the step left running goes with it."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def _told(running: _Running, made: StepRun, files: Mapping[str, Path]) -> None:
+def _read_command_files(running: _Running, step_run: StepRun, files: Mapping[str, Path]) -> None:
     """What the step wrote into its files. A failed step's count as well."""
-    read = {name: file.read_text(encoding="utf-8", errors="replace") for name, file in files.items()}
-    if len(read["STEP_SUMMARY"].encode()) <= LARGEST_SUMMARY:
-        running.done.summary += read["STEP_SUMMARY"]
+    contents = {name: file.read_text(encoding="utf-8", errors="replace") for name, file in files.items()}
+    if len(contents["STEP_SUMMARY"].encode()) <= LARGEST_SUMMARY:
+        running.job_run.summary += contents["STEP_SUMMARY"]
     else:
-        made.out += "::error title=summary::$GITHUB_STEP_SUMMARY upload aborted, supports content up to 1024k\n"
-    made.outputs |= values(read["OUTPUT"])
-    for name, value in values(read["ENV"]).items():
+        step_run.out += "::error title=summary::$GITHUB_STEP_SUMMARY upload aborted, supports content up to 1024k\n"
+    step_run.outputs |= values(contents["OUTPUT"])
+    for name, value in values(contents["ENV"]).items():
         if name.startswith(_RESERVED) or name == "NODE_OPTIONS":
-            made.out += f"::error::Can't update {name} environment variable using $GITHUB_ENV\n"
+            step_run.out += f"::error::Can't update {name} environment variable using $GITHUB_ENV\n"
         else:
             running.exported[name] = value
-    running.path += [line for line in read["PATH"].splitlines() if line]
+    running.path += [line for line in contents["PATH"].splitlines() if line]

@@ -33,7 +33,7 @@ class Platform:
     pem: Path
     url: str = ""
     users: dict[str, str] = field(default_factory=dict)  # key -> machine user
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     @property
     def env(self) -> dict[str, str]:
@@ -47,12 +47,12 @@ class Platform:
 
     def issue(self, user: str) -> str:
         """A key of a user's own."""
-        made = f"platform-{secrets.token_hex(8)}"
-        self.users[made] = user
-        return made
+        key = f"platform-{secrets.token_hex(8)}"
+        self.users[key] = user
+        return key
 
     def answer(self, host: str, path: str, key: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        self.asked.append(f"{host}{path}")
+        self.requests.append(f"{host}{path}")
         if (host, path) == (HOSTS[0], "/generate/service-principal"):
             claims = self.identities.issued.get(key, {})
             name = body.get("servicePrincipalName", "")
@@ -90,8 +90,8 @@ class _Handler(BaseHTTPRequestHandler):
         platform: Platform = self.server.platform  # type: ignore[attr-defined]
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         host = getattr(self, "host", "")
-        status, told = platform.answer(host, self.path.split("?")[0], self.headers.get("x-api-key", ""), body)
-        sent = json.dumps(told).encode()
+        status, document = platform.answer(host, self.path.split("?")[0], self.headers.get("x-api-key", ""), body)
+        sent = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(sent)))
         self.end_headers()
@@ -114,10 +114,10 @@ def platform(
     tls.load_cert_chain(pem)
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         server.daemon_threads = True
-        made = Platform(identities, config, bindings, pem, url=f"http://127.0.0.1:{server.server_port}")
-        server.tls, server.platform = tls, made  # type: ignore[attr-defined]
+        service = Platform(identities, config, bindings, pem, url=f"http://127.0.0.1:{server.server_port}")
+        server.tls, server.platform = tls, service  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
-        yield made
+        yield service
         server.shutdown()
         thread.join()

@@ -27,26 +27,30 @@ class Repository:
     @classmethod
     def of(cls, source: Path, store: Path) -> Repository:
         """One commit on main, with the files that git knows, or would take, in `source` as they are now."""
-        made = cls(store)
+        repository = cls(store)
         subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(store)], check=True)
-        made.git("config", "uploadpack.allowAnySHA1InWant", "true")
-        with made._index() as env:
-            listed = made.git("-C", str(source), "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        repository.git("config", "uploadpack.allowAnySHA1InWant", "true")
+        with repository._index() as env:
+            listed = repository.git("-C", str(source), "ls-files", "-z", "--cached", "--others", "--exclude-standard")
             names = "\0".join(name for name in listed.split("\0") if name and (source / name).is_file())
-            made.git(f"--work-tree={source}", "update-index", "-z", "--add", "--stdin", env=env, stdin=names)
-            made._committed(made.git("write-tree", env=env), (), "The project", "maintainer", branch="main")
-        return made
+            repository.git(f"--work-tree={source}", "update-index", "-z", "--add", "--stdin", env=env, stdin=names)
+            repository._commit_tree(
+                repository.git("write-tree", env=env), (), "The project", "maintainer", branch="main"
+            )
+        return repository
 
     def git(
         self, *words: str, env: Mapping[str, str] | None = None, stdin: str | bytes = b"", check: bool = True
     ) -> str:
-        given = stdin.encode() if isinstance(stdin, str) else stdin
+        stdin_bytes = stdin.encode() if isinstance(stdin, str) else stdin
         command = ["git", *([] if words[0] == "-C" else [f"--git-dir={self.store}"]), *words]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        done = subprocess.run(command, input=given, env={**clean, **(env or {})}, capture_output=True, check=False)
-        if check and done.returncode:
-            raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
-        return done.stdout.decode().rstrip("\n")
+        process = subprocess.run(
+            command, input=stdin_bytes, env={**clean, **(env or {})}, capture_output=True, check=False
+        )
+        if check and process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, command, process.stdout, process.stderr)
+        return process.stdout.decode().rstrip("\n")
 
     def sha(self, ref: str) -> str:
         return self.git("rev-parse", "--verify", f"{ref}^{{commit}}")
@@ -65,18 +69,18 @@ class Repository:
                 blob = self.git("hash-object", "-w", "--stdin", stdin=content)
                 self.git("update-index", "--add", "--cacheinfo", "100644", blob, path, env=env)
             tree = self.git("write-tree", env=env)
-        return self._committed(tree, (self.sha(parent),), message, author, branch=branch)
+        return self._commit_tree(tree, (self.sha(parent),), message, author, branch=branch)
 
-    def merged(self, base: str, head: str, *, message: str, ref: str) -> str:
+    def merge(self, base: str, head: str, *, message: str, ref: str) -> str:
         """Merge `head` into `base`, at `ref`; gives the merge's SHA. Raises ConflictError."""
         sides = self.sha(base), self.sha(head)
         try:
             tree = self.git("merge-tree", "--write-tree", *sides)
         except subprocess.CalledProcessError as err:
             raise ConflictError(f"{head} into {base}") from err
-        made = self._committed(tree, sides, message, "github", branch=None)
-        self.point(ref, made)
-        return made
+        commit = self._commit_tree(tree, sides, message, "github", branch=None)
+        self.point(ref, commit)
+        return commit
 
     def checkout(self, ref: str, folder: Path) -> str:
         """The one commit in a new repository at `folder`, as actions/checkout leaves it; gives its SHA."""
@@ -91,17 +95,19 @@ class Repository:
             self.git("-C", str(folder), *words)
         return sha
 
-    def _committed(self, tree: str, parents: tuple[str, ...], message: str, author: str, *, branch: str | None) -> str:
+    def _commit_tree(
+        self, tree: str, parents: tuple[str, ...], message: str, author: str, *, branch: str | None
+    ) -> str:
         who = {
-            f"GIT_{role}_{what}": value
+            f"GIT_{role}_{attribute}": value
             for role in ("AUTHOR", "COMMITTER")
-            for what, value in (("NAME", author), ("EMAIL", f"{author}@users.example"))
+            for attribute, value in (("NAME", author), ("EMAIL", f"{author}@users.example"))
         }
         words = [word for parent in parents for word in ("-p", parent)]
-        made = self.git("commit-tree", tree, *words, "-F", "-", env=who, stdin=message)
+        commit = self.git("commit-tree", tree, *words, "-F", "-", env=who, stdin=message)
         if branch is not None:
-            self.point(f"refs/heads/{branch}", made)
-        return made
+            self.point(f"refs/heads/{branch}", commit)
+        return commit
 
     @contextmanager
     def _index(self) -> Iterator[dict[str, str]]:

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.nightly
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "variables"),
     [
         ("", {}),
         ("a=1\n\nb=x=y\n", {"a": "1", "b": "x=y"}),
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.nightly
         ("a<<b=c\nin\nb=c\n", {"a": "in"}),
     ],
 )
-def test_a_file_of_values(text: str, found: dict[str, str]) -> None:
-    assert values(text) == found
+def test_a_file_of_values(text: str, variables: dict[str, str]) -> None:
+    assert values(text) == variables
 
 
 @pytest.mark.parametrize("text", ["word", "=value", "a<<EOF\nnever closed", "<<EOF\nx\nEOF"])
@@ -40,9 +40,11 @@ def test_annotations_are_lines_of_their_own() -> None:
 
 
 def test_ten_of_each_level_are_shown() -> None:
-    found = annotations("::warning::w\n" * 12 + "::error::e\n" * 11)
-    assert [one.level for one in found] == ["warning"] * 10 + ["error"] * 10
+    shown_annotations = annotations("::warning::w\n" * 12 + "::error::e\n" * 11)
+    assert [annotation.level for annotation in shown_annotations] == ["warning"] * 10 + ["error"] * 10
 
 
 def test_commands_can_be_stopped() -> None:
-    assert [one.message for one in annotations("::stop-commands::x\n::error::no\n::x::\n::error::yes\n")] == ["yes"]
+    assert [
+        annotation.message for annotation in annotations("::stop-commands::x\n::error::no\n::x::\n::error::yes\n")
+    ] == ["yes"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.harness.github.expressions import ExpressionError, Functions, condition, evaluate, interpolated, named
+from tests.harness.github.expressions import ExpressionError, Functions, condition, context_names, evaluate, interpolate
 
 pytestmark = pytest.mark.nightly
 
@@ -57,9 +57,9 @@ def value(text: str) -> Any:
     ],
 )
 def test_literals(text: str, expected: object) -> None:
-    found = value(text)
-    assert found == expected
-    assert isinstance(found, bool) == isinstance(expected, bool)
+    result = value(text)
+    assert result == expected
+    assert isinstance(result, bool) == isinstance(expected, bool)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_functions(text: str, expected: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("text", "problem"),
     [
         ("", "expected a value, at the end"),
         (" ", "expected a value"),
@@ -248,8 +248,8 @@ def test_functions(text: str, expected: object) -> None:
         ("'" + "x" * 21_000 + "'", "more than 21000"),
     ],
 )
-def test_what_is_refused(text: str, what: str) -> None:
-    with pytest.raises(ExpressionError, match=what) as refused:
+def test_what_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(ExpressionError, match=problem) as refused:
         value(text)
     assert len(str(refused.value).splitlines()) == 1
 
@@ -283,13 +283,13 @@ def test_values_of_other_types_are_refused() -> None:
     ],
 )
 def test_interpolation(text: str, expected: str) -> None:
-    assert interpolated(text, CONTEXTS, FUNCTIONS) == expected
+    assert interpolate(text, CONTEXTS, FUNCTIONS) == expected
 
 
 @pytest.mark.parametrize("text", ["${{ }}", "${{ 1", "${{ 'a }}", "x ${{ 1 }} ${{ nosuch }}"])
 def test_interpolation_of_what_is_no_expression(text: str) -> None:
     with pytest.raises(ExpressionError):
-        interpolated(text, CONTEXTS, FUNCTIONS)
+        interpolate(text, CONTEXTS, FUNCTIONS)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_a_condition_is_read_also_where_success_decides() -> None:
     ],
 )
 def test_names(text: str, names: set[str]) -> None:
-    assert named(text) == names
+    assert context_names(text) == names
 
 
 SYMBOLS = "( ) [ ] . , ! < <= == && || * 'x' 1 -.5e1 null github fruits name contains( format( toJSON( case( {0} ' \""
@@ -348,20 +348,20 @@ SYMBOLS = "( ) [ ] . , ! < <= == && || * 'x' 1 -.5e1 null github fruits name con
 @example("!" * 20_000)
 @example("${{" * 5_000)
 def test_any_text_has_a_value_or_is_refused(text: str) -> None:
-    for read in (evaluate, interpolated, condition):
-        said = ""
+    for reader in (evaluate, interpolate, condition):
+        message = ""
         try:
-            read(text, CONTEXTS, FUNCTIONS)
+            reader(text, CONTEXTS, FUNCTIONS)
         except ExpressionError as refused:
-            said = str(refused)
-        assert len(said.splitlines()) <= 1
+            message = str(refused)
+        assert len(message.splitlines()) <= 1
 
 
 @given(st.text(max_size=200))
 def test_a_quoted_string_is_itself(text: str) -> None:
     quoted = "'" + text.replace("'", "''") + "'"
     assert value(quoted) == text
-    assert interpolated(f"<${{{{ {quoted} }}}}>", CONTEXTS, FUNCTIONS) == f"<{text}>"
+    assert interpolate(f"<${{{{ {quoted} }}}}>", CONTEXTS, FUNCTIONS) == f"<{text}>"
     assert value(f"fromJSON(toJSON({quoted}))") == text
 
 

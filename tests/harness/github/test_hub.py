@@ -45,7 +45,7 @@ def ran(small: Callable[..., Hub]) -> Callable[..., Run]:
 
     def run(jobs: str, **settings: Any) -> Run:
         text = HEAD + (jobs if jobs.lstrip().split(":")[0].isidentifier() else f"{JOB}    steps:\n{jobs}")
-        return small(text, **settings).pushed("main", {"file.txt": "two\n"}, author="ada")["w"]
+        return small(text, **settings).push("main", {"file.txt": "two\n"}, author="ada")["w"]
 
     return run
 
@@ -79,7 +79,7 @@ def test_a_shell_ends_at_the_first_failure(ran: Callable[..., Run], shell: str, 
 
 def test_without_a_shell_the_end_of_a_pipe_decides(small: Callable[..., Hub]) -> None:
     text = HEAD.replace("defaults: {run: {shell: bash}}\n", "") + JOB + "    steps: [{run: 'false | true'}]\n"
-    assert small(text).pushed("main", {"a": ""}, author="ada")["w"].conclusion == "success"
+    assert small(text).push("main", {"a": ""}, author="ada")["w"].conclusion == "success"
 
 
 def test_a_step_hands_on_outputs_variables_and_a_path(ran: Callable[..., Run]) -> None:
@@ -98,7 +98,7 @@ def test_a_step_hands_on_outputs_variables_and_a_path(ran: Callable[..., Run]) -
 """).jobs["one"]
     assert job.steps[1].out == "[] value refs/heads/main only here value found \n"
     assert job.summary == "# summary\n"
-    assert [one.message for one in job.annotations] == [
+    assert [annotation.message for annotation in job.annotations] == [
         "Can't update GITHUB_REF environment variable using $GITHUB_ENV"
     ]
 
@@ -157,8 +157,8 @@ def test_a_summary_has_its_size(ran: Callable[..., Run]) -> None:
 def test_text_that_is_pasted_into_a_script_is_run(small: Callable[..., Hub]) -> None:
     """So a workflow that pastes is found out."""
     step = "      - {run: 'echo ${{ github.head_ref }}'}\n      - {run: 'echo $GITHUB_HEAD_REF'}\n"
-    _, runs = small(f"{HEAD}{JOB}    steps:\n{step}").opened("$(echo${IFS}pwned)", {"a": ""}, author="eve")
-    assert [one.out for one in runs["w"].jobs["one"].steps] == ["pwned\n", "$(echo${IFS}pwned)\n"]
+    _, runs = small(f"{HEAD}{JOB}    steps:\n{step}").open_pull("$(echo${IFS}pwned)", {"a": ""}, author="eve")
+    assert [step.out for step in runs["w"].jobs["one"].steps] == ["pwned\n", "$(echo${IFS}pwned)\n"]
 
 
 RIGHTS = """
@@ -178,19 +178,19 @@ def test_a_fork_gets_nothing_but_the_right_to_read(small: Callable[..., Hub], *,
         variables={"V": "v1"},
         environments={"prod": Environment(("main", "refs/pull/7/merge"), {"OF_PROD": "s2"})},
     )
-    _, runs = github.opened("b", {"a": ""}, author="eve", fork=fork)
+    _, runs = github.open_pull("b", {"a": ""}, author="eve", fork=fork)
     job = runs["w"].jobs["one"]
     assert job.rights == {"contents": "read", "pull-requests": rights} | ({} if fork else {"id-token": "write"})
-    asked, *held = job.out.split()
-    assert (asked == "[]") == fork
-    assert held[:-1] == ([] if fork else ["s1", "s2", "v1"])
+    token_url, *values = job.out.split()
+    assert (token_url == "[]") == fork
+    assert values[:-1] == ([] if fork else ["s1", "s2", "v1"])
     assert github.api.tokens == {}  # it was the job's, and the job is over
     assert github.identities.claims == {}
 
 
 def test_an_environment_is_for_its_branches(small: Callable[..., Hub]) -> None:
     github = small(HEAD + JOB + RIGHTS, environments={"prod": Environment(("main",), {"OF_PROD": "s2"})})
-    run = github.pushed("other", {"a": ""}, author="eve")["w"]
+    run = github.push("other", {"a": ""}, author="eve")["w"]
     assert (run.conclusion, run.jobs["one"].steps) == ("failure", [])
     assert "not allowed to deploy" in run.jobs["one"].summary
 
@@ -202,22 +202,24 @@ def test_a_pull_request_runs_the_workflows_that_it_brings_on_its_merge(small: Ca
     )
     github = small(f"{HEAD}{JOB}    steps: [{{run: echo old}}]\n")
     change = {".github/workflows/w.yml": HEAD + JOB + steps, "file.txt": "two\n"}
-    pull, runs = github.opened("b", change, author="ada")
+    pull, runs = github.open_pull("b", change, author="ada")
     assert "No such file" in runs["w"].jobs["one"].out
-    github.pushed("main", {"other.txt": "of main\n"}, author="bob")
-    assert github.synchronized(pull, {"file.txt": "three\n"})["w"].jobs["one"].out == "three\none\nof main\n"
-    assert github.enqueued(pull) == {}
-    assert "three" in github.merged(pull)["w"].said
-    other, _ = github.opened("c", {"file.txt": None}, author="ada")
-    github.pushed("main", {"file.txt": "four\n"}, author="bob")
+    github.push("main", {"other.txt": "of main\n"}, author="bob")
+    assert github.synchronize(pull, {"file.txt": "three\n"})["w"].jobs["one"].out == "three\none\nof main\n"
+    assert github.enqueue(pull) == {}
+    assert "three" in github.merge(pull)["w"].public_text
+    other, _ = github.open_pull("c", {"file.txt": None}, author="ada")
+    github.push("main", {"file.txt": "four\n"}, author="bob")
     with pytest.raises(ConflictError):
-        github.synchronized(other, {"a": ""})
+        github.synchronize(other, {"a": ""})
 
 
-@pytest.mark.parametrize(("keeps", "found"), [("", True), ("with: {persist-credentials: false}", False)])
-def test_a_checkout_keeps_its_token_unless_told_otherwise(ran: Callable[..., Run], keeps: str, *, found: bool) -> None:
+@pytest.mark.parametrize(("keeps", "is_kept"), [("", True), ("with: {persist-credentials: false}", False)])
+def test_a_checkout_keeps_its_token_unless_told_otherwise(
+    ran: Callable[..., Run], keeps: str, *, is_kept: bool
+) -> None:
     job = ran(f"      - {{uses: actions/checkout@x, {keeps}}}\n      - run: cat .git/config").jobs["one"]
-    assert ("ghs_" in job.out) == found
+    assert ("ghs_" in job.out) == is_kept
 
 
 ARTIFACTS = {
@@ -230,18 +232,18 @@ ARTIFACTS = {
 }
 
 
-@pytest.mark.parametrize(("made", "given", "said"), ARTIFACTS.values(), ids=ARTIFACTS)
-def test_artifacts(ran: Callable[..., Run], made: str, given: str, said: str) -> None:
-    times = 2 if "twice" in given else 1
-    upload = f"      - {{uses: actions/upload-artifact@x, with: {{name: n, {given.replace(', twice', '')}}}}}\n"
+@pytest.mark.parametrize(("script", "options", "expected"), ARTIFACTS.values(), ids=ARTIFACTS)
+def test_artifacts(ran: Callable[..., Run], script: str, options: str, expected: str) -> None:
+    times = 2 if "twice" in options else 1
+    upload = f"      - {{uses: actions/upload-artifact@x, with: {{name: n, {options.replace(', twice', '')}}}}}\n"
     job = ran(
-        f"      - run: {made}\n{upload * times}"
+        f"      - run: {script}\n{upload * times}"
         "      - {uses: actions/download-artifact@x, with: {name: n, path: got}}\n      - run: ls -A got\n"
     ).jobs["one"]
-    if said == "a":
+    if expected == "a":
         assert job.out == "a\n"
     else:
-        assert (job.result, said in job.out) == ("failure", True)
+        assert (job.result, expected in job.out) == ("failure", True)
 
 
 REFUSED = {
@@ -277,11 +279,11 @@ jobs:
     steps: [{run: 'echo "$GITHUB_EVENT_NAME ${{ !inputs.dry }}"'}]
 """
     github = small(text)
-    assert github.pushed("other", {"a": ""}, author="ada") == {}
-    assert github.opened("b", {"a": ""}, author="ada")[1] == {}
-    pushed = github.pushed("main", {"a": ""}, author="ada")["w"]
+    assert github.push("other", {"a": ""}, author="ada") == {}
+    assert github.open_pull("b", {"a": ""}, author="ada")[1] == {}
+    pushed = github.push("main", {"a": ""}, author="ada")["w"]
     assert (pushed.group, pushed.cancels) == ("g-refs/heads/main", True)
-    (night,) = github.scheduled().values()
+    (night,) = github.run_schedule().values()
     assert (night.jobs["one"].out, night.cancels) == ("schedule true\n", False)
-    assert github.dispatched("w").jobs["one"].out == "workflow_dispatch false\n"
-    assert github.dispatched("w", dry=False).jobs["one"].out == "workflow_dispatch true\n"
+    assert github.dispatch("w").jobs["one"].out == "workflow_dispatch false\n"
+    assert github.dispatch("w", dry=False).jobs["one"].out == "workflow_dispatch true\n"

@@ -21,7 +21,7 @@ class Identities:
     claims: dict[str, dict[str, Any]] = field(default_factory=dict)  # request token -> what it may claim
     issued: dict[str, dict[str, Any]] = field(default_factory=dict)  # identity token -> its claims, with audience
 
-    def allowed(self, **claims: Any) -> dict[str, str]:
+    def allow_job(self, **claims: Any) -> dict[str, str]:
         """The environment of a job that may ask."""
         token = f"request-{secrets.token_hex(8)}"
         self.claims[token] = claims
@@ -35,15 +35,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         identities: Identities = self.server.identities  # type: ignore[attr-defined]
         asker = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        known = identities.claims.get(asker)
-        told: dict[str, Any] = {}
-        if known is not None:
+        claims = identities.claims.get(asker)
+        document: dict[str, Any] = {}
+        if claims is not None:
             token = f"identity-{secrets.token_hex(8)}"
-            identities.issued[token] = {**known, "aud": parse_qs(urlsplit(self.path).query)["audience"][0]}
-            told = {"value": token}
-        self.send_response(200 if told else 401)
+            identities.issued[token] = {**claims, "aud": parse_qs(urlsplit(self.path).query)["audience"][0]}
+            document = {"value": token}
+        self.send_response(200 if document else 401)
         self.end_headers()
-        self.wfile.write(json.dumps(told).encode())
+        self.wfile.write(json.dumps(document).encode())
 
 
 @contextmanager
