@@ -72,9 +72,7 @@ def _print_version(requested: bool) -> None:
 
 @app.callback()
 def options(
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error, and what flows print.")
-    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, and everything that flows print.")] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,

@@ -60,7 +60,7 @@ def _apply_change(change: ObjectChange, cluster: Cluster, stamp: DeployStamp) ->
     else:
         cluster.replace(key, stamp.on(after), version=str(before["metadata"]["resourceVersion"]))
     if not _as_planned(change, cluster.get(key)):
-        raise DeployError(f"{key} was {change.action}, but is not read back as it was written")
+        raise DeployError(f"{key} was {change.action}, but reads back differently")
 
 
 def _is_there(change: ObjectChange, cluster: Cluster) -> bool:
@@ -84,5 +84,5 @@ def _interruption_error(
         return ", ".join(str(change.key) for change in changes) or "nothing"
 
     return DeployError(
-        f"{err}; applied: {names(applied)}; not applied: {names(remaining)}", hint="run it again: it does what is left"
+        f"{err}; applied: {names(applied)}; not applied: {names(remaining)}", hint="run it again to apply the rest"
     )

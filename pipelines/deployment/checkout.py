@@ -21,7 +21,7 @@ def clean_commit() -> str:
     LOCKGATE_CONF names elsewhere, which must be in a commit of its own.
     """
     if shutil.which("git") is None:
-        raise DeployError("there is no git", expected="git in PATH, to know which commit is deployed")
+        raise DeployError("git is not installed", expected="git in PATH, to know which commit is deployed")
     commit = _clean_folder_commit(ROOT)
     _clean_folder_commit(conf_dir(), "--ignored")
     return commit
@@ -32,16 +32,16 @@ def _clean_folder_commit(folder: Path, *options: str) -> str:
     commit = _git("rev-parse", "HEAD", within=folder)
     if commit is None:
         raise DeployError(
-            "this is no git checkout", expected="one, to know which commit is deployed", where=str(folder)
+            "this is not a git checkout", expected="one, to know which commit is deployed", where=str(folder)
         )
     dirty = _git("status", "--porcelain", "--untracked-files=normal", *options, "--", ".", within=folder)
     if dirty is None:
-        raise DeployError("git cannot say what was changed", where=str(folder))
+        raise DeployError("git status failed", where=str(folder))
     if dirty:
         files = [line[3:] for line in dirty.splitlines()]
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
         raise DeployError(
-            f"files are in no commit: {', '.join(files[:3])}{more}",
+            f"uncommitted files: {', '.join(files[:3])}{more}",
             where=str(folder),
             hint="commit them, or stash them",
         )

@@ -21,9 +21,9 @@ WORKFLOWS = "workflows"
 _PAGE_SIZE = 200
 _SENSOR_NAME, _SENSOR_NAMESPACE = "metaflow/sensor_name", "metaflow/sensor_namespace"
 _MEANINGS = {
-    401: "it does not know who asks",
-    403: "it is not allowed",
-    404: "there is no such thing",
+    401: "the credentials are not accepted",
+    403: "this is not allowed",
+    404: "there is no such object",
     409: "somebody else changed it meanwhile",
     410: "the list changed while it was read",
 }
@@ -98,9 +98,9 @@ class Cluster:
         except (HTTPError, OSError) as err:
             raise _unreachable_error(err, doing, self.seconds) from err
         except ValueError as err:
-            raise DeployError(f"{doing}: Kubernetes gave an answer that cannot be read") from err
+            raise DeployError(f"{doing}: Kubernetes sent an unreadable answer") from err
         if not isinstance(answer, dict):
-            raise DeployError(f"{doing}: Kubernetes gave an answer that cannot be read")
+            raise DeployError(f"{doing}: Kubernetes sent an unreadable answer")
         return answer
 
 
@@ -116,7 +116,7 @@ def connect_cluster(target: DeployTarget) -> Cluster:
         configuration = client.Configuration.get_default_copy()
     except (ConfigException, YAMLError, OSError, ValueError, TypeError, KeyError) as err:
         raise DeployError(
-            f"no Kubernetes is configured: {_line(err)}",
+            f"Kubernetes is not configured: {_line(err)}",
             expected="a kubeconfig, or a pod with a service account",
             where="KUBECONFIG",
         ) from err

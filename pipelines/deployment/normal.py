@@ -89,7 +89,9 @@ def _drop_owner(value: Any) -> Any:
             return {"name": value["name"], "value": ""}
         return {name: _drop_owner(item) for name, item in value.items() if name != _OWNER}
     if isinstance(value, list):
-        return [_drop_owner(item) for item in value if not (isinstance(item, dict) and item.get("name") == COMMIT_VARIABLE)]
+        return [
+            _drop_owner(item) for item in value if not (isinstance(item, dict) and item.get("name") == COMMIT_VARIABLE)
+        ]
     return value
 
 

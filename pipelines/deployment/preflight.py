@@ -28,7 +28,7 @@ def check_may_delete(deployed: Mapping[ObjectKey, Document], *, user: str, token
             and required_token not in (token.removeprefix("production:"), _load_token(required_token))
         ):
             raise DeployError(
-                f"{key} was deployed by {owner}, and not by {user}",
+                f"{key} was deployed by {owner}, not by {user}",
                 expected="its production token",
                 hint=f"it is in the annotation {TOKEN_ANNOTATION}; give --authorize TOKEN",
             )
@@ -61,8 +61,8 @@ def check_surroundings(target: DeployTarget, *, without_champion: bool) -> None:
         checks.append(lambda: _check_champion(target))
     if os.environ.get(NOBODY):
         problems.append(
-            "nobody is named as who deploys; expected METAFLOW_USER (Metaflow lets the same user, or whoever has the"
-            " production token, deploy again)"
+            "no user is set; expected METAFLOW_USER (Metaflow lets only the same user, or whoever has the production"
+            " token, deploy again)"
         )
     for check in checks:
         try:
@@ -125,7 +125,8 @@ def _check_champion(target: DeployTarget) -> None:
         admission.admit(open_log(target.settings), now=clock())
     except LockgateError as err:
         raise DeployError(
-            f"no model may be served: {err}", hint="--without-champion deploys all the same: Predict refuses until then"
+            f"no model may be served: {err}",
+            hint="--without-champion deploys anyway; Predict refuses to run until a model may be served",
         ) from err
 
 

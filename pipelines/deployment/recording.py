@@ -84,11 +84,11 @@ def _record_flow(
         _create(name, FLOWS[name], target, authorize, _environment(target, kubeconfig), folder)
     if recorded.strange:
         raise DeployError(
-            f"Metaflow asks Kubernetes for what lockgate does not know: {recorded.strange[0]}", where=name
+            f"Metaflow sent Kubernetes a request that lockgate does not know: {recorded.strange[0]}", where=name
         )
     address = next(_code_addresses(list(recorded.written.values())), None)
     if address is None:
-        raise DeployError("what Metaflow wrote names no code package", where=name)
+        raise DeployError("the objects that Metaflow wrote name no code package", where=name)
     moved = store_reproducible(address)
     return {
         key: None if document is None else json.loads(moved.rename_package(json.dumps(canonical_form(key, document))))

@@ -34,7 +34,7 @@ def find_flow(text: str) -> str:
     for name, flow in FLOWS.items():
         if text.lower() in (name.lower(), flow.file.removesuffix(".py")):
             return name
-    raise DeployError(f"there is no flow {text[:60]!r}", expected=f"one of {', '.join(FLOWS)}")
+    raise DeployError(f"unknown flow {text[:60]!r}", expected=f"one of {', '.join(FLOWS)}")
 
 
 def start_flow(

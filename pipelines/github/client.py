@@ -26,7 +26,7 @@ def connect_github() -> Github:
 
     token = os.environ.get("GITHUB_TOKEN", "")
     if not token:
-        raise GithubError("there is no token", expected="one in the environment", where="GITHUB_TOKEN")
+        raise GithubError("no token is set", expected="a token in the environment", where="GITHUB_TOKEN")
     return Github(
         auth=Auth.Token(token),
         base_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com",

@@ -22,7 +22,7 @@ SETTLE_S = 2.0
 """Seconds after which it is looked at again: longer than another job takes from looking to writing."""
 
 _MARK = re.compile(r"<!-- lockgate report: run (\d{1,19}) attempt (\d{1,9}) of ([0-9a-f]{0,64}) -->")
-_CUT = "\n\n… the report is longer than a comment may be; all of it is in the job's summary, and among its artifacts.\n"
+_CUT = "\n\n… the report is too long for a comment; the job's summary and its artifacts have all of it.\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -64,7 +64,7 @@ def publish_report(
         with translate_errors(where):
             pull.update()
             if stamp.head and pull.head.sha != stamp.head:
-                return CommentResult(address="", outcome=f"not written: {stamp.head[:12]} is not the head any more")
+                return CommentResult(address="", outcome=f"not written: {stamp.head[:12]} is no longer the head")
             own = sorted(_find_own(pull, login), key=lambda comment: comment.id)
         if not own:
             _create(pull, body, where, again=rounds_left > 0)
@@ -80,7 +80,7 @@ def publish_report(
         for comment in rest:
             _delete(comment, where)
         return CommentResult(address=first.html_url, outcome="written")
-    raise GithubError("other jobs write the same comment all the time", where=where, hint="run it again")
+    raise GithubError("other jobs keep writing the same comment", where=where, hint="run it again")
 
 
 def shorten_report(report: str) -> str:

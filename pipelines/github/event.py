@@ -61,7 +61,9 @@ def read_pull() -> JobPullRequest:
     except ValidationError as err:
         place = ".".join(map(str, err.errors(include_url=False)[0]["loc"]))
         raise GithubError(
-            "the event is not of a pull request", expected="pull_request with number and head", where=place or path
+            "the event does not belong to a pull request",
+            expected="pull_request with number and head",
+            where=place or path,
         ) from err
     check_repository(repository, where="GITHUB_REPOSITORY")
     pull_request = event.pull_request
@@ -76,7 +78,7 @@ def read_pull() -> JobPullRequest:
 def check_repository(text: str, *, where: str) -> str:
     """OWNER/NAME. Raises GithubError for what is none."""
     if not REPOSITORY.fullmatch(text):
-        raise GithubError(f"{text[:80]!r} is no repository", expected="OWNER/NAME", where=where)
+        raise GithubError(f"{text[:80]!r} is not a repository", expected="OWNER/NAME", where=where)
     return text
 
 

@@ -82,11 +82,11 @@ def _unpack(blob: bytes, max_bytes: int, *, where: str) -> bytes:
             with archive.open(member) as file:
                 content = file.read(max_bytes + 1)
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError) as err:
-        raise _no_bundle_error("it is no archive of one file", where=where) from err
+        raise _no_bundle_error("it is not an archive with one file", where=where) from err
     if len(content) > max_bytes:
         raise _no_bundle_error("it is too large", where=where)
     return content
 
 
 def _no_bundle_error(problem: str, *, where: str) -> GithubError:
-    return GithubError(f"what was published is no champion: {problem}", expected=MEMBER, where=where)
+    return GithubError(f"the published artifact is not a champion: {problem}", expected=MEMBER, where=where)

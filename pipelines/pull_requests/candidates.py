@@ -108,9 +108,11 @@ def _read_listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     if root is None or root.tag == "tag:yaml.org,2002:null":
         return
     if not isinstance(root, MappingNode):
-        raise SettingsError("no mapping", expected="NAME: [model=xgb, model.max_depth=6]", where=where)
+        raise SettingsError("it is not a mapping", expected="NAME: [model=xgb, model.max_depth=6]", where=where)
     if len(root.value) > MAX_CANDIDATES:
-        raise SettingsError(f"{len(root.value)} candidates", expected=f"at most {MAX_CANDIDATES}", where=where)
+        raise SettingsError(
+            f"there are {len(root.value)} candidates", expected=f"at most {MAX_CANDIDATES}", where=where
+        )
     for key, value in root.value:
         name = _name(key, where)
         texts = [_text(node) for node in value.value] if isinstance(value, SequenceNode) else [None]
@@ -123,7 +125,9 @@ def _read_listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
             )
         if name == DEFAULT_NAME and overrides:
             raise SettingsError(
-                f"{DEFAULT_NAME} is conf/ as it stands, and has overrides", expected="another name for it", where=where
+                f"{DEFAULT_NAME} means conf/ as it stands, and cannot have overrides",
+                expected="another name",
+                where=where,
             )
         yield name, overrides
 
@@ -132,8 +136,8 @@ def _name(node: Node, where: str) -> str:
     name = _text(node)
     if name is None or not NAME_PATTERN.fullmatch(name):
         raise SettingsError(
-            f"{(name or 'what is no text')[:40]!r} is no name of a candidate",
-            expected="small letters, digits, _ and -, a letter first, at most 32",
+            f"{(name or 'something that is not text')[:40]!r} is not a valid name of a candidate",
+            expected="lower-case letters, digits, _ and -, starting with a letter, at most 32 characters",
             where=where,
         )
     return name

@@ -29,10 +29,10 @@ from lockgate.pipelines.settings.groups import AUTHORS, GUARDED
 from lockgate.pipelines.settings.settings import Composed, Settings
 
 _AUTHORED = (*AUTHORS, CANDIDATES)
-_UNREADABLE = "nothing chooses this file by default, and what it asks cannot be compared"
-_OTHER_TABLE = "the table is another file: its rows and labels may be others, also those that are held out"
+_UNREADABLE = "no default uses this file, and its values cannot be compared"
+_OTHER_TABLE = "the table changed: its rows and labels may differ, including those of the holdout"
 _DIGEST_LENGTH = 12  # characters of a digest
-_UNUSED = "nothing chooses this file by default: it counts once something does"
+_UNUSED = "no default uses this file: it takes effect once something chooses it"
 
 
 def compare_folders(base_root: Path, head_root: Path) -> Changes:
@@ -140,7 +140,7 @@ def _compare_defaults(
             continue
         inside = [change.direction for change in findings if change.where.partition(".")[0] == group]
         worst = min(inside, key=WORST_FIRST.index, default=Direction.NEUTRAL)
-        why = f"another file of conf/{group} is the default" + ("" if inside else ", which says the same")
+        why = f"another file of conf/{group} is the default" + ("" if inside else ", with the same values")
         yield finding(Category.DEFAULT, worst, f"defaults.{group}", old, new, why)
 
 
@@ -230,7 +230,7 @@ def _deduplicate(findings_by_file: Mapping[str, tuple[Finding, ...]]) -> list[Fi
 def _compare_code(before: RepositoryVersion, after: RepositoryVersion) -> Iterator[Finding]:
     """Modules that differ. A version without any is only a configuration: nobody can say what judges there."""
     if bool(before.code) != bool(after.code):
-        why = "one of the two has no code: what judges there is not known"
+        why = "one version has no code, so it is unknown what judges there"
         yield finding(Category.CODE, Direction.REVIEW, "gates", bool(before.code), bool(after.code), why)
         return
     for path in sorted({*before.code, *after.code}):

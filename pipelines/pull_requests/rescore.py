@@ -177,8 +177,8 @@ def _refuse_champion(claim: Evidence, name: str) -> None:
         return
     run = read_part(claim.facts, "champion").get("run")
     raise LockgateError(
-        f"it was scored beside a champion ({str(run)[:200]}), and none is here to compare with",
+        f"it was scored beside a champion ({str(run)[:200]}), but there is none here to compare with",
         expected="--bundle FILE",
         where=name,
-        hint="`lockgate bundle --out champion.tar` writes it, `--published OWNER/NAME` the one that was published",
+        hint="`lockgate bundle --out champion.tar` writes one; `--published OWNER/NAME` downloads the published one",
     )

@@ -145,7 +145,7 @@ def _read_handed(folder: Path, expected: tuple[ListedCandidate, ...]) -> dict[st
     handed = {candidate.name: candidate for candidate in proposal.read_proposal(folder).candidates}
     if unknown := handed.keys() - {DEFAULT_NAME, *(candidate.name for candidate in expected)}:
         raise SettingsError(
-            f"{min(unknown)} was evaluated, which the pull request does not name",
+            f"{min(unknown)} was evaluated, but the pull request does not list it",
             expected=f"{', '.join(candidate.name for candidate in expected)}",
             where="conf/candidates.yaml",
         )
@@ -180,7 +180,7 @@ def _find_refusal(candidate: ListedCandidate, handed: ProposedCandidate | None) 
     if handed is None:
         return "it was not evaluated"
     if handed.overrides != candidate.overrides:
-        return "it was evaluated with other overrides than the pull request names"
+        return "it was evaluated with other overrides than the pull request lists"
     return handed.error
 
 

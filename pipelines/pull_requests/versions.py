@@ -72,7 +72,7 @@ def load_version(text: str, *, repository: Path) -> RepositoryVersion:
     """
     shown_name = printable(text)[:80]
     if not text or len(text) > MAX_NAME_LENGTH or not text.isprintable():
-        raise SettingsError(f"{shown_name!r} names no version", expected="a git revision, or a directory with conf/")
+        raise SettingsError(f"{shown_name!r} is not a version", expected="a git revision, or a directory with conf/")
     if "/" in text and Path(text).is_dir():
         return load_folder(Path(text), name=shown_name)
     return _load_revision(text, shown_name, repository)
@@ -142,22 +142,22 @@ def _read_bytes(file: Path, where: str, *, max_bytes: int) -> bytes:
 
 def _load_revision(text: str, name: str, repository: Path) -> RepositoryVersion:
     if shutil.which("git") is None:
-        raise SettingsError("there is no git", expected="git in PATH, to read a revision")
+        raise SettingsError("git is not installed", expected="git in PATH, to read a revision")
     commit = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
     if commit is None:
         raise SettingsError(
-            f"{name!r} is no revision of {repository}",
+            f"{name!r} is not a revision of {repository}",
             expected="a branch, a tag or a commit that was fetched",
-            hint="a directory is named with a /, as in ./other",
+            hint="write a directory with a /, as in ./other",
         )
     sha = commit.decode().strip()
     listed = _git(repository, "ls-tree", "-r", "-z", "-l", "--full-tree", sha, "--", CONF, *JUDGING)
     if listed is None:
-        raise SettingsError("git cannot list its files", where=name)
+        raise SettingsError("git cannot list the files", where=name)
     objects = dict(_parse_entries(listed, name))
     batch = _git(repository, "cat-file", "--batch", "--buffer", fed="".join(f"{blob}\n" for blob in objects.values()))
     if batch is None:
-        raise SettingsError("git cannot read its files", where=name)
+        raise SettingsError("git cannot read the files", where=name)
     files = dict(zip(objects, _split_blobs(batch, len(objects), name), strict=True))
     for path in LINKS.keys() & files.keys():
         _check_link(name, path, files[path].decode("utf-8", "replace"))
@@ -172,7 +172,7 @@ def _parse_entries(listed: bytes, name: str) -> Iterator[tuple[str, str]]:
     for line in filter(None, listed.split(b"\0")):
         match = _LISTED.fullmatch(line)
         if match is None:
-            raise SettingsError("git cannot list its files", where=name)
+            raise SettingsError("git cannot list the files", where=name)
         mode, _, blob, size, raw = match.groups()
         path = raw.decode("utf-8", "surrogateescape")
         if link := next((link for link in LINKS if path == link or path.startswith(f"{link}/")), None):
@@ -253,7 +253,7 @@ def _require_conf(version: RepositoryVersion) -> RepositoryVersion:
 def _check_link(name: str, path: str, target: str | None) -> None:
     """Refuse a link that leads elsewhere, and what is no link: other code would be imported under the name."""
     if target != LINKS[path]:
-        problem = "it is no link" if target is None else f"the link leads to {printable(target)[:80]!r}"
+        problem = "it is not a link" if target is None else f"the link leads to {printable(target)[:80]!r}"
         raise SettingsError(
             problem,
             expected=f"a link to {LINKS[path]}",
@@ -274,5 +274,7 @@ def _too_large(where: str) -> SettingsError:
 
 def _no_file(name: str, path: str) -> SettingsError:
     return SettingsError(
-        "a symbolic link, or what else is no file", expected="regular files", where=f"{name}: {printable(path)[:200]}"
+        "it is a symbolic link or another special file",
+        expected="regular files",
+        where=f"{name}: {printable(path)[:200]}",
     )

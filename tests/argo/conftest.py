@@ -41,10 +41,10 @@ class Production:
 
     def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         """The console command, of the clean checkout."""
-        done = self.project.python("-m", "lockgate.pipelines.cli.main", *words, **{**self.env, **env})
-        assert CANARY not in done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done
+        process = self.project.python("-m", "lockgate.pipelines.cli.main", *words, **{**self.env, **env})
+        assert CANARY not in process.stdout + process.stderr
+        assert "Traceback" not in process.stderr
+        return process
 
 
 @pytest.fixture(scope="session")
@@ -52,20 +52,20 @@ def production_conf(orders_conf: Path, tmp_path_factory: pytest.TempPathFactory)
     """The orders, on Argo, with an image, a schedule and events."""
     conf = tmp_path_factory.mktemp("production") / "conf"
     shutil.copytree(orders_conf, conf)
-    changed(conf / "platform" / "argo.yaml", "image: null", f"image: {IMAGE}")
-    changed(conf / "platform" / "argo.yaml", "required: true", "required: false")
-    committed(conf.parent)
+    replace_text(conf / "platform" / "argo.yaml", "image: null", f"image: {IMAGE}")
+    replace_text(conf / "platform" / "argo.yaml", "required: true", "required: false")
+    commit_folder(conf.parent)
     return conf
 
 
-def committed(folder: Path, *more: list[str]) -> None:
+def commit_folder(folder: Path, *more: list[str]) -> None:
     """Make a git checkout of a folder, all of it in one commit."""
     ada = ["-c", "user.name=ada", "-c", "user.email=ada@example.com"]
     for words in (["init", "--quiet"], *more, ["add", "--all"], [*ada, "commit", "--quiet", "--message=all"]):
         subprocess.run(["git", *words], cwd=folder, check=True)
 
 
-def changed(file: Path, old: str, new: str) -> None:
+def replace_text(file: Path, old: str, new: str) -> None:
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
@@ -100,9 +100,9 @@ def bundle(
 ) -> Path:
     """What `lockgate manifests` wrote, and beside it what it said."""
     project = project_at(home=tmp_path_factory.mktemp("bundle"), conf=production_conf)
-    done = project.run("manifests", "--out", "bundle", **surroundings)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (project.home / "said").write_text(done.stdout + done.stderr, encoding="utf-8")
+    process = project.run("manifests", "--out", "bundle", **surroundings)
+    assert process.returncode == 0, process.stdout + process.stderr
+    (project.home / "said").write_text(process.stdout + process.stderr, encoding="utf-8")
     return project.home / "bundle"
 
 
@@ -118,12 +118,12 @@ def cluster(
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clean git checkout of the code. For reading only."""
-    made = tmp_path_factory.mktemp("checkout")
+    copy = tmp_path_factory.mktemp("checkout")
     for folder in ("pipelines", "gates"):
-        shutil.copytree(ROOT / folder, made / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (made / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
-    committed(made, ["remote", "add", "origin", f"https://ada:{CANARY}-git@git.example/lockgate"])
-    return made
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
+    commit_folder(copy, ["remote", "add", "origin", f"https://ada:{CANARY}-git@git.example/lockgate"])
+    return copy
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def production(
         **surroundings,
         "PYTHONPATH": str(checkout),
         "KUBECONFIG": str(api.kubeconfig(tmp_path)),
-        "LOCKGATE_KUBERNETES_SECONDS": "5",
-        "LOCKGATE_METADATA_SECONDS": "3",
+        "LOCKGATE_KUBERNETES_SECONDS": "30",
+        "LOCKGATE_METADATA_SECONDS": "30",
     }
     return Production(project=project_at(home=tmp_path, conf=production_conf), env=env, api=api)

@@ -28,7 +28,7 @@ FILES = [
     "workflowtemplate-lockgateorders.prod.predict.yaml",
     "workflowtemplate-lockgateorders.prod.promote.yaml",
 ]
-PREDICT = "workflowtemplate-lockgateorders.prod.predict.yaml"
+PREDICT_FILE = "workflowtemplate-lockgateorders.prod.predict.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def documents(bundle: Path) -> dict[str, dict[str, Any]]:
 
 
 def variables(template: Mapping[str, Any], step: str) -> dict[str, str]:
-    found = next(one for one in template["spec"]["templates"] if one["name"] == step)
-    return {one["name"]: one.get("value", "") for one in found["container"]["env"]}
+    step_template = next(template for template in template["spec"]["templates"] if template["name"] == step)
+    return {variable["name"]: variable.get("value", "") for variable in step_template["container"]["env"]}
 
 
 def test_every_object_is_a_file(bundle: Path, documents: dict[str, dict[str, Any]]) -> None:
@@ -68,26 +68,26 @@ def test_the_schedule_and_the_events_are_in_them(documents: dict[str, dict[str, 
 
 
 def test_pods_are_as_the_platform_says(documents: dict[str, dict[str, Any]]) -> None:
-    template = documents[PREDICT]
-    publish = next(one for one in template["spec"]["templates"] if one["name"] == "publish")["container"]
+    template = documents[PREDICT_FILE]
+    publish = next(step for step in template["spec"]["templates"] if step["name"] == "publish")["container"]
     assert publish["image"] == IMAGE
     assert publish["resources"]["requests"]["memory"].startswith("8192")
-    assert {one["secretRef"]["name"] for one in publish["envFrom"]} == {"lockgate-metadata", "lockgate-store"}
-    parameters = {one["name"]: one.get("value") for one in template["spec"]["arguments"]["parameters"]}
+    assert {source["secretRef"]["name"] for source in publish["envFrom"]} == {"lockgate-metadata", "lockgate-store"}
+    parameters = {parameter["name"]: parameter.get("value") for parameter in template["spec"]["arguments"]["parameters"]}
     assert {"window", "upstream-run-id"} <= set(parameters)
     assert "EvaluateNewModel" not in json.dumps(parameters["upstream-run-id"])  # no champion is deployed
 
 
 def test_only_promote_gets_the_judge_s_key(bundle: Path) -> None:
-    given = [file.name for file in bundle.iterdir() if "lockgate-judge" in file.read_text(encoding="utf-8")]
-    assert given == ["workflowtemplate-lockgateorders.prod.promote.yaml"]
+    with_key = [file.name for file in bundle.iterdir() if "lockgate-judge" in file.read_text(encoding="utf-8")]
+    assert with_key == ["workflowtemplate-lockgateorders.prod.promote.yaml"]
 
 
 def package(template: Mapping[str, Any], env: Mapping[str, str]) -> tarfile.TarFile:
     """The code package that a template's pods download."""
-    told = variables(template, "start")
-    bucket, _, path = told["METAFLOW_CODE_URL"].removeprefix("s3://").partition("/")
-    assert path.endswith(told["METAFLOW_CODE_SHA"])
+    settings = variables(template, "start")
+    bucket, _, path = settings["METAFLOW_CODE_URL"].removeprefix("s3://").partition("/")
+    assert path.endswith(settings["METAFLOW_CODE_SHA"])
     store = S3Store(
         bucket,
         endpoint=env["METAFLOW_S3_ENDPOINT_URL"],
@@ -102,7 +102,7 @@ def package(template: Mapping[str, Any], env: Mapping[str, str]) -> tarfile.TarF
 def test_the_code_package_is_in_the_datastore(
     documents: dict[str, dict[str, Any]], surroundings: dict[str, str]
 ) -> None:
-    with package(documents[PREDICT], surroundings) as code:
+    with package(documents[PREDICT_FILE], surroundings) as code:
         names = code.getnames()
         assert names == sorted(names)
         assert {
@@ -111,10 +111,10 @@ def test_the_code_package_is_in_the_datastore(
             ".mf_code/pipelines/scoring/predict.py",
             ".mf_install",
         } <= set(names)
-        assert {(one.uid, one.gid, one.uname, one.mtime) for one in code.getmembers()} == {(0, 0, "", 0)}
-        told = code.extractfile(".mf_meta/INFO")
-        assert told is not None
-        assert not set(json.load(told)) & {"username", "repo_url", "commit_sha", "branch_name"}
+        assert {(member.uid, member.gid, member.uname, member.mtime) for member in code.getmembers()} == {(0, 0, "", 0)}
+        info = code.extractfile(".mf_meta/INFO")
+        assert info is not None
+        assert not set(json.load(info)) & {"username", "repo_url", "commit_sha", "branch_name"}
 
 
 def test_no_secret_is_in_a_manifest_a_package_or_what_was_said(
@@ -146,8 +146,8 @@ def test_another_checkout_of_the_same_gives_the_same_bytes(
     shutil.copytree(bundle, tmp_path / "again")
     (tmp_path / "again" / FILES[0]).write_text("what was there before", encoding="utf-8")
     environment = {**surroundings, "PYTHONPATH": str(tmp_path), "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7"}
-    done = project.python("-m", "lockgate.pipelines.cli.main", "manifests", "--out", "again", **environment)
-    assert done.returncode == 0, done.stderr
+    process = project.python("-m", "lockgate.pipelines.cli.main", "manifests", "--out", "again", **environment)
+    assert process.returncode == 0, process.stderr
     assert [file.name for file in sorted((tmp_path / "again").iterdir())] == FILES
     for name in FILES:
         assert (tmp_path / "again" / name).read_bytes() == (bundle / name).read_bytes()
@@ -158,9 +158,9 @@ def test_a_folder_with_anything_else_is_left_alone(
 ) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.yaml").write_text("mine", encoding="utf-8")
-    done = project_at(home=tmp_path, conf=production_conf).run("manifests", "--out", "mine", **surroundings)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "lockgate: the folder is not empty; expected a new or an empty folder @ mine\n"
+    process = project_at(home=tmp_path, conf=production_conf).run("manifests", "--out", "mine", **surroundings)
+    assert (process.returncode, process.stdout) == (2, "")
+    assert process.stderr == "lockgate: the folder is not empty; expected a new or an empty folder @ mine\n"
 
 
 def test_a_laptop_is_told_everything_that_is_missing(project: Any, production_conf: Path) -> None:
@@ -169,11 +169,11 @@ def test_a_laptop_is_told_everything_that_is_missing(project: Any, production_co
     platform = conf / "platform" / "argo.yaml"
     text = platform.read_text(encoding="utf-8").replace(IMAGE, "null").replace("private: environment", "private: any")
     platform.write_text(text, encoding="utf-8")
-    done = project.run("manifests", "--out", "bundle", LOCKGATE_CONF=str(conf))
-    assert (done.returncode, done.stdout) == (2, "")
-    lines = done.stderr.splitlines()
+    process = project.run("manifests", "--out", "bundle", LOCKGATE_CONF=str(conf))
+    assert (process.returncode, process.stdout) == (2, "")
+    lines = process.stderr.splitlines()
     assert all(line.startswith("lockgate: ") for line in lines)
-    for said in (
+    for problem in (
         "no image is given",
         "private keys",
         "datastore is this machine",
@@ -181,13 +181,13 @@ def test_a_laptop_is_told_everything_that_is_missing(project: Any, production_co
         "metadata are on this machine",
         "events are not configured",
     ):
-        assert sum(said in line for line in lines) == 1, said
+        assert sum(problem in line for line in lines) == 1, problem
     assert len(lines) == 6
     assert not (project.home / "bundle").exists()
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"METAFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9"}, r"the s3 datastore does not answer: .* @ s3://"),
         ({"METAFLOW_KUBERNETES_LABELS": "a=b c"}, r"\w+ does not compile: .*label"),
@@ -200,11 +200,11 @@ def test_what_stops_a_flow_from_compiling_is_one_line(
     production_conf: Path,
     surroundings: dict[str, str],
     wrong: dict[str, str],
-    said: str,
+    message: str,
 ) -> None:
     environment = {**surroundings, "LOCKGATE_STORE_SECONDS": "1", **wrong}
-    done = project_at(home=tmp_path, conf=production_conf).run("manifests", "--out", "bundle", **environment)
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
-    assert re.search(f"^lockgate: {said}", line), line
+    process = project_at(home=tmp_path, conf=production_conf).run("manifests", "--out", "bundle", **environment)
+    assert (process.returncode, process.stdout) == (2, "")
+    (line,) = process.stderr.splitlines()
+    assert re.search(f"^lockgate: {message}", line), line
     assert not (tmp_path / "bundle").exists()

@@ -43,7 +43,6 @@ def in_container(tree: Path, *words: str, **env: str) -> subprocess.CompletedPro
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=200,
     )
 
 
@@ -63,7 +62,7 @@ def test_a_folder_in_the_checkout_is_one_line(
     env = {**surroundings, "LOCKGATE_CONF": str(production_conf)}
     done = in_container(read_only, "manifests", "--out", "here", **env)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"lockgate: cannot write: Permission denied; expected a folder to write into @ {read_only}\n"
+    assert done.stderr == f"lockgate: cannot write: Permission denied; expected a folder that you may write to @ {read_only}\n"
 
 
 def test_deploying_says_what_is_missing(read_only: Path, production_conf: Path, surroundings: dict[str, str]) -> None:
@@ -71,5 +70,5 @@ def test_deploying_says_what_is_missing(read_only: Path, production_conf: Path, 
     done = in_container(read_only, "deploy", "--without-champion", **env)
     assert (done.returncode, done.stdout) == (2, "")
     git, nobody = done.stderr.splitlines()
-    assert git == "lockgate: there is no git; expected git in PATH, to know which commit is deployed"
-    assert nobody.startswith("lockgate: nobody is named as who deploys; expected METAFLOW_USER")
+    assert git == "lockgate: git is not installed; expected git in PATH, to know which commit is deployed"
+    assert nobody.startswith("lockgate: no user is set; expected METAFLOW_USER")

@@ -10,28 +10,28 @@ from typing import Any
 
 import pytest
 
-from tests.argo.conftest import CANARY, Production, committed
+from tests.argo.conftest import CANARY, Production, commit_folder
 from tests.harness.argo.kubernetes_api import State
 
-PREDICT = "lockgateorders.prod.predict"
+PREDICT_TEMPLATE = "lockgateorders.prod.predict"
 
 
-def lines(done: Any, code: int = 2) -> list[str]:
+def problem_lines(process: Any, code: int = 2) -> list[str]:
     """What a command that refuses says: each problem is one line."""
-    assert (done.returncode, done.stdout) == (code, ""), done.stdout + done.stderr
-    told = done.stderr.splitlines()
-    assert all(line.startswith("lockgate: ") for line in told), told
-    return [line.removeprefix("lockgate: ") for line in told]
+    assert (process.returncode, process.stdout) == (code, ""), process.stdout + process.stderr
+    problems = process.stderr.splitlines()
+    assert all(line.startswith("lockgate: ") for line in problems), problems
+    return [line.removeprefix("lockgate: ") for line in problems]
 
 
-def secretless(api: State) -> None:
+def check_no_secret(api: State) -> None:
     assert CANARY not in json.dumps(list(api.objects.values()))
 
 
-def sent(api: State) -> list[Any]:
+def started_workflows(api: State) -> list[Any]:
     """The workflows that were started, without what the API adds."""
-    made = [one for (_, plural, _), one in sorted(api.objects.items()) if plural == "workflows"]
-    return [(one["kind"], one["metadata"]["generateName"], one["metadata"]["annotations"], one["spec"]) for one in made]
+    workflows = [document for (_, plural, _), document in sorted(api.objects.items()) if plural == "workflows"]
+    return [(workflow["kind"], workflow["metadata"]["generateName"], workflow["metadata"]["annotations"], workflow["spec"]) for workflow in workflows]
 
 
 def start_by_metaflow(production: Production, template: str, **parameters: str) -> None:
@@ -40,8 +40,8 @@ def start_by_metaflow(production: Production, template: str, **parameters: str) 
         "import json, sys; from metaflow.plugins.argo.argo_workflows import ArgoWorkflows;"
         "print(ArgoWorkflows.trigger(sys.argv[1], json.loads(sys.argv[2]))['metadata']['name'])"
     )
-    done = production.project.python("-c", code, template, json.dumps(parameters), **production.env)
-    assert done.returncode == 0, done.stderr
+    process = production.project.python("-c", code, template, json.dumps(parameters), **production.env)
+    assert process.returncode == 0, process.stderr
 
 
 @pytest.mark.nightly
@@ -55,34 +55,34 @@ def test_production_from_the_first_deployment_to_the_last(production: Production
     assert first.stdout.splitlines()[-2] == "6 created"
     assert re.fullmatch("lockgate_orders.prod is deployed from commit [0-9a-f]{12}", first.stdout.splitlines()[-1])
     assert len(first.stderr.splitlines()) == len(api.objects) == 6
-    secretless(api)
+    check_no_secret(api)
 
-    api.touch("cronworkflows", PREDICT, schedules=["0 0 * * *"])  # somebody changes it by hand
+    api.touch("cronworkflows", PREDICT_TEMPLATE, schedules=["0 0 * * *"])  # somebody changes it by hand
     started = production.run("trigger", "predict", "window=2024-06")
-    assert re.match(rf"Predict/argo-{PREDICT}-\w+ was started", started.stdout), started.stderr
-    start_by_metaflow(production, PREDICT, window="2024-06")
-    ours, theirs = sent(api)
+    assert re.match(rf"Predict/argo-{PREDICT_TEMPLATE}-\w+ was started", started.stdout), started.stderr
+    start_by_metaflow(production, PREDICT_TEMPLATE, window="2024-06")
+    ours, theirs = started_workflows(api)
     assert ours == theirs
     del api.objects["models", "workflows", api.names("workflows")[1]]
     written = len(api.writes())
-    told = json.loads(production.run("status", "--json").stdout)
-    assert told["drift"] == [{"object": f"CronWorkflow models/{PREDICT}", "action": "changed"}]
-    assert {one["flow"]: one["starts"] for one in told["flows"]} == {
+    status = json.loads(production.run("status", "--json").stdout)
+    assert status["drift"] == [{"object": f"CronWorkflow models/{PREDICT_TEMPLATE}", "action": "changed"}]
+    assert {flow["flow"]: flow["starts"] for flow in status["flows"]} == {
         "EvaluateNewModel": [],
         "Promote": ["when metaflow.lockgate_orders.prod.EvaluateNewModel.end"],
         "Predict": ["at 0 0 * * * UTC", "when mfns.lockgate_orders.prod.promoted"],
     }
-    ((seen,),) = [one["runs"] for one in told["flows"] if one["flow"] == "Predict"]
-    assert (seen["phase"], seen["name"]) == ("Pending", api.names("workflows")[0])
-    assert {one["owner"] for one in told["flows"]} == {"ada"}
+    ((last_run,),) = [flow["runs"] for flow in status["flows"] if flow["flow"] == "Predict"]
+    assert (last_run["phase"], last_run["name"]) == ("Pending", api.names("workflows")[0])
+    assert {flow["owner"] for flow in status["flows"]} == {"ada"}
 
     again = production.run("deploy", "--without-champion", "--json")
     assert json.loads(again.stdout)["applied"] is True, again.stderr
-    assert api.writes()[written:] == [f"PUT cronworkflows/{PREDICT}"]
+    assert api.writes()[written:] == [f"PUT cronworkflows/{PREDICT_TEMPLATE}"]
 
-    (line,) = lines(production.run("undeploy", METAFLOW_USER="bob"))
-    assert "was deployed by ada, and not by bob" in line
-    (line,) = lines(production.run("deploy", "--without-champion", METAFLOW_USER="bob"))
+    (line,) = problem_lines(production.run("undeploy", METAFLOW_USER="bob"))
+    assert "was deployed by ada, not by bob" in line
+    (line,) = problem_lines(production.run("deploy", "--without-champion", METAFLOW_USER="bob"))
     assert "was deployed by somebody else" in line
     assert len(api.objects) == 7
 
@@ -96,39 +96,39 @@ def test_production_from_the_first_deployment_to_the_last(production: Production
 @pytest.mark.nightly
 def test_a_branch_is_beside_production_and_goes_with_one_command(production: Production) -> None:
     api = production.api
-    api.keep(("models", "workflowtemplates", PREDICT), {"metadata": {"name": PREDICT}, "spec": {}})
-    shown = production.run("deploy", "--branch", "Fix/the thing #7", "--dry-run")
-    assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.splitlines()[-2:] == ["5 created", "nothing was applied"]  # nothing is started by the clock
+    api.keep(("models", "workflowtemplates", PREDICT_TEMPLATE), {"metadata": {"name": PREDICT_TEMPLATE}, "spec": {}})
+    dry_run = production.run("deploy", "--branch", "Fix/the thing #7", "--dry-run")
+    assert dry_run.returncode == 0, dry_run.stderr
+    assert dry_run.stdout.splitlines()[-2:] == ["5 created", "nothing was applied"]  # nothing is started by the clock
     assert api.writes() == []
-    done = production.run("deploy", "--branch", "Fix/the thing #7")
-    assert done.returncode == 0, done.stderr
+    process = production.run("deploy", "--branch", "Fix/the thing #7")
+    assert process.returncode == 0, process.stderr
     assert len(api.objects) == 6
-    branch = {key: one for key, one in api.objects.items() if key[2] != PREDICT}
+    branch = {key: document for key, document in api.objects.items() if key[2] != PREDICT_TEMPLATE}
     text = json.dumps(list(branch.values()))
     assert "lockgate-judge" not in text
     assert "lockgate-store" not in text
     assert "lockgate-metadata" in text
-    secretless(api)
-    for (_, plural, name), one in branch.items():
+    check_no_secret(api)
+    for (_, plural, name), document in branch.items():
         assert len(name) <= 52
         if plural == "workflowtemplates":
-            told = one["metadata"]["annotations"]
-            assert re.fullmatch(r"test\.fix_the_thing_7_[0-9a-f]{8}", told["metaflow/branch_name"])
-            assert re.fullmatch(r"lockgate_orders_fix_the_thing_7_[0-9a-f]{8}", told["metaflow/project_name"])
+            annotations = document["metadata"]["annotations"]
+            assert re.fullmatch(r"test\.fix_the_thing_7_[0-9a-f]{8}", annotations["metaflow/branch_name"])
+            assert re.fullmatch(r"lockgate_orders_fix_the_thing_7_[0-9a-f]{8}", annotations["metaflow/project_name"])
     assert production.run("undeploy", "--branch", "Fix/the thing 7").stdout.endswith(": 0 deleted\n")  # another one
     gone = production.run("undeploy", "--branch", "Fix/the thing #7")
     assert gone.stdout.endswith(": 5 deleted\n"), gone.stderr
-    assert api.names() == [PREDICT]
+    assert api.names() == [PREDICT_TEMPLATE]
 
 
 def test_everything_that_stands_in_the_way_is_said_at_once(production: Production) -> None:
     """No git, nobody who deploys, no metadata service; each is one line, and nothing was asked of Kubernetes."""
     env = {"PATH": "/nowhere", "METAFLOW_USER": "", "METAFLOW_SERVICE_URL": "http://127.0.0.1:9"}
-    told = lines(production.run("deploy", **env))
-    assert len(told) == 4
-    for said in ("there is no git", "nobody is named", "Metaflow cannot be reached", "no model may be served"):
-        assert sum(said in line for line in told) == 1, told
+    problems = problem_lines(production.run("deploy", **env))
+    assert len(problems) == 4
+    for problem in ("git is not installed", "no user is set", "Metaflow cannot be reached", "no model may be served"):
+        assert sum(problem in line for line in problems) == 1, problems
     assert production.api.requests == []
 
 
@@ -136,47 +136,47 @@ def test_a_dirty_checkout(production: Production, checkout: Path, tmp_path: Path
     dirty = tmp_path / "dirty"
     shutil.copytree(checkout, dirty)
     (dirty / "gates" / "extra.py").write_text("x = 1\n", encoding="utf-8")
-    (line,) = lines(production.run("deploy", "--without-champion", PYTHONPATH=str(dirty)))
-    assert line == f"files are in no commit: gates/extra.py @ {dirty} (commit them, or stash them)"
+    (line,) = problem_lines(production.run("deploy", "--without-champion", PYTHONPATH=str(dirty)))
+    assert line == f"uncommitted files: gates/extra.py @ {dirty} (commit them, or stash them)"
     shutil.rmtree(dirty / ".git")
-    (line,) = lines(production.run("deploy", "--without-champion", PYTHONPATH=str(dirty)))
-    assert line.startswith("this is no git checkout")
+    (line,) = problem_lines(production.run("deploy", "--without-champion", PYTHONPATH=str(dirty)))
+    assert line.startswith("this is not a git checkout")
 
 
 def test_a_configuration_that_is_in_no_commit(production: Production, tmp_path: Path) -> None:
     """One beside the checkout too, and one that git was told to ignore."""
     conf = tmp_path / "own" / "conf"
     shutil.copytree(production.project.conf, conf)
-    (line,) = lines(production.run("deploy", "--without-champion", LOCKGATE_CONF=str(conf)))
-    assert line == f"this is no git checkout; expected one, to know which commit is deployed @ {conf}"
-    committed(conf.parent)
+    (line,) = problem_lines(production.run("deploy", "--without-champion", LOCKGATE_CONF=str(conf)))
+    assert line == f"this is not a git checkout; expected one, to know which commit is deployed @ {conf}"
+    commit_folder(conf.parent)
     (conf.parent / ".gitignore").write_text("quiet.yaml\n", encoding="utf-8")
     (conf / "platform" / "quiet.yaml").write_text("kind: argo\n", encoding="utf-8")
-    (line,) = lines(production.run("deploy", "--without-champion", LOCKGATE_CONF=str(conf)))
-    assert line.startswith("files are in no commit: conf/platform/quiet.yaml @")
+    (line,) = problem_lines(production.run("deploy", "--without-champion", LOCKGATE_CONF=str(conf)))
+    assert line.startswith("uncommitted files: conf/platform/quiet.yaml @")
 
 
 @pytest.mark.parametrize(
-    ("env", "fault", "said"),
+    ("env", "fault", "message"),
     [
-        ({}, 403, "listing workflowtemplates of models: Kubernetes answers 403, it is not allowed"),
+        ({}, 403, "listing workflowtemplates of models: Kubernetes answers 403, this is not allowed"),
         ({}, "dropped", "Kubernetes cannot be reached"),
-        ({"KUBECONFIG": "/nowhere"}, None, "no Kubernetes is configured"),
+        ({"KUBECONFIG": "/nowhere"}, None, "Kubernetes is not configured"),
     ],
     ids=["forbidden", "dropped", "none"],
 )
 def test_a_kubernetes_that_does_not_serve(
-    production: Production, env: dict[str, str], fault: int | str | None, said: str
+    production: Production, env: dict[str, str], fault: int | str | None, message: str
 ) -> None:
     if fault:
         production.api.fail("GET", "workflowtemplates", fault)
-    (line,) = lines(production.run("deploy", "--without-champion", **env))
-    assert said in line
+    (line,) = problem_lines(production.run("deploy", "--without-champion", **env))
+    assert message in line
     assert production.api.writes() == []
 
 
 def test_a_flow_that_is_not_deployed_is_not_started(production: Production) -> None:
-    (line,) = lines(production.run("trigger", "Promote"))
+    (line,) = problem_lines(production.run("trigger", "Promote"))
     assert line == "Promote is not deployed @ lockgate_orders.prod (`lockgate deploy` deploys it)"
-    (line,) = lines(production.run("trigger", "Promote", "run"))
-    assert line == "'run' is no parameter; expected NAME=VALUE"
+    (line,) = problem_lines(production.run("trigger", "Promote", "run"))
+    assert line == "'run' is not a parameter; expected NAME=VALUE"

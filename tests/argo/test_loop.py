@@ -41,7 +41,7 @@ print(json.dumps({
 
 
 @dataclass(frozen=True, kw_only=True)
-class Production:
+class ExecutedProduction:
     """A cluster with Promote and Predict deployed once, for a table that the pods read from S3."""
 
     cluster: Cluster
@@ -59,42 +59,42 @@ class Production:
         code = f"import sys; {composed}; print(made.settings.to_json())"
         return self.cluster.call([sys.executable, "-c", code, config, *overrides]).stdout.strip()
 
-    def evaluated(self, *overrides: str) -> WorkflowRun:
+    def evaluate(self, *overrides: str) -> WorkflowRun:
         """EvaluateNewModel's template with a model's configuration, as a retraining runs."""
         template = self.cluster.compile_flow("evaluate", {"settings": self.settings(*overrides)})
-        done = self._executed(template)
-        assert done.succeeded, done.out
-        return done
+        workflow = self._execute(template)
+        assert workflow.succeeded, workflow.out
+        return workflow
 
-    def judged(self, evaluated: WorkflowRun | str) -> WorkflowRun:
+    def judge(self, evaluated: WorkflowRun | str) -> WorkflowRun:
         """Promote, started by the end of that run as Argo Events starts it."""
         run = evaluated if isinstance(evaluated, str) else evaluated.run
-        (event,) = [one["name"] for one in self.promote["spec"]["arguments"]["parameters"] if one["name"] != "run"]
-        told = {"name": "metaflow.EvaluateNewModel.end", "id": f"{run}/end/1", "timestamp": 1}
-        return self._executed(self.promote, **{event: json.dumps(told)})
+        (event,) = [parameter["name"] for parameter in self.promote["spec"]["arguments"]["parameters"] if parameter["name"] != "run"]
+        payload = {"name": "metaflow.EvaluateNewModel.end", "id": f"{run}/end/1", "timestamp": 1}
+        return self._execute(self.promote, **{event: json.dumps(payload)})
 
-    def served(self) -> WorkflowRun:
+    def predict_now(self) -> WorkflowRun:
         """Predict, as its schedule starts it."""
-        return self._executed(self.predict)
+        return self._execute(self.predict)
 
-    def _executed(self, template: Mapping[str, Any], **parameters: str) -> WorkflowRun:
+    def _execute(self, template: Mapping[str, Any], **parameters: str) -> WorkflowRun:
         self.templates.append(template)
         self.workflows.append(self.cluster.execute(template, **parameters))
         return self.workflows[-1]
 
     def events(self) -> list[str]:
         """Names of the events that are not Metaflow's own."""
-        return [one["name"] for one in self.cluster.events if one["name"].startswith("mfns.")]
+        return [event["name"] for event in self.cluster.events if event["name"].startswith("mfns.")]
 
-    def seen(self, run: str) -> dict[str, Any]:
+    def show_run(self, run: str) -> dict[str, Any]:
         """A run as Metaflow's client shows it."""
         return dict(json.loads(self.cluster.call([sys.executable, "-c", CLIENT, run]).stdout))
 
     def marks(self) -> dict[int, tuple[str, str]]:
         """Of each version the run whose model it is of, and what it is: current, withdrawn, or neither."""
         return {
-            one["version"]: (one["champion_run"], "current" * one["current"] + "withdrawn" * one["withdrawn"])
-            for one in self.versions()
+            version["version"]: (version["champion_run"], "current" * version["current"] + "withdrawn" * version["withdrawn"])
+            for version in self.versions()
         }
 
     def versions(self) -> list[dict[str, Any]]:
@@ -109,12 +109,12 @@ class Production:
 
 
 @pytest.fixture(scope="module")
-def production(cluster: Cluster, orders_conf: Path) -> Production:
+def executed_production(cluster: Cluster, orders_conf: Path) -> ExecutedProduction:
     conf = cluster.scratch / "conf"
     shutil.copytree(orders_conf, conf)
     signer = JUDGE
     key = signer.private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
-    _changed(
+    _change_yaml(
         conf / "platform" / "argo.yaml",
         {
             "retries": 0,
@@ -130,8 +130,8 @@ def production(cluster: Cluster, orders_conf: Path) -> Production:
         },
     )
     shutil.copy(conf / "platform" / "argo.yaml", conf / "platform" / "local.yaml")  # as the desks share the log
-    _changed(conf / "platform" / "local.yaml", {"kind": "local"})
-    _changed(conf / "store" / "parquet.yaml", {"max_drift": None})
+    _change_yaml(conf / "platform" / "local.yaml", {"kind": "local"})
+    _change_yaml(conf / "store" / "parquet.yaml", {"max_drift": None})
     plain = (conf / "config.yaml").read_text(encoding="utf-8")
     (conf / "config.yaml").write_text(plain.replace("store: sqlite", "store: parquet"), encoding="utf-8")
     orders = yaml.safe_load((conf / "data" / "orders.yaml").read_text(encoding="utf-8"))
@@ -140,7 +140,7 @@ def production(cluster: Cluster, orders_conf: Path) -> Production:
     S3Store(**cluster.s3.store, prefix="tables").put(
         "orders.parquet", (cluster.scratch / "orders.parquet").read_bytes()
     )
-    _changed(conf / "data" / "orders.yaml", {"path": "orders.parquet"})
+    _change_yaml(conf / "data" / "orders.yaml", {"path": "orders.parquet"})
     env = {**cluster.env, "LOCKGATE_CONF": str(conf)}
     secrets = {
         "lockgate-metadata": {"METAFLOW_SERVICE_AUTH_KEY": f"{SECRET}-metadata"},
@@ -148,8 +148,8 @@ def production(cluster: Cluster, orders_conf: Path) -> Production:
         "lockgate-judge": {"LOCKGATE_SIGNING_KEY": key},
     }
     cluster = replace(cluster, env=env, secrets=secrets)
-    made = Production(cluster=cluster, conf=conf, promote={}, predict={}, key=key)
-    settings = made.settings()
+    undeployed = ExecutedProduction(cluster=cluster, conf=conf, promote={}, predict={}, key=key)
+    settings = undeployed.settings()
     code = (
         "import json; from lockgate.pipelines.flows.configs import composed_policy as policy; "
         "print(json.dumps(policy()))"
@@ -157,112 +157,112 @@ def production(cluster: Cluster, orders_conf: Path) -> Production:
     policy = cluster.call([sys.executable, "-c", code]).stdout.strip()
     promote = cluster.compile_flow("promote", {"settings": settings, "policy": policy})
     predict = cluster.compile_flow("predict", {"settings": settings})
-    return Production(cluster=cluster, conf=conf, promote=promote, predict=predict, key=key)
+    return ExecutedProduction(cluster=cluster, conf=conf, promote=promote, predict=predict, key=key)
 
 
-def _changed(file: Path, changes: Mapping[str, Any]) -> None:
-    held = yaml.safe_load(file.read_text(encoding="utf-8"))
-    assert changes.keys() <= held.keys()
-    file.write_text(yaml.safe_dump(held | changes), encoding="utf-8")
+def _change_yaml(file: Path, changes: Mapping[str, Any]) -> None:
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert changes.keys() <= document.keys()
+    file.write_text(yaml.safe_dump(document | changes), encoding="utf-8")
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(900)
-def test_the_loop(production: Production) -> None:
+def test_the_loop(executed_production: ExecutedProduction) -> None:
     """One test, as each part begins where the one before ended, and pods take seconds."""
-    weak = _first(production)
-    strong = _better(production, weak)
-    _is_seen_in_the_client(production, strong)
-    _a_worse_one_does_not_go_live(production, strong)
-    _with_the_log_out_of_reach_the_last_version_stays(production, strong)
-    _a_revoked_model_is_withdrawn_for_its_predecessor(production, weak, strong)
-    _no_secret(production)
+    weak = _first(executed_production)
+    strong = _better(executed_production, weak)
+    _is_seen_in_the_client(executed_production, strong)
+    _a_worse_one_does_not_go_live(executed_production, strong)
+    _with_the_log_out_of_reach_the_last_version_stays(executed_production, strong)
+    _a_revoked_model_is_withdrawn_for_its_predecessor(executed_production, weak, strong)
+    _no_secret(executed_production)
 
 
-def _first(production: Production) -> str:
+def _first(executed_production: ExecutedProduction) -> str:
     """The first champion, of a desk that shares the datastore, and version 1 of Predict's template."""
-    production.lockgate("evaluate", "model=xgb", "model.trees=2", "model.max_depth=1")
-    run = str(json.loads(production.lockgate("champion", "--json"))["run"])
-    served = production.served()
+    executed_production.lockgate("evaluate", "model=xgb", "model.trees=2", "model.max_depth=1")
+    run = str(json.loads(executed_production.lockgate("champion", "--json"))["run"])
+    served = executed_production.predict_now()
     assert served.succeeded, served.out
-    assert production.marks() == {1: (run, "current")}
+    assert executed_production.marks() == {1: (run, "current")}
     return run
 
 
-def _better(production: Production, weak: str) -> str:
+def _better(executed_production: ExecutedProduction, weak: str) -> str:
     """A better challenger: evaluated, judged and served by the templates that were deployed before."""
-    evaluated = production.evaluated("model=xgb")
-    judged = production.judged(evaluated)
+    evaluated = executed_production.evaluate("model=xgb")
+    judged = executed_production.judge(evaluated)
     assert (judged.succeeded, judged.find_event("judged")["verdict"]) == (True, "PROMOTE"), judged.out
-    assert production.events() == ["mfns.lockgate_orders.prod.promoted"]
-    served = production.served()
+    assert executed_production.events() == ["mfns.lockgate_orders.prod.promoted"]
+    served = executed_production.predict_now()
     assert served.succeeded, served.out
-    assert production.marks() == {2: (evaluated.run, "current"), 1: (weak, "")}
+    assert executed_production.marks() == {2: (evaluated.run, "current"), 1: (weak, "")}
     return evaluated.run
 
 
-def _is_seen_in_the_client(production: Production, strong: str) -> None:
-    seen = {"successful": True, "runtime": True}
-    assert production.seen(strong) == {**seen, "user": ["champion", "deployment_candidate"], "cards": []}
-    _, _, judged, predicted = production.workflows[:4]
-    (card,) = production.seen(judged.run).pop("cards")
-    shown = " ".join(base64.b64decode(text).decode() for text in re.findall(r"['\"]([A-Za-z0-9+/]{400,}=*)['\"]", card))
-    assert "PROMOTE" in shown
-    assert "entry 2 of the promotion log" in shown
-    assert production.seen(predicted.run) == {**seen, "user": [], "cards": []}
-    version = production.versions()[0]
+def _is_seen_in_the_client(executed_production: ExecutedProduction, strong: str) -> None:
+    succeeded = {"successful": True, "runtime": True}
+    assert executed_production.show_run(strong) == {**succeeded, "user": ["champion", "deployment_candidate"], "cards": []}
+    _, _, judged, predicted = executed_production.workflows[:4]
+    (card,) = executed_production.show_run(judged.run).pop("cards")
+    card_text = " ".join(base64.b64decode(text).decode() for text in re.findall(r"['\"]([A-Za-z0-9+/]{400,}=*)['\"]", card))
+    assert "PROMOTE" in card_text
+    assert "entry 2 of the promotion log" in card_text
+    assert executed_production.show_run(predicted.run) == {**succeeded, "user": [], "cards": []}
+    version = executed_production.versions()[0]
     assert (version["rows"], version["shards"], version["source"]) == (666, 2, predicted.run)
-    assert [one.step for one in predicted.pods].count("score") == 2
-    again = production.cluster.compile_flow("predict", {"settings": production.settings()})
+    assert [pod.step for pod in predicted.pods].count("score") == 2
+    again = executed_production.cluster.compile_flow("predict", {"settings": executed_production.settings()})
     assert strong not in json.dumps(again)  # nor is it there in what is compiled once it reigns
 
 
-def _a_worse_one_does_not_go_live(production: Production, strong: str) -> None:
+def _a_worse_one_does_not_go_live(executed_production: ExecutedProduction, strong: str) -> None:
     flow = [sys.executable, str(ROOT / "pipelines/evaluate.py"), "--no-pylint", "--production", "--config-value"]
-    settings = production.settings("model=baseline", config="config")
-    production.cluster.call([*flow, "settings", settings, "run", "--run-id-file", "worse"])
-    worse = f"EvaluateNewModel/{(production.cluster.scratch / 'worse').read_text()}"
-    before = production.events()
-    judged = production.judged(worse)
+    settings = executed_production.settings("model=baseline", config="config")
+    executed_production.cluster.call([*flow, "settings", settings, "run", "--run-id-file", "worse"])
+    worse = f"EvaluateNewModel/{(executed_production.cluster.scratch / 'worse').read_text()}"
+    before = executed_production.events()
+    judged = executed_production.judge(worse)
     assert (judged.succeeded, judged.find_event("judged")["verdict"]) == (True, "HOLD"), judged.out
-    assert production.seen(worse)["user"] == ["held"]
-    assert production.events() == before  # so that nothing starts Predict
-    assert json.loads(production.lockgate("champion", "--json"))["run"] == strong
+    assert executed_production.show_run(worse)["user"] == ["held"]
+    assert executed_production.events() == before  # so that nothing starts Predict
+    assert json.loads(executed_production.lockgate("champion", "--json"))["run"] == strong
 
 
-def _with_the_log_out_of_reach_the_last_version_stays(production: Production, strong: str) -> None:
+def _with_the_log_out_of_reach_the_last_version_stays(executed_production: ExecutedProduction, strong: str) -> None:
     """And the pod fails with one line."""
-    before = production.marks()
-    with production.cluster.proxy.plan("refused", path="/lockgate/orders/"):
-        refused = production.served()
-    assert [(one.step, one.code != 0) for one in refused.pods] == [("start", True), ("error-msg-capture-hook", False)]
+    before = executed_production.marks()
+    with executed_production.cluster.proxy.plan("refused", path="/lockgate/orders/"):
+        refused = executed_production.predict_now()
+    assert [(pod.step, pod.code != 0) for pod in refused.pods] == [("start", True), ("error-msg-capture-hook", False)]
     assert refused.find_event("refused")["error"] == "LogError"
     assert len([line for line in refused.out.splitlines() if "lockgate" in line and "save_logs" not in line]) == 1
     assert before[max(before)] == (strong, "current")
-    assert production.marks() == before
+    assert executed_production.marks() == before
 
 
-def _a_revoked_model_is_withdrawn_for_its_predecessor(production: Production, weak: str, strong: str) -> None:
-    production.lockgate("revoke", strong, "--reason", "it was trained on what it must not know")
-    served = production.served()
+def _a_revoked_model_is_withdrawn_for_its_predecessor(executed_production: ExecutedProduction, weak: str, strong: str) -> None:
+    executed_production.lockgate("revoke", strong, "--reason", "it was trained on what it must not know")
+    served = executed_production.predict_now()
     assert served.succeeded, served.out
-    assert production.marks() == {3: (weak, "current"), 2: (strong, "withdrawn"), 1: (weak, "")}
+    assert executed_production.marks() == {3: (weak, "current"), 2: (strong, "withdrawn"), 1: (weak, "")}
     assert served.find_event("withdrawn")["versions"] == [2]
-    assert json.loads(production.lockgate("verify", "--json"))["deviations"] == []
+    assert json.loads(executed_production.lockgate("verify", "--json"))["deviations"] == []
 
 
-def _no_secret(production: Production) -> None:
+def _no_secret(executed_production: ExecutedProduction) -> None:
     """In no template, log of a pod, card, artifact or code package."""
-    canaries = [SECRET.encode(), production.key.split()[6].encode()]
-    held: dict[str, bytes] = {f"template {at}": json.dumps(one).encode() for at, one in enumerate(production.templates)}
-    held |= {f"pods of {one.name}": one.out.encode() for one in production.workflows}
-    store = S3Store(**production.cluster.s3.store)
+    canaries = [SECRET.encode(), executed_production.key.split()[6].encode()]
+    blobs: dict[str, bytes] = {f"template {number}": json.dumps(template).encode() for number, template in enumerate(executed_production.templates)}
+    blobs |= {f"pods of {workflow.name}": workflow.out.encode() for workflow in executed_production.workflows}
+    store = S3Store(**executed_production.cluster.s3.store)
     for page in obstore.list(store):
-        held |= {one["path"]: _unpacked(bytes(store.get(one["path"]).bytes())) for one in page}
-    assert sum("mf.cards" in name for name in held) >= 2
-    assert sum(b"class Predict" in blob for blob in held.values()) >= 3  # the code packages are looked into
-    assert [name for name, blob in held.items() if any(canary in blob for canary in canaries)] == []
+        blobs |= {meta["path"]: _unpack(bytes(store.get(meta["path"]).bytes())) for meta in page}
+    assert sum("mf.cards" in name for name in blobs) >= 2
+    assert sum(b"class Predict" in blob for blob in blobs.values()) >= 3  # the code packages are looked into
+    assert [name for name, blob in blobs.items() if any(canary in blob for canary in canaries)] == []
 
 
-def _unpacked(blob: bytes) -> bytes:
+def _unpack(blob: bytes) -> bytes:
     return gzip.decompress(blob) if blob[:2] == b"\x1f\x8b" else blob

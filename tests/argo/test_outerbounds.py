@@ -33,10 +33,10 @@ class Auth(BaseHTTPRequestHandler):
     """Who asks gets a token and the role that it stands for."""
 
     def do_GET(self) -> None:
-        told = {"token": "t0ken", "role_arn": "arn:aws:iam::123456789012:role/task", "region": "us-east-1"}
+        credentials = {"token": "t0ken", "role_arn": "arn:aws:iam::123456789012:role/task", "region": "us-east-1"}
         self.send_response(200 if self.path == "/generate/aws" else 404)
         self.end_headers()
-        self.wfile.write(json.dumps(told).encode())
+        self.wfile.write(json.dumps(credentials).encode())
 
     def log_message(self, *_: Any) -> None:
         """Nothing."""
@@ -54,12 +54,12 @@ def platform(tmp_path: Path, s3: Any) -> Iterator[dict[str, str]]:
     thread.start()
     config = tmp_path / ".metaflowconfig" / "config.json"
     config.parent.mkdir()
-    told = {
+    login = {
         "OBP_AUTH_SERVER": f"127.0.0.1:{server.server_port}",
         "OBP_PERIMETER": "default",
         "OBP_INTEGRATIONS_URL": "https://integrations.perimeter.example",
     }
-    config.write_text(json.dumps(told), encoding="utf-8")
+    config.write_text(json.dumps(login), encoding="utf-8")
     env = {name: value for name, value in s3.env.items() if not name.startswith("AWS_")}
     yield (
         env
@@ -85,9 +85,9 @@ def test_its_metaflow_is_in_the_place_of_the_other(python: str) -> None:
         "import outerbounds; from importlib.metadata import packages_distributions as found;"
         " import lockgate.pipelines.cli.main, json; print(json.dumps(sorted(set(found()['metaflow']))))"
     )
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT / "docs")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == ["ob-metaflow"]
+    process = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT / "docs")
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout) == ["ob-metaflow"]
 
 
 def test_predict_compiles_with_what_conf_platform_says(python: str, platform: dict[str, str], tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_predict_compiles_with_what_conf_platform_says(python: str, platform: di
         "print(compose(['platform=outerbounds']).settings.to_json())"
     )
     settings = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, env=platform).stdout
-    done = subprocess.run(
+    process = subprocess.run(
         [
             python,
             str(ROOT / "pipelines/predict.py"),
@@ -116,10 +116,10 @@ def test_predict_compiles_with_what_conf_platform_says(python: str, platform: di
         check=False,
         env=platform,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    document = json.loads(done.stdout[done.stdout.index("{") :])
+    assert process.returncode == 0, process.stderr[-2000:]
+    document = json.loads(process.stdout[process.stdout.index("{") :])
     WorkflowTemplate.model_validate(document)
-    steps = {one["name"]: one for one in document["spec"]["templates"] if "container" in one}
+    steps = {template["name"]: template for template in document["spec"]["templates"] if "container" in template}
     assert {"start", "score", "publish", "end"} <= set(steps)
     assert steps["score"]["container"]["resources"]["requests"]["memory"].startswith("8192")
-    assert "t0ken" not in done.stdout
+    assert "t0ken" not in process.stdout

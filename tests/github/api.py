@@ -40,7 +40,7 @@ class State:
         """Somebody comments."""
         with self.lock:
             self.last += 1
-            made = {
+            comment = {
                 "id": self.last,
                 "body": body,
                 "user": {"login": login},
@@ -48,18 +48,18 @@ class State:
                 "html_url": f"https://github.example/{REPOSITORY}/pull/{pull}#issuecomment-{self.last}",
                 "issue_url": f"{self.url}/repos/{REPOSITORY}/issues/{pull}",
             }
-            self.comments[self.last] = made
-            return made
+            self.comments[self.last] = comment
+            return comment
 
     def of(self, pull: int) -> list[dict[str, Any]]:
         """A pull request's comments."""
-        return [one for one in self.comments.values() if one["issue_url"].endswith(f"/{pull}")]
+        return [comment for comment in self.comments.values() if comment["issue_url"].endswith(f"/{pull}")]
 
     def bodies(self, login: str = BOT, *, pull: int = 7) -> list[str]:
-        return [one["body"] for one in self.of(pull) if one["user"]["login"] == login]
+        return [comment["body"] for comment in self.of(pull) if comment["user"]["login"] == login]
 
     def writes(self) -> list[str]:
-        return [one for one in self.asked if not one.startswith("GET")]
+        return [request for request in self.asked if not request.startswith("GET")]
 
 
 class RefusedError(Exception):
@@ -80,8 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         with state.lock:
             state.asked.append(f"{self.command} {url.path}")
-            at = next((at for at, (method, _) in enumerate(state.faults) if method == self.command), None)
-            fault = None if at is None else state.faults.pop(at)[1]
+            index = next((index for index, (method, _) in enumerate(state.faults) if method == self.command), None)
+            fault = None if index is None else state.faults.pop(index)[1]
         if fault == "dropped":
             self.close_connection = True
             return
@@ -92,13 +92,13 @@ class _Handler(BaseHTTPRequestHandler):
             if isinstance(fault, int):
                 raise RefusedError(fault, "Server Error")
             with state.lock:
-                status, told, headers = self._done(state, url.path, parse_qs(url.query), body)
+                status, document, headers = self._done(state, url.path, parse_qs(url.query), body)
         except RefusedError as err:
-            status, told, headers = err.status, {"message": err.message}, err.headers
+            status, document, headers = err.status, {"message": err.message}, err.headers
         if fault == "lost":
             self.close_connection = True
             return
-        sent = b"" if status == 204 else json.dumps(told).encode()
+        sent = b"" if status == 204 else json.dumps(document).encode()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **headers}.items():
             self.send_header(name, value)
@@ -118,8 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
         if token not in state.tokens:
             raise RefusedError(401, "Bad credentials")
         login, rights = state.tokens[token]
-        asked = "actions" if "/actions/" in path else "pull-requests"
-        level = rights.get(asked, "none")
+        scope = "actions" if "/actions/" in path else "pull-requests"
+        level = rights.get(scope, "none")
         if path != "/user" and level not in (("read", "write") if self.command == "GET" else ("write",)):
             raise RefusedError(403, "Resource not accessible by integration")
         if len(body.get("body", "")) > LONGEST:
@@ -139,13 +139,13 @@ class _Handler(BaseHTTPRequestHandler):
             return self._page(state, state.of(pull), query)
         number = path.removeprefix(f"{root}/issues/comments/")
         if number.isdecimal() and int(number) in state.comments:
-            held = state.comments[int(number)]
+            comment = state.comments[int(number)]
             if self.command == "DELETE":
                 del state.comments[int(number)]
                 return 204, None, {}
             if self.command == "PATCH":
-                held["body"] = body["body"]
-            return 200, held, {}
+                comment["body"] = body["body"]
+            return 200, comment, {}
         raise RefusedError(404, "Not Found")
 
     def _actions(self, state: State, path: str, query: dict[str, list[str]]) -> tuple[int, Any, dict[str, str]]:
@@ -154,15 +154,15 @@ class _Handler(BaseHTTPRequestHandler):
             case ["workflows", file]:
                 return 200, {"id": 1, "path": file, "url": f"{root}/workflows/{file}"}, {}
             case ["workflows", file, "runs"]:
-                wanted = {"file": file, **{name: query[name][0] for name in ("branch", "event", "status")}}
-                found = [
-                    {"id": at, "url": f"{root}/runs/{at}", "artifacts_url": f"{root}/runs/{at}/artifacts"}
-                    for at, one in enumerate(state.runs)
-                    if wanted.items() <= one.items()
+                filters = {"file": file, **{name: query[name][0] for name in ("branch", "event", "status")}}
+                matching = [
+                    {"id": run_id, "url": f"{root}/runs/{run_id}", "artifacts_url": f"{root}/runs/{run_id}/artifacts"}
+                    for run_id, run in enumerate(state.runs)
+                    if filters.items() <= run.items()
                 ]
-                return 200, {"total_count": len(found), "workflow_runs": found}, {}
+                return 200, {"total_count": len(matching), "workflow_runs": matching}, {}
             case ["runs", at, "artifacts"]:
-                held = [
+                listed = [
                     {
                         "id": int(at),
                         "name": name,
@@ -171,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
                     }
                     for name, blob in state.runs[int(at)].get("artifacts", {}).items()
                 ]
-                return 200, {"total_count": len(held), "artifacts": held}, {}
+                return 200, {"total_count": len(listed), "artifacts": listed}, {}
             case ["zips", at, name]:
                 return 302, {}, {"Location": f"{state.elsewhere}/{at}/{name}"}
         raise RefusedError(404, "Not Found")
@@ -191,9 +191,9 @@ class _Handler(BaseHTTPRequestHandler):
         self, state: State, comments: list[dict[str, Any]], query: dict[str, list[str]]
     ) -> tuple[int, Any, dict[str, str]]:
         size, page = int(query.get("per_page", ["30"])[0]), int(query.get("page", ["1"])[0])
-        held = comments[(page - 1) * size :]
+        remaining = comments[(page - 1) * size :]
         more = f'<{state.url}{urlsplit(self.path).path}?per_page={size}&page={page + 1}>; rel="next"'
-        return 200, held[:size], {"Link": more} if len(held) > size else {}
+        return 200, remaining[:size], {"Link": more} if len(remaining) > size else {}
 
 
 class _Blobs(BaseHTTPRequestHandler):
@@ -204,8 +204,8 @@ class _Blobs(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         state: State = self.server.state  # type: ignore[attr-defined]
-        _, at, name = self.path.split("/")
-        blob = state.runs[int(at)]["artifacts"][name]
+        _, run_id, name = self.path.split("/")
+        blob = state.runs[int(run_id)]["artifacts"][name]
         self.send_response(403 if "Authorization" in self.headers else 200)
         self.send_header("Content-Length", str(len(blob)))
         self.end_headers()

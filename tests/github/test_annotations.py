@@ -15,27 +15,27 @@ COMMAND = re.compile(r"::(?P<name>[a-z-]+)(?: (?P<properties>.*?))?::(?P<message
 
 def parsed(line: str) -> tuple[str, dict[str, str], str]:
     """Name, properties and message, as the runner reads them (actions/runner, ActionCommand.TryParseV2)."""
-    found = COMMAND.fullmatch(line)
-    assert found is not None
-    pairs = [pair.split("=", 1) for pair in (found["properties"] or "").split(",") if pair]
+    match = COMMAND.fullmatch(line)
+    assert match is not None
+    pairs = [pair.split("=", 1) for pair in (match["properties"] or "").split(",") if pair]
 
     def plain(text: str) -> str:
         for code, character in (("%3A", ":"), ("%2C", ","), ("%0D", "\r"), ("%0A", "\n"), ("%25", "%")):
             text = text.replace(code, character)
         return text
 
-    return found["name"], {name: plain(value) for name, value in pairs}, plain(found["message"])
+    return match["name"], {name: plain(value) for name, value in pairs}, plain(match["message"])
 
 
 @given(st.text(max_size=60), st.text(max_size=300))
 def test_any_text_stays_text(title: str, message: str) -> None:
     (line,) = format_annotations("warning", [(title, message)])
     assert len(line.splitlines()) == 1
-    name, properties, told = parsed(line)
+    name, properties, text = parsed(line)
     assert name == "warning"
     assert list(properties) == ["title"]
     if "%" not in title + message:  # a cut may fall into an escape
-        assert (properties["title"], told) == (printable(title), printable(message))
+        assert (properties["title"], text) == (printable(title), printable(message))
 
 
 def test_what_would_be_a_command_of_its_own_is_none() -> None:
@@ -48,13 +48,13 @@ def test_what_would_be_a_command_of_its_own_is_none() -> None:
 
 
 def test_ten_are_shown_and_the_rest_is_counted() -> None:
-    for count, least in (
+    for count, expected in (
         (0, 0),
         (1, 1),
         (MAX_ANNOTATIONS, MAX_ANNOTATIONS),
         (MAX_ANNOTATIONS + 1, MAX_ANNOTATIONS),
         (500, MAX_ANNOTATIONS),
     ):
-        assert len(list(format_annotations("error", [("t", "m")] * count))) == least
+        assert len(list(format_annotations("error", [("t", "m")] * count))) == expected
     assert list(format_annotations("error", [("t", "m")] * 30))[-1].endswith("::21 more; all of them are in the report")
     assert len(next(format_annotations("error", [("t" * 500, "m" * 10**6)]))) < MAX_MESSAGE_LENGTH + 200

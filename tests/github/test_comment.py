@@ -74,7 +74,7 @@ def test_an_earlier_run_and_an_older_commit_write_nothing(api: State) -> None:
     for run, attempt in ((4, 9), (5, 1)):
         assert reported("older", run=run, attempt=attempt).outcome == "not written: a later run has reported"
     api.heads[7] = "b" * 40
-    assert reported("old", run=9).outcome == "not written: aaaaaaaaaaaa is not the head any more"
+    assert reported("old", run=9).outcome == "not written: aaaaaaaaaaaa is no longer the head"
     assert texts(api) == ["newer"]
 
 
@@ -128,7 +128,7 @@ def test_a_request_that_goes_wrong_makes_no_second_comment(api: State, method: s
     [
         ({"GITHUB_TOKEN": "reads"}, "GitHub answers 403: Resource not accessible by integration"),
         ({"GITHUB_TOKEN": "wrong"}, "GitHub answers 401: Bad credentials"),
-        ({"GITHUB_TOKEN": ""}, "there is no token"),
+        ({"GITHUB_TOKEN": ""}, "no token is set"),
         ({"GITHUB_API_URL": "http://127.0.0.1:9"}, "GitHub cannot be reached"),
     ],
 )
@@ -196,7 +196,7 @@ def test_a_job_comments_on_its_own_pull_request(api: State, tmp_path: Path) -> N
     report.write_text("## 🟢 PROMOTE, honestly\n", encoding="utf-8")
     swapped = command(tmp_path, "report.md", "--sha256", digest, event=pulled(), GITHUB_API_URL=api.url)
     assert (swapped.returncode, len(swapped.stderr.splitlines())) == (2, 1)
-    assert "somebody changed it on the way" in swapped.stderr
+    assert "it was changed after the review" in swapped.stderr
     assert texts(api) == ["## 🟢 PROMOTE\n"]
     assert not (tmp_path / "canary").exists()
 
@@ -206,16 +206,16 @@ def test_of_a_fork_nothing_is_written(api: State, tmp_path: Path, repo: dict[str
     (tmp_path / "report.md").write_text("text", encoding="utf-8")
     done = command(tmp_path, "report.md", event=pulled(repo=repo), GITHUB_API_URL=api.url, GITHUB_TOKEN=TOKEN)
     assert done.returncode == 0
-    assert done.stdout == "not written: the pull request is a fork's; see the job's summary\n"
+    assert done.stdout == "not written: the pull request comes from a fork; see the job's summary\n"
     assert api.asked == []
 
 
 @pytest.mark.parametrize(
     ("event", "said"),
     [
-        (None, "the event is not of a pull request"),
-        ({"ref": "refs/heads/main"}, "the event is not of a pull request"),
-        (pulled(sha="main; touch canary"), "the event is not of a pull request"),
+        (None, "the event does not belong to a pull request"),
+        ({"ref": "refs/heads/main"}, "the event does not belong to a pull request"),
+        (pulled(sha="main; touch canary"), "the event does not belong to a pull request"),
     ],
     ids=["null", "push", "sha"],
 )
@@ -235,4 +235,4 @@ def test_a_person_may_call_it_too(api: State, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     assert [body.partition("\n")[2] for body in api.bodies("ada")] == ["again"]
     wrong = command(tmp_path, "report.md", "--pull", "7", "--repository", "acme/../x", **mine)
-    assert "is no repository" in wrong.stderr
+    assert "is not a repository" in wrong.stderr

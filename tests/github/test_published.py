@@ -95,10 +95,10 @@ def test_that_there_never_was_a_champion_is_taken_of_the_last_run_alone(
 @pytest.mark.parametrize(
     ("blob", "said"),
     [
-        (b"no zip", "it is no archive of one file"),
+        (b"no zip", "it is not an archive with one file"),
         (zipped(("champion.tar", b"no tar")), "not a tar archive"),
         (zipped(("../champion.tar", b"x")), "it holds '../champion.tar', 1 bytes"),
-        (zipped(("champion.tar", b"x"), ("more", b"y")), "it is no archive of one file"),
+        (zipped(("champion.tar", b"x"), ("more", b"y")), "it is not an archive with one file"),
     ],
     ids=["zip", "tar", "path", "two"],
 )
@@ -114,8 +114,8 @@ def test_what_is_no_champion_is_one_line(project: Any, api: State, blob: bytes, 
     ("words", "env", "said"),
     [
         ([], {"GITHUB_TOKEN": "wrong"}, "GitHub answers 401: Bad credentials"),
-        ([], {"GITHUB_TOKEN": ""}, "there is no token"),
-        (["--published", "acme/../x"], {}, "is no repository; expected OWNER/NAME"),
+        ([], {"GITHUB_TOKEN": ""}, "no token is set"),
+        (["--published", "acme/../x"], {}, "is not a repository; expected OWNER/NAME"),
         (["--out", "folder"], {}, "expected FILE.tar"),
     ],
 )

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 def retract(
     reason: options.Reason,
-    data: Annotated[str, typer.Option(help="Rows, by the digest of a holdout or of training rows.")] = "",
-    metric: Annotated[str, typer.Option(help="A metric, by name.")] = "",
-    entry: Annotated[int | None, typer.Option(min=1, help="An entry of the promotion log.")] = None,
+    data: Annotated[str, typer.Option(help="Rows that were wrong: the digest of a holdout or of training rows.")] = "",
+    metric: Annotated[str, typer.Option(help="A metric that was wrong, by name.")] = "",
+    entry: Annotated[
+        int | None, typer.Option(min=1, help="An entry of the promotion log that was wrong, by number.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Say that something was wrong: every model that was promoted on it is suspect, and not served until re-verified.
+    """Record that rows, a metric or an entry were wrong: every model that was promoted on them becomes suspect.
 
-    So is each that was judged against a suspect one. Rows that were retracted are not judged on again.
+    So does every model that was judged against a suspect one. A suspect model is not served until it is re-verified.
+    Retracted rows are never used for judging again.
     """
     from lockgate.gates.lifecycle import actions
     from lockgate.pipelines.cli.shared.log import project_log, show_recorded
@@ -44,47 +47,52 @@ def _suspects(log: Log, entry: LogEntry) -> list[tuple[int, str | None]]:
 def _next_steps(entry: LogEntry) -> list[str]:
     """What to run, where it concerns who reigns."""
     if not getattr(entry.event, "suspects", ()):
-        return ["no champion, past or present, rested on it"]
+        return ["no past or present champion depends on it"]
     champion, earlier = entry.state.champion, entry.state.before_champion(entry.time)
     if champion is None or champion.suspect is None:
-        return [f"{champion.run} reigns and does not rest on it" if champion else "no model reigns"]
-    back = [f"  lockgate rollback --reason '…': lets {earlier.run} reign, which is not suspect"] if earlier else []
+        return [f"{champion.run} reigns and does not depend on it" if champion else "no model reigns"]
+    back = (
+        [f"  lockgate rollback --reason '…': makes {earlier.run} champion again, which is not suspect"]
+        if earlier
+        else []
+    )
     return [
-        f"{champion.run} reigns, and nothing new is served until one of these is done:",
-        "  lockgate reverify: judges it again, alone, and clears it where it passes",
+        f"{champion.run} reigns, but nothing new is served until you do one of these:",
+        "  lockgate reverify: judges it again, alone, and clears it if it passes",
         *back,
-        "  lockgate evaluate: trains and judges another",
+        "  lockgate evaluate: trains and judges another model",
     ]
 
 
 def rollback(
     reason: options.Reason,
     to: Annotated[
-        str | None, typer.Option(help="The run that is to reign; the last promoted before the champion if not given.")
+        str | None,
+        typer.Option(help="The run to make champion; by default the one promoted before the current champion."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Let a model that reigned before reign again. The one that did may be chosen again: rollback --to RUN."""
+    """Make an earlier champion the champion again. Undo it with `rollback --to RUN`."""
     from lockgate.gates.lifecycle import actions
     from lockgate.pipelines.cli.shared.log import project_log, record_entry, show_recorded
     from lockgate.pipelines.promotion.actor import actor, clock
 
     log = project_log(writing=True)
     entry = record_entry(log, lambda: actions.rollback(log, to=to, reason=reason, actor=actor(), clock=clock))
-    show_recorded(log, entry, as_json=as_json, then=["next: `lockgate predict` publishes predictions of the champion"])
+    show_recorded(log, entry, as_json=as_json, then=["next: `lockgate predict` publishes the champion's predictions"])
 
 
 def revoke(
-    run: Annotated[str, typer.Argument(help="The run whose model it is: EvaluateNewModel/ID, or its ID.")],
+    run: Annotated[str, typer.Argument(help="The run that trained the model: EvaluateNewModel/ID, or its ID.")],
     reason: options.Reason,
     withdraw: Annotated[
-        bool, typer.Option("--withdraw", help="And take its predictions away now, before others replace them.")
+        bool, typer.Option("--withdraw", help="Also withdraw its predictions now, before others replace them.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Take a model out of service for good. Where it reigns, the last before it that may be served reigns again.
+    """Take a model out of service for good. If it is the champion, the last earlier one that may be served takes over.
 
-    Its predictions stay until those of another model are published, or until they are withdrawn.
+    Its predictions stay until another model's are published, or until they are withdrawn.
     """
     from lockgate.gates import runs
     from lockgate.gates.lifecycle import actions
@@ -107,15 +115,19 @@ def revoke(
         )
     except LockgateError as err:
         failure = err
-        stay = f"; predictions of a revoked model stay until others replace them, or until {withdrawal.WITHDRAW_COMMAND}"
-        then[:0] = [f"what applications read is unknown: {err.problem}{'' if withdraw else stay}"]
+        stay = (
+            f"; predictions of a revoked model stay until others replace them, or until {withdrawal.WITHDRAW_COMMAND}"
+        )
+        then[:0] = [f"it is unknown what applications read: {err.problem}{'' if withdraw else stay}"]
     show_recorded(log, entry, as_json=as_json, then=then)
     if withdraw and failure is not None:
-        failure.hint = f"entry {entry.seq} is recorded; when this is over, {withdrawal.WITHDRAW_COMMAND} takes away what is served"
+        failure.hint = (
+            f"entry {entry.seq} is recorded; once this is fixed, {withdrawal.WITHDRAW_COMMAND} withdraws what is served"
+        )
         raise failure
 
 
-_PUBLISH_NEXT = "next: `lockgate predict` publishes predictions of the champion"
+_PUBLISH_NEXT = "next: `lockgate predict` publishes the champion's predictions"
 _NOBODY_SERVES = "nothing may be served now: `lockgate evaluate` trains and judges a model"
 
 
@@ -123,12 +135,14 @@ def waive(
     gate: Annotated[str, typer.Argument(help="The gate, by its name in the policy.")],
     run: Annotated[str, typer.Option(help="The candidate: EvaluateNewModel/ID, or its ID.")],
     reason: options.Reason,
-    until: Annotated[str, typer.Option(help="When it ends: 2026-12-31, 2026-12-31T18:00, or how long: 14d, 12h.")],
+    until: Annotated[
+        str, typer.Option(help="When it expires: 2026-12-31, 2026-12-31T18:00, or after a duration: 14d, 12h.")
+    ],
     as_json: options.Json = False,
 ) -> None:
-    """Lift one gate's block for one run that was judged. Signed with an approver's key; the gate's verdict stays.
+    """Stop one gate from blocking one judged run. An approver's key must sign it; the gate's verdict stays.
 
-    A promotion that needed it is valid no longer than the waiver.
+    A promotion that depends on the waiver is valid no longer than the waiver itself.
     """
     from lockgate.gates.lifecycle import actions
     from lockgate.pipelines.cli.shared.dates import parse_moment
@@ -141,11 +155,11 @@ def waive(
     if trusted_key is None or trusted_key.role != "approver":
         approvers = ", ".join(key.name for key in log.keyring.keys.values() if key.role == "approver")
         raise SigningError(
-            f"this key is {trusted_key.name}'s, who is no approver"
+            f"this key belongs to {trusted_key.name}, who is not an approver"
             if trusted_key
-            else "there is no key of an approver to sign with",
+            else "there is no approver's key to sign with",
             expected=f"the key of {approvers}" if approvers else "a key with role approver in conf/platform",
-            hint="`lockgate keys show` says which key is used; LOCKGATE_SIGNING_KEY_FILE names another",
+            hint="`lockgate keys show` shows which key is used; set LOCKGATE_SIGNING_KEY_FILE to use another",
         )
     entry = actions.waive(
         log,
@@ -156,7 +170,7 @@ def waive(
         actor=actor(),
         clock=clock,
     )
-    then = f"next: `lockgate judge {entry.event.run}`, with a judge's key where the log is signed, counts it"
+    then = f"next: `lockgate judge {entry.event.run}` applies it, with a judge's key if the log is signed"
     show_recorded(log, entry, as_json=as_json, then=[*_other_blocks(log, entry), then])
 
 
@@ -170,7 +184,7 @@ def _other_blocks(log: Log, entry: LogEntry) -> list[str]:
     decision = judged.read_decision()
     lifted = apply_waivers(decision.outcomes, entry.state, decision.binding, entry.time)
     return [
-        f"{outcome.name} says {outcome.verdict} and blocks it too"
+        f"{outcome.name} says {outcome.verdict} and also blocks it"
         for outcome in lifted.outcomes
         if outcome.severity == "block" and not outcome.waived and outcome.verdict not in ("PASS", "SKIP")
     ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def champion(
     everyone: Annotated[
-        bool, typer.Option("--all", help="And those that reigned before, and may again, and those that were revoked.")
+        bool, typer.Option("--all", help="Also show earlier champions that may reign again, and revoked models.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -44,7 +44,7 @@ def champion(
         for line in _describe_lines(model, marked=everyone):
             typer.echo("  " * line.startswith(" ") + printable(line))
     if not log.keyring.signed:
-        typer.echo("the log is unsigned: whoever may write the store may change this")
+        typer.echo("the log is unsigned: anybody who can write to the store can change it")
 
 
 _REVOKED = (
@@ -90,7 +90,7 @@ def _describe_lines(model: dict[str, Any], *, marked: bool) -> Iterator[str]:
     yield f"{name}, promoted by entry {model['seq']}, judged on {model['as_of'] or 'rows without a month'}{until}"
     if model["refusal"]:
         yield f"  may not be served: {model['refusal']}"
-    yield f"  model {model['format'] or 'of no format'} sha256 {model['sha256']}"
+    yield f"  model {model['format'] or 'without a format'} sha256 {model['sha256']}"
 
 
 def _refusal(promoted: Champion, state: State) -> str:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def export(
     run: Annotated[str, typer.Argument(help="A run that was judged: EvaluateNewModel/ID, or its ID.")],
-    out: Annotated[Path, typer.Option("--out", help="A folder to make, or an empty one.")],
+    out: Annotated[Path, typer.Option("--out", help="A new or empty folder.")],
     as_json: options.Json = False,
 ) -> None:
-    """Write a recorded decision, its evidence, its policy and its context to a folder, whole or not at all.
+    """Write a recorded decision with its evidence, policy and context to a folder, all of it or nothing.
 
     `lockgate judge --evidence FOLDER` judges it again anywhere, without Metaflow or the log, and says whether the
     decision is the same. The evidence holds the labels: whoever gets the folder can judge any model on these rows.
@@ -68,6 +68,4 @@ def _find_judgement(log: Log, run: str) -> tuple[LogEntry, LogEntry | None]:
             judged = event.run if isinstance(event, JudgedEvent) else event.evidence_run
             if judged and run in (judged, judged.rpartition("/")[2]):
                 return entry, log.entry(entry.seq - 1) if entry.seq > 1 else None
-    raise LogError(
-        f"run {run[:80]!r} was never judged on the record", hint="`lockgate history` lists the runs that were"
-    )
+    raise LogError(f"run {run[:80]!r} has no judgement in the log", hint="`lockgate history` lists the judged runs")

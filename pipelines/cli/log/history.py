@@ -20,16 +20,18 @@ MAX_UNBROKEN_RUN = 20
 
 
 def history(
-    last: Annotated[int, typer.Option("--last", min=1, help="Show the last N entries that fit.")] = 50,
-    run: Annotated[str, typer.Option(help="Of this run: EvaluateNewModel/ID, or its ID.")] = "",
-    event: Annotated[str, typer.Option(help="Of this kind: judged, revoked, rolled_back, waived, retracted …")] = "",
-    verdict: Annotated[str, typer.Option(help="With this verdict: PROMOTE, HOLD or INCONCLUSIVE.")] = "",
-    by: Annotated[str, typer.Option("--actor", "--by", help="Written by who called themselves so: a claim.")] = "",
-    since: Annotated[str, typer.Option(help="Not before this time: 2026-11-01, 2026-11-01T12:00 (UTC).")] = "",
-    until: Annotated[str, typer.Option(help="Not after this time.")] = "",
+    last: Annotated[int, typer.Option("--last", min=1, help="Show the last N entries that match.")] = 50,
+    run: Annotated[str, typer.Option(help="Only this run: EvaluateNewModel/ID, or its ID.")] = "",
+    event: Annotated[str, typer.Option(help="Only this kind: judged, revoked, rolled_back, waived, retracted …")] = "",
+    verdict: Annotated[str, typer.Option(help="Only this verdict: PROMOTE, HOLD or INCONCLUSIVE.")] = "",
+    by: Annotated[
+        str, typer.Option("--actor", "--by", help="Only entries by this actor; the name is self-reported.")
+    ] = "",
+    since: Annotated[str, typer.Option(help="Only from this time on: 2026-11-01, 2026-11-01T12:00 (UTC).")] = "",
+    until: Annotated[str, typer.Option(help="Only up to this time.")] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Show what was judged and done, when, by whom, and why. Checks the chain, and signatures, as it reads."""
+    """Show what was judged and done, when, by whom, and why. Checks the hash chain and the signatures while reading."""
     from lockgate.gates.log.events import EVENT_TYPES
     from lockgate.pipelines.cli.shared.dates import parse_moment
     from lockgate.pipelines.cli.shared.files import print_json
@@ -61,7 +63,7 @@ def history(
         _show(entries, log.keyring)
     else:
         filtered = any((run, event, verdict, by, since, until))
-        typer.echo("no entry fits" if filtered else "nothing has been judged yet")
+        typer.echo("no entry matches" if filtered else "nothing has been judged yet")
 
 
 def _show(entries: list[LogEntry], keyring: Keyring) -> None:

@@ -10,12 +10,14 @@ import typer
 from lockgate.gates.errors import LockgateError, SettingsError
 from lockgate.pipelines.cli.shared import options
 
-app = typer.Typer(help="Show which rows were judged on, and how often they may be yet.", invoke_without_command=True)
+app = typer.Typer(
+    help="Show which rows were used for judging, and how often they may still be.", invoke_without_command=True
+)
 
 
 @app.callback()
 def holdouts(context: typer.Context, as_json: options.Json = False) -> None:
-    """Show every holdout that is known: since when, its looks, the error rate that they spent, and what is retired."""
+    """Show every known holdout: since which entry, its looks, the error rate they used, and whether it is retired."""
     if context.invoked_subcommand:
         return
     from lockgate.pipelines.cli.shared.files import console, print_json
@@ -40,7 +42,7 @@ def holdouts(context: typer.Context, as_json: options.Json = False) -> None:
         )
         raise typer.Exit
     if not ledger:
-        typer.echo("no holdout is known: nothing that asks for a gain was judged yet")
+        typer.echo("no holdout is known: nothing that requires a gain has been judged yet")
         raise typer.Exit
     from rich.table import Table
 
@@ -60,19 +62,19 @@ def holdouts(context: typer.Context, as_json: options.Json = False) -> None:
             status,
         )
     console().print(table)
-    typer.echo("retired: no further comparison on these rows can pass; open: it may, at the error rate that is left")
+    typer.echo("retired: no further comparison on these rows can pass; open: one can, at the remaining error rate")
 
 
 @app.command()
 def register(
     run: Annotated[
-        str | None, typer.Argument(help="A finished run whose holdout it is: EvaluateNewModel/ID, or its ID.")
+        str | None, typer.Argument(help="The finished run whose holdout to register: EvaluateNewModel/ID, or its ID.")
     ] = None,
-    evidence: Annotated[Path | None, typer.Option(help="Or an evidence file with these rows.")] = None,
-    note: Annotated[str, typer.Option(help="What these rows are, for whoever reads the log.")] = "",
+    evidence: Annotated[Path | None, typer.Option(help="Or an evidence file with the rows.")] = None,
+    note: Annotated[str, typer.Option(help="What these rows are, for people who read the log.")] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Make the holdout of a run, or the rows of an evidence file, known before anything is judged on them."""
+    """Register the holdout of a run, or the rows of an evidence file, before anything is judged on them."""
     from lockgate.gates import runs
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.lifecycle import actions
@@ -81,7 +83,8 @@ def register(
 
     if (run is None) == (evidence is None):
         raise SettingsError(
-            "nothing to register" if run is None else "two things at once", expected="a RUN, or --evidence FILE"
+            "nothing to register" if run is None else "both a RUN and --evidence are given",
+            expected="a RUN, or --evidence FILE",
         )
     log = project_log(writing=True)
     if evidence is not None:
@@ -91,6 +94,6 @@ def register(
     project = registered.facts.get("project")
     if project is not None and project != log.project:
         raise LockgateError(
-            f"the rows are of project {project!r}", expected=f"project {log.project!r}", where=str(evidence or run)
+            f"the rows belong to project {project!r}", expected=f"project {log.project!r}", where=str(evidence or run)
         )
     show_recorded(log, actions.register(log, registered, note=note, actor=actor(), clock=clock), as_json=as_json)

@@ -21,11 +21,11 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 @app.command()
 def new(
-    out: Annotated[
-        Path, typer.Option("--out", help="The file for the private key; there must be none of this name.")
-    ] = Path("lockgate.key"),
-    role: Annotated[str, typer.Option(help="What it is for: judge or approver.")] = "judge",
-    name: Annotated[str, typer.Option(help="Whose it is, as conf/platform is to say.")] = "me",
+    out: Annotated[Path, typer.Option("--out", help="The file for the private key; it must not exist yet.")] = Path(
+        "lockgate.key"
+    ),
+    role: Annotated[str, typer.Option(help="What the key is for: judge or approver.")] = "judge",
+    name: Annotated[str, typer.Option(help="The owner's name, as written in conf/platform.")] = "me",
     as_json: options.Json = False,
 ) -> None:
     """Make an Ed25519 key: the private part in a file with mode 0600, the public line for conf/platform."""
@@ -35,7 +35,7 @@ def new(
     if role not in ("judge", "approver"):
         raise SigningError(f"unknown role {role[:40]!r}", expected="judge or approver", where="--role")
     if not _NAME.fullmatch(name):
-        raise SigningError(f"{name[:64]!r} is no name", expected="letters, digits, _ . and -", where="--name")
+        raise SigningError(f"{name[:64]!r} is not a valid name", expected="letters, digits, _ . and -", where="--name")
     pem, line = generate_key()
     _write_private(out, pem)
     mark = Signer.parse(pem, where=str(out)).fingerprint
@@ -48,16 +48,16 @@ def new(
     typer.echo(f"private key: {out} (mode 0600; keep it out of the repository)")
     typer.echo(f"public key:  {line}")
     typer.echo(f"fingerprint: {mark}\n")
-    typer.echo("In the conf/platform/*.yaml of who writes and who reads the log, beside the keys that are there:\n")
+    typer.echo("In the conf/platform/*.yaml of everybody who writes or reads the log, beside the keys already there:\n")
     typer.echo(f"keys:\n  trusted:\n    {listed}\n")
     typer.echo(f"On this machine: export LOCKGATE_SIGNING_KEY_FILE={out.absolute()}")
-    typer.echo("In CI: put the file's text into a secret, and the secret into LOCKGATE_SIGNING_KEY.")
+    typer.echo("In CI: store the file's text as a secret, and pass it as LOCKGATE_SIGNING_KEY.")
 
 
 @app.command()
 def show(
     platform: Annotated[
-        str, typer.Option(help="Of this file in conf/platform, instead of the one that conf/config.yaml names.")
+        str, typer.Option(help="Use this file of conf/platform instead of the one that conf/config.yaml chooses.")
     ] = "",
     as_json: options.Json = False,
 ) -> None:
@@ -128,7 +128,7 @@ def _write_private(path: Path, pem: bytes) -> None:
         finally:
             draft.unlink()
     except FileExistsError as err:
-        raise SigningError("there is a file already", expected="a new name", where=str(path)) from err
+        raise SigningError("the file exists already", expected="a new name", where=str(path)) from err
     except (OSError, ValueError) as err:
-        problem = getattr(err, "strerror", None) or "no file can have this name"
+        problem = getattr(err, "strerror", None) or "this is not a valid file name"
         raise SigningError(f"the private key cannot be written: {problem}", where=str(path)) from err

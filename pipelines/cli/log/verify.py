@@ -26,18 +26,17 @@ PROGRESS_FROM = 200
 def verify(
     fix_tags: Annotated[
         bool,
-        typer.Option("--fix-tags", help="Put and remove tags of this project's runs until they are what the log says."),
+        typer.Option("--fix-tags", help="Add and remove tags of this project's runs until they match the log."),
     ] = False,
     deep: Annotated[
         bool,
-        typer.Option("--deep", help="Read the run of every promotion there ever was, not only of those that serve."),
+        typer.Option("--deep", help="Read the run of every promotion ever made, not only of those that may serve."),
     ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Check the whole promotion log: chain, signatures, states, policies; then runs, tags and predictions against it.
 
-    Names every deviation, what waits for somebody, and what was not checked. Exit code 0: nothing deviates; 2:
-    something does.
+    Reports every deviation, what is pending, and what was not checked. Exit code 0: no deviation; 2: at least one.
     """
     from lockgate.gates import runs
     from lockgate.gates.verification import Findings
@@ -57,7 +56,7 @@ def _check_everything(log: Log, settings: Settings, findings: Findings, *, deep:
     from lockgate.gates import runs, verification
 
     if not log.keyring.signed:
-        findings.note("entries are unsigned: whoever can write the bucket can rewrite them")
+        findings.note("entries are unsigned: anybody who can write to the bucket can rewrite them")
     versions = _read_versions(settings, findings)
     with _progress("entries") as report_progress:
         walk = verification.walk_log(
@@ -68,14 +67,14 @@ def _check_everything(log: Log, settings: Settings, findings: Findings, *, deep:
     verification.check_revoked(versions, walk, findings)
     if last and not any(version.log_seq >= last for version in versions):
         findings.note(
-            f"nothing outside of the log names an entry after {last}: that no later one was deleted is unknown"
+            f"nothing outside the log names an entry after {last}, so a deleted later entry would go unnoticed"
         )
     try:
         with _progress("runs") as report_progress:
             verification.check_promotions(walk, findings, deep=deep, report_progress=report_progress)
         return _check_tags(walk, settings.data.project, findings, fix=fix_tags)
     except runs.UnreachableError as err:
-        findings.add("run", err.where or "Metaflow", f"runs and tags could not be held against the log: {err.problem}")
+        findings.add("run", err.where or "Metaflow", f"runs and tags could not be compared with the log: {err.problem}")
         return []
 
 
@@ -96,7 +95,7 @@ def _check_tags(walk: LogWalk, project: str, findings: Findings, *, fix: bool) -
     from lockgate.gates import runs, verification
 
     if not walk.whole:
-        findings.note("tags were not held against a log that is not what it must be" + ("; none was changed" * fix))
+        findings.note("tags were not compared, because the log itself deviates" + ("; none was changed" * fix))
         return []
     fixed = []
     for mismatch in verification.find_tag_mismatches(walk, findings, project=project):

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def waivers(
-    run: Annotated[str, typer.Option(help="Of this run: EvaluateNewModel/ID, or its ID.")] = "",
+    run: Annotated[str, typer.Option(help="Only this run: EvaluateNewModel/ID, or its ID.")] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Show every waiver: for which gate and run, by whom, until when, and whether it lifted anything."""
+    """Show every waiver: its gate and run, who granted it, until when, and whether it lifted anything."""
     from lockgate.pipelines.cli.shared.files import print_json
     from lockgate.pipelines.cli.shared.log import project_log
     from lockgate.pipelines.promotion.actor import clock
@@ -60,7 +60,7 @@ def _describe_waiver(granted: LogEntry, entries: list[LogEntry], now: datetime) 
     waiver = granted.event.waiver
     judged = [entry for entry in entries[waiver.seq :] if entry.judgement and entry.event.run == waiver.run]
     applied = {use.entry: (use, entry) for entry in judged for use in entry.read_decision().waivers}.get(waiver.seq)
-    ended = f"; ran out at {waiver.until.astimezone(UTC):%Y-%m-%d %H:%M}" if now > waiver.until else ""
+    ended = f"; expired at {waiver.until.astimezone(UTC):%Y-%m-%d %H:%M}" if now > waiver.until else ""
     if applied:
         use, entry = applied
         lifted = f"lifted it in entry {entry.seq}: {entry.event.verdict}{ended}"

@@ -20,14 +20,14 @@ def why(
     on: Annotated[str, typer.Option(help="A day or a moment: 2026-11-01, 2026-11-01T12:00 (UTC).")] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Show why the model that was live on a day was, or what became of a run: every entry about it, and the numbers."""
+    """Show why a model was live on a day, or what became of a run: every entry about it, with the numbers."""
     from lockgate.pipelines.cli.shared.files import print_json
     from lockgate.pipelines.cli.shared.log import project_log, show_entries
     from lockgate.pipelines.promotion.actor import clock
 
     if (run is None) == (not on):
         raise SettingsError(
-            "nothing to explain" if run is None else "two things at once", expected="a RUN, or --on DATE"
+            "nothing to explain" if run is None else "both a RUN and --on are given", expected="a RUN, or --on DATE"
         )
     log, now = project_log(), clock()
     instant = _parse_past(on, now) if on else now
@@ -45,7 +45,7 @@ def _parse_past(text: str, now: datetime) -> datetime:
 
     if parse_moment(text, now=now, where="--on", end_of_day=False) > now:
         raise SettingsError(
-            f"{text} has not come yet", expected=f"{now:%Y-%m-%dT%H:%M} (UTC) at the latest", where="--on"
+            f"{text} is in the future", expected=f"{now:%Y-%m-%dT%H:%M} (UTC) at the latest", where="--on"
         )
     return min(parse_moment(text, now=now, where="--on"), now)
 
@@ -93,7 +93,7 @@ def _explain_run(entries: list[LogEntry], run: str, now: datetime) -> tuple[str,
     runs = {str(entry.event.run) for entry in entries if entry.event.run}
     full = next((name for name in runs if run in (name, name.rpartition("/")[2])), None)
     if full is None:
-        raise LogError(f"the log says nothing of run {run[:80]!r}", hint="`lockgate history` lists what it does")
+        raise LogError(f"the log has no entry about run {run[:80]!r}", hint="`lockgate history` lists the entries")
     promoted = [entry.seq for entry in entries if entry.promotes and entry.event.run == full]
     related = [entry for entry in entries if _concerns(entry, full, *promoted)]
     return _describe_standing(full, entries[-1].state, related, now), related
@@ -105,7 +105,7 @@ def _describe_standing(run: str, state: State, related: list[LogEntry], now: dat
     former = next((predecessor for predecessor in state.predecessors if predecessor.run == run), None)
     if former is not None:
         refusal = former.refusal(now, revoked=state.revoked)
-        return f"{run} reigned, and may " + (f"not again: {refusal}" if refusal else "again")
+        return f"{run} reigned before, and may " + (f"not reign again: {refusal}" if refusal else "reign again")
     decisive = [
         entry for entry in related if entry.event.kind in ("judged", "revoked", "reverified") and entry.event.run == run
     ]

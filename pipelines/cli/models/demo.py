@@ -36,14 +36,14 @@ METRIC = "log_loss"
 def demo() -> None:
     """Retrain the flights model month by month, judge each, and show what the month after then showed.
 
-    Plays in a directory of its own below .lockgate/demo: no log, tag or prediction of yours is touched.
+    Runs in its own directory below .lockgate/demo: your log, tags and predictions are not touched.
     """
     where = _own_directory()
     from lockgate.pipelines import data
     from lockgate.pipelines.settings.groups import ROOT
     from lockgate.pipelines.settings.settings import compose
 
-    sys.stderr.write(f"playing in {where}\n")
+    sys.stderr.write(f"running in {where}\n")
     table = data.load(compose(("data=flights",)).settings.data, root=ROOT)
     windows: dict[str | None, str] = {None: "none yet"}
     _print([_play_month(month, table, windows) for month in STORY])

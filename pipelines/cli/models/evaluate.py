@@ -33,11 +33,11 @@ def evaluate(
     statement: StatementFile = None,
     output: options.OutputFile = None,
     bundle: Annotated[
-        Path | None, typer.Option(help="Score beside the champion of this bundle; advice only, no log is asked.")
+        Path | None, typer.Option(help="Score beside the champion in this bundle; advice only, the log is not read.")
     ] = None,
     overrides_from_make: Annotated[bool, typer.Option("--overrides-from-make", hidden=True)] = False,
 ) -> None:
-    """Train a model, score it beside the champion, judge it, and promote it where every gate passes.
+    """Train a model, score it beside the champion, judge it, and promote it if every gate passes.
 
     Takes overrides (model=xgb model.max_depth=4 as_of=2013-10) and any option of Metaflow's `run` (--with card).
     """
@@ -116,9 +116,9 @@ def _open_bundle(composed: Composed, path: Path) -> tuple[Log, str]:
 
     contents = bundle.trusted(path, composed.settings)
     signed = "" if contents.log.keyring.signed else ", unsigned"
-    why = f"the champion is that of a bundle (entry {contents.head.seq}, {contents.head.time:%Y-%m-%d}{signed})"
+    why = f"the champion comes from a bundle (entry {contents.head.seq}, {contents.head.time:%Y-%m-%d}{signed})"
     if refusal := contents.refusal(clock()):
-        sys.stderr.write(f"  {refusal}; it is compared with all the same\n")
+        sys.stderr.write(f"  {refusal}; the comparison uses it anyway\n")
     return contents.log, why
 
 
@@ -140,5 +140,7 @@ def _split_words(words: list[str]) -> tuple[list[str], list[str]]:
         elif "=" in word:
             overrides.append(word)
         else:
-            raise SettingsError(f"{word[:80]!r} is no override", expected="group=choice, group.key=value or an option")
+            raise SettingsError(
+                f"{word[:80]!r} is not an override", expected="group=choice, group.key=value or an option"
+            )
     return overrides, options_of_run

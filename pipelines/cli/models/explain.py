@@ -27,7 +27,7 @@ def explain(
 
     if schema:
         if name is not None:
-            raise SettingsError("a name and --schema are given", expected="one of them")
+            raise SettingsError("both a name and --schema are given", expected="one of them")
         from lockgate.gates.policy.policy import Policy
 
         print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **Policy.model_json_schema()})

@@ -24,11 +24,11 @@ MAX_DOCUMENT_BYTES = 256 * 1024**2
 def judge(
     run: Annotated[str | None, typer.Argument(help="A finished run: EvaluateNewModel/ID, or its ID.")] = None,
     evidence: Annotated[
-        Path | None, typer.Option(help="Judge this evidence file instead of a run; or a folder that `export` wrote.")
+        Path | None, typer.Option(help="Judge this evidence file, or a folder that `export` wrote, instead of a run.")
     ] = None,
     policy: Annotated[Path | None, typer.Option(help="Policy (YAML or JSON) for --evidence.")] = None,
     context: Annotated[
-        Path | None, typer.Option(help="context.json of an export: judge as it was judged, and compare.")
+        Path | None, typer.Option(help="context.json of an export: judge under the same conditions, and compare.")
     ] = None,
     key: Annotated[
         str | None, typer.Option(help="Public key (ssh-ed25519 AAAA…) that must have signed the exported entry.")
@@ -39,9 +39,9 @@ def judge(
     statement: StatementFile = None,
     output: options.OutputFile = None,
 ) -> None:
-    """Judge a finished run and promote it where every gate passes; or judge an evidence file, which is never logged.
+    """Judge a finished run and promote it if every gate passes; or judge an evidence file, which is never logged.
 
-    A folder that `lockgate export` wrote is judged as it was then; exit 2 where the decision is not the same.
+    A folder that `lockgate export` wrote is judged under its original conditions; exit code 2 if the decision differs.
     """
     from lockgate.pipelines.cli.shared.decision import attest
     from lockgate.pipelines.cli.shared.decision import show_decision as show

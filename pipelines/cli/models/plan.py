@@ -32,7 +32,9 @@ class Pilot:
 def plan(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN] [OVERRIDE]...", help="A finished run (else the last one judged); overrides."),
+        typer.Argument(
+            metavar="[RUN] [OVERRIDE]...", help="A finished run (by default the last one judged), and overrides."
+        ),
     ] = None,
     evidence: Annotated[Path | None, typer.Option(help="Plan with this evidence file instead of a run.")] = None,
     policy: Annotated[Path | None, typer.Option(help="Plan for this policy (YAML) instead of conf/gate.")] = None,
@@ -41,21 +43,21 @@ def plan(
     ] = None,
     power: Annotated[float, typer.Option(help="Probability of PASS to plan for.")] = 0.8,
     disagreement: Annotated[
-        float | None, typer.Option(help="Without a pilot: share of rows that one of two models gets right.")
+        float | None, typer.Option(help="Without a pilot: the share of rows that exactly one of two models gets right.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Plan a holdout: the rows that every gate needs, and the smallest gain that the present one shows. Logs nothing.
+    """Plan a holdout: the rows that every gate needs, and the smallest gain that this holdout can show. Logs nothing.
 
-    A run that was judged beside a champion is the pilot: `lockgate plan` after `lockgate evaluate` plans with that
-    one. Overrides try another policy: gate.checks.log_loss.margin=0.002.
+    The pilot is a run that was judged beside a champion: after `lockgate evaluate`, `lockgate plan` uses that run.
+    Overrides try another policy: gate.checks.log_loss.margin=0.002.
     """
     from lockgate.gates.planning import plan as planned
 
     overrides, runs = _split_words(words or [])
     sources = [*runs, *([evidence] if evidence else []), *([disagreement] if disagreement is not None else [])]
     if len(sources) > 1:
-        raise SettingsError("more than one thing to plan with", expected="one RUN, --evidence or --disagreement")
+        raise SettingsError("several things to plan with are given", expected="one RUN, --evidence or --disagreement")
     if policy is not None and overrides:
         raise SettingsError("overrides change conf/gate, not a file", expected="overrides or --policy FILE")
     gains = dict(_parse_gain(text) for text in gain or [])
@@ -64,7 +66,7 @@ def plan(
     composed = compose(overrides)
     chosen_policy = composed.policy if policy is None else _read_policy(policy)
     if disagreement is not None:
-        pilot = Pilot(evidence=None, description=f"no pilot; supposed is that {disagreement:g} of the rows change")
+        pilot = Pilot(evidence=None, description=f"no pilot; assumed: {disagreement:g} of the rows change")
     elif evidence is not None:
         pilot = _pilot_from_file(evidence)
     else:
@@ -85,7 +87,7 @@ def _parse_gain(text: str) -> tuple[str, float]:
         return name, float(value)
     except ValueError as err:
         raise SettingsError(
-            f"{text[:80]!r} is no gain", expected="METRIC=VALUE, as in log_loss=0.002", where="--gain"
+            f"{text[:80]!r} is not a gain", expected="METRIC=VALUE, as in log_loss=0.002", where="--gain"
         ) from err
 
 
@@ -147,7 +149,7 @@ def _show(computed_plan: Plan, pilot: Pilot, *, as_json: bool) -> None:
     out = console()
     out.print(f"power {computed_plan.power:g} for each gate; {pilot.description}\n", markup=False)
     out.print(report.render(computed_plan))
-    out.print("nothing was logged: a plan is no look at the holdout", markup=False, style="dim")
+    out.print("nothing was logged: a plan does not count as a look at the holdout", markup=False, style="dim")
 
 
 def _round_values(value: Any) -> Any:

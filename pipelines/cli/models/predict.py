@@ -10,12 +10,14 @@ from lockgate.pipelines.cli.shared import options
 
 
 def predict(
-    window: Annotated[str, typer.Option(help="Month to predict, as in 2013-11; the one after the champion's.")] = "",
+    window: Annotated[
+        str, typer.Option(help="Month to predict, such as 2013-11; by default the one after the champion's.")
+    ] = "",
     upstream_run_id: Annotated[str, typer.Option(help="Predict with this run; it must have been promoted.")] = "",
-    with_: Annotated[list[str] | None, typer.Option("--with", help="As Metaflow's run --with.")] = None,
+    with_: Annotated[list[str] | None, typer.Option("--with", help="Passed on to Metaflow as `run --with`.")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Score a window with the champion of the moment and publish it as a new version of the prediction store."""
+    """Score a window with the current champion and publish it as a new version in the prediction store."""
     from lockgate.gates import runs
     from lockgate.pipelines import stores
     from lockgate.pipelines.cli.models.predictions import as_plain

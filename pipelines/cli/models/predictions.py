@@ -10,15 +10,15 @@ from lockgate.gates.errors import StoreError
 from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
-    from lockgate.pipelines.stores import Store, PublishedVersion
+    from lockgate.pipelines.stores import PublishedVersion, Store
 
 app = typer.Typer(help="Read the prediction store.", no_args_is_help=True)
 
 
 @app.command()
 def get(
-    key: Annotated[str, typer.Argument(help="The row's key, as in 2013-11-05/UA/1545/EWR.")],
-    version: Annotated[int | None, typer.Option(help="Of this version instead of the current one.")] = None,
+    key: Annotated[str, typer.Argument(help="The row's key, such as 2013-11-05/UA/1545/EWR.")],
+    version: Annotated[int | None, typer.Option(help="Read this version instead of the current one.")] = None,
     as_json: options.Json = False,
 ) -> None:
     """Show the prediction of one key."""
@@ -29,7 +29,7 @@ def get(
     if prediction is None:
         which = "the current version" if version is None else f"version {version}"
         raise StoreError(
-            f"no prediction of {key[:120]!r} in {which}", hint="`lockgate predictions versions` lists them"
+            f"no prediction for {key[:120]!r} in {which}", hint="`lockgate predictions versions` lists them"
         )
     if as_json:
         print_json({"key": prediction.key, "score": prediction.score, **as_plain(prediction.version)})
@@ -66,7 +66,7 @@ def serve_earlier(
     to: Annotated[int | None, typer.Option(help="The version to serve again; by default the one before.")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Serve an earlier version again, but none of a model that was revoked. Nothing is deleted."""
+    """Serve an earlier version again, unless its model was revoked. Nothing is deleted."""
     from lockgate.pipelines.cli.shared.files import print_json
     from lockgate.pipelines.cli.shared.log import project_log
     from lockgate.pipelines.scoring import withdrawal
@@ -82,9 +82,9 @@ def serve_earlier(
 
 @app.command()
 def withdraw(as_json: options.Json = False) -> None:
-    """Take away every version of a revoked model now, without waiting for a successor. Nothing is deleted.
+    """Withdraw every version of a revoked model now, without waiting for a successor. Nothing is deleted.
 
-    Where one was served, the last version that is not withdrawn is served; where there is none, nothing is.
+    If one of them was served, the last version that is not withdrawn is served instead; if there is none, nothing is.
     """
     from lockgate.pipelines.cli.shared.files import print_json
     from lockgate.pipelines.promotion.log import open_log
@@ -102,7 +102,7 @@ def withdraw(as_json: options.Json = False) -> None:
 
 @app.command()
 def drafts(as_json: options.Json = False) -> None:
-    """List what was begun and neither published nor discarded, the oldest first. Nobody can read it."""
+    """List unfinished versions, neither published nor discarded, oldest first. Applications cannot read them."""
     from lockgate.pipelines.cli.shared.files import print_json
 
     store, project = _open_store()
@@ -116,25 +116,25 @@ def drafts(as_json: options.Json = False) -> None:
             f"  {len(staged)} of {draft.shards} shards staged"
         )
     if not pending:
-        typer.echo("nothing is left half done")
+        typer.echo("there are no unfinished versions")
 
 
 @app.command()
 def discard(
-    source: Annotated[str, typer.Argument(help="The run that began it: Predict/ID.")], as_json: options.Json = False
+    source: Annotated[str, typer.Argument(help="The run that started it: Predict/ID.")], as_json: options.Json = False
 ) -> None:
-    """Delete what a run staged and never published. What was published stays."""
+    """Delete what a run staged and never published. Published versions stay."""
     from lockgate.pipelines.cli.shared.files import print_json
 
     store, project = _open_store()
     gone = store.discard(project, source)
     if not gone:
         sources = ", ".join(draft.source for draft in store.drafts(project)) or "none"
-        raise StoreError(f"{source[:120]!r} has nothing that was begun and not published", expected=f"one of {sources}")
+        raise StoreError(f"{source[:120]!r} has no unfinished version", expected=f"one of {sources}")
     if as_json:
         print_json({"source": source, "discarded": gone})
     else:
-        typer.echo(f"{source}: what it staged is deleted; what is published stays")
+        typer.echo(f"{source}: its staged rows are deleted; published versions stay")
 
 
 def as_plain(version: PublishedVersion) -> dict[str, Any]:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def reverify(
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[as_of=MONTH]", help="The month; the one after the champion's.")
+        list[str] | None,
+        typer.Argument(metavar="[as_of=MONTH]", help="The month to judge on; by default the one after the champion's."),
     ] = None,
     as_json: options.Json = False,
     decision: options.DecisionFile = None,
@@ -28,8 +29,8 @@ def reverify(
 ) -> None:
     """Judge the champion again, alone, by today's policy on fresh rows; renew its promotion or end it.
 
-    PROMOTE: it may be served for as long as the policy says, and is suspect no more. HOLD: it is not served from now
-    on. INCONCLUSIVE: recorded, and nothing changes. Comparisons are skipped, and no look at the holdout is used up.
+    PROMOTE: it may be served for as long as the policy says, and is no longer suspect. HOLD: it is no longer served.
+    INCONCLUSIVE: this is recorded, and nothing changes. Comparisons are skipped, and no look at the holdout is used up.
     """
     words = list(overrides or [])
     if overrides_from_make:
@@ -37,7 +38,7 @@ def reverify(
     for word in words:
         if not word.startswith("as_of="):
             raise SettingsError(
-                f"{word[:80]!r} cannot be chosen: the champion is judged by what conf/ says",
+                f"{word[:80]!r} cannot be overridden: the champion is judged by what conf/ says",
                 expected="as_of=MONTH, as in as_of=2013-11",
             )
     from lockgate.pipelines.cli.shared.decision import show_decision as show

@@ -38,12 +38,15 @@ class SelftestInput:
 
 def selftest(
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[OVERRIDE]...", help="What to try, as evaluate takes it.")
+        list[str] | None, typer.Argument(metavar="[OVERRIDE]...", help="Overrides, as for `lockgate evaluate`.")
     ] = None,
     trials: Annotated[
-        int, typer.Option(min=20, max=100_000, help="Pairs of equal models; a quarter for each size of a plant.")
+        int,
+        typer.Option(
+            min=20, max=100_000, help="Pairs of equal models to judge; each planted size gets a quarter as many."
+        ),
     ] = 200,
-    seeds: Annotated[int, typer.Option(min=2, max=50, help="Models to train, with as many seeds.")] = 4,
+    seeds: Annotated[int, typer.Option(min=2, max=50, help="Models to train, each with its own seed.")] = 4,
     evidence: Annotated[Path | None, typer.Option(help="Try this evidence file; nothing is trained.")] = None,
     policy: Annotated[Path | None, typer.Option(help="Policy (YAML) for --evidence.")] = None,
     as_json: options.Json = False,
@@ -70,7 +73,7 @@ def selftest(
 def _train_equals(words: list[str], seeds: int) -> SelftestInput:
     stray = next((word for word in words if "=" not in word), None)
     if stray is not None:
-        raise SettingsError(f"{stray[:80]!r} is no override", expected="group=choice or group.key=value")
+        raise SettingsError(f"{stray[:80]!r} is not an override", expected="group=choice or group.key=value")
     from lockgate.pipelines.scoring.equal_models import fit_equal_models
     from lockgate.pipelines.settings.settings import compose
 
@@ -119,7 +122,7 @@ def _run_and_show(tried: SelftestInput, trials: int, *, as_json: bool) -> int:
         out = console()
         out.print(f"selftest of the policy: {tried.description}", markup=False)
         out.print(render(result))
-        out.print("nothing was logged: what is planted is no look at the holdout", markup=False, style="dim")
+        out.print("nothing was logged: planted models do not count as looks at the holdout", markup=False, style="dim")
     return 0 if result.fit else 1
 
 

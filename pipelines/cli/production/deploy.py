@@ -15,15 +15,15 @@ def deploy(
     branch: options.Branch = None,
     platform: options.Platform = "",
     without_champion: Annotated[
-        bool, typer.Option("--without-champion", help="Deploy although no model may be served yet.")
+        bool, typer.Option("--without-champion", help="Deploy even though no model may be served yet.")
     ] = False,
     authorize: options.Authorize = "",
     whole: Annotated[bool, typer.Option("--whole", help="Show every line that changes.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show what would change in production, object by object, and change it. Where nothing differs, nothing is done.
+    """Show what would change in production, object by object, and apply it. Does nothing if nothing differs.
 
-    Refuses what is in no commit, and what could not run: see docs/deploying.md.
+    Refuses uncommitted files, and anything that could not run: see docs/deploying.md.
     """
     from lockgate.gates import runs
     from lockgate.pipelines.cli.shared.files import print_json

@@ -12,15 +12,17 @@ from lockgate.pipelines.deployment.objects import PLURALS
 
 
 def manifests(
-    out: Annotated[Path, typer.Option("--out", help="A folder: new, empty, or with such files, which are replaced.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="A new or empty folder, or one with earlier manifests, which are replaced.")
+    ],
     platform: options.Platform = "",
     branch: options.Branch = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write everything that production consists of to a folder, one YAML file an object, for GitOps.
+    """Write every object of production to a folder, one YAML file each, for GitOps.
 
-    The same code, configuration and user give the same bytes. No secret is in them, and no champion: Predict looks it
-    up when it runs. Their code packages are put into Metaflow's datastore.
+    The same code, configuration and user give the same bytes. They contain no secret and no champion: Predict looks
+    the champion up when it runs. The code packages go to Metaflow's datastore.
     """
     from lockgate.gates import runs
     from lockgate.pipelines.cli.shared.files import check_free, check_writable, print_json, replace_folder

@@ -10,10 +10,10 @@ from lockgate.pipelines.cli.shared import options
 
 
 def push_data(
-    platform: Annotated[str, typer.Option(help="The platform of conf/platform that reads it.")] = "",
+    platform: Annotated[str, typer.Option(help="The file of conf/platform whose pods read the table.")] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Copy the table of `data.path` to `platform.data_root` of production. What is there under its name is replaced."""
+    """Copy the table at `data.path` to production's `platform.data_root`, replacing a file of the same name."""
     import hashlib
 
     from lockgate.pipelines.cli.shared.files import print_json

@@ -13,7 +13,7 @@ from lockgate.pipelines.cli.shared import options
 def status(
     branch: options.Branch = None,
     platform: options.Platform = "",
-    count: Annotated[int, typer.Option("--runs", min=0, max=100, help="How many runs of each flow.")] = 3,
+    count: Annotated[int, typer.Option("--runs", min=0, max=100, help="How many runs of each flow to show.")] = 3,
     drift: Annotated[bool, typer.Option("--drift/--no-drift", help="Compare with this checkout.")] = True,
     as_json: options.Json = False,
 ) -> None:
@@ -59,9 +59,9 @@ def status(
         for line in flow.lines():
             typer.echo("  " * line.startswith(" ") + printable(line))
     if deploy_plan is None:
-        typer.echo(printable(f"drift: unknown: {unknown}") if drift else "drift: not asked for")
+        typer.echo(printable(f"drift: unknown: {unknown}") if drift else "drift: not checked")
     elif not deploy_plan.needed_changes:
-        typer.echo("drift: none: this is what the checkout says")
+        typer.echo("drift: none: production matches this checkout")
     else:
         changed = len(deploy_plan.needed_changes)
         typer.echo(f"drift: this checkout would change {changed}: `lockgate deploy --dry-run` shows how")

@@ -12,12 +12,14 @@ from lockgate.pipelines.cli.shared import options
 
 def trigger(
     flow: Annotated[str, typer.Argument(help="EvaluateNewModel, Promote or Predict.")],
-    parameters: Annotated[list[str] | None, typer.Argument(help="NAME=VALUE, as in window=2013-11.")] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Argument(help="Parameters as NAME=VALUE, such as window=2013-11.")
+    ] = None,
     branch: options.Branch = None,
     platform: options.Platform = "",
     as_json: options.Json = False,
 ) -> None:
-    """Start a flow as it is deployed, with parameters, and say which run it becomes."""
+    """Start a deployed flow with parameters, and print the name of its run."""
     from dataclasses import asdict
 
     from lockgate.gates import runs
@@ -34,11 +36,11 @@ def trigger(
     if as_json:
         print_json(asdict(run) | {"run": run.pathspec})
     else:
-        typer.echo(f"{run.pathspec} was started; `lockgate status` says what becomes of it")
+        typer.echo(f"{run.pathspec} was started; `lockgate status` shows how it goes")
 
 
 def _parse_parameter(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise DeployError(f"{text[:60]!r} is no parameter", expected="NAME=VALUE")
+        raise DeployError(f"{text[:60]!r} is not a parameter", expected="NAME=VALUE")
     return name, value

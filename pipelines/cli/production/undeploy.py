@@ -11,15 +11,15 @@ from lockgate.pipelines.cli.shared import options
 
 
 def undeploy(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and delete nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted, and delete nothing.")] = False,
     branch: options.Branch = None,
     platform: options.Platform = "",
     authorize: options.Authorize = "",
     as_json: options.Json = False,
 ) -> None:
-    """Delete the triggers, schedules and templates of production, or of a branch. What runs goes on.
+    """Delete the triggers, schedules and templates of production, or of a branch. Running workflows continue.
 
-    The promotion log, runs, predictions and code packages stay. Where nothing is deployed, nothing is done.
+    The promotion log, runs, predictions and code packages stay. Does nothing if nothing is deployed.
     """
     from lockgate.gates import runs
     from lockgate.pipelines.cli.shared.files import print_json

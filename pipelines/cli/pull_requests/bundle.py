@@ -16,19 +16,18 @@ if TYPE_CHECKING:
 
 
 def bundle(
-    out: Annotated[Path, typer.Option("--out", help="FILE.tar, or a folder to make.")],
+    out: Annotated[Path, typer.Option("--out", help="FILE.tar, or a new folder.")],
     published: Annotated[
-        str, typer.Option(metavar="OWNER/NAME", help="Take the one that this GitHub repository last published.")
+        str, typer.Option(metavar="OWNER/NAME", help="Download the bundle that this GitHub repository last published.")
     ] = "",
-    branch: Annotated[str, typer.Option(help="With --published: by which branch.")] = "main",
+    branch: Annotated[str, typer.Option(help="With --published: the branch that published it.")] = "main",
     as_json: options.Json = False,
 ) -> None:
     """Write the champion's model and the log entries that vouch for it to one file, for `evaluate --bundle`.
 
     A pull request's job, which has no credentials, scores its challenger beside this copy. The same head of the log
-    always gives the same bytes. Of a log that has entries but never had a champion the file shows that. With
-    --published it is downloaded, by the token in GITHUB_TOKEN, and checked; where nothing was published yet, nothing is
-    written.
+    always gives the same bytes. If the log has entries but never had a champion, the file says so. With --published
+    the bundle is downloaded with the token in GITHUB_TOKEN, and checked; if none was published yet, none is written.
     """
     if published:
         raise typer.Exit(_download(published, branch, out, as_json=as_json))
@@ -92,7 +91,7 @@ def _download(repository: str, branch: str, out: Path, *, as_json: bool) -> int:
     from lockgate.pipelines.settings.settings import compose
 
     if out.suffix != ".tar":
-        raise GithubError("a bundle that was published is one file", expected="FILE.tar", where=str(out))
+        raise GithubError("a published bundle is a single file", expected="FILE.tar", where=str(out))
     event.check_repository(repository, where="--published")
     check_writable(out)
     settings = compose().settings

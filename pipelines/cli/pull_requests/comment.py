@@ -15,15 +15,19 @@ MAX_REPORT_BYTES = 8 * 1024**2
 
 def comment(
     report: Annotated[Path, typer.Argument(help="A report in markdown, as `lockgate review` writes it.")],
-    pull: Annotated[int | None, typer.Option(help="Of this pull request; in GitHub Actions of the job's own.")] = None,
-    repository: Annotated[str, typer.Option(help="OWNER/NAME; in GitHub Actions the job's own.")] = "",
-    sha256: Annotated[str, typer.Option(help="What the report must be: another job's output `report_sha256`.")] = "",
+    pull: Annotated[
+        int | None, typer.Option(help="Number of the pull request; in GitHub Actions by default the job's.")
+    ] = None,
+    repository: Annotated[str, typer.Option(help="OWNER/NAME; in GitHub Actions by default the job's.")] = "",
+    sha256: Annotated[
+        str, typer.Option(help="Expected SHA-256 of the report: output `report_sha256` of the job that wrote it.")
+    ] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Write the report into the one comment that lockgate has in a pull request, by the token in GITHUB_TOKEN.
+    """Write the report into lockgate's single comment on a pull request, with the token in GITHUB_TOKEN.
 
-    It is made once and updated afterwards; a later run's report is never overwritten by an earlier one's. Of a fork's
-    pull request nothing is written, as its job may not: its report is the job's summary.
+    The comment is created once and then updated; an earlier run never overwrites the report of a later one. On a pull
+    request from a fork nothing is written, because its job has no permission: the report is in the job's summary.
     """
     import hashlib
 
@@ -38,7 +42,7 @@ def comment(
             f"the report has SHA-256 {digest}",
             expected=sha256[:64],
             where=str(report),
-            hint="it is not what was reviewed: somebody changed it on the way",
+            hint="it was changed after the review",
         )
     if pull is not None:
         checked_name = event.check_repository(repository, where="--repository")
@@ -46,7 +50,9 @@ def comment(
     else:
         pull_request = event.read_pull()
     if pull_request.fork:
-        result = CommentResult(address="", outcome="not written: the pull request is a fork's; see the job's summary")
+        result = CommentResult(
+            address="", outcome="not written: the pull request comes from a fork; see the job's summary"
+        )
     else:
         stamp = ReportStamp(
             run=_number_from_environment("GITHUB_RUN_ID"),

@@ -19,18 +19,18 @@ def policy() -> None:
 
 @app.command()
 def diff(
-    base: Annotated[str, typer.Argument(help="A git revision; or a directory with conf/, named with a /: ./other.")],
-    head: Annotated[str, typer.Argument(help="What is compared with it, likewise.")],
+    base: Annotated[str, typer.Argument(help="A git revision, or a directory with conf/ (written with a /: ./other).")],
+    head: Annotated[str, typer.Argument(help="The version to compare with it, given the same way.")],
     repository: Annotated[
         Path | None, typer.Option(help="The git checkout that has the revisions, instead of this one.", file_okay=False)
     ] = None,
     as_json: options.Json = False,
     report_file: options.ReportFile = None,
 ) -> None:
-    """Name every weakening from BASE to HEAD: of the policy, the data that are judged, whom to trust, and the code.
+    """List every weakening from BASE to HEAD: of the policy, the judged data, the trusted keys and the code.
 
-    Both are composed, so that it does not matter where a value is written. Exit code 0: nothing is weaker; 1: something
-    is, or is for a person to review; 2: one of them cannot be read.
+    Both versions are composed first, so it does not matter where a value is written. Exit code 0: nothing is weaker;
+    1: something is weaker, or needs a person's review; 2: a version cannot be read.
     """
     from lockgate.gates.report import changes as report
     from lockgate.pipelines.cli.shared.files import append_text, console, print_json

@@ -12,17 +12,17 @@ from lockgate.pipelines.cli.shared import options
 
 
 def propose(
-    out: Annotated[Path, typer.Option("--out", help="A folder to make, or an empty one.")],
+    out: Annotated[Path, typer.Option("--out", help="A new or empty folder.")],
     bundle: Annotated[
-        Path | None, typer.Option(help="Score beside the champion of this bundle; without one, alone.")
+        Path | None, typer.Option(help="Score beside the champion in this bundle; without it, alone.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Train and score conf/ as it stands and every candidate of conf/candidates.yaml, and write what was seen.
+    """Train and score conf/ as it stands and every candidate in conf/candidates.yaml; write the results to a folder.
 
-    Judges nothing, logs nothing. `lockgate review`, from the branch that is merged into, judges what is written here;
-    conf/ as it stands only where that branch has another, or no candidate is named.
-    Of a bundle that does not hold nothing is trained beside it, and that is written.
+    Nothing is judged or logged. `lockgate review`, run from the target branch, judges what is written here; it judges
+    conf/ as it stands only if the target branch would train another model, or if no candidate is listed. If the bundle
+    cannot be trusted, nothing is trained, and the results say so.
     """
     from lockgate.gates import runs
     from lockgate.gates.errors import LockgateError
@@ -70,7 +70,7 @@ def _find_bundle_problem(path: Path) -> str:
     from lockgate.pipelines.settings.settings import compose
 
     if not path.exists():
-        raise LockgateError("there is no bundle", expected="what `lockgate bundle` writes", where=str(path))
+        raise LockgateError("the bundle does not exist", expected="what `lockgate bundle` writes", where=str(path))
     try:
         settings = compose().settings
     except SettingsError:  # to be said of each candidate, as its overrides may mend it

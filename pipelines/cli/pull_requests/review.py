@@ -25,19 +25,19 @@ BUNDLE_HINT = "--bundle takes what `lockgate bundle` writes, or what the protect
 
 def review(
     proposal: Annotated[Path, typer.Argument(help="The folder that `lockgate propose` wrote.")],
-    head: Annotated[str, typer.Option(help="What is to be merged: a git revision, or a directory with conf/.")],
-    out: Annotated[Path, typer.Option("--out", help="A folder to make, or an empty one.")],
-    base: Annotated[str, typer.Option(help="What this checkout is called in the report.")] = "the protected branch",
+    head: Annotated[str, typer.Option(help="The version to merge: a git revision, or a directory with conf/.")],
+    out: Annotated[Path, typer.Option("--out", help="A new or empty folder.")],
+    base: Annotated[str, typer.Option(help="The name of this checkout in the report.")] = "the protected branch",
     bundle: Annotated[Path | None, typer.Option(help="The champion to compare with, from `lockgate bundle`.")] = None,
     output: options.OutputFile = None,
     as_json: options.Json = False,
 ) -> None:
-    """Score every candidate again, judge it, say what the pull request changes of the rules, and write a report.
+    """Score every candidate again, judge it, list what the pull request changes in the rules, and write a report.
 
-    Writes report.md, report.html, review.json, and of each candidate its decision and an in-toto statement. Runs
-    nothing of the pull request; logs nothing. Exit code: that of the verdict of the candidate that is chosen.
-    Without --bundle nothing is compared; that is PROMOTE only where the promotion log has entries and never had a
-    champion. A champion that reigns, or was beside a candidate, has to be handed in.
+    Writes report.md, report.html and review.json, and a decision and an in-toto statement for each candidate. Runs no
+    code of the pull request, and logs nothing. The exit code is that of the chosen candidate's verdict. Without
+    --bundle nothing is compared; the verdict can then be PROMOTE only if the promotion log has entries but never had a
+    champion. If a champion reigns, or was scored beside a candidate, pass it with --bundle.
     """
     from lockgate.gates.kinds import PART_NOUNS
     from lockgate.gates.records.outcome import EXIT_CODE

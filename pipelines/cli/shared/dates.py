@@ -19,7 +19,9 @@ def parse_moment(text: str, *, now: datetime, where: str, end_of_day: bool = Tru
         parsed = datetime.fromisoformat(text)
     except ValueError as err:
         raise SettingsError(
-            f"{text[:60]!r} is no time", expected="2026-12-31, 2026-12-31T18:00, or a length such as 14d", where=where
+            f"{text[:60]!r} is not a time",
+            expected="2026-12-31, 2026-12-31T18:00, or a duration such as 14d",
+            where=where,
         ) from err
     if len(text) <= len("2026-12-31") and end_of_day:
         parsed = parsed.replace(hour=23, minute=59, second=59)

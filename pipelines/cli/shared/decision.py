@@ -67,7 +67,7 @@ def show_decision(
 def _possible(path: Path | None) -> Path | None:
     """Refused before anything is trained or logged, not after."""
     if path is not None and not path.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {path.parent}")
+        raise typer.BadParameter(f"the folder {path.parent} does not exist")
     return path
 
 

@@ -100,7 +100,7 @@ def check_free(path: Path) -> None:
     """Raise LockgateError unless a folder can be written under this name without touching what is there."""
     check_writable(path)
     if path.is_symlink() or (path.exists() and not path.is_dir()):
-        raise LockgateError("it is there already, and no folder", expected="a new or an empty folder", where=str(path))
+        raise LockgateError("it exists and is not a folder", expected="a new or an empty folder", where=str(path))
     if path.is_dir() and any(path.iterdir()):
         raise LockgateError("the folder is not empty", expected="a new or an empty folder", where=str(path))
 
@@ -109,9 +109,13 @@ def check_writable(path: Path) -> None:
     """Raise LockgateError unless something can be written under this name."""
     parent = path.absolute().parent
     if not parent.is_dir():
-        raise LockgateError(f"there is no folder {path.parent}", expected="one to write into", where=str(path))
+        raise LockgateError(
+            f"the folder {path.parent} does not exist", expected="an existing folder to write into", where=str(path)
+        )
     if not os.access(parent, os.W_OK):
-        raise LockgateError("cannot write: Permission denied", expected="a folder to write into", where=str(parent))
+        raise LockgateError(
+            "cannot write: Permission denied", expected="a folder that you may write to", where=str(parent)
+        )
 
 
 def read_capped(path: Path, *, cap: int) -> bytes:

@@ -98,7 +98,9 @@ def _render_entry(entry: LogEntry, keyring: Keyring) -> Iterator[RenderableType]
 def _facts(decision: Decision, event: JudgedEvent | ReverifiedEvent) -> dict[str, str]:
     """What the decision is bound to, and where that is kept."""
     bound = decision.binding
-    clean = {True: "", False: ", with changes that were not committed", None: ", clean or not is unknown"}[bound.clean]
+    clean = {True: "", False: ", with uncommitted changes", None: "; it is unknown whether the checkout was clean"}[
+        bound.clean
+    ]
     scored_by = event.evidence_run if isinstance(event, ReverifiedEvent) else bound.run
     fields = {
         "run": bound.run,

@@ -11,7 +11,7 @@ import typer
 def _writable(path: Path | None) -> Path | None:
     """Refused before anything is trained or logged, not after."""
     if path is not None and not path.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {path.parent}")
+        raise typer.BadParameter(f"the folder {path.parent} does not exist")
     return path
 
 
@@ -36,15 +36,18 @@ OutputFile = Annotated[
     Path | None,
     typer.Option(
         "--output",
-        help="Append verdict, run, decision_sha256, … to this file, a NAME=VALUE a line: GITHUB_OUTPUT.",
+        help="Append verdict, run, decision_sha256 and more to this file as NAME=VALUE lines, for GITHUB_OUTPUT.",
         dir_okay=False,
         writable=True,
         callback=_writable,
     ),
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever reads the log.")]
-Platform = Annotated[str, typer.Option(help="A platform of conf/platform, instead of production's.")]
+Reason = Annotated[str, typer.Option("--reason", help="The reason, for people who read the log.")]
+Platform = Annotated[str, typer.Option(help="Use this file of conf/platform instead of production's.")]
 Branch = Annotated[
-    str | None, typer.Option(help="A branch beside production, as in my-change: with a log of its own, no secret key.")
+    str | None,
+    typer.Option(help="A deployment beside production, such as my-change. It has its own log and no signing key."),
 ]
-Authorize = Annotated[str, typer.Option(metavar="TOKEN", help="The production token, where somebody else deployed it.")]
+Authorize = Annotated[
+    str, typer.Option(metavar="TOKEN", help="The production token, needed if somebody else deployed it.")
+]

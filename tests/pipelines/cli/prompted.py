@@ -17,8 +17,8 @@ from lockgate import Policy
 from lockgate.gates.lifecycle.commit import commit
 from lockgate.gates.log import Keyring, Log, Signer
 from lockgate.gates.log.signing import generate_key
-from tests.configuration import CONF
 from tests.builders import BAD, BETTER, GATES, GOOD, make_evidence
+from tests.configuration import CONF
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 POLICY = Policy.parse(GATES | {"valid_for": "900d"})

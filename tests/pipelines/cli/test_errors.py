@@ -258,7 +258,8 @@ def test_an_interrupted_command_is_no_verdict(project: Any) -> None:
         words, cwd=project.home, env=project.env(), stderr=subprocess.PIPE, start_new_session=True, text=True
     ) as child:
         assert "reading orders" in child.stderr.readline()
-        time.sleep(0.2)
+        while not project.runs():  # until the flow has begun
+            time.sleep(0.01)
         os.killpg(child.pid, signal.SIGINT)
         said = child.stderr.read()
         code = child.wait()

@@ -61,7 +61,7 @@ def test_the_default_comes_first_unless_it_is_named(conf: Path) -> None:
 
 
 def test_no_other_candidate_has_the_name_of_the_default(conf: Path) -> None:
-    with pytest.raises(SettingsError, match="default is conf/ as it stands, and has overrides; expected another name"):
+    with pytest.raises(SettingsError, match="default means conf/ as it stands, and cannot have overrides; expected another name"):
         listed(conf, "default: [model.max_depth=6]\n")
 
 
@@ -143,16 +143,16 @@ def test_what_is_refused_is_one_line_with_what_is_accepted(conf: Path, override:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("- model=xgb\n", "no mapping; expected NAME: [model=xgb"),
+        ("- model=xgb\n", "it is not a mapping; expected NAME: [model=xgb"),
         ("a: model=xgb\n", "a has no list of overrides"),
         ("a: [[model=xgb]]\n", "a has no list of overrides"),
         ("a: [{model: xgb}]\n", "a has no list of overrides"),
         ("a: []\na: []\n", "'a' is there twice"),
-        ("Big: []\n", "'Big' is no name of a candidate"),
-        ("../a: []\n", "'../a' is no name"),
-        ("a b: []\n", "'a b' is no name"),
+        ("Big: []\n", "'Big' is not a valid name of a candidate"),
+        ("../a: []\n", "'../a' is not a valid name"),
+        ("a b: []\n", "'a b' is not a valid name"),
         ("? [a]\n: []\n", "a key is no word"),
-        (f"{'a' * 33}: []\n", "is no name"),
+        (f"{'a' * 33}: []\n", "is not a valid name"),
         ("a: [\n", "the file is not YAML"),
         ("a: !!python/object/apply:os.system ['touch canary']\n", "a tag is not allowed"),
         ("".join(f"a{at}: []\n" for at in range(MAX_CANDIDATES + 1)), "17 candidates; expected at most 16"),

@@ -216,15 +216,15 @@ def test_a_folder_or_a_file_in_the_place_of_a_link_is_refused(repository: Path, 
     (links / "gates").unlink()
     (links / "gates").mkdir()
     (links / "gates" / "engine.py").write_text("judge = 2\n", encoding="utf-8")
-    assert "it is no link" in refusal(f"{repository}/", repository)
+    assert "it is not a link" in refusal(f"{repository}/", repository)
     committed(repository)
-    assert "it is no link" in refusal("HEAD", repository)
+    assert "it is not a link" in refusal("HEAD", repository)
     (links / "gates" / "engine.py").unlink()
     (links / "gates").rmdir()
     (links / "gates").write_text("../gates", encoding="utf-8")
-    assert "it is no link" in refusal(f"{repository}/", repository)
+    assert "it is not a link" in refusal(f"{repository}/", repository)
     committed(repository)
-    assert "it is no link" in refusal("HEAD", repository)
+    assert "it is not a link" in refusal("HEAD", repository)
 
 
 def test_another_link_beside_the_two_is_refused(repository: Path, links: Path) -> None:

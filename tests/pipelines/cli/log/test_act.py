@@ -52,7 +52,7 @@ def test_a_retraction_names_who_rested_on_it_and_what_to_run(prompted: Callable[
 def test_a_waiver_is_an_approvers(prompted: Callable[..., Project]) -> None:
     here = prompted(signed=True)
     words = ("waive", "log_loss", "--run", "3", "--until", "2d", "--reason", "a strike")
-    assert "ci's, who is no approver; expected the key of ada" in here.run(*words, code=2)
+    assert "this key belongs to ci, who is not an approver; expected the key of ada" in here.run(*words, code=2)
     here.sign_as("mallory")
     assert "expected the key of ada" in here.run(*words, code=2)
     here.sign_as("ada")
@@ -130,7 +130,7 @@ def test_keys_are_made_private_and_never_over_another(prompted: Callable[..., Pr
     assert listed["role"] == "approver"
     assert Signer.parse(made.read_bytes(), where="new").fingerprint in said
     before = made.read_bytes()
-    assert "there is a file already" in here.run("keys", "new", "--out", "new.key", code=2)
+    assert "the file exists already" in here.run("keys", "new", "--out", "new.key", code=2)
     assert made.read_bytes() == before
     shown = here.run("keys", "show")
     assert "entries must be signed" in shown

@@ -24,9 +24,9 @@ def test_history_is_filtered(prompted: Callable[..., Project]) -> None:
     assert seqs("--since", "2026-11-01T12:01") == [2, 3]
     assert seqs("--until", "2026-10-31") == []
     assert seqs("--last", "1") == [3]
-    assert "no entry fits" in here.run("history", "--by", "ada")
+    assert "no entry matches" in here.run("history", "--by", "ada")
     assert "unknown event" in here.run("history", "--event", "sung", code=2)
-    assert "is no time" in here.run("history", "--since", "soon", code=2)
+    assert "is not a time" in here.run("history", "--since", "soon", code=2)
 
 
 def test_why_says_who_was_live_and_what_became_of_a_run(prompted: Callable[..., Project]) -> None:
@@ -62,12 +62,12 @@ def test_why_follows_a_champion_through_rollbacks(prompted: Callable[..., Projec
     assert "EvaluateNewModel/1 reigned" in said
     assert "promoted by entry 1, again since entry 4" in said
     assert "missed the storm" in said
-    assert "EvaluateNewModel/2 reigned, and may again" in here.run("why", "2")
+    assert "EvaluateNewModel/2 reigned before, and may reign again" in here.run("why", "2")
     here.run("retract", "--entry", "2", "--reason", "made by hand")
-    assert "EvaluateNewModel/2 reigned, and may not again: EvaluateNewModel/2 is suspect" in here.run("why", "2")
+    assert "EvaluateNewModel/2 reigned before, and may not reign again: EvaluateNewModel/2 is suspect" in here.run("why", "2")
     here.run("revoke", "2", "--reason", "leaks")
     assert "EvaluateNewModel/2 does not reign: entry 6 says REVOKED" in here.run("why", "2")
-    assert "has not come yet" in here.run("why", "--on", "2099-01-01", code=2)
+    assert "is in the future" in here.run("why", "--on", "2099-01-01", code=2)
 
 
 def test_who_was_revoked_is_among_all_champions(prompted: Callable[..., Project]) -> None:
@@ -91,9 +91,9 @@ def test_rows_of_a_file_are_registered_before_anything_is_judged_on_them(prompte
     told = json.loads(here.run("holdouts", "--json")).values()
     assert [one["looks"] for one in told if one["since"] == 4] == [0]
     assert "nothing to register" in here.run("holdouts", "register", code=2)
-    assert "two things at once" in here.run(*words, "7", code=2)
+    assert "both a RUN and --evidence are given" in here.run(*words, "7", code=2)
     make_evidence(GOOD, model="4", rows="december", project="orders").write(file)
-    assert "the rows are of project 'orders'; expected project 'flights'" in here.run(*words, code=2)
+    assert "the rows belong to project 'orders'; expected project 'flights'" in here.run(*words, code=2)
 
 
 def granted(here: Project, gate: str, *, until: str = "2d") -> None:

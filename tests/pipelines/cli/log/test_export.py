@@ -156,9 +156,9 @@ def test_nothing_is_written_where_something_is_or_nothing_was_judged(promoted_pr
     (tmp_path / "full" / "mine").write_text("x", encoding="utf-8")
     for words, said in [
         ([run, "--out", str(tmp_path / "full")], "the folder is not empty"),
-        ([run, "--out", str(tmp_path / "full" / "mine")], "it is there already, and no folder"),
-        ([run, "--out", str(tmp_path / "no" / "folder")], "there is no folder"),
-        (["EvaluateNewModel/1", "--out", str(tmp_path / "new")], "was never judged on the record"),
+        ([run, "--out", str(tmp_path / "full" / "mine")], "it exists and is not a folder"),
+        ([run, "--out", str(tmp_path / "no" / "folder")], "does not exist; expected an existing folder"),
+        (["EvaluateNewModel/1", "--out", str(tmp_path / "new")], "has no judgement in the log"),
     ]:
         done = promoted_project.run("export", *words)
         assert (done.returncode, done.stdout) == (2, "")

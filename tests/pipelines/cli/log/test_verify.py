@@ -18,7 +18,7 @@ import pytest
 from lockgate.pipelines.stores import Draft, Tally
 from lockgate.pipelines.stores.sqlite import SqliteStore
 
-UNSIGNED = "entries are unsigned: whoever can write the bucket can rewrite them"
+UNSIGNED = "entries are unsigned: anybody who can write to the bucket can rewrite them"
 
 
 def verified(project: Any, *words: str) -> tuple[int, dict[str, Any]]:
@@ -97,7 +97,7 @@ def test_what_nobody_touched_is_clean_and_says_what_it_did_not_check(promoted_pr
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         f"not checked: {UNSIGNED}",
-        "not checked: nothing outside of the log names an entry after 1: that no later one was deleted is unknown",
+        "not checked: nothing outside the log names an entry after 1, so a deleted later entry would go unnoticed",
         "checked 1 entry, 1 promoted run, the tags of 1 run, no versions of predictions: no deviations",
     ]
 
@@ -165,7 +165,7 @@ def test_tags_do_not_follow_a_log_that_is_not_what_it_must_be(promoted: Any, wor
         ["log", "log/00000001.json"],
     ]
     assert "not in canonical form" in done.stdout
-    assert "tags were not held against a log that is not what it must be" in done.stdout
+    assert "tags were not compared, because the log itself deviates" in done.stdout
     assert promoted.tags(run) == ["revoked"]
 
 

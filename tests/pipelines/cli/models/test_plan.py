@@ -89,11 +89,11 @@ def test_before_anything_was_judged(project: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["a", "b"], "more than one thing to plan with"),
-        (["1", "--disagreement", "0.1"], "more than one thing to plan with"),
+        (["a", "b"], "several things to plan with are given"),
+        (["1", "--disagreement", "0.1"], "several things to plan with are given"),
         (["--policy", "p.yaml", "gate.confidence=0.9"], "overrides or --policy FILE"),
-        (["--gain", "log_loss"], "'log_loss' is no gain; expected METRIC=VALUE"),
-        (["--gain", "log_loss=much"], "'log_loss=much' is no gain"),
+        (["--gain", "log_loss"], "'log_loss' is not a gain; expected METRIC=VALUE"),
+        (["--gain", "log_loss=much"], "'log_loss=much' is not a gain"),
         (["--gain", "acc=0.1"], "no gate compares 'acc'"),
         (["--power", "1.5"], "power is 1.5"),
         (["--disagreement", "2"], "the disagreement is 2"),

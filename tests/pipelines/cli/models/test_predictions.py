@@ -32,7 +32,7 @@ def test_what_was_begun_is_shown_and_discarded(project: Any) -> None:
     assert json.loads(project.run("predictions", "drafts", "--json").stdout)[0]["staged"] == [1]
     wrong = project.run("predictions", "discard", "Predict/8")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert "'Predict/8' has nothing that was begun and not published; expected one of Predict/7" in wrong.stderr
+    assert "'Predict/8' has no unfinished version; expected one of Predict/7" in wrong.stderr
     done = project.run("predictions", "discard", "Predict/7")
     assert (done.returncode, "what it staged is deleted" in done.stdout) == (0, True)
-    assert project.run("predictions", "drafts").stdout == "nothing is left half done\n"
+    assert project.run("predictions", "drafts").stdout == "there are no unfinished versions\n"

@@ -53,7 +53,7 @@ def test_a_policy_that_cannot_fail_is_exit_code_1(project: Any, evidence_file: A
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["xgb"], "'xgb' is no override"),
+        (["xgb"], "'xgb' is not an override"),
         (["model=nothing"], "model"),
         (["--evidence", "e.arrow"], "it is not clear what to try"),
         (["--policy", "p.yaml"], "it is not clear what to try"),

@@ -49,7 +49,7 @@ def test_a_revocation_says_what_is_served_and_withdraws_nothing(prompted: Callab
     said = here.run(*REVOKE_2)
     assert "version 2 is served although its model was revoked: it stays until `lockgate predict` has published" in said
     assert "or until `lockgate predictions withdraw`" in said
-    assert "next: `lockgate predict` publishes predictions of the champion" in said
+    assert "next: `lockgate predict` publishes the champion's predictions" in said
     assert "nothing may be served now" in here.run(*REVOKE_1)
     assert marks(store) == {2: "*", 1: ""}
     assert "what is published stays until another model's predictions replace it, or until `lockgate" in here.run(
@@ -88,10 +88,10 @@ def test_a_revocation_stands_where_the_store_cannot_be_used(prompted: Callable[.
     here = prompted()
     (here.where / "predictions.db").write_bytes(b"no database, and long enough to be looked at" * 99)
     said = here.run(*REVOKE_2)
-    assert "what applications read is unknown: the prediction store cannot be used" in said
+    assert "it is unknown what applications read: the prediction store cannot be used" in said
     assert "predictions of a revoked model stay" in said
     said = here.run(*REVOKE_1, "--withdraw", code=2)
-    assert "entry 5 is recorded; when this is over, `lockgate predictions withdraw` takes away what is served" in said
+    assert "entry 5 is recorded; once this is fixed, `lockgate predictions withdraw` withdraws what is served" in said
     assert here.log.head().seq == 5
 
 

@@ -38,7 +38,7 @@ def test_the_table_is_where_production_reads_it(s3: Any, project_at: Any, tmp_pa
 
 def test_what_cannot_be_copied_is_one_line(s3: Any, project: Any, project_at: Any, tmp_path: Path) -> None:
     for asked, env, said in (
-        (project, s3.env, "orders.csv is of this machine alone; expected a path in this checkout @ data.path"),
+        (project, s3.env, "orders.csv exists only on this machine; expected a path in this checkout @ data.path"),
         (
             project_at(home=tmp_path, conf=CONF),
             {**s3.env, "METAFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9"},

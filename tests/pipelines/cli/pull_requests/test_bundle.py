@@ -42,7 +42,7 @@ def test_a_challenger_is_scored_beside_it_and_the_verdict_is_advice(
     assert (told["entry"], told["decision"]["verdict"]) == (None, "HOLD")
     assert told["decision"]["binding"]["champion_run"] == run
     assert told["decision"]["binding"]["champion_scores"] is not None
-    assert "the champion is that of a bundle (entry 1, " in told["note"]
+    assert "the champion comes from a bundle (entry 1, " in told["note"]
     assert f"scored beside the champion of {run}" in done.stderr
     assert not list((project.home / ".metaflow").glob("lockgate/*/log/*")), "no log is made"
     statement = json.loads((project.home / "s.json").read_text(encoding="utf-8"))["predicate"]
@@ -65,7 +65,7 @@ def test_a_bundle_that_does_not_hold_is_refused_before_anything_is_trained(proje
 def test_nothing_is_proposed_beside_a_bundle_that_does_not_hold(project: Any) -> None:
     done = project.run("propose", "--bundle", "nowhere.tar", "--out", "proposal")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "lockgate: there is no bundle; expected what `lockgate bundle` writes @ nowhere.tar\n"
+    assert done.stderr == "lockgate: the bundle does not exist; expected what `lockgate bundle` writes @ nowhere.tar\n"
     assert not (project.home / "proposal").exists()
     (project.home / "none.tar").write_bytes(b"no tar")
     done = project.run("propose", "--bundle", "none.tar", "--out", "proposal")

@@ -79,12 +79,12 @@ def test_a_tighter_branch_and_a_directory(project: Any, repository: Path) -> Non
             "got 'high'; expected a finite number @ broken: conf/config.yaml: gate.checks.auc_floor.min",
         ),
         (["broken", "main"], "@ broken: conf/config.yaml: gate.checks.auc_floor.min"),
-        (["main", "nothing"], "'nothing' is no revision of "),
-        (["--", "main", "--output=canary"], "'--output=canary' is no revision of "),
-        (["main", "$(touch canary)"], "is no revision of "),
-        (["main", "main; touch canary"], "is no revision of "),
+        (["main", "nothing"], "'nothing' is not a revision of "),
+        (["--", "main", "--output=canary"], "'--output=canary' is not a revision of "),
+        (["main", "$(touch canary)"], "is not a revision of "),
+        (["main", "main; touch canary"], "is not a revision of "),
         (["main", "../.."], "no configuration; expected a directory conf/ @ ../.."),
-        (["main", "weaker\ntouch canary"], "names no version"),
+        (["main", "weaker\ntouch canary"], "is not a version"),
     ],
 )
 def test_a_refusal_is_one_line(project: Any, repository: Path, words: list[str], said: str) -> None:

@@ -87,7 +87,7 @@ def test_a_champion_that_reigns_by_the_log_is_to_be_handed_in(promoted: Project,
     (run,) = promoted.runs()
     done = promoted.run("review", str(alone), "--head", str(promoted.conf.parent), "--out", "out")
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
-    assert f"{run} reigns, and nothing would be compared with it; expected --bundle FILE" in done.stderr
+    assert f"{run} is the champion, but nothing would be compared with it; expected --bundle FILE" in done.stderr
     assert "`lockgate bundle --out champion.tar` writes it" in done.stderr
     assert not (promoted.home / "out").exists()
 
