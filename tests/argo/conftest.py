@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.configuration import ROOT
 from tests.harness.argo.cluster import EVENTS, Cluster, open_cluster
 from tests.harness.argo.kubernetes_api import State, serve_kubernetes
 
-ROOT = Path(__file__).parents[2]
 IMAGE = "registry.example/lockgate@sha256:" + "0" * 64
 CANARY = "s3cr3t-c4n4ry"
 SECRETS = {

@@ -74,7 +74,9 @@ def deploy_messages(plan: Callable[[], DeployPlan], cluster: Cluster) -> list[st
 def quiet(_: str) -> None: ...
 
 
-def test_templates_come_before_what_starts_them(deploy_messages: list[str], api: State, compiled_objects: CompiledObjects) -> None:
+def test_templates_come_before_what_starts_them(
+    deploy_messages: list[str], api: State, compiled_objects: CompiledObjects
+) -> None:
     assert [write.split()[1].split("/")[0] for write in api.writes()] == [KINDS[0]] * 3 + [KINDS[1]] + [KINDS[2]] * 2
     assert len(deploy_messages) == len(compiled_objects.objects) == len(api.objects) == 6
     assert all(line.startswith("created ") for line in deploy_messages)
@@ -133,7 +135,12 @@ def test_a_create_that_fails_is_named_and_the_next_run_finishes(
 @pytest.mark.parametrize("failure", [500, 403, 409, "dropped", *LOST])
 @pytest.mark.parametrize("plural", KINDS)
 def test_an_update_that_fails_is_named_and_the_next_run_finishes(
-    deploy_messages: list[str], plan: Callable[[], DeployPlan], cluster: Cluster, api: State, plural: str, failure: int | str
+    deploy_messages: list[str],
+    plan: Callable[[], DeployPlan],
+    cluster: Cluster,
+    api: State,
+    plural: str,
+    failure: int | str,
 ) -> None:
     for namespace, kind, name in list(api.objects):
         assert namespace == "models"
@@ -211,7 +218,9 @@ def test_a_read_that_fails_is_one_line(
     assert "\n" not in str(raised.value)
 
 
-def test_a_list_in_pages_is_read_whole(deploy_messages: list[str], cluster: Cluster, target: DeployTarget, api: State) -> None:
+def test_a_list_in_pages_is_read_whole(
+    deploy_messages: list[str], cluster: Cluster, target: DeployTarget, api: State
+) -> None:
     for number in range(450):
         api.keep(("models", "workflowtemplates", f"a{number}"), {"metadata": {"name": f"a{number}"}, "spec": {}})
     assert len(find_deployed(cluster, target)) == 6
@@ -221,7 +230,11 @@ def test_what_is_no_longer_wanted_is_deleted(
     deploy_messages: list[str], cluster: Cluster, target: DeployTarget, compiled_objects: CompiledObjects, api: State
 ) -> None:
     """A flow that is not in this checkout any more: its trigger goes before its template."""
-    old = canonical_form(*next((key, document) for key, document in compiled_objects.objects.items() if key.name.endswith("prod.promote")))
+    old = canonical_form(
+        *next(
+            (key, document) for key, document in compiled_objects.objects.items() if key.name.endswith("prod.promote")
+        )
+    )
     old["metadata"] = {**old["metadata"], "name": "lockgateorders.prod.retired"}
     old["metadata"]["annotations"] = {
         **old["metadata"]["annotations"],
@@ -260,7 +273,9 @@ def test_who_may_delete(
         check_may_delete(deployed, user=user, token=given_token)
 
 
-def test_a_run_is_started_and_seen(deploy_messages: list[str], cluster: Cluster, target: DeployTarget, api: State) -> None:
+def test_a_run_is_started_and_seen(
+    deploy_messages: list[str], cluster: Cluster, target: DeployTarget, api: State
+) -> None:
     run = start_flow(cluster, target, "Predict", {"window": "2024-06"}, user="ada")
     name = ("models", "workflows", run.name)
     assert api.objects[name]["spec"] == {

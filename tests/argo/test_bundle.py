@@ -18,7 +18,8 @@ import yaml
 from hera.workflows.models import CronWorkflow, WorkflowTemplate
 from obstore.store import S3Store
 
-from tests.argo.conftest import CANARY, IMAGE, ROOT
+from tests.argo.conftest import CANARY, IMAGE
+from tests.configuration import ROOT
 
 FILES = [
     "cronworkflow-lockgateorders.prod.predict.yaml",
@@ -73,7 +74,9 @@ def test_pods_are_as_the_platform_says(documents: dict[str, dict[str, Any]]) -> 
     assert publish["image"] == IMAGE
     assert publish["resources"]["requests"]["memory"].startswith("8192")
     assert {source["secretRef"]["name"] for source in publish["envFrom"]} == {"lockgate-metadata", "lockgate-store"}
-    parameters = {parameter["name"]: parameter.get("value") for parameter in template["spec"]["arguments"]["parameters"]}
+    parameters = {
+        parameter["name"]: parameter.get("value") for parameter in template["spec"]["arguments"]["parameters"]
+    }
     assert {"window", "upstream-run-id"} <= set(parameters)
     assert "EvaluateNewModel" not in json.dumps(parameters["upstream-run-id"])  # no champion is deployed
 

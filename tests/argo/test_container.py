@@ -50,25 +50,28 @@ def test_manifests_are_written(
     read_only: Path, tmp_path: Path, production_conf: Path, surroundings: dict[str, str]
 ) -> None:
     env = {**surroundings, "LOCKGATE_CONF": str(production_conf)}
-    done = in_container(read_only, "manifests", "--out", str(tmp_path / "out"), **env)
-    assert done.returncode == 0, done.stderr
+    process = in_container(read_only, "manifests", "--out", str(tmp_path / "out"), **env)
+    assert process.returncode == 0, process.stderr
     assert len(list((tmp_path / "out").iterdir())) == 6
-    assert CANARY not in done.stdout + done.stderr
+    assert CANARY not in process.stdout + process.stderr
 
 
 def test_a_folder_in_the_checkout_is_one_line(
     read_only: Path, production_conf: Path, surroundings: dict[str, str]
 ) -> None:
     env = {**surroundings, "LOCKGATE_CONF": str(production_conf)}
-    done = in_container(read_only, "manifests", "--out", "here", **env)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"lockgate: cannot write: Permission denied; expected a folder that you may write to @ {read_only}\n"
+    process = in_container(read_only, "manifests", "--out", "here", **env)
+    assert (process.returncode, process.stdout) == (2, "")
+    assert (
+        process.stderr
+        == f"lockgate: cannot write: Permission denied; expected a folder that you may write to @ {read_only}\n"
+    )
 
 
 def test_deploying_says_what_is_missing(read_only: Path, production_conf: Path, surroundings: dict[str, str]) -> None:
     env = {**surroundings, "LOCKGATE_CONF": str(production_conf)}
-    done = in_container(read_only, "deploy", "--without-champion", **env)
-    assert (done.returncode, done.stdout) == (2, "")
-    git, nobody = done.stderr.splitlines()
+    process = in_container(read_only, "deploy", "--without-champion", **env)
+    assert (process.returncode, process.stdout) == (2, "")
+    git, nobody = process.stderr.splitlines()
     assert git == "lockgate: git is not installed; expected git in PATH, to know which commit is deployed"
     assert nobody.startswith("lockgate: no user is set; expected METAFLOW_USER")

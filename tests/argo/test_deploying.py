@@ -31,7 +31,10 @@ def check_no_secret(api: State) -> None:
 def started_workflows(api: State) -> list[Any]:
     """The workflows that were started, without what the API adds."""
     workflows = [document for (_, plural, _), document in sorted(api.objects.items()) if plural == "workflows"]
-    return [(workflow["kind"], workflow["metadata"]["generateName"], workflow["metadata"]["annotations"], workflow["spec"]) for workflow in workflows]
+    return [
+        (workflow["kind"], workflow["metadata"]["generateName"], workflow["metadata"]["annotations"], workflow["spec"])
+        for workflow in workflows
+    ]
 
 
 def start_by_metaflow(production: Production, template: str, **parameters: str) -> None:

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from obstore.store import S3Store
 
 from tests.builders import JUDGE, public_line_of
-from tests.harness.argo.cluster import ROOT, Cluster
+from tests.configuration import ROOT
+from tests.harness.argo.cluster import Cluster
 from tests.harness.argo.pods import WorkflowRun
 
 SECRET = "s3cr3t-c4n4ry"
@@ -69,7 +70,11 @@ class ExecutedProduction:
     def judge(self, evaluated: WorkflowRun | str) -> WorkflowRun:
         """Promote, started by the end of that run as Argo Events starts it."""
         run = evaluated if isinstance(evaluated, str) else evaluated.run
-        (event,) = [parameter["name"] for parameter in self.promote["spec"]["arguments"]["parameters"] if parameter["name"] != "run"]
+        (event,) = [
+            parameter["name"]
+            for parameter in self.promote["spec"]["arguments"]["parameters"]
+            if parameter["name"] != "run"
+        ]
         payload = {"name": "metaflow.EvaluateNewModel.end", "id": f"{run}/end/1", "timestamp": 1}
         return self._execute(self.promote, **{event: json.dumps(payload)})
 
@@ -93,7 +98,10 @@ class ExecutedProduction:
     def marks(self) -> dict[int, tuple[str, str]]:
         """Of each version the run whose model it is of, and what it is: current, withdrawn, or neither."""
         return {
-            version["version"]: (version["champion_run"], "current" * version["current"] + "withdrawn" * version["withdrawn"])
+            version["version"]: (
+                version["champion_run"],
+                "current" * version["current"] + "withdrawn" * version["withdrawn"],
+            )
             for version in self.versions()
         }
 
@@ -203,10 +211,16 @@ def _better(executed_production: ExecutedProduction, weak: str) -> str:
 
 def _is_seen_in_the_client(executed_production: ExecutedProduction, strong: str) -> None:
     succeeded = {"successful": True, "runtime": True}
-    assert executed_production.show_run(strong) == {**succeeded, "user": ["champion", "deployment_candidate"], "cards": []}
+    assert executed_production.show_run(strong) == {
+        **succeeded,
+        "user": ["champion", "deployment_candidate"],
+        "cards": [],
+    }
     _, _, judged, predicted = executed_production.workflows[:4]
     (card,) = executed_production.show_run(judged.run).pop("cards")
-    card_text = " ".join(base64.b64decode(text).decode() for text in re.findall(r"['\"]([A-Za-z0-9+/]{400,}=*)['\"]", card))
+    card_text = " ".join(
+        base64.b64decode(text).decode() for text in re.findall(r"['\"]([A-Za-z0-9+/]{400,}=*)['\"]", card)
+    )
     assert "PROMOTE" in card_text
     assert "entry 2 of the promotion log" in card_text
     assert executed_production.show_run(predicted.run) == {**succeeded, "user": [], "cards": []}
@@ -242,7 +256,9 @@ def _with_the_log_out_of_reach_the_last_version_stays(executed_production: Execu
     assert executed_production.marks() == before
 
 
-def _a_revoked_model_is_withdrawn_for_its_predecessor(executed_production: ExecutedProduction, weak: str, strong: str) -> None:
+def _a_revoked_model_is_withdrawn_for_its_predecessor(
+    executed_production: ExecutedProduction, weak: str, strong: str
+) -> None:
     executed_production.lockgate("revoke", strong, "--reason", "it was trained on what it must not know")
     served = executed_production.predict_now()
     assert served.succeeded, served.out
@@ -254,7 +270,10 @@ def _a_revoked_model_is_withdrawn_for_its_predecessor(executed_production: Execu
 def _no_secret(executed_production: ExecutedProduction) -> None:
     """In no template, log of a pod, card, artifact or code package."""
     canaries = [SECRET.encode(), executed_production.key.split()[6].encode()]
-    blobs: dict[str, bytes] = {f"template {number}": json.dumps(template).encode() for number, template in enumerate(executed_production.templates)}
+    blobs: dict[str, bytes] = {
+        f"template {number}": json.dumps(template).encode()
+        for number, template in enumerate(executed_production.templates)
+    }
     blobs |= {f"pods of {workflow.name}": workflow.out.encode() for workflow in executed_production.workflows}
     store = S3Store(**executed_production.cluster.s3.store)
     for page in obstore.list(store):

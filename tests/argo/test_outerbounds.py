@@ -19,9 +19,8 @@ import pytest
 from hera.workflows.models import WorkflowTemplate
 
 from tests.argo.conftest import EVENTS
+from tests.configuration import ROOT
 from tests.tls import certificate
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

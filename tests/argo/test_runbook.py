@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.argo.conftest import Production, replace_text, commit_folder
+from tests.argo.conftest import Production, commit_folder, replace_text
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
 BEGIN = """
@@ -65,7 +65,10 @@ def two_champions(production: Production, new_metadata_service: Callable[[], str
 def test_every_command_does_what_it_is_there_for(two_champions: Production) -> None:
     run = str(json.loads(two_champions.run("champion", "--json").stdout)["run"])
     words = {"RUN": run, "KEY": "11", "run=EvaluateNewModel/argo-…": f"run={run}", "Predict/argo-…": "Predict/argo-1"}
-    commands = [[words.get(word, word).replace("…", "tried") for word in command] for command in list_commands(RUNBOOK.read_text())]
+    commands = [
+        [words.get(word, word).replace("…", "tried") for word in command]
+        for command in list_commands(RUNBOOK.read_text())
+    ]
     assert len(commands) >= MIN_COMMANDS
     printed = {}
     for command in commands:

@@ -17,10 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.configuration import CONF
-
-ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.timeout(600)
+from tests.configuration import CONF, ROOT
 
 Told = subprocess.CompletedProcess[str]
 BY_ROW = """

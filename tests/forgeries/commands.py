@@ -37,16 +37,16 @@ IMPORTED_FIRST = (
 def serve(upstream: str = "") -> None:
     """What the steps of Predict do; its errors in one line."""
     from lockgate.gates.errors import LockgateError
-    from lockgate.pipelines.scoring.predict import publish, resolve, score
+    from lockgate.pipelines.scoring.predict import publish_version, resolve_serving, stage_shard
     from lockgate.pipelines.settings.settings import compose
 
     settings = compose().settings
     try:
         source = f"Predict/{os.getpid()}"
-        serving = resolve(settings, source=source, upstream=upstream, window="", say=lambda *_, **__: None)
+        serving = resolve_serving(settings, source=source, upstream=upstream, window="", report=lambda *_, **__: None)
         for shard in range(len(serving.shards)):
-            score(settings, serving, shard, say=lambda *_, **__: None)
-        print(publish(settings, serving, say=lambda *_, **__: None))
+            stage_shard(settings, serving, shard, report=lambda *_, **__: None)
+        print(publish_version(settings, serving, report=lambda *_, **__: None))
     except LockgateError as err:
         sys.stderr.write(f"lockgate: {err}\n")
         raise SystemExit(2) from err

@@ -23,8 +23,8 @@ from obstore.store import LocalStore
 
 from lockgate.gates.log import Log, LogEntry, Signer
 from lockgate.gates.log.entry import entry_path
+from tests.builders import APPROVER, JUDGE, make_keyring, public_line_of
 from tests.forked import started
-from tests.gates.candidates import APPROVER, JUDGE, keyring, line
 
 COMMANDS = Path(__file__).with_name("commands.py")
 KEYS = {"judge": JUDGE, "approver": APPROVER}
@@ -79,7 +79,7 @@ class Scene:
 
     def log(self, key: Signer | None = JUDGE) -> Log:
         """The log as whoever holds this key writes it."""
-        return Log(LocalStore(self.folder), project="orders", keyring=keyring(), signer=key)
+        return Log(LocalStore(self.folder), project="orders", keyring=make_keyring(), signer=key)
 
     def entry(self, seq: int) -> LogEntry:
         return LogEntry.from_bytes((self.folder / entry_path(seq)).read_bytes(), where=entry_path(seq))
@@ -177,7 +177,9 @@ def signed_conf(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path) -> 
     shutil.copytree(orders_conf, conf)
     platform = conf / "platform" / "local.yaml"
     held = yaml.safe_load(platform.read_text(encoding="utf-8"))
-    held["keys"]["trusted"] = {name: {"role": name, "key": line(key), "last_entry": None} for name, key in KEYS.items()}
+    held["keys"]["trusted"] = {
+        name: {"role": name, "key": public_line_of(key), "last_entry": None} for name, key in KEYS.items()
+    }
     platform.write_text(yaml.safe_dump(held), encoding="utf-8")
     return conf
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.configuration import ROOT
+
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 
 
 def test_the_attacks_that_are_listed_are_tested_and_the_other_way_round() -> None:

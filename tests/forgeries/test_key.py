@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
+from tests.builders import JUDGE
+from tests.configuration import ROOT
 from tests.forgeries.conftest import private
-from tests.gates.candidates import JUDGE
 
-ROOT = Path(__file__).parents[2]
 SPY = """
 import json as _json, os as _os, pathlib as _pathlib, sys as _sys
 with _pathlib.Path({file!r}).open("a") as _notes:

@@ -19,8 +19,18 @@ from lockgate.gates.log.entry import entry_path
 from lockgate.gates.log.events import WaivedEvent
 from lockgate.gates.records.state import Waiver
 from lockgate.gates.verification import Findings, walk_log
+from tests.builders import (
+    APPROVER,
+    JUDGE,
+    LENIENT_POLICY,
+    NOON,
+    STRANGER,
+    draw_scores,
+    make_evidence,
+    new_log,
+    promote_model,
+)
 from tests.forgeries.conftest import private
-from tests.gates.candidates import APPROVER, JUDGE, LENIENT, NOON, STRANGER, evidence, opened, promoted, scored
 
 SAYS: dict[str, Any] = {"reason": "an attack", "actor": "mallory"}
 BOUND = (
@@ -98,7 +108,7 @@ def test_a_forked_log(scene: Any) -> None:
     """Another second entry by the judge's own key: well formed, signed, chained, and longer."""
     log, then = scene.log(), clock(scene)
     (scene.folder / entry_path(2)).unlink()
-    actions.register(log, evidence(scored(0.1), model="7"), note="", actor="mallory", clock=then)
+    actions.register(log, make_evidence(draw_scores(0.1), model="7"), note="", actor="mallory", clock=then)
     actions.revoke(log, scene.former, **SAYS, clock=then)
     assert scene.log().head().seq == 3
     said = scene.refused()
@@ -108,9 +118,9 @@ def test_a_forked_log(scene: Any) -> None:
 
 def test_a_stolen_entry_of_another_project(scene: Any) -> None:
     """By the same key."""
-    log = Log(opened().store, project="flights", keyring=scene.log().keyring, signer=JUDGE)
+    log = Log(new_log().store, project="flights", keyring=scene.log().keyring, signer=JUDGE)
     for model in "123":
-        promoted(log, model)
+        promote_model(log, model)
     stolen = bytes(log.store.get(entry_path(3)).bytes())
     for seq in (3, 2):
         shutil.copy(scene.folder / entry_path(2), scene.folder / "kept")
@@ -120,17 +130,17 @@ def test_a_stolen_entry_of_another_project(scene: Any) -> None:
 
 def test_another_log_s_head(scene: Any) -> None:
     """Of the same project, by the same key: from a staging bucket, say."""
-    other = opened()
+    other = new_log()
     for model in "123":
-        promoted(other, model)
+        promote_model(other, model)
     scene.put_entry(3, bytes(other.store.get(entry_path(3)).bytes()))
     assert "the chain is broken: the entry does not follow the one before it" in scene.refused()
 
 
 def test_another_whole_log(scene: Any) -> None:
-    other = opened()
+    other = new_log()
     for model in "123":
-        promoted(other, model)
+        promote_model(other, model)
     for seq in (1, 2, 3):
         scene.put_entry(seq, bytes(other.store.get(entry_path(seq)).bytes()))
     assert scene.log().head().seq == 3
@@ -229,17 +239,17 @@ import sys
 from datetime import UTC, datetime
 from lockgate.gates import lifecycle
 from lockgate.gates.errors import LockgateError
-from lockgate.pipelines.scoring.predict import publish, resolve, score
+from lockgate.pipelines.scoring.predict import publish_version, resolve_serving, stage_shard
 from lockgate.pipelines.promotion.log import open_log
 from lockgate.pipelines.settings.settings import compose
 
 settings = compose().settings
-serving = resolve(settings, source="Predict/slow", upstream={upstream!r}, window="", say=lambda *_, **__: None)
-score(settings, serving, 0, say=lambda *_, **__: None)
+serving = resolve_serving(settings, source="Predict/slow", upstream={upstream!r}, window="", report=lambda *_, **__: None)
+stage_shard(settings, serving, 0, report=lambda *_, **__: None)
 log = open_log(settings, writing=True)
 lifecycle.{meanwhile}, reason="meanwhile", actor="eve", clock=lambda: datetime.now(UTC))
 try:
-    print(publish(settings, serving, say=lambda *_, **__: None))
+    print(publish_version(settings, serving, report=lambda *_, **__: None))
 except LockgateError as err:
     sys.stderr.write(f"lockgate: {{err}}\\n")
     sys.exit(2)
@@ -302,12 +312,12 @@ def test_a_head_from_the_future(scene: Any) -> None:
 @pytest.mark.parametrize("field", BOUND)
 def test_a_swapped_field_of_the_binding_in_an_unsigned_log(field: str) -> None:
     """Of the head: the digest of the decision; before it: the chain. (Whoever writes all of it anew forges all.)"""
-    log = Log(opened().store, project="orders")
+    log = Log(new_log().store, project="orders")
     for model in "123":
-        promoted(log, model, policy=LENIENT)
+        promote_model(log, model, policy=LENIENT_POLICY)
     seen = TrustedHead(seq=3, digest=log.head().digest)
     for seq, told in ((3, "its decision has the SHA-256"), (2, "the chain is broken")):
-        store = opened().store
+        store = new_log().store
         for page in log.store.list():
             for one in page:
                 store.put(one["path"], log.store.get(one["path"]).bytes())

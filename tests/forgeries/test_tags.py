@@ -73,7 +73,10 @@ def test_add_tag(scene: Any) -> None:
 def test_the_option_tag_of_a_run(scene: Any) -> None:
     run = scene.project.runs()[2]
     assert "deployment_candidate" in scene.project.tags(run)
-    assert not_followed(scene, run) == f"has deployment_candidate, which it should not have according to the log; {UNKNOWN}"
+    assert (
+        not_followed(scene, run)
+        == f"has deployment_candidate, which it should not have according to the log; {UNKNOWN}"
+    )
 
 
 def test_tags_from_the_environment(scene: Any) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 REPOSITORY = "acme/models"
 BOT = "github-actions[bot]"
-LONGEST = 65_536
+MAX_COMMENT_CHARACTERS = 65_536
 
 
 @dataclass
@@ -27,7 +27,7 @@ class State:
     tokens: dict[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)  # token -> login and rights
     heads: dict[int, str] = field(default_factory=dict)  # of pull requests, by number
     comments: dict[int, dict[str, Any]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)  # METHOD path
+    requests: list[str] = field(default_factory=list)  # METHOD path
     faults: list[tuple[str, int | str]] = field(default_factory=list)  # method and what, once each, in this order
     meanwhile: Callable[[], None] | None = None  # called once, after the next listing was answered
     runs: list[dict[str, Any]] = field(default_factory=list)  # of workflows, newest first: file, branch, event, …
@@ -51,15 +51,15 @@ class State:
             self.comments[self.last] = comment
             return comment
 
-    def of(self, pull: int) -> list[dict[str, Any]]:
+    def comments_of(self, pull: int) -> list[dict[str, Any]]:
         """A pull request's comments."""
         return [comment for comment in self.comments.values() if comment["issue_url"].endswith(f"/{pull}")]
 
     def bodies(self, login: str = BOT, *, pull: int = 7) -> list[str]:
-        return [comment["body"] for comment in self.of(pull) if comment["user"]["login"] == login]
+        return [comment["body"] for comment in self.comments_of(pull) if comment["user"]["login"] == login]
 
     def writes(self) -> list[str]:
-        return [request for request in self.asked if not request.startswith("GET")]
+        return [request for request in self.requests if not request.startswith("GET")]
 
 
 class RefusedError(Exception):
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         url = urlsplit(self.path)
         with state.lock:
-            state.asked.append(f"{self.command} {url.path}")
+            state.requests.append(f"{self.command} {url.path}")
             index = next((index for index, (method, _) in enumerate(state.faults) if method == self.command), None)
             fault = None if index is None else state.faults.pop(index)[1]
         if fault == "dropped":
@@ -92,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
             if isinstance(fault, int):
                 raise RefusedError(fault, "Server Error")
             with state.lock:
-                status, document, headers = self._done(state, url.path, parse_qs(url.query), body)
+                status, document, headers = self._handle(state, url.path, parse_qs(url.query), body)
         except RefusedError as err:
             status, document, headers = err.status, {"message": err.message}, err.headers
         if fault == "lost":
@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_DELETE = do_GET = do_PATCH = do_POST = _answer  # noqa: N815 (the library's names)
 
-    def _done(
+    def _handle(
         self, state: State, path: str, query: dict[str, list[str]], body: dict[str, Any]
     ) -> tuple[int, Any, dict[str, str]]:
         token = self.headers.get("Authorization", "").removeprefix("token ").removeprefix("Bearer ")
@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
         level = rights.get(scope, "none")
         if path != "/user" and level not in (("read", "write") if self.command == "GET" else ("write",)):
             raise RefusedError(403, "Resource not accessible by integration")
-        if len(body.get("body", "")) > LONGEST:
+        if len(body.get("body", "")) > MAX_COMMENT_CHARACTERS:
             raise RefusedError(422, "Validation Failed: body is too long (maximum is 65536 characters)")
         root = f"/repos/{REPOSITORY}"
         if path.startswith(f"{root}/actions/"):
@@ -136,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
         if pull in state.heads and words == ["issues", str(pull), "comments"]:
             if self.command == "POST":
                 return 201, state.write(login, body["body"], pull=pull), {}
-            return self._page(state, state.of(pull), query)
+            return self._page(state, state.comments_of(pull), query)
         number = path.removeprefix(f"{root}/issues/comments/")
         if number.isdecimal() and int(number) in state.comments:
             comment = state.comments[int(number)]
@@ -213,7 +213,7 @@ class _Blobs(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def served() -> Iterator[State]:
+def serve_github() -> Iterator[State]:
     """An API for as long as the block lasts."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as api, ThreadingHTTPServer(("127.0.0.1", 0), _Blobs) as blobs:
         state = State(url=f"http://127.0.0.1:{api.server_port}", elsewhere=f"http://localhost:{blobs.server_port}")

@@ -13,7 +13,7 @@ from lockgate.pipelines.github.annotations import MAX_ANNOTATIONS, MAX_MESSAGE_L
 COMMAND = re.compile(r"::(?P<name>[a-z-]+)(?: (?P<properties>.*?))?::(?P<message>.*)")
 
 
-def parsed(line: str) -> tuple[str, dict[str, str], str]:
+def parse_command(line: str) -> tuple[str, dict[str, str], str]:
     """Name, properties and message, as the runner reads them (actions/runner, ActionCommand.TryParseV2)."""
     match = COMMAND.fullmatch(line)
     assert match is not None
@@ -31,7 +31,7 @@ def parsed(line: str) -> tuple[str, dict[str, str], str]:
 def test_any_text_stays_text(title: str, message: str) -> None:
     (line,) = format_annotations("warning", [(title, message)])
     assert len(line.splitlines()) == 1
-    name, properties, text = parsed(line)
+    name, properties, text = parse_command(line)
     assert name == "warning"
     assert list(properties) == ["title"]
     if "%" not in title + message:  # a cut may fall into an escape
@@ -41,7 +41,7 @@ def test_any_text_stays_text(title: str, message: str) -> None:
 def test_what_would_be_a_command_of_its_own_is_none() -> None:
     hostile = "x\n::add-mask::y\r\n::error file=/etc/passwd,line=1::z\n##[error]w%0A::stop-commands::a"
     (line,) = format_annotations("warning", [("a,line=7::b", hostile)])
-    name, properties, message = parsed(line)
+    name, properties, message = parse_command(line)
     assert (name, properties["title"]) == ("warning", "a,line=7::b")
     assert "\n" not in message
     assert message.startswith("x ::add-mask::y ::error")

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.github.api import BOT, REPOSITORY, State, served
+from tests.github.api import BOT, REPOSITORY, State, serve_github
 
 TOKEN = "ghs_s3cr3t-c4n4ry"
 RUN = {"file": "promote.yml", "branch": "main", "event": "push", "status": "success"}
 
 
-def zipped(*files: tuple[str, bytes]) -> bytes:
+def zip_files(*files: tuple[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, blob in files:
@@ -27,7 +27,7 @@ def zipped(*files: tuple[str, bytes]) -> bytes:
 
 @pytest.fixture
 def api() -> Iterator[State]:
-    with served() as state:
+    with serve_github() as state:
         state.tokens = {TOKEN: (BOT, {"actions": "read"})}
         yield state
 
@@ -39,17 +39,17 @@ def champion(tmp_path_factory: pytest.TempPathFactory, promoted_project: Any) ->
     return bytes(out.read_bytes())
 
 
-def fetched(project: Any, api: State, *words: str, **env: str) -> Any:
-    given = {"GITHUB_API_URL": api.url, "GITHUB_TOKEN": TOKEN, "LOCKGATE_GITHUB_WAIT_SECONDS": "0.1", **env}
-    done = project.run("bundle", "--published", REPOSITORY, "--out", "champion.tar", *words, **given)
-    assert TOKEN not in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+def fetch_champion(project: Any, api: State, *words: str, **env: str) -> Any:
+    variables = {"GITHUB_API_URL": api.url, "GITHUB_TOKEN": TOKEN, "LOCKGATE_GITHUB_WAIT_SECONDS": "0.1", **env}
+    process = project.run("bundle", "--published", REPOSITORY, "--out", "champion.tar", *words, **variables)
+    assert TOKEN not in process.stdout + process.stderr
+    assert "Traceback" not in process.stderr
+    return process
 
 
 def test_the_newest_that_a_push_to_main_published_is_taken(project: Any, api: State, champion: bytes) -> None:
     """Not that of a pull request, of another branch or workflow, of a run that failed, or one that has expired."""
-    bad = {"champion": zipped(("champion.tar", b"not this"))}
+    bad = {"champion": zip_files(("champion.tar", b"not this"))}
     api.runs = [
         {**RUN, "event": "pull_request", "artifacts": bad},
         {**RUN, "branch": "mine", "artifacts": bad},
@@ -57,18 +57,18 @@ def test_the_newest_that_a_push_to_main_published_is_taken(project: Any, api: St
         {**RUN, "status": "failure", "artifacts": bad},
         {**RUN, "artifacts": {"decision": b"x"}},
         {**RUN, "artifacts": {"champion": None}},
-        {**RUN, "artifacts": {"champion": zipped(("champion.tar", champion))}},
+        {**RUN, "artifacts": {"champion": zip_files(("champion.tar", champion))}},
         {**RUN, "artifacts": bad},
     ]
-    done = fetched(project, api, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["entry"] == 1
+    process = fetch_champion(project, api, "--json")
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout)["entry"] == 1
     assert (project.home / "champion.tar").read_bytes() == champion
 
 
 def test_where_nothing_was_published_nothing_is_written(project: Any, api: State) -> None:
-    done = fetched(project, api)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{REPOSITORY} has published no champion\n", "")
+    process = fetch_champion(project, api)
+    assert (process.returncode, process.stdout, process.stderr) == (0, f"{REPOSITORY} has published no champion\n", "")
     assert not (project.home / "champion.tar").exists()
 
 
@@ -76,42 +76,42 @@ def test_that_there_never_was_a_champion_is_taken_of_the_last_run_alone(
     project: Any, api: State, project_at: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """A later run may have promoted one, and failed to publish it."""
-    held = project_at(home=tmp_path_factory.mktemp("held"), conf=project.conf)
-    assert held.run("evaluate", "model=baseline").returncode == 1
-    assert held.run("bundle", "--out", "champion.tar").returncode == 0
-    blob = (held.home / "champion.tar").read_bytes()
-    api.runs = [{**RUN, "artifacts": {"champion": zipped(("champion.tar", blob))}}]
-    done = fetched(project, api)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "champion.tar: there never was a champion, as of entry 1 of the promotion log of" in done.stdout
+    never_promoted = project_at(home=tmp_path_factory.mktemp("held"), conf=project.conf)
+    assert never_promoted.run("evaluate", "model=baseline").returncode == 1
+    assert never_promoted.run("bundle", "--out", "champion.tar").returncode == 0
+    blob = (never_promoted.home / "champion.tar").read_bytes()
+    api.runs = [{**RUN, "artifacts": {"champion": zip_files(("champion.tar", blob))}}]
+    process = fetch_champion(project, api)
+    assert (process.returncode, process.stderr) == (0, "")
+    assert "champion.tar: there never was a champion, as of entry 1 of the promotion log of" in process.stdout
     assert (project.home / "champion.tar").read_bytes() == blob
     (project.home / "champion.tar").unlink()
     api.runs.insert(0, {**RUN, "artifacts": {"decision": b"x"}})
-    done = fetched(project, api)
-    assert (done.returncode, "its last run published nothing" in done.stdout) == (0, True)
+    process = fetch_champion(project, api)
+    assert (process.returncode, "its last run published nothing" in process.stdout) == (0, True)
     assert not (project.home / "champion.tar").exists()
 
 
 @pytest.mark.parametrize(
-    ("blob", "said"),
+    ("blob", "message"),
     [
         (b"no zip", "it is not an archive with one file"),
-        (zipped(("champion.tar", b"no tar")), "not a tar archive"),
-        (zipped(("../champion.tar", b"x")), "it holds '../champion.tar', 1 bytes"),
-        (zipped(("champion.tar", b"x"), ("more", b"y")), "it is not an archive with one file"),
+        (zip_files(("champion.tar", b"no tar")), "not a tar archive"),
+        (zip_files(("../champion.tar", b"x")), "it holds '../champion.tar', 1 bytes"),
+        (zip_files(("champion.tar", b"x"), ("more", b"y")), "it is not an archive with one file"),
     ],
     ids=["zip", "tar", "path", "two"],
 )
-def test_what_is_no_champion_is_one_line(project: Any, api: State, blob: bytes, said: str) -> None:
+def test_what_is_no_champion_is_one_line(project: Any, api: State, blob: bytes, message: str) -> None:
     api.runs = [{**RUN, "artifacts": {"champion": blob}}]
-    done = fetched(project, api)
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
-    assert said in done.stderr
+    process = fetch_champion(project, api)
+    assert (process.returncode, process.stdout, len(process.stderr.splitlines())) == (2, "", 1)
+    assert message in process.stderr
     assert list(Path(project.home).glob("*.tar*")) == []
 
 
 @pytest.mark.parametrize(
-    ("words", "env", "said"),
+    ("words", "env", "message"),
     [
         ([], {"GITHUB_TOKEN": "wrong"}, "GitHub answers 401: Bad credentials"),
         ([], {"GITHUB_TOKEN": ""}, "no token is set"),
@@ -119,9 +119,9 @@ def test_what_is_no_champion_is_one_line(project: Any, api: State, blob: bytes, 
         (["--out", "folder"], {}, "expected FILE.tar"),
     ],
 )
-def test_what_it_may_not_is_one_line(
-    project: Any, api: State, words: list[str], env: dict[str, str], said: str
+def test_what_it_may_not_fetch_is_one_line(
+    project: Any, api: State, words: list[str], env: dict[str, str], message: str
 ) -> None:
-    done = fetched(project, api, *words, **env)
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
-    assert said in done.stderr
+    process = fetch_champion(project, api, *words, **env)
+    assert (process.returncode, process.stdout, len(process.stderr.splitlines())) == (2, "", 1)
+    assert message in process.stderr

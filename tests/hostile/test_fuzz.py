@@ -1,7 +1,7 @@
-"""The places of test_hostile.py with texts that nobody wrote: parts of the corpus, put together by hypothesis.
+"""The places of test_hostile.py with texts that nobody wrote: hypothesis joins parts of the corpus.
 
 `pytest tests/hostile/test_fuzz.py --hypothesis-seed=N` with LOCKGATE_EXAMPLES=300 tries three hundred others each. An
-hour of that, seeds 1 to 42 and 1001 to 1017, found nothing; what is found belongs into corpus.py.
+hour of that, seeds 1 to 42 and 1001 to 1017, found nothing. What is found belongs in corpus.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lockgate.pipelines.pull_requests.candidates import candidates
+from lockgate.pipelines.pull_requests.candidates import load_candidates
 from lockgate.pipelines.settings.settings import Composed, compose
 from tests.configuration import CONF
 from tests.hostile import test_hostile as places
@@ -32,7 +32,7 @@ OVERRIDES = st.tuples(
     st.sampled_from(["=", "@", "+=", "", ": ", "=["]),
     TEXTS,
 ).map("".join)
-tried = settings(
+try_texts = settings(
     max_examples=EXAMPLES,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -41,7 +41,7 @@ tried = settings(
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing is left in the folder it all happens in."""
+    """Nothing is left behind in the working folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GITHUB_TOKEN", places.SECRET)
     yield
@@ -49,32 +49,32 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def harmless() -> list[str]:
-    return places.skeleton(places.reviewed("harmless")).found
+def harmless_elements() -> list[str]:
+    return places.parse_report(places.render_review("harmless")).elements
 
 
-@tried
+@try_texts
 @given(text=TEXTS)
-def test_reports(harmless: list[str], text: str) -> None:
-    places.test_a_report_has_the_elements_that_it_has_of_a_harmless_name(text, harmless)
-    places.test_nothing_in_a_report_is_a_mention_or_a_link_to_github(text)
-    places.test_a_terminal_gets_printable_characters_only(text)
+def test_reports(harmless_elements: list[str], text: str) -> None:
+    places.check_report(text, harmless_elements)
+    places.check_markdown(text)
+    places.check_terminal(text)
 
 
-@tried
+@try_texts
 @given(text=TEXTS)
 def test_annotations_branches_and_candidates(text: str) -> None:
-    places.test_an_annotation_is_one_command(text)
-    places.test_a_branch_becomes_a_name_that_kubernetes_takes(text)
+    places.check_annotation(text)
+    places.check_branch(text)
     with tempfile.TemporaryDirectory() as folder:
-        places.test_a_name_of_a_candidate_is_a_plain_word(text, Path(folder))
+        places.check_candidate_name(text, Path(folder))
 
 
-@tried
+@try_texts
 @given(text=TEXTS)
 def test_events(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        places.test_titles_branches_and_labels_of_an_event_are_not_read(text, Path(folder), patch)
+        places.check_event(text, Path(folder), patch)
 
 
 @pytest.fixture(scope="module")
@@ -82,23 +82,23 @@ def plain() -> Composed:
     return compose()
 
 
-@tried
+@try_texts
 @given(texts=st.lists(OVERRIDES, min_size=1, max_size=4))
 def test_overrides(plain: Composed, texts: list[str]) -> None:
-    """Composed, an override that was accepted changes nothing but model and train."""
+    """Composed, an accepted override changes nothing but model and train."""
     with tempfile.TemporaryDirectory() as folder:
         conf = Path(folder) / "conf"
         shutil.copytree(CONF, conf)
         (conf / "candidates.yaml").write_text(json.dumps({"one": texts}), encoding="utf-8")
-        if places.refusal(lambda: candidates(conf)):
+        if places.refusal(lambda: load_candidates(conf)):
             return
-        (one,) = candidates(conf)
-        assert places.ONE_LINE.fullmatch(one.refusal)
-        assert places.SECRET not in one.refusal
-        if one.refusal:
+        (candidate,) = load_candidates(conf)
+        assert places.ONE_LINE.fullmatch(candidate.refusal)
+        assert places.SECRET not in candidate.refusal
+        if candidate.refusal:
             return
-        if not places.refusal(lambda: compose(one.overrides, conf=conf)):
-            composed = compose(one.overrides, conf=conf)
+        if not places.refusal(lambda: compose(candidate.overrides, conf=conf)):
+            composed = compose(candidate.overrides, conf=conf)
             authors = {"model": composed.settings.model, "train": composed.settings.train}
             assert composed.policy == plain.policy
             assert composed.settings == plain.settings.model_copy(update=authors)

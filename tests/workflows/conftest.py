@@ -13,15 +13,15 @@ import pytest
 import yaml
 
 from lockgate.gates.log.signing import generate_key
+from tests.configuration import ROOT
 from tests.conftest import S3
 from tests.github.api import REPOSITORY
 from tests.harness.github.hub import Environment, Hub, hub
 from tests.harness.github.image import image
 from tests.harness.github.platform import HOSTS, Platform, platform
 
-ROOT = Path(__file__).parents[2]
-MODEL = "conf/model/xgb.yaml"
-POLICY = "conf/gate/default.yaml"
+MODEL_FILE = "conf/model/xgb.yaml"
+POLICY_FILE = "conf/gate/default.yaml"
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Models:
             text = text.replace(old, new)
         return text
 
-    def seen(self) -> Iterator[tuple[str, str]]:
+    def public_texts(self) -> Iterator[tuple[str, str]]:
         """Whatever somebody who may read the repository can see: logs, summaries, outputs, artifacts, comments."""
-        for at, one in enumerate(self.github.history):
-            yield f"run {at}", one.public_text
-            for name in one.artifacts.archives:
-                for member, blob in one.artifacts.members(name).items():
-                    yield f"run {at}, {name}/{member}", blob.decode(errors="replace")
+        for run_number, run in enumerate(self.github.history):
+            yield f"run {run_number}", run.public_text
+            for name in run.artifacts.archives:
+                for member, blob in run.artifacts.members(name).items():
+                    yield f"run {run_number}, {name}/{member}", blob.decode(errors="replace")
         for number, comment in self.github.api.comments.items():
             yield f"comment {number}", comment["body"]
 
@@ -60,26 +60,25 @@ class Desk:
     env: dict[str, str]
 
     def lockgate(self, *words: str) -> str:
-        done = subprocess.run(
+        process = subprocess.run(
             [str(self.folder / ".venv-outerbounds" / "bin" / "lockgate"), *words],
             cwd=self.folder,
             env=self.env,
             capture_output=True,
             text=True,
             check=False,
-            timeout=280,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert process.returncode == 0, process.stderr
+        return process.stdout
 
     def tags(self, run: str) -> set[str]:
         """The user tags of a run, as Metaflow's client shows them."""
         code = f"from metaflow import Run, namespace; namespace(None); print(*Run({run!r}).user_tags, sep='\\n')"
         python = str(self.folder / ".venv-outerbounds" / "bin" / "python")
-        done = subprocess.run(
+        process = subprocess.run(
             [python, "-c", code], cwd=self.folder, env=self.env, capture_output=True, text=True, check=True
         )
-        return set(done.stdout.split())
+        return set(process.stdout.split())
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +149,6 @@ def _orders(conf: Path, trusted: dict[str, Any]) -> dict[str, str | bytes]:
     local = yaml.safe_load((conf / "platform" / "local.yaml").read_text(encoding="utf-8"))
     local["keys"] |= {"required": True, "trusted": trusted}
     changed["conf/platform/local.yaml"] = yaml.safe_dump(local, sort_keys=False)
-    model = changed[MODEL]
-    changed[MODEL] = model.replace("trees: 20", "trees: 1").replace("max_depth: 4", "max_depth: 1")
+    model = changed[MODEL_FILE]
+    changed[MODEL_FILE] = model.replace("trees: 20", "trees: 1").replace("max_depth: 4", "max_depth: 1")
     return {**changed, "data/orders.csv": table.read_bytes()}

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.configuration import ROOT
 from tests.github.api import REPOSITORY
 from tests.harness.github.hub import Environment, Hub, hub
 from tests.harness.github.image import image
 from tests.harness.github.platform import platform
 
-ROOT = Path(__file__).parents[2]
-LOCKGATE = """#!/bin/sh
+LOCKGATE_SCRIPT = """#!/bin/sh
 echo "lockgate $*"
 case "$*" in *--dry-run*) exit ${PLAN:-0} ;; esac
 """
@@ -27,7 +27,7 @@ def github(tmp_path: Path) -> Iterator[Callable[..., Hub]]:
     with ExitStack() as stack:
 
         def make(*, on: str = "on", bound: str = "production", plan: int = 0) -> Hub:
-            made = stack.enter_context(
+            repository = stack.enter_context(
                 hub(
                     tmp_path / "github",
                     ROOT,
@@ -37,24 +37,26 @@ def github(tmp_path: Path) -> Iterator[Callable[..., Hub]]:
             )
             bindings = {"lockgate-deployment": f"repo:{REPOSITORY}:environment:{bound}"}
             config = {"METAFLOW_DEFAULT_METADATA": "local"}
-            reached = stack.enter_context(platform(tmp_path, made.identities, config=config, bindings=bindings))
-            made.image = image(tmp_path / "image", outerbounds=ROOT / ".venv-outerbounds", lockgate=LOCKGATE)
-            made.image.env |= reached.env | {"PLAN": str(plan)}
-            return made
+            reached = stack.enter_context(platform(tmp_path, repository.identities, config=config, bindings=bindings))
+            repository.image = image(
+                tmp_path / "image", outerbounds=ROOT / ".venv-outerbounds", lockgate=LOCKGATE_SCRIPT
+            )
+            repository.image.env |= reached.env | {"PLAN": str(plan)}
+            return repository
 
         yield make
 
 
 @pytest.mark.usefixtures("outerbounds")
-@pytest.mark.parametrize(("given", "applied"), [({}, False), ({"dry_run": False}, True)])
+@pytest.mark.parametrize(("inputs", "applied"), [({}, False), ({"dry_run": False}, True)])
 def test_the_plan_is_shown_and_applied_where_that_was_asked(
-    github: Callable[..., Hub], given: dict[str, bool], *, applied: bool
+    github: Callable[..., Hub], inputs: dict[str, bool], *, applied: bool
 ) -> None:
-    run = github().dispatch("deploy", **given)
+    run = github().dispatch("deploy", **inputs)
     assert run.conclusion == "success", run.public_text
-    told = [line for line in run.jobs["deploy"].out.splitlines() if line.startswith("lockgate ")]
+    commands = [line for line in run.jobs["deploy"].out.splitlines() if line.startswith("lockgate ")]
     assert (
-        told
+        commands
         == ["lockgate deploy --platform outerbounds --dry-run", "lockgate deploy --platform outerbounds"][: 1 + applied]
     )
     assert run.jobs["deploy"].summary == "```text\nlockgate deploy --platform outerbounds --dry-run\n```\n"
@@ -76,15 +78,15 @@ def test_a_machine_user_is_bound_to_its_environment(github: Callable[..., Hub]) 
 def test_only_main_is_deployed_and_only_where_it_was_switched_on(
     github: Callable[..., Hub], branch: str, on: str
 ) -> None:
-    made = github(on=on)
-    made.push(branch, {"Makefile": "setup:\n\techo mine\n"}, author="eve") if branch != "main" else None
-    assert made.dispatch("deploy", branch=branch, author="eve", dry_run=False).jobs["deploy"].result == "skipped"
+    repository = github(on=on)
+    repository.push(branch, {"Makefile": "setup:\n\techo mine\n"}, author="eve") if branch != "main" else None
+    assert repository.dispatch("deploy", branch=branch, author="eve", dry_run=False).jobs["deploy"].result == "skipped"
 
 
 def test_from_another_branch_the_environment_refuses_too(github: Callable[..., Hub]) -> None:
     """Whoever may write takes the condition out of the file; the environment is not in a file."""
-    made = github()
-    file = made.repository.git("show", "main:.github/workflows/deploy.yml")
-    made.push("other", {".github/workflows/deploy.yml": file.replace("github.ref ==", "'' !=")}, author="eve")
-    job = made.dispatch("deploy", branch="other", author="eve", dry_run=False).jobs["deploy"]
-    assert (job.result, job.steps, made.identities.issued) == ("failure", [], {})
+    repository = github()
+    file = repository.repository.git("show", "main:.github/workflows/deploy.yml")
+    repository.push("other", {".github/workflows/deploy.yml": file.replace("github.ref ==", "'' !=")}, author="eve")
+    job = repository.dispatch("deploy", branch="other", author="eve", dry_run=False).jobs["deploy"]
+    assert (job.result, job.steps, repository.identities.issued) == ("failure", [], {})

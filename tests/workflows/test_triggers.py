@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.configuration import ROOT
 from tests.harness.github.hub import Environment, Hub, hub
 from tests.harness.github.image import image
 
-ROOT = Path(__file__).parents[2]
 FAILS = '#!/bin/sh\necho "$0 $*"\nexit 2\n'
 
 
@@ -22,9 +22,11 @@ def github(tmp_path: Path) -> Iterator[Callable[..., Hub]]:
 
         def make(**variables: str) -> Hub:
             environments = {"promotion": Environment(("main",), {"LOCKGATE_SIGNING_KEY": "k"})}
-            made = stack.enter_context(hub(tmp_path / "github", ROOT, variables=variables, environments=environments))
-            made.image = image(tmp_path / "image", lockgate=FAILS)
-            return made
+            repository = stack.enter_context(
+                hub(tmp_path / "github", ROOT, variables=variables, environments=environments)
+            )
+            repository.image = image(tmp_path / "image", lockgate=FAILS)
+            return repository
 
         yield make
 
@@ -41,12 +43,12 @@ def test_a_branch_starts_nothing(github: Callable[..., Hub]) -> None:
 
 
 def test_nothing_is_promoted_before_that_is_switched_on(github: Callable[..., Hub]) -> None:
-    made = github()
-    runs = made.push("main", {"a": ""}, author="ada")
+    repository = github()
+    runs = repository.push("main", {"a": ""}, author="ada")
     assert {name: run.conclusion for name, run in runs.items()} == {"ci": "success", "promote": "success"}
     assert runs["promote"].jobs["promote"].result == "skipped"
     assert (runs["promote"].group, runs["promote"].cancels) == ("promote", False)
-    assert made.identities.issued == {}
+    assert repository.identities.issued == {}
 
 
 def test_a_promotion_that_fails_is_one(github: Callable[..., Hub]) -> None:
@@ -64,21 +66,23 @@ def test_a_promotion_that_fails_is_one(github: Callable[..., Hub]) -> None:
 
 
 def test_a_pull_request_of_a_broken_branch_fails_and_says_nothing(github: Callable[..., Hub]) -> None:
-    made = github()
-    pull, runs = made.open_pull("b", {"a": ""}, author="ada")
+    repository = github()
+    pull, runs = repository.open_pull("b", {"a": ""}, author="ada")
     results = {name: job.result for name, job in runs["evaluate"].jobs.items()}
     assert results == {"champion": "failure", "propose": "skipped", "review": "failure", "comment": "skipped"}
-    assert made.api.of(pull.number) == []
+    assert repository.api.comments_of(pull.number) == []
     assert runs["evaluate"].cancels
 
 
 @pytest.mark.parametrize("check", ["check", "test"])
 def test_the_one_check_that_is_asked_for_fails_with_any_other(github: Callable[..., Hub], check: str) -> None:
-    made = github()
-    broken = made.repository.git("show", "main:Makefile").replace(f"\n{check}:", f"\n{check}: nothing-makes-this ")
-    pull, runs = made.open_pull("b", {"Makefile": broken}, author="ada")
+    repository = github()
+    broken = repository.repository.git("show", "main:Makefile").replace(
+        f"\n{check}:", f"\n{check}: nothing-makes-this "
+    )
+    pull, runs = repository.open_pull("b", {"Makefile": broken}, author="ada")
     other = {"check": "test", "test": "check"}[check]
     results = {name: job.result for name, job in runs["ci"].jobs.items()}
     assert results == {check: "failure", other: "success", "ci": "failure"}
-    queued = made.enqueue(pull)
+    queued = repository.enqueue(pull)
     assert {name: run.conclusion for name, run in queued.items()} == {"ci": "failure"}

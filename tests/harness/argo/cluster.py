@@ -16,10 +16,9 @@ from typing import Any
 
 from hera.workflows.models import WorkflowTemplate
 
+from tests.configuration import ROOT
 from tests.harness.argo.pods import WorkflowRun, execute, python_without_the_checkout
 from tests.proxy import Proxy, proxied
-
-ROOT = Path(__file__).parents[3]
 
 
 class _Webhook(BaseHTTPRequestHandler):

@@ -24,7 +24,7 @@ from tests.harness.argo.templating import CannotBeExecutedError, Words, fill_in,
 
 __all__ = ["CannotBeExecutedError", "Pod", "WorkflowRun", "execute", "python_without_the_checkout"]
 
-POD_TIMEOUT_S = 120
+POD_TIMEOUT_S = 900
 """How long a pod has."""
 
 _TASK = {"name", "template", "arguments", "depends", "dependencies", "withParam", "when"}

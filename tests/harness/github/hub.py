@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.github.api import BOT, REPOSITORY, State, served
+from tests.github.api import BOT, REPOSITORY, State, serve_github
 from tests.harness.github import events
 from tests.harness.github.actions import Artifacts, Place
 from tests.harness.github.documents import Job, Workflow, parse
@@ -280,7 +280,7 @@ def hub(
 ) -> Iterator[Hub]:
     """GitHub with one repository, whose main is what `source` holds."""
     folder.mkdir(parents=True, exist_ok=True)
-    with served() as api, issuing() as identities:
+    with serve_github() as api, issuing() as identities:
         yield Hub(
             folder,
             Repository.of(source, folder / "repository.git"),
