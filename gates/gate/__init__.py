@@ -1,1 +1,1 @@
-"""What kinds of gates are made of: keys, the case that is judged, limits, groups of rows."""
+"""What kinds of gate are made of: shared keys, the case they judge, limits, groups of rows."""

@@ -1,4 +1,4 @@
-"""What a gate is shown: the evidence as the policy wants it read, and the levels it is judged at."""
+"""What a gate judges: the evidence, read as the policy wants, and the confidence levels."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ import numpy as np
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.evidence import Evidence
-from lockgate.gates.metrics import metric
-from lockgate.gates.metrics.estimate import Difference, Differences, Estimate, Estimates, differences, estimates
+from lockgate.gates.metrics import find_metric
+from lockgate.gates.metrics.estimate import (
+    Difference,
+    Differences,
+    Estimate,
+    Estimates,
+    estimate_differences,
+    estimate_metric,
+)
 from lockgate.gates.metrics.metric import Metric
-from lockgate.gates.metrics.rows import Rows, Split, crossed
+from lockgate.gates.metrics.rows import Rows, Split, cross_columns
 from lockgate.gates.records.outcome import Verdict
 
 NO_CHAMPION = "no champion yet: there is nothing to compare with"
@@ -22,26 +29,19 @@ NO_CHAMPION = "no champion yet: there is nothing to compare with"
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One challenger before the gates.
-
-    `rows` carries clusters only where the policy uses them. `spent` says in words why no further scheduled
-    comparison counts on this holdout; empty where one does. `no_champion` is true where there is nothing to
-    compare with yet, so that comparisons are skipped; `uncompared` says in words why that is not known, and they show
-    nothing. `now` is the time of the judgement, where it was given.
-
-    What several gates ask for is computed once: see `split`, `estimates`, `differences`.
-    """
+    """One challenger before the gates. All gates of a policy get the same case."""
 
     evidence: Evidence
-    rows: Rows
-    confidence: float
-    scheduled_confidence: float
+    rows: Rows  # with clusters only where the policy uses them
+    confidence: float  # one-sided, of each bound
+    scheduled_confidence: float  # of a scheduled comparison: higher, as the looks share the error rate
     min_clusters: int
-    no_champion: bool
-    spent: str
-    uncompared: str = ""
-    now: datetime | None = None
-    _held: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    no_champion: bool  # nothing to compare with yet: comparisons are skipped
+    spent: str  # why no further scheduled comparison can pass on this holdout; empty where one can
+    uncompared: str = ""  # why it is unknown whether there is a champion: comparisons then show nothing
+    now: datetime | None = None  # the time of the judgement, where it was given
+    # results that several gates of a policy ask for: `split`, `estimates` and `differences` compute each once
+    _computed: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -50,21 +50,21 @@ class Case:
     @property
     def clusters(self) -> int | None:
         """How many clusters have rows that count; None where rows are not clustered."""
-        held = self.split().clusters
-        return None if held is None else int(held[0])
+        counts = self.split().clusters
+        return None if counts is None else int(counts[0])
 
     @property
     def absence(self) -> tuple[Verdict, str]:
-        """What a comparison says where there is no champion beside the challenger, and why."""
+        """Verdict and message of a comparison without a champion."""
         return (Verdict.INCONCLUSIVE, self.uncompared) if self.uncompared else (Verdict.SKIP, NO_CHAMPION)
 
     @property
     def few_clusters(self) -> str:
-        """Why the clusters cannot carry an interval, in words; empty where they can."""
-        return too_few(self.clusters, self.min_clusters)
+        """Why there are too few clusters for an interval; empty where there are enough."""
+        return explain_few_clusters(self.clusters, self.min_clusters)
 
-    def shared(self, parts: int) -> Case:
-        """The same case with the error rate, scheduled or not, divided among `parts`."""
+    def share_error_rate(self, parts: int) -> Case:
+        """The same case with both error rates divided by `parts` (Bonferroni)."""
         return replace(
             self,
             confidence=1 - (1 - self.confidence) / parts,
@@ -72,70 +72,70 @@ class Case:
         )
 
     def split(self, by: Sequence[str] = ()) -> Split:
-        """The rows, in the groups that some slice columns form; all in one without any.
+        """The rows, grouped by the values of slice columns; without columns they are one group.
 
         Raises:
-            UnjudgeableError: a column that the evidence does not have, or too many groups.
+            UnjudgeableError: the evidence does not have a column, or there are too many groups.
         """
         for name in by:
             if name not in self.evidence.slices:
-                known = ", ".join(self.evidence.slices) or "none"
-                raise UnjudgeableError(f"no slice column {name!r} in the evidence", expected=f"one of: {known}")
+                names = ", ".join(self.evidence.slices) or "none"
+                raise UnjudgeableError(f"no slice column {name!r} in the evidence", expected=f"one of: {names}")
         key = ("split", *by)
-        if key not in self._held:
+        if key not in self._computed:
             columns = [self.evidence.slices[name] for name in by]
-            self._held[key] = Split(rows=self.rows, groups=crossed(columns)) if by else Split(rows=self.rows)
-        held: Split = self._held[key]
-        return held
+            self._computed[key] = Split(rows=self.rows, groups=cross_columns(columns)) if by else Split(rows=self.rows)
+        computed: Split = self._computed[key]
+        return computed
 
     def metric(self, name: str) -> Metric:
-        """The metric by name. Raises UnjudgeableError where the task has none of that name."""
-        return metric(name, self.evidence.task)
+        """The metric of that name. Raises UnjudgeableError where the task has none."""
+        return find_metric(name, self.evidence.task)
 
     def estimates(self, name: str, by: Sequence[str] = ()) -> Estimates:
         """The challenger's metric in each group of `split(by)`; NaN where it is undefined."""
         key = ("estimates", name, *by)
-        if key not in self._held:
-            self._held[key] = estimates(self.metric(name), self.split(by))
-        held: Estimates = self._held[key]
-        return held
+        if key not in self._computed:
+            self._computed[key] = estimate_metric(self.metric(name), self.split(by))
+        computed: Estimates = self._computed[key]
+        return computed
 
     def differences(self, name: str, by: Sequence[str] = ()) -> Differences:
         """challenger − champion in each group of `split(by)`; NaN where it is undefined."""
         need_champion(self)
         key = ("differences", name, *by)
-        if key not in self._held:
-            self._held[key] = differences(self.metric(name), self.split(by))
-        held: Differences = self._held[key]
-        return held
+        if key not in self._computed:
+            self._computed[key] = estimate_differences(self.metric(name), self.split(by))
+        computed: Differences = self._computed[key]
+        return computed
 
     def estimate(self, name: str) -> Estimate:
         """The challenger's metric on all rows. Raises UnjudgeableError where it is undefined."""
-        return self._defined(name, self.estimates(name).one())
+        return self._require_defined(name, self.estimates(name).of_group())
 
     def difference(self, name: str) -> Difference:
         """challenger − champion on all rows. Raises UnjudgeableError where it is undefined."""
-        found = self.differences(name).one()
-        self._defined(name, found)
-        return found
+        difference = self.differences(name).of_group()
+        self._require_defined(name, difference)
+        return difference
 
-    def _defined(self, name: str, found: Estimate) -> Estimate:
-        if np.isfinite(found.value):
-            return found
-        if np.isnan(found.value):
+    def _require_defined(self, name: str, estimate: Estimate) -> Estimate:
+        if np.isfinite(estimate.value):
+            return estimate
+        if np.isnan(estimate.value):
             raise UnjudgeableError(f"{name} is undefined on these rows", expected=self.metric(name).needs)
         raise UnjudgeableError(f"{name} is not a finite number on these rows", expected="scores of a usable size")
 
 
-def too_few(clusters: float | None, least: int) -> str:
-    """Why so many clusters cannot carry an interval, in words; empty where they can, or rows are not clustered."""
-    if clusters is None or clusters >= least:
+def explain_few_clusters(clusters: float | None, min_clusters: int) -> str:
+    """Why there are too few clusters for an interval; empty where there are enough, or rows are not clustered."""
+    if clusters is None or clusters >= min_clusters:
         return ""
-    return f"only {clusters:.0f} clusters, at least {least} are asked"
+    return f"only {clusters:.0f} clusters, at least {min_clusters} are asked"
 
 
 def need_champion(case: Case) -> None:
-    """Raises UnjudgeableError where a comparison has nothing to compare with."""
+    """Raises UnjudgeableError where the evidence has no champion scores."""
     if case.rows.champion is None:
         raise UnjudgeableError(
             "the evidence has no champion scores",

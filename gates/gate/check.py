@@ -12,14 +12,14 @@ from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.limits import Bounds
-from lockgate.gates.metrics import METRICS, unknown
+from lockgate.gates.metrics import METRICS, explain_unknown
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.strictness import WORDING, Category, Changed, Ranked
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def _named(name: str) -> str:
+def _check_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise PydanticCustomError(
             "name", "'{name}' is no name for a gate; expected lower case, digits and _", {"name": name[:80]}
@@ -27,11 +27,11 @@ def _named(name: str) -> str:
     return name
 
 
-GateName = Annotated[str, AfterValidator(_named)]
+GateName = Annotated[str, AfterValidator(_check_name)]
 
 
-MOST = 2**53 - 1
-"""The largest whole number that JSON holds exactly; a policy's digest is of its JSON."""
+MAX_INTEGER = 2**53 - 1
+"""The largest whole number that JSON holds exactly. A policy's digest is computed from its JSON."""
 
 
 def _writable(text: str) -> str:
@@ -82,13 +82,13 @@ class Check(BaseModel):
     owner: Annotated[Text, WORDING] = ""
 
     @property
-    def scheduled(self) -> bool:
-        """Whether the schedule of looks applies: a comparison that asks for a gain."""
+    def is_scheduled(self) -> bool:
+        """Whether each judgement takes one of the schedule's looks: true of comparisons that ask for a gain."""
         return False
 
     @property
     def rule(self) -> str:
-        """What must hold, in a few words."""
+        """What must hold, in a few words, for reports and the decision."""
         return ""
 
     @property
@@ -121,7 +121,7 @@ class Check(BaseModel):
         rows: float | None = None,
         clusters: float | None = None,
     ) -> Outcome:
-        """What this gate, or a part of it, found. `rows` and `clusters` are the case's where none are given."""
+        """The outcome of this gate, or of a part of it. Without `rows`, rows and clusters are those of the case."""
         if rows is None:
             rows, clusters = case.rows.n, case.clusters
         return Outcome(
@@ -143,14 +143,14 @@ class Check(BaseModel):
         )
 
 
-def _known(name: str) -> str:
-    if problem := unknown(name):
-        known = ", ".join(dict.fromkeys(name for of_task in METRICS.values() for name in of_task))
-        raise PydanticCustomError("metric", "{problem}; expected one of {known}", {"problem": problem, "known": known})
+def _check_metric(name: str) -> str:
+    if problem := explain_unknown(name):
+        names = ", ".join(dict.fromkeys(name for of_task in METRICS.values() for name in of_task))
+        raise PydanticCustomError("metric", "{problem}; expected one of {known}", {"problem": problem, "known": names})
     return name
 
 
-MetricName = Annotated[str, AfterValidator(_known), Changed(Category.GATES, identity=True)]
+MetricName = Annotated[str, AfterValidator(_check_metric), Changed(Category.GATES, identity=True)]
 Decide = Annotated[
     Literal["bound", "point"],
     Ranked(Category.WAIVER, ("point", "bound"), "the value alone decides: noise may carry it over the limit"),

@@ -12,11 +12,11 @@ from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.check import Text
 from lockgate.gates.gate.grouped import Grouped
-from lockgate.gates.metrics.slice_names import readings, slice_name
+from lockgate.gates.metrics.slice_names import read_slice_name, slice_name
 from lockgate.gates.strictness import Finding, Members, Place
 
 Slice = Text | Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]
-_SHOWN = 80
+_MAX_EXCERPT = 80
 
 
 def slice_key(declared: Slice, columns: Sequence[str]) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def slice_key(declared: Slice, columns: Sequence[str]) -> tuple[str, ...]:
             problem = f"has {len(declared)} value{'s' * (len(declared) != 1)}"
             raise _no_slice(problem, declared, _one_for_each(columns))
         return declared
-    keys = readings(declared, len(columns))
+    keys = read_slice_name(declared, len(columns))
     if not keys:
         expected = f"{_one_for_each(columns)}, as in {json.dumps(['…'] * len(columns), ensure_ascii=False)}"
         raise _no_slice(f"is no text of {len(columns)} values", declared, expected)
@@ -41,11 +41,11 @@ def _one_for_each(columns: Sequence[str]) -> str:
 
 
 def _no_slice(problem: str, declared: Slice, expected: str) -> PydanticCustomError:
-    shown = json.dumps(declared, ensure_ascii=False)[:_SHOWN]
+    excerpt = json.dumps(declared, ensure_ascii=False)[:_MAX_EXCERPT]
     return PydanticCustomError(
         "slice",
         "slice {shown} {problem}; expected {expected}",
-        {"problem": problem, "shown": shown, "expected": expected},
+        {"problem": problem, "shown": excerpt, "expected": expected},
     )
 
 

@@ -1,4 +1,4 @@
-"""What gates share that look at groups of rows: their keys, and what a group is a part of."""
+"""What gates over groups of rows share: their keys, and how each group becomes a part of the outcome."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from lockgate.gates.gate.case import Case, too_few
-from lockgate.gates.gate.check import MOST, Check, MetricName, Text
+from lockgate.gates.gate.case import Case, explain_few_clusters
+from lockgate.gates.gate.check import MAX_INTEGER, Check, MetricName, Text
 from lockgate.gates.gate.limits import Bounds
 from lockgate.gates.metrics.rows import Split
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.stats.scored import Floats
 from lockgate.gates.strictness import Category, Depends, Direction, Finding, Members, Place, Ranked, finding, higher
 
-Name = Annotated[Text, Field(min_length=1)]
+ColumnName = Annotated[Text, Field(min_length=1)]
 
 
 class SmallestJudged:
-    """Of slices that are skipped when they are small: more rows leave slices out, fewer judge slices on little."""
+    """The rule of `min_rows` where small slices are skipped: neither direction is plainly stricter.
+
+    A higher number leaves more slices out, a lower one judges slices on which little harm can be proven.
+    """
 
     def compare(self, before: int, after: int, place: Place) -> Iterator[Finding]:
         if after > before:
@@ -33,7 +36,7 @@ class SmallestJudged:
 
 
 _COLUMNS = Members(Category.GATES, added=Direction.REVIEW, removed=Direction.WEAKER)
-"""By one column less, harm in part of a group does not show; by one more, groups are smaller."""
+"""Without a column, harm in part of a group goes unseen; with one more, groups are smaller and show less."""
 _WHEN_SMALL = Ranked(Category.WAIVER, ("skip", "inconclusive", "block"), "small slices no longer stop a model")
 _SMALLEST = Depends("small_slice", {"skip": SmallestJudged()}, otherwise=higher(Category.ROWS))
 _SMALL = {"inconclusive": Verdict.INCONCLUSIVE, "skip": Verdict.SKIP, "block": Verdict.FAIL}
@@ -42,9 +45,9 @@ _SMALL = {"inconclusive": Verdict.INCONCLUSIVE, "skip": Verdict.SKIP, "block": V
 class Grouped(Check):
     """Keys of every gate that looks at groups."""
 
-    by: Annotated[Name | Annotated[tuple[Name, ...], Field(min_length=1, strict=False)], _COLUMNS]
+    by: Annotated[ColumnName | Annotated[tuple[ColumnName, ...], Field(min_length=1, strict=False)], _COLUMNS]
     metric: MetricName
-    min_rows: Annotated[int, Field(ge=1, le=MOST), _SMALLEST]
+    min_rows: Annotated[int, Field(ge=1, le=MAX_INTEGER), _SMALLEST]
     small_slice: Annotated[Literal["inconclusive", "skip", "block"], _WHEN_SMALL]
 
     @model_validator(mode="after")
@@ -63,12 +66,12 @@ class Grouped(Check):
         """The slice columns, in words."""
         return " and ".join(self.columns)
 
-    def unfit(self, split: Split, at: int, value: float, case: Case) -> tuple[Verdict, str] | None:
-        """What a group counts as that cannot be judged, and why; None where it can be."""
-        if split.n.item(at) < self.min_rows:
-            asked = f"at least {self.min_rows} are asked; small_slice: {self.small_slice}"
-            return _SMALL[self.small_slice], f"{split.n[at]:.0f} rows, {asked}"
-        if few := too_few(clusters_of(split, at), case.min_clusters):
+    def unfit_verdict(self, split: Split, group: int, value: float, case: Case) -> tuple[Verdict, str] | None:
+        """Verdict and message for a group that cannot be judged; None where it can be."""
+        if split.n.item(group) < self.min_rows:
+            required = f"at least {self.min_rows} are asked; small_slice: {self.small_slice}"
+            return _SMALL[self.small_slice], f"{split.n[group]:.0f} rows, {required}"
+        if few := explain_few_clusters(group_clusters(split, group), case.min_clusters):
             return Verdict.INCONCLUSIVE, few
         if not math.isfinite(value):
             needs = case.metric(self.metric).needs
@@ -78,7 +81,7 @@ class Grouped(Check):
     def part(
         self,
         split: Split,
-        at: int,
+        group: int,
         verdict: Verdict,
         message: str,
         case: Case,
@@ -87,9 +90,9 @@ class Grouped(Check):
         bounds: Bounds | None,
         p: float | None = None,
     ) -> Outcome:
-        """What is found of one group."""
+        """The outcome of one group."""
         return self.outcome(
-            split.groups.names[at],
+            split.groups.names[group],
             verdict,
             message,
             case,
@@ -98,18 +101,18 @@ class Grouped(Check):
             bounds=bounds,
             level=case.confidence,
             p=p,
-            rows=split.n.item(at),
-            clusters=clusters_of(split, at),
+            rows=split.n.item(group),
+            clusters=group_clusters(split, group),
         )
 
 
-def clusters_of(split: Split, at: int) -> float | None:
+def group_clusters(split: Split, group: int) -> float | None:
     """How many clusters a group has; None where rows are not clustered."""
     clusters = split.clusters
-    return None if clusters is None else clusters.item(at)
+    return None if clusters is None else clusters.item(group)
 
 
-def bounds_of(low: Floats, high: Floats, at: int) -> Bounds | None:
-    """A group's bounds; None where no error can be shown."""
-    bounds = low.item(at), high.item(at)
+def group_bounds(low: Floats, high: Floats, group: int) -> Bounds | None:
+    """A group's bounds; None where they are NaN, as no standard error can be estimated."""
+    bounds = low.item(group), high.item(group)
     return None if any(map(math.isnan, bounds)) else bounds

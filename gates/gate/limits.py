@@ -1,4 +1,4 @@
-"""Where an estimate lies against its limits, by the bound or by the point, and how that is said."""
+"""Estimates against limits, by the whole interval or by the point, and numbers as sentences write them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lockgate.gates.stats.scored import TOLERANCE
 
 
 class Numbers(TypedDict):
-    """What a gate takes over from the part that decides it."""
+    """Numbers that a gate takes over from the part that decides it."""
 
     metric: str | None
     observed: float | None
@@ -18,7 +18,7 @@ class Numbers(TypedDict):
     p: float | None
 
 
-def numbers(part: Outcome) -> Numbers:
+def copy_numbers(part: Outcome) -> Numbers:
     """A part's numbers, as `Check.outcome` takes them."""
     bounds = None if part.low is None or part.high is None else (part.low, part.high)
     return Numbers(metric=part.metric, observed=part.observed, bounds=bounds, level=part.level, p=part.p)
@@ -27,26 +27,29 @@ def numbers(part: Outcome) -> Numbers:
 Bounds = tuple[float, float]
 
 
-def against(value: float, bounds: Bounds | None, *, least: float | None, most: float | None, decide: str) -> Verdict:
-    """PASS where `least <= truth <= most` is shown, FAIL where it is shown to be false, else INCONCLUSIVE.
+def compare_with_limits(
+    value: float, bounds: Bounds | None, *, minimum: float | None, maximum: float | None, decide: str
+) -> Verdict:
+    """PASS where `minimum <= truth <= maximum` is shown, FAIL where the opposite is shown, else INCONCLUSIVE.
 
-    Conditions are written as what must hold, so that NaN never passes.
+    Conditions are written as what must hold, so that NaN never passes. The tolerance makes a limit of 0.1 met by a
+    value that is 0.1 but for the last binary digit.
     """
     if decide == "point":
-        met = (least is None or value >= least - TOLERANCE) and (most is None or value <= most + TOLERANCE)
-        return Verdict.PASS if met else Verdict.FAIL
+        within = (minimum is None or value >= minimum - TOLERANCE) and (maximum is None or value <= maximum + TOLERANCE)
+        return Verdict.PASS if within else Verdict.FAIL
     if bounds is None:
         return Verdict.INCONCLUSIVE
     low, high = bounds
-    if (least is None or low >= least - TOLERANCE) and (most is None or high <= most + TOLERANCE):
+    if (minimum is None or low >= minimum - TOLERANCE) and (maximum is None or high <= maximum + TOLERANCE):
         return Verdict.PASS
-    if (least is not None and high < least - TOLERANCE) or (most is not None and low > most + TOLERANCE):
+    if (minimum is not None and high < minimum - TOLERANCE) or (maximum is not None and low > maximum + TOLERANCE):
         return Verdict.FAIL
     return Verdict.INCONCLUSIVE
 
 
-def gained(gain: Bounds | None, margin: float) -> Verdict:
-    """PASS where a gain of `margin` or more is shown; at margin 0 the bound must lie strictly beyond 0."""
+def judge_gain(gain: Bounds | None, margin: float) -> Verdict:
+    """PASS where a gain of at least `margin` is shown; at margin 0 the bound must lie above 0, as equal is no gain."""
     if gain is None:
         return Verdict.INCONCLUSIVE
     low, high = gain
@@ -55,11 +58,11 @@ def gained(gain: Bounds | None, margin: float) -> Verdict:
     return Verdict.FAIL if high < margin - TOLERANCE else Verdict.INCONCLUSIVE
 
 
-def show(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """A number for a sentence: four significant digits."""
     return "unknown" if value is None else f"{value + 0.0:.4g}"  # −0 is 0
 
 
-def interval(bounds: Bounds | None) -> str:
+def format_interval(bounds: Bounds | None) -> str:
     """An interval for a sentence."""
-    return "no interval" if bounds is None else f"{show(bounds[0])} to {show(bounds[1])}"
+    return "no interval" if bounds is None else f"{format_number(bounds[0])} to {format_number(bounds[1])}"

@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, GateName, Reads
-from lockgate.gates.gate.limits import numbers
-from lockgate.gates.kinds.useless import reachable
+from lockgate.gates.gate.limits import copy_numbers
+from lockgate.gates.kinds.useless import check_reachable
 from lockgate.gates.records.outcome import Outcome, Verdict, tally
 from lockgate.gates.strictness import Category, Direction, Named
 
@@ -47,18 +47,19 @@ class AnyOf(Check):
     |---|---|
     | `checks` | checks by name, of any kind but `any_of`, without a severity of their own; at least one |
 
-    PASS when one check passes at its share of the error rate: of k checks that decide by an interval each gets
-    alpha/k, and once one has passed the others share alpha (Holm). So the gate passes with probability alpha at
-    most while none of them is true. Checks that read facts, or decide by the point, take no share. A check that
-    passes for want of proof, as `slices` does with `no_proven_harm`, does so here too.
+    PASS when one check passes at its share of the error rate. Of k checks that decide by an interval, each gets
+    alpha/k; once one has passed, the others share alpha (Holm). If none of the checks is true, the gate passes with
+    probability alpha at most. Checks that read facts or decide by the point take no share. A check that passes unless
+    harm is proven, such as `slices` with `no_proven_harm`, does so here too.
 
-    FAIL when every check fails, each at the full level: if one of them is true, that one fails with probability
-    alpha at most, so nothing need be shared. ERROR when any check is an ERROR, even beside one that passes: what
-    could not be judged is never hidden. Checks that are SKIP are left out; SKIP when all are. Otherwise
-    INCONCLUSIVE. Every check is one of the gate's `parts`.
+    FAIL when every check fails, each at the full level: a check that is true fails with probability alpha at most, so
+    no error rate is shared. ERROR when any check is an ERROR, even if another passes, so that nothing unjudged is
+    hidden. SKIP checks are left out, and the gate is SKIP when all are. Otherwise INCONCLUSIVE. Each check is one of
+    the outcome's `parts`.
 
-    When a check asks for a gain, the gate as a whole is a scheduled look, once there is a champion: every check that
-    decides by an interval is judged at the level of one, and is INCONCLUSIVE instead of PASS where the looks are spent.
+    Once there is a champion, a gate with a check that asks for a gain is a scheduled look as a whole: every check that
+    decides by an interval is judged at the level of a look, and is INCONCLUSIVE instead of PASS when the looks are
+    spent.
     """  # noqa: E501 (the example)
 
     part_noun: ClassVar[str] = "check"
@@ -74,7 +75,7 @@ class AnyOf(Check):
             Annotated[
                 Annotated[SingleCheck, Discriminator("kind")],
                 AfterValidator(_without_severity),
-                AfterValidator(reachable),
+                AfterValidator(check_reachable),
             ],
         ],
         Field(min_length=1),
@@ -82,8 +83,8 @@ class AnyOf(Check):
     ]
 
     @property
-    def scheduled(self) -> bool:
-        return any(check.scheduled for check in self.checks.values())
+    def is_scheduled(self) -> bool:
+        return any(check.is_scheduled for check in self.checks.values())
 
     @property
     def sources(self) -> frozenset[Reads]:
@@ -98,10 +99,10 @@ class AnyOf(Check):
         return " or ".join(f"{name}: {check.rule}" for name, check in self.checks.items())
 
     def judge(self, name: str, case: Case) -> Outcome:
-        looking = self.scheduled and not case.no_champion
+        looking = self.is_scheduled and not case.no_champion
         whole = replace(case, confidence=case.scheduled_confidence) if looking else replace(case, spent="")
-        parts = tuple(self._shared(whole).values())
-        verdict = together([part.verdict for part in parts])
+        parts = tuple(self._judge_sharing(whole).values())
+        verdict = combine_alternatives([part.verdict for part in parts])
         decisive = next(part for part in parts if part.verdict is verdict)
         return self.outcome(
             name,
@@ -109,45 +110,49 @@ class AnyOf(Check):
             f"{tally(parts, self.part_noun)}; {decisive.name!r}: {decisive.message}",
             case,
             parts=parts,
-            **numbers(decisive),
+            **copy_numbers(decisive),
         )
 
-    def _shared(self, case: Case) -> dict[str, Outcome]:
-        """Every check's outcome: a PASS at its share of the error rate, a FAIL at the full level."""
-        found = {name: self._ask(name, case) for name in self.checks}
-        left = [name for name, one in found.items() if one.verdict is not Verdict.SKIP and self._by_level(name, one)]
-        # a check may only pass that does at the full level too: `no_proven_harm` is easier to pass at a share
-        passing = [name for name in left if found[name].verdict is Verdict.PASS]
+    def _judge_sharing(self, case: Case) -> dict[str, Outcome]:
+        """Outcomes by check. A check passes at its share of the error rate, and fails at the full level."""
+        outcomes = {name: self._judge_check(name, case) for name in self.checks}
+        sharing = [
+            name
+            for name, outcome in outcomes.items()
+            if outcome.verdict is not Verdict.SKIP and self._errs_by_chance(name, outcome)
+        ]
+        # only checks that pass at the full level too: `no_proven_harm` is easier to pass at a share
+        passing = [name for name in sharing if outcomes[name].verdict is Verdict.PASS]
         while passing:
-            at_share = {name: self._ask(name, case.shared(len(left))) for name in passing}
+            at_share = {name: self._judge_check(name, case.share_error_rate(len(sharing))) for name in passing}
             passed = [name for name in passing if at_share[name].verdict is Verdict.PASS]
             if not passed:
                 for name in passing:
-                    found[name] = _not_at_share(at_share[name], len(left))
+                    outcomes[name] = _not_at_share(at_share[name], len(sharing))
                 break
             for name in passed:
-                found[name] = _unless_spent(at_share[name], case.spent)
-            left = [name for name in left if name not in passed]
+                outcomes[name] = _unless_spent(at_share[name], case.spent)
+            sharing = [name for name in sharing if name not in passed]
             passing = [name for name in passing if name not in passed]
-        return found
+        return outcomes
 
-    def _ask(self, name: str, case: Case) -> Outcome:
+    def _judge_check(self, name: str, case: Case) -> Outcome:
         check = self.checks[name]
         try:
-            found = check.judge(name, case)
+            outcome = check.judge(name, case)
         except LockgateError as err:
-            found = check.outcome(name, Verdict.ERROR, str(err), case)
-        said = {"severity": self.severity, "description": check.description, "owner": check.owner}
-        return found.model_copy(update=said)
+            outcome = check.outcome(name, Verdict.ERROR, str(err), case)
+        labels = {"severity": self.severity, "description": check.description, "owner": check.owner}
+        return outcome.model_copy(update=labels)
 
-    def _by_level(self, name: str, found: Outcome) -> bool:
-        """Whether a check's verdict can err by chance at some level."""
+    def _errs_by_chance(self, name: str, outcome: Outcome) -> bool:
+        """Whether chance can make the check's verdict wrong, so that it takes a share of the error rate."""
         decide = getattr(self.checks[name], "decide", "")
-        return decide != "point" and found.level is not None
+        return decide != "point" and outcome.level is not None
 
 
-def together(verdicts: list[Verdict]) -> Verdict:
-    """What checks say of which one must pass: ERROR before PASS; FAIL only where all fail that are judged."""
+def combine_alternatives(verdicts: list[Verdict]) -> Verdict:
+    """The verdict of checks of which one must pass: ERROR outweighs PASS; FAIL only where every judged check fails."""
     if Verdict.ERROR in verdicts:
         return Verdict.ERROR
     if Verdict.PASS in verdicts:
@@ -158,15 +163,15 @@ def together(verdicts: list[Verdict]) -> Verdict:
     return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in judged else Verdict.FAIL
 
 
-def _unless_spent(found: Outcome, spent: str) -> Outcome:
-    """A check that passes, unless no scheduled look can pass any more."""
+def _unless_spent(outcome: Outcome, spent: str) -> Outcome:
+    """The outcome of a check that passes; INCONCLUSIVE where no scheduled look can pass any more."""
     if not spent:
-        return found
-    return found.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "message": f"{found.message}; {spent}"})
+        return outcome
+    return outcome.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "message": f"{outcome.message}; {spent}"})
 
 
-def _not_at_share(found: Outcome, sharing: int) -> Outcome:
-    """A check that passes at the full level only: what it says at its share, and why that is no PASS."""
-    return found.model_copy(
-        update={"message": f"{found.message}; passes alone, but {sharing} checks share the error rate"}
+def _not_at_share(outcome: Outcome, sharing: int) -> Outcome:
+    """The outcome at its share of a check that passes only at the full level, with the reason in its message."""
+    return outcome.model_copy(
+        update={"message": f"{outcome.message}; passes alone, but {sharing} checks share the error rate"}
     )

@@ -10,8 +10,8 @@ from pydantic import Field
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, Decide, Reads
-from lockgate.gates.gate.limits import against, interval, show
-from lockgate.gates.metrics.estimate import Estimate, of_linear
+from lockgate.gates.gate.limits import compare_with_limits, format_interval, format_number
+from lockgate.gates.metrics.estimate import Estimate, estimate_linear
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.stats import recalibration
 from lockgate.gates.stats.scored import Linear, Scored
@@ -27,8 +27,8 @@ class Calibration(Check):
 
     | key | |
     |---|---|
-    | `measure` | `gap`: mean score − mean label, in the label's unit; `ece`: expected calibration error over 15 equal-width bins; `intercept` and `slope`: of the recalibration, see below |
-    | `max` | how far from the ideal it may be, 0 for all but the slope, whose ideal is 1; on the limit is within it |
+    | `measure` | `mean_gap`: mean score − mean label, in the label's unit; `ece`: expected calibration error over 15 equal-width bins; `intercept` and `slope`: of the recalibration, see below |
+    | `max` | the largest distance from the ideal that passes; the ideal is 1 for the slope, 0 for the others |
     | `decide` | `bound`: the whole interval must lie within the limits; `point`: the value alone decides |
 
     For task binary, `intercept` is the a of logit P(label) = a + logit(score), above 0 where scores are too low, and
@@ -56,12 +56,12 @@ class Calibration(Check):
         return f"{size} <= {self.max:.12g} ({self.decide})"
 
     def judge(self, name: str, case: Case) -> Outcome:
-        found = case.estimate("ece") if self.measure == "ece" else self._found(case)
-        bounds = found.bounds(case.confidence)
-        verdict = against(
-            found.value, bounds, least=self.ideal - self.max, most=self.ideal + self.max, decide=self.decide
+        estimate = case.estimate("ece") if self.measure == "ece" else self._estimate(case)
+        bounds = estimate.bounds(case.confidence)
+        verdict = compare_with_limits(
+            estimate.value, bounds, minimum=self.ideal - self.max, maximum=self.ideal + self.max, decide=self.decide
         )
-        message = f"{self.measure} is {show(found.value)} ({interval(bounds)}); asked: {self.rule}"
+        message = f"{self.measure} is {format_number(estimate.value)} ({format_interval(bounds)}); asked: {self.rule}"
         if self.decide == "bound" and case.few_clusters:
             verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
         return self.outcome(
@@ -70,36 +70,38 @@ class Calibration(Check):
             message,
             case,
             metric=self.measure,
-            observed=found.value,
+            observed=estimate.value,
             bounds=bounds,
             level=case.confidence,
         )
 
-    def _found(self, case: Case) -> Estimate:
+    def _estimate(self, case: Case) -> Estimate:
         task = case.evidence.task
-        if (task, self.measure) not in MEASURES:
+        if (task, self.measure) not in CALIBRATION_MEASURES:
             raise UnjudgeableError(f"{self.measure} is not defined for {task}", expected="task binary or regression")
         split = case.split()
-        found = of_linear(MEASURES[task, self.measure](split.scored("challenger")), split).one()
-        if not math.isfinite(found.value):
+        estimate = estimate_linear(
+            CALIBRATION_MEASURES[task, self.measure](split.scored_by("challenger")), split
+        ).of_group()
+        if not math.isfinite(estimate.value):
             raise UnjudgeableError(
                 f"{self.measure} is undefined on these rows",
                 expected="both labels, and scores that differ but do not separate them",
             )
-        return found
+        return estimate
 
 
-def gap(scored: Scored) -> Linear:
+def mean_gap(scored: Scored) -> Linear:
     """Mean score − mean label."""
-    found = recalibration.linear_intercept(scored)
-    return Linear(np.negative(found.value), np.negative(found.influence))
+    intercept = recalibration.linear_intercept(scored)
+    return Linear(np.negative(intercept.value), np.negative(intercept.influence))
 
 
-MEASURES: dict[tuple[str, str], Callable[[Scored], Linear]] = {
-    ("binary", "gap"): gap,
+CALIBRATION_MEASURES: dict[tuple[str, str], Callable[[Scored], Linear]] = {
+    ("binary", "gap"): mean_gap,
     ("binary", "intercept"): recalibration.logistic_intercept,
     ("binary", "slope"): recalibration.logistic_slope,
-    ("regression", "gap"): gap,
+    ("regression", "gap"): mean_gap,
     ("regression", "intercept"): recalibration.linear_intercept,
     ("regression", "slope"): recalibration.linear_slope,
 }

@@ -12,55 +12,55 @@ from pydantic import AfterValidator
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Check, Reads, Text
-from lockgate.gates.gate.limits import gained, interval, numbers, show
-from lockgate.gates.kinds.condition_language import Clause, parse
+from lockgate.gates.gate.limits import copy_numbers, format_interval, format_number, judge_gain
+from lockgate.gates.kinds.condition_language import Clause, parse_condition
 from lockgate.gates.kinds.disagreement import Disagreement
 from lockgate.gates.kinds.improvement import Improvement
 from lockgate.gates.kinds.threshold import Threshold
-from lockgate.gates.metrics.classification import decided
-from lockgate.gates.metrics.estimate import Estimate, of_hits, of_linear
+from lockgate.gates.metrics.classification import decide
+from lockgate.gates.metrics.estimate import Estimate, estimate_hits, estimate_linear
 from lockgate.gates.metrics.metric import Hits
 from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
 from lockgate.gates.stats.scored import TOLERANCE, Floats, Linear
 from lockgate.gates.strictness import Category, Direction, Finding, Place, finding
 
-_Bounds = tuple[float, float, float]
+_Coefficients = tuple[float, float, float]
 
 
-class Clauses:
-    """The rule of a condition: a clause more is stricter, and so is a higher limit or a narrower interval.
+class ClauseRule:
+    """The rule of a condition: another clause, a higher limit or a narrower interval is stricter.
 
-    Clauses are scaled so that each says `sum > limit`: `d < 0.1` is `-d > -0.1`.
+    Clauses are scaled so that each reads `sum > limit`: `d < 0.1` becomes `-d > -0.1`.
     """
 
     def compare(self, before: str, after: str, place: Place) -> Iterator[Finding]:
-        old, new = _by_sum(before), _by_sum(after)
-        for asked, clause in old.items():
-            if asked not in new:
+        old, new = _clauses_by_sum(before), _clauses_by_sum(after)
+        for key, clause in old.items():
+            if key not in new:
                 yield finding(Category.GATES, Direction.WEAKER, place.where, clause.text, None)
                 continue
-            for category, change in _changes(clause, new[asked]):
+            for category, change in _compare_clauses(clause, new[key]):
                 direction = Direction.TIGHTER if change > 0 else Direction.WEAKER
-                yield finding(category, direction, place.where, clause.text, new[asked].text)
-        for asked, clause in new.items():
-            if asked not in old:
+                yield finding(category, direction, place.where, clause.text, new[key].text)
+        for key, clause in new.items():
+            if key not in old:
                 yield finding(Category.GATES, Direction.TIGHTER, place.where, None, clause.text)
 
 
-def _by_sum(condition: str) -> dict[_Bounds, Clause]:
-    found = {}
-    for clause in parse(condition):
+def _clauses_by_sum(condition: str) -> dict[_Coefficients, Clause]:
+    clauses = {}
+    for clause in parse_condition(condition):
         scale = _scale(clause)
-        found[clause.n / scale, clause.o / scale, clause.d / scale] = clause
-    return found
+        clauses[clause.n / scale, clause.o / scale, clause.d / scale] = clause
+    return clauses
 
 
 def _scale(clause: Clause) -> float:
     return max(abs(clause.n), abs(clause.o), abs(clause.d)) * (1.0 if clause.greater else -1.0)
 
 
-def _changes(old: Clause, new: Clause) -> Iterator[tuple[Category, float]]:
-    """What of a clause changed, above 0 where it is stricter."""
+def _compare_clauses(old: Clause, new: Clause) -> Iterator[tuple[Category, float]]:
+    """What changed between two clauses with the same sum, and by how much; above 0 is stricter."""
     category = Category.MARGIN if old.n and old.o else Category.FLOOR
     limit = new.limit / _scale(new) - old.limit / _scale(old)
     within = old.within / abs(_scale(old)) - new.within / abs(_scale(new))
@@ -68,8 +68,8 @@ def _changes(old: Clause, new: Clause) -> Iterator[tuple[Category, float]]:
     yield from ((Category.ROWS, change) for change in (within,) if change)
 
 
-def _parses(text: str) -> str:
-    parse(text)
+def _check_parses(text: str) -> str:
+    parse_condition(text)
     return text
 
 
@@ -86,11 +86,10 @@ class Condition(Check):
     they decide differently. Every clause must be shown, by its interval, clustered where the evidence has clusters:
     `n > c` as in `threshold`, `n - o > c` as in `improvement` (strict at 0), anything else by the mean over rows.
 
-    What follows `+/-` is asked as well: where the interval's half-width is more, the clause cannot pass. It is
-    INCONCLUSIVE then, and says how many times the rows it would take. Every clause is one of the gate's `parts`, and
-    the gate is as bad as its worst clause: all must hold, so none needs a correction. A clause with `o` or `d` is
-    SKIP while there is no champion. A clause that asks for a gain, such as `n - o > 0`, is a scheduled look, as in
-    `improvement`.
+    The number after `+/-` limits the interval's half-width. A clause with a wider interval cannot pass: it is
+    INCONCLUSIVE, and says how many times as many rows it takes. Each clause is one of the outcome's `parts`. The gate
+    is as bad as its worst clause: all must hold, so none needs a correction. A clause with `o` or `d` is SKIP while
+    there is no champion. A clause that asks for a gain, such as `n - o > 0`, is a scheduled look, as in `improvement`.
     For tasks binary and multiclass.
     """  # noqa: E501 (a table row)
 
@@ -99,16 +98,16 @@ class Condition(Check):
     example: ClassVar[Mapping[str, Any]] = {"kind": "condition", "condition": "n - o > 0 +/- 0.1 /\\ d < 0.9 +/- 0.1"}
 
     kind: Literal["condition"]
-    condition: Annotated[Text, AfterValidator(_parses), Clauses()]
+    condition: Annotated[Text, AfterValidator(_check_parses), ClauseRule()]
 
     @property
     def clauses(self) -> tuple[Clause, ...]:
-        """What must hold, each of them."""
-        return parse(self.condition)
+        """The clauses, all of which must hold."""
+        return parse_condition(self.condition)
 
     @property
-    def scheduled(self) -> bool:
-        return any(clause.scheduled for clause in self.clauses)
+    def is_scheduled(self) -> bool:
+        return any(clause.is_scheduled for clause in self.clauses)
 
     @property
     def compared_metrics(self) -> tuple[str, ...]:
@@ -132,129 +131,131 @@ class Condition(Check):
             f"{tally(parts, self.part_noun)}; {decisive.name!r}: {decisive.message}",
             case,
             parts=parts,
-            **numbers(decisive),
+            **copy_numbers(decisive),
         )
 
     def _part(self, clause: Clause, case: Case) -> Outcome:
         if clause.compares and case.no_champion:
             return self.outcome(clause.text, *case.absence, case)
         try:
-            found = self._judged(clause, case)
+            outcome = self._judge_clause(clause, case)
         except UnjudgeableError as err:
             return self.outcome(clause.text, Verdict.ERROR, str(err), case)
         same = {"kind": self.kind, "severity": self.severity, "rule": clause.text}
-        return _if_narrow(found.model_copy(update=same), clause)
+        return _need_narrow(outcome.model_copy(update=same), clause)
 
-    def _judged(self, clause: Clause, case: Case) -> Outcome:
-        kind = as_kind(clause)
-        return self._by_rows(clause, case) if kind is None else kind.judge(clause.text, case)
+    def _judge_clause(self, clause: Clause, case: Case) -> Outcome:
+        kind = equivalent_gate(clause)
+        return self._judge_by_rows(clause, case) if kind is None else kind.judge(clause.text, case)
 
-    def _by_rows(self, clause: Clause, case: Case) -> Outcome:
-        level = case.scheduled_confidence if clause.scheduled else case.confidence
-        found = mean_over_rows(clause, case)
-        bounds = found.bounds(level)
+    def _judge_by_rows(self, clause: Clause, case: Case) -> Outcome:
+        level = case.scheduled_confidence if clause.is_scheduled else case.confidence
+        estimate = estimate_mean(clause, case)
+        bounds = estimate.bounds(level)
         turned, limit = bounds, clause.limit
         if not clause.greater:
             turned, limit = bounds and (-bounds[1], -bounds[0]), -limit
-        verdict, note = gained(turned, limit), ""
+        verdict, note = judge_gain(turned, limit), ""
         if case.few_clusters:
             verdict, note = Verdict.INCONCLUSIVE, f"; {case.few_clusters}"
-        elif verdict is Verdict.PASS and clause.scheduled and case.spent:
+        elif verdict is Verdict.PASS and clause.is_scheduled and case.spent:
             verdict, note = Verdict.INCONCLUSIVE, f"; {case.spent}"
         elif verdict is Verdict.INCONCLUSIVE:
             note = "; the interval straddles the limit: more rows or clusters would narrow it"
-        seen = f"{re.split('[<>]', clause.text)[0].strip()} is {show(found.value)}"
+        observation = f"{re.split('[<>]', clause.text)[0].strip()} is {format_number(estimate.value)}"
         return self.outcome(
             clause.text,
             verdict,
-            f"{seen} ({interval(bounds)}); asked: {clause.text}{note}",
+            f"{observation} ({format_interval(bounds)}); asked: {clause.text}{note}",
             case,
-            observed=found.value,
+            observed=estimate.value,
             bounds=bounds,
             level=level,
         )
 
 
-def as_kind(clause: Clause) -> Threshold | Improvement | Disagreement | None:
-    """The gate that asks what the clause asks, where there is one."""
+def equivalent_gate(clause: Clause) -> Threshold | Improvement | Disagreement | None:
+    """The gate of another kind that asks the same as the clause; None where there is none."""
     upward = clause.greater == ((clause.n or clause.d) > 0)
-    if clause.only == "n" and clause.limit != 0:
+    if clause.only_variable == "n" and clause.limit != 0:
         limit = clause.limit / clause.n
         low, high = (limit, None) if upward else (None, limit)
         return Threshold(kind="threshold", metric="accuracy", min=low, max=high, decide="bound")
     if clause.n == -clause.o and clause.d == 0 and upward:
         return Improvement(kind="improvement", metric="accuracy", margin=clause.limit / clause.n)
-    if clause.only == "d" and not upward:
+    if clause.only_variable == "d" and not upward:
         return Disagreement(kind="disagreement", max=clause.limit / clause.d, decide="bound")
     return None
 
 
-def _if_narrow(found: Outcome, clause: Clause) -> Outcome:
-    """INCONCLUSIVE where the interval is wider than the clause allows; what is shown to be false stays so."""
-    bounds = numbers(found)["bounds"]
-    if bounds is None or found.verdict in (Verdict.ERROR, Verdict.SKIP, Verdict.FAIL):
-        return found
-    scale = abs(clause.n or clause.d) if found.metric else 1.0  # the other kinds know no factor
-    half, asked = (bounds[1] - bounds[0]) / 2, clause.within / scale
-    if half <= asked + TOLERANCE:
-        return found
+def _need_narrow(outcome: Outcome, clause: Clause) -> Outcome:
+    """The outcome; INCONCLUSIVE instead of PASS where the interval is wider than the clause allows."""
+    bounds = copy_numbers(outcome)["bounds"]
+    if bounds is None or outcome.verdict in (Verdict.ERROR, Verdict.SKIP, Verdict.FAIL):
+        return outcome
+    scale = (
+        abs(clause.n or clause.d) if outcome.metric else 1.0
+    )  # gates of other kinds are judged without the clause's factor
+    half, allowed = (bounds[1] - bounds[0]) / 2, clause.within / scale
+    if half <= allowed + TOLERANCE:
+        return outcome
     wide = (
-        f"; the interval's half-width is {show(half)}, at most {show(asked)} is asked: "
-        f"about {(half / asked) ** 2:.1f} times the rows or clusters are needed"
+        f"; the interval's half-width is {format_number(half)}, at most {format_number(allowed)} is asked: "
+        f"about {(half / allowed) ** 2:.1f} times the rows or clusters are needed"
     )
-    return found.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "message": found.message + wide})
+    return outcome.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "message": outcome.message + wide})
 
 
-def mean_over_rows(clause: Clause, case: Case) -> Estimate:
-    """The clause's sum, a mean over rows: a single share as shares are (Wilson without clusters), else by Student's t.
+def estimate_mean(clause: Clause, case: Case) -> Estimate:
+    """The clause's sum, a mean over rows: a single share by Wilson's interval (t with clusters), a sum by Student's t.
 
-    Where no rows (or clusters) differ in a sum of several there is no error to estimate. With m of them alike, at
-    level 1 − α at most 1 − α^(1/m) of all others are unlike them, and the bounds are what those could make of it.
+    Where all rows (or clusters) give the same sum there is no error to estimate. From m alike it follows, at level
+    1 − α, that at most a share 1 − α^(1/m) of all others differs; the bounds are what that share could change.
     """
-    new, old, differs = of_rows(clause, case)
+    new, old, differs = row_indicators(clause, case)
     split = case.split()
-    if clause.only:
-        weight = {"n": clause.n, "o": clause.o, "d": clause.d}[clause.only]
-        share = {"n": new, "o": old, "d": differs}[clause.only]
-        return _times(weight, of_hits(Hits(share), split).one())
+    if clause.only_variable:
+        weight = {"n": clause.n, "o": clause.o, "d": clause.d}[clause.only_variable]
+        share = {"n": new, "o": old, "d": differs}[clause.only_variable]
+        return _scale_estimate(weight, estimate_hits(Hits(share), split).of_group())
     values = clause.n * new + clause.o * old + clause.d * differs
-    mean = split.scored("challenger").mean(values)
+    mean = split.scored_by("challenger").mean(values)
     low, high = min(clause.row_values), max(clause.row_values)
-    found = of_linear(Linear(mean, values - mean), split).one()
+    estimate = estimate_linear(Linear(mean, values - mean), split).of_group()
     alike = float((split.n if split.clusters is None else split.clusters)[0])
 
     def bounds(level: float) -> tuple[float, float] | None:
-        held = found.bounds(level)
-        if held is None:
+        plain = estimate.bounds(level)
+        if plain is None:
             return None
-        if held[1] - held[0] > TOLERANCE:
-            return max(low, held[0]), min(high, held[1])
+        if plain[1] - plain[0] > TOLERANCE:
+            return max(low, plain[0]), min(high, plain[1])
         unlike = 1 - (1 - level) ** (1 / alike)
-        return found.value - unlike * (found.value - low), found.value + unlike * (high - found.value)
+        return estimate.value - unlike * (estimate.value - low), estimate.value + unlike * (high - estimate.value)
 
-    return replace(found, bounds=bounds)
+    return replace(estimate, bounds=bounds)
 
 
-def _times(weight: float, found: Estimate) -> Estimate:
+def _scale_estimate(weight: float, estimate: Estimate) -> Estimate:
     def bounds(level: float) -> tuple[float, float] | None:
-        held = found.bounds(level)
-        if held is None:
+        unscaled = estimate.bounds(level)
+        if unscaled is None:
             return None
-        low, high = sorted((weight * held[0], weight * held[1]))
+        low, high = sorted((weight * unscaled[0], weight * unscaled[1]))
         return low, high
 
-    return Estimate(value=weight * found.value, bounds=bounds)
+    return Estimate(value=weight * estimate.value, bounds=bounds)
 
 
-def of_rows(clause: Clause, case: Case) -> tuple[Floats, Floats, Floats]:
-    """Of each row, 0 or 1: the challenger is right, the champion is right, they decide differently."""
+def row_indicators(clause: Clause, case: Case) -> tuple[Floats, Floats, Floats]:
+    """0 or 1 for each row, (n,) each: the challenger is right, the champion is right, they decide differently."""
     rows = case.rows
     if clause.compares:
         need_champion(case)
-    ours = decided(rows.challenger)
-    theirs = ours if rows.champion is None else decided(rows.champion)  # a clause of n alone asks nothing of it
-    return _ones(ours == rows.label), _ones(theirs == rows.label), _ones(ours != theirs)
+    ours = decide(rows.challenger)
+    theirs = ours if rows.champion is None else decide(rows.champion)  # a clause of n alone needs no champion
+    return _as_floats(ours == rows.label), _as_floats(theirs == rows.label), _as_floats(ours != theirs)
 
 
-def _ones(where: NDArray[np.bool_]) -> Floats:
+def _as_floats(where: NDArray[np.bool_]) -> Floats:
     return np.where(where, 1.0, 0.0)

@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
-MOST_CLAUSES = 100
+MAX_CLAUSES = 100
 _NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _TOKEN = re.compile(_NUMBER + r"|[A-Za-z_][A-Za-z_0-9]*|\+/-|/\\|\S")
 _VARIABLES = ("n", "o", "d")
@@ -44,7 +44,7 @@ class Clause:
 
     @property
     def row_values(self) -> tuple[float, ...]:
-        """What one row can add: both right, only the new, only the old, both wrong alike, both wrong differently."""
+        """A row's sum: both models right, only the new, only the old, both wrong alike, both wrong differently."""
         return self.n + self.o, self.n + self.d, self.o + self.d, 0.0, self.d
 
     @property
@@ -53,17 +53,17 @@ class Clause:
         return self.o != 0 or self.d != 0
 
     @property
-    def only(self) -> str:
-        """The one variable that there is: n, o or d; empty where there are several."""
-        held = [name for name, weight in zip(_VARIABLES, (self.n, self.o, self.d), strict=True) if weight]
-        return held[0] if len(held) == 1 else ""
+    def only_variable(self) -> str:
+        """The only variable of the sum: n, o or d; empty where there are several."""
+        present = [name for name, weight in zip(_VARIABLES, (self.n, self.o, self.d), strict=True) if weight]
+        return present[0] if len(present) == 1 else ""
 
     @property
-    def scheduled(self) -> bool:
-        """Whether it asks for a gain: the old model, taken for the new, could miss the limit.
+    def is_scheduled(self) -> bool:
+        """Whether it asks for a gain: the old model, judged as the new one, could miss the limit.
 
-        With n = o = x and d = 0 the sum is (n + o)·x. Where it is on the right side of the limit for every x
-        between 0 and 1 the clause allows a loss; where it only ever meets the limit, as `n - o > 0`, it does not.
+        With n = o = x and d = 0 the sum is (n + o)·x. The clause allows a loss if that lies on the right side of the
+        limit for every x between 0 and 1; it does not if the sum never gets beyond the limit, as in `n - o > 0`.
         """
         if not (self.n and self.o):
             return False
@@ -72,78 +72,80 @@ class Clause:
         return min(ends) < 0 or max(ends) == 0
 
 
-def parse(text: str) -> tuple[Clause, ...]:
+def parse_condition(text: str) -> tuple[Clause, ...]:
     r"""The clauses of a condition such as `n - o > 0.02 +/- 0.01 /\ d < 0.1 +/- 0.01`.
 
     Raises:
-        ValueError: `problem; expected …`, with the position of the character, counted from 1, where it is one of
-            grammar. Also for an unknown variable, a clause that is always true or always false, coefficients that
-            cancel, numbers that are not finite, a half-width of 0, and a clause that asks again what another asks.
+        ValueError: `problem; expected …`. Errors of grammar name the character, counted from 1. Other reasons are an
+            unknown variable, a clause that is always true or always false, coefficients that cancel, numbers that
+            are not finite, a half-width of 0, and two clauses about the same sum.
     """
     tokens = _Tokens(text)
     clauses = [_clause(tokens)]
     while tokens.take("/\\"):
         clauses.append(_clause(tokens))
-        if len(clauses) > MOST_CLAUSES:
-            raise ValueError(f"more than {MOST_CLAUSES} clauses; expected fewer")
-    tokens.need(_END)
-    seen: dict[tuple[float, ...], Clause] = {}
+        if len(clauses) > MAX_CLAUSES:
+            raise ValueError(f"more than {MAX_CLAUSES} clauses; expected fewer")
+    tokens.expect(_END)
+    clause_of: dict[tuple[float, ...], Clause] = {}
     for clause in clauses:
         size = max(abs(clause.n), abs(clause.o), abs(clause.d)) * (1.0 if clause.greater else -1.0)
-        asked = clause.n / size, clause.o / size, clause.d / size
-        if asked in seen:
-            raise ValueError(f"{clause.text!r} bounds what {seen[asked].text!r} bounds; expected different clauses")
-        seen[asked] = clause
+        coefficients = clause.n / size, clause.o / size, clause.d / size
+        if coefficients in clause_of:
+            raise ValueError(
+                f"{clause.text!r} bounds what {clause_of[coefficients].text!r} bounds; expected different clauses"
+            )
+        clause_of[coefficients] = clause
     return tuple(clauses)
 
 
 class _Tokens:
-    """The words of a condition, one after the other."""
+    """The words of a condition, read one after the other."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.found = [(found[0], found.start()) for found in _TOKEN.finditer(text)] + [(_END, len(text))]
-        self.at = 0
+        self.words = [(match[0], match.start()) for match in _TOKEN.finditer(text)] + [(_END, len(text))]
+        self.position = 0
 
     @property
     def word(self) -> str:
-        return self.found[self.at][0]
+        return self.words[self.position][0]
 
     @property
     def place(self) -> int:
-        return self.found[self.at][1]
+        return self.words[self.position][1]
 
     def take(self, *words: str) -> str:
-        """The present word if it is one of these; empty, and still the present one, if not."""
+        """Move on and return the current word if it is one of these; else return an empty text and stay."""
         word = self.word
         if word not in words:
             return ""
-        self.at += 1
+        self.position += 1
         return word
 
-    def need(self, *words: str, said: str = "") -> str:
-        """The present word, which must be one of these."""
-        return self.take(*words) or self.refuse(said or " or ".join(words))
+    def expect(self, *words: str, description: str = "") -> str:
+        """Move on and return the current word, which must be one of these."""
+        return self.take(*words) or self.refuse(description or " or ".join(words))
 
     def sign(self) -> float:
         """−1 after a minus, else 1."""
         return -1.0 if self.take("+", "-") == "-" else 1.0
 
     def number(self) -> float:
-        """The present word, which must be a finite number."""
+        """Move on and return the current word, which must be a finite number."""
         word = self.word
         if not re.fullmatch(_NUMBER, word):
             self.refuse("a number")
         value = float(word)
         if not math.isfinite(value):
             raise ValueError(f"{word[:40]} at character {self.place + 1} is not finite; expected a finite number")
-        self.at += 1
+        self.position += 1
         return value
 
     def refuse(self, expected: str) -> NoReturn:
-        """Raises ValueError: the present word is not what is expected."""
-        got = self.word if self.word == _END else repr(self.word[:40])
-        raise ValueError(f"got {got} at character {self.place + 1} of the condition; expected {expected}")
+        """Raise ValueError: the current word is not what is expected."""
+        actual = self.word if self.word == _END else repr(self.word[:40])
+        raise ValueError(f"got {actual} at character {self.place + 1} of the condition; expected {expected}")
 
 
 def _term(tokens: _Tokens) -> tuple[str, float]:
@@ -152,8 +154,8 @@ def _term(tokens: _Tokens) -> tuple[str, float]:
     if not re.fullmatch(_NUMBER, tokens.word):
         tokens.refuse("one of the variables n, o, d, or a number")
     weight = tokens.number()
-    tokens.need("*", said="* and a variable")
-    return tokens.need(*_VARIABLES, said="one of the variables n, o, d"), weight
+    tokens.expect("*", description="* and a variable")
+    return tokens.expect(*_VARIABLES, description="one of the variables n, o, d"), weight
 
 
 def _clause(tokens: _Tokens) -> Clause:
@@ -166,9 +168,9 @@ def _clause(tokens: _Tokens) -> Clause:
         if tokens.word not in ("+", "-"):
             break
         sign = tokens.sign()
-    greater = tokens.need(">", "<", said="+, -, > or <") == ">"
+    greater = tokens.expect(">", "<", description="+, -, > or <") == ">"
     limit = tokens.sign() * tokens.number() + 0.0  # −0 is 0
-    tokens.need("+/-")
+    tokens.expect("+/-")
     within = tokens.number()
     text = " ".join(tokens.text[start : tokens.place].split())
     clause = Clause(text=text, **sums, greater=greater, limit=limit, within=within)
@@ -186,7 +188,7 @@ def _refuse_nonsense(clause: Clause) -> None:
     low, high, limit = min(clause.row_values), max(clause.row_values), clause.limit
     if not clause.greater:
         low, high, limit = -high, -low, -limit
-    # at 0 a limit is strict: `d > 0` says something
+    # a limit of 0 is strict, so `d > 0` can be false
     always = low > limit or (low == limit and limit != 0)
     if always or high <= limit:
         raise ValueError(

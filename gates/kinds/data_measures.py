@@ -1,4 +1,4 @@
-"""What the data gate looks at, one function a measure: each says what was found, and whether it is as asked."""
+"""The measures of the data gate: one function for each key, which compares the data with what the key asks."""
 
 from __future__ import annotations
 
@@ -17,141 +17,155 @@ import pyarrow.compute as pc
 from lockgate.gates.durations import MAX_CLOCK_SKEW, is_month, parse_duration
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.facts import Counts, Distribution, check_features, parse_distribution, parse_time
-from lockgate.gates.gate.age import DAY, age, said
+from lockgate.gates.gate.age import DAY, format_duration, measure_age
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.limits import against, show
+from lockgate.gates.gate.limits import compare_with_limits, format_number
 from lockgate.gates.records.outcome import Verdict
 from lockgate.gates.stats.scored import TOLERANCE
 
-SHOWN = 5
-"""So many columns are named in a message."""
+MAX_NAMED_COLUMNS = 5
+"""At most so many columns are named in a message; the others are counted."""
 
-NEAR = 0.85
-"""Names that are as alike as this are pointed out."""
+NAME_SIMILARITY = 0.85
+"""Names at least this similar (difflib, 0 … 1) are pointed out: they may be misspelt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """Whether a measure is as asked, its value, and both in words."""
+class Measurement:
+    """Whether the data are as asked, the value measured, and both in words."""
 
-    met: bool
+    passed: bool
     observed: float
     message: str
 
 
-def rows(case: Case, least: int) -> Found:
+def measure_rows(case: Case, minimum: int) -> Measurement:
     """Rows that count."""
-    return Found(
-        met=case.rows.n >= least,
+    return Measurement(
+        passed=case.rows.n >= minimum,
         observed=case.rows.n,
-        message=f"{case.rows.n:,} rows of the holdout count; asked: {least:,}",
+        message=f"{case.rows.n:,} rows of the holdout count; asked: {minimum:,}",
     )
 
 
-def clusters(case: Case, least: int) -> Found:
-    """Clusters with rows that count, also where the policy ignores them otherwise."""
-    held = case.evidence.cluster
-    if held is None:
+def measure_clusters(case: Case, minimum: int) -> Measurement:
+    """Clusters with rows that count, even if the policy ignores clusters."""
+    cluster = case.evidence.cluster
+    if cluster is None:
         raise UnjudgeableError("the evidence has no clusters", expected="a column `cluster`")
-    count = np.count_nonzero(np.bincount(held.codes, weights=case.rows.weight))
-    return Found(met=bool(count >= least), observed=float(count), message=f"{count:,} clusters; asked: {least:,}")
+    count = np.count_nonzero(np.bincount(cluster.codes, weights=case.rows.weight))
+    return Measurement(
+        passed=bool(count >= minimum), observed=float(count), message=f"{count:,} clusters; asked: {minimum:,}"
+    )
 
 
-def label_rate(case: Case, limits: Mapping[str, float]) -> Found:
+def measure_label_rate(case: Case, limits: Mapping[str, float]) -> Measurement:
     """Share of label 1, by weight, within `min` and `max`."""
     if case.evidence.task != "binary":
         raise UnjudgeableError(f"task {case.evidence.task} has no rate of label 1", expected="task binary")
     rate = float(np.average(case.rows.label, weights=case.rows.weight))
-    least, most = limits.get("min"), limits.get("max")
-    asked = " and ".join(f"{sign} {limit:.12g}" for sign, limit in ((">=", least), ("<=", most)) if limit is not None)
-    return Found(
-        met=against(rate, None, least=least, most=most, decide="point") is Verdict.PASS,
+    minimum, maximum = limits.get("min"), limits.get("max")
+    required = " and ".join(
+        f"{sign} {limit:.12g}" for sign, limit in ((">=", minimum), ("<=", maximum)) if limit is not None
+    )
+    return Measurement(
+        passed=compare_with_limits(rate, None, minimum=minimum, maximum=maximum, decide="point") is Verdict.PASS,
         observed=rate,
-        message=f"label 1 has {show(rate)} of the holdout; asked: {asked}",
+        message=f"label 1 has {format_number(rate)} of the holdout; asked: {required}",
     )
 
 
-def missing(case: Case, most: float) -> Found:
-    """The largest share of missing values that a feature has, in the holdout or in the training rows."""
-    found: dict[str, tuple[float, str]] = {}
-    for name, held in _features(case).items():
+def measure_missing(case: Case, maximum: float) -> Measurement:
+    """The largest share of missing values of any feature, in the holdout or in the training rows."""
+    worst_of: dict[str, tuple[float, str]] = {}
+    for name, distribution in _features(case).items():
         path = f"facts.features.{name[:80]}"
-        if held.holdout is None:
+        if distribution.holdout is None:
             raise UnjudgeableError("the holdout is not counted", expected="counts of its rows", where=f"{path}.holdout")
-        shares = (_missing(held.holdout, path), "holdout"), (_missing(held.train, path), "training rows")
-        found[name] = max(shares, key=itemgetter(0))  # of equal ones the holdout's
-    name = max(found, key=lambda one: found[one][0])
-    share, where = found[name]
-    beyond = [one for one, (held_share, _) in found.items() if not held_share <= most + TOLERANCE]
-    message = f"{name!r} misses {show(share)} of its values in the {where}, the most of {len(found)} features"
-    return Found(
-        met=not beyond,
+        shares = (
+            (_missing(distribution.holdout, path), "holdout"),
+            (_missing(distribution.train, path), "training rows"),
+        )
+        worst_of[name] = max(shares, key=itemgetter(0))  # the holdout's where both are equal
+    name = max(worst_of, key=lambda feature: worst_of[feature][0])
+    share, where = worst_of[name]
+    beyond = [feature for feature, (largest, _) in worst_of.items() if not largest <= maximum + TOLERANCE]
+    message = (
+        f"{name!r} misses {format_number(share)} of its values in the {where}, the most of {len(worst_of)} features"
+    )
+    return Measurement(
+        passed=not beyond,
         observed=share,
-        message=f"{message}; asked: at most {most:.12g}" + (f"; beyond it: {_named(beyond)}" if beyond else ""),
+        message=f"{message}; asked: at most {maximum:.12g}" + (f"; beyond it: {_list_names(beyond)}" if beyond else ""),
     )
 
 
-def required(case: Case, names: Sequence[str]) -> Found:
-    """Features that are not there."""
-    there = {_plain(name): name for name in _names(case)}
-    absent = [name for name in names if _plain(name) not in there]
-    near = {name: match for name in absent if (match := _near(name, there))}
-    hints = ", ".join(f"{match!r} is near {name!r}" for name, match in list(near.items())[:SHOWN])
+def measure_required_columns(case: Case, names: Sequence[str]) -> Measurement:
+    """Required columns that are no features."""
+    features = {_normalise(name): name for name in _names(case)}
+    absent = [name for name in names if _normalise(name) not in features]
+    near = {name: match for name in absent if (match := _nearest(name, features))}
+    hints = ", ".join(f"{match!r} is near {name!r}" for name, match in list(near.items())[:MAX_NAMED_COLUMNS])
     message = f"{len(absent)} of {len(names)} required columns are no features"
-    return Found(
-        met=not absent,
+    return Measurement(
+        passed=not absent,
         observed=len(absent),
-        message=message + (f": {_named(absent)}" if absent else "") + (f" ({hints})" if hints else ""),
+        message=message + (f": {_list_names(absent)}" if absent else "") + (f" ({hints})" if hints else ""),
     )
 
 
-def banned(case: Case, names: Sequence[str]) -> Found:
-    """Features that should not be there. Those with nearly the name of one are pointed out."""
-    ban = {_plain(name): name for name in names}
-    met = [name for name in _names(case) if _plain(name) in ban]
-    near = {name: match for name in _names(case) if name not in met and (match := _near(name, ban))}
-    hints = ", ".join(f"{name!r} is near {match!r}" for name, match in list(near.items())[:SHOWN])
-    message = f"{len(met)} features are banned"
-    return Found(
-        met=not met,
-        observed=len(met),
-        message=message + (f": {_named(met)}" if met else "") + (f" (not banned, but look: {hints})" if hints else ""),
+def measure_banned_columns(case: Case, names: Sequence[str]) -> Measurement:
+    """Features that are banned. Features with nearly the name of a banned one are pointed out."""
+    ban = {_normalise(name): name for name in names}
+    matches = [name for name in _names(case) if _normalise(name) in ban]
+    near = {name: match for name in _names(case) if name not in matches and (match := _nearest(name, ban))}
+    hints = ", ".join(f"{name!r} is near {match!r}" for name, match in list(near.items())[:MAX_NAMED_COLUMNS])
+    message = f"{len(matches)} features are banned"
+    return Measurement(
+        passed=not matches,
+        observed=len(matches),
+        message=message
+        + (f": {_list_names(matches)}" if matches else "")
+        + (f" (not banned, but look: {hints})" if hints else ""),
     )
 
 
-def types(case: Case, declared: Mapping[str, str]) -> Found:
-    """Features that are absent, or of another type."""
-    there = _features(case)
+def measure_types(case: Case, declared: Mapping[str, str]) -> Measurement:
+    """Declared columns that are no features, or features of another type."""
+    features = _features(case)
     wrong = [
-        f"{name!r} is " + (f"a {there[name].kind}" if name in there else "no feature")
+        f"{name!r} is " + (f"a {features[name].kind}" if name in features else "no feature")
         for name, kind in declared.items()
-        if name not in there or there[name].kind != kind
+        if name not in features or features[name].kind != kind
     ]
     message = f"{len(wrong)} of {len(declared)} columns are not as declared"
-    return Found(
-        met=not wrong, observed=len(wrong), message=f"{message}: {', '.join(wrong[:SHOWN])}" if wrong else message
+    return Measurement(
+        passed=not wrong,
+        observed=len(wrong),
+        message=f"{message}: {', '.join(wrong[:MAX_NAMED_COLUMNS])}" if wrong else message,
     )
 
 
-def newest(case: Case, within: str) -> Found:
+def measure_newest_row(case: Case, within: str) -> Measurement:
     """Age of the newest row in days: by the evidence's `time`, else by the facts' `as_of`, else by `scored_at`."""
     if case.evidence.time is not None:
-        what, then, ahead = "the newest row", _latest(case.evidence.time), DAY  # a local time may be a day ahead of UTC
+        # a local time without its zone may be up to a day ahead of UTC
+        subject, then, ahead = "the newest row", _latest(case.evidence.time), DAY
     elif "as_of" in case.facts:
-        what, then, ahead = "the holdout's month", _month_end(case), timedelta()
+        subject, then, ahead = "the holdout's month", _month_end(case), timedelta()
     else:
-        what, then, ahead = "the scoring", parse_time(case.facts, "scored_at"), MAX_CLOCK_SKEW
-    old = age(then, case, what=what, ahead=ahead)
-    return Found(
-        met=old <= parse_duration(within),
+        subject, then, ahead = "the scoring", parse_time(case.facts, "scored_at"), MAX_CLOCK_SKEW
+    old = measure_age(then, case, subject=subject, ahead=ahead)
+    return Measurement(
+        passed=old <= parse_duration(within),
         observed=old / DAY,
-        message=f"{what} is {said(old)} old; asked: within {within}",
+        message=f"{subject} is {format_duration(old)} old; asked: within {within}",
     )
 
 
 def _features(case: Case) -> dict[str, Distribution]:
-    told = check_features(case.facts.get("features"), path="facts.features")
-    return {name: parse_distribution(one, path=f"facts.features.{name[:80]}") for name, one in told.items()}
+    claims = check_features(case.facts.get("features"), path="facts.features")
+    return {name: parse_distribution(claim, path=f"facts.features.{name[:80]}") for name, claim in claims.items()}
 
 
 def _names(case: Case) -> list[str]:
@@ -164,35 +178,35 @@ def _missing(counts: Counts, path: str) -> float:
     return counts.missing / counts.rows
 
 
-def _plain(name: str) -> str:
+def _normalise(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).casefold()
 
 
-def _near(name: str, plain: Mapping[str, str]) -> str:
-    near = difflib.get_close_matches(_plain(name), list(plain), cutoff=NEAR)
+def _nearest(name: str, plain: Mapping[str, str]) -> str:
+    near = difflib.get_close_matches(_normalise(name), list(plain), cutoff=NAME_SIMILARITY)
     return plain[near[0]] if near else ""
 
 
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(repr(name[:80]) for name in names[:SHOWN]) + more
+def _list_names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED_COLUMNS} more" if len(names) > MAX_NAMED_COLUMNS else ""
+    return ", ".join(repr(name[:80]) for name in names[:MAX_NAMED_COLUMNS]) + more
 
 
 def _latest(times: pa.Array) -> datetime:
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
         try:
-            found: datetime | None = pc.max(times.cast(kind)).as_py()
+            newest: datetime | None = pc.max(times.cast(kind)).as_py()
         except pa.ArrowInvalid:
             continue
-        if found is not None:
-            return found.replace(tzinfo=UTC)  # of another zone it is cast to UTC
+        if newest is not None:
+            return newest.replace(tzinfo=UTC)  # a time with another zone was cast to UTC
     raise UnjudgeableError(
         "the column `time` holds what is no time", expected="ISO 8601, as in 2013-10-31 or 2013-10-31T12:00:00Z"
     )
 
 
 def _month_end(case: Case) -> datetime:
-    """The end of the month `as_of`; of a month that is under way, now."""
+    """The end of the month `as_of`, or now while that month lasts."""
     said_of = case.facts["as_of"]
     if not isinstance(said_of, str) or not is_month(said_of):
         raise UnjudgeableError(f"got {repr(said_of)[:80]}", expected="a month, as in 2013-10", where="facts.as_of")

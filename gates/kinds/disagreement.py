@@ -9,9 +9,9 @@ from pydantic import Field
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Check, Decide, Reads
-from lockgate.gates.gate.limits import against, interval, show
-from lockgate.gates.metrics.classification import decided
-from lockgate.gates.metrics.estimate import of_hits
+from lockgate.gates.gate.limits import compare_with_limits, format_interval, format_number
+from lockgate.gates.metrics.classification import decide
+from lockgate.gates.metrics.estimate import estimate_hits
 from lockgate.gates.metrics.metric import Hits
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.strictness import Category, lower
@@ -24,12 +24,12 @@ class Disagreement(Check):
 
     | key | |
     |---|---|
-    | `max` | the largest share of rows on which the decisions may differ, 0 … 1; on the limit meets it |
+    | `max` | the largest share of rows on which the decisions may differ, 0 … 1; a share on the limit passes |
     | `decide` | `bound`: the whole interval must lie below it; `point`: the share alone decides |
     | `beyond` | for regression and ranking, where it must be given: predictions further apart than this differ |
 
-    The decision is `score >= 0.5` for task binary and the class with the highest probability for multiclass. Two
-    models of the same accuracy may still surprise everyone who acts on them: this is the share of those surprised.
+    The decision is `score >= 0.5` for task binary and the class with the highest probability for multiclass. Two models
+    of the same accuracy can still decide differently on many rows, which surprises everyone who acts on the decisions.
     Clustered where the evidence has clusters. SKIP while there is no champion.
     """
 
@@ -49,10 +49,11 @@ class Disagreement(Check):
         if case.no_champion:
             return self.outcome(name, *case.absence, case)
         need_champion(case)
-        found = of_hits(Hits(self._differs(case)), case.split()).one()
-        bounds = found.bounds(case.confidence)
-        verdict = against(found.value, bounds, least=None, most=self.max, decide=self.decide)
-        message = f"{show(found.value)} of the rows change ({interval(bounds)}); asked: at most {self.max:.12g}"
+        estimate = estimate_hits(Hits(self._decisions_differ(case)), case.split()).of_group()
+        bounds = estimate.bounds(case.confidence)
+        verdict = compare_with_limits(estimate.value, bounds, minimum=None, maximum=self.max, decide=self.decide)
+        observation = f"{format_number(estimate.value)} of the rows change ({format_interval(bounds)})"
+        message = f"{observation}; asked: at most {self.max:.12g}"
         if self.decide == "bound" and case.few_clusters:
             verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
         return self.outcome(
@@ -61,12 +62,12 @@ class Disagreement(Check):
             message,
             case,
             metric="disagreement",
-            observed=found.value,
+            observed=estimate.value,
             bounds=bounds,
             level=case.confidence,
         )
 
-    def _differs(self, case: Case) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    def _decisions_differ(self, case: Case) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         ours, theirs, task = case.rows.challenger, case.rows.champion, case.evidence.task
         decides = task in ("binary", "multiclass")
         if theirs is None or decides != (self.beyond is None):
@@ -74,5 +75,5 @@ class Disagreement(Check):
                 f"task {task} {'decides by itself' if decides else 'has no decisions'}",
                 expected="no `beyond`" if decides else "`beyond`: how far apart predictions must be to differ",
             )
-        differ = decided(ours) != decided(theirs) if self.beyond is None else np.abs(ours - theirs) > self.beyond
+        differ = decide(ours) != decide(theirs) if self.beyond is None else np.abs(ours - theirs) > self.beyond
         return np.where(differ, 1.0, 0.0)

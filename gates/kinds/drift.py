@@ -10,14 +10,14 @@ from pydantic_core import PydanticCustomError
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Check, Decide, Reads, Text
-from lockgate.gates.gate.limits import against, interval, numbers, show
-from lockgate.gates.kinds.drift_pairs import Apart, of_feature, of_scores, told_features
+from lockgate.gates.gate.limits import compare_with_limits, copy_numbers, format_interval, format_number
+from lockgate.gates.kinds.drift_pairs import DistributionPair, claimed_features, pair_feature, pair_scores
 from lockgate.gates.records.outcome import Outcome, Verdict, worst
 from lockgate.gates.stats.divergence import Measure, divergence, divergence_bounds
 from lockgate.gates.strictness import Category, Changed, Direction, Members, lower
 
-SHOWN = 3
-"""So many columns beyond the limit are named in the message."""
+MAX_COLUMNS_BEYOND = 3
+"""At most so many columns beyond the limit are named in the message; the others are counted."""
 
 
 _ASKED = Changed(Category.GATES, identity=True)
@@ -39,15 +39,15 @@ class Drift(Check):
     | `columns` | for features: a list of those that are looked at; all by default |
     | `decide` | `bound`: PASS where every column is shown to stay below it, FAIL where one is shown to exceed it, Bonferroni's correction over columns; `point`: the largest value decides |
 
-    Rows are counted in at most 20 cells: of a number those between the quantiles of what is compared with, of a name its
-    20 commonest values and all others; what is missing is a cell of its own, which for `ks` comes first. For psi a share
-    below 0.0001 counts as 0.0001. Names have no order: for `ks` they are a SKIP, and an ERROR where `columns` names them.
-    Of task multiclass, the class with the highest score is looked at.
+    Rows are counted in at most 20 cells. The cells of a number lie between quantiles of the reference; a name has its 20
+    commonest values and one cell for all others; missing values are a cell of their own, which comes first for `ks`. For
+    psi a share below 0.0001 counts as 0.0001. Names have no order: `ks` skips them, and is an ERROR where `columns` lists
+    one. For task multiclass, the class with the highest score is counted.
 
-    The counts of features, and those of the scores on the training rows, are what the run says (`features`, `scores`,
-    `champion.features`); the scores of the holdout are counted in the evidence, by weight. Bounds take rows of features
-    as independent, since facts know no clusters; for scores on the holdout they are clustered where the evidence is.
-    A sample of few rows has wide bounds: PASS then needs a larger `max`. SKIP against a champion where there is none.
+    Counts of features, and of the scores on the training rows, are what the run says (`features`, `scores`,
+    `champion.features`); the holdout's scores are counted in the evidence, by weight. Bounds for features treat rows as
+    independent, since facts have no clusters; bounds for scores on the holdout are clustered where the evidence is. With
+    few rows the bounds are wide, and PASS needs a larger `max`. SKIP against a champion while there is none.
     """  # noqa: E501 (table rows)
 
     reads: ClassVar[Reads] = Reads.CHALLENGER
@@ -95,63 +95,60 @@ class Drift(Check):
                 return self.outcome(name, *case.absence, case)
             need_champion(case)
         if self.of == "scores":
-            return self._judge_one(name, of_scores(case, against=self.against, measure=self.measure), case)
-        told = told_features(case, against=self.against)
-        chosen = tuple(sorted(told)) if self.columns is None else self.columns
-        self._refuse_unknown(chosen, tuple(told))
-        found = {column: self._apart(column, told[column], case) for column in chosen}
-        judged = sum(isinstance(one, Apart) for one in found.values())
+            return self._judge_pair(name, pair_scores(case, against=self.against, measure=self.measure), case)
+        distributions = claimed_features(case, against=self.against)
+        chosen = tuple(sorted(distributions)) if self.columns is None else self.columns
+        self._refuse_unknown(chosen, tuple(distributions))
+        pairs = {column: self._pair(column, distributions[column], case) for column in chosen}
+        judged = sum(isinstance(pair, DistributionPair) for pair in pairs.values())
         if not judged:
             raise UnjudgeableError(
-                f"none of {len(found)} features has an order", expected="measure psi or js for features that are names"
+                f"none of {len(pairs)} features has an order", expected="measure psi or js for features that are names"
             )
-        shared = case.shared(judged)
-        parts = tuple(self._part(column, one, case, shared) for column, one in found.items())
+        shared = case.share_error_rate(judged)
+        parts = tuple(self._part(column, pair, case, shared) for column, pair in pairs.items())
         verdict = worst([part.verdict for part in parts])
         decisive = max((part for part in parts if part.verdict is verdict), key=lambda part: part.observed or 0.0)
-        beyond = [part.name for part in parts if part.verdict is Verdict.FAIL]
-        named = f"; beyond the limit: {', '.join(map(repr, beyond[:SHOWN]))}" if beyond else ""
-        more = f" and {len(beyond) - SHOWN} more" if len(beyond) > SHOWN else ""
-        known = numbers(decisive)
-        size = f"{show(known['observed'])} ({interval(known['bounds'])}) of {decisive.name!r}"
-        message = f"{self.measure} of {judged} features against {self.against}: {size}{named}{more}; asked: {self.rule}"
-        return self.outcome(name, verdict, message, case, parts=parts, **known)
+        numbers = copy_numbers(decisive)
+        size = f"{format_number(numbers['observed'])} ({format_interval(numbers['bounds'])}) of {decisive.name!r}"
+        message = f"{self.measure} of {judged} features against {self.against}: {size}{_list_beyond(parts)}"
+        return self.outcome(name, verdict, f"{message}; asked: {self.rule}", case, parts=parts, **numbers)
 
-    def _refuse_unknown(self, chosen: tuple[str, ...], told: tuple[str, ...]) -> None:
+    def _refuse_unknown(self, chosen: tuple[str, ...], features: tuple[str, ...]) -> None:
         for column in chosen:
-            if column not in told:
-                near = difflib.get_close_matches(column, told)
+            if column not in features:
+                near = difflib.get_close_matches(column, features)
                 raise UnjudgeableError(
                     f"no feature {column[:80]!r} in the facts",
-                    expected=f"one of: {', '.join(sorted(told))[:400]}",
+                    expected=f"one of: {', '.join(sorted(features))[:400]}",
                     hint=f"did you mean {near[0]!r}?" if near else "",
                 )
 
-    def _apart(self, column: str, told: object, case: Case) -> Apart | None:
-        """The two distributions of one feature; None where its measure needs an order that it has not."""
-        found = of_feature(column, told, case, against=self.against, measure=self.measure)
-        if found is None and self.columns is not None:
+    def _pair(self, column: str, distribution: object, case: Case) -> DistributionPair | None:
+        """The two distributions of one feature; None for ks of a name, which has no order."""
+        pair = pair_feature(column, distribution, case, against=self.against, measure=self.measure)
+        if pair is None and self.columns is not None:
             raise UnjudgeableError(
                 f"feature {column[:80]!r} is a name: it has no order, which ks needs", expected="measure psi or js"
             )
-        return found
+        return pair
 
-    def _part(self, column: str, found: Apart | None, case: Case, shared: Case) -> Outcome:
-        if found is None:
+    def _part(self, column: str, pair: DistributionPair | None, case: Case, shared: Case) -> Outcome:
+        if pair is None:
             return self.outcome(column, Verdict.SKIP, "names have no order, which ks needs", case)
-        part = self._judge_one(column, found, case)
+        part = self._judge_pair(column, pair, case)
         if self.decide == "bound" and part.verdict is Verdict.FAIL:
-            corrected = self._judge_one(column, found, shared).verdict
+            corrected = self._judge_pair(column, pair, shared).verdict
             part = part.model_copy(update={"verdict": corrected})
         return part
 
-    def _judge_one(self, name: str, found: Apart, case: Case) -> Outcome:
-        value = divergence(self.measure, found.pair)
-        held = divergence_bounds(self.measure, found.pair, level=case.confidence)
-        verdict = against(value, held, least=None, most=self.max, decide=self.decide)
-        seen = f"{self.measure} against {found.against} is {show(value)} ({interval(held)})"
-        message = f"{seen}; asked: at most {self.max:.12g}"
-        if self.decide == "bound" and found.clusters is not None and case.few_clusters:
+    def _judge_pair(self, name: str, pair: DistributionPair, case: Case) -> Outcome:
+        value = divergence(self.measure, pair.cells)
+        bounds = divergence_bounds(self.measure, pair.cells, level=case.confidence)
+        verdict = compare_with_limits(value, bounds, minimum=None, maximum=self.max, decide=self.decide)
+        observation = f"{self.measure} against {pair.against} is {format_number(value)} ({format_interval(bounds)})"
+        message = f"{observation}; asked: at most {self.max:.12g}"
+        if self.decide == "bound" and pair.clusters is not None and case.few_clusters:
             verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
         return self.outcome(
             name,
@@ -160,8 +157,17 @@ class Drift(Check):
             case,
             metric=self.measure,
             observed=value,
-            bounds=held,
+            bounds=bounds,
             level=case.confidence,
-            rows=found.rows,
-            clusters=found.clusters,
+            rows=pair.rows,
+            clusters=pair.clusters,
         )
+
+
+def _list_beyond(parts: tuple[Outcome, ...]) -> str:
+    """The columns that fail, for the end of a sentence; empty where none does."""
+    beyond = [part.name for part in parts if part.verdict is Verdict.FAIL]
+    if not beyond:
+        return ""
+    more = f" and {len(beyond) - MAX_COLUMNS_BEYOND} more" if len(beyond) > MAX_COLUMNS_BEYOND else ""
+    return f"; beyond the limit: {', '.join(map(repr, beyond[:MAX_COLUMNS_BEYOND]))}{more}"

@@ -9,16 +9,16 @@ from pydantic import Field
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Decide, Reads
-from lockgate.gates.gate.grouped import Grouped, bounds_of
-from lockgate.gates.gate.limits import Bounds, interval, show
-from lockgate.gates.metrics.estimate import counted, errors
+from lockgate.gates.gate.grouped import Grouped, group_bounds
+from lockgate.gates.gate.limits import Bounds, format_interval, format_number
+from lockgate.gates.metrics.estimate import count_hits, standard_errors
 from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
 from lockgate.gates.stats import gaps
 from lockgate.gates.stats.scored import TOLERANCE, Codes, Floats
 from lockgate.gates.strictness import Category, lower
 
-MOST_GROUPS = 1000
-"""Every pair of groups is looked at: more groups than this are too many."""
+MAX_GROUPS = 1000
+"""Every pair of groups is compared, so that the work grows with the square of this."""
 
 GapBounds = Callable[[float], tuple[Floats, Floats]]
 
@@ -64,9 +64,9 @@ class Fairness(Grouped):
 
     def judge(self, name: str, case: Case) -> Outcome:
         parts, judged = self._parts(case)
-        if judged.size > MOST_GROUPS:
-            raise UnjudgeableError(f"{judged.size:,} groups are too many", expected=f"at most {MOST_GROUPS:,}")
-        left_out = worst([part.verdict for at, part in parts.items() if at not in set(judged.tolist())])
+        if judged.size > MAX_GROUPS:
+            raise UnjudgeableError(f"{judged.size:,} groups are too many", expected=f"at most {MAX_GROUPS:,}")
+        left_out = worst([part.verdict for group, part in parts.items() if group not in set(judged.tolist())])
         if judged.size < 2:
             settled = left_out in (Verdict.ERROR, Verdict.FAIL)
             verdict = left_out if settled else Verdict.INCONCLUSIVE
@@ -77,18 +77,18 @@ class Fairness(Grouped):
         value, gap_bounds = self._gaps(case, judged)
         first, second = gaps.group_pairs(judged.size)
         gap = np.abs(value[first] - value[second])
-        low, high = _sizes(*gap_bounds(case.confidence))
-        corrected, _ = _sizes(*gap_bounds(1 - (1 - case.confidence) / gap.size))
+        low, high = _bounds_of_size(*gap_bounds(case.confidence))
+        corrected, _ = _bounds_of_size(*gap_bounds(1 - (1 - case.confidence) / gap.size))
         verdict = self._verdict(gap, high, corrected)
         widest = int(np.argmax(gap))
-        most, least = sorted((int(first[widest]), int(second[widest])), key=lambda at: -value[at])
-        bounds = bounds_of(low, high, widest)
-        for at in judged[[most, least]].tolist():
-            parts[at] = parts[at].model_copy(update={"verdict": verdict})
+        highest, lowest = sorted((int(first[widest]), int(second[widest])), key=lambda group: -value[group])
+        bounds = group_bounds(low, high, widest)
+        for group in judged[[highest, lowest]].tolist():
+            parts[group] = parts[group].model_copy(update={"verdict": verdict})
         return self.outcome(
             name,
             worst([verdict, left_out]),
-            self._said(case, value, judged, most, least, bounds),
+            self._describe_gap(case, value, judged, highest, lowest, bounds),
             case,
             metric=self.metric,
             observed=float(gap[widest]),
@@ -97,12 +97,14 @@ class Fairness(Grouped):
             parts=tuple(parts.values()),
         )
 
-    def _said(self, case: Case, value: Floats, judged: Codes, most: int, least: int, bounds: Bounds | None) -> str:
+    def _describe_gap(
+        self, case: Case, value: Floats, judged: Codes, highest: int, lowest: int, bounds: Bounds | None
+    ) -> str:
         names = case.split(self.columns).groups.names
-        high, low = (f"{show(float(value[at]))} in {names[judged[at]]!r}" for at in (most, least))
+        high, low = (f"{format_number(float(value[group]))} in {names[judged[group]]!r}" for group in (highest, lowest))
         return (
-            f"{self.metric} is {high} and {low}: a gap of {show(float(value[most] - value[least]))} "
-            f"({interval(bounds)}), the largest of {judged.size} groups; asked: at most {self.max:.12g}"
+            f"{self.metric} is {high} and {low}: a gap of {format_number(float(value[highest] - value[lowest]))} "
+            f"({format_interval(bounds)}), the largest of {judged.size} groups; asked: at most {self.max:.12g}"
         )
 
     def _verdict(self, gap: Floats, high: Floats, corrected_low: Floats) -> Verdict:
@@ -116,11 +118,11 @@ class Fairness(Grouped):
         """The metric in each judged group, and bounds of the differences between every two of them."""
         metric, split = case.metric(self.metric), case.split(self.columns)
         if metric.hits is not None and split.rows.plain:
-            found = metric.hits(split.rows.label, split.rows.challenger)
-            hits, n = (of_group[judged] for of_group in counted(found, split.scored("challenger")))
+            row_hits = metric.hits(split.rows.label, split.rows.challenger)
+            hits, n = (of_group[judged] for of_group in count_hits(row_hits, split.scored_by("challenger")))
             return hits / n, lambda level: gaps.newcombe(hits, n, level=level)
         linear = split.linear(metric)
-        error, df = (of_group[judged] for of_group in errors(metric, linear, split))
+        error, df = (of_group[judged] for of_group in standard_errors(metric, linear, split))
         variance = error**2
         rows = split.rows
         if rows.cluster is not None:
@@ -130,23 +132,26 @@ class Fairness(Grouped):
         return value, lambda level: gaps.gap_bounds(value, variance, df, level=level)
 
     def _parts(self, case: Case) -> tuple[dict[int, Outcome], Codes]:
-        """What is found of every group, by its place, and the places of those that can be judged."""
-        split, found = case.split(self.columns), case.estimates(self.metric, self.columns)
-        low, high = found.bounds(case.confidence)
+        """The outcome of every group by its number, and the numbers of the groups that can be judged."""
+        split, estimates = case.split(self.columns), case.estimates(self.metric, self.columns)
+        low, high = estimates.bounds(case.confidence)
         parts: dict[int, Outcome] = {}
         judged: list[int] = []
-        for at, value in enumerate(found.value.tolist()):
-            if split.n[at] == 0:
+        for group, value in enumerate(estimates.value.tolist()):
+            if split.n[group] == 0:
                 continue
-            bounds = bounds_of(low, high, at)
-            reason = self.unfit(split, at, value, case)
+            bounds = group_bounds(low, high, group)
+            reason = self.unfit_verdict(split, group, value, case)
             if reason is None:
-                judged.append(at)
-            verdict, message = reason or (Verdict.PASS, f"{self.metric} is {show(value)} ({interval(bounds)})")
-            parts[at] = self.part(split, at, verdict, message, case, value=value, bounds=bounds)
+                judged.append(group)
+            verdict, message = reason or (
+                Verdict.PASS,
+                f"{self.metric} is {format_number(value)} ({format_interval(bounds)})",
+            )
+            parts[group] = self.part(split, group, verdict, message, case, value=value, bounds=bounds)
         return parts, np.array(judged)
 
 
-def _sizes(low: Floats, high: Floats) -> tuple[Floats, Floats]:
+def _bounds_of_size(low: Floats, high: Floats) -> tuple[Floats, Floats]:
     """Bounds of |difference| from those of the difference."""
     return np.maximum(np.maximum(low, -high), 0.0), np.maximum(high, -low)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, MetricName, Reads
-from lockgate.gates.gate.limits import Bounds, gained, interval, show
+from lockgate.gates.gate.limits import Bounds, format_interval, format_number, judge_gain
 from lockgate.gates.metrics.estimate import Difference
 from lockgate.gates.metrics.metric import Metric
 from lockgate.gates.records.outcome import Outcome, Verdict
@@ -21,7 +21,7 @@ class Improvement(Check):
     | key | |
     |---|---|
     | `metric` | any metric of the task |
-    | `margin` | in the metric's own units, in the direction of better: positive asks for a gain, 0 for any gain strictly beyond 0, negative allows a loss |
+    | `margin` | in the metric's own units, in the direction of better: positive asks for a gain, 0 for any gain above 0, negative allows a loss |
 
     The paired difference decides, by its interval: clustered where the evidence has clusters. With a margin of 0
     or more the check is a scheduled look: its level is 1 − alpha/looks, and on a holdout whose looks are spent,
@@ -36,7 +36,7 @@ class Improvement(Check):
     margin: Annotated[float, higher(Category.MARGIN)]
 
     @property
-    def scheduled(self) -> bool:
+    def is_scheduled(self) -> bool:
         return self.margin >= 0
 
     @property
@@ -50,32 +50,35 @@ class Improvement(Check):
         return f"{self.metric} gains {'more than 0' if self.margin == 0 else f'at least {self.margin:.12g}'}"
 
     def judge(self, name: str, case: Case) -> Outcome:
-        level = case.scheduled_confidence if self.scheduled else case.confidence
+        level = case.scheduled_confidence if self.is_scheduled else case.confidence
         if case.no_champion:
             return self.outcome(name, *case.absence, case, metric=self.metric, level=level)
-        found, metric = case.difference(self.metric), case.metric(self.metric)
-        bounds = found.bounds(level)
+        difference, metric = case.difference(self.metric), case.metric(self.metric)
+        bounds = difference.bounds(level)
         gain = gain_bounds(metric, bounds)
-        verdict = gained(gain, self.margin)
+        verdict = judge_gain(gain, self.margin)
         note = ""
-        if found.exact and self.margin == 0:
-            verdict, note = _exactly(found, 1 - level), "; the exact McNemar test decides, Tango's interval is shown"
+        if difference.exact and self.margin == 0:
+            verdict, note = (
+                _judge_exactly(difference, 1 - level),
+                "; the exact McNemar test decides, Tango's interval is shown",
+            )
         if case.few_clusters:
             verdict, note = Verdict.INCONCLUSIVE, f"; {case.few_clusters}"
-        elif verdict is Verdict.PASS and self.scheduled and case.spent:
+        elif verdict is Verdict.PASS and self.is_scheduled and case.spent:
             verdict, note = Verdict.INCONCLUSIVE, f"; {case.spent}"
         elif verdict is Verdict.INCONCLUSIVE:
-            note += _needed(metric.gain(found.value), gain, self.margin)
+            note += _explain_straddling(metric.gain(difference.value), gain, self.margin)
         return self.outcome(
             name,
             verdict,
-            f"{said(metric, found.value, gain)}; asked: {self.rule}{note}",
+            f"{describe_difference(metric, difference.value, gain)}; asked: {self.rule}{note}",
             case,
             metric=self.metric,
-            observed=found.value,
+            observed=difference.value,
             bounds=bounds,
             level=level,
-            p=found.p_gain(self.margin),
+            p=difference.p_gain(self.margin),
         )
 
 
@@ -84,26 +87,28 @@ def gain_bounds(metric: Metric, bounds: Bounds | None) -> Bounds | None:
     return bounds and (bounds if metric.higher_is_better else (-bounds[1], -bounds[0]))
 
 
-def said(metric: Metric, value: float, gain: Bounds | None) -> str:
-    """What was seen, in words."""
+def describe_difference(metric: Metric, value: float, gain: Bounds | None) -> str:
+    """The observed difference, in words."""
     if value == 0:
-        return f"{metric.name} did not change (gain {interval(gain)})"
+        return f"{metric.name} did not change (gain {format_interval(gain)})"
     word = "better" if metric.gain(value) > 0 else "worse"
-    return f"{metric.name} is {word} by {show(abs(value))} (gain {interval(gain)})"
+    return f"{metric.name} is {word} by {format_number(abs(value))} (gain {format_interval(gain)})"
 
 
-def _exactly(found: Difference, alpha: float) -> Verdict:
-    gain, harm = found.p_gain(0.0), found.p_harm(0.0)
+def _judge_exactly(difference: Difference, alpha: float) -> Verdict:
+    gain, harm = difference.p_gain(0.0), difference.p_harm(0.0)
     if gain is not None and gain <= alpha:
         return Verdict.PASS
     return Verdict.FAIL if harm is not None and harm <= alpha else Verdict.INCONCLUSIVE
 
 
-def _needed(seen: float, gain: Bounds | None, margin: float) -> str:
-    """What would be needed for a PASS, if the gain seen is the true one."""
+def _explain_straddling(observed: float, gain: Bounds | None, margin: float) -> str:
+    """What a PASS takes, if the observed gain is the true one."""
     if gain is None:
         return "; too few rows to show either"
-    if seen <= margin:
+    if observed <= margin:
         return "; the gain seen is not more than asked: a better model is needed, not more rows"
-    times = max(1.1, ((seen - gain[0]) / (seen - margin)) ** 2)  # it straddles: as many are not enough
+    times = max(
+        1.1, ((observed - gain[0]) / (observed - margin)) ** 2
+    )  # as many rows as now are not enough, since the interval straddles
     return f"; the interval straddles the margin: about {times:.1f} times the rows or clusters would settle it"

@@ -16,8 +16,8 @@ class Leakage(Check):
 
         leakage: {kind: leakage}
 
-    Compares the holdout's row ids with the training rows' 8-byte hashes that the run recorded. FAIL names how
-    many meet; a run that recorded no training rows is an ERROR. Needs no champion.
+    Compares the holdout's row ids with the 8-byte hashes of the training rows that the run recorded. FAIL says how
+    many match; a run that recorded no training rows is an ERROR. Needs no champion.
     """
 
     reads: ClassVar[Reads] = Reads.ROW_IDS
@@ -36,13 +36,13 @@ class Leakage(Check):
             raise UnjudgeableError(
                 "the evidence does not say which rows were trained on", expected="`train_row_hashes` in its facts"
             )
-        held_out = np.sort(case.evidence.row_hashes)  # in order: the search below then walks through memory
-        at = np.minimum(np.searchsorted(trained, held_out), trained.size - 1)
-        met = int(np.count_nonzero(trained[at] == held_out))
+        held_out = np.sort(case.evidence.row_hashes)  # sorted, so that the search walks through memory in order
+        positions = np.minimum(np.searchsorted(trained, held_out), trained.size - 1)
+        leaked = int(np.count_nonzero(trained[positions] == held_out))
         return self.outcome(
             name,
-            Verdict.FAIL if met else Verdict.PASS,
-            f"{met:,} of {case.rows.n:,} holdout rows are among {trained.size:,} training rows; asked: none",
+            Verdict.FAIL if leaked else Verdict.PASS,
+            f"{leaked:,} of {case.rows.n:,} holdout rows are among {trained.size:,} training rows; asked: none",
             case,
-            observed=met,
+            observed=leaked,
         )

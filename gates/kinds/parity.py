@@ -8,8 +8,8 @@ from pydantic import Field
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.facts import ParityFacts, parse_part
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import MOST, Check, Reads
-from lockgate.gates.gate.limits import show
+from lockgate.gates.gate.check import MAX_INTEGER, Check, Reads
+from lockgate.gates.gate.limits import format_number
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.strictness import Category, higher, lower
 
@@ -22,11 +22,11 @@ class Parity(Check):
     | key | |
     |---|---|
     | `max_difference` | the largest absolute difference of two scores of one row that passes; 0: bit for bit |
-    | `min_rows` | on fewer rows than this nothing is shown: INCONCLUSIVE |
+    | `min_rows` | the fewest rows that show anything: on fewer the gate is INCONCLUSIVE |
 
-    EvaluateNewModel scores some 256 holdout rows, spread evenly, once more in a fresh process. Models whose scores
-    depend on how many rows are scored together differ in the last digits. Rests on what the run said of that; where it
-    could not be done, the gate is an ERROR that says why. Needs no champion.
+    EvaluateNewModel scores about 256 holdout rows, spread evenly, again in a fresh process. A model whose scores depend
+    on how many rows are scored at once differs in the last digits. Rests on what the run says about this; where the
+    model could not be scored again, the gate is an ERROR that says why. Needs no champion.
     """
 
     reads: ClassVar[Reads] = Reads.RUN
@@ -35,34 +35,36 @@ class Parity(Check):
 
     kind: Literal["parity"]
     max_difference: Annotated[float, Field(ge=0), lower(Category.FLOOR)]
-    min_rows: Annotated[int, Field(ge=1, le=MOST), higher(Category.ROWS)]
+    min_rows: Annotated[int, Field(ge=1, le=MAX_INTEGER), higher(Category.ROWS)]
 
     @property
     def rule(self) -> str:
         return f"scored again differs <= {self.max_difference:.12g}"
 
     def judge(self, name: str, case: Case) -> Outcome:
-        told = parse_part(case.facts, "parity", ParityFacts)
-        if told.problem or told.max_difference is None:
+        claim = parse_part(case.facts, "parity", ParityFacts)
+        if claim.problem or claim.max_difference is None:
             raise UnjudgeableError(
-                f"the model was not scored again: {told.problem[:200] or 'no difference is given'}",
+                f"the model was not scored again: {claim.problem[:200] or 'no difference is given'}",
                 expected="the largest difference",
                 where="facts.parity",
             )
-        found = told.max_difference
-        if not found <= self.max_difference:  # no tolerance: 0 means the same bits
+        difference = claim.max_difference
+        if not difference <= self.max_difference:  # no tolerance: 0 means the same bits
             verdict = Verdict.FAIL
         else:
-            verdict = Verdict.PASS if told.rows >= self.min_rows else Verdict.INCONCLUSIVE
-        by = f" (Python {told.python[:40]})" if told.python else ""
-        message = f"a fresh process{by} scored {told.rows:,} rows again, which differ by {show(found)} at most"
-        asked = f"at most {self.max_difference:.12g}, on {self.min_rows:,} rows or more"
+            verdict = Verdict.PASS if claim.rows >= self.min_rows else Verdict.INCONCLUSIVE
+        by = f" (Python {claim.python[:40]})" if claim.python else ""
+        message = (
+            f"a fresh process{by} scored {claim.rows:,} rows again, which differ by {format_number(difference)} at most"
+        )
+        required = f"at most {self.max_difference:.12g}, on {self.min_rows:,} rows or more"
         return self.outcome(
             name,
             verdict,
-            f"{message}; asked: {asked}",
+            f"{message}; asked: {required}",
             case,
             metric="max_difference",
-            observed=found,
-            rows=told.rows,
+            observed=difference,
+            rows=claim.rows,
         )

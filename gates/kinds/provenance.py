@@ -20,7 +20,7 @@ from lockgate.gates.evidence.facts import (
     parse_part,
     parse_time,
 )
-from lockgate.gates.gate.age import age, said
+from lockgate.gates.gate.age import format_duration, measure_age
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, Reads
 from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
@@ -29,7 +29,7 @@ from lockgate.gates.strictness import Category, Direction, Members, lower
 """How far the clock of the run may be ahead of the judge's."""
 
 Requirement = Literal["finished", "committed", "clean", "model", "champion", "data"]
-Found = tuple[bool, str]
+Answer = tuple[bool, str]
 
 
 def _distinct(names: tuple[Requirement, ...]) -> tuple[Requirement, ...]:
@@ -42,7 +42,7 @@ _ASKED = Members(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAK
 
 
 class Provenance(Check):
-    """The evidence is of a finished run, of known code, of this model, this champion and these rows.
+    """The evidence comes from a finished run of known code, with this model, this champion and these rows.
 
         traced: {kind: provenance, require: [finished, committed, model, champion, data], max_age: 7d}
 
@@ -57,8 +57,8 @@ class Provenance(Check):
     - `champion`: both facts and evidence have a champion, and the facts name its run and SHA-256; or neither has.
     - `committed`: the facts name the commit of the code. `clean`: they say that nothing beside it was changed.
 
-    The first three are seen by the judge; evidence that comes as a file has no run, so that `finished` and `model` are
-    then an ERROR. `committed`, `clean` and the age are what the run says. `max_age` needs the time of the judgement.
+    The judge checks the first three itself; evidence from a file has no run, so that `finished` and `model` are then an
+    ERROR. `committed`, `clean` and the age are what the run says. `max_age` needs the time of the judgement.
     """
 
     reads: ClassVar[Reads] = Reads.RUN
@@ -75,10 +75,12 @@ class Provenance(Check):
         return ", ".join(self.require) + (f"; scored within {self.max_age}" if self.max_age else "")
 
     def judge(self, name: str, case: Case) -> Outcome:
-        asked: dict[str, Callable[[Case], Found]] = {one: REQUIREMENTS[one] for one in self.require}
+        looks: dict[str, Callable[[Case], Answer]] = {
+            requirement: REQUIREMENTS[requirement] for requirement in self.require
+        }
         if self.max_age:
-            asked["age"] = partial(_young, within=self.max_age)
-        parts = tuple(self._part(one, look, case) for one, look in asked.items())
+            looks["age"] = partial(_check_age, within=self.max_age)
+        parts = tuple(self._part(requirement, look, case) for requirement, look in looks.items())
         verdict = worst([part.verdict for part in parts])
         decisive = next(part for part in parts if part.verdict is verdict)
         return self.outcome(
@@ -90,20 +92,20 @@ class Provenance(Check):
             observed=sum(part.verdict is not Verdict.PASS for part in parts),
         )
 
-    def _part(self, name: str, look: Callable[[Case], Found], case: Case) -> Outcome:
+    def _part(self, name: str, look: Callable[[Case], Answer], case: Case) -> Outcome:
         try:
-            met, message = look(case)
+            holds, message = look(case)
         except UnjudgeableError as err:
             return self.outcome(name, Verdict.ERROR, str(err), case)
-        return self.outcome(name, Verdict.PASS if met else Verdict.FAIL, message, case, observed=float(met))
+        return self.outcome(name, Verdict.PASS if holds else Verdict.FAIL, message, case, observed=float(holds))
 
 
-def _young(case: Case, *, within: str) -> Found:
-    old = age(parse_time(case.facts, "scored_at"), case, what="the evidence", ahead=MAX_CLOCK_SKEW)
-    return old <= parse_duration(within), f"scored {said(old)} ago; asked: within {within}"
+def _check_age(case: Case, *, within: str) -> Answer:
+    old = measure_age(parse_time(case.facts, "scored_at"), case, subject="the evidence", ahead=MAX_CLOCK_SKEW)
+    return old <= parse_duration(within), f"scored {format_duration(old)} ago; asked: within {within}"
 
 
-def _seen(case: Case) -> Witness:
+def _require_witness(case: Case) -> Witness:
     witness = case.evidence.witness
     if witness is None:
         raise UnjudgeableError(
@@ -114,40 +116,40 @@ def _seen(case: Case) -> Witness:
     return witness
 
 
-def _finished(case: Case) -> Found:
-    return True, f"{_seen(case).run} is finished"
+def _check_finished(case: Case) -> Answer:
+    return True, f"{_require_witness(case).run} is finished"
 
 
-def _model(case: Case) -> Found:
-    held = _seen(case).model_sha256
-    if held is None:
+def _check_model(case: Case) -> Answer:
+    actual = _require_witness(case).model_sha256
+    if actual is None:
         raise UnjudgeableError("the run has no model that can be read", expected="an artifact `model` with its bytes")
-    told = parse_part(case.facts, "challenger", ModelFacts).sha256
-    return held == told, f"the run's model has SHA-256 {held[:12]}…, the facts name {told[:12]}…"
+    claimed = parse_part(case.facts, "challenger", ModelFacts).sha256
+    return actual == claimed, f"the run's model has SHA-256 {actual[:12]}…, the facts name {claimed[:12]}…"
 
 
-def _data(case: Case) -> Found:
-    told, trained = parse_part(case.facts, "data", DataFacts), case.evidence.train_row_hashes
+def _check_data(case: Case) -> Answer:
+    claim, trained = parse_part(case.facts, "data", DataFacts), case.evidence.train_row_hashes
     if trained is None:
         raise UnjudgeableError("the evidence does not say which rows were trained on", expected="`train_row_hashes`")
-    if told.holdout_sha256 != case.evidence.holdout:
+    if claim.holdout_sha256 != case.evidence.holdout:
         return False, "the holdout's rows and labels are others than the facts name"
-    if told.train_sha256 != hashlib.sha256(trained.astype("<u8").tobytes()).hexdigest():
+    if claim.train_sha256 != hashlib.sha256(trained.astype("<u8").tobytes()).hexdigest():
         return False, "the training rows are others than the facts name"
-    return True, f"the holdout is {told.holdout_sha256[:12]}…, the training rows are {told.train_sha256[:12]}…"
+    return True, f"the holdout is {claim.holdout_sha256[:12]}…, the training rows are {claim.train_sha256[:12]}…"
 
 
-def _champion(case: Case) -> Found:
+def _check_champion(case: Case) -> Answer:
     scored = case.evidence.champion is not None
     if "champion" in case.facts and case.facts["champion"] is None:
-        there = "but the evidence has its scores" if scored else "and the evidence has no scores of one"
-        return not scored, f"the facts say that there is no champion, {there}"
-    told = parse_part(case.facts, "champion", ChampionFacts)
-    named = f"{told.run[:80]!r} with SHA-256 {told.sha256[:12]}…"
-    return scored, f"the champion is {named}"
+        scores_text = "but the evidence has its scores" if scored else "and the evidence has no scores of one"
+        return not scored, f"the facts say that there is no champion, {scores_text}"
+    claim = parse_part(case.facts, "champion", ChampionFacts)
+    model_text = f"{claim.run[:80]!r} with SHA-256 {claim.sha256[:12]}…"
+    return scored, f"the champion is {model_text}"
 
 
-def _committed(case: Case) -> Found:
+def _check_committed(case: Case) -> Answer:
     commit = parse_part(case.facts, "code", CodeFacts).commit
     if commit is None:
         return False, "the run's code was in no commit"
@@ -158,18 +160,18 @@ def _committed(case: Case) -> Found:
     return True, f"the code is commit {commit[:12]}"
 
 
-def _clean(case: Case) -> Found:
+def _check_clean(case: Case) -> Answer:
     clean = parse_part(case.facts, "code", CodeFacts).clean
     if clean is None:
         return False, "the run's code was in no checkout"
     return clean, "nothing was changed beside the commit" if clean else "files were changed beside the commit"
 
 
-REQUIREMENTS: dict[str, Callable[[Case], Found]] = {
-    "finished": _finished,
-    "committed": _committed,
-    "clean": _clean,
-    "model": _model,
-    "champion": _champion,
-    "data": _data,
+REQUIREMENTS: dict[str, Callable[[Case], Answer]] = {
+    "finished": _check_finished,
+    "committed": _check_committed,
+    "clean": _check_clean,
+    "model": _check_model,
+    "champion": _check_champion,
+    "data": _check_data,
 }

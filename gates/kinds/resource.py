@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from lockgate.gates.evidence.facts import parse_number
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, Reads
-from lockgate.gates.gate.limits import against, show
+from lockgate.gates.gate.limits import compare_with_limits, format_number
 from lockgate.gates.records.outcome import Outcome
 from lockgate.gates.strictness import Category, Changed, higher, lower
 
@@ -32,8 +32,8 @@ class Resource(Check):
     | `fact` | `predict_ms_per_1000_p50` or `predict_ms_per_1000_p99`: milliseconds that scoring 1,000 rows takes, the median and the 99th percentile over batches; `model_bytes`; `fit_seconds`; `peak_memory_mb`: the most that the process which fitted and scored ever held |
     | `max`, `min` | the limits, in the fact's unit; `max` must be given; a value on the limit meets it |
 
-    Rests on what the run measured about itself, on the machine that it ran on: no row can show it. A fact that is
-    missing, or is no finite number of at least 0, is an ERROR. Needs no champion.
+    Rests on what the run measured about itself, on its own machine; rows cannot show it. A fact that is missing,
+    negative or not finite is an ERROR. Needs no champion.
     """  # noqa: E501 (table rows)
 
     reads: ClassVar[Reads] = Reads.FACTS
@@ -56,11 +56,11 @@ class Resource(Check):
 
     @property
     def rule(self) -> str:
-        least = f" and >= {self.min:.12g}" if self.min is not None else ""
-        return f"{self.fact} <= {self.max:.12g}{least}"
+        minimum = f" and >= {self.min:.12g}" if self.min is not None else ""
+        return f"{self.fact} <= {self.max:.12g}{minimum}"
 
     def judge(self, name: str, case: Case) -> Outcome:
         value = parse_number(case.facts, self.fact)
-        verdict = against(value, None, least=self.min, most=self.max, decide="point")
-        message = f"{self.fact} is {show(value)}{UNITS[self.fact]}, as the run measured; asked: {self.rule}"
+        verdict = compare_with_limits(value, None, minimum=self.min, maximum=self.max, decide="point")
+        message = f"{self.fact} is {format_number(value)}{UNITS[self.fact]}, as the run measured; asked: {self.rule}"
         return self.outcome(name, verdict, message, case, metric=self.fact, observed=value)

@@ -10,9 +10,9 @@ from pydantic_core import PydanticCustomError
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Reads
 from lockgate.gates.gate.declared_slices import DeclaredSlices, Slice, slice_key
-from lockgate.gates.gate.grouped import Grouped, bounds_of
-from lockgate.gates.gate.limits import gained, numbers
-from lockgate.gates.kinds.improvement import gain_bounds, said
+from lockgate.gates.gate.grouped import Grouped, group_bounds
+from lockgate.gates.gate.limits import copy_numbers, judge_gain
+from lockgate.gates.kinds.improvement import describe_difference, gain_bounds
 from lockgate.gates.metrics.rows import Split
 from lockgate.gates.metrics.slice_names import slice_name
 from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict, tally, worst
@@ -81,11 +81,13 @@ class Slices(Grouped):
 
     @property
     def rule(self) -> str:
-        asked = "no slice proven to lose" if self.require == "no_proven_harm" else "every slice shown not to lose"
+        requirement = "no slice proven to lose" if self.require == "no_proven_harm" else "every slice shown not to lose"
         if self.margin >= 0:
-            asked = "no slice proven to gain less than" if self.require == "no_proven_harm" else "every slice gains"
-            return f"{asked} {self.margin:.12g} {self.metric} by {self.by_columns}"
-        return f"{asked} more than {-self.margin:.12g} {self.metric} by {self.by_columns}"
+            requirement = (
+                "no slice proven to gain less than" if self.require == "no_proven_harm" else "every slice gains"
+            )
+            return f"{requirement} {self.margin:.12g} {self.metric} by {self.by_columns}"
+        return f"{requirement} more than {-self.margin:.12g} {self.metric} by {self.by_columns}"
 
     def judge(self, name: str, case: Case) -> Outcome:
         split = case.split(self.columns)
@@ -100,26 +102,30 @@ class Slices(Grouped):
 
     def _parts(self, split: Split, case: Case) -> dict[tuple[str, ...], Outcome]:
         """What is found of every slice, by its values."""
-        found, metric = case.differences(self.metric, self.columns), case.metric(self.metric)
-        value, harm, (low, high) = found.value, found.p_harm(self.margin), found.bounds(case.confidence)
-        seen = value.tolist()
-        some = np.flatnonzero(split.n).tolist()  # a group in which no row counts is none
-        unfit = {at: self.unfit(split, at, seen[at], case) for at in some}
-        shown = (~np.isnan(harm)).tolist()
-        tested = np.array([at for at in some if unfit[at] is None and shown[at]], dtype=np.intp)
+        differences, metric = case.differences(self.metric, self.columns), case.metric(self.metric)
+        value, harm, (low, high) = (
+            differences.value,
+            differences.p_harm(self.margin),
+            differences.bounds(case.confidence),
+        )
+        observed = value.tolist()
+        groups = np.flatnonzero(split.n).tolist()  # a group in which no row counts is none
+        unfit = {group: self.unfit_verdict(split, group, observed[group], case) for group in groups}
+        testable = (~np.isnan(harm)).tolist()
+        tested = np.array([group for group in groups if unfit[group] is None and testable[group]], dtype=np.intp)
         adjusted = dict(zip(tested.tolist(), holm(harm[tested]).tolist(), strict=True))
         parts = {}
-        for at, reason in unfit.items():
-            bounds = bounds_of(low, high, at)
+        for group, reason in unfit.items():
+            bounds = group_bounds(low, high, group)
             gain = gain_bounds(metric, bounds)
-            verdict, message = reason or (Verdict.INCONCLUSIVE, said(metric, seen[at], gain))
-            if at in adjusted and self.require == "non_inferior":
-                verdict = gained(gain, self.margin)
-            elif at in adjusted:
-                verdict = Verdict.FAIL if adjusted[at] <= 1 - case.confidence + TOLERANCE else Verdict.PASS
-            p = adjusted.get(at) if self.require == "no_proven_harm" else None
-            part = self.part(split, at, verdict, message, case, value=seen[at], bounds=bounds, p=p)
-            parts[split.groups.keys[at]] = part
+            verdict, message = reason or (Verdict.INCONCLUSIVE, describe_difference(metric, observed[group], gain))
+            if group in adjusted and self.require == "non_inferior":
+                verdict = judge_gain(gain, self.margin)
+            elif group in adjusted:
+                verdict = Verdict.FAIL if adjusted[group] <= 1 - case.confidence + TOLERANCE else Verdict.PASS
+            p = adjusted.get(group) if self.require == "no_proven_harm" else None
+            part = self.part(split, group, verdict, message, case, value=observed[group], bounds=bounds, p=p)
+            parts[split.groups.keys[group]] = part
         return parts
 
     def _together(self, name: str, parts: list[Outcome], case: Case) -> Outcome:
@@ -132,4 +138,4 @@ class Slices(Grouped):
         gain = case.metric(self.metric).gain
         lowest = min(numbered, key=lambda part: (SEVERITY_ORDER.index(part.verdict), gain(part.observed or 0.0)))
         message = f"{message}; worst {lowest.name!r}: {lowest.message}"
-        return self.outcome(name, verdict, message, case, parts=tuple(parts), **numbers(lowest))
+        return self.outcome(name, verdict, message, case, parts=tuple(parts), **copy_numbers(lowest))

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, Decide, MetricName, Reads
-from lockgate.gates.gate.limits import against, interval, show
+from lockgate.gates.gate.limits import compare_with_limits, format_interval, format_number
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.strictness import Category, higher, lower
 
@@ -47,15 +47,15 @@ class Threshold(Check):
 
     @property
     def rule(self) -> str:
-        least = [f"{self.metric} >= {self.min:.12g}"] if self.min is not None else []
-        most = [f"{self.metric} <= {self.max:.12g}"] if self.max is not None else []
-        return " and ".join(least + most) + f" ({self.decide})"
+        minimum = [f"{self.metric} >= {self.min:.12g}"] if self.min is not None else []
+        maximum = [f"{self.metric} <= {self.max:.12g}"] if self.max is not None else []
+        return " and ".join(minimum + maximum) + f" ({self.decide})"
 
     def judge(self, name: str, case: Case) -> Outcome:
-        found = case.estimate(self.metric)
-        bounds = found.bounds(case.confidence)
-        verdict = against(found.value, bounds, least=self.min, most=self.max, decide=self.decide)
-        message = f"{self.metric} is {show(found.value)} ({interval(bounds)}); asked: {self.rule}"
+        estimate = case.estimate(self.metric)
+        bounds = estimate.bounds(case.confidence)
+        verdict = compare_with_limits(estimate.value, bounds, minimum=self.min, maximum=self.max, decide=self.decide)
+        message = f"{self.metric} is {format_number(estimate.value)} ({format_interval(bounds)}); asked: {self.rule}"
         if self.decide == "bound" and case.few_clusters:
             verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
         elif verdict is Verdict.INCONCLUSIVE:
@@ -66,7 +66,7 @@ class Threshold(Check):
             message,
             case,
             metric=self.metric,
-            observed=found.value,
+            observed=estimate.value,
             bounds=bounds,
             level=case.confidence,
         )

@@ -13,10 +13,10 @@ import scipy
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
-from lockgate.gates.kinds.calibration import MEASURES, Calibration
+from lockgate.gates.kinds.calibration import CALIBRATION_MEASURES, Calibration
 from lockgate.gates.kinds.disagreement import Disagreement
 from lockgate.gates.kinds.threshold import Threshold
-from lockgate.gates.metrics.estimate import counted, errors
+from lockgate.gates.metrics.estimate import count_hits, standard_errors
 from lockgate.gates.planning.ask import Ask, Gains, enough_clusters, finite, need_second_model, number, power_beyond
 from lockgate.gates.stats.clusters import clustered_errors, t_quantile
 from lockgate.gates.stats.sample_size import share_power
@@ -38,13 +38,13 @@ def threshold(check: Threshold, case: Case, gains: Gains) -> Ask:  # noqa: ARG00
     level = None if check.decide == "point" else case.confidence
     alpha = 0.5 if level is None else 1 - level
     if metric.hits is not None and case.rows.plain:
-        hits, rows = counted(metric.hits(case.rows.label, case.rows.challenger), split.scored("challenger"))
+        hits, rows = count_hits(metric.hits(case.rows.label, case.rows.challenger), split.scored_by("challenger"))
         value, n = float(hits[0] / rows[0]) if rows[0] else math.nan, float(rows[0])
         finite(value, 0.0, check.metric)
         spread, beyond = 1.0, share_beyond(n, alpha=alpha)
     else:
         linear = split.linear(metric)
-        value, error, df = float(linear.value[0]), *(float(of[0]) for of in errors(metric, linear, split))
+        value, error, df = float(linear.value[0]), *(float(of[0]) for of in standard_errors(metric, linear, split))
         of_side = {1.0: error, -1.0: error}
         if metric.method in BY_WIDTH:
             of_side = _by_width(case, check.metric, value, df)
@@ -152,10 +152,10 @@ def calibration(check: Calibration, case: Case, gains: Gains) -> Ask:  # noqa: A
     """The deviation from the ideal that was seen is supposed to be true."""
     split, task = case.split(), case.evidence.task
     _refuse_ece(check.measure)
-    linearise = MEASURES.get((task, check.measure))
+    linearise = CALIBRATION_MEASURES.get((task, check.measure))
     if linearise is None:
         raise UnjudgeableError(f"{check.measure} is not defined for {task}")
-    found = linearise(split.scored("challenger"))
+    found = linearise(split.scored_by("challenger"))
     errors_of = clustered_errors(found.influence, split.units, weight=case.rows.weight)
     value, error, df = float(found.value[0]) - check.ideal, *(float(of[0]) for of in errors_of)
     finite(value, error, check.measure)

@@ -11,7 +11,7 @@ import numpy as np
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.metrics import quantile
-from lockgate.gates.metrics.estimate import errors
+from lockgate.gates.metrics.estimate import standard_errors
 from lockgate.gates.stats.sample_size import t_power, times_needed
 from lockgate.gates.stats.scored import Floats
 
@@ -91,9 +91,9 @@ def paired(case: Case, name: str, by: tuple[str, ...] = ()) -> tuple[Floats, Flo
     """challenger − champion in each group, with standard errors and degrees of freedom, each (S,)."""
     split, metric = case.split(by), case.metric(name)
     if metric.quantile is not None:
-        return quantile.difference(metric.quantile, split)
-    found = split.paired(metric)
-    return found.value, *errors(metric, found, split)
+        return quantile.quantile_difference(metric.quantile, split)
+    found = split.paired_difference(metric)
+    return found.value, *standard_errors(metric, found, split)
 
 
 def power_beyond(distance: float, error: float, df: float, *, alpha: float, times: float) -> float:

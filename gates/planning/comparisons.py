@@ -10,7 +10,7 @@ from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.kinds.improvement import Improvement
 from lockgate.gates.kinds.slices import Slices
-from lockgate.gates.metrics.estimate import counted
+from lockgate.gates.metrics.estimate import count_hits
 from lockgate.gates.metrics.metric import Hits, Metric
 from lockgate.gates.planning.ask import (
     Ask,
@@ -49,7 +49,7 @@ def improvement(check: Improvement, case: Case, gains: Gains) -> Ask:
     if metric.hits is not None and case.rows.plain:
         rows, disagreement = pilot_disagreement(case, metric)
         return share_improvement(check, case, gains, rows=rows, disagreement=disagreement)
-    alpha = 1 - (case.scheduled_confidence if check.scheduled else case.confidence)
+    alpha = 1 - (case.scheduled_confidence if check.is_scheduled else case.confidence)
     value, error, df = (float(of_group[0]) for of_group in paired(case, check.metric))
     finite(value, error, check.metric)
     truth, supposed = supposed_gain(check.metric, check.margin, gains)
@@ -70,7 +70,7 @@ def share_improvement(check: Improvement, case: Case, gains: Gains, *, rows: flo
 
     Of the case, only its levels and looks count: without a pilot `rows` is 1.
     """
-    alpha = 1 - (case.scheduled_confidence if check.scheduled else case.confidence)
+    alpha = 1 - (case.scheduled_confidence if check.is_scheduled else case.confidence)
     truth, supposed = supposed_gain(check.metric, check.margin, gains)
     if truth is not None and abs(truth) > disagreement:
         raise UnjudgeableError(
@@ -99,11 +99,11 @@ def share_improvement(check: Improvement, case: Case, gains: Gains, *, rows: flo
 
 def pilot_disagreement(case: Case, metric: Metric) -> tuple[float, float]:
     """The rows that a share counts, and of how many of them exactly one model is right."""
-    scored = case.split().scored("challenger")
+    scored = case.split().scored_by("challenger")
     if metric.hits is None or case.rows.champion is None:
         raise UnjudgeableError(f"{metric.name} is no share of hits")
     ours, theirs = (metric.hits(case.rows.label, score) for score in (case.rows.challenger, case.rows.champion))
-    one, n = counted(Hits(np.abs(ours.hit - theirs.hit), ours.among), scored)
+    one, n = count_hits(Hits(np.abs(ours.hit - theirs.hit), ours.among), scored)
     if not (n[0] > 0 and one[0] > 0):
         raise UnjudgeableError("both models are right on the same rows", expected="a pilot in which they differ")
     return float(n[0]), float(one[0] / n[0])

@@ -12,7 +12,7 @@ import scipy
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check
-from lockgate.gates.kinds.condition import Condition, as_kind, of_rows
+from lockgate.gates.kinds.condition import Condition, equivalent_gate, row_indicators
 from lockgate.gates.kinds.condition_language import Clause
 from lockgate.gates.kinds.improvement import Improvement
 from lockgate.gates.planning.absolutes import FAR, share_beyond
@@ -53,7 +53,7 @@ def condition(check: Condition, case: Case, of: Planner, *, disagreement: float 
     """All clauses must pass. `of` plans the gate that a clause is; without a pilot that is all there is."""
     parts = {}
     for clause in check.clauses:
-        kind = as_kind(clause)
+        kind = equivalent_gate(clause)
         rule = clause.text if kind is None else kind.rule
         name = check.kind if kind is None else kind.kind
         try:
@@ -98,21 +98,21 @@ def _if_narrow(asked: Ask, spread: Spread, clause: Clause, *, level: float) -> A
 
 
 def _values(clause: Clause, case: Case) -> Floats:
-    new, old, differs = of_rows(clause, case)
+    new, old, differs = row_indicators(clause, case)
     return clause.n * new + clause.o * old + clause.d * differs
 
 
 def _seen(clause: Clause, case: Case, kind: Check | None) -> Spread:
     """The pilot's; shares of independent rows, and their paired differences, have normal bounds."""
     values, split = _values(clause, case), case.split()
-    mean = split.scored("challenger").mean(values)
+    mean = split.scored_by("challenger").mean(values)
     influence = values - mean[0]
     error, df = (float(of[0]) for of in clustered_errors(influence, split.units, weight=case.rows.weight))
     finite(float(mean[0]), error, clause.text)
     mass = split.units.sums(influence if case.rows.weight is None else influence * case.rows.weight)
     square = mass[split.units.size > 0] ** 2
     uncertain = 0.0 if not square.any() else float((square**2).mean() / square.mean() ** 2 - 1) / square.size
-    normal = case.rows.plain and (kind is not None or clause.only)
+    normal = case.rows.plain and (kind is not None or clause.only_variable)
     return Spread(error=error, df=math.inf if normal else df, uncertain=max(uncertain, 0.0))
 
 
@@ -130,11 +130,11 @@ def _assumed(clause: Clause, disagreement: float, gain: float | None) -> Spread:
 
 def _by_rows(clause: Clause, case: Case) -> Ask:
     """A sum of several shares, or a single one, by its mean over rows: what was seen is supposed to be true."""
-    level = case.scheduled_confidence if clause.scheduled else case.confidence
+    level = case.scheduled_confidence if clause.is_scheduled else case.confidence
     spread = _seen(clause, case, None)
-    value = float(case.split().scored("challenger").mean(_values(clause, case))[0])
+    value = float(case.split().scored_by("challenger").mean(_values(clause, case))[0])
     side, alpha = (1.0 if clause.greater else -1.0), 1 - level
-    weight = clause.n + clause.o + clause.d if clause.only and case.rows.plain else 0.0
+    weight = clause.n + clause.o + clause.d if clause.only_variable and case.rows.plain else 0.0
     of_share = share_beyond(float(case.rows.n), alpha=alpha)
 
     def chance(truth: float, times: float) -> float:

@@ -12,8 +12,8 @@ import scipy
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.grouped import Grouped
-from lockgate.gates.kinds.fairness import MOST_GROUPS, Fairness
-from lockgate.gates.metrics.estimate import counted, errors
+from lockgate.gates.kinds.fairness import MAX_GROUPS, Fairness
+from lockgate.gates.metrics.estimate import count_hits, standard_errors
 from lockgate.gates.metrics.rows import Split
 from lockgate.gates.planning.ask import Ask, Gains, number
 from lockgate.gates.stats import gaps
@@ -57,8 +57,8 @@ def judged_groups(check: Grouped, case: Case) -> Judged:
 def fairness(check: Fairness, case: Case, gains: Gains) -> Ask:  # noqa: ARG001 (a planner's signature)
     """The gaps that were seen are supposed to be true; every pair must be shown, by the union bound."""
     chosen = judged_groups(check, case)
-    if not 2 <= chosen.at.size <= MOST_GROUPS:
-        raise UnjudgeableError(f"{chosen.at.size:,} groups to compare", expected=f"2 to {MOST_GROUPS:,}")
+    if not 2 <= chosen.at.size <= MAX_GROUPS:
+        raise UnjudgeableError(f"{chosen.at.size:,} groups to compare", expected=f"2 to {MAX_GROUPS:,}")
     value, error, highs = _gaps(check, case, chosen)
     first, second = gaps.group_pairs(chosen.at.size)
     gap = np.abs(value[first] - value[second])
@@ -101,7 +101,7 @@ def _gaps(check: Fairness, case: Case, chosen: Judged) -> tuple[Floats, Floats, 
     first, second = gaps.group_pairs(at.size)
     if metric.hits is not None and split.rows.plain:
         found = metric.hits(split.rows.label, split.rows.challenger)
-        hits, n = (of_group[at] for of_group in counted(found, split.scored("challenger")))
+        hits, n = (of_group[at] for of_group in count_hits(found, split.scored_by("challenger")))
         if not np.all(n > 0):
             raise UnjudgeableError(f"{check.metric} is undefined in a group", expected=metric.needs)
         share = hits / n
@@ -110,7 +110,7 @@ def _gaps(check: Fairness, case: Case, chosen: Judged) -> tuple[Floats, Floats, 
         return share, error, lambda level, times: _reach(share, gaps.newcombe(hits * times, n * times, level=level))
     linear = split.linear(metric)
     value = linear.value[at]
-    own, df = (of_group[at] for of_group in errors(metric, linear, split))
+    own, df = (of_group[at] for of_group in standard_errors(metric, linear, split))
     chosen.need_errors(own + value)
     variance, between = own**2, np.zeros(first.size)
     rows = split.rows

@@ -20,7 +20,7 @@ from lockgate.gates.kinds.fairness import Fairness
 from lockgate.gates.kinds.improvement import Improvement
 from lockgate.gates.kinds.slices import Slices
 from lockgate.gates.kinds.threshold import Threshold
-from lockgate.gates.metrics import METRICS, metric, unknown
+from lockgate.gates.metrics import METRICS, find_metric, explain_unknown
 from lockgate.gates.planning.absolutes import calibration, disagreement, share_disagreement, threshold
 from lockgate.gates.planning.ask import Ask, Gains
 from lockgate.gates.planning.comparisons import improvement, share_improvement, slices
@@ -85,5 +85,5 @@ def _assumed(check: Check, case: Case, given: Given) -> Asked:
 
 def _is_share(name: str) -> bool:
     """Whether a metric of that name counts hits, of any task."""
-    tasks = [task for task, known in METRICS.items() if not unknown(name, known.values())]
-    return any(metric(name, task).hits is not None for task in tasks)
+    tasks = [task for task, known in METRICS.items() if not explain_unknown(name, known.values())]
+    return any(find_metric(name, task).hits is not None for task in tasks)

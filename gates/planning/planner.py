@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lockgate.gates.errors import EvidenceError, LockgateError
-from lockgate.gates.evidence.defects import defects
+from lockgate.gates.evidence.defects import find_defects
 from lockgate.gates.evidence.evidence import Evidence
-from lockgate.gates.judge.engine import case_of
+from lockgate.gates.judge.engine import build_case
 from lockgate.gates.judge.holdouts import recognise
 from lockgate.gates.planning.ask import Ask, Gains, number
 from lockgate.gates.planning.kinds import Given, ask
@@ -34,9 +34,9 @@ def looks_left(policy: Policy, evidence: Evidence, state: State) -> Looks:
     """What the log's state leaves of the schedule, on these rows: of the holdouts that they are, the one used most."""
     if policy.schedule.looks is None:
         return Looks(left=None, said="looks at this holdout are not counted")
-    if not any(check.scheduled for check in policy.checks.values()):
+    if not any(check.is_scheduled for check in policy.checks.values()):
         return Looks(left=None, said="no gate asks for a gain: none takes a look at this holdout")
-    met = [state.holdouts[one.digest] for one in recognise(evidence, state, seq=state.seq + 1).met]
+    met = [state.holdouts[one.digest] for one in recognise(evidence, state, seq=state.seq + 1).matches]
     if any(held.retired for held in met):
         return Looks(left=0, said="this holdout is retired: no gain can be shown on it; judge on fresh rows")
     if not met:
@@ -81,10 +81,10 @@ def plan(
         EvidenceError: evidence that no gate could be judged on.
     """
     gains = _checked(policy, power, gain, evidence, disagreement)
-    if evidence is not None and (broken := defects(evidence, clusters_required=policy.clusters == "required")):
+    if evidence is not None and (broken := find_defects(evidence, clusters_required=policy.clusters == "required")):
         raise EvidenceError("; ".join(broken))
     one_row = Evidence.from_arrays(label=[0.0], challenger=[0.0])
-    case = case_of(policy, evidence or one_row, State(), None, spent="")
+    case = build_case(policy, evidence or one_row, State(), None, spent="")
     given = Given(gains=gains, pilot=evidence is not None, disagreement=disagreement)
     looks = looks_left(policy, evidence, state) if evidence is not None and state is not None else None
     sample = Sample(rows=case.rows.n, clusters=case.clusters, present=evidence is not None)

@@ -22,9 +22,9 @@ def any_of(check: AnyOf, case: Case, of: Callable[[Check, Case], Asked]) -> Seve
 
     The level is that of a scheduled look where one of them asks for a gain: a plan supposes that there is a champion.
     """
-    whole = replace(case, confidence=case.scheduled_confidence) if check.scheduled else case
+    whole = replace(case, confidence=case.scheduled_confidence) if check.is_scheduled else case
     sharing = sum(one.reads in ESTIMATED and getattr(one, "decide", "") != "point" for one in check.checks.values())
-    shared = whole.shared(max(sharing, 1))
+    shared = whole.share_error_rate(max(sharing, 1))
     parts = {name: Part(kind=one.kind, rule=one.rule, asked=of(one, shared)) for name, one in check.checks.items()}
     return Several(parts=parts, one=True)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from lockgate.gates.errors import EvidenceError
-from lockgate.gates.evidence.columns import Coded, arrow
+from lockgate.gates.evidence.columns import CodedColumn, to_arrow
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.stats.scored import Codes, Floats
 
@@ -72,20 +72,20 @@ class Draws:
         turned = swapped[number] if ours.ndim == 1 else swapped[number][:, None]
         return replace(
             held,
-            row_id=arrow(np.arange(rows.size, dtype=np.int64) + _FIRST_ID),
+            row_id=to_arrow(np.arange(rows.size, dtype=np.int64) + _FIRST_ID),
             label=held.label[rows],
             challenger=np.where(turned, theirs, ours),
             champion=np.where(turned, ours, theirs),
             weight=None if held.weight is None else held.weight[rows],
-            cluster=None if held.cluster is None else Coded(number, self.names),
+            cluster=None if held.cluster is None else CodedColumn(number, self.names),
             query=None if held.query is None else _apart(held.query, number, rows),
-            time=None if held.time is None else held.time.take(arrow(rows)),
+            time=None if held.time is None else held.time.take(to_arrow(rows)),
             slices={name: values.take(rows) for name, values in held.slices.items()},
         )
 
 
-def _apart(query: Coded, number: Codes, rows: Codes) -> Coded:
+def _apart(query: CodedColumn, number: Codes, rows: Codes) -> CodedColumn:
     """Queries of drawn rows: one of a cluster that is drawn twice is two."""
     _, code = np.unique(number * len(query.values) + query.codes[rows], return_inverse=True)
     code = code.astype(np.intp)
-    return Coded(code, tuple(f"{at:08d}" for at in range(int(code.max(initial=0)) + 1)))
+    return CodedColumn(code, tuple(f"{at:08d}" for at in range(int(code.max(initial=0)) + 1)))

@@ -11,7 +11,7 @@ from datetime import datetime
 import numpy as np
 
 from lockgate.gates.errors import EvidenceError
-from lockgate.gates.evidence.defects import defects
+from lockgate.gates.evidence.defects import find_defects
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.judge.engine import judge
 from lockgate.gates.judge.looks import asks_for_gain
@@ -83,7 +83,7 @@ def selftest(
         PolicyError: no gate is left that blocks.
     """
     policy, once, left_out = of_rows(policy, evidence, now)
-    if broken := defects(evidence, clusters_required=policy.clusters == "required"):
+    if broken := find_defects(evidence, clusters_required=policy.clusters == "required"):
         raise EvidenceError("; ".join(broken))
     draws, counted = Draws.of(evidence), _counted(policy, evidence)
     jobs = _jobs(policy, draws, trials=trials, seeds=seeds, seed=seed)
@@ -182,7 +182,7 @@ def _judged(policy: Policy, evidence: Evidence, counted: Metric, now: datetime |
         weight=evidence.weight,
         query=None if evidence.query is None else evidence.query.codes,
     )
-    paired = Split(rows=rows).paired(counted) if decision.verdict is not Ruling.ERROR else None
+    paired = Split(rows=rows).paired_difference(counted) if decision.verdict is not Ruling.ERROR else None
     return _Seen(
         ruling=decision.verdict,
         gain=float("nan") if paired is None else counted.gain(float(paired.value[0])),

@@ -8,7 +8,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from lockgate import Evidence, Verdict, judge
 from lockgate.gates.errors import PolicyError
-from lockgate.gates.kinds.any_of import together
+from lockgate.gates.kinds.any_of import combine_alternatives
 from tests.gates.conftest import Make
 
 # for the tests over all kinds: see tests/conformance/own.py
@@ -64,7 +64,7 @@ def ask(make, checks: dict, evidence: Evidence, **keys):
 
 @pytest.mark.parametrize("verdicts", [*itertools.product(Verdict, repeat=3)])
 def test_what_three_checks_say_together(verdicts: tuple[Verdict, ...]) -> None:
-    said = together(list(verdicts))
+    said = combine_alternatives(list(verdicts))
     judged = [one for one in verdicts if one is not Verdict.SKIP]
     if Verdict.ERROR in verdicts:
         assert said is Verdict.ERROR

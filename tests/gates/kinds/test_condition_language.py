@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockgate.gates.kinds.condition_language import Clause, parse
+from lockgate.gates.kinds.condition_language import Clause, parse_condition
 
 
 def numbers(text: str) -> list[tuple[float, float, float, bool, float, float]]:
-    return [(one.n, one.o, one.d, one.greater, one.limit, one.within) for one in parse(text)]
+    return [(one.n, one.o, one.d, one.greater, one.limit, one.within) for one in parse_condition(text)]
 
 
 @pytest.mark.parametrize(
@@ -103,18 +103,18 @@ def test_two_ways_to_say_the_same(one: str, other: str) -> None:
 )
 def test_nonsense_is_refused_with_its_place(text: str, problem: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 (the whole message is compared)
-        parse(text)
+        parse_condition(text)
     said = problem.replace("…; ", "of the condition; ").replace("A TERM", "one of the variables n, o, d, or a number")
     assert str(caught.value) == said
 
 
 def test_both_sides_may_be_bounded() -> None:
-    assert len(parse("n - o > 0 +/- 0.1 /\\ n - o < 0.5 +/- 0.1")) == 2
+    assert len(parse_condition("n - o > 0 +/- 0.1 /\\ n - o < 0.5 +/- 0.1")) == 2
 
 
 def test_too_many_clauses() -> None:
     with pytest.raises(ValueError, match="more than 100 clauses; expected fewer"):
-        parse(" /\\ ".join(f"n - {at} * o > 0 +/- 0.1" for at in range(1, 200)))
+        parse_condition(" /\\ ".join(f"n - {at} * o > 0 +/- 0.1" for at in range(1, 200)))
 
 
 @pytest.mark.parametrize(
@@ -137,16 +137,16 @@ def test_too_many_clauses() -> None:
     ],
 )
 def test_a_clause_that_the_champion_itself_could_miss_asks_for_a_gain(text: str, scheduled: bool) -> None:
-    assert parse(text)[0].scheduled is scheduled
+    assert parse_condition(text)[0].is_scheduled is scheduled
 
 
 def test_values_of_a_row() -> None:
-    (clause,) = parse("n - 1.5 * o + 0.25 * d > 0 +/- 0.1")
+    (clause,) = parse_condition("n - 1.5 * o + 0.25 * d > 0 +/- 0.1")
     assert clause.row_values == (-0.5, 1.25, -1.25, 0.0, 0.25)
     assert clause.compares
-    assert clause.only == ""
-    assert [parse(f"{name} > 0.5 +/- 0.1")[0].only for name in "nod"] == ["n", "o", "d"]
-    assert not parse("n > 0.5 +/- 0.1")[0].compares
+    assert clause.only_variable == ""
+    assert [parse_condition(f"{name} > 0.5 +/- 0.1")[0].only_variable for name in "nod"] == ["n", "o", "d"]
+    assert not parse_condition("n > 0.5 +/- 0.1")[0].compares
 
 
 WORDS = st.sampled_from(["n", "o", "d", "+", "-", "*", ">", "<", "+/-", "/\\", "0.1", "2", "1e9", " ", "x", "é", "\n"])
@@ -156,10 +156,10 @@ WORDS = st.sampled_from(["n", "o", "d", "+", "-", "*", ">", "<", "+/-", "/\\", "
 @given(st.lists(WORDS, max_size=14).map(" ".join) | st.text(max_size=20))
 def test_only_value_errors_leave_the_parser(text: str) -> None:
     with suppress(ValueError):
-        clauses = parse(text)
+        clauses = parse_condition(text)
         assert clauses
         for one in clauses:
             assert isinstance(one, Clause)
             assert one.within > 0
             assert all(map(math.isfinite, (one.n, one.o, one.d, one.limit, one.within)))
-            assert parse(one.text) == (one,)
+            assert parse_condition(one.text) == (one,)
