@@ -3,9 +3,9 @@
 from metaflow import Config, FlowSpec, Parameter, current, project, step
 
 import lockgate  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
-from lockgate.pipelines.flows.configs import PROJECT, composed
+from lockgate.pipelines.flows.configs import PROJECT, default_settings
 from lockgate.pipelines.flows.on_platform import on_platform
-from lockgate.pipelines.flows.output import in_one_line, say
+from lockgate.pipelines.flows.output import fail_in_one_line, report
 
 
 @on_platform("evaluate")
@@ -16,20 +16,20 @@ class EvaluateNewModel(FlowSpec):
     Leaves the artifacts `evidence` (Arrow IPC bytes), `facts` (JSON) and `model` (bytes). Judges and tags nothing.
     """
 
-    settings = Config("settings", default_value=composed)
+    settings = Config("settings", default_value=default_settings)
     bundle = Parameter("bundle", default="", help="score beside the champion of this bundle instead of the log's")
 
     @step
     def start(self) -> None:
         """Load, train, score."""
-        with in_one_line():
-            from lockgate.pipelines.scoring.train import evaluate
+        with fail_in_one_line():
+            from lockgate.pipelines.scoring.train import train_and_score
             from lockgate.pipelines.settings.settings import Settings
 
-            done = evaluate(
+            done = train_and_score(
                 Settings.parse(self.settings.to_dict()),
                 run=f"{current.flow_name}/{current.run_id}",
-                say=say,
+                report=report,
                 bundle=self.bundle,
             )
         self.evidence, self.facts, self.model = done.evidence, done.facts, done.model

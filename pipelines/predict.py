@@ -3,9 +3,9 @@
 from metaflow import Config, FlowSpec, Parameter, current, project, step
 
 import lockgate  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
-from lockgate.pipelines.flows.configs import PROJECT, composed
+from lockgate.pipelines.flows.configs import PROJECT, default_settings
 from lockgate.pipelines.flows.on_platform import on_platform
-from lockgate.pipelines.flows.output import in_one_line, say
+from lockgate.pipelines.flows.output import fail_in_one_line, report
 
 
 @on_platform("predict", event="promoted")
@@ -17,7 +17,7 @@ class Predict(FlowSpec):
     scored in shards, which nobody sees until all of them are published at once.
     """
 
-    settings = Config("settings", default_value=composed)
+    settings = Config("settings", default_value=default_settings)
     window = Parameter("window", default="", help="month to predict, as in 2013-11; the one after the champion's as_of")
     upstream_run_id = Parameter(
         "upstream-run-id", default="", help="predict with this run of EvaluateNewModel, if it is the champion or was"
@@ -26,16 +26,16 @@ class Predict(FlowSpec):
     @step
     def start(self) -> None:
         """Find the champion, and share out the window."""
-        with in_one_line():
-            from lockgate.pipelines.scoring.predict import resolve
+        with fail_in_one_line():
+            from lockgate.pipelines.scoring.predict import resolve_serving
             from lockgate.pipelines.settings.settings import Settings
 
-            serving = resolve(
+            serving = resolve_serving(
                 Settings.parse(self.settings.to_dict()),
                 source=f"{current.flow_name}/{current.run_id}",
                 upstream=self.upstream_run_id,
                 window=self.window,
-                say=say,
+                report=report,
             )
         self.serving = serving.model_dump_json()
         self.shards = list(range(len(serving.shards)))
@@ -44,28 +44,28 @@ class Predict(FlowSpec):
     @step
     def score(self) -> None:
         """Score one shard, check it, stage it."""
-        with in_one_line():
-            from lockgate.pipelines.scoring.predict import Serving, score
+        with fail_in_one_line():
+            from lockgate.pipelines.scoring.predict import Serving, stage_shard
             from lockgate.pipelines.settings.settings import Settings
 
-            score(
+            stage_shard(
                 Settings.parse(self.settings.to_dict()),
                 Serving.model_validate_json(self.serving),
                 self.input,
-                say=say,
+                report=report,
             )
         self.next(self.publish)
 
     @step
     def publish(self, shards) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 (Metaflow's inputs)
         """Ask the log again, publish all shards as one version, and withdraw those of revoked models with it."""
-        with in_one_line():
-            from lockgate.pipelines.scoring.predict import Serving, publish
+        with fail_in_one_line():
+            from lockgate.pipelines.scoring.predict import Serving, publish_version
             from lockgate.pipelines.settings.settings import Settings
 
             self.merge_artifacts(shards, include=["serving"])
-            self.version = publish(
-                Settings.parse(self.settings.to_dict()), Serving.model_validate_json(self.serving), say=say
+            self.version = publish_version(
+                Settings.parse(self.settings.to_dict()), Serving.model_validate_json(self.serving), report=report
             )
         self.next(self.end)
 

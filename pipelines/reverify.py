@@ -3,9 +3,9 @@
 from metaflow import Config, FlowSpec, Parameter, current, project, step
 
 import lockgate  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
-from lockgate.pipelines.flows.configs import PROJECT, composed
+from lockgate.pipelines.flows.configs import PROJECT, default_settings
 from lockgate.pipelines.flows.on_platform import on_platform
-from lockgate.pipelines.flows.output import in_one_line, say
+from lockgate.pipelines.flows.output import fail_in_one_line, report
 
 
 @on_platform("evaluate")
@@ -17,21 +17,21 @@ class Reverify(FlowSpec):
     bytes). Judges and tags nothing.
     """
 
-    settings = Config("settings", default_value=composed)
+    settings = Config("settings", default_value=default_settings)
     as_of = Parameter("as-of", default="", help="month to judge on, as in 2013-11; the one after the champion's as_of")
 
     @step
     def start(self) -> None:
         """Load, score."""
-        with in_one_line():
-            from lockgate.pipelines.scoring.rescore_champion import reverify
+        with fail_in_one_line():
+            from lockgate.pipelines.scoring.rescore_champion import score_champion_again
             from lockgate.pipelines.settings.settings import Settings
 
-            done = reverify(
+            done = score_champion_again(
                 Settings.parse(self.settings.to_dict()),
                 run=f"{current.flow_name}/{current.run_id}",
                 as_of=self.as_of,
-                say=say,
+                report=report,
             )
         self.evidence, self.facts, self.model = done.evidence, done.facts, done.model
         self.next(self.end)

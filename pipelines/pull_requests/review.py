@@ -25,7 +25,7 @@ from lockgate.pipelines.pull_requests.changes import compare_versions as changed
 from lockgate.pipelines.pull_requests.rescore import Basis
 from lockgate.pipelines.pull_requests.versions import RepositoryVersion, load_conf, load_folder
 from lockgate.pipelines.scoring.champion import find_opponent
-from lockgate.pipelines.settings.files import written
+from lockgate.pipelines.settings.files import write_conf
 from lockgate.pipelines.settings.groups import ROOT, conf_dir
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _list_candidates(folder: Path, head: RepositoryVersion) -> tuple[ReviewCandi
     Those that were not evaluated, do not compose, or are the same as that, are refused, too.
     """
     with TemporaryDirectory(prefix="lockgate-") as scratch:
-        conf = written(head.conf, Path(scratch), name=head.name)
+        conf = write_conf(head.conf, Path(scratch), name=head.name)
         listed, merged = load_candidates(conf), _try_training(conf, ())
         differs = merged != compose_training(conf_dir(), ())
         expected = with_default(listed) if differs else listed

@@ -1,4 +1,4 @@
-"""Who reigns, ready to score beside a challenger: from the promotion log, or from a bundle of it."""
+"""The champion, ready to score beside a challenger: from the promotion log, or from a bundle of it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reigning:
-    """The champion, its model, and what its run said of the columns that it was trained on; None where that is gone."""
+    """The champion, its model, and the fact `features` of its run (None if that is gone)."""
 
     champion: Champion
     model: Fitted
     features: object
 
 
-def of_log(settings: Settings) -> Reigning | None:
-    """The champion of the promotion log; None where there is none yet."""
+def load_from_log(settings: Settings) -> Reigning | None:
+    """The champion of the promotion log; None if there is none yet."""
     champion = open_log(settings).state().champion
     if champion is None:
         return None
@@ -40,47 +40,47 @@ def of_log(settings: Settings) -> Reigning | None:
     return Reigning(champion=champion, model=load_champion(champion), features=features)
 
 
-def of_bundle(settings: Settings, path: Path) -> Reigning | None:
-    """The champion of a bundle, which is checked by the keys of conf/platform; no log and no datastore is asked."""
+def load_from_bundle(settings: Settings, path: Path) -> Reigning | None:
+    """The champion of a bundle, checked with the keys of conf/platform; needs neither the log nor the datastore."""
     from lockgate.pipelines.promotion import bundle
 
-    return in_bundle(bundle.trusted(path, settings))
+    return load_bundled_champion(bundle.read_trusted_bundle(path, settings))
 
 
-def in_bundle(held: Bundle) -> Reigning | None:
-    """The champion of a bundle that was checked; None where it shows that there never was one."""
-    if held.admitted is None:
+def load_bundled_champion(bundled: Bundle) -> Reigning | None:
+    """The champion of a checked bundle; None if the bundle shows that there never was one."""
+    if bundled.admitted is None:
         return None
-    champion = held.admitted.champion
-    model = load_model(champion.format or "", held.model, sha256=champion.sha256 or "")
-    return Reigning(champion=champion, model=model, features=held.features)
+    champion = bundled.admitted.champion
+    model = load_model(champion.format or "", bundled.model, sha256=champion.sha256 or "")
+    return Reigning(champion=champion, model=model, features=bundled.features)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opponent:
-    """Beside whom candidates are judged: who reigns, or nobody, and then whether the log shows that nobody ever did."""
+    """The champion that candidates are compared with, if any, and whether the log shows that there never was one."""
 
     reigning: Reigning | None
-    state: State | None  # of the log that says so
-    words: str  # beside whom they were scored, in words
-    uncompared: str  # why nothing can be compared although the log does not show that; empty where it does
+    state: State | None  # the state of the log that shows it
+    words: str  # the comparison, in words
+    uncompared: str  # why nothing can be compared if the log does not show that there never was a champion; else empty
 
 
-def opponent(settings: Settings, path: Path | None) -> Opponent:
-    """Who reigns by the bundle at `path`; without one, what the promotion log of conf/platform shows of champions.
+def find_opponent(settings: Settings, path: Path | None) -> Opponent:
+    """The champion in the bundle at `path`; without a bundle, what the promotion log of conf/platform shows.
 
-    A log without an entry shows nothing: a machine that does not reach the log of production has one, too.
+    An empty log shows nothing: a machine that cannot reach the log of production sees an empty one, too.
 
-    Raises LockgateError for a bundle that does not hold, and where a model reigns by the log and no bundle is given.
+    Raises LockgateError for a bundle that fails its checks, and if the log has a champion but no bundle is given.
     """
     from lockgate.pipelines.promotion import bundle
 
     if path is None:
         return _without_bundle(settings)
-    bundled = bundle.trusted(path, settings)
+    bundled = bundle.read_trusted_bundle(path, settings)
     refusal = bundled.refusal(clock())
     words = f"{_beside(bundled)}; {refusal}" if refusal else _beside(bundled)
-    return Opponent(reigning=in_bundle(bundled), state=bundled.head.state, words=words, uncompared="")
+    return Opponent(reigning=load_bundled_champion(bundled), state=bundled.head.state, words=words, uncompared="")
 
 
 def _beside(bundled: Bundle) -> str:
@@ -96,10 +96,10 @@ def _without_bundle(settings: Settings) -> Opponent:
     except LockgateError as err:
         return _unknown(f"the promotion log cannot be read: {err}")
     if head is None:
-        return _unknown("the promotion log that is reached from here has no entry, which shows nothing")
+        return _unknown("the promotion log that can be reached from here has no entry, which shows nothing")
     if champion := head.state.champion:
         raise LockgateError(
-            f"{champion.run or 'a model'} reigns, and nothing would be compared with it",
+            f"{champion.run or 'a model'} is the champion, but nothing would be compared with it",
             expected="--bundle FILE",
             where=f"entry {head.seq} of the promotion log",
             hint="`lockgate bundle --out champion.tar` writes it",
@@ -122,5 +122,5 @@ def _as_of(log: Log, head: LogEntry) -> str:
 
 
 def load_champion(champion: Champion) -> Fitted:
-    """The champion's model, from its run; its digest is checked before it is parsed."""
+    """The champion's model, from its run. Its digest is checked before it is parsed."""
     return load_model(champion.format or "", runs.load_model_bytes(champion.run or ""), sha256=champion.sha256 or "")

@@ -14,43 +14,43 @@ if TYPE_CHECKING:
     from lockgate.gates.evidence.facts import Distribution
 
 TOP_VALUES = 20
-"""So many of the commonest values of a name have a cell of their own."""
+"""How many of the commonest values of a text column have a cell of their own."""
 
 SCORED_ROWS = 10_000
-"""Training rows that are scored to see how their scores are distributed; of more, so many spread evenly."""
+"""The most training rows that are scored for the distribution of scores; out of more, evenly spread ones."""
 
 
-def distributions(train: pd.DataFrame, holdout: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Every column of `train`, counted in it and in `holdout`: the fact `features`."""
+def count_distributions(train: pd.DataFrame, holdout: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The fact `features`: every column of `train`, counted in `train` and in `holdout`."""
     return {str(name): _distribution(train[name], holdout[name]) for name in train.columns}
 
 
-def counted_again(told: object, holdout: pd.DataFrame) -> dict[str, dict[str, Any]] | None:
+def recount(trained_features: object, holdout: pd.DataFrame) -> dict[str, dict[str, Any]] | None:
     """The fact `champion.features`: the training counts of another run, and these holdout rows in the same cells.
 
-    None where `told`, that run's fact `features`, is none. Columns that are not here any more, or whose counts
-    cannot be read, are left out.
+    `trained_features` is the fact `features` of that run; None if it is not valid. Columns that the holdout lacks, or
+    whose counts cannot be read, are left out.
     """
     from lockgate.gates.errors import UnjudgeableError
     from lockgate.gates.evidence.facts import check_features, parse_distribution
 
     try:
-        known = check_features(told, path="features")
+        known_features = check_features(trained_features, path="features")
     except UnjudgeableError:
         return None
-    found = {}
-    for name in known.keys() & set(map(str, holdout.columns)):
+    counted = {}
+    for name in known_features.keys() & set(map(str, holdout.columns)):
         try:
-            held = parse_distribution(known[name], path=name)
+            distribution = parse_distribution(known_features[name], path=name)
         except UnjudgeableError:
             continue
-        if held.kind == ("number" if _is_number(holdout[name]) else "name"):
-            counts = _counts(holdout[name], held)
-            found[name] = {**held.model_dump(mode="json", exclude={"holdout"}), "holdout": counts}
-    return found
+        if distribution.kind == ("number" if _is_number(holdout[name]) else "name"):
+            counts = _counts(holdout[name], distribution)
+            counted[name] = {**distribution.model_dump(mode="json", exclude={"holdout"}), "holdout": counts}
+    return counted
 
 
-def of_scores(scores: NDArray[np.float64]) -> dict[str, Any]:
+def count_scores(scores: NDArray[np.float64]) -> dict[str, Any]:
     """The fact `scores`, from the challenger's scores of training rows (n,)."""
     from lockgate.gates.stats.cell_shares import quantile_edges
 
@@ -58,8 +58,8 @@ def of_scores(scores: NDArray[np.float64]) -> dict[str, Any]:
     return {"kind": "number", "edges": edges.tolist(), "train": _in_cells(scores, edges)}
 
 
-def spread(count: int, rows: int) -> NDArray[np.intp]:
-    """The numbers of so many rows of `count`, spread evenly and always the same; of all where there are no more."""
+def spread_rows(count: int, rows: int) -> NDArray[np.intp]:
+    """The indices of `rows` rows out of `count`, evenly spread and always the same; all of them if there are fewer."""
     import numpy as np
 
     return np.unique(np.linspace(0, max(count - 1, 0), min(rows, count)).astype(np.intp))
@@ -83,7 +83,7 @@ def _distribution(train: pd.Series, holdout: pd.Series) -> dict[str, Any]:
             "holdout": _number_counts(holdout, edges),
         }
     commonest = train.value_counts()
-    top = commonest.sort_index().nlargest(TOP_VALUES).index  # of values as common as another, the first by name
+    top = commonest.sort_index().nlargest(TOP_VALUES).index  # of equally common values, the first by name
     values = sorted(map(str, top))
     return {
         "kind": "name",
@@ -93,12 +93,12 @@ def _distribution(train: pd.Series, holdout: pd.Series) -> dict[str, Any]:
     }
 
 
-def _counts(column: pd.Series, held: Distribution) -> dict[str, Any]:
+def _counts(column: pd.Series, distribution: Distribution) -> dict[str, Any]:
     import numpy as np
 
-    if held.kind == "number":
-        return _number_counts(column, np.array(held.edges))
-    return _name_counts(column, held.values)
+    if distribution.kind == "number":
+        return _number_counts(column, np.array(distribution.edges))
+    return _name_counts(column, distribution.values)
 
 
 def _number_counts(column: pd.Series, edges: NDArray[np.float64]) -> dict[str, Any]:
@@ -118,5 +118,5 @@ def _name_counts(column: pd.Series, values: Any) -> dict[str, Any]:
     counts: Mapping[Any, int] = column.value_counts().to_dict()
     by_name = {str(name): int(count) for name, count in counts.items()}
     cells = [by_name.get(value, 0) for value in values]
-    there = sum(by_name.values())
-    return {"cells": cells, "other": there - sum(cells), "missing": len(column) - there}
+    present = sum(by_name.values())
+    return {"cells": cells, "other": present - sum(cells), "missing": len(column) - present}

@@ -1,4 +1,4 @@
-"""Models that are equal by construction: the configured model with other seeds, and one that saw fewer rows."""
+"""Models that are equal by construction: the configured model with other seeds, and one fitted on fewer rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.row_ids import hash_row_ids
 from lockgate.pipelines import data
 from lockgate.pipelines.models import MODELS
-from lockgate.pipelines.scoring.distributions import SCORED_ROWS, counted_again, distributions, of_scores, spread
+from lockgate.pipelines.scoring.distributions import (
+    SCORED_ROWS,
+    count_distributions,
+    count_scores,
+    recount,
+    spread_rows,
+)
 from lockgate.pipelines.scoring.measuring import peak_memory_mb, predict_ms_per_1000
 from lockgate.pipelines.scoring.tables import data_files
 from lockgate.pipelines.settings.settings import Settings
@@ -27,71 +33,73 @@ if TYPE_CHECKING:
     from lockgate.pipelines.data import Split, Table
     from lockgate.pipelines.models import Fitted
 
-KEPT = 2 / 3
-"""The share of the training clusters that the model beside it learns from.
+TRAINING_SHARE = 2 / 3
+"""The share of the training clusters that the second model of the pair learns from.
 
-Two seeds differ by less than models that a team compares. On flights this share gives paired differences as noisy as
-those against a champion of three months ago.
+Two seeds differ less than two models that a team would compare. On flights this share gives paired differences as
+noisy as those against a champion of three months ago.
 """
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Equals:
-    """Evidence of models between which nothing but chance decides.
+class EqualModels:
+    """Evidence of models whose differences are due to chance alone.
 
-    pair: a model beside one that learned from two thirds of the training clusters; to be swapped before it is judged.
-    seeds: every ordered pair of models that differ in the seed only; to be judged as they are.
+    pair: a model and one that learned from two thirds of the training clusters; swap them before judging.
+    seeds: every ordered pair of models that differ only in the seed; judge them as they are.
     """
 
     pair: Evidence
     seeds: tuple[Evidence, ...]
 
 
-def equals(settings: Settings, *, seeds: int, say: Say) -> Equals:
+def fit_equal_models(settings: Settings, *, seeds: int, report: Report) -> EqualModels:
     """Fit the configured model with `seeds` seeds, and once more on fewer rows; score them on the holdout.
 
     Raises:
-        LockgateError: data or a model that are not as they should be; one line each.
+        LockgateError: the data or the model is not as it should be; one line each.
     """
-    say(f"reading {settings.data.project}")
+    report(f"reading {settings.data.project}")
     table = data.load(settings.data, root=data_files(settings))
     split = data.split(table, settings.data, settings.train, settings.as_of)
-    say(f"{len(split.train):,} rows to train on, {len(split.holdout):,} held out")
-    some = kept(split, table, lots=np.random.default_rng((settings.seed, seeds)))
-    models = [_scored(settings, split, seed=settings.seed + at, say=say) for at in range(seeds)]
-    fewer = _scored(settings, split, seed=settings.seed + seeds, say=say, rows=some)
-    return Equals(
+    report(f"{len(split.train):,} rows to train on, {len(split.holdout):,} held out")
+    drawn_rows = draw_training_rows(split, table, lots=np.random.default_rng((settings.seed, seeds)))
+    models = [_fit_and_score(settings, split, seed=settings.seed + offset, report=report) for offset in range(seeds)]
+    fewer = _fit_and_score(settings, split, seed=settings.seed + seeds, report=report, rows=drawn_rows)
+    return EqualModels(
         pair=_evidence(settings, split, models[0], fewer),
-        seeds=tuple(_evidence(settings, split, one, other) for one, other in itertools.permutations(models, 2)),
+        seeds=tuple(_evidence(settings, split, model, other) for model, other in itertools.permutations(models, 2)),
     )
 
 
-def kept(split: Split, table: Table, *, lots: np.random.Generator) -> NDArray[np.bool_]:
-    """Which training rows are of the two thirds of their clusters that were drawn: bool (n,); rows without clusters."""
+def draw_training_rows(split: Split, table: Table, *, lots: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw two thirds of the training clusters (of the rows if there are none): bool (n,), whether a row is drawn."""
     import pandas as pd
 
     if table.clusters is None:
         code = np.arange(len(split.train))
     else:
-        at = pd.Index(table.row_ids).get_indexer(pd.Index(split.train_row_ids))
-        code = pd.factorize(pd.Series(table.clusters[at]))[0]
-    drawn = lots.permutation(code.max() + 1) < max(1, round(KEPT * (code.max() + 1)))
-    held: NDArray[np.bool_] = drawn[code]
-    return held
+        positions = pd.Index(table.row_ids).get_indexer(pd.Index(split.train_row_ids))
+        code = pd.factorize(pd.Series(table.clusters[positions]))[0]
+    is_drawn = lots.permutation(code.max() + 1) < max(1, round(TRAINING_SHARE * (code.max() + 1)))
+    rows: NDArray[np.bool_] = is_drawn[code]
+    return rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Scored:
-    """A fitted model's scores of the holdout, and what its run would have said about it."""
+class _ScoredModel:
+    """A fitted model's scores of the holdout, and the facts that a run of it would have recorded."""
 
     scores: NDArray[np.float64]
     sha256: str
     facts: dict[str, Any]
 
 
-def _scored(settings: Settings, split: Split, *, seed: int, say: Say, rows: NDArray[np.bool_] | None = None) -> _Scored:
+def _fit_and_score(
+    settings: Settings, split: Split, *, seed: int, report: Report, rows: NDArray[np.bool_] | None = None
+) -> _ScoredModel:
     train, labels = split.train, split.train_labels
     if rows is not None:
         train, labels = train[rows].reset_index(drop=True), labels[rows]
@@ -106,10 +114,10 @@ def _scored(settings: Settings, split: Split, *, seed: int, say: Say, rows: NDAr
     )
     seconds = time.perf_counter() - started
     on = "" if rows is None else f" on {len(train):,} of the rows"
-    say(f"{settings.model.name} with seed {seed} fitted{on} in {seconds:.1f} s")
+    report(f"{settings.model.name} with seed {seed} fitted{on} in {seconds:.1f} s")
     blob = fitted.to_bytes()
     p50, p99 = predict_ms_per_1000(fitted, split.holdout)
-    return _Scored(
+    return _ScoredModel(
         scores=fitted.score(split.holdout),
         sha256=hashlib.sha256(blob).hexdigest(),
         facts={
@@ -118,13 +126,13 @@ def _scored(settings: Settings, split: Split, *, seed: int, say: Say, rows: NDAr
             "predict_ms_per_1000_p99": p99,
             "model_bytes": len(blob),
             "peak_memory_mb": peak_memory_mb(),
-            "features": distributions(train, split.holdout),
-            "scores": of_scores(fitted.score(train.iloc[spread(len(train), SCORED_ROWS)])),
+            "features": count_distributions(train, split.holdout),
+            "scores": count_scores(fitted.score(train.iloc[spread_rows(len(train), SCORED_ROWS)])),
         },
     )
 
 
-def _evidence(settings: Settings, split: Split, challenger: _Scored, champion: _Scored) -> Evidence:
+def _evidence(settings: Settings, split: Split, challenger: _ScoredModel, champion: _ScoredModel) -> Evidence:
     facts = {
         **challenger.facts,
         "project": settings.data.project,
@@ -133,7 +141,7 @@ def _evidence(settings: Settings, split: Split, challenger: _Scored, champion: _
         "champion": {
             "run": "selftest",
             "sha256": champion.sha256,
-            "features": counted_again(champion.facts["features"], split.holdout),
+            "features": recount(champion.facts["features"], split.holdout),
         },
         "train_row_hashes": hash_row_ids(split.train_row_ids),
     }

@@ -1,4 +1,4 @@
-"""A model's scores of a holdout as evidence, with what is measured on the way: for evaluating and reverifying."""
+"""A model's scores of a holdout as evidence, with the facts measured on the way: for evaluating and reverifying."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES, Evidence
 from lockgate.gates.runs.artifacts import MAX_FACTS_BYTES
 from lockgate.pipelines.models import load_model
 from lockgate.pipelines.scoring import parity
-from lockgate.pipelines.scoring.distributions import counted_again, spread
+from lockgate.pipelines.scoring.distributions import recount, spread_rows
 from lockgate.pipelines.scoring.measuring import code_state, peak_memory_mb, predict_ms_per_1000
 from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import Settings
@@ -41,8 +41,8 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """The model that is judged, as bytes, and what is known of its training."""
+class CandidateModel:
+    """The model that is judged, as bytes, and the facts of its training."""
 
     name: str  # in conf/model
     format: str
@@ -56,23 +56,25 @@ class Candidate:
         return load_model(self.format, self.blob, sha256=self.sha256)
 
 
-def scored(
+def score_holdout(
     settings: Settings,
     split: Split,
-    candidate: Candidate,
+    candidate: CandidateModel,
     model: Fitted,
     *,
     run: str,
     reigning: Reigning | None,
     fresh: parity.FreshProcess,
 ) -> Evaluated:
-    """Score the holdout of `split` with `model`, loaded from the candidate's bytes, and with who reigns beside it.
+    """Score the holdout of `split` with `model`, loaded from the candidate's bytes, and with the champion beside it.
 
-    A fresh process scores some of the rows once more. Raises LockgateError where a model cannot score the rows.
+    A fresh process scores some of the rows once more. Raises LockgateError if a model cannot score the rows.
     """
     p50, p99 = predict_ms_per_1000(model, split.holdout)
-    rescored_rows = spread(len(split.holdout), parity.ROWS)
-    again = fresh.score(candidate.format, candidate.blob, sha256=candidate.sha256, frame=split.holdout.iloc[rescored_rows])
+    rescored_rows = spread_rows(len(split.holdout), parity.PARITY_ROWS)
+    again = fresh.score(
+        candidate.format, candidate.blob, sha256=candidate.sha256, frame=split.holdout.iloc[rescored_rows]
+    )
     scores = model.score(split.holdout)
     champion_scores = None if reigning is None else reigning.model.score(split.holdout)
     facts: dict[str, Any] = {
@@ -90,7 +92,7 @@ def scored(
         and {
             "run": reigning.champion.run,
             "sha256": reigning.champion.sha256,
-            "features": counted_again(reigning.features, split.holdout),
+            "features": recount(reigning.features, split.holdout),
         },
         "config_sha256": settings.digest,
         "code": code_state(ROOT),
@@ -119,7 +121,7 @@ def scored(
     )
     facts |= {
         "data": {"holdout_sha256": evidence.holdout, "train_sha256": evidence.train_digest},
-        "parity": parity.compared(again, scores[rescored_rows]),
+        "parity": parity.measure_parity(again, scores[rescored_rows]),
     }
     evaluated = Evaluated(
         evidence=replace(evidence, facts=facts).to_bytes(),
@@ -131,7 +133,7 @@ def scored(
 
 
 def check_sizes(evaluated: Evaluated) -> None:
-    """Raise EvidenceError for an artifact that is larger than what is read back of a run."""
+    """Raise EvidenceError for an artifact that is too large to be read back from a run."""
     sizes = {"evidence": len(evaluated.evidence), "facts": len(evaluated.facts.encode()), "model": len(evaluated.model)}
     for name, size in sizes.items():
         max_bytes = MAX_FACTS_BYTES if name == "facts" else MAX_EVIDENCE_BYTES
@@ -145,5 +147,5 @@ def check_sizes(evaluated: Evaluated) -> None:
 
 
 def parity_problem(evaluated: Evaluated) -> str:
-    """Why the model was not scored again in a fresh process; empty where it was."""
+    """Why the model was not scored again in a fresh process; empty if it was."""
     return str(json.loads(evaluated.facts)["parity"].get("problem") or "")

@@ -1,12 +1,12 @@
-"""What the month after a judgement showed: the two models on rows that neither of them, nor the judge, had seen."""
+"""What the month after a judgement showed: both models on rows that neither the models nor the judge had seen."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from lockgate.gates import runs
-from lockgate.gates.metrics import metric as metric_named
-from lockgate.gates.metrics.estimate import differences
+from lockgate.gates.metrics import find_metric as metric_named
+from lockgate.gates.metrics.estimate import estimate_differences
 from lockgate.gates.metrics.rows import Rows, Split
 from lockgate.pipelines import data
 from lockgate.pipelines.models import load_model
@@ -25,15 +25,15 @@ def next_month(settings: Settings, table: Table, *, challenger: str, champion: s
         metric: a metric of the task.
     """
     month = data.next_period(settings.as_of)
-    held = data.split(table, settings.data, settings.train, month)
+    split = data.split(table, settings.data, settings.train, month)
     rows = Rows(
-        label=held.labels,
-        challenger=_model(challenger).score(held.holdout),
-        champion=_model(champion).score(held.holdout),
+        label=split.labels,
+        challenger=_model(challenger).score(split.holdout),
+        champion=_model(champion).score(split.holdout),
     )
-    return differences(metric_named(metric, settings.data.task), Split(rows=rows)).one().value
+    return estimate_differences(metric_named(metric, settings.data.task), Split(rows=rows)).of_group().value
 
 
 def _model(run: str) -> Fitted:
-    told = runs.load_claim(run).evidence.facts["challenger"]
-    return load_model(told["format"], runs.load_model_bytes(run), sha256=told["sha256"])
+    facts = runs.load_claim(run).evidence.facts["challenger"]
+    return load_model(facts["format"], runs.load_model_bytes(run), sha256=facts["sha256"])

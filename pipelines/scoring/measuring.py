@@ -1,4 +1,4 @@
-"""What a run measures about itself: time, memory, and the code that it is."""
+"""What a run measures about itself: time, memory, and the version of its code."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from lockgate.pipelines.models import Fitted
 
-WARM_UPS = 3
+WARM_UP_BATCHES = 3
 LATENCY_BATCHES = 100
 LATENCY_ROWS = 1000
-LATENCY_SECONDS = 0.25
-"""A model so slow that 100 batches take longer is timed on as many as this leaves room for, and on 10 at least."""
+LATENCY_BUDGET_S = 0.25
+"""A model that is too slow for 100 batches in this time is timed on fewer, but on at least 10."""
 
-LEAST_BATCHES = 10
+MIN_LATENCY_BATCHES = 10
 
 
 def predict_ms_per_1000(
@@ -30,9 +30,9 @@ def predict_ms_per_1000(
 ) -> tuple[float, float]:
     """Median and 99th percentile, over batches of 1,000 rows, of the milliseconds that scoring 1,000 rows takes.
 
-    Every batch is scored twice and the quicker time counts: what other processes take from the machine for a moment
-    is not the model's. The first three batches warm up and do not count. Fewer rows than 1,000 are one batch, and its
-    time is scaled. `clock` gives seconds.
+    Every batch is scored twice and the quicker time counts, so that a moment of load from other processes does not
+    show. The first three batches warm up and do not count. Fewer rows than 1,000 are one batch, and its time is
+    scaled. `clock` gives seconds.
     """
     import numpy as np
 
@@ -43,13 +43,13 @@ def predict_ms_per_1000(
         model.score(rows)
         return (clock() - started) * LATENCY_ROWS / len(rows)
 
-    for batch in range(WARM_UPS):
+    for batch in range(WARM_UP_BATCHES):
         seconds(batch)
-    until = clock() + LATENCY_SECONDS
-    found: list[float] = []
-    while len(found) < LATENCY_BATCHES and (len(found) < LEAST_BATCHES or clock() < until):
-        found.append(min(seconds(len(found)), seconds(len(found))))
-    p50, p99 = np.quantile(found, [0.5, 0.99]) * 1000
+    until = clock() + LATENCY_BUDGET_S
+    seconds_per_1000: list[float] = []
+    while len(seconds_per_1000) < LATENCY_BATCHES and (len(seconds_per_1000) < MIN_LATENCY_BATCHES or clock() < until):
+        seconds_per_1000.append(min(seconds(len(seconds_per_1000)), seconds(len(seconds_per_1000))))
+    p50, p99 = np.quantile(seconds_per_1000, [0.5, 0.99]) * 1000
     return round(float(p50), 3), round(float(p99), 3)
 
 
@@ -62,32 +62,34 @@ def peak_memory_mb() -> float:
 
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
-        if found := re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE):
-            return round(int(found[1]) / 1024, 1)
+        if peak_line := re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE):
+            return round(int(peak_line[1]) / 1024, 1)
     except (OSError, UnicodeDecodeError):
         pass
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1024**2 if sys.platform == "darwin" else 1024), 1)
 
 
-COMMIT = "LOCKGATE_COMMIT"
-"""Environment variable of pods: the commit that was deployed."""
+COMMIT_VARIABLE = "LOCKGATE_COMMIT"
+"""The environment variable of pods with the commit that was deployed."""
 
 
 def code_state(root: Path) -> dict[str, Any]:
-    """The commit of the code and whether nothing beside it is changed; None for both where nobody knows.
+    """The commit of the code and whether the tree is clean; None for both if unknown.
 
-    Where there is no checkout, as in pods, it is the commit that was deployed: of a clean tree, as no other is.
+    Pods have no checkout: for them it is the commit that was deployed, and only clean trees are deployed.
     """
-    if deployed := os.environ.get(COMMIT):
+    if deployed := os.environ.get(COMMIT_VARIABLE):
         return {"commit": deployed, "clean": True}
 
     def git(*words: str) -> str | None:
         try:
-            done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True, timeout=20)
+            completed = subprocess.run(
+                ["git", *words], cwd=root, capture_output=True, text=True, check=True, timeout=20
+            )
         except (OSError, subprocess.SubprocessError):
             return None
-        return done.stdout.strip()
+        return completed.stdout.strip()
 
     commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain")
     return {"commit": commit, "clean": None if commit is None or changes is None else changes == ""}

@@ -23,62 +23,62 @@ from typing import IO, TYPE_CHECKING, Any
 
 import lockgate
 from lockgate.gates.errors import LockgateError, ModelError
-from lockgate.pipelines.settings.environment import restrict
+from lockgate.pipelines.settings.environment import restrict_environment
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-ROWS = 256
-SECONDS = 60.0
-"""How long the fresh process may take from when it is given the rows; then it is killed."""
+PARITY_ROWS = 256
+ANSWER_TIMEOUT_S = 60.0
+"""How long the fresh process may take once it has the rows; after that it is killed."""
 
-IMPORTED = {"xgb": ("lockgate.pipelines.models.bare_xgboost",)}
-SKOPS = ("sklearn.compose", "sklearn.pipeline", "skops.io")
-"""What a model's library is, by the name of the model: imported while the parent still fits. All others are skops."""
+MODEL_IMPORTS = {"xgb": ("lockgate.pipelines.models.bare_xgboost",)}
+SKOPS_IMPORTS = ("sklearn.compose", "sklearn.pipeline", "skops.io")
+"""The libraries of a model by its name, imported while the parent still fits. All other models use skops."""
 
 PACKAGE_FOLDER = str(Path(lockgate.__file__).resolve().parents[1])
-"""The folder that the package lies in: a checkout, site-packages, or the code package of a pod."""
+"""The folder of the package: a checkout, site-packages, or the code package of a pod."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshProcess:
-    """A Python that waits for a model and rows. `fresh_process` starts one and sees to its end."""
+    """A Python process that waits for a model and rows. `fresh_process` starts and ends it."""
 
     child: subprocess.Popen[bytes]
     thread: ThreadPoolExecutor
     seconds: float
 
     def score(self, format: str, blob: bytes, *, sha256: str, frame: pd.DataFrame) -> Future[bytes]:  # noqa: A002
-        """The answer to come; asked once. It never takes longer than `seconds`."""
-        rows = _packed(frame)
+        """The future answer, within `seconds`. May be called once."""
+        rows = _pack_rows(frame)
         head = {"format": format, "sha256": sha256, "model": len(blob), "rows": len(rows)}
         return self.thread.submit(self._answer, json.dumps(head).encode() + b"\n" + blob + rows)
 
     def _answer(self, question: bytes) -> bytes:
         try:
-            answer, said = self.child.communicate(question, timeout=self.seconds)
+            answer, errors = self.child.communicate(question, timeout=self.seconds)
         except subprocess.TimeoutExpired as err:
             self.child.kill()
             raise ModelError(f"the fresh process did not answer within {self.seconds:.0f} s") from err
         except OSError as err:
             raise ModelError(f"the fresh process cannot be asked: {err.strerror}") from err
         if self.child.returncode:
-            last = said.decode(errors="replace").strip().rpartition("\n")[2] or f"exit {self.child.returncode}"
+            last = errors.decode(errors="replace").strip().rpartition("\n")[2] or f"exit {self.child.returncode}"
             raise ModelError(f"the fresh process failed: {last[:200]}")
         return answer
 
 
 @contextmanager
 def fresh_process(
-    model: str, *, declared: Collection[str] = (), seconds: float = SECONDS, command: tuple[str, ...] = ()
+    model: str, *, declared: Collection[str] = (), seconds: float = ANSWER_TIMEOUT_S, command: tuple[str, ...] = ()
 ) -> Iterator[FreshProcess]:
-    """A fresh Python, importing what scoring needs. It is gone, and waited for, when the context is left.
+    """Start a fresh Python that imports what scoring needs. It has ended when the context is left.
 
     Args:
         model: the model's name in `MODELS`.
-        declared: variables that it gets beside those that every process of a model's does.
+        declared: environment variables that it gets in addition to those of every model process.
         command: what to run instead of `python -m lockgate.pipelines.scoring.parity`.
 
     Raises:
@@ -86,7 +86,7 @@ def fresh_process(
     """
     path = os.pathsep.join(filter(None, [PACKAGE_FOLDER, os.environ.get("PYTHONPATH", "")]))
     words = command or (sys.executable, "-P", "-m", "lockgate.pipelines.scoring.parity", model)
-    pipe, environment = subprocess.PIPE, {**restrict(os.environ, declared=declared), "PYTHONPATH": path}
+    pipe, environment = subprocess.PIPE, {**restrict_environment(os.environ, declared=declared), "PYTHONPATH": path}
     try:
         child = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
     except OSError as err:
@@ -98,27 +98,27 @@ def fresh_process(
             child.kill()
 
 
-def compared(answer: Future[bytes], scores: NDArray[np.float64]) -> dict[str, Any]:
-    """The fact `parity`: how far the answer is from these scores (k,); `problem` where there is none."""
+def measure_parity(answer: Future[bytes], scores: NDArray[np.float64]) -> dict[str, Any]:
+    """The fact `parity`: how far the answer is from these scores (k,), or `problem` if there is no usable answer."""
     import numpy as np
 
     try:
         head, _, packed = answer.result().partition(b"\n")
-        told = json.loads(head)
+        header = json.loads(head)
         again = np.frombuffer(packed, dtype="<f8")
     except LockgateError as err:
         return {"problem": str(err)}
     except ValueError:
-        return {"problem": "the fresh process answered what is no scores"}
-    if again.shape != scores.shape or not isinstance(told, dict):
+        return {"problem": "the answer of the fresh process is not scores"}
+    if again.shape != scores.shape or not isinstance(header, dict):
         return {"problem": f"the fresh process answered {again.size:,} scores for {scores.size:,} rows"}
-    apart = float(np.abs(again - scores).max(initial=0.0))
-    if not np.isfinite(apart):
+    max_difference = float(np.abs(again - scores).max(initial=0.0))
+    if not np.isfinite(max_difference):
         return {"problem": "scores are not finite"}
-    return {"rows": int(scores.size), "max_difference": apart, "python": str(told.get("python", ""))}
+    return {"rows": int(scores.size), "max_difference": max_difference, "python": str(header.get("python", ""))}
 
 
-def _packed(frame: pd.DataFrame) -> bytes:
+def _pack_rows(frame: pd.DataFrame) -> bytes:
     import pyarrow as pa
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
@@ -128,8 +128,8 @@ def _packed(frame: pd.DataFrame) -> bytes:
     return bytes(sink.getvalue())
 
 
-def answer(source: IO[bytes], sink: IO[bytes]) -> None:
-    """What the fresh process does: read one question, score, write one answer. No question is the end."""
+def answer_question(source: IO[bytes], sink: IO[bytes]) -> None:
+    """The work of the fresh process: read one question, score, write one answer. Without a question it ends."""
     import numpy as np
     import pyarrow as pa
 
@@ -148,12 +148,12 @@ def answer(source: IO[bytes], sink: IO[bytes]) -> None:
 
 
 def main() -> None:
-    """The fresh process. What a user could have caused is one line on standard error."""
-    for name in ("pandas", "pyarrow", *IMPORTED.get(" ".join(sys.argv[1:]), SKOPS)):
-        with suppress(ImportError):  # whether it is needed, loading the model shows
+    """Run the fresh process. A user's mistake is one line on standard error."""
+    for name in ("pandas", "pyarrow", *MODEL_IMPORTS.get(" ".join(sys.argv[1:]), SKOPS_IMPORTS)):
+        with suppress(ImportError):  # a missing library shows when the model is loaded
             import_module(name)
     try:
-        answer(sys.stdin.buffer, sys.stdout.buffer)
+        answer_question(sys.stdin.buffer, sys.stdout.buffer)
     except LockgateError as err:
         sys.stderr.write(f"{err}\n")
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""Which model may serve, what it predicts in which shard, and how that becomes a version."""
+"""The work of the flow Predict: which model may serve, what each shard predicts, and how shards become a version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lockgate.gates.lifecycle import admission
 from lockgate.gates.log import Log
 from lockgate.gates.records.state import Champion
 from lockgate.pipelines import data, stores
-from lockgate.pipelines.promotion.events import Say
+from lockgate.pipelines.promotion.events import Reporter
 from lockgate.pipelines.promotion.log import open_log
 from lockgate.pipelines.scoring import withdrawal
 from lockgate.pipelines.scoring.champion import load_champion
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class Serving(BaseModel):
-    """What one run of Predict serves: a model that was admitted as of a head of the promotion log, on which rows.
+    """What one run of Predict serves: a model that was admitted under a head of the promotion log, and the rows.
 
-    `upstream` is the run that was asked for; empty where the champion of the moment was. `replaces` is the version that
-    was served when this began although its model was revoked; it stays until this one is published.
+    `upstream` is the run that was asked for, empty for the present champion. `replaces` is the version that was served
+    when this run began although its model was revoked; it stays until this run publishes its own.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,12 +41,12 @@ class Serving(BaseModel):
     source: str  # the run that predicts
     window: str
     rows: int  # in the window
-    shards: tuple[tuple[data.Piece, ...], ...]  # the pieces of the table that each shard scores
+    shards: tuple[tuple[data.Piece, ...], ...]  # for each shard, the pieces of the table that it scores
     time: datetime
     replaces: int | None = None
 
     def draft(self, settings: Settings) -> stores.Draft:
-        """The version that this becomes."""
+        """The draft of the version that this run publishes."""
         return stores.Draft(
             source=self.source,
             project=settings.data.project,
@@ -60,37 +60,37 @@ class Serving(BaseModel):
         )
 
 
-def resolve(settings: Settings, *, source: str, upstream: str, window: str, say: Say) -> Serving:
-    """The champion of the log, or the run `upstream` where that is admissible, and the window in shards.
+def resolve_serving(settings: Settings, *, source: str, upstream: str, window: str, report: Reporter) -> Serving:
+    """Admit the champion of the log, or the run `upstream` if it may serve, and divide the window into shards.
 
-    Versions of models that were revoked since stay, until this one takes their place.
+    A served version whose model has been revoked stays until this run replaces it.
 
     Raises:
-        AdmissionError: nothing may serve.
-        LogError: the log cannot be read or trusted; nothing is changed.
+        AdmissionError: no model may serve.
+        LogError: the log cannot be read or trusted; nothing was changed.
         DataError: the window has no rows, or the table cannot be read.
         StoreError: the store cannot be used.
     """
-    log, store, now = open_log(settings), withdrawal.open_store(settings), datetime.now(UTC)
+    log, store, now = open_log(settings), withdrawal.open_prediction_store(settings), datetime.now(UTC)
     versions = store.versions(settings.data.project)
-    seen = withdrawal.last_seen(versions)
-    served = withdrawal.served_though_revoked(versions, admission.load_revoked_models(log, trusted_head=seen))
+    trusted_head = withdrawal.last_published_head(versions)
+    served = withdrawal.find_served_revoked(versions, admission.load_revoked_models(log, trusted_head=trusted_head))
     if served is not None:
-        say(
+        report(
             f"version {served.version} is served although its model was revoked: it stays until this run has published"
-            f" its successor, or until {withdrawal.NOW}",
+            f" its successor, or until {withdrawal.WITHDRAW_COMMAND}",
             event="revoked_served",
             version=served.version,
             run=served.draft.champion_run,
         )
     replaces = None if served is None else served.version
-    with withdrawal.naming_what_is_served(replaces, store, settings.data.project):
-        admitted = admission.admit(log, now=now, run=upstream, trusted_head=seen)
-        serving = _planned(settings, admitted, source=source, upstream=upstream, window=window, now=now, say=say)
+    with withdrawal.mention_revoked_version(replaces, store, settings.data.project):
+        admitted = admission.admit(log, now=now, run=upstream, trusted_head=trusted_head)
+        serving = _plan(settings, admitted, source=source, upstream=upstream, window=window, now=now, report=report)
     return serving.model_copy(update={"replaces": replaces})
 
 
-def _planned(
+def _plan(
     settings: Settings,
     admitted: admission.Admission,
     *,
@@ -98,13 +98,13 @@ def _planned(
     upstream: str,
     window: str,
     now: datetime,
-    say: Say,
+    report: Reporter,
 ) -> Serving:
     champion = admitted.champion
     period = window or (data.next_period(champion.as_of or settings.as_of) if settings.data.time else "all")
     plan = data.planned(settings.data, period, root=data_files(settings), batch_rows=settings.platform.batch_rows)
     pieces, size = plan.pieces, -(-len(plan.pieces) // settings.platform.shards)
-    say(
+    report(
         f"champion is {champion.run}, promoted by entry {champion.seq}; predicting {plan.rows:,} rows of {period}",
         event="admitted",
         run=champion.run,
@@ -122,31 +122,33 @@ def _planned(
         window=period,
         rows=plan.rows,
         time=now,
-        shards=tuple(pieces[at : at + size] for at in range(0, len(pieces), size)),
+        shards=tuple(pieces[start : start + size] for start in range(0, len(pieces), size)),
     )
 
 
-def score(settings: Settings, serving: Serving, shard: int, *, say: Say) -> None:
-    """Score one shard and stage it: batch by batch, whole or not at all; where it is staged already, do nothing.
+def stage_shard(settings: Settings, serving: Serving, shard: int, *, report: Reporter) -> None:
+    """Score one shard batch by batch and stage it, whole or not at all. A shard that is staged already is skipped.
 
-    Raises LockgateError for a model that is not what was judged, rows that cannot be scored, scores that must not be
+    Raises LockgateError if the model is not the one that was judged, if rows cannot be scored, or if scores must not be
     served. The last version then stays.
     """
-    store, draft = withdrawal.open_store(settings), serving.draft(settings)
-    if shard in store.staged(draft):
-        say(f"shard {shard} is staged already", event="shard_resumed", shard=shard)
+    store, draft = withdrawal.open_prediction_store(settings), serving.draft(settings)
+    if shard in store.staged_shards(draft):
+        report(f"shard {shard} is staged already", event="shard_resumed", shard=shard)
         return
-    with withdrawal.naming_what_is_served(serving.replaces, store, draft.project):
-        _stage(settings, serving, shard, store, say=say)
+    with withdrawal.mention_revoked_version(serving.replaces, store, draft.project):
+        _stage(settings, serving, shard, store, report=report)
 
 
-def _stage(settings: Settings, serving: Serving, shard: int, store: stores.Store, *, say: Say) -> None:
+def _stage(settings: Settings, serving: Serving, shard: int, store: stores.Store, *, report: Reporter) -> None:
     model = load_champion(serving.champion)
     where = f"shard {shard} of {serving.window}"
-    with stores.spooled(_scored(settings, serving, shard, model), task=settings.data.task, where=where) as spool:
+    with stores.spool_rows(
+        _score_batches(settings, serving, shard, model), task=settings.data.task, where=where
+    ) as spool:
         with spool.rows() as rows:
             store.stage(serving.draft(settings), shard, rows, spool.tally)
-        say(
+        report(
             f"scored {spool.tally.rows:,} rows in shard {shard}",
             event="shard_staged",
             shard=shard,
@@ -154,7 +156,7 @@ def _stage(settings: Settings, serving: Serving, shard: int, store: stores.Store
         )
 
 
-def _scored(settings: Settings, serving: Serving, shard: int, model: Fitted) -> Iterator[pa.RecordBatch]:
+def _score_batches(settings: Settings, serving: Serving, shard: int, model: Fitted) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
     for rows in data.windows(
@@ -167,23 +169,23 @@ def _scored(settings: Settings, serving: Serving, shard: int, model: Fitted) -> 
         yield pa.record_batch({"key": rows.row_ids, "score": model.score(rows.frame)})
 
 
-def publish(settings: Settings, serving: Serving, *, say: Say) -> int:
-    """Make the staged shards the current version; its number. At the same moment those of revoked models are withdrawn.
+def publish_version(settings: Settings, serving: Serving, *, report: Reporter) -> int:
+    """Make the staged shards the current version, withdraw those of revoked models with it, and return its number.
 
-    The log is asked again right before: hours may lie between, in a queue, in retries, in a resumed run.
+    The log is read again right before, because hours may have passed in a queue, in retries or until a run was resumed.
 
     Raises:
-        AdmissionError: the model may serve no more, or another one reigns by now.
-        StoreError: shards that are missing, or that must not be served. The last version then stays.
+        AdmissionError: the model may no longer serve, or another model is champion by now.
+        StoreError: shards are missing or must not be served. The last version then stays.
     """
-    log, store, project = open_log(settings), withdrawal.open_store(settings), settings.data.project
-    seen = admission.TrustedHead(seq=serving.log_seq, digest=serving.log_sha256)
-    before, revoked = store.versions(project), admission.load_revoked_models(log, trusted_head=seen)
-    served = withdrawal.served_though_revoked(before, revoked)
-    with withdrawal.naming_what_is_served(None if served is None else served.version, store, project):
-        admitted = _still_admitted(log, serving, seen)
+    log, store, project = open_log(settings), withdrawal.open_prediction_store(settings), settings.data.project
+    trusted_head = admission.TrustedHead(seq=serving.log_seq, digest=serving.log_sha256)
+    before, revoked = store.versions(project), admission.load_revoked_models(log, trusted_head=trusted_head)
+    served = withdrawal.find_served_revoked(before, revoked)
+    with withdrawal.mention_revoked_version(None if served is None else served.version, store, project):
+        admitted = _still_admitted(log, serving, trusted_head)
         serving = serving.model_copy(update={"log_seq": admitted.head.seq, "log_sha256": admitted.head.digest})
-        version = stores.publish(
+        version = stores.publish_draft(
             store,
             serving.draft(settings),
             expected_rows=serving.rows,
@@ -191,28 +193,32 @@ def publish(settings: Settings, serving: Serving, *, say: Say) -> int:
             keep=settings.store.keep,
             revoked=admitted.revoked,
         )
-    say(
+    report(
         f"published {version.rows:,} predictions as version {version.version}",
         event="published",
         version=version.version,
         rows=version.rows,
         run=version.draft.champion_run,
     )
-    if due := stores.of_models(before, revoked):
-        remaining = stores.of_models(store.versions(project), revoked)
+    if due := stores.find_model_versions(before, revoked):
+        remaining = stores.find_model_versions(store.versions(project), revoked)
         if withdrawn := [number for number in due if number not in remaining]:
             numbers = ", ".join(map(str, withdrawn))
-            say(f"withdrew version {numbers} with it: the model was revoked", event="withdrawn", versions=withdrawn)
+            report(
+                f"withdrew version {numbers} at the same time: its model was revoked",
+                event="withdrawn",
+                versions=withdrawn,
+            )
     return version.version
 
 
-def _still_admitted(log: Log, serving: Serving, seen: admission.TrustedHead) -> admission.Admission:
-    """The model, which may serve now as of a head of the log. Raises as `publish` does."""
-    found = admission.admit(log, now=datetime.now(UTC), run=serving.upstream, trusted_head=seen)
-    if found.champion.seq != serving.champion.seq:
+def _still_admitted(log: Log, serving: Serving, trusted_head: admission.TrustedHead) -> admission.Admission:
+    """The admission of the same model under the present head of the log. Raises as `publish_version` does."""
+    admitted = admission.admit(log, now=datetime.now(UTC), run=serving.upstream, trusted_head=trusted_head)
+    if admitted.champion.seq != serving.champion.seq:
         raise AdmissionError(
-            f"{found.champion.run} reigns by now, promoted by entry {found.champion.seq}",
-            expected=f"{serving.champion.run}, as when this run began",
-            hint="nothing was published, the last version stays; run Predict again",
+            f"{admitted.champion.run} reigns by now, promoted by entry {admitted.champion.seq}",
+            expected=f"{serving.champion.run}, the champion when this run began",
+            hint="nothing was published; the last version stays; run Predict again",
         )
-    return found
+    return admitted

@@ -10,11 +10,11 @@ from lockgate.gates.errors import AdmissionError, EvidenceError, SettingsError
 from lockgate.gates.evidence.facts import read_part
 from lockgate.pipelines import data
 from lockgate.pipelines.data import TrainSettings
-from lockgate.pipelines.promotion.events import Say
+from lockgate.pipelines.promotion.events import Reporter
 from lockgate.pipelines.promotion.log import open_log
 from lockgate.pipelines.scoring import parity
-from lockgate.pipelines.scoring.distributions import counted_again
-from lockgate.pipelines.scoring.evidence import Candidate, Evaluated, parity_problem, scored
+from lockgate.pipelines.scoring.distributions import recount
+from lockgate.pipelines.scoring.evidence import CandidateModel, Evaluated, parity_problem, score_holdout
 from lockgate.pipelines.scoring.tables import data_files
 from lockgate.pipelines.settings.settings import Settings
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     from lockgate.gates.log import Log
     from lockgate.gates.records.state import Champion
 
-_CARRIED = ("fit_seconds", "peak_memory_mb", "scores")
-"""What the champion's run measured while it trained, and what this run cannot."""
+_CARRIED_FACTS = ("fit_seconds", "peak_memory_mb", "scores")
+"""The facts that only the run that trained the champion could measure."""
 
 
-def reverify(settings: Settings, *, run: str, as_of: str, say: Say) -> Evaluated:
-    """Evidence of the champion's scores on the holdout of `as_of`; empty: the month after it was judged on.
+def score_champion_again(settings: Settings, *, run: str, as_of: str, report: Reporter) -> Evaluated:
+    """Evidence of the champion's scores on the holdout of `as_of`; by default the month after the one it was judged on.
 
-    The challenger of that evidence is the champion's model, from the bytes that were promoted, and no champion is
-    beside it. The training rows are those that the champion's own evidence names, as the promotion bound them.
+    The challenger of that evidence is the champion's model, from the bytes that were promoted, and it has no
+    champion. The training rows are those that the champion's own evidence names, as the promotion bound them.
 
     Raises:
         AdmissionError: no model reigns. SettingsError: a month that the champion was judged on, or one before it.
         EvidenceError: the champion's evidence is gone, or is not what the promotion was about.
-        LockgateError: data, model or log that are not as they should be.
+        LockgateError: data, model or log are not as they should be.
     """
     log = open_log(settings)
-    champion, month = resolve(settings, log, as_of)
+    champion, month = resolve_month(settings, log, as_of)
     fresh = settings.model_copy(update={"as_of": month})
     before = _own_evidence(champion, log)
     name = str(read_part(before.facts, "challenger").get("model") or "")
-    say(f"champion is {champion.run}, promoted by entry {champion.seq}")
+    report(f"champion is {champion.run}, promoted by entry {champion.seq}")
     with parity.fresh_process(name, declared=settings.platform.environment) as again:
         split = data.split(
             data.load(settings.data, root=data_files(settings)),
@@ -51,35 +51,35 @@ def reverify(settings: Settings, *, run: str, as_of: str, say: Say) -> Evaluated
             TrainSettings(months=None, columns=None),
             fresh.as_of,
         )
-        say(f"{len(split.holdout):,} rows of {_held_out(fresh)}")
-        candidate = Candidate(
+        report(f"{len(split.holdout):,} rows of {_held_out(fresh)}")
+        candidate = CandidateModel(
             name=name,
             format=champion.format or "",
             sha256=champion.sha256 or "",
             blob=runs.load_model_bytes(champion.run or ""),
-            trained=_trained(before.facts, left_out=split.holdout_without_outcome)
-            | {"features": counted_again(before.facts.get("features"), split.holdout)},
+            trained=_training_facts(before.facts, left_out=split.holdout_without_outcome)
+            | {"features": recount(before.facts.get("features"), split.holdout)},
             train_row_hashes=before.train_row_hashes,
         )
-        done = scored(fresh, split, candidate, candidate.load(), run=run, reigning=None, fresh=again)
-    if problem := parity_problem(done):
-        say(f"the model was not scored again: {problem}")
-    say("scored alone")
-    return done
+        evaluated = score_holdout(fresh, split, candidate, candidate.load(), run=run, reigning=None, fresh=again)
+    if problem := parity_problem(evaluated):
+        report(f"the model was not scored again: {problem}")
+    report("scored alone")
+    return evaluated
 
 
-def resolve(settings: Settings, log: Log, as_of: str) -> tuple[Champion, str]:
-    """Who reigns, and the month that it is judged on. Raises AdmissionError and SettingsError as `reverify` does."""
+def resolve_month(settings: Settings, log: Log, as_of: str) -> tuple[Champion, str]:
+    """The champion, and the month that it is judged on. Raises as `score_champion_again` does."""
     champion = log.state().champion
     if champion is None:
         raise AdmissionError("no model reigns", hint="`make evaluate model=xgb` trains and judges one")
-    return champion, period(settings, champion.as_of, as_of)
+    return champion, fresh_period(settings, champion.as_of, as_of)
 
 
-def period(settings: Settings, judged_on: str | None, as_of: str) -> str:
-    """The month to judge on: `as_of`, or the one after the champion's. Raises SettingsError for one that is not fresh.
+def fresh_period(settings: Settings, judged_on: str | None, as_of: str) -> str:
+    """The month to judge on: `as_of`, or the month after the champion's. Raises SettingsError if it is not fresh.
 
-    Where a fraction of the rows is held out there is no month: its rows are as fresh as the table.
+    If a fraction of the rows is held out there is no month, and the rows are as fresh as the table.
     """
     if settings.data.holdout.kind != "month":
         return settings.as_of
@@ -95,11 +95,11 @@ def period(settings: Settings, judged_on: str | None, as_of: str) -> str:
 
 
 def _own_evidence(champion: Champion, log: Log) -> Evidence:
-    """What the champion was promoted on, held against its promotion."""
-    held = runs.load_claim(champion.run or "").evidence
+    """The evidence that the champion was promoted on, compared with its promotion."""
+    evidence = runs.load_claim(champion.run or "").evidence
     bound = log.entry(champion.seq).read_decision().binding
-    found = (held.holdout, held.scores_digest(held.challenger), held.train_digest)
-    if (bound.model, bound.run) != (champion.sha256, champion.run) or found != (
+    digests = (evidence.holdout, evidence.scores_digest(evidence.challenger), evidence.train_digest)
+    if (bound.model, bound.run) != (champion.sha256, champion.run) or digests != (
         bound.holdout,
         bound.scores,
         bound.train,
@@ -110,14 +110,14 @@ def _own_evidence(champion: Champion, log: Log) -> Evidence:
             where=champion.run or "",
             hint="somebody changed it after it was judged; evaluate again",
         )
-    return held
+    return evidence
 
 
-def _trained(facts: Mapping[str, Any], *, left_out: int) -> dict[str, Any]:
-    """What the champion's run said of its training."""
+def _training_facts(facts: Mapping[str, Any], *, left_out: int) -> dict[str, Any]:
+    """The training facts that the champion's run recorded."""
     return {
         "rows": {"train": read_part(facts, "rows").get("train"), "without_outcome": left_out},
-        **{name: facts[name] for name in _CARRIED if name in facts},
+        **{name: facts[name] for name in _CARRIED_FACTS if name in facts},
     }
 
 

@@ -1,4 +1,4 @@
-"""Where the file of a table lies on this platform."""
+"""Where the file of a table is on this platform."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from lockgate.pipelines.settings.settings import Settings
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-PROJECT = "project"
-"""The root that stands for this checkout."""
+CHECKOUT_ROOT = "project"
+"""The `platform.data_root` that means this checkout."""
 
-FOLDER = "data"
-"""Of `lockgate` in Metaflow's datastore."""
+DATASTORE_FOLDER = "data"
+"""The folder for tables, in `lockgate` of Metaflow's datastore."""
 
 
 def data_files(settings: Settings) -> data.Files:
-    """The files among which the relative `data.path` is found: `platform.data_root`.
+    """The files of `platform.data_root`, where a relative `data.path` is looked up.
 
-    Raises DataError where the object store cannot be opened.
+    Raises DataError if the object store cannot be opened.
     """
-    if settings.platform.data_root == PROJECT:
+    if settings.platform.data_root == CHECKOUT_ROOT:
         return data.Folder(ROOT)
     store, name = _objects(settings)
     return data.Objects(store, name=name)
 
 
-def push(settings: Settings) -> tuple[Path, str]:
-    """Copy the table of this checkout to `platform.data_root`: the file, and the address it now has.
+def push_table(settings: Settings) -> tuple[Path, str]:
+    """Copy the table of this checkout to `platform.data_root`; returns the file and its new address.
 
-    Raises DataError where there is nothing to copy, no such file, or a store that cannot be written.
+    Raises DataError if there is nothing to copy, no such file, or the store cannot be written.
     """
     import obstore
     from obstore.exceptions import BaseError
 
     path = settings.data.path
-    if settings.platform.data_root == PROJECT or path is None:
+    if settings.platform.data_root == CHECKOUT_ROOT or path is None:
         why = "the source reads no file" if path is None else "the platform reads this checkout"
         raise DataError(f"nothing to copy: {why}", where="data.path" if path is None else "platform.data_root")
     if Path(path).is_absolute():
-        raise DataError(f"{path} is of this machine alone", expected="a path in this checkout", where="data.path")
+        raise DataError(f"{path} exists only on this machine", expected="a path in this checkout", where="data.path")
     if problem := data.Folder(ROOT).problem(path):
         raise DataError(f"{path} {problem}", expected="a file of this checkout", where="data.path")
     store, name = _objects(settings)
@@ -58,6 +58,6 @@ def push(settings: Settings) -> tuple[Path, str]:
 
 def _objects(settings: Settings) -> tuple[ObjectStore, str]:
     root = settings.platform.data_root
-    folder = FOLDER if root == runs.DATASTORE else ""
+    folder = DATASTORE_FOLDER if root == runs.DATASTORE else ""
     where = f"{runs.datastore()[1]}/lockgate" if root == runs.DATASTORE else root
     return runs.open_object_store(folder, root=root, error_type=DataError), f"{where}/{folder}".rstrip("/")

@@ -1,4 +1,4 @@
-"""Train a challenger, score it beside the champion, and put what was seen into evidence. Judges nothing."""
+"""Train a challenger, score it beside the champion, and put the scores into evidence. Judges nothing."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from lockgate.gates.evidence.row_ids import hash_row_ids
 from lockgate.pipelines import data
 from lockgate.pipelines.data import Split
 from lockgate.pipelines.models import MODELS, Fitted, load_model
-from lockgate.pipelines.promotion.events import Say
+from lockgate.pipelines.promotion.events import Reporter
 from lockgate.pipelines.scoring import champion, parity
 from lockgate.pipelines.scoring.champion import load_champion
-from lockgate.pipelines.scoring.distributions import SCORED_ROWS, distributions, of_scores, spread
-from lockgate.pipelines.scoring.evidence import Candidate, Evaluated, parity_problem, scored
+from lockgate.pipelines.scoring.distributions import SCORED_ROWS, count_distributions, count_scores, spread_rows
+from lockgate.pipelines.scoring.evidence import CandidateModel, Evaluated, parity_problem, score_holdout
 from lockgate.pipelines.scoring.tables import data_files
 from lockgate.pipelines.settings.settings import Settings
 
-__all__ = ["Evaluated", "evaluate", "load_champion"]
+__all__ = ["Evaluated", "load_champion", "train_and_score"]
 
 
-def evaluate(settings: Settings, *, run: str, say: Say, bundle: str = "") -> Evaluated:
-    """Fit the declared model, score it and the reigning champion on the same holdout rows.
+def train_and_score(settings: Settings, *, run: str, report: Reporter, bundle: str = "") -> Evaluated:
+    """Fit the configured model, and score it and the champion on the same holdout rows.
 
-    The challenger is scored from its own bytes, loaded again: what is judged is what production will load. A fresh
-    process, which imports what it needs while this one reads and fits, scores some of the rows once more. The champion
-    is that of the promotion log, or of the file or folder `bundle`; the log is then not asked.
+    The challenger is scored from its own bytes, loaded again, so that the model that is judged is the one production
+    will load. A fresh process, which imports what it needs while this one reads and fits, scores some of the rows once
+    more. The champion comes from the promotion log, or from the file or folder `bundle` without reading the log.
 
     Raises:
-        LockgateError: data, model, champion, log or bundle that are not as they should be; one line each.
+        LockgateError: data, model, champion, log or bundle are not as they should be; one line each.
     """
     with parity.fresh_process(settings.model.name, declared=settings.platform.environment) as fresh:
-        return _evaluate(settings, run=run, say=say, bundle=bundle, fresh=fresh)
+        return _evaluate(settings, run=run, report=report, bundle=bundle, fresh=fresh)
 
 
-def _evaluate(settings: Settings, *, run: str, say: Say, bundle: str, fresh: parity.FreshProcess) -> Evaluated:
-    split = _split(settings, say)
-    beside = champion.of_bundle(settings, Path(bundle)) if bundle else champion.of_log(settings)
+def _evaluate(settings: Settings, *, run: str, report: Reporter, bundle: str, fresh: parity.FreshProcess) -> Evaluated:
+    split = _split(settings, report)
+    reigning = champion.load_from_bundle(settings, Path(bundle)) if bundle else champion.load_from_log(settings)
     fitted, fit_seconds = _fit(settings, split)
-    say(f"{settings.model.name} fitted in {fit_seconds:.1f} s", event="fitted", seconds=round(fit_seconds, 3))
+    report(f"{settings.model.name} fitted in {fit_seconds:.1f} s", event="fitted", seconds=round(fit_seconds, 3))
     blob = fitted.to_bytes()
     sha256 = hashlib.sha256(blob).hexdigest()
     challenger = load_model(fitted.format, blob, sha256=sha256)
-    candidate = Candidate(
+    candidate = CandidateModel(
         name=settings.model.name,
         format=fitted.format,
         sha256=sha256,
@@ -51,24 +51,28 @@ def _evaluate(settings: Settings, *, run: str, say: Say, bundle: str, fresh: par
         trained={
             "rows": {"train": len(split.train), "without_outcome": _left_out(split)},
             "fit_seconds": round(fit_seconds, 3),
-            "features": distributions(split.train, split.holdout),
-            "scores": of_scores(challenger.score(split.train.iloc[spread(len(split.train), SCORED_ROWS)])),
+            "features": count_distributions(split.train, split.holdout),
+            "scores": count_scores(challenger.score(split.train.iloc[spread_rows(len(split.train), SCORED_ROWS)])),
         },
         train_row_hashes=hash_row_ids(split.train_row_ids),
     )
-    done = scored(settings, split, candidate, challenger, run=run, reigning=beside, fresh=fresh)
-    if problem := parity_problem(done):
-        say(f"the model was not scored again: {problem}")
-    say(f"scored beside the champion of {beside.champion.run}" if beside else "scored alone: there is no champion yet")
-    return done
+    evaluated = score_holdout(settings, split, candidate, challenger, run=run, reigning=reigning, fresh=fresh)
+    if problem := parity_problem(evaluated):
+        report(f"the model was not scored again: {problem}")
+    report(
+        f"scored beside the champion of {reigning.champion.run}"
+        if reigning
+        else "scored alone: there is no champion yet"
+    )
+    return evaluated
 
 
-def _split(settings: Settings, say: Say) -> Split:
-    say(f"reading {settings.data.project}")
+def _split(settings: Settings, report: Reporter) -> Split:
+    report(f"reading {settings.data.project}")
     split = data.split(
         data.load(settings.data, root=data_files(settings)), settings.data, settings.train, settings.as_of
     )
-    say(
+    report(
         f"{len(split.train):,} rows to train on, {len(split.holdout):,} held out,"
         f" {_left_out(split):,} without outcome left out"
     )
@@ -80,7 +84,7 @@ def _left_out(split: Split) -> int:
 
 
 def _fit(settings: Settings, split: Split) -> tuple[Fitted, float]:
-    """The model, and the seconds that fitting it took."""
+    """The model, and the seconds it took to fit."""
     started = time.perf_counter()
     model = MODELS[settings.model.name]
     fitted = model.fit(

@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores import dynamodb, parquet, postgres, redis, sqlite
-from lockgate.pipelines.stores.publishing import Spool, publish, spooled
-from lockgate.pipelines.stores.store import Draft, Kind, Prediction, Rows, Store, Version, of_models
+from lockgate.pipelines.stores.publishing import Spool, publish_draft, spool_rows
+from lockgate.pipelines.stores.store import (
+    Draft,
+    Prediction,
+    PublishedVersion,
+    Store,
+    StoreKind,
+    VersionRows,
+    find_model_versions,
+)
 from lockgate.pipelines.stores.tally import Tally
 
 if TYPE_CHECKING:
     from lockgate.pipelines.stores.settings import StoreSettings
 
-STORES: dict[str, Kind] = {
+STORES: dict[str, StoreKind] = {
     "sqlite": sqlite,
     "parquet": parquet,
     "dynamodb": dynamodb,
@@ -25,17 +33,17 @@ STORES: dict[str, Kind] = {
 __all__ = [
     "STORES",
     "Draft",
-    "Kind",
     "Prediction",
-    "Rows",
+    "PublishedVersion",
     "Spool",
     "Store",
+    "StoreKind",
     "Tally",
-    "Version",
-    "of_models",
+    "VersionRows",
+    "find_model_versions",
     "open_store",
-    "publish",
-    "spooled",
+    "publish_draft",
+    "spool_rows",
 ]
 
 

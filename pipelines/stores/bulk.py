@@ -1,4 +1,4 @@
-"""Rows many at a time: in chunks that fit in memory, in the order of their keys, and no key twice."""
+"""Many rows at a time: chunks that fit in memory, rows sorted by key, and the search for repeated keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class RepeatError(ValueError):
-    """A key is there twice."""
+    """A key appears twice."""
 
 
 _CHUNK_ROWS = 1_000_000
@@ -22,25 +22,25 @@ _CHUNK_BYTES = 64 * 1024**2
 
 
 def chunks(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
-    """The rows in tables of about a million, or of 64 MiB where keys are long."""
+    """The rows in tables of about a million rows, or of 64 MiB if keys are long."""
     import pyarrow as pa
 
-    held: list[pa.RecordBatch] = []
+    pending: list[pa.RecordBatch] = []
     for batch in rows:
-        if held and (
-            sum(one.num_rows for one in held) + batch.num_rows > _CHUNK_ROWS
-            or sum(one.nbytes for one in held) + batch.nbytes > _CHUNK_BYTES
+        if pending and (
+            sum(part.num_rows for part in pending) + batch.num_rows > _CHUNK_ROWS
+            or sum(part.nbytes for part in pending) + batch.nbytes > _CHUNK_BYTES
         ):
-            yield pa.Table.from_batches(held)
-            held = []
+            yield pa.Table.from_batches(pending)
+            pending = []
         if batch.num_rows:
-            held.append(batch)
-    if held:
-        yield pa.Table.from_batches(held)
+            pending.append(batch)
+    if pending:
+        yield pa.Table.from_batches(pending)
 
 
-def in_order(rows: pa.Table) -> pa.Table:
-    """The rows, ascending by key. Raises RepeatError for a key that repeats."""
+def sort_rows(rows: pa.Table) -> pa.Table:
+    """The rows, ascending by key. Raises RepeatError for a repeated key."""
     import pyarrow.compute as pc
 
     rows = rows.combine_chunks()
@@ -52,49 +52,50 @@ def in_order(rows: pa.Table) -> pa.Table:
 
 
 def check_unique(parts: Sequence[Iterator[pa.Array]]) -> None:
-    """Raise RepeatError where a key is in two parts, each of which comes in ascending arrays.
+    """Raise RepeatError if a key is in two parts, each an iterator of ascending arrays.
 
-    All parts are read side by side, up to the first key that ends one of the arrays held, so that no more is held than
-    an array of each.
+    The parts are merged up to the smallest last key of the current arrays, so that memory holds one array of each part.
     """
     import pyarrow as pa
 
-    held = [(array, part) for part in parts if (array := next(part, None)) is not None]
-    while len(held) > 1:
-        upto = min(array[-1].as_py() for array, _ in held)
-        counts = [bisect_right(array, upto, key=lambda one: one.as_py()) for array, _ in held]
-        taken = pa.concat_arrays([array[:count] for (array, _), count in zip(held, counts, strict=True)])
-        _check_ascending(taken.take(order(taken)))
-        left = ((array[count:], part) for (array, part), count in zip(held, counts, strict=True))
-        held = [(some, part) for array, part in left if (some := array if len(array) else next(part, None)) is not None]
+    heads = [(array, part) for part in parts if (array := next(part, None)) is not None]
+    while len(heads) > 1:
+        upto = min(array[-1].as_py() for array, _ in heads)
+        counts = [bisect_right(array, upto, key=lambda key: key.as_py()) for array, _ in heads]
+        keys = pa.concat_arrays([array[:count] for (array, _), count in zip(heads, counts, strict=True)])
+        _check_ascending(keys.take(order(keys)))
+        rests = ((array[count:], part) for (array, part), count in zip(heads, counts, strict=True))
+        heads = [
+            (head, part) for array, part in rests if (head := array if len(array) else next(part, None)) is not None
+        ]
 
 
-def overlapping(ranges: Sequence[tuple[str, str] | None]) -> list[list[int]]:
-    """Which of these may have a key in common, from the first key of each to its last: groups of two or more places.
+def find_overlaps(ranges: Sequence[tuple[str, str] | None]) -> list[list[int]]:
+    """Which of these ranges (first key, last key) may share a key: groups of two or more indices.
 
-    One whose range is not known (None) may have any key.
+    A range that is not known (None) may contain any key.
     """
     if len(ranges) > 1 and None in ranges:
         return [list(range(len(ranges)))]
-    found, upto = list[list[int]](), ""
-    for at, (first, last) in sorted(((at, ends) for at, ends in enumerate(ranges) if ends), key=lambda one: one[1]):
-        if found and first <= upto:
-            found[-1].append(at)
-            upto = max(upto, last)
+    groups, group_end = list[list[int]](), ""
+    for index, (first, last) in sorted(((i, ends) for i, ends in enumerate(ranges) if ends), key=lambda item: item[1]):
+        if groups and first <= group_end:
+            groups[-1].append(index)
+            group_end = max(group_end, last)
         else:
-            found.append([at])
-            upto = last
-    return [some for some in found if len(some) > 1]
+            groups.append([index])
+            group_end = last
+    return [group for group in groups if len(group) > 1]
 
 
-def text(keys: Sequence[str], *, where: str) -> pa.Array:
-    """Keys as Arrow has them. Raises StoreError for what is no text: half of a surrogate pair."""
+def keys_as_arrow(keys: Sequence[str], *, where: str) -> pa.Array:
+    """Keys as an Arrow array. Raises StoreError for a lone surrogate, which is not valid text."""
     import pyarrow as pa
 
     try:
         return pa.array(keys, pa.string())
     except UnicodeError as err:
-        raise StoreError("a key is no text", expected="what UTF-8 can write", where=where) from err
+        raise StoreError("a key is not valid text", expected="text that UTF-8 can encode", where=where) from err
 
 
 def _whole(rows: pa.Table) -> pa.Array:

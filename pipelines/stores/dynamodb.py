@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from lockgate.gates.errors import StoreError
-from lockgate.pipelines.stores.bulk import RepeatError, chunks, text
-from lockgate.pipelines.stores.dynamodb_table import Table
-from lockgate.pipelines.stores.ledger import Part, damaged
+from lockgate.pipelines.stores.bulk import RepeatError, chunks, keys_as_arrow
+from lockgate.pipelines.stores.dynamodb_table import DynamoTable
+from lockgate.pipelines.stores.ledger import Part, damaged_error
 from lockgate.pipelines.stores.paged import PagedStore
-from lockgate.pipelines.stores.store import PARAMS
+from lockgate.pipelines.stores.store import PARAMS_CONFIG
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BUCKET_BYTES = 8 * 1024  # about, as JSON: two units of capacity to read, eight to write
-_MOST_BYTES = 380 * 1024  # an item has at most 400 KB, its name among them
+_MAX_ITEM_BYTES = 380 * 1024  # an item has at most 400 KB, its name among them
 _ROW_BYTES = 26  # of JSON beyond the key
-_READ_AT_ONCE = 100  # items; DynamoDB takes no more
+_READ_AT_ONCE = 100  # items; the limit of DynamoDB
 
 
 class Params(BaseModel):
-    model_config = PARAMS
+    model_config = PARAMS_CONFIG
     table: str = Field(pattern=r"^[A-Za-z0-9_.-]{3,255}$")
     region: str | None  # null: as the environment says
     endpoint: str | None  # null: as the environment says, else Amazon's
@@ -40,21 +40,21 @@ class Params(BaseModel):
 
 def open_store(params: Params, home: Path) -> PagedStore:  # noqa: ARG001 (nothing of it is on this machine)
     """The store in the table that `params` names. Credentials are where boto3 looks for them."""
-    table = Table(
+    table = DynamoTable(
         params.table, region=params.region, endpoint=params.endpoint, create=params.create, seconds=params.seconds
     )
     return PagedStore(table, DynamoParts(table))
 
 
 class DynamoParts:
-    """Items of some hundred rows each, as JSON: `{key: score}`. Which they are says the project's last page:
+    """Items of a few hundred rows each, as JSON: `{key: score}`. The last page of the project says which are current:
 
     `page = json.loads(table.query(KeyConditionExpression=Key("pk").eq("PROJECT/ledger"), ScanIndexForward=False,
     Limit=1)["Items"][0]["document"])`. The row of a key is, for one `part` of `page["current"]["parts"]`, in the item
     `{"pk": f"{part['path']}/{zlib.crc32(key.encode()) % part['buckets']}", "sk": "rows"}`.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: DynamoTable) -> None:
         self._table = table
 
     def write(self, folder: str, shard: int, rows: pa.RecordBatchReader) -> list[Part]:
@@ -63,80 +63,93 @@ class DynamoParts:
         for number, chunk in enumerate(chunks(rows)):
             documents = self._buckets(chunk)
             part = {"path": f"{name}-{number:04d}", "rows": chunk.num_rows, "buckets": len(documents)}
-            self._table.create(f"{part['path']}.part", json.dumps(part).encode())  # so that what is cut short is found
-            self._table.put(zip(_items(part), documents, strict=True))
+            self._table.create(
+                f"{part['path']}.part", json.dumps(part).encode()
+            )  # first, so that `remove` finds a part that was cut short
+            self._table.put_items(zip(_items(part), documents, strict=True))
             written.append(part)
         return written
 
     def remove(self, folder: str, parts: Sequence[Part] | None) -> None:
         if parts is None:
             names = [name for name in self._table.names(folder) if name.endswith(".part")]
-            found = [self._table.read(f"{folder}/{name}") for name in names]
-            parts = [json.loads(blob) for blob in found if blob is not None]
+            documents = [self._table.read_document(f"{folder}/{name}") for name in names]
+            parts = [json.loads(blob) for blob in documents if blob is not None]
         for part in parts:
-            self._table.delete(_items(part))
+            self._table.delete_items(_items(part))
 
     def check(self, parts: Sequence[Part]) -> None:
-        """Keys that are alike are in buckets of the same number, modulo the smallest count: all are powers of two."""
+        """Compare the buckets that agree modulo the fewest buckets: counts are powers of two, so equal keys meet."""
         if len(parts) < 2:
             return
         fewest, items = min(part["buckets"] for part in parts), sum(part["buckets"] for part in parts)
-        step, seen = max(1, _READ_AT_ONCE * fewest // items), 0
+        step, row_count = max(1, _READ_AT_ONCE * fewest // items), 0
         for first in range(0, fewest, step):
             alike = range(first, min(first + step, fewest))
-            asked = [_item(part, at) for part in parts for one in alike for at in range(one, part["buckets"], fewest)]
-            keys = [key for rows in self._table.rows(asked) for key in rows]
+            names = [
+                _item(part, bucket)
+                for part in parts
+                for residue in alike
+                for bucket in range(residue, part["buckets"], fewest)
+            ]
+            keys = [key for rows in self._table.read_items(names) for key in rows]
             if len(set(keys)) < len(keys):
                 raise RepeatError
-            seen += len(keys)
-        if seen != sum(part["rows"] for part in parts):
-            raise damaged(self._table.where)
+            row_count += len(keys)
+        if row_count != sum(part["rows"] for part in parts):
+            raise damaged_error(self._table.where)
 
     def find(self, parts: Sequence[Part], key: str) -> float | None:
-        (wanted,) = _hashes(text([key], where=self._table.where))
-        asked = [_item(part, int(wanted) % part["buckets"]) for part in parts]
-        return next((float(rows[key]) for rows in self._table.rows(asked) if key in rows), None)
+        (key_hash,) = _hashes(keys_as_arrow([key], where=self._table.where))
+        names = [_item(part, int(key_hash) % part["buckets"]) for part in parts]
+        return next((float(rows[key]) for rows in self._table.read_items(names) if key in rows), None)
 
-    def read(self, parts: Sequence[Part], keys: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    def read_batches(self, parts: Sequence[Part], keys: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        wanted = None if keys is None else text(keys, where=self._table.where)
-        hashes = None if wanted is None else _hashes(wanted)
+        requested = None if keys is None else keys_as_arrow(keys, where=self._table.where)
+        hashes = None if requested is None else _hashes(requested)
         for part in parts:
             count = part["buckets"]
             buckets = np.arange(count) if hashes is None else np.unique(hashes % count)
-            for at in range(0, len(buckets), _READ_AT_ONCE):
-                found = self._table.rows([_item(part, one) for one in buckets[at : at + _READ_AT_ONCE].tolist()])
-                held = [key for rows in found for key in rows]
-                scores = [score for rows in found for score in rows.values()]
-                batch = pa.record_batch({"key": pa.array(held, pa.string()), "score": pa.array(scores, pa.float64())})
-                yield batch if wanted is None else batch.filter(pc.is_in(batch["key"], wanted))
+            for start in range(0, len(buckets), _READ_AT_ONCE):
+                items = self._table.read_items(
+                    [_item(part, bucket) for bucket in buckets[start : start + _READ_AT_ONCE].tolist()]
+                )
+                item_keys = [key for rows in items for key in rows]
+                scores = [score for rows in items for score in rows.values()]
+                batch = pa.record_batch(
+                    {"key": pa.array(item_keys, pa.string()), "score": pa.array(scores, pa.float64())}
+                )
+                yield batch if requested is None else batch.filter(pc.is_in(batch["key"], requested))
 
     def _buckets(self, rows: pa.Table) -> list[str]:
-        """The JSON of each bucket; their number is a power of two. Raises RepeatError for a key that repeats."""
+        """The JSON of each bucket; their number is a power of two. Raises RepeatError for a repeated key."""
         import numpy as np
 
         rows = rows.combine_chunks()
         keys = rows["key"].combine_chunks()
         hashes = _hashes(keys)
-        count = _power(keys.nbytes + _ROW_BYTES * len(keys), _BUCKET_BYTES)
+        count = _power_of_two(keys.nbytes + _ROW_BYTES * len(keys), _BUCKET_BYTES)
         while True:
             by = np.argsort(hashes % count, kind="stable")
             ends = np.cumsum(np.bincount(hashes % count, minlength=count)).tolist()
-            held, scores = (rows[name].take(by).to_pylist() for name in ("key", "score"))
-            buckets = [dict(zip(held[a:b], scores[a:b], strict=True)) for a, b in zip([0, *ends], ends, strict=False)]
+            bucket_keys, scores = (rows[name].take(by).to_pylist() for name in ("key", "score"))
+            buckets = [
+                dict(zip(bucket_keys[a:b], scores[a:b], strict=True)) for a, b in zip([0, *ends], ends, strict=False)
+            ]
             if sum(map(len, buckets)) < len(keys):
                 raise RepeatError
-            documents = [json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in buckets]
-            longest = max(documents, key=lambda one: len(one.encode()))
-            if len(longest.encode()) <= _MOST_BYTES:
+            documents = [json.dumps(bucket, ensure_ascii=False, separators=(",", ":")) for bucket in buckets]
+            longest = max(documents, key=lambda document: len(document.encode()))
+            if len(longest.encode()) <= _MAX_ITEM_BYTES:
                 return documents
             if len(json.loads(longest)) == 1:
                 raise StoreError(
                     f"a key has {len(longest.encode()):,} bytes",
-                    expected=f"at most {_MOST_BYTES:,}",
+                    expected=f"at most {_MAX_ITEM_BYTES:,}",
                     where=self._table.where,
                     hint="nothing was published",
                 )
@@ -144,16 +157,16 @@ class DynamoParts:
 
 
 def _hashes(keys: pa.Array) -> NDArray[np.int64]:
-    """CRC-32 of the UTF-8 of each key, as any language has it."""
+    """CRC-32 of each key in UTF-8, which every language can compute."""
     import numpy as np
     import pyarrow as pa
 
     return np.fromiter(map(zlib.crc32, keys.cast(pa.binary()).to_pylist()), np.int64, len(keys))
 
 
-def _power(size: int, of: int) -> int:
-    """The power of two that is nearest above size / of, at least 1."""
-    return 1 << max(0, -(-size // of) - 1).bit_length()
+def _power_of_two(size: int, unit: int) -> int:
+    """The smallest power of two that is at least size / unit, and at least 1."""
+    return 1 << max(0, -(-size // unit) - 1).bit_length()
 
 
 def _item(part: Part, bucket: int) -> str:

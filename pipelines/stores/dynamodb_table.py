@@ -13,38 +13,38 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from lockgate.gates.errors import StoreError
-from lockgate.pipelines.stores.ledger import damaged
+from lockgate.pipelines.stores.ledger import damaged_error
 
-T = TypeVar("T")
-_WRITTEN_AT_ONCE = 25  # items; DynamoDB takes no more
+_T = TypeVar("_T")
+_WRITTEN_AT_ONCE = 25  # items; the limit of DynamoDB
 _READ_AT_ONCE = 100
 _WRITERS = 4
-_TRIES = 3
-_OPENING = Lock()  # a session makes one client at a time
+_MAX_ATTEMPTS = 3
+_CLIENT_LOCK = Lock()  # a session may make only one client at a time
 _KEYS = ("pk", "HASH"), ("sk", "RANGE")
 
 
-class Table:
-    """A `Shelf` in which `folder/…/name` has the keys (folder/…, name); and items of rows beside it."""
+class DynamoTable:
+    """A `Shelf` on which `folder/…/name` is the item (folder/…, name), and storage for items of rows."""
 
     def __init__(self, name: str, *, region: str | None, endpoint: str | None, create: bool, seconds: float) -> None:
         self.where = f"DynamoDB table {name}"
         self._name, self._region, self._endpoint, self._create, self._seconds = name, region, endpoint, create, seconds
 
-    def read(self, name: str) -> bytes | None:
-        asked = {"TableName": self._name, "Key": _key(name), "ConsistentRead": True}
-        item = self._asked(lambda: self._client.get_item(**asked)).get("Item")
+    def read_document(self, name: str) -> bytes | None:
+        request = {"TableName": self._name, "Key": _key(name), "ConsistentRead": True}
+        item = self._ask(lambda: self._client.get_item(**request)).get("Item")
         return None if item is None else str(item["document"]["S"]).encode()
 
     def create(self, name: str, blob: bytes) -> bool:
         item = _key(name) | {"document": {"S": blob.decode()}}
-        asked = {"TableName": self._name, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+        request = {"TableName": self._name, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
         try:
-            self._asked(lambda: self._client.put_item(**asked))
+            self._ask(lambda: self._client.put_item(**request))
         except FileExistsError:
-            return self.read(name) == blob
+            return self.read_document(name) == blob
         except StoreError:
-            if self.read(name) != blob:  # the write was lost and not its answer
+            if self.read_document(name) != blob:  # not our item: the write failed, and not just its answer was lost
                 raise
         return True
 
@@ -57,32 +57,34 @@ class Table:
     def remove(self, folder: str, names: Sequence[str]) -> None:
         self._write({"DeleteRequest": {"Key": _key(f"{folder}/{name}")}} for name in names)
 
-    def put(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Write items of rows, some requests at a time, and wait until all are there."""
-        self._write({"PutRequest": {"Item": _key(f"{pk}/rows") | {"document": {"S": held}}}} for pk, held in rows)
+    def put_items(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Write items of rows, several requests at a time, and wait until all are written."""
+        self._write(
+            {"PutRequest": {"Item": _key(f"{pk}/rows") | {"document": {"S": document}}}} for pk, document in rows
+        )
 
-    def delete(self, rows: Iterable[str]) -> None:
+    def delete_items(self, rows: Iterable[str]) -> None:
         """Delete items of rows."""
         self._write({"DeleteRequest": {"Key": _key(f"{pk}/rows")}} for pk in rows)
 
-    def rows(self, asked: Sequence[str]) -> list[dict[str, float]]:
-        """Items of rows, in no order that is promised. Raises FileNotFoundError where one is not there."""
-        found: list[dict[str, float]] = []
+    def read_items(self, names: Sequence[str]) -> list[dict[str, float]]:
+        """Items of rows, in any order. Raises FileNotFoundError if one is missing."""
+        items: list[dict[str, float]] = []
 
         def get(keys: dict[str, Any]) -> Any:
-            answer = self._asked(lambda: self._client.batch_get_item(RequestItems=keys))
-            found.extend(json.loads(item["document"]["S"]) for item in answer["Responses"].get(self._name, ()))
+            answer = self._ask(lambda: self._client.batch_get_item(RequestItems=keys))
+            items.extend(json.loads(item["document"]["S"]) for item in answer["Responses"].get(self._name, ()))
             return answer.get("UnprocessedKeys")
 
-        for at in range(0, len(asked), _READ_AT_ONCE):
-            keys = [_key(f"{pk}/rows") for pk in asked[at : at + _READ_AT_ONCE]]
+        for start in range(0, len(names), _READ_AT_ONCE):
+            keys = [_key(f"{pk}/rows") for pk in names[start : start + _READ_AT_ONCE]]
             self._until_done(get, {self._name: {"Keys": keys, "ConsistentRead": True}})
-        if len(found) < len(asked):
+        if len(items) < len(names):
             raise FileNotFoundError(self.where)
-        return found
+        return items
 
     def _names(self, folder: str, how: dict[str, Any]) -> Iterator[str]:
-        asked = {
+        request = {
             "TableName": self._name,
             "ConsistentRead": True,
             "KeyConditionExpression": "pk = :pk",
@@ -91,28 +93,30 @@ class Table:
             **how,
         }
         while True:
-            answer = self._asked(lambda: self._client.query(**asked))
+            answer = self._ask(lambda: self._client.query(**request))
             yield from (str(item["sk"]["S"]) for item in answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
-            asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def _write(self, requests: Iterable[dict[str, Any]]) -> None:
-        def write(some: dict[str, Any]) -> Any:
-            return self._asked(lambda: self._client.batch_write_item(RequestItems=some)).get("UnprocessedItems")
+        def write(batch: dict[str, Any]) -> Any:
+            return self._ask(lambda: self._client.batch_write_item(RequestItems=batch)).get("UnprocessedItems")
 
         all_ = iter(requests)
         batches = iter(lambda: list(islice(all_, _WRITTEN_AT_ONCE)), [])
         with ThreadPoolExecutor(_WRITERS) as pool:
-            while some := list(islice(batches, 8 * _WRITERS)):  # so that few are held
-                list(pool.map(lambda one: self._until_done(write, {self._name: one}), some))
+            while window := list(islice(batches, 8 * _WRITERS)):  # a few at a time, so that memory stays bounded
+                list(pool.map(lambda batch: self._until_done(write, {self._name: batch}), window))
 
-    def _until_done(self, ask: Callable[[dict[str, Any]], Any], left: dict[str, Any]) -> None:
-        """Ask again for what DynamoDB leaves undone of a batch, as it does of more than the table has paid for."""
+    def _until_done(self, ask: Callable[[dict[str, Any]], Any], pending: dict[str, Any]) -> None:
+        """Repeat what DynamoDB left undone of a batch, which it does when the table's capacity is exceeded."""
         pause, until = 0.05, time.monotonic() + self._seconds
-        while left := ask(left):
+        while pending := ask(pending):
             if time.monotonic() > until:
-                raise StoreError("the table takes no more for now", where=self.where, hint="raise its capacity")
+                raise StoreError(
+                    "the table accepts no more requests for now", where=self.where, hint="raise its capacity"
+                )
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
 
@@ -121,18 +125,18 @@ class Table:
         from botocore.config import Config
 
         config = Config(
-            connect_timeout=self._seconds / (2 * _TRIES),
-            read_timeout=self._seconds / _TRIES,
-            retries={"total_max_attempts": _TRIES, "mode": "standard"},
+            connect_timeout=self._seconds / (2 * _MAX_ATTEMPTS),
+            read_timeout=self._seconds / _MAX_ATTEMPTS,
+            retries={"total_max_attempts": _MAX_ATTEMPTS, "mode": "standard"},
         )
-        with _OPENING:
+        with _CLIENT_LOCK:
             client = _session().client("dynamodb", region_name=self._region, endpoint_url=self._endpoint, config=config)
         if self._create:
-            self._asked(lambda: _created(client, self._name))
+            self._ask(lambda: _create_table(client, self._name))
         return client
 
-    def _asked(self, ask: Callable[[], T]) -> T:
-        """What is answered; FileExistsError where a condition does not hold, StoreError for what else is wrong."""
+    def _ask(self, ask: Callable[[], _T]) -> _T:
+        """The answer to a request; FileExistsError if its condition fails, StoreError for any other failure."""
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
@@ -142,32 +146,34 @@ class Table:
             code = err.response.get("Error", {}).get("Code", "")
             if code == "ConditionalCheckFailedException":
                 raise FileExistsError from err
-            hint = (
-                "create it, or set create: true"
-                if code == "ResourceNotFoundException"
-                else "nothing was changed that readers see"
-            )
-            raise self._failed(err, hint=hint) from err
+            hint = "create it, or set create: true" if code == "ResourceNotFoundException" else "readers see no change"
+            raise self._unreachable_error(err, hint=hint) from err
         except (BotoCoreError, ResponseParserError) as err:
-            raise self._failed(err, hint="nothing was changed that readers see; check where it is") from err
-        except (AttributeError, KeyError, TypeError, UnicodeError, ValueError) as err:  # botocore, of another's answer
-            raise damaged(self.where) from err
+            raise self._unreachable_error(err, hint="readers see no change; check the address of the table") from err
+        except (
+            AttributeError,
+            KeyError,
+            TypeError,
+            UnicodeError,
+            ValueError,
+        ) as err:  # what botocore raises when another server answers
+            raise damaged_error(self.where) from err
 
-    def _failed(self, err: Exception, *, hint: str) -> StoreError:
-        told = " ".join(str(err).split())[:200]
-        return StoreError(f"the prediction store cannot be reached: {told}", where=self.where, hint=hint)
+    def _unreachable_error(self, err: Exception, *, hint: str) -> StoreError:
+        reason = " ".join(str(err).split())[:200]
+        return StoreError(f"the prediction store cannot be reached: {reason}", where=self.where, hint=hint)
 
 
 @cache
 def _session() -> Any:
-    """One for all tables, as it takes a tenth of a second to read what it knows of DynamoDB."""
+    """One session for all tables: loading its description of DynamoDB takes a tenth of a second."""
     from boto3.session import Session
 
     return Session()
 
 
-def _created(client: Any, name: str) -> None:
-    """Make the table, where it is not there, and wait until it is."""
+def _create_table(client: Any, name: str) -> None:
+    """Create the table if it does not exist, and wait until it does."""
     try:
         client.describe_table(TableName=name)
     except client.exceptions.ResourceNotFoundException:
@@ -175,8 +181,8 @@ def _created(client: Any, name: str) -> None:
             client.create_table(
                 TableName=name,
                 BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one, _ in _KEYS],
-                KeySchema=[{"AttributeName": one, "KeyType": kind} for one, kind in _KEYS],
+                AttributeDefinitions=[{"AttributeName": name_, "AttributeType": "S"} for name_, _ in _KEYS],
+                KeySchema=[{"AttributeName": name_, "KeyType": kind} for name_, kind in _KEYS],
             )
         client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 

@@ -1,4 +1,4 @@
-"""Versions of predictions as a ledger of pages, each created once: for stores that can create, and cannot transact."""
+"""Versions as a ledger of pages, each created once: for stores with a conditional create but without transactions."""
 
 from __future__ import annotations
 
@@ -14,75 +14,78 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Parts(Protocol):
-    """Where rows lie. Reading raises FileNotFoundError where a part is not there any more."""
+class PartStorage(Protocol):
+    """Storage of rows in parts. Reading raises FileNotFoundError for a part that has been deleted."""
 
     def write(self, folder: str, shard: int, rows: pa.RecordBatchReader) -> list[Part]:
-        """Write the rows of a shard into `folder`, where nothing refers to them yet. RepeatError as in `check`."""
+        """Write the rows of a shard into `folder`; nothing refers to them yet. Raises RepeatError as `check` does."""
 
     def remove(self, folder: str, parts: Sequence[Part] | None) -> None:
-        """Delete these parts; None: whatever there is in the folder, also what was never finished."""
+        """Delete these parts; with None everything in the folder, including unfinished parts."""
 
     def check(self, parts: Sequence[Part]) -> None:
-        """Raise RepeatError where a key is in two parts, StoreError where a part has other rows than it should."""
+        """Raise RepeatError if a key is in two parts, StoreError if a part does not have the rows it should."""
 
     def find(self, parts: Sequence[Part], key: str) -> float | None:
-        """The score of a key; None where no part has it."""
+        """The score of a key; None if no part has it."""
 
-    def read(self, parts: Sequence[Part], keys: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-        """The rows of `keys` that there are, or all, a bounded number at a time."""
+    def read_batches(self, parts: Sequence[Part], keys: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        """All rows, or those of `keys` that exist, a bounded number at a time."""
 
 
 Part = Mapping[str, Any]
-"""Where some rows of a version lie, in plain JSON: `rows` is how many there are, the rest is the store's own."""
+"""Where some rows of a version are, as JSON: `rows` is their number, the other keys are the store's own."""
 
-_TRIES = 1000
+_MAX_ATTEMPTS = 1000
 _PAGES_KEPT = 100
 
 
 class Shelf(Protocol):
-    """Small documents by name, `folder/…/name`. Raises StoreError, one line, where it cannot be reached."""
+    """Small documents by name, `folder/…/name`. Raises a StoreError of one line if it cannot be reached."""
 
     @property
     def where(self) -> str:
-        """What errors call it."""
+        """The shelf in the words of an error message."""
 
-    def read(self, name: str) -> bytes | None:
-        """A document; None where there is none."""
+    def read_document(self, name: str) -> bytes | None:
+        """A document; None if there is none."""
 
     def create(self, name: str, blob: bytes) -> bool:
-        """Whether `blob` is what lies there now. It never overwrites, and an answer that was lost is asked for."""
+        """Write a document unless one exists; whether `blob` is the content now.
+
+        A write whose answer was lost is looked up, so True also means an earlier attempt that succeeded.
+        """
 
     def names(self, folder: str) -> list[str]:
         """The last parts of the names in a folder, ascending."""
 
     def last(self, folder: str) -> str | None:
-        """The last of them."""
+        """The last of these names; None in an empty folder."""
 
     def remove(self, folder: str, names: Sequence[str]) -> None:
-        """Delete documents of a folder, in this order; what is not there is left."""
+        """Delete documents of a folder, in this order; missing ones are skipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """A draft on a page. Its rows are in `folder`, whose name nobody else has."""
+class BegunDraft:
+    """A draft as a page lists it. Its rows are in `folder`, a name that is never used twice."""
 
     folder: str
     draft: Draft
 
     def as_plain(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """The fields as JSON values."""
         return {"folder": self.folder, **self.draft.as_plain()}
 
     @classmethod
-    def of_plain(cls, held: Mapping[str, Any]) -> Begun:
-        """From `as_plain`."""
-        return cls(folder=str(held["folder"]), draft=Draft.of_plain(held))
+    def of_plain(cls, plain: Mapping[str, Any]) -> BegunDraft:
+        """The record that `as_plain` wrote."""
+        return cls(folder=str(plain["folder"]), draft=Draft.of_plain(plain))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A version on a page. Its rows are where they were staged."""
+class PageEntry:
+    """A version as a page lists it. Its rows stay in the folder where they were staged."""
 
     version: int
     folder: str
@@ -90,133 +93,138 @@ class Entry:
     draft: Draft
 
     def as_plain(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """The fields as JSON values."""
         return {"version": self.version, "folder": self.folder, "withdrawn": self.withdrawn, **self.draft.as_plain()}
 
     @classmethod
-    def of_plain(cls, held: Mapping[str, Any]) -> Entry:
-        """From `as_plain`."""
+    def of_plain(cls, plain: Mapping[str, Any]) -> PageEntry:
+        """The record that `as_plain` wrote."""
         return cls(
-            version=int(held["version"]),
-            folder=str(held["folder"]),
-            withdrawn=bool(held["withdrawn"]),
-            draft=Draft.of_plain(held),
+            version=int(plain["version"]),
+            folder=str(plain["folder"]),
+            withdrawn=bool(plain["withdrawn"]),
+            draft=Draft.of_plain(plain),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """All that is begun and published of a project, after one change."""
+    """All drafts and versions of a project, after one change."""
 
     number: int
     current: int | None
     parts: tuple[Part, ...]  # of the current version
-    entries: tuple[Entry, ...]  # versions, latest first
-    drafts: tuple[Begun, ...]  # oldest first
-    dropped: tuple[str, ...]  # folders that are no version's any more, or never became one; their rows may be there yet
+    entries: tuple[PageEntry, ...]  # versions, latest first
+    drafts: tuple[BegunDraft, ...]  # oldest first
+    dropped: tuple[str, ...]  # folders of deleted versions and drafts; their rows may still exist
 
     @property
     def last_seq(self) -> int | None:
-        """The latest head of the promotion log that a version was admitted under."""
-        return max((one.draft.log_seq for one in self.entries), default=None)
+        """The latest head of the promotion log that any version was admitted under."""
+        return max((entry.draft.log_seq for entry in self.entries), default=None)
 
-    def of_source(self, source: str) -> Entry | None:
-        """What a source became."""
-        return next((one for one in self.entries if one.draft.source == source), None)
+    def entry_of_source(self, source: str) -> PageEntry | None:
+        """The version that a source became; None if it was not published."""
+        return next((entry for entry in self.entries if entry.draft.source == source), None)
 
-    def begun(self, draft: Draft) -> str | None:
-        """Where a draft is staged, or was before it became a version; None where nobody began it."""
-        held: tuple[Begun | Entry, ...] = (*self.drafts, *self.entries)
-        return next((one.folder for one in held if one.draft.identity == draft.identity), None)
+    def folder_of(self, draft: Draft) -> str | None:
+        """The folder of a draft, also after it became a version; None if nobody began it."""
+        records: tuple[BegunDraft | PageEntry, ...] = (*self.drafts, *self.entries)
+        return next((record.folder for record in records if record.draft.identity == draft.identity), None)
 
-    def without(self, gone: Collection[str]) -> Page:
-        """The same without the versions and drafts in these folders, which are dropped."""
+    def without(self, folders: Collection[str]) -> Page:
+        """The page without the versions and drafts of these folders, which move to `dropped`."""
         return replace(
             self,
-            entries=tuple(one for one in self.entries if one.folder not in gone),
-            drafts=tuple(one for one in self.drafts if one.folder not in gone),
-            dropped=(*self.dropped, *gone),
+            entries=tuple(entry for entry in self.entries if entry.folder not in folders),
+            drafts=tuple(begun for begun in self.drafts if begun.folder not in folders),
+            dropped=(*self.dropped, *folders),
         )
 
-    def numbered(self, version: int | None) -> Entry | None:
-        """The entry of a version, of the current one where none is named; None where there is none."""
+    def entry_of_version(self, version: int | None) -> PageEntry | None:
+        """The entry of `version`, or of the current version; None if there is none."""
         number = self.current if version is None else version
-        return next((one for one in self.entries if one.version == number), None)
+        return next((entry for entry in self.entries if entry.version == number), None)
 
-    def withdrawn(self, versions: Collection[int]) -> Page:
-        """The same with these versions marked as withdrawn."""
+    def mark_withdrawn(self, versions: Collection[int]) -> Page:
+        """The page with these versions marked as withdrawn."""
         marked = (replace(entry, withdrawn=entry.withdrawn or entry.version in versions) for entry in self.entries)
         return replace(self, entries=tuple(marked))
 
-    def moved(self, version: int | None, parts: Sequence[Part]) -> Page:
-        """The same with another current version."""
+    def with_current(self, version: int | None, parts: Sequence[Part]) -> Page:
+        """The page with another current version, which has these parts."""
         return replace(self, current=version, parts=tuple(parts))
 
     def to_bytes(self) -> bytes:
         """JSON: `current` is null, or {version, parts}."""
         current = None if self.current is None else {"version": self.current, "parts": list(self.parts)}
-        told = {
+        plain = {
             "number": self.number,
             "current": current,
-            "versions": [one.as_plain() for one in self.entries],
-            "drafts": [one.as_plain() for one in self.drafts],
+            "versions": [entry.as_plain() for entry in self.entries],
+            "drafts": [begun.as_plain() for begun in self.drafts],
             "dropped": list(self.dropped),
         }
-        return json.dumps(told, separators=(",", ":")).encode()
+        return json.dumps(plain, separators=(",", ":")).encode()
 
     @classmethod
     def from_bytes(cls, blob: bytes, *, where: str) -> Page:
-        """From `to_bytes`. Raises StoreError for what is none."""
-        told = parsed(blob, where=where)
+        """The page that `to_bytes` wrote. Raises StoreError for anything else."""
+        plain = parse_object(blob, where=where)
         try:
-            current = told["current"] or {"version": None, "parts": ()}
+            current = plain["current"] or {"version": None, "parts": ()}
             return cls(
-                number=int(told["number"]),
+                number=int(plain["number"]),
                 current=current["version"],
                 parts=tuple(current["parts"]),
-                entries=tuple(Entry.of_plain(one) for one in told["versions"]),
-                drafts=tuple(Begun.of_plain(one) for one in told["drafts"]),
-                dropped=tuple(told["dropped"]),
+                entries=tuple(PageEntry.of_plain(plain_entry) for plain_entry in plain["versions"]),
+                drafts=tuple(BegunDraft.of_plain(plain_draft) for plain_draft in plain["drafts"]),
+                dropped=tuple(plain["dropped"]),
             )
         except (KeyError, TypeError, ValueError) as err:
-            raise damaged(where) from err
+            raise damaged_error(where) from err
 
 
-EMPTY = Page(number=0, current=None, parts=(), entries=(), drafts=(), dropped=())
+EMPTY_PAGE = Page(number=0, current=None, parts=(), entries=(), drafts=(), dropped=())
 
 
 class Ledger:
-    """The pages of all projects on a shelf. The last page is what holds; who creates the next page has changed it."""
+    """The pages of all projects on a shelf. The last page is the present state; creating the next one changes it.
+
+    `Shelf.create` never overwrites, so of two writers at one page number exactly one succeeds, and the other looks
+    again. That is all the concurrency control there is: no locks, and nothing to clean up after a crash.
+    """
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._held: dict[str, tuple[str, Page]] = {}  # the last page that was read, which never changes
 
     def page(self, folder: str) -> Page:
-        """The last page of a folder; an empty one where there is none."""
+        """The last page of a folder; an empty page if there is none."""
         name = self._shelf.last(folder)
         if name is None:
-            return EMPTY
-        if name != self._held.get(folder, ("", EMPTY))[0]:
-            blob = self._shelf.read(f"{folder}/{name}")
-            if blob is None:  # so many changes since that this page is gone
+            return EMPTY_PAGE
+        if name != self._held.get(folder, ("", EMPTY_PAGE))[0]:
+            blob = self._shelf.read_document(f"{folder}/{name}")
+            if blob is None:  # trimmed since: a hundred changes came after it
                 return self.page(folder)
             self._held[folder] = (name, Page.from_bytes(blob, where=f"{self._shelf.where}/{folder}/{name}"))
         return self._held[folder][1]
 
     def change(self, folder: str, change: Callable[[Page], Page]) -> Page:
-        """The page after `change`, which is asked again, of the new last page, where another writer was faster.
+        """Write the page that `change` makes of the last page, and return it.
 
-        A `change` that returns what it was given writes nothing. It must not depend on how often it is asked, and may
-        raise FileNotFoundError for what was pruned since that page.
+        If another writer was faster, `change` is called again with the new last page, so it must not depend on how
+        often it is called. If it returns its argument, nothing is written. It may raise FileNotFoundError for what was
+        pruned since that page.
         """
-        for _ in range(_TRIES):
+        for _ in range(_MAX_ATTEMPTS):
             before = self.page(folder)
             try:
                 after = change(before)
             except FileNotFoundError as err:
                 if self.page(folder).number == before.number:
-                    raise damaged(self._shelf.where) from err
+                    raise damaged_error(self._shelf.where) from err
                 continue
             if after == before:
                 return before
@@ -224,35 +232,37 @@ class Ledger:
             if self._shelf.create(f"{folder}/{_name(after.number)}", after.to_bytes()):
                 self._check_parent(folder, after)
                 return after
-        raise StoreError("other writers were faster, time after time", where=self._shelf.where, hint="run it again")
+        raise StoreError("other writers were faster, again and again", where=self._shelf.where, hint="run it again")
 
     def trim(self, folder: str, last: Page) -> None:
-        """Delete pages that are long past."""
+        """Delete all but about the last hundred pages."""
         old = _name(last.number - _PAGES_KEPT)
         self._shelf.remove(folder, [name for name in self._shelf.names(folder) if name < old])
 
     def _check_parent(self, folder: str, after: Page) -> None:
-        """Refuse a page whose place was free because a hundred came after it: the page before it is gone as well."""
-        if after.number > 1 and self._shelf.read(f"{folder}/{_name(after.number - 1)}") is None:
+        """Refuse a page whose number was free only because it had been trimmed: then the page before it is gone too."""
+        if after.number > 1 and self._shelf.read_document(f"{folder}/{_name(after.number - 1)}") is None:
             self._shelf.remove(folder, [_name(after.number)])
             raise StoreError(
-                "the store changed a hundred times meanwhile", where=self._shelf.where, hint="run it again"
+                "the store changed a hundred times while this change was written",
+                where=self._shelf.where,
+                hint="run it again",
             )
 
 
-def parsed(blob: bytes, *, where: str) -> dict[str, Any]:
-    """A JSON object. Raises StoreError for what is none."""
+def parse_object(blob: bytes, *, where: str) -> dict[str, Any]:
+    """A JSON object. Raises StoreError for anything else."""
     try:
-        told = json.loads(blob)
+        document = json.loads(blob)
     except (ValueError, RecursionError) as err:
-        raise damaged(where) from err
-    if not isinstance(told, dict):
-        raise damaged(where)
-    return told
+        raise damaged_error(where) from err
+    if not isinstance(document, dict):
+        raise damaged_error(where)
+    return document
 
 
-def damaged(where: str) -> StoreError:
-    """What lies there is nothing that this store wrote."""
+def damaged_error(where: str) -> StoreError:
+    """The error for content that this store did not write."""
     return StoreError("a part of the prediction store cannot be read", where=where, hint="the store is damaged")
 
 

@@ -1,4 +1,4 @@
-"""Documents in an object store, or in a folder."""
+"""Documents as objects of an object store or files of a folder: the shelf of the Parquet store."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from lockgate.gates.log.objects import describe_store_error
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-class Objects:
-    """A `Shelf` of objects, each a document. The store is opened when it is first asked."""
+class ObjectShelf:
+    """A `Shelf` on which each document is an object. The object store is opened on first use."""
 
-    def __init__(self, opened: Callable[[], ObjectStore], *, where: str) -> None:
+    def __init__(self, open_objects: Callable[[], ObjectStore], *, where: str) -> None:
         self.where = where
-        self._opened = opened
+        self._opened = open_objects
         self._store: ObjectStore | None = None
 
     @property
     def store(self) -> ObjectStore:
         """The object store."""
         if self._store is None:
-            self._store = self.reached(self._opened)
+            self._store = self.ask(self._opened)
         return self._store
 
-    def read(self, name: str) -> bytes | None:
+    def read_document(self, name: str) -> bytes | None:
         store = self.store
         try:
-            return self.reached(lambda: bytes(store.get(name).bytes()))
+            return self.ask(lambda: bytes(store.get(name).bytes()))
         except FileNotFoundError:
             return None
 
@@ -43,28 +43,28 @@ class Objects:
         try:
             store.put(name, blob, mode="create")
         except AlreadyExistsError:
-            return self.read(name) == blob
+            return self.read_document(name) == blob
         except (BaseError, OSError) as err:
-            if self.read(name) != blob:  # the write was lost and not its answer
-                raise unreachable(err, where=self.where) from err
+            if self.read_document(name) != blob:  # not our object: the write failed, and not just its answer was lost
+                raise unreachable_error(err, where=self.where) from err
         return True
 
-    def put(self, name: str, blob: Any) -> None:
-        """Write an object under a name that nobody else writes, in pieces where it is large."""
+    def put_object(self, name: str, blob: Any) -> None:
+        """Write an object under a name that nobody else writes; large ones go in parts."""
         from obstore import Bytes
 
         store = self.store
-        self.reached(lambda: store.put(name, Bytes(memoryview(blob).cast("B"))))
+        self.ask(lambda: store.put(name, Bytes(memoryview(blob).cast("B"))))
 
     def range(self, name: str, start: int, end: int) -> bytes:
-        """Bytes `start` to `end` of an object. Raises FileNotFoundError where it is not there."""
+        """Bytes `start` to `end` of an object. Raises FileNotFoundError if there is no such object."""
         store = self.store
-        return self.reached(lambda: bytes(store.get_range(name, start=start, end=end)))
+        return self.ask(lambda: bytes(store.get_range(name, start=start, end=end)))
 
     def names(self, folder: str) -> list[str]:
         store = self.store
-        pages = self.reached(lambda: [page for page in store.list(folder, chunk_size=1000)])  # noqa: C416
-        return sorted(one["path"].removeprefix(f"{folder}/") for page in pages for one in page)
+        pages = self.ask(lambda: [page for page in store.list(folder, chunk_size=1000)])  # noqa: C416
+        return sorted(meta["path"].removeprefix(f"{folder}/") for page in pages for meta in page)
 
     def last(self, folder: str) -> str | None:
         return max(self.names(folder), default=None)
@@ -73,26 +73,26 @@ class Objects:
         store = self.store
         for name in names:
             try:
-                self.reached(lambda name=name: store.delete(f"{folder}/{name}"))  # type: ignore[misc]
+                self.ask(lambda name=name: store.delete(f"{folder}/{name}"))  # type: ignore[misc]
             except FileNotFoundError:
                 continue
 
-    def reached(self, asked: Callable[[], T]) -> T:
-        """What is answered; FileNotFoundError where it is not there. StoreError for all else that goes wrong."""
+    def ask(self, request: Callable[[], _T]) -> _T:
+        """The answer to a request; FileNotFoundError for a missing object, StoreError for any other failure."""
         from obstore.exceptions import BaseError
 
         try:
-            return asked()
+            return request()
         except FileNotFoundError:
             raise
         except (BaseError, OSError, ValueError) as err:
-            raise unreachable(err, where=self.where) from err
+            raise unreachable_error(err, where=self.where) from err
 
 
-def unreachable(err: Exception, *, where: str) -> StoreError:
-    """An object store's error in one line."""
+def unreachable_error(err: Exception, *, where: str) -> StoreError:
+    """An object store's error as a StoreError of one line."""
     return StoreError(
         f"the prediction store cannot be reached: {describe_store_error(err)}",
         where=where,
-        hint="nothing was changed that readers see; check where the store is, and run it again",
+        hint="readers see no change; check the address of the store, and run it again",
     )

@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from lockgate.gates.errors import StoreError
-from lockgate.pipelines.stores.bulk import check_unique, chunks, in_order, overlapping, text
-from lockgate.pipelines.stores.ledger import Part, damaged
-from lockgate.pipelines.stores.objects import Objects
+from lockgate.pipelines.stores.bulk import check_unique, chunks, find_overlaps, keys_as_arrow, sort_rows
+from lockgate.pipelines.stores.ledger import Part, damaged_error
+from lockgate.pipelines.stores.objects import ObjectShelf
 from lockgate.pipelines.stores.paged import PagedStore
-from lockgate.pipelines.stores.store import PARAMS
+from lockgate.pipelines.stores.store import PARAMS_CONFIG
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
     from obstore.store import ObjectStore
 
-_GROUP_ROWS = 16_384  # what a get of one key reads of a file
-_SOME_GROUPS = 6  # read at once where all are read
+_GROUP_ROWS = 16_384  # what `get` reads of a file for one key
+_GROUPS_AT_ONCE = 6  # row groups read at once when all rows are read
 _FOOTERS_HELD = 200
 
 
 class Params(BaseModel):
-    model_config = PARAMS
+    model_config = PARAMS_CONFIG
     root: str = Field(min_length=1)  # `datastore`: Metaflow's; or an address: s3://…, gs://…, az://…, file://…
     folder: str = Field(min_length=1)  # in it
     endpoint: str | None  # of an S3 server; null: as Metaflow's own client has it
@@ -40,36 +40,36 @@ class Params(BaseModel):
 def open_store(params: Params, home: Path) -> PagedStore:  # noqa: ARG001 (an address is whole)
     """The store in the folder that `params` names. Metaflow's client gives credentials and region of S3."""
 
-    def opened() -> ObjectStore:
+    def open_objects() -> ObjectStore:
         from lockgate.gates import runs
 
-        return runs.object_store(
-            params.folder, root=params.root, error=StoreError, seconds=params.seconds, endpoint=params.endpoint
+        return runs.open_object_store(
+            params.folder, root=params.root, error_type=StoreError, seconds=params.seconds, endpoint=params.endpoint
         )
 
-    objects = Objects(opened, where=f"{params.root}/{params.folder}")
+    objects = ObjectShelf(open_objects, where=f"{params.root}/{params.folder}")
     return PagedStore(objects, ParquetParts(objects))
 
 
 class ParquetParts:
-    """Files that any Parquet reader reads. Which they are says the last page of the project:
+    """Files for any Parquet reader. The last page of the project says which files are current:
 
     `page = json.loads(max(Path(folder, project, "ledger").glob("*.json")).read_bytes())`, then
     `pyarrow.parquet.read_table([f"{folder}/{part['path']}" for part in page["current"]["parts"]], filters=[…])`.
-    Rows ascend by key within a file, in small row groups, so that a filter by key reads few of them.
+    Rows ascend by key within a file, in small row groups, so that a filter by key reads only a few of these.
     """
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: ObjectShelf) -> None:
         self._objects = objects
         self._footers: dict[str, _Footer] = {}
 
     def write(self, folder: str, shard: int, rows: pa.RecordBatchReader) -> list[Part]:
         name, written = f"{folder}/{shard:06d}-{secrets.token_hex(4)}", list[Part]()
         for number, chunk in enumerate(chunks(rows)):
-            held = in_order(chunk)
-            path, blob = f"{name}-{number:04d}.parquet", _encoded(held)
-            self._objects.put(path, blob)
-            written.append({"path": path, "rows": held.num_rows, "bytes": blob.size})
+            ordered = sort_rows(chunk)
+            path, blob = f"{name}-{number:04d}.parquet", _encode(ordered)
+            self._objects.put_object(path, blob)
+            written.append({"path": path, "rows": ordered.num_rows, "bytes": blob.size})
         return written
 
     def remove(self, folder: str, parts: Sequence[Part] | None) -> None:
@@ -78,43 +78,43 @@ class ParquetParts:
 
     def check(self, parts: Sequence[Part]) -> None:
         ends = [self._footer(part).ends for part in parts]
-        for some in overlapping(ends):
-            check_unique([self._keys(parts[at]) for at in some])
+        for group in find_overlaps(ends):
+            check_unique([self._keys(parts[index]) for index in group])
 
     def find(self, parts: Sequence[Part], key: str) -> float | None:
         import pyarrow.compute as pc
 
-        wanted = text([key], where=self._objects.where)[0]
+        value = keys_as_arrow([key], where=self._objects.where)[0]
         for part in parts:
             groups = self._footer(part).groups([key])
             if groups:
                 table = self._table(part, groups)
-                place = pc.index(table["key"], wanted).as_py()
+                place = pc.index(table["key"], value).as_py()
                 if place >= 0:
                     return float(table["score"][place].as_py())
         return None
 
-    def read(self, parts: Sequence[Part], keys: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    def read_batches(self, parts: Sequence[Part], keys: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         import pyarrow.compute as pc
 
-        wanted = None if keys is None else text(sorted(set(keys)), where=self._objects.where)
+        requested = None if keys is None else keys_as_arrow(sorted(set(keys)), where=self._objects.where)
         for part in parts:
             footer = self._footer(part)
-            groups = range(footer.count) if wanted is None else footer.groups(wanted.to_pylist())
-            for at in range(0, len(groups), _SOME_GROUPS):
-                table = self._table(part, groups[at : at + _SOME_GROUPS])
-                if wanted is not None:
-                    table = table.filter(pc.is_in(table["key"], wanted))
-                yield from table.combine_chunks().to_batches(_GROUP_ROWS * _SOME_GROUPS)
+            groups = range(footer.count) if requested is None else footer.groups(requested.to_pylist())
+            for start in range(0, len(groups), _GROUPS_AT_ONCE):
+                table = self._table(part, groups[start : start + _GROUPS_AT_ONCE])
+                if requested is not None:
+                    table = table.filter(pc.is_in(table["key"], requested))
+                yield from table.combine_chunks().to_batches(_GROUP_ROWS * _GROUPS_AT_ONCE)
 
     def _keys(self, part: Part) -> Iterator[pa.Array]:
         """The keys of a part, ascending."""
         groups = range(self._footer(part).count)
-        for at in range(0, len(groups), _SOME_GROUPS):
-            yield self._table(part, groups[at : at + _SOME_GROUPS], columns=("key",))["key"].combine_chunks()
+        for start in range(0, len(groups), _GROUPS_AT_ONCE):
+            yield self._table(part, groups[start : start + _GROUPS_AT_ONCE], columns=("key",))["key"].combine_chunks()
 
     def _footer(self, part: Part) -> _Footer:
-        """Which row groups there are; those of files that were asked for lately are held."""
+        """The row groups of a file; footers of recently used files are cached."""
         path = part["path"]
         if path not in self._footers:
             file = self._file(part, None)
@@ -139,7 +139,7 @@ class ParquetParts:
         except FileNotFoundError:
             raise
         except (pa.ArrowException, OSError) as err:
-            raise damaged(f"{self._objects.where}/{part['path']}") from err
+            raise damaged_error(f"{self._objects.where}/{part['path']}") from err
 
     def _file(self, part: Part, metadata: pq.FileMetaData | None) -> pq.ParquetFile:
         import pyarrow as pa
@@ -151,39 +151,39 @@ class ParquetParts:
         except FileNotFoundError:
             raise
         except (pa.ArrowException, OSError) as err:
-            raise damaged(f"{self._objects.where}/{part['path']}") from err
+            raise damaged_error(f"{self._objects.where}/{part['path']}") from err
 
 
 class _Footer:
-    """The row groups of a file, and from which key to which they go."""
+    """The row groups of a file, with the first and last key of each."""
 
     def __init__(self, metadata: pq.FileMetaData) -> None:
         self.metadata = metadata
         self.count = metadata.num_row_groups
-        told = [metadata.row_group(group).column(0).statistics for group in range(self.count)]
-        # statistics of long keys are left out
-        self._ranges = [(one.min, one.max) if one is not None and one.has_min_max else None for one in told]
+        statistics = [metadata.row_group(group).column(0).statistics for group in range(self.count)]
+        # Parquet writes no statistics for long keys
+        self._ranges = [(keys.min, keys.max) if keys is not None and keys.has_min_max else None for keys in statistics]
 
     @property
     def ends(self) -> tuple[str, str] | None:
-        """The first key and the last one; None where they are not told."""
+        """The first and the last key of the file; None if its statistics lack them."""
         first, last = self._ranges[0], self._ranges[-1]
         return None if first is None or last is None else (first[0], last[1])
 
     def groups(self, keys: Sequence[str]) -> list[int]:
-        """Those that may have one of these keys, which ascend."""
-        found = []
+        """The row groups that may contain one of these keys, which ascend."""
+        groups = []
         for group, ends in enumerate(self._ranges):
-            at = 0 if ends is None else bisect_left(keys, ends[0])
-            if at < len(keys) and (ends is None or keys[at] <= ends[1]):
-                found.append(group)
-        return found
+            place = 0 if ends is None else bisect_left(keys, ends[0])
+            if place < len(keys) and (ends is None or keys[place] <= ends[1]):
+                groups.append(group)
+        return groups
 
 
 class _Remote(io.RawIOBase):
-    """An object as a file of which only what is asked for is read."""
+    """An object as a file: only the requested ranges are downloaded."""
 
-    def __init__(self, objects: Objects, path: str, size: int) -> None:
+    def __init__(self, objects: ObjectShelf, path: str, size: int) -> None:
         self._objects, self._path, self._size, self._at = objects, path, size, 0
 
     def readable(self) -> bool:
@@ -208,7 +208,7 @@ class _Remote(io.RawIOBase):
         return blob
 
 
-def _encoded(table: pa.Table) -> pa.Buffer:
+def _encode(table: pa.Table) -> pa.Buffer:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

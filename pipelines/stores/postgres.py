@@ -1,4 +1,4 @@
-"""Predictions in PostgreSQL: rows of all versions in one table, which are read by who knows of their version."""
+"""Predictions in PostgreSQL: one table has the rows of all versions, and the books say which version is current."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pydantic import AfterValidator, BaseModel, Field
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores.books import SCHEMA, VIEW, Books, Row, version_of
 from lockgate.pipelines.stores.store import (
-    PARAMS,
+    PARAMS_CONFIG,
     Draft,
     Prediction,
-    Rows,
-    Version,
+    PublishedVersion,
+    VersionRows,
     check_keep,
-    missing,
-    portions,
-    repeated,
-    unpublished,
+    missing_version_error,
+    no_current_version_error,
+    repeated_key_error,
+    split_keys,
 )
 
 if TYPE_CHECKING:
@@ -62,16 +62,18 @@ def _without_password(dsn: str) -> str:
     from psycopg.conninfo import conninfo_to_dict
 
     try:
-        given = conninfo_to_dict(dsn)
-    except psycopg.Error:  # its text has that of the DSN
-        raise ValueError("this is no connection string; expected libpq's, as in host=db dbname=predictions") from None
-    if given.keys() & {"password", "sslpassword"}:
-        raise ValueError("there is a password in it; expected none: it comes from PGPASSWORD or PGPASSFILE")
+        parameters = conninfo_to_dict(dsn)
+    except psycopg.Error:  # its text repeats the DSN
+        raise ValueError(
+            "this is not a connection string of libpq; expected one like host=db dbname=predictions"
+        ) from None
+    if parameters.keys() & {"password", "sslpassword"}:
+        raise ValueError("it contains a password; expected none, as the password comes from PGPASSWORD or PGPASSFILE")
     return dsn
 
 
 class Params(BaseModel):
-    model_config = PARAMS
+    model_config = PARAMS_CONFIG
     dsn: Annotated[str, AfterValidator(_without_password)]  # libpq's; what it leaves out comes from PGHOST, PGUSER, …
     namespace: str = Field(pattern="^[a-z_][a-z0-9_]{0,40}$")  # the schema; made where it is not there
     connect_seconds: int = Field(ge=2, le=600)  # for one host
@@ -93,28 +95,30 @@ class PostgresStore:
     def stage(self, draft: Draft, shard: int, rows: pa.RecordBatchReader, tally: Tally) -> None:
         import psycopg
 
-        with self._open(making=True) as db:  # of its own, so that shards do not wait for each other
+        with self._open(making=True) as db:  # a transaction of its own, so that shards do not wait for each other
             books = self._books(db)
-            if books.published(draft):
+            if books.find_published(draft):
                 return
-            of = books.begin(draft)
+            version_id = books.begin(draft)
         with self._open() as db:
-            if not self._books(db).receive(of, shard, tally):  # waits for who stages the same
+            if not self._books(db).receive(
+                version_id, shard, tally
+            ):  # waits for another process that stages this shard
                 return
             try:
                 for batch in rows:
-                    for at in range(0, batch.num_rows, _ROWS_AT_ONCE):
-                        part = batch.slice(at, _ROWS_AT_ONCE).sort_by("key")
+                    for start in range(0, batch.num_rows, _ROWS_AT_ONCE):
+                        part = batch.slice(start, _ROWS_AT_ONCE).sort_by("key")
                         with db.cursor() as cursor, cursor.copy(_COPY) as copy:
-                            copy.write(as_binary_copy(of, part))
+                            copy.write(as_binary_copy(version_id, part))
             except psycopg.errors.UniqueViolation as err:
-                raise repeated(draft, where=self._where) from err
+                raise repeated_key_error(draft, where=self._where) from err
 
-    def staged(self, draft: Draft) -> Mapping[int, Tally]:
+    def staged_shards(self, draft: Draft) -> Mapping[int, Tally]:
         with self._open() as db:
-            return self._books(db).staged(draft) if db else {}
+            return self._books(db).staged_shards(draft) if db else {}
 
-    def commit(self, draft: Draft, *, revoked: Collection[str] = ()) -> Version:
+    def commit(self, draft: Draft, *, revoked: Collection[str] = ()) -> PublishedVersion:
         with self._open(making=True, locking=draft.project) as db:
             return self._books(db).commit(draft, revoked)
 
@@ -128,46 +132,46 @@ class PostgresStore:
 
     def get(self, project: str, key: str, *, version: int | None) -> Prediction | None:
         with self._open(reading=True) as db:
-            of = self._version(db, project, version)
-            if of is None:
+            version_row = self._version(db, project, version)
+            if version_row is None:
                 return None
-            asked = "SELECT score FROM predictions WHERE id = %s AND key = %s"
-            row = db.execute(asked, (of["id"], key), binary=True).fetchone()
-            return None if row is None else Prediction(key=key, score=row["score"], version=version_of(of))
+            statement = "SELECT score FROM predictions WHERE id = %s AND key = %s"
+            row = db.execute(statement, (version_row["id"], key), binary=True).fetchone()
+            return None if row is None else Prediction(key=key, score=row["score"], version=version_of(version_row))
 
-    def read(self, project: str, *, keys: Sequence[str] | None, version: int | None) -> Rows:
-        batches = self._read(project, keys, version)
-        return Rows(version=next(batches), batches=batches)
+    def read_rows(self, project: str, *, keys: Sequence[str] | None, version: int | None) -> VersionRows:
+        batches = self._read_snapshot(project, keys, version)
+        return VersionRows(version=next(batches), batches=batches)
 
-    def _read(self, project: str, keys: Sequence[str] | None, version: int | None) -> Iterator[Any]:
+    def _read_snapshot(self, project: str, keys: Sequence[str] | None, version: int | None) -> Iterator[Any]:
         """The version, then its rows as record batches, all in one snapshot."""
         import pyarrow as pa
         from psycopg.rows import tuple_row
 
-        asked = "SELECT key, score FROM predictions WHERE id = %s"
+        statement = "SELECT key, score FROM predictions WHERE id = %s"
         with self._open(reading=True) as db:
-            of = self._version(db, project, version)
-            if of is None:
-                raise missing(version, where=self._where)
-            yield version_of(of)
-            for part in [[]] if keys is None else portions(keys, _ROWS_AT_ONCE):
+            version_row = self._version(db, project, version)
+            if version_row is None:
+                raise missing_version_error(version, where=self._where)
+            yield version_of(version_row)
+            for part in [[]] if keys is None else split_keys(keys, _ROWS_AT_ONCE):
                 among, values = (" AND key = ANY (%s)", [part]) if keys is not None else ("", [])
                 with db.cursor("rows", row_factory=tuple_row) as cursor:
-                    cursor.execute(asked + among, (of["id"], *values), binary=True)
-                    while some := cursor.fetchmany(_ROWS_AT_ONCE):
-                        held, scores = zip(*some, strict=True)
+                    cursor.execute(statement + among, (version_row["id"], *values), binary=True)
+                    while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+                        row_keys, scores = zip(*rows, strict=True)
                         yield pa.record_batch(
-                            {"key": pa.array(held, pa.string()), "score": pa.array(scores, pa.float64())}
+                            {"key": pa.array(row_keys, pa.string()), "score": pa.array(scores, pa.float64())}
                         )
 
-    def versions(self, project: str) -> list[Version]:
+    def versions(self, project: str) -> list[PublishedVersion]:
         with self._open() as db:
             return self._books(db).versions(project) if db else []
 
-    def rollback(self, project: str, *, to: int | None, revoked: Collection[str] = ()) -> Version:
+    def rollback(self, project: str, *, to: int | None, revoked: Collection[str] = ()) -> PublishedVersion:
         with self._open(locking=project) as db:
             if db is None:
-                raise unpublished(where=self._where)
+                raise no_current_version_error(where=self._where)
             return self._books(db).rollback(project, to, revoked)
 
     def withdraw(self, project: str, models: Collection[str]) -> tuple[int, ...]:
@@ -183,47 +187,48 @@ class PostgresStore:
 
     def _version(self, db: psycopg.Connection[Row] | None, project: str, version: int | None) -> Row | None:
         if db is None:
-            raise unpublished(where=self._where)
+            raise no_current_version_error(where=self._where)
         return self._books(db).version(project, version)
 
     def _books(self, db: psycopg.Connection[Row]) -> Books:
         def ask(statement: str, values: Mapping[str, Any]) -> Sequence[Row]:
-            done = db.execute(re.sub(r":(\w+)", r"%(\1)s", statement), values)
-            return done.fetchall() if done.description else ()
+            cursor = db.execute(re.sub(r":(\w+)", r"%(\1)s", statement), values)
+            return cursor.fetchall() if cursor.description else ()
 
-        def forget(of: int) -> None:  # a statement for as many rows as its time allows
+        def forget(version_id: int) -> None:  # in portions, as each statement has limited time
             last = None
-            while key := db.execute(_NEXT, {"id": of, "last": last}).fetchone():
+            while key := db.execute(_NEXT, {"id": version_id, "last": last}).fetchone():
                 if key["key"] is None:
                     return
-                db.execute(_DELETE, {"id": of, "last": last, "key": key["key"]})
+                db.execute(_DELETE, {"id": version_id, "last": last, "key": key["key"]})
                 last = key["key"]
 
         return Books(ask=ask, where=self._where, forget=forget, locking="FOR UPDATE OF v")
 
     @contextmanager
     def _open(self, *, making: bool = False, reading: bool = False, locking: str | None = None) -> Iterator[Any]:
-        """A connection in one transaction; None where the tables are not there, and are not to be made.
+        """A connection in one transaction; None if the tables do not exist and are not to be made.
 
-        A committer has the `locking` project for himself; who reads has one snapshot. psycopg's errors in one line.
+        With `locking` the transaction has this project for itself, with `reading` it sees one snapshot. Errors of
+        psycopg become a StoreError of one line.
         """
         import psycopg
         from psycopg.rows import tuple_row
 
         params = self._params
-        told = {"schema": params.namespace, "milliseconds": str(max(1, round(params.statement_seconds * 1000)))}
+        values = {"schema": params.namespace, "milliseconds": str(max(1, round(params.statement_seconds * 1000)))}
         try:
             with closing(self._connect()) as db:
                 if reading:
                     db.isolation_level, db.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
-                ((_, _, there),) = db.cursor(row_factory=tuple_row).execute(_BEGIN, told)
-                if making and not there:
+                ((_, _, is_set_up),) = db.cursor(row_factory=tuple_row).execute(_BEGIN, values)
+                if making and not is_set_up:
                     db.execute(_LOCK, {"name": f"lockgate {params.namespace}"})
                     db.execute(f"CREATE SCHEMA IF NOT EXISTS {params.namespace}")
                     db.execute(_TABLES)
                 if locking is not None:
                     db.execute(_LOCK, {"name": f"lockgate {params.namespace} {locking}"})
-                yield db if there or making else None
+                yield db if is_set_up or making else None
                 db.commit()
         except (psycopg.Error, UnicodeError) as err:
             raise StoreError(f"the prediction store cannot be used: {err}", where=self._where) from err
@@ -232,7 +237,7 @@ class PostgresStore:
         import psycopg
         from psycopg.rows import dict_row
 
-        patience = self._params.statement_seconds + 5  # the server ends a statement first, if it lives
+        patience = self._params.statement_seconds + 5  # a server that is alive ends the statement first
 
         class Patient(psycopg.Connection[Any]):
             def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = patience) -> Any:
@@ -248,8 +253,8 @@ class PostgresStore:
         )
 
 
-def as_binary_copy(of: int, batch: pa.RecordBatch) -> memoryview:
-    """`id, key, score` of every row as `COPY … (FORMAT binary)` takes them, put together without a loop.
+def as_binary_copy(version_id: int, batch: pa.RecordBatch) -> memoryview:
+    """`id, key, score` of every row as `COPY … (FORMAT binary)` reads them, assembled without a loop over rows.
 
     A row is the number of its fields, then each field's length and bytes, big-endian (PostgreSQL's manual, COPY).
     """
@@ -259,7 +264,7 @@ def as_binary_copy(of: int, batch: pa.RecordBatch) -> memoryview:
 
     keys = batch.column("key").cast(pa.binary())
     head = np.empty(len(keys), dtype=[("fields", ">i2"), ("id_size", ">i4"), ("id", ">i8"), ("key_size", ">i4")])
-    head["fields"], head["id_size"], head["id"], head["key_size"] = 3, 8, of, pc.binary_length(keys).to_numpy()
+    head["fields"], head["id_size"], head["id"], head["key_size"] = 3, 8, version_id, pc.binary_length(keys).to_numpy()
     tail = np.empty(len(keys), dtype=[("size", ">i4"), ("score", ">f8")])
     tail["size"], tail["score"] = 8, batch.column("score").to_numpy()
     fixed = [

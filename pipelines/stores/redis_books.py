@@ -1,6 +1,6 @@
-"""The books of the Redis store: what its keys are called, what is in them, and how rows become bytes and back.
+"""The books of the Redis store: the names of its keys, what they hold, and how rows become bytes and back.
 
-`db` is redis-py's client. Functions that change something give the commands that do.
+`db` is the client of redis-py. Functions that change something return the commands for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores.redis_server import Command
-from lockgate.pipelines.stores.store import Draft, Version, repeated
+from lockgate.pipelines.stores.store import NOTHING_PUBLISHED, Draft, PublishedVersion, repeated_key_error
 from lockgate.pipelines.stores.tally import Tally
 
 if TYPE_CHECKING:
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """The keys of one project, all with its name as hash tag, so that one node of a cluster has them."""
+class KeyNames:
+    """The keys of one project. Its name is the hash tag of all, so that they are on one node of a cluster."""
 
     prefix: str
 
     @classmethod
-    def of(cls, namespace: str, project: str) -> Names:
+    def of(cls, namespace: str, project: str) -> KeyNames:
         return cls(prefix=f"{namespace}:{{{project}}}")
 
     @property
     def current(self) -> str:
-        """Hash, key → score, of the current version: there is none where that is empty."""
+        """Hash, key → score, of the current version; absent if that has no rows."""
         return f"{self.prefix}:current"
 
     @property
@@ -56,62 +56,62 @@ class Names:
 
     @property
     def revision(self) -> str:
-        """How often something of the project was changed."""
+        """How many changes there were to the project."""
         return f"{self.prefix}:revision"
 
     @property
-    def begun(self) -> str:
-        """How many drafts were begun."""
+    def draft_count(self) -> str:
+        """How many drafts have been begun."""
         return f"{self.prefix}:begun"
 
-    def rows(self, of: str) -> str:
-        """Hash, key → score: of a draft, or of a version that is not current; that of the current one is `current`."""
-        return f"{self.prefix}:rows:{of}"
+    def rows(self, identity: str) -> str:
+        """Hash, key → score, of a draft or of a version that is not current; the current one is under `current`."""
+        return f"{self.prefix}:rows:{identity}"
 
-    def receipts(self, of: str) -> str:
-        """Hash, shard → its tally and the attempt that staged it."""
-        return f"{self.prefix}:receipts:{of}"
+    def receipts(self, identity: str) -> str:
+        """Hash, shard → tally and the attempt that staged it."""
+        return f"{self.prefix}:receipts:{identity}"
 
-    def attempts(self, of: str) -> str:
+    def attempts(self, identity: str) -> str:
         """Set of the attempts at shards, finished or not."""
-        return f"{self.prefix}:attempts:{of}"
+        return f"{self.prefix}:attempts:{identity}"
 
-    def keys(self, of: str, attempt: str) -> str:
-        """Hash, number → keys that the attempt wrote, in Arrow's format: reading all needs them, and none twice."""
-        return f"{self.prefix}:keys:{of}:{attempt}"
+    def keys(self, identity: str, attempt: str) -> str:
+        """Hash, number → keys that an attempt wrote, in Arrow's format: reading all rows goes through them."""
+        return f"{self.prefix}:keys:{identity}:{attempt}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A version as it is written down."""
+class RedisEntry:
+    """A version as the hash of versions records it."""
 
     version: int
     withdrawn: bool
     tally: Tally
     draft: Draft
-    attempts: Mapping[str, int]  # whose keys are its keys, and in how many pieces those lie
+    attempts: Mapping[str, int]  # the attempts that wrote its keys, and the number of pieces of each
 
     def to_json(self) -> str:
-        held = {"version": self.version, "withdrawn": self.withdrawn, "attempts": dict(self.attempts)}
-        return json.dumps(held | {"tally": self.tally.to_json(), **self.draft.as_plain()})
+        plain = {"version": self.version, "withdrawn": self.withdrawn, "attempts": dict(self.attempts)}
+        return json.dumps(plain | {"tally": self.tally.to_json(), **self.draft.as_plain()})
 
     @classmethod
-    def of_json(cls, text: bytes) -> Entry:
-        held = json.loads(text)
+    def of_json(cls, text: bytes) -> RedisEntry:
+        plain = json.loads(text)
         return cls(
-            version=held["version"],
-            withdrawn=held["withdrawn"],
-            attempts=held["attempts"],
-            tally=Tally.from_json(held["tally"]),
-            draft=Draft.of_plain(held),
+            version=plain["version"],
+            withdrawn=plain["withdrawn"],
+            attempts=plain["attempts"],
+            tally=Tally.from_json(plain["tally"]),
+            draft=Draft.of_plain(plain),
         )
 
-    def withdraw(self) -> Entry:
+    def withdraw(self) -> RedisEntry:
         return replace(self, withdrawn=True)
 
-    def published(self, number: int) -> Version:
-        """As readers get it, where version `number` is current."""
-        return Version(
+    def as_version(self, number: int) -> PublishedVersion:
+        """The version as readers get it, if version `number` is current."""
+        return PublishedVersion(
             version=self.version,
             current=self.version == number,
             withdrawn=self.withdrawn,
@@ -120,99 +120,101 @@ class Entry:
         )
 
 
-def mapping(flat: Sequence[bytes]) -> dict[bytes, bytes]:
-    """What a script says of a hash."""
+def parse_hash(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+    """A hash, from the flat list that a script returns."""
     return dict(zip(flat[0::2], flat[1::2], strict=True))
 
 
-def entries(held: Mapping[bytes, bytes]) -> list[Entry]:
-    """What the hash of versions holds, latest first."""
-    return sorted((Entry.of_json(text) for text in held.values()), key=lambda one: -one.version)
+def parse_entries(texts: Mapping[bytes, bytes]) -> list[RedisEntry]:
+    """The entries in the hash of versions, the latest first."""
+    return sorted((RedisEntry.of_json(text) for text in texts.values()), key=lambda entry: -entry.version)
 
 
-def drafts(held: Mapping[bytes, bytes]) -> dict[str, Draft]:
-    """What the hash of drafts holds, by identity, the oldest first."""
-    plain = {name.decode(): json.loads(text) for name, text in held.items()}
+def parse_drafts(texts: Mapping[bytes, bytes]) -> dict[str, Draft]:
+    """The drafts in the hash of drafts by identity, the oldest first."""
+    plain = {name.decode(): json.loads(text) for name, text in texts.items()}
     return {name: Draft.of_plain(plain[name]) for name in sorted(plain, key=lambda name: int(plain[name]["begun"]))}
 
 
-def receipts(held: Mapping[bytes, bytes]) -> dict[int, dict[str, Any]]:
-    """What the hash of receipts holds: `tally`, `attempt`, and in how many pieces its keys lie, `pieces`."""
-    return {int(shard): json.loads(text) for shard, text in held.items()}
+def parse_receipts(texts: Mapping[bytes, bytes]) -> dict[int, dict[str, Any]]:
+    """The receipts by shard: `tally`, `attempt`, and `pieces`, the number of pieces of its keys."""
+    return {int(shard): json.loads(text) for shard, text in texts.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
     """The versions of a project."""
 
-    entries: Sequence[Entry]
-    number: int  # of the current one; 0: none
+    entries: Sequence[RedisEntry]
+    number: int  # of the current version; 0 if there is none
 
     @classmethod
-    def read(cls, db: Any, at: Names) -> Book:
-        return cls(entries=entries(db.hgetall(at.versions)), number=int(db.get(at.number) or 0))
+    def load(cls, db: Any, names: KeyNames) -> Book:
+        return cls(entries=parse_entries(db.hgetall(names.versions)), number=int(db.get(names.number) or 0))
 
     @property
-    def versions(self) -> list[Version]:
-        return [one.published(self.number) for one in self.entries]
+    def versions(self) -> list[PublishedVersion]:
+        return [entry.as_version(self.number) for entry in self.entries]
 
-    def entry(self, version: int) -> Entry | None:
-        return next((one for one in self.entries if one.version == version), None)
+    def entry(self, version: int) -> RedisEntry | None:
+        return next((entry for entry in self.entries if entry.version == version), None)
 
-    def withdrawing(self, at: Names, versions: Collection[int]) -> list[Command]:
-        """Mark these versions as withdrawn."""
+    def withdrawing(self, names: KeyNames, versions: Collection[int]) -> list[Command]:
+        """The commands that mark these versions as withdrawn."""
         marked = [entry.withdraw() for entry in self.entries if entry.version in versions]
-        return [("HSET", at.versions, entry.version, entry.to_json()) for entry in marked]
+        return [("HSET", names.versions, entry.version, entry.to_json()) for entry in marked]
 
-    def point(self, db: Any, at: Names, target: Entry | None, *, where: str) -> list[Command]:
-        """Make `target` the current version. StoreError where rows are lost: half of it would be done."""
+    def point(self, db: Any, names: KeyNames, target: RedisEntry | None, *, where: str) -> list[Command]:
+        """The commands that make `target` current. StoreError if rows are lost, as only half of them would succeed."""
         now = self.entry(self.number)
         if target is not None and now is not None and target.version == now.version:
             return []
-        moves = [(at.current, at.rows(now.draft.identity))] if now and now.tally.rows else []
-        moves += [(at.rows(target.draft.identity), at.current)] if target and target.tally.rows else []
+        moves = [(names.current, names.rows(now.draft.identity))] if now and now.tally.rows else []
+        moves += [(names.rows(target.draft.identity), names.current)] if target and target.tally.rows else []
         for name, _ in moves:
             if not db.exists(name):
                 raise StoreError(f"rows are lost: there is no key {name!r}", where=where, hint="the store is damaged")
-        told: Command = ("DEL", at.number, at.about)
+        pointer: Command = ("DEL", names.number, names.about)
         if target is not None:
-            told = ("MSET", at.number, target.version, at.about, target.to_json())
-        return [*(("RENAME", old, new) for old, new in moves), told]
+            pointer = ("MSET", names.number, target.version, names.about, target.to_json())
+        return [*(("RENAME", old, new) for old, new in moves), pointer]
 
 
-def forget(db: Any, at: Names, old: Iterable[Entry], dropped: Iterable[str]) -> list[Command]:
-    """Delete versions that are not current, and drafts."""
+def forget(db: Any, names: KeyNames, old: Iterable[RedisEntry], dropped: Iterable[str]) -> list[Command]:
+    """The commands that delete versions that are not current, and drafts."""
     commands: list[Command] = []
-    for one in old:
-        of = one.draft.identity
-        commands.append(("HDEL", at.versions, one.version))
-        commands.append(("UNLINK", at.rows(of), *(at.keys(of, attempt) for attempt in one.attempts)))
-    for of in dropped:
-        attempts = [at.keys(of, one.decode()) for one in db.smembers(at.attempts(of))]
-        commands.append(("HDEL", at.drafts, of))
-        commands.append(("UNLINK", at.rows(of), at.receipts(of), at.attempts(of), *attempts))
+    for entry in old:
+        identity = entry.draft.identity
+        commands.append(("HDEL", names.versions, entry.version))
+        commands.append(
+            ("UNLINK", names.rows(identity), *(names.keys(identity, attempt) for attempt in entry.attempts))
+        )
+    for identity in dropped:
+        attempts = [names.keys(identity, attempt.decode()) for attempt in db.smembers(names.attempts(identity))]
+        commands.append(("HDEL", names.drafts, identity))
+        commands.append(("UNLINK", names.rows(identity), names.receipts(identity), names.attempts(identity), *attempts))
     return commands
 
 
-def check_rows(draft: Draft, staged: int, there: int, *, where: str) -> None:
-    """Refuse a draft of which another number of keys is there than was staged."""
-    if there < staged:
-        raise repeated(draft, where=where)
-    if there > staged:
+def check_rows(draft: Draft, staged: int, present: int, *, where: str) -> None:
+    """Refuse a draft that has more or fewer keys than were staged."""
+    if present < staged:
+        raise repeated_key_error(draft, where=where)
+    if present > staged:
         raise StoreError(
-            f"{draft.source} has {there - staged:,} rows of an interrupted attempt that scored other keys",
+            f"{draft.source} has {present - staged:,} rows of an interrupted attempt that had other keys",
             where=where,
-            hint="nothing was published, the last version stays; discard it, and run it again",
+            hint=f"{NOTHING_PUBLISHED}; discard the draft and run Predict again",
         )
 
 
-def deleted(entry: Entry, *, where: str) -> StoreError:
-    """A version is not there any more, of which some rows were read."""
+def deleted_error(entry: RedisEntry, *, where: str) -> StoreError:
+    """The error for a version that was deleted while its rows were read."""
     return StoreError(f"version {entry.version} was deleted while it was read", where=where, hint="read it again")
 
 
-def packed(batch: pa.RecordBatch) -> tuple[list[bytes], bytes]:
-    """Key, score, key, score, … as HSET takes them, and the keys alone in Arrow's format. Scores are decimal."""
+def pack_rows(batch: pa.RecordBatch) -> tuple[list[bytes], bytes]:
+    """Key, score, key, score, … as HSET takes them, and the keys alone in Arrow's format. Scores are decimal text."""
     import pyarrow as pa
 
     pairs: list[bytes] = [b""] * (2 * batch.num_rows)
@@ -226,15 +228,15 @@ def packed(batch: pa.RecordBatch) -> tuple[list[bytes], bytes]:
 
 
 def keys_of(blob: bytes) -> list[bytes]:
-    """The keys that `packed` put there."""
+    """The keys that `pack_rows` packed."""
     import pyarrow as pa
 
-    found: list[bytes] = pa.ipc.open_stream(blob).read_all().column("key").to_pylist()
-    return found
+    keys: list[bytes] = pa.ipc.open_stream(blob).read_all().column("key").to_pylist()
+    return keys
 
 
-def unpacked(keys: Sequence[bytes], scores: Sequence[bytes | None]) -> pa.RecordBatch:
-    """The rows of those keys that have a score."""
+def unpack_rows(keys: Sequence[bytes], scores: Sequence[bytes | None]) -> pa.RecordBatch:
+    """The rows of the keys that have a score."""
     import pyarrow as pa
 
     texts = pa.array(scores, pa.binary()).cast(pa.string())

@@ -1,7 +1,7 @@
-"""A Redis server: asked at one moment, changed only where nobody else did meanwhile, and its errors in one line.
+"""A Redis server: consistent reads, changes that succeed only if nobody else changed anything, and errors in one line.
 
-Scripts do that, as MULTI is refused by a server that is full, also to who reads or deletes. Only what fills the server
-goes by MULTI, which takes many rows in two thirds of a script's time.
+Reads and most changes are scripts, because a full server refuses MULTI even for reading and deleting. Only changes that
+fill the server use MULTI, which writes many rows in two thirds of the time of a script.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from lockgate.gates.errors import StoreError
 
 Command = Sequence[Any]
-"""Its name and its arguments, together fewer than the 8,000 that Lua takes."""
+"""The name of a command and its arguments, together fewer than the 8,000 that Lua accepts."""
 
-TRIES = 1_000
+MAX_ATTEMPTS = 1_000
 _RUN = """
 local out, at = {}, 2
 while at <= #ARGV do
@@ -30,33 +30,33 @@ return out
 """
 _ASK = f"#!lua flags=no-writes\n{_RUN}"
 _CHANGE = f"#!lua flags=allow-oom\nif (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return false end\n{_RUN}"
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def address(url: str) -> str:
-    """The same, for pydantic. ValueError, which does not repeat it, for one that holds a password or is none."""
+def check_address(url: str) -> str:
+    """The address, for pydantic. Raises ValueError, without repeating it, if it is not valid or has a password."""
     try:
         parts = urlsplit(url)
-        given = parts.password is not None or "password" in parts.query
-        known = parts.scheme in ("redis", "rediss", "unix") and (parts.port or 1) > 0
+        has_password = parts.password is not None or "password" in parts.query
+        is_address = parts.scheme in ("redis", "rediss", "unix") and (parts.port or 1) > 0
     except ValueError:
-        given, known = False, False
-    if not known:
-        raise ValueError("this is no address of Redis; expected one as in redis://host:6379/0") from None
-    if given:
-        raise ValueError("there is a password in it; expected none: it comes from REDISCLI_AUTH")
+        has_password, is_address = False, False
+    if not is_address:
+        raise ValueError("this is not an address of a Redis server; expected one like redis://host:6379/0") from None
+    if has_password:
+        raise ValueError("it contains a password; expected none, as the password comes from REDISCLI_AUTH")
     return url
 
 
 class Server:
-    """Where `url` says; the password is in the environment, where redis-cli looks for it."""
+    """The server at `url`; the password is in the environment, where redis-cli looks for it."""
 
     def __init__(self, url: str, *, seconds: float, where: str) -> None:
         self._url, self._seconds, self._where = url, seconds, where
 
     @cached_property
     def client(self) -> Any:
-        """redis-py's. It tries nothing twice: nobody knows what was done of a change whose answer is lost."""
+        """The client of redis-py, without retries: after a lost answer it is not known whether the change was made."""
         import redis
         from redis.backoff import NoBackoff
         from redis.retry import Retry
@@ -72,52 +72,52 @@ class Server:
         )
 
     def at_once(self, home: str, *commands: Command) -> list[Any]:
-        """The answers to these commands, all from one moment. `home` is a key of the same project."""
+        """The answers to these commands, all from one moment. `home` is a key of the project, for clusters."""
         answers: list[Any] = self.client.eval(_ASK, 1, home, "", *_flat(commands))
         return answers
 
     def change(
         self,
         revision: str,
-        work: Callable[[Any], tuple[T, Sequence[Command]]],
+        work: Callable[[Any], tuple[_T, Sequence[Command]]],
         *,
         fills: bool = False,
         quiet: bool = False,
-    ) -> T:
-        """What `work` says, once the commands that it gives were done: all of them, at one moment.
+    ) -> _T:
+        """Run the commands that `work` returns, all at one moment, and return its outcome.
 
-        Where somebody else has changed something since it began to look, it looks again. `revision` is the key that
-        tells; a `quiet` change does not touch it. One that `fills` the server is refused where that is full, or may
-        throw keys away.
+        If somebody else has changed the project since `work` began to read, `work` is called again. The key `revision`
+        counts changes; a `quiet` change does not count. A change that `fills` the server is refused if the server is
+        full or may evict keys.
         """
         with self.errors():
             if fills:
                 self._refuse_eviction()
-            for _ in range(TRIES):
-                seen = self.client.get(revision) or b""
+            for _ in range(MAX_ATTEMPTS):
+                before = self.client.get(revision) or b""
                 try:
-                    done, commands = work(self.client)
-                except StoreError:  # which may be of what it saw half of
-                    if (self.client.get(revision) or b"") == seen:
+                    outcome, commands = work(self.client)
+                except StoreError:  # perhaps only because it read half of another change
+                    if (self.client.get(revision) or b"") == before:
                         raise
                     continue
                 counted = [*commands, *([] if quiet else [("INCR", revision)])]
-                do = self._filled if fills or quiet else self._changed
-                if not commands or do(revision, seen, counted):
-                    return done
-            raise StoreError("others change the prediction store all the time", where=self._where)
+                do = self._run_transaction if fills or quiet else self._run_script
+                if not commands or do(revision, before, counted):
+                    return outcome
+            raise StoreError("other writers keep changing the prediction store", where=self._where)
 
-    def _changed(self, revision: str, seen: bytes, commands: Sequence[Command]) -> bool:
-        """Whether the revision still was `seen`, and all was done."""
-        return self.client.eval(_CHANGE, 1, revision, seen, *_flat(commands)) is not None
+    def _run_script(self, revision: str, before: bytes, commands: Sequence[Command]) -> bool:
+        """Run the commands in a script, unless the revision has changed; whether they ran."""
+        return self.client.eval(_CHANGE, 1, revision, before, *_flat(commands)) is not None
 
-    def _filled(self, revision: str, seen: bytes, commands: Sequence[Command]) -> bool:
-        """The same of commands that a server which is full refuses."""
+    def _run_transaction(self, revision: str, before: bytes, commands: Sequence[Command]) -> bool:
+        """The same in a transaction, which a full server refuses."""
         import redis
 
         with self.client.pipeline() as pipe:
             pipe.watch(revision)
-            if (pipe.get(revision) or b"") != seen:
+            if (pipe.get(revision) or b"") != before:
                 return False
             pipe.multi()
             for command in commands:
@@ -132,22 +132,22 @@ class Server:
         policy = self.client.info("memory").get("maxmemory_policy", "unknown")
         if policy.startswith("allkeys") or policy == "unknown":
             raise StoreError(
-                f"the server may throw predictions away: its maxmemory-policy is {policy}",
-                expected="noeviction, or one that spares keys without a time to live",
+                f"the server may evict predictions: its maxmemory-policy is {policy}",
+                expected="noeviction, or a policy that never evicts keys without a time to live",
                 where=self._where,
             )
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """redis-py's errors in one line."""
+        """Turn errors of redis-py into a StoreError of one line."""
         import redis
 
         try:
             yield
-        except (redis.RedisError, UnicodeError) as err:  # the last: a text that it cannot hold
+        except (redis.RedisError, UnicodeError) as err:  # UnicodeError: text that cannot be encoded
             raise StoreError(f"the prediction store cannot be used: {err}", where=self._where) from err
 
 
 def _flat(commands: Sequence[Command]) -> list[Any]:
-    """Each command after the number of its words."""
+    """The words of all commands, each command preceded by its number of words."""
     return [word for command in commands for word in (len(command), *command)]

@@ -1,4 +1,4 @@
-"""What conf/store/*.yaml may say beside the parameters of the store that it names."""
+"""The settings of conf/store/*.yaml that all stores have in common."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lockgate.gates.strictness import RUNNING, Category, Changed, lower
 
 
 class StoreSettings(BaseModel):
-    """Where predictions go, with the parameters of the store as its own file declares them."""
+    """Where predictions go; the parameters of the store itself are declared in its own file."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
     kind: Annotated[str, Changed(Category.DEFAULT)]

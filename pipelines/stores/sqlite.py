@@ -15,16 +15,16 @@ from pydantic import BaseModel, Field
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores.books import SCHEMA, VIEW, Books, version_of
 from lockgate.pipelines.stores.store import (
-    PARAMS,
+    PARAMS_CONFIG,
     Draft,
     Prediction,
-    Rows,
-    Version,
+    PublishedVersion,
+    VersionRows,
     check_keep,
-    missing,
-    portions,
-    repeated,
-    unpublished,
+    missing_version_error,
+    no_current_version_error,
+    repeated_key_error,
+    split_keys,
 )
 
 if TYPE_CHECKING:
@@ -48,12 +48,12 @@ _ROWS_AT_ONCE = 50_000
 
 
 class Params(BaseModel):
-    model_config = PARAMS
+    model_config = PARAMS_CONFIG
     path: str = Field(min_length=1)  # of the file; a relative one starts at the directory of Metaflow's local datastore
 
 
 def open_store(params: Params, home: Path) -> SqliteStore:
-    """The store in the file that `params` names; it need not be there yet."""
+    """The store in the file that `params` names; the file need not exist yet."""
     return SqliteStore(home / params.path)
 
 
@@ -66,23 +66,23 @@ class SqliteStore:
     def stage(self, draft: Draft, shard: int, rows: pa.RecordBatchReader, tally: Tally) -> None:
         with self._open(writing=True) as db:
             books = self._books(db)
-            if books.published(draft) or not books.receive(of := books.begin(draft), shard, tally):
+            if books.find_published(draft) or not books.receive(version_id := books.begin(draft), shard, tally):
                 return
             try:
                 for batch in rows:
                     ordered = batch.sort_by("key")
                     keys, scores = (ordered.column(name).to_pylist() for name in ("key", "score"))
-                    db.executemany("INSERT INTO predictions VALUES (?, ?, ?)", zip(repeat(of), keys, scores))
+                    db.executemany("INSERT INTO predictions VALUES (?, ?, ?)", zip(repeat(version_id), keys, scores))
             except sqlite3.IntegrityError as err:
-                raise repeated(draft, where=str(self._path)) from err
+                raise repeated_key_error(draft, where=str(self._path)) from err
 
-    def staged(self, draft: Draft) -> Mapping[int, Tally]:
+    def staged_shards(self, draft: Draft) -> Mapping[int, Tally]:
         if not self._path.exists():
             return {}
         with self._open() as db:
-            return self._books(db).staged(draft)
+            return self._books(db).staged_shards(draft)
 
-    def commit(self, draft: Draft, *, revoked: Collection[str] = ()) -> Version:
+    def commit(self, draft: Draft, *, revoked: Collection[str] = ()) -> PublishedVersion:
         with self._open(writing=True) as db:
             return self._books(db).commit(draft, revoked)
 
@@ -100,40 +100,44 @@ class SqliteStore:
 
     def get(self, project: str, key: str, *, version: int | None) -> Prediction | None:
         with self._open() as db:
-            of = self._books(db).version(project, version)
-            if of is None:
+            version_row = self._books(db).version(project, version)
+            if version_row is None:
                 return None
-            row = db.execute("SELECT score FROM predictions WHERE id = ? AND key = ?", (of["id"], key)).fetchone()
-            return None if row is None else Prediction(key=key, score=row["score"], version=version_of(of))
+            row = db.execute(
+                "SELECT score FROM predictions WHERE id = ? AND key = ?", (version_row["id"], key)
+            ).fetchone()
+            return None if row is None else Prediction(key=key, score=row["score"], version=version_of(version_row))
 
-    def read(self, project: str, *, keys: Sequence[str] | None, version: int | None) -> Rows:
-        batches = self._read(project, keys, version)
-        return Rows(version=next(batches), batches=batches)
+    def read_rows(self, project: str, *, keys: Sequence[str] | None, version: int | None) -> VersionRows:
+        batches = self._read_snapshot(project, keys, version)
+        return VersionRows(version=next(batches), batches=batches)
 
-    def _read(self, project: str, keys: Sequence[str] | None, version: int | None) -> Iterator[Any]:
+    def _read_snapshot(self, project: str, keys: Sequence[str] | None, version: int | None) -> Iterator[Any]:
         """The version, then its rows as record batches, all in one transaction."""
         import pyarrow as pa
 
-        asked = "SELECT key, score FROM predictions WHERE id = ?"
+        statement = "SELECT key, score FROM predictions WHERE id = ?"
         with self._open() as db:
-            of = self._books(db).version(project, version)
-            if of is None:
-                raise missing(version, where=str(self._path))
-            yield version_of(of)
-            for part in [[]] if keys is None else portions(keys, _KEYS_AT_ONCE):
+            version_row = self._books(db).version(project, version)
+            if version_row is None:
+                raise missing_version_error(version, where=str(self._path))
+            yield version_of(version_row)
+            for part in [[]] if keys is None else split_keys(keys, _KEYS_AT_ONCE):
                 among = f" AND key IN ({', '.join('?' * len(part))})" if keys is not None else ""
-                found = db.execute(asked + among, (of["id"], *part))
-                while some := found.fetchmany(_ROWS_AT_ONCE):
-                    held, scores = zip(*some, strict=True)
-                    yield pa.record_batch({"key": pa.array(held, pa.string()), "score": pa.array(scores, pa.float64())})
+                cursor = db.execute(statement + among, (version_row["id"], *part))
+                while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+                    row_keys, scores = zip(*rows, strict=True)
+                    yield pa.record_batch(
+                        {"key": pa.array(row_keys, pa.string()), "score": pa.array(scores, pa.float64())}
+                    )
 
-    def versions(self, project: str) -> list[Version]:
+    def versions(self, project: str) -> list[PublishedVersion]:
         if not self._path.exists():
             return []
         with self._open() as db:
             return self._books(db).versions(project)
 
-    def rollback(self, project: str, *, to: int | None, revoked: Collection[str] = ()) -> Version:
+    def rollback(self, project: str, *, to: int | None, revoked: Collection[str] = ()) -> PublishedVersion:
         with self._open(writing=True, existing=True) as db:
             return self._books(db).rollback(project, to, revoked)
 
@@ -154,14 +158,14 @@ class SqliteStore:
         return Books(
             ask=lambda statement, values: db.execute(statement, values).fetchall(),
             where=str(self._path),
-            forget=lambda of: db.execute("DELETE FROM predictions WHERE id = ?", (of,)),
+            forget=lambda version_id: db.execute("DELETE FROM predictions WHERE id = ?", (version_id,)),
         )
 
     @contextmanager
     def _open(self, *, writing: bool = False, existing: bool = False) -> Iterator[sqlite3.Connection]:
-        """A connection in one transaction, rolled back where anything is raised; sqlite3's errors in one line."""
+        """A connection in one transaction, rolled back on any exception. Errors of sqlite3 become a StoreError."""
         if (existing or not writing) and not self._path.exists():
-            raise unpublished(where=str(self._path))
+            raise no_current_version_error(where=str(self._path))
         try:
             with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as db:
                 db.row_factory = sqlite3.Row
@@ -176,12 +180,21 @@ class SqliteStore:
                     db.execute("ROLLBACK")
                     raise
                 db.execute("COMMIT")
-        except (sqlite3.Error, OverflowError, UnicodeError) as err:  # the last two: a number or a text it cannot hold
-            raise StoreError(f"the prediction store cannot be used: {err}", where=str(self._path)) from err
+        except (
+            sqlite3.Error,
+            OverflowError,
+            UnicodeError,
+        ) as err:  # the last two: a number or text that it cannot store
+            unwritable = getattr(err, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+            raise StoreError(
+                f"the prediction store cannot be used: {err}",
+                where=str(self._path),
+                hint="make the file and its folder writable, or change store.path" if unwritable else "",
+            ) from err
 
 
 def _in_wal(db: sqlite3.Connection) -> None:
-    """Let the file be in WAL mode. SQLite does not wait for other connections here, whatever its timeout says."""
+    """Put the file into WAL mode. Here SQLite ignores its timeout and does not wait for other connections."""
     until = time.monotonic() + _BUSY_SECONDS
     while True:
         try:

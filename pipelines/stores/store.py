@@ -1,4 +1,4 @@
-"""What a prediction store does, and what it is given."""
+"""The protocol of a prediction store, the records it works with, and the rules that every store follows."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
     from lockgate.pipelines.stores.tally import Tally
 
-# of every Params: frozen, no unknown key, no conversion, no NaN
-PARAMS = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+# For the Params of every store: frozen, no unknown keys, no conversion of types, no NaN.
+PARAMS_CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+NOTHING_PUBLISHED = "nothing was published; the last version stays"
+"""The hint of every refusal to publish: readers keep what they have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a version will be, before it has a number: who made it, of what, and in how many shards.
+    """A version before it has a number: who produces it, with which model, and in how many shards.
 
-    `source` names what produces it; publishing the same source again changes nothing. `log_seq` is the head of the
-    promotion log under which its model was admitted.
+    `source` names the run that produces it; publishing the same source again changes nothing. `log_seq` is the head of
+    the promotion log under which the model was admitted.
     """
 
     source: str
@@ -42,188 +45,193 @@ class Draft:
 
     @property
     def identity(self) -> str:
-        """32 hexadecimal digits: of the same source, window, model and number of shards, whoever makes it, whenever.
+        """32 hexadecimal digits that depend on project, source, window, model and number of shards only.
 
-        So a run that was interrupted goes on with what is staged, and never with what another model scored.
+        An interrupted run therefore resumes with its own staged shards, and never with shards that another model
+        scored. Time and log head are left out because they differ when the run is resumed.
         """
-        told = (self.project, self.source, self.window, self.model_sha256, str(self.shards))
-        return hashlib.sha256("\0".join(told).encode()).hexdigest()[:32]
+        parts = (self.project, self.source, self.window, self.model_sha256, str(self.shards))
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
     def as_plain(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """The fields as JSON values."""
         return {**asdict(self), "time": self.time.isoformat()}
 
     @classmethod
-    def of_plain(cls, held: Mapping[str, Any]) -> Draft:
-        """From `as_plain`; what else the mapping holds is left."""
-        taken = {one.name: held[one.name] for one in fields(cls)}
-        return cls(**{**taken, "time": datetime.fromisoformat(held["time"])})
+    def of_plain(cls, plain: Mapping[str, Any]) -> Draft:
+        """The draft that `as_plain` wrote; other keys of the mapping are ignored."""
+        values = {field.name: plain[field.name] for field in fields(cls)}
+        return cls(**{**values, "time": datetime.fromisoformat(plain["time"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class PublishedVersion:
     """A published version, without its rows."""
 
-    version: int  # of its project, from 1; later ones are greater
-    current: bool  # whether it is what readers get
-    withdrawn: bool  # whether it was taken back, as its model was revoked: it is current no more, and never again
+    version: int  # counts from 1 within a project
+    current: bool  # whether readers get this version
+    withdrawn: bool  # whether its model was revoked: it is not current and never will be again
     tally: Tally
     draft: Draft
 
     @property
     def rows(self) -> int:
-        """How many predictions it has."""
+        """The number of predictions."""
         return self.tally.rows
 
     @property
     def model_sha256(self) -> str:
-        """The digest of the model that made them."""
+        """The digest of the model that made the predictions."""
         return self.draft.model_sha256
 
     @property
     def log_seq(self) -> int:
-        """The entry of the promotion log that it was published under."""
+        """The head of the promotion log when it was published."""
         return self.draft.log_seq
 
     @property
     def log_sha256(self) -> str:
-        """The digest of that entry."""
+        """The digest of that head."""
         return self.draft.log_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """One score and where it comes from."""
+    """One score, and the version it comes from."""
 
     key: str
     score: float
-    version: Version
+    version: PublishedVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """Rows of one version: record batches of `key` (string) and `score` (float64), in no order that is promised.
+class VersionRows:
+    """Rows of one version: record batches of `key` (string) and `score` (float64), in any order.
 
-    Scores are those that were staged, to the last bit, but −0 may be 0.
+    Scores equal the staged ones bit by bit, except that −0 may come back as 0.
     """
 
-    version: Version
+    version: PublishedVersion
     batches: Iterator[pa.RecordBatch]
 
 
 class Store(Protocol):
-    """Versions of predictions, by project. Readers see one version whole, or the one before it, never a mix.
+    """Versions of predictions, by project. A reader sees one whole version, the new one or the one before, never a mix.
 
-    A version is made in two steps. Its shards are staged, in any order, by one process or by many, and nobody can read
-    them; then it is committed, at once. What was staged and never committed is resumed by whoever makes the same draft
-    again, or discarded. Every method raises StoreError, one line, where the store cannot be used.
+    A version is made in two steps. One or many processes stage its shards, in any order, and nobody can read them yet;
+    then it is committed in one step. A draft that was staged and never committed can be resumed by making the same
+    draft again, or discarded. Every method raises a StoreError of one line when the store cannot be used.
     """
 
     def stage(self, draft: Draft, shard: int, rows: pa.RecordBatchReader, tally: Tally) -> None:
-        """Write shard `shard` (from 0) of a draft, whole or not at all; where it is staged already, change nothing.
+        """Write shard `shard` (from 0) of a draft, whole or not at all. A shard that is staged already stays as it is.
 
         rows: `key` (string) and `score` (float64), keys unique within the draft; consumed once.
-        Raises StoreError for a key that repeats, where the store can tell, or that it cannot hold.
+        Raises StoreError for a key that the store cannot hold, and for a repeated key if the store notices it here.
         """
 
-    def staged(self, draft: Draft) -> Mapping[int, Tally]:
-        """The shards of a draft that are staged; none for a draft that nobody began."""
+    def staged_shards(self, draft: Draft) -> Mapping[int, Tally]:
+        """The staged shards of a draft; empty for a draft that nobody has begun."""
 
-    def commit(self, draft: Draft, *, revoked: Collection[str] = ()) -> Version:
-        """Make the draft, whose shards are all staged, the next version and the current one; the earlier ones stay.
+    def commit(self, draft: Draft, *, revoked: Collection[str] = ()) -> PublishedVersion:
+        """Make the draft, whose shards are all staged, the next version and the current one; earlier versions stay.
 
-        Those of `revoked` models (SHA-256) are withdrawn at the same moment: at none is nothing current that was.
-        A source that was published before stays the version that it is, current or not, and nothing is withdrawn.
-        Raises StoreError where a shard is missing, where a key repeats, or where another draft was published under a
-        later head of the log.
+        Versions of `revoked` models (SHA-256) are withdrawn at the same moment, so there is always a current version.
+        If the source was published before, its version is returned and nothing changes or is withdrawn.
+        Raises StoreError if a shard is missing, a key repeats, or another draft was published under a later head of
+        the log.
         """
 
     def discard(self, project: str, source: str) -> int:
-        """Drop what is staged of a source and was never committed; how many drafts that were."""
+        """Delete the uncommitted drafts of a source; returns how many there were."""
 
     def drafts(self, project: str) -> Sequence[Draft]:
-        """What was begun and neither committed nor discarded, the oldest first."""
+        """The drafts that are neither committed nor discarded, the oldest first."""
 
     def get(self, project: str, key: str, *, version: int | None) -> Prediction | None:
-        """The prediction of `key` in the current version, or in `version`; None where it has none.
+        """The prediction of `key` in the current version, or in `version`; None if that has no such key.
 
-        Raises StoreError where no version is current.
+        Raises StoreError if no version is current.
         """
 
-    def read(self, project: str, *, keys: Sequence[str] | None, version: int | None) -> Rows:
-        """The rows of `keys` that there are, each once, or all; of the current version or `version`, one throughout.
+    def read_rows(self, project: str, *, keys: Sequence[str] | None, version: int | None) -> VersionRows:
+        """All rows, or those of `keys` that exist, each once; all from one version: `version`, or the current one.
 
-        Raises StoreError where there is no such version, or none is current.
+        Raises StoreError if there is no such version, or no version is current.
         """
 
-    def versions(self, project: str) -> list[Version]:
-        """Every version kept, latest first; none before anything was published."""
+    def versions(self, project: str) -> list[PublishedVersion]:
+        """Every version that is kept, the latest first."""
 
-    def rollback(self, project: str, *, to: int | None, revoked: Collection[str] = ()) -> Version:
-        """Make an earlier version current again: the last before the current one that may be, or `to`.
+    def rollback(self, project: str, *, to: int | None, revoked: Collection[str] = ()) -> PublishedVersion:
+        """Make an earlier version current again: `to`, or the last eligible one before the current version.
 
-        One that is withdrawn may not, nor one of `revoked` models (SHA-256). The time it takes does not depend on rows.
-        Raises StoreError for what is not there or may not be.
+        A version is not eligible when it is withdrawn or its model is in `revoked` (SHA-256). The time this takes does
+        not depend on the number of rows. Raises StoreError if there is no such version or it is not eligible.
         """
 
     def withdraw(self, project: str, models: Collection[str]) -> tuple[int, ...]:
-        """Withdraw the versions of these models (SHA-256) now; the numbers, ascending, of those that were not before.
+        """Withdraw the versions of these models (SHA-256) now; returns the numbers, ascending, of newly withdrawn ones.
 
-        Where the current one is among them the last version that is not withdrawn becomes current; where there is none
-        there is no current version any more.
+        If the current version is among them, the last version that is not withdrawn becomes current; if none is left,
+        no version is current.
         """
 
     def prune(self, project: str, *, keep: int) -> tuple[int, ...]:
-        """Delete versions but the last `keep` and the current one, and drafts that can never be published any more.
+        """Delete all versions except the last `keep` and the current one, and drafts that can no longer be published.
 
-        The numbers of the versions deleted, ascending. A draft can not be published whose head of the log is before
-        the latest version's. Raises StoreError for a `keep` under 2: who reads the one before must be able to finish.
+        Returns the numbers of the deleted versions, ascending. A draft can no longer be published once a version was
+        published under a later head of the log. Raises StoreError for a `keep` below 2: somebody may still be reading
+        the version before the current one.
         """
 
 
-class Kind(Protocol):
-    """One file of this package. Its name in `STORES` is its `kind` in conf/store/."""
+class StoreKind(Protocol):
+    """A module of this package. Its name in `STORES` is the `kind` in conf/store/."""
 
     @property
     def Params(self) -> type[BaseModel]:  # noqa: N802 - it is a class
-        """Where the store is and how it is used, all required. No secret: those come from the environment."""
+        """Where the store is and how it is used, all required. Never secrets: those come from the environment."""
 
     def open_store(self, params: Any, home: Path) -> Store:
-        """The store; nothing is asked of it yet. Relative paths start at `home`."""
+        """The store, which is not contacted yet. Relative paths start at `home`."""
 
 
 def check_order(draft: Draft, last: int | None, *, where: str) -> None:
-    """Refuse a draft that was admitted before `last`, the latest head of the log that a version was admitted under."""
+    """Refuse a draft admitted under a log head before `last`, the latest head that any version was admitted under."""
     if last is not None and draft.log_seq < last:
         raise StoreError(
-            f"{draft.source} was admitted under entry {draft.log_seq} of the promotion log, and a version was published"
-            f" under entry {last} meanwhile",
+            f"{draft.source} was admitted under entry {draft.log_seq} of the promotion log, but a version was published"
+            f" under entry {last} since then",
             expected=f"entry {last} or a later one",
             where=where,
-            hint="nothing was published; run Predict again",
+            hint=f"{NOTHING_PUBLISHED}; run Predict again",
         )
 
 
 def check_complete(draft: Draft, staged: Mapping[int, Tally], *, where: str) -> None:
-    """Refuse a draft that lacks a shard."""
-    left = sorted(set(range(draft.shards)) - set(staged))
-    if left:
+    """Refuse a draft of which a shard is not staged."""
+    missing_shards = sorted(set(range(draft.shards)) - set(staged))
+    if missing_shards:
         raise StoreError(
-            f"{len(left):,} of the {draft.shards:,} shards of {draft.source} are not staged, first {left[0]}",
-            expected="all of them",
+            f"{len(missing_shards):,} of the {draft.shards:,} shards of {draft.source} are not staged, beginning"
+            f" with shard {missing_shards[0]}",
+            expected="all shards",
             where=where,
-            hint="nothing was published, the last version stays; run it again",
+            hint=f"{NOTHING_PUBLISHED}; run Predict again",
         )
 
 
 def check_keep(keep: int, *, where: str) -> None:
-    """Refuse to keep less than two versions."""
+    """Refuse to keep fewer than two versions."""
     if keep < 2:
-        raise StoreError(f"keep is {keep}", expected="at least 2, so that readers of the last can finish", where=where)
+        raise StoreError(
+            f"keep is {keep}", expected="at least 2, so that readers of the version before can finish", where=where
+        )
 
 
-class Kept(Protocol):
-    """A version, as each store writes it down."""
+class RecordedVersion(Protocol):
+    """What every store records of a version, whatever its own record looks like."""
 
     @property
     def version(self) -> int: ...
@@ -233,59 +241,61 @@ class Kept(Protocol):
     def draft(self) -> Draft: ...
 
 
-def of_models(versions: Iterable[Kept], models: Collection[str]) -> tuple[int, ...]:
-    """The numbers, ascending, of the versions of these models that are not withdrawn."""
-    kept = (version for version in versions if not version.withdrawn and version.draft.model_sha256 in models)
-    return tuple(sorted(version.version for version in kept))
+def find_model_versions(versions: Iterable[RecordedVersion], models: Collection[str]) -> tuple[int, ...]:
+    """The numbers, ascending, of the versions of these models that are not withdrawn yet."""
+    affected = (version for version in versions if not version.withdrawn and version.draft.model_sha256 in models)
+    return tuple(sorted(version.version for version in affected))
 
 
-def chosen(versions: Sequence[Version], to: int | None, *, revoked: Collection[str], where: str) -> Version:
-    """Of the versions of a project, latest first, the one that a rollback goes to. StoreError where there is none."""
-    current = next((one for one in versions if one.current), None)
-    barred = of_models(versions, revoked)
-    open_ = [one for one in versions if not one.withdrawn and one.version not in barred]
-    expected = f"one of {', '.join(str(one.version) for one in reversed(open_)) or 'none'}"
+def choose_rollback(
+    versions: Sequence[PublishedVersion], to: int | None, *, revoked: Collection[str], where: str
+) -> PublishedVersion:
+    """The version that a rollback goes to, out of a project's versions, latest first. StoreError if there is none."""
+    current = next((version for version in versions if version.current), None)
+    barred = find_model_versions(versions, revoked)
+    open_ = [version for version in versions if not version.withdrawn and version.version not in barred]
+    expected = f"one of {', '.join(str(version.version) for version in reversed(open_)) or 'none'}"
     if to is None:
-        before = [one for one in open_ if current is not None and one.version < current.version]
+        before = [version for version in open_ if current is not None and version.version < current.version]
         if not before:
             raise StoreError("there is no earlier version to go back to", expected=expected, where=where)
         return before[0]
-    named = next((one for one in versions if one.version == to), None)
-    if named is None:
-        raise StoreError("no such version", expected=expected, where=where)
-    if named.withdrawn:
+    target = next((version for version in versions if version.version == to), None)
+    if target is None:
+        raise StoreError(f"there is no version {to}", expected=expected, where=where)
+    if target.withdrawn:
         raise StoreError(f"version {to} is withdrawn: its model was revoked", expected=expected, where=where)
     if to in barred:
         raise StoreError(f"the model of version {to} was revoked", expected=expected, where=where)
-    return named
+    return target
 
 
-def portions(keys: Sequence[str], size: int) -> Iterator[list[str]]:
-    """The keys, each once, in lists of at most `size`."""
+def split_keys(keys: Sequence[str], size: int) -> Iterator[list[str]]:
+    """The distinct keys in lists of at most `size`."""
     each = list(dict.fromkeys(keys))
-    return (each[at : at + size] for at in range(0, len(each), size))
+    return (each[start : start + size] for start in range(0, len(each), size))
 
 
-def missing(version: int | None, *, where: str) -> StoreError:
-    """There is no such version to read."""
+def missing_version_error(version: int | None, *, where: str) -> StoreError:
+    """The error for a version that does not exist."""
     return StoreError(f"there is no version {version}", where=where)
 
 
-def repeated(draft: Draft, *, where: str) -> StoreError:
-    """A key of the draft is there twice."""
+def repeated_key_error(draft: Draft, *, where: str) -> StoreError:
+    """The error for a draft with a repeated key."""
     return StoreError(
-        f"{draft.source} has a key twice",
-        expected="each row under a key of its own (data.key)",
+        f"{draft.source} has two rows with the same key",
+        expected="a different key for every row (data.key)",
         where=where,
-        hint="nothing was published, the last version stays",
+        hint=NOTHING_PUBLISHED,
     )
 
 
-def unpublished(*, where: str, withdrawn: bool = False) -> StoreError:
-    """Nothing can be read: nothing was published yet, or all of it is withdrawn."""
+def no_current_version_error(*, where: str, withdrawn: bool = False) -> StoreError:
+    """The error for reading while no version is current: nothing was published yet, or all versions are withdrawn."""
     if withdrawn:
         return StoreError(
-            "no version is current: the models of all that were published are revoked",
+            "no version is current: the model of every published version was revoked",
             where=where,
             hint="promote another model, then run `lockgate predict`",
         )

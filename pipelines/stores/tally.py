@@ -1,4 +1,4 @@
-"""What a version's scores are like, in a few numbers that shards can add up: for the checks before it is published."""
+"""The distribution of a version's scores in a few numbers that add up over shards, for the checks before publishing."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ GROWTH = math.log1p(0.05)
 """Buckets are 5% wide: each value is within 2.5% of its bucket's middle."""
 
 SMALLEST = 1e-12
-"""What is nearer to 0 is counted with it."""
+"""Scores nearer to 0 than this are counted as 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """How many scores there are, and how many in each bucket.
+    """The number of scores, in all and in each bucket.
 
     Buckets grow by 5% of the value on both sides of 0, so that they fit scores of any size, and the tallies of two
     shards add up to the tally of both (DDSketch: Masson, Rim and Lee, PVLDB 12, 2019, section 2). Bucket 0 is 0, i > 0
@@ -35,7 +35,7 @@ class Tally:
 
     @classmethod
     def of(cls, scores: NDArray[np.float64]) -> Tally:
-        """Of finite scores, float64 (n,)."""
+        """The tally of finite scores, float64 (n,)."""
         import numpy as np
 
         place = np.abs(scores)
@@ -49,7 +49,7 @@ class Tally:
 
     @classmethod
     def total(cls, parts: Iterable[Tally]) -> Tally:
-        """Of all parts together; of none, no rows."""
+        """The sum of all parts; without parts, a tally of no rows."""
         rows, buckets = 0, dict[int, int]()
         for part in parts:
             rows += part.rows
@@ -60,26 +60,26 @@ class Tally:
     def distance(self, other: Tally) -> float:
         """The largest difference between the two shares of scores up to a value, 0 … 1 (Kolmogorov and Smirnov's).
 
-        Over the bounds of buckets only, so at most that of the scores themselves. NaN where one has no rows.
+        Looks at bucket bounds only, so it is at most the distance of the scores themselves. NaN if one has no rows.
         """
         import numpy as np
 
         if not self.rows or not other.rows:
             return math.nan
         codes = sorted({*self.buckets, *other.buckets})
-        shares = [np.cumsum([one.buckets.get(code, 0) for code in codes]) / one.rows for one in (self, other)]
+        shares = [np.cumsum([tally.buckets.get(code, 0) for code in codes]) / tally.rows for tally in (self, other)]
         return float(np.abs(shares[0] - shares[1]).max())
 
     def to_json(self) -> str:
         """`{"rows": …, "buckets": [[code, count], …]}`, ascending."""
-        return json.dumps({"rows": self.rows, "buckets": [list(one) for one in sorted(self.buckets.items())]})
+        return json.dumps({"rows": self.rows, "buckets": [list(bucket) for bucket in sorted(self.buckets.items())]})
 
     @classmethod
     def from_json(cls, text: str) -> Tally:
-        """From `to_json`. Raises StoreError for what is none."""
+        """The tally that `to_json` wrote. Raises StoreError for anything else."""
         try:
-            held = json.loads(text)
-            return cls(rows=int(held["rows"]), buckets={int(code): int(count) for code, count in held["buckets"]})
+            plain = json.loads(text)
+            return cls(rows=int(plain["rows"]), buckets={int(code): int(count) for code, count in plain["buckets"]})
         except (ValueError, TypeError, KeyError, RecursionError) as err:
             raise StoreError(
                 f"the tally of a version cannot be read: {text[:60]!r}", hint="the store is damaged"

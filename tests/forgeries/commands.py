@@ -64,10 +64,10 @@ def command(words: list[str]) -> None:
         main()
 
 
-def run(asked: dict[str, Any], note: Callable[[str], None]) -> None:
-    os.environ.update(asked["env"])
+def run(request: dict[str, Any], note: Callable[[str], None]) -> None:
+    os.environ.update(request["env"])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     try:
-        command(asked["words"])
+        command(request["words"])
     finally:
         note(str((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024))

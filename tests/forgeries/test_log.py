@@ -56,8 +56,8 @@ def clock(scene: Any, minutes: float = 1) -> Any:
 
 
 def signed(entry: LogEntry, key: Any = JUDGE, **changes: Any) -> bytes:
-    made = entry.model_copy(update=changes | {"signature": None})
-    return made.model_copy(update={"signature": key.sign(made.payload())}).to_bytes()
+    changed = entry.model_copy(update=changes | {"signature": None})
+    return changed.model_copy(update={"signature": key.sign(changed.payload())}).to_bytes()
 
 
 def test_nobody_attacks(scene: Any) -> None:
@@ -70,11 +70,11 @@ def test_nobody_attacks(scene: Any) -> None:
 
 def swapped(blob: bytes, field: str) -> bytes:
     """An entry whose promotion binds something else."""
-    held = json.loads(blob)
-    bound = held["event"]["decision"]["binding"]
+    document = json.loads(blob)
+    bound = document["event"]["decision"]["binding"]
     assert set(bound) == set(BOUND)
     bound[field] = {"run": "EvaluateNewModel/666", "clean": not bound["clean"]}.get(field, "f" * 64)
-    return rfc8785.dumps(held)
+    return rfc8785.dumps(document)
 
 
 def test_a_swapped_field_of_the_binding(scene: Any) -> None:
@@ -111,9 +111,9 @@ def test_a_forked_log(scene: Any) -> None:
     actions.register(log, make_evidence(draw_scores(0.1), model="7"), note="", actor="mallory", clock=then)
     actions.revoke(log, scene.former, **SAYS, clock=then)
     assert scene.log().head().seq == 3
-    said = scene.refused()
-    assert "entry 2 of the promotion log is not the one that was seen before" in said
-    assert "forked" in said
+    problem = scene.refused()
+    assert "entry 2 of the promotion log is not the one that was seen before" in problem
+    assert "forked" in problem
 
 
 def test_a_stolen_entry_of_another_project(scene: Any) -> None:
@@ -151,8 +151,8 @@ def test_another_whole_log(scene: Any) -> None:
 def test_an_entry_that_was_written_over(scene: Any, seq: int) -> None:
     """By somebody who has the judge's key, but may not rewrite what follows, or what was published."""
     scene.put_entry(seq, signed(scene.entry(seq), actor="mallory"))
-    said = scene.refused()
-    assert ("the chain is broken" if seq == 1 else "is not the one that was seen before") in said
+    problem = scene.refused()
+    assert ("the chain is broken" if seq == 1 else "is not the one that was seen before") in problem
 
 
 def test_an_entry_of_an_unknown_key(scene: Any) -> None:
@@ -184,9 +184,9 @@ def test_a_waiver_under_another_name(scene: Any) -> None:
     state = last.state.model_copy(update={"seq": 3, "waivers": (waiver,)})
     event = WaivedEvent(waiver=waiver)
     scene.put_entry(3, signed(last, APPROVER, seq=3, previous=last.digest, event=event, state=state))
-    said = "the waiver of entry 3 names 'ada' as its approver, but its key belongs to approver"
-    assert said in scene.refused()
-    assert said in scene.deviations()[entry_path(3)]
+    problem = "the waiver of entry 3 names 'ada' as its approver, but its key belongs to approver"
+    assert problem in scene.refused()
+    assert problem in scene.deviations()[entry_path(3)]
 
 
 def test_an_unsigned_entry_in_a_signed_log(scene: Any) -> None:
@@ -199,35 +199,35 @@ def test_an_expired_promotion(scene: Any) -> None:
     """As nobody judged for 91 days: the log and what was published are that old."""
     age, before = timedelta(days=91), None
     for seq in (1, 2):
-        held = scene.entry(seq)
-        champions = {"champion": held.state.champion, **dict(enumerate(held.state.predecessors))}
-        old = {name: one.model_copy(update={"valid_until": one.valid_until - age}) for name, one in champions.items()}
-        state = held.state.model_copy(update={"champion": old.pop("champion"), "predecessors": tuple(old.values())})
-        scene.put_entry(seq, signed(held, time=held.time - age, state=state, previous=before))
+        entry = scene.entry(seq)
+        champions = {"champion": entry.state.champion, **dict(enumerate(entry.state.predecessors))}
+        old = {name: champion.model_copy(update={"valid_until": champion.valid_until - age}) for name, champion in champions.items()}
+        state = entry.state.model_copy(update={"champion": old.pop("champion"), "predecessors": tuple(old.values())})
+        scene.put_entry(seq, signed(entry, time=entry.time - age, state=state, previous=before))
         before = scene.entry(seq).digest
     with sqlite3.connect(scene.project.home / "predictions.db") as db:
         for seq in (1, 2):
             db.execute("UPDATE versions SET log_sha256 = ? WHERE log_seq = ?", (scene.entry(seq).digest, seq))
     db.close()
     assert scene.log().head().seq == 2
-    said = scene.refused()
-    assert f"the promotion of {scene.champion} expired at" in said
-    assert "the last good predictions stay" in said
+    problem = scene.refused()
+    assert f"the promotion of {scene.champion} expired at" in problem
+    assert "the last good predictions stay" in problem
 
 
 def test_a_revoked_champion(scene: Any) -> None:
     actions.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene))
     assert scene.marks() == {1: "", 2: "current"}
-    said = scene.refused(scene.champion)
-    assert "was never promoted, or is revoked" in said
-    assert "version 2 is still served although its model was revoked" in said
+    problem = scene.refused(scene.champion)
+    assert "was never promoted, or is revoked" in problem
+    assert "version 2 is still served although its model was revoked" in problem
     scene.serves(scene.former)
     assert scene.marks() == {1: "", 2: "withdrawn", 3: "current"}
     actions.revoke(scene.log(), scene.former, **SAYS, clock=clock(scene, 2))
     for _ in range(2):
-        said = scene.refused()
-        assert "no model reigns: the champion was revoked" in said
-        assert "version 3 is still served although its model was revoked" in said
+        problem = scene.refused()
+        assert "no model reigns: the champion was revoked" in problem
+        assert "version 3 is still served although its model was revoked" in problem
     assert scene.marks() == {1: "", 2: "withdrawn", 3: "current"}
     assert "the model of version 1 was revoked" in scene.do("predictions", "rollback", "--to", "1").err
     assert scene.do("predictions", "withdraw").code == 0
@@ -257,7 +257,7 @@ except LockgateError as err:
 
 
 @pytest.mark.parametrize(
-    ("meanwhile", "named", "said"),
+    ("meanwhile", "by_name", "problem"),
     [
         ('revoke(log, "CHAMPION"', False, "FORMER reigns by now, promoted by entry 1"),
         ('revoke(log, "CHAMPION"', True, "was never promoted, or is revoked"),
@@ -268,35 +268,35 @@ except LockgateError as err:
     ],
 )
 def test_a_champion_that_may_serve_no_more_when_its_predictions_are_ready(
-    scene: Any, meanwhile: str, named: bool, said: str
+    scene: Any, meanwhile: str, by_name: bool, problem: str
 ) -> None:
     """Between admission and publishing lie hours, where a run waits for its pod or is resumed."""
     before = scene.published()
 
-    def filled(text: str) -> str:
+    def fill_in(text: str) -> str:
         return text.replace("CHAMPION", scene.champion).replace("FORMER", scene.former)
 
-    code = SLOW.format(upstream=scene.champion if named else "", meanwhile=filled(meanwhile))
-    done = scene.do("python", code, LOCKGATE_SIGNING_KEY=private(JUDGE))
-    assert done.code == (2 if said else 0), done
-    if said:
-        (line,) = done.err.splitlines()
-        assert filled(said) in line
+    code = SLOW.format(upstream=scene.champion if by_name else "", meanwhile=fill_in(meanwhile))
+    result = scene.do("python", code, LOCKGATE_SIGNING_KEY=private(JUDGE))
+    assert result.code == (2 if problem else 0), result
+    if problem:
+        (line,) = result.err.splitlines()
+        assert fill_in(problem) in line
         assert scene.published() == before
 
 
 def test_a_revoked_model_is_not_promoted_again(scene: Any) -> None:
     actions.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene, 0))
-    done = scene.judge(scene.champion)
-    assert done.code == 2, done
+    result = scene.judge(scene.champion)
+    assert result.code == 2, result
     assert not (scene.folder / entry_path(4)).exists()
 
 
-@pytest.mark.parametrize("what", ["data", "entry"])
-def test_a_suspect_champion(scene: Any, what: str) -> None:
+@pytest.mark.parametrize("suspect", ["data", "entry"])
+def test_a_suspect_champion(scene: Any, suspect: str) -> None:
     bound = scene.entry(2).read_decision().binding
-    told = {"data": bound.train} if what == "data" else {"entry": 2}
-    actions.retract(scene.log(APPROVER), **told, **SAYS, clock=clock(scene))
+    suspicion = {"data": bound.train} if suspect == "data" else {"entry": 2}
+    actions.retract(scene.log(APPROVER), **suspicion, **SAYS, clock=clock(scene))
     assert f"{scene.champion} is suspect since entry 3" in scene.refused()
 
 
@@ -315,15 +315,15 @@ def test_a_swapped_field_of_the_binding_in_an_unsigned_log(field: str) -> None:
     log = Log(new_log().store, project="orders")
     for model in "123":
         promote_model(log, model, policy=LENIENT_POLICY)
-    seen = TrustedHead(seq=3, digest=log.head().digest)
-    for seq, told in ((3, "its decision has the SHA-256"), (2, "the chain is broken")):
+    trusted = TrustedHead(seq=3, digest=log.head().digest)
+    for seq, problem in ((3, "its decision has the SHA-256"), (2, "the chain is broken")):
         store = new_log().store
         for page in log.store.list():
-            for one in page:
-                store.put(one["path"], log.store.get(one["path"]).bytes())
+            for meta in page:
+                store.put(meta["path"], log.store.get(meta["path"]).bytes())
         store.put(entry_path(seq), swapped(bytes(store.get(entry_path(seq)).bytes()), field))
-        found, forged = Findings(), Log(store, project="orders")
-        walk_log(forged, found)
-        assert any(told in one.said for one in found.deviations), found.deviations
+        findings, forged = Findings(), Log(store, project="orders")
+        walk_log(forged, findings)
+        assert any(problem in deviation.said for deviation in findings.deviations), findings.deviations
         with pytest.raises((AdmissionError, LogError)):  # by who published under the head
-            admit(forged, now=NOON, trusted_head=seen)
+            admit(forged, now=NOON, trusted_head=trusted)

@@ -143,14 +143,12 @@ def _show(findings: Findings, fixed: list[str], *, as_json: bool) -> None:
         return
     out = console()
     if findings.deviations:
-        from rich.table import Table
         from rich.text import Text
 
         from lockgate.gates.errors import printable
+        from lockgate.gates.report.tables import make_table
 
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for heading in ("about", "where", "deviation"):
-            table.add_column(heading, overflow="fold")
+        table = make_table("about", "where", "deviation")
         for deviation in findings.deviations:
             table.add_row(deviation.about, *(Text(printable(cell)) for cell in (deviation.where, deviation.said)))
         out.print(table)

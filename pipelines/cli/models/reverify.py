@@ -13,7 +13,7 @@ from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
     from lockgate.gates.log import LogEntry
-    from lockgate.pipelines.promotion.decide import Reported
+    from lockgate.pipelines.promotion.decide import ReportedDecision
     from lockgate.pipelines.settings.settings import Composed
 
 
@@ -49,18 +49,19 @@ def reverify(
     raise typer.Exit(show(reported, as_json=as_json, decision_file=decision, report_file=report))
 
 
-def reverify_champion(composed: Composed, *, as_of: str) -> Reported:
+def reverify_champion(composed: Composed, *, as_of: str) -> ReportedDecision:
     """Run Reverify, judge what it scored, and record it. `as_of` empty: the month after the champion's."""
     from lockgate.gates import runs
     from lockgate.gates.lifecycle.reverify import reverify as record
     from lockgate.gates.log.events import ReverifiedEvent
-    from lockgate.pipelines.cli.shared.flow_run import run_flow
+    from lockgate.pipelines.cli.shared.flow_run import check_home, run_flow
     from lockgate.pipelines.promotion.actor import actor, clock
-    from lockgate.pipelines.promotion.decide import Reported
+    from lockgate.pipelines.promotion.decide import ReportedDecision
     from lockgate.pipelines.promotion.log import open_log
     from lockgate.pipelines.scoring.rescore_champion import resolve_month
 
     runs.check_installation()
+    check_home()
     log = open_log(composed.settings, writing=True)
     resolve_month(composed.settings, log, as_of)
     log.check_writable(ReverifiedEvent.signed_by, after=log.head())
@@ -72,10 +73,10 @@ def reverify_champion(composed: Composed, *, as_of: str) -> Reported:
     decision = reverification.decision.seal() if sealed else reverification.decision
     if reverification.entry is None:
         why = "it was not renewed" if sealed else "it could not be judged"
-        return Reported(decision=decision, entry=None, note=f"nothing was recorded: {why}")
+        return ReportedDecision(decision=decision, entry=None, note=f"nothing was recorded: {why}")
     unsigned = "" if log.keyring.signed else " (unsigned)"
     note = f"entry {reverification.entry.seq} of the promotion log{unsigned}; {_describe_serving(reverification.entry)}"
-    return Reported(decision=decision, entry=reverification.entry.seq, note=note)
+    return ReportedDecision(decision=decision, entry=reverification.entry.seq, note=note)
 
 
 def _describe_serving(entry: LogEntry) -> str:

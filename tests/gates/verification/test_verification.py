@@ -17,19 +17,19 @@ from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.commit import record_event
 from lockgate.gates.log import Log, LogEntry
 from lockgate.gates.verification import Findings, LogWalk, check_revoked, check_versions, walk_log
-from lockgate.pipelines.stores import Draft, Tally, Version
-from tests.gates.candidates import (
+from lockgate.pipelines.stores import Draft, PublishedVersion, Tally
+from tests.builders import (
     APPROVER,
     HOPELESS,
     JUDGE,
     NOON,
     STRANGER,
-    by,
-    clock,
-    committed,
-    opened,
-    path,
-    promoted,
+    as_signer,
+    clock_at,
+    commit_evidence,
+    entry_path,
+    new_log,
+    promote_model,
     run_of,
 )
 
@@ -39,12 +39,12 @@ Tamper = Callable[[Any], None]
 
 def whole() -> Log:
     """0 reigns, 1 fails, 2 reigns, 0 again, 1 is revoked."""
-    log = opened()
-    promoted(log, "0")
-    committed(log, HOPELESS, minute=1)
-    promoted(log, "2", minute=2)
-    actions.rollback(log, to=run_of("0"), reason="x", actor="ada", clock=clock(3))
-    actions.revoke(log, run_of("1"), reason="x", actor="ada", clock=clock(4))
+    log = new_log()
+    promote_model(log, "0")
+    commit_evidence(log, HOPELESS, minute=1)
+    promote_model(log, "2", minute=2)
+    actions.rollback(log, to=run_of("0"), reason="x", actor="ada", clock=clock_at(3))
+    actions.revoke(log, run_of("1"), reason="x", actor="ada", clock=clock_at(4))
     return log
 
 
@@ -64,7 +64,7 @@ def store(kept: dict[str, bytes]) -> MemoryStore:
 
 def checked(store: Any, **more: Any) -> tuple[Findings, LogWalk]:
     findings = Findings()
-    return findings, walk_log(opened(store), findings, **more)
+    return findings, walk_log(new_log(store), findings, **more)
 
 
 def said(store: Any) -> dict[str, str]:
@@ -76,7 +76,7 @@ def said(store: Any) -> dict[str, str]:
 
 
 def entry(store: Any, seq: int) -> LogEntry:
-    return LogEntry.from_bytes(bytes(store.get(path(seq)).bytes()), where=path(seq))
+    return LogEntry.from_bytes(bytes(store.get(entry_path(seq)).bytes()), where=entry_path(seq))
 
 
 def rewritten(seq: int, **changes: Any) -> Tamper:
@@ -88,7 +88,7 @@ def rewritten(seq: int, **changes: Any) -> Tamper:
             made = entry(store, at)
             made = made.model_copy(update=(changes if at == seq else {}) | {"previous": before and before.digest})
             made = made.model_copy(update={"signature": JUDGE.sign(made.payload())})
-            store.put(path(at), made.to_bytes())
+            store.put(entry_path(at), made.to_bytes())
             before = made
 
     return tamper
@@ -104,19 +104,19 @@ def policies(store: Any) -> list[str]:
 
 def signed_by_a_stranger(store: Any) -> None:
     made = entry(store, LENGTH)
-    store.put(path(LENGTH), made.model_copy(update={"signature": STRANGER.sign(made.payload())}).to_bytes())
+    store.put(entry_path(LENGTH), made.model_copy(update={"signature": STRANGER.sign(made.payload())}).to_bytes())
 
 
 def unsigned(store: Any) -> None:
-    store.put(path(LENGTH), entry(store, LENGTH).model_copy(update={"signature": None}).to_bytes())
+    store.put(entry_path(LENGTH), entry(store, LENGTH).model_copy(update={"signature": None}).to_bytes())
 
 
 def spaced(store: Any) -> None:
-    store.put(path(2), json.dumps(json.loads(bytes(store.get(path(2)).bytes())), indent=1).encode())
+    store.put(entry_path(2), json.dumps(json.loads(bytes(store.get(entry_path(2)).bytes())), indent=1).encode())
 
 
 def doubled(store: Any) -> None:
-    store.put(path(3), bytes(store.get(path(2)).bytes()))
+    store.put(entry_path(3), bytes(store.get(entry_path(2)).bytes()))
 
 
 def with_another_state(store: Any) -> None:
@@ -147,27 +147,33 @@ def test_an_empty_log_is_clean() -> None:
 @pytest.mark.parametrize(
     ("tamper", "wrong"),
     [
-        (lambda store: store.delete(path(3)), {path(3): "entry 3 is missing: the log goes on with entry 4"}),
-        (lambda store: store.delete([path(1), path(2)]), {path(1): "entries 1 to 2 are missing"}),
-        (spaced, {path(2): "not in canonical form", path(3): "the chain is broken"}),
-        (put(path(2), b"{"), {path(2): "not an entry", path(3): "the chain is broken"}),
-        (put(path(5), b"\xff" * 99), {path(5): "not an entry"}),
-        (doubled, {path(3): "it says that it is number 2", path(4): "the chain is broken"}),
+        (
+            lambda store: store.delete(entry_path(3)),
+            {entry_path(3): "entry 3 is missing: the log goes on with entry 4"},
+        ),
+        (lambda store: store.delete([entry_path(1), entry_path(2)]), {entry_path(1): "entries 1 to 2 are missing"}),
+        (spaced, {entry_path(2): "not in canonical form", entry_path(3): "the chain is broken"}),
+        (put(entry_path(2), b"{"), {entry_path(2): "not an entry", entry_path(3): "the chain is broken"}),
+        (put(entry_path(5), b"\xff" * 99), {entry_path(5): "not an entry"}),
+        (doubled, {entry_path(3): "it says that it is number 2", entry_path(4): "the chain is broken"}),
         (put("log/readme.txt", b""), {"log/readme.txt": "this is not an entry"}),
         (put("log/6.json", b""), {"log/6.json": "this is not an entry"}),
         (put("log/00000000.json", b""), {"log/00000000.json": "this is not an entry"}),
         (put("log/old/00000001.json", b""), {"log/old/00000001.json": "this is not an entry"}),
-        (put("log/99999999.json", b"{"), {path(6): "entries 6 to 99999998 are", path(99999999): "not an entry"}),
+        (
+            put("log/99999999.json", b"{"),
+            {entry_path(6): "entries 6 to 99999998 are", entry_path(99999999): "not an entry"},
+        ),
         (put("head.json", b'{"seq": 6}'), {"head.json": "names entry 6, and the log ends at 5: was its tail deleted?"}),
-        (lambda store: store.delete(path(5)), {"head.json": "was its tail deleted?"}),
+        (lambda store: store.delete(entry_path(5)), {"head.json": "was its tail deleted?"}),
         (put("head.json", b"nonsense"), {"head.json": "the hint names no entry"}),
-        (unsigned, {path(5): "the entry is not signed"}),
-        (signed_by_a_stranger, {path(5): "signed by the unknown key"}),
-        (rewritten(2, project="other"), {path(2): "it is of project 'other'; expected 'orders'"}),
-        (rewritten(4, log_id="other"), {path(4): "it is of the log other; expected"}),
-        (rewritten(4, time=NOON + timedelta(seconds=90)), {path(4): "before entry 3"}),
-        (with_another_state, {path(2): "nothing else to change", path(3): "nothing else to change"}),
-        (with_another_decision, {path(2): "its decision has the SHA-256"}),
+        (unsigned, {entry_path(5): "the entry is not signed"}),
+        (signed_by_a_stranger, {entry_path(5): "signed by the unknown key"}),
+        (rewritten(2, project="other"), {entry_path(2): "it is of project 'other'; expected 'orders'"}),
+        (rewritten(4, log_id="other"), {entry_path(4): "it is of the log other; expected"}),
+        (rewritten(4, time=NOON + timedelta(seconds=90)), {entry_path(4): "before entry 3"}),
+        (with_another_state, {entry_path(2): "nothing else to change", entry_path(3): "nothing else to change"}),
+        (with_another_decision, {entry_path(2): "its decision has the SHA-256"}),
     ],
 )
 def test_what_is_wrong_is_named_where_it_is(store: Any, tamper: Tamper, wrong: dict[str, str]) -> None:
@@ -183,7 +189,7 @@ def test_a_policy_that_is_gone_or_changed_is_named_at_each_entry_that_rests_on_i
     for name in names:
         store.put(name, bytes(store.get(name).bytes()) + b" ")
     assert {where: "not the one that was used" in told for where, told in said(store).items()} == dict.fromkeys(
-        [path(1), path(2), path(3)], True
+        [entry_path(1), entry_path(2), entry_path(3)], True
     )
     store.delete(names)
     assert all("the log's copy of the policy is missing" in told for told in said(store).values())
@@ -208,10 +214,10 @@ def test_everything_that_is_wrong_is_named_at_once(store: Any) -> None:
     assert {one.where for one in findings.deviations} == {
         "log/x",
         "head.json",
-        path(1),
-        path(2),
-        path(3),
-        path(5),
+        entry_path(1),
+        entry_path(2),
+        entry_path(3),
+        entry_path(5),
     }
     assert not held.whole
     assert findings.notes == ["the state of entry 3 was not compared with the one before it, which cannot be read"]
@@ -220,15 +226,15 @@ def test_everything_that_is_wrong_is_named_at_once(store: Any) -> None:
 @pytest.mark.parametrize("suspects", [(), (1,), (1, 2, 3)])
 def test_a_retraction_that_names_others_than_those_that_rest_on_it(store: Any, suspects: tuple[int, ...]) -> None:
     """Whoever may retract may leave out whom he likes: of the promotions by entries 1 and 3, 3 was over 1's model."""
-    log = by(opened(store), APPROVER)
-    actions.retract(log, entry=1, reason="honest", actor="ada", clock=clock(5))
+    log = as_signer(new_log(store), APPROVER)
+    actions.retract(log, entry=1, reason="honest", actor="ada", clock=clock_at(5))
     assert said(store) == {}
     event = log.entry(6).event.model_copy(update={"suspects": suspects, "barred": ("b" * 64,)})
-    record_event(log, lambda *_: event, actor="eve", clock=clock(6))
+    record_event(log, lambda *_: event, actor="eve", clock=clock_at(6))
     told = said(store)
-    assert list(told) == [path(7)]
-    assert "as suspect; expected entries 1, 3" in told[path(7)]
-    assert "it bars rows or scores other than those that were wrong" in told[path(7)]
+    assert list(told) == [entry_path(7)]
+    assert "as suspect; expected entries 1, 3" in told[entry_path(7)]
+    assert "it bars rows or scores other than those that were wrong" in told[entry_path(7)]
 
 
 def test_a_hint_that_is_behind_is_nothing(store: Any) -> None:
@@ -240,13 +246,13 @@ def test_a_hint_that_is_behind_is_nothing(store: Any) -> None:
 
 def test_entries_are_read_several_at_a_time_and_no_more_than_a_few_ahead(store: Any) -> None:
     """Of a log that is slow to answer; the readers wait for one another, which one alone could not."""
-    together = threading.Barrier(4, timeout=20)
+    together = threading.Barrier(4, timeout=600)
 
     class Slow:
         list = staticmethod(store.list)
 
         def get(self, name: str) -> Any:
-            if name in [path(seq) for seq in range(1, 5)]:
+            if name in [entry_path(seq) for seq in range(1, 5)]:
                 together.wait()
             return store.get(name)
 
@@ -258,7 +264,7 @@ def test_a_store_that_is_down_is_one_error_not_a_thousand_deviations(s3: Any) ->
         checked(S3Store(**s3.store | {"endpoint": "http://127.0.0.1:9"}, retry_config={"max_retries": 0}))
 
 
-def version(number: int, seq: int, digest: str, *, model: str = "m", **marks: bool) -> Version:
+def version(number: int, seq: int, digest: str, *, model: str = "m", **marks: bool) -> PublishedVersion:
     draft = Draft(
         project="orders",
         source="s",
@@ -271,7 +277,7 @@ def version(number: int, seq: int, digest: str, *, model: str = "m", **marks: bo
         shards=1,
     )
     marks = {"current": False, "withdrawn": False, **marks}
-    return Version(version=number, tally=Tally(rows=1, buckets={0: 1}), draft=draft, **marks)
+    return PublishedVersion(version=number, tally=Tally(rows=1, buckets={0: 1}), draft=draft, **marks)
 
 
 def test_versions_of_predictions_name_entries_that_exist(store: Any) -> None:
@@ -310,9 +316,9 @@ def test_versions_of_revoked_models_are_named_until_they_are_withdrawn(store: An
 
 
 def test_a_revoked_model_without_a_successor_waits_for_another_promotion() -> None:
-    log, findings = opened(), Findings()
-    promoted(log, "0")
-    actions.revoke(log, run_of("0"), reason="x", actor="ada", clock=clock(1))
+    log, findings = new_log(), Findings()
+    promote_model(log, "0")
+    actions.revoke(log, run_of("0"), reason="x", actor="ada", clock=clock_at(1))
     held = walk_log(log, findings)
     (model,) = log.state().revoked
     check_revoked([version(1, 1, "1" * 64, model=model, current=True)], held, findings)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lockgate.gates.evidence.facts import parse_distribution
-from lockgate.pipelines.scoring.distributions import TOP_VALUES, counted_again, distributions, of_scores, spread
+from lockgate.pipelines.scoring.distributions import TOP_VALUES, count_distributions, count_scores, recount, spread_rows
 
 
 def frames():
@@ -31,7 +31,7 @@ def frames():
 @pytest.fixture(scope="module")
 def made():
     train, holdout = frames()
-    return train, holdout, distributions(train, holdout)
+    return train, holdout, count_distributions(train, holdout)
 
 
 def test_they_are_facts_and_every_row_is_counted_once(made) -> None:
@@ -66,12 +66,12 @@ def test_names_are_the_commonest_and_the_rest(made) -> None:
 def test_the_order_of_the_rows_does_not_matter(made) -> None:
     train, holdout, told = made
     shuffled = train.sample(frac=1, random_state=3).reset_index(drop=True)
-    assert distributions(shuffled, holdout) == told
+    assert count_distributions(shuffled, holdout) == told
 
 
 def test_columns_of_nothing_and_of_one_value() -> None:
     train = pd.DataFrame({"a": [np.nan] * 3, "b": [2.0] * 3, "c": pd.Series([None] * 3, dtype=object)})
-    told = distributions(train, train)
+    told = count_distributions(train, train)
     assert told["a"] == {
         "kind": "number",
         "edges": [],
@@ -87,18 +87,18 @@ def test_columns_of_nothing_and_of_one_value() -> None:
 def test_another_runs_cells_are_counted_again(made) -> None:
     train, holdout, told = made
     later = holdout.iloc[:500].drop(columns="hour").assign(other=1.0)
-    again = counted_again(told, later)
+    again = recount(told, later)
     assert set(again) == {"distance", "dest"}
     for name, one in again.items():
         held = parse_distribution(one, path=name)
         assert (held.train.rows, held.holdout.rows) == (len(train), 500)
         assert one["train"]["cells"] == told[name]["train"]["cells"]
-    assert again["distance"]["holdout"] == distributions(train, later.assign(hour=0))["distance"]["holdout"]
+    assert again["distance"]["holdout"] == count_distributions(train, later.assign(hour=0))["distance"]["holdout"]
 
 
 @pytest.mark.parametrize("told", [None, [], {}, "features"])
 def test_a_run_that_said_nothing_about_its_features(told) -> None:
-    assert counted_again(told, frames()[1]) is None
+    assert recount(told, frames()[1]) is None
 
 
 def test_columns_that_cannot_be_read_are_left_out(made) -> None:
@@ -108,15 +108,15 @@ def test_columns_that_cannot_be_read_are_left_out(made) -> None:
         "hour": told["dest"],
         "dest": told["dest"],
     }
-    assert set(counted_again(odd, holdout)) == {"dest"}
+    assert set(recount(odd, holdout)) == {"dest"}
 
 
 def test_scores() -> None:
     scores = np.random.default_rng(2).random(1000)
-    held = parse_distribution(of_scores(scores), path="scores")
+    held = parse_distribution(count_scores(scores), path="scores")
     assert (held.train.rows, len(held.train.cells), held.holdout) == (1000, 20, None)
 
 
 @pytest.mark.parametrize(("count", "rows", "expected"), [(5, 9, [0, 1, 2, 3, 4]), (0, 3, []), (9, 3, [0, 4, 8])])
 def test_rows_spread_evenly(count: int, rows: int, expected: list[int]) -> None:
-    assert spread(count, rows).tolist() == expected
+    assert spread_rows(count, rows).tolist() == expected

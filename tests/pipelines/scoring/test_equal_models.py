@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lockgate.gates.evidence.defects import defects
+from lockgate.gates.evidence.defects import find_defects
 from lockgate.pipelines import data
-from lockgate.pipelines.scoring.equal_models import Equals, equals, kept
+from lockgate.pipelines.scoring.equal_models import EqualModels, draw_training_rows, fit_equal_models
 from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import Settings, compose
 
@@ -29,25 +29,25 @@ def split(settings: Settings) -> tuple[Any, Any]:
 
 
 @pytest.fixture(scope="module")
-def made(settings: Settings) -> Equals:
-    return equals(settings, seeds=3, say=lambda _: None)
+def made(settings: Settings) -> EqualModels:
+    return fit_equal_models(settings, seeds=3, report=lambda _: None)
 
 
-def test_every_ordered_pair_of_seeds_is_there(made: Equals) -> None:
+def test_every_ordered_pair_of_seeds_is_there(made: EqualModels) -> None:
     models = {one.challenger.tobytes() for one in made.seeds}
     pairs = {(one.challenger.tobytes(), one.champion.tobytes()) for one in made.seeds}
     assert (len(models), len(pairs)) == (3, 6)
     assert all(ours != theirs for ours, theirs in pairs)
 
 
-def test_the_pair_is_the_first_model_beside_another_one(made: Equals) -> None:
+def test_the_pair_is_the_first_model_beside_another_one(made: EqualModels) -> None:
     assert np.array_equal(made.pair.challenger, made.seeds[0].challenger)
     assert made.pair.champion.tobytes() not in {one.challenger.tobytes() for one in made.seeds}
 
 
-def test_rows_and_facts_are_those_of_a_run(made: Equals, split: tuple[Any, Any]) -> None:
+def test_rows_and_facts_are_those_of_a_run(made: EqualModels, split: tuple[Any, Any]) -> None:
     for one in (made.pair, *made.seeds):
-        assert defects(one, clusters_required=True) == []
+        assert find_defects(one, clusters_required=True) == []
         assert one.holdout == made.pair.holdout
         assert set(one.facts["features"]) == {"region", "a", "b", "c"}
         assert one.facts["champion"]["features"].keys() == one.facts["features"].keys()
@@ -55,15 +55,15 @@ def test_rows_and_facts_are_those_of_a_run(made: Equals, split: tuple[Any, Any])
     assert made.pair.train_row_hashes.size == len(split[0].train)
 
 
-def test_the_same_seeds_give_the_same_scores(made: Equals, settings: Settings) -> None:
-    again = equals(settings, seeds=3, say=lambda _: None)
+def test_the_same_seeds_give_the_same_scores(made: EqualModels, settings: Settings) -> None:
+    again = fit_equal_models(settings, seeds=3, report=lambda _: None)
     assert np.array_equal(again.pair.champion, made.pair.champion)
     assert np.array_equal(again.seeds[-1].challenger, made.seeds[-1].challenger)
 
 
 def test_two_thirds_of_the_clusters_are_kept_whole(split: tuple[Any, Any]) -> None:
     rows, table = split
-    some = kept(rows, table, lots=np.random.default_rng(1))
+    some = draw_training_rows(rows, table, lots=np.random.default_rng(1))
     days = dict(zip(table.row_ids, table.clusters, strict=True))
     day = np.array([days[row] for row in rows.train_row_ids])
     stays = {one: set(some[day == one]) for one in set(day)}
@@ -75,12 +75,12 @@ def test_rows_without_clusters_are_kept_one_by_one(split: tuple[Any, Any]) -> No
     from dataclasses import replace
 
     rows, table = split
-    some = kept(rows, replace(table, clusters=None), lots=np.random.default_rng(1))
+    some = draw_training_rows(rows, replace(table, clusters=None), lots=np.random.default_rng(1))
     assert some.sum() == round(len(rows.train) * 2 / 3)
 
 
 def test_what_is_done_is_said(settings: Settings) -> None:
     said: list[str] = []
-    equals(settings, seeds=2, say=said.append)
+    fit_equal_models(settings, seeds=2, report=said.append)
     assert said[0] == "reading orders"
     assert [line.split(" fitted")[0] for line in said[2:]] == [f"xgb with seed {seed}" for seed in range(3)]

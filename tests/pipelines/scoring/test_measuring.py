@@ -37,13 +37,13 @@ def test_a_first_call_and_disturbances_do_not_count() -> None:
     p50, p99 = predict_ms_per_1000(model, frame(2500), clock=model.clock)
     assert (p50, p99) == (4, 4)
     assert set(model.sizes) == {1000}
-    assert len(model.sizes) <= measuring.WARM_UPS + 2 * measuring.LATENCY_BATCHES
+    assert len(model.sizes) <= measuring.WARM_UP_BATCHES + 2 * measuring.LATENCY_BATCHES
 
 
 def test_a_slow_model_is_timed_less_often() -> None:
     model = Slow(0.03)
     assert predict_ms_per_1000(model, frame(1000), clock=model.clock) == (30, 30)
-    assert len(model.sizes) == measuring.WARM_UPS + 2 * measuring.LEAST_BATCHES
+    assert len(model.sizes) == measuring.WARM_UP_BATCHES + 2 * measuring.MIN_LATENCY_BATCHES
 
 
 def test_few_rows_are_scaled_to_1000() -> None:

@@ -17,7 +17,7 @@ import yaml
 
 from lockgate.gates.errors import ModelError
 from lockgate.pipelines.models import MODELS
-from lockgate.pipelines.scoring.parity import compared, fresh_process
+from lockgate.pipelines.scoring.parity import fresh_process, measure_parity
 
 CONF = Path(__file__).parents[3] / "conf" / "model"
 RNG = np.random.default_rng(1)
@@ -55,7 +55,7 @@ def asked(fitted, *, rows: pd.DataFrame = ROWS, scores=None, blob: bytes | None 
     with fresh_process("baseline", **how) as fresh:
         sha256 = hashlib.sha256(made).hexdigest()
         again = fresh.score(fitted.format, made if blob is None else blob, sha256=sha256, frame=rows)
-        told = compared(again, fitted.score(rows) if scores is None else scores)
+        told = measure_parity(again, fitted.score(rows) if scores is None else scores)
         pid = fresh.child.pid
     assert gone(pid)
     return told
@@ -99,9 +99,9 @@ def test_other_columns() -> None:
         ("import time; time.sleep(600)", "the fresh process did not answer within 1 s"),
         ("raise SystemExit(3)", "exit 3"),
         ("import sys; sys.exit('no room')", "the fresh process failed: no room"),
-        ("import sys; sys.stdin.buffer.read(); print('hello')", "answered what is no scores"),
+        ("import sys; sys.stdin.buffer.read(); print('hello')", "is not scores"),
         ("import sys; sys.stdin.buffer.read(); print('{}')", "answered 0 scores for 300 rows"),
-        ("import sys; sys.stdin.buffer.read(); print('1'); print('x' * 9)", "answered what is no scores"),
+        ("import sys; sys.stdin.buffer.read(); print('1'); print('x' * 9)", "is not scores"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "exit -9"),
     ],
 )

@@ -57,7 +57,7 @@ def publish(place: Place, number: int, *, revoking: bool) -> None:
     revoked = [draft(before, revoking=True).model_sha256 for before in range(number)] if revoking else []
     for shard in range(SHARDS):
         stage(store, made, shard, dict.fromkeys(_KEYS[shard::SHARDS], number / 1000))
-    lockgate.pipelines.stores.publishing.publish(
+    lockgate.pipelines.stores.publishing.publish_draft(
         store, made, expected_rows=ROWS, max_drift=None, keep=KEEP, revoked=revoked
     )
     if number > 1 and not revoking:
@@ -68,7 +68,7 @@ def publish(place: Place, number: int, *, revoking: bool) -> None:
 def look(place: Place) -> str:
     """What is wrong with what a reader sees now; empty where nothing is."""
     store = place.open()
-    found = store.read("orders", keys=None, version=None)
+    found = store.read_rows("orders", keys=None, version=None)
     number = int(found.version.draft.source.partition("/")[2])
     table = pa.Table.from_batches(found.batches)
     scores = set(np.asarray(table["score"]).tolist())

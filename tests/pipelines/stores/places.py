@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lockgate.pipelines.stores import STORES, Draft, Store, Tally, Version
+from lockgate.pipelines.stores import STORES, Draft, PublishedVersion, Store, Tally
 
 AWS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 
@@ -95,7 +95,7 @@ def stage(store: Store, draft: Draft, shard: int, rows: Mapping[str, float]) -> 
     store.stage(draft, shard, pa.RecordBatchReader.from_batches(batch.schema, [batch]), tally)
 
 
-def publish(store: Store, draft: Draft, *shards: Mapping[str, float]) -> Version:
+def publish(store: Store, draft: Draft, *shards: Mapping[str, float]) -> PublishedVersion:
     """Stage and commit."""
     for shard, rows in enumerate(shards):
         stage(store, draft, shard, rows)
@@ -106,7 +106,7 @@ def held(store: Store, project: str = "orders", **asked: Any) -> dict[str, float
     """What a reader gets; a key may not be there twice."""
     found = [
         pair
-        for batch in store.read(project, **{"keys": None, "version": None, **asked}).batches
+        for batch in store.read_rows(project, **{"keys": None, "version": None, **asked}).batches
         for pair in zip(batch["key"].to_pylist(), batch["score"].to_pylist(), strict=True)
     ]
     assert len(dict(found)) == len(found)

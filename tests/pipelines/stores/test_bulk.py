@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lockgate.gates.errors import StoreError
-from lockgate.pipelines.stores.bulk import overlapping
+from lockgate.pipelines.stores.bulk import find_overlaps
 from tests.pipelines.stores.places import Place, publish, stage
 
 
@@ -27,14 +27,14 @@ from tests.pipelines.stores.places import Place, publish, stage
     ],
 )
 def test_which_ranges_may_have_a_key_in_common(ranges: list[tuple[str, str] | None], found: list[list[int]]) -> None:
-    assert overlapping(ranges) == found
+    assert find_overlaps(ranges) == found
 
 
 def test_every_pair_that_has_a_key_in_common_is_in_one_group() -> None:
     lots = Random(0)
     for _ in range(300):
         ranges = [tuple(sorted(lots.choices("abcdefghij", k=2))) for _ in range(lots.randrange(8))]
-        groups = [set(some) for some in overlapping(ranges)]  # type: ignore[arg-type]
+        groups = [set(some) for some in find_overlaps(ranges)]  # type: ignore[arg-type]
         for one, (low, high) in enumerate(ranges):
             for other, (first, last) in enumerate(ranges[:one]):
                 if low <= last and first <= high:
@@ -48,5 +48,5 @@ def test_keys_of_4_kb_of_which_parquet_tells_no_range_are_compared(place: Place,
     two = draft(2, shards=2)
     stage(store, two, 0, {f"{long}1": 0.1})
     stage(store, two, 1, {f"{long}1": 0.2})
-    with pytest.raises(StoreError, match="a key twice"):
+    with pytest.raises(StoreError, match="two rows with the same key"):
         store.commit(two)

@@ -39,7 +39,7 @@ def test_back_and_forth(five: Store) -> None:
     assert marks(five) == {5: "", 4: "", 3: "", 2: "", 1: "*"}
     with pytest.raises(StoreError, match="there is no earlier version to go back to; expected one of 1, 2, 3, 4, 5"):
         five.rollback("orders", to=None)
-    with pytest.raises(StoreError, match="no such version; expected one of 1, 2, 3, 4, 5"):
+    with pytest.raises(StoreError, match="there is no version 6; expected one of 1, 2, 3, 4, 5"):
         five.rollback("orders", to=6)
     assert score(five) == 0.1
 
@@ -70,9 +70,7 @@ def test_where_all_are_withdrawn_none_is_current(five: Store, draft: Any) -> Non
     five.withdraw("orders", [str(number) * 64 for number in range(1, 6)])
     assert marks(five) == dict.fromkeys(range(5, 0, -1), "w")
     for ask in (lambda: held(five), lambda: five.get("orders", "k", version=None)):
-        with pytest.raises(
-            StoreError, match="no version is current: the models of all that were published are revoked"
-        ):
+        with pytest.raises(StoreError, match="no version is current: the model of every published version was revoked"):
             ask()
     with pytest.raises(StoreError, match="no earlier version to go back to; expected one of none"):
         five.rollback("orders", to=None)
@@ -118,12 +116,14 @@ def test_the_last_versions_and_the_current_one_are_kept(five: Store, draft: Any)
     assert held(five, version=4) == {"k": 0.4}
     assert five.get("orders", "k", version=3) is None
     with pytest.raises(StoreError, match="there is no version 3"):
-        five.read("orders", keys=None, version=3)
+        five.read_rows("orders", keys=None, version=3)
     assert five.commit(draft(9, log_seq=9)).version == 6
     assert five.prune("orders", keep=2) == (1, 4)
 
 
 def test_less_than_two_are_never_kept(five: Store) -> None:
-    with pytest.raises(StoreError, match="keep is 1; expected at least 2, so that readers of the last can finish"):
+    with pytest.raises(
+        StoreError, match="keep is 1; expected at least 2, so that readers of the version before can finish"
+    ):
         five.prune("orders", keep=1)
     assert len(marks(five)) == 5

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from lockgate.gates.errors import StoreError
-from lockgate.pipelines.stores import Draft, Store, Version, publish, spooled
+from lockgate.pipelines.stores import Draft, PublishedVersion, Store, publish_draft, spool_rows
 from tests.pipelines.stores.places import held
 
 STAYS = "nothing was published; the last version stays"
@@ -21,11 +21,11 @@ def batch(scores: Any, *, first: int = 0) -> pa.RecordBatch:
     return pa.record_batch({"key": pa.array(keys, pa.string()), "score": pa.array(scores, pa.float64())})
 
 
-def published(store: Store, draft: Draft, scores: Any, **changes: Any) -> Version:
+def published(store: Store, draft: Draft, scores: Any, **changes: Any) -> PublishedVersion:
     asked = {"expected_rows": len(scores), "max_drift": 0.2, "keep": 2, **changes}
-    with spooled([batch(scores)], task="binary", where="shard 0") as spool, spool.rows() as rows:
+    with spool_rows([batch(scores)], task="binary", where="shard 0") as spool, spool.rows() as rows:
         store.stage(draft, 0, rows, spool.tally)
-    return publish(store, draft, **asked)
+    return publish_draft(store, draft, **asked)
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def published(store: Store, draft: Draft, scores: Any, **changes: Any) -> Versio
 def test_scores_are_checked_batch_by_batch(scores: list[float | None], task: Any, said: str) -> None:
     batches = [batch([0.5, 0.25]), batch(scores, first=2)]
     if not said:
-        with spooled(batches, task=task, where="shard 3") as spool:
+        with spool_rows(batches, task=task, where="shard 3") as spool:
             assert spool.tally.rows == 5
             with spool.rows() as rows:
                 assert pa.Table.from_batches(rows).num_rows == 5
         assert not spool.path.exists()
         return
-    with pytest.raises(StoreError) as caught, spooled(batches, task=task, where="shard 3"):
+    with pytest.raises(StoreError) as caught, spool_rows(batches, task=task, where="shard 3"):
         pass
     assert str(caught.value).startswith(said)
     assert "shard 3" in str(caught.value)
@@ -64,7 +64,7 @@ def test_batches_are_taken_one_at_a_time() -> None:
             seen.append(pa.total_allocated_bytes())
             yield batch(np.full(100_000, 0.5), first=at * 100_000)
 
-    with spooled(lazily(), task="binary", where="here") as spool:
+    with spool_rows(lazily(), task="binary", where="here") as spool:
         assert spool.tally.rows == 300_000
     assert seen[2] - seen[1] < 1_000_000  # a batch has 2 MB
 
@@ -84,7 +84,7 @@ def test_no_rows_are_refused(store: Store, draft: Any) -> None:
 
 
 def test_a_shard_that_is_missing_is_refused(store: Store, draft: Any) -> None:
-    with pytest.raises(StoreError, match="1 of the 2 shards of Predict/1 are not staged, first 1"):
+    with pytest.raises(StoreError, match="1 of the 2 shards of Predict/1 are not staged, beginning with shard 1"):
         published(store, draft(shards=2), [0.5])
 
 

@@ -88,7 +88,7 @@ def test_some_keys_once_each_and_none_that_is_not_there(store: Store, draft: Any
 def test_many_rows_in_batches_of_one_version(store: Store, draft: Any) -> None:
     rows = {f"k{at}": at / 120_000 for at in range(120_000)}
     publish(store, draft(), rows)
-    found = store.read("orders", keys=None, version=None)
+    found = store.read_rows("orders", keys=None, version=None)
     publish(store, draft(2), {"k1": 0.5})  # who reads already reads on
     batches = list(found.batches)
     assert len(batches) > 1
@@ -101,7 +101,7 @@ def test_many_rows_in_batches_of_one_version(store: Store, draft: Any) -> None:
 def test_who_reads_goes_on_over_a_rollback_and_a_prune(store: Store, draft: Any) -> None:
     rows = {f"k{at}": 0.1 for at in range(20_000)}
     publish(store, draft(1), rows)
-    begun = [store.read("orders", keys=keys, version=None) for keys in (None, list(rows))]
+    begun = [store.read_rows("orders", keys=keys, version=None) for keys in (None, list(rows))]
     publish(store, draft(2), dict.fromkeys(rows, 0.2))
     store.prune("orders", keep=2)
     store.rollback("orders", to=1)
@@ -123,7 +123,7 @@ def test_an_earlier_version_by_its_number(store: Store, draft: Any) -> None:
     assert store.get("orders", "none", version=None) is None
     assert store.get("orders", "k1", version=3) is None
     with pytest.raises(StoreError, match="there is no version 3"):
-        store.read("orders", keys=None, version=3)
+        store.read_rows("orders", keys=None, version=3)
 
 
 @pytest.mark.parametrize("key", ["a\0b", "\ud800"], ids=["NUL", "surrogate"])
@@ -144,6 +144,6 @@ def test_a_key_is_held_or_refused_in_one_line(store: Store, draft: Any, key: str
         publish(store, draft(2), {"a": 0.25, key: 0.75})
     except StoreError as err:
         assert len(str(err).splitlines()) == 1  # noqa: PT017 (either is right)
-        assert (dict(store.staged(draft(2))), held(store)) == ({}, {"k": 0.5})
+        assert (dict(store.staged_shards(draft(2))), held(store)) == ({}, {"k": 0.5})
     else:
         assert held(store) == held(store, keys=["a", key]) == {"a": 0.25, key: 0.75}

@@ -96,7 +96,7 @@ def interrupted(store: Store, of: Any, *rows: dict[str, float]) -> None:
 
 def test_an_attempt_that_was_interrupted_is_written_over(place: Place, store: Store, draft: Any) -> None:
     interrupted(store, draft(), {"k1": 0.9})
-    assert store.staged(draft()) == {}
+    assert store.staged_shards(draft()) == {}
     assert publish(store, draft(), ROWS).rows == 2
     assert held(store) == ROWS
     assert sum(name.startswith(("attempts:", "receipts:", "keys:")) for name in keys(place)) == 1
@@ -105,7 +105,7 @@ def test_an_attempt_that_was_interrupted_is_written_over(place: Place, store: St
 def test_rows_of_an_attempt_that_scored_other_keys_are_never_published(store: Store, draft: Any) -> None:
     interrupted(store, draft(), {"other": 0.9})
     said = refused(lambda: publish(store, draft(), ROWS))
-    assert "1 rows of an interrupted attempt that scored other keys" in said
+    assert "1 rows of an interrupted attempt that had other keys" in said
     assert store.versions("orders") == []
     store.discard("orders", "Predict/1")
     publish(store, draft(), ROWS)
@@ -128,7 +128,7 @@ def test_a_draft_that_was_discarded_meanwhile_is_not_staged(store: Store, draft:
 
 def test_a_version_that_is_deleted_while_it_is_read_is_one_line(store: Store, draft: Any) -> None:
     publish(store, draft(1), {f"k{at}": 0.5 for at in range(12_000)})
-    batches = store.read("orders", keys=None, version=None).batches
+    batches = store.read_rows("orders", keys=None, version=None).batches
     next(batches)
     for number in (2, 3):
         publish(store, draft(number), ROWS)

@@ -15,12 +15,16 @@ A, B = {"k1": 0.1, "k2": 0.2}, {"k3": 0.3}
 
 
 def test_before_anything_was_published(store: Store, draft: Any) -> None:
-    assert (list(store.versions("orders")), list(store.drafts("orders")), dict(store.staged(draft()))) == ([], [], {})
+    assert (list(store.versions("orders")), list(store.drafts("orders")), dict(store.staged_shards(draft()))) == (
+        [],
+        [],
+        {},
+    )
     assert store.discard("orders", "Predict/1") == 0
     assert store.prune("orders", keep=2) == store.withdraw("orders", ["0" * 64]) == ()
     for ask in (
         lambda: store.get("orders", "k1", version=None),
-        lambda: store.read("orders", keys=None, version=None),
+        lambda: store.read_rows("orders", keys=None, version=None),
         lambda: store.rollback("orders", to=None),
     ):
         with pytest.raises(StoreError, match=r"^nothing has been published yet.* \(run `lockgate predict`\)$"):
@@ -30,14 +34,14 @@ def test_before_anything_was_published(store: Store, draft: Any) -> None:
 def test_shards_are_unseen_until_all_of_them_are_committed(store: Store, draft: Any) -> None:
     two = draft(shards=2)
     stage(store, two, 1, B)
-    assert {shard: tally.rows for shard, tally in store.staged(two).items()} == {1: 1}
+    assert {shard: tally.rows for shard, tally in store.staged_shards(two).items()} == {1: 1}
     assert list(store.versions("orders")) == []
     assert [one.source for one in store.drafts("orders")] == ["Predict/1"]
-    with pytest.raises(StoreError, match="1 of the 2 shards of Predict/1 are not staged, first 0"):
+    with pytest.raises(StoreError, match="1 of the 2 shards of Predict/1 are not staged, beginning with shard 0"):
         store.commit(two)
     stage(store, two, 0, A)
     with pytest.raises(StoreError, match="nothing has been published yet"):
-        store.read("orders", keys=None, version=None)
+        store.read_rows("orders", keys=None, version=None)
     made = store.commit(two)
     assert (made.version, made.current, made.withdrawn, made.rows, made.draft) == (1, True, False, 3, two)
     assert list(store.versions("orders")) == [made]
@@ -66,7 +70,7 @@ def test_another_process_resumes_with_a_later_head_and_time(place: Place, store:
     stage(store, draft(shards=2), 0, A)
     later = draft(shards=2, log_seq=7, log_sha256="7" * 64, time=datetime(2024, 6, 2, tzinfo=UTC))
     other = place.open()
-    assert set(other.staged(later)) == {0}
+    assert set(other.staged_shards(later)) == {0}
     stage(other, later, 1, B)
     assert other.commit(later).draft == later
     assert held(store) == A | B
@@ -75,7 +79,7 @@ def test_another_process_resumes_with_a_later_head_and_time(place: Place, store:
 def test_what_another_model_scored_is_not_resumed(store: Store, draft: Any) -> None:
     stage(store, draft(), 0, A)
     other = draft(model_sha256="2" * 64)
-    assert dict(store.staged(other)) == {}
+    assert dict(store.staged_shards(other)) == {}
     publish(store, other, B)
     assert held(store) == B
 
@@ -83,7 +87,7 @@ def test_what_another_model_scored_is_not_resumed(store: Store, draft: Any) -> N
 def test_a_model_that_was_admitted_earlier_comes_too_late(store: Store, draft: Any) -> None:
     publish(store, draft(1, log_seq=5), A)
     stage(store, draft(2, log_seq=4), 0, B)
-    with pytest.raises(StoreError, match=r"Predict/2 was admitted under entry 4 .* under entry 5 meanwhile"):
+    with pytest.raises(StoreError, match=r"Predict/2 was admitted under entry 4 .* under entry 5 since then"):
         store.commit(draft(2, log_seq=4))
     assert held(store) == A
     assert store.prune("orders", keep=2) == ()  # which takes away drafts that can never be published
@@ -95,7 +99,7 @@ def test_an_interrupted_draft_is_discarded(store: Store, draft: Any) -> None:
     stage(store, draft(2, shards=2), 0, B)
     assert store.discard("orders", "Predict/1") == 0
     assert store.discard("orders", "Predict/2") == 1
-    assert dict(store.staged(draft(2, shards=2))) == {}
+    assert dict(store.staged_shards(draft(2, shards=2))) == {}
     assert list(store.drafts("orders")) == []
     assert held(store) == A
     assert held(store, keys=["k3"]) == {}
@@ -105,7 +109,7 @@ def test_an_interrupted_draft_is_discarded(store: Store, draft: Any) -> None:
 
 def test_a_key_that_repeats_is_refused_and_the_last_version_stays(store: Store, draft: Any) -> None:
     publish(store, draft(1), B)
-    with pytest.raises(StoreError, match="has a key twice"):
+    with pytest.raises(StoreError, match="has two rows with the same key"):
         publish(store, draft(2, shards=2), A, {"k2": 0.9})
     assert held(store) == B
     assert [one.version for one in store.versions("orders")] == [1]
