@@ -35,22 +35,22 @@ IMPORTED_FIRST = (
 SERVE = Path(__file__).parents[1] / "forgeries" / "commands.py"
 
 
-def run(asked: dict[str, Any], note: Callable[[str], None]) -> None:
+def run(request: dict[str, Any], note: Callable[[str], None]) -> None:
     from lockgate.gates.log import crash_points
     from lockgate.pipelines.cli.main import main
 
-    sys.argv = ["lockgate", *asked["words"]]
+    sys.argv = ["lockgate", *request["words"]]
     reached = 0
 
     def hook(step: crash_points.Step) -> None:
         nonlocal reached
         note(f"{step.name}\n")
-        if reached == asked["die_at"]:
+        if reached == request["die_at"]:
             os.kill(os.getpid(), signal.SIGKILL)
         reached += 1
 
     crash_points.hook = hook
-    if asked["words"] == ["serve"]:
+    if request["words"] == ["serve"]:
         runpy.run_path(str(SERVE))["serve"]()
     else:
         main()

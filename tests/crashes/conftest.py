@@ -15,10 +15,12 @@ import pytest
 from tests.forked import started
 
 COMMANDS = Path(__file__).with_name("commands.py")
+KILLED = -9
+"""The code of a command that was killed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class CommandResult:
     """How a command ended; code −9: it was killed."""
 
     code: int
@@ -38,30 +40,30 @@ class Place:
         """A copy of the project, here; not `judged`: without its log, and without tags."""
         shutil.rmtree(self.project.home)
         project.copy(self.project.home)
-        held = self.project.home / ".metaflow"
+        metaflow_folder = self.project.home / ".metaflow"
         if not judged:
-            shutil.rmtree(held / "lockgate", ignore_errors=True)  # on S3 it is elsewhere
+            shutil.rmtree(metaflow_folder / "lockgate", ignore_errors=True)  # on S3 it is elsewhere
             for run in self.project.runs():
-                file = held / run / "_meta" / "_self.json"
+                file = metaflow_folder / run / "_meta" / "_self.json"
                 file.write_text(json.dumps({**json.loads(file.read_text()), "tags": []}))
         return self.project
 
-    def run(self, *words: str, die_at: int | None = None) -> Done:
+    def run(self, *words: str, die_at: int | None = None) -> CommandResult:
         """`lockgate WORDS`, which kills itself at the step of this number, from 0."""
         answer = self.ask({"words": words, "die_at": die_at})
-        return Done(answer["code"], answer["out"], answer["err"], steps=answer["notes"].split())
+        return CommandResult(answer["code"], answer["out"], answer["err"], steps=answer["notes"].split())
 
 
 @contextmanager
-def placed(project: Any, **env: str) -> Iterator[Place]:
+def open_place(project: Any, **env: str) -> Iterator[Place]:
     with started(COMMANDS, cwd="/", env=project.env(**env)) as ask:
         yield Place(project, ask)
 
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path, project_at: Any) -> Iterator[Place]:
-    with placed(project_at(home=tmp_path_factory.mktemp("place"), conf=orders_conf)) as at:
-        yield at
+    with open_place(project_at(home=tmp_path_factory.mktemp("place"), conf=orders_conf)) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -69,15 +71,15 @@ def place_on_s3(tmp_path: Path, orders_conf: Path, project_at: Any, s3: Any) -> 
     """The same with an object store on S3. Metaflow's metadata stay in the directory."""
     home = tmp_path / "place"
     home.mkdir()
-    with placed(project_at(home=home, conf=orders_conf), **s3.env) as at:
-        yield at
+    with open_place(project_at(home=home, conf=orders_conf), **s3.env) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path, project_at: Any) -> Any:
+def trained_pair(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path, project_at: Any) -> Any:
     """A project whose first run reigns; its second was scored beside it, and not judged. For copying only."""
-    made = project_at(home=tmp_path_factory.mktemp("pair"), conf=orders_conf)
+    pair = project_at(home=tmp_path_factory.mktemp("pair"), conf=orders_conf)
     for words in (("evaluate", "model.trees=8"), ("evaluate", "--advisory", "model.trees=40")):
-        done = made.run(*words)
-        assert done.returncode == 0, done.stderr
-    return made
+        process = pair.run(*words)
+        assert process.returncode == 0, process.stderr
+    return pair

@@ -13,24 +13,25 @@ from typing import Any
 import pytest
 
 from lockgate.gates.log.crash_points import Step
-
-KILLED = -9
+from tests.crashes.conftest import KILLED
 
 
 def marks(project: Any) -> dict[int, str]:
     """Of each version whether it is what applications read, and withdrawn."""
     with closing(sqlite3.connect(project.home / "predictions.db")) as db:
-        found = db.execute("SELECT version, id IN (SELECT id FROM current), withdrawn FROM versions").fetchall()
-        (read,) = db.execute("SELECT count(*) FROM current_predictions").fetchone()
-    told = {version: "*" * current + "w" * withdrawn for version, current, withdrawn in found if version is not None}
-    assert (read > 0) == ("*" in told.values())
-    return told
+        rows = db.execute("SELECT version, id IN (SELECT id FROM current), withdrawn FROM versions").fetchall()
+        (row_count,) = db.execute("SELECT count(*) FROM current_predictions").fetchone()
+    mark_by_version = {
+        version: "*" * current + "w" * withdrawn for version, current, withdrawn in rows if version is not None
+    }
+    assert (row_count > 0) == ("*" in mark_by_version.values())
+    return mark_by_version
 
 
 @pytest.fixture
-def served(place: Any, trained: Any, tmp_path: Path) -> Any:
+def two_versions(place: Any, trained_pair: Any, tmp_path: Path) -> Any:
     """Version 1 is of the first model, and version 2, which is served, of the second, which reigns. For copying."""
-    project = place.lay(trained)
+    project = place.lay(trained_pair)
     assert place.run("serve").code == 0
     assert place.run("judge", project.runs()[1]).code == 0
     assert place.run("serve").code == 0
@@ -38,31 +39,31 @@ def served(place: Any, trained: Any, tmp_path: Path) -> Any:
     return project.copy(tmp_path)
 
 
-def test_predict_for_a_revoked_model(place: Any, served: Any, tmp_path: Path) -> None:
-    place.lay(served)
-    assert place.run("revoke", served.runs()[1], "--reason=x").code == 0
+def test_predict_for_a_revoked_model(place: Any, two_versions: Any, tmp_path: Path) -> None:
+    place.lay(two_versions)
+    assert place.run("revoke", two_versions.runs()[1], "--reason=x").code == 0
     start = place.project.copy(tmp_path / "revoked")
     whole = place.run("serve")
     assert (whole.code, marks(place.project)) == (0, {1: "", 2: "w", 3: "*"})
     assert whole.steps[-2:] == ["COMMITTING", "PUBLISHED"]
-    for at, name in enumerate(whole.steps):
+    for index, name in enumerate(whole.steps):
         project = place.lay(start)
-        assert place.run("serve", die_at=at).code == KILLED
+        assert place.run("serve", die_at=index).code == KILLED
         published = Step[name] is Step.PUBLISHED
         assert marks(project) == ({1: "", 2: "w", 3: "*"} if published else {1: "", 2: "*"})
         assert place.run("serve").code == 0
         assert {number for number, mark in marks(project).items() if "w" in mark} == {2}
 
 
-def test_revoke_and_withdraw(place: Any, served: Any) -> None:
-    place.lay(served)
-    words = ("revoke", served.runs()[1], "--reason=x", "--withdraw")
+def test_revoke_and_withdraw(place: Any, two_versions: Any) -> None:
+    place.lay(two_versions)
+    words = ("revoke", two_versions.runs()[1], "--reason=x", "--withdraw")
     whole = place.run(*words)
     assert (whole.code, marks(place.project)) == (0, {1: "*", 2: "w"}), whole
     assert {"ENTRY_CREATED", "WITHDRAWING", "WITHDRAWN", "TAGGED"} <= set(whole.steps)
-    for at in range(len(whole.steps)):
-        project, steps = place.lay(served), [Step[name] for name in whole.steps[: at + 1]]
-        assert place.run(*words, die_at=at).code == KILLED
+    for index in range(len(whole.steps)):
+        project, steps = place.lay(two_versions), [Step[name] for name in whole.steps[: index + 1]]
+        assert place.run(*words, die_at=index).code == KILLED
         assert marks(project) == ({1: "*", 2: "w"} if Step.WITHDRAWN in steps else {1: "", 2: "*"})
         again = place.run(*words)
         if Step.ENTRY_CREATED in steps:
@@ -71,4 +72,4 @@ def test_revoke_and_withdraw(place: Any, served: Any) -> None:
             assert "`lockgate predictions withdraw` takes them away" in again.err
         assert place.run("predictions", "withdraw").code == 0
         assert marks(project) == {1: "*", 2: "w"}
-        assert json.loads(place.run("champion", "--json").out)["run"] == served.runs()[0]
+        assert json.loads(place.run("champion", "--json").out)["run"] == two_versions.runs()[0]

@@ -19,7 +19,7 @@ import pytest
 
 from tests.configuration import CONF, ROOT
 
-Told = subprocess.CompletedProcess[str]
+Result = subprocess.CompletedProcess[str]
 BY_ROW = """
 import sys
 from lockgate.gates import Policy, judge, runs
@@ -32,12 +32,12 @@ print(judge(policy, runs.load_claim(sys.argv[1]).evidence, state).to_json())
 BARE = str(ROOT / "pipelines" / "evaluate.py")
 
 
-class Story:
+class FlightsStory:
     """A project and what its commands said, by name. Each is played once, whichever worker asks for it first."""
 
     def __init__(self, shared: Path, project: Any) -> None:
         self.shared, self.project = shared, project
-        self.told: dict[str, Told] = {}
+        self.results: dict[str, Result] = {}
         self.runs: dict[str, str] = {}
 
     @contextmanager
@@ -47,7 +47,7 @@ class Story:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def bare(self, *words: str) -> Told:
+    def bare(self, *words: str) -> Result:
         """`python WORDS`, and nothing in the environment says where the configuration or the datastore is."""
         home = self.project.home
         env = {"PATH": os.environ["PATH"], "HOME": str(home), "METAFLOW_USER": "ada", "LC_ALL": "C.UTF-8"}
@@ -58,99 +58,99 @@ class Story:
         record = self.shared / f"{name}.json"
         with self.alone():
             if not record.exists():
-                done = self.bare(*words) if bare else self.project.run(*words)
+                process = self.bare(*words) if bare else self.project.run(*words)
                 run = (self.project.runs() or [""])[-1]
-                record.write_text(json.dumps([list(words), done.returncode, done.stdout, done.stderr, run]))
-            *said, self.runs[name] = json.loads(record.read_text())
-        self.told[name] = subprocess.CompletedProcess(*said)
+                record.write_text(json.dumps([list(words), process.returncode, process.stdout, process.stderr, run]))
+            *fields, self.runs[name] = json.loads(record.read_text())
+        self.results[name] = subprocess.CompletedProcess(*fields)
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory, project_at: Any) -> Story:
+def first(tmp_path_factory: pytest.TempPathFactory, project_at: Any) -> FlightsStory:
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "flights"
     (shared / "home").mkdir(parents=True, exist_ok=True)
-    story = Story(shared, project_at(shared / "home", CONF))
+    story = FlightsStory(shared, project_at(shared / "home", CONF))
     story.play("xgb", "evaluate", "model=xgb", "--decision", "xgb.json")
     return story
 
 
 @pytest.fixture(scope="module")
-def predicted(first: Story) -> Story:
+def after_predict(first: FlightsStory) -> FlightsStory:
     first.play("predict", "predict")
     return first
 
 
 @pytest.fixture(scope="module")
-def judged(predicted: Story) -> Story:
-    predicted.play("bare", BARE, "run", bare=True)
-    predicted.play("again", "judge", predicted.runs["bare"], "--json")
-    predicted.play("logistic", "evaluate", "model=logistic", "--json", "--with", "card")
-    predicted.play("hist_gb", "evaluate", "model=hist_gb", "--json")
-    return predicted
+def after_judge(after_predict: FlightsStory) -> FlightsStory:
+    after_predict.play("bare", BARE, "run", bare=True)
+    after_predict.play("again", "judge", after_predict.runs["bare"], "--json")
+    after_predict.play("logistic", "evaluate", "model=logistic", "--json", "--with", "card")
+    after_predict.play("hist_gb", "evaluate", "model=hist_gb", "--json")
+    return after_predict
 
 
 @pytest.fixture(scope="module")
-def november(judged: Story) -> Story:
-    judged.play("by day", "evaluate", "as_of=2013-11", "experiment=fresher_window", "--json")
-    judged.play("by row", "-c", BY_ROW, judged.runs["by day"], bare=True)
-    return judged
+def november(after_judge: FlightsStory) -> FlightsStory:
+    after_judge.play("by day", "evaluate", "as_of=2013-11", "experiment=fresher_window", "--json")
+    after_judge.play("by row", "-c", BY_ROW, after_judge.runs["by day"], bare=True)
+    return after_judge
 
 
-def decision(told: Told) -> dict[str, Any]:
-    return json.loads(told.stdout)["decision"]
+def decision(result: Result) -> dict[str, Any]:
+    return json.loads(result.stdout)["decision"]
 
 
-def outcome(told: Told, name: str) -> dict[str, Any]:
-    return next(one for one in decision(told)["outcomes"] if one["name"] == name)
+def outcome(result: Result, name: str) -> dict[str, Any]:
+    return next(check for check in decision(result)["outcomes"] if check["name"] == name)
 
 
-def test_the_first_model_is_promoted(first: Story) -> None:
-    told = first.told["xgb"]
-    assert told.returncode == 0, told.stderr
-    assert "PROMOTE" in told.stdout
-    assert "28,618 in 31" in told.stdout
-    assert "244,737 rows to train on, 28,618 held out" in told.stderr
+def test_the_first_model_is_promoted(first: FlightsStory) -> None:
+    result = first.results["xgb"]
+    assert result.returncode == 0, result.stderr
+    assert "PROMOTE" in result.stdout
+    assert "28,618 in 31" in result.stdout
+    assert "244,737 rows to train on, 28,618 held out" in result.stderr
     written = json.loads((first.project.home / "xgb.json").read_text(encoding="utf-8"))
     assert written["verdict"] == "PROMOTE"
-    blocking = [one["verdict"] for one in written["outcomes"] if one["severity"] == "block"]
+    blocking = [check["verdict"] for check in written["outcomes"] if check["severity"] == "block"]
     assert blocking == ["PASS", "SKIP", "SKIP", "SKIP", "PASS", "PASS"]
-    watched = {one["name"]: one["verdict"] for one in written["outcomes"] if one["severity"] == "warn"}
+    watched = {check["name"]: check["verdict"] for check in written["outcomes"] if check["severity"] == "warn"}
     assert (set(watched), watched["drift"], watched["reloaded"]) == ({"drift", "reloaded", "fast"}, "PASS", "PASS")
     assert first.project.tags(first.runs["xgb"]) == ["champion", "deployment_candidate"]
 
 
-def test_the_month_after_is_predicted(predicted: Story) -> None:
-    told = predicted.told["predict"]
-    assert told.returncode == 0, told.stderr
-    assert "predictions of 2013-11" in told.stdout
-    (version,) = json.loads(predicted.project.run("predictions", "versions", "--json").stdout)
+def test_the_month_after_is_predicted(after_predict: FlightsStory) -> None:
+    result = after_predict.results["predict"]
+    assert result.returncode == 0, result.stderr
+    assert "predictions of 2013-11" in result.stdout
+    (version,) = json.loads(after_predict.project.run("predictions", "versions", "--json").stdout)
     assert version["rows"] >= 20_000
-    assert version["champion_run"] == predicted.runs["xgb"]
-    found = predicted.project.run("predictions", "get", "2013-11-01/9E/3291/EWR", "--json")
-    assert 0 < json.loads(found.stdout)["score"] < 1
+    assert version["champion_run"] == after_predict.runs["xgb"]
+    prediction = after_predict.project.run("predictions", "get", "2013-11-01/9E/3291/EWR", "--json")
+    assert 0 < json.loads(prediction.stdout)["score"] < 1
 
 
 @pytest.mark.nightly
-def test_the_flow_runs_bare(judged: Story) -> None:
+def test_the_flow_runs_bare(after_judge: FlightsStory) -> None:
     """As any Metaflow flow does: without lockgate's command, and without its configuration being named."""
-    told = judged.told["bare"]
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert f"scored beside the champion of {judged.runs['xgb']}" in told.stdout
+    result = after_judge.results["bare"]
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"scored beside the champion of {after_judge.runs['xgb']}" in result.stdout
 
 
 @pytest.mark.nightly
-def test_the_same_model_is_the_champion_already(judged: Story) -> None:
-    assert judged.runs["bare"] != judged.runs["xgb"]
-    told = judged.told["again"]
-    assert told.returncode == 0, told.stderr
-    assert decision(told)["already_champion"]
+def test_the_same_model_is_the_champion_already(after_judge: FlightsStory) -> None:
+    assert after_judge.runs["bare"] != after_judge.runs["xgb"]
+    result = after_judge.results["again"]
+    assert result.returncode == 0, result.stderr
+    assert decision(result)["already_champion"]
 
 
 @pytest.mark.nightly
-def test_a_card_reaches_the_run(judged: Story) -> None:
-    run = judged.runs["logistic"]
-    cards = list((judged.project.home / ".metaflow" / "mf.cards").rglob(f"**/{run.split('/')[1]}/**/*.html"))
+def test_a_card_reaches_the_run(after_judge: FlightsStory) -> None:
+    run = after_judge.runs["logistic"]
+    cards = list((after_judge.project.home / ".metaflow" / "mf.cards").rglob(f"**/{run.split('/')[1]}/**/*.html"))
     assert cards
     assert all("<html" in card.read_text(encoding="utf-8")[:2000].lower() for card in cards)
 
@@ -159,35 +159,37 @@ def test_a_card_reaches_the_run(judged: Story) -> None:
 @pytest.mark.parametrize(
     ("model", "code", "verdict", "log_loss"), [("logistic", 1, "HOLD", 0.0059), ("hist_gb", 3, "INCONCLUSIVE", -0.0007)]
 )
-def test_other_models_beside_the_champion(judged: Story, model: str, code: int, verdict: str, log_loss: float) -> None:
-    told = judged.told[model]
-    assert told.returncode == code, told.stderr
-    assert decision(told)["verdict"] == verdict
-    assert outcome(told, "log_loss")["observed"] == pytest.approx(log_loss, abs=0.002)
+def test_other_models_beside_the_champion(
+    after_judge: FlightsStory, model: str, code: int, verdict: str, log_loss: float
+) -> None:
+    result = after_judge.results[model]
+    assert result.returncode == code, result.stderr
+    assert decision(result)["verdict"] == verdict
+    assert outcome(result, "log_loss")["observed"] == pytest.approx(log_loss, abs=0.002)
 
 
 @pytest.mark.nightly
-def test_the_fresher_window_of_november_is_not_promoted(november: Story) -> None:
-    told = november.told["by day"]
-    assert told.returncode in (1, 3), told.stderr
-    assert outcome(told, "log_loss")["clusters"] == 30
-    assert outcome(told, "log_loss")["high"] > 0
+def test_the_fresher_window_of_november_is_not_promoted(november: FlightsStory) -> None:
+    result = november.results["by day"]
+    assert result.returncode in (1, 3), result.stderr
+    assert outcome(result, "log_loss")["clusters"] == 30
+    assert outcome(result, "log_loss")["high"] > 0
 
 
 @pytest.mark.nightly
-def test_it_would_be_if_days_were_ignored(november: Story) -> None:
+def test_it_would_be_if_days_were_ignored(november: FlightsStory) -> None:
     """The same scores, judged as if every flight told something of its own."""
-    told = november.told["by row"]
-    assert told.returncode == 0, told.stderr
-    by_row = json.loads(told.stdout)
-    log_loss = next(one for one in by_row["outcomes"] if one["name"] == "log_loss")
+    result = november.results["by row"]
+    assert result.returncode == 0, result.stderr
+    by_row = json.loads(result.stdout)
+    log_loss = next(check for check in by_row["outcomes"] if check["name"] == "log_loss")
     assert by_row["verdict"] == "PROMOTE"
     assert log_loss["high"] < 0
-    assert log_loss["observed"] == outcome(november.told["by day"], "log_loss")["observed"]
+    assert log_loss["observed"] == outcome(november.results["by day"], "log_loss")["observed"]
 
 
 @pytest.mark.nightly
-def test_the_log_tells_the_story(november: Story) -> None:
+def test_the_log_tells_the_story(november: FlightsStory) -> None:
     history = november.project.history()
     verdicts = [entry["event"]["decision"]["verdict"] for entry in history]
     assert verdicts[:3] == ["PROMOTE", "HOLD", "INCONCLUSIVE"]
@@ -195,18 +197,18 @@ def test_the_log_tells_the_story(november: Story) -> None:
     assert history[-1]["state"]["champion"]["run"] == november.runs["xgb"]
 
 
-def refused(project: Any, *words: str) -> str:
+def refusal_line(project: Any, *words: str) -> str:
     """The one line with which Predict refuses; the last version stays."""
     before = project.run("predictions", "versions", "--json").stdout
-    told = project.run("predict", *words)
-    assert told.returncode == 2, told.stdout
-    assert "Traceback" not in told.stderr
+    result = project.run("predict", *words)
+    assert result.returncode == 2, result.stdout
+    assert "Traceback" not in result.stderr
     assert project.run("predictions", "versions", "--json").stdout == before
     assert len(json.loads(before)) == 1
-    return told.stderr.splitlines()[-1]
+    return result.stderr.splitlines()[-1]
 
 
 @pytest.mark.nightly
-def test_a_run_that_was_never_promoted_may_not_predict(judged: Story) -> None:
-    line = refused(judged.project, "--upstream-run-id", judged.runs["logistic"])
+def test_a_run_that_was_never_promoted_may_not_predict(after_judge: FlightsStory) -> None:
+    line = refusal_line(after_judge.project, "--upstream-run-id", after_judge.runs["logistic"])
     assert "was never promoted" in line

@@ -10,5 +10,5 @@ from tests.proxy import Proxy, proxied
 @pytest.fixture(scope="session")
 def proxy(s3_server: str) -> Iterator[Proxy]:
     """Before the S3 server."""
-    with proxied(s3_server) as made:
-        yield made
+    with proxied(s3_server) as opened_proxy:
+        yield opened_proxy

@@ -16,37 +16,46 @@ from lockgate.gates.errors import LogError
 from lockgate.gates.log import LogEntry
 from lockgate.gates.log.policies import store_policy
 from lockgate.gates.runs.datastore import STORE_TIMEOUT_S, request_limits
-from tests.gates.candidates import FIRST_MODEL, HOPELESS, POLICY, blob, committed, one_line, opened, path
+from tests.builders import (
+    FIRST_MODEL,
+    HOPELESS,
+    POLICY,
+    assert_one_line,
+    commit_evidence,
+    entry_bytes,
+    entry_path,
+    new_log,
+)
 from tests.proxy import Fault, Proxy
 
-PATIENCE = 0.6
+REQUEST_TIMEOUT_S = 3.0
 """Seconds that a request has here."""
 
 FAULTS: tuple[Fault, ...] = ("refused", "lost", "cut", "slow", "garbage", "500", "503")
 FIRST, SECOND, HEAD = 8, 8, 5
 """Requests of a first commit, of a second, and of reading the head then."""
 
-_log = opened()
-committed(_log, FIRST_MODEL)
-ENTRY = blob(_log, 1)
+_log = new_log()
+commit_evidence(_log, FIRST_MODEL)
+ENTRY = entry_bytes(_log, 1)
 
 
-class Place:
+class FaultyLog:
     """A log of its own with this many entries, reached through the proxy and behind it."""
 
     def __init__(self, bucket: Any, proxy: Proxy, entries: int) -> None:
-        prefix, options = uuid4().hex, request_limits(PATIENCE)
+        prefix, options = uuid4().hex, request_limits(REQUEST_TIMEOUT_S)
         options["client_options"]["allow_http"] = True
-        self.behind = opened(S3Store(**bucket.store, prefix=prefix))
-        self.through = opened(S3Store(**bucket.store | {"endpoint": proxy.url} | options, prefix=prefix))
+        self.behind = new_log(S3Store(**bucket.store, prefix=prefix))
+        self.through = new_log(S3Store(**bucket.store | {"endpoint": proxy.url} | options, prefix=prefix))
         if entries:
-            self.behind.store.put(path(1), ENTRY)
+            self.behind.store.put(entry_path(1), ENTRY)
             store_policy(self.behind.store, POLICY)
             self.behind.store.put("head.json", b'{"seq": 1}')
 
     def count(self) -> int:
         """How many entries there are, each of them whole."""
-        names = [one["path"] for page in self.behind.store.list("log") for one in page]
+        names = [meta["path"] for page in self.behind.store.list("log") for meta in page]
         for name in names:
             LogEntry.from_bytes(bytes(self.behind.store.get(name).bytes()), where=name)
         return len(names)
@@ -58,122 +67,129 @@ def bucket(new_bucket: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def place(bucket: Any, proxy: Proxy) -> Callable[[int], Place]:
-    return lambda entries: Place(bucket, proxy, entries)
+def faulty_log(bucket: Any, proxy: Proxy) -> Callable[[int], FaultyLog]:
+    return lambda entries: FaultyLog(bucket, proxy, entries)
 
 
-def answered(asked: Callable[[], Any]) -> Any:
+def answer_or_line(action: Callable[[], Any]) -> Any:
     """What is answered, or the one line. Who waits for a request without an end waits until pytest ends it."""
     try:
-        return asked()
+        return action()
     except LogError as err:
-        return one_line(SimpleNamespace(value=err))
+        return assert_one_line(SimpleNamespace(value=err))
 
 
-def test_as_many_requests_as_are_gone_through_below(proxy: Proxy, place: Callable[[int], Place]) -> None:
-    at = place(0)
-    for asked, expected in (
-        (lambda: committed(at.through, FIRST_MODEL), FIRST),
-        (lambda: committed(at.through, HOPELESS), SECOND),
-        (at.through.head, HEAD),
+def test_as_many_requests_as_are_gone_through_below(proxy: Proxy, faulty_log: Callable[[int], FaultyLog]) -> None:
+    log = faulty_log(0)
+    for action, expected in (
+        (lambda: commit_evidence(log.through, FIRST_MODEL), FIRST),
+        (lambda: commit_evidence(log.through, HOPELESS), SECOND),
+        (log.through.head, HEAD),
     ):
         with proxy.plan(None) as plan:
-            asked()
+            action()
         assert len(plan.seen) == expected, "\n".join(plan.seen)
 
 
 @pytest.mark.parametrize("first", range(1, SECOND + 1))
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "503"])  # to which 500 is the same
 def test_a_commit_of_which_one_request_goes_wrong(
-    proxy: Proxy, place: Callable[[int], Place], fault: Fault, first: int
+    proxy: Proxy, faulty_log: Callable[[int], FaultyLog], fault: Fault, first: int
 ) -> None:
     """It is tried again, or found to have happened; whatever cannot be known is said."""
-    at = place(1)
+    log = faulty_log(1)
     with proxy.plan(fault, first=first, times=1) as plan:
-        told = answered(lambda: committed(at.through, HOPELESS))
+        answer = answer_or_line(lambda: commit_evidence(log.through, HOPELESS))
     assert len(plan.seen) >= first
-    held = at.count()
-    if isinstance(told, str):
-        assert held in (1, 2)
+    entry_count = log.count()
+    if isinstance(answer, str):
+        assert entry_count in (1, 2)
     else:
-        assert (held, told.entry.seq) == (2, 2)
-    again = committed(at.behind, HOPELESS)
-    assert (again.entry.seq, again.was_recorded, at.count()) == (2, held == 2, 2)
+        assert (entry_count, answer.entry.seq) == (2, 2)
+    again = commit_evidence(log.behind, HOPELESS)
+    assert (again.entry.seq, again.was_recorded, log.count()) == (2, entry_count == 2, 2)
 
 
 @pytest.mark.parametrize("first", range(1, FIRST + 1))
-def test_a_first_commit_of_which_one_answer_is_lost(proxy: Proxy, place: Callable[[int], Place], first: int) -> None:
+def test_a_first_commit_of_which_one_answer_is_lost(
+    proxy: Proxy, faulty_log: Callable[[int], FaultyLog], first: int
+) -> None:
     """Also those with which the store is tried."""
-    at = place(0)
+    log = faulty_log(0)
     with proxy.plan("lost", first=first, times=1):
-        told = answered(lambda: committed(at.through, FIRST_MODEL))
-    held = at.count()
-    assert held == (0 if isinstance(told, str) else 1)
-    again = committed(at.behind, FIRST_MODEL)
-    assert (again.was_recorded, at.count()) == (held == 1, 1)
+        answer = answer_or_line(lambda: commit_evidence(log.through, FIRST_MODEL))
+    entry_count = log.count()
+    assert entry_count == (0 if isinstance(answer, str) else 1)
+    again = commit_evidence(log.behind, FIRST_MODEL)
+    assert (again.was_recorded, log.count()) == (entry_count == 1, 1)
 
 
-@pytest.mark.parametrize("first", range(1, SECOND + 1))
+DOWN = [
+    pytest.param(first, marks=[] if first in (1, 5, SECOND) else pytest.mark.nightly) for first in range(1, SECOND + 1)
+]
+
+
+@pytest.mark.parametrize("first", DOWN)  # each waits as long as a request may take
 @pytest.mark.parametrize("fault", ["refused", "slow"])
 def test_a_store_that_goes_down_within_a_commit(
-    proxy: Proxy, place: Callable[[int], Place], fault: Fault, first: int
+    proxy: Proxy, faulty_log: Callable[[int], FaultyLog], fault: Fault, first: int
 ) -> None:
-    at = place(1)
+    log = faulty_log(1)
     with proxy.plan(fault, first=first):
-        told = answered(lambda: committed(at.through, HOPELESS))
+        answer = answer_or_line(lambda: commit_evidence(log.through, HOPELESS))
     committed_before = first == SECOND  # only the hint is left out
-    assert isinstance(told, str) != committed_before
-    assert committed_before or "cannot be reached" in told
-    assert at.count() == 1 + committed_before
-    again = committed(at.behind, HOPELESS)
-    assert (again.entry.seq, again.was_recorded, at.count()) == (2, committed_before, 2)
+    assert isinstance(answer, str) != committed_before
+    assert committed_before or "cannot be reached" in answer
+    assert log.count() == 1 + committed_before
+    again = commit_evidence(log.behind, HOPELESS)
+    assert (again.entry.seq, again.was_recorded, log.count()) == (2, committed_before, 2)
 
 
-def test_a_store_that_has_trouble_twice_and_then_not(proxy: Proxy, place: Callable[[int], Place]) -> None:
-    at = place(1)
+def test_a_store_that_has_trouble_twice_and_then_not(proxy: Proxy, faulty_log: Callable[[int], FaultyLog]) -> None:
+    log = faulty_log(1)
     for first, fault in enumerate(("500", "503", "refused", "500", "503"), start=1):
         with proxy.plan(fault, first=first, times=2):
-            assert answered(at.through.head).seq == 1
+            assert answer_or_line(log.through.head).seq == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_head_that_cannot_be_read(proxy: Proxy, place: Callable[[int], Place], fault: Fault) -> None:
+def test_a_head_that_cannot_be_read(proxy: Proxy, faulty_log: Callable[[int], FaultyLog], fault: Fault) -> None:
     """Whichever request goes wrong: an older head is never taken for the last."""
-    at = place(1)
-    committed(at.behind, HOPELESS)
+    log = faulty_log(1)
+    commit_evidence(log.behind, HOPELESS)
     for first in range(1, HEAD + 1):
         with proxy.plan(fault, first=first, times=1):
-            told = answered(at.through.head)
-        assert isinstance(told, str) or told.seq == 2
+            answer = answer_or_line(log.through.head)
+        assert isinstance(answer, str) or answer.seq == 2
     with proxy.plan(fault):
-        assert isinstance(answered(at.through.head), str)
+        assert isinstance(answer_or_line(log.through.head), str)
 
 
-def test_what_answers_everything_in_the_store_s_place(proxy: Proxy, place: Callable[[int], Place]) -> None:
+def test_what_answers_everything_in_the_store_s_place(proxy: Proxy, faulty_log: Callable[[int], FaultyLog]) -> None:
     """Such as the page on which a network asks for a password. It is not asked for entries for ever."""
-    at = place(1)
+    log = faulty_log(1)
     with proxy.plan("garbage") as plan:
-        assert "claims to have every object" in answered(at.through.head)
+        assert "claims to have every object" in answer_or_line(log.through.head)
     assert len(plan.seen) < 40
     with proxy.plan("garbage"):
-        assert isinstance(answered(lambda: committed(at.through, HOPELESS)), str)
-    assert at.count() == 1
+        assert isinstance(answer_or_line(lambda: commit_evidence(log.through, HOPELESS)), str)
+    assert log.count() == 1
 
 
 def test_a_command_gives_up(project: Any, s3: Any, proxy: Proxy) -> None:
     """In the time that the environment gives, on a store that takes every request and answers none."""
     env = s3.env | {"METAFLOW_S3_ENDPOINT_URL": proxy.url, "LOCKGATE_STORE_SECONDS": "0.3"}
     with proxy.plan("slow") as plan:
-        done = project.run("champion", **env)
+        process = project.run("champion", **env)
     assert plan.seen
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
+    assert (process.returncode, process.stdout) == (2, "")
+    (line,) = process.stderr.splitlines()
     assert "the promotion log cannot be reached" in line
 
 
 def test_a_length_of_time_that_is_none_is_one_line(project: Any, s3: Any) -> None:
     """Of the metadata tests/gates/runs/test_log_store.py has more: it is the same rule."""
-    done = project.run("champion", LOCKGATE_STORE_SECONDS="soon", **s3.env)
-    assert (done.returncode, done.stdout) == (2, "")
-    said = f"'soon' is not a length of time; expected seconds, as in {STORE_TIMEOUT_S:g} @ LOCKGATE_STORE_SECONDS"
-    assert done.stderr == f"lockgate: {said}\n"
+    process = project.run("champion", LOCKGATE_STORE_SECONDS="soon", **s3.env)
+    assert (process.returncode, process.stdout) == (2, "")
+    problem = f"'soon' is not a length of time; expected seconds, as in {STORE_TIMEOUT_S:g} @ LOCKGATE_STORE_SECONDS"
+    assert process.stderr == f"lockgate: {problem}\n"

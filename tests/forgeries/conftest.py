@@ -31,7 +31,7 @@ KEYS = {"judge": JUDGE, "approver": APPROVER}
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class MeasuredResult:
     """How a command ended."""
 
     code: int
@@ -47,27 +47,27 @@ class Scene:
     project: Any
     ask: Callable[[dict[str, Any]], Any]
 
-    def do(self, *words: str, **env: str) -> Done:
+    def do(self, *words: str, **env: str) -> MeasuredResult:
         """`lockgate WORDS`, or what else commands.py knows."""
         answer = self.ask({"words": words, "env": env})
-        return Done(answer["code"], answer["out"], answer["err"], grown_mb=int(answer["notes"] or 0))
+        return MeasuredResult(answer["code"], answer["out"], answer["err"], grown_mb=int(answer["notes"] or 0))
 
-    def judge(self, *words: str) -> Done:
+    def judge(self, *words: str) -> MeasuredResult:
         """With the judge's key."""
         return self.do("judge", *words, LOCKGATE_SIGNING_KEY=private(JUDGE))
 
-    def serve(self, *upstream: str) -> Done:
+    def serve(self, *upstream: str) -> MeasuredResult:
         """What Predict does, without a flow."""
         return self.do("serve", *upstream)
 
     @property
-    def held(self) -> Path:
+    def metaflow_folder(self) -> Path:
         return self.project.home / ".metaflow"
 
     @property
     def folder(self) -> Path:
         """Where the log and what is beside it lie."""
-        return self.held / "lockgate" / "orders"
+        return self.metaflow_folder / "lockgate" / "orders"
 
     @property
     def former(self) -> str:
@@ -92,77 +92,83 @@ class Scene:
     def put_artifact(self, run: str, name: str, stored: bytes) -> None:
         """Point an artifact of a run at other bytes, as whoever may write to the datastore can."""
         key = hashlib.sha1(stored, usedforsecurity=False).hexdigest()
-        data = self.held / run.partition("/")[0] / "data" / key[:2]
+        data = self.metaflow_folder / run.partition("/")[0] / "data" / key[:2]
         data.mkdir(exist_ok=True)
         (data / key).write_bytes(stored)
         (data / f"{key}_meta").write_text(json.dumps({"cas_raw": False, "cas_version": 1}), encoding="utf-8")
-        (index,) = (self.held / run / "end").glob("[0-9]*/0.data.json")
-        held = json.loads(index.read_text(encoding="utf-8"))
-        held["objects"][name] = key
-        index.write_text(json.dumps(held), encoding="utf-8")
+        (index,) = (self.metaflow_folder / run / "end").glob("[0-9]*/0.data.json")
+        pointers = json.loads(index.read_text(encoding="utf-8"))
+        pointers["objects"][name] = key
+        index.write_text(json.dumps(pointers), encoding="utf-8")
 
     def untag(self, run: str) -> None:
         """Take a run's tags away."""
-        file = self.held / run / "_meta" / "_self.json"
-        held = json.loads(file.read_text(encoding="utf-8"))
-        file.write_text(json.dumps(held | {"tags": []}), encoding="utf-8")
+        file = self.metaflow_folder / run / "_meta" / "_self.json"
+        run_info = json.loads(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps(run_info | {"tags": []}), encoding="utf-8")
 
     def artifact(self, run: str, name: str) -> Any:
         """What a run stored. Unpickled: these runs are our own."""
-        (index,) = (self.held / run / "end").glob("[0-9]*/0.data.json")
+        (index,) = (self.metaflow_folder / run / "end").glob("[0-9]*/0.data.json")
         key = json.loads(index.read_text(encoding="utf-8"))["objects"][name]
-        return pickle.loads(gzip.decompress((self.held / run.partition("/")[0] / "data" / key[:2] / key).read_bytes()))
+        return pickle.loads(
+            gzip.decompress((self.metaflow_folder / run.partition("/")[0] / "data" / key[:2] / key).read_bytes())
+        )
 
     def deviations(self) -> dict[str, str]:
         """Where → what `lockgate verify` finds there."""
-        done = self.do("verify", "--json")
-        told: dict[str, str] = {one["where"]: one["said"] for one in json.loads(done.out)["deviations"]}
-        assert done.code == (2 if told else 0)
-        return told
+        result = self.do("verify", "--json")
+        deviations: dict[str, str] = {
+            deviation["where"]: deviation["said"] for deviation in json.loads(result.out)["deviations"]
+        }
+        assert result.code == (2 if deviations else 0)
+        return deviations
 
-    def published(self) -> list[tuple[Any, ...]]:
+    def list_published(self) -> list[tuple[Any, ...]]:
         """Everything that is published, which version is current, and which are withdrawn."""
         with sqlite3.connect(self.project.home / "predictions.db") as db:
-            held = db.execute(
+            rows = db.execute(
                 "SELECT v.version, v.source, v.model_sha256, v.log_seq, v.log_sha256, v.time, p.key, p.score,"
                 " v.withdrawn, v.id IN (SELECT id FROM current)"
                 " FROM versions v JOIN predictions p USING (id) WHERE v.version IS NOT NULL ORDER BY v.version, p.key"
             ).fetchall()
         db.close()
-        return held
+        return rows
 
     def marks(self) -> dict[int, str]:
         """What the versions are: withdrawn, current, or neither."""
         return {
             version: "withdrawn" if withdrawn else "current" if current else ""
-            for version, *_, withdrawn, current in self.published()
+            for version, *_, withdrawn, current in self.list_published()
         }
 
-    def refused(self, *upstream: str, real: bool = False) -> str:
+    def refusal_line(self, *upstream: str, real: bool = False) -> str:
         """The one line with which Predict refuses; what is published stays as it is, to the last row. `real`: the
         command."""
-        before = self.published()
+        before = self.list_published()
         assert before
         if real:
-            done = self.project.run("predict", *(f"--upstream-run-id={one}" for one in upstream))
-            assert (done.returncode, done.stdout) == (2, ""), done
-            last = done.stderr.splitlines()[-1]
+            process = self.project.run("predict", *(f"--upstream-run-id={run}" for run in upstream))
+            assert (process.returncode, process.stdout) == (2, ""), process
+            last = process.stderr.splitlines()[-1]
         else:
             served = self.serve(*upstream)
             assert (served.code, served.out) == (2, ""), served
             (last,) = served.err.splitlines()
         assert last.startswith("lockgate: ")
-        assert self.published() == before
+        assert self.list_published() == before
         return last
 
     def serves(self, run: str, *upstream: str) -> None:
         """Predict publishes a new version, with the model of `run`."""
-        done = self.serve(*upstream)
-        assert done.code == 0, done
+        result = self.serve(*upstream)
+        assert result.code == 0, result
         with sqlite3.connect(self.project.home / "predictions.db") as db:
-            (found,) = db.execute("SELECT champion_run FROM versions WHERE version = ?", (int(done.out),)).fetchone()
+            (champion_run,) = db.execute(
+                "SELECT champion_run FROM versions WHERE version = ?", (int(result.out),)
+            ).fetchone()
         db.close()
-        assert found == run
+        assert champion_run == run
 
 
 def private(key: Signer) -> str:
@@ -176,11 +182,11 @@ def signed_conf(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path) -> 
     conf = tmp_path_factory.mktemp("signed") / "conf"
     shutil.copytree(orders_conf, conf)
     platform = conf / "platform" / "local.yaml"
-    held = yaml.safe_load(platform.read_text(encoding="utf-8"))
-    held["keys"]["trusted"] = {
+    settings = yaml.safe_load(platform.read_text(encoding="utf-8"))
+    settings["keys"]["trusted"] = {
         name: {"role": name, "key": public_line_of(key), "last_entry": None} for name, key in KEYS.items()
     }
-    platform.write_text(yaml.safe_dump(held), encoding="utf-8")
+    platform.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return conf
 
 
@@ -198,11 +204,11 @@ def lay(prompt: Scene) -> Callable[[Any], Scene]:
 
     def laid(project: Any) -> Scene:
         home = prompt.project.home
-        for held in home.iterdir():
-            if held.is_dir():
-                shutil.rmtree(held)
+        for entry in home.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
             else:
-                held.unlink()
+                entry.unlink()
         project.copy(home)
         return prompt
 
@@ -210,13 +216,13 @@ def lay(prompt: Scene) -> Callable[[Any], Scene]:
 
 
 @pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory, promoted_project: Any, lay: Callable[[Any], Scene]) -> Any:
+def signed_project(tmp_path_factory: pytest.TempPathFactory, promoted_project: Any, lay: Callable[[Any], Scene]) -> Any:
     """The project as it was before any attack."""
-    made = promoted_project.copy(tmp_path_factory.mktemp("kept"))
-    done = made.run("evaluate", "--advisory", "model.trees=40")
-    assert done.returncode == 0, done.stderr
-    shutil.rmtree(made.home / ".metaflow" / "lockgate")
-    scene = lay(made)
+    copy = promoted_project.copy(tmp_path_factory.mktemp("kept"))
+    process = copy.run("evaluate", "--advisory", "model.trees=40")
+    assert process.returncode == 0, process.stderr
+    shutil.rmtree(copy.home / ".metaflow" / "lockgate")
+    scene = lay(copy)
     for run in (scene.former, scene.champion):
         judged = scene.judge(run)
         assert judged.code == 0, judged
@@ -225,6 +231,6 @@ def kept(tmp_path_factory: pytest.TempPathFactory, promoted_project: Any, lay: C
 
 
 @pytest.fixture
-def scene(kept: Any, lay: Callable[[Any], Scene]) -> Scene:
+def scene(signed_project: Any, lay: Callable[[Any], Scene]) -> Scene:
     """The signed project, to be attacked: version 2 of its predictions was published under entry 2."""
-    return lay(kept)
+    return lay(signed_project)

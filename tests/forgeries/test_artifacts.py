@@ -40,25 +40,27 @@ PICKLES: dict[str, Callable[[Evil], bytes]] = {
 
 def test_the_canary_sings_when_these_are_unpickled(canary: Path) -> None:
     """Or its silence below would mean nothing."""
-    for name, made in PICKLES.items():
+    for name, make_pickle in PICKLES.items():
         if name != "behind the data":  # which a loader that stops at the first STOP never reaches
-            pickle.loads(made(Evil(canary)))
+            pickle.loads(make_pickle(Evil(canary)))
             assert canary.exists(), name
             canary.unlink()
 
 
 @pytest.mark.parametrize("name", ["evidence", "facts", "model"])
 def test_a_pickle_with_code(scene: Any, canary: Path, name: str) -> None:
-    for how, made in PICKLES.items():
-        scene.put_artifact(scene.champion, name, gzip.compress(made(Evil(canary))))
+    for how, make_pickle in PICKLES.items():
+        scene.put_artifact(scene.champion, name, gzip.compress(make_pickle(Evil(canary))))
         judged = scene.judge(scene.champion)
         assert (judged.code, judged.out) == (2, ""), how
-        (said,) = judged.err.splitlines()
-        said = scene.refused() if name == "model" else said
-        assert "the artifact is a pickle that does more than hold data" in said or "goes on after its pickle" in said
+        (problem,) = judged.err.splitlines()
+        problem = scene.refusal_line() if name == "model" else problem
+        assert (
+            "the artifact is a pickle that does more than hold data" in problem or "goes on after its pickle" in problem
+        )
         assert not canary.exists()
-    told = scene.deviations()
-    assert name == "facts" or "its artifacts cannot be read" in told[scene.champion]  # no entry binds facts
+    deviations = scene.deviations()
+    assert name == "facts" or "its artifacts cannot be read" in deviations[scene.champion]  # no entry binds facts
     assert not canary.exists()
 
 
@@ -84,8 +86,8 @@ def test_the_bytes_of_another_model(scene: Any, *, real: bool) -> None:
     """Intact, and of a model that was promoted; only not this one."""
     other = scene.artifact(scene.former, "model")
     scene.put_artifact(scene.champion, "model", gzip.compress(pickle.dumps(other, 4)))
-    said = scene.refused(real=real)
-    assert scene.entry(2).state.champion.sha256 in said
+    problem = scene.refusal_line(real=real)
+    assert scene.entry(2).state.champion.sha256 in problem
     if not real:
         assert "its model (SHA-256) is not what entry 2 binds" in scene.deviations()[scene.champion]
 
@@ -94,15 +96,15 @@ def test_a_model_of_which_one_bit_was_turned(scene: Any) -> None:
     model = bytearray(scene.artifact(scene.champion, "model"))
     model[len(model) // 2] ^= 1
     scene.put_artifact(scene.champion, "model", gzip.compress(pickle.dumps(bytes(model), 4)))
-    assert scene.entry(2).state.champion.sha256 in scene.refused()
+    assert scene.entry(2).state.champion.sha256 in scene.refusal_line()
 
 
 @pytest.mark.parametrize("how", ["garbage", "gone"])
 def test_a_model_that_is_none(scene: Any, how: str) -> None:
     if how == "garbage":
         scene.put_artifact(scene.champion, "model", b"garbage")
-        assert "not what Metaflow stores" in scene.refused()
+        assert "not what Metaflow stores" in scene.refusal_line()
     else:
-        for run in scene.held.glob("EvaluateNewModel/data/*/*"):
+        for run in scene.metaflow_folder.glob("EvaluateNewModel/data/*/*"):
             run.unlink()
-        scene.refused()
+        scene.refusal_line()

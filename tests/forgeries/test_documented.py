@@ -14,17 +14,17 @@ def test_the_attacks_that_are_listed_are_tested_and_the_other_way_round() -> Non
     table = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("## Attacks that are tested")[2]
     listed, file = set(), ""
     for cell in re.findall(r"`([^`]+)`", table):
-        named, found, test = cell.rpartition("::")
+        listed_file, separator, test = cell.rpartition("::")
         if cell.startswith("tests/"):
-            assert (ROOT / named if found else ROOT / cell).exists(), cell
-        elif found:
-            file = named or file
+            assert (ROOT / listed_file if separator else ROOT / cell).exists(), cell
+        elif separator:
+            file = listed_file or file
             listed.add(f"{file}::{test}")
-    there = {
+    written = {
         f"{path.name}::{test}"
         for path in HERE.glob("test_*.py")
         if path != Path(__file__)
         for test in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
-    controls = {name for name in there if "nobody_attacks" in name or "without_a_forgery" in name or "sings" in name}
-    assert listed == there - controls
+    controls = {name for name in written if "nobody_attacks" in name or "without_a_forgery" in name or "sings" in name}
+    assert listed == written - controls

@@ -17,7 +17,7 @@ from lockgate import Evidence
 
 
 @pytest.fixture
-def unjudged(scene: Any) -> Any:
+def before_judgement(scene: Any) -> Any:
     """The signed project as it was when its second run was not yet judged: version 1 is current."""
     (scene.folder / "log" / "00000002.json").unlink()
     (scene.project.home / "predictions.db").unlink()
@@ -26,7 +26,7 @@ def unjudged(scene: Any) -> Any:
     return scene
 
 
-def stored(evidence: Evidence) -> bytes:
+def pickle_evidence(evidence: Evidence) -> bytes:
     """As Metaflow stores it."""
     return gzip.compress(pickle.dumps(evidence.to_bytes(), 4))
 
@@ -42,46 +42,46 @@ def not_judged(scene: Any) -> str:
     assert not (scene.folder / "log" / "00000002.json").exists()
     assert "champion" not in scene.project.tags(scene.champion)
     scene.serves(scene.former)
-    (said,) = judged.err.splitlines()
-    return said
+    (problem,) = judged.err.splitlines()
+    return problem
 
 
-def test_without_a_forgery_it_is_promoted(unjudged: Any) -> None:
+def test_without_a_forgery_it_is_promoted(before_judgement: Any) -> None:
     """Or the refusals below would mean nothing."""
-    assert unjudged.judge(unjudged.champion).code == 0
-    unjudged.serves(unjudged.champion)
+    assert before_judgement.judge(before_judgement.champion).code == 0
+    before_judgement.serves(before_judgement.champion)
 
 
 # --- between the run and the judge: the judge reads the store itself ----------------------------------------------
 
 
-def test_a_model_that_was_swapped_before_it_was_judged(unjudged: Any) -> None:
+def test_a_model_that_was_swapped_before_it_was_judged(before_judgement: Any) -> None:
     """The good scores of one model, the bytes of another."""
-    other = unjudged.artifact(unjudged.former, "model")
-    unjudged.put_artifact(unjudged.champion, "model", gzip.compress(pickle.dumps(other, 4)))
-    assert "the run's model is not the one that was scored" in not_judged(unjudged)
+    other = before_judgement.artifact(before_judgement.former, "model")
+    before_judgement.put_artifact(before_judgement.champion, "model", gzip.compress(pickle.dumps(other, 4)))
+    assert "the run's model is not the one that was scored" in not_judged(before_judgement)
 
 
-def test_the_evidence_of_another_run(unjudged: Any) -> None:
+def test_the_evidence_of_another_run(before_judgement: Any) -> None:
     """A run that takes the evidence of one that was better."""
-    taken = unjudged.artifact(unjudged.former, "evidence")
-    unjudged.put_artifact(unjudged.champion, "evidence", gzip.compress(pickle.dumps(taken, 4)))
-    assert f"the evidence is of run '{unjudged.former}'" in not_judged(unjudged)
+    evidence = before_judgement.artifact(before_judgement.former, "evidence")
+    before_judgement.put_artifact(before_judgement.champion, "evidence", gzip.compress(pickle.dumps(evidence, 4)))
+    assert f"the evidence is of run '{before_judgement.former}'" in not_judged(before_judgement)
 
 
 # --- after it was judged ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("column", "said"),
+    ("column", "part"),
     [("label", "its holdout (digest of rows and labels)"), ("challenger", "its score column (digest)")],
 )
-def test_evidence_that_was_changed_after_it_was_judged(scene: Any, column: str, said: str) -> None:
+def test_evidence_that_was_changed_after_it_was_judged(scene: Any, column: str, part: str) -> None:
     """`verify` says so; judged again it promotes nothing, and what serves is bound to the model's bytes anyway."""
-    held = evidence_of(scene, scene.champion)
-    changed = {"label": 1 - held.label, "challenger": np.clip(held.label, 0.01, 0.99)}[column]
-    scene.put_artifact(scene.champion, "evidence", stored(replace(held, **{column: changed})))
-    assert f"{said} is not what entry 2 binds" in scene.deviations()[scene.champion]
+    evidence = evidence_of(scene, scene.champion)
+    changed = {"label": 1 - evidence.label, "challenger": np.clip(evidence.label, 0.01, 0.99)}[column]
+    scene.put_artifact(scene.champion, "evidence", pickle_evidence(replace(evidence, **{column: changed})))
+    assert f"{part} is not what entry 2 binds" in scene.deviations()[scene.champion]
     judged = scene.judge(scene.champion)
     assert judged.code == 2
     assert "STALE: the challenger was scored beside" in judged.err
@@ -103,31 +103,35 @@ def test_evidence_that_cannot_be_read(scene: Any, how: str) -> None:
 # --- from somebody who asks for advice -----------------------------------------------------------------------------
 
 
-def _perfect(held: Evidence) -> Evidence:
-    return replace(held, challenger=np.clip(held.label, 0.01, 0.99))
+def _perfect(evidence: Evidence) -> Evidence:
+    return replace(evidence, challenger=np.clip(evidence.label, 0.01, 0.99))
 
 
-def _spoiled(held: Evidence) -> Evidence:
-    assert held.champion is not None
-    return replace(held, champion=1 - held.champion)
+def _turn_champion(evidence: Evidence) -> Evidence:
+    assert evidence.champion is not None
+    return replace(evidence, champion=1 - evidence.champion)
 
 
-def _fast(held: Evidence) -> Evidence:
-    return replace(held, facts={**held.facts, "predict_ms_per_1000_p99": 1e-6, "fit_seconds": 0.0})
+def _fast(evidence: Evidence) -> Evidence:
+    return replace(evidence, facts={**evidence.facts, "predict_ms_per_1000_p99": 1e-6, "fit_seconds": 0.0})
 
 
-@pytest.mark.parametrize("forge", [_perfect, _spoiled, _fast], ids=["challenger", "champion", "latency"])
+@pytest.mark.parametrize("forge", [_perfect, _turn_champion, _fast], ids=["challenger", "champion", "latency"])
 def test_advice_on_forged_evidence_is_said_to_be_no_more(
     scene: Any, signed_conf: Path, tmp_path: Path, forge: Callable[[Evidence], Evidence]
 ) -> None:
     """Labels as scores, a champion whose scores are turned round, a latency of nothing: PROMOTE, and nothing follows,
     though the judge's key is at hand."""
     forge(evidence_of(scene, scene.champion)).write(tmp_path / "forged.arrow")
-    before = (scene.log().head(), scene.published(), [scene.project.tags(run) for run in scene.project.runs()])
+    before = (scene.log().head(), scene.list_published(), [scene.project.tags(run) for run in scene.project.runs()])
     words = ("--evidence", str(tmp_path / "forged.arrow"), "--policy", str(signed_conf / "gate" / "default.yaml"))
     judged = scene.judge(*words, "--json")
     assert judged.code == 0, judged
-    told = json.loads(judged.out)
-    assert (told["decision"]["verdict"], told["entry"]) == ("PROMOTE", None)
-    assert told["note"].startswith("nothing was logged or tagged: the evidence comes from a file")
-    assert before == (scene.log().head(), scene.published(), [scene.project.tags(run) for run in scene.project.runs()])
+    report = json.loads(judged.out)
+    assert (report["decision"]["verdict"], report["entry"]) == ("PROMOTE", None)
+    assert report["note"].startswith("nothing was logged or tagged: the evidence comes from a file")
+    assert before == (
+        scene.log().head(),
+        scene.list_published(),
+        [scene.project.tags(run) for run in scene.project.runs()],
+    )

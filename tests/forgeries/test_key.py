@@ -18,7 +18,7 @@ import json as _json, os as _os, pathlib as _pathlib, sys as _sys
 with _pathlib.Path({file!r}).open("a") as _notes:
     _notes.write(_json.dumps([" ".join(map(str, _sys.orig_argv)), dict(_os.environ)]) + "\\n")
 """
-WANTED = {
+SECRET_VARIABLES = {
     "LOCKGATE_SIGNING_KEY",
     "LOCKGATE_SIGNING_KEY_FILE",
     "GITHUB_TOKEN",
@@ -29,7 +29,7 @@ WANTED = {
     "SLACK_WEBHOOK",
 }
 DECLARED = {"SOURCE_PASSWORD": None, "SPEED": "fast"}
-KEPT = {"AWS_ACCESS_KEY_ID", "METAFLOW_DEFAULT_METADATA", "OMP_NUM_THREADS", "SOURCE_PASSWORD", "TZ"}
+KEPT_VARIABLES = {"AWS_ACCESS_KEY_ID", "METAFLOW_DEFAULT_METADATA", "OMP_NUM_THREADS", "SOURCE_PASSWORD", "TZ"}
 
 
 def test_the_environment_of_the_process_that_trains(tmp_path: Path, signed_conf: Path, project_at: Any) -> None:
@@ -45,17 +45,19 @@ def test_the_environment_of_the_process_that_trains(tmp_path: Path, signed_conf:
     with (code / "pipelines/models/baseline.py").open("a", encoding="utf-8") as model:
         model.write(SPY.format(file=str(notes)))
     project = project_at(home=tmp_path / "home", conf=conf)
-    secrets = dict.fromkeys(WANTED, "s3cr3t-c4n4ry") | {"LOCKGATE_SIGNING_KEY": private(JUDGE)}
-    kept = dict.fromkeys(KEPT, "1") | {"METAFLOW_DEFAULT_METADATA": "local", "TZ": "UTC"}
-    done = project.run("evaluate", "model=logistic", PYTHONPATH=str(code), PYTHONSAFEPATH="1", **secrets, **kept)
-    assert done.returncode in {0, 1, 3}, done.stderr
+    secrets = dict.fromkeys(SECRET_VARIABLES, "s3cr3t-c4n4ry") | {"LOCKGATE_SIGNING_KEY": private(JUDGE)}
+    variables = dict.fromkeys(KEPT_VARIABLES, "1") | {"METAFLOW_DEFAULT_METADATA": "local", "TZ": "UTC"}
+    process = project.run(
+        "evaluate", "model=logistic", PYTHONPATH=str(code), PYTHONSAFEPATH="1", **secrets, **variables
+    )
+    assert process.returncode in {0, 1, 3}, process.stderr
     assert project.history()[0]["signature"] is not None  # whoever judges has the key
 
-    seen = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
-    training = [environment for words, environment in seen if "bin/lockgate" not in words]
-    started = " ".join(words for words, _ in seen)
+    processes = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
+    training = [environment for words, environment in processes if "bin/lockgate" not in words]
+    started = " ".join(words for words, _ in processes)
     assert all(part in started for part in ("evaluate.py", "lockgate.pipelines.scoring.parity"))
-    assert [WANTED & set(environment) for environment in training] == [set()] * len(training)
+    assert [SECRET_VARIABLES & set(environment) for environment in training] == [set()] * len(training)
     assert all("PRIVATE KEY" not in str(environment) for environment in training)
-    assert all(set(environment) >= KEPT for environment in training)
+    assert all(set(environment) >= KEPT_VARIABLES for environment in training)
     assert any(environment.get("SPEED") == "fast" for environment in training)

@@ -55,7 +55,7 @@ def clock(scene: Any, minutes: float = 1) -> Any:
     return lambda: time
 
 
-def signed(entry: LogEntry, key: Any = JUDGE, **changes: Any) -> bytes:
+def sign_entry(entry: LogEntry, key: Any = JUDGE, **changes: Any) -> bytes:
     changed = entry.model_copy(update=changes | {"signature": None})
     return changed.model_copy(update={"signature": key.sign(changed.payload())}).to_bytes()
 
@@ -68,7 +68,7 @@ def test_nobody_attacks(scene: Any) -> None:
     assert scene.deviations() == {}
 
 
-def swapped(blob: bytes, field: str) -> bytes:
+def swap_field(blob: bytes, field: str) -> bytes:
     """An entry whose promotion binds something else."""
     document = json.loads(blob)
     bound = document["event"]["decision"]["binding"]
@@ -80,20 +80,20 @@ def swapped(blob: bytes, field: str) -> bytes:
 def test_a_swapped_field_of_the_binding(scene: Any) -> None:
     good = (scene.folder / entry_path(2)).read_bytes()
     for field in BOUND:
-        scene.put_entry(2, swapped(good, field))
+        scene.put_entry(2, swap_field(good, field))
         with pytest.raises(LogError, match="the signature of judge does not match the entry"):
             admit(scene.log(None), now=scene.entry(2).time)
         if field in ("run", "model"):
-            assert "the signature of judge does not match the entry" in scene.refused()
+            assert "the signature of judge does not match the entry" in scene.refusal_line()
 
 
 def test_a_shortened_log(scene: Any) -> None:
     (scene.folder / entry_path(2)).unlink()
-    assert "ends at entry 1, but entry 2 was seen before" in scene.refused()
+    assert "ends at entry 1, but entry 2 was seen before" in scene.refusal_line()
     assert "was its tail deleted?" in scene.deviations()["version 2"]
 
 
-def test_a_replayed_older_copy_of_the_whole_log(scene: Any, kept: Any, tmp_path: Any) -> None:
+def test_a_replayed_older_copy_of_the_whole_log(scene: Any, signed_project: Any, tmp_path: Any) -> None:
     """Taken before a model was revoked, and put back: the hint, the policies and the signatures fit."""
     older = tmp_path / "older"
     shutil.copytree(scene.folder, older)
@@ -101,7 +101,7 @@ def test_a_replayed_older_copy_of_the_whole_log(scene: Any, kept: Any, tmp_path:
     scene.serves(scene.former)
     shutil.rmtree(scene.folder)
     shutil.copytree(older, scene.folder)
-    assert "ends at entry 2, but entry 3 was seen before" in scene.refused(real=True)
+    assert "ends at entry 2, but entry 3 was seen before" in scene.refusal_line(real=True)
 
 
 def test_a_forked_log(scene: Any) -> None:
@@ -111,7 +111,7 @@ def test_a_forked_log(scene: Any) -> None:
     actions.register(log, make_evidence(draw_scores(0.1), model="7"), note="", actor="mallory", clock=then)
     actions.revoke(log, scene.former, **SAYS, clock=then)
     assert scene.log().head().seq == 3
-    problem = scene.refused()
+    problem = scene.refusal_line()
     assert "entry 2 of the promotion log is not the one that was seen before" in problem
     assert "forked" in problem
 
@@ -124,8 +124,8 @@ def test_a_stolen_entry_of_another_project(scene: Any) -> None:
     stolen = bytes(log.store.get(entry_path(3)).bytes())
     for seq in (3, 2):
         shutil.copy(scene.folder / entry_path(2), scene.folder / "kept")
-        scene.put_entry(seq, stolen if seq == 3 else signed(log.entry(2)))
-        assert "the entry is of project 'flights'; expected project 'orders'" in scene.refused()
+        scene.put_entry(seq, stolen if seq == 3 else sign_entry(log.entry(2)))
+        assert "the entry is of project 'flights'; expected project 'orders'" in scene.refusal_line()
 
 
 def test_another_log_s_head(scene: Any) -> None:
@@ -134,7 +134,7 @@ def test_another_log_s_head(scene: Any) -> None:
     for model in "123":
         promote_model(other, model)
     scene.put_entry(3, bytes(other.store.get(entry_path(3)).bytes()))
-    assert "the chain is broken: the entry does not follow the one before it" in scene.refused()
+    assert "the chain is broken: the entry does not follow the one before it" in scene.refusal_line()
 
 
 def test_another_whole_log(scene: Any) -> None:
@@ -144,27 +144,27 @@ def test_another_whole_log(scene: Any) -> None:
     for seq in (1, 2, 3):
         scene.put_entry(seq, bytes(other.store.get(entry_path(seq)).bytes()))
     assert scene.log().head().seq == 3
-    assert "another one was put in its place" in scene.refused()
+    assert "another one was put in its place" in scene.refusal_line()
 
 
 @pytest.mark.parametrize("seq", [1, 2])
 def test_an_entry_that_was_written_over(scene: Any, seq: int) -> None:
     """By somebody who has the judge's key, but may not rewrite what follows, or what was published."""
-    scene.put_entry(seq, signed(scene.entry(seq), actor="mallory"))
-    problem = scene.refused()
+    scene.put_entry(seq, sign_entry(scene.entry(seq), actor="mallory"))
+    problem = scene.refusal_line()
     assert ("the chain is broken" if seq == 1 else "is not the one that was seen before") in problem
 
 
 def test_an_entry_of_an_unknown_key(scene: Any) -> None:
     third = actions.rollback(scene.log(), to=scene.former, **SAYS, clock=clock(scene))
-    scene.put_entry(3, signed(third, STRANGER))
-    assert f"signed by the unknown key {STRANGER.fingerprint}" in scene.refused()
+    scene.put_entry(3, sign_entry(third, STRANGER))
+    assert f"signed by the unknown key {STRANGER.fingerprint}" in scene.refusal_line()
 
 
 def test_an_entry_of_a_key_that_has_another_role(scene: Any) -> None:
     """An approver does not promote."""
-    scene.put_entry(2, signed(scene.entry(2), APPROVER))
-    assert "signed by approver, who may not sign this" in scene.refused()
+    scene.put_entry(2, sign_entry(scene.entry(2), APPROVER))
+    assert "signed by approver, who may not sign this" in scene.refusal_line()
 
 
 def test_a_waiver_under_another_name(scene: Any) -> None:
@@ -183,16 +183,16 @@ def test_a_waiver_under_another_name(scene: Any) -> None:
     )
     state = last.state.model_copy(update={"seq": 3, "waivers": (waiver,)})
     event = WaivedEvent(waiver=waiver)
-    scene.put_entry(3, signed(last, APPROVER, seq=3, previous=last.digest, event=event, state=state))
+    scene.put_entry(3, sign_entry(last, APPROVER, seq=3, previous=last.digest, event=event, state=state))
     problem = "the waiver of entry 3 names 'ada' as its approver, but its key belongs to approver"
-    assert problem in scene.refused()
+    assert problem in scene.refusal_line()
     assert problem in scene.deviations()[entry_path(3)]
 
 
 def test_an_unsigned_entry_in_a_signed_log(scene: Any) -> None:
     third = actions.rollback(scene.log(), to=scene.former, **SAYS, clock=clock(scene))
     scene.put_entry(3, third.model_copy(update={"signature": None}).to_bytes())
-    assert "the entry is not signed; expected a signature of" in scene.refused()
+    assert "the entry is not signed; expected a signature of" in scene.refusal_line()
 
 
 def test_an_expired_promotion(scene: Any) -> None:
@@ -201,16 +201,19 @@ def test_an_expired_promotion(scene: Any) -> None:
     for seq in (1, 2):
         entry = scene.entry(seq)
         champions = {"champion": entry.state.champion, **dict(enumerate(entry.state.predecessors))}
-        old = {name: champion.model_copy(update={"valid_until": champion.valid_until - age}) for name, champion in champions.items()}
+        old = {
+            name: champion.model_copy(update={"valid_until": champion.valid_until - age})
+            for name, champion in champions.items()
+        }
         state = entry.state.model_copy(update={"champion": old.pop("champion"), "predecessors": tuple(old.values())})
-        scene.put_entry(seq, signed(entry, time=entry.time - age, state=state, previous=before))
+        scene.put_entry(seq, sign_entry(entry, time=entry.time - age, state=state, previous=before))
         before = scene.entry(seq).digest
     with sqlite3.connect(scene.project.home / "predictions.db") as db:
         for seq in (1, 2):
             db.execute("UPDATE versions SET log_sha256 = ? WHERE log_seq = ?", (scene.entry(seq).digest, seq))
     db.close()
     assert scene.log().head().seq == 2
-    problem = scene.refused()
+    problem = scene.refusal_line()
     assert f"the promotion of {scene.champion} expired at" in problem
     assert "the last good predictions stay" in problem
 
@@ -218,14 +221,14 @@ def test_an_expired_promotion(scene: Any) -> None:
 def test_a_revoked_champion(scene: Any) -> None:
     actions.revoke(scene.log(), scene.champion, **SAYS, clock=clock(scene))
     assert scene.marks() == {1: "", 2: "current"}
-    problem = scene.refused(scene.champion)
+    problem = scene.refusal_line(scene.champion)
     assert "was never promoted, or is revoked" in problem
     assert "version 2 is still served although its model was revoked" in problem
     scene.serves(scene.former)
     assert scene.marks() == {1: "", 2: "withdrawn", 3: "current"}
     actions.revoke(scene.log(), scene.former, **SAYS, clock=clock(scene, 2))
     for _ in range(2):
-        problem = scene.refused()
+        problem = scene.refusal_line()
         assert "no model reigns: the champion was revoked" in problem
         assert "version 3 is still served although its model was revoked" in problem
     assert scene.marks() == {1: "", 2: "withdrawn", 3: "current"}
@@ -234,7 +237,7 @@ def test_a_revoked_champion(scene: Any) -> None:
     assert scene.marks() == {1: "withdrawn", 2: "withdrawn", 3: "withdrawn"}
 
 
-SLOW = """
+SLOW_PREDICT = """
 import sys
 from datetime import UTC, datetime
 from lockgate.gates import lifecycle
@@ -244,12 +247,13 @@ from lockgate.pipelines.promotion.log import open_log
 from lockgate.pipelines.settings.settings import compose
 
 settings = compose().settings
-serving = resolve_serving(settings, source="Predict/slow", upstream={upstream!r}, window="", report=lambda *_, **__: None)
-stage_shard(settings, serving, 0, report=lambda *_, **__: None)
+quiet = lambda *_, **__: None
+serving = resolve_serving(settings, source="Predict/slow", upstream={upstream!r}, window="", report=quiet)
+stage_shard(settings, serving, 0, report=quiet)
 log = open_log(settings, writing=True)
 lifecycle.{meanwhile}, reason="meanwhile", actor="eve", clock=lambda: datetime.now(UTC))
 try:
-    print(publish_version(settings, serving, report=lambda *_, **__: None))
+    print(publish_version(settings, serving, report=quiet))
 except LockgateError as err:
     sys.stderr.write(f"lockgate: {{err}}\\n")
     sys.exit(2)
@@ -271,18 +275,18 @@ def test_a_champion_that_may_serve_no_more_when_its_predictions_are_ready(
     scene: Any, meanwhile: str, by_name: bool, problem: str
 ) -> None:
     """Between admission and publishing lie hours, where a run waits for its pod or is resumed."""
-    before = scene.published()
+    before = scene.list_published()
 
     def fill_in(text: str) -> str:
         return text.replace("CHAMPION", scene.champion).replace("FORMER", scene.former)
 
-    code = SLOW.format(upstream=scene.champion if by_name else "", meanwhile=fill_in(meanwhile))
+    code = SLOW_PREDICT.format(upstream=scene.champion if by_name else "", meanwhile=fill_in(meanwhile))
     result = scene.do("python", code, LOCKGATE_SIGNING_KEY=private(JUDGE))
     assert result.code == (2 if problem else 0), result
     if problem:
         (line,) = result.err.splitlines()
         assert fill_in(problem) in line
-        assert scene.published() == before
+        assert scene.list_published() == before
 
 
 def test_a_revoked_model_is_not_promoted_again(scene: Any) -> None:
@@ -297,13 +301,13 @@ def test_a_suspect_champion(scene: Any, suspect: str) -> None:
     bound = scene.entry(2).read_decision().binding
     suspicion = {"data": bound.train} if suspect == "data" else {"entry": 2}
     actions.retract(scene.log(APPROVER), **suspicion, **SAYS, clock=clock(scene))
-    assert f"{scene.champion} is suspect since entry 3" in scene.refused()
+    assert f"{scene.champion} is suspect since entry 3" in scene.refusal_line()
 
 
 def test_a_head_from_the_future(scene: Any) -> None:
     """By who holds a key: nothing would ever expire."""
     actions.rollback(scene.log(), to=scene.former, **SAYS, clock=clock(scene, 24 * 60))
-    assert "the last entry of the promotion log is dated" in scene.refused()
+    assert "the last entry of the promotion log is dated" in scene.refusal_line()
 
 
 # --- an unsigned log: what can be found all the same -------------------------------------------------------------
@@ -321,7 +325,7 @@ def test_a_swapped_field_of_the_binding_in_an_unsigned_log(field: str) -> None:
         for page in log.store.list():
             for meta in page:
                 store.put(meta["path"], log.store.get(meta["path"]).bytes())
-        store.put(entry_path(seq), swapped(bytes(store.get(entry_path(seq)).bytes()), field))
+        store.put(entry_path(seq), swap_field(bytes(store.get(entry_path(seq)).bytes()), field))
         findings, forged = Findings(), Log(store, project="orders")
         walk_log(forged, findings)
         assert any(problem in deviation.said for deviation in findings.deviations), findings.deviations

@@ -32,11 +32,11 @@ SYSTEM = "from metaflow import Run, namespace; namespace(None); print(*Run({run!
 
 
 @pytest.fixture(scope="module")
-def pretended(tmp_path_factory: pytest.TempPathFactory, kept: Any) -> Any:
+def stranger_project(tmp_path_factory: pytest.TempPathFactory, signed_project: Any) -> Any:
     """The signed project, and in it a later run of a stranger's flow of the same name, tagged as it started."""
-    made = kept.copy(tmp_path_factory.mktemp("pretended"))
-    (made.home / "flow.py").write_text(FLOW, encoding="utf-8")
-    done = made.python(
+    project = signed_project.copy(tmp_path_factory.mktemp("pretended"))
+    (project.home / "flow.py").write_text(FLOW, encoding="utf-8")
+    process = project.python(
         "flow.py",
         "--no-pylint",
         "run",
@@ -44,21 +44,21 @@ def pretended(tmp_path_factory: pytest.TempPathFactory, kept: Any) -> Any:
         "deployment_candidate",
         METAFLOW_USER="champion",
     )
-    assert done.returncode == 0, done.stderr
-    done = made.python("flow.py", "--no-pylint", "run", METAFLOW_RUN_TAGS="champion", METAFLOW_USER="mallory")
-    assert done.returncode == 0, done.stderr
-    return made
+    assert process.returncode == 0, process.stderr
+    process = project.python("flow.py", "--no-pylint", "run", METAFLOW_RUN_TAGS="champion", METAFLOW_USER="mallory")
+    assert process.returncode == 0, process.stderr
+    return project
 
 
 @pytest.fixture
-def scene(pretended: Any, lay: Callable[[Any], Any]) -> Any:
-    return lay(pretended)
+def scene(stranger_project: Any, lay: Callable[[Any], Any]) -> Any:
+    return lay(stranger_project)
 
 
 def not_followed(scene: Any, run: str) -> str:
     """Predict goes on with the champion, and refuses the run by name; `verify` names what it finds of its tags."""
     scene.serves(scene.champion)
-    assert "was never promoted, or is revoked" in scene.refused(run)
+    assert "was never promoted, or is revoked" in scene.refusal_line(run)
     return scene.deviations()[run]
 
 
@@ -91,5 +91,5 @@ def test_the_user_and_the_namespace_that_a_run_claims(scene: Any) -> None:
     assert "user:champion" in scene.do("python", SYSTEM.format(run=run)).out
     tags = ["production:lockgate-0", "project:lockgate", "project_branch:prod"]
     assert scene.do("python", ADD.format(run=run, tags=tags)).code == 0
-    said = not_followed(scene, run)
-    assert "production:lockgate-0, project:lockgate, project_branch:prod" in said
+    problem = not_followed(scene, run)
+    assert "production:lockgate-0, project:lockgate, project_branch:prod" in problem

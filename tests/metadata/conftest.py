@@ -13,15 +13,15 @@ import obstore
 import pytest
 from obstore.store import S3Store
 
-from tests.crashes.conftest import Place, placed
+from tests.crashes.conftest import Place, open_place
 from tests.proxy import Proxy, proxied
 
-SECONDS = 2.5
+METADATA_TIMEOUT_S = 6.0
 """How long the metadata have for an answer here."""
 
 
 @dataclass(frozen=True)
-class Served:
+class ServiceProject:
     """A project with one run that reigns; commands reach its service through the proxy."""
 
     project: Any
@@ -34,30 +34,30 @@ class Served:
 
     def history(self) -> list[str]:
         """The objects under log/."""
-        return [one["path"] for page in obstore.list(self.log, prefix="log") for one in page]
+        return [meta["path"] for page in obstore.list(self.log, prefix="log") for meta in page]
 
     def fresh(self) -> str:
         """The run as it was before it was judged: no log, and without tags."""
         for page in obstore.list(self.log):
-            self.log.delete([one["path"] for one in page])
+            self.log.delete([meta["path"] for meta in page])
         self.retag(remove=[*self.tags()])
         return self.run
 
     def retag(self, *, add: Any = (), remove: Any = ()) -> None:
         """Change the run's tags behind everybody's back."""
         body = {"tags_to_add": [*add], "tags_to_remove": [*remove]}
-        asked(f"{self.service}/flows/{self.run.replace('/', '/runs/')}/tag/mutate", method="PATCH", body=body)
+        ask_service(f"{self.service}/flows/{self.run.replace('/', '/runs/')}/tag/mutate", method="PATCH", body=body)
 
-    def trained(self) -> list[str]:
+    def training_runs(self) -> list[str]:
         """Every run of EvaluateNewModel that the service knows."""
-        return [str(one["run_number"]) for one in asked(f"{self.service}/flows/EvaluateNewModel/runs")]
+        return [str(run["run_number"]) for run in ask_service(f"{self.service}/flows/EvaluateNewModel/runs")]
 
     def tags(self) -> set[str]:
         """The user tags of the run."""
-        return set(asked(f"{self.service}/flows/{self.run.replace('/', '/runs/')}")["tags"])
+        return set(ask_service(f"{self.service}/flows/{self.run.replace('/', '/runs/')}")["tags"])
 
 
-def asked(url: str, *, method: str = "GET", body: Any = None) -> Any:
+def ask_service(url: str, *, method: str = "GET", body: Any = None) -> Any:
     """What the service answers, without Metaflow's client in between."""
     request = urllib.request.Request(
         url,
@@ -70,13 +70,13 @@ def asked(url: str, *, method: str = "GET", body: Any = None) -> Any:
 
 
 @pytest.fixture(scope="session")
-def served(
+def service_project(
     tmp_path_factory: pytest.TempPathFactory,
     orders_conf: Path,
     project_at: Any,
     new_bucket: Callable[[], Any],
     new_metadata_service: Callable[[], str],
-) -> Iterator[Served]:
+) -> Iterator[ServiceProject]:
     """For whoever leaves it with one run; `fresh` undoes what else a test did."""
     s3 = new_bucket()
     project = project_at(home=tmp_path_factory.mktemp("served"), conf=orders_conf)
@@ -86,11 +86,14 @@ def served(
             "METAFLOW_DEFAULT_METADATA": "service",
             "METAFLOW_SERVICE_URL": proxy.url,
             "METAFLOW_SERVICE_RETRY_COUNT": "1",
-            "LOCKGATE_METADATA_SECONDS": str(SECONDS),
+            "LOCKGATE_METADATA_SECONDS": str(METADATA_TIMEOUT_S),
         }
-        done = project.run("evaluate", "model.trees=8", "--json", **env)
-        assert done.returncode == 0, done.stderr
+        process = project.run("evaluate", "model.trees=8", "--json", **env)
+        assert process.returncode == 0, process.stderr
         log = S3Store(**s3.store, prefix="metaflow/lockgate/orders")
-        (run,) = (f"EvaluateNewModel/{one['run_number']}" for one in asked(f"{service}/flows/EvaluateNewModel/runs"))
-        with placed(project, **env) as place:
-            yield Served(project, proxy, place, env, service, run, log)
+        (run,) = (
+            f"EvaluateNewModel/{number['run_number']}"
+            for number in ask_service(f"{service}/flows/EvaluateNewModel/runs")
+        )
+        with open_place(project, **env) as place:
+            yield ServiceProject(project, proxy, place, env, service, run, log)

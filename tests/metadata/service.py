@@ -20,37 +20,42 @@ TASK = "/flows/{flow}/runs/{run}/steps/{step}/tasks/{task}"
 
 
 def app(root: str) -> FastAPI:
-    made = server.create_app(root)
+    application = server.create_app(root)
 
-    @made.get(TASK + "/artifacts/{name}")
-    @made.get(TASK + "/artifacts/{name}/attempt/{attempt}")
-    @made.get(TASK + "/attempt/{attempt}/artifacts/{name}")
+    @application.get(TASK + "/artifacts/{name}")
+    @application.get(TASK + "/artifacts/{name}/attempt/{attempt}")
+    @application.get(TASK + "/attempt/{attempt}/artifacts/{name}")
     async def artifact(flow: str, run: str, step: str, task: str, name: str, attempt: int | None = None) -> Any:
-        held = [one for one in store.get_artifacts(flow, run, step, task, attempt) if one["name"] == name]
-        if not held:
+        matching = [
+            candidate for candidate in store.get_artifacts(flow, run, step, task, attempt) if candidate["name"] == name
+        ]
+        if not matching:
             raise HTTPException(status_code=404, detail="Artifact not found")
-        return max(held, key=lambda one: one["attempt_id"])
+        return max(matching, key=lambda candidate: candidate["attempt_id"])
 
-    @made.post("/flows/{flow}/run")
+    @application.post("/flows/{flow}/run")
     async def run(flow: str, request: Request) -> Any:
-        with _named(store, "new_run_id", (await request.json()).get("run_number")):
+        with _draw_id(store, "new_run_id", (await request.json()).get("run_number")):
             return store.create_run(flow, await request.json())
 
-    @made.post("/flows/{flow}/runs/{run_id}/steps/{step}/task")
+    @application.post("/flows/{flow}/runs/{run_id}/steps/{step}/task")
     async def task(flow: str, run_id: str, step: str, request: Request) -> Any:
-        with _named(store, "_next_task_id", (await request.json()).get("task_id")):
+        with _draw_id(store, "_next_task_id", (await request.json()).get("task_id")):
             return store.create_task(flow, run_id, step, await request.json())
 
-    made.router.routes[:0] = [made.router.routes.pop(), made.router.routes.pop()]  # before those of the same path
-    return made
+    application.router.routes[:0] = [
+        application.router.routes.pop(),
+        application.router.routes.pop(),
+    ]  # before those of the same path
+    return application
 
 
 @contextmanager
-def _named(module: Any, drawn: str, given: str | None) -> Iterator[None]:
+def _draw_id(module: Any, drawn: str, client_id: str | None) -> Iterator[None]:
     """While this lasts the module draws the id that was given, if one was."""
     draws = getattr(module, drawn)
-    if given is not None:
-        setattr(module, drawn, lambda *_: str(given))
+    if client_id is not None:
+        setattr(module, drawn, lambda *_: str(client_id))
     try:
         yield
     finally:
@@ -58,11 +63,11 @@ def _named(module: Any, drawn: str, given: str | None) -> Iterator[None]:
 
 
 async def serve(root: str) -> None:
-    held = uvicorn.Server(uvicorn.Config(app(root), host="127.0.0.1", port=0, log_level="error", ws="none"))
-    task = asyncio.create_task(held.serve())
-    while not held.started:
+    web_server = uvicorn.Server(uvicorn.Config(app(root), host="127.0.0.1", port=0, log_level="error", ws="none"))
+    task = asyncio.create_task(web_server.serve())
+    while not web_server.started:
         await asyncio.sleep(0.01)
-    print(f"http://127.0.0.1:{held.servers[0].sockets[0].getsockname()[1]}", flush=True)
+    print(f"http://127.0.0.1:{web_server.servers[0].sockets[0].getsockname()[1]}", flush=True)
     await task
 
 

@@ -26,44 +26,44 @@ print(sum(code == 0 for code in codes), len({f"t{n}" for n in range(count)} & Ru
 
 
 @pytest.mark.nightly
-def test_from_training_to_predictions(served: Any) -> None:
+def test_from_training_to_predictions(service_project: Any) -> None:
     """The session's fixture has trained and promoted it."""
-    if not served.history():
-        assert served.place.run("judge", served.run).code == 0
-    assert served.tags() == {"champion", "deployment_candidate"}
-    checked = served.place.run("verify", "--json", "--deep")
-    told = json.loads(checked.out)
-    assert (checked.code, told["deviations"], told["promotions"], told["tagged"]) == (0, [], 1, 1), checked
-    done = served.project.run("predict", "--json", **served.env)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["champion_run"] == served.run
-    told = json.loads(served.project.run("verify", "--json", **served.env).stdout)
-    assert (told["clean"], told["versions"]) == (True, 1)
+    if not service_project.history():
+        assert service_project.place.run("judge", service_project.run).code == 0
+    assert service_project.tags() == {"champion", "deployment_candidate"}
+    checked = service_project.place.run("verify", "--json", "--deep")
+    report = json.loads(checked.out)
+    assert (checked.code, report["deviations"], report["promotions"], report["tagged"]) == (0, [], 1, 1), checked
+    process = service_project.project.run("predict", "--json", **service_project.env)
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout)["champion_run"] == service_project.run
+    report = json.loads(service_project.project.run("verify", "--json", **service_project.env).stdout)
+    assert (report["clean"], report["versions"]) == (True, 1)
 
 
-def test_concurrent_tags_survive(served: Any) -> None:
-    done = served.project.python("-c", CONCURRENT, served.run, "20", **served.env)
-    assert (done.returncode, done.stdout.split()) == (0, ["20", "20"]), done
-    served.retag(remove=[f"t{number}" for number in range(20)])
+def test_concurrent_tags_survive(service_project: Any) -> None:
+    process = service_project.project.python("-c", CONCURRENT, service_project.run, "20", **service_project.env)
+    assert (process.returncode, process.stdout.split()) == (0, ["20", "20"]), process
+    service_project.retag(remove=[f"t{number}" for number in range(20)])
 
 
 def test_concurrent_tags_survive_in_local_metadata_too(promoted: Any) -> None:
     (run,) = promoted.runs()
-    done = promoted.python("-c", CONCURRENT, run, "20")
-    assert (done.returncode, done.stdout.split()) == (0, ["20", "20"]), done
+    process = promoted.python("-c", CONCURRENT, run, "20")
+    assert (process.returncode, process.stdout.split()) == (0, ["20", "20"]), process
 
 
-def test_verify_names_tags_that_were_forged_and_removes_them(served: Any) -> None:
-    run = served.fresh()
-    assert served.place.run("judge", run).code == 0
-    served.retag(add=["held", "revoked", "production:token", "mine"], remove=["champion"])
-    done = served.place.run("verify", "--json")
-    (deviation,) = json.loads(done.out)["deviations"]
-    assert (done.code, deviation["about"], deviation["where"]) == (2, "tags", run)
+def test_verify_names_tags_that_were_forged_and_removes_them(service_project: Any) -> None:
+    run = service_project.fresh()
+    assert service_project.place.run("judge", run).code == 0
+    service_project.retag(add=["held", "revoked", "production:token", "mine"], remove=["champion"])
+    result = service_project.place.run("verify", "--json")
+    (deviation,) = json.loads(result.out)["deviations"]
+    assert (result.code, deviation["about"], deviation["where"]) == (2, "tags", run)
     for tag in ("champion", "held", "revoked", "production:token"):
         assert tag in deviation["said"]
-    fixed = served.place.run("verify", "--fix-tags")
+    fixed = service_project.place.run("verify", "--fix-tags")
     assert fixed.code == 0, fixed
     assert f"put right: {run} +champion -held -production:token -revoked" in fixed.out
-    assert served.tags() == {"champion", "deployment_candidate", "mine"}
-    served.retag(remove=["mine"])
+    assert service_project.tags() == {"champion", "deployment_candidate", "mine"}
+    service_project.retag(remove=["mine"])
