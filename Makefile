@@ -92,7 +92,7 @@ endif
 endif
 
 .PHONY: image nightly help setup evaluate judge reverify selftest predict champion history predictions demo test check bench simulate races mutate clean manifests deploy-prod status-prod trigger-prod undeploy-prod lock
-.PHONY: runtime dev lint types imports workflows
+.PHONY: runtime dev lint types imports workflows test-busy
 
 ##@ Start here
 help: ## Print this menu
@@ -182,6 +182,9 @@ clean: ## Remove caches and build products; .venv, .metaflow and predictions.db 
 # --- not in the menu --------------------------------------------------------------------------------------------
 runtime: $(.venv)/.$(.extra)
 dev: .venv/.dev
+
+test-busy: dev # the tests beside thirty busy processes: none may depend on how fast it is
+	@.venv/bin/python -m bench.busy
 
 .venv/.mutate: requirements/mutate.txt .venv/.dev
 	@sh requirements/install.sh mutate .venv

@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _upstream(self, body: bytes) -> tuple[int, bytes, dict[str, str]]:
-        at = http.client.HTTPConnection(self.server.upstream, timeout=30)
+        at = http.client.HTTPConnection(self.server.upstream, timeout=600)
         passed = {name: held for name, held in self.headers.items() if name.lower() not in _HOP_BY_HOP}
         at.request(self.command, self.path, body, passed)
         answer = at.getresponse()

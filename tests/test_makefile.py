@@ -79,7 +79,7 @@ def run_make(tree: Path, *arguments: str, **environment: str) -> subprocess.Comp
     """Without the variables by which an outer make speaks to an inner one."""
     command = ["make", f"LOCKGATE={sys.executable} recorder.py", *arguments]
     env = {"PATH": os.environ["PATH"], "HOME": str(tree), "LC_ALL": "C.UTF-8", **environment}
-    return subprocess.run(command, cwd=tree, env=env, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    return subprocess.run(command, cwd=tree, env=env, capture_output=True, encoding="utf-8", check=False)
 
 
 def record(tree: Path, *arguments: str, **environment: str) -> tuple[list[str], dict[str, str]]:

@@ -22,7 +22,8 @@ from tests.configuration import CONF, ROOT
 Result = subprocess.CompletedProcess[str]
 BY_ROW = """
 import sys
-from lockgate.gates import Policy, judge, runs
+from lockgate import Policy, judge
+from lockgate.gates import runs
 from lockgate.gates.log import Log
 from lockgate.pipelines.settings.settings import compose
 policy = Policy.parse({**compose().policy.model_dump(mode="json", exclude_unset=True), "clusters": "ignore"})

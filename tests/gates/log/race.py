@@ -33,7 +33,7 @@ from lockgate.gates.log import Keyring, Log, LogEntry, Signer
 from lockgate.gates.log.signing import fingerprint, public_line
 
 ROWS = 60
-PATIENCE = 120  # seconds that one waits for all at a barrier
+BARRIER_TIMEOUT_S = 900  # seconds that one waits for all at a barrier
 DECLARED = {
     "if_no_champion": "absolute_only",
     "confidence": 0.95,
@@ -51,32 +51,32 @@ OPEN = Policy.parse({**DECLARED, "schedule": {"kind": "open"}})
 PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
-def opened(store: dict[str, Any], *, signed: bool) -> Log:
-    kind = {**store}
-    local = kind.pop("kind") == "local"
-    held = LocalStore(kind["path"], mkdir=True) if local else S3Store(**kind)
+def open_log(store: dict[str, Any], *, signed: bool) -> Log:
+    options = {**store}
+    local = options.pop("kind") == "local"
+    object_store = LocalStore(options["path"], mkdir=True) if local else S3Store(**options)
     if not signed:
-        return Log(held, project="race")
+        return Log(object_store, project="race")
     public = PRIVATE.public_key()
     keyring = Keyring.from_listed([("judge", "judge", public_line(public), None)], where="keys")
-    return Log(held, project="race", keyring=keyring, signer=Signer(PRIVATE, fingerprint(public)))
+    return Log(object_store, project="race", keyring=keyring, signer=Signer(PRIVATE, fingerprint(public)))
 
 
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-def evidence(key: str, *, holdout: int, beside: dict[str, Any] | None, good: bool) -> Evidence:
-    """Rows of this holdout, scored by a model of this call's own and by the champion that it is `beside`."""
+def race_evidence(key: str, *, holdout: int, champion: dict[str, Any] | None, good: bool) -> Evidence:
+    """Rows of this holdout, scored by a model of this call's own, and by the champion if there is one."""
     shared = np.random.default_rng(holdout)
     label = (shared.random(ROWS) < 0.4).astype(float)
     noise = np.random.default_rng(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])).normal(0, 0.05, ROWS)
     return Evidence.from_arrays(
         label=label,
         challenger=np.clip(0.4 + (0.8 if good else -0.2) * (label - 0.5) + noise, 0.01, 0.99),
-        champion=np.clip(0.4 + 0.1 * (label - 0.5) + noise, 0.01, 0.99) if beside else None,
+        champion=np.clip(0.4 + 0.1 * (label - 0.5) + noise, 0.01, 0.99) if champion else None,
         row_id=np.arange(ROWS) + holdout * ROWS,
-        facts={"challenger": {"run": f"EvaluateNewModel/{key}", "sha256": model_of(key)}, "champion": beside},
+        facts={"challenger": {"run": f"EvaluateNewModel/{key}", "sha256": model_of(key)}, "champion": champion},
     )
 
 
@@ -93,10 +93,10 @@ class Player:
         self.state = State()
         self._book = (book / name).open("w", encoding="utf-8", buffering=1)
 
-    def _did(self, verb: str, call: Callable[[str], dict[str, Any]], **about: Any) -> None:
+    def _record_call(self, verb: str, call: Callable[[str], dict[str, Any]], **details: Any) -> None:
         self.turn += 1
         key = f"{self.name}.{self.turn}"
-        called = {"key": key, "verb": verb, **about}
+        called = {"key": key, "verb": verb, **details}
         self._book.write(json.dumps({**called, "began": time.monotonic_ns()}) + "\n")
         try:
             answer = call(key)
@@ -108,40 +108,42 @@ class Player:
         def call(_: str) -> dict[str, Any]:
             head = self.log.head()
             self.state = head.state if head else State()
-            return _told(head) if head else {"seq": 0, "digest": ""}
+            return _describe_entry(head) if head else {"seq": 0, "digest": ""}
 
-        self._did("head", call)
+        self._record_call("head", call)
 
     def judge(self, policy: Policy, *, holdout: int, good: bool = True) -> None:
         """A challenger beside the champion that was last seen."""
         reigning = self.state.champion
-        beside = {"run": reigning.run, "sha256": reigning.sha256} if reigning else None
+        champion = {"run": reigning.run, "sha256": reigning.sha256} if reigning else None
 
         def call(key: str) -> dict[str, Any]:
-            rows = evidence(key, holdout=holdout, beside=beside, good=good)
-            done = commit(policy, rows, self.log, actor=key, clock=now)
-            return {**_told(done.entry), "verdict": done.decision.verdict, "before": done.was_recorded}
+            evidence = race_evidence(key, holdout=holdout, champion=champion, good=good)
+            result = commit(policy, evidence, self.log, actor=key, clock=now)
+            return {**_describe_entry(result.entry), "verdict": result.decision.verdict, "before": result.was_recorded}
 
-        self._did("judge", call, beside=beside and beside["sha256"])
+        self._record_call("judge", call, champion=champion and champion["sha256"])
 
     def revoke(self) -> None:
         """The champion, or one that was, as last seen."""
-        known = (self.state.champion, *self.state.predecessors) if self.state.champion else ()
-        if known:
-            run = self.lots.choice(known[:4]).run
+        champions = (self.state.champion, *self.state.predecessors) if self.state.champion else ()
+        if champions:
+            run = self.lots.choice(champions[:4]).run
             model = model_of(run.rpartition("/")[2])
-            self._did(
+            self._record_call(
                 "revoke",
-                lambda key: _told(actions.revoke(self.log, run, reason="a race", actor=key, clock=now)),
+                lambda key: _describe_entry(actions.revoke(self.log, run, reason="a race", actor=key, clock=now)),
                 model=model,
             )
 
     def rollback(self) -> None:
         """Away from the champion, or to one that was, as last seen."""
-        to = self.lots.choice((None, *(str(one.run) for one in self.state.predecessors[:3])))
-        self._did(
+        to = self.lots.choice((None, *(str(former.run) for former in self.state.predecessors[:3])))
+        self._record_call(
             "rollback",
-            lambda key: _told(actions.rollback(self.log, to=to, reason=f"a race, {key}", actor=key, clock=now)),
+            lambda key: _describe_entry(
+                actions.rollback(self.log, to=to, reason=f"a race, {key}", actor=key, clock=now)
+            ),
             to=to,
             model=to and model_of(to.rpartition("/")[2]),
         )
@@ -149,10 +151,10 @@ class Player:
     def register(self) -> None:
         """One of fifty holdouts: most of the time somebody else had it before."""
         number = self.lots.randrange(10_000, 10_050)
-        rows = evidence("any", holdout=number, beside=None, good=True)
-        self._did(
+        rows = race_evidence("any", holdout=number, champion=None, good=True)
+        self._record_call(
             "register",
-            lambda key: _told(actions.register(self.log, rows, note="", actor=key, clock=now)),
+            lambda key: _describe_entry(actions.register(self.log, rows, note="", actor=key, clock=now)),
             digest=rows.holdout,
         )
 
@@ -166,11 +168,11 @@ class Player:
             getattr(self, verb)()
 
 
-def _told(entry: LogEntry | None) -> dict[str, Any]:
+def _describe_entry(entry: LogEntry | None) -> dict[str, Any]:
     return {"seq": entry.seq, "digest": entry.digest} if entry else {}
 
 
-def forked(work: Callable[[], None]) -> int:
+def fork_worker(work: Callable[[], None]) -> int:
     """The process that does the work; it ends with 1 where that raises."""
     child = os.fork()
     if child:
@@ -183,7 +185,7 @@ def forked(work: Callable[[], None]) -> int:
         os._exit(1)
 
 
-def ended(children: list[int]) -> None:
+def wait_for_all(children: list[int]) -> None:
     """Wait for all. Raises RuntimeError where one failed."""
     codes = [os.waitpid(child, 0)[1] for child in children]
     if any(codes):
@@ -192,29 +194,29 @@ def ended(children: list[int]) -> None:
 
 def play_promoting(store: dict[str, Any], book: Path, *, writers: int, rounds: int) -> None:
     """In every round, all judge a good challenger beside the champion of the round, and look who won."""
-    barrier = multiprocessing.get_context("fork").Barrier(writers, timeout=PATIENCE)
+    barrier = multiprocessing.get_context("fork").Barrier(writers, timeout=BARRIER_TIMEOUT_S)
 
     def work(writer: int) -> None:
-        player = Player(f"w{writer}", opened(store, signed=False), book)
+        player = Player(f"w{writer}", open_log(store, signed=False), book)
         for _ in range(rounds):
             barrier.wait()
             player.judge(OPEN, holdout=0)
             player.head()
 
-    ended([forked(lambda writer=writer: work(writer)) for writer in range(writers)])
+    wait_for_all([fork_worker(lambda writer=writer: work(writer)) for writer in range(writers)])
 
 
 def play_mixed(store: dict[str, Any], book: Path, *, writers: int, turns: int) -> None:
     """All do anything, as fast as they can."""
-    barrier = multiprocessing.get_context("fork").Barrier(writers, timeout=PATIENCE)
+    barrier = multiprocessing.get_context("fork").Barrier(writers, timeout=BARRIER_TIMEOUT_S)
 
     def work(writer: int) -> None:
-        player = Player(f"w{writer}", opened(store, signed=True), book)
+        player = Player(f"w{writer}", open_log(store, signed=True), book)
         barrier.wait()
         for _ in range(turns):
             player.anything()
 
-    ended([forked(lambda writer=writer: work(writer)) for writer in range(writers)])
+    wait_for_all([fork_worker(lambda writer=writer: work(writer)) for writer in range(writers)])
 
 
 def play_killed(store: dict[str, Any], book: Path, *, writers: int, kills: int) -> None:
@@ -222,18 +224,18 @@ def play_killed(store: dict[str, Any], book: Path, *, writers: int, kills: int) 
     lots, parent = random.Random(4), os.getpid()
 
     def work(number: int) -> None:
-        player = Player(f"w{number}", opened(store, signed=True), book)
+        player = Player(f"w{number}", open_log(store, signed=True), book)
         while os.getppid() == parent:
             player.anything()
 
-    alive = [forked(lambda number=number: work(number)) for number in range(writers)]
+    alive = [fork_worker(lambda number=number: work(number)) for number in range(writers)]
     for number in range(writers, writers + kills):
         _some_calls_later(book)
         time.sleep(lots.uniform(0, 0.05))
         child = alive.pop(lots.randrange(len(alive)))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        alive.append(forked(lambda number=number: work(number)))
+        alive.append(fork_worker(lambda number=number: work(number)))
     for child in alive:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -245,9 +247,9 @@ def _some_calls_later(book: Path) -> None:
     def length() -> int:
         return sum(file.stat().st_size for file in book.iterdir())
 
-    enough, until = length() + 2000, time.monotonic() + PATIENCE
-    while length() < enough:
-        if time.monotonic() > until:
+    target, deadline = length() + 2000, time.monotonic() + BARRIER_TIMEOUT_S
+    while length() < target:
+        if time.monotonic() > deadline:
             raise RuntimeError("the writers stand still")
         time.sleep(0.005)
 
@@ -256,10 +258,10 @@ PLAYS = {"promoting": play_promoting, "mixed": play_mixed, "killed": play_killed
 
 if __name__ == "__main__":
     judge(
-        COUNTED, evidence("0", holdout=0, beside={"run": "F/0", "sha256": "0"}, good=True)
+        COUNTED, race_evidence("0", holdout=0, champion={"run": "F/0", "sha256": "0"}, good=True)
     )  # imports, before the forks
-    asked = json.loads(sys.argv[1])
+    arguments = json.loads(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
-        PLAYS[asked.pop("play")](asked.pop("store"), Path(folder), **asked)
+        PLAYS[arguments.pop("play")](arguments.pop("store"), Path(folder), **arguments)
         for file in Path(folder).iterdir():
             sys.stdout.write(file.read_text(encoding="utf-8"))

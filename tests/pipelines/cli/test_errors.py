@@ -25,14 +25,14 @@ SECRET = "s3cr3t-c4n4ry"
 
 def refused(project: Any, *words: str, **env: str) -> str:
     """The one line of a command that must fail, and must not say that it is a bug."""
-    done = project.run(*words, **env)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stdout == ""
-    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("  ")]
+    completed = project.run(*words, **env)
+    assert completed.returncode == 2, completed.stdout + completed.stderr
+    assert completed.stdout == ""
+    (line,) = [line for line in completed.stderr.splitlines() if not line.startswith("  ")]
     assert line.startswith("lockgate: ")
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in completed.stderr
     assert "bug" not in line
-    assert SECRET not in done.stderr
+    assert SECRET not in completed.stderr
     return line
 
 
@@ -45,9 +45,9 @@ def conf(project: Any, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], *([verb, "--help"] for verb in VERBS)])
 def test_help_is_no_error(project: Any, words: list[str]) -> None:
-    done = project.run(*words)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Usage: lockgate" in done.stdout
+    completed = project.run(*words)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert "Usage: lockgate" in completed.stdout
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_help_is_no_error(project: Any, words: list[str]) -> None:
     ],
 )
 def test_wrong_usage_is_exit_code_2(project: Any, words: list[str]) -> None:
-    done = project.run(*words)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    completed = project.run(*words)
+    assert completed.returncode == 2
+    assert "Traceback" not in completed.stderr
     assert project.runs() == []
 
 
@@ -104,19 +104,19 @@ def declared(conf: Path) -> Callable[[str, str], None]:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [("path: ", "path: nowhere.csv #", "nowhere.csv does not exist"), ("target: late", "target: lat", "'late'?")],
 )
 def test_data_that_is_not_as_declared_stops_the_command(
-    project: Any, conf: Path, declared: Callable[[str, str], None], old: str, new: str, said: str
+    project: Any, conf: Path, declared: Callable[[str, str], None], old: str, new: str, message: str
 ) -> None:
     declared(old, new)
-    assert said in refused(project, "evaluate", LOCKGATE_CONF=str(conf))
+    assert message in refused(project, "evaluate", LOCKGATE_CONF=str(conf))
     assert project.history() == []
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("target: late", "target: day", "holds text"),
         ("target: late", "target: order", "expected 0 or 1"),
@@ -131,7 +131,7 @@ def test_data_that_is_not_as_declared_stops_the_command(
     ],
 )
 def test_data_that_is_not_as_declared(
-    monkeypatch: pytest.MonkeyPatch, conf: Path, declared: Callable[[str, str], None], old: str, new: str, said: str
+    monkeypatch: pytest.MonkeyPatch, conf: Path, declared: Callable[[str, str], None], old: str, new: str, message: str
 ) -> None:
     """As the flow reads the declaration and the table, in this process."""
     monkeypatch.setenv("LOCKGATE_CONF", str(conf))
@@ -143,7 +143,7 @@ def test_data_that_is_not_as_declared(
 
     with pytest.raises(LockgateError) as caught:
         read()
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_command_that_fails_leaves_the_log_and_the_tags(promoted: Any) -> None:
@@ -156,7 +156,7 @@ def test_a_command_that_fails_leaves_the_log_and_the_tags(promoted: Any) -> None
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["champion"], "has no champion yet"),
         (["predict"], "no model has been promoted yet"),
@@ -166,8 +166,8 @@ def test_a_command_that_fails_leaves_the_log_and_the_tags(promoted: Any) -> None
         (["judge", "1"], "no such run"),
     ],
 )
-def test_before_anything_was_promoted(project: Any, words: list[str], said: str) -> None:
-    assert said in refused(project, *words)
+def test_before_anything_was_promoted(project: Any, words: list[str], message: str) -> None:
+    assert message in refused(project, *words)
 
 
 def test_an_empty_history_is_no_error(project: Any) -> None:
@@ -194,16 +194,34 @@ def test_a_version_that_is_not_there(promoted_predicted: Any, version: str) -> N
 
 @pytest.fixture(scope="session")
 def promoted_predicted(promoted_project: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    made = promoted_project.copy(tmp_path_factory.mktemp("predicted"))
-    done = made.run("predict")
-    assert done.returncode == 0, done.stderr
-    return made
+    created = promoted_project.copy(tmp_path_factory.mktemp("predicted"))
+    completed = created.run("predict")
+    assert completed.returncode == 0, completed.stderr
+    return created
 
 
 @pytest.mark.parametrize("conf", ["nowhere", "."])
 @pytest.mark.parametrize("words", [["evaluate"], ["champion"], ["predict"], ["predictions", "versions"], ["deploy"]])
 def test_a_directory_without_configuration(project: Any, words: list[str], conf: str) -> None:
     assert "no configuration" in refused(project, *words, LOCKGATE_CONF=str(project.home / conf))
+
+
+@pytest.mark.parametrize("words", [["evaluate"], ["predict"], ["reverify"], ["propose", "--out", "proposal"]])
+def test_a_folder_that_cannot_be_written(project: Any, words: list[str]) -> None:
+    """Below a file nobody can write, root neither."""
+    (project.home / "file").touch()
+    line = refused(project, *words, METAFLOW_DATASTORE_SYSROOT_LOCAL=str(project.home / "file"))
+    assert "runs cannot be kept here: Not a directory; expected a folder that you may write to @ " in line
+    assert line.endswith("(make it writable, or name another folder in METAFLOW_DATASTORE_SYSROOT_LOCAL)")
+
+
+def test_predictions_that_cannot_be_written(promoted: Any, conf: Path) -> None:
+    (promoted.home / "file").touch()
+    store = conf / "store" / "sqlite.yaml"
+    store.write_text(store.read_text(encoding="utf-8").replace("path: ", "path: file/"), encoding="utf-8")
+    line = refused(promoted, "predict", LOCKGATE_CONF=str(conf))
+    assert "the prediction store cannot be used: unable to open database file @ " in line
+    assert line.endswith("(make the file and its folder writable, or change store.path)")
 
 
 @pytest.mark.parametrize("debug", [False, True])
@@ -216,22 +234,22 @@ def test_an_exception_that_nobody_expected(project: Any, tmp_path: Path, *, debu
         encoding="utf-8",
     )
     words = ["--debug"] if debug else []
-    done = project.run("champion", *words, PYTHONPATH=str(tmp_path))
-    assert done.returncode != 0
+    completed = project.run("champion", *words, PYTHONPATH=str(tmp_path))
+    assert completed.returncode != 0
     if debug:
-        assert "Traceback" in done.stderr
-        assert done.stderr.rstrip().endswith("two\nlines")
+        assert "Traceback" in completed.stderr
+        assert completed.stderr.rstrip().endswith("two\nlines")
     else:
-        assert done.returncode == 2
-        assert done.stderr == "lockgate: this is a bug: ZeroDivisionError: two lines (run it again with --debug)\n"
+        assert completed.returncode == 2
+        assert completed.stderr == "lockgate: this is a bug: ZeroDivisionError: two lines (run it again with --debug)\n"
 
 
 @pytest.mark.parametrize("words", [["--debug", "judge", "1"], ["judge", "1", "--debug"]])
 def test_debug_anywhere_shows_the_traceback(project: Any, words: list[str]) -> None:
-    done = project.run(*words)
-    assert done.returncode not in (0, 3)
-    assert "Traceback" in done.stderr
-    assert "RunError" in done.stderr.splitlines()[-1]
+    completed = project.run(*words)
+    assert completed.returncode not in (0, 3)
+    assert "Traceback" in completed.stderr
+    assert "RunError" in completed.stderr.splitlines()[-1]
 
 
 @pytest.mark.nightly
@@ -261,8 +279,8 @@ def test_an_interrupted_command_is_no_verdict(project: Any) -> None:
         while not project.runs():  # until the flow has begun
             time.sleep(0.01)
         os.killpg(child.pid, signal.SIGINT)
-        said = child.stderr.read()
+        message = child.stderr.read()
         code = child.wait()
     assert code not in (0, 1, 3)
-    assert "Traceback" not in said
+    assert "Traceback" not in message
     assert project.history() == []

@@ -18,10 +18,10 @@ __all__ = ["postgres_server", "redis_server"]  # fixtures
 @pytest.fixture(params=HERE)
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """An empty store of each kind."""
-    made = PLACES[request.param](request, tmp_path)
-    for name, value in made.env.items():
+    place = PLACES[request.param](request, tmp_path)
+    for name, value in place.env.items():
         monkeypatch.setenv(name, value)
-    return made
+    return place
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def draft() -> Callable[..., Draft]:
     """Makes a draft of one shard; its source says which one it is."""
 
     def make(number: int = 1, **changes: Any) -> Draft:
-        given = {
+        fields = {
             "source": f"Predict/{number}",
             "project": "orders",
             "window": "2024-06",
@@ -45,6 +45,6 @@ def draft() -> Callable[..., Draft]:
             "time": datetime(2024, 6, 1, 12, tzinfo=UTC),
             "shards": 1,
         }
-        return Draft(**{**given, **changes})
+        return Draft(**{**fields, **changes})
 
     return make

@@ -35,7 +35,7 @@ IMPORTED_FIRST = {  # what a store of the kind imports when it is used, and pyar
     "redis": ("redis",),
     "sqlite": (),
 }
-_KEYS = [f"k{at}" for at in range(ROWS)]
+_KEYS = [f"k{index}" for index in range(ROWS)]
 
 
 def draft(number: int, *, revoking: bool = False) -> Draft:
@@ -53,12 +53,12 @@ def draft(number: int, *, revoking: bool = False) -> Draft:
 
 
 def publish(place: Place, number: int, *, revoking: bool) -> None:
-    store, made = place.open(), draft(number, revoking=revoking)
+    store, draft_ = place.open(), draft(number, revoking=revoking)
     revoked = [draft(before, revoking=True).model_sha256 for before in range(number)] if revoking else []
     for shard in range(SHARDS):
-        stage(store, made, shard, dict.fromkeys(_KEYS[shard::SHARDS], number / 1000))
+        stage(store, draft_, shard, dict.fromkeys(_KEYS[shard::SHARDS], number / 1000))
     lockgate.pipelines.stores.publishing.publish_draft(
-        store, made, expected_rows=ROWS, max_drift=None, keep=KEEP, revoked=revoked
+        store, draft_, expected_rows=ROWS, max_drift=None, keep=KEEP, revoked=revoked
     )
     if number > 1 and not revoking:
         store.rollback("orders", to=None)
@@ -68,18 +68,18 @@ def publish(place: Place, number: int, *, revoking: bool) -> None:
 def look(place: Place) -> str:
     """What is wrong with what a reader sees now; empty where nothing is."""
     store = place.open()
-    found = store.read_rows("orders", keys=None, version=None)
-    number = int(found.version.draft.source.partition("/")[2])
-    table = pa.Table.from_batches(found.batches)
+    rows_read = store.read_rows("orders", keys=None, version=None)
+    number = int(rows_read.version.draft.source.partition("/")[2])
+    table = pa.Table.from_batches(rows_read.batches)
     scores = set(np.asarray(table["score"]).tolist())
     if scores != {number / 1000} or sorted(table["key"].to_pylist()) != sorted(_KEYS):
-        return f"version {found.version.version} of {number} has {table.num_rows} rows and scores {sorted(scores)}"
-    one = store.get("orders", _KEYS[number % ROWS], version=None)
-    if one is None or one.score != int(one.version.draft.source.partition("/")[2]) / 1000:
-        return f"one key: {one}"
-    some = held(store, keys=_KEYS[:7])
-    if len(some) != 7 or len(set(some.values())) != 1:
-        return f"seven keys: {some}"
+        return f"version {rows_read.version.version} of {number} has {table.num_rows} rows and scores {sorted(scores)}"
+    prediction = store.get("orders", _KEYS[number % ROWS], version=None)
+    if prediction is None or prediction.score != int(prediction.version.draft.source.partition("/")[2]) / 1000:
+        return f"one key: {prediction}"
+    scores_of_seven = held(store, keys=_KEYS[:7])
+    if len(scores_of_seven) != 7 or len(set(scores_of_seven.values())) != 1:
+        return f"seven keys: {scores_of_seven}"
     return ""
 
 
@@ -101,13 +101,13 @@ def forked(work: Callable[[], None]) -> int:
 def reader(place: Place, out: Path, stop: Path) -> None:
     """Look until told to stop, or until nobody is left to tell; one line for each look."""
     parent = os.getppid()
-    with out.open("w", encoding="utf-8") as told:
+    with out.open("w", encoding="utf-8") as log_file:
         while not stop.exists() and os.getppid() == parent:
             try:
-                told.write(look(place) + "\n")
+                log_file.write(look(place) + "\n")
             except StoreError as err:
-                told.write(f"{err}\n")
-            told.flush()
+                log_file.write(f"{err}\n")
+            log_file.flush()
             time.sleep(place.pause)
 
 
@@ -132,23 +132,23 @@ def main(kills: int, place: Place, scratch: Path, *, revoking: bool) -> None:
         for child in readers:
             os.waitpid(child, 0)
     lines = [out.read_text(encoding="utf-8").split("\n")[:-1] for out in outs]
-    wrong = [line for told in lines for line in told if line]
-    reads = [len(told) for told in lines]
+    wrong = [line for looks in lines for line in looks if line]
+    reads = [len(looks) for looks in lines]
     json.dump({"wrong": wrong[:5], "killed": kills, "committed": committed, "reads": reads, "rows": ROWS}, sys.stdout)
 
 
 def _killed(kills: int, place: Place, longest: float, *, revoking: bool) -> int:
     """Kill so many publishers, of version 3 and so on; how many of them had committed."""
     lots, committed, number = random.Random(7), 0, 2
-    for at in range(kills):
+    for index in range(kills):
         number += 1
         child = forked(lambda: publish(place, number, revoking=revoking))  # noqa: B023 (it is called at once)
         time.sleep(lots.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        committed += (done := _in_another_process(place, number))
-        longest *= 0.85 if done else 1.15  # about as many are killed before the commit as after, on any machine
-        if at % 3 == 0:
+        committed += (was_committed := _in_another_process(place, number))
+        longest *= 0.85 if was_committed else 1.15  # about as many are killed before the commit as after, on any machine
+        if index % 3 == 0:
             # what was interrupted is resumed; the next prune drops the others or they stay
             finished(place, number, revoking=revoking)
     finished(place, number + 1, revoking=revoking)
@@ -159,7 +159,7 @@ def _in_another_process(place: Place, number: int) -> bool:
     """Whether the source was published; this process itself never opens the store."""
 
     def ask() -> None:
-        sources = {one.draft.source for one in place.open().versions("orders")}
+        sources = {version.draft.source for version in place.open().versions("orders")}
         os._exit(0 if f"Predict/{number}" in sources else 2)
 
     return os.waitstatus_to_exitcode(os.waitpid(forked(ask), 0)[1]) == 0

@@ -102,12 +102,12 @@ def publish(store: Store, draft: Draft, *shards: Mapping[str, float]) -> Publish
     return store.commit(draft)
 
 
-def held(store: Store, project: str = "orders", **asked: Any) -> dict[str, float]:
+def held(store: Store, project: str = "orders", **options: Any) -> dict[str, float]:
     """What a reader gets; a key may not be there twice."""
-    found = [
+    pairs = [
         pair
-        for batch in store.read_rows(project, **{"keys": None, "version": None, **asked}).batches
+        for batch in store.read_rows(project, **{"keys": None, "version": None, **options}).batches
         for pair in zip(batch["key"].to_pylist(), batch["score"].to_pylist(), strict=True)
     ]
-    assert len(dict(found)) == len(found)
-    return dict(found)
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)

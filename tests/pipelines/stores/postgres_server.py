@@ -20,10 +20,10 @@ PASSWORD = "no-secret: it is only for tests"
 
 def _program(name: str) -> str:
     """Debian keeps those of a server away from PATH."""
-    found = shutil.which(name) or max(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), default=None)
-    if not found:
+    path = shutil.which(name) or max(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), default=None)
+    if not path:
         pytest.skip(f"there is no {name}; `sh requirements/servers.sh` installs it")
-    return found
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +39,8 @@ def postgres_server() -> Iterator[str]:
         )  # type: ignore[call-overload]
         rules = data / "pg_hba.conf"
         rules.write_text("local all asked scram-sha-256\nlocal all all trust\n", encoding="ascii")
-        told = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
-        command = [_program("postgres"), "-D", str(data), "-k", folder, *told]
+        settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        command = [_program("postgres"), "-D", str(data), "-k", folder, *settings]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, **_AS) as server:  # type: ignore[call-overload]
             assert any("ready to accept connections" in line for line in server.stderr)
             drain = threading.Thread(target=lambda: [None for _ in server.stderr], daemon=True)

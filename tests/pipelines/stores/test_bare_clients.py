@@ -14,7 +14,7 @@ from boto3.dynamodb.conditions import Key
 
 from tests.pipelines.stores.places import PLACES, publish
 
-ROWS = {f"k{at}": at / 3000 for at in range(1000)}
+ROWS = {f"k{index}": index / 3000 for index in range(1000)}
 
 
 def _published(kind: str, request: Any, home: Path, draft: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -38,14 +38,14 @@ def test_pyarrow(request: Any, tmp_path: Path, draft: Any, monkeypatch: pytest.M
 def test_boto3(request: Any, tmp_path: Path, draft: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     params = _published("dynamodb", request, tmp_path, draft, monkeypatch)
     table = boto3.resource("dynamodb", endpoint_url=params["endpoint"]).Table(params["table"])
-    asked = {"KeyConditionExpression": Key("pk").eq("orders/ledger"), "ScanIndexForward": False, "Limit": 1}
-    page = json.loads(table.query(**asked)["Items"][0]["document"])
+    query = {"KeyConditionExpression": Key("pk").eq("orders/ledger"), "ScanIndexForward": False, "Limit": 1}
+    page = json.loads(table.query(**query)["Items"][0]["document"])
     for key, score in ROWS.items():
         if key not in ("k7", "k8", "k999"):
             continue
-        found: dict[str, float] = {}
+        rows: dict[str, float] = {}
         for part in page["current"]["parts"]:
             bucket = zlib.crc32(key.encode()) % part["buckets"]
             item = table.get_item(Key={"pk": f"{part['path']}/{bucket}", "sk": "rows"})["Item"]
-            found |= json.loads(item["document"])
-        assert found[key] == score
+            rows |= json.loads(item["document"])
+        assert rows[key] == score

@@ -26,19 +26,19 @@ from tests.pipelines.stores.places import Place, publish, stage
         ([("", ""), ("", "a")], [[0, 1]]),
     ],
 )
-def test_which_ranges_may_have_a_key_in_common(ranges: list[tuple[str, str] | None], found: list[list[int]]) -> None:
-    assert find_overlaps(ranges) == found
+def test_which_ranges_may_have_a_key_in_common(ranges: list[tuple[str, str] | None], groups: list[list[int]]) -> None:
+    assert find_overlaps(ranges) == groups
 
 
 def test_every_pair_that_has_a_key_in_common_is_in_one_group() -> None:
     lots = Random(0)
     for _ in range(300):
         ranges = [tuple(sorted(lots.choices("abcdefghij", k=2))) for _ in range(lots.randrange(8))]
-        groups = [set(some) for some in find_overlaps(ranges)]  # type: ignore[arg-type]
-        for one, (low, high) in enumerate(ranges):
-            for other, (first, last) in enumerate(ranges[:one]):
+        groups = [set(group) for group in find_overlaps(ranges)]  # type: ignore[arg-type]
+        for index, (low, high) in enumerate(ranges):
+            for other, (first, last) in enumerate(ranges[:index]):
                 if low <= last and first <= high:
-                    assert any({one, other} <= some for some in groups)
+                    assert any({index, other} <= group for group in groups)
 
 
 @pytest.mark.parametrize("place", ["parquet"], indirect=True)

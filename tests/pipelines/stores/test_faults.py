@@ -20,6 +20,14 @@ PATIENCE = 2.0
 """Seconds that a request has here."""
 
 FAULTS: tuple[Fault, ...] = ("refused", "lost", "cut", "slow", "garbage", "500", "503")
+NIGHTLY = pytest.mark.nightly
+
+
+def in_every_run(*quick: Fault, among: tuple[Fault, ...] = FAULTS) -> list[Any]:
+    """The faults as parameters: these in every run, the others at night."""
+    return [pytest.param(fault, marks=[] if fault in quick else [NIGHTLY]) for fault in among]
+
+
 OLD, NEW = {f"k{at}": 0.25 for at in range(40)}, {f"k{at}": 0.75 for at in range(40)}
 KINDS = ("parquet", "dynamodb")
 
@@ -48,8 +56,8 @@ class Place:
 @pytest.fixture(scope="module")
 def proxy(s3_server: str) -> Iterator[Proxy]:
     """Before the server of S3 and DynamoDB."""
-    with proxied(s3_server) as made:
-        yield made
+    with proxied(s3_server) as proxy_:
+        yield proxy_
 
 
 @pytest.fixture(params=KINDS)
@@ -72,53 +80,53 @@ def bucket(new_bucket: Callable[[], Any]) -> str:
     return str(new_bucket().bucket)
 
 
-def answered(asked: Callable[[], Any]) -> Any:
+def answered(request: Callable[[], Any]) -> Any:
     """What is answered, or the one line. Who waits for a request without an end waits until pytest ends it."""
     try:
-        return asked()
+        return request()
     except StoreError as err:
         assert len(str(err).splitlines()) == 1  # noqa: PT017 (either is right)
         return str(err)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", in_every_run("lost"))
 def test_publishing_of_which_one_request_goes_wrong(
     place: Place, proxy: Proxy, draft: Callable[..., Draft], fault: Fault
 ) -> None:
     """Whichever: it is tried again, or said; what readers see is the old version or the new one."""
     with proxy.plan(None) as plan:
         publish(place.through, draft(2), NEW)
-    made = 2
+    number = 2
     for first in range(1, len(plan.seen) + 1, 12):
-        made += 1
-        rows = dict.fromkeys(NEW, made / 100)
+        number += 1
+        rows = dict.fromkeys(NEW, number / 100)
         with proxy.plan(fault, first=first, times=1):
-            told = answered(lambda made=made, rows=rows: publish(place.through, draft(made), rows))
-        seen = held(place.behind)
-        if isinstance(told, str):
-            assert set(seen.values()) in ({made / 100}, {(made - 1) / 100 if made > 3 else 0.75})
+            answer = answered(lambda number=number, rows=rows: publish(place.through, draft(number), rows))
+        rows_seen = held(place.behind)
+        if isinstance(answer, str):
+            assert set(rows_seen.values()) in ({number / 100}, {(number - 1) / 100 if number > 3 else 0.75})
         else:
-            assert seen == rows
-        assert publish(place.behind, draft(made), rows).version == made
+            assert rows_seen == rows
+        assert publish(place.behind, draft(number), rows).version == number
         assert held(place.behind) == rows
 
 
-@pytest.mark.parametrize("fault", ["refused", "slow", "cut", "garbage", "500"])
+@pytest.mark.parametrize("fault", in_every_run("refused", among=("refused", "slow", "cut", "garbage", "500")))
 def test_a_store_that_is_down_is_one_line_and_nothing_is_published(
     place: Place, proxy: Proxy, draft: Callable[..., Draft], fault: Fault
 ) -> None:
-    asked: dict[str, Callable[[], Any]] = {
+    requests: dict[str, Callable[[], Any]] = {
         "get": lambda: place.through.get("orders", "k1", version=None),
         "read": lambda: held(place.through),
         "publish": lambda: publish(place.through, draft(2), NEW),
         "rollback": lambda: place.through.rollback("orders", to=None),
     }
     with proxy.plan(fault):
-        for name, ask in asked.items():
-            told = answered(ask)
-            assert isinstance(told, str), name
+        for name, ask in requests.items():
+            answer = answered(ask)
+            assert isinstance(answer, str), name
     assert held(place.behind) == OLD
-    assert [one.version for one in place.behind.versions("orders")] == [1]
+    assert [version.version for version in place.behind.versions("orders")] == [1]
 
 
 DENIED: dict[str, Fault] = {"parquet": "403", "dynamodb": "denied"}
@@ -144,21 +152,21 @@ def test_who_asks_too_much_asks_again(place: Place, proxy: Proxy, draft: Callabl
     assert held(place.behind) == NEW
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", in_every_run("cut"))
 def test_reading_of_which_one_request_goes_wrong(place: Place, proxy: Proxy, fault: Fault) -> None:
     """All rows come, or the one line; never some of them."""
     with proxy.plan(None) as plan:
         held(place.through)
     for first in range(1, len(plan.seen) + 1, 2):
         with proxy.plan(fault, first=first, times=1):
-            told = answered(lambda: held(place.through))
-        assert isinstance(told, str) or told == OLD
+            answer = answered(lambda: held(place.through))
+        assert isinstance(answer, str) or answer == OLD
 
 
 def test_a_table_that_is_not_there_is_one_line(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in AWS.items():
         monkeypatch.setenv(name, value)
-    given = {"table": f"t{os.getpid()}", "region": None, "endpoint": s3_server, "create": False, "seconds": 5.0}
-    store = STORES["dynamodb"].open_store(STORES["dynamodb"].Params.model_validate(given), None)
+    params = {"table": f"t{os.getpid()}", "region": None, "endpoint": s3_server, "create": False, "seconds": 5.0}
+    store = STORES["dynamodb"].open_store(STORES["dynamodb"].Params.model_validate(params), None)
     with pytest.raises(StoreError, match="create: true"):
         store.get("orders", "k1", version=None)

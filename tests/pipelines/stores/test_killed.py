@@ -1,4 +1,4 @@
-"""Of every store: publishers that are killed at random moments, or that all come at once, and readers meanwhile."""
+"""Every store: publishers that are killed at random moments or all publish at once, while others read."""
 
 from __future__ import annotations
 
@@ -15,38 +15,47 @@ from lockgate.pipelines.stores import Store
 from tests.pipelines.stores.places import PLACES, Place, held, publish, stage
 
 ROOT = Path(__file__).parents[3]
-KILLS = 50
-SLOW = {"dynamodb", "parquet", "parquet on S3", "redis"}  # fifty of them take a quarter of a minute, or minutes
-FIFTY = [pytest.param(name, marks=[pytest.mark.nightly] if name in SLOW else []) for name in PLACES]
+KILLS = [pytest.param(4, id="four"), pytest.param(50, id="fifty", marks=[pytest.mark.nightly])]  # fifty take a minute
 
 
-@pytest.mark.parametrize("place", FIFTY, indirect=True)
+def in_every_run(*slow: str) -> list[Any]:
+    """The places as parameters: all in every run, except these, which are left to the night."""
+    return [pytest.param(name, marks=[pytest.mark.nightly] if name in slow else []) for name in PLACES]
+
+
+@pytest.mark.parametrize("place", in_every_run("dynamodb", "parquet on S3"), indirect=True)
 @pytest.mark.parametrize("revoking", [pytest.param((), id="kept"), pytest.param(("revoking",), id="revoked")])
-def test_fifty_kills_and_readers_see_whole_versions_only(place: Place, revoking: tuple[str, ...]) -> None:
-    """The version before, or the one after: also where that withdraws all before it, so that nothing else is left."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.stores.kills", str(KILLS), *revoking],
+@pytest.mark.parametrize("kills", KILLS)
+@pytest.mark.timeout(900)
+def test_readers_see_whole_versions_while_publishers_are_killed(
+    place: Place, revoking: tuple[str, ...], kills: int
+) -> None:
+    """The version before, or the next one, even if that withdraws all earlier versions and leaves nothing else."""
+    completed = subprocess.run(
+        [sys.executable, "-m", "tests.pipelines.stores.kills", str(kills), *revoking],
         cwd=ROOT,
         input=place.to_json(),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["wrong"] == []
-    assert told["killed"] == KILLS
-    assert 0 < told["committed"] < KILLS  # some before it was published, some after
-    assert min(told["reads"]) > 20  # of each reader
+    assert completed.returncode == 0, completed.stderr
+    summary = json.loads(completed.stdout)
+    assert summary["wrong"] == []
+    assert summary["killed"] == kills
+    assert min(summary["reads"]) > 0  # of each reader
+    if kills == 50:  # of four, all may have been killed on the same side
+        assert 0 < summary["committed"] < kills  # some were killed before their commit, some after
+        assert min(summary["reads"]) > 20
     store = place.open()
-    assert [one.withdrawn for one in store.versions("orders")][:3] == [False, bool(revoking), bool(revoking)]
-    for one in store.versions("orders"):
-        number = int(one.draft.source.partition("/")[2])
-        assert set(held(store, version=one.version).values()) == {number / 1000}
-        assert len(held(store, version=one.version)) == one.rows == told["rows"]
+    assert [version.withdrawn for version in store.versions("orders")][:3] == [False, bool(revoking), bool(revoking)]
+    for version in store.versions("orders"):
+        number = int(version.draft.source.partition("/")[2])
+        assert set(held(store, version=version.version).values()) == {number / 1000}
+        assert len(held(store, version=version.version)) == version.rows == summary["rows"]
 
 
-@pytest.mark.parametrize("place", PLACES, indirect=True)
+@pytest.mark.parametrize("place", in_every_run("parquet on S3"), indirect=True)
 def test_many_stage_and_commit_the_same_at_once(place: Place, draft: Any) -> None:
     eight = draft(shards=8)
 
@@ -61,7 +70,7 @@ def test_many_stage_and_commit_the_same_at_once(place: Place, draft: Any) -> Non
     assert held(place.open()) == {f"k{shard}": 0.5 for shard in range(8)}
 
 
-@pytest.mark.parametrize("place", PLACES, indirect=True)
+@pytest.mark.parametrize("place", in_every_run("parquet on S3"), indirect=True)
 def test_many_publish_at_once_and_each_has_its_number(place: Place, store: Store, draft: Any) -> None:
     def work(number: int) -> int:
         return publish(place.open(), draft(number), {"k": number / 10}).version
@@ -69,6 +78,6 @@ def test_many_publish_at_once_and_each_has_its_number(place: Place, store: Store
     with ThreadPoolExecutor(4) as workers:
         numbers = list(workers.map(work, range(6)))
     assert sorted(numbers) == [1, 2, 3, 4, 5, 6]
-    (current,) = (one for one in store.versions("orders") if one.current)
+    (current,) = (version for version in store.versions("orders") if version.current)
     assert current.version == 6
     assert held(store) == {"k": numbers.index(6) / 10}

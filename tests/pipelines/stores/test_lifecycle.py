@@ -20,15 +20,15 @@ def five(store: Store, draft: Any) -> Store:
 
 
 def marks(store: Store) -> dict[int, str]:
-    return {one.version: "*" * one.current + "w" * one.withdrawn for one in store.versions("orders")}
+    return {version.version: "*" * version.current + "w" * version.withdrawn for version in store.versions("orders")}
 
 
 def score(store: Store) -> float:
-    (found,) = held(store).values()
-    one = store.get("orders", "k", version=None)
-    assert one is not None
-    assert one.score == found
-    return found
+    (score_,) = held(store).values()
+    prediction = store.get("orders", "k", version=None)
+    assert prediction is not None
+    assert prediction.score == score_
+    return score_
 
 
 def test_back_and_forth(five: Store) -> None:
@@ -86,10 +86,10 @@ def test_versions_of_revoked_models_are_withdrawn_by_the_commit_of_their_success
         five.commit(six, revoked=revoked)
     assert (marks(five), score(five)) == ({5: "*", 4: "", 3: "", 2: "", 1: ""}, 0.5)
     stage(five, six, 1, {})
-    made = five.commit(six, revoked=revoked)
-    assert (made.version, made.current, made.withdrawn) == (6, True, False)
+    version = five.commit(six, revoked=revoked)
+    assert (version.version, version.current, version.withdrawn) == (6, True, False)
     assert (marks(five), score(five)) == ({6: "*", 5: "w", 4: "w", 3: "", 2: "w", 1: ""}, 0.6)
-    assert five.commit(six, revoked=["1" * 64]) == made  # what is published already changes nothing
+    assert five.commit(six, revoked=["1" * 64]) == version  # what is published already changes nothing
     assert (marks(five), score(five)) == ({6: "*", 5: "w", 4: "w", 3: "", 2: "w", 1: ""}, 0.6)
     assert held(five, version=5) == {"k": 0.5}
     assert five.rollback("orders", to=None).version == 3
@@ -111,7 +111,7 @@ def test_the_last_versions_and_the_current_one_are_kept(five: Store, draft: Any)
     stage(five, draft(8, log_seq=3), 0, {"k": 0.8})  # may not
     assert five.prune("orders", keep=2) == (2, 3)
     assert marks(five) == {5: "", 4: "", 1: "*"}
-    assert [one.source for one in five.drafts("orders")] == ["Predict/9"]
+    assert [draft_.source for draft_ in five.drafts("orders")] == ["Predict/9"]
     assert five.prune("orders", keep=2) == ()
     assert held(five, version=4) == {"k": 0.4}
     assert five.get("orders", "k", version=3) is None

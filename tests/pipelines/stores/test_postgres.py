@@ -60,15 +60,15 @@ def test_any_postgres_client_reads_the_current_predictions(
     publish(store, draft(2), {"k1": 0.7})
     stage(store, draft(3), 0, {"k1": 0.9})
     view = f'SELECT score, version, "window" FROM {place.params["namespace"]}.current_predictions'
-    asked = f"{view} WHERE project = 'orders' AND key = 'k1'"
-    assert owner.execute(asked).fetchall() == [(0.7, 2, "2024-06")]
+    statement = f"{view} WHERE project = 'orders' AND key = 'k1'"
+    assert owner.execute(statement).fetchall() == [(0.7, 2, "2024-06")]
     store.rollback("orders", to=None)
-    assert owner.execute(asked).fetchall() == [(0.1, 1, "2024-06")]
+    assert owner.execute(statement).fetchall() == [(0.1, 1, "2024-06")]
     owner.execute("SET enable_seqscan = off")
-    plan = " ".join(line for (line,) in owner.execute(f"EXPLAIN {asked}"))
+    plan = " ".join(line for (line,) in owner.execute(f"EXPLAIN {statement}"))
     assert "Seq Scan on predictions" not in plan
     store.withdraw("orders", ["0" * 64])
-    assert owner.execute(asked).fetchall() == []
+    assert owner.execute(statement).fetchall() == []
 
 
 def test_what_is_deleted_leaves_no_row(owner: psycopg.Connection[Any], place: Place, store: Store, draft: Any) -> None:
@@ -82,7 +82,7 @@ def test_what_is_deleted_leaves_no_row(owner: psycopg.Connection[Any], place: Pl
 
 
 def test_whoever_may_only_read_reads_and_is_refused_the_rest(
-    asked: psycopg.Connection[Any], place: Place, draft: Any, monkeypatch: pytest.MonkeyPatch
+    reader: psycopg.Connection[Any], place: Place, draft: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = told(place, dsn=place.params["dsn"].replace("owner", "asked"))
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
@@ -138,7 +138,7 @@ def test_a_statement_that_takes_too_long_is_one_line(
 def test_a_connection_that_is_cut_off_is_one_line(
     owner: psycopg.Connection[Any], place: Place, store: Store, draft: Any
 ) -> None:
-    publish(store, draft(), {f"k{at}": 0.5 for at in range(120_000)})
+    publish(store, draft(), {f"k{index}": 0.5 for index in range(120_000)})
     batches = store.read_rows("orders", keys=None, version=None).batches
     next(batches)
     owner.execute(

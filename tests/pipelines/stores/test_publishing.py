@@ -17,15 +17,15 @@ STAYS = "nothing was published; the last version stays"
 
 
 def batch(scores: Any, *, first: int = 0) -> pa.RecordBatch:
-    keys = [f"k{first + at}" for at in range(len(scores))]
+    keys = [f"k{first + index}" for index in range(len(scores))]
     return pa.record_batch({"key": pa.array(keys, pa.string()), "score": pa.array(scores, pa.float64())})
 
 
 def published(store: Store, draft: Draft, scores: Any, **changes: Any) -> PublishedVersion:
-    asked = {"expected_rows": len(scores), "max_drift": 0.2, "keep": 2, **changes}
+    options = {"expected_rows": len(scores), "max_drift": 0.2, "keep": 2, **changes}
     with spool_rows([batch(scores)], task="binary", where="shard 0") as spool, spool.rows() as rows:
         store.stage(draft, 0, rows, spool.tally)
-    return publish_draft(store, draft, **asked)
+    return publish_draft(store, draft, **options)
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def published(store: Store, draft: Draft, scores: Any, **changes: Any) -> Publis
         ([np.nan, np.inf, -np.inf], "regression", "3 of 3 scores"),
     ],
 )
-def test_scores_are_checked_batch_by_batch(scores: list[float | None], task: Any, said: str) -> None:
+def test_scores_are_checked_batch_by_batch(scores: list[float | None], task: Any, message: str) -> None:
     batches = [batch([0.5, 0.25]), batch(scores, first=2)]
-    if not said:
+    if not message:
         with spool_rows(batches, task=task, where="shard 3") as spool:
             assert spool.tally.rows == 5
             with spool.rows() as rows:
@@ -50,23 +50,23 @@ def test_scores_are_checked_batch_by_batch(scores: list[float | None], task: Any
         return
     with pytest.raises(StoreError) as caught, spool_rows(batches, task=task, where="shard 3"):
         pass
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
     assert "shard 3" in str(caught.value)
     assert STAYS in str(caught.value)
 
 
 def test_batches_are_taken_one_at_a_time() -> None:
     """The second is not asked for before the first is on disk."""
-    seen: list[int] = []
+    allocated: list[int] = []
 
     def lazily() -> Any:
-        for at in range(3):
-            seen.append(pa.total_allocated_bytes())
-            yield batch(np.full(100_000, 0.5), first=at * 100_000)
+        for index in range(3):
+            allocated.append(pa.total_allocated_bytes())
+            yield batch(np.full(100_000, 0.5), first=index * 100_000)
 
     with spool_rows(lazily(), task="binary", where="here") as spool:
         assert spool.tally.rows == 300_000
-    assert seen[2] - seen[1] < 1_000_000  # a batch has 2 MB
+    assert allocated[2] - allocated[1] < 1_000_000  # a batch has 2 MB
 
 
 @pytest.mark.parametrize("expected", [2, 4])
@@ -75,7 +75,7 @@ def test_another_number_of_rows_is_refused(store: Store, draft: Any, expected: i
     with pytest.raises(StoreError, match=rf"3 predictions are staged; expected {expected}, and at least one .*{STAYS}"):
         published(store, draft(2), [0.1, 0.2, 0.3], expected_rows=expected)
     assert held(store) == {"k0": 0.1, "k1": 0.2}
-    assert [one.source for one in store.drafts("orders")] == ["Predict/2"]
+    assert [draft_.source for draft_ in store.drafts("orders")] == ["Predict/2"]
 
 
 def test_no_rows_are_refused(store: Store, draft: Any) -> None:
@@ -90,12 +90,12 @@ def test_a_shard_that_is_missing_is_refused(store: Store, draft: Any) -> None:
 
 def test_scores_that_moved_too_far_are_refused(store: Store, draft: Any) -> None:
     lots = np.random.default_rng(1)
-    one, near, far = lots.beta(2, 5, 2000), lots.beta(2, 5, 2000), lots.beta(4, 5, 2000)
-    published(store, draft(1), one)
+    first, near, far = lots.beta(2, 5, 2000), lots.beta(2, 5, 2000), lots.beta(4, 5, 2000)
+    published(store, draft(1), first)
     assert published(store, draft(2), near).version == 2
     with pytest.raises(StoreError, match=r"the scores are 0\.\d+ away from those of version 2 .*at most 0\.2 \(store"):
         published(store, draft(3), far)
-    assert [one.version for one in store.versions("orders")] == [2, 1]
+    assert [version.version for version in store.versions("orders")] == [2, 1]
     assert published(store, draft(3), far, max_drift=None).version == 3  # what was staged is resumed
     assert published(store, draft(4), far).version == 4  # and is what the next are held against
 
@@ -107,7 +107,7 @@ def test_a_revoked_version_stays_until_its_successor_is_published(store: Store, 
     revoked = {"revoked": ["2" * 64]}
 
     def seen() -> list[tuple[int, bool, bool]]:
-        return [(one.version, one.current, one.withdrawn) for one in store.versions("orders")]
+        return [(version.version, version.current, version.withdrawn) for version in store.versions("orders")]
 
     published(store, draft(1, model_sha256="1" * 64), good)
     published(store, draft(2, model_sha256="2" * 64), wrong, max_drift=None)
@@ -131,9 +131,9 @@ def test_where_every_model_was_revoked_there_is_nothing_to_drift_from(store: Sto
 def test_publishing_again_tells_what_was_published_and_prunes(store: Store, draft: Any) -> None:
     for number in (1, 2, 3):
         published(store, draft(number), [0.5])
-    assert [one.version for one in store.versions("orders")] == [3, 2]
+    assert [version.version for version in store.versions("orders")] == [3, 2]
     assert published(store, draft(2), [0.5], expected_rows=9).version == 2
-    assert [one.current for one in store.versions("orders")] == [True, False]
+    assert [version.current for version in store.versions("orders")] == [True, False]
 
 
 def test_any_sqlite_client_reads_the_current_predictions(tmp_path: Path, draft: Any) -> None:
@@ -148,8 +148,8 @@ def test_any_sqlite_client_reads_the_current_predictions(tmp_path: Path, draft: 
     published(store, draft(1), [0.1])
     published(store, draft(2), [0.2], max_drift=None)
     with closing(sqlite3.connect(tmp_path / "mine.db")) as db:
-        asked = "SELECT score FROM current_predictions WHERE project = ? AND key = ?"
-        assert db.execute(asked, ("orders", "k0")).fetchall() == [(0.2,)]
+        statement = "SELECT score FROM current_predictions WHERE project = ? AND key = ?"
+        assert db.execute(statement, ("orders", "k0")).fetchall() == [(0.2,)]
 
 
 def test_an_unknown_kind_says_what_there_is(tmp_path: Path) -> None:

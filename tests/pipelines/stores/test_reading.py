@@ -61,54 +61,55 @@ SCORES = [1 / 3, 1e-300, 5e-324, 1.0, 0.0, 0.1, 2 / 3, np.nextafter(1, 0), 1.797
 
 
 def test_odd_keys_and_scores_come_back_bit_by_bit(store: Store, draft: Any) -> None:
-    rows = {key: SCORES[at % len(SCORES)] for at, key in enumerate(ODD)}
+    rows = {key: SCORES[index % len(SCORES)] for index, key in enumerate(ODD)}
     publish(store, draft(), rows)
     assert {key: score.hex() for key, score in held(store).items()} == {key: float(x).hex() for key, x in rows.items()}
     assert held(store, keys=ODD) == rows
     for key, score in rows.items():
-        found = store.get("orders", key, version=None)
-        assert found is not None
-        assert (found.key, found.score.hex(), found.version.version) == (key, float(score).hex(), 1)
+        prediction = store.get("orders", key, version=None)
+        assert prediction is not None
+        assert (prediction.key, prediction.score.hex(), prediction.version.version) == (key, float(score).hex(), 1)
 
 
 def test_any_finite_score_comes_back_bit_by_bit(store: Store, draft: Any) -> None:
     drawn = np.frombuffer(np.random.default_rng(3).bytes(8 * 3000), dtype=np.float64)
-    rows = {f"k{at}": score for at, score in enumerate(drawn[np.isfinite(drawn)].tolist())}
+    rows = {f"k{index}": score for index, score in enumerate(drawn[np.isfinite(drawn)].tolist())}
     publish(store, draft(), rows)
     assert held(store) == held(store, keys=list(rows)) == rows
 
 
 def test_some_keys_once_each_and_none_that_is_not_there(store: Store, draft: Any) -> None:
-    publish(store, draft(), {f"k{at}": at / 1000 for at in range(3000)})
-    wanted = [f"k{at}" for at in range(0, 3000, 2)]
-    assert held(store, keys=[*wanted, *wanted[:10], "none"]) == {key: int(key[1:]) / 1000 for key in wanted}
+    publish(store, draft(), {f"k{index}": index / 1000 for index in range(3000)})
+    requested = [f"k{index}" for index in range(0, 3000, 2)]
+    assert held(store, keys=[*requested, *requested[:10], "none"]) == {key: int(key[1:]) / 1000 for key in requested}
     assert held(store, keys=[]) == {}
 
 
+@pytest.mark.nightly
 def test_many_rows_in_batches_of_one_version(store: Store, draft: Any) -> None:
-    rows = {f"k{at}": at / 120_000 for at in range(120_000)}
+    rows = {f"k{index}": index / 120_000 for index in range(120_000)}
     publish(store, draft(), rows)
-    found = store.read_rows("orders", keys=None, version=None)
+    rows_read = store.read_rows("orders", keys=None, version=None)
     publish(store, draft(2), {"k1": 0.5})  # who reads already reads on
-    batches = list(found.batches)
+    batches = list(rows_read.batches)
     assert len(batches) > 1
     assert max(batch.num_rows for batch in batches) <= 100_000
-    assert sum(batch.num_rows for batch in batches) == found.version.rows == 120_000
+    assert sum(batch.num_rows for batch in batches) == rows_read.version.rows == 120_000
     scores = np.concatenate([batch["score"].to_numpy() for batch in batches])
     assert np.sort(scores).tolist() == list(rows.values())
 
 
 def test_who_reads_goes_on_over_a_rollback_and_a_prune(store: Store, draft: Any) -> None:
-    rows = {f"k{at}": 0.1 for at in range(20_000)}
+    rows = {f"k{index}": 0.1 for index in range(20_000)}
     publish(store, draft(1), rows)
     begun = [store.read_rows("orders", keys=keys, version=None) for keys in (None, list(rows))]
     publish(store, draft(2), dict.fromkeys(rows, 0.2))
     store.prune("orders", keep=2)
     store.rollback("orders", to=1)
     store.rollback("orders", to=2)
-    for found in begun:
-        assert found.version.version == 1
-        scores = np.concatenate([batch["score"].to_numpy() for batch in found.batches])
+    for rows_read in begun:
+        assert rows_read.version.version == 1
+        scores = np.concatenate([batch["score"].to_numpy() for batch in rows_read.batches])
         assert (scores.size, set(scores.tolist())) == (len(rows), {0.1})
 
 
@@ -116,8 +117,8 @@ def test_an_earlier_version_by_its_number(store: Store, draft: Any) -> None:
     publish(store, draft(1), {"k1": 0.1})
     publish(store, draft(2), {"k1": 0.2, "k2": 0.2})
     assert held(store, version=1) == {"k1": 0.1}
-    one, other = store.get("orders", "k1", version=1), store.get("orders", "k1", version=None)
-    assert (one and one.score, one and one.version.current) == (0.1, False)
+    earlier, other = store.get("orders", "k1", version=1), store.get("orders", "k1", version=None)
+    assert (earlier and earlier.score, earlier and earlier.version.current) == (0.1, False)
     assert (other and other.score, other and other.version.current) == (0.2, True)
     assert store.get("orders", "k2", version=1) is None
     assert store.get("orders", "none", version=None) is None
@@ -130,11 +131,11 @@ def test_an_earlier_version_by_its_number(store: Store, draft: Any) -> None:
 def test_a_key_that_is_no_text_is_found_or_refused_in_one_line(store: Store, draft: Any, key: str) -> None:
     publish(store, draft(), {"k": 0.5})
     try:
-        found = store.get("orders", key, version=None)
+        prediction = store.get("orders", key, version=None)
     except StoreError as err:
         assert len(str(err).splitlines()) == 1  # noqa: PT017 (either is right)
     else:
-        assert found is None
+        assert prediction is None
 
 
 @pytest.mark.parametrize("key", ["a\0b", "k" * 100_000], ids=["NUL", "long"])

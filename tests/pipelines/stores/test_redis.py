@@ -75,23 +75,23 @@ def test_what_is_deleted_leaves_no_key(place: Place, store: Store, draft: Any) -
     stage(store, draft(9, shards=2), 0, ROWS)
     store.discard("orders", "Predict/9")
     store.prune("orders", keep=2)
-    found = {name.split(":")[0] for name in keys(place)}
-    assert found == {"about", "begun", "current", "keys", "number", "revision", "rows", "versions"}
+    kinds = {name.split(":")[0] for name in keys(place)}
+    assert kinds == {"about", "begun", "current", "keys", "number", "revision", "rows", "versions"}
     assert sum(name.startswith("rows:") for name in keys(place)) == 1
     assert sum(name.startswith("keys:") for name in keys(place)) == 2
 
 
-def interrupted(store: Store, of: Any, *rows: dict[str, float]) -> None:
+def interrupted(store: Store, draft_: Any, *rows: dict[str, float]) -> None:
     """Stage these batches of shard 0, and fail before the receipt."""
 
     def batches() -> Any:
-        for some in rows:
-            yield pa.record_batch({"key": pa.array(some, pa.string()), "score": pa.array(some.values(), pa.float64())})
+        for batch in rows:
+            yield pa.record_batch({"key": pa.array(batch, pa.string()), "score": pa.array(batch.values(), pa.float64())})
         raise InterruptedError
 
     schema = pa.schema([("key", pa.string()), ("score", pa.float64())])
     with pytest.raises(InterruptedError):
-        store.stage(of, 0, pa.RecordBatchReader.from_batches(schema, batches()), Tally(rows=0, buckets={}))
+        store.stage(draft_, 0, pa.RecordBatchReader.from_batches(schema, batches()), Tally(rows=0, buckets={}))
 
 
 def test_an_attempt_that_was_interrupted_is_written_over(place: Place, store: Store, draft: Any) -> None:
@@ -104,8 +104,8 @@ def test_an_attempt_that_was_interrupted_is_written_over(place: Place, store: St
 
 def test_rows_of_an_attempt_that_scored_other_keys_are_never_published(store: Store, draft: Any) -> None:
     interrupted(store, draft(), {"other": 0.9})
-    said = refused(lambda: publish(store, draft(), ROWS))
-    assert "1 rows of an interrupted attempt that had other keys" in said
+    message = refused(lambda: publish(store, draft(), ROWS))
+    assert "1 rows of an interrupted attempt that had other keys" in message
     assert store.versions("orders") == []
     store.discard("orders", "Predict/1")
     publish(store, draft(), ROWS)
@@ -127,7 +127,7 @@ def test_a_draft_that_was_discarded_meanwhile_is_not_staged(store: Store, draft:
 
 
 def test_a_version_that_is_deleted_while_it_is_read_is_one_line(store: Store, draft: Any) -> None:
-    publish(store, draft(1), {f"k{at}": 0.5 for at in range(12_000)})
+    publish(store, draft(1), {f"k{index}": 0.5 for index in range(12_000)})
     batches = store.read_rows("orders", keys=None, version=None).batches
     next(batches)
     for number in (2, 3):
@@ -139,8 +139,8 @@ def test_a_version_that_is_deleted_while_it_is_read_is_one_line(store: Store, dr
 
 def test_a_server_that_may_throw_keys_away_is_refused(draft: Any) -> None:
     with serving("--maxmemory-policy", "allkeys-lru") as url:
-        said = refused(lambda: publish(at(url), draft(), ROWS))
-        assert "its maxmemory-policy is allkeys-lru; expected noeviction" in said
+        message = refused(lambda: publish(at(url), draft(), ROWS))
+        assert "its maxmemory-policy is allkeys-lru; expected noeviction" in message
         cli(url, "CONFIG", "SET", "maxmemory-policy", "volatile-lru")
         assert publish(at(url), draft(), ROWS).version == 1
 
@@ -148,8 +148,8 @@ def test_a_server_that_may_throw_keys_away_is_refused(draft: Any) -> None:
 def test_a_server_that_is_full_keeps_what_it_has(draft: Any) -> None:
     with serving("--maxmemory", "10mb") as url:
         publish(at(url), draft(1), ROWS)
-        said = refused(lambda: publish(at(url), draft(2), {f"k{at}": 0.5 for at in range(200_000)}))
-        assert "used memory > 'maxmemory'" in said
+        message = refused(lambda: publish(at(url), draft(2), {f"k{index}": 0.5 for index in range(200_000)}))
+        assert "used memory > 'maxmemory'" in message
         assert held(at(url)) == ROWS
         assert at(url).discard("orders", "Predict/2") == 1
         while used(url) > 5_000_000:  # which frees it, soon

@@ -13,7 +13,7 @@ from lockgate.pipelines.stores import STORES, Store, open_store
 from lockgate.pipelines.stores.settings import StoreSettings
 from tests.pipelines.stores.places import publish
 
-ROWS = {f"k{at}": 0.5 for at in range(500)}
+ROWS = {f"k{index}": 0.5 for index in range(500)}
 
 
 def opened(path: str, home: Path) -> Store:
@@ -29,8 +29,8 @@ def refused(ask: Callable[[], Any]) -> str:
 
 def test_an_unknown_kind_says_what_there_is(tmp_path: Path) -> None:
     unknown = StoreSettings(kind="abacus", keep=10, max_drift=None)
-    said = refused(lambda: open_store(unknown, home=tmp_path))
-    assert said == f"unknown store 'abacus'; expected one of {', '.join(STORES)} @ store.kind"
+    message = refused(lambda: open_store(unknown, home=tmp_path))
+    assert message == f"unknown store 'abacus'; expected one of {', '.join(STORES)} @ store.kind"
 
 
 def test_a_relative_path_starts_at_home_and_an_absolute_one_does_not(tmp_path: Path, draft: Any) -> None:

@@ -23,14 +23,14 @@ SAMPLES = {
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_distance_is_kolmogorov_and_smirnovs(name: str) -> None:
-    one, other = SAMPLES[name]
-    exact = ks_2samp(one, other).statistic
-    told = Tally.of(one).distance(Tally.of(other))
-    assert told <= exact + 1e-12  # a difference at the bounds of buckets is one of the differences
-    edges = np.concatenate([[0.0], *[bound(one), bound(other)]])
-    inside = np.searchsorted(np.sort(edges), np.concatenate([one, other]))
-    widest = max(np.unique(inside[: len(one)], return_counts=True)[1]) / len(one)
-    assert exact - told <= widest  # what is missed lies within one bucket
+    first, other = SAMPLES[name]
+    exact = ks_2samp(first, other).statistic
+    distance = Tally.of(first).distance(Tally.of(other))
+    assert distance <= exact + 1e-12  # a difference at the bounds of buckets is one of the differences
+    edges = np.concatenate([[0.0], *[bound(first), bound(other)]])
+    inside = np.searchsorted(np.sort(edges), np.concatenate([first, other]))
+    widest = max(np.unique(inside[: len(first)], return_counts=True)[1]) / len(first)
+    assert exact - distance <= widest  # what is missed lies within one bucket
 
 
 def bound(scores: np.ndarray) -> np.ndarray:
@@ -54,11 +54,11 @@ def test_shards_add_up_to_the_whole() -> None:
 
 
 def test_the_largest_and_the_smallest_numbers_have_a_bucket() -> None:
-    most = np.finfo(np.float64).max
-    made = Tally.of(np.array([most, -most, 5e-324]))
-    assert (made.rows, sorted(made.buckets.values())) == (3, [1, 1, 1])
-    assert made.distance(made) == 0.0
-    assert math.isnan(made.distance(Tally.total([])))
+    largest = np.finfo(np.float64).max
+    tally = Tally.of(np.array([largest, -largest, 5e-324]))
+    assert (tally.rows, sorted(tally.buckets.values())) == (3, [1, 1, 1])
+    assert tally.distance(tally) == 0.0
+    assert math.isnan(tally.distance(Tally.total([])))
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"rows": 1}', '{"rows": 1, "buckets": [[1]]}', "[" * 100_000])

@@ -36,18 +36,18 @@ def test_shards_are_unseen_until_all_of_them_are_committed(store: Store, draft: 
     stage(store, two, 1, B)
     assert {shard: tally.rows for shard, tally in store.staged_shards(two).items()} == {1: 1}
     assert list(store.versions("orders")) == []
-    assert [one.source for one in store.drafts("orders")] == ["Predict/1"]
+    assert [draft_.source for draft_ in store.drafts("orders")] == ["Predict/1"]
     with pytest.raises(StoreError, match="1 of the 2 shards of Predict/1 are not staged, beginning with shard 0"):
         store.commit(two)
     stage(store, two, 0, A)
     with pytest.raises(StoreError, match="nothing has been published yet"):
         store.read_rows("orders", keys=None, version=None)
-    made = store.commit(two)
-    assert (made.version, made.current, made.withdrawn, made.rows, made.draft) == (1, True, False, 3, two)
-    assert list(store.versions("orders")) == [made]
+    version = store.commit(two)
+    assert (version.version, version.current, version.withdrawn, version.rows, version.draft) == (1, True, False, 3, two)
+    assert list(store.versions("orders")) == [version]
     assert list(store.drafts("orders")) == []
     assert held(store) == A | B
-    assert made.tally.distance(made.tally) == 0
+    assert version.tally.distance(version.tally) == 0
 
 
 def test_a_shard_that_is_staged_stays_as_it_is(store: Store, draft: Any) -> None:
@@ -63,7 +63,7 @@ def test_the_same_source_again_changes_nothing(store: Store, draft: Any) -> None
     again = publish(store, draft(1), A | B)
     assert (again.version, again.current, again.rows) == (first.version, False, 2)
     assert held(store) == B
-    assert [one.version for one in store.versions("orders")] == [2, 1]
+    assert [version.version for version in store.versions("orders")] == [2, 1]
 
 
 def test_another_process_resumes_with_a_later_head_and_time(place: Place, store: Store, draft: Any) -> None:
@@ -112,7 +112,7 @@ def test_a_key_that_repeats_is_refused_and_the_last_version_stays(store: Store, 
     with pytest.raises(StoreError, match="has two rows with the same key"):
         publish(store, draft(2, shards=2), A, {"k2": 0.9})
     assert held(store) == B
-    assert [one.version for one in store.versions("orders")] == [1]
+    assert [version.version for version in store.versions("orders")] == [1]
 
 
 def test_projects_do_not_meet(store: Store, draft: Any) -> None:
@@ -120,9 +120,9 @@ def test_projects_do_not_meet(store: Store, draft: Any) -> None:
     publish(store, draft(1, project="flights"), B)
     publish(store, draft(2, project="flights"), A | B)
     assert (held(store), held(store, "flights")) == (A, A | B)
-    assert [one.version for one in store.versions("flights")] == [2, 1]
+    assert [version.version for version in store.versions("flights")] == [2, 1]
     assert store.withdraw("flights", ["0" * 64]) == (1, 2)
-    assert [one.withdrawn for one in store.versions("orders")] == [False]
+    assert [version.withdrawn for version in store.versions("orders")] == [False]
 
 
 def test_an_empty_version_is_what_it_is(store: Store, draft: Any) -> None:
