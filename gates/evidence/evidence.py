@@ -1,16 +1,16 @@
-"""What a run claims, as arrays and facts: its codec, its digests, and what is wrong with it.
+"""What a run claims, as arrays and facts: `Evidence`, its file format and its digests.
 
-An evidence file is one Arrow IPC file, sorted by `row_id`, that anything able to write Arrow can make:
+An evidence file is one Arrow IPC file, sorted by `row_id`. Anything that writes Arrow can produce one:
 
 | column | type | |
 |---|---|---|
-| `row_id` | int64 or string | which row this is; unique, also across holdouts |
+| `row_id` | int64 or string | identifies the row; unique, also across holdouts |
 | `label` | float64 | the outcome, by task (below) |
 | `challenger` | float64, or a list of k | its score, by task |
-| `champion` | as `challenger` | the reigning model's score on the same row; absent when there is none |
+| `champion` | as `challenger` | the champion's score on the same row; absent if there is no champion |
 | `weight` | float64 | optional sampling weight, not negative; only ratios count |
 | `cluster` | string, dictionary | optional; rows that share one are not independent |
-| `query` | string, dictionary | task ranking: the list that a row is ranked in; optional otherwise |
+| `query` | string, dictionary | the list that the row is ranked in; required for task ranking |
 | `time` | string | optional |
 | `slice:NAME` | string, dictionary | optional slice columns |
 
@@ -18,14 +18,14 @@ An evidence file is one Arrow IPC file, sorted by `row_id`, that anything able t
 |---|---|---|
 | `binary` | 0 or 1 | the probability of 1 |
 | `multiclass` | index of a class, 0 … k − 1 | FixedSizeList<float64>[k]: the classes' probabilities, which sum to 1 |
-| `regression` | a number | the prediction: of the mean, or of a quantile |
+| `regression` | a number | the prediction of the mean, or of a quantile |
 | `ranking` | relevance, not negative | a number; higher ranks first |
 
-The rows of one query depend on each other: without a `cluster` column the query is the cluster of task ranking.
+The rows of one query depend on each other: for task ranking without a `cluster` column, the queries are the clusters.
 
-Schema metadata: `lockgate` = JSON {"version": 1, "task": …, "facts": {…}}, for task multiclass with
-"classes": [k distinct names], and optionally `lockgate.train_row_hashes` = 8-byte little-endian hashes of the
-training rows' ids (`hash_row_ids`).
+Schema metadata: `lockgate` = JSON {"version": 1, "task": …, "facts": {…}}, for task multiclass also with
+"classes": [k distinct names]; and optionally `lockgate.train_row_hashes` = 8-byte little-endian hashes of the ids of
+the training rows (`hash_row_ids`).
 """
 
 from __future__ import annotations
@@ -47,24 +47,23 @@ from numpy.typing import NDArray
 from lockgate.gates.errors import EvidenceError
 from lockgate.gates.evidence import columns
 from lockgate.gates.evidence.facts import Witness
-from lockgate.gates.evidence.row_ids import column as row_id_column
-from lockgate.gates.evidence.row_ids import hash_row_ids, sort_order
-from lockgate.gates.evidence.scores import arrow_scores, class_names, scores
+from lockgate.gates.evidence.row_ids import hash_row_ids, parse_row_ids, sort_order
+from lockgate.gates.evidence.scores import parse_class_names, parse_scores, scores_to_arrow
 from lockgate.gates.evidence.task import TASKS, Task
 from lockgate.gates.stats.scored import Floats
 
 MAX_EVIDENCE_BYTES = 2 * 1024**3
-"""An evidence file, or an artifact once unpacked, larger than this is refused."""
+"""A larger evidence file, or unpacked artifact, is refused."""
 
-VERSION = 1
+FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """Scored holdout rows, sorted by row id, and the facts of the run that scored them.
 
-    Make one with `from_arrays`, `read` or `from_bytes`. All arrays are aligned and (n,); scores of task multiclass
-    are (n, k), a column for each of the k `classes`, which are empty for any other task.
+    Created by `from_arrays`, `read` or `from_bytes`. All arrays are aligned and (n,). Scores of task multiclass are (n,
+    k), one column for each of the k `classes`, which are empty for other tasks.
     """
 
     task: Task
@@ -73,14 +72,14 @@ class Evidence:
     challenger: Floats
     champion: Floats | None = None
     weight: Floats | None = None
-    cluster: columns.Coded | None = None
+    cluster: columns.CodedColumn | None = None
     time: pa.Array | None = None
-    query: columns.Coded | None = None
+    query: columns.CodedColumn | None = None
     classes: tuple[str, ...] = ()
-    slices: Mapping[str, columns.Coded] = field(default_factory=dict)
+    slices: Mapping[str, columns.CodedColumn] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     train_row_hashes: NDArray[np.uint64] | None = None
-    witness: Witness | None = None  # of the run it was read from; never part of the bytes
+    witness: Witness | None = None  # of the run that it was read from; never part of the bytes
 
     @classmethod
     def from_arrays(
@@ -102,48 +101,53 @@ class Evidence:
         """Evidence from anything that is an array: NumPy, pandas, Arrow, or a list.
 
         Args:
-            label: numbers or booleans (n,). Missing ones are kept as NaN and judged as an ERROR.
+            label: numbers or booleans (n,). Missing values become NaN, which is judged as an ERROR.
             challenger, champion: numbers (n,); for multiclass (n, k), or an Arrow FixedSizeList of k numbers.
             row_id: unique integers or strings (n,); None numbers the rows.
             cluster, query: strings, integers or dates (n,).
             weight: non-negative numbers (n,).
             time: strings or timestamps (n,).
             slices: name → strings, integers or booleans (n,), at most 10,000 distinct values each.
-            facts: JSON values. Under `train_row_hashes` it may hold a uint64 array made by `hash_row_ids`,
-                which the leakage gate reads and which is stored beside the facts.
-            task: "binary", "multiclass", "regression" or "ranking"; which labels and scores each takes is judged as
-                an ERROR (`lockgate.gates.evidence.defects`), not refused here.
+            facts: JSON values. `train_row_hashes` may be a uint64 array from `hash_row_ids`, which the leakage gate
+            reads
+                and which is stored beside the facts.
+            task: "binary", "multiclass", "regression" or "ranking". Labels and scores that do not fit the task are not
+                refused here, but judged as an ERROR (`lockgate.gates.evidence.defects`).
             classes: for multiclass the names of 2 to 10,000 classes, distinct, in the order of the scores' columns.
 
         Raises:
-            EvidenceError: other lengths, dtype object where numbers are due, text that is not UTF-8,
+            EvidenceError: different lengths, dtype object instead of numbers, text that is not UTF-8,
                 facts that are not JSON, an unknown task, classes that do not fit the scores.
         """
         if not isinstance(task, str) or task not in TASKS:
             raise EvidenceError(f"unknown task {task!r}", expected=" or ".join(TASKS), where="task")
-        names = _checked_classes(classes, task)
-        labels = columns.numbers("label", label)
+        names = _check_classes(classes, task)
+        labels = columns.parse_numbers("label", label)
         n = labels.size
-        for name, given in (("slices", slices), ("facts", facts)):
-            if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
-                raise EvidenceError(f"{name} is no mapping by name", expected="a mapping with text as keys")
-        known = dict(facts or {})
-        hashes = known.pop("train_row_hashes", None)
-        ids = row_id_column(row_id, n)
+        for name, mapping in (("slices", slices), ("facts", facts)):
+            if mapping is not None and not (
+                isinstance(mapping, Mapping) and all(isinstance(key, str) for key in mapping)
+            ):
+                raise EvidenceError(f"{name} is not a mapping", expected="a mapping with text keys")
+        json_facts = dict(facts or {})
+        hashes = json_facts.pop("train_row_hashes", None)
+        ids = parse_row_ids(row_id, n)
         built = cls(
             task=task,
             row_id=ids,
             label=labels,
             classes=names,
-            challenger=scores("challenger", challenger, width=len(names)),
-            champion=None if champion is None else scores("champion", champion, width=len(names)),
-            weight=None if weight is None else columns.numbers("weight", weight),
-            cluster=None if cluster is None else columns.coded("cluster", cluster, most=None),
-            time=None if time is None else columns.texts("time", time),
-            query=None if query is None else columns.coded("query", query, most=None),
-            slices={name: columns.coded(f"slice {name}", values) for name, values in sorted((slices or {}).items())},
-            facts=_checked_facts(known),
-            train_row_hashes=None if hashes is None else columns.hashes(hashes),
+            challenger=parse_scores("challenger", challenger, width=len(names)),
+            champion=None if champion is None else parse_scores("champion", champion, width=len(names)),
+            weight=None if weight is None else columns.parse_numbers("weight", weight),
+            cluster=None if cluster is None else columns.encode_names("cluster", cluster, max_values=None),
+            time=None if time is None else columns.parse_texts("time", time),
+            query=None if query is None else columns.encode_names("query", query, max_values=None),
+            slices={
+                name: columns.encode_names(f"slice {name}", values) for name, values in sorted((slices or {}).items())
+            },
+            facts=_copy_facts(json_facts),
+            train_row_hashes=None if hashes is None else columns.parse_hashes(hashes),
         )
         built._check_lengths()
         order = sort_order(ids)
@@ -151,7 +155,7 @@ class Evidence:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Evidence from an Arrow IPC file. Raises EvidenceError where it is missing, too large or no evidence."""
+        """Evidence from an Arrow IPC file. Raises EvidenceError if it is missing, too large or not evidence."""
         file = Path(path)
         try:
             if file.stat().st_size > MAX_EVIDENCE_BYTES:
@@ -168,23 +172,25 @@ class Evidence:
     @classmethod
     def from_bytes(cls, blob: bytes, *, where: str = "evidence") -> Self:
         """Evidence from the bytes of an Arrow IPC file; every buffer is validated before it is used."""
-        table, meta, hashes = columns.open_table(blob, where=where, version=VERSION)
-        held = {name: columns.whole(table, name) for name in table.column_names}
+        table, meta, hashes = columns.open_table(blob, where=where, version=FORMAT_VERSION)
+        in_file = {name: columns.combined_column(table, name) for name in table.column_names}
         prefix = "slice:"
-        known = {"row_id", "label", "challenger", "champion", "weight", "cluster", "time", "query"}
-        stray = [name for name in held if name not in known and not name.startswith(prefix)]
+        expected = {"row_id", "label", "challenger", "champion", "weight", "cluster", "time", "query"}
+        stray = [name for name in in_file if name not in expected and not name.startswith(prefix)]
         if stray:
             raise EvidenceError(
-                f"unknown column {stray[0]!r}", expected=f"one of {', '.join(sorted(known))} or slice:NAME", where=where
+                f"unknown column {stray[0]!r}",
+                expected=f"one of {', '.join(sorted(expected))} or slice:NAME",
+                where=where,
             )
-        missing = [name for name in ("row_id", "label", "challenger") if name not in held]
+        missing = [name for name in ("row_id", "label", "challenger") if name not in in_file]
         if missing:
             raise EvidenceError(f"no column {missing[0]!r}", expected="row_id, label and challenger", where=where)
         facts = meta.get("facts")
         if not isinstance(facts, dict):
             raise EvidenceError("the facts are not an object", expected="a JSON object", where=where)
-        slices = {name.removeprefix(prefix): values for name, values in held.items() if name.startswith(prefix)}
-        arrays = {name: held.get(name) for name in known}
+        slices = {name.removeprefix(prefix): values for name, values in in_file.items() if name.startswith(prefix)}
+        arrays = {name: in_file.get(name) for name in expected}
         return cls.from_arrays(
             **arrays,
             slices=slices,
@@ -194,30 +200,30 @@ class Evidence:
         )
 
     def to_bytes(self) -> bytes:
-        """The Arrow IPC file, as bytes. The same evidence always gives the same bytes."""
-        held: dict[str, pa.Array] = {
+        """The Arrow IPC file as bytes. The same evidence always gives the same bytes."""
+        arrays: dict[str, pa.Array] = {
             "row_id": self.row_id,
-            "label": columns.arrow(self.label),
-            "challenger": arrow_scores(self.challenger),
+            "label": columns.to_arrow(self.label),
+            "challenger": scores_to_arrow(self.challenger),
         }
         if self.champion is not None:
-            held["champion"] = arrow_scores(self.champion)
+            arrays["champion"] = scores_to_arrow(self.champion)
         if self.weight is not None:
-            held["weight"] = columns.arrow(self.weight)
+            arrays["weight"] = columns.to_arrow(self.weight)
         if self.cluster is not None:
-            held["cluster"] = self.cluster.to_arrow()
+            arrays["cluster"] = self.cluster.to_arrow()
         if self.time is not None:
-            held["time"] = self.time
+            arrays["time"] = self.time
         if self.query is not None:
-            held["query"] = self.query.to_arrow()
-        held |= {f"slice:{name}": values.to_arrow() for name, values in self.slices.items()}
-        meta: dict[str, Any] = {"version": VERSION, "task": self.task, "facts": dict(self.facts)}
+            arrays["query"] = self.query.to_arrow()
+        arrays |= {f"slice:{name}": values.to_arrow() for name, values in self.slices.items()}
+        meta: dict[str, Any] = {"version": FORMAT_VERSION, "task": self.task, "facts": dict(self.facts)}
         if self.classes:
             meta["classes"] = list(self.classes)
-        return columns.file_bytes(held, meta, self.train_row_hashes)
+        return columns.file_bytes(arrays, meta, self.train_row_hashes)
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the Arrow IPC file: whole or not at all."""
+        """Write the Arrow IPC file atomically: a reader sees the old file or the whole new one."""
         file, blob = Path(path), self.to_bytes()
         try:
             with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
@@ -238,22 +244,22 @@ class Evidence:
 
     @cached_property
     def holdout(self) -> str:
-        """SHA-256 of the rows and labels, in order of row id: which holdout this is."""
-        return columns.digest(self.row_id, self.label)
+        """SHA-256 of row ids and labels, in order of row id: it identifies the holdout."""
+        return columns.digest_rows(self.row_id, self.label)
 
     @cached_property
     def train_digest(self) -> str | None:
-        """SHA-256 of the training rows' hashes; None where the evidence does not say which rows were trained on."""
+        """SHA-256 of the training rows' hashes; None if the evidence does not have them."""
         hashes = self.train_row_hashes
         return None if hashes is None else hashlib.sha256(hashes.astype("<u8").tobytes()).hexdigest()
 
     def scores_digest(self, scores: Floats | None) -> str | None:
-        """SHA-256 of a score column, in order of row id; None for None."""
+        """SHA-256 of a score column in order of row id; None for None."""
         return None if scores is None else hashlib.sha256(np.ascontiguousarray(scores, "<f8").ravel().data).hexdigest()
 
     def _check_lengths(self) -> None:
         n = self.n
-        named = {
+        arrays = {
             "row_id": self.row_id,
             "challenger": self.challenger,
             "champion": self.champion,
@@ -262,26 +268,26 @@ class Evidence:
             "time": self.time,
             "query": self.query,
         }
-        named |= {f"slice {name}": values for name, values in self.slices.items()}
-        for name, values in named.items():
+        arrays |= {f"slice {name}": values for name, values in self.slices.items()}
+        for name, values in arrays.items():
             if values is not None and len(values) != n:
                 raise EvidenceError(
                     f"{name} has {len(values):,} rows, label has {n:,}", expected="one value for every row"
                 )
 
     def _take(self, order: NDArray[np.intp]) -> Self:
-        def some(values: Floats | None) -> Floats | None:
+        def reorder(values: Floats | None) -> Floats | None:
             return None if values is None else values[order]
 
         return type(self)(
             task=self.task,
-            row_id=self.row_id.take(columns.arrow(order)),
+            row_id=self.row_id.take(columns.to_arrow(order)),
             label=self.label[order],
             challenger=self.challenger[order],
-            champion=some(self.champion),
-            weight=some(self.weight),
+            champion=reorder(self.champion),
+            weight=reorder(self.weight),
             cluster=self.cluster and self.cluster.take(order),
-            time=None if self.time is None else self.time.take(columns.arrow(order)),
+            time=None if self.time is None else self.time.take(columns.to_arrow(order)),
             query=self.query and self.query.take(order),
             classes=self.classes,
             slices={name: values.take(order) for name, values in self.slices.items()},
@@ -290,15 +296,15 @@ class Evidence:
         )
 
 
-def _checked_classes(classes: Any, task: str) -> tuple[str, ...]:
+def _check_classes(classes: Any, task: str) -> tuple[str, ...]:
     if task == "multiclass":
-        return class_names(classes)
+        return parse_class_names(classes)
     if classes is not None:
         raise EvidenceError(f"task {task} has no classes", expected="classes for task multiclass only", where="classes")
     return ()
 
 
-def _checked_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _copy_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     try:
         copy = json.loads(json.dumps(dict(facts), allow_nan=False, ensure_ascii=False).encode())
     except (TypeError, ValueError, RecursionError) as err:

@@ -1,4 +1,4 @@
-"""What is predicted, which decides what labels and scores may be."""
+"""The task of a model, which decides what labels and scores may be."""
 
 from __future__ import annotations
 

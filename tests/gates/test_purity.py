@@ -20,7 +20,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 import yaml
-from lockgate.gates import Evidence, Policy, judge
+from lockgate import Evidence, Policy, judge
 policy = Policy.parse(yaml.safe_load(Path(sys.argv[1]).read_text()))
 decision = judge(policy, Evidence.read(sys.argv[2]), now=datetime(2024, 5, 1, tzinfo=UTC))
 sys.stdout.write(decision.to_json())

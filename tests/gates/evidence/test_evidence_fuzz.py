@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lockgate import Evidence
 from lockgate.gates.errors import EvidenceError
-from lockgate.gates.evidence.defects import defects
+from lockgate.gates.evidence.defects import find_defects
 
 RELAXED = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 ANY = st.one_of(
@@ -90,7 +90,7 @@ def test_changed_bytes_of_lists(changes: list[tuple[int, int]]) -> None:
     with suppress(EvidenceError):
         found = Evidence.from_bytes(bytes(blob))
         assert found.challenger.shape == (found.n, len(found.classes))
-        assert isinstance(defects(found, clusters_required=False), list)
+        assert isinstance(find_defects(found, clusters_required=False), list)
 
 
 @RELAXED

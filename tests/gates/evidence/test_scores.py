@@ -14,7 +14,7 @@ import pytest
 
 from lockgate import Evidence
 from lockgate.gates.errors import EvidenceError
-from lockgate.gates.evidence.defects import defects
+from lockgate.gates.evidence.defects import find_defects
 
 CLASSES = ["cat", "dog", "eel"]
 GOOD = [[0.5, 0.25, 0.25], [0.125, 0.75, 0.125], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
@@ -46,7 +46,7 @@ def file(columns: dict, **meta: object) -> bytes:
 
 
 def found(evidence: Evidence, *, clusters_required: bool = False) -> list[str]:
-    return defects(evidence, clusters_required=clusters_required)
+    return find_defects(evidence, clusters_required=clusters_required)
 
 
 @pytest.mark.parametrize("made", [multiclass, ranking])
@@ -115,11 +115,11 @@ REFUSED = {
     "text for classes": ({"classes": "cde"}, "task multiclass lists no classes"),
     "a mapping": ({"classes": {"cat": 1}}, "task multiclass lists no classes"),
     "missing class": ({"classes": ["cat", None, "eel"]}, "classes is missing in 1 rows"),
-    "mangled class": ({"classes": ["cat", "\ud800", "eel"]}, "classes is no column of names"),
+    "mangled class": ({"classes": ["cat", "\ud800", "eel"]}, "classes is not a column of names"),
     "fewer classes": ({"classes": ["cat", "dog"]}, "challenger has dtype float64 and shape (4, 3); expected 2"),
     "one dimension": ({"challenger": [0.1, 0.2, 0.3, 0.4]}, "shape (4,); expected 3 probabilities for every row"),
     "cube": ({"challenger": np.zeros((4, 3, 1))}, "shape (4, 3, 1)"),
-    "ragged": ({"challenger": [[1.0], [0.5, 0.5], [1.0, 0, 0], [1.0]]}, "challenger is no matrix of numbers"),
+    "ragged": ({"challenger": [[1.0], [0.5, 0.5], [1.0, 0, 0], [1.0]]}, "challenger is not a matrix of numbers"),
     "objects": ({"challenger": [["a"] * 3] * 4}, "dtype <U1"),
     "masked": ({"challenger": np.ma.array(GOOD, mask=False)}, "masked"),
     "ragged lists": ({"challenger": pa.array(GOOD)}, "challenger has type list<item: double>"),
@@ -151,8 +151,8 @@ REFUSED_FILES = {
     "ragged": (lambda: file({"challenger": pa.array([*GOOD[:3], [1.0]])}), "challenger has type list<item: double>"),
     "uneven champion": (lambda: file({"champion": lists([[0.5, 0.5]] * 4, 2)}), "champion has type fixed_size_list"),
     "wrong classes": (lambda: file({}, classes=["cat", "dog"]), "challenger has type fixed_size_list"),
-    "classes are a number": (lambda: file({}, classes=3), "classes is no column of names"),
-    "nested classes": (lambda: file({}, classes=[["cat"], ["dog"], ["eel"]]), "classes is no column of names"),
+    "classes are a number": (lambda: file({}, classes=3), "classes is not a column of names"),
+    "nested classes": (lambda: file({}, classes=[["cat"], ["dog"], ["eel"]]), "classes is not a column of names"),
     "no classes": (lambda: file({}, classes=None), "task multiclass lists no classes"),
     "another task": (lambda: file({}, task="ranking"), "task ranking has no classes"),
     "labels in lists": (lambda: file({"label": lists(GOOD)}), "label has dtype object"),
@@ -172,9 +172,9 @@ def test_refused_files(case: str) -> None:
 
 
 DEFECTS = {
-    "label of no class": (multiclass, {"label": [0, 1, 3, 0]}, "1 rows have a label that is no index of a class"),
-    "label between classes": (multiclass, {"label": [0, 1, 0.5, -1]}, "2 rows have a label that is no index"),
-    "label missing": (multiclass, {"label": [0, None, 1, 2]}, "1 rows have a label that is no index of a class"),
+    "label of no class": (multiclass, {"label": [0, 1, 3, 0]}, "1 rows have a label that is not the index of a class"),
+    "label between classes": (multiclass, {"label": [0, 1, 0.5, -1]}, "2 rows have a label that is not the index"),
+    "label missing": (multiclass, {"label": [0, None, 1, 2]}, "1 rows have a label that is not the index of a class"),
     "sum": (
         multiclass,
         {"challenger": [*GOOD[:3], [1 - 2e-6, 0, 0]]},
@@ -188,12 +188,12 @@ DEFECTS = {
     "weights within a query": (
         ranking,
         {"weight": [1, 2, 3, 3]},
-        "1 rows have another weight than the first row of their query",
+        "1 rows have a weight other than that of the first row of their query",
     ),
     "clusters within a query": (
         ranking,
         {"cluster": [1, 1, 2, 1]},
-        "1 rows have another cluster than the first row of their query",
+        "1 rows have a cluster other than that of the first row of their query",
     ),
 }
 
@@ -223,14 +223,14 @@ PEAK = """
 import resource
 import numpy as np
 from lockgate import Evidence
-from lockgate.gates.evidence.defects import defects
+from lockgate.gates.evidence.defects import find_defects
 def used():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 scores = np.full((100_000, 100), 0.01)
 made = Evidence.from_arrays(label=np.zeros(100_000), challenger=scores, task="multiclass",
                             classes=[str(i) for i in range(100)])
 before = used()
-assert defects(made, clusters_required=False) == []
+assert find_defects(made, clusters_required=False) == []
 print(used() - before)
 """
 

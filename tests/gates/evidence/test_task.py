@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lockgate import Evidence, Verdict, judge
-from lockgate.gates.metrics import METRICS, metric
+from lockgate.gates.metrics import METRICS, find_metric
 from lockgate.gates.metrics.metric import Family
 
 N = 600
@@ -52,7 +52,7 @@ def test_every_metric_is_judged(make, task: str, name: str, given: str) -> None:
         "weight": {"weight": np.random.default_rng(1).uniform(0.2, 3, N)[query]},
         "cluster": {"cluster": query // 2},
     }[given]
-    known = metric(name, task)
+    known = find_metric(name, task)
     easy = {"min": max(known.low + 0.01, -9.0)} if known.higher_is_better else {"max": min(known.high - 0.01, 9.0)}
     checks = {
         "limit": {"kind": "threshold", "metric": name, "decide": "bound", **easy},

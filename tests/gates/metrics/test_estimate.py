@@ -255,6 +255,6 @@ def test_sums_over_units_are_what_influences_row_by_row_give(name: str, given: s
 def test_many_rows_are_looked_at_in_threads_to_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     held = rows("auc", n=300, seed=14)
     alone = [both(name, held) for name in ("auc", "average_precision", "log_loss", "accuracy")]
-    monkeypatch.setattr("lockgate.gates.metrics.rows.MANY_ROWS", 100)
+    monkeypatch.setattr("lockgate.gates.metrics.rows.MIN_ROWS_FOR_THREADS", 100)
     held = replace(held)  # nothing is kept
     assert [both(name, held) for name in ("auc", "average_precision", "log_loss", "accuracy")] == alone

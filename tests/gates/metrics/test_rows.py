@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from lockgate.gates.errors import UnjudgeableError
-from lockgate.gates.evidence.columns import coded
+from lockgate.gates.evidence.columns import encode_names
 from lockgate.gates.metrics.rows import Rows, Split, cross_columns
 
 
 def test_columns_are_crossed_into_the_groups_that_occur() -> None:
-    origin = coded("origin", np.array(["LGA", "EWR", "EWR", "LGA", "EWR"]))
-    carrier = coded("carrier", np.array(["UA", "UA", "AA", "UA", "AA"]))
+    origin = encode_names("origin", np.array(["LGA", "EWR", "EWR", "LGA", "EWR"]))
+    carrier = encode_names("carrier", np.array(["UA", "UA", "AA", "UA", "AA"]))
     found = cross_columns([origin, carrier])
     assert found.names == ("EWR, AA", "EWR, UA", "LGA, UA")
     assert found.code.tolist() == [2, 1, 0, 2, 0]
@@ -20,14 +20,14 @@ def test_columns_are_crossed_into_the_groups_that_occur() -> None:
 def test_names_are_in_order_however_they_are_crossed() -> None:
     rng = np.random.default_rng(0)
     a, b = (np.array(list("zyxab"))[rng.integers(0, 5, 300)] for _ in range(2))
-    found = cross_columns([coded("a", a), coded("b", b)])
+    found = cross_columns([encode_names("a", a), encode_names("b", b)])
     assert list(found.names) == sorted(found.names)
     assert [found.names[code] for code in found.code] == [f"{x}, {y}" for x, y in zip(a, b, strict=True)]
 
 
 def test_too_many_groups() -> None:
     rng = np.random.default_rng(0)
-    columns = [coded("a", rng.integers(0, 200, 30_000)), coded("b", rng.integers(0, 200, 30_000))]
+    columns = [encode_names("a", rng.integers(0, 200, 30_000)), encode_names("b", rng.integers(0, 200, 30_000))]
     with pytest.raises(UnjudgeableError, match=r"form .* groups; expected at most 10,000"):
         cross_columns(columns)
 
@@ -35,7 +35,7 @@ def test_too_many_groups() -> None:
 @pytest.mark.parametrize("weight", [None, np.array([1.0, 0, 2, 3])])
 def test_rows_and_clusters_that_count(weight: np.ndarray | None) -> None:
     rows = Rows(label=np.zeros(4), challenger=np.zeros(4), weight=weight, cluster=np.array([0, 1, 1, 2]))
-    split = Split(rows=rows, groups=cross_columns([coded("s", np.array(["a", "a", "b", "b"]))]))
+    split = Split(rows=rows, groups=cross_columns([encode_names("s", np.array(["a", "a", "b", "b"]))]))
     lost = 0 if weight is None else 1
     assert (rows.n, rows.clusters) == (4 - lost, 3)
     assert split.n.tolist() == [2 - lost, 2]

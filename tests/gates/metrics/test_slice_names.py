@@ -10,7 +10,7 @@ import pytest
 
 from lockgate import Decision, Evidence
 from lockgate.gates.errors import PolicyError
-from lockgate.gates.evidence.columns import coded
+from lockgate.gates.evidence.columns import encode_names
 from lockgate.gates.metrics.rows import cross_columns
 from lockgate.gates.metrics.slice_names import read_slice_name, slice_name
 from tests.hostile.corpus import EVERY
@@ -87,7 +87,7 @@ def test_no_two_slices_of_hostile_values_share_a_name(columns: int) -> None:
 def test_hostile_values_are_groups_of_their_own() -> None:
     values = [value for value in EVERY if len(value) < 1000]
     first, second = np.repeat(values, 8), np.tile(["", " ", ", ", '"', "a", "a, ", "None", "(missing)"], len(values))
-    found = cross_columns([coded("a", first), coded("b", second)])
+    found = cross_columns([encode_names("a", first), encode_names("b", second)])
     pairs = list(zip(first.tolist(), second.tolist(), strict=True))
     assert found.count == len(set(pairs)) == len(set(found.names))
     assert [found.keys[code] for code in found.code] == pairs

@@ -8,21 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from lockgate.gates.metrics import metric
-from lockgate.gates.metrics.estimate import Difference, Estimate, differences, estimates
+from lockgate.gates.metrics import find_metric
+from lockgate.gates.metrics.estimate import Difference, Estimate, estimate_differences, estimate_metric
 from lockgate.gates.metrics.rows import Rows, Split
 from lockgate.gates.stats import ranking
 from lockgate.gates.stats.scored import Scored
 
-AUC = metric("auc", "binary")
+AUC = find_metric("auc", "binary")
 
 
 def difference(rows: Rows) -> Difference:
-    return differences(AUC, Split(rows=rows)).one()
+    return estimate_differences(AUC, Split(rows=rows)).of_group()
 
 
 def estimate(rows: Rows) -> Estimate:
-    return estimates(AUC, Split(rows=rows)).one()
+    return estimate_metric(AUC, Split(rows=rows)).of_group()
 
 
 def placements(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
