@@ -11,14 +11,14 @@ import pytest
 from lockgate import Policy, State, judge
 from lockgate.gates.judge.waivers import find_unused_waivers
 from lockgate.gates.records.state import Waiver
-from tests.gates.candidates import BAD, GATES, GOOD, LABEL, NOON, evidence, run_of, sha_of
+from tests.builders import BAD, GATES, GOOD, LABEL, NOON, make_evidence, run_of, sha_of
 
 DAY = timedelta(days=1)
 UNTIL = NOON + 2 * DAY
 RUN = run_of("1")
 
 
-def granted(policy: Policy, gate: str) -> Waiver:
+def make_waiver(policy: Policy, gate: str) -> Waiver:
     """A waiver for model 1, by entry 3."""
     return Waiver(
         gate=gate,
@@ -33,18 +33,18 @@ def granted(policy: Policy, gate: str) -> Waiver:
     )
 
 
-def judged(gate: str, *, scores: Any = BAD, now: datetime | None = NOON, **checks: Any) -> Any:
+def judge_waived(gate: str, *, scores: Any = BAD, now: datetime | None = NOON, **checks: Any) -> Any:
     """The decision on model 1, where a waiver for it was granted."""
     policy = Policy.parse(GATES | {"checks": {**GATES["checks"], **checks}})
-    held = granted(policy, gate)
-    return judge(policy, evidence(scores, model="1", beside=GOOD), State(seq=5, waivers=(held,)), now=now)
+    waiver = make_waiver(policy, gate)
+    return judge(policy, make_evidence(scores, model="1", neighbour=GOOD), State(seq=5, waivers=(waiver,)), now=now)
 
 
 WARN = {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "point", "severity": "warn"}
 
 
 @pytest.mark.parametrize(
-    ("gate", "checks", "now", "status", "said"),
+    ("gate", "checks", "now", "status", "message"),
     [
         ("log_loss", {}, NOON, "used", "lifts its FAIL until 2024-05-03T12:00+00:00: why"),
         ("auc_floor", {}, NOON, "unused", "lifts nothing: the gate says PASS"),
@@ -63,11 +63,11 @@ WARN = {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "point", "s
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_became_of_every_waiver_is_said(
-    gate: str, checks: dict[str, Any], now: datetime | None, status: str, said: str
+    gate: str, checks: dict[str, Any], now: datetime | None, status: str, message: str
 ) -> None:
-    (use,) = judged(gate, now=now, **checks).waivers
+    (use,) = judge_waived(gate, now=now, **checks).waivers
     assert (use.status, use.entry, use.gate, use.key) == (status, 3, gate, "k")
-    assert said in use.message
+    assert message in use.message
 
 
 def test_what_could_not_be_judged_is_not_waived() -> None:
@@ -80,16 +80,16 @@ def test_what_could_not_be_judged_is_not_waived() -> None:
         "min_rows": 1,
         "small_slice": "skip",
     }
-    decision = judged("broken", broken=broken)
+    decision = judge_waived("broken", broken=broken)
     assert (decision.verdict, decision.outcomes[2].verdict, decision.outcomes[2].waived) == ("ERROR", "ERROR", False)
     assert [use.status for use in decision.waivers] == ["unused"]
-    assert judged("log_loss", scores=np.where(LABEL == 1, np.nan, BAD)).verdict == "ERROR"
+    assert judge_waived("log_loss", scores=np.where(LABEL == 1, np.nan, BAD)).verdict == "ERROR"
 
 
 def test_where_everything_is_waived_nothing_was_shown() -> None:
     policy = Policy.parse(GATES | {"checks": {"gate": GATES["checks"]["log_loss"]}})
-    held = granted(policy, "gate")
-    decision = judge(policy, evidence(BAD, model="1", beside=GOOD), State(seq=5, waivers=(held,)), now=NOON)
+    waiver = make_waiver(policy, "gate")
+    decision = judge(policy, make_evidence(BAD, model="1", neighbour=GOOD), State(seq=5, waivers=(waiver,)), now=NOON)
     assert (decision.verdict, decision.reason) == (
         "ERROR",
         "every blocking gate was skipped or waived: nothing was shown",
@@ -97,12 +97,14 @@ def test_where_everything_is_waived_nothing_was_shown() -> None:
 
 
 def test_waivers_that_do_nothing_are_found() -> None:
-    def one(seq: int, run: str, until: datetime) -> Waiver:
+    def grant(seq: int, run: str, until: datetime) -> Waiver:
         return Waiver(gate="g", run=run, model="m", policy="p", reason="r", until=until, approver="a", key="k", seq=seq)
 
-    held = (one(1, "a", UNTIL), one(2, "b", UNTIL), one(3, "a", NOON - DAY), one(4, "a", NOON))
-    found = [(waiver.seq, said) for waiver, said in find_unused_waivers(State(waivers=held), frozenset("a"), NOON)]
-    assert found == [
+    waivers = (grant(1, "a", UNTIL), grant(2, "b", UNTIL), grant(3, "a", NOON - DAY), grant(4, "a", NOON))
+    unused = [
+        (waiver.seq, reason) for waiver, reason in find_unused_waivers(State(waivers=waivers), frozenset("a"), NOON)
+    ]
+    assert unused == [
         (2, "was never used: no judgement of b was recorded since"),
         (3, "ran out at 2024-04-30T12:00+00:00"),
     ]

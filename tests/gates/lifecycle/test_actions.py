@@ -12,20 +12,20 @@ from lockgate import Evidence
 from lockgate.gates.errors import LogError, StaleError
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.log import Log
-from tests.gates.candidates import (
+from tests.builders import (
     BAD,
     BETTER,
     FIRST_MODEL,
     GOOD,
     HOPELESS,
     LABEL,
-    LENIENT,
-    clock,
-    committed,
-    evidence,
-    one_line,
-    promoted,
-    refused,
+    LENIENT_POLICY,
+    assert_one_line,
+    assert_refused,
+    clock_at,
+    commit_evidence,
+    make_evidence,
+    promote_model,
     run_of,
     sha_of,
 )
@@ -36,7 +36,7 @@ def log() -> Log:
     """Models 0, 1 and 2 were promoted, one after the other, by entries 1, 2 and 3."""
     made = Log(MemoryStore(), project="orders")
     for model in "012":
-        promoted(made, model)
+        promote_model(made, model)
     return made
 
 
@@ -55,14 +55,14 @@ class Overtaken:
             if other == "a rollback":
                 actions.rollback(self._log, to=None, **says(reason="faster"))
             elif other == "a promotion":
-                promoted(self._log, "3")
+                promote_model(self._log, "3")
             else:
                 actions.revoke(self._log, "0", **says())
         return self._log.store.put(path, blob, **options)
 
 
 def says(minute: float = 1, *, reason: str = "it leaks") -> dict[str, Any]:
-    return {"reason": reason, "actor": "bob", "clock": clock(minute)}
+    return {"reason": reason, "actor": "bob", "clock": clock_at(minute)}
 
 
 def reign(log: Log) -> tuple[str | None, list[str]]:
@@ -79,7 +79,7 @@ def reign(log: Log) -> tuple[str | None, list[str]]:
 def test_the_predecessor_of_a_revoked_champion_reigns(log: Log, name: str) -> None:
     entry = actions.revoke(log, name, **says())
     assert (entry.event.run, entry.event.model, entry.event.successor) == (run_of("2"), sha_of("2"), 2)
-    assert (entry.actor, entry.time, entry.event.reason) == ("bob", clock(1)(), "it leaks")
+    assert (entry.actor, entry.time, entry.event.reason) == ("bob", clock_at(1)(), "it leaks")
     assert reign(log) == ("1", ["0"])
     assert log.state().revoked == {sha_of("2"): 4}
 
@@ -95,14 +95,14 @@ def test_where_none_is_left_nobody_reigns_and_the_next_is_judged_alone(log: Log)
     for model in "012":
         actions.revoke(log, model, **says())
     assert reign(log) == (None, [])
-    assert promoted(log, "3", minute=2).seq == 7
+    assert promote_model(log, "3", minute=2).seq == 7
     assert reign(log) == ("3", [])
 
 
 def test_a_run_that_was_only_judged_is_revoked_too() -> None:
     log = Log(MemoryStore(), project="orders")
-    committed(log, FIRST_MODEL)
-    committed(log, HOPELESS)
+    commit_evidence(log, FIRST_MODEL)
+    commit_evidence(log, HOPELESS)
     entry = actions.revoke(log, "1", **says())
     assert (entry.event.of, entry.event.successor) == (run_of("1"), 1)
     assert reign(log) == ("0", [])
@@ -111,24 +111,26 @@ def test_a_run_that_was_only_judged_is_revoked_too() -> None:
 
 def test_a_model_is_revoked_once_and_only_one_that_was_judged(log: Log) -> None:
     actions.revoke(log, "1", **says())
-    refused(log, lambda: actions.revoke(log, "1", **says(2)), r"EvaluateNewModel/1 was revoked before, by entry 4")
-    refused(log, lambda: actions.revoke(log, "7", **says(2)), r"no model of run '7' was ever judged")
-    refused(log, lambda: actions.revoke(log, "", **says(2)), r"no model of run '' was ever judged")
+    assert_refused(
+        log, lambda: actions.revoke(log, "1", **says(2)), r"EvaluateNewModel/1 was revoked before, by entry 4"
+    )
+    assert_refused(log, lambda: actions.revoke(log, "7", **says(2)), r"no model of run '7' was ever judged")
+    assert_refused(log, lambda: actions.revoke(log, "", **says(2)), r"no model of run '' was ever judged")
     empty = Log(MemoryStore(), project="orders")
-    refused(empty, lambda: actions.revoke(empty, "7", **says()), "was ever judged")
+    assert_refused(empty, lambda: actions.revoke(empty, "7", **says()), "was ever judged")
 
 
 def test_a_judgement_without_a_model_leaves_nothing_to_revoke() -> None:
     log = Log(MemoryStore(), project="orders")
     scores = Evidence.from_arrays(label=LABEL, challenger=GOOD, facts={"challenger": {"run": run_of("0")}})
-    committed(log, scores)
-    refused(log, lambda: actions.revoke(log, "0", **says()), "EvaluateNewModel/0 was judged without a model")
+    commit_evidence(log, scores)
+    assert_refused(log, lambda: actions.revoke(log, "0", **says()), "EvaluateNewModel/0 was judged without a model")
 
 
 def test_a_revoked_model_is_an_error_when_it_is_judged_again(log: Log) -> None:
     actions.revoke(log, "1", **says())
-    again = evidence(BETTER, model="1", beside=GOOD, champion="2", rows="fresh")
-    done = committed(log, again, minute=2, policy=LENIENT)
+    again = make_evidence(BETTER, model="1", neighbour=GOOD, champion="2", rows="fresh")
+    done = commit_evidence(log, again, minute=2, policy=LENIENT_POLICY)
     assert (done.decision.verdict, done.entry) == ("ERROR", None)
     assert "this model was revoked by entry 4" in done.decision.outcomes[0].message
     assert log.head().seq == 4
@@ -139,11 +141,11 @@ def test_a_challenger_that_was_scored_beside_a_model_revoked_meanwhile_is_stale(
     log = Log(MemoryStore(), project="orders")
     models = "01" if left else "1"
     for model in models:
-        promoted(log, model)
-    held = evidence(BETTER, model="2", beside=GOOD, champion="1")
+        promote_model(log, model)
+    held = make_evidence(BETTER, model="2", neighbour=GOOD, champion="1")
     actions.revoke(log, "1", **says())
     with pytest.raises(StaleError, match="EvaluateNewModel/0' reigns now" if left else "revoked; no model reigns now"):
-        committed(log, held, minute=2)
+        commit_evidence(log, held, minute=2)
     assert log.head().seq == len(models) + 1
 
 
@@ -156,7 +158,7 @@ def test_the_last_model_promoted_before_the_champion_reigns_again(log: Log) -> N
     assert reign(log) == ("1", ["2", "0"])
     actions.rollback(log, to=None, **says(reason="that one too"))
     assert reign(log) == ("0", ["1", "2"])
-    refused(
+    assert_refused(
         log,
         lambda: actions.rollback(log, to=None, **says(reason="and this")),
         "no model that was promoted before EvaluateNewMode",
@@ -165,7 +167,11 @@ def test_the_last_model_promoted_before_the_champion_reigns_again(log: Log) -> N
 
 def test_a_rollback_that_is_repeated_goes_back_once(log: Log) -> None:
     actions.rollback(log, to=None, **says())
-    refused(log, lambda: actions.rollback(log, to=None, **says()), "entry 4 already rolled back to EvaluateNewModel/1, for the same reason")
+    assert_refused(
+        log,
+        lambda: actions.rollback(log, to=None, **says()),
+        "entry 4 already rolled back to EvaluateNewModel/1, for the same reason",
+    )
     assert reign(log) == ("1", ["2", "0"])
 
 
@@ -175,7 +181,7 @@ def test_a_rollback_is_away_from_who_reigned_when_it_began(log: Log, other: str)
     late = Log(Overtaken(log, other), project=log.project, keyring=log.keyring, signer=log.signer)
     with pytest.raises(LogError, match="reigns by now, promoted by entry") as caught:
         actions.rollback(late, to=None, **says(reason="slow"))
-    one_line(caught)
+    assert_one_line(caught)
     assert log.head().seq == 4
     assert reign(log)[0] == {"a rollback": "1", "a promotion": "3"}[other]
 
@@ -212,41 +218,41 @@ def test_who_never_reigned_reigns_already_or_may_not_be_served_does_not_come_bac
         ("1", r"EvaluateNewModel/1 is suspect since entry 5"),
         ("2", r"EvaluateNewModel/2 reigns already"),
     ):
-        refused(log, lambda to=to: actions.rollback(log, to=to, **says()), said)
+        assert_refused(log, lambda to=to: actions.rollback(log, to=to, **says()), said)
     late = 91 * 24 * 60
     fresh = Log(MemoryStore(), project="orders")
-    promoted(fresh, "0")
-    promoted(fresh, "1", minute=late)
-    refused(
+    promote_model(fresh, "0")
+    promote_model(fresh, "1", minute=late)
+    assert_refused(
         fresh, lambda: actions.rollback(fresh, to="0", **says(late)), r"the promotion of EvaluateNewModel/0 expired"
     )
-    refused(fresh, lambda: actions.rollback(fresh, to=None, **says(late)), "no model that was promoted before")
+    assert_refused(fresh, lambda: actions.rollback(fresh, to=None, **says(late)), "no model that was promoted before")
 
 
 def test_nobody_is_rolled_back_where_nobody_reigns_but_a_named_one_may_come_back(log: Log) -> None:
     empty = Log(MemoryStore(), project="orders")
-    refused(empty, lambda: actions.rollback(empty, to=None, **says()), "no model reigns")
-    refused(empty, lambda: actions.rollback(empty, to="1", **says()), "never reigned; expected one of none")
+    assert_refused(empty, lambda: actions.rollback(empty, to=None, **says()), "no model reigns")
+    assert_refused(empty, lambda: actions.rollback(empty, to="1", **says()), "never reigned; expected one of none")
     actions.rollback(log, to="0", **says())
     actions.revoke(log, "0", **says())
     assert reign(log) == (None, ["2", "1"])
-    refused(log, lambda: actions.rollback(log, to=None, **says()), "no model reigns")
+    assert_refused(log, lambda: actions.rollback(log, to=None, **says()), "no model reigns")
     actions.rollback(log, to="1", **says())
     assert reign(log) == ("1", ["2"])
 
 
 def test_a_challenger_that_was_scored_beside_a_model_rolled_back_from_is_stale(log: Log) -> None:
-    held = evidence(BAD, model="3", beside=GOOD, champion="2")
+    held = make_evidence(BAD, model="3", neighbour=GOOD, champion="2")
     actions.rollback(log, to=None, **says())
     with pytest.raises(StaleError, match="EvaluateNewModel/1' reigns now"):
-        committed(log, held, minute=2)
+        commit_evidence(log, held, minute=2)
 
 
 # --- clocks ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_clock_that_is_behind_by_what_clocks_may_is_right_by_the_head_and_no_other(log: Log) -> None:
-    refused(log, lambda: actions.revoke(log, "2", **says(-5.1)), "before its predecessor")
+    assert_refused(log, lambda: actions.revoke(log, "2", **says(-5.1)), "before its predecessor")
     for minute, model in ((0, "2"), (-5, "1")):
         assert actions.revoke(log, model, **says(minute)).time == log.entry(3).time
     assert log.head().time - log.entry(1).time == timedelta(0)

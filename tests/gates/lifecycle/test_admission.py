@@ -18,7 +18,7 @@ from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.admission import Admission, TrustedHead, admit
 from lockgate.gates.log import Log
 from lockgate.gates.records.state import Champion, State
-from tests.gates.candidates import (
+from tests.builders import (
     APPROVER,
     BETTER,
     FIRST_MODEL,
@@ -26,43 +26,43 @@ from tests.gates.candidates import (
     HOPELESS,
     JUDGE,
     LABEL,
-    LENIENT,
+    LENIENT_POLICY,
     NOON,
-    blob,
-    by,
-    clock,
-    committed,
-    evidence,
-    one_line,
-    opened,
-    path,
-    promoted,
+    as_signer,
+    assert_one_line,
+    clock_at,
+    commit_evidence,
+    entry_bytes,
+    entry_path,
+    make_evidence,
+    new_log,
+    promote_model,
     run_of,
     sha_of,
 )
 
 END = NOON + timedelta(days=90)
-SAYS: dict[str, Any] = {"reason": "why", "actor": "bob", "clock": clock(1)}
+SAYS: dict[str, Any] = {"reason": "why", "actor": "bob", "clock": clock_at(1)}
 TICK = timedelta(microseconds=1)
 
 
 @pytest.fixture
 def log() -> Log:
     """Signed; 0, 1 and 2 were promoted by entries 1, 2 and 3."""
-    made = opened()
+    made = new_log()
     for model in "012":
-        promoted(made, model)
+        promote_model(made, model)
     return made
 
 
 def refused(log: Log, said: str, **given: Any) -> str:
     with pytest.raises(AdmissionError, match=said) as caught:
         admit(log, **{"now": NOON, **given})
-    return one_line(caught)
+    return assert_one_line(caught)
 
 
 def test_the_champion_is_admitted_under_the_head(log: Log) -> None:
-    admitted = admit(by(log, None), now=NOON)
+    admitted = admit(as_signer(log, None), now=NOON)
     assert (admitted.champion, admitted.champion.run) == (log.state().champion, run_of("2"))
     assert admitted.head == TrustedHead(seq=3, digest=log.head().digest)
 
@@ -76,16 +76,16 @@ def test_a_run_that_reigned_is_admitted_by_name(log: Log, name: str) -> None:
 
 
 def test_nobody_was_promoted() -> None:
-    empty = opened()
+    empty = new_log()
     refused(empty, r"^no model has been promoted yet \(`make evaluate model=xgb` trains and judges one\)$")
-    actions.register(empty, FIRST_MODEL, note="", actor="bob", clock=clock())
+    actions.register(empty, FIRST_MODEL, note="", actor="bob", clock=clock_at())
     refused(empty, "no model has been promoted yet")
     refused(empty, "run '7' was never promoted, or is revoked; expected one of none", run="7")
 
 
 def test_who_reigned_was_revoked_and_nobody_is_left() -> None:
-    log = opened()
-    promoted(log, "0")
+    log = new_log()
+    promote_model(log, "0")
     actions.revoke(log, "0", **SAYS)
     refused(log, "no model reigns: the champion was revoked, and no model before it may be served")
     refused(log, "run '0' was never promoted, or is revoked; expected one of none", run="0")
@@ -99,8 +99,8 @@ def test_a_revoked_run_is_not_admitted_by_name(log: Log) -> None:
 
 
 def test_a_run_that_was_only_judged_is_not_admitted() -> None:
-    log = opened()
-    (committed(log, FIRST_MODEL), committed(log, HOPELESS))
+    log = new_log()
+    (commit_evidence(log, FIRST_MODEL), commit_evidence(log, HOPELESS))
     refused(log, r"run '1' was never promoted", run="1")
 
 
@@ -138,8 +138,8 @@ def test_a_head_from_the_future_says_that_a_clock_is_wrong(log: Log, early: time
 
 
 def test_scores_without_a_model_serve_nobody() -> None:
-    log = opened()
-    committed(log, Evidence.from_arrays(label=LABEL, challenger=GOOD), policy=LENIENT)
+    log = new_log()
+    commit_evidence(log, Evidence.from_arrays(label=LABEL, challenger=GOOD), policy=LENIENT_POLICY)
     refused(log, "entry 1 promoted scores alone: it names no run and no model that could be loaded")
 
 
@@ -154,7 +154,7 @@ def test_only_the_bytes_that_were_judged_are_a_model() -> None:
     for other in (b"", b"what was judge", b"What was judged", model + b"\n"):
         with pytest.raises(AdmissionError, match="is not what was judged: SHA-256") as caught:
             admitted.check(other)
-        assert str(champion.sha256) in one_line(caught)
+        assert str(champion.sha256) in assert_one_line(caught)
 
 
 # --- what was seen before --------------------------------------------------------------------------------------------
@@ -164,40 +164,40 @@ def test_a_log_that_went_on_is_followed(log: Log) -> None:
     seen = [TrustedHead(seq=seq, digest=log.entry(seq).digest) for seq in (1, 2, 3)]
     for one in seen:
         assert admit(log, now=NOON, trusted_head=one).head == seen[2]
-    promoted(log, "3", minute=1)
+    promote_model(log, "3", minute=1)
     assert admit(log, now=NOON, trusted_head=seen[2]).champion.run == run_of("3")
 
 
 def test_a_log_whose_tail_was_deleted_is_refused(log: Log) -> None:
     seen = admit(log, now=NOON).head
-    log.store.delete(path(3))
+    log.store.delete(entry_path(3))
     assert admit(log, now=NOON).champion.run == run_of("1")  # who has seen nothing cannot know
     said = refused(log, "the promotion log ends at entry 2, but entry 3 was seen before", trusted_head=seen)
     assert "its tail was deleted, or this is an older copy" in said
-    log.store.delete(path(2))
-    log.store.delete(path(1))
+    log.store.delete(entry_path(2))
+    log.store.delete(entry_path(1))
     refused(log, "the promotion log ends at entry 0, but entry 3 was seen before", trusted_head=seen)
 
 
 def test_a_log_that_was_written_anew_is_refused(log: Log) -> None:
     seen = admit(log, now=NOON).head
-    log.store.delete(path(3))
-    promoted(log, "3")
-    promoted(log, "4")
+    log.store.delete(entry_path(3))
+    promote_model(log, "3")
+    promote_model(log, "4")
     said = refused(log, "entry 3 of the promotion log is not the one that was seen before", trusted_head=seen)
     assert "the log was forked, or another one was put in its place" in said
     assert seen.digest in said
-    other = opened()
+    other = new_log()
     for model in "01234":
-        promoted(other, model)
+        promote_model(other, model)
     refused(other, "entry 3 of the promotion log is not the one that was seen before", trusted_head=seen)
 
 
 def test_a_revoked_champion_is_said_only_of_the_log_that_was_seen() -> None:
-    log = opened()
-    promoted(log, "0")
+    log = new_log()
+    promote_model(log, "0")
     seen = admit(log, now=NOON).head
-    refused(opened(), "ends at entry 0, but entry 1 was seen", trusted_head=seen)
+    refused(new_log(), "ends at entry 0, but entry 1 was seen", trusted_head=seen)
     actions.revoke(log, "0", **SAYS)
     refused(log, "no model reigns", trusted_head=seen)
 
@@ -210,7 +210,7 @@ def forged(log: Log, seq: int, key: Any = JUDGE, **state: Any) -> None:
     held = log.entry(seq)
     entry = held.model_copy(update={"state": held.state.model_copy(update=state), "signature": None})
     log.store.put(
-        path(seq), entry.model_copy(update={"signature": key.sign(entry.payload())}).to_bytes(), mode="overwrite"
+        entry_path(seq), entry.model_copy(update={"signature": key.sign(entry.payload())}).to_bytes(), mode="overwrite"
     )
 
 
@@ -219,7 +219,7 @@ def forged(log: Log, seq: int, key: Any = JUDGE, **state: Any) -> None:
 )
 def test_a_head_that_names_another_champion_than_was_promoted_is_refused(log: Log, change: dict[str, Any]) -> None:
     """By somebody who holds a key: the approver, who may roll back."""
-    actions.rollback(by(log, APPROVER), to="1", **SAYS)
+    actions.rollback(as_signer(log, APPROVER), to="1", **SAYS)
     forged(log, 4, APPROVER, champion=log.state().champion.model_copy(update=change))
     with pytest.raises(LogError, match="the state does not follow from the event and the previous state"):
         admit(log, now=NOON)
@@ -235,18 +235,18 @@ def test_a_head_that_names_another_champion_than_was_promoted_is_refused(log: Lo
     ids=["champion", "revoked", "retracted"],
 )
 def test_an_approver_who_may_revoke_may_not_sign_any_state_with_it(log: Log, state: dict[str, Any]) -> None:
-    actions.revoke(by(log, APPROVER), "1", **SAYS)
+    actions.revoke(as_signer(log, APPROVER), "1", **SAYS)
     forged(log, 4, APPROVER, **state)
     with pytest.raises(LogError, match="the state does not follow from the event and the previous state"):
         admit(log, now=NOON)
     with pytest.raises(LogError, match="the state does not follow from the event and the previous state"):
-        promoted(log, "3", minute=2)  # nor is anything written behind it
+        promote_model(log, "3", minute=2)  # nor is anything written behind it
 
 
 def test_an_approver_signs_no_state_by_putting_another_entry_behind_it(log: Log) -> None:
     """Who may revoke may not promote: neither by one entry, nor by two, of which the second follows from the first."""
     seen = admit(log, now=NOON).head
-    actions.revoke(by(log, APPROVER), "1", **SAYS)
+    actions.revoke(as_signer(log, APPROVER), "1", **SAYS)
     evil = Champion(sha256=sha_of("0"), run=run_of("0"), seq=1, valid_until=END + timedelta(days=999))
     forged(log, 4, APPROVER, champion=evil)
     state = log.entry(4).state
@@ -254,21 +254,21 @@ def test_an_approver_signs_no_state_by_putting_another_entry_behind_it(log: Log)
     event = second.event.model_copy(update={"of": run_of("7"), "model": sha_of("7"), "successor": 1})
     after = State(**{**state.model_dump(), "seq": 5, "revoked": {**state.revoked, sha_of("7"): 5}})
     second = second.model_copy(update={"event": event, "state": after})
-    log.store.put(path(5), second.model_copy(update={"signature": APPROVER.sign(second.payload())}).to_bytes())
+    log.store.put(entry_path(5), second.model_copy(update={"signature": APPROVER.sign(second.payload())}).to_bytes())
     for call in (log.head, lambda: admit(log, now=NOON), lambda: admit(log, now=NOON, trusted_head=seen)):
         with pytest.raises(
             LogError, match=r"does not follow from the event and the previous state @ log/00000004\.json"
         ) as caught:
             call()
-        one_line(caught)
+        assert_one_line(caught)
 
 
 def test_a_long_row_of_an_approvers_entries_is_read_back_to_the_judges_and_no_further(log: Log) -> None:
     for at in range(5):
-        actions.retract(by(log, APPROVER), metric="brier", **SAYS | {"reason": f"{at}"})
-    (log.store.delete(path(1)), log.store.delete(path(2)))
+        actions.retract(as_signer(log, APPROVER), metric="brier", **SAYS | {"reason": f"{at}"})
+    (log.store.delete(entry_path(1)), log.store.delete(entry_path(2)))
     assert log.head().seq == 8  # nothing before entry 3, which a judge signed, was asked for
-    log.store.delete(path(3))
+    log.store.delete(entry_path(3))
     with pytest.raises(LogError, match="the promotion log has no entry 3"):
         log.head()
 
@@ -277,31 +277,31 @@ def test_in_an_unsigned_log_the_promotion_has_the_last_word() -> None:
     """Whoever can write there can forge all of it; what contradicts itself is refused."""
     log = Log(MemoryStore(), project="orders")
     for model in "012":
-        promoted(log, model)
+        promote_model(log, model)
     for seq in (2, 3):  # the head follows from the entry before it, but that one from none
-        held = json.loads(blob(log, seq))
+        held = json.loads(entry_bytes(log, seq))
         held["state"]["predecessors"][-1]["sha256"] = "e" * 64
-        held["previous"] = hashlib.sha256(blob(log, seq - 1)).hexdigest()
-        log.store.put(path(seq), rfc8785.dumps(held), mode="overwrite")
+        held["previous"] = hashlib.sha256(entry_bytes(log, seq - 1)).hexdigest()
+        log.store.put(entry_path(seq), rfc8785.dumps(held), mode="overwrite")
     said = refused(log, "entry 1 did not promote EvaluateNewModel/0; expected its promotion, of the model e", run="0")
     assert "the head of the log contradicts its history; run `lockgate verify`" in said
-    assert path(1) in said
+    assert entry_path(1) in said
     assert admit(log, now=NOON).champion.run == run_of("2")
 
 
 def test_a_date_that_nothing_can_be_taken_from_is_no_crash() -> None:
     log = Log(MemoryStore(), project="orders")
-    committed(log, evidence(BETTER, model="0"), policy=LENIENT)
-    held = json.loads(blob(log, 1))
+    commit_evidence(log, make_evidence(BETTER, model="0"), policy=LENIENT_POLICY)
+    held = json.loads(entry_bytes(log, 1))
     held["time"] = "0001-01-01T00:00:00Z"
-    log.store.put(path(1), rfc8785.dumps(held), mode="overwrite")
+    log.store.put(entry_path(1), rfc8785.dumps(held), mode="overwrite")
     with pytest.raises((AdmissionError, LogError)) as caught:
         admit(log, now=NOON)
-    one_line(caught)
+    assert_one_line(caught)
 
 
 def test_an_unsigned_head_in_a_signed_log_serves_nobody(log: Log) -> None:
-    committed(Log(log.store, project="orders"), evidence(BETTER, model="3", beside=GOOD, champion="2"))
+    commit_evidence(Log(log.store, project="orders"), make_evidence(BETTER, model="3", neighbour=GOOD, champion="2"))
     with pytest.raises(LogError, match="the entry is not signed"):
         admit(log, now=NOON)
 

@@ -13,18 +13,18 @@ from lockgate import Evidence
 from lockgate.gates.errors import LogError, StaleError
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.log import Log
-from tests.gates.candidates import (
+from tests.builders import (
     BETTER,
     FIRST_MODEL,
     GOOD,
     LABEL,
     NOON,
     ROWS,
-    SEALING,
-    clock,
-    committed,
-    evidence,
-    scored,
+    SEALING_POLICY,
+    clock_at,
+    commit_evidence,
+    draw_scores,
+    make_evidence,
     sha_of,
 )
 
@@ -35,7 +35,7 @@ FIRST = sha_of("0")
 def log() -> Log:
     """A log in which model 0 was promoted."""
     made = Log(MemoryStore(), project="race")
-    assert committed(made, FIRST_MODEL).decision.verdict == "PROMOTE"
+    assert commit_evidence(made, FIRST_MODEL).decision.verdict == "PROMOTE"
     return made
 
 
@@ -48,27 +48,27 @@ def test_the_first_promotion_is_one_entry_that_carries_the_champion(log: Log) ->
 
 
 def test_a_better_model_replaces_the_champion_and_retires_the_holdout(log: Log) -> None:
-    done = committed(log, evidence(BETTER, model="1", beside=GOOD, champion="0"))
+    done = commit_evidence(log, make_evidence(BETTER, model="1", neighbour=GOOD, champion="0"))
     assert done.decision.verdict == "PROMOTE"
     state = log.state()
     assert state.champion.run == "EvaluateNewModel/1"
     assert [one.run for one in state.predecessors] == ["EvaluateNewModel/0"]
     assert state.holdouts[done.decision.binding.holdout].retired
-    third = committed(log, evidence(scored(0.7), model="2", beside=BETTER, champion="1"))
+    third = commit_evidence(log, make_evidence(draw_scores(0.7), model="2", neighbour=BETTER, champion="1"))
     assert third.decision.verdict == "INCONCLUSIVE"
     assert "retired" in third.decision.to_json()
 
 
 def test_what_is_not_better_is_recorded_and_leaves_the_champion(log: Log) -> None:
-    done = committed(log, evidence(scored(0.1), model="1", beside=GOOD, champion="0"))
+    done = commit_evidence(log, make_evidence(draw_scores(0.1), model="1", neighbour=GOOD, champion="0"))
     assert (done.decision.verdict, done.entry.seq, done.was_recorded) == ("HOLD", 2, False)
     assert log.state().champion.run == "EvaluateNewModel/0"
 
 
 def test_a_repeated_look_is_the_recorded_decision_and_costs_nothing(log: Log) -> None:
-    held = evidence(scored(0.1), model="1", beside=GOOD, champion="0")
-    first = committed(log, held)
-    again = committed(log, held, minute=7)
+    held = make_evidence(draw_scores(0.1), model="1", neighbour=GOOD, champion="0")
+    first = commit_evidence(log, held)
+    again = commit_evidence(log, held, minute=7)
     assert again.was_recorded
     assert again.entry == first.entry
     assert again.decision == first.decision
@@ -77,21 +77,23 @@ def test_a_repeated_look_is_the_recorded_decision_and_costs_nothing(log: Log) ->
 
 
 def test_an_older_look_is_found_behind_later_entries(log: Log) -> None:
-    held = [evidence(scored(0.1, seed=seed), model=str(seed), beside=GOOD, champion="0") for seed in (3, 4, 5)]
-    first = [committed(log, one) for one in held]
-    assert [committed(log, one).entry for one in held] == [one.entry for one in first]
+    held = [
+        make_evidence(draw_scores(0.1, seed=seed), model=str(seed), neighbour=GOOD, champion="0") for seed in (3, 4, 5)
+    ]
+    first = [commit_evidence(log, one) for one in held]
+    assert [commit_evidence(log, one).entry for one in held] == [one.entry for one in first]
     assert log.head().seq == 4
 
 
 def test_an_error_appends_nothing(log: Log) -> None:
-    broken = evidence(np.where(np.arange(ROWS) == 5, np.nan, GOOD), model="1", beside=GOOD, champion="0")
-    done = committed(log, broken)
+    broken = make_evidence(np.where(np.arange(ROWS) == 5, np.nan, GOOD), model="1", neighbour=GOOD, champion="0")
+    done = commit_evidence(log, broken)
     assert (done.decision.verdict, done.entry) == ("ERROR", None)
     assert log.head().seq == 1
 
 
 def test_the_model_that_reigns_appends_nothing(log: Log) -> None:
-    done = committed(log, evidence(GOOD, model="0", beside=GOOD, champion="0"))
+    done = commit_evidence(log, make_evidence(GOOD, model="0", neighbour=GOOD, champion="0"))
     assert done.decision.already_champion
     assert (done.decision.exit_code, done.entry) == (0, None)
     assert log.head().seq == 1
@@ -99,55 +101,57 @@ def test_the_model_that_reigns_appends_nothing(log: Log) -> None:
 
 def test_the_run_that_was_promoted_judged_again_is_its_promotion(log: Log) -> None:
     """So that a command that died between its entry and the tag can be repeated."""
-    again = committed(log, FIRST_MODEL, minute=3)
+    again = commit_evidence(log, FIRST_MODEL, minute=3)
     assert (again.decision.verdict, again.decision.exit_code) == ("PROMOTE", 0)
     assert again.was_recorded
     assert again.entry.seq == 1
-    second = evidence(BETTER, model="1", beside=GOOD, champion="0")
-    committed(log, second)
-    assert committed(log, second, minute=5).entry.seq == 2
+    second = make_evidence(BETTER, model="1", neighbour=GOOD, champion="0")
+    commit_evidence(log, second)
+    assert commit_evidence(log, second, minute=5).entry.seq == 2
     with pytest.raises(StaleError):
-        committed(log, FIRST_MODEL, minute=6)  # it reigned once, but no longer
+        commit_evidence(log, FIRST_MODEL, minute=6)  # it reigned once, but no longer
 
 
-@pytest.mark.parametrize("forged", [evidence(BETTER, model="0"), evidence(GOOD, model="7")])
+@pytest.mark.parametrize("forged", [make_evidence(BETTER, model="0"), make_evidence(GOOD, model="7")])
 def test_only_the_very_evidence_that_was_promoted_counts_as_it(log: Log, forged: Evidence) -> None:
     with pytest.raises(StaleError):
-        committed(log, forged)
+        commit_evidence(log, forged)
     assert log.head().seq == 1
 
 
 def test_a_challenger_scored_beside_a_former_champion_is_stale(log: Log) -> None:
-    committed(log, evidence(BETTER, model="1", beside=GOOD, champion="0"))
+    commit_evidence(log, make_evidence(BETTER, model="1", neighbour=GOOD, champion="0"))
     with pytest.raises(StaleError, match="evaluate again") as caught:
-        committed(log, evidence(scored(0.7), model="2", beside=GOOD, champion="0"))
+        commit_evidence(log, make_evidence(draw_scores(0.7), model="2", neighbour=GOOD, champion="0"))
     assert "\n" not in str(caught.value)
     assert log.head().seq == 2
 
 
 def test_an_entry_dated_before_its_predecessor_is_refused_but_for_what_clocks_may_differ(log: Log) -> None:
-    held = evidence(scored(0.1), model="1", beside=GOOD, champion="0")
+    held = make_evidence(draw_scores(0.1), model="1", neighbour=GOOD, champion="0")
     with pytest.raises(LogError, match="before its predecessor"):
-        committed(log, held, minute=-5.1)
+        commit_evidence(log, held, minute=-5.1)
     assert log.head().seq == 1
-    assert committed(log, held, minute=-4.9).entry.time == log.entry(1).time
+    assert commit_evidence(log, held, minute=-4.9).entry.time == log.entry(1).time
 
 
 def test_what_was_promoted_and_rolled_back_is_not_said_to_be_promoted(log: Log) -> None:
-    held = evidence(BETTER, model="1", beside=GOOD, champion="0")
-    assert committed(log, held).entry.promotes
-    assert committed(log, held).was_recorded
-    actions.rollback(log, to=None, reason="slow", actor="ada", clock=clock(1))
+    held = make_evidence(BETTER, model="1", neighbour=GOOD, champion="0")
+    assert commit_evidence(log, held).entry.promotes
+    assert commit_evidence(log, held).was_recorded
+    actions.rollback(log, to=None, reason="slow", actor="ada", clock=clock_at(1))
     with pytest.raises(LogError, match="entry 2 promoted EvaluateNewModel/1, and EvaluateNewModel/0 reigns now"):
-        committed(log, held, minute=2)
+        commit_evidence(log, held, minute=2)
     assert log.head().seq == 3
 
 
 def test_a_policy_that_discloses_promotions_only_keeps_numbers_out_of_the_log() -> None:
     store = MemoryStore()
     log = Log(store, project="race")
-    committed(log, FIRST_MODEL, policy=SEALING)
-    bad = committed(log, evidence(scored(0.1), model="1", beside=GOOD, champion="0"), policy=SEALING)
+    commit_evidence(log, FIRST_MODEL, policy=SEALING_POLICY)
+    bad = commit_evidence(
+        log, make_evidence(draw_scores(0.1), model="1", neighbour=GOOD, champion="0"), policy=SEALING_POLICY
+    )
     assert bad.decision.outcomes != ()
     for seq in (1, 2):
         held = json.loads(bytes(store.get(f"log/{seq:08d}.json").bytes()))
@@ -160,12 +164,16 @@ def test_a_policy_that_discloses_promotions_only_keeps_numbers_out_of_the_log() 
 @pytest.mark.parametrize(("strength", "verdict"), [(0.301, "INCONCLUSIVE"), (0.1, "HOLD")])
 def test_a_sealed_log_does_not_tell_inconclusive_from_hold(strength: float, verdict: str) -> None:
     log = Log(MemoryStore(), project="race")
-    committed(log, FIRST_MODEL, policy=SEALING)
-    done = committed(log, evidence(scored(strength, seed=4), model="1", beside=GOOD, champion="0"), policy=SEALING)
+    commit_evidence(log, FIRST_MODEL, policy=SEALING_POLICY)
+    done = commit_evidence(
+        log, make_evidence(draw_scores(strength, seed=4), model="1", neighbour=GOOD, champion="0"), policy=SEALING_POLICY
+    )
     assert done.decision.verdict == verdict
     assert log.head().event.verdict == log.head().judgement.decision["verdict"] == "HOLD"
     assert verdict == "HOLD" or verdict.encode() not in log.head().to_bytes()
-    again = committed(log, evidence(scored(strength, seed=4), model="1", beside=GOOD, champion="0"), policy=SEALING)
+    again = commit_evidence(
+        log, make_evidence(draw_scores(strength, seed=4), model="1", neighbour=GOOD, champion="0"), policy=SEALING_POLICY
+    )
     for told in (done.entry.read_decision(), again.decision):
         assert (told.exit_code, told.sealed, told.outcomes, told.state.holdouts) == (1, True, (), {})
 
@@ -176,7 +184,7 @@ def test_every_log_keys_its_hashes_by_a_salt_of_its_own() -> None:
         log = Log(MemoryStore(), project="race")
         for model, strength in (("0", 0.3), ("1", 0.1)):
             champion = {"beside": GOOD, "champion": "0"} if model == "1" else {}
-            committed(log, evidence(scored(strength), model=model, **champion))
+            commit_evidence(log, make_evidence(draw_scores(strength), model=model, **champion))
         first, second = log.entries()
         assert first.state.salt == second.state.salt
         assert len(first.state.salt) == 32
@@ -192,12 +200,12 @@ def test_a_repeated_look_at_part_of_a_holdout_is_found_too(log: Log) -> None:
         return Evidence.from_arrays(
             row_id=[f"order {row}" for row in range(rows)],
             label=LABEL[:rows],
-            challenger=scored(0.1)[:rows],
+            challenger=draw_scores(0.1)[:rows],
             champion=GOOD[:rows],
             facts={"challenger": told, "champion": {"sha256": FIRST}},
         )
 
-    whole, cut = committed(log, part(ROWS)), committed(log, part(ROWS - 1))
+    whole, cut = commit_evidence(log, part(ROWS)), commit_evidence(log, part(ROWS - 1))
     assert [len(held.looks) for held in log.state().holdouts.values()] == [2]
-    assert committed(log, part(ROWS - 1)).entry == cut.entry != whole.entry
+    assert commit_evidence(log, part(ROWS - 1)).entry == cut.entry != whole.entry
     assert log.head().seq == 3

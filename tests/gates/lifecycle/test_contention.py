@@ -12,7 +12,7 @@ from lockgate import Policy
 from lockgate.gates.errors import LogError
 from lockgate.gates.lifecycle.commit import commit
 from lockgate.gates.log import Log
-from tests.gates.candidates import FIRST_MODEL, GATES, GOOD, HOPELESS, NOON, POLICY, committed, evidence, scored
+from tests.builders import FIRST_MODEL, GATES, GOOD, HOPELESS, NOON, POLICY, commit_evidence, draw_scores, make_evidence
 
 
 class Contended:
@@ -27,20 +27,20 @@ class Contended:
     def put(self, path: str, blob: bytes, *, mode: str) -> Any:
         if path.startswith("log/") and self.rivals < 100:
             self.rivals += 1
-            rival = evidence(scored(0.1, seed=100 + self.rivals), model="9", beside=GOOD, champion="0")
-            committed(self._log, rival)
+            rival = make_evidence(draw_scores(0.1, seed=100 + self.rivals), model="9", neighbour=GOOD, champion="0")
+            commit_evidence(self._log, rival)
         return self._store.put(path, blob, mode=mode)
 
 
 def test_a_log_that_stays_contended_is_given_up_in_one_line() -> None:
     store = MemoryStore()
     log = Log(store, project="race")
-    committed(log, FIRST_MODEL)
+    commit_evidence(log, FIRST_MODEL)
     wide = Policy.parse(GATES | {"schedule": {"kind": "fixed", "looks": 1000}})
     with pytest.raises(LogError, match="other writers were faster"):
-        committed(
+        commit_evidence(
             Log(Contended(store, log), project="race"),
-            evidence(scored(0.1), model="1", beside=GOOD, champion="0"),
+            make_evidence(draw_scores(0.1), model="1", neighbour=GOOD, champion="0"),
             policy=wide,
         )
 
@@ -72,13 +72,13 @@ def test_a_write_whose_answer_was_lost_is_found_again(*, first: bool, then: str)
     store = MemoryStore()
     held = FIRST_MODEL
     if not first:
-        committed(Log(store, project="race"), FIRST_MODEL)
-        held = evidence(scored(0.1), model="1", beside=GOOD, champion="0")
-    done = committed(Log(Forgetful(store, then=then), project="race"), held)
+        commit_evidence(Log(store, project="race"), FIRST_MODEL)
+        held = make_evidence(draw_scores(0.1), model="1", neighbour=GOOD, champion="0")
+    done = commit_evidence(Log(Forgetful(store, then=then), project="race"), held)
     assert not done.was_recorded  # it is ours, by its bytes
     assert done.entry == Log(store, project="race").head()
     assert done.entry.seq == (1 if first else 2)
-    again = committed(Log(store, project="race"), held, minute=1)  # as who repeats the command finds it
+    again = commit_evidence(Log(store, project="race"), held, minute=1)  # as who repeats the command finds it
     assert (again.was_recorded, again.entry, again.decision.verdict) == (True, done.entry, done.decision.verdict)
 
 
@@ -105,13 +105,13 @@ def test_a_writer_that_lost_judges_again_at_another_moment() -> None:
         def put(self, path: str, blob: bytes, *, mode: str) -> Any:
             if path.startswith("log/") and not self.rivals:
                 self.rivals = 1
-                committed(Log(self._store, project="race"), HOPELESS, minute=1)
+                commit_evidence(Log(self._store, project="race"), HOPELESS, minute=1)
             return self._store.put(path, blob, mode=mode)
 
     store = MemoryStore()
-    committed(Log(store, project="race"), FIRST_MODEL)
+    commit_evidence(Log(store, project="race"), FIRST_MODEL)
     ticks = iter(NOON + timedelta(minutes=tick) for tick in (1, 2, 3))
-    third = evidence(scored(0.1, seed=9), model="2", beside=GOOD, champion="0")
+    third = make_evidence(draw_scores(0.1, seed=9), model="2", neighbour=GOOD, champion="0")
     done = commit(POLICY, third, Log(Late(store), project="race"), actor="ada", clock=lambda: next(ticks))
     assert (done.entry.seq, done.entry.time) == (3, NOON + timedelta(minutes=2))
     assert done.decision.look.number == 2

@@ -15,25 +15,25 @@ from lockgate.gates.lifecycle.commit import record_event
 from lockgate.gates.lifecycle.reverify import reverify
 from lockgate.gates.log import Log
 from lockgate.gates.log.events import RetractedEvent, ReverifiedEvent
-from tests.gates.candidates import (
+from tests.builders import (
     APPROVER,
     BETTER,
     FIRST_MODEL,
     GOOD,
     HOPELESS,
     LABEL,
-    LENIENT,
+    LENIENT_POLICY,
     NOON,
     POLICY,
-    SEALING,
-    by,
-    clock,
-    committed,
-    evidence,
-    opened,
-    promoted,
-    recorded,
-    refused,
+    SEALING_POLICY,
+    as_signer,
+    assert_refused,
+    clock_at,
+    commit_evidence,
+    judged_event,
+    make_evidence,
+    new_log,
+    promote_model,
     run_of,
     sha_of,
 )
@@ -50,12 +50,12 @@ def log() -> Log:
     """0, 1, 2 and 3 were promoted by entries 1 to 4, each over the one before, on holdouts of their own."""
     made = Log(MemoryStore(), project="orders")
     for model in "0123":
-        promoted(made, model, rows=f"holdout {model}", **trained_on(f"training {model}"))
+        promote_model(made, model, rows=f"holdout {model}", **trained_on(f"training {model}"))
     return made
 
 
 def retract(log: Log, *, minute: float = 1, **what: Any) -> Any:
-    return actions.retract(log, reason="late labels", actor="bob", clock=clock(minute), **what)
+    return actions.retract(log, reason="late labels", actor="bob", clock=clock_at(minute), **what)
 
 
 def some_rows(count: int, *, model: str = "1", champion: str = "0") -> Evidence:
@@ -103,17 +103,17 @@ def test_an_entry_was_wrong(log: Log, model: str, found: str) -> None:
 
 
 def test_the_scores_of_an_entry_that_was_wrong_neither_clear_nor_promote_again() -> None:
-    log = opened()
-    committed(log, FIRST_MODEL)
-    again = evidence(BETTER, model="1", beside=GOOD, champion="0", rows="order")
-    promoting = committed(log, again, policy=LENIENT).entry
+    log = new_log()
+    commit_evidence(log, FIRST_MODEL)
+    again = make_evidence(BETTER, model="1", neighbour=GOOD, champion="0", rows="order")
+    promoting = commit_evidence(log, again, policy=LENIENT_POLICY).entry
     retract(log, entry=promoting.seq)
-    alone = evidence(BETTER, model="1", rows="order")
-    told = reverify(LENIENT, alone, log, actor="bob", clock=clock(2))
+    alone = make_evidence(BETTER, model="1", rows="order")
+    told = reverify(LENIENT_POLICY, alone, log, actor="bob", clock=clock_at(2))
     assert (told.entry, told.decision.verdict) == (None, "ERROR")
     assert "the scores were retracted by entry 3; use others" in told.decision.outcomes[0].message
-    actions.rollback(log, to=None, reason="forged", actor="bob", clock=clock(3))
-    done = committed(log, again, minute=4, policy=LENIENT)
+    actions.rollback(log, to=None, reason="forged", actor="bob", clock=clock_at(3))
+    done = commit_evidence(log, again, minute=4, policy=LENIENT_POLICY)
     assert (done.entry, done.decision.verdict) == (None, "ERROR")
 
 
@@ -124,12 +124,12 @@ def test_the_same_rows_can_be_retracted_again_for_who_rests_on_them_since(log: L
         log,
         lambda *_: RetractedEvent(what="data", value=digest, reason="so", suspects=(), barred=(digest,)),
         actor="eve",
-        clock=clock(),
+        clock=clock_at(),
     )
     assert suspects(log) == ""
     assert retract(log, data=digest).event.suspects == (4,)
     assert suspects(log) == "3"
-    refused(log, lambda: retract(log, data=digest), "were retracted before, by entry 5")
+    assert_refused(log, lambda: retract(log, data=digest), "were retracted before, by entry 5")
 
 
 @pytest.mark.parametrize(("metric", "found"), [("auc", "0123"), ("auc@0.3", "0123"), ("log_loss", ""), ("brier", "")])
@@ -140,11 +140,11 @@ def test_a_metric_was_wrong(log: Log, metric: str, found: str) -> None:
 
 def test_a_metric_that_only_some_promotions_used() -> None:
     log = Log(MemoryStore(), project="orders")
-    promoted(log, "0")
-    promoted(log, "1")
-    actions.revoke(log, "1", reason="slow", actor="bob", clock=clock())
-    better = evidence(BETTER, model="2", beside=GOOD, champion="0", rows="fresh")
-    assert committed(log, better, policy=POLICY).decision.verdict == "PROMOTE"
+    promote_model(log, "0")
+    promote_model(log, "1")
+    actions.revoke(log, "1", reason="slow", actor="bob", clock=clock_at())
+    better = make_evidence(BETTER, model="2", neighbour=GOOD, champion="0", rows="fresh")
+    assert commit_evidence(log, better, policy=POLICY).decision.verdict == "PROMOTE"
     retract(log, metric="log_loss")
     assert suspects(log) == "2"
 
@@ -152,15 +152,15 @@ def test_a_metric_that_only_some_promotions_used() -> None:
 def test_a_sealed_promotion_rests_on_the_rows_that_it_was_charged_to() -> None:
     """It was judged on a part of them, under a digest of its own, and says nothing of its look."""
     found = []
-    for policy in (POLICY, SEALING):
-        log = opened()
-        whole = evidence(GOOD, model="0", rows="order")
-        committed(log, whole, policy=policy)
-        committed(log, evidence(GOOD, model="4", beside=GOOD, champion="0", rows="order"), policy=policy)
+    for policy in (POLICY, SEALING_POLICY):
+        log = new_log()
+        whole = make_evidence(GOOD, model="0", rows="order")
+        commit_evidence(log, whole, policy=policy)
+        commit_evidence(log, make_evidence(GOOD, model="4", neighbour=GOOD, champion="0", rows="order"), policy=policy)
         part = some_rows(299)
-        assert committed(log, part, minute=1, policy=policy).entry.promotes
+        assert commit_evidence(log, part, minute=1, policy=policy).entry.promotes
         assert (
-            committed(log, part, minute=1, policy=policy).entry.judgement.decision["binding"]["holdout"]
+            commit_evidence(log, part, minute=1, policy=policy).entry.judgement.decision["binding"]["holdout"]
             != whole.holdout
         )
         found.append(retract(log, data=whole.holdout, minute=2).event.suspects)
@@ -169,7 +169,7 @@ def test_a_sealed_promotion_rests_on_the_rows_that_it_was_charged_to() -> None:
 
 def test_a_sealed_promotion_counts_as_resting_on_every_metric() -> None:
     log = Log(MemoryStore(), project="orders")
-    committed(log, FIRST_MODEL, policy=SEALING)
+    commit_evidence(log, FIRST_MODEL, policy=SEALING_POLICY)
     retract(log, metric="brier")
     assert suspects(log) == "0"
 
@@ -178,7 +178,7 @@ def test_doubt_comes_through_models_that_were_revoked_since(log: Log) -> None:
     """3 was judged against 2, which was judged against 1: that 2 is gone clears nobody."""
     digest = log.entry(2).read_decision().binding.holdout
     for model in "21":
-        actions.revoke(log, model, reason="slow", actor="bob", clock=clock())
+        actions.revoke(log, model, reason="slow", actor="bob", clock=clock_at())
     entry = retract(log, data=digest)
     assert entry.event.suspects == (2, 3, 4)
     assert suspects(log) == "3"
@@ -186,14 +186,14 @@ def test_doubt_comes_through_models_that_were_revoked_since(log: Log) -> None:
 
 def test_rows_of_which_some_were_left_out_are_the_same_rows() -> None:
     log = Log(MemoryStore(), project="orders")
-    whole = evidence(GOOD, model="0", rows="order")
-    committed(log, whole)
-    committed(log, evidence(GOOD, model="4", beside=GOOD, champion="0", rows="order"))
-    assert committed(log, some_rows(299), minute=1).decision.verdict == "PROMOTE"
+    whole = make_evidence(GOOD, model="0", rows="order")
+    commit_evidence(log, whole)
+    commit_evidence(log, make_evidence(GOOD, model="4", neighbour=GOOD, champion="0", rows="order"))
+    assert commit_evidence(log, some_rows(299), minute=1).decision.verdict == "PROMOTE"
     entry = retract(log, data=whole.holdout, minute=2)
     assert entry.event.suspects == (1, 3)
     for rows in (299, 290):  # neither these rows nor others of them are judged on again
-        done = committed(log, some_rows(rows, model="2", champion="1"), minute=3)
+        done = commit_evidence(log, some_rows(rows, model="2", champion="1"), minute=3)
         assert (done.decision.verdict, done.entry) == ("ERROR", None)
         assert "the holdout rows were retracted by entry 4; use others" in done.decision.outcomes[0].message
 
@@ -203,8 +203,8 @@ def test_retracted_rows_are_not_judged_on_again(log: Log, part: str) -> None:
     bound = log.entry(2).read_decision().binding
     retract(log, data=str(getattr(bound, part)))
     held = {"rows": "holdout 1"} if part == "holdout" else {"rows": "fresh", **trained_on("training 1")}
-    again = evidence(BETTER, model="4", beside=GOOD, champion="3", **held)
-    done = committed(log, again, minute=2, policy=LENIENT)
+    again = make_evidence(BETTER, model="4", neighbour=GOOD, champion="3", **held)
+    done = commit_evidence(log, again, minute=2, policy=LENIENT_POLICY)
     assert (done.decision.verdict, done.entry) == ("ERROR", None)
     what = {"holdout": "holdout", "train": "training"}[part]
     assert f"the {what} rows were retracted by entry 5; use others" in done.decision.outcomes[0].message
@@ -213,8 +213,8 @@ def test_retracted_rows_are_not_judged_on_again(log: Log, part: str) -> None:
 def _reverified(log: Log, rows: str, *, minute: float) -> Any:
     """The champion is judged again on other rows, and passes."""
     champion = log.state().champion
-    scores = evidence(BETTER, model=str(champion.sha256)[0], rows=rows)
-    told = recorded(committed(opened(), scores, policy=LENIENT).decision)
+    scores = make_evidence(BETTER, model=str(champion.sha256)[0], rows=rows)
+    told = judged_event(commit_evidence(new_log(), scores, policy=LENIENT_POLICY).decision)
     return record_event(
         log,
         lambda _, at: ReverifiedEvent(
@@ -227,7 +227,7 @@ def _reverified(log: Log, rows: str, *, minute: float) -> Any:
             valid_until=at.time + timedelta(days=90),
         ),
         actor="bob",
-        clock=clock(minute),
+        clock=clock_at(minute),
     )
 
 
@@ -244,19 +244,19 @@ def test_a_suspect_champion_is_cleared_and_can_be_put_in_doubt_again(log: Log) -
 
 
 def test_a_reverification_and_a_waiver_can_be_the_entry_that_was_wrong() -> None:
-    log = opened()
-    committed(log, FIRST_MODEL)
-    committed(log, HOPELESS)
+    log = new_log()
+    commit_evidence(log, FIRST_MODEL)
+    commit_evidence(log, HOPELESS)
     waiver = actions.waive(
-        by(log, APPROVER),
+        as_signer(log, APPROVER),
         "log_loss",
         run="1",
         reason="known",
         until=NOON + timedelta(days=2),
         actor="ann",
-        clock=clock(1),
+        clock=clock_at(1),
     )
-    committed(log, HOPELESS, minute=2)
+    commit_evidence(log, HOPELESS, minute=2)
     assert retract(log, entry=waiver.seq, minute=3).event.suspects == (4,)
     entry = _reverified(log, "fresh", minute=4)
     assert suspects(log) == ""
@@ -279,7 +279,7 @@ def test_a_reverification_and_a_waiver_can_be_the_entry_that_was_wrong() -> None
     ids=str,
 )
 def test_what_is_not_known_is_not_retracted(log: Log, what: dict[str, Any], said: str) -> None:
-    refused(log, lambda: retract(log, **what), said)
+    assert_refused(log, lambda: retract(log, **what), said)
 
 
 def test_a_beginning_that_several_have_is_refused(log: Log) -> None:
@@ -289,11 +289,11 @@ def test_a_beginning_that_several_have_is_refused(log: Log) -> None:
     firsts = [digest[0] for digest in digests]
     shared = [first for first in firsts if firsts.count(first) > 1]
     assert shared, "seeded: of eight digests two begin alike"
-    refused(log, lambda: retract(log, data=shared[0]), rf"{firsts.count(shared[0])} digests of rows begin with")
+    assert_refused(log, lambda: retract(log, data=shared[0]), rf"{firsts.count(shared[0])} digests of rows begin with")
 
 
 def test_rows_are_retracted_once_and_before_anything_was_judged_on_them(log: Log) -> None:
     unknown = "ab" * 32
     assert retract(log, data=unknown).event.suspects == ()
-    refused(log, lambda: retract(log, data=unknown), "rows abababababab were retracted before, by entry 5")
-    refused(log, lambda: retract(log, entry=5), "nothing rests on entry 5; expected a judgement")
+    assert_refused(log, lambda: retract(log, data=unknown), "rows abababababab were retracted before, by entry 5")
+    assert_refused(log, lambda: retract(log, entry=5), "nothing rests on entry 5; expected a judgement")

@@ -7,16 +7,16 @@ from obstore.store import MemoryStore
 from lockgate import Evidence
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.log import Log
-from tests.gates.candidates import (
+from tests.builders import (
     BAD,
     FIRST_MODEL,
     GOOD,
     HOPELESS,
     LABEL,
-    clock,
-    committed,
-    evidence,
-    refused,
+    assert_refused,
+    clock_at,
+    commit_evidence,
+    make_evidence,
     run_of,
     sha_of,
 )
@@ -24,11 +24,11 @@ from tests.gates.candidates import (
 
 def test_a_holdout_is_known_before_anything_is_judged_on_it() -> None:
     log = Log(MemoryStore(), project="orders")
-    entry = actions.register(log, FIRST_MODEL, note="May", actor="bob", clock=clock())
+    entry = actions.register(log, FIRST_MODEL, note="May", actor="bob", clock=clock_at())
     assert (entry.seq, entry.event.digest, entry.event.note) == (1, FIRST_MODEL.holdout, "May")
     assert log.state().champion is None
-    assert committed(log, FIRST_MODEL, minute=1).decision.verdict == "PROMOTE"
-    looked = committed(log, HOPELESS, minute=2)
+    assert commit_evidence(log, FIRST_MODEL, minute=1).decision.verdict == "PROMOTE"
+    looked = commit_evidence(log, HOPELESS, minute=2)
     assert looked.decision.look.number == 1
     (held,) = log.state().holdouts.values()  # the same salt: it was recognised
     assert (held.since, list(held.looks.values()), held.rows) == (1, [3], 300)
@@ -37,9 +37,9 @@ def test_a_holdout_is_known_before_anything_is_judged_on_it() -> None:
 def test_the_rows_are_recognised_by_the_salt_of_the_log() -> None:
     """Registered under names, looked at in part: one ledger."""
     log = Log(MemoryStore(), project="orders")
-    rows = evidence(GOOD, model="0", rows="order")
-    actions.register(log, rows, note="", actor="bob", clock=clock())
-    committed(log, rows)
+    rows = make_evidence(GOOD, model="0", rows="order")
+    actions.register(log, rows, note="", actor="bob", clock=clock_at())
+    commit_evidence(log, rows)
     part = Evidence.from_arrays(
         label=LABEL[:290],
         challenger=BAD[:290],
@@ -50,18 +50,20 @@ def test_the_rows_are_recognised_by_the_salt_of_the_log() -> None:
             "champion": {"run": run_of("0"), "sha256": sha_of("0")},
         },
     )
-    done = committed(log, part, minute=1)
+    done = commit_evidence(log, part, minute=1)
     assert done.decision.look.holdouts == (rows.holdout,)
     assert "first looked at in entry 1" in done.decision.look.message
 
 
 def test_what_is_known_or_nothing_is_not_registered() -> None:
     log = Log(MemoryStore(), project="orders")
-    actions.register(log, FIRST_MODEL, note="", actor="bob", clock=clock())
-    again = {"note": "", "actor": "bob", "clock": clock(1)}
-    refused(log, lambda: actions.register(log, HOPELESS, **again), r"holdout [0-9a-f]{12} has been registered since entry 1")
+    actions.register(log, FIRST_MODEL, note="", actor="bob", clock=clock_at())
+    again = {"note": "", "actor": "bob", "clock": clock_at(1)}
+    assert_refused(
+        log, lambda: actions.register(log, HOPELESS, **again), r"holdout [0-9a-f]{12} has been registered since entry 1"
+    )
     empty = Evidence.from_arrays(label=[], challenger=[])
-    refused(log, lambda: actions.register(log, empty, **again), "there are no rows to register")
+    assert_refused(log, lambda: actions.register(log, empty, **again), "there are no rows to register")
     long = again | {"note": "x" * 2001}
-    other = evidence(GOOD, model="0", rows="order")
-    refused(log, lambda: actions.register(log, other, **long), "this cannot be recorded: note")
+    other = make_evidence(GOOD, model="0", rows="order")
+    assert_refused(log, lambda: actions.register(log, other, **long), "this cannot be recorded: note")

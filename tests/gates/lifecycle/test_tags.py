@@ -9,7 +9,18 @@ import pytest
 
 from lockgate.gates.lifecycle import actions, tags
 from lockgate.gates.log import Log, LogEntry
-from tests.gates.candidates import GOOD, HOPELESS, SEALING, clock, committed, evidence, opened, promoted, run_of, sha_of
+from tests.builders import (
+    GOOD,
+    HOPELESS,
+    SEALING_POLICY,
+    clock_at,
+    commit_evidence,
+    make_evidence,
+    new_log,
+    promote_model,
+    run_of,
+    sha_of,
+)
 
 CANDIDATE, CHAMPION, HELD, REVOKED = tags.CANDIDATE, tags.CHAMPION, tags.HELD, tags.REVOKED
 
@@ -24,14 +35,14 @@ def expected_tags(entries: Iterable[LogEntry]) -> dict[str, frozenset[str]]:
 
 def history() -> list[LogEntry]:
     """0 reigns, 1 fails, 2 reigns, 0 again, 0 is revoked, 1 is revoked without having reigned, 3 reigns."""
-    log = opened()
-    promoted(log, "0")
-    assert committed(log, HOPELESS, minute=1).decision.verdict == "HOLD"
-    promoted(log, "2", minute=2)
-    actions.rollback(log, to=run_of("0"), reason="x", actor="ada", clock=clock(3))
-    actions.revoke(log, run_of("0"), reason="x", actor="ada", clock=clock(4))
-    actions.revoke(log, run_of("1"), reason="x", actor="ada", clock=clock(5))
-    promoted(log, "3", minute=6, rows="others")
+    log = new_log()
+    promote_model(log, "0")
+    assert commit_evidence(log, HOPELESS, minute=1).decision.verdict == "HOLD"
+    promote_model(log, "2", minute=2)
+    actions.rollback(log, to=run_of("0"), reason="x", actor="ada", clock=clock_at(3))
+    actions.revoke(log, run_of("0"), reason="x", actor="ada", clock=clock_at(4))
+    actions.revoke(log, run_of("1"), reason="x", actor="ada", clock=clock_at(5))
+    promote_model(log, "3", minute=6, rows="others")
     return list(log.entries())
 
 
@@ -86,19 +97,19 @@ def test_few_runs_are_touched(entries: list[LogEntry]) -> None:
 
 
 def test_a_model_that_is_judged_better_than_before_is_no_longer_held() -> None:
-    log = opened()
-    promoted(log, "0")
-    committed(log, HOPELESS, minute=1)
-    promoted(log, "1", minute=2, rows="others")
+    log = new_log()
+    promote_model(log, "0")
+    commit_evidence(log, HOPELESS, minute=1)
+    promote_model(log, "1", minute=2, rows="others")
     assert expected_tags(log.entries())[run_of("1")] == {CANDIDATE, CHAMPION}
     (first, *_) = tags.list_tag_changes(log.head())
     assert (first.run, HELD in first.remove) == (run_of("1"), True)
 
 
 def test_a_sealed_judgement_puts_no_tag_that_tells_it_from_an_error() -> None:
-    log = opened()
-    promoted(log, "0")
-    sealed = committed(log, HOPELESS, minute=1, policy=SEALING)
+    log = new_log()
+    promote_model(log, "0")
+    sealed = commit_evidence(log, HOPELESS, minute=1, policy=SEALING_POLICY)
     assert sealed.entry is not None
     assert expected_tags(log.entries()).get(run_of("1"), frozenset()) == frozenset()
     assert all(HELD not in change.add | change.remove for change in tags.list_tag_changes(sealed.entry))
@@ -106,12 +117,14 @@ def test_a_sealed_judgement_puts_no_tag_that_tells_it_from_an_error() -> None:
 
 def test_each_run_of_a_revoked_model_is_revoked() -> None:
     """The same bytes, trained again."""
-    log: Log = opened()
-    promoted(log, "0")
-    twin = evidence(GOOD, model="1", beside=GOOD, champion="0", challenger={"run": "Other/9", "sha256": sha_of("1")})
-    committed(log, HOPELESS, minute=1)
-    committed(log, twin, minute=2)
-    actions.revoke(log, run_of("1"), reason="x", actor="ada", clock=clock(3))
+    log: Log = new_log()
+    promote_model(log, "0")
+    twin = make_evidence(
+        GOOD, model="1", neighbour=GOOD, champion="0", challenger={"run": "Other/9", "sha256": sha_of("1")}
+    )
+    commit_evidence(log, HOPELESS, minute=1)
+    commit_evidence(log, twin, minute=2)
+    actions.revoke(log, run_of("1"), reason="x", actor="ada", clock=clock_at(3))
     revoked = {run for run, of_run in expected_tags(log.entries()).items() if REVOKED in of_run}
     assert revoked == {run_of("1"), "Other/9"}
 

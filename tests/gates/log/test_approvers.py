@@ -13,58 +13,58 @@ from lockgate.gates.lifecycle.commit import record_event
 from lockgate.gates.log import Keyring, Log, Signer
 from lockgate.gates.log.events import WaivedEvent
 from lockgate.gates.verification import Findings, walk_log
-from tests.gates.candidates import (
+from tests.builders import (
     APPROVER,
     FIRST_MODEL,
     HOPELESS,
     JUDGE,
     STRANGER,
-    by,
-    clock,
-    committed,
-    keyring,
-    line,
-    one_line,
-    opened,
-    path,
-    refused,
-    signer,
+    as_signer,
+    assert_one_line,
+    assert_refused,
+    clock_at,
+    commit_evidence,
+    entry_path,
+    make_keyring,
+    make_signer,
+    new_log,
+    public_line_of,
 )
 
-BOB = signer("bob")
-KEYS = keyring(ci=(JUDGE, "judge"), ada=(APPROVER, "approver"), bob=(BOB, "approver"))
+BOB = make_signer("bob")
+KEYS = make_keyring(ci=(JUDGE, "judge"), ada=(APPROVER, "approver"), bob=(BOB, "approver"))
 
 
 @pytest.fixture
 def log() -> Log:
     """Model 0 reigns; model 1 was held, for its log loss."""
-    opening = opened(keys=KEYS)
-    committed(opening, FIRST_MODEL)
-    committed(opening, HOPELESS)
+    opening = new_log(keys=KEYS)
+    commit_evidence(opening, FIRST_MODEL)
+    commit_evidence(opening, HOPELESS)
     return opening
 
 
 def waive(log: Log, key: Signer = BOB) -> Any:
     return actions.waive(
-        by(log, key), "log_loss", run="1", reason="known", until=clock(60)(), actor="ada", clock=clock(1)
+        as_signer(log, key), "log_loss", run="1", reason="known", until=clock_at(60)(), actor="ada", clock=clock_at(1)
     )
 
 
 def forge(log: Log, name: str) -> None:
     """Put a waiver of bob's in the log, well formed and signed by him, in which another name is told."""
-    aside = opened(keys=log.keyring)
+    aside = new_log(keys=log.keyring)
     for seq in (1, 2):
-        aside.store.put(path(seq), bytes(log.store.get(path(seq)).bytes()))
+        aside.store.put(entry_path(seq), bytes(log.store.get(entry_path(seq)).bytes()))
     entry = waive(aside)
     waiver = entry.event.waiver.model_copy(update={"approver": name})
     state = entry.state.model_copy(update={"waivers": (waiver,)})
     forged = entry.model_copy(update={"event": WaivedEvent(waiver=waiver), "state": state, "signature": None})
-    log.store.put(path(3), forged.model_copy(update={"signature": BOB.sign(forged.payload())}).to_bytes())
+    log.store.put(entry_path(3), forged.model_copy(update={"signature": BOB.sign(forged.payload())}).to_bytes())
 
 
-def listed(*, former: dict[str, int], name: str = "robert", log: Log) -> Log:
+def relist_key(*, former: dict[str, int], name: str = "robert", log: Log) -> Log:
     """The log, read where conf/platform calls bob's key otherwise by now."""
-    keys: list[Any] = [("ci", "judge", line(JUDGE), None), (name, "approver", line(BOB), None)]
+    keys: list[Any] = [("ci", "judge", public_line_of(JUDGE), None), (name, "approver", public_line_of(BOB), None)]
     return Log(
         log.store,
         project="orders",
@@ -78,25 +78,27 @@ READERS: dict[str, Callable[[Log], Any]] = {
     "entry": lambda log: log.entry(3),
     "entries": lambda log: list(log.entries()),
     "backwards": lambda log: list(log.backwards()),
-    "judge": lambda log: committed(log, HOPELESS, minute=2),
+    "judge": lambda log: commit_evidence(log, HOPELESS, minute=2),
 }
 
 
 @pytest.mark.parametrize(("key", "name"), [(APPROVER, "ada"), (BOB, "bob")])
 def test_the_name_is_that_of_the_key(log: Log, key: Signer, name: str) -> None:
     assert waive(log, key).event.waiver.approver == name
-    use = committed(log, HOPELESS, minute=2).decision.waivers[0]
+    use = commit_evidence(log, HOPELESS, minute=2).decision.waivers[0]
     assert use.message.startswith(f"waiver of log_loss by {name} (entry 3) lifts its FAIL")
 
 
-@pytest.mark.parametrize("read", READERS.values(), ids=READERS.keys())
+@pytest.mark.parametrize("read_log", READERS.values(), ids=READERS.keys())
 @pytest.mark.parametrize("name", ["ada", "carol", ""])
 def test_a_waiver_under_another_name_is_refused_wherever_it_is_read(
-    log: Log, read: Callable[[Log], Any], name: str
+    log: Log, read_log: Callable[[Log], Any], name: str
 ) -> None:
     forge(log, name)
-    with pytest.raises(LogError, match=f"the waiver of entry 3 names '{name}' as its approver, but its key belongs to bob"):
-        read(log)
+    with pytest.raises(
+        LogError, match=f"the waiver of entry 3 names '{name}' as its approver, but its key belongs to bob"
+    ):
+        read_log(log)
 
 
 def test_verify_names_it(log: Log) -> None:
@@ -104,122 +106,127 @@ def test_verify_names_it(log: Log) -> None:
     findings = Findings()
     walk_log(log, findings)
     (deviation,) = findings.deviations
-    assert (deviation.about, deviation.where) == ("log", path(3))
+    assert (deviation.about, deviation.where) == ("log", entry_path(3))
     assert "names 'ada' as its approver, but its key belongs to bob; expected bob" in deviation.said
 
 
 def test_a_state_that_carries_a_waiver_under_another_name_is_refused_too(log: Log) -> None:
     """Long after the waiver itself, which a judge does not read again; a judge's key signed it unseen."""
     waive(log)
-    entry = committed(log, HOPELESS, minute=2).entry
+    entry = commit_evidence(log, HOPELESS, minute=2).entry
     assert entry is not None
     (waiver,) = entry.state.waivers
     waivers = (waiver.model_copy(update={"approver": "ada"}),)
     forged = entry.model_copy(update={"state": entry.state.model_copy(update={"waivers": waivers}), "signature": None})
     forged = forged.model_copy(update={"signature": JUDGE.sign(forged.payload())})
-    log.store.put(path(4), forged.to_bytes(), mode="overwrite")
+    log.store.put(entry_path(4), forged.to_bytes(), mode="overwrite")
     with pytest.raises(LogError, match="the waiver of entry 3 names 'ada' as its approver") as caught:
         log.entry(4)
-    assert path(4) in one_line(caught)
+    assert entry_path(4) in assert_one_line(caught)
 
 
 def test_nobody_records_a_waiver_under_another_name(log: Log) -> None:
-    entry = waive(opened(log.store, keys=KEYS))
+    entry = waive(new_log(log.store, keys=KEYS))
     waiver = entry.event.waiver.model_copy(update={"approver": "ada", "seq": 4})
     with pytest.raises(SigningError, match="the waiver of entry 4 names 'ada'") as caught:
-        record_event(by(log, BOB), lambda *_: WaivedEvent(waiver=waiver), actor="bob", clock=clock(2))
-    one_line(caught)
+        record_event(as_signer(log, BOB), lambda *_: WaivedEvent(waiver=waiver), actor="bob", clock=clock_at(2))
+    assert_one_line(caught)
     assert log.head() == entry
 
 
 @pytest.mark.parametrize(("last", "readable"), [(2, False), (3, True), (4, True)])
 def test_a_key_that_was_renamed_keeps_the_waivers_of_its_former_name(log: Log, last: int, *, readable: bool) -> None:
     entry = waive(log)
-    renamed = listed(former={"bob": last}, log=log)
+    renamed = relist_key(former={"bob": last}, log=log)
     if readable:
         assert renamed.head() == entry
-        assert committed(renamed, HOPELESS, minute=2).decision.verdict == "PROMOTE"
-        assert [one.event.kind for one in renamed.entries()] == ["judged", "judged", "waived", "judged"]
+        assert commit_evidence(renamed, HOPELESS, minute=2).decision.verdict == "PROMOTE"
+        assert [entry.event.kind for entry in renamed.entries()] == ["judged", "judged", "waived", "judged"]
     else:
         with pytest.raises(LogError, match="its key belongs to robert") as caught:
             renamed.head()
-        assert "platform.keys.trusted.robert.formerly" in one_line(caught)
+        assert "platform.keys.trusted.robert.formerly" in assert_one_line(caught)
 
 
 def test_after_it_was_renamed_it_waives_under_its_new_name_only(log: Log) -> None:
     waive(log)
-    renamed = listed(former={"bob": 3}, log=log)
+    renamed = relist_key(former={"bob": 3}, log=log)
     assert waive(renamed).event.waiver.approver == "robert"
     waiver = renamed.head().event.waiver.model_copy(update={"approver": "bob", "seq": 5})
     with pytest.raises(SigningError, match="the waiver of entry 5 names 'bob'"):
-        record_event(by(renamed, BOB), lambda *_: WaivedEvent(waiver=waiver), actor="bob", clock=clock(2))
+        record_event(as_signer(renamed, BOB), lambda *_: WaivedEvent(waiver=waiver), actor="bob", clock=clock_at(2))
 
 
 def test_a_key_that_was_replaced_leaves_its_name_to_its_successor(log: Log) -> None:
     """bob's old key and his new one; the waivers of both are his."""
     waive(log)
     keys: list[Any] = [
-        ("ci", "judge", line(JUDGE), None),
-        ("bob-2024", "approver", line(BOB), 3),
-        ("bob", "approver", line(STRANGER), None),
+        ("ci", "judge", public_line_of(JUDGE), None),
+        ("bob-2024", "approver", public_line_of(BOB), 3),
+        ("bob", "approver", public_line_of(STRANGER), None),
     ]
     ring = Keyring.from_listed(keys, where="platform.keys.trusted", former={"bob-2024": {"bob": 3}})
     replaced = Log(log.store, project="orders", keyring=ring, signer=JUDGE)
     assert waive(replaced, STRANGER).event.waiver.approver == "bob"
-    assert [one.event.waiver.approver for one in replaced.entries() if one.event.kind == "waived"] == ["bob", "bob"]
+    assert [entry.event.waiver.approver for entry in replaced.entries() if entry.event.kind == "waived"] == [
+        "bob",
+        "bob",
+    ]
 
 
 def test_a_waiver_of_a_key_that_is_listed_no_more_lifts_nothing(log: Log) -> None:
     """Its entry lies further back than a judge reads."""
     waive(log)
     for minute, reason in ((2, "slow"), (3, "still slow")):
-        actions.retract(log, metric="ece", reason=reason, actor="ada", clock=clock(minute))
-    without = opened(log.store, keys=keyring(ci=(JUDGE, "judge"), ada=(APPROVER, "approver")))
-    said = "uses the waiver of entry 3, whose key is not that of an approver"
-    refused(without, lambda: committed(without, HOPELESS, minute=4), said)
-    assert committed(log, HOPELESS, minute=4).decision.verdict == "PROMOTE"
+        actions.retract(log, metric="ece", reason=reason, actor="ada", clock=clock_at(minute))
+    without = new_log(log.store, keys=make_keyring(ci=(JUDGE, "judge"), ada=(APPROVER, "approver")))
+    message = "uses the waiver of entry 3, whose key is not that of an approver"
+    assert_refused(without, lambda: commit_evidence(without, HOPELESS, minute=4), message)
+    assert commit_evidence(log, HOPELESS, minute=4).decision.verdict == "PROMOTE"
 
 
 # --- an unsigned log -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def unsigned() -> Log:
+def unsigned_log() -> Log:
     """The same, without a judge's key."""
-    opening = opened(key=None, keys=keyring(ada=(APPROVER, "approver"), bob=(BOB, "approver")))
-    committed(opening, FIRST_MODEL)
-    committed(opening, HOPELESS)
+    opening = new_log(key=None, keys=make_keyring(ada=(APPROVER, "approver"), bob=(BOB, "approver")))
+    commit_evidence(opening, FIRST_MODEL)
+    commit_evidence(opening, HOPELESS)
     return opening
 
 
-def test_an_unsigned_log_derives_the_name_too(unsigned: Log) -> None:
-    assert waive(unsigned).event.waiver.approver == "bob"
-    assert committed(unsigned, HOPELESS, minute=2).decision.verdict == "PROMOTE"
+def test_an_unsigned_log_derives_the_name_too(unsigned_log: Log) -> None:
+    assert waive(unsigned_log).event.waiver.approver == "bob"
+    assert commit_evidence(unsigned_log, HOPELESS, minute=2).decision.verdict == "PROMOTE"
 
 
-def test_an_unsigned_log_refuses_another_name_too(unsigned: Log) -> None:
-    forge(unsigned, "ada")
+def test_an_unsigned_log_refuses_another_name_too(unsigned_log: Log) -> None:
+    forge(unsigned_log, "ada")
     with pytest.raises(LogError, match="names 'ada' as its approver, but its key belongs to bob"):
-        unsigned.head()
+        unsigned_log.head()
 
 
-def test_a_false_signature_in_the_name_of_a_listed_key_is_refused_in_an_unsigned_log(unsigned: Log) -> None:
+def test_a_false_signature_in_the_name_of_a_listed_key_is_refused_in_an_unsigned_log(unsigned_log: Log) -> None:
     """`history` and `why` would show it as ada's."""
-    entry = actions.revoke(unsigned, "0", reason="mine", actor="mallory", clock=clock(1))
+    entry = actions.revoke(unsigned_log, "0", reason="mine", actor="mallory", clock=clock_at(1))
     signature = STRANGER.sign(entry.payload()).model_copy(update={"key": APPROVER.fingerprint})
     forged = entry.model_copy(update={"signature": signature})
-    unsigned.store.put(path(3), forged.to_bytes(), mode="overwrite")
+    unsigned_log.store.put(entry_path(3), forged.to_bytes(), mode="overwrite")
     with pytest.raises(LogError, match="the signature of ada does not match the entry"):
-        unsigned.head()
-    unsigned.store.put(path(3), entry.to_bytes(), mode="overwrite")
-    assert unsigned.head() == entry
+        unsigned_log.head()
+    unsigned_log.store.put(entry_path(3), entry.to_bytes(), mode="overwrite")
+    assert unsigned_log.head() == entry
 
 
-def test_who_has_another_key_signs_an_unsigned_log_all_the_same(unsigned: Log) -> None:
+def test_who_has_another_key_signs_an_unsigned_log_all_the_same(unsigned_log: Log) -> None:
     """An approver's key in the environment, say, that is no judge's."""
     for key in (APPROVER, STRANGER):
-        actions.retract(by(unsigned, key), metric="ece", reason=key.fingerprint, actor="ada", clock=clock(1))
-    assert [one.signature and one.signature.key for one in unsigned.entries()][2:] == [
+        actions.retract(
+            as_signer(unsigned_log, key), metric="ece", reason=key.fingerprint, actor="ada", clock=clock_at(1)
+        )
+    assert [entry.signature and entry.signature.key for entry in unsigned_log.entries()][2:] == [
         APPROVER.fingerprint,
         STRANGER.fingerprint,
     ]

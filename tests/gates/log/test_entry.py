@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,38 +12,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from obstore.store import MemoryStore
 
-from lockgate import Evidence, Policy, judge
 from lockgate.gates.errors import LogError
 from lockgate.gates.log import Log, LogEntry
-from tests.gates.candidates import recorded
+from tests.builders import DECISION, NOON, judged_event
 
-NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 WHERE = "log/00000001.json"
 
 
-def _whole() -> bytes:
+def _make_entry() -> bytes:
     """An entry as the log writes it."""
-    gates = {
-        "if_no_champion": "absolute_only",
-        "confidence": 0.95,
-        "clusters": "if_present",
-        "min_clusters": 10,
-        "schedule": {"kind": "open"},
-        "disclose": "all",
-        "valid_for": "90d",
-        "checks": {"auc_floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"}},
-    }
-    evidence = Evidence.from_arrays(label=[0, 1, 0, 1], challenger=[0.1, 0.9, 0.2, 0.8])
     log = Log(MemoryStore(), project="orders")
-    decision = judge(Policy.parse(gates), evidence, now=NOON)
-    return log.append(recorded(decision), decision.state, after=None, actor="ada", now=NOON).to_bytes()
+    return log.append(judged_event(DECISION), DECISION.state, after=None, actor="ada", now=NOON).to_bytes()
 
 
-WHOLE = _whole()
+ENTRY_BYTES = _make_entry()
 
 
-def refused(blob: bytes, said: str) -> None:
-    with pytest.raises(LogError, match=said) as caught:
+def assert_no_entry(blob: bytes, message: str) -> None:
+    with pytest.raises(LogError, match=message) as caught:
         LogEntry.from_bytes(blob, where=WHERE)
     assert "\n" not in str(caught.value)
     assert WHERE in str(caught.value)
@@ -52,17 +37,17 @@ def refused(blob: bytes, said: str) -> None:
 
 
 def test_an_entry_is_the_same_bytes_again() -> None:
-    assert LogEntry.from_bytes(WHOLE, where=WHERE).to_bytes() == WHOLE
+    assert LogEntry.from_bytes(ENTRY_BYTES, where=WHERE).to_bytes() == ENTRY_BYTES
 
 
 @pytest.mark.parametrize("change", [b" ", b"\n", b"\x00"])
 def test_bytes_that_lockgate_did_not_write_are_refused(change: bytes) -> None:
-    refused(WHOLE + change, r"not in canonical form|not an entry")
+    assert_no_entry(ENTRY_BYTES + change, r"not in canonical form|not an entry")
 
 
 def test_the_same_value_in_other_bytes_is_refused() -> None:
-    refused(json.dumps(json.loads(WHOLE)).encode(), "not in canonical form")
-    refused(json.dumps(json.loads(WHOLE), indent=1, sort_keys=True).encode(), "not in canonical form")
+    assert_no_entry(json.dumps(json.loads(ENTRY_BYTES)).encode(), "not in canonical form")
+    assert_no_entry(json.dumps(json.loads(ENTRY_BYTES), indent=1, sort_keys=True).encode(), "not in canonical form")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +66,7 @@ def test_the_same_value_in_other_bytes_is_refused() -> None:
     ids=lambda garbage: ascii(garbage[:20]),
 )
 def test_garbage_is_refused_in_one_line(garbage: bytes) -> None:
-    refused(garbage, "not an entry")
+    assert_no_entry(garbage, "not an entry")
 
 
 @pytest.mark.parametrize(
@@ -95,12 +80,12 @@ def test_garbage_is_refused_in_one_line(garbage: bytes) -> None:
     ],
 )
 def test_values_that_have_no_canonical_form_are_refused(old: bytes, new: bytes) -> None:
-    assert old in WHOLE
-    refused(WHOLE.replace(old, new), r"not in canonical form|not an entry")
+    assert old in ENTRY_BYTES
+    assert_no_entry(ENTRY_BYTES.replace(old, new), r"not in canonical form|not an entry")
 
 
 def test_a_recorded_decision_that_is_none_is_refused() -> None:
-    forged: dict[str, Any] = json.loads(WHOLE)
+    forged: dict[str, Any] = json.loads(ENTRY_BYTES)
     forged["event"]["decision"] = {"verdict": "PROMOTE"}
     with pytest.raises(LogError, match="cannot read the entry's decision") as caught:
         LogEntry.from_bytes(rfc8785.dumps(forged), where=WHERE).read_decision()
@@ -111,6 +96,6 @@ def test_a_recorded_decision_that_is_none_is_refused() -> None:
 @settings(max_examples=200)
 @given(st.binary(max_size=200), st.integers(0, 5000), st.integers(0, 5000))
 def test_no_damage_to_an_entry_raises_anything_else(noise: bytes, first: int, last: int) -> None:
-    damaged = WHOLE[: first % len(WHOLE)] + noise + WHOLE[last % len(WHOLE) :]
+    damaged = ENTRY_BYTES[: first % len(ENTRY_BYTES)] + noise + ENTRY_BYTES[last % len(ENTRY_BYTES) :]
     with contextlib.suppress(LogError):
         assert LogEntry.from_bytes(damaged, where=WHERE).to_bytes() == damaged

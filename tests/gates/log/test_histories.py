@@ -32,20 +32,20 @@ from lockgate.gates.log.events import ReverifiedEvent, RevokedEvent
 from lockgate.gates.log.replay import Moment
 from lockgate.gates.records.outcome import Ruling
 from lockgate.gates.records.state import Champion
-from tests.gates.candidates import (
+from tests.builders import (
     APPROVER,
     BAD,
     BETTER,
     GOOD,
     JUDGE,
-    LENIENT,
+    LENIENT_POLICY,
     NOON,
     POLICY,
-    blob,
-    by,
-    evidence,
-    keyring,
-    recorded,
+    as_signer,
+    entry_bytes,
+    judged_event,
+    make_evidence,
+    make_keyring,
 )
 
 LETTERS = string.digits + string.ascii_letters
@@ -61,15 +61,15 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store = MemoryStore()
-        self.judge = Log(self.store, project="orders", keyring=self.keys or keyring(ann=(APPROVER, "approver")))
-        self.judge = by(self.judge, JUDGE) if self.keys else self.judge
-        self.approver = by(self.judge, APPROVER)
+        self.judge = Log(self.store, project="orders", keyring=self.keys or make_keyring(ann=(APPROVER, "approver")))
+        self.judge = as_signer(self.judge, JUDGE) if self.keys else self.judge
+        self.approver = as_signer(self.judge, APPROVER)
         self.now = NOON
         self.bytes: list[bytes] = []
         self.heads: list[LogEntry] = []
         self.judged: dict[int, tuple[Policy, Evidence]] = {}
-        self.held: list[Evidence] = []
-        self.seen: TrustedHead | None = None
+        self.held_evidence: list[Evidence] = []
+        self.trusted_head: TrustedHead | None = None
         self.models = iter(LETTERS)
 
     def says(self) -> dict[str, Any]:
@@ -86,21 +86,21 @@ class Histories(RuleBasedStateMachine):
         assert seq == before + (entry is not None)
         if entry is not None and head is not None:
             assert entry == head
-            self.bytes.append(blob(self.judge, seq))
+            self.bytes.append(entry_bytes(self.judge, seq))
             self.heads.append(head)
         return entry
 
-    def commit(self, policy: Policy, held: Evidence) -> LogEntry | None:
+    def commit(self, policy: Policy, evidence: Evidence) -> LogEntry | None:
         def call() -> LogEntry | None:
-            done = commit(policy, held, self.judge, **self.says())
-            return None if done.was_recorded else done.entry
+            result = commit(policy, evidence, self.judge, **self.says())
+            return None if result.was_recorded else result.entry
 
         entry = self.did(call)
         if entry is not None:
-            self.judged[entry.seq] = (policy, held)
+            self.judged[entry.seq] = (policy, evidence)
         return entry
 
-    def beside(self, champion: Champion | None) -> dict[str, Any]:
+    def compared_with(self, champion: Champion | None) -> dict[str, Any]:
         return {"beside": GOOD, "champion": str(champion.sha256)[0]} if champion else {}
 
     @property
@@ -108,8 +108,9 @@ class Histories(RuleBasedStateMachine):
         return self.heads[-1].state if self.heads else State()
 
     @property
-    def known(self) -> list[Champion]:
-        return [one for one in (self.state.champion, *self.state.predecessors) if one]
+    def champions(self) -> list[Champion]:
+        """The model that reigns, and those that did."""
+        return [champion for champion in (self.state.champion, *self.state.predecessors) if champion]
 
     @initialize(promoted=st.integers(0, 3))
     def begin(self, promoted: int) -> None:
@@ -125,53 +126,54 @@ class Histories(RuleBasedStateMachine):
     @rule(good=st.booleans(), rows=st.sampled_from(HOLDOUTS))
     def judge_a_challenger(self, *, good: bool, rows: str) -> None:
         if model := next(self.models, None):
-            beside = self.beside(self.state.champion)
-            held = evidence(BETTER if good else BAD, model=model, rows=rows, **beside)
-            entry = self.commit(LENIENT if good else POLICY, held)
+            comparison = self.compared_with(self.state.champion)
+            evidence = make_evidence(BETTER if good else BAD, model=model, rows=rows, **comparison)
+            entry = self.commit(LENIENT_POLICY if good else POLICY, evidence)
             if entry is not None and not entry.promotes:
-                self.held.append(held)
+                self.held_evidence.append(evidence)
 
-    @rule(at=PICK)
+    @rule(pick=PICK)
     @precondition(lambda self: len(self.heads) > 2)
-    def judge_a_challenger_of_a_former_champion(self, at: int) -> None:
-        former = self.heads[at % len(self.heads)].state.champion
+    def judge_a_challenger_of_a_former_champion(self, pick: int) -> None:
+        former = self.heads[pick % len(self.heads)].state.champion
         reigning = self.state.champion
         if (former and former.sha256) != (reigning and reigning.sha256):
-            held = evidence(BETTER, model="z", **self.beside(former))
+            evidence = make_evidence(BETTER, model="z", **self.compared_with(former))
             with pytest.raises(StaleError, match="STALE"):
-                commit(LENIENT, held, self.judge, **self.says())
+                commit(LENIENT_POLICY, evidence, self.judge, **self.says())
 
-    @rule(at=PICK)
-    @precondition(lambda self: self.held)
-    def judge_again(self, at: int) -> None:
-        held = self.held[at % len(self.held)]
-        spent = {name: one.spent for name, one in self.state.holdouts.items()}
-        entry = self.commit(POLICY, held)
+    @rule(pick=PICK)
+    @precondition(lambda self: self.held_evidence)
+    def judge_again(self, pick: int) -> None:
+        evidence = self.held_evidence[pick % len(self.held_evidence)]
+        spent = {digest: holdout.spent for digest, holdout in self.state.holdouts.items()}
+        entry = self.commit(POLICY, evidence)
         if entry is not None:  # a waiver lifted it: the look was charged before
             assert entry.promotes
-            assert {name: one.spent for name, one in entry.state.holdouts.items()} == spent
-            used = [one for one in entry.state.waivers if one.model == entry.state.champion.sha256]
-            assert entry.state.champion.valid_until <= max(one.until for one in used)
+            assert {digest: holdout.spent for digest, holdout in entry.state.holdouts.items()} == spent
+            used = [waiver for waiver in entry.state.waivers if waiver.model == entry.state.champion.sha256]
+            assert entry.state.champion.valid_until <= max(waiver.until for waiver in used)
 
-    @rule(at=PICK, days=st.integers(-1, 60))
-    @precondition(lambda self: self.held)
-    def waive(self, at: int, days: int) -> None:
-        run = str(self.held[at % len(self.held)].facts["challenger"]["run"])
+    @rule(pick=PICK, days=st.integers(-1, 60))
+    @precondition(lambda self: self.held_evidence)
+    def waive(self, pick: int, days: int) -> None:
+        run = str(self.held_evidence[pick % len(self.held_evidence)].facts["challenger"]["run"])
         until = self.now + timedelta(days=days)
         self.did(lambda: actions.waive(self.approver, "log_loss", run=run, reason="known", until=until, **self.says()))
 
-    @rule(at=PICK)
-    @precondition(lambda self: self.held)
-    def waive_and_judge_again(self, at: int) -> None:
-        self.waive(at, 3)
-        self.judge_again(at)
+    @rule(pick=PICK)
+    @precondition(lambda self: self.held_evidence)
+    def waive_and_judge_again(self, pick: int) -> None:
+        self.waive(pick, 3)
+        self.judge_again(pick)
 
-    @rule(at=PICK, approving=st.booleans())
-    def revoke(self, at: int, *, approving: bool) -> None:
-        runs = [str(one.run) for one in self.known] + [str(one.facts["challenger"]["run"]) for one in self.held]
+    @rule(pick=PICK, approving=st.booleans())
+    def revoke(self, pick: int, *, approving: bool) -> None:
+        runs = [str(champion.run) for champion in self.champions]
+        runs += [str(evidence.facts["challenger"]["run"]) for evidence in self.held_evidence]
         if runs:
             log = self.approver if approving else self.judge
-            self.did(lambda: actions.revoke(log, runs[at % len(runs)], reason="it leaks", **self.says()))
+            self.did(lambda: actions.revoke(log, runs[pick % len(runs)], reason="it leaks", **self.says()))
 
     @rule()
     def rollback(self) -> None:
@@ -182,65 +184,65 @@ class Histories(RuleBasedStateMachine):
             self.did(lambda: actions.rollback(self.judge, to=None, reason=reason, **self.says())) is None or not entry
         )
 
-    @rule(at=PICK)
-    @precondition(lambda self: self.known)
-    def rollback_and_back(self, at: int) -> None:
-        left, target = self.state.champion, self.known[at % len(self.known)]
+    @rule(pick=PICK)
+    @precondition(lambda self: self.champions)
+    def rollback_and_back(self, pick: int) -> None:
+        former, target = self.state.champion, self.champions[pick % len(self.champions)]
         if self.did(lambda: actions.rollback(self.judge, to=target.run, reason="slow", **self.says())) is None:
             return
         assert self.state.champion == target
-        if left and not left.refusal(self.now, revoked=self.state.revoked):
-            assert self.did(lambda: actions.rollback(self.judge, to=left.run, reason="slow", **self.says()))
-            assert self.state.champion == left
+        if former and not former.refusal(self.now, revoked=self.state.revoked):
+            assert self.did(lambda: actions.rollback(self.judge, to=former.run, reason="slow", **self.says()))
+            assert self.state.champion == former
             assert target in self.state.predecessors
 
-    @rule(what=st.sampled_from(["data", "train", "metric", "entry"]), at=PICK)
-    @precondition(lambda self: self.known)
-    def retract(self, what: str, at: int) -> None:
-        champion = self.known[at % len(self.known)]
-        named: dict[str, dict[str, Any]] = {
+    @rule(kind=st.sampled_from(["data", "train", "metric", "entry"]), pick=PICK)
+    @precondition(lambda self: self.champions)
+    def retract(self, kind: str, pick: int) -> None:
+        champion = self.champions[pick % len(self.champions)]
+        arguments: dict[str, dict[str, Any]] = {
             "data": {"data": self.judge.entry(champion.seq).read_decision().binding.holdout},
             "train": {"data": "ab" * 32},
             "metric": {"metric": "log_loss"},
             "entry": {"entry": champion.seq},
         }
-        entry = self.did(lambda: actions.retract(self.approver, reason="late", **named[what], **self.says()))
-        if entry is not None and what == "entry":
-            assert next(one for one in self.known if one.seq == champion.seq).suspect is not None
+        entry = self.did(lambda: actions.retract(self.approver, reason="late", **arguments[kind], **self.says()))
+        if entry is not None and kind == "entry":
+            assert next(model for model in self.champions if model.seq == champion.seq).suspect is not None
 
     @rule(passes=st.booleans())
     @precondition(lambda self: self.state.champion)
     def reverify(self, *, passes: bool) -> None:
         champion = self.state.champion
-        scores = evidence(BETTER if passes else 1 - BETTER, model=str(champion.sha256)[0], rows="fresh")
-        told = recorded(judge(LENIENT, scores, now=self.now))
+        scores = make_evidence(BETTER if passes else 1 - BETTER, model=str(champion.sha256)[0], rows="fresh")
+        judgement = judged_event(judge(LENIENT_POLICY, scores, now=self.now))
         until = self.now + timedelta(days=90) if passes else champion.valid_until
 
-        def event(_: State, at: Moment) -> ReverifiedEvent:
+        def build_event(_: State, __: Moment) -> ReverifiedEvent:
             return ReverifiedEvent(
                 of=str(champion.run),
                 promoted_by=champion.seq,
                 evidence_run="EvaluateNewModel/again",
-                decision=told.decision,
-                decision_sha256=told.decision_sha256,
-                policy_sha256=told.policy_sha256,
+                decision=judgement.decision,
+                decision_sha256=judgement.decision_sha256,
+                policy_sha256=judgement.policy_sha256,
                 valid_until=until,
             )
 
-        assert (entry := self.did(lambda: record_event(self.judge, event, **self.says())))
+        assert (entry := self.did(lambda: record_event(self.judge, build_event, **self.says())))
         assert entry.state.champion.suspect == (None if passes else champion.suspect)
 
     @rule(rows=st.sampled_from([*HOLDOUTS, "August"]))
     def register(self, rows: str) -> None:
-        held = evidence(GOOD, model="0", rows=rows)
-        known = held.holdout in self.state.holdouts
-        assert known == (self.did(lambda: actions.register(self.judge, held, note="", **self.says())) is None)
+        evidence = make_evidence(GOOD, model="0", rows=rows)
+        is_known = evidence.holdout in self.state.holdouts
+        assert is_known == (self.did(lambda: actions.register(self.judge, evidence, note="", **self.says())) is None)
 
-    @rule(at=PICK)
+    @rule(pick=PICK)
     @precondition(lambda self: len(self.heads) > 1)
-    def write_late(self, at: int) -> None:
+    def write_late(self, pick: int) -> None:
         """Another writer's head is not the last one any more."""
-        old = self.heads[at % (len(self.heads) - 1)]
+        old = self.heads[pick % (len(self.heads) - 1)]
         stays = old.state.champion and old.state.champion.seq
         event = RevokedEvent(of="F/x", model="f" * 64, reason="late", successor=stays)
         moment = Moment(seq=old.seq + 1, time=self.now)
@@ -249,15 +251,15 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def history_is_append_only(self) -> None:
-        assert [blob(self.judge, seq + 1) for seq in range(len(self.bytes))] == self.bytes
+        assert [entry_bytes(self.judge, seq + 1) for seq in range(len(self.bytes))] == self.bytes
         assert [entry.seq for entry in self.heads] == list(range(1, len(self.heads) + 1))
 
     @invariant()
     def one_model_reigns_at_most_and_none_that_was_revoked(self) -> None:
-        state, known = self.state, self.known
-        assert len({one.seq for one in known}) == len(known)
-        assert not {one.sha256 for one in known} & state.revoked.keys()
-        assert all(self.heads[one.seq - 1].promotes for one in known)
+        champions = self.champions
+        assert len({champion.seq for champion in champions}) == len(champions)
+        assert not {champion.sha256 for champion in champions} & self.state.revoked.keys()
+        assert all(self.heads[champion.seq - 1].promotes for champion in champions)
 
     @invariant()
     def who_is_admitted_may_serve(self) -> None:
@@ -268,14 +270,14 @@ class Histories(RuleBasedStateMachine):
             and self.now - MAX_CLOCK_SKEW > champion.valid_until
         )
         barred = champion is None or late or champion.suspect is not None
-        found: Admission | None = None
+        admission: Admission | None = None
         with suppress(AdmissionError):
-            found = admit(self.judge, now=self.now, trusted_head=self.seen)
-        assert (found is None) == barred
-        if found is not None:
-            assert found.champion == champion
-            assert found.champion.sha256 not in self.state.revoked
-            self.seen = found.head
+            admission = admit(self.judge, now=self.now, trusted_head=self.trusted_head)
+        assert (admission is None) == barred
+        if admission is not None:
+            assert admission.champion == champion
+            assert admission.champion.sha256 not in self.state.revoked
+            self.trusted_head = admission.head
 
     def teardown(self) -> None:
         """The log from its first entry: chained, and every state made anew from the events and the evidence alone."""
@@ -285,8 +287,8 @@ class Histories(RuleBasedStateMachine):
         for entry in entries:
             replay.check_entry(entry, state)
             if entry.judgement:
-                policy, held = self.judged[entry.seq]
-                decision = judge(policy, held, state, now=entry.time)
+                policy, evidence = self.judged[entry.seq]
+                decision = judge(policy, evidence, state, now=entry.time)
                 assert decision.verdict is not Ruling.ERROR
                 state = decision.state
                 assert decision.sha256 == entry.judgement.decision_sha256
@@ -296,10 +298,11 @@ class Histories(RuleBasedStateMachine):
 
 
 class Signed(Histories):
-    keys = keyring()
+    keys = make_keyring()
 
 
-@pytest.mark.parametrize(("machine", "histories"), [(Histories, 4), (Signed, 4)])
+@pytest.mark.parametrize("histories", [2, pytest.param(10, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("machine", [Histories, Signed])
 def test_any_history_keeps_what_was_promised(machine: type[Histories], histories: int) -> None:
     run_state_machine_as_test(
         machine,

@@ -13,8 +13,16 @@ from lockgate.gates.errors import LogError
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.log import Log
 from lockgate.gates.log.objects import MAX_ENTRY_BYTES
-from tests.gates.candidates import FIRST_MODEL, HOPELESS, clock, committed, one_line, path
-from tests.gates.log.test_log import CountingStore, grown
+from tests.builders import (
+    FIRST_MODEL,
+    HOPELESS,
+    CountingStore,
+    assert_one_line,
+    clock_at,
+    commit_evidence,
+    entry_path,
+    grow_log,
+)
 
 # --- the hint --------------------------------------------------------------------------------------------------------
 
@@ -40,29 +48,29 @@ GARBAGE = [
     ids=lambda hint: ascii(hint)[:24],
 )
 def test_the_head_is_found_whatever_the_hint_says(hint: bytes | None) -> None:
-    held = MemoryStore()
-    log = Log(held, project="orders")
-    last = grown(log, 5)
-    held.delete("head.json") if hint is None else held.put("head.json", hint, mode="overwrite")
-    assert Log(held, project="orders").head() == last
-    assert json.loads(bytes(held.get("head.json").bytes())) == {"seq": 5}  # and put right
-    grown(log, 6, head=last)
-    assert json.loads(bytes(held.get("head.json").bytes())) == {"seq": 6}
+    store = MemoryStore()
+    log = Log(store, project="orders")
+    last = grow_log(log, 5)
+    store.delete("head.json") if hint is None else store.put("head.json", hint, mode="overwrite")
+    assert Log(store, project="orders").head() == last
+    assert json.loads(bytes(store.get("head.json").bytes())) == {"seq": 5}  # and put right
+    grow_log(log, 6, head=last)
+    assert json.loads(bytes(store.get("head.json").bytes())) == {"seq": 6}
 
 
-@pytest.mark.parametrize(("hint", "found"), [(None, 4), (1, 6), (2, 4), (4, 4), (5, 4), (6, 6)])
-def test_a_hole_never_goes_unseen(hint: int | None, found: int) -> None:
+@pytest.mark.parametrize(("hint", "last"), [(None, 4), (1, 6), (2, 4), (4, 4), (5, 4), (6, 6)])
+def test_a_hole_never_goes_unseen(hint: int | None, last: int) -> None:
     """Found before it, the log is as one whose tail was deleted; found behind it, the head follows nothing."""
-    held = MemoryStore()
-    log = Log(held, project="orders")
-    grown(log, 6)
-    held.delete(path(5))
-    held.delete("head.json")
+    store = MemoryStore()
+    log = Log(store, project="orders")
+    grow_log(log, 6)
+    store.delete(entry_path(5))
+    store.delete("head.json")
     if hint is not None:
-        held.put("head.json", json.dumps({"seq": hint}).encode())
-    if found == 4:
+        store.put("head.json", json.dumps({"seq": hint}).encode())
+    if last == 4:
         assert log.head().seq == 4
-        held.put("head.json", b'{"seq":6}', mode="overwrite")
+        store.put("head.json", b'{"seq":6}', mode="overwrite")
     with pytest.raises(LogError, match="no entry 5"):
         log.head()
     with pytest.raises(LogError, match="no entry 5"):
@@ -74,24 +82,24 @@ def test_who_may_only_read_finds_the_head_too() -> None:
         def put(self, *_: Any, **__: Any) -> None:
             raise PermissionError("read-only")
 
-    held = MemoryStore()
-    last = grown(Log(held, project="orders"), 5)
-    held.delete("head.json")
-    log = Log(ReadOnly(held), project="orders")
+    store = MemoryStore()
+    last = grow_log(Log(store, project="orders"), 5)
+    store.delete("head.json")
+    log = Log(ReadOnly(store), project="orders")
     assert log.head() == last
     with pytest.raises(LogError, match="read-only; it is unknown whether entry 6 was written") as caught:
-        grown(log, 6, head=last)
-    assert "run the command again" in one_line(caught)
+        grow_log(log, 6, head=last)
+    assert "run the command again" in assert_one_line(caught)
 
 
 def test_an_entry_of_boundless_size_is_not_read() -> None:
-    held = MemoryStore()
-    log = Log(held, project="orders")
-    for size, said in ((MAX_ENTRY_BYTES, "not an entry"), (MAX_ENTRY_BYTES + 1, "the entry has 33,554,433 bytes")):
-        held.put(path(1), bytes(size), mode="overwrite")
-        with pytest.raises(LogError, match=said) as caught:
+    store = MemoryStore()
+    log = Log(store, project="orders")
+    for size, message in ((MAX_ENTRY_BYTES, "not an entry"), (MAX_ENTRY_BYTES + 1, "the entry has 33,554,433 bytes")):
+        store.put(entry_path(1), bytes(size), mode="overwrite")
+        with pytest.raises(LogError, match=message) as caught:
             log.head()
-        assert path(1) in one_line(caught)
+        assert entry_path(1) in assert_one_line(caught)
 
 
 # --- a store that fails ----------------------------------------------------------------------------------------------
@@ -105,19 +113,19 @@ class Forgetful(CountingStore):
         self.raises = raises
 
     def put(self, where: str, data: bytes, *, mode: str) -> Any:
-        done = self._store.put(where, data, mode=mode)
+        result = self._store.put(where, data, mode=mode)
         if where.startswith("log/"):
             raise self.raises
-        return done
+        return result
 
 
 @pytest.mark.parametrize("raises", [OSError("timed out"), AlreadyExistsError("taken")], ids=["down", "taken"])
 def test_a_write_whose_answer_was_lost_is_known_by_its_bytes(raises: Exception) -> None:
-    held = MemoryStore()
-    first = grown(Log(Forgetful(held, raises), project="orders"), 1)
-    log = Log(held, project="orders")
+    store = MemoryStore()
+    first = grow_log(Log(Forgetful(store, raises), project="orders"), 1)
+    log = Log(store, project="orders")
     assert log.head() == first
-    assert grown(Log(Forgetful(held, raises), project="orders"), 2, head=first) == log.head()
+    assert grow_log(Log(Forgetful(store, raises), project="orders"), 2, head=first) == log.head()
 
 
 def test_who_wrote_an_entry_is_not_guessed_where_it_cannot_be_read() -> None:
@@ -129,11 +137,11 @@ def test_who_wrote_an_entry_is_not_guessed_where_it_cannot_be_read() -> None:
                 raise OSError("timed out")
             return self._store.get(where)
 
-    held = MemoryStore()
+    store = MemoryStore()
     with pytest.raises(LogError, match="it is unknown whether entry 1 was written") as caught:
-        grown(Log(Blind(held, AlreadyExistsError("taken")), project="orders"), 1)
-    assert "`lockgate history` shows whether it was" in one_line(caught)
-    assert Log(held, project="orders").head().seq == 1
+        grow_log(Log(Blind(store, AlreadyExistsError("taken")), project="orders"), 1)
+    assert "`lockgate history` shows whether it was" in assert_one_line(caught)
+    assert Log(store, project="orders").head().seq == 1
 
 
 def test_a_write_that_failed_is_said_to_have_failed_and_somebody_elses_is_a_conflict() -> None:
@@ -143,17 +151,17 @@ def test_a_write_that_failed_is_said_to_have_failed_and_somebody_elses_is_a_conf
                 raise OSError("timed out\nafter 3 tries")
             return self._store.put(where, data, mode=mode)
 
-    held = MemoryStore()
+    store = MemoryStore()
     with pytest.raises(
         LogError, match="cannot be reached: timed out; it is unknown whether entry 1 was written"
     ) as caught:
-        grown(Log(Broken(held), project="orders"), 1)
-    one_line(caught)
-    first = grown(Log(held, project="orders"), 1)
-    second = grown(Log(held, project="orders"), 2, head=first)
+        grow_log(Log(Broken(store), project="orders"), 1)
+    assert_one_line(caught)
+    first = grow_log(Log(store, project="orders"), 1)
+    second = grow_log(Log(store, project="orders"), 2, head=first)
     with pytest.raises(LogError, match="it is unknown whether entry 2"):
-        grown(Log(Broken(held), project="orders"), 2, head=first, actor="bob")
-    assert Log(held, project="orders").head() == second
+        grow_log(Log(Broken(store), project="orders"), 2, head=first, actor="bob")
+    assert Log(store, project="orders").head() == second
 
 
 class Overwriting(CountingStore):
@@ -164,16 +172,16 @@ class Overwriting(CountingStore):
 
 
 def test_a_store_that_creates_the_same_object_twice_is_refused_at_first_use() -> None:
-    held = MemoryStore()
+    store = MemoryStore()
     for verb in (
-        lambda log: grown(log, 1),
-        lambda log: committed(log, FIRST_MODEL),
-        lambda log: actions.register(log, FIRST_MODEL, note="", actor="ada", clock=clock()),
+        lambda log: grow_log(log, 1),
+        lambda log: commit_evidence(log, FIRST_MODEL),
+        lambda log: actions.register(log, FIRST_MODEL, note="", actor="ada", clock=clock_at()),
     ):
         with pytest.raises(LogError, match="the object store created the same object twice") as caught:
-            verb(Log(Overwriting(held), project="orders"))
-        assert "If-None-Match" in one_line(caught)
-        assert [*held.list()] == []  # not even the policy, nor the probe
+            verb(Log(Overwriting(store), project="orders"))
+        assert "If-None-Match" in assert_one_line(caught)
+        assert [*store.list()] == []  # not even the policy, nor the probe
 
 
 def test_the_store_is_tried_once_and_may_keep_what_was_tried() -> None:
@@ -181,10 +189,10 @@ def test_the_store_is_tried_once_and_may_keep_what_was_tried() -> None:
         def delete(self, where: str) -> None:
             raise PermissionError("no deletions here")
 
-    held = MemoryStore()
-    log = Log(Keeping(held), project="orders")
-    first = committed(log, FIRST_MODEL).entry
-    committed(log, HOPELESS)
+    store = MemoryStore()
+    log = Log(Keeping(store), project="orders")
+    first = commit_evidence(log, FIRST_MODEL).entry
+    commit_evidence(log, HOPELESS)
     assert log.head().previous == first.digest
-    listed = sorted(one["path"].partition("/")[0] for page in held.list() for one in page)
-    assert listed == ["head.json", "log", "log", "policies", "probe"]
+    folders = sorted(meta["path"].partition("/")[0] for page in store.list() for meta in page)
+    assert folders == ["head.json", "log", "log", "policies", "probe"]

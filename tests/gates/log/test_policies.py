@@ -11,10 +11,19 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 from lockgate import Policy
 from lockgate.gates.errors import LogError
 from lockgate.gates.log.policies import MAX_POLICY_BYTES, load_policy, policy_bytes, store_policy
-from tests.gates.candidates import FIRST_MODEL, GATES, HOPELESS, POLICY, SEALING, committed, one_line, opened
+from tests.builders import (
+    FIRST_MODEL,
+    GATES,
+    HOPELESS,
+    POLICY,
+    SEALING_POLICY,
+    assert_one_line,
+    commit_evidence,
+    new_log,
+)
 
 
-def rich(make: Any) -> Policy:
+def make_rich_policy(make: Any) -> Policy:
     """A policy with a check of every kind, and words."""
     checks = {name: {**check, "description": "why, ünïcode", "owner": "risk"} for name, check in make.checks.items()}
     return make.policy(checks, schedule={"kind": "fixed", "looks": 7})
@@ -22,7 +31,7 @@ def rich(make: Any) -> Policy:
 
 def test_a_kept_policy_is_the_policy_again(make: Any) -> None:
     store = MemoryStore()
-    for policy in (POLICY, SEALING, rich(make)):
+    for policy in (POLICY, SEALING_POLICY, make_rich_policy(make)):
         digest = store_policy(store, policy)
         assert digest == hashlib.sha256(policy_bytes(policy)).hexdigest()
         assert load_policy(store, digest) == policy
@@ -41,35 +50,38 @@ def test_it_is_kept_once_and_with_its_words() -> None:
 
 
 def test_every_judgement_names_the_policy_that_it_was_made_by() -> None:
-    log = opened()
-    committed(log, FIRST_MODEL)
-    committed(log, HOPELESS, policy=SEALING)
-    assert [load_policy(log.store, entry.judgement.policy_sha256) for entry in log.entries()] == [POLICY, SEALING]
+    log = new_log()
+    commit_evidence(log, FIRST_MODEL)
+    commit_evidence(log, HOPELESS, policy=SEALING_POLICY)
+    assert [load_policy(log.store, entry.judgement.policy_sha256) for entry in log.entries()] == [
+        POLICY,
+        SEALING_POLICY,
+    ]
     assert [entry.judgement.valid_for for entry in log.entries()] == ["90d", "90d"]
 
 
 @pytest.mark.parametrize("blob", [b"{}", b"x" * (MAX_POLICY_BYTES + 1)], ids=["other", "large"])
 def test_where_something_else_lies_in_a_policys_place_nothing_is_promoted(blob: bytes) -> None:
     """Whoever may write to the bucket, and knows the policy, can put it there before."""
-    log = opened()
+    log = new_log()
     log.store.put(f"policies/{hashlib.sha256(policy_bytes(POLICY)).hexdigest()}.json", blob)
     with pytest.raises(LogError, match="the log's copy of the policy is not the one that was used") as caught:
-        committed(log, FIRST_MODEL)
-    one_line(caught)
+        commit_evidence(log, FIRST_MODEL)
+    assert_one_line(caught)
     assert log.head() is None
 
 
 def test_a_policy_that_is_gone_or_was_changed_is_said(tmp_path: Any) -> None:
     for store in (MemoryStore(), LocalStore(tmp_path)):
         digest = store_policy(store, POLICY)
-        store.put(f"policies/{digest}.json", policy_bytes(SEALING), mode="overwrite")
+        store.put(f"policies/{digest}.json", policy_bytes(SEALING_POLICY), mode="overwrite")
         with pytest.raises(LogError, match="the log's copy of the policy is not the one that was used") as caught:
             load_policy(store, digest)
-        assert digest in one_line(caught)
+        assert digest in assert_one_line(caught)
         store.delete(f"policies/{digest}.json")
         with pytest.raises(LogError, match="the log's copy of the policy is missing") as caught:
             load_policy(store, digest)
-        assert f"policies/{digest}.json" in one_line(caught)
+        assert f"policies/{digest}.json" in assert_one_line(caught)
 
 
 def test_a_store_that_is_down_is_one_line() -> None:
@@ -85,4 +97,4 @@ def test_a_store_that_is_down_is_one_line() -> None:
     for call in (lambda: store_policy(nobody, POLICY), lambda: load_policy(nobody, "0" * 64)):
         with pytest.raises(LogError, match="cannot be reached") as caught:
             call()
-        one_line(caught)
+        assert_one_line(caught)

@@ -14,7 +14,7 @@ import pytest
 from obstore.store import LocalStore, S3Store
 
 from lockgate.gates.log import Log
-from tests.gates.log.histories import checked, played
+from tests.gates.log.histories import check_history, run_play
 
 WRITERS = 50
 ROUNDS = {"local": 40, "s3": 10}
@@ -28,20 +28,20 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
     return {"kind": "s3", **request.getfixturevalue("s3").store}
 
 
-def opened(store: dict[str, Any]) -> Log:
-    kind = {**store}
-    local = kind.pop("kind") == "local"
-    return Log(LocalStore(kind["path"], mkdir=True) if local else S3Store(**kind), project="race")
+def open_log(store: dict[str, Any]) -> Log:
+    options = {**store}
+    local = options.pop("kind") == "local"
+    return Log(LocalStore(options["path"], mkdir=True) if local else S3Store(**options), project="race")
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(1800 if FULL else 300)
 def test_of_fifty_that_promote_at_once_one_wins_every_round(store: dict[str, Any]) -> None:
     rounds = FULL or ROUNDS[store["kind"]]
-    records = played("promoting", store, writers=WRITERS, rounds=rounds)
-    entries = checked(records, opened(store))
+    records = run_play("promoting", store, writers=WRITERS, rounds=rounds)
+    entries = check_history(records, open_log(store))
     judged = [record for record in records if record["verb"] == "judge"]
-    assert Counter(one.get("error") or one["verdict"] for one in judged) == {
+    assert Counter(record.get("error") or record["verdict"] for record in judged) == {
         "PROMOTE": rounds,
         "StaleError": rounds * (WRITERS - 1),
     }
@@ -53,19 +53,20 @@ def test_of_fifty_that_promote_at_once_one_wins_every_round(store: dict[str, Any
     ]  # one promotion for each that reigned, and no other
 
 
-def test_every_verb_at_once(store: dict[str, Any]) -> None:
-    local = store["kind"] == "local"
-    records = played("mixed", store, writers=16 if local else 8, turns=20 if local else 12)
-    entries = checked(records, opened(store))
+@pytest.mark.parametrize(("writers", "turns"), [(6, 12), pytest.param(16, 20, marks=pytest.mark.nightly)])
+def test_every_verb_at_once(store: dict[str, Any], writers: int, turns: int) -> None:
+    records = run_play("mixed", store, writers=writers, turns=turns)
+    entries = check_history(records, open_log(store))
     wrote = {record["key"] for record in records if "seq" in record and record["verb"] != "head"}
     assert {entry.actor for entry in entries} == wrote
     assert {entry.event.kind for entry in entries} == {"judged", "revoked", "rolled_back", "registered"}
 
 
-def test_writers_killed_at_any_moment(store: dict[str, Any]) -> None:
-    records = played("killed", store, writers=4, kills=30 if store["kind"] == "local" else 12)
-    log = opened(store)
-    entries = checked(records, log)
+@pytest.mark.parametrize("kills", [8, pytest.param(30, marks=pytest.mark.nightly)])
+def test_writers_killed_at_any_moment(store: dict[str, Any], kills: int) -> None:
+    records = run_play("killed", store, writers=4, kills=kills)
+    log = open_log(store)
+    entries = check_history(records, log)
     assert sum("ended" not in record for record in records) > 3
     assert len(entries) > 10
     assert log.head() == entries[-1]

@@ -12,32 +12,42 @@ from lockgate import State
 from lockgate.gates.errors import LogError
 from lockgate.gates.log import Log, LogEntry, replay
 from lockgate.gates.records.state import Waiver
-from tests.gates.candidates import FIRST_MODEL, HOPELESS, clock, committed, evidence, one_line, run_of, scored, sha_of
-from tests.gates.log.test_replay import champion
+from tests.builders import (
+    FIRST_MODEL,
+    HOPELESS,
+    assert_one_line,
+    clock_at,
+    commit_evidence,
+    draw_scores,
+    make_evidence,
+    run_of,
+    sha_of,
+)
+from tests.gates.log.test_replay import make_champion
 
 
-def _judged() -> tuple[LogEntry, LogEntry, LogEntry]:
+def _make_entries() -> tuple[LogEntry, LogEntry, LogEntry]:
     """A first promotion, a look that holds, a promotion over the champion."""
     log = Log(MemoryStore(), project="orders")
-    committed(log, FIRST_MODEL)
-    committed(log, HOPELESS)
-    better = evidence(scored(0.5, seed=2), model="2", beside=FIRST_MODEL.challenger, champion="0")
-    committed(log, better, minute=1)
+    commit_evidence(log, FIRST_MODEL)
+    commit_evidence(log, HOPELESS)
+    better = make_evidence(draw_scores(0.5, seed=2), model="2", neighbour=FIRST_MODEL.challenger, champion="0")
+    commit_evidence(log, better, minute=1)
     first, second, third = log.entries()
     return first, second, third
 
 
-FIRST, LOOK, SECOND = _judged()
+FIRST, LOOK, SECOND = _make_entries()
 
 
-def changed(entry: LogEntry, *at: str | int, to: Any) -> LogEntry:
+def change_entry(entry: LogEntry, *path: str | int, to: Any) -> LogEntry:
     """The entry with one value in it put in another's place."""
-    held = json.loads(entry.to_bytes())
-    inner = held
-    for key in at[:-1]:
-        inner = inner[key]
-    inner[at[-1]] = to
-    return LogEntry.model_validate_json(json.dumps(held))
+    fields = json.loads(entry.to_bytes())
+    part = fields
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = to
+    return LogEntry.model_validate_json(json.dumps(fields))
 
 
 def test_what_the_engine_says_is_what_the_replay_expects() -> None:
@@ -54,7 +64,7 @@ WAIVER = json.loads(
         model=sha_of("7"),
         policy=SECOND.read_decision().binding.policy,
         reason="known",
-        until=clock(9)(),
+        until=clock_at(9)(),
         approver="ann",
         key="k",
         seq=2,
@@ -64,7 +74,7 @@ CHAMPION = json.loads(SECOND.to_bytes())["state"]["champion"]
 
 
 @pytest.mark.parametrize(
-    ("entry", "at", "to", "expected"),
+    ("entry", "path", "to", "expected"),
     [
         (SECOND, ("state", "champion"), None, "a champion after a promotion"),
         (SECOND, ("state", "champion", "sha256"), sha_of("0"), "the champion that was judged"),
@@ -97,29 +107,31 @@ CHAMPION = json.loads(SECOND.to_bytes())["state"]["champion"]
         (SECOND, ("state", "holdouts", DIGEST, "hashes"), "AAAAAA==", "holdouts to keep their looks"),
         (SECOND, ("state", "holdouts", DIGEST, "numbered"), False, "holdouts to keep their looks"),
     ],
-    ids=lambda given: ".".join(map(str, given)) if isinstance(given, tuple) else str(given)[:20].partition("=")[0],
+    ids=lambda parameter: (
+        ".".join(map(str, parameter)) if isinstance(parameter, tuple) else str(parameter)[:20].partition("=")[0]
+    ),
 )
 def test_a_state_that_a_judgement_does_not_make_is_refused(
-    entry: LogEntry, at: tuple[Any, ...], to: Any, expected: str
+    entry: LogEntry, path: tuple[Any, ...], to: Any, expected: str
 ) -> None:
-    forged = changed(entry, *at, to=to)
+    forged = change_entry(entry, *path, to=to)
     before = {1: State(salt=FIRST.state.salt), 2: FIRST.state, 3: LOOK.state}[entry.seq]
     if not expected:  # whether a look retires its holdout is the policy's to say
         replay.check_entry(forged, before)
         return
     with pytest.raises(LogError, match=f"expected {expected}") as caught:
         replay.check_entry(forged, before)
-    assert entry.where in one_line(caught)
+    assert entry.where in assert_one_line(caught)
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("changes", "expected"),
     [
         ({"revoked": {sha_of("2"): 1}}, "a model that was not revoked"),
         ({"retracted": {DIGEST: 1}}, "scores that were not retracted"),
-        ({"champion": champion(1, sha256=sha_of("5"))}, "a challenge to the champion that reigned"),
+        ({"champion": make_champion(1, sha256=sha_of("5"))}, "a challenge to the champion that reigned"),
     ],
 )
-def test_a_promotion_that_the_state_before_forbids_is_refused(given: dict[str, Any], expected: str) -> None:
+def test_a_promotion_that_the_state_before_forbids_is_refused(changes: dict[str, Any], expected: str) -> None:
     with pytest.raises(LogError, match=expected):
-        replay.check_entry(SECOND, LOOK.state.model_copy(update=given))
+        replay.check_entry(SECOND, LOOK.state.model_copy(update=changes))

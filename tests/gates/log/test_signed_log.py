@@ -12,135 +12,135 @@ import rfc8785
 from lockgate.gates.errors import LogError, SigningError
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.log import Keyring, Log, Signer
-from tests.gates.candidates import (
+from tests.builders import (
     APPROVER,
     FIRST_MODEL,
     HOPELESS,
     JUDGE,
-    SEALING,
+    SEALING_POLICY,
     STRANGER,
-    blob,
-    by,
-    clock,
-    committed,
-    evidence,
-    keyring,
-    one_line,
-    opened,
-    path,
-    promoted,
-    scored,
-    signer,
+    as_signer,
+    assert_one_line,
+    clock_at,
+    commit_evidence,
+    draw_scores,
+    entry_bytes,
+    entry_path,
+    make_evidence,
+    make_keyring,
+    make_signer,
+    new_log,
+    promote_model,
 )
 
 
 def test_a_signed_log_is_read_by_who_knows_its_keys() -> None:
-    log = opened()
-    committed(log, FIRST_MODEL)
+    log = new_log()
+    commit_evidence(log, FIRST_MODEL)
     assert log.head().signature.key == JUDGE.fingerprint
-    assert by(log, None).head() == log.head()
+    assert as_signer(log, None).head() == log.head()
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
+    ("key", "message"),
     [
         (None, "there is no private key to sign the entry with; expected the key of a judge"),
         (STRANGER, "signed by the unknown key"),
         (APPROVER, "signed by approver, who may not sign this"),
     ],
 )
-def test_nobody_else_s_key_judges(key: Signer | None, said: str) -> None:
-    log = opened(key=key)
-    with pytest.raises(SigningError, match=said) as caught:
-        committed(log, FIRST_MODEL)
-    one_line(caught)
+def test_nobody_else_s_key_judges(key: Signer | None, message: str) -> None:
+    log = new_log(key=key)
+    with pytest.raises(SigningError, match=message) as caught:
+        commit_evidence(log, FIRST_MODEL)
+    assert_one_line(caught)
     assert [*log.store.list()] == []  # not even the policy
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
-        (keyring(judge=(STRANGER, "judge")), "signed by the unknown key SHA256:"),
-        (keyring(judge=(STRANGER, "judge"), ann=(JUDGE, "approver")), "signed by ann, who may not sign this"),
-        (keyring(old=(JUDGE, "judge", 1), new=(STRANGER, "judge")), "signed by old, who may not sign this"),
+        (make_keyring(judge=(STRANGER, "judge")), "signed by the unknown key SHA256:"),
+        (make_keyring(judge=(STRANGER, "judge"), ann=(JUDGE, "approver")), "signed by ann, who may not sign this"),
+        (make_keyring(old=(JUDGE, "judge", 1), new=(STRANGER, "judge")), "signed by old, who may not sign this"),
     ],
     ids=["unknown", "another role", "retired"],
 )
-def test_an_entry_of_another_key_is_refused_where_it_is_read(keys: Keyring, said: str) -> None:
-    log = opened()
-    committed(log, FIRST_MODEL)
-    committed(log, HOPELESS)
-    with pytest.raises(LogError, match=said) as caught:
-        opened(log.store, keys=keys).head()
-    assert path(2) in one_line(caught)
+def test_an_entry_of_another_key_is_refused_where_it_is_read(keys: Keyring, message: str) -> None:
+    log = new_log()
+    commit_evidence(log, FIRST_MODEL)
+    commit_evidence(log, HOPELESS)
+    with pytest.raises(LogError, match=message) as caught:
+        new_log(log.store, keys=keys).head()
+    assert entry_path(2) in assert_one_line(caught)
 
 
 @pytest.mark.parametrize(("last", "accepted"), [(1, False), (2, True), (3, True), (None, True)])
 def test_a_retired_key_counts_up_to_its_last_entry(last: int | None, *, accepted: bool) -> None:
-    log = opened()
-    committed(log, FIRST_MODEL)
-    committed(log, HOPELESS)
+    log = new_log()
+    commit_evidence(log, FIRST_MODEL)
+    commit_evidence(log, HOPELESS)
     old = (JUDGE, "judge") if last is None else (JUDGE, "judge", last)
-    found = opened(log.store, keys=keyring(old=old, new=(STRANGER, "judge")))
+    later = new_log(log.store, keys=make_keyring(old=old, new=(STRANGER, "judge")))
     if accepted:
-        assert found.head().seq == 2
+        assert later.head().seq == 2
     else:
         with pytest.raises(LogError, match="who may not sign this"):
-            found.head()
+            later.head()
     # and it writes nothing behind it
     if last is not None:
-        third = evidence(scored(0.1, seed=9), model="2", beside=FIRST_MODEL.challenger, champion="0")
+        third = make_evidence(draw_scores(0.1, seed=9), model="2", neighbour=FIRST_MODEL.challenger, champion="0")
         allowed = last >= 3
         if accepted and allowed:
-            assert committed(found, third, minute=1).entry.seq == 3
+            assert commit_evidence(later, third, minute=1).entry.seq == 3
         elif accepted:
             with pytest.raises(SigningError, match="old, who may not sign this"):
-                committed(found, third, minute=1)
-            assert committed(by(found, STRANGER), third, minute=1).entry.seq == 3  # its successor does
+                commit_evidence(later, third, minute=1)
+            assert commit_evidence(as_signer(later, STRANGER), third, minute=1).entry.seq == 3  # its successor does
 
 
 def test_an_unsigned_entry_in_a_signed_log_is_refused() -> None:
-    log = opened()
-    committed(Log(log.store, project="orders"), FIRST_MODEL)
+    log = new_log()
+    commit_evidence(Log(log.store, project="orders"), FIRST_MODEL)
     with pytest.raises(LogError, match="the entry is not signed; expected a signature of judge") as caught:
         log.head()
-    assert path(1) in one_line(caught)
+    assert entry_path(1) in assert_one_line(caught)
     with pytest.raises(LogError, match="not signed"):
-        committed(log, HOPELESS)
+        commit_evidence(log, HOPELESS)
 
 
 def test_without_a_judge_s_key_a_log_is_unsigned_and_says_nothing_about_signatures() -> None:
-    log = Log(opened().store, project="orders", keyring=keyring(ann=(APPROVER, "approver")))
-    committed(log, FIRST_MODEL)
+    log = Log(new_log().store, project="orders", keyring=make_keyring(ann=(APPROVER, "approver")))
+    commit_evidence(log, FIRST_MODEL)
     assert log.head().signature is None
     assert not log.keyring.signed
-    committed(by(log, STRANGER), HOPELESS)  # who has a key signs all the same
+    commit_evidence(as_signer(log, STRANGER), HOPELESS)  # who has a key signs all the same
     assert log.head().signature.key == STRANGER.fingerprint
 
 
 # --- what somebody could swap ----------------------------------------------------------------------------------------
 
 
-def _whole() -> Log:
-    log = opened()
-    committed(log, FIRST_MODEL)
-    promoted(log, "1", as_of="2013-10", code={"commit": "c" * 40, "clean": True})
+def _make_promoting_log() -> Log:
+    log = new_log()
+    commit_evidence(log, FIRST_MODEL)
+    promote_model(log, "1", as_of="2013-10", code={"commit": "c" * 40, "clean": True})
     return log
 
 
-WHOLE = _whole()
+LOG = _make_promoting_log()
 
 
-def leaves(held: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def list_leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The path of every value in JSON, of empty lists and objects too."""
-    inner = held.items() if isinstance(held, dict) else enumerate(held) if isinstance(held, list) else ()
-    if not inner:
-        yield at
-    for key, value in inner:
-        yield from leaves(value, (*at, key))
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if not children:
+        yield path
+    for key, child in children:
+        yield from list_leaves(child, (*path, key))
 
 
-def swapped(value: Any) -> Any:
+def swap_value(value: Any) -> Any:
     """Another value of the same type."""
     if isinstance(value, bool) or value is None:
         return not value
@@ -151,25 +151,28 @@ def swapped(value: Any) -> Any:
     return {"a": 1} if isinstance(value, dict) else [1]
 
 
-@pytest.mark.parametrize("at", [*leaves(json.loads(blob(WHOLE, 2)))], ids=lambda at: ".".join(map(str, at)))
-def test_an_entry_in_which_anything_was_swapped_is_refused(at: tuple[Any, ...]) -> None:
-    held = json.loads(blob(WHOLE, 2))
-    inner = held
-    for key in at[:-1]:
-        inner = inner[key]
-    inner[at[-1]] = swapped(inner[at[-1]])
-    log = opened()
-    for seq, data in ((1, blob(WHOLE, 1)), (2, rfc8785.dumps(held))):
-        log.store.put(path(seq), data)
-    for read in (log.head, lambda: log.entry(2)):
-        with pytest.raises(LogError) as caught:
-            read()
-        assert path(2) in one_line(caught)
+def test_an_entry_in_which_any_value_was_swapped_is_refused() -> None:
+    """Every leaf of the entry in turn, hundreds of them: the signature covers each."""
+    entry = json.loads(entry_bytes(LOG, 2))
+    for path in list_leaves(entry):
+        forged = json.loads(entry_bytes(LOG, 2))
+        part = forged
+        for key in path[:-1]:
+            part = part[key]
+        part[path[-1]] = swap_value(part[path[-1]])
+        log = new_log()
+        for seq, blob in ((1, entry_bytes(LOG, 1)), (2, rfc8785.dumps(forged))):
+            log.store.put(entry_path(seq), blob)
+        for read in (log.head, lambda log=log: log.entry(2)):
+            with pytest.raises(LogError) as caught:
+                pytest.fail(f"{path} was swapped, and {read()} was read")
+            assert entry_path(2) in assert_one_line(caught)
 
 
 def test_every_field_of_the_binding_is_among_those() -> None:
-    bound = {at[3] for at in leaves(json.loads(blob(WHOLE, 2))) if at[:3] == ("event", "decision", "binding")}
-    assert bound == {
+    leaves = list_leaves(json.loads(entry_bytes(LOG, 2)))
+    binding = {path[3] for path in leaves if path[:3] == ("event", "decision", "binding")}
+    assert binding == {
         "run",
         "model",
         "holdout",
@@ -186,22 +189,22 @@ def test_every_field_of_the_binding_is_among_those() -> None:
 
 
 def test_the_signature_of_one_entry_does_not_fit_another() -> None:
-    log = opened()
-    committed(log, FIRST_MODEL)
-    committed(log, HOPELESS)
-    second = json.loads(blob(log, 2)) | {"signature": json.loads(blob(log, 1))["signature"]}
-    log.store.put(path(2), rfc8785.dumps(second), mode="overwrite")
+    log = new_log()
+    commit_evidence(log, FIRST_MODEL)
+    commit_evidence(log, HOPELESS)
+    second = json.loads(entry_bytes(log, 2)) | {"signature": json.loads(entry_bytes(log, 1))["signature"]}
+    log.store.put(entry_path(2), rfc8785.dumps(second), mode="overwrite")
     with pytest.raises(LogError, match="the signature of judge does not match the entry"):
         log.head()
 
 
-@pytest.mark.parametrize("made", ["", "AAAA", "!", "A" * 88])
-def test_a_signature_that_is_none_is_refused(made: str) -> None:
-    log = opened()
-    committed(log, FIRST_MODEL)
-    held = json.loads(blob(log, 1))
-    held["signature"]["ed25519"] = made
-    log.store.put(path(1), rfc8785.dumps(held), mode="overwrite")
+@pytest.mark.parametrize("signature", ["", "AAAA", "!", "A" * 88])
+def test_a_signature_that_is_none_is_refused(signature: str) -> None:
+    log = new_log()
+    commit_evidence(log, FIRST_MODEL)
+    fields = json.loads(entry_bytes(log, 1))
+    fields["signature"]["ed25519"] = signature
+    log.store.put(entry_path(1), rfc8785.dumps(fields), mode="overwrite")
     with pytest.raises(LogError, match="does not match the entry"):
         log.head()
 
@@ -210,29 +213,29 @@ def test_a_signature_that_is_none_is_refused(made: str) -> None:
 
 
 def _waive(log: Log) -> Any:
-    return actions.waive(log, "log_loss", run="1", reason="known", until=clock(60)(), actor="ann", clock=clock(2))
+    return actions.waive(log, "log_loss", run="1", reason="known", until=clock_at(60)(), actor="ann", clock=clock_at(2))
 
 
 @pytest.mark.parametrize("key", [JUDGE, STRANGER, None])
 def test_only_an_approver_waives(key: Signer | None) -> None:
-    log = opened()
-    committed(log, FIRST_MODEL)
-    committed(log, HOPELESS)
+    log = new_log()
+    commit_evidence(log, FIRST_MODEL)
+    commit_evidence(log, HOPELESS)
     with pytest.raises((SigningError, LogError)) as caught:
-        _waive(by(log, key))
-    one_line(caught)
+        _waive(as_signer(log, key))
+    assert_one_line(caught)
     assert log.head().seq == 2
 
 
 def test_a_waiver_that_names_another_key_than_its_signature_s_is_refused() -> None:
-    keys = keyring(judge=(JUDGE, "judge"), ann=(APPROVER, "approver"), bob=(signer("bob"), "approver"))
-    log = opened(keys=keys)
-    committed(log, FIRST_MODEL)
-    committed(log, HOPELESS)
-    _waive(by(log, APPROVER))
-    held = log.head()
-    forged = held.model_copy(update={"signature": signer("bob").sign(held.payload())})
-    log.store.put(path(3), forged.to_bytes(), mode="overwrite")
+    keys = make_keyring(judge=(JUDGE, "judge"), ann=(APPROVER, "approver"), bob=(make_signer("bob"), "approver"))
+    log = new_log(keys=keys)
+    commit_evidence(log, FIRST_MODEL)
+    commit_evidence(log, HOPELESS)
+    _waive(as_signer(log, APPROVER))
+    entry = log.head()
+    forged = entry.model_copy(update={"signature": make_signer("bob").sign(entry.payload())})
+    log.store.put(entry_path(3), forged.to_bytes(), mode="overwrite")
     with pytest.raises(LogError, match="the waiver names a key other than the one that signed it"):
         log.head()
 
@@ -240,20 +243,20 @@ def test_a_waiver_that_names_another_key_than_its_signature_s_is_refused() -> No
 @pytest.mark.parametrize("sealed", [False, True])
 def test_the_key_that_signed_a_waiver_does_not_sign_the_judgement_that_uses_it(*, sealed: bool) -> None:
     """Though somebody gave it the other role meanwhile."""
-    policy = {"policy": SEALING} if sealed else {}
-    log = opened()
-    committed(log, FIRST_MODEL, **policy)
-    committed(log, HOPELESS, **policy)
-    _waive(by(log, APPROVER))
-    other = keyring(judge=(JUDGE, "judge", 2), now=(APPROVER, "judge"), then=(STRANGER, "approver"))
-    found = Log(log.store, project="orders", keyring=other, signer=APPROVER)
+    policy = {"policy": SEALING_POLICY} if sealed else {}
+    log = new_log()
+    commit_evidence(log, FIRST_MODEL, **policy)
+    commit_evidence(log, HOPELESS, **policy)
+    _waive(as_signer(log, APPROVER))
+    other = make_keyring(judge=(JUDGE, "judge", 2), now=(APPROVER, "judge"), then=(STRANGER, "approver"))
+    rekeyed = Log(log.store, project="orders", keyring=other, signer=APPROVER)
     with pytest.raises(LogError, match="signed by now, who may not sign this"):
-        committed(found, HOPELESS, minute=3, **policy)  # the waiver's own entry is no longer its own to sign
-    entry = committed(log, HOPELESS, minute=3, **policy).entry
+        commit_evidence(rekeyed, HOPELESS, minute=3, **policy)  # the waiver's own entry is no longer its own to sign
+    entry = commit_evidence(log, HOPELESS, minute=3, **policy).entry
     assert entry.promotes
     forged = entry.model_copy(update={"signature": APPROVER.sign(entry.payload())})
-    log.store.put(path(4), forged.to_bytes(), mode="overwrite")
+    log.store.put(entry_path(4), forged.to_bytes(), mode="overwrite")
     # An unsigned log has no roles, and the rule all the same:
-    loose = Log(log.store, project="orders", keyring=keyring(ann=(APPROVER, "approver")))
+    loose = Log(log.store, project="orders", keyring=make_keyring(ann=(APPROVER, "approver")))
     with pytest.raises(LogError, match="the key that signed the judgement also signed a waiver that it uses"):
         loose.head()

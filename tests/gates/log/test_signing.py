@@ -21,7 +21,16 @@ from cryptography.hazmat.primitives.serialization import (
 from lockgate.gates.errors import SigningError
 from lockgate.gates.log import Signer
 from lockgate.gates.log.signing import encode_for_signing, fingerprint, parse_public_key
-from tests.gates.candidates import FIRST_MODEL, JUDGE, blob, committed, keyring, line, one_line, opened
+from tests.builders import (
+    FIRST_MODEL,
+    JUDGE,
+    assert_one_line,
+    commit_evidence,
+    entry_bytes,
+    make_keyring,
+    new_log,
+    public_line_of,
+)
 
 # A pair that ssh-keygen made for this test, and what `ssh-keygen -l` says of it. Nothing trusts it.
 SSH_KEYGEN = b"""-----BEGIN OPENSSH PRIVATE KEY-----
@@ -49,28 +58,28 @@ def test_what_is_signed_is_dsse_s_encoding() -> None:
 
 
 def test_the_signature_of_a_published_key_is_the_one_that_openssl_makes() -> None:
-    held = Signer.parse(RFC_8032, where="key")
-    assert held.private.public_key().public_bytes_raw() == RFC_PUBLIC
-    assert held.sign(b'{"seq":1}').ed25519 == OPENSSL
+    signer = Signer.parse(RFC_8032, where="key")
+    assert signer.private.public_key().public_bytes_raw() == RFC_PUBLIC
+    assert signer.sign(b'{"seq":1}').ed25519 == OPENSSL
     Ed25519PublicKey.from_public_bytes(RFC_PUBLIC).verify(base64.b64decode(OPENSSL), encode_for_signing(b'{"seq":1}'))
     with pytest.raises(InvalidSignature):  # the bare payload is something else
         Ed25519PublicKey.from_public_bytes(RFC_PUBLIC).verify(base64.b64decode(OPENSSL), b'{"seq":1}')
 
 
 def test_a_pair_of_ssh_keygen_s_has_the_fingerprint_that_it_prints() -> None:
-    held = Signer.parse(SSH_KEYGEN, where="key")
-    assert held.fingerprint == fingerprint(parse_public_key(PUBLIC, where="key")) == FINGERPRINT
-    assert line(held) == " ".join(PUBLIC.split()[:2])
+    signer = Signer.parse(SSH_KEYGEN, where="key")
+    assert signer.fingerprint == fingerprint(parse_public_key(PUBLIC, where="key")) == FINGERPRINT
+    assert public_line_of(signer) == " ".join(PUBLIC.split()[:2])
 
 
 def test_an_entry_verifies_by_plain_cryptography() -> None:
     """As somebody would check it who has neither lockgate nor a reason to trust it."""
     key = Signer.parse(SSH_KEYGEN, where="key")
-    log = opened(key=key, keys=keyring(ci=(key, "judge")))
-    committed(log, FIRST_MODEL)
-    held = json.loads(blob(log, 1))
-    signature = held.pop("signature")
-    payload = json.dumps(held, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()  # no number is odd
+    log = new_log(key=key, keys=make_keyring(ci=(key, "judge")))
+    commit_evidence(log, FIRST_MODEL)
+    fields = json.loads(entry_bytes(log, 1))
+    signature = fields.pop("signature")
+    payload = json.dumps(fields, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()  # no number is odd
     kind = b"application/vnd.lockgate.entry+json"
     signed = b"DSSEv1 " + b" ".join([str(len(kind)).encode(), kind, str(len(payload)).encode(), payload])
     load_ssh_public_key(PUBLIC.encode()).verify(base64.b64decode(signature["ed25519"]), signed)
@@ -82,30 +91,30 @@ def test_a_private_key_is_not_shown() -> None:
     assert JUDGE.fingerprint in repr(JUDGE)
 
 
-def _encrypted() -> bytes:
+def _encrypt_key() -> bytes:
     return JUDGE.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
 
 
-def _elliptic() -> bytes:
+def _make_elliptic_key() -> bytes:
     return generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 @pytest.mark.parametrize(
-    ("pem", "said"),
+    ("pem", "message"),
     [
         (b"", "cannot be read"),
         (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "cannot be read"),
         (b"\x00\xff" * 40, "cannot be read"),
-        (_encrypted(), "cannot be read"),
+        (_encrypt_key(), "cannot be read"),
         (PUBLIC.encode(), "cannot be read"),
-        (_elliptic(), "of another kind; expected Ed25519"),
+        (_make_elliptic_key(), "of another kind; expected Ed25519"),
     ],
     ids=["empty", "cut", "garbage", "with a passphrase", "public", "another kind"],
 )
-def test_what_is_no_private_key_is_refused(pem: bytes, said: str) -> None:
-    with pytest.raises(SigningError, match=said) as caught:
+def test_what_is_no_private_key_is_refused(pem: bytes, message: str) -> None:
+    with pytest.raises(SigningError, match=message) as caught:
         Signer.parse(pem, where="LOCKGATE_SIGNING_KEY")
-    assert "LOCKGATE_SIGNING_KEY" in one_line(caught)
+    assert "LOCKGATE_SIGNING_KEY" in assert_one_line(caught)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +132,7 @@ def test_what_is_no_private_key_is_refused(pem: bytes, said: str) -> None:
 def test_what_is_no_public_key_is_refused(text: str) -> None:
     with pytest.raises(SigningError) as caught:
         parse_public_key(text, where="platform.keys.trusted.ci")
-    assert "platform.keys.trusted.ci" in one_line(caught)
+    assert "platform.keys.trusted.ci" in assert_one_line(caught)
 
 
 def test_a_key_of_another_type_is_refused() -> None:
@@ -137,4 +146,4 @@ def test_a_key_of_another_type_is_refused() -> None:
 @pytest.mark.parametrize("roles", [("judge", "approver"), ("judge", "judge")])
 def test_a_key_has_one_name_and_one_role(roles: Any) -> None:
     with pytest.raises(SigningError, match="the key is also listed for ci; expected one name and one role per key"):
-        keyring(ci=(JUDGE, roles[0]), ann=(JUDGE, roles[1]))
+        make_keyring(ci=(JUDGE, roles[0]), ann=(JUDGE, roles[1]))

@@ -10,7 +10,7 @@ DENIED = "Server returned non-2xx status code: 403 Forbidden: <Error><Code>Acces
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "described"),
     [
         (
             f"Generic S3 error: Error performing GET http://s3/b?prefix=x in 3.3ms - {DENIED}\n\nDebug source:\nS3",
@@ -25,8 +25,8 @@ DENIED = "Server returned non-2xx status code: 403 Forbidden: <Error><Code>Acces
     ],
     ids=["list", "put", "another", "nothing"],
 )
-def test_the_reason_comes_first(text: str, told: str) -> None:
-    assert describe_store_error(ValueError(text)) == told
+def test_the_reason_comes_first(text: str, described: str) -> None:
+    assert describe_store_error(ValueError(text)) == described
 
 
 def test_it_is_never_long() -> None:

@@ -77,7 +77,9 @@ def test_a_length_of_time_that_is_none_is_one_line(promoted_project: Any, second
     done = promoted_project.run("judge", "EvaluateNewModel/1", LOCKGATE_METADATA_SECONDS=seconds)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line == f"lockgate: {seconds!r} is not a length of time; expected seconds, as in 20 @ LOCKGATE_METADATA_SECONDS"
+    assert (
+        line == f"lockgate: {seconds!r} is not a length of time; expected seconds, as in 20 @ LOCKGATE_METADATA_SECONDS"
+    )
 
 
 def test_s3_without_credentials_is_one_line(project: Any, s3: Any) -> None:

@@ -103,7 +103,9 @@ def test_every_entry_is_made_again_byte_for_byte_first_and_later_ones(log: Log) 
         assert made.differences == ()
         assert made.decision == entry.read_decision()
         assert made.decision.to_json().encode() + b"\n" == files["decision.json"]
-        assert export.describe_reproduction(entry, made.decision).startswith(f"reproduced: entry {entry.seq} of log {entry.log_id[:12]}")
+        assert export.describe_reproduction(entry, made.decision).startswith(
+            f"reproduced: entry {entry.seq} of log {entry.log_id[:12]}"
+        )
 
 
 def test_the_same_entry_gives_the_same_files(log: Log) -> None:

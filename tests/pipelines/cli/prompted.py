@@ -37,9 +37,9 @@ class Project:
         if signed:
             trusted["ci"] = {"role": "judge", "key": self.keys["ci"][1], "last_entry": None}
         platform = conf / "platform" / "local.yaml"
-        held = yaml.safe_load(platform.read_text(encoding="utf-8"))
-        held["keys"]["trusted"] = trusted
-        platform.write_text(yaml.safe_dump(held), encoding="utf-8")
+        text = yaml.safe_load(platform.read_text(encoding="utf-8"))
+        text["keys"]["trusted"] = trusted
+        platform.write_text(yaml.safe_dump(text), encoding="utf-8")
         env = {
             "LOCKGATE_CONF": str(conf),
             "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(where),
@@ -59,7 +59,7 @@ class Project:
         if signed:
             self.sign_as("ci")
         keyring = Keyring.from_listed(
-            ((name, one["role"], one["key"], None) for name, one in trusted.items()), where="test"
+            ((name, item["role"], item["key"], None) for name, item in trusted.items()), where="test"
         )  # type: ignore[misc]
         self.log = Log(
             LocalStore(where / ".metaflow" / "lockgate" / "flights", mkdir=True),
@@ -67,15 +67,15 @@ class Project:
             keyring=keyring,
             signer=Signer.parse(self.keys["ci"][0], where="ci") if signed else None,
         )
-        for minute, one in enumerate(
+        for minute, item in enumerate(
             (
                 make_evidence(GOOD, model="1", rows="1", **FACTS),
-                make_evidence(BETTER, model="2", rows="2", beside=GOOD, champion="1", **FACTS),
-                make_evidence(BAD, model="3", rows="3", beside=BETTER, champion="2", **FACTS),
+                make_evidence(BETTER, model="2", rows="2", neighbour=GOOD, champion="1", **FACTS),
+                make_evidence(BAD, model="3", rows="3", neighbour=BETTER, champion="2", **FACTS),
             )
         ):
-            at = NOON + timedelta(minutes=minute)
-            commit(POLICY, one, self.log, actor="grace", clock=lambda at=at: at)
+            position = NOON + timedelta(minutes=minute)
+            commit(POLICY, item, self.log, actor="grace", clock=lambda position=position: position)
 
     def sign_as(self, name: str) -> None:
         file = self.where / f"{name}.key"
@@ -90,9 +90,9 @@ class Project:
         assert answering is not None
         asking.write(json.dumps({"env": self.env, "words": words}) + "\n")
         asking.flush()
-        done = json.loads(answering.readline())
-        assert done["code"] == code, done["said"]
-        return str(done["said"])
+        document = json.loads(answering.readline())
+        assert document["code"] == code, document["said"]
+        return str(document["said"])
 
     def leave(self) -> None:
         self._prompt.communicate()

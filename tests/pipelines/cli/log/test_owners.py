@@ -18,7 +18,7 @@ def system(project: Any, run: str, *tags: str) -> None:
     """Write the system tags of a run that say whose it is where Metaflow keeps them."""
     file = project.home / ".metaflow" / run / "_meta" / "_self.json"
     meta = json.loads(file.read_bytes())
-    rest = [one for one in meta["system_tags"] if not one.startswith("project:")]
+    rest = [system_tag for system_tag in meta["system_tags"] if not system_tag.startswith("project:")]
     file.write_text(json.dumps(meta | {"system_tags": [*rest, *tags]}), encoding="utf-8")
 
 
@@ -38,11 +38,11 @@ def foreign(project: Any, run: str, number: int, *owner: str, facts: str | None 
 def test_metaflow_s_own_tag_says_whose_a_run_is(promoted_project: Any) -> None:
     (run,) = promoted_project.runs()
     meta = json.loads((promoted_project.home / ".metaflow" / run / "_meta" / "_self.json").read_bytes())
-    assert [one for one in meta["system_tags"] if one.startswith("project:")] == [OWN]
+    assert [system_tag for system_tag in meta["system_tags"] if system_tag.startswith("project:")] == [OWN]
 
 
 @pytest.mark.parametrize(
-    ("owner", "facts", "said"),
+    ("owner", "facts", "message"),
     [
         ((OTHER,), None, "is of Metaflow's project 'lockgate_parcels': its tags follow another log"),
         ((OTHER,), "orders", "is of Metaflow's project 'lockgate_parcels': its tags follow another log"),
@@ -53,14 +53,14 @@ def test_metaflow_s_own_tag_says_whose_a_run_is(promoted_project: Any) -> None:
     ids=["erased", "claimed", "both", "other facts", "no tag"],
 )
 def test_a_run_of_another_project_is_left_alone_and_named(
-    promoted: Any, owner: tuple[str, ...], facts: str | None, said: str
+    promoted: Any, owner: tuple[str, ...], facts: str | None, message: str
 ) -> None:
     (run,) = promoted.runs()
     other = foreign(promoted, run, 71, *owner, facts=facts, user=("champion", "deployment_candidate", "mine"))
-    code, told = verified(promoted, "--fix-tags")
-    assert (code, told["deviations"], told["fixed"]) == (0, [], [])
-    (note,) = [one for one in told["notes"] if other in one]
-    assert said in note
+    code, report = verified(promoted, "--fix-tags")
+    assert (code, report["deviations"], report["fixed"]) == (0, [], [])
+    (note,) = [note for note in report["notes"] if other in note]
+    assert message in note
     assert promoted.tags(other) == ["champion", "deployment_candidate", "mine"]
 
 
@@ -68,9 +68,9 @@ def test_a_run_of_an_unknown_project_is_left_alone_and_named(promoted: Any) -> N
     """Unknown is never own; that somebody put our tags there is a deviation all the same."""
     (run,) = promoted.runs()
     other = foreign(promoted, run, 71, facts=None, user=("champion", "mine"))
-    code, told = verified(promoted, "--fix-tags")
-    (deviation,) = told["deviations"]
-    assert (code, told["fixed"], deviation["about"], deviation["where"]) == (2, [], "tags", other)
+    code, report = verified(promoted, "--fix-tags")
+    (deviation,) = report["deviations"]
+    assert (code, report["fixed"], deviation["about"], deviation["where"]) == (2, [], "tags", other)
     assert deviation["said"] == (
         "has champion, which it should not have according to the log; it is of an unknown project"
         " (its facts cannot be read: the artifact's bytes are gone from the datastore), so its tags are left as they are"
@@ -83,8 +83,8 @@ def test_a_run_that_is_ours_is_put_right(promoted: Any, owner: tuple[str, ...], 
     """Also where its facts are gone and Metaflow says whose it is, and the other way round."""
     (run,) = promoted.runs()
     forged = foreign(promoted, run, 71, *owner, facts=facts, user=("champion", "mine"))
-    code, told = verified(promoted, "--fix-tags")
-    assert (code, told["fixed"]) == (0, [f"{forged} -champion"])
+    code, report = verified(promoted, "--fix-tags")
+    assert (code, report["fixed"]) == (0, [f"{forged} -champion"])
     assert promoted.tags(forged) == ["mine"]
 
 
@@ -93,20 +93,20 @@ def test_a_user_tag_says_nothing_of_the_owner(promoted: Any) -> None:
     (run,) = promoted.runs()
     other = foreign(promoted, run, 71, OTHER, facts=None, user=("champion", OWN))
     forged = foreign(promoted, run, 72, OWN, user=("champion", OTHER))
-    code, told = verified(promoted, "--fix-tags")
-    assert (code, told["fixed"]) == (0, [f"{forged} -champion -{OTHER}"])
+    code, report = verified(promoted, "--fix-tags")
+    assert (code, report["fixed"]) == (0, [f"{forged} -champion -{OTHER}"])
     assert promoted.tags(other) == ["champion", OWN]
 
 
 @pytest.mark.parametrize(
-    ("owner", "facts", "said"),
+    ("owner", "facts", "message"),
     [
         ((OTHER,), "", "is of Metaflow's project 'lockgate_parcels'"),
         ((), None, "is of an unknown project (its facts cannot be read: the artifact's bytes are"),
     ],
 )
 def test_a_run_of_the_log_that_is_another_s_by_now_is_named_and_left_alone(
-    promoted: Any, owner: tuple[str, ...], facts: str | None, said: str
+    promoted: Any, owner: tuple[str, ...], facts: str | None, message: str
 ) -> None:
     """Numbers of runs begin anew with a metadata service; the log goes on."""
     (run,) = promoted.runs()
@@ -114,12 +114,12 @@ def test_a_run_of_the_log_that_is_another_s_by_now_is_named_and_left_alone(
         erase(promoted, run, "facts")
     tag(promoted, run, user=["held"])
     system(promoted, run, *owner)
-    code, told = verified(promoted, "--fix-tags")
-    assert (code, told["fixed"]) == (2, [])
-    (deviation,) = told["deviations"]
+    code, report = verified(promoted, "--fix-tags")
+    assert (code, report["fixed"]) == (2, [])
+    (deviation,) = report["deviations"]
     assert (deviation["about"], deviation["where"]) == ("tags", run)
     assert "lacks champion, deployment_candidate" in deviation["said"]
-    assert f"; it {said}" in deviation["said"]
+    assert f"; it {message}" in deviation["said"]
     assert deviation["said"].endswith(", so its tags are left as they are")
     assert promoted.tags(run) == ["held"]
 
@@ -130,10 +130,10 @@ def test_no_command_tags_a_run_that_is_another_s(promoted: Any, verb: str) -> No
     tag(promoted, run, user=["held"])
     system(promoted, run, OTHER)
     words = {"judge": [run], "revoke": [run, "--reason", "x"], "retract": ["--metric", "auc", "--reason", "x"]}[verb]
-    done = promoted.run(verb, *words)
-    assert done.returncode == 0, done.stderr
-    said = f"the tags of {run} are left as they are: the run is of Metaflow's project 'lockgate_parcels'"
-    assert said in " ".join(done.stdout.split())
+    completed = promoted.run(verb, *words)
+    assert completed.returncode == 0, completed.stderr
+    message = f"the tags of {run} are left as they are: the run is of Metaflow's project 'lockgate_parcels'"
+    assert message in " ".join(completed.stdout.split())
     assert promoted.tags(run) == ["held"]
 
 
@@ -148,7 +148,7 @@ for owner, project, logged in (line.split() for line in sys.argv[2:]):
 
 def test_two_projects_that_are_one_to_metaflow_are_told_apart_by_their_facts(promoted: Any) -> None:
     (run,) = promoted.runs()
-    asked = [
+    results = [
         "lockgate_a_b a-b logged",
         "lockgate_a_b a-b not",
         "lockgate_a_b a_b not",
@@ -164,8 +164,8 @@ def test_two_projects_that_are_one_to_metaflow_are_told_apart_by_their_facts(pro
             swap(promoted, run, facts=json.dumps({"project": facts}))
         else:
             erase(promoted, run, "facts")
-        done = promoted.python("-c", OWNERSHIP, run, *asked)
-        assert done.stdout.split() == owners, done
+        completed = promoted.python("-c", OWNERSHIP, run, *results)
+        assert completed.stdout.split() == owners, completed
 
 
 @pytest.fixture(scope="module")
@@ -181,15 +181,15 @@ def parcels_conf(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path) ->
 def test_two_projects_in_one_place(promoted: Any, parcels_conf: Path) -> None:
     """Both were promoted by their own log, and the facts of both are gone: neither takes the other's tags."""
     parcels = type(promoted)(home=promoted.home, conf=parcels_conf)
-    done = parcels.run("evaluate", "seed=1")
-    assert done.returncode == 0, done.stderr
+    completed = parcels.run("evaluate", "seed=1")
+    assert completed.returncode == 0, completed.stderr
     ours, theirs = promoted.runs()[0], promoted.runs()[-1]
     for run in (ours, theirs):
         erase(promoted, run, "facts")
     for project, other in ((promoted, theirs), (parcels, ours)):
-        code, told = verified(project, "--fix-tags")
-        assert (code, told["deviations"], told["fixed"]) == (0, [], [])
-        assert any(other in note for note in told["notes"])
+        code, report = verified(project, "--fix-tags")
+        assert (code, report["deviations"], report["fixed"]) == (0, [], [])
+        assert any(other in note for note in report["notes"])
     for run in (ours, theirs):
         assert promoted.tags(run) == ["champion", "deployment_candidate"]
         assert not blob(promoted, json.loads(index(promoted, run).read_bytes())["objects"]["facts"]).exists()
