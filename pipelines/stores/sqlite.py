@@ -180,12 +180,9 @@ class SqliteStore:
                     db.execute("ROLLBACK")
                     raise
                 db.execute("COMMIT")
-        except (
-            sqlite3.Error,
-            OverflowError,
-            UnicodeError,
-        ) as err:  # the last two: a number or text that it cannot store
-            unwritable = getattr(err, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        except (sqlite3.Error, OverflowError, UnicodeError) as err:  # the last two: values that it cannot store
+            code = getattr(err, "sqlite_errorcode", 0) & 0xFF  # without the bits that say more precisely why
+            unwritable = code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
             raise StoreError(
                 f"the prediction store cannot be used: {err}",
                 where=str(self._path),

@@ -1,6 +1,8 @@
 """The year of flights, as a newcomer meets it: a fresh directory, no user name, the real table and the real gates.
 
-One story, told by fixtures that follow each other; what it says on the way is asserted in the tests.
+One story, told by fixtures that build on each other; the tests assert what the commands answer on the way.
+
+Tests of pipelines/scoring/predict.py
 """
 
 from __future__ import annotations
@@ -179,7 +181,7 @@ def test_the_fresher_window_of_november_is_not_promoted(november: FlightsStory) 
 
 @pytest.mark.nightly
 def test_it_would_be_if_days_were_ignored(november: FlightsStory) -> None:
-    """The same scores, judged as if every flight told something of its own."""
+    """The same scores, judged as if every flight were independent of the others."""
     result = november.results["by row"]
     assert result.returncode == 0, result.stderr
     by_row = json.loads(result.stdout)

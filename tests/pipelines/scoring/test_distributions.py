@@ -14,48 +14,51 @@ def frames():
     rng = np.random.default_rng(1)
 
     def frame(n: int, values: int) -> pd.DataFrame:
-        made = pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "distance": rng.gamma(2, 300, n),
                 "hour": rng.integers(5, 24, n).astype(float),
-                "dest": pd.Series(rng.choice([f"d{at:02d}" for at in range(values)], n), dtype=object),
+                "dest": pd.Series(rng.choice([f"d{index:02d}" for index in range(values)], n), dtype=object),
             }
         )
-        made.loc[rng.random(n) < 0.1, "distance"] = np.nan
-        made.loc[rng.random(n) < 0.2, "dest"] = np.nan
-        return made
+        table.loc[rng.random(n) < 0.1, "distance"] = np.nan
+        table.loc[rng.random(n) < 0.2, "dest"] = np.nan
+        return table
 
     return frame(5000, 30), frame(900, 40)
 
 
 @pytest.fixture(scope="module")
-def made():
+def orders():
     train, holdout = frames()
     return train, holdout, count_distributions(train, holdout)
 
 
-def test_they_are_facts_and_every_row_is_counted_once(made) -> None:
-    train, holdout, told = made
-    assert list(told) == ["distance", "hour", "dest"]
-    for name, one in json.loads(json.dumps(told, allow_nan=False)).items():
-        held = parse_distribution(one, path=name)
-        assert (held.train.rows, held.holdout.rows) == (len(train), len(holdout))
-        assert (held.train.missing, held.holdout.missing) == (train[name].isna().sum(), holdout[name].isna().sum())
+def test_they_are_facts_and_every_row_is_counted_once(orders) -> None:
+    train, holdout, features = orders
+    assert list(features) == ["distance", "hour", "dest"]
+    for name, fact in json.loads(json.dumps(features, allow_nan=False)).items():
+        distribution = parse_distribution(fact, path=name)
+        assert (distribution.train.rows, distribution.holdout.rows) == (len(train), len(holdout))
+        assert (distribution.train.missing, distribution.holdout.missing) == (
+            train[name].isna().sum(),
+            holdout[name].isna().sum(),
+        )
 
 
-def test_numbers_are_counted_as_pandas_cuts_them(made) -> None:
-    train, holdout, told = made
-    edges = [-np.inf, *told["distance"]["edges"], np.inf]
+def test_numbers_are_counted_as_pandas_cuts_them(orders) -> None:
+    train, holdout, features = orders
+    edges = [-np.inf, *features["distance"]["edges"], np.inf]
     assert len(edges) == 21
     for part, frame in (("train", train), ("holdout", holdout)):
         expected = pd.cut(frame["distance"], edges).value_counts(sort=False).tolist()
-        assert told["distance"][part]["cells"] == expected
-    assert told["hour"]["edges"] == list(range(5, 23))
+        assert features["distance"][part]["cells"] == expected
+    assert features["hour"]["edges"] == list(range(5, 23))
 
 
-def test_names_are_the_commonest_and_the_rest(made) -> None:
-    train, holdout, told = made
-    dest = told["dest"]
+def test_names_are_the_commonest_and_the_rest(orders) -> None:
+    train, holdout, features = orders
+    dest = features["dest"]
     common = train["dest"].value_counts()
     assert len(dest["values"]) == TOP_VALUES
     assert sum(dest["train"]["cells"]) == common.nlargest(TOP_VALUES).sum()
@@ -63,58 +66,58 @@ def test_names_are_the_commonest_and_the_rest(made) -> None:
     assert dest["holdout"]["cells"] == [int((holdout["dest"] == value).sum()) for value in dest["values"]]
 
 
-def test_the_order_of_the_rows_does_not_matter(made) -> None:
-    train, holdout, told = made
+def test_the_order_of_the_rows_does_not_matter(orders) -> None:
+    train, holdout, features = orders
     shuffled = train.sample(frac=1, random_state=3).reset_index(drop=True)
-    assert count_distributions(shuffled, holdout) == told
+    assert count_distributions(shuffled, holdout) == features
 
 
 def test_columns_of_nothing_and_of_one_value() -> None:
     train = pd.DataFrame({"a": [np.nan] * 3, "b": [2.0] * 3, "c": pd.Series([None] * 3, dtype=object)})
-    told = count_distributions(train, train)
-    assert told["a"] == {
+    features = count_distributions(train, train)
+    assert features["a"] == {
         "kind": "number",
         "edges": [],
         "train": {"cells": [0], "missing": 3},
         "holdout": {"cells": [0], "missing": 3},
     }
-    assert told["b"]["train"] == {"cells": [3], "missing": 0}
-    assert told["c"]["train"] == {"cells": [], "other": 0, "missing": 3}
-    for one in told.values():
-        assert parse_distribution(one, path="x").train.rows == 3
+    assert features["b"]["train"] == {"cells": [3], "missing": 0}
+    assert features["c"]["train"] == {"cells": [], "other": 0, "missing": 3}
+    for fact in features.values():
+        assert parse_distribution(fact, path="x").train.rows == 3
 
 
-def test_another_runs_cells_are_counted_again(made) -> None:
-    train, holdout, told = made
+def test_another_runs_cells_are_counted_again(orders) -> None:
+    train, holdout, features = orders
     later = holdout.iloc[:500].drop(columns="hour").assign(other=1.0)
-    again = recount(told, later)
+    again = recount(features, later)
     assert set(again) == {"distance", "dest"}
-    for name, one in again.items():
-        held = parse_distribution(one, path=name)
-        assert (held.train.rows, held.holdout.rows) == (len(train), 500)
-        assert one["train"]["cells"] == told[name]["train"]["cells"]
+    for name, fact in again.items():
+        distribution = parse_distribution(fact, path=name)
+        assert (distribution.train.rows, distribution.holdout.rows) == (len(train), 500)
+        assert fact["train"]["cells"] == features[name]["train"]["cells"]
     assert again["distance"]["holdout"] == count_distributions(train, later.assign(hour=0))["distance"]["holdout"]
 
 
-@pytest.mark.parametrize("told", [None, [], {}, "features"])
-def test_a_run_that_said_nothing_about_its_features(told) -> None:
-    assert recount(told, frames()[1]) is None
+@pytest.mark.parametrize("features", [None, [], {}, "features"])
+def test_a_run_that_said_nothing_about_its_features(features) -> None:
+    assert recount(features, frames()[1]) is None
 
 
-def test_columns_that_cannot_be_read_are_left_out(made) -> None:
-    _, holdout, told = made
+def test_columns_that_cannot_be_read_are_left_out(orders) -> None:
+    _, holdout, features = orders
     odd = {
         "distance": {"kind": "number", "missing": 0.1, "deciles": [1, 2]},
-        "hour": told["dest"],
-        "dest": told["dest"],
+        "hour": features["dest"],
+        "dest": features["dest"],
     }
     assert set(recount(odd, holdout)) == {"dest"}
 
 
 def test_scores() -> None:
     scores = np.random.default_rng(2).random(1000)
-    held = parse_distribution(count_scores(scores), path="scores")
-    assert (held.train.rows, len(held.train.cells), held.holdout) == (1000, 20, None)
+    distribution = parse_distribution(count_scores(scores), path="scores")
+    assert (distribution.train.rows, len(distribution.train.cells), distribution.holdout) == (1000, 20, None)
 
 
 @pytest.mark.parametrize(("count", "rows", "expected"), [(5, 9, [0, 1, 2, 3, 4]), (0, 3, []), (9, 3, [0, 4, 8])])

@@ -29,58 +29,60 @@ def split(settings: Settings) -> tuple[Any, Any]:
 
 
 @pytest.fixture(scope="module")
-def made(settings: Settings) -> EqualModels:
+def equal_models(settings: Settings) -> EqualModels:
     return fit_equal_models(settings, seeds=3, report=lambda _: None)
 
 
-def test_every_ordered_pair_of_seeds_is_there(made: EqualModels) -> None:
-    models = {one.challenger.tobytes() for one in made.seeds}
-    pairs = {(one.challenger.tobytes(), one.champion.tobytes()) for one in made.seeds}
+def test_every_ordered_pair_of_seeds_is_there(equal_models: EqualModels) -> None:
+    models = {evidence.challenger.tobytes() for evidence in equal_models.seeds}
+    pairs = {(evidence.challenger.tobytes(), evidence.champion.tobytes()) for evidence in equal_models.seeds}
     assert (len(models), len(pairs)) == (3, 6)
     assert all(ours != theirs for ours, theirs in pairs)
 
 
-def test_the_pair_is_the_first_model_beside_another_one(made: EqualModels) -> None:
-    assert np.array_equal(made.pair.challenger, made.seeds[0].challenger)
-    assert made.pair.champion.tobytes() not in {one.challenger.tobytes() for one in made.seeds}
+def test_the_pair_is_the_first_model_beside_another_one(equal_models: EqualModels) -> None:
+    assert np.array_equal(equal_models.pair.challenger, equal_models.seeds[0].challenger)
+    assert equal_models.pair.champion.tobytes() not in {
+        evidence.challenger.tobytes() for evidence in equal_models.seeds
+    }
 
 
-def test_rows_and_facts_are_those_of_a_run(made: EqualModels, split: tuple[Any, Any]) -> None:
-    for one in (made.pair, *made.seeds):
-        assert find_defects(one, clusters_required=True) == []
-        assert one.holdout == made.pair.holdout
-        assert set(one.facts["features"]) == {"region", "a", "b", "c"}
-        assert one.facts["champion"]["features"].keys() == one.facts["features"].keys()
-        assert one.facts["model_bytes"] > 0
-    assert made.pair.train_row_hashes.size == len(split[0].train)
+def test_rows_and_facts_are_those_of_a_run(equal_models: EqualModels, split: tuple[Any, Any]) -> None:
+    for evidence in (equal_models.pair, *equal_models.seeds):
+        assert find_defects(evidence, clusters_required=True) == []
+        assert evidence.holdout == equal_models.pair.holdout
+        assert set(evidence.facts["features"]) == {"region", "a", "b", "c"}
+        assert evidence.facts["champion"]["features"].keys() == evidence.facts["features"].keys()
+        assert evidence.facts["model_bytes"] > 0
+    assert equal_models.pair.train_row_hashes.size == len(split[0].train)
 
 
-def test_the_same_seeds_give_the_same_scores(made: EqualModels, settings: Settings) -> None:
+def test_the_same_seeds_give_the_same_scores(equal_models: EqualModels, settings: Settings) -> None:
     again = fit_equal_models(settings, seeds=3, report=lambda _: None)
-    assert np.array_equal(again.pair.champion, made.pair.champion)
-    assert np.array_equal(again.seeds[-1].challenger, made.seeds[-1].challenger)
+    assert np.array_equal(again.pair.champion, equal_models.pair.champion)
+    assert np.array_equal(again.seeds[-1].challenger, equal_models.seeds[-1].challenger)
 
 
 def test_two_thirds_of_the_clusters_are_kept_whole(split: tuple[Any, Any]) -> None:
     rows, table = split
-    some = draw_training_rows(rows, table, lots=np.random.default_rng(1))
+    drawn_rows = draw_training_rows(rows, table, lots=np.random.default_rng(1))
     days = dict(zip(table.row_ids, table.clusters, strict=True))
     day = np.array([days[row] for row in rows.train_row_ids])
-    stays = {one: set(some[day == one]) for one in set(day)}
-    assert all(len(found) == 1 for found in stays.values())
-    assert sum(found == {True} for found in stays.values()) == round(len(stays) * 2 / 3)
+    stays = {number: set(drawn_rows[day == number]) for number in set(day)}
+    assert all(len(choices) == 1 for choices in stays.values())
+    assert sum(choices == {True} for choices in stays.values()) == round(len(stays) * 2 / 3)
 
 
 def test_rows_without_clusters_are_kept_one_by_one(split: tuple[Any, Any]) -> None:
     from dataclasses import replace
 
     rows, table = split
-    some = draw_training_rows(rows, replace(table, clusters=None), lots=np.random.default_rng(1))
-    assert some.sum() == round(len(rows.train) * 2 / 3)
+    drawn_rows = draw_training_rows(rows, replace(table, clusters=None), lots=np.random.default_rng(1))
+    assert drawn_rows.sum() == round(len(rows.train) * 2 / 3)
 
 
 def test_what_is_done_is_said(settings: Settings) -> None:
-    said: list[str] = []
-    fit_equal_models(settings, seeds=2, report=said.append)
-    assert said[0] == "reading orders"
-    assert [line.split(" fitted")[0] for line in said[2:]] == [f"xgb with seed {seed}" for seed in range(3)]
+    messages: list[str] = []
+    fit_equal_models(settings, seeds=2, report=messages.append)
+    assert messages[0] == "reading orders"
+    assert [line.split(" fitted")[0] for line in messages[2:]] == [f"xgb with seed {seed}" for seed in range(3)]

@@ -56,14 +56,14 @@ def test_memory_is_of_this_process_alone() -> None:
     """A process that a large one has started says what it holds itself, as its own allocation shows."""
     small = "from lockgate.pipelines.scoring.measuring import peak_memory_mb as peak; print(peak())"
     large = f"held = b'1' * 300_000_000; {small}"
-    held = bytearray(b"1") * 400_000_000
-    found = [
+    ballast = bytearray(b"1") * 400_000_000
+    peaks = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
         for code in (small, large)
     ]
-    assert found[0] < 200
-    assert found[1] - found[0] == pytest.approx(286, abs=15)
-    assert peak_memory_mb() > len(held) / 2**20
+    assert peaks[0] < 200
+    assert peaks[1] - peaks[0] == pytest.approx(286, abs=15)
+    assert peak_memory_mb() > len(ballast) / 2**20
 
 
 def test_the_state_of_the_code(tmp_path) -> None:

@@ -25,10 +25,10 @@ import pyarrow as pa
 import lockgate.pipelines.stores.publishing
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores import Draft
-from tests.pipelines.stores.places import Place, held, stage
+from tests.pipelines.stores.places import Place, read_all, stage
 
 ROWS, SHARDS, KEEP = 300, 3, 3
-IMPORTED_FIRST = {  # what a store of the kind imports when it is used, and pyarrow
+IMPORTED_FIRST = {  # what these stores import on first use, so that no fork needs to; a kind may be missing
     "dynamodb": ("boto3",),
     "parquet": ("lockgate.gates.runs", "metaflow.plugins.aws.aws_client", "obstore.store", "pyarrow.parquet"),
     "postgres": ("psycopg",),
@@ -77,13 +77,13 @@ def look(place: Place) -> str:
     prediction = store.get("orders", _KEYS[number % ROWS], version=None)
     if prediction is None or prediction.score != int(prediction.version.draft.source.partition("/")[2]) / 1000:
         return f"one key: {prediction}"
-    scores_of_seven = held(store, keys=_KEYS[:7])
+    scores_of_seven = read_all(store, keys=_KEYS[:7])
     if len(scores_of_seven) != 7 or len(set(scores_of_seven.values())) != 1:
         return f"seven keys: {scores_of_seven}"
     return ""
 
 
-def forked(work: Callable[[], None]) -> int:
+def fork_work(work: Callable[[], None]) -> int:
     """The process that does the work, and exits with 1 where it raises."""
     child = os.fork()
     if not child:
@@ -111,22 +111,22 @@ def reader(place: Place, out: Path, stop: Path) -> None:
             time.sleep(place.pause)
 
 
-def finished(place: Place, number: int, *, revoking: bool) -> None:
-    child = forked(lambda: publish(place, number, revoking=revoking))
+def publish_to_the_end(place: Place, number: int, *, revoking: bool) -> None:
+    child = fork_work(lambda: publish(place, number, revoking=revoking))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def main(kills: int, place: Place, scratch: Path, *, revoking: bool) -> None:
-    for name in ("pandas", "pyarrow.compute", *IMPORTED_FIRST[place.kind]):
+    for name in ("pandas", "pyarrow.compute", *IMPORTED_FIRST.get(place.kind, ())):
         import_module(name)
-    finished(place, 1, revoking=revoking)
+    publish_to_the_end(place, 1, revoking=revoking)
     began = time.monotonic()
-    finished(place, 2, revoking=revoking)
+    publish_to_the_end(place, 2, revoking=revoking)
     longest = time.monotonic() - began
     outs, stop = [scratch / "reader-0", scratch / "reader-1"], scratch / "stop"
-    readers = [forked(lambda out=out: reader(place, out, stop)) for out in outs]  # type: ignore[misc]
+    readers = [fork_work(lambda out=out: reader(place, out, stop)) for out in outs]  # type: ignore[misc]
     try:
-        committed = _killed(kills, place, longest, revoking=revoking)
+        committed = kill_publishers(kills, place, longest, revoking=revoking)
     finally:
         stop.touch()
         for child in readers:
@@ -137,21 +137,23 @@ def main(kills: int, place: Place, scratch: Path, *, revoking: bool) -> None:
     json.dump({"wrong": wrong[:5], "killed": kills, "committed": committed, "reads": reads, "rows": ROWS}, sys.stdout)
 
 
-def _killed(kills: int, place: Place, longest: float, *, revoking: bool) -> int:
+def kill_publishers(kills: int, place: Place, longest: float, *, revoking: bool) -> int:
     """Kill so many publishers, of version 3 and so on; how many of them had committed."""
     lots, committed, number = random.Random(7), 0, 2
     for index in range(kills):
         number += 1
-        child = forked(lambda: publish(place, number, revoking=revoking))  # noqa: B023 (it is called at once)
+        child = fork_work(lambda: publish(place, number, revoking=revoking))  # noqa: B023 (it is called at once)
         time.sleep(lots.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         committed += (was_committed := _in_another_process(place, number))
-        longest *= 0.85 if was_committed else 1.15  # about as many are killed before the commit as after, on any machine
+        longest *= (
+            0.85 if was_committed else 1.15
+        )  # about as many are killed before the commit as after, on any machine
         if index % 3 == 0:
             # what was interrupted is resumed; the next prune drops the others or they stay
-            finished(place, number, revoking=revoking)
-    finished(place, number + 1, revoking=revoking)
+            publish_to_the_end(place, number, revoking=revoking)
+    publish_to_the_end(place, number + 1, revoking=revoking)
     return committed
 
 
@@ -162,7 +164,7 @@ def _in_another_process(place: Place, number: int) -> bool:
         sources = {version.draft.source for version in place.open().versions("orders")}
         os._exit(0 if f"Predict/{number}" in sources else 2)
 
-    return os.waitstatus_to_exitcode(os.waitpid(forked(ask), 0)[1]) == 0
+    return os.waitstatus_to_exitcode(os.waitpid(fork_work(ask), 0)[1]) == 0
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def publish(store: Store, draft: Draft, *shards: Mapping[str, float]) -> Publish
     return store.commit(draft)
 
 
-def held(store: Store, project: str = "orders", **options: Any) -> dict[str, float]:
+def read_all(store: Store, project: str = "orders", **options: Any) -> dict[str, float]:
     """What a reader gets; a key may not be there twice."""
     pairs = [
         pair

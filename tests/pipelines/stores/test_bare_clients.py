@@ -17,7 +17,7 @@ from tests.pipelines.stores.places import PLACES, publish
 ROWS = {f"k{index}": index / 3000 for index in range(1000)}
 
 
-def _published(kind: str, request: Any, home: Path, draft: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def publish_two_versions(kind: str, request: Any, home: Path, draft: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     place = PLACES[kind](request, home)
     for name, value in place.env.items():
         monkeypatch.setenv(name, value)
@@ -27,7 +27,7 @@ def _published(kind: str, request: Any, home: Path, draft: Any, monkeypatch: pyt
 
 
 def test_pyarrow(request: Any, tmp_path: Path, draft: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    params = _published("parquet", request, tmp_path, draft, monkeypatch)
+    params = publish_two_versions("parquet", request, tmp_path, draft, monkeypatch)
     folder = Path(params["root"].removeprefix("file://")) / params["folder"]
     page = json.loads(max((folder / "orders" / "ledger").glob("*.json")).read_bytes())
     files = [f"{folder}/{part['path']}" for part in page["current"]["parts"]]
@@ -36,7 +36,7 @@ def test_pyarrow(request: Any, tmp_path: Path, draft: Any, monkeypatch: pytest.M
 
 
 def test_boto3(request: Any, tmp_path: Path, draft: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    params = _published("dynamodb", request, tmp_path, draft, monkeypatch)
+    params = publish_two_versions("dynamodb", request, tmp_path, draft, monkeypatch)
     table = boto3.resource("dynamodb", endpoint_url=params["endpoint"]).Table(params["table"])
     query = {"KeyConditionExpression": Key("pk").eq("orders/ledger"), "ScanIndexForward": False, "Limit": 1}
     page = json.loads(table.query(**query)["Items"][0]["document"])

@@ -13,7 +13,7 @@ from tests.pipelines.stores.places import Place, publish, stage
 
 
 @pytest.mark.parametrize(
-    ("ranges", "found"),
+    ("ranges", "groups"),
     [
         ([], []),
         ([("a", "b")], []),

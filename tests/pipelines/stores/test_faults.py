@@ -1,4 +1,8 @@
-"""What goes wrong between lockgate and a store of predictions over HTTP: one line, and a version whole."""
+"""What goes wrong between lockgate and a store of predictions over HTTP: one line, and a version whole.
+
+Tests of pipelines/stores/parquet.py, pipelines/stores/objects.py
+Tests of pipelines/stores/dynamodb.py, pipelines/stores/dynamodb_table.py
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ import pytest
 
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores import STORES, Draft, Store
-from tests.pipelines.stores.places import AWS, held, publish
+from tests.pipelines.stores.places import AWS, publish, read_all
 from tests.proxy import Fault, Proxy, proxied
 
 PATIENCE = 2.0
@@ -28,7 +32,7 @@ def in_every_run(*quick: Fault, among: tuple[Fault, ...] = FAULTS) -> list[Any]:
     return [pytest.param(fault, marks=[] if fault in quick else [NIGHTLY]) for fault in among]
 
 
-OLD, NEW = {f"k{at}": 0.25 for at in range(40)}, {f"k{at}": 0.75 for at in range(40)}
+OLD, NEW = {f"k{index}": 0.25 for index in range(40)}, {f"k{index}": 0.75 for index in range(40)}
 KINDS = ("parquet", "dynamodb")
 
 
@@ -37,17 +41,17 @@ class Place:
 
     def __init__(self, kind: str, proxy: Proxy, bucket: str, draft: Callable[..., Draft]) -> None:
         self.kind, name = kind, uuid4().hex
-        given: dict[str, Any] = {"root": f"s3://{bucket}", "folder": name}
+        store_params: dict[str, Any] = {"root": f"s3://{bucket}", "folder": name}
         if kind == "dynamodb":
-            given = {"table": name, "region": None, "create": True}
+            store_params = {"table": name, "region": None, "create": True}
         kind_, upstream = STORES[kind], proxy.server.upstream
         host = upstream if "://" in upstream else f"http://{upstream}"
 
-        def opened(endpoint: str, seconds: float) -> Store:
-            params = kind_.Params.model_validate(given | {"endpoint": endpoint, "seconds": seconds})
+        def open_at(endpoint: str, seconds: float) -> Store:
+            params = kind_.Params.model_validate(store_params | {"endpoint": endpoint, "seconds": seconds})
             return kind_.open_store(params, None)
 
-        self.behind, self.through = opened(host, 30.0), opened(proxy.url, PATIENCE)
+        self.behind, self.through = open_at(host, 30.0), open_at(proxy.url, PATIENCE)
         publish(self.behind, draft(1), OLD)
         self.behind.get("orders", "k1", version=None)
         self.through.versions("orders")  # opens it
@@ -80,8 +84,8 @@ def bucket(new_bucket: Callable[[], Any]) -> str:
     return str(new_bucket().bucket)
 
 
-def answered(request: Callable[[], Any]) -> Any:
-    """What is answered, or the one line. Who waits for a request without an end waits until pytest ends it."""
+def answer_or_error(request: Callable[[], Any]) -> Any:
+    """What is answer_or_error, or the one line. Who waits for a request without an end waits until pytest ends it."""
     try:
         return request()
     except StoreError as err:
@@ -101,14 +105,14 @@ def test_publishing_of_which_one_request_goes_wrong(
         number += 1
         rows = dict.fromkeys(NEW, number / 100)
         with proxy.plan(fault, first=first, times=1):
-            answer = answered(lambda number=number, rows=rows: publish(place.through, draft(number), rows))
-        rows_seen = held(place.behind)
+            answer = answer_or_error(lambda number=number, rows=rows: publish(place.through, draft(number), rows))
+        rows_seen = read_all(place.behind)
         if isinstance(answer, str):
             assert set(rows_seen.values()) in ({number / 100}, {(number - 1) / 100 if number > 3 else 0.75})
         else:
             assert rows_seen == rows
         assert publish(place.behind, draft(number), rows).version == number
-        assert held(place.behind) == rows
+        assert read_all(place.behind) == rows
 
 
 @pytest.mark.parametrize("fault", in_every_run("refused", among=("refused", "slow", "cut", "garbage", "500")))
@@ -117,15 +121,15 @@ def test_a_store_that_is_down_is_one_line_and_nothing_is_published(
 ) -> None:
     requests: dict[str, Callable[[], Any]] = {
         "get": lambda: place.through.get("orders", "k1", version=None),
-        "read": lambda: held(place.through),
+        "read": lambda: read_all(place.through),
         "publish": lambda: publish(place.through, draft(2), NEW),
         "rollback": lambda: place.through.rollback("orders", to=None),
     }
     with proxy.plan(fault):
         for name, ask in requests.items():
-            answer = answered(ask)
+            answer = answer_or_error(ask)
             assert isinstance(answer, str), name
-    assert held(place.behind) == OLD
+    assert read_all(place.behind) == OLD
     assert [version.version for version in place.behind.versions("orders")] == [1]
 
 
@@ -136,30 +140,30 @@ THROTTLED: dict[str, Fault] = {"parquet": "503", "dynamodb": "throttled"}
 def test_who_may_not_is_told_so_in_one_line(place: Place, proxy: Proxy, draft: Callable[..., Draft]) -> None:
     """To read, to publish, or to publish the last of it only."""
     with proxy.plan(DENIED[place.kind]):
-        assert "denied" in answered(lambda: held(place.through)).lower()
+        assert "denied" in answer_or_error(lambda: read_all(place.through)).lower()
     with proxy.plan(None) as plan:
         publish(place.through, draft(2), OLD)
     for first in (1, len(plan.seen) // 2):
         with proxy.plan(DENIED[place.kind], first=first):
-            assert "denied" in answered(lambda: publish(place.through, draft(3), NEW)).lower()
-        assert held(place.behind) == OLD
+            assert "denied" in answer_or_error(lambda: publish(place.through, draft(3), NEW)).lower()
+        assert read_all(place.behind) == OLD
 
 
 def test_who_asks_too_much_asks_again(place: Place, proxy: Proxy, draft: Callable[..., Draft]) -> None:
     with proxy.plan(THROTTLED[place.kind], first=3, times=1) as plan:
         publish(place.through, draft(2), NEW)
     assert len(plan.seen) > 3
-    assert held(place.behind) == NEW
+    assert read_all(place.behind) == NEW
 
 
 @pytest.mark.parametrize("fault", in_every_run("cut"))
 def test_reading_of_which_one_request_goes_wrong(place: Place, proxy: Proxy, fault: Fault) -> None:
     """All rows come, or the one line; never some of them."""
     with proxy.plan(None) as plan:
-        held(place.through)
+        read_all(place.through)
     for first in range(1, len(plan.seen) + 1, 2):
         with proxy.plan(fault, first=first, times=1):
-            answer = answered(lambda: held(place.through))
+            answer = answer_or_error(lambda: read_all(place.through))
         assert isinstance(answer, str) or answer == OLD
 
 

@@ -1,4 +1,7 @@
-"""Every store: publishers that are killed at random moments or all publish at once, while others read."""
+"""Every store: publishers that are killed at random moments or all publish at once, while others read.
+
+Tests of pipelines/stores/ledger.py.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 
 from lockgate.pipelines.stores import Store
-from tests.pipelines.stores.places import PLACES, Place, held, publish, stage
+from tests.pipelines.stores.places import PLACES, Place, publish, read_all, stage
 
 ROOT = Path(__file__).parents[3]
 KILLS = [pytest.param(4, id="four"), pytest.param(50, id="fifty", marks=[pytest.mark.nightly])]  # fifty take a minute
@@ -26,7 +29,6 @@ def in_every_run(*slow: str) -> list[Any]:
 @pytest.mark.parametrize("place", in_every_run("dynamodb", "parquet on S3"), indirect=True)
 @pytest.mark.parametrize("revoking", [pytest.param((), id="kept"), pytest.param(("revoking",), id="revoked")])
 @pytest.mark.parametrize("kills", KILLS)
-@pytest.mark.timeout(900)
 def test_readers_see_whole_versions_while_publishers_are_killed(
     place: Place, revoking: tuple[str, ...], kills: int
 ) -> None:
@@ -51,8 +53,8 @@ def test_readers_see_whole_versions_while_publishers_are_killed(
     assert [version.withdrawn for version in store.versions("orders")][:3] == [False, bool(revoking), bool(revoking)]
     for version in store.versions("orders"):
         number = int(version.draft.source.partition("/")[2])
-        assert set(held(store, version=version.version).values()) == {number / 1000}
-        assert len(held(store, version=version.version)) == version.rows == summary["rows"]
+        assert set(read_all(store, version=version.version).values()) == {number / 1000}
+        assert len(read_all(store, version=version.version)) == version.rows == summary["rows"]
 
 
 @pytest.mark.parametrize("place", in_every_run("parquet on S3"), indirect=True)
@@ -67,7 +69,7 @@ def test_many_stage_and_commit_the_same_at_once(place: Place, draft: Any) -> Non
 
     with ThreadPoolExecutor(4) as workers:
         assert set(workers.map(work, range(4))) == {1}
-    assert held(place.open()) == {f"k{shard}": 0.5 for shard in range(8)}
+    assert read_all(place.open()) == {f"k{shard}": 0.5 for shard in range(8)}
 
 
 @pytest.mark.parametrize("place", in_every_run("parquet on S3"), indirect=True)
@@ -80,4 +82,4 @@ def test_many_publish_at_once_and_each_has_its_number(place: Place, store: Store
     assert sorted(numbers) == [1, 2, 3, 4, 5, 6]
     (current,) = (version for version in store.versions("orders") if version.current)
     assert current.version == 6
-    assert held(store) == {"k": numbers.index(6) / 10}
+    assert read_all(store) == {"k": numbers.index(6) / 10}

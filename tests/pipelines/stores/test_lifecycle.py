@@ -8,7 +8,7 @@ import pytest
 
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores import Store
-from tests.pipelines.stores.places import held, publish, stage
+from tests.pipelines.stores.places import publish, read_all, stage
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def marks(store: Store) -> dict[int, str]:
 
 
 def score(store: Store) -> float:
-    (score_,) = held(store).values()
+    (score_,) = read_all(store).values()
     prediction = store.get("orders", "k", version=None)
     assert prediction is not None
     assert prediction.score == score_
@@ -69,7 +69,7 @@ def test_a_version_that_is_not_current_is_withdrawn_quietly(five: Store) -> None
 def test_where_all_are_withdrawn_none_is_current(five: Store, draft: Any) -> None:
     five.withdraw("orders", [str(number) * 64 for number in range(1, 6)])
     assert marks(five) == dict.fromkeys(range(5, 0, -1), "w")
-    for ask in (lambda: held(five), lambda: five.get("orders", "k", version=None)):
+    for ask in (lambda: read_all(five), lambda: five.get("orders", "k", version=None)):
         with pytest.raises(StoreError, match="no version is current: the model of every published version was revoked"):
             ask()
     with pytest.raises(StoreError, match="no earlier version to go back to; expected one of none"):
@@ -91,7 +91,7 @@ def test_versions_of_revoked_models_are_withdrawn_by_the_commit_of_their_success
     assert (marks(five), score(five)) == ({6: "*", 5: "w", 4: "w", 3: "", 2: "w", 1: ""}, 0.6)
     assert five.commit(six, revoked=["1" * 64]) == version  # what is published already changes nothing
     assert (marks(five), score(five)) == ({6: "*", 5: "w", 4: "w", 3: "", 2: "w", 1: ""}, 0.6)
-    assert held(five, version=5) == {"k": 0.5}
+    assert read_all(five, version=5) == {"k": 0.5}
     assert five.rollback("orders", to=None).version == 3
 
 
@@ -113,7 +113,7 @@ def test_the_last_versions_and_the_current_one_are_kept(five: Store, draft: Any)
     assert marks(five) == {5: "", 4: "", 1: "*"}
     assert [draft_.source for draft_ in five.drafts("orders")] == ["Predict/9"]
     assert five.prune("orders", keep=2) == ()
-    assert held(five, version=4) == {"k": 0.4}
+    assert read_all(five, version=4) == {"k": 0.4}
     assert five.get("orders", "k", version=3) is None
     with pytest.raises(StoreError, match="there is no version 3"):
         five.read_rows("orders", keys=None, version=3)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores import Store, postgres
-from tests.pipelines.stores.places import PLACES, Place, held, publish, stage
+from tests.pipelines.stores.places import PLACES, Place, publish, read_all, stage
 from tests.pipelines.stores.postgres_server import PASSWORD
 
 ROWS = {"k1": 0.1, "k2": 1 / 3}
@@ -30,7 +30,7 @@ def owner(postgres_server: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture
-def asked(owner: psycopg.Connection[Any], place: Place, store: Store, draft: Any) -> Iterator[psycopg.Connection[Any]]:
+def reader(owner: psycopg.Connection[Any], place: Place, store: Store, draft: Any) -> Iterator[psycopg.Connection[Any]]:
     """Somebody who may read what `store` has published."""
     publish(store, draft(), ROWS)
     schema = place.params["namespace"]
@@ -40,11 +40,11 @@ def asked(owner: psycopg.Connection[Any], place: Place, store: Store, draft: Any
     owner.execute("DROP OWNED BY asked; DROP ROLE asked")
 
 
-def told(place: Place, **changes: Any) -> Store:
+def open_place(place: Place, **changes: Any) -> Store:
     return postgres.PostgresStore(postgres.Params.model_validate(dict(place.params) | changes))
 
 
-def refused(ask: Callable[[], Any]) -> str:
+def expect_refusal(ask: Callable[[], Any]) -> str:
     with pytest.raises(StoreError) as caught:
         ask()
     (line,) = str(caught.value).splitlines()
@@ -84,15 +84,15 @@ def test_what_is_deleted_leaves_no_row(owner: psycopg.Connection[Any], place: Pl
 def test_whoever_may_only_read_reads_and_is_refused_the_rest(
     reader: psycopg.Connection[Any], place: Place, draft: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = told(place, dsn=place.params["dsn"].replace("owner", "asked"))
+    store = open_place(place, dsn=place.params["dsn"].replace("owner", "asked"))
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
-    assert held(store) == ROWS
-    assert "permission denied" in refused(lambda: publish(store, draft(2), ROWS))
-    assert "permission denied" in refused(lambda: store.rollback("orders", to=1))
+    assert read_all(store) == ROWS
+    assert "permission denied" in expect_refusal(lambda: publish(store, draft(2), ROWS))
+    assert "permission denied" in expect_refusal(lambda: store.rollback("orders", to=1))
     monkeypatch.setenv("PGPASSWORD", f"{PASSWORD}!")
-    assert 'password authentication failed for user "asked"' in refused(lambda: store.versions("orders"))
+    assert 'password authentication failed for user "asked"' in expect_refusal(lambda: store.versions("orders"))
     monkeypatch.delenv("PGPASSWORD")
-    assert "no password supplied" in refused(lambda: store.versions("orders"))
+    assert "no password supplied" in expect_refusal(lambda: store.versions("orders"))
 
 
 def test_the_view_is_enough_for_who_reads_without_lockgate(
@@ -110,29 +110,31 @@ def test_the_view_is_enough_for_who_reads_without_lockgate(
 
 def test_a_standby_is_read_and_not_written(place: Place, store: Store, draft: Any) -> None:
     publish(store, draft(), ROWS)
-    standby = told(place, dsn=f"{place.params['dsn']} options='-c default_transaction_read_only=on'")
-    assert held(standby) == ROWS
+    standby = open_place(place, dsn=f"{place.params['dsn']} options='-c default_transaction_read_only=on'")
+    assert read_all(standby) == ROWS
     assert standby.versions("orders") == store.versions("orders")
-    assert "read-only transaction" in refused(lambda: publish(standby, draft(2), ROWS))
+    assert "read-only transaction" in expect_refusal(lambda: publish(standby, draft(2), ROWS))
 
 
 def test_a_server_that_is_not_there_or_does_not_answer_is_one_line(place: Place) -> None:
-    assert "No such file" in refused(lambda: told(place, dsn="host=/nowhere").versions("orders"))
+    assert "No such file" in expect_refusal(lambda: open_place(place, dsn="host=/nowhere").versions("orders"))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         dsn = f"host=127.0.0.1 port={silent.getsockname()[1]} user=owner dbname=postgres"
-        assert "timeout expired" in refused(lambda: told(place, dsn=dsn, connect_seconds=2).versions("orders"))
+        assert "timeout expired" in expect_refusal(
+            lambda: open_place(place, dsn=dsn, connect_seconds=2).versions("orders")
+        )
 
 
 def test_a_statement_that_takes_too_long_is_one_line(
     owner: psycopg.Connection[Any], place: Place, store: Store, draft: Any
 ) -> None:
     publish(store, draft(), ROWS)
-    hasty = told(place, statement_seconds=2)
+    hasty = open_place(place, statement_seconds=2)
     with owner.transaction():
         owner.execute(f"LOCK TABLE {place.params['namespace']}.versions")
         for ask in (lambda: hasty.versions("orders"), lambda: publish(hasty, draft(2), ROWS)):
-            assert "statement timeout" in refused(ask)
-    assert held(hasty) == ROWS
+            assert "statement timeout" in expect_refusal(ask)
+    assert read_all(hasty) == ROWS
 
 
 def test_a_connection_that_is_cut_off_is_one_line(
@@ -144,7 +146,7 @@ def test_a_connection_that_is_cut_off_is_one_line(
     owner.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname <> ''"
     )
-    assert "terminating connection" in refused(lambda: list(batches))
+    assert "terminating connection" in expect_refusal(lambda: list(batches))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def test_a_connection_that_is_cut_off_is_one_line(
 )
 def test_a_password_in_the_configuration_is_refused_and_not_told(place: Place, dsn: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        told(place, dsn=dsn)
+        open_place(place, dsn=dsn)
     (mistake,) = caught.value.errors()
     assert "; expected " in mistake["msg"]
     assert PASSWORD not in mistake["msg"]

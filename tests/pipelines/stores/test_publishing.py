@@ -11,7 +11,7 @@ import pytest
 
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores import Draft, PublishedVersion, Store, publish_draft, spool_rows
-from tests.pipelines.stores.places import held
+from tests.pipelines.stores.places import read_all
 
 STAYS = "nothing was published; the last version stays"
 
@@ -21,7 +21,7 @@ def batch(scores: Any, *, first: int = 0) -> pa.RecordBatch:
     return pa.record_batch({"key": pa.array(keys, pa.string()), "score": pa.array(scores, pa.float64())})
 
 
-def published(store: Store, draft: Draft, scores: Any, **changes: Any) -> PublishedVersion:
+def stage_and_publish(store: Store, draft: Draft, scores: Any, **changes: Any) -> PublishedVersion:
     options = {"expected_rows": len(scores), "max_drift": 0.2, "keep": 2, **changes}
     with spool_rows([batch(scores)], task="binary", where="shard 0") as spool, spool.rows() as rows:
         store.stage(draft, 0, rows, spool.tally)
@@ -29,7 +29,7 @@ def published(store: Store, draft: Draft, scores: Any, **changes: Any) -> Publis
 
 
 @pytest.mark.parametrize(
-    ("scores", "task", "said"),
+    ("scores", "task", "message"),
     [
         ([0.0, 1.0, 0.5], "binary", ""),
         ([-7.0, 1e9, 0.5], "regression", ""),
@@ -71,33 +71,33 @@ def test_batches_are_taken_one_at_a_time() -> None:
 
 @pytest.mark.parametrize("expected", [2, 4])
 def test_another_number_of_rows_is_refused(store: Store, draft: Any, expected: int) -> None:
-    published(store, draft(1), [0.1, 0.2])
+    stage_and_publish(store, draft(1), [0.1, 0.2])
     with pytest.raises(StoreError, match=rf"3 predictions are staged; expected {expected}, and at least one .*{STAYS}"):
-        published(store, draft(2), [0.1, 0.2, 0.3], expected_rows=expected)
-    assert held(store) == {"k0": 0.1, "k1": 0.2}
+        stage_and_publish(store, draft(2), [0.1, 0.2, 0.3], expected_rows=expected)
+    assert read_all(store) == {"k0": 0.1, "k1": 0.2}
     assert [draft_.source for draft_ in store.drafts("orders")] == ["Predict/2"]
 
 
 def test_no_rows_are_refused(store: Store, draft: Any) -> None:
     with pytest.raises(StoreError, match="0 predictions are staged; expected 0, and at least one"):
-        published(store, draft(), [])
+        stage_and_publish(store, draft(), [])
 
 
 def test_a_shard_that_is_missing_is_refused(store: Store, draft: Any) -> None:
     with pytest.raises(StoreError, match="1 of the 2 shards of Predict/1 are not staged, beginning with shard 1"):
-        published(store, draft(shards=2), [0.5])
+        stage_and_publish(store, draft(shards=2), [0.5])
 
 
 def test_scores_that_moved_too_far_are_refused(store: Store, draft: Any) -> None:
     lots = np.random.default_rng(1)
     first, near, far = lots.beta(2, 5, 2000), lots.beta(2, 5, 2000), lots.beta(4, 5, 2000)
-    published(store, draft(1), first)
-    assert published(store, draft(2), near).version == 2
+    stage_and_publish(store, draft(1), first)
+    assert stage_and_publish(store, draft(2), near).version == 2
     with pytest.raises(StoreError, match=r"the scores are 0\.\d+ away from those of version 2 .*at most 0\.2 \(store"):
-        published(store, draft(3), far)
+        stage_and_publish(store, draft(3), far)
     assert [version.version for version in store.versions("orders")] == [2, 1]
-    assert published(store, draft(3), far, max_drift=None).version == 3  # what was staged is resumed
-    assert published(store, draft(4), far).version == 4  # and is what the next are held against
+    assert stage_and_publish(store, draft(3), far, max_drift=None).version == 3  # what was staged is resumed
+    assert stage_and_publish(store, draft(4), far).version == 4  # and is what the next are read_all against
 
 
 def test_a_revoked_version_stays_until_its_successor_is_published(store: Store, draft: Any) -> None:
@@ -106,33 +106,33 @@ def test_a_revoked_version_stays_until_its_successor_is_published(store: Store, 
     good, wrong, far = lots.beta(2, 5, 2000), lots.beta(5, 2, 2000), lots.beta(2, 9, 2000)
     revoked = {"revoked": ["2" * 64]}
 
-    def seen() -> list[tuple[int, bool, bool]]:
+    def list_versions() -> list[tuple[int, bool, bool]]:
         return [(version.version, version.current, version.withdrawn) for version in store.versions("orders")]
 
-    published(store, draft(1, model_sha256="1" * 64), good)
-    published(store, draft(2, model_sha256="2" * 64), wrong, max_drift=None)
+    stage_and_publish(store, draft(1, model_sha256="1" * 64), good)
+    stage_and_publish(store, draft(2, model_sha256="2" * 64), wrong, max_drift=None)
     before = [(2, True, False), (1, False, False)]
     with pytest.raises(StoreError, match="2,000 predictions are staged; expected 9"):
-        published(store, draft(3, model_sha256="3" * 64), good, expected_rows=9, **revoked)
-    assert seen() == before
+        stage_and_publish(store, draft(3, model_sha256="3" * 64), good, expected_rows=9, **revoked)
+    assert list_versions() == before
     with pytest.raises(StoreError, match=r"the scores are 0\.\d+ away from those of version 1 "):
-        published(store, draft(4, model_sha256="3" * 64), far, **revoked)
-    assert seen() == before
-    assert sorted(held(store).values()) == sorted(wrong.tolist())
-    assert published(store, draft(5, model_sha256="3" * 64), good, **revoked).version == 3
-    assert seen() == [(3, True, False), (2, False, True)]
+        stage_and_publish(store, draft(4, model_sha256="3" * 64), far, **revoked)
+    assert list_versions() == before
+    assert sorted(read_all(store).values()) == sorted(wrong.tolist())
+    assert stage_and_publish(store, draft(5, model_sha256="3" * 64), good, **revoked).version == 3
+    assert list_versions() == [(3, True, False), (2, False, True)]
 
 
 def test_where_every_model_was_revoked_there_is_nothing_to_drift_from(store: Store, draft: Any) -> None:
-    published(store, draft(1, model_sha256="1" * 64), np.full(9, 0.1))
-    assert published(store, draft(2, model_sha256="2" * 64), np.full(9, 0.9), revoked=["1" * 64]).version == 2
+    stage_and_publish(store, draft(1, model_sha256="1" * 64), np.full(9, 0.1))
+    assert stage_and_publish(store, draft(2, model_sha256="2" * 64), np.full(9, 0.9), revoked=["1" * 64]).version == 2
 
 
 def test_publishing_again_tells_what_was_published_and_prunes(store: Store, draft: Any) -> None:
     for number in (1, 2, 3):
-        published(store, draft(number), [0.5])
+        stage_and_publish(store, draft(number), [0.5])
     assert [version.version for version in store.versions("orders")] == [3, 2]
-    assert published(store, draft(2), [0.5], expected_rows=9).version == 2
+    assert stage_and_publish(store, draft(2), [0.5], expected_rows=9).version == 2
     assert [version.current for version in store.versions("orders")] == [True, False]
 
 
@@ -145,16 +145,8 @@ def test_any_sqlite_client_reads_the_current_predictions(tmp_path: Path, draft: 
 
     settings = StoreSettings(kind="sqlite", keep=2, max_drift=None, path="mine.db")
     store = open_store(settings, home=tmp_path)
-    published(store, draft(1), [0.1])
-    published(store, draft(2), [0.2], max_drift=None)
+    stage_and_publish(store, draft(1), [0.1])
+    stage_and_publish(store, draft(2), [0.2], max_drift=None)
     with closing(sqlite3.connect(tmp_path / "mine.db")) as db:
         statement = "SELECT score FROM current_predictions WHERE project = ? AND key = ?"
         assert db.execute(statement, ("orders", "k0")).fetchall() == [(0.2,)]
-
-
-def test_an_unknown_kind_says_what_there_is(tmp_path: Path) -> None:
-    from lockgate.pipelines.stores import open_store
-    from lockgate.pipelines.stores.settings import StoreSettings
-
-    with pytest.raises(StoreError, match=r"unknown store 'mongo'; expected one of sqlite.* @ store.kind"):
-        open_store(StoreSettings(kind="mongo", keep=2, max_drift=None), home=tmp_path)

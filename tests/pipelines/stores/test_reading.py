@@ -9,7 +9,7 @@ import pytest
 
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores import Store
-from tests.pipelines.stores.places import held, publish
+from tests.pipelines.stores.places import publish, read_all
 
 ODD = [
     "",
@@ -63,8 +63,10 @@ SCORES = [1 / 3, 1e-300, 5e-324, 1.0, 0.0, 0.1, 2 / 3, np.nextafter(1, 0), 1.797
 def test_odd_keys_and_scores_come_back_bit_by_bit(store: Store, draft: Any) -> None:
     rows = {key: SCORES[index % len(SCORES)] for index, key in enumerate(ODD)}
     publish(store, draft(), rows)
-    assert {key: score.hex() for key, score in held(store).items()} == {key: float(x).hex() for key, x in rows.items()}
-    assert held(store, keys=ODD) == rows
+    assert {key: score.hex() for key, score in read_all(store).items()} == {
+        key: float(x).hex() for key, x in rows.items()
+    }
+    assert read_all(store, keys=ODD) == rows
     for key, score in rows.items():
         prediction = store.get("orders", key, version=None)
         assert prediction is not None
@@ -75,14 +77,16 @@ def test_any_finite_score_comes_back_bit_by_bit(store: Store, draft: Any) -> Non
     drawn = np.frombuffer(np.random.default_rng(3).bytes(8 * 3000), dtype=np.float64)
     rows = {f"k{index}": score for index, score in enumerate(drawn[np.isfinite(drawn)].tolist())}
     publish(store, draft(), rows)
-    assert held(store) == held(store, keys=list(rows)) == rows
+    assert read_all(store) == read_all(store, keys=list(rows)) == rows
 
 
 def test_some_keys_once_each_and_none_that_is_not_there(store: Store, draft: Any) -> None:
     publish(store, draft(), {f"k{index}": index / 1000 for index in range(3000)})
     requested = [f"k{index}" for index in range(0, 3000, 2)]
-    assert held(store, keys=[*requested, *requested[:10], "none"]) == {key: int(key[1:]) / 1000 for key in requested}
-    assert held(store, keys=[]) == {}
+    assert read_all(store, keys=[*requested, *requested[:10], "none"]) == {
+        key: int(key[1:]) / 1000 for key in requested
+    }
+    assert read_all(store, keys=[]) == {}
 
 
 @pytest.mark.nightly
@@ -116,7 +120,7 @@ def test_who_reads_goes_on_over_a_rollback_and_a_prune(store: Store, draft: Any)
 def test_an_earlier_version_by_its_number(store: Store, draft: Any) -> None:
     publish(store, draft(1), {"k1": 0.1})
     publish(store, draft(2), {"k1": 0.2, "k2": 0.2})
-    assert held(store, version=1) == {"k1": 0.1}
+    assert read_all(store, version=1) == {"k1": 0.1}
     earlier, other = store.get("orders", "k1", version=1), store.get("orders", "k1", version=None)
     assert (earlier and earlier.score, earlier and earlier.version.current) == (0.1, False)
     assert (other and other.score, other and other.version.current) == (0.2, True)
@@ -145,6 +149,6 @@ def test_a_key_is_held_or_refused_in_one_line(store: Store, draft: Any, key: str
         publish(store, draft(2), {"a": 0.25, key: 0.75})
     except StoreError as err:
         assert len(str(err).splitlines()) == 1  # noqa: PT017 (either is right)
-        assert (dict(store.staged_shards(draft(2))), held(store)) == ({}, {"k": 0.5})
+        assert (dict(store.staged_shards(draft(2))), read_all(store)) == ({}, {"k": 0.5})
     else:
-        assert held(store) == held(store, keys=["a", key]) == {"a": 0.25, key: 0.75}
+        assert read_all(store) == read_all(store, keys=["a", key]) == {"a": 0.25, key: 0.75}

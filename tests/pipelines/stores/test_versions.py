@@ -1,4 +1,7 @@
-"""Of every store: shards are staged, a version is committed, and what was interrupted is resumed or discarded."""
+"""Of every store: shards are staged, a version is committed, and what was interrupted is resumed or discarded.
+
+Tests of pipelines/stores/store.py, pipelines/stores/books.py, pipelines/stores/paged.py.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pytest
 
 from lockgate.gates.errors import StoreError
 from lockgate.pipelines.stores import Store
-from tests.pipelines.stores.places import Place, held, publish, stage
+from tests.pipelines.stores.places import Place, publish, read_all, stage
 
 A, B = {"k1": 0.1, "k2": 0.2}, {"k3": 0.3}
 
@@ -43,10 +46,16 @@ def test_shards_are_unseen_until_all_of_them_are_committed(store: Store, draft: 
     with pytest.raises(StoreError, match="nothing has been published yet"):
         store.read_rows("orders", keys=None, version=None)
     version = store.commit(two)
-    assert (version.version, version.current, version.withdrawn, version.rows, version.draft) == (1, True, False, 3, two)
+    assert (version.version, version.current, version.withdrawn, version.rows, version.draft) == (
+        1,
+        True,
+        False,
+        3,
+        two,
+    )
     assert list(store.versions("orders")) == [version]
     assert list(store.drafts("orders")) == []
-    assert held(store) == A | B
+    assert read_all(store) == A | B
     assert version.tally.distance(version.tally) == 0
 
 
@@ -54,7 +63,7 @@ def test_a_shard_that_is_staged_stays_as_it_is(store: Store, draft: Any) -> None
     stage(store, draft(), 0, A)
     stage(store, draft(), 0, B)
     assert store.commit(draft()).rows == 2
-    assert held(store) == A
+    assert read_all(store) == A
 
 
 def test_the_same_source_again_changes_nothing(store: Store, draft: Any) -> None:
@@ -62,7 +71,7 @@ def test_the_same_source_again_changes_nothing(store: Store, draft: Any) -> None
     publish(store, draft(2), B)
     again = publish(store, draft(1), A | B)
     assert (again.version, again.current, again.rows) == (first.version, False, 2)
-    assert held(store) == B
+    assert read_all(store) == B
     assert [version.version for version in store.versions("orders")] == [2, 1]
 
 
@@ -73,7 +82,7 @@ def test_another_process_resumes_with_a_later_head_and_time(place: Place, store:
     assert set(other.staged_shards(later)) == {0}
     stage(other, later, 1, B)
     assert other.commit(later).draft == later
-    assert held(store) == A | B
+    assert read_all(store) == A | B
 
 
 def test_what_another_model_scored_is_not_resumed(store: Store, draft: Any) -> None:
@@ -81,7 +90,7 @@ def test_what_another_model_scored_is_not_resumed(store: Store, draft: Any) -> N
     other = draft(model_sha256="2" * 64)
     assert dict(store.staged_shards(other)) == {}
     publish(store, other, B)
-    assert held(store) == B
+    assert read_all(store) == B
 
 
 def test_a_model_that_was_admitted_earlier_comes_too_late(store: Store, draft: Any) -> None:
@@ -89,7 +98,7 @@ def test_a_model_that_was_admitted_earlier_comes_too_late(store: Store, draft: A
     stage(store, draft(2, log_seq=4), 0, B)
     with pytest.raises(StoreError, match=r"Predict/2 was admitted under entry 4 .* under entry 5 since then"):
         store.commit(draft(2, log_seq=4))
-    assert held(store) == A
+    assert read_all(store) == A
     assert store.prune("orders", keep=2) == ()  # which takes away drafts that can never be published
     assert list(store.drafts("orders")) == []
 
@@ -101,17 +110,17 @@ def test_an_interrupted_draft_is_discarded(store: Store, draft: Any) -> None:
     assert store.discard("orders", "Predict/2") == 1
     assert dict(store.staged_shards(draft(2, shards=2))) == {}
     assert list(store.drafts("orders")) == []
-    assert held(store) == A
-    assert held(store, keys=["k3"]) == {}
+    assert read_all(store) == A
+    assert read_all(store, keys=["k3"]) == {}
     publish(store, draft(2), B)
-    assert held(store) == B
+    assert read_all(store) == B
 
 
 def test_a_key_that_repeats_is_refused_and_the_last_version_stays(store: Store, draft: Any) -> None:
     publish(store, draft(1), B)
     with pytest.raises(StoreError, match="has two rows with the same key"):
         publish(store, draft(2, shards=2), A, {"k2": 0.9})
-    assert held(store) == B
+    assert read_all(store) == B
     assert [version.version for version in store.versions("orders")] == [1]
 
 
@@ -119,7 +128,7 @@ def test_projects_do_not_meet(store: Store, draft: Any) -> None:
     publish(store, draft(1), A)
     publish(store, draft(1, project="flights"), B)
     publish(store, draft(2, project="flights"), A | B)
-    assert (held(store), held(store, "flights")) == (A, A | B)
+    assert (read_all(store), read_all(store, "flights")) == (A, A | B)
     assert [version.version for version in store.versions("flights")] == [2, 1]
     assert store.withdraw("flights", ["0" * 64]) == (1, 2)
     assert [version.withdrawn for version in store.versions("orders")] == [False]
@@ -127,4 +136,4 @@ def test_projects_do_not_meet(store: Store, draft: Any) -> None:
 
 def test_an_empty_version_is_what_it_is(store: Store, draft: Any) -> None:
     assert publish(store, draft(shards=2), {}, {}).rows == 0
-    assert held(store) == {}
+    assert read_all(store) == {}

@@ -1,4 +1,7 @@
-"""`lockgate push-data`: pods read what it wrote."""
+"""`lockgate push-data`: pods read what it wrote.
+
+Tests of pipelines/scoring/tables.py
+"""
 
 from __future__ import annotations
 
@@ -17,27 +20,27 @@ def test_the_table_is_where_production_reads_it(s3: Any, project_at: Any, tmp_pa
     project = project_at(home=tmp_path, conf=CONF)
     file = (ROOT / "data" / "flights.parquet").read_bytes()
     for _ in range(2):
-        done = project.run("push-data", "--json", **s3.env)
-        assert done.returncode == 0, done.stderr
-        told = json.loads(done.stdout)
-        assert (told["to"], told["bytes"]) == (
+        completed = project.run("push-data", "--json", **s3.env)
+        assert completed.returncode == 0, completed.stderr
+        document = json.loads(completed.stdout)
+        assert (document["to"], document["bytes"]) == (
             f"s3://{s3.bucket}/metaflow/lockgate/data/data/flights.parquet",
             len(file),
         )
-    held = S3Store(**s3.store, prefix="metaflow/lockgate/data").get("data/flights.parquet").bytes()
-    assert bytes(held) == file
+    value = S3Store(**s3.store, prefix="metaflow/lockgate/data").get("data/flights.parquet").bytes()
+    assert bytes(value) == file
     code = (
         "from lockgate.pipelines import data; from lockgate.pipelines.scoring.tables import data_files; "
         "from lockgate.pipelines.settings.settings import compose; "
         "made = compose(config='production').settings;"
         " print(data.planned(made.data, '2013-11', root=data_files(made), batch_rows=10_000).rows)"
     )
-    read = project.python("-c", code, **s3.env)
-    assert (read.returncode, read.stdout.strip()) == (0, "27268"), read.stderr
+    contents = project.python("-c", code, **s3.env)
+    assert (contents.returncode, contents.stdout.strip()) == (0, "27268"), contents.stderr
 
 
 def test_what_cannot_be_copied_is_one_line(s3: Any, project: Any, project_at: Any, tmp_path: Path) -> None:
-    for asked, env, said in (
+    for expected, env, message in (
         (project, s3.env, "orders.csv exists only on this machine; expected a path in this checkout @ data.path"),
         (
             project_at(home=tmp_path, conf=CONF),
@@ -45,7 +48,7 @@ def test_what_cannot_be_copied_is_one_line(s3: Any, project: Any, project_at: An
             "data/flights.parquet cannot be written",
         ),
     ):
-        done = asked.run("push-data", **env, LOCKGATE_STORE_SECONDS="2")
-        assert (done.returncode, done.stdout) == (2, "")
-        (line,) = done.stderr.splitlines()
-        assert said in line
+        completed = expected.run("push-data", **env, LOCKGATE_STORE_SECONDS="2")
+        assert (completed.returncode, completed.stdout) == (2, "")
+        (line,) = completed.stderr.splitlines()
+        assert message in line
