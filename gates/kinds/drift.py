@@ -12,7 +12,7 @@ from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Check, Decide, Reads, Text
 from lockgate.gates.gate.limits import compare_with_limits, copy_numbers, format_interval, format_number
 from lockgate.gates.kinds.drift_pairs import DistributionPair, claimed_features, pair_feature, pair_scores
-from lockgate.gates.records.outcome import Outcome, Verdict, worst
+from lockgate.gates.records.outcome import Outcome, Verdict, worst_verdict
 from lockgate.gates.stats.divergence import Measure, divergence, divergence_bounds
 from lockgate.gates.strictness import Category, Changed, Direction, Members, lower
 
@@ -52,7 +52,7 @@ class Drift(Check):
 
     reads: ClassVar[Reads] = Reads.CHALLENGER
     part_noun: ClassVar[str] = "column"
-    unplanned: ClassVar[str] = "it asks how rows are distributed, not how good a model is: nothing is supposed of that"
+    unplanned: ClassVar[str] = "it asks how rows are distributed, not how good a model is: nothing is assumed about that"
     example: ClassVar[Mapping[str, Any]] = {
         "kind": "drift",
         "of": "scores",
@@ -107,7 +107,7 @@ class Drift(Check):
             )
         shared = case.share_error_rate(judged)
         parts = tuple(self._part(column, pair, case, shared) for column, pair in pairs.items())
-        verdict = worst([part.verdict for part in parts])
+        verdict = worst_verdict([part.verdict for part in parts])
         decisive = max((part for part in parts if part.verdict is verdict), key=lambda part: part.observed or 0.0)
         numbers = copy_numbers(decisive)
         size = f"{format_number(numbers['observed'])} ({format_interval(numbers['bounds'])}) of {decisive.name!r}"

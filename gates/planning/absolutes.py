@@ -1,6 +1,6 @@
-"""What a value against fixed limits asks of a sample: `threshold`, `calibration`, `disagreement`.
+"""Samples for values against fixed limits: gates of kind threshold, calibration and disagreement.
 
-The pilot says what is true.
+The values seen in the pilot are assumed to be true.
 """
 
 from __future__ import annotations
@@ -17,22 +17,28 @@ from lockgate.gates.kinds.calibration import CALIBRATION_MEASURES, Calibration
 from lockgate.gates.kinds.disagreement import Disagreement
 from lockgate.gates.kinds.threshold import Threshold
 from lockgate.gates.metrics.estimate import count_hits, standard_errors
-from lockgate.gates.planning.ask import Ask, Gains, enough_clusters, finite, need_second_model, number, power_beyond
+from lockgate.gates.planning.requirement import (
+    FAR,
+    Gains,
+    Requirement,
+    format_short,
+    need_second_model,
+    power_beyond,
+    require_finite,
+    times_for_clusters,
+)
 from lockgate.gates.stats.clusters import clustered_errors, t_quantile
 from lockgate.gates.stats.sample_size import share_power
 
-FAR = 1e3
-"""So many standard errors beyond a limit anything is shown."""
-
-BY_WIDTH = ("quantile", "supremum")
-"""Methods whose bounds are not as far from the value as an error would say."""
+METHODS_BY_WIDTH = ("quantile", "supremum")
+"""Methods whose bounds do not follow from a standard error: their own width is scaled instead."""
 
 Beyond = Callable[[float, float, float, float], float]
 """(truth, limit, side, times) → probability of showing it; the side is 1 above the limit, −1 below it."""
 
 
-def threshold(check: Threshold, case: Case, gains: Gains) -> Ask:  # noqa: ARG001 (a planner's signature)
-    """The value seen is supposed to be true: on Wilson's scale for shares of independent rows, the logit for areas."""
+def plan_threshold(check: Threshold, case: Case, gains: Gains) -> Requirement:  # noqa: ARG001 (a planner's signature)
+    """By Wilson's interval for shares of independent rows, on the logit scale for areas, else by Student's t."""
     metric, split = case.metric(check.metric), case.split()
     _refuse_ece(metric.name)
     level = None if check.decide == "point" else case.confidence
@@ -40,16 +46,19 @@ def threshold(check: Threshold, case: Case, gains: Gains) -> Ask:  # noqa: ARG00
     if metric.hits is not None and case.rows.plain:
         hits, rows = count_hits(metric.hits(case.rows.label, case.rows.challenger), split.scored_by("challenger"))
         value, n = float(hits[0] / rows[0]) if rows[0] else math.nan, float(rows[0])
-        finite(value, 0.0, check.metric)
+        require_finite(value, 0.0, check.metric)
         spread, beyond = 1.0, share_beyond(n, alpha=alpha)
     else:
         linear = split.linear(metric)
-        value, error, df = float(linear.value[0]), *(float(of[0]) for of in standard_errors(metric, linear, split))
+        value, error, df = (
+            float(linear.value[0]),
+            *(float(array[0]) for array in standard_errors(metric, linear, split)),
+        )
         of_side = {1.0: error, -1.0: error}
-        if metric.method in BY_WIDTH:
+        if metric.method in METHODS_BY_WIDTH:
             of_side = _by_width(case, check.metric, value, df)
         for side in of_side.values():
-            finite(value, side, check.metric)
+            require_finite(value, side, check.metric)
         spread = FAR * max(of_side.values())
 
         def beyond(truth: float, limit: float, side: float, times: float) -> float:
@@ -69,30 +78,30 @@ def threshold(check: Threshold, case: Case, gains: Gains) -> Ask:  # noqa: ARG00
     if len(limits) == 1:
         limit, side = limits[0]
         farthest = min(limit + spread, metric.high) if side > 0 else max(limit - spread, metric.low)
-    return Ask(
+    return Requirement(
         level=level,
         truth=value,
-        supposed=f"{check.metric} is {number(value)}, as in the pilot",
+        supposed=f"{check.metric} is {format_short(value)}, as in the pilot",
         chance=chance,
-        shows=lambda truth: f"{check.metric} of {number(truth)}",
-        least_times=0.0 if level is None else enough_clusters(case),
+        shows=lambda truth: f"{check.metric} of {format_short(truth)}",
+        min_times=0.0 if level is None else times_for_clusters(case),
         lowest=limits[0][0] if farthest is not None else None,
         highest=farthest,
     )
 
 
 def share_beyond(rows: float, *, alpha: float) -> Beyond:
-    """Of a share of so many independent rows: Wilson's bound reaches a limit from the side that meets it."""
+    """For a share of so many independent rows: the probability that Wilson's bound meets the limit."""
 
     def beyond(truth: float, limit: float, side: float, times: float) -> float:
-        share, least = (truth, limit) if side > 0 else (1 - truth, 1 - limit)
-        return share_power(rows=rows * times, share=share, floor=least, alpha=alpha)
+        share, limit_met = (truth, limit) if side > 0 else (1 - truth, 1 - limit)
+        return share_power(rows=rows * times, share=share, floor=limit_met, alpha=alpha)
 
     return beyond
 
 
 def _by_width(case: Case, name: str, value: float, df: float) -> dict[float, float]:
-    """Standard errors towards either side, from the interval that the gate would show: it shrinks as they do."""
+    """Standard errors towards either side, which the interval of the gate corresponds to."""
     bounds = case.estimate(name).bounds(case.confidence)
     if bounds is None:
         raise UnjudgeableError(f"{name} has no interval on these rows", expected="more rows or clusters")
@@ -100,78 +109,78 @@ def _by_width(case: Case, name: str, value: float, df: float) -> dict[float, flo
     return {1.0: (value - bounds[0]) / quantile, -1.0: (bounds[1] - value) / quantile}
 
 
-def disagreement(check: Disagreement, case: Case, gains: Gains) -> Ask:  # noqa: ARG001 (a planner's signature)
-    """The share of rows that change in the pilot is supposed to be true."""
+def plan_disagreement(check: Disagreement, case: Case, gains: Gains) -> Requirement:  # noqa: ARG001 (a planner's signature)
+    """By Wilson's interval for independent rows, else by Student's t."""
     need_second_model(case)
-    found, seen = check.judge("", case), "as in the pilot"
-    if found.observed is None or found.high is None:
+    outcome, source = check.judge("", case), "as in the pilot"
+    if outcome.observed is None or outcome.high is None:
         raise UnjudgeableError("the share of rows that change has no interval", expected="more rows or clusters")
     if case.rows.plain:
-        return share_disagreement(check, case, rows=float(case.rows.n), share=found.observed, seen=seen)
+        return plan_disagreement_share(check, case, rows=float(case.rows.n), share=outcome.observed, source=source)
     split = case.split()
     df = float(clustered_errors(np.zeros(case.rows.label.size), split.units, weight=case.rows.weight)[1][0])
-    error = (found.high - found.observed) / float(t_quantile(case.confidence, np.array([df]))[0])
+    error = (outcome.high - outcome.observed) / float(t_quantile(case.confidence, np.array([df]))[0])
     point = check.decide == "point"
     alpha = 0.5 if point else 1 - case.confidence
-    return Ask(
+    return Requirement(
         level=None if point else case.confidence,
-        truth=found.observed,
-        supposed=_supposed(found.observed, seen),
+        truth=outcome.observed,
+        supposed=_describe_share(outcome.observed, source),
         chance=lambda truth, times: power_beyond(check.max - truth, error, df, alpha=alpha, times=times),
-        shows=_changing,
-        least_times=0.0 if point else enough_clusters(case),
+        shows=_show_share,
+        min_times=0.0 if point else times_for_clusters(case),
         lowest=check.max,
         highest=0.0,
     )
 
 
-def share_disagreement(check: Disagreement, case: Case, *, rows: float, share: float, seen: str) -> Ask:
-    """A share of so many independent rows against its limit. Without a pilot `rows` is 1."""
+def plan_disagreement_share(check: Disagreement, case: Case, *, rows: float, share: float, source: str) -> Requirement:
+    """A share of independent rows against its limit. Without a pilot `rows` is 1."""
     level = None if check.decide == "point" else case.confidence
     beyond = share_beyond(rows, alpha=0.5 if level is None else 1 - level)
-    return Ask(
+    return Requirement(
         level=level,
         truth=share,
-        supposed=_supposed(share, seen),
-        shows=_changing,
+        supposed=_describe_share(share, source),
+        shows=_show_share,
         chance=lambda truth, times: beyond(truth, check.max, -1.0, times),
         lowest=check.max,
         highest=0.0,
     )
 
 
-def _supposed(share: float, seen: str) -> str:
-    return f"{number(share)} of the rows change, {seen}"
+def _describe_share(share: float, source: str) -> str:
+    return f"{format_short(share)} of the rows change, {source}"
 
 
-def _changing(share: float) -> str:
-    return f"{number(share)} of the rows changing"
+def _show_share(share: float) -> str:
+    return f"{format_short(share)} of the rows changing"
 
 
-def calibration(check: Calibration, case: Case, gains: Gains) -> Ask:  # noqa: ARG001 (a planner's signature)
-    """The deviation from the ideal that was seen is supposed to be true."""
+def plan_calibration(check: Calibration, case: Case, gains: Gains) -> Requirement:  # noqa: ARG001 (a planner's signature)
+    """The deviation from the ideal, by Student's t."""
     split, task = case.split(), case.evidence.task
     _refuse_ece(check.measure)
     linearise = CALIBRATION_MEASURES.get((task, check.measure))
     if linearise is None:
         raise UnjudgeableError(f"{check.measure} is not defined for {task}")
-    found = linearise(split.scored_by("challenger"))
-    errors_of = clustered_errors(found.influence, split.units, weight=case.rows.weight)
-    value, error, df = float(found.value[0]) - check.ideal, *(float(of[0]) for of in errors_of)
-    finite(value, error, check.measure)
+    linear = linearise(split.scored_by("challenger"))
+    errors_of = clustered_errors(linear.influence, split.units, weight=case.rows.weight)
+    value, error, df = float(linear.value[0]) - check.ideal, *(float(array[0]) for array in errors_of)
+    require_finite(value, error, check.measure)
     alpha = 0.5 if check.decide == "point" else 1 - case.confidence
 
     def chance(truth: float, times: float) -> float:
         distances = (check.max - truth, check.max + truth)
         return max(0.0, 1 - sum(1 - power_beyond(d, error, df, alpha=alpha, times=times) for d in distances))
 
-    return Ask(
+    return Requirement(
         level=None if check.decide == "point" else case.confidence,
         truth=abs(value),
-        supposed=f"{check.measure} is {number(value + check.ideal)}, as in the pilot",
+        supposed=f"{check.measure} is {format_short(value + check.ideal)}, as in the pilot",
         chance=chance,
-        shows=lambda off: f"|{check.measure}{' - 1' if check.ideal else ''}| of {number(off)}",
-        least_times=0.0 if check.decide == "point" else enough_clusters(case),
+        shows=lambda off: f"|{check.measure}{' - 1' if check.ideal else ''}| of {format_short(off)}",
+        min_times=0.0 if check.decide == "point" else times_for_clusters(case),
         lowest=check.max,
         highest=float(np.clip(check.max - FAR * error, 0.0, check.max)),
     )
@@ -179,4 +188,6 @@ def calibration(check: Calibration, case: Case, gains: Gains) -> Ask:  # noqa: A
 
 def _refuse_ece(name: str) -> None:
     if name == "ece":
-        raise UnjudgeableError("ece falls as rows grow, model unchanged: the pilot's says nothing of other sizes")
+        raise UnjudgeableError(
+            "ece falls as rows grow, even for the same model: the pilot says nothing about other sizes"
+        )

@@ -1,4 +1,4 @@
-"""What comparisons with the champion ask of a sample: `improvement` and `slices`."""
+"""Samples for comparisons with the champion: gates of kind improvement and slices."""
 
 from __future__ import annotations
 
@@ -12,69 +12,69 @@ from lockgate.gates.kinds.improvement import Improvement
 from lockgate.gates.kinds.slices import Slices
 from lockgate.gates.metrics.estimate import count_hits
 from lockgate.gates.metrics.metric import Hits, Metric
-from lockgate.gates.planning.ask import (
-    Ask,
+from lockgate.gates.planning.groups import select_groups
+from lockgate.gates.planning.requirement import (
+    FAR,
     Gains,
-    enough_clusters,
-    finite,
+    Requirement,
+    estimate_paired,
+    format_short,
     need_second_model,
-    number,
-    paired,
     power_beyond,
+    require_finite,
+    times_for_clusters,
 )
-from lockgate.gates.planning.groups import judged_groups
 from lockgate.gates.stats.label_bounds import hoeffding_rows
 from lockgate.gates.stats.sample_size import paired_power, t_distance, t_power
 from lockgate.gates.stats.scored import Floats
 
-FAR = 1e3
-"""So many standard errors beyond a limit anything is shown."""
 
-
-def supposed_gain(metric: str, margin: float, gains: Gains) -> tuple[float | None, str]:
-    """The true gain to plan for, and in words: the one given, else twice a positive margin, 0 for a negative one."""
+def assume_gain(metric: str, margin: float, gains: Gains) -> tuple[float | None, str]:
+    """The true gain to plan for, and in words: the given one, else twice a positive margin, or 0 for a negative one."""
     if metric in gains:
-        return gains[metric], f"a gain of {number(gains[metric])}"
+        return gains[metric], f"a gain of {format_short(gains[metric])}"
     if margin < 0:
         return 0.0, "no difference"
     if margin > 0:
-        return 2 * margin, f"a gain of {number(2 * margin)}, twice the margin"
+        return 2 * margin, f"a gain of {format_short(2 * margin)}, twice the margin"
     return None, ""
 
 
-def improvement(check: Improvement, case: Case, gains: Gains) -> Ask:
+def plan_improvement(check: Improvement, case: Case, gains: Gains) -> Requirement:
     """A paired share of independent rows is planned from its disagreement, anything else from its standard error."""
     need_second_model(case)
     metric = case.metric(check.metric)
     if metric.hits is not None and case.rows.plain:
         rows, disagreement = pilot_disagreement(case, metric)
-        return share_improvement(check, case, gains, rows=rows, disagreement=disagreement)
+        return plan_improvement_share(check, case, gains, rows=rows, disagreement=disagreement)
     alpha = 1 - (case.scheduled_confidence if check.is_scheduled else case.confidence)
-    value, error, df = (float(of_group[0]) for of_group in paired(case, check.metric))
-    finite(value, error, check.metric)
-    truth, supposed = supposed_gain(check.metric, check.margin, gains)
-    return Ask(
+    value, error, df = (float(of_group[0]) for of_group in estimate_paired(case, check.metric))
+    require_finite(value, error, check.metric)
+    truth, supposed = assume_gain(check.metric, check.margin, gains)
+    return Requirement(
         level=1 - alpha,
         truth=truth,
         supposed=supposed,
         chance=lambda truth, times: power_beyond(truth - check.margin, error, df, alpha=alpha, times=times),
-        shows=_gain_shown,
-        least_times=enough_clusters(case),
+        shows=_show_gain,
+        min_times=times_for_clusters(case),
         lowest=check.margin,
         highest=check.margin + FAR * error,
     )
 
 
-def share_improvement(check: Improvement, case: Case, gains: Gains, *, rows: float, disagreement: float) -> Ask:
-    """A paired share of `rows` independent rows of which exactly one model gets the share `disagreement` right.
+def plan_improvement_share(
+    check: Improvement, case: Case, gains: Gains, *, rows: float, disagreement: float
+) -> Requirement:
+    """A paired share of independent rows, of which exactly one model gets the share `disagreement` right.
 
-    Of the case, only its levels and looks count: without a pilot `rows` is 1.
+    Only the levels of the case are used: without a pilot its row means nothing, and `rows` is 1.
     """
     alpha = 1 - (case.scheduled_confidence if check.is_scheduled else case.confidence)
-    truth, supposed = supposed_gain(check.metric, check.margin, gains)
+    truth, supposed = assume_gain(check.metric, check.margin, gains)
     if truth is not None and abs(truth) > disagreement:
         raise UnjudgeableError(
-            f"a gain of {number(truth)} is more than the {number(disagreement)} of the rows that change",
+            f"a gain of {format_short(truth)} is more than the {format_short(disagreement)} of the rows that change",
             expected="a gain that is smaller than the disagreement",
         )
     bound = None
@@ -85,12 +85,12 @@ def share_improvement(check: Improvement, case: Case, gains: Gains, *, rows: flo
     def chance(truth: float, times: float) -> float:
         return paired_power(rows=rows * times, disagreement=disagreement, gain=truth, margin=check.margin, alpha=alpha)
 
-    return Ask(
+    return Requirement(
         level=1 - alpha,
         truth=truth,
-        supposed=f"{supposed}, {number(disagreement)} of the rows change",
+        supposed=f"{supposed}, {format_short(disagreement)} of the rows change",
         chance=chance,
-        shows=_gain_shown,
+        shows=_show_gain,
         lowest=max(check.margin, -disagreement),
         highest=disagreement,
         bound_rows=bound,
@@ -98,28 +98,28 @@ def share_improvement(check: Improvement, case: Case, gains: Gains, *, rows: flo
 
 
 def pilot_disagreement(case: Case, metric: Metric) -> tuple[float, float]:
-    """The rows that a share counts, and of how many of them exactly one model is right."""
+    """How many rows a share counts, and the share of them that exactly one model gets right."""
     scored = case.split().scored_by("challenger")
     if metric.hits is None or case.rows.champion is None:
         raise UnjudgeableError(f"{metric.name} is no share of hits")
     ours, theirs = (metric.hits(case.rows.label, score) for score in (case.rows.challenger, case.rows.champion))
-    one, n = count_hits(Hits(np.abs(ours.hit - theirs.hit), ours.among), scored)
-    if not (n[0] > 0 and one[0] > 0):
+    differing, n = count_hits(Hits(np.abs(ours.hit - theirs.hit), ours.among), scored)
+    if not (n[0] > 0 and differing[0] > 0):
         raise UnjudgeableError("both models are right on the same rows", expected="a pilot in which they differ")
-    return float(n[0]), float(one[0] / n[0])
+    return float(n[0]), float(differing[0] / n[0])
 
 
-def slices(check: Slices, case: Case, gains: Gains) -> Ask:
-    """Every slice counts by the union bound; those that are small by declaration (`small_slice: skip`) do not."""
+def plan_slices(check: Slices, case: Case, gains: Gains) -> Requirement:
+    """Every slice that the gate does not skip must pass; chances combine by the union bound."""
     need_second_model(case)
-    chosen = judged_groups(check, case)
-    _, error, df = (of_group[chosen.at] for of_group in paired(case, check.metric, check.columns))
+    chosen = select_groups(check, case)
+    _, error, df = (of_group[chosen.index] for of_group in estimate_paired(case, check.metric, check.columns))
     chosen.need_errors(error)
-    names, least = chosen.names, chosen.least_times
+    names, min_times = chosen.names, chosen.min_times
     alpha = 1 - case.confidence
     if check.require == "no_proven_harm":
-        return _no_proven_harm(check, error, df, names, alpha=alpha, least=least)
-    truth, supposed = supposed_gain(check.metric, check.margin, gains)
+        return _no_proven_harm(check, error, df, names, alpha=alpha, min_times=min_times)
+    truth, supposed = assume_gain(check.metric, check.margin, gains)
     hardest = names[int(np.argmax(error))]
 
     def chance(truth: float, times: float) -> float:
@@ -127,22 +127,22 @@ def slices(check: Slices, case: Case, gains: Gains) -> Ask:
         missed = 1 - t_power(distance, error / math.sqrt(times), df * times, alpha=alpha)
         return max(0.0, 1 - float(missed.sum()))
 
-    return Ask(
+    return Requirement(
         level=case.confidence,
         truth=truth,
         supposed=f"{supposed} in each of {len(names)} slices; {hardest} is the hardest" if supposed else "",
         chance=chance,
-        shows=lambda gain: f"{_gain_shown(gain)} in every slice",
-        least_times=least,
+        shows=lambda gain: f"{_show_gain(gain)} in every slice",
+        min_times=min_times,
         lowest=check.margin,
         highest=check.margin + FAR * float(error.max()),
     )
 
 
 def _no_proven_harm(
-    check: Slices, error: Floats, df: Floats, names: tuple[str, ...], *, alpha: float, least: float
-) -> Ask:
-    """It passes unless harm is proven: what a sample is needed for is to catch harm, at Holm's first step."""
+    check: Slices, error: Floats, df: Floats, names: tuple[str, ...], *, alpha: float, min_times: float
+) -> Requirement:
+    """The gate passes unless harm is proven, so rows are only needed to catch harm, at Holm's first step."""
     share = alpha / len(names)
 
     def chance(truth: float, times: float) -> float:
@@ -151,17 +151,17 @@ def _no_proven_harm(
         return max(0.0, 1 - float(caught.sum()))
 
     hardest = int(np.argmax(error))
-    return Ask(
+    return Requirement(
         level=1 - alpha,
         truth=max(0.0, check.margin),
         supposed=f"no difference in each of {len(names)} slices",
         chance=chance,
-        shows=lambda loss: f"a loss of {number(-loss)} in {names[hardest]}, the hardest slice",
-        least_times=least,
+        shows=lambda loss: f"a loss of {format_short(-loss)} in {names[hardest]}, the hardest slice",
+        min_times=min_times,
         showing=lambda power: check.margin - float(t_distance(error, df, alpha=share, power=power)[hardest]),
         passes_unless="it passes unless harm is proven: rows only decide what harm it catches",
     )
 
 
-def _gain_shown(gain: float) -> str:
-    return f"a gain of {number(gain)}" if gain >= 0 else f"a loss of no more than {number(-gain)}"
+def _show_gain(gain: float) -> str:
+    return f"a gain of {format_short(gain)}" if gain >= 0 else f"a loss of no more than {format_short(-gain)}"

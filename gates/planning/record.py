@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What one gate needs to PASS with the power asked, if what is supposed is true.
+    """What one gate needs to PASS with the power asked, if what is assumed is true.
 
     `detectable` is the smallest truth (gain, value, deviation) that the present holdout shows with that power;
     negative where it is a loss that would be caught.
@@ -17,28 +17,28 @@ class Need:
     kind: str
     severity: str
     rule: str
-    level: float | None = None  # one-sided; None where the point decides, or nothing is tested
-    truth: float | None = None  # what is supposed to be true: a gain (positive is better), a value, a deviation
+    level: float | None = None  # one-sided; None where the point decides or nothing is tested
+    truth: float | None = None  # what is assumed to be true: a gain (positive is better), a value, a deviation
     supposed: str = ""  # the same in words
     rows: int | None = None
-    clusters: int | None = None  # as many rows in each as now
+    clusters: int | None = None  # with as many rows in each as now
     chance: float | None = None  # probability of PASS on the present holdout
     detectable: float | None = None
     shows: str = ""  # the same in words
-    bound_rows: int | None = None  # what ease.ml/ci's bound would ask for, of a comparison of shares
-    narrow_rows: int | None = None  # rows at which the half-width that a clause asks is expected
+    bound_rows: int | None = None  # what the bound of ease.ml/ci asks of a comparison of shares
+    narrow_rows: int | None = None  # rows at which an interval as narrow as the clause asks is expected
     parts: tuple[Need, ...] = ()  # clauses that must all pass, or alternatives of which one is enough
     cheapest: str = ""  # the alternative that needs fewest rows
     why: str = ""
 
     @property
     def saving(self) -> float | None:
-        """How many times fewer rows than by ease.ml/ci's bound."""
+        """How many times as many rows the bound of ease.ml/ci asks for."""
         return None if self.bound_rows is None or not self.rows else self.bound_rows / self.rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class RowPlan:
     """What every gate needs, and what they need together.
 
     All blocking gates that could be planned pass on the present holdout with a probability of `chance` at least
@@ -60,5 +60,5 @@ class Plan:
 
     @property
     def enough(self) -> bool | None:
-        """Whether the present holdout makes all of them pass with the power asked; None where that is unknown."""
+        """Whether all gates pass on the present holdout with the power asked; None where that is unknown."""
         return None if self.chance is None else self.chance >= self.power

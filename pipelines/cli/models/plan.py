@@ -14,7 +14,7 @@ from lockgate.pipelines.cli.shared import options
 if TYPE_CHECKING:
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.log import Log
-    from lockgate.gates.planning import Plan
+    from lockgate.gates.planning import RowPlan
     from lockgate.gates.policy.policy import Policy
     from lockgate.gates.records.state import State
     from lockgate.pipelines.settings.settings import Settings
@@ -138,7 +138,7 @@ def _last_run(log: Log) -> str | None:
     return newest
 
 
-def _show(computed_plan: Plan, pilot: Pilot, *, as_json: bool) -> None:
+def _show(computed_plan: RowPlan, pilot: Pilot, *, as_json: bool) -> None:
     from lockgate.pipelines.cli.shared.files import console, print_json
 
     if as_json:
@@ -154,10 +154,10 @@ def _show(computed_plan: Plan, pilot: Pilot, *, as_json: bool) -> None:
 
 def _round_values(value: Any) -> Any:
     """Numbers as they are written down."""
-    from lockgate.gates.records.outcome import twelve_digits
+    from lockgate.gates.records.outcome import round_to_12_digits
 
     if isinstance(value, dict):
         return {name: _round_values(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_round_values(item) for item in value]
-    return twelve_digits(value) if isinstance(value, float) else value
+    return round_to_12_digits(value) if isinstance(value, float) else value

@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 
 from lockgate import Evidence, State, judge
-from lockgate.gates.judge.engine import case_of
+from lockgate.gates.judge.engine import build_case
 from lockgate.gates.planning import plan
-from lockgate.gates.planning.kinds import Given, ask
-from lockgate.gates.planning.planner import looks_left
+from lockgate.gates.planning.kinds import Assumptions, plan_gate
+from lockgate.gates.planning.planner import count_looks_left
 from tests.gates.planning.test_planner import AHEAD, SITES, errors_of, pilot, planned, some
 
 CHURN = {"kind": "disagreement", "max": 0.25, "decide": "bound"}
@@ -41,10 +41,12 @@ def passing(make: Any, check: dict[str, Any], *, rows: int, times: int = 200) ->
     """The share of small holdouts on which `judge` passes a gate, and what the plan of a large pilot says."""
     policy, large, rng = make.policy({"gate": check}), pilot(60_000), np.random.default_rng(8)
     chosen = [rng.choice(large.n, rows, replace=False) for _ in range(times)]
-    passed = float(np.mean([judge(policy, some(large, at)).verdict == "PROMOTE" for at in chosen]))
-    case = case_of(policy, large, State(), None, spent="")
-    asked = ask(policy.checks["gate"], case, Given(gains={"accuracy": 0.0}, pilot=True, disagreement=None))
-    chance = asked.chance_at(rows / large.n)
+    passed = float(np.mean([judge(policy, some(large, index)).verdict == "PROMOTE" for index in chosen]))
+    case = build_case(policy, large, State(), None, spent="")
+    expected = plan_gate(
+        policy.checks["gate"], case, Assumptions(gains={"accuracy": 0.0}, pilot=True, disagreement=None)
+    )
+    chance = expected.chance_at(rows / large.n)
     assert chance is not None
     return passed, chance
 
@@ -81,17 +83,17 @@ def test_judging_passes_as_often_as_planned(make: Any, check: dict[str, Any], ro
 @pytest.mark.parametrize("q", [0.5, 0.9])
 def test_a_limit_on_a_quantile_of_errors(make: Any, q: float) -> None:
     large, rng = errors_of(np.random.default_rng(2), 60_000), np.random.default_rng(5)
-    at = float(np.quantile(np.abs(large.challenger - large.label), q))
-    check = {"kind": "threshold", "metric": f"absolute_error@{q}", "max": at * 1.15, "decide": "bound"}
+    position = float(np.quantile(np.abs(large.challenger - large.label), q))
+    check = {"kind": "threshold", "metric": f"absolute_error@{q}", "max": position * 1.15, "decide": "bound"}
     policy = make.policy({"gate": check})
-    case = case_of(policy, large, State(), None, spent="")
-    asked = ask(policy.checks["gate"], case, Given(gains={}, pilot=True, disagreement=None))
+    case = build_case(policy, large, State(), None, spent="")
+    expected = plan_gate(policy.checks["gate"], case, Assumptions(gains={}, pilot=True, disagreement=None))
     passed = 0
     for _ in range(200):
         rows = rng.choice(large.n, 300, replace=False)
-        given = {"label": large.label[rows], "challenger": large.challenger[rows], "champion": large.champion[rows]}
-        passed += judge(policy, Evidence.from_arrays(task="regression", **given)).verdict == "PROMOTE"
-    assert passed / 200 == pytest.approx(asked.chance_at(300 / large.n), abs=0.1)
+        options = {"label": large.label[rows], "challenger": large.challenger[rows], "champion": large.champion[rows]}
+        passed += judge(policy, Evidence.from_arrays(task="regression", **options)).verdict == "PROMOTE"
+    assert passed / 200 == pytest.approx(expected.chance_at(300 / large.n), abs=0.1)
     assert 0.2 < passed / 200 < 0.98
 
 
@@ -160,8 +162,8 @@ def test_a_condition_without_a_pilot_is_its_comparison(make: Any) -> None:
 
 def test_all_clauses_take_more_than_any(make: Any) -> None:
     need = planned(make, clauses("n > 0.65 +/- 0.2 /\\ d < 0.25 +/- 0.2"), evidence=pilot())
-    most = max(part.rows for part in need.parts)
-    assert most <= need.rows < 2 * most
+    maximum = max(part.rows for part in need.parts)
+    assert maximum <= need.rows < 2 * maximum
 
 
 def test_the_cheapest_alternative_decides(make: Any) -> None:
@@ -200,31 +202,31 @@ def test_groups_are_planned_by_their_pairs(make: Any) -> None:
 @pytest.mark.parametrize("metric", ["accuracy", "brier"])
 def test_clustered_groups_scale_with_their_clusters(make: Any, metric: str) -> None:
     check = {**EVEN, "metric": metric}
-    one, two = (planned(make, check, evidence=pilot(n, clusters=n // 50)) for n in (3000, 12_000))
-    assert one.clusters == pytest.approx(one.rows / 50, abs=1)
-    assert one.rows > planned(make, check, evidence=pilot(3000)).rows
-    assert two.chance >= one.chance
+    item, two = (planned(make, check, evidence=pilot(n, clusters=n // 50)) for n in (3000, 12_000))
+    assert item.clusters == pytest.approx(item.rows / 50, abs=1)
+    assert item.rows > planned(make, check, evidence=pilot(3000)).rows
+    assert two.chance >= item.chance
 
 
 def test_looks_that_are_left(make: Any) -> None:
     check = {**AHEAD, "metric": "brier"}
     policy = make.policy({"gate": check}, schedule={"kind": "fixed", "looks": 2})
-    evidence, state, said = pilot(400), State(), []
+    evidence, state, message = pilot(400), State(), []
     for seed in (11, 12, 13):
-        found = plan(policy, power=0.8, evidence=evidence, state=state)
-        assert found.looks_left == looks_left(policy, evidence, state).left
-        said.append((found.looks_left, found.looks))
+        result = plan(policy, power=0.8, evidence=evidence, state=state)
+        assert result.looks_left == count_looks_left(policy, evidence, state).remaining
+        message.append((result.looks_left, result.looks))
         state = judge(policy, pilot(400, challenger=pilot(400, seed=seed).challenger), state).state
-    assert said == [
+    assert message == [
         (2, "all 2 are left at this holdout"),
         (1, "1 of 2 taken at this holdout, 1 left"),
         (0, "2 of 2 taken at this holdout, 0 left; judge on fresh rows"),
     ]
-    retired = state.retired(state.holdouts)
-    assert looks_left(policy, evidence, retired).left == 0
-    assert "retired" in looks_left(policy, evidence, retired).said
-    assert looks_left(policy, pilot(300), retired).left == 2
-    assert "not counted" in looks_left(make.policy({"gate": check}), evidence, state).said
+    retired = state.retire_holdouts(state.holdouts)
+    assert count_looks_left(policy, evidence, retired).remaining == 0
+    assert "retired" in count_looks_left(policy, evidence, retired).text
+    assert count_looks_left(policy, pilot(300), retired).remaining == 2
+    assert "not counted" in count_looks_left(make.policy({"gate": check}), evidence, state).text
     no_gain = make.policy({"gate": FLOOR}, schedule={"kind": "fixed", "looks": 2})
-    assert "no gate asks for a gain" in looks_left(no_gain, evidence, state).said
+    assert "no gate asks for a gain" in count_looks_left(no_gain, evidence, state).text
     assert plan(policy, power=0.8, evidence=evidence).looks == ""

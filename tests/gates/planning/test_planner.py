@@ -11,11 +11,11 @@ from scipy import stats
 
 from lockgate import Evidence, LockgateError, State, judge
 from lockgate.gates.errors import EvidenceError
-from lockgate.gates.judge.engine import case_of
+from lockgate.gates.judge.engine import build_case
 from lockgate.gates.kinds import CLASSES, KINDS
 from lockgate.gates.kinds.threshold import Threshold
-from lockgate.gates.planning import Plan, plan
-from lockgate.gates.planning.kinds import PLANNED, Given, ask
+from lockgate.gates.planning import RowPlan, plan
+from lockgate.gates.planning.kinds import PLAN_FUNCTIONS, Assumptions, plan_gate
 
 AHEAD = {"kind": "improvement", "metric": "accuracy", "margin": 0}
 KEPT = {"kind": "improvement", "metric": "brier", "margin": -0.01}
@@ -30,7 +30,7 @@ SITES = {
 }
 
 
-def pilot(n: int = 2000, *, seed: int = 3, clusters: int | None = None, **given: Any) -> Evidence:
+def pilot(n: int = 2000, *, seed: int = 3, clusters: int | None = None, **options: Any) -> Evidence:
     """Two models about as good as each other; with clusters, how good they are varies between them."""
     lots = np.random.default_rng(seed)
     truth = lots.normal(0, 1.5, n)
@@ -44,12 +44,12 @@ def pilot(n: int = 2000, *, seed: int = 3, clusters: int | None = None, **given:
         "cluster": cluster,
         "slices": {"site": np.array(["north", "south", "south", "west", "west", "west"])[np.arange(n) % 6]},
     }
-    return Evidence.from_arrays(**{**arrays, **given})
+    return Evidence.from_arrays(**{**arrays, **options})
 
 
-def planned(make: Any, check: dict[str, Any], *, keys: dict[str, Any] | None = None, **asked: Any) -> Any:
+def planned(make: Any, check: dict[str, Any], *, keys: dict[str, Any] | None = None, **expected: Any) -> Any:
     """What the one gate of a policy needs."""
-    (need,) = plan(make.policy({"gate": check}, **(keys or {})), **{"power": 0.8, **asked}).needs
+    (need,) = plan(make.policy({"gate": check}, **(keys or {})), **{"power": 0.8, **expected}).needs
     return need
 
 
@@ -75,12 +75,12 @@ def test_times_fewer_than_by_the_bound_of_ease_ml_ci(make: Any) -> None:
 def test_without_a_pilot_the_rest_says_that_it_needs_one(make: Any) -> None:
     checks = {"ahead": AHEAD, "kept": KEPT, "sites": SITES, "floor": make.check("threshold")}
     checks["leak"] = make.check("leakage")
-    found = plan(make.policy(checks), power=0.8, gain=0.01, disagreement=0.05)
-    whys = {need.name: need.why for need in found.needs if need.rows is None}
+    policy = plan(make.policy(checks), power=0.8, gain=0.01, disagreement=0.05)
+    whys = {need.name: need.why for need in policy.needs if need.rows is None}
     assert [name for name, why in whys.items() if "lockgate plan RUN" in why] == ["kept", "sites", "floor"]
     assert "nothing is estimated" in whys["leak"]
-    assert found.unplanned == ("kept", "sites", "floor")
-    assert (found.rows, found.chance, found.enough, found.together_rows) == (None, None, None, 3_086)
+    assert policy.unplanned == ("kept", "sites", "floor")
+    assert (policy.rows, policy.chance, policy.enough, policy.together_rows) == (None, None, None, 3_086)
     nothing = plan(make.policy({"ahead": AHEAD}), power=0.8)
     assert nothing.together_rows is None
     assert "a disagreement to assume" in nothing.needs[0].why
@@ -101,8 +101,8 @@ def test_rows_scale_as_one_over_variance(make: Any, clusters: int | None) -> Non
     then = stats.nct.sf(stats.t.ppf(0.95, grown), grown, 0.01 * math.sqrt(times) / error)
     assert then == pytest.approx(0.8, abs=2e-3)
     assert need.clusters == (clusters and math.ceil(clusters * times - 0.05))
-    shown = stats.nct.sf(stats.t.ppf(0.95, df), df, (need.detectable + 0.01) / error)
-    assert shown == pytest.approx(0.8, abs=1e-6)
+    output = stats.nct.sf(stats.t.ppf(0.95, df), df, (need.detectable + 0.01) / error)
+    assert output == pytest.approx(0.8, abs=1e-6)
 
 
 def test_what_is_supposed_where_nothing_is_given(make: Any) -> None:
@@ -149,14 +149,14 @@ def test_judging_passes_as_often_as_planned(make: Any, check: dict[str, Any]) ->
     large = pilot(60_000)
     rng = np.random.default_rng(8)
     chosen = [rng.choice(large.n, rows, replace=False) for _ in range(times)]
-    passed = np.mean([judge(policy, some(large, at)).verdict == "PROMOTE" for at in chosen])
+    passed = np.mean([judge(policy, some(large, index)).verdict == "PROMOTE" for index in chosen])
     gains = {}
     if check["kind"] == "improvement":
         (outcome,) = judge(policy, large).outcomes
         gains = {check["metric"]: outcome.observed * (-1 if check["metric"] == "brier" else 1)}
-    case = case_of(policy, large, State(), None, spent="")
-    asked = ask(policy.checks["gate"], case, Given(gains=gains, pilot=True, disagreement=None))
-    chance = asked.chance_at(rows / large.n)
+    case = build_case(policy, large, State(), None, spent="")
+    expected = plan_gate(policy.checks["gate"], case, Assumptions(gains=gains, pilot=True, disagreement=None))
+    chance = expected.chance_at(rows / large.n)
     assert chance is not None
     assert passed >= chance - 0.12
     if check["kind"] != "slices":  # whose chance is a lower bound
@@ -170,22 +170,22 @@ def errors_of(lots: np.random.Generator, n: int) -> Evidence:
     return Evidence.from_arrays(label=label, task="regression", **near)
 
 
-def some(evidence: Evidence, at: Any) -> Evidence:
+def some(evidence: Evidence, position: Any) -> Evidence:
     """Some of its rows."""
     site = evidence.slices["site"]
     return Evidence.from_arrays(
-        label=evidence.label[at],
-        challenger=evidence.challenger[at],
-        champion=evidence.champion[at],
-        slices={"site": np.array([str(value) for value in site.values])[site.codes[at]]},
+        label=evidence.label[position],
+        challenger=evidence.challenger[position],
+        champion=evidence.champion[position],
+        slices={"site": np.array([str(value) for value in site.values])[site.codes[position]]},
     )
 
 
 def test_the_smallest_slice_is_the_hardest(make: Any) -> None:
     need = planned(make, SITES, evidence=pilot(6000))
     assert "3 slices; north is the hardest" in need.supposed
-    one = planned(make, {**KEPT, "margin": -0.02}, evidence=pilot(6000))
-    assert need.rows > 6 * one.rows
+    item = planned(make, {**KEPT, "margin": -0.02}, evidence=pilot(6000))
+    assert need.rows > 6 * item.rows
 
 
 def test_a_slice_that_is_too_small_asks_for_more_rows(make: Any) -> None:
@@ -208,30 +208,30 @@ def test_harm_that_would_be_caught(make: Any) -> None:
 
 
 def test_fewer_clusters_than_asked_pass_nothing(make: Any) -> None:
-    found = plan(make.policy({"gate": KEPT}), power=0.8, evidence=pilot(clusters=8))
-    (need,) = found.needs
-    assert (need.chance, need.detectable, found.enough) == (0, None, False)
+    policy = plan(make.policy({"gate": KEPT}), power=0.8, evidence=pilot(clusters=8))
+    (need,) = policy.needs
+    assert (need.chance, need.detectable, policy.enough) == (0, None, False)
     assert need.clusters >= 10
 
 
 def test_all_gates_together(make: Any) -> None:
     checks = {"kept": KEPT, "sites": SITES, "warned": {**KEPT, "margin": -1e-6, "severity": "warn"}}
-    found = plan(make.policy(checks), power=0.8, evidence=pilot(2500))
-    kept, sites, _ = found.needs
-    assert found.chance == pytest.approx(max(0, 1 - (1 - kept.chance) - (1 - sites.chance)))
-    assert found.chance_most == min(kept.chance, sites.chance)
-    assert found.together_rows >= max(kept.rows, sites.rows)
-    assert found.unplanned == ()
+    policy = plan(make.policy(checks), power=0.8, evidence=pilot(2500))
+    kept_values, sites, _ = policy.needs
+    assert policy.chance == pytest.approx(max(0, 1 - (1 - kept_values.chance) - (1 - sites.chance)))
+    assert policy.chance_most == min(kept_values.chance, sites.chance)
+    assert policy.together_rows >= max(kept_values.rows, sites.rows)
+    assert policy.unplanned == ()
     assert plan(make.policy(checks), power=0.01, evidence=pilot(60_000)).enough
     grown = plan(make.policy(checks), power=0.8, evidence=pilot(2500)).together_rows
-    assert grown < max(kept.rows, sites.rows) * 1.5
+    assert grown < max(kept_values.rows, sites.rows) * 1.5
 
 
 def test_a_pilot_without_a_champion(make: Any) -> None:
-    found = plan(make.policy({"kept": KEPT, "sites": SITES}), power=0.8, evidence=pilot(champion=None))
-    assert all("has no champion" in need.why for need in found.needs)
-    assert found.unplanned == ("kept", "sites")
-    assert found.chance is None
+    policy = plan(make.policy({"kept": KEPT, "sites": SITES}), power=0.8, evidence=pilot(champion=None))
+    assert all("has no champion" in need.why for need in policy.needs)
+    assert policy.unplanned == ("kept", "sites")
+    assert policy.chance is None
 
 
 def test_models_that_never_differ(make: Any) -> None:
@@ -245,11 +245,11 @@ def test_models_that_never_differ(make: Any) -> None:
 def test_every_kind_is_planned_or_says_why_not(make: Any) -> None:
     for kind in make.checks:
         need = planned(make, make.check(kind), evidence=make.evidence())
-        assert need.why or KINDS[kind] in PLANNED or need.parts
+        assert need.why or KINDS[kind] in PLAN_FUNCTIONS or need.parts
         alone = planned(make, make.check(kind))
         assert alone.why
         assert all(part.why for part in alone.parts)
-    assert set(PLANNED) <= set(CLASSES)
+    assert set(PLAN_FUNCTIONS) <= set(CLASSES)
 
 
 def test_a_kind_that_planning_does_not_know_says_so_or_why_it_needs_no_sample(make: Any) -> None:
@@ -259,16 +259,16 @@ def test_a_kind_that_planning_does_not_know_says_so_or_why_it_needs_no_sample(ma
     class Sampleless(Unplanned):
         unplanned: ClassVar[str] = "it counts: nothing is estimated"
 
-    case = case_of(make.policy(), make.evidence(), State(), None, spent="")
-    given = Given(gains={}, pilot=True, disagreement=None)
-    assert ask(Unplanned(**make.check("threshold")), case, given) == "gates of kind threshold are not planned"
-    assert ask(Sampleless(**make.check("threshold")), case, given) == "it counts: nothing is estimated"
+    case = build_case(make.policy(), make.evidence(), State(), None, spent="")
+    options = Assumptions(gains={}, pilot=True, disagreement=None)
+    assert plan_gate(Unplanned(**make.check("threshold")), case, options) == "gates of kind threshold are not planned"
+    assert plan_gate(Sampleless(**make.check("threshold")), case, options) == "it counts: nothing is estimated"
 
 
 def test_a_quantile_of_errors_as_a_comparison(make: Any) -> None:
     evidence = errors_of(np.random.default_rng(9), 800)
-    kept = {"kind": "improvement", "metric": "absolute_error@0.9", "margin": -0.2}
-    need, judged = planned(make, kept, evidence=evidence), make.judge(kept, evidence).outcomes[0]
+    kept_values = {"kind": "improvement", "metric": "absolute_error@0.9", "margin": -0.2}
+    need, judged = planned(make, kept_values, evidence=evidence), make.judge(kept_values, evidence).outcomes[0]
     error = (judged.high - judged.low) / 2 / stats.t.ppf(0.95, 799)
     assert need.chance == pytest.approx(stats.norm.sf(1.645 - 0.2 / error), abs=0.01)
 
@@ -279,7 +279,7 @@ def test_an_ece_is_not_planned(make: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("expected", "message"),
     [
         ({"power": 1}, "power is 1"),
         ({"power": math.nan}, "power is nan"),
@@ -290,12 +290,12 @@ def test_an_ece_is_not_planned(make: Any) -> None:
         ({"disagreement": 0.1, "evidence": True}, "both given"),
     ],
 )
-def test_what_cannot_be_planned_is_said(make: Any, asked: dict[str, Any], said: str) -> None:
-    given = {"power": 0.8, **asked}
-    if "evidence" in given:
-        given["evidence"] = pilot()
-    with pytest.raises(LockgateError, match=said):
-        plan(make.policy({"gate": AHEAD}), **given)
+def test_what_cannot_be_planned_is_said(make: Any, expected: dict[str, Any], message: str) -> None:
+    options = {"power": 0.8, **expected}
+    if "evidence" in options:
+        options["evidence"] = pilot()
+    with pytest.raises(LockgateError, match=message):
+        plan(make.policy({"gate": AHEAD}), **options)
 
 
 def test_a_gain_beyond_the_disagreement_is_said(make: Any) -> None:
@@ -309,5 +309,5 @@ def test_evidence_that_no_gate_could_be_judged_on(make: Any) -> None:
 
 def test_planning_twice_says_the_same(make: Any) -> None:
     policy = make.policy({"kept": KEPT, "sites": SITES})
-    found: list[Plan] = [plan(policy, power=0.8, evidence=pilot(clusters=50)) for _ in range(2)]
-    assert found[0] == found[1]
+    results: list[RowPlan] = [plan(policy, power=0.8, evidence=pilot(clusters=50)) for _ in range(2)]
+    assert results[0] == results[1]
