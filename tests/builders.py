@@ -63,7 +63,7 @@ def run_of(model: str) -> str:
 
 
 def make_evidence(
-    scores: Any, *, model: str, neighbour: Any = None, champion: str | None = None, rows: str = "", **facts: Any
+    scores: Any, *, model: str, champion_scores: Any = None, champion: str | None = None, rows: str = "", **facts: Any
 ) -> Evidence:
     """A model's scores on the holdout, or on `rows`, another holdout with the same labels."""
     challenger = {"run": run_of(model), "sha256": sha_of(model)}
@@ -72,14 +72,14 @@ def make_evidence(
     return Evidence.from_arrays(
         label=LABEL,
         challenger=scores,
-        champion=neighbour,
+        champion=champion_scores,
         row_id=row_ids,
         facts={"challenger": challenger, "champion": reigning, **facts},
     )
 
 
 FIRST_MODEL = make_evidence(GOOD, model="0")
-HOPELESS = make_evidence(BAD, model="1", neighbour=GOOD, champion="0")
+HOPELESS = make_evidence(BAD, model="1", champion_scores=GOOD, champion="0")
 """A challenger that is worse than model 0."""
 
 
@@ -99,8 +99,8 @@ def promote_model(
     head = log.head()
     reigning = head.state.champion if head else None
     letter = reigning.sha256[:1] if reigning and reigning.sha256 else None
-    neighbour = GOOD if reigning else None
-    evidence = make_evidence(BETTER, model=model, neighbour=neighbour, champion=letter, rows=rows, **facts)
+    champion_scores = GOOD if reigning else None
+    evidence = make_evidence(BETTER, model=model, champion_scores=champion_scores, champion=letter, rows=rows, **facts)
     result = commit_evidence(log, evidence, minute=minute, policy=policy)
     assert result.decision.verdict == "PROMOTE", result.decision.reason
     assert result.entry is not None

@@ -121,10 +121,10 @@ def outerbounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The environment for Outerbounds, which the README's command makes; one process at a time may make it."""
     with (tmp_path_factory.getbasetemp().parent / "outerbounds.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(
+        completed = subprocess.run(
             ["make", "setup", "extra=outerbounds"], cwd=ROOT, capture_output=True, text=True, check=False
         )
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
     return ROOT / ".venv-outerbounds"
 
 
@@ -149,10 +149,10 @@ def new_bucket(s3_server: str) -> Callable[[], S3]:
     """Makes an empty bucket."""
 
     def make() -> S3:
-        made = S3(endpoint=s3_server, bucket=f"b{uuid.uuid4().hex}")
-        with urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{made.bucket}", method="PUT")) as answer:
+        created = S3(endpoint=s3_server, bucket=f"b{uuid.uuid4().hex}")
+        with urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{created.bucket}", method="PUT")) as answer:
             assert answer.status == 200
-        return made
+        return created
 
     return make
 
@@ -198,8 +198,8 @@ class Project:
         command = [str(Path(sys.executable).with_name("lockgate")), *words]
         if any(name.startswith("PYTHON") for name in env):
             return self.call(*command, **env)
-        done = _console()({"words": command, "cwd": str(self.home), "env": self.env(**env)})
-        return subprocess.CompletedProcess(command, done["code"], done["out"], done["err"])
+        completed = _console()({"words": command, "cwd": str(self.home), "env": self.env(**env)})
+        return subprocess.CompletedProcess(command, completed["code"], completed["out"], completed["err"])
 
     def python(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         return self.call(sys.executable, *words, **env)
@@ -221,8 +221,8 @@ class Project:
 
     def tags(self, run: str) -> list[str]:
         """The user tags of a run."""
-        held = json.loads((self.home / ".metaflow" / run / "_meta" / "_self.json").read_text(encoding="utf-8"))
-        return sorted(held["tags"])
+        document = json.loads((self.home / ".metaflow" / run / "_meta" / "_self.json").read_text(encoding="utf-8"))
+        return sorted(document["tags"])
 
     def copy(self, home: Path) -> Project:
         """The same project, somewhere else."""
@@ -250,7 +250,7 @@ def orders_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     conf = tmp_path_factory.mktemp("orders") / "conf"
     shutil.copytree(CONF, conf)
     _write_orders(conf.parent / "orders.csv")
-    given = {
+    options = {
         "project": "orders",
         "path": str(conf.parent / "orders.csv"),
         "target": "late",
@@ -262,7 +262,7 @@ def orders_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "holdout": "{kind: month}",
     }
     template = (conf / "data" / "table.yaml").read_text(encoding="utf-8").splitlines()
-    orders = [f"{name}: {given[name]}" if (name := line.split(":")[0]) in given else line for line in template]
+    orders = [f"{name}: {options[name]}" if (name := line.split(":")[0]) in options else line for line in template]
     (conf / "data" / "orders.yaml").write_text("\n".join(orders) + "\n", encoding="utf-8")
     for name, changes in {
         "config": {"data: flights": "data: orders", "2013-10": "2024-05"},
@@ -287,10 +287,10 @@ def project(tmp_path: Path, orders_conf: Path) -> Project:
 @pytest.fixture(scope="session")
 def promoted_project(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path) -> Project:
     """A project in which the default model was promoted. For reading only."""
-    made = Project(home=tmp_path_factory.mktemp("promoted"), conf=orders_conf)
-    done = made.run("evaluate")
-    assert done.returncode == 0, done.stderr
-    return made
+    created = Project(home=tmp_path_factory.mktemp("promoted"), conf=orders_conf)
+    completed = created.run("evaluate")
+    assert completed.returncode == 0, completed.stderr
+    return created
 
 
 @pytest.fixture

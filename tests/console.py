@@ -32,13 +32,13 @@ IMPORTED_FIRST = (
 )
 
 
-def run(asked: dict[str, Any], note: Callable[[str], None]) -> None:
+def run(expected: dict[str, Any], note: Callable[[str], None]) -> None:
     from lockgate.pipelines.cli.main import main
 
-    os.chdir(asked["cwd"])
+    os.chdir(expected["cwd"])
     os.environ.clear()
-    os.environ.update(asked["env"])
+    os.environ.update(expected["env"])
     time.tzset()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.argv = asked["words"]
+    sys.argv = expected["words"]
     main()

@@ -25,13 +25,15 @@ Note = Callable[[str], None]
 def started(script: Path, *, cwd: Path | str, env: dict[str, str]) -> Iterator[Callable[[dict[str, Any]], Any]]:
     """While this lasts, answers to what is asked: `code` (−9: killed), `out`, `err` and `notes`."""
     command = [sys.executable, "-P", __file__, str(script)]  # -P: tests/gates is not the package `gates`
-    with subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as at:
-        asks, answers = at.stdin, at.stdout
+    with subprocess.Popen(
+        command, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as position:
+        asks, answers = position.stdin, position.stdout
         assert asks is not None
         assert answers is not None
 
-        def ask(asked: dict[str, Any]) -> Any:
-            asks.write(json.dumps(asked) + "\n")
+        def ask(expected: dict[str, Any]) -> Any:
+            asks.write(json.dumps(expected) + "\n")
             asks.flush()
             return json.loads(answers.readline())
 
@@ -39,17 +41,17 @@ def started(script: Path, *, cwd: Path | str, env: dict[str, str]) -> Iterator[C
         asks.close()
 
 
-def _child(run: Callable[[dict[str, Any], Note], None], asked: dict[str, Any], notes: int) -> NoReturn:
+def _child(run: Callable[[dict[str, Any], Note], None], expected: dict[str, Any], notes: int) -> NoReturn:
     """Does what was asked, in this process."""
 
-    def note(said: str) -> None:
-        os.write(notes, said.encode())
+    def note(message: str) -> None:
+        os.write(notes, message.encode())
 
     code: Any = 0
     try:
-        run(asked, note)
-    except SystemExit as done:
-        code = done.code
+        run(expected, note)
+    except SystemExit as completed:
+        code = completed.code
     except Exception as err:  # noqa: BLE001 (whatever it is)
         sys.stderr.write(f"Traceback: {err!r}\n")
         code = 99
@@ -58,20 +60,20 @@ def _child(run: Callable[[dict[str, Any], Note], None], asked: dict[str, Any], n
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
-def _answer(run: Callable[[dict[str, Any], Note], None], asked: dict[str, Any]) -> dict[str, Any]:
+def _answer(run: Callable[[dict[str, Any], Note], None], expected: dict[str, Any]) -> dict[str, Any]:
     """Fork, run, wait."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as notes:
         forked = os.fork()
         if not forked:
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
-            _child(run, asked, notes.fileno())
+            _child(run, expected, notes.fileno())
         code = os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1])
-        said = []
+        results = []
         for file in (out, err, notes):
             file.seek(0)
-            said.append(file.read().decode())
-    return {"code": code} | dict(zip(("out", "err", "notes"), said, strict=True))
+            results.append(file.read().decode())
+    return {"code": code} | dict(zip(("out", "err", "notes"), results, strict=True))
 
 
 def _main() -> None:

@@ -88,21 +88,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _upstream(self, body: bytes) -> tuple[int, bytes, dict[str, str]]:
-        at = http.client.HTTPConnection(self.server.upstream, timeout=600)
-        passed = {name: held for name, held in self.headers.items() if name.lower() not in _HOP_BY_HOP}
-        at.request(self.command, self.path, body, passed)
-        answer = at.getresponse()
+        position = http.client.HTTPConnection(self.server.upstream, timeout=600)
+        passed = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+        position.request(self.command, self.path, body, passed)
+        answer = position.getresponse()
         content = answer.read()
-        at.close()
-        headers = {name: held for name, held in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
+        position.close()
+        headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
         if self.command == "HEAD":
             headers["Content-Length"] = answer.getheader("Content-Length", "0")
         return answer.status, content, headers
 
     def _answer(self, status: int, content: bytes, headers: dict[str, str], *, promised: int | None = None) -> None:
         self.send_response(status)
-        for name, held in headers.items():
-            self.send_header(name, held)
+        for name, value in headers.items():
+            self.send_header(name, value)
         if "Content-Length" not in headers and status not in _NO_BODY:
             self.send_header("Content-Length", str(len(content) if promised is None else promised))
         self.end_headers()

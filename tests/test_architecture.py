@@ -115,36 +115,36 @@ def bound_names(tree: ast.Module) -> set[str]:
 def hidden_inputs(tree: ast.Module) -> list[int]:
     """Reads of the clock, the environment, randomness, the network or another process."""
     bound, names = bound_names(tree), imported_names(tree)
-    found = {line for line, name in uses(tree) if name.startswith(HIDDEN) and name.split(".")[0] not in bound}
+    actual = {line for line, name in uses(tree) if name.startswith(HIDDEN) and name.split(".")[0] not in bound}
     for node in ast.walk(tree):
         name = dotted(node.func, names) if isinstance(node, ast.Call) else ""
         # np.random.default_rng(seed) and the classes are functions of their arguments; the rest shares one state
         if name.startswith("numpy.random."):
             function = name.split(".")[-1]
             if not (node.args or node.keywords) or (function.islower() and function != "default_rng"):
-                found.add(node.lineno)
-    return sorted(found)
+                actual.add(node.lineno)
+    return sorted(actual)
 
 
 def file_access(tree: ast.Module) -> list[int]:
     """Anything that opens, writes or lists files, or the terminal."""
     bound, names = bound_names(tree), imported_names(tree)
-    found = {line for line, name in uses(tree) if name.startswith(FILE_MODULES) and name.split(".")[0] not in bound}
+    actual = {line for line, name in uses(tree) if name.startswith(FILE_MODULES) and name.split(".")[0] not in bound}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
             if method in FILE_METHODS or dotted(node.func, names) in FILE_CALLS:
-                found.add(node.lineno)
-    return sorted(found)
+                actual.add(node.lineno)
+    return sorted(actual)
 
 
 def evaluators(tree: ast.Module) -> list[int]:
     """Calls that run text or bytes as code."""
     names = imported_names(tree)
     calls = [(node, dotted(node.func, names)) for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    found = {node.lineno for node, name in calls if name in EVALUATORS | LOADERS or name.endswith(".instantiate")}
-    found |= {line for line, name in uses(tree) if name in LOADERS}  # also as a decorator or an argument
-    return sorted(found)
+    actual = {node.lineno for node, name in calls if name in EVALUATORS | LOADERS or name.endswith(".instantiate")}
+    actual |= {line for line, name in uses(tree) if name in LOADERS}  # also as a decorator or an argument
+    return sorted(actual)
 
 
 def broad_handlers(tree: ast.Module) -> list[int]:
@@ -182,14 +182,14 @@ def heavy_imports(tree: ast.Module) -> list[int]:
 def edge_imports(tree: ast.Module) -> list[int]:
     """Imports of the edges of gates/."""
     edges = tuple(f"lockgate.{edge.replace('/', '.')}" for edge in EDGES)
-    found = []
+    results = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             modules = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        found += [node.lineno for module in modules if f"{module}.".startswith(tuple(f"{edge}." for edge in edges))]
-    return found
+        results += [node.lineno for module in modules if f"{module}.".startswith(tuple(f"{edge}." for edge in edges))]
+    return results
 
 
 def broken(rule: Callable[[ast.Module], list[int]], files: list[Path]) -> list[str]:
@@ -231,9 +231,9 @@ def test_the_command_line_loads_nothing_slow() -> None:
         for file in sources("pipelines/cli")
     ]
     code = f"import importlib, sys; [importlib.import_module(name) for name in {modules}]; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert HEAVY & set(done.stdout.split()) == set()
+    completed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+    assert HEAVY & set(completed.stdout.split()) == set()
 
 
 def test_files_stay_short() -> None:

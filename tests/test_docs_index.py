@@ -36,8 +36,8 @@ def find_lost_paths(text: str) -> list[str]:
     """The paths between backticks that start with a folder of the repository and lead to nothing."""
     folders = {file.name for file in ROOT.iterdir() if file.is_dir()}
     paths = {code for code in find_code(text) if re.fullmatch(r"[\w.-]+/[\w./-]*", code)}
-    named = {path for path in paths if path.partition("/")[0] in folders}
-    return sorted(path for path in named if not any(ROOT.glob(PLACEHOLDER.sub("*", path.rstrip("/")))))
+    names = {path for path in paths if path.partition("/")[0] in folders}
+    return sorted(path for path in names if not any(ROOT.glob(PLACEHOLDER.sub("*", path.rstrip("/")))))
 
 
 def test_the_index_links_every_page() -> None:

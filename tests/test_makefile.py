@@ -84,16 +84,16 @@ def run_make(tree: Path, *arguments: str, **environment: str) -> subprocess.Comp
 
 def record(tree: Path, *arguments: str, **environment: str) -> tuple[list[str], dict[str, str]]:
     """The argv and the environment that `lockgate` gets."""
-    done = run_make(tree, *arguments, **environment)
-    assert done.returncode == 0, done.stderr
-    seen = json.loads((tree / "record.json").read_text(encoding="utf-8"))
-    return seen["argv"], seen["env"]
+    completed = run_make(tree, *arguments, **environment)
+    assert completed.returncode == 0, completed.stderr
+    document = json.loads((tree / "record.json").read_text(encoding="utf-8"))
+    return document["argv"], document["env"]
 
 
 def test_make_alone_prints_every_target_with_its_sentence(tree: Path) -> None:
-    done = run_make(tree)
-    listed = dict(re.findall(r"^  make (\S+) +(\S.*)$", done.stdout, flags=re.MULTILINE))
-    assert done.returncode == 0
+    completed = run_make(tree)
+    listed = dict(re.findall(r"^  make (\S+) +(\S.*)$", completed.stdout, flags=re.MULTILINE))
+    assert completed.returncode == 0
     assert set(listed) == MENU
     assert all(len(sentence.split()) >= 3 for sentence in listed.values())
 
@@ -127,10 +127,10 @@ def test_a_value_arrives_as_it_was_typed_and_is_never_run(tree: Path, payload: s
 @pytest.mark.parametrize("payload", ["a\nb", "a\nmodel=other", "a\n$(shell touch canary)", "a\n"])
 @pytest.mark.parametrize("name", ["model", "with", "run", "PYTHON"])
 def test_a_value_of_several_lines_is_refused(tree: Path, name: str, payload: str) -> None:
-    done = run_make(tree, "evaluate", f"{name}={payload}")
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert f"{name}: a value is a single line" in done.stderr
+    completed = run_make(tree, "evaluate", f"{name}={payload}")
+    assert completed.returncode == 2
+    assert len(completed.stderr.splitlines()) == 1
+    assert f"{name}: a value is a single line" in completed.stderr
     assert not (tree / "canary").exists()
     assert not (tree / "record.json").exists()
 
@@ -164,9 +164,9 @@ def test_overrides_are_all_names_but_the_reserved_and_the_capital_ones(tree: Pat
     [["judge", "model=xgb"], ["judge", "window=2013-11"], ["evaluate", "run=x"], ["test", "extra=outerbounds"]],
 )
 def test_what_a_target_does_not_take_is_refused_not_ignored(tree: Path, arguments: list[str]) -> None:
-    done = run_make(tree, *arguments)
-    assert done.returncode == 2
-    assert f"make {arguments[0]} does not take: {arguments[1].split('=')[0]}" in done.stderr
+    completed = run_make(tree, *arguments)
+    assert completed.returncode == 2
+    assert f"make {arguments[0]} does not take: {arguments[1].split('=')[0]}" in completed.stderr
     assert not (tree / "record.json").exists()
 
 
@@ -237,8 +237,8 @@ def test_the_platform_has_an_environment_of_its_own(tree: Path) -> None:
     assert run_make(tree, "setup", "extra=outerbounds").returncode == 0
     assert (tree / "log").read_text(encoding="utf-8") == "outerbounds .venv-outerbounds\n"
     for wrong in ("x", "../x", "metaflow outerbounds", "$(shell touch canary)"):
-        done = run_make(tree, "setup", f"extra={wrong}")
-        assert (done.returncode, "expected metaflow or outerbounds" in done.stderr) == (2, True)
+        completed = run_make(tree, "setup", f"extra={wrong}")
+        assert (completed.returncode, "expected metaflow or outerbounds" in completed.stderr) == (2, True)
     assert not (tree / "canary").exists()
 
 
@@ -248,17 +248,17 @@ def test_a_python_that_is_too_old_or_too_new_is_named_in_one_line(tree: Path, ve
     fake.write_text(f'#!/bin/sh\n[ "$1" != --version ] || echo Python {version}\n[ "$1" != -c ]\n', encoding="utf-8")
     fake.chmod(0o755)
     (tree / ".venv" / ".metaflow").unlink()
-    done = run_make(tree, "setup", f"PYTHON={fake}")
-    assert done.returncode == 2
-    assert f"Python 3.11, 3.12 or 3.13 is needed, and {fake} is Python {version}" in done.stderr.splitlines()[0]
-    assert len(done.stderr.splitlines()) == 2  # the second is make's own
+    completed = run_make(tree, "setup", f"PYTHON={fake}")
+    assert completed.returncode == 2
+    assert f"Python 3.11, 3.12 or 3.13 is needed, and {fake} is Python {version}" in completed.stderr.splitlines()[0]
+    assert len(completed.stderr.splitlines()) == 2  # the second is make's own
 
 
 def test_clean_keeps_what_cannot_be_made_again(tree: Path) -> None:
-    kept = [".venv/__pycache__/a", ".metaflow/__pycache__/a", "predictions.db", "conf/a.yaml"]
+    results = [".venv/__pycache__/a", ".metaflow/__pycache__/a", "predictions.db", "conf/a.yaml"]
     gone = ["gates/__pycache__/a", "build/a", "lockgate.egg-info/a", ".mypy_cache/a", ".pytest_cache/a"]
-    for name in kept + gone:
+    for name in results + gone:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).touch()
     assert run_make(tree, "clean").returncode == 0
-    assert [name for name in kept + gone if (tree / name).exists()] == kept
+    assert [name for name in results + gone if (tree / name).exists()] == results

@@ -15,10 +15,10 @@ LOCKS = ["build", "data", "dev", "metaflow", "mutate", "outerbounds", "uv"]
 
 def pins(name: str) -> dict[str, list[str]]:
     lines = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
-    found: dict[str, list[str]] = {}
+    actual: dict[str, list[str]] = {}
     for package, version in re.findall(r"^([a-z0-9._-]+)==(\S+)", lines, flags=re.MULTILINE):
-        found.setdefault(package, []).append(version)
-    return found
+        actual.setdefault(package, []).append(version)
+    return actual
 
 
 def test_locks_carry_hashes_and_no_address() -> None:
@@ -41,7 +41,7 @@ def test_the_locks_follow_pyproject() -> None:
     extras = project["optional-dependencies"]
     everywhere = [*project["dependencies"], *(line for name in ("log", *INSTALLED) for line in extras[name])]
     everywhere.remove("lockgate[log]")
-    wanted = {
+    expected = {
         "metaflow": everywhere + extras["metaflow"],
         "outerbounds": everywhere + extras["outerbounds"],
         "dev": everywhere + extras["metaflow"] + groups["test"] + groups["lint"],
@@ -49,7 +49,7 @@ def test_the_locks_follow_pyproject() -> None:
         "data": groups["data"],
         "build": pyproject["build-system"]["requires"],
     }
-    for name, requirements in wanted.items():
+    for name, requirements in expected.items():
         locked = pins(name)
         for requirement in map(Requirement, requirements):
             versions = locked.get(requirement.name.lower(), [])

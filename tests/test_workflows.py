@@ -63,11 +63,11 @@ def test_no_job_that_has_credentials_runs_what_is_not_merged(workflow: dict[str,
     if "github.token" in str(job):
         allowed |= {"actions": "read", "pull-requests": "write"}
         checkouts = [step["with"] for step in job["steps"] if "checkout@" in step.get("uses", "")]
-        assert [one.get("ref") for one in checkouts] == ["${{ github.base_ref }}"]
+        assert [checkout.get("ref") for checkout in checkouts] == ["${{ github.base_ref }}"]
     assert job["permissions"].items() <= allowed.items()
     secret = [step.get("env", {}) for step in job["steps"] if "secrets." in str(step)]
     assert secret in ([], [{"LOCKGATE_SIGNING_KEY": "${{ secrets.LOCKGATE_SIGNING_KEY }}"}])
-    assert "secrets." not in str({name: held for name, held in job.items() if name != "steps"})
+    assert "secrets." not in str({name: value for name, value in job.items() if name != "steps"})
     assert not secret or job["environment"] == "promotion"  # whose secrets are for main alone
     assert ("environment" in job) == ("id-token" in job["permissions"]) == merged_only
     if "pull-requests" in job["permissions"]:
@@ -107,8 +107,8 @@ def test_one_job_stands_for_all_and_is_never_skipped() -> None:
     assert {"pull_request", "merge_group"} <= set(workflow["on"])
     (step,) = aggregate["steps"]
     for results in ("success success", "success skipped", "success failure", "success cancelled", "success", ""):
-        done = subprocess.run(["bash", "-ec", step["run"]], env={"RESULTS": results}, check=False)
-        assert (done.returncode == 0) == (results == " ".join(["success"] * len(others)))
+        completed = subprocess.run(["bash", "-ec", step["run"]], env={"RESULTS": results}, check=False)
+        assert (completed.returncode == 0) == (results == " ".join(["success"] * len(others)))
 
 
 @pytest.mark.parametrize("stem", ["promote", "deploy"])
@@ -130,9 +130,9 @@ def test_the_machine_user_is_spelled_out(stem: str) -> None:
 
 def test_every_target_that_a_workflow_makes_is_in_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    made = [target for command in COMMANDS for target in re.findall(r"\bmake ([a-z-]+)", command)]
-    assert set(made) >= {"check", "test", "setup"}
-    assert [target for target in made if not re.search(rf"^{target}:.* ## ", makefile, flags=re.MULTILINE)] == []
+    results = [target for command in COMMANDS for target in re.findall(r"\bmake ([a-z-]+)", command)]
+    assert set(results) >= {"check", "test", "setup"}
+    assert [target for target in results if not re.search(rf"^{target}:.* ## ", makefile, flags=re.MULTILINE)] == []
 
 
 def test_the_judge_of_a_pull_request_runs_nothing_of_it() -> None:
@@ -167,8 +167,8 @@ def test_a_job_fails_where_no_decision_was_made(
         "BASE": "$(touch x) main",
         "FOUND": "true",
     }
-    done = subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path / folder, env=env, check=False)
-    assert (done.returncode != 0) == fails
+    completed = subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path / folder, env=env, check=False)
+    assert (completed.returncode != 0) == fails
     argv = (tmp_path / folder / "argv").read_text(encoding="utf-8").strip()
     if job == "promote":
         assert argv == "evaluate --report summary --decision decision.json --output output"
@@ -186,7 +186,7 @@ def test_updates_wait_and_the_owners_own_what_decides() -> None:
     owned = {line.split()[0] for line in owners.splitlines() if line and not line.startswith("#")}
     assert owned >= {"/gates/", "/conf/gate/", "/conf/data/", "/conf/platform/", "/conf/store/", "/.github/"}
     assert owned >= {"/conf/config.yaml", "/conf/production.yaml", "/data/", "/Makefile", "/requirements/"}
-    assert all(any(f"/{path}/".startswith(one) for one in owned) for path in JUDGING)
+    assert all(any(f"/{path}/".startswith(item) for item in owned) for path in JUDGING)
 
 
 @pytest.mark.parametrize(("ci", "passes"), [("true", False), ("", True)])
@@ -206,9 +206,9 @@ def test_a_skipped_test_fails_on_ci(tmp_path: Path, ci: str, *, passes: bool) ->
         "--rootdir=.",
         "--continue-on-collection-errors",
     ]
-    done = subprocess.run(
+    completed = subprocess.run(
         command, cwd=tmp_path, env=os.environ | {"CI": ci}, capture_output=True, text=True, check=False
     )
-    assert done.returncode == (0 if passes else 1), done.stdout
-    assert ("1 passed, 2 skipped" if passes else "1 failed, 1 passed, 1 error") in done.stdout
-    assert passes or done.stdout.count("skipped, which CI does not allow") >= 2
+    assert completed.returncode == (0 if passes else 1), completed.stdout
+    assert ("1 passed, 2 skipped" if passes else "1 failed, 1 passed, 1 error") in completed.stdout
+    assert passes or completed.stdout.count("skipped, which CI does not allow") >= 2

@@ -17,7 +17,7 @@ def certificate(folder: Path, *hosts: str) -> Path:
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.now(UTC)
     names = [x509.IPAddress(ip_address("127.0.0.1")), *(x509.DNSName(host) for host in hosts)]
-    made = (
+    created = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -31,5 +31,5 @@ def certificate(folder: Path, *hosts: str) -> Path:
     )
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     file = folder / "certificate.pem"
-    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + pem)
+    file.write_bytes(created.public_bytes(serialization.Encoding.PEM) + pem)
     return file

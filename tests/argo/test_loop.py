@@ -159,7 +159,7 @@ def executed_production(cluster: Cluster, orders_conf: Path) -> ExecutedProducti
     undeployed = ExecutedProduction(cluster=cluster, conf=conf, promote={}, predict={}, key=key)
     settings = undeployed.settings()
     code = (
-        "import json; from lockgate.pipelines.flows.configs import composed_policy as policy; "
+        "import json; from lockgate.pipelines.flows.configs import default_policy as policy; "
         "print(json.dumps(policy()))"
     )
     policy = cluster.call([sys.executable, "-c", code]).stdout.strip()

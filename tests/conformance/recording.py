@@ -91,7 +91,7 @@ def holdouts() -> Iterator[tuple[str, Evidence]]:
     plain = Make.arrays()
     plain["slices"]["half"] = np.array(["am", "pm"])[np.arange(600) // 3 % 2]
     champion, facts = plain["champion"], Make.facts()
-    made: dict[str, Callable[[], dict[str, Any]]] = {
+    created: dict[str, Callable[[], dict[str, Any]]] = {
         "plain": dict,
         "clustered": lambda: {"cluster": np.arange(600) % 40},
         "few clusters": lambda: {"cluster": np.arange(600) % 6},
@@ -111,8 +111,8 @@ def holdouts() -> Iterator[tuple[str, Evidence]]:
         },
         "leaked": lambda: {"facts": {**facts, "train_row_hashes": Make.evidence().row_hashes}},
     }
-    for name, given in made.items():
-        yield name, Evidence.from_arrays(**{**plain, "facts": facts, **given()})
+    for name, options in created.items():
+        yield name, Evidence.from_arrays(**{**plain, "facts": facts, **options()})
     third = np.arange(600) % 3
     of_three = {
         name: np.eye(3)[(third + shift) % 3] * 0.7 + 0.1
@@ -131,8 +131,8 @@ def holdouts() -> Iterator[tuple[str, Evidence]]:
         "weights and clusters",
         Evidence.from_arrays(**{**plain, "facts": facts, "weight": heavy, "cluster": np.arange(600) % 40}),
     )
-    one = {name: value[:1] for name, value in plain.items() if name not in ("slices", "facts")}
-    yield "one row", Evidence.from_arrays(**one, slices={"site": ["north"], "half": ["am"]}, facts=facts)
+    item = {name: value[:1] for name, value in plain.items() if name not in ("slices", "facts")}
+    yield "one row", Evidence.from_arrays(**item, slices={"site": ["north"], "half": ["am"]}, facts=facts)
     few = Make.arrays(9)
     few["slices"]["half"] = np.array(["am"] * 9)
     yield "nine rows", Evidence.from_arrays(**few)
@@ -151,15 +151,17 @@ def checks(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def of_kind(kind: str) -> Iterator[tuple[str, Decision]]:
     """A kind's example before every holdout, and each variant of it before some."""
     reads_facts = kind == "drift" or Make.reads(kind) in (Reads.FACTS, Reads.RUN)  # drift reads scores and counts
-    known, told = [*holdouts()], [*runs()] if reads_facts else []
+    known_values, results = [*holdouts()], [*runs()] if reads_facts else []
     for name, check in checks(kind):
         policy = Make.policy({"gate": check, "there": {"kind": "leakage"}}, schedule={"kind": "fixed", "looks": 20})
-        for place, evidence in known if name == kind else [one for one in known if one[0] in FOR_VARIANTS]:
+        for place, evidence in (
+            known_values if name == kind else [item for item in known_values if item[0] in FOR_VARIANTS]
+        ):
             yield f"{name} @ {place}", judge(policy, evidence, now=NOW)
-        for place, evidence in told:
+        for place, evidence in results:
             yield f"{name} @ {place}", judge(policy, evidence, now=NOW)
         if kind in ("data", "provenance"):
-            yield f"{name} @ no time", judge(policy, told[0][1])
+            yield f"{name} @ no time", judge(policy, results[0][1])
 
 
 def together() -> Iterator[tuple[str, Decision]]:
@@ -175,9 +177,9 @@ def together() -> Iterator[tuple[str, Decision]]:
                 yield f"{kind} {disclose} @ {place}, after {state.seq}", decision
                 state = decision.state
     reigning = State(champion=Champion(sha256="a" * 64, seq=1), seq=1)
-    for told in ({"sha256": "a" * 64, "run": "F/1"}, {"sha256": "b" * 64}):
-        held = Make.evidence(facts={"challenger": told, "train_row_hashes": evidence["plain"].train_row_hashes})
-        yield f"challenger {told} beside a champion", judge(Make.policy(gain), held, reigning, now=NOW)
+    for item in ({"sha256": "a" * 64, "run": "F/1"}, {"sha256": "b" * 64}):
+        scored_rows = Make.evidence(facts={"challenger": item, "train_row_hashes": evidence["plain"].train_row_hashes})
+        yield f"challenger {item} beside a champion", judge(Make.policy(gain), scored_rows, reigning, now=NOW)
     floors = {"either": Make.checks["any_of"], **gain}
     state = State(salt="golden")
     for place in ("plain", "clustered"):
@@ -185,7 +187,7 @@ def together() -> Iterator[tuple[str, Decision]]:
         yield f"floors and a gain @ {place}, after {state.seq}", decision
         state = decision.state
     for name, metrics in {"one fails": ["auc"], "two fail": ["auc", "accuracy"], "none is asked": []}.items():
-        failing = {one: {**Make.checks["threshold"], "metric": one, "min": 0.999} for one in metrics}
+        failing = {metric: {**Make.checks["threshold"], "metric": metric, "min": 0.999} for metric in metrics}
         yield name, judge(Make.policy({"gain": Make.checks["improvement"], **failing}), evidence["no champion"])
     yield "one is skipped", judge(Make.policy(gain), evidence["no champion"])
     yield "two defects", judge(Make.policy(gain), evidence["two defects"])
@@ -209,16 +211,16 @@ def lines(topic: str) -> Iterator[str]:
     What a check says of a second holdout in the same words is not said again. Of `REFUSED`: one policy a line.
     """
     if topic == REFUSED:
-        yield from (json.dumps({"case": name, "problems": told}, ensure_ascii=False) for name, told in refused())
+        yield from (json.dumps({"case": name, "problems": report}, ensure_ascii=False) for name, report in refused())
         return
-    said: set[str] = set()
+    message: set[str] = set()
     for name, decision in together() if topic == TOGETHER else of_kind(topic):
         for outcome in decision.outcomes[:1] if " @ " in name else decision.outcomes:
-            told = _told(outcome.model_dump(mode="json"))
-            once = name.partition(" @ ")[0] + json.dumps(told)
-            if once not in said:
-                yield json.dumps({"case": name, **told}, ensure_ascii=False)
-            said.add(once)
+            report = _told(outcome.model_dump(mode="json"))
+            once = name.partition(" @ ")[0] + json.dumps(report)
+            if once not in message:
+                yield json.dumps({"case": name, **report}, ensure_ascii=False)
+            message.add(once)
         if topic != TOGETHER:
             continue
         all_told = {
@@ -230,7 +232,7 @@ def lines(topic: str) -> Iterator[str]:
             "number": decision.look.number,
             "already": decision.already_champion,
             "guarantee": decision.guarantee,
-            "retired": [one.retired for one in decision.state.holdouts.values()],
+            "retired": [value.retired for value in decision.state.holdouts.values()],
             "valid_until": decision.state.champion and str(decision.state.champion.valid_until),
             "seq": decision.state.seq,
         }

@@ -79,16 +79,16 @@ def alike(score: str) -> Callable[[Any], Given]:
     """Both models have the same scores: the challenger's, or all the same."""
 
     def given(make: Any) -> Given:
-        held = make.arrays()
-        scores = held["challenger"] if score == "challenger" else np.full(600, held["label"].mean())
+        value = make.arrays()
+        scores = value["challenger"] if score == "challenger" else np.full(600, value["label"].mean())
         return Given(arrays={"challenger": scores, "champion": scores})
 
     return given
 
 
 def worse(make: Any) -> Given:
-    held = make.arrays()
-    return Given(arrays={"challenger": 1 - held["challenger"] ** 0.2, "champion": held["challenger"]})
+    value = make.arrays()
+    return Given(arrays={"challenger": 1 - value["challenger"] ** 0.2, "champion": value["challenger"]})
 
 
 def another_challenger(make: Any) -> dict[str, Any]:
@@ -247,15 +247,15 @@ EDGES = (
 )
 
 
-def judged(make: Any, kind: str, given: Given) -> Any:
-    policy = make.policy({"gate": make.check(kind)}, **given.policy)
-    return judge(policy, evidence(make, given), given.state(make), now=NOW)
+def judged(make: Any, kind: str, options: Given) -> Any:
+    policy = make.policy({"gate": make.check(kind)}, **options.policy)
+    return judge(policy, evidence(make, options), options.state(make), now=NOW)
 
 
-def evidence(make: Any, given: Given) -> Evidence:
-    if given.rows == 0:
+def evidence(make: Any, options: Given) -> Evidence:
+    if options.rows == 0:
         return Evidence.from_arrays(label=[], challenger=[], champion=[], slices={"site": []})
-    return make.evidence(given.rows, **given.arrays)
+    return make.evidence(options.rows, **options.arrays)
 
 
 def test_edges_have_names_of_their_own() -> None:
@@ -280,7 +280,7 @@ def test_edge(make: Any, edge: Edge, kind: str) -> None:
     )
     assert outcome.message
     if outcome.verdict is not PASS:
-        assert any(edge.said in one.message for one in (outcome, *outcome.parts))
+        assert any(edge.said in part.message for part in (outcome, *outcome.parts))
     ruling = RULING_OF.get(outcome.verdict, Ruling.ERROR)  # a SKIP alone shows nothing
     assert (decision.verdict, decision.exit_code) == (ruling, EXIT_CODE[ruling])
     assert (decision.state.champion != edge.given(make).state(make).champion) == (ruling is Ruling.PROMOTE)
@@ -290,8 +290,8 @@ def test_edge(make: Any, edge: Edge, kind: str) -> None:
 def assert_finite(value: object) -> None:
     """Numbers that exist, with at most 12 digits."""
     if isinstance(value, dict | list):
-        for held in value.values() if isinstance(value, dict) else value:
-            assert_finite(held)
+        for item in value.values() if isinstance(value, dict) else value:
+            assert_finite(item)
     elif isinstance(value, float):
         assert math.isfinite(value)
         assert value == float(f"{value:.12g}")
@@ -306,8 +306,8 @@ def test_a_policy_that_holds_without_a_champion_never_promotes(make: Any, kind: 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_row_that_is_named_is_named_by_its_hash(make: Any, kind: str) -> None:
     ids = [f"person-{number:04}" for number in range(600)]
-    given = Given(arrays={**bad("challenger", math.nan)(make).arrays, "row_id": ids})
-    message = judged(make, kind, given).outcomes[0].message
+    options = Given(arrays={**bad("challenger", math.nan)(make).arrays, "row_id": ids})
+    message = judged(make, kind, options).outcomes[0].message
     assert "ids hashed" in message
     assert "person" not in message
 
@@ -317,27 +317,27 @@ def test_stale_evidence_is_not_judged(make: Any, kind: str) -> None:
     from lockgate.gates.errors import StaleError
 
     reigning = State(seq=3, champion=Champion(sha256="b" * 64, seq=3))
-    given = Given(
+    options = Given(
         arrays={"facts": make.facts(champion={"sha256": "a" * 64, "run": "flow/1"})}, state=lambda _: reigning
     )
     with pytest.raises(StaleError, match="evaluate again"):
-        judged(make, kind, given)
+        judged(make, kind, options)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_gate_that_warns_promotes_nothing_and_blocks_nothing(make: Any, kind: str) -> None:
     warning = make.check(kind, severity="warn")
     floor = make.check("threshold")
-    for given, floor_holds in ((Given(), True), (worse(make), False)):
+    for options, floor_holds in ((Given(), True), (worse(make), False)):
         policy = make.policy({"gate": warning, "floor": floor})
-        decision = judge(policy, evidence(make, given), now=NOW)
+        decision = judge(policy, evidence(make, options), now=NOW)
         assert decision.verdict == (Ruling.PROMOTE if floor_holds else Ruling.HOLD)
         assert decision.outcomes[0].severity == "warn"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_that_are_none_cost_no_look(make: Any, kind: str) -> None:
-    given = bad("challenger", math.nan)(make)
-    decision = judged(make, kind, Given(arrays=given.arrays, policy={"schedule": {"kind": "fixed", "looks": 5}}))
+    options = bad("challenger", math.nan)(make)
+    decision = judged(make, kind, Given(arrays=options.arrays, policy={"schedule": {"kind": "fixed", "looks": 5}}))
     assert decision.verdict == Ruling.ERROR
     assert decision.state.holdouts == {}

@@ -10,15 +10,15 @@ import pytest
 from tests.conformance import recording
 
 
-def same(found: Any, recorded: Any) -> bool:
+def same(result: Any, recorded: Any) -> bool:
     """Equal, but for the last digits of numbers: those are the machine's."""
-    if isinstance(found, dict) and isinstance(recorded, dict):
-        return found.keys() == recorded.keys() and all(same(found[key], recorded[key]) for key in found)
-    if isinstance(found, list) and isinstance(recorded, list):
-        return len(found) == len(recorded) and all(map(same, found, recorded))
-    if isinstance(found, float) and isinstance(recorded, int | float):
-        return bool(found == pytest.approx(recorded, rel=1e-9, abs=1e-12))
-    return bool(found == recorded)
+    if isinstance(result, dict) and isinstance(recorded, dict):
+        return result.keys() == recorded.keys() and all(same(result[key], recorded[key]) for key in result)
+    if isinstance(result, list) and isinstance(recorded, list):
+        return len(result) == len(recorded) and all(map(same, result, recorded))
+    if isinstance(result, float) and isinstance(recorded, int | float):
+        return bool(result == pytest.approx(recorded, rel=1e-9, abs=1e-12))
+    return bool(result == recorded)
 
 
 @pytest.mark.parametrize("topic", recording.TOPICS)
@@ -29,6 +29,6 @@ def test_it_says_what_is_on_record(topic: str) -> None:
             f"run `python -m tests.conformance.recording {topic}`, and review tests/conformance/golden/{record.name}"
         )
     recorded = [json.loads(line) for line in record.read_text("utf-8").splitlines()]
-    found = [json.loads(line) for line in recording.lines(topic)]
-    assert [one["case"] for one in found] == [one["case"] for one in recorded]
-    assert [pair for pair in zip(found, recorded, strict=True) if not same(*pair)] == []
+    document = [json.loads(line) for line in recording.lines(topic)]
+    assert [item["case"] for item in document] == [item["case"] for item in recorded]
+    assert [pair for pair in zip(document, recorded, strict=True) if not same(*pair)] == []

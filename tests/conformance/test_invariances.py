@@ -21,41 +21,41 @@ def judged(make: Any, kind: str, arrays: Mapping[str, Any]) -> Decision:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_order_of_rows_changes_no_byte(make: Any, kind: str) -> None:
     rng = np.random.default_rng(3)
-    held = {**make.arrays(), "cluster": np.arange(600) % 40, "weight": rng.uniform(0.1, 3.0, 600)}
+    value = {**make.arrays(), "cluster": np.arange(600) % 40, "weight": rng.uniform(0.1, 3.0, 600)}
     order = rng.permutation(600)
-    shuffled = {name: np.asarray(values)[order] for name, values in held.items() if name not in ("slices", "facts")}
-    shuffled["slices"] = {"site": held["slices"]["site"][order]}
-    given, again = (judged(make, kind, rows).to_json() for rows in (held, shuffled))
-    assert again == given
+    shuffled = {name: np.asarray(values)[order] for name, values in value.items() if name not in ("slices", "facts")}
+    shuffled["slices"] = {"site": value["slices"]["site"][order]}
+    options, again = (judged(make, kind, rows).to_json() for rows in (value, shuffled))
+    assert again == options
 
 
 @pytest.mark.parametrize("scale", [4.0, 1e-12, 3.7, 1e300])
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_ratios_of_weights_count(make: Any, kind: str, scale: float) -> None:
     weight = np.random.default_rng(4).uniform(0.1, 3.0, 600)
-    one, other = (
-        judged(make, kind, {"weight": held}).outcomes[0].model_dump_json() for held in (weight, weight * scale)
+    item, other = (
+        judged(make, kind, {"weight": item}).outcomes[0].model_dump_json() for item in (weight, weight * scale)
     )
-    assert other == one
+    assert other == item
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "drift"])  # its bounds also count rows
 def test_copies_of_a_row_equal_a_weight_where_they_share_a_cluster(make: Any, kind: str) -> None:
-    held = make.arrays()
+    value = make.arrays()
     copies = 1 + np.arange(600) % 3
     weighted = {"weight": copies.astype(float), "cluster": np.arange(600) % 60}
-    repeated = {name: np.repeat(held[name], copies) for name in ("label", "challenger", "champion")} | {
+    repeated = {name: np.repeat(value[name], copies) for name in ("label", "challenger", "champion")} | {
         "row_id": np.arange(copies.sum()),
         "cluster": np.repeat(np.arange(600) % 60, copies),
-        "slices": {"site": np.repeat(held["slices"]["site"], copies)},
+        "slices": {"site": np.repeat(value["slices"]["site"], copies)},
         "facts": make.facts(int(copies.sum())),
     }
-    one, other = (judged(make, kind, given).outcomes[0] for given in (weighted, repeated))
-    assert (one.verdict, one.clusters) == (other.verdict, other.clusters)
+    item, other = (judged(make, kind, item).outcomes[0] for item in (weighted, repeated))
+    assert (item.verdict, item.clusters) == (other.verdict, other.clusters)
     for name in ("observed", "low", "high", "p"):
-        found, expected = getattr(one, name), getattr(other, name)
-        assert (found is None) is (expected is None)
-        assert found is None or found == pytest.approx(expected, rel=1e-9, abs=1e-12)
+        result, expected = getattr(item, name), getattr(other, name)
+        assert (result is None) is (expected is None)
+        assert result is None or result == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 HOSTILE = [

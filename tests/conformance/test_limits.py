@@ -17,7 +17,7 @@ import pytest
 from lockgate import Evidence, Outcome, Verdict
 from lockgate.gates import strictness
 from lockgate.gates.kinds import KINDS
-from lockgate.gates.strictness import declared
+from lockgate.gates.strictness import declared_rules
 from tests.gates.conftest import Make
 
 NEAR, BEYOND = 1e-13, 1e-9
@@ -48,62 +48,62 @@ SCORES_DRIFT = {"kind": "drift", "of": "scores", "measure": "js", "against": "ch
 
 LIMITS = {
     ("threshold", "min, bound"): Limit(
-        check=keyed("threshold", "min", metric="accuracy"), seen=lambda one: one.low, up=True, loose=0.5
+        check=keyed("threshold", "min", metric="accuracy"), seen=lambda item: item.low, up=True, loose=0.5
     ),
     ("threshold", "min, point"): Limit(
         check=keyed("threshold", "min", metric="accuracy", decide="point"),
-        seen=lambda one: one.observed,
+        seen=lambda item: item.observed,
         up=True,
         loose=0.5,
     ),
     ("threshold", "max, bound"): Limit(
-        check=keyed("threshold", "max", min=0.001, metric="log_loss"), seen=lambda one: one.high, up=False, loose=0.9
+        check=keyed("threshold", "max", min=0.001, metric="log_loss"), seen=lambda item: item.high, up=False, loose=0.9
     ),
     ("threshold", "max, point"): Limit(
         check=keyed("threshold", "max", min=0.001, metric="log_loss", decide="point"),
-        seen=lambda one: one.observed,
+        seen=lambda item: item.observed,
         up=False,
         loose=0.9,
     ),
     ("improvement", "a gain"): Limit(
-        check=keyed("improvement", "margin", metric="log_loss"), seen=lambda one: -one.high, up=True, loose=1e-6
+        check=keyed("improvement", "margin", metric="log_loss"), seen=lambda item: -item.high, up=True, loose=1e-6
     ),
     ("improvement", "a gain in a share"): Limit(
-        check=keyed("improvement", "margin", metric="accuracy"), seen=lambda one: one.low, up=True, loose=1e-6
+        check=keyed("improvement", "margin", metric="accuracy"), seen=lambda item: item.low, up=True, loose=1e-6
     ),
     ("slices", "non_inferior"): Limit(
         check=keyed("slices", "margin", metric="log_loss"),
-        seen=lambda one: min(-part.high for part in one.parts),
+        seen=lambda item: min(-part.high for part in item.parts),
         up=True,
         loose=1e-6,
     ),
     ("fairness", "bound"): Limit(
-        check=keyed("fairness", "max"), seen=lambda one: one.high, up=False, loose=0.9, arrays=TWO_SITES
+        check=keyed("fairness", "max"), seen=lambda item: item.high, up=False, loose=0.9, arrays=TWO_SITES
     ),
     ("fairness", "point"): Limit(
-        check=keyed("fairness", "max", decide="point"), seen=lambda one: one.observed, up=False, loose=0.9
+        check=keyed("fairness", "max", decide="point"), seen=lambda item: item.observed, up=False, loose=0.9
     ),
     ("calibration", "bound"): Limit(
-        check=keyed("calibration", "max"), seen=lambda one: max(-one.low, one.high), up=False, loose=0.9
+        check=keyed("calibration", "max"), seen=lambda item: max(-item.low, item.high), up=False, loose=0.9
     ),
     ("calibration", "point"): Limit(
-        check=keyed("calibration", "max", decide="point"), seen=lambda one: abs(one.observed), up=False, loose=0.9
+        check=keyed("calibration", "max", decide="point"), seen=lambda item: abs(item.observed), up=False, loose=0.9
     ),
     ("condition", "a share"): Limit(
         check=lambda make, limit: {"kind": "condition", "condition": f"n > {limit!r} +/- 0.5"},
-        seen=lambda one: one.low,
+        seen=lambda item: item.low,
         up=True,
         loose=0.5,
     ),
     ("condition", "a gain"): Limit(
         check=lambda make, limit: {"kind": "condition", "condition": f"n - o > {limit:.17f} +/- 0.5"},
-        seen=lambda one: one.low,
+        seen=lambda item: item.low,
         up=True,
         loose=1e-6,
     ),
     ("condition", "changed decisions"): Limit(
         check=lambda make, limit: {"kind": "condition", "condition": f"d < {limit!r} +/- 0.5"},
-        seen=lambda one: one.high,
+        seen=lambda item: item.high,
         up=False,
         loose=0.9,
     ),
@@ -111,25 +111,25 @@ LIMITS = {
         check=lambda make, limit: make.check(
             "any_of", checks={"one": make.check("threshold", metric="accuracy", min=limit)}
         ),
-        seen=lambda one: one.low,
+        seen=lambda item: item.low,
         up=True,
         loose=0.5,
     ),
     ("drift", "point"): Limit(
         check=lambda make, limit: {**SCORES_DRIFT, "decide": "point", "max": limit},
-        seen=lambda one: one.observed,
+        seen=lambda item: item.observed,
         up=False,
         loose=0.99,
     ),
     ("drift", "bound"): Limit(
         check=lambda make, limit: {**SCORES_DRIFT, "decide": "bound", "max": limit},
-        seen=lambda one: one.high,
+        seen=lambda item: item.high,
         up=False,
         loose=0.99,
     ),
     ("data", "label_rate"): Limit(
         check=lambda make, limit: {"kind": "data", "label_rate": {"min": limit}},
-        seen=lambda one: one.observed,
+        seen=lambda item: item.observed,
         up=True,
         loose=0.01,
     ),
@@ -146,7 +146,7 @@ NO_LIMIT = {
 def limits_of(kind: str) -> Iterator[tuple[tuple[str, str], Limit]]:
     """A limit for each number of the kind's example with a rule `higher` or `lower`, by the bound and by the point."""
     example = Make.checks.get(kind, {})
-    for key, rule in declared(KINDS[kind]).items():
+    for key, rule in declared_rules(KINDS[kind]).items():
         if not (isinstance(rule, strictness.Limit) and isinstance(example.get(key), float)):
             continue
         up = rule.stricter == "higher"
@@ -176,19 +176,19 @@ def test_below_at_and_above(make: Any, key: tuple[str, str]) -> None:
     limit = ALL_LIMITS[key]
     evidence = make.evidence(**(limit.arrays or {}))
 
-    def outcome(at: float) -> Outcome:
-        return make.judge(limit.check(make, at), evidence).outcomes[0]
+    def outcome(position: float) -> Outcome:
+        return make.judge(limit.check(make, position), evidence).outcomes[0]
 
     loose = outcome(limit.loose)
     assert loose.verdict == Verdict.PASS, loose.message
-    at, stricter = limit.seen(loose), 1.0 if limit.up else -1.0
-    for offset, met in ((-BEYOND, True), (-NEAR, True), (0.0, True), (NEAR, True), (BEYOND, False)):
-        found = outcome(at + stricter * offset)
-        assert (found.verdict == Verdict.PASS) is met, (offset, found.message)
-        assert found.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)
+    position, stricter = limit.seen(loose), 1.0 if limit.up else -1.0
+    for offset, matches in ((-BEYOND, True), (-NEAR, True), (0.0, True), (NEAR, True), (BEYOND, False)):
+        result = outcome(position + stricter * offset)
+        assert (result.verdict == Verdict.PASS) is matches, (offset, result.message)
+        assert result.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)
 
 
-def pairs(challenger: float, champion: float, **given: Any) -> Evidence:
+def pairs(challenger: float, champion: float, **options: Any) -> Evidence:
     """A hundred rows on which each model is off by the same, so that there is no error to estimate."""
     return Evidence.from_arrays(
         label=np.zeros(100),
@@ -196,7 +196,7 @@ def pairs(challenger: float, champion: float, **given: Any) -> Evidence:
         champion=np.full(100, champion),
         task="regression",
         slices={"site": ["a", "b"] * 50},
-        **given,
+        **options,
     )
 
 
@@ -207,10 +207,10 @@ def pairs(challenger: float, champion: float, **given: Any) -> Evidence:
 def test_decimals_that_are_no_doubles_are_met(
     make: Any, kind: str, challenger: float, champion: float, margin: float
 ) -> None:
-    for offset, met in ((0.0, True), (-1e-9, True), (1e-9, False)):
+    for offset, matches in ((0.0, True), (-1e-9, True), (1e-9, False)):
         check = make.check(kind, metric="mae", margin=margin + offset)
         verdict = make.judge(check, pairs(challenger, champion)).outcomes[0].verdict
-        assert verdict == (Verdict.PASS if met else Verdict.FAIL)
+        assert verdict == (Verdict.PASS if matches else Verdict.FAIL)
 
 
 @pytest.mark.parametrize(("challenger", "verdict"), [(0.4, "PASS"), (0.5, "INCONCLUSIVE"), (0.6, "FAIL")])
@@ -224,6 +224,6 @@ def test_a_margin_of_0_is_strict(make: Any, kind: str, challenger: float, verdic
 def test_a_champion_of_0_has_no_ratio(make: Any, champion: float) -> None:
     """Margins are added: losing .1 to a champion without any error is losing .1."""
     check = make.check("improvement", metric="mae", margin=-0.1)
-    kept, lost = (make.judge(check, pairs(champion + off, champion)).outcomes[0] for off in (0.1, 0.2))
-    assert (kept.verdict, lost.verdict) == (Verdict.PASS, Verdict.FAIL)
+    kept_values, lost = (make.judge(check, pairs(champion + off, champion)).outcomes[0] for off in (0.1, 0.2))
+    assert (kept_values.verdict, lost.verdict) == (Verdict.PASS, Verdict.FAIL)
     assert lost.observed == pytest.approx(0.2)

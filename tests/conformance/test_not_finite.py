@@ -77,8 +77,8 @@ def test_a_metric_that_overflows_on_finite_rows_is_an_error(make: Any, check: di
 @pytest.mark.parametrize("name", METRICS["binary"])
 def test_one_label_is_an_error_where_the_metric_needs_two(make: Any, name: str, label: float) -> None:
     """And nowhere is it a number that is none."""
-    held = METRICS["binary"][name]
-    metric = held.make(held.default or held.low) if isinstance(held, Family) else held
+    value = METRICS["binary"][name]
+    metric = value.make(value.default or value.low) if isinstance(value, Family) else value
     check = {"kind": "improvement", "metric": metric.name, "margin": 0.0}
     outcome = make.judge(check, make.evidence(label=np.full(600, label))).outcomes[0]
     if outcome.verdict is Verdict.ERROR:

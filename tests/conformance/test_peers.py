@@ -19,13 +19,13 @@ from lockgate.gates.records.state import Champion
 
 def losses(challenger: Any, champion: Any, rows: int = 200) -> Evidence:
     """Rows of label 0 whose absolute errors are the scores."""
-    ours, theirs = (np.broadcast_to(np.asarray(held, dtype=float), rows) for held in (challenger, champion))
+    ours, theirs = (np.broadcast_to(np.asarray(item, dtype=float), rows) for item in (challenger, champion))
     return Evidence.from_arrays(label=np.zeros(rows), challenger=ours, champion=theirs, task="regression")
 
 
-def answers(right: int, rows: int, **given: Any) -> Evidence:
+def answers(right: int, rows: int, **options: Any) -> Evidence:
     """A challenger that is right on so many rows."""
-    return Evidence.from_arrays(label=np.ones(rows), challenger=(np.arange(rows) < right).astype(float), **given)
+    return Evidence.from_arrays(label=np.ones(rows), challenger=(np.arange(rows) < right).astype(float), **options)
 
 
 def verdict(make: Any, check: dict[str, Any], evidence: Evidence, **keys: Any) -> str:
@@ -44,8 +44,8 @@ def test_mlflow_passes_nan_where_only_a_relative_rule_is_given(make: Any, margin
 @pytest.mark.parametrize(("new", "old", "gain"), [(0.3, 0.2, 0.1), (0.95, 0.9, 0.05)])
 def test_mlflow_fails_decimals_that_meet_their_limit(make: Any, new: float, old: float, gain: float) -> None:
     """1 − MAE is the metric there: a gain of exactly what is asked."""
-    for asked, expected in ((gain, "PASS"), (gain + 1e-9, "FAIL")):
-        check = {"kind": "improvement", "metric": "mae", "margin": asked}
+    for requested, expected in ((gain, "PASS"), (gain + 1e-9, "FAIL")):
+        check = {"kind": "improvement", "metric": "mae", "margin": requested}
         assert verdict(make, check, losses(1 - new, 1 - old)) == expected
 
 
@@ -95,9 +95,9 @@ def test_tfma_turns_a_relative_change_round_where_the_baseline_is_negative(
     evidence = Evidence.from_arrays(
         label=label, challenger=label + challenger * noise, champion=label + 1.5 * noise, task="regression"
     )
-    found = make.judge({"kind": "improvement", "metric": "r2", "margin": 0.1}, evidence).outcomes[0]
-    assert found.verdict == expected
-    assert found.observed == pytest.approx(1.5**2 - challenger**2, abs=0.02)
+    decision = make.judge({"kind": "improvement", "metric": "r2", "margin": 0.1}, evidence).outcomes[0]
+    assert decision.verdict == expected
+    assert decision.observed == pytest.approx(1.5**2 - challenger**2, abs=0.02)
 
 
 @pytest.mark.parametrize(("small", "expected"), [("inconclusive", "INCONCLUSIVE"), ("skip", "PASS"), ("block", "FAIL")])
@@ -105,9 +105,9 @@ def test_tfma_turns_a_relative_change_round_where_the_baseline_is_negative(
 def test_tfma_calls_a_slice_below_the_size_a_metric_not_found(make: Any, kind: str, small: str, expected: str) -> None:
     sites = np.array(["north", "south", "west"])[np.arange(600) % 3]
     sites[:5] = "tiny"
-    found = make.judge(make.check(kind, small_slice=small), make.evidence(slices={"site": sites})).outcomes[0]
-    part = next(part for part in found.parts if part.name == "tiny")
-    assert found.verdict == expected
+    evidence = make.judge(make.check(kind, small_slice=small), make.evidence(slices={"site": sites})).outcomes[0]
+    part = next(part for part in evidence.parts if part.name == "tiny")
+    assert evidence.verdict == expected
     assert part.verdict == ("SKIP" if small == "skip" else expected)
     assert part.message == f"5 rows, at least 20 are asked; small_slice: {small}"
 
@@ -154,15 +154,15 @@ def test_argo_calls_no_conditions_a_success(make: Any) -> None:
 def test_kayenta_gives_a_group_without_data_full_marks(make: Any) -> None:
     """A declared slice that is not there is an ERROR, unless it is said to be optional."""
     check = make.check("slices", values=["north", "east"])
-    found = make.judge(check, make.evidence()).outcomes[0]
-    assert found.verdict == Verdict.ERROR
-    assert next(part for part in found.parts if part.name == "east").message == "declared, but not in the holdout"
+    evidence = make.judge(check, make.evidence()).outcomes[0]
+    assert evidence.verdict == Verdict.ERROR
+    assert next(part for part in evidence.parts if part.name == "east").message == "declared, but not in the holdout"
     assert verdict(make, {**check, "optional_values": ["east"]}, make.evidence()) == "PASS"
 
 
 def test_kayenta_ignores_its_tolerance(make: Any) -> None:
-    held = make.arrays()["challenger"]
-    worse = make.evidence(challenger=np.clip(held + 0.02, 0, 1), champion=held)
+    value = make.arrays()["challenger"]
+    worse = make.evidence(challenger=np.clip(value + 0.02, 0, 1), champion=value)
     decided = [verdict(make, make.check("improvement", metric="brier", margin=m), worse) for m in (-0.05, -1e-6)]
     assert decided[0] == "PASS"
     assert decided[1] != "PASS"
@@ -201,12 +201,12 @@ def test_easeml_takes_changed_decisions_to_be_0(make: Any, d: float, expected: s
 def test_easeml_needs_no_looks_at_all_for_its_first_change(make: Any) -> None:
     """`firstChange`: the holdout is used up by the first promotion. It takes looks to get there, and then it ends."""
     check, looks = condition("n - o > 0 +/- 0.1"), {"kind": "fixed", "looks": 3}
-    state, seen = State(), []
+    state, observed = State(), []
     for gain in (0.0, 0.06, 0.07):
         decision = judge(make.policy({"gate": check}, schedule=looks), better_by(5_000, gain, 0.1), state)
         state = decision.state
-        seen.append(decision.verdict)
-    assert seen == [Ruling.INCONCLUSIVE, Ruling.PROMOTE, Ruling.INCONCLUSIVE]
+        observed.append(decision.verdict)
+    assert observed == [Ruling.INCONCLUSIVE, Ruling.PROMOTE, Ruling.INCONCLUSIVE]
     assert "this holdout is retired" in decision.outcomes[0].message
     with pytest.raises(PolicyError, match=r"gate\.schedule\.looks"):
         make.policy({"gate": check}, schedule={"kind": "fixed", "looks": 0})
@@ -221,9 +221,9 @@ def test_mlops_stacks_swallows_errors_in_a_dry_run_and_moves_the_champion(promot
     whole = head.read_bytes()
     head.write_bytes(whole[: len(whole) // 2])
     runs = promoted.runs()
-    done = promoted.run("evaluate", "--advisory")
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
+    completed = promoted.run("evaluate", "--advisory")
+    assert completed.returncode == 2, completed.stderr
+    assert "Traceback" not in completed.stderr
     assert head.read_bytes() == whole[: len(whole) // 2]
     assert [run for run in promoted.runs() if promoted.tags(run)] == [run for run in runs if promoted.tags(run)]
 
@@ -233,9 +233,9 @@ def test_mlops_stacks_swallows_errors_in_a_dry_run_and_moves_the_champion(promot
 
 def test_outerbounds_judges_a_threshold_on_training_data(make: Any) -> None:
     """Rows that were trained on fail the gate `leakage`, which the default policy declares."""
-    seen = make.evidence(row_id=np.arange(700, 1300))
+    evidence = make.evidence(row_id=np.arange(700, 1300))
     checks = {"floor": make.checks["threshold"], "leakage": make.checks["leakage"]}
-    decision = judge(make.policy(checks), seen)
+    decision = judge(make.policy(checks), evidence)
     assert [outcome.verdict for outcome in decision.outcomes] == [Verdict.PASS, Verdict.FAIL]
     assert decision.verdict == Ruling.HOLD
     assert "600 of 600 holdout rows" in decision.outcomes[1].message
@@ -244,8 +244,8 @@ def test_outerbounds_judges_a_threshold_on_training_data(make: Any) -> None:
 def test_outerbounds_promotes_without_reading_the_evaluation(make: Any) -> None:
     """What a run says of itself decides nothing: numbers come from the rows."""
     boasting = make.facts(metrics={"auc": 0.99}, auc=0.99, verdict="PROMOTE", deployment_candidate=True)
-    found = make.judge(make.checks["threshold"], make.evidence(challenger=np.full(600, 0.5), facts=boasting))
-    assert (found.verdict, found.outcomes[0].observed) == (Ruling.HOLD, 0.5)
+    evidence = make.judge(make.checks["threshold"], make.evidence(challenger=np.full(600, 0.5), facts=boasting))
+    assert (evidence.verdict, evidence.outcomes[0].observed) == (Ruling.HOLD, 0.5)
 
 
 def test_outerbounds_untags_the_champion_before_its_successor_is_tagged(make: Any) -> None:

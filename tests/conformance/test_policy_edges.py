@@ -30,7 +30,7 @@ def takes_number(annotation: Any) -> bool:
 
 
 def is_choice(annotation: Any) -> bool:
-    return any(isinstance(part, str) for one in inside(annotation) for part in get_args(one))
+    return any(isinstance(part, str) for get_arg in inside(annotation) for part in get_args(get_arg))
 
 
 FIELDS = [(kind, name) for kind, model in KINDS.items() for name in model.model_fields]
@@ -62,9 +62,9 @@ def test_there_are_numbers_to_try() -> None:
 
 @pytest.mark.parametrize(("kind", "name", "value"), bad_values(NO_NUMBERS), ids=repr)
 def test_what_is_no_finite_number_is_no_limit(make, kind: str, name: str, value: object) -> None:
-    found = problems(make, make.check(kind, **{name: value}))
-    assert all(f"@ gate.checks.gate.{name}" in line or line.endswith("@ gate.checks.gate") for line in found)
-    assert all("; expected" in line for line in found)
+    result = problems(make, make.check(kind, **{name: value}))
+    assert all(f"@ gate.checks.gate.{name}" in line or line.endswith("@ gate.checks.gate") for line in result)
+    assert all("; expected" in line for line in result)
 
 
 @pytest.mark.parametrize(("kind", "name", "value"), bad_values(FROM_YAML), ids=repr)

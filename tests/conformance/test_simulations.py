@@ -39,9 +39,9 @@ KNOWN_SHORT = {
 
 def asked_is_held(table: Table) -> None:
     """Every rate is what is asked of it, but for those that are known not to be."""
-    unknown = [line for line in table.short if not any(line.startswith(f"- {known}") for known in KNOWN_SHORT)]
+    unknown = [line for line in table.short if not any(line.startswith(f"- {item}") for item in KNOWN_SHORT)]
     assert unknown == []
-    assert [rate for rate in table.rates.values() if rate.asked is not None]
+    assert [rate for rate in table.rates.values() if rate.nominal is not None]
 
 
 def value(table: Table, line: str, head: str) -> float:
@@ -104,7 +104,7 @@ def test_shares() -> None:
 
 
 def test_tango_holds_its_level_where_wald_errs_six_times_too_often() -> None:
-    table = counts.paired()
+    table = counts.compare_pairs()
     asked_is_held(table)
     assert value(table, "1,000 rows, d = 2%, margin -0.01, 0.0001", "Wald ÷ level") == pytest.approx(6, abs=0.1)
 
@@ -124,9 +124,9 @@ def test_two_hundred_slices() -> None:
     harm = groups.no_proven_harm(runs=1000)
     asked_is_held(harm)
     assert min(rate.value for (_, head), rate in harm.rates.items() if head == "uncorrected") > 0.99
-    kept = groups.non_inferior(runs=200)
-    asked_is_held(kept)
-    assert value(kept, "761 rows a slice, margin 2%", "all slices pass") == 0
+    kept_values = groups.non_inferior(runs=200)
+    asked_is_held(kept_values)
+    assert value(kept_values, "761 rows a slice, margin 2%", "all slices pass") == 0
 
 
 @slow
@@ -163,7 +163,7 @@ def test_any_of_several_checks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hits", "asked", "side", "holds"),
+    ("hits", "expected", "side", "holds"),
     [
         (50, 0.05, "at most", True),
         (70, 0.05, "at most", True),
@@ -174,9 +174,9 @@ def test_any_of_several_checks() -> None:
         (0, 0.95, "at least", False),
     ],
 )
-def test_a_rate_holds_within_three_standard_errors(hits: int, asked: float, side: str, holds: bool) -> None:
+def test_a_rate_holds_within_three_standard_errors(hits: int, expected: float, side: str, holds: bool) -> None:
     happened = np.arange(1000) < hits
-    rate = Rate.of(happened, at_most=asked) if side == "at most" else Rate.of(happened, at_least=asked)
+    rate = Rate.of(happened, at_most=expected) if side == "at most" else Rate.of(happened, at_least=expected)
     assert rate.holds is holds
     assert str(rate).startswith("**") is not holds
 
@@ -185,4 +185,4 @@ def test_the_page_has_every_experiment_and_every_metric() -> None:
     """`make simulate` writes it: an experiment or a metric that is new asks for another run."""
     text = PAGE.read_text(encoding="utf-8")
     assert text.count("\n## ") == len(EXPERIMENTS)
-    assert [name for held in METRICS.values() for name in held if f"| `{name}" not in text] == []
+    assert [name for value in METRICS.values() for name in value if f"| `{name}" not in text] == []

@@ -29,14 +29,14 @@ HOLES = {
     },
 }
 UNCOUNTED = {**FEATURES["age"], "holdout": None}
-LONG = {f"{at} {'x' * 100}": HOLES["age"] for at in range(7)}
+LONG = {f"{index} {'x' * 100}": HOLES["age"] for index in range(7)}
 CHALLENGER = {"run": "EvaluateNewModel/7", "sha256": "a" * 64}
 CHAMPION = {"run": "EvaluateNewModel/1", "sha256": "b" * 64, "features": FEATURES}
 SAID: dict[str, dict[str, Any]] = {
     "all": {},
     "holes": {"features": HOLES},
     "one feature": {"features": {"age": FEATURES["age"]}},
-    "features of no holdout": {"features": {name: {**held, "holdout": None} for name, held in FEATURES.items()}},
+    "features of no holdout": {"features": {name: {**value, "holdout": None} for name, value in FEATURES.items()}},
     "no features": {"features": None},
     "features that do not fit": {"features": {"age": {**FEATURES["age"], "edges": [1.0]}}},
     "no scores": {"scores": None},
@@ -71,8 +71,8 @@ SAID: dict[str, dict[str, Any]] = {
     "nothing of what was trained on": {"train_row_hashes": None},
     "scored three days ago": {"scored_at": "2025-12-30T00:00:00+00:00", "as_of": "2026-01"},
     "features of a long name": {"features": {"x" * 100: {**FEATURES["age"], "edges": [1.0]}}},
-    "three columns with holes": {"features": {f"f{at}": HOLES["age"] for at in range(3)}},
-    "five columns with holes": {"features": {f"f{at}": HOLES["age"] for at in range(5)}},
+    "three columns with holes": {"features": {f"f{index}": HOLES["age"] for index in range(3)}},
+    "five columns with holes": {"features": {f"f{index}": HOLES["age"] for index in range(5)}},
     "seven columns of long names with holes": {"features": LONG},
     "a name among the features": {"features": {"site": FEATURES["site"]}},
     "a name of a long name": {"features": {"n" * 100: FEATURES["site"], "age": FEATURES["age"]}},
@@ -91,9 +91,9 @@ def runs() -> Iterator[tuple[str, Evidence]]:
     """One holdout, and what runs may have said about it."""
     plain = Make.arrays()
     trained = plain["facts"]["train_row_hashes"]
-    known = Make.evidence()
+    evidence = Make.evidence()
     data = {
-        "holdout_sha256": known.holdout,
+        "holdout_sha256": evidence.holdout,
         "train_sha256": hashlib.sha256(np.sort(trained).astype("<u8").tobytes()).hexdigest(),
     }
     whole = Make.facts(
@@ -107,17 +107,17 @@ def runs() -> Iterator[tuple[str, Evidence]]:
         predict_ms_per_1000_p50=1.5,
         predict_ms_per_1000_p99=2.5,
     )
-    for name, said in SAID.items():
-        told = {**whole, **said}
-        if said.get("data"):
-            told["data"] = {**data, **said["data"]}
-        made = Evidence.from_arrays(**{**plain, "facts": told})
-        seen = (
+    for name, message in SAID.items():
+        report = {**whole, **message}
+        if message.get("data"):
+            report["data"] = {**data, **message["data"]}
+        scored_rows = Evidence.from_arrays(**{**plain, "facts": report})
+        observed = (
             None
             if name == "no code"
             else Witness(run="EvaluateNewModel/7", model_sha256=None if name == "no data" else "a" * 64)
         )
-        yield f"a run that said: {name}", replace(made, witness=seen)
+        yield f"a run that said: {name}", replace(scored_rows, witness=observed)
     for name, time in {
         "days": ["2025-12-30", "2025-12-31"],
         "hours": ["2026-01-01T20:00:00", "2026-01-01T23:00:00+00:00"],
@@ -139,11 +139,11 @@ def runs() -> Iterator[tuple[str, Evidence]]:
     )
     third = np.arange(600) % 3
     classes = {"kind": "name", "values": ["a", "b"], "train": {"cells": [50, 30], "other": 20}}
-    for name, told in {"told as classes": classes, "told as numbers": whole["scores"]}.items():
+    for name, report in {"told as classes": classes, "told as numbers": whole["scores"]}.items():
         scored = {
             "label": third,
             "challenger": np.eye(3)[third] * 0.7 + 0.1,
-            "facts": {**whole, "champion": None, "scores": told},
+            "facts": {**whole, "champion": None, "scores": report},
         }
         three = Evidence.from_arrays(
             **{**plain, "champion": None, **scored}, task="multiclass", classes=["a", "b", "c"]

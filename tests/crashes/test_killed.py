@@ -1,6 +1,8 @@
 """A command that is killed between any two of its steps: the next one finds the old state or the new one, never
 something between, and the same command, run again, brings it to its end. Tags that are behind are put right by the
 next command that writes, which says so.
+
+Tests of gates/log/crash_points.py.
 """
 
 from __future__ import annotations

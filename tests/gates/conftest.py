@@ -79,9 +79,9 @@ class Make:
         }
 
     @classmethod
-    def evidence(cls, n: int = 600, *, seed: int = 7, **given: Any) -> Evidence:
+    def evidence(cls, n: int = 600, *, seed: int = 7, **options: Any) -> Evidence:
         """Evidence from `arrays`, some of them replaced; None takes one away."""
-        return Evidence.from_arrays(**{**cls.arrays(n, seed=seed), **given})
+        return Evidence.from_arrays(**{**cls.arrays(n, seed=seed), **options})
 
     @classmethod
     def facts(cls, n: int = 600, **facts: Any) -> dict[str, Any]:
@@ -104,12 +104,12 @@ class Make:
                 "holdout": {"cells": [n // 3, n // 3], "other": n - 2 * (n // 3)},
             },
         }
-        told = {
+        actual = {
             **TOLD,
             "features": features,
             "scores": {"kind": "number", "edges": edges.tolist(), "train": {"cells": in_cells}},
         }
-        return {"train_row_hashes": hash_row_ids(np.arange(n, 3 * n)), **told, **facts}
+        return {"train_row_hashes": hash_row_ids(np.arange(n, 3 * n)), **actual, **facts}
 
     @classmethod
     def judge(cls, check: Mapping[str, Any], evidence: Evidence, state: State | None = None, **keys: Any) -> Decision:

@@ -40,7 +40,7 @@ def file(tmp_path: Path) -> Callable[..., Path]:
 
 def refusal(path: Path) -> str:
     with pytest.raises(SettingsError) as caught:
-        documents.read(path)
+        documents.read_document(path)
     line = str(caught.value)
     assert "\n" not in line
     assert str(path) in line
@@ -98,7 +98,8 @@ def test_what_is_no_json(file: Callable[..., Path], text: str) -> None:
         ("a: &a [*a]", "nested too deeply"),
         ("a: " + "[" * 21 + "]" * 21, "nested too deeply"),
         (
-            "a0: &a0 [x, x]\n" + "".join(f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]\n" for at in range(1, 9)),
+            "a0: &a0 [x, x]\n"
+            + "".join(f"a{index}: &a{index} [{', '.join([f'*a{index - 1}'] * 9)}]\n" for index in range(1, 9)),
             "the file says too much",
         ),
     ],
@@ -112,18 +113,20 @@ def test_what_is_no_plain_yaml(
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("a.yaml", documents.MOST_YAML_BYTES), ("a.json", documents.MOST_JSON_BYTES)]
+    ("name", "maximum"), [("a.yaml", documents.MAX_YAML_BYTES), ("a.json", documents.MAX_JSON_BYTES)]
 )
-def test_the_largest_file_that_is_read(file: Callable[..., Path], name: str, most: int) -> None:
-    for size in (most - 1, most):
-        assert documents.read(file(b"[1]".ljust(size), name)) == [1]
-    assert f"the file is too large; expected at most {most:,} bytes" in refusal(file(b"[1]".ljust(most + 1), name))
+def test_the_largest_file_that_is_read(file: Callable[..., Path], name: str, maximum: int) -> None:
+    for size in (maximum - 1, maximum):
+        assert documents.read_document(file(b"[1]".ljust(size), name)) == [1]
+    assert f"the file is too large; expected at most {maximum:,} bytes" in refusal(
+        file(b"[1]".ljust(maximum + 1), name)
+    )
 
 
 def test_the_most_values_that_are_read(file: Callable[..., Path]) -> None:
-    for values in (documents.MOST_VALUES - 2, documents.MOST_VALUES - 1):
-        assert len(documents.read(file(f"[{'1,' * values}]"))) == values
-    assert "the file says too much" in refusal(file(f"[{'1,' * documents.MOST_VALUES}]"))
+    for values in (documents.MAX_YAML_VALUES - 2, documents.MAX_YAML_VALUES - 1):
+        assert len(documents.read_document(file(f"[{'1,' * values}]"))) == values
+    assert "the file says too much" in refusal(file(f"[{'1,' * documents.MAX_YAML_VALUES}]"))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -148,8 +151,8 @@ def own(text: str) -> Any:
 
 def same(text: str) -> None:
     """What is read is what conf/ would make of it, in the same type; or it is refused."""
-    read, conf = own(text), as_conf(text)
-    assert read is None or (json.dumps(read), repr(read)) == (json.dumps(conf), repr(conf)), text
+    contents, conf = own(text), as_conf(text)
+    assert contents is None or (json.dumps(contents), repr(contents)) == (json.dumps(conf), repr(conf)), text
 
 
 SCALARS = [

@@ -28,11 +28,11 @@ sys.stdout.write(decision.to_json())
 
 
 def evidence(make, order: np.ndarray | None = None):
-    held = make.arrays(900)
+    value = make.arrays(900)
     order = np.arange(900) if order is None else order
     rng = np.random.default_rng(12)
     more = {"cluster": rng.integers(0, 40, 900), "weight": rng.uniform(0.1, 3, 900)}
-    columns = {name: held[name][order] for name in ("label", "challenger", "champion", "row_id")}
+    columns = {name: value[name][order] for name in ("label", "challenger", "champion", "row_id")}
     site = np.array(["a", "b", "ü", "z"])[rng.integers(0, 4, 900)]
     return make.evidence(
         900,
@@ -45,14 +45,14 @@ def evidence(make, order: np.ndarray | None = None):
 
 def test_processes(make, tmp_path: Path) -> None:
     evidence(make).write(tmp_path / "evidence.arrow")
-    said = set()
+    message = set()
     for seed, zone, locale in (("0", "UTC", "C"), ("4711", "Pacific/Kiritimati", "C.UTF-8")):
         env = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": locale, "PYTHONIOENCODING": "utf-8"}
         command = [sys.executable, "-c", JUDGE, str(ROOT / "conf/gate/default.yaml"), str(tmp_path / "evidence.arrow")]
-        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=True)
-        said.add(done.stdout)
-    assert len(said) == 1
-    assert b'"outcomes":[' in said.pop()
+        completed = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=True)
+        message.add(completed.stdout)
+    assert len(message) == 1
+    assert b'"outcomes":[' in message.pop()
 
 
 @pytest.mark.parametrize("schedule", ["fixed", "open"])
@@ -70,19 +70,19 @@ def test_rows_in_any_order(make, schedule: str) -> None:
 
 
 def test_judging_changes_nothing_that_it_was_given(make) -> None:
-    held, policy, state = evidence(make), make.policy(dict(make.checks)), State()
-    before = (held.to_bytes(), policy.digest, state.model_dump_json())
-    judge(policy, held, state)
-    assert (held.to_bytes(), policy.digest, state.model_dump_json()) == before
+    value, policy, state = evidence(make), make.policy(dict(make.checks)), State()
+    before = (value.to_bytes(), policy.digest, state.model_dump_json())
+    judge(policy, value, state)
+    assert (value.to_bytes(), policy.digest, state.model_dump_json()) == before
 
 
 def test_the_size_of_weights_does_not_matter(make) -> None:
-    held = make.arrays()
+    value = make.arrays()
     weight = np.random.default_rng(1).uniform(0.5, 2, 600)
     policy = make.policy(dict(make.checks))
     numbers = []
     for scale in (1.0, 2.0**-900, 1e-300, 1e300):
-        outcomes = judge(policy, make.evidence(weight=weight * scale, champion=held["champion"])).outcomes
+        outcomes = judge(policy, make.evidence(weight=weight * scale, champion=value["champion"])).outcomes
         numbers.append([x for o in outcomes for x in (o.observed, o.low, o.high) if x is not None])
     assert numbers[0] == numbers[1]
     assert numbers[2] == pytest.approx(numbers[0], rel=1e-9)

@@ -1,4 +1,7 @@
-"""A metadata service that fails: what was decided stays decided, tags come later, and nobody waits for ever."""
+"""A metadata service that fails: what was decided stays decided, tags come later, and nobody waits for ever.
+
+Tests of gates/runs/metadata.py and gates/runs/tagging.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A metadata service that several projects share: whose a run is, it says itself."""
+"""A metadata service that several projects share: whose a run is, it says itself.
+
+Tests of gates/runs/ownership.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A project whose metadata are behind a service: the way of a model from training to predictions, and its tags."""
+"""A project whose metadata are behind a service: the way of a model from training to predictions, and its tags.
+
+Tests of gates/runs/tagging.py.
+"""
 
 from __future__ import annotations
 

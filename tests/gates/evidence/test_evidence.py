@@ -61,19 +61,19 @@ def written(table: pa.Table, **options) -> bytes:
 
 @pytest.mark.parametrize("text_ids", [False, True])
 def test_round_trip_is_bit_identical(tmp_path: Path, text_ids: bool) -> None:
-    made = full(text_ids=text_ids)
-    made.write(tmp_path / "evidence.arrow")
+    created = full(text_ids=text_ids)
+    created.write(tmp_path / "evidence.arrow")
     blob = (tmp_path / "evidence.arrow").read_bytes()
-    read = Evidence.read(tmp_path / "evidence.arrow")
-    assert blob == made.to_bytes() == read.to_bytes() == Evidence.from_bytes(blob).to_bytes()
+    contents = Evidence.read(tmp_path / "evidence.arrow")
+    assert blob == created.to_bytes() == contents.to_bytes() == Evidence.from_bytes(blob).to_bytes()
     for name in ("label", "challenger", "champion", "weight"):
-        assert getattr(read, name).tobytes() == getattr(made, name).tobytes()
-    assert (read.facts, read.task, read.holdout) == (made.facts, made.task, made.holdout)
-    assert read.row_id.equals(made.row_id)
-    assert read.time.equals(made.time)
-    assert list(read.slices) == ["a", "b"]
-    assert {k: v.values for k, v in read.slices.items()} == {"a": ("<script>", "|", "ü"), "b": ("false", "true")}
-    assert read.train_row_hashes.tolist() == sorted(hash_row_ids([1, 2, 3]).tolist())
+        assert getattr(contents, name).tobytes() == getattr(created, name).tobytes()
+    assert (contents.facts, contents.task, contents.holdout) == (created.facts, created.task, created.holdout)
+    assert contents.row_id.equals(created.row_id)
+    assert contents.time.equals(created.time)
+    assert list(contents.slices) == ["a", "b"]
+    assert {k: v.values for k, v in contents.slices.items()} == {"a": ("<script>", "|", "ü"), "b": ("false", "true")}
+    assert contents.train_row_hashes.tolist() == sorted(hash_row_ids([1, 2, 3]).tolist())
     assert [file.name for file in tmp_path.iterdir()] == ["evidence.arrow"]
 
 
@@ -88,45 +88,45 @@ def test_rows_are_sorted_whatever_order_they_came_in(text_ids: bool) -> None:
 
 
 def test_the_holdout_is_its_rows_and_labels() -> None:
-    made = full()
-    n, digests = made.n, {made.holdout}
-    base = {"row_id": made.row_id, "label": made.label, "challenger": made.challenger}
-    assert Evidence.from_arrays(**{**base, "challenger": made.challenger / 2}).holdout in digests
-    assert Evidence.from_arrays(**{**base, "label": np.where(made.label == 0, -0.0, 1.0)}).holdout in digests
-    flipped = made.label.copy()
+    created = full()
+    n, digests = created.n, {created.holdout}
+    base = {"row_id": created.row_id, "label": created.label, "challenger": created.challenger}
+    assert Evidence.from_arrays(**{**base, "challenger": created.challenger / 2}).holdout in digests
+    assert Evidence.from_arrays(**{**base, "label": np.where(created.label == 0, -0.0, 1.0)}).holdout in digests
+    flipped = created.label.copy()
     flipped[3] = 1 - flipped[3]
     for change in ({"label": flipped}, {"row_id": np.arange(n)}, {"row_id": [str(i) for i in range(n)]}):
         digests.add(Evidence.from_arrays(**{**base, **change}).holdout)
     assert len(digests) == 4
     ids = ({"row_id": ["ab", "c", "d", "e"]}, {"row_id": ["a", "bc", "d", "e"]})
-    assert len({Evidence.from_arrays(**ROWS, **one).holdout for one in ids}) == 2
+    assert len({Evidence.from_arrays(**ROWS, **row_id).holdout for row_id in ids}) == 2
 
 
 @pytest.mark.parametrize(
-    "made",
+    "created",
     [list, np.array, np.float32, pd.Series, pa.array, lambda values: pa.chunked_array([values[:1], values[1:]])],
 )
-def test_anything_that_is_an_array(made) -> None:
-    found = Evidence.from_arrays(label=made([0, 1, 1, 0]), challenger=made([0.25, 0.5, 0.75, 1.0]))
-    assert (found.label.tolist(), found.challenger.tolist()) == ([0, 1, 1, 0], [0.25, 0.5, 0.75, 1.0])
-    assert found.row_id.to_pylist() == [0, 1, 2, 3]
+def test_anything_that_is_an_array(created) -> None:
+    evidence = Evidence.from_arrays(label=created([0, 1, 1, 0]), challenger=created([0.25, 0.5, 0.75, 1.0]))
+    assert (evidence.label.tolist(), evidence.challenger.tolist()) == ([0, 1, 1, 0], [0.25, 0.5, 0.75, 1.0])
+    assert evidence.row_id.to_pylist() == [0, 1, 2, 3]
 
 
 def test_missing_numbers_become_nan_and_booleans_numbers() -> None:
     for label in ([True, None, False, True], pd.Series([True, None, False, True], dtype="boolean"), [1, None, 0, 1]):
-        found = Evidence.from_arrays(label=label, challenger=ROWS["challenger"]).label
-        np.testing.assert_array_equal(found, [1, math.nan, 0, 1])
+        evidence = Evidence.from_arrays(label=label, challenger=ROWS["challenger"]).label
+        np.testing.assert_array_equal(evidence, [1, math.nan, 0, 1])
 
 
 @pytest.mark.parametrize("kind", [str, object, bytes])
 def test_text_is_not_cut_at_a_nul(kind: type) -> None:
     ids = np.array(["a\0b", "a", "a\0c"]).astype(kind)
     slices = {"s": ids} if kind is not bytes else {}
-    made = Evidence.from_arrays(label=[0, 1, 0], challenger=[0.1, 0.2, 0.3], row_id=ids, slices=slices)
-    assert made.row_id.to_pylist() == ["a", "a\0b", "a\0c"]
-    assert len(set(made.row_hashes.tolist())) == 3
-    assert all(one.values == ("a", "a\0b", "a\0c") for one in made.slices.values())
-    assert Evidence.from_bytes(made.to_bytes()).row_id.equals(made.row_id)
+    evidence = Evidence.from_arrays(label=[0, 1, 0], challenger=[0.1, 0.2, 0.3], row_id=ids, slices=slices)
+    assert evidence.row_id.to_pylist() == ["a", "a\0b", "a\0c"]
+    assert len(set(evidence.row_hashes.tolist())) == 3
+    assert all(value.values == ("a", "a\0b", "a\0c") for value in evidence.slices.values())
+    assert Evidence.from_bytes(evidence.to_bytes()).row_id.equals(evidence.row_id)
 
 
 def test_a_categorical_keeps_only_what_occurs() -> None:
@@ -173,9 +173,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_arrays(case: str) -> None:
-    given, said = REFUSED[case]
-    with pytest.raises(EvidenceError, match=re.escape(said)):
-        Evidence.from_arrays(**{**ROWS, **given})
+    options, message = REFUSED[case]
+    with pytest.raises(EvidenceError, match=re.escape(message)):
+        Evidence.from_arrays(**{**ROWS, **options})
 
 
 def test_facts_that_contain_themselves() -> None:
@@ -217,14 +217,14 @@ REFUSED_FILES = {
 
 @pytest.mark.parametrize("case", REFUSED_FILES)
 def test_refused_files(case: str) -> None:
-    made, said = REFUSED_FILES[case]
-    with pytest.raises(EvidenceError, match=re.escape(said)):
-        Evidence.from_bytes(made())
+    created, message = REFUSED_FILES[case]
+    with pytest.raises(EvidenceError, match=re.escape(message)):
+        Evidence.from_bytes(created())
 
 
 def test_files_by_path(tmp_path: Path) -> None:
-    for path, said in ((tmp_path / "none", "No such file"), (tmp_path, "directory")):
-        with pytest.raises(EvidenceError, match=f"cannot read the evidence file: .*{said}"):
+    for path, message in ((tmp_path / "none", "No such file"), (tmp_path, "directory")):
+        with pytest.raises(EvidenceError, match=f"cannot read the evidence file: .*{message}"):
             Evidence.read(path)
     big = tmp_path / "big"
     with big.open("wb") as sparse:
@@ -281,5 +281,5 @@ MANY = {
 @pytest.mark.parametrize("case", MANY)
 def test_too_many_slice_values_are_refused_in_bounded_memory(case: str) -> None:
     code = PEAK.format(make=f"label = np.zeros(n)\n{MANY[case]}")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 500, done.stdout  # MB; decoding the last one would take 24 GB
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(completed.stdout) < 500, completed.stdout  # MB; decoding the last one would take 24 GB

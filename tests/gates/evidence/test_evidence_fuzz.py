@@ -53,23 +53,23 @@ ANY = st.one_of(
     st.booleans(),
     st.booleans(),
 )
-def test_from_arrays(given: dict, sliced: bool, many: bool) -> None:
-    if sliced and "slices" in given:
-        given = {**given, "slices": {"site": given["slices"]}}
+def test_from_arrays(options: dict, sliced: bool, many: bool) -> None:
+    if sliced and "slices" in options:
+        options = {**options, "slices": {"site": options["slices"]}}
     base = {"label": [0, 1, 0, 1], "challenger": [0.1, 0.9, 0.2, 0.8]}
     if many:
         base |= {"challenger": np.full((4, 2), 0.5), "task": "multiclass", "classes": ["a", "b"]}
     with suppress(EvidenceError):
-        made = Evidence.from_arrays(**{**base, **given})
-        assert Evidence.from_bytes(made.to_bytes()).to_bytes() == made.to_bytes()
+        evidence = Evidence.from_arrays(**{**base, **options})
+        assert Evidence.from_bytes(evidence.to_bytes()).to_bytes() == evidence.to_bytes()
 
 
 @RELAXED
 @given(changes=st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1, max_size=6))
 def test_changed_bytes(make, changes: list[tuple[int, int]]) -> None:
     blob = bytearray(make.evidence(40, cluster=np.arange(40) % 7).to_bytes())
-    for at, value in changes:
-        blob[at % len(blob)] = value
+    for index, value in changes:
+        blob[index % len(blob)] = value
     with suppress(EvidenceError):
         assert Evidence.from_bytes(bytes(blob)).n >= 0
 
@@ -77,20 +77,20 @@ def test_changed_bytes(make, changes: list[tuple[int, int]]) -> None:
 @RELAXED
 @given(changes=st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1, max_size=6))
 def test_changed_bytes_of_lists(changes: list[tuple[int, int]]) -> None:
-    made = Evidence.from_arrays(
+    evidence = Evidence.from_arrays(
         label=np.arange(30) % 3,
         challenger=np.full((30, 3), 1 / 3),
         champion=np.eye(3)[np.arange(30) % 3],
         task="multiclass",
         classes=["a", "b", "c"],
     )
-    blob = bytearray(made.to_bytes())
-    for at, value in changes:
-        blob[at % len(blob)] = value
+    blob = bytearray(evidence.to_bytes())
+    for index, value in changes:
+        blob[index % len(blob)] = value
     with suppress(EvidenceError):
-        found = Evidence.from_bytes(bytes(blob))
-        assert found.challenger.shape == (found.n, len(found.classes))
-        assert isinstance(find_defects(found, clusters_required=False), list)
+        result = Evidence.from_bytes(bytes(blob))
+        assert result.challenger.shape == (result.n, len(result.classes))
+        assert isinstance(find_defects(result, clusters_required=False), list)
 
 
 @RELAXED
@@ -104,7 +104,7 @@ def test_truncated_files(make, cut: int, junk: bytes) -> None:
 @settings(max_examples=100)
 @given(st.binary(max_size=200))
 def test_junk(blob: bytes) -> None:
-    for held in (blob, b"ARROW1\x00\x00" + blob + b"ARROW1"):
+    for item in (blob, b"ARROW1\x00\x00" + blob + b"ARROW1"):
         with suppress(EvidenceError):
-            Evidence.from_bytes(held)
+            Evidence.from_bytes(item)
             raise AssertionError("junk was taken for evidence")

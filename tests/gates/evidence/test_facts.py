@@ -34,20 +34,20 @@ def test_what_is_no_number(value) -> None:
 
 
 def test_what_the_run_did_not_say() -> None:
-    said = "^the run did not say; expected a value @ facts.fit_seconds \\(evaluate again\\)$"
-    with pytest.raises(UnjudgeableError, match=said):
+    message = "^the run did not say; expected a value @ facts.fit_seconds \\(evaluate again\\)$"
+    with pytest.raises(UnjudgeableError, match=message):
         facts.parse_number({}, "fit_seconds")
 
 
 def test_distributions() -> None:
-    found = facts.parse_distribution({**NUMBER, "note": "unknown keys are left alone"}, path="features.x")
-    assert (found.train.rows, found.edges) == (6, (1.0, 2.5))
+    result = facts.parse_distribution({**NUMBER, "note": "unknown keys are left alone"}, path="features.x")
+    assert (result.train.rows, result.edges) == (6, (1.0, 2.5))
     assert facts.parse_distribution(NAME, path="features.y").train.rows == 10
     assert facts.parse_distribution({"kind": "number", "train": {"cells": [0]}}, path="features.z").train.rows == 0
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"kind": "text"}, "got 'text'; expected 'number' or 'name' @ facts.features.x.kind"),
         ({"edges": [2, 1]}, "the edges do not ascend; expected distinct numbers, ascending @ facts.features.x"),
@@ -69,10 +69,10 @@ def test_distributions() -> None:
         ({"train": {"cells": [2**60, 2, 3]}}, "@ facts.features.x.train.cells.0"),
     ],
 )
-def test_what_is_no_distribution(change: dict, said: str) -> None:
+def test_what_is_no_distribution(change: dict, message: str) -> None:
     with pytest.raises(UnjudgeableError) as err:
         facts.parse_distribution({**NUMBER, **change}, path="facts.features.x")
-    assert said in str(err.value)
+    assert message in str(err.value)
 
 
 def test_a_value_that_is_there_twice() -> None:
@@ -80,10 +80,10 @@ def test_a_value_that_is_there_twice() -> None:
         facts.parse_distribution({**NAME, "values": ["a", "a"]}, path="facts.features.y")
 
 
-@pytest.mark.parametrize("told", [None, {}, [], "features", {str(at): NUMBER for at in range(10_001)}])
-def test_what_are_no_features(told) -> None:
+@pytest.mark.parametrize("report", [None, {}, [], "features", {str(index): NUMBER for index in range(10_001)}])
+def test_what_are_no_features(report) -> None:
     with pytest.raises(UnjudgeableError):
-        facts.check_features(told, path="facts.features")
+        facts.check_features(report, path="facts.features")
 
 
 def test_a_moment() -> None:
@@ -95,12 +95,12 @@ def test_a_moment() -> None:
 
 def test_every_fact_that_a_gate_reads_is_documented() -> None:
     root = Path(facts.__file__).parents[1]
-    read = set()
+    contents = set()
     for file in (*root.glob("kinds/*.py"), root / "evidence/facts.py"):
         text = file.read_text(encoding="utf-8")
-        read |= set(re.findall(r"facts(?:\.get\(|\[|, )\"(\w+)\"", text))
-    assert {"parity", "champion", "code", "scored_at", "features", "scores"} <= read
-    assert {name for name in read if f"`{name}`" not in (facts.__doc__ or "")} == set()
+        contents |= set(re.findall(r"facts(?:\.get\(|\[|, )\"(\w+)\"", text))
+    assert {"parity", "champion", "code", "scored_at", "features", "scores"} <= contents
+    assert {name for name in contents if f"`{name}`" not in (facts.__doc__ or "")} == set()
 
 
 DRIFT = {"kind": "drift", "of": "features", "measure": "psi", "against": "training", "max": 0.2, "decide": "bound"}
@@ -162,21 +162,21 @@ JUNK = st.recursive(
 )
 
 
-def paths(held: object, at: tuple = ()):
+def paths(content: object, position: tuple = ()):
     """Every place in the facts, as keys from the top."""
-    yield at
-    items = held.items() if isinstance(held, dict) else enumerate(held) if isinstance(held, list) else ()
+    yield position
+    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
     for key, value in items:
-        yield from paths(value, (*at, key))
+        yield from paths(value, (*position, key))
 
 
 def whole(make) -> dict:
     """Facts of which every gate can be judged."""
-    told = make.facts()
-    hashes = told.pop("train_row_hashes")
+    report = make.facts()
+    hashes = report.pop("train_row_hashes")
     model = {"run": "flow/1", "sha256": "a" * 64}
-    told |= {
-        "champion": {**model, "features": told["features"]},
+    report |= {
+        "champion": {**model, "features": report["features"]},
         "challenger": model,
         "as_of": "2024-05",
         "scored_at": "2024-05-31T23:00:00+00:00",
@@ -186,32 +186,32 @@ def whole(make) -> dict:
         "predict_ms_per_1000_p99": 2,
         "peak_memory_mb": 3.5,
     }
-    return {**json.loads(json.dumps(told)), "train_row_hashes": hashes}
+    return {**json.loads(json.dumps(report)), "train_row_hashes": hashes}
 
 
 def test_whole_facts_can_be_judged(make) -> None:
     decision = judge(make.policy(CHECKS), make.evidence(facts=whole(make)), now=NOW)
-    said = {outcome.name: outcome.verdict for outcome in decision.outcomes}
-    assert {name for name, verdict in said.items() if verdict is Verdict.ERROR} == {"provenance"}  # of no run
+    actual = {outcome.name: outcome.verdict for outcome in decision.outcomes}
+    assert {name for name, verdict in actual.items() if verdict is Verdict.ERROR} == {"provenance"}  # of no run
     assert [part.name for part in decision.outcomes[-2].parts if part.verdict is Verdict.ERROR] == ["finished", "model"]
 
 
 @settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_facts_of_any_kind_break_no_gate(make, data) -> None:
-    told = deepcopy(whole(make))
-    hashes = told.pop("train_row_hashes")
-    places = st.sampled_from([at for at in paths(told) if at])
+    report = deepcopy(whole(make))
+    hashes = report.pop("train_row_hashes")
+    places = st.sampled_from([index for index in paths(report) if index])
     for *above, last in data.draw(st.lists(places, min_size=1, max_size=3)):
-        inner = told
+        inner = report
         for key in above:
-            there = (key in inner) if isinstance(inner, dict) else isinstance(inner, list) and key in range(len(inner))
-            inner = inner[key] if there else {}
+            other = (key in inner) if isinstance(inner, dict) else isinstance(inner, list) and key in range(len(inner))
+            inner = inner[key] if other else {}
         if isinstance(inner, dict) and data.draw(st.integers(0, 4)) == 0:
             inner.pop(last, None)
         elif isinstance(inner, dict) or (isinstance(inner, list) and last in range(len(inner))):
             inner[last] = data.draw(JUNK)
-    evidence = Evidence.from_bytes(make.evidence(facts={**told, "train_row_hashes": hashes}).to_bytes())
+    evidence = Evidence.from_bytes(make.evidence(facts={**report, "train_row_hashes": hashes}).to_bytes())
     decision = judge(make.policy(CHECKS), evidence, now=NOW)
     for outcome in decision.outcomes:
         assert "the gate broke" not in outcome.message, outcome

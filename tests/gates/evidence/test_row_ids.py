@@ -16,15 +16,15 @@ IDS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), m
 @given(IDS)
 def test_an_id_hashes_alike_in_any_company(ids: list[str]) -> None:
     together = hash_row_ids(ids)
-    assert [hash_row_ids([one])[0] for one in ids] == together.tolist()
+    assert [hash_row_ids([row_id])[0] for row_id in ids] == together.tolist()
     assert len(set(together.tolist())) == len(ids)
     assert hash_row_ids(pa.array(["x", *ids]).slice(1)).tolist() == together.tolist()
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), unique=True))
 def test_integers(ids: list[int]) -> None:
-    found = hash_row_ids(np.array(ids, dtype=np.int64))
-    assert len(set(found.tolist())) == len(ids)
+    result = hash_row_ids(np.array(ids, dtype=np.int64))
+    assert len(set(result.tolist())) == len(ids)
 
 
 def test_known_answers() -> None:

@@ -20,14 +20,14 @@ CLASSES = ["cat", "dog", "eel"]
 GOOD = [[0.5, 0.25, 0.25], [0.125, 0.75, 0.125], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
 
 
-def multiclass(**given) -> Evidence:
+def multiclass(**options) -> Evidence:
     base = {"label": [0, 1, 2, 0], "challenger": GOOD, "champion": GOOD[::-1], "classes": CLASSES}
-    return Evidence.from_arrays(task="multiclass", **{**base, **given})
+    return Evidence.from_arrays(task="multiclass", **{**base, **options})
 
 
-def ranking(**given) -> Evidence:
+def ranking(**options) -> Evidence:
     base = {"label": [0, 3, 1, 0], "challenger": [0.5, -2, 7, 7], "query": ["a", "a", "b", "b"]}
-    return Evidence.from_arrays(task="ranking", **{**base, **given})
+    return Evidence.from_arrays(task="ranking", **{**base, **options})
 
 
 def lists(values: object, size: int = 3, kind: pa.DataType | None = None) -> pa.Array:
@@ -36,10 +36,10 @@ def lists(values: object, size: int = 3, kind: pa.DataType | None = None) -> pa.
 
 def file(columns: dict, **meta: object) -> bytes:
     """An Arrow IPC file that says it is evidence of three classes."""
-    told = {"version": 1, "task": "multiclass", "classes": CLASSES, "facts": {}, **meta}
+    actual = {"version": 1, "task": "multiclass", "classes": CLASSES, "facts": {}, **meta}
     table = pa.table({"row_id": [0, 1, 2, 3], "label": [0.0, 1, 2, 0], "challenger": lists(GOOD), **columns})
     sink = pa.BufferOutputStream()
-    table = table.replace_schema_metadata({b"lockgate": json.dumps(told).encode()})
+    table = table.replace_schema_metadata({b"lockgate": json.dumps(actual).encode()})
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
@@ -49,27 +49,27 @@ def found(evidence: Evidence, *, clusters_required: bool = False) -> list[str]:
     return find_defects(evidence, clusters_required=clusters_required)
 
 
-@pytest.mark.parametrize("made", [multiclass, ranking])
-def test_round_trip_is_bit_identical_in_any_order(made) -> None:
-    one = made()
-    again = Evidence.from_bytes(one.to_bytes())
-    assert again.to_bytes() == one.to_bytes()
-    assert (again.task, again.classes, again.holdout) == (one.task, one.classes, one.holdout)
-    assert again.challenger.tobytes() == one.challenger.tobytes()
-    assert again.scores_digest(again.challenger) == one.scores_digest(one.challenger)
-    assert found(one) == []
+@pytest.mark.parametrize("created", [multiclass, ranking])
+def test_round_trip_is_bit_identical_in_any_order(created) -> None:
+    item = created()
+    again = Evidence.from_bytes(item.to_bytes())
+    assert again.to_bytes() == item.to_bytes()
+    assert (again.task, again.classes, again.holdout) == (item.task, item.classes, item.holdout)
+    assert again.challenger.tobytes() == item.challenger.tobytes()
+    assert again.scores_digest(again.challenger) == item.scores_digest(item.challenger)
+    assert found(item) == []
     order = [2, 0, 3, 1]
-    names = ["label", "challenger", *(["champion"] if one.champion is not None else [])]
-    shuffled = {name: getattr(one, name)[order] for name in names}
-    if one.query is not None:
+    names = ["label", "challenger", *(["champion"] if item.champion is not None else [])]
+    shuffled = {name: getattr(item, name)[order] for name in names}
+    if item.query is not None:
         shuffled["query"] = np.array(["a", "a", "b", "b"])[order]
-    assert made(row_id=order, **shuffled).to_bytes() == one.to_bytes()
+    assert created(row_id=order, **shuffled).to_bytes() == item.to_bytes()
 
 
 def test_scores_of_classes_differ_by_their_digest_and_not_by_the_holdout() -> None:
-    one, other = multiclass(), multiclass(challenger=np.roll(GOOD, 1, axis=1))
-    assert one.scores_digest(one.challenger) != other.scores_digest(other.challenger)
-    assert one.holdout == other.holdout
+    item, other = multiclass(), multiclass(challenger=np.roll(GOOD, 1, axis=1))
+    assert item.scores_digest(item.challenger) != other.scores_digest(other.challenger)
+    assert item.holdout == other.holdout
 
 
 MADE = {
@@ -87,15 +87,15 @@ MADE = {
 
 @pytest.mark.parametrize("case", MADE)
 def test_anything_that_is_a_matrix(case: str) -> None:
-    held = multiclass(challenger=MADE[case]()).challenger
-    assert held.flags.c_contiguous
-    assert (held.dtype, held.tolist()) == (np.float64, GOOD)
+    value = multiclass(challenger=MADE[case]()).challenger
+    assert value.flags.c_contiguous
+    assert (value.dtype, value.tolist()) == (np.float64, GOOD)
 
 
 def test_float64_lists_are_not_copied() -> None:
     column = lists(GOOD)
-    held = multiclass(challenger=column).challenger
-    assert held.__array_interface__["data"][0] == column.values.buffers()[1].address
+    value = multiclass(challenger=column).challenger
+    assert value.__array_interface__["data"][0] == column.values.buffers()[1].address
 
 
 def test_missing_rows_and_numbers_are_defects() -> None:
@@ -141,10 +141,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_arrays(case: str) -> None:
-    given, said = REFUSED[case]
+    options, message = REFUSED[case]
     base = {"label": [0, 1, 2, 0], "challenger": GOOD, "champion": GOOD, "classes": CLASSES, "task": "multiclass"}
-    with pytest.raises(EvidenceError, match=re.escape(said)):
-        Evidence.from_arrays(**{**base, **given})
+    with pytest.raises(EvidenceError, match=re.escape(message)):
+        Evidence.from_arrays(**{**base, **options})
 
 
 REFUSED_FILES = {
@@ -166,9 +166,9 @@ REFUSED_FILES = {
 
 @pytest.mark.parametrize("case", REFUSED_FILES)
 def test_refused_files(case: str) -> None:
-    made, said = REFUSED_FILES[case]
-    with pytest.raises(EvidenceError, match=re.escape(said)):
-        Evidence.from_bytes(made())
+    created, message = REFUSED_FILES[case]
+    with pytest.raises(EvidenceError, match=re.escape(message)):
+        Evidence.from_bytes(created())
 
 
 DEFECTS = {
@@ -200,8 +200,8 @@ DEFECTS = {
 
 @pytest.mark.parametrize("case", DEFECTS)
 def test_defects(case: str) -> None:
-    made, given, said = DEFECTS[case]
-    assert [line for line in found(made(**given)) if line.startswith(said) or said in line]
+    created, options, message = DEFECTS[case]
+    assert [line for line in found(created(**options)) if line.startswith(message) or message in line]
 
 
 def test_probabilities_may_miss_1_by_what_float32_leaves() -> None:
@@ -236,5 +236,5 @@ print(used() - before)
 
 
 def test_defects_of_many_classes_are_found_in_little_memory() -> None:
-    done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 30, done.stdout  # MB; the scores are 80
+    completed = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
+    assert int(completed.stdout) < 30, completed.stdout  # MB; the scores are 80

@@ -14,17 +14,17 @@ from lockgate.gates.metrics.metric import Family
 N = 600
 CLASSES = ("cat", "dog", "eel")
 NAMES = [
-    (task, f"{name}@{3 if found.whole else 0.4}" if isinstance(found, Family) else name)
+    (task, f"{name}@{3 if result.whole else 0.4}" if isinstance(result, Family) else name)
     for task, names in METRICS.items()
-    for name, found in names.items()
+    for name, result in names.items()
 ]
 
 
-def evidence(task: str, **given) -> Evidence:
+def evidence(task: str, **options) -> Evidence:
     """A challenger that sees better than the champion, three sites, queries of ten."""
     rng = np.random.default_rng(3)
     query = np.arange(N) // 10
-    held: dict = {"slices": {"site": np.array(["north", "south", "west"])[query % 3]}, "task": task}
+    actual: dict = {"slices": {"site": np.array(["north", "south", "west"])[query % 3]}, "task": task}
     if task == "binary":
         label = (rng.random(N) < 0.4).astype(float)
         scores = [np.clip(0.35 + skill * label + rng.normal(0, 0.15, N), 0, 1) for skill in (0.3, 0.1)]
@@ -32,28 +32,32 @@ def evidence(task: str, **given) -> Evidence:
         label = rng.choice(3, N, p=[0.5, 0.3, 0.2]).astype(float)
         scores = [rng.dirichlet(np.ones(3), N) + skill * np.eye(3)[label.astype(int)] for skill in (0.8, 0.2)]
         scores = [score / score.sum(axis=1, keepdims=True) for score in scores]
-        held["classes"] = CLASSES
+        actual["classes"] = CLASSES
     elif task == "regression":
         label = 5 + rng.normal(size=N)
         scores = [label + noise * rng.normal(size=N) for noise in (0.5, 1.5)]
     else:
         label = rng.choice(4, N, p=[0.5, 0.3, 0.15, 0.05]).astype(float)
         scores = [label + noise * rng.normal(size=N) for noise in (1, 4)]
-        held["query"] = query
-    return Evidence.from_arrays(**{"label": label, "challenger": scores[0], "champion": scores[1], **held, **given})
+        actual["query"] = query
+    return Evidence.from_arrays(**{"label": label, "challenger": scores[0], "champion": scores[1], **actual, **options})
 
 
-@pytest.mark.parametrize("given", ["plain", "weight", "cluster"])
+@pytest.mark.parametrize("options", ["plain", "weight", "cluster"])
 @pytest.mark.parametrize(("task", "name"), NAMES)
-def test_every_metric_is_judged(make, task: str, name: str, given: str) -> None:
+def test_every_metric_is_judged(make, task: str, name: str, options: str) -> None:
     query = np.arange(N) // 10
     extra = {
         "plain": {},
         "weight": {"weight": np.random.default_rng(1).uniform(0.2, 3, N)[query]},
         "cluster": {"cluster": query // 2},
-    }[given]
-    known = find_metric(name, task)
-    easy = {"min": max(known.low + 0.01, -9.0)} if known.higher_is_better else {"max": min(known.high - 0.01, 9.0)}
+    }[options]
+    known_values = find_metric(name, task)
+    easy = (
+        {"min": max(known_values.low + 0.01, -9.0)}
+        if known_values.higher_is_better
+        else {"max": min(known_values.high - 0.01, 9.0)}
+    )
     checks = {
         "limit": {"kind": "threshold", "metric": name, "decide": "bound", **easy},
         "gain": {"kind": "improvement", "metric": name, "margin": 0.0},
@@ -80,7 +84,7 @@ def test_every_metric_is_judged(make, task: str, name: str, given: str) -> None:
     if name.partition("@")[0] not in indifferent:
         assert gain.verdict is Verdict.PASS, gain.message
     expected = {"plain": 60 if task == "ranking" else None, "weight": 60 if task == "ranking" else None, "cluster": 30}
-    assert limit.clusters == expected[given]
+    assert limit.clusters == expected[options]
 
 
 @pytest.mark.parametrize("clusters", ["if_present", "required", "ignore"])
@@ -107,7 +111,7 @@ def test_probabilities_that_do_not_sum_to_1_cannot_be_judged(make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "name", "change", "said"),
+    ("task", "name", "change", "message"),
     [
         ("regression", "mape", {"label": np.r_[0.0, np.ones(N - 1)]}, "mape"),
         ("regression", "r2", {"label": np.ones(N)}, "r2"),
@@ -115,21 +119,21 @@ def test_probabilities_that_do_not_sum_to_1_cannot_be_judged(make) -> None:
         ("multiclass", "auc_ovr_macro", {"label": np.arange(N) % 2}, "auc_ovr_macro"),
     ],
 )
-def test_an_undefined_metric_is_an_error(make, task: str, name: str, change: dict, said: str) -> None:
+def test_an_undefined_metric_is_an_error(make, task: str, name: str, change: dict, message: str) -> None:
     outcome = make.judge(make.check("threshold", metric=name, min=0.1), evidence(task, **change)).outcomes[0]
     assert outcome.verdict is Verdict.ERROR
-    assert said in outcome.message
+    assert message in outcome.message
 
 
 def test_the_order_of_rows_changes_no_byte_of_a_decision(make) -> None:
     order = np.random.default_rng(2).permutation(N)
     for task, name in (("multiclass", "f1_macro"), ("ranking", "ndcg@5"), ("regression", "absolute_error@0.9")):
-        one = evidence(task)
+        scored_rows = evidence(task)
         names = ["label", "challenger", "champion"]
-        shuffled = {key: getattr(one, key)[order] for key in names}
+        shuffled = {key: getattr(scored_rows, key)[order] for key in names}
         if task == "ranking":
             shuffled["query"] = (np.arange(N) // 10)[order]
         again = evidence(task, row_id=order, slices={"site": np.array(["a", "b"])[order % 2]}, **shuffled)
-        one = evidence(task, slices={"site": np.array(["a", "b"])[np.arange(N) % 2]})
+        scored_rows = evidence(task, slices={"site": np.array(["a", "b"])[np.arange(N) % 2]})
         check = make.check("improvement", metric=name)
-        assert make.judge(check, one).to_json() == make.judge(check, again).to_json()
+        assert make.judge(check, scored_rows).to_json() == make.judge(check, again).to_json()

@@ -19,7 +19,7 @@ from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check
 from lockgate.gates.judge.engine import ENGINE
 from lockgate.gates.judge.sealing import compute_commitment
-from lockgate.gates.records.outcome import EXIT_CODE, RULING_OF, worst
+from lockgate.gates.records.outcome import EXIT_CODE, RULING_OF, worst_verdict
 from lockgate.gates.records.state import Champion
 
 POINT = {"kind": "threshold", "metric": "accuracy", "decide": "point"}
@@ -49,30 +49,30 @@ SAYS = {
 EXPECTED = {"ERROR": "ERROR", "FAIL": "HOLD", "INCONCLUSIVE": "INCONCLUSIVE", "PASS": "PROMOTE"}
 
 
-def told(make, *verdicts: str, warn: tuple[str, ...] = ()):
+def judge_verdicts(make, *verdicts: str, warn: tuple[str, ...] = ()):
     checks = {f"b{i}_{v.lower()}": SAYS[v] for i, v in enumerate(verdicts)}
     checks |= {f"w{i}_{v.lower()}": {**SAYS[v], "severity": "warn"} for i, v in enumerate(warn)}
-    held = make.arrays()
-    return judge(make.policy(checks), make.evidence(challenger=held["champion"]))
+    arrays = make.arrays()
+    return judge(make.policy(checks), make.evidence(challenger=arrays["champion"]))
 
 
 @pytest.mark.parametrize("verdicts", [pair for k in (1, 2, 3) for pair in itertools.permutations(SAYS, k)])
 def test_the_worst_blocking_gate_decides_and_every_gate_runs(make, verdicts: tuple[str, ...]) -> None:
-    decision = told(make, *verdicts)
+    decision = judge_verdicts(make, *verdicts)
     assert [outcome.verdict for outcome in decision.outcomes] == list(verdicts)
-    expected = next((EXPECTED[one] for one in EXPECTED if one in verdicts), "ERROR")
+    expected = next((EXPECTED[verdict] for verdict in EXPECTED if verdict in verdicts), "ERROR")
     assert decision.verdict == expected
     assert decision.exit_code == {"PROMOTE": 0, "HOLD": 1, "ERROR": 2, "INCONCLUSIVE": 3}[expected]
-    if expected not in ("PROMOTE",) and any(one in verdicts for one in EXPECTED):
-        decisive = next(one for one in EXPECTED if one in verdicts)
+    if expected not in ("PROMOTE",) and any(verdict in verdicts for verdict in EXPECTED):
+        decisive = next(verdict for verdict in EXPECTED if verdict in verdicts)
         assert f"b{verdicts.index(decisive)}_{decisive.lower()}" in decision.reason
 
 
 @pytest.mark.parametrize("warning", SAYS)
 def test_a_warning_decides_nothing(make, warning: str) -> None:
-    assert told(make, "PASS", warn=(warning,)).verdict == Ruling.PROMOTE
-    assert told(make, "SKIP", warn=("PASS", warning)).verdict == Ruling.ERROR
-    assert told(make, "FAIL", warn=(warning,)).verdict == Ruling.HOLD
+    assert judge_verdicts(make, "PASS", warn=(warning,)).verdict == Ruling.PROMOTE
+    assert judge_verdicts(make, "SKIP", warn=("PASS", warning)).verdict == Ruling.ERROR
+    assert judge_verdicts(make, "FAIL", warn=(warning,)).verdict == Ruling.HOLD
 
 
 def test_tables_of_verdicts_agree() -> None:
@@ -83,7 +83,7 @@ def test_tables_of_verdicts_agree() -> None:
         Ruling.ERROR: 2,
         Ruling.INCONCLUSIVE: 3,
     }
-    assert worst([]) == worst([Verdict.SKIP]) == Verdict.SKIP
+    assert worst_verdict([]) == worst_verdict([Verdict.SKIP]) == Verdict.SKIP
 
 
 def test_an_outcome_has_the_fields_of_the_contract() -> None:
@@ -112,8 +112,8 @@ def test_an_outcome_has_the_fields_of_the_contract() -> None:
 @given(st.floats(allow_nan=True, allow_infinity=True))
 @settings(max_examples=200)
 def test_numbers_have_twelve_digits_or_do_not_exist(value: float) -> None:
-    made = Outcome(name="a", kind="threshold", severity="block", verdict=Verdict.PASS, observed=value).observed
-    assert made == (float(f"{value:.12g}") if math.isfinite(value) else None)
+    outcome = Outcome(name="a", kind="threshold", severity="block", verdict=Verdict.PASS, observed=value).observed
+    assert outcome == (float(f"{value:.12g}") if math.isfinite(value) else None)
 
 
 def test_a_gate_that_breaks_is_an_error_and_the_others_still_run(make) -> None:
@@ -138,11 +138,13 @@ class Odd(Check):
 
 
 @pytest.mark.parametrize(
-    ("breaks", "said"),
+    ("breaks", "message"),
     [(True, "the gate broke: ZeroDivisionError: odd by 0"), (False, "oddness is not a finite number on these rows")],
 )
 @pytest.mark.parametrize("severity", ["block", "warn"])
-def test_whatever_goes_wrong_in_a_gate_is_an_error_of_that_gate(make, breaks: bool, said: str, severity: str) -> None:
+def test_whatever_goes_wrong_in_a_gate_is_an_error_of_that_gate(
+    make, breaks: bool, message: str, severity: str
+) -> None:
     odd = Odd(breaks=breaks, severity=severity, description="why", owner="us")
     policy = make.policy({"well": SAYS["PASS"]})
     policy = policy.model_copy(update={"checks": {"odd": odd, **policy.checks}})
@@ -155,7 +157,7 @@ def test_whatever_goes_wrong_in_a_gate_is_an_error_of_that_gate(make, breaks: bo
         metric="oddness",
         rows=600,
         clusters=40,
-        message=said,
+        message=message,
         description="why",
         owner="us",
     )
@@ -163,7 +165,7 @@ def test_whatever_goes_wrong_in_a_gate_is_an_error_of_that_gate(make, breaks: bo
     assert decision.verdict == (Ruling.ERROR if severity == "block" else Ruling.PROMOTE)
 
 
-def ranked(**given) -> Evidence:
+def make_ranking(**columns) -> Evidence:
     """120 queries of 5 rows; the challenger ranks most of them well."""
     rng = np.random.default_rng(5)
     label = np.tile([3.0, 2, 1, 0, 0], 120)
@@ -173,12 +175,12 @@ def ranked(**given) -> Evidence:
         champion=label + rng.normal(0, 3, 600),
         task="ranking",
         query=np.arange(600) // 5,
-        **given,
+        **columns,
     )
 
 
 @pytest.mark.parametrize(
-    ("given", "clusters", "counted"),
+    ("columns", "clusters", "counted"),
     [
         ({}, "if_present", 120),
         ({}, "ignore", 120),
@@ -187,18 +189,18 @@ def ranked(**given) -> Evidence:
         ({"cluster": np.arange(600) // 20}, "ignore", 120),
     ],
 )
-def test_rows_that_are_ranked_together_are_one_cluster(make, given: dict, clusters: str, counted: int) -> None:
+def test_rows_that_are_ranked_together_are_one_cluster(make, columns: dict, clusters: str, counted: int) -> None:
     gain = {"kind": "improvement", "metric": "ndcg", "margin": 0.0}
-    evidence = ranked(**given)
-    found = make.judge(gain, evidence, clusters=clusters).outcomes[0]
-    assert (found.verdict, found.clusters) == (Verdict.PASS, counted)
+    evidence = make_ranking(**columns)
+    outcome = make.judge(gain, evidence, clusters=clusters).outcomes[0]
+    assert (outcome.verdict, outcome.clusters) == (Verdict.PASS, counted)
     lists = [scores.reshape(120, 5) for scores in (evidence.label, evidence.challenger, evidence.champion)]
-    assert found.observed == pytest.approx(ndcg_score(lists[0], lists[1]) - ndcg_score(lists[0], lists[2]))
+    assert outcome.observed == pytest.approx(ndcg_score(lists[0], lists[1]) - ndcg_score(lists[0], lists[2]))
 
 
 def test_queries_are_no_clusters_of_other_tasks(make) -> None:
-    found = make.judge(SAYS["PASS"], make.evidence(query=np.arange(600) // 5)).outcomes[0]
-    assert (found.verdict, found.clusters) == (Verdict.PASS, None)
+    outcome = make.judge(SAYS["PASS"], make.evidence(query=np.arange(600) // 5)).outcomes[0]
+    assert (outcome.verdict, outcome.clusters) == (Verdict.PASS, None)
 
 
 # --- champion and state --------------------------------------------------------------------------------------------
@@ -228,8 +230,8 @@ def test_stale(make, facts: dict, state: State | None, stale: bool) -> None:
 
 
 def test_the_new_champion_and_its_predecessors(make) -> None:
-    told = {"sha256": "c" * 64, "run": "flow/9", "format": "xgb"}
-    evidence = make.evidence(facts=make.facts(challenger=told, as_of="2024-05"))
+    challenger = {"sha256": "c" * 64, "run": "flow/9", "format": "xgb"}
+    evidence = make.evidence(facts=make.facts(challenger=challenger, as_of="2024-05"))
     now = datetime(2024, 6, 1, tzinfo=UTC)
     state = judge(make.policy(valid_for="36h"), evidence, REIGNING, now=now).state
     assert state.seq == 5
@@ -255,8 +257,8 @@ def test_broken_evidence_is_an_error_whoever_reigns(make) -> None:
 
 @pytest.mark.parametrize("says", ["PASS", "FAIL", "INCONCLUSIVE"])
 def test_already_champion_exits_with_zero_and_changes_nothing(make, says: str) -> None:
-    held = make.arrays()
-    evidence = make.evidence(challenger=held["champion"], facts=make.facts(challenger={"sha256": "a" * 64}))
+    arrays = make.arrays()
+    evidence = make.evidence(challenger=arrays["champion"], facts=make.facts(challenger={"sha256": "a" * 64}))
     decision = judge(make.policy({"gate": SAYS[says]}, schedule={"kind": "single"}), evidence, REIGNING)
     assert (decision.already_champion, decision.exit_code) == (True, 0)
     assert "champion already" in decision.reason
@@ -266,12 +268,12 @@ def test_already_champion_exits_with_zero_and_changes_nothing(make, says: str) -
 
 @pytest.mark.parametrize(("says", "code"), [("PASS", 0), ("FAIL", 1), ("INCONCLUSIVE", 1), ("ERROR", 1)])
 def test_sealed_tells_promoted_or_not(make, says: str, code: int) -> None:
-    sealed = told(make, says).seal()
+    sealed = judge_verdicts(make, says).seal()
     assert (sealed.exit_code, sealed.outcomes, sealed.sealed) == (code, (), True)
     assert sealed.verdict == ("HOLD" if code else "PROMOTE")
     assert "observed" not in sealed.to_json()
     assert json.loads(sealed.to_json())["reason"] == "the policy discloses promotions only"
-    assert told(make, says).model_copy(update={"sealed": True}).exit_code == code
+    assert judge_verdicts(make, says).model_copy(update={"sealed": True}).exit_code == code
 
 
 # --- what a decision binds, revocations and waivers -----------------------------------------------------------------
@@ -305,8 +307,8 @@ def test_a_decision_names_its_level_and_commits_to_what_it_withholds(make) -> No
     evidence = make.evidence()
     for disclose in ("all", "promotion_only"):
         decision = judge(make.policy(disclose=disclose, confidence=0.9), evidence)
-        made = compute_commitment(evidence, decision.binding, decision.verdict, decision.outcomes)
-        assert (decision.confidence, decision.commitment) == (0.9, made if disclose == "promotion_only" else None)
+        commitment = compute_commitment(evidence, decision.binding, decision.verdict, decision.outcomes)
+        assert (decision.confidence, decision.commitment) == (0.9, commitment if disclose == "promotion_only" else None)
 
 
 @pytest.mark.parametrize("clusters", ["if_present", "required", "ignore"])
@@ -314,8 +316,8 @@ def test_clusters_that_are_required_must_be_there(make, clusters: str) -> None:
     without = judge(make.policy(clusters=clusters), make.evidence())
     assert without.verdict == (Ruling.ERROR if clusters == "required" else Ruling.PROMOTE)
     assert ("the policy requires clusters" in without.outcomes[0].message) == (clusters == "required")
-    found = judge(make.policy(clusters=clusters), make.evidence(cluster=np.arange(600) % 40))
-    assert (found.verdict, found.outcomes[0].clusters) == (Ruling.PROMOTE, None if clusters == "ignore" else 40)
+    decision = judge(make.policy(clusters=clusters), make.evidence(cluster=np.arange(600) % 40))
+    assert (decision.verdict, decision.outcomes[0].clusters) == (Ruling.PROMOTE, None if clusters == "ignore" else 40)
 
 
 @pytest.mark.parametrize("odd", [None, 5, [], {"run": 5, "sha256": True, "commit": 1.5, "clean": "yes"}])

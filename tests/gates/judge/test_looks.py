@@ -13,38 +13,38 @@ GAIN = {"kind": "improvement", "metric": "log_loss", "margin": 0.0}
 KEPT = {**GAIN, "margin": -0.1}
 
 
-def scheduled(make, kind: str, looks: int = 2, checks=None, **keys):
+def make_policy(make, kind: str, looks: int = 2, checks=None, **keys):
     schedule = {"kind": kind, "looks": looks} if kind == "fixed" else {"kind": kind}
     return make.policy(checks or {"gain": GAIN, "floor": make.checks["threshold"]}, schedule=schedule, **keys)
 
 
-def other(make, seed: int, **given):
+def other(make, seed: int, **columns):
     """Another challenger on the same holdout, better than the champion."""
     noise = np.random.default_rng(seed).normal(0, 0.01, 600)
-    return make.evidence(challenger=np.clip(make.arrays()["challenger"] + noise, 0, 1), **given)
+    return make.evidence(challenger=np.clip(make.arrays()["challenger"] + noise, 0, 1), **columns)
 
 
-def no_better(make, seed: int, **given):
+def no_better(make, seed: int, **columns):
     """Another challenger on the same holdout, hardly different from the champion."""
-    return make.evidence(challenger=np.clip(make.arrays()["champion"] * (1 - 1e-4 * seed), 0, 1), **given)
+    return make.evidence(challenger=np.clip(make.arrays()["champion"] * (1 - 1e-4 * seed), 0, 1), **columns)
 
 
 def only(state: State) -> Holdout:
-    (held,) = state.holdouts.values()
-    return held
+    (holdout,) = state.holdouts.values()
+    return holdout
 
 
 @pytest.mark.parametrize(("kind", "level"), [("fixed", 1 - 0.05 / 4), ("single", 0.95), ("open", 0.95)])
 def test_levels(make, kind: str, level: float) -> None:
     checks = {"gain": GAIN, "kept": KEPT, "floor": make.checks["threshold"], "site": make.checks["slices"]}
-    decision = judge(scheduled(make, kind, 4, checks), make.evidence())
+    decision = judge(make_policy(make, kind, 4, checks), make.evidence())
     assert [outcome.level for outcome in decision.outcomes] == pytest.approx([level, 0.95, 0.95, 0.95])
     assert decision.look.of == {"fixed": 4, "single": 1, "open": None}[kind]
 
 
 @pytest.mark.parametrize(("kind", "looks"), [("fixed", 2), ("fixed", 20), ("single", 1)])
 def test_looks_are_counted_and_then_spent(make, kind: str, looks: int) -> None:
-    policy, state = scheduled(make, kind, looks), State()
+    policy, state = make_policy(make, kind, looks), State()
     for number in range(1, looks + 1):
         decision = judge(policy, no_better(make, number), state)
         assert (decision.look.number, decision.look.of, decision.look.scheduled) == (number, looks, True)
@@ -78,15 +78,15 @@ def test_a_changed_schedule_does_not_bring_back_what_was_spent(make, before, aft
     """Error rates add up, whatever the policies that used them."""
     state = State()
     for number, (kind, looks) in enumerate(before, start=1):
-        state = judge(scheduled(make, kind, looks), no_better(make, number), state).state
-    decision = judge(scheduled(make, *after), make.evidence(), state)
+        state = judge(make_policy(make, kind, looks), no_better(make, number), state).state
+    decision = judge(make_policy(make, *after), make.evidence(), state)
     assert decision.verdict == (Ruling.PROMOTE if may else Ruling.INCONCLUSIVE)
     if not may:
         assert "spent" in decision.outcomes[0].message
 
 
 def test_open_never_ends_and_keeps_no_ledger(make) -> None:
-    policy, state = scheduled(make, "open"), State()
+    policy, state = make_policy(make, "open"), State()
     for seed in range(3):
         decision = judge(policy, other(make, seed), state)
         assert (decision.verdict, decision.look.scheduled, decision.state.holdouts) == (Ruling.PROMOTE, False, {})
@@ -97,23 +97,23 @@ def test_open_never_ends_and_keeps_no_ledger(make) -> None:
 
 @pytest.mark.parametrize("kind", ["fixed", "single"])
 def test_spent_leaves_fail_and_error_alone(make, kind: str) -> None:
-    policy = scheduled(make, kind, 1)
+    policy = make_policy(make, kind, 1)
     state = judge(policy, no_better(make, 1)).state
-    held = make.arrays()
-    failing = make.evidence(challenger=held["champion"], champion=held["challenger"])
+    arrays = make.arrays()
+    failing = make.evidence(challenger=arrays["champion"], champion=arrays["challenger"])
     assert judge(policy, failing, state).outcomes[0].verdict == Verdict.FAIL
-    broken = make.evidence(challenger=np.where(np.arange(600) == 3, np.nan, held["challenger"]))
+    broken = make.evidence(challenger=np.where(np.arange(600) == 3, np.nan, arrays["challenger"]))
     assert judge(policy, broken, state).outcomes[0].verdict == Verdict.ERROR
 
 
 @pytest.mark.parametrize("spent", ["retired", "looks"])
 def test_spent_concerns_scheduled_comparisons_only(make, spent: str) -> None:
     checks = {"gain": GAIN, **{kind: make.checks[kind] for kind in make.checks if kind != "improvement"}}
-    policy = scheduled(make, "fixed", 1, {**checks, "kept": KEPT})
+    policy = make_policy(make, "fixed", 1, {**checks, "kept": KEPT})
     looked = judge(policy, no_better(make, 1)).state
-    state = State(holdouts=looked.retired(looked.holdouts).holdouts) if spent == "retired" else looked
-    verdicts = [one.verdict for one in judge(policy, make.evidence(), state).outcomes]
-    assert verdicts == ["INCONCLUSIVE" if check.scheduled else "PASS" for check in policy.checks.values()]
+    state = State(holdouts=looked.retire_holdouts(looked.holdouts).holdouts) if spent == "retired" else looked
+    verdicts = [outcome.verdict for outcome in judge(policy, make.evidence(), state).outcomes]
+    assert verdicts == ["INCONCLUSIVE" if check.is_scheduled else "PASS" for check in policy.checks.values()]
     assert verdicts.count("PASS") > len(verdicts) / 2
 
 
@@ -121,29 +121,29 @@ def test_spent_concerns_scheduled_comparisons_only(make, spent: str) -> None:
 @pytest.mark.parametrize("check", ["gain", "kept", "floor"])
 def test_a_promotion_over_a_champion_retires_the_holdout(make, kind: str, check: str) -> None:
     checks = {"gain": GAIN, "kept": KEPT, "floor": make.checks["threshold"]}
-    decision = judge(scheduled(make, kind, 5, {check: checks[check]}), make.evidence())
+    decision = judge(make_policy(make, kind, 5, {check: checks[check]}), make.evidence())
     assert decision.verdict == Ruling.PROMOTE
     if kind == "open":
         assert decision.state.holdouts == {}
     else:
         assert only(decision.state).retired
         assert len(only(decision.state).looks) == (check == "gain")
-    again = judge(scheduled(make, kind, 5), other(make, 3), decision.state)
+    again = judge(make_policy(make, kind, 5), other(make, 3), decision.state)
     assert again.verdict == (Ruling.PROMOTE if kind == "open" else Ruling.INCONCLUSIVE)
     assert ("retired" in again.outcomes[0].message) == (kind != "open")
 
 
 @pytest.mark.parametrize("kind", ["fixed", "single"])
 def test_a_promotion_without_a_champion_retires_nothing_and_costs_no_look(make, kind: str) -> None:
-    first = judge(scheduled(make, kind), make.evidence(champion=None))
+    first = judge(make_policy(make, kind), make.evidence(champion=None))
     assert (first.verdict, first.state.holdouts, first.look.scheduled) == (Ruling.PROMOTE, {}, False)
     assert first.look.message == "no look was taken: nothing was judged that asks for a gain"
-    assert judge(scheduled(make, kind), make.evidence(), first.state).verdict == Ruling.PROMOTE
+    assert judge(make_policy(make, kind), make.evidence(), first.state).verdict == Ruling.PROMOTE
 
 
 @pytest.mark.parametrize("looks", [1, 2])
 def test_repeating_a_look_costs_nothing_and_says_the_same(make, looks: int) -> None:
-    policy = scheduled(make, "fixed", looks)
+    policy = make_policy(make, "fixed", looks)
     first = judge(policy, make.evidence())
     again = judge(policy, make.evidence(), first.state)
     assert (first.look.repeated, again.look.repeated) == (False, True)
@@ -153,7 +153,7 @@ def test_repeating_a_look_costs_nothing_and_says_the_same(make, looks: int) -> N
 
 
 def test_a_repeated_look_has_the_number_that_it_had(make) -> None:
-    policy, state = scheduled(make, "fixed", 9), State()
+    policy, state = make_policy(make, "fixed", 9), State()
     for number in (1, 2, 3):
         state = judge(policy, no_better(make, number), state).state
     again = judge(policy, no_better(make, 2), state)
@@ -162,31 +162,34 @@ def test_a_repeated_look_has_the_number_that_it_had(make) -> None:
 
 def test_a_look_is_a_question(make) -> None:
     """Of holdout, scores, champion and policy, and of what else a comparison reads; not of the run that asks."""
-    held = make.arrays()
+    arrays = make.arrays()
     code = np.arange(600) % 30
-    fixed = scheduled(make, "fixed")
-    asked = [
+    fixed = make_policy(make, "fixed")
+    questions = [
         (fixed, make.evidence()),
-        (scheduled(make, "fixed", 3), make.evidence()),
+        (make_policy(make, "fixed", 3), make.evidence()),
         (fixed, other(make, 1)),
-        (fixed, make.evidence(champion=held["champion"] * 0.5)),
-        (fixed, make.evidence(label=1 - held["label"])),
+        (fixed, make.evidence(champion=arrays["champion"] * 0.5)),
+        (fixed, make.evidence(label=1 - arrays["label"])),
         (fixed, make.evidence(weight=np.linspace(1, 2, 600))),
         (fixed, make.evidence(cluster=code)),
         (fixed, make.evidence(cluster=code[::-1])),
-        (fixed, make.evidence(cluster=[f"day {one}" for one in code])),
+        (fixed, make.evidence(cluster=[f"day {number}" for number in code])),
         (fixed, make.evidence(query=code)),
         (fixed, make.evidence(slices={})),
-        (fixed, make.evidence(slices={"place": held["slices"]["site"]})),
+        (fixed, make.evidence(slices={"place": arrays["slices"]["site"]})),
         (fixed, make.evidence(task="regression")),
     ]
-    assert len({judge(policy, evidence).look.key for policy, evidence in asked}) == len(asked)
-    same = [make.evidence(facts=make.facts(note="another run")), make.evidence(time=[str(one) for one in range(600)])]
-    assert {judge(fixed, evidence).look.key for evidence in same} == {judge(*asked[0]).look.key}
+    assert len({judge(policy, evidence).look.key for policy, evidence in questions}) == len(questions)
+    same = [
+        make.evidence(facts=make.facts(note="another run")),
+        make.evidence(time=[str(number) for number in range(600)]),
+    ]
+    assert {judge(fixed, evidence).look.key for evidence in same} == {judge(*questions[0]).look.key}
 
 
 def test_the_same_scores_under_other_weights_are_charged(make) -> None:
-    policy, state = scheduled(make, "fixed", 3), State()
+    policy, state = make_policy(make, "fixed", 3), State()
     for number, top in enumerate((1, 2, 3), start=1):
         decision = judge(policy, no_better(make, 1, weight=np.linspace(1, top, 600)), state)
         assert decision.look.number == number
@@ -195,9 +198,9 @@ def test_the_same_scores_under_other_weights_are_charged(make) -> None:
 
 
 def test_the_model_that_reigns_takes_no_look(make) -> None:
-    told = {"challenger": {"sha256": "a" * 64}}
-    reigning = judge(make.policy(), make.evidence(champion=None, facts=make.facts(**told))).state
-    decision = judge(scheduled(make, "single"), no_better(make, 1, facts=make.facts(**told)), reigning)
+    facts = {"challenger": {"sha256": "a" * 64}}
+    reigning = judge(make.policy(), make.evidence(champion=None, facts=make.facts(**facts))).state
+    decision = judge(make_policy(make, "single"), no_better(make, 1, facts=make.facts(**facts)), reigning)
     assert decision.already_champion
     assert decision.look.message == "no look was taken: this model is the champion"
     assert decision.state.holdouts == {}
@@ -205,11 +208,11 @@ def test_the_model_that_reigns_takes_no_look(make) -> None:
 
 @pytest.mark.parametrize("kind", ["fixed", "single"])
 def test_what_cannot_be_judged_takes_no_look(make, kind: str) -> None:
-    state = judge(scheduled(make, kind, 9), no_better(make, 1)).state
+    state = judge(make_policy(make, kind, 9), no_better(make, 1)).state
     nobody = make.evidence(0, slices={}, facts={})
     twice = make.evidence(row_id=np.arange(600) // 2)
     for broken in (nobody, twice):
-        decision = judge(scheduled(make, kind, 9), broken, state)
+        decision = judge(make_policy(make, kind, 9), broken, state)
         assert (decision.verdict, decision.look.scheduled, decision.look.number) == (Ruling.ERROR, False, None)
         assert decision.state.holdouts == state.holdouts
 
@@ -234,14 +237,14 @@ PROMISE = (
     ],
 )
 def test_what_a_schedule_promises(make, disclose: str, holds: str, kind: str, looks: int, over: str) -> None:
-    policy = scheduled(make, kind, looks, disclose=disclose)
+    policy = make_policy(make, kind, looks, disclose=disclose)
     assert describe_guarantee(policy) == PROMISE.format(over=over, holds=holds)
     assert judge(policy, make.evidence()).guarantee == judge(policy, make.evidence()).seal().guarantee
 
 
 @pytest.mark.parametrize("disclose", ["all", "promotion_only"])
 def test_open_promises_nothing(make, disclose: str) -> None:
-    assert describe_guarantee(scheduled(make, "open", disclose=disclose)) == (
+    assert describe_guarantee(make_policy(make, "open", disclose=disclose)) == (
         "no guarantee under reuse of the holdout: each comparison errs with probability at most 0.05, and among many "
         "looks a false promotion is to be expected"
     )
@@ -258,6 +261,8 @@ def test_open_promises_nothing(make, disclose: str) -> None:
     ],
 )
 def test_only_a_gate_that_blocks_without_a_gain_promises_one(make, checks, *, promised: bool) -> None:
-    said = describe_guarantee(scheduled(make, "fixed", checks=checks))
-    assert ("without the gain asked" in said) == promised
-    assert said.startswith("over 2 looks") if promised else said.startswith("no blocking gate asks for a gain")
+    guarantee = describe_guarantee(make_policy(make, "fixed", checks=checks))
+    assert ("without the gain asked" in guarantee) == promised
+    assert (
+        guarantee.startswith("over 2 looks") if promised else guarantee.startswith("no blocking gate asks for a gain")
+    )

@@ -17,11 +17,11 @@ BESIDE = {"drift": {"against": "champion"}}
 COMPARISONS = ("improvement", "slices", "disagreement", "condition", "drift")
 
 
-def decided(make: Any, *, check: Any, champion: Any = None, severity: str = "block", **given: Any) -> Decision:
+def judge_gate(make: Any, *, check: Any, champion: Any = None, severity: str = "block", **options: Any) -> Decision:
     """Of a floor that is met, and of one more gate."""
-    policy = make.policy({"floor": FLOOR, "gate": {**check, "severity": severity}}, **given.pop("policy", {}))
+    policy = make.policy({"floor": FLOOR, "gate": {**check, "severity": severity}}, **options.pop("policy", {}))
     evidence = make.evidence(**({"champion": None} if champion is None else {}))
-    return judge(policy, evidence, given.pop("state", None), **given)
+    return judge(policy, evidence, options.pop("state", None), **options)
 
 
 def check(make: Any, kind: str) -> Any:
@@ -31,7 +31,7 @@ def check(make: Any, kind: str) -> Any:
 @pytest.mark.parametrize("severity", ["block", "warn"])
 @pytest.mark.parametrize("kind", COMPARISONS)
 def test_a_comparison_that_was_not_made_shows_nothing(make: Any, kind: str, severity: str) -> None:
-    decision = decided(make, check=check(make, kind), severity=severity, uncompared=WHY)
+    decision = judge_gate(make, check=check(make, kind), severity=severity, uncompared=WHY)
     floor, gate = decision.outcomes
     assert (floor.verdict, gate.verdict) == (Verdict.PASS, Verdict.INCONCLUSIVE)
     assert WHY in gate.message
@@ -42,17 +42,17 @@ def test_a_comparison_that_was_not_made_shows_nothing(make: Any, kind: str, seve
 
 @pytest.mark.parametrize("kind", COMPARISONS)
 def test_where_there_never_was_a_champion_it_is_skipped_by_declaration(make: Any, kind: str) -> None:
-    decision = decided(make, check=check(make, kind))
-    assert [one.verdict for one in decision.outcomes] == [Verdict.PASS, Verdict.SKIP]
+    decision = judge_gate(make, check=check(make, kind))
+    assert [outcome.verdict for outcome in decision.outcomes] == [Verdict.PASS, Verdict.SKIP]
     assert decision.verdict == "PROMOTE"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_compares_nothing_or_has_a_champion_beside_it_is_judged_as_ever(make: Any, kind: str) -> None:
-    given = {"check": make.check(kind), "champion": "there"}
-    assert decided(make, **given, uncompared=WHY) == decided(make, **given)
+    options = {"check": make.check(kind), "champion": "there"}
+    assert judge_gate(make, **options, uncompared=WHY) == judge_gate(make, **options)
     if kind not in COMPARISONS or kind == "drift":  # whose example is against training
-        assert decided(make, check=make.check(kind), uncompared=WHY) == decided(make, check=make.check(kind))
+        assert judge_gate(make, check=make.check(kind), uncompared=WHY) == judge_gate(make, check=make.check(kind))
 
 
 def test_a_gate_that_fails_is_said_before_what_was_not_compared(make: Any) -> None:
@@ -63,40 +63,40 @@ def test_a_gate_that_fails_is_said_before_what_was_not_compared(make: Any) -> No
 
 def test_one_of_several_checks_may_pass_without_the_comparison(make: Any) -> None:
     either = {"kind": "any_of", "checks": {"gain": make.check("improvement"), "good": FLOOR}}
-    assert decided(make, check=either, uncompared=WHY).verdict == "PROMOTE"
+    assert judge_gate(make, check=either, uncompared=WHY).verdict == "PROMOTE"
     either["checks"]["good"] = {**FLOOR, "min": 0.999}
-    decision = decided(make, check=either, uncompared=WHY)
+    decision = judge_gate(make, check=either, uncompared=WHY)
     assert (decision.verdict, WHY in decision.outcomes[1].message) == ("INCONCLUSIVE", True)
 
 
 def test_a_policy_that_holds_without_a_champion_holds_where_that_is_not_known(make: Any) -> None:
-    decision = decided(make, check=make.check("leakage"), uncompared=WHY, policy={"if_no_champion": "hold"})
+    decision = judge_gate(make, check=make.check("leakage"), uncompared=WHY, policy={"if_no_champion": "hold"})
     assert (decision.verdict, WHY in decision.reason) == ("HOLD", True)
 
 
 def test_a_claim_promotes_nothing_and_is_no_champion(make: Any) -> None:
-    given = {"check": make.check("improvement"), "champion": "there"}
-    decision = decided(make, **given, claimed=CLAIM)
+    options = {"check": make.check("improvement"), "champion": "there"}
+    decision = judge_gate(make, **options, claimed=CLAIM)
     assert (decision.verdict, decision.exit_code) == ("INCONCLUSIVE", 3)
     assert decision.reason == f"claim: advice only; {CLAIM}"
     assert decision.state.champion is None
-    assert decision.outcomes == decided(make, **given).outcomes
+    assert decision.outcomes == judge_gate(make, **options).outcomes
     same = make.evidence(facts=make.facts(challenger={"run": "flow/1", "sha256": "a" * 64}))
     reigning = State(seq=1, champion=Champion(sha256="a" * 64, run="flow/1", seq=1))
     decision = judge(make.policy({"floor": FLOOR}), same, reigning, claimed=CLAIM)
     assert (decision.already_champion, decision.exit_code) == (False, 3)
 
 
-@pytest.mark.parametrize("said", ["HOLD", "ERROR"])
-def test_a_claim_that_does_not_pass_stays_what_it_is(make: Any, said: str) -> None:
-    worse = {"HOLD": {**FLOOR, "min": 0.999}, "ERROR": {**make.check("slices"), "by": "nowhere"}}[said]
-    given = {"check": worse, "champion": "there"}
-    assert decided(make, **given, claimed=CLAIM) == decided(make, **given)
-    assert decided(make, **given).verdict == said
+@pytest.mark.parametrize("verdict", ["HOLD", "ERROR"])
+def test_a_claim_that_does_not_pass_stays_what_it_is(make: Any, verdict: str) -> None:
+    worse = {"HOLD": {**FLOOR, "min": 0.999}, "ERROR": {**make.check("slices"), "by": "nowhere"}}[verdict]
+    options = {"check": worse, "champion": "there"}
+    assert judge_gate(make, **options, claimed=CLAIM) == judge_gate(make, **options)
+    assert judge_gate(make, **options).verdict == verdict
 
 
 @pytest.mark.parametrize(
-    ("state", "shown"),
+    ("state", "is_known"),
     [
         (State(), True),
         (State(seq=3), True),
@@ -105,5 +105,5 @@ def test_a_claim_that_does_not_pass_stays_what_it_is(make: Any, said: str) -> No
         (State(seq=4, predecessors=(Champion(sha256="a" * 64, seq=1),)), False),
     ],
 )
-def test_what_a_state_shows_of_former_champions(state: State, *, shown: bool) -> None:
-    assert state.never_promoted == shown
+def test_what_a_state_shows_of_former_champions(state: State, *, is_known: bool) -> None:
+    assert state.never_promoted == is_known

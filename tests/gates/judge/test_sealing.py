@@ -46,9 +46,9 @@ SCHEDULES = ({"kind": "fixed", "looks": 7}, {"kind": "single"}, {"kind": "open"}
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 
 
-def decided(make, says: str, *, schedule=SCHEDULES[0], state: State | None = None) -> Decision:
-    held = make.arrays()
-    challenger = held["champion"] if says != "PROMOTE" else held["challenger"]
+def judge_sealed(make, says: str, *, schedule=SCHEDULES[0], state: State | None = None) -> Decision:
+    arrays = make.arrays()
+    challenger = arrays["champion"] if says != "PROMOTE" else arrays["challenger"]
     policy = make.policy(SAYS[says], schedule=schedule, disclose="promotion_only")
     return judge(policy, make.evidence(challenger=challenger), state)
 
@@ -56,7 +56,7 @@ def decided(make, says: str, *, schedule=SCHEDULES[0], state: State | None = Non
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("says", SAYS)
 def test_nothing_sealed_depends_on_how_a_challenger_failed(make, says: str, schedule) -> None:
-    decision = decided(make, says, schedule=schedule)
+    decision = judge_sealed(make, says, schedule=schedule)
     assert decision.verdict == says
     assert decision.outcomes != ()
     sealed = decision.seal()
@@ -67,15 +67,15 @@ def test_nothing_sealed_depends_on_how_a_challenger_failed(make, says: str, sche
     assert sealed.seal() == sealed
     # two that fail in different ways differ in what the outsider brought, and in the commitment
     blank = {"binding": None, "commitment": None, "look": {**sealed.look.model_dump(), "key": None}, "guarantee": None}
-    told = {**json.loads(text), **blank}
-    hold = {**json.loads(decided(make, "HOLD", schedule=schedule).seal().to_json()), **blank}
-    assert (told == hold) == (says != "PROMOTE")
+    document = {**json.loads(text), **blank}
+    hold = {**json.loads(judge_sealed(make, "HOLD", schedule=schedule).seal().to_json()), **blank}
+    assert (document == hold) == (says != "PROMOTE")
 
 
 def test_the_look_and_the_ledger_are_sealed(make) -> None:
-    state = decided(make, "INCONCLUSIVE").state
+    state = judge_sealed(make, "INCONCLUSIVE").state
     assert state.holdouts != {}
-    sealed = decided(make, "INCONCLUSIVE", state=state).seal()
+    sealed = judge_sealed(make, "INCONCLUSIVE", state=state).seal()
     assert sealed.state.holdouts == {}
     assert (sealed.look.number, sealed.look.repeated, sealed.look.holdouts) == (None, False, ())
     assert sealed.look.message == sealed.reason == "the policy discloses promotions only"
@@ -98,10 +98,10 @@ def test_where_everything_is_disclosed_nothing_is_committed_to(make) -> None:
 
 @pytest.mark.parametrize("says", SAYS)
 def test_who_holds_the_evidence_can_hold_the_log_to_its_outcomes(make, says: str) -> None:
-    decision, again = decided(make, says), decided(make, says)
+    decision, again = judge_sealed(make, says), judge_sealed(make, says)
     assert decision.seal().commitment == again.commitment
-    held = make.arrays()
-    evidence = make.evidence(challenger=held["challenger"] if says == "PROMOTE" else held["champion"])
+    arrays = make.arrays()
+    evidence = make.evidence(challenger=arrays["challenger"] if says == "PROMOTE" else arrays["champion"])
     assert compute_commitment(evidence, again.binding, again.verdict, again.outcomes) == again.commitment
     assert compute_commitment(evidence, again.binding, again.verdict, again.outcomes[:0]) != again.commitment
 
@@ -122,23 +122,29 @@ def test_a_plain_digest_would_have_told_the_outcome() -> None:
     evidence, truth = few(FEW, scores)
 
     def digest(decision: Decision) -> str:
-        return hashlib.sha256(rfc8785.dumps([one.model_dump(mode="json") for one in decision.outcomes])).hexdigest()
+        return hashlib.sha256(
+            rfc8785.dumps([outcome.model_dump(mode="json") for outcome in decision.outcomes])
+        ).hexdigest()
 
     supposed = [few((np.arange(12) < right).astype(float), scores) for right in range(13)]
-    assert [digest(made) for _, made in supposed].index(digest(truth)) == 7 == FEW.sum()
-    tried = [compute_commitment(guess, truth.binding, made.verdict, made.outcomes) for guess, made in supposed]
+    assert [digest(decision) for _, decision in supposed].index(digest(truth)) == 7 == FEW.sum()
+    tried = [
+        compute_commitment(guess, truth.binding, decision.verdict, decision.outcomes) for guess, decision in supposed
+    ]
     assert truth.commitment not in tried
-    assert truth.commitment == compute_commitment(evidence, truth.binding, supposed[7][1].verdict, supposed[7][1].outcomes)
+    assert truth.commitment == compute_commitment(
+        evidence, truth.binding, supposed[7][1].verdict, supposed[7][1].outcomes
+    )
 
 
 def test_equal_outcomes_have_other_commitments() -> None:
     """Else two challengers that differ in a row each would tell whether these rows have the same label."""
-    made = [few(FEW, np.where(np.arange(12) == row, 0.1, 0.9))[1] for row in (1, 2)]
-    assert made[0].outcomes == made[1].outcomes
-    assert made[0].commitment != made[1].commitment
+    decisions = [few(FEW, np.where(np.arange(12) == row, 0.1, 0.9))[1] for row in (1, 2)]
+    assert decisions[0].outcomes == decisions[1].outcomes
+    assert decisions[0].commitment != decisions[1].commitment
 
 
 def test_the_commitment_of_every_verdict_differs(make) -> None:
-    made = [decided(make, says).commitment for says in SAYS]
-    assert all(a != b for a, b in itertools.combinations(made, 2))
-    assert all(re.fullmatch("[0-9a-f]{64}", one or "") for one in made)
+    commitments = [judge_sealed(make, says).commitment for says in SAYS]
+    assert all(a != b for a, b in itertools.combinations(commitments, 2))
+    assert all(re.fullmatch("[0-9a-f]{64}", commitment or "") for commitment in commitments)

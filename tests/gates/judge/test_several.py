@@ -35,16 +35,18 @@ def test_challengers_that_gain_nothing_pass_together_as_rarely_as_one() -> None:
     for _ in range(120):
         label = (lots.random(300) < 0.4).astype(float)
         middle = np.clip(0.4 + 0.2 * (label - 0.5) + lots.normal(0, 0.1, 300), 0.1, 0.9)
-        found = []
+        promotions = []
         for _ in range(6):
             pair = middle + lots.uniform(0.01, 0.09, 300) * np.array([[1], [-1]])
             side = lots.integers(2, size=300)  # which of the two is the challenger's: chance alone
             evidence = Evidence.from_arrays(
                 label=label, challenger=pair[side, range(300)], champion=pair[1 - side, range(300)]
             )
-            found.append([judge(one, evidence).verdict is Ruling.PROMOTE for one in (share_error_rate(POLICY, 6), POLICY)])
-        passed += any(one for one, _ in found)
-        unshared += any(one for _, one in found)
+            promotions.append(
+                [judge(policy, evidence).verdict is Ruling.PROMOTE for policy in (share_error_rate(POLICY, 6), POLICY)]
+            )
+        passed += any(alone for alone, _ in promotions)
+        unshared += any(alone for _, alone in promotions)
     assert passed <= binom.ppf(0.999, 120, 0.05)
     assert unshared > binom.ppf(0.999, 120, 0.05)
 
@@ -53,17 +55,22 @@ def test_the_greatest_gain_that_is_shown_is_chosen(make: type[Make]) -> None:
     arrays = make.arrays()
     label, champion = arrays["label"], arrays["champion"]
 
-    def decided(strength: float, **changes: Any) -> Any:
+    def judge_strength(strength: float, **changes: Any) -> Any:
         scores = np.clip(champion + strength * (label - champion), 0.001, 0.999)
         return make.judge({**GAIN, **changes}, make.evidence(challenger=scores))
 
-    found = {"same": decided(0.0), "good": decided(0.2), "best": decided(0.5), "worse": decided(-0.3)}
-    assert [str(one.verdict) for one in found.values()] == ["INCONCLUSIVE", "PROMOTE", "PROMOTE", "HOLD"]
-    assert choose_best(found, "binary") == "best"
-    assert choose_best({name: found[name] for name in ("worse", "same")}, "binary") == "same"
-    assert choose_best({name: found[name] for name in ("worse",)}, "binary") == "worse"
-    twins = {"first": found["good"], "second": found["good"]}
+    decisions = {
+        "same": judge_strength(0.0),
+        "good": judge_strength(0.2),
+        "best": judge_strength(0.5),
+        "worse": judge_strength(-0.3),
+    }
+    assert [str(decision.verdict) for decision in decisions.values()] == ["INCONCLUSIVE", "PROMOTE", "PROMOTE", "HOLD"]
+    assert choose_best(decisions, "binary") == "best"
+    assert choose_best({name: decisions[name] for name in ("worse", "same")}, "binary") == "same"
+    assert choose_best({name: decisions[name] for name in ("worse",)}, "binary") == "worse"
+    twins = {"first": decisions["good"], "second": decisions["good"]}
     assert choose_best(twins, "binary") == "first"
-    risen = {name: decided(strength, metric="auc") for name, strength in (("little", 0.1), ("much", 0.6))}
+    risen = {name: judge_strength(strength, metric="auc") for name, strength in (("little", 0.1), ("much", 0.6))}
     assert choose_best(risen, "binary") == "much"  # a metric that rises
-    assert choose_best({"sealed": found["good"].seal(), "open": found["good"]}, "binary") == "open"
+    assert choose_best({"sealed": decisions["good"].seal(), "open": decisions["good"]}, "binary") == "open"

@@ -35,7 +35,7 @@ def holdout(lots: np.random.Generator) -> Evidence:
     return Evidence.from_arrays(row_id=ids, label=label, challenger=champion, champion=champion, task="regression")
 
 
-def challenged(rows: Evidence, lots: np.random.Generator) -> Evidence:
+def add_challenger(rows: Evidence, lots: np.random.Generator) -> Evidence:
     """A challenger that is nearer to the label in about half of the rows, by chance."""
     assert rows.champion is not None
     return replace(rows, challenger=rows.champion + lots.choice([-0.01, 0.01], rows.n))
@@ -45,7 +45,7 @@ def promotions(declared: Policy, rows: Evidence, lots: np.random.Generator) -> i
     """How many of the challengers are promoted, each against the same champion."""
     state, promoted = State(), 0
     for _ in range(CHALLENGERS):
-        decision = judge(declared, challenged(rows, lots), state)
+        decision = judge(declared, add_challenger(rows, lots), state)
         promoted += decision.verdict == "PROMOTE"
         state = decision.state.model_copy(update={"champion": None})
     return promoted
@@ -53,26 +53,26 @@ def promotions(declared: Policy, rows: Evidence, lots: np.random.Generator) -> i
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("schedule", "least", "most"),
+    ("schedule", "lowest", "highest"),
     [({"kind": "fixed", "looks": CHALLENGERS}, 0.0, 0.1), ({"kind": "single"}, 0.0, 0.1), ({"kind": "open"}, 0.9, 1.0)],
 )
-def test_any_false_promotion(schedule: dict[str, object], least: float, most: float) -> None:
+def test_any_false_promotion(schedule: dict[str, object], lowest: float, highest: float) -> None:
     """At alpha .1 a fixed schedule promotes any of 100 with at most .1; judging each at .1 nearly always does."""
     declared, runs = policy(schedule), 40 if schedule["kind"] != "open" else 8
     lots = np.random.default_rng(2024)
-    seen = [promotions(declared, holdout(lots), lots) for _ in range(runs)]
-    share = np.mean([count > 0 for count in seen])
-    assert share <= most + 2 * np.sqrt(most * (1 - most) / runs)
-    assert share >= least
+    counts = [promotions(declared, holdout(lots), lots) for _ in range(runs)]
+    share = np.mean([count > 0 for count in counts])
+    assert share <= highest + 2 * np.sqrt(highest * (1 - highest) / runs)
+    assert share >= lowest
     if schedule["kind"] != "open":
-        assert max(seen) <= 1  # the holdout is retired
+        assert max(counts) <= 1  # the holdout is retired
 
 
 def test_evasions_do_not_add_looks() -> None:
     """Judged sixty times on parts of the holdout with fresh rows beside them: no rows get more than was declared."""
     lots = np.random.default_rng(7)
     rows, others = holdout(lots), holdout(lots)
-    declared, state, taken = policy({"kind": "fixed", "looks": 5}), State(), 0
+    declared, state, look_count = policy({"kind": "fixed", "looks": 5}), State(), 0
     for _ in range(60):
         keep = np.flatnonzero(lots.random(ROWS) < lots.uniform(0.3, 1))
         added = np.flatnonzero(lots.random(ROWS) < lots.uniform(0, 0.9))
@@ -84,10 +84,10 @@ def test_evasions_do_not_add_looks() -> None:
             champion=champion,
             task="regression",
         )
-        decision = judge(declared, challenged(mixed, lots), state)
-        taken += decision.look.number is not None
+        decision = judge(declared, add_challenger(mixed, lots), state)
+        look_count += decision.look.number is not None
         state = decision.state.model_copy(update={"champion": None})
-    assert all(len(held.looks) <= 5 and held.spent <= 0.1 + 1e-9 for held in state.holdouts.values())
-    assert 5 <= taken <= 10  # the looks of the holdout, and of what was mixed into it
+    assert all(len(ledger.looks) <= 5 and ledger.spent <= 0.1 + 1e-9 for ledger in state.holdouts.values())
+    assert 5 <= look_count <= 10  # the looks of the holdout, and of what was mixed into it
     for whole in (rows, others):
-        assert judge(declared, challenged(whole, lots), state).look.number is None
+        assert judge(declared, add_challenger(whole, lots), state).look.number is None

@@ -37,7 +37,9 @@ def judge_waived(gate: str, *, scores: Any = BAD, now: datetime | None = NOON, *
     """The decision on model 1, where a waiver for it was granted."""
     policy = Policy.parse(GATES | {"checks": {**GATES["checks"], **checks}})
     waiver = make_waiver(policy, gate)
-    return judge(policy, make_evidence(scores, model="1", neighbour=GOOD), State(seq=5, waivers=(waiver,)), now=now)
+    return judge(
+        policy, make_evidence(scores, model="1", champion_scores=GOOD), State(seq=5, waivers=(waiver,)), now=now
+    )
 
 
 WARN = {"kind": "threshold", "metric": "auc", "min": 0.99, "decide": "point", "severity": "warn"}
@@ -89,7 +91,9 @@ def test_what_could_not_be_judged_is_not_waived() -> None:
 def test_where_everything_is_waived_nothing_was_shown() -> None:
     policy = Policy.parse(GATES | {"checks": {"gate": GATES["checks"]["log_loss"]}})
     waiver = make_waiver(policy, "gate")
-    decision = judge(policy, make_evidence(BAD, model="1", neighbour=GOOD), State(seq=5, waivers=(waiver,)), now=NOON)
+    decision = judge(
+        policy, make_evidence(BAD, model="1", champion_scores=GOOD), State(seq=5, waivers=(waiver,)), now=NOON
+    )
     assert (decision.verdict, decision.reason) == (
         "ERROR",
         "every blocking gate was skipped or waived: nothing was shown",

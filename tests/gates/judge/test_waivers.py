@@ -163,7 +163,7 @@ def test_a_waiver_counts_up_to_its_last_moment(log: Log, late_us: int, verdict: 
 
 
 def test_a_lapse_touches_its_own_candidate_only(log: Log) -> None:
-    other = make_evidence(BAD, model="2", neighbour=GOOD, champion="0", rows="other")
+    other = make_evidence(BAD, model="2", champion_scores=GOOD, champion="0", rows="other")
     commit_evidence(log, other, minute=1)
     waive(log, until=NOON + DAY)
     waive(log, run="2", until=UNTIL)
@@ -184,7 +184,7 @@ def test_a_lapse_touches_its_own_candidate_only(log: Log) -> None:
 )
 def test_a_waiver_is_for_one_run_and_its_model_s_bytes(log: Log, challenger: dict[str, str]) -> None:
     waive(log)
-    claim = make_evidence(BAD, model="2", neighbour=GOOD, champion="0", rows="other")
+    claim = make_evidence(BAD, model="2", champion_scores=GOOD, champion="0", rows="other")
     claim = claim.from_arrays(
         label=LABEL,
         challenger=BAD,

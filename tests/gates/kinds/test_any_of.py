@@ -34,8 +34,8 @@ VARIANTS = [
     {"checks": {"rows": {"kind": "data", "min_rows": 100}, "low": Make.checks["threshold"]}},
     {
         "checks": {
-            name: {"kind": "threshold", "metric": "accuracy", "min": least, "decide": "bound"}
-            for name, least in (("a", 0.6), ("b", 0.709), ("c", 0.99))
+            name: {"kind": "threshold", "metric": "accuracy", "min": minimum, "decide": "bound"}
+            for name, minimum in (("a", 0.6), ("b", 0.709), ("c", 0.99))
         }
     },
 ]
@@ -45,8 +45,8 @@ LEAKAGE = {"kind": "leakage"}
 GAIN = {"kind": "improvement", "metric": "log_loss", "margin": 0.0}
 
 
-def floor(least: float, metric: str = "accuracy", decide: str = "bound") -> dict:
-    return {"kind": "threshold", "metric": metric, "min": least, "decide": decide}
+def floor(minimum: float, metric: str = "accuracy", decide: str = "bound") -> dict:
+    return {"kind": "threshold", "metric": metric, "min": minimum, "decide": decide}
 
 
 def right(n: int, hits: int, **more) -> Evidence:
@@ -64,22 +64,22 @@ def ask(make, checks: dict, evidence: Evidence, **keys):
 
 @pytest.mark.parametrize("verdicts", [*itertools.product(Verdict, repeat=3)])
 def test_what_three_checks_say_together(verdicts: tuple[Verdict, ...]) -> None:
-    said = combine_alternatives(list(verdicts))
-    judged = [one for one in verdicts if one is not Verdict.SKIP]
+    message = combine_alternatives(list(verdicts))
+    judged = [verdict for verdict in verdicts if verdict is not Verdict.SKIP]
     if Verdict.ERROR in verdicts:
-        assert said is Verdict.ERROR
+        assert message is Verdict.ERROR
     elif Verdict.PASS in verdicts:
-        assert said is Verdict.PASS
+        assert message is Verdict.PASS
     elif not judged:
-        assert said is Verdict.SKIP
+        assert message is Verdict.SKIP
     else:
-        assert said is (Verdict.FAIL if set(judged) == {Verdict.FAIL} else Verdict.INCONCLUSIVE)
+        assert message is (Verdict.FAIL if set(judged) == {Verdict.FAIL} else Verdict.INCONCLUSIVE)
 
 
 def test_one_check_is_judged_as_it_would_be_alone(make) -> None:
     evidence = right(400, 360)
-    for least in (0.8, 0.9, 0.95):
-        alone, inside = make.judge(floor(least), evidence).outcomes[0], ask(make, {"a": floor(least)}, evidence)
+    for item in (0.8, 0.9, 0.95):
+        alone, inside = make.judge(floor(item), evidence).outcomes[0], ask(make, {"a": floor(item)}, evidence)
         for key in ("verdict", "observed", "low", "high", "level"):
             assert getattr(alone, key) == getattr(inside, key) == getattr(inside.parts[0], key)
 
@@ -91,33 +91,33 @@ def lower(alpha: float) -> float:
 
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_a_pass_is_asked_at_a_share_of_the_error_rate(make, k: int) -> None:
-    others = {f"x{at}": floor(0.99) for at in range(k - 1)}
+    others = {f"x{index}": floor(0.99) for index in range(k - 1)}
     for nudge, verdict in ((-1e-6, Verdict.PASS), (0.0, Verdict.PASS), (1e-6, Verdict.INCONCLUSIVE)):
-        found = ask(make, {"a": floor(lower(0.05 / k) + nudge), **others}, right(400, 360))
-        assert found.verdict == verdict
-        assert found.parts[0].level == pytest.approx(1 - 0.05 / k)
+        result = ask(make, {"a": floor(lower(0.05 / k) + nudge), **others}, right(400, 360))
+        assert result.verdict == verdict
+        assert result.parts[0].level == pytest.approx(1 - 0.05 / k)
 
 
 def test_what_passes_alone_only_says_so(make) -> None:
-    found = ask(make, {"a": floor(0.87), "b": floor(0.99), "c": floor(0.99)}, right(400, 360))
-    assert found.verdict == Verdict.INCONCLUSIVE
-    assert "passes alone, but 3 checks share the error rate" in found.message
+    result = ask(make, {"a": floor(0.87), "b": floor(0.99), "c": floor(0.99)}, right(400, 360))
+    assert result.verdict == Verdict.INCONCLUSIVE
+    assert "passes alone, but 3 checks share the error rate" in result.message
 
 
 def test_once_one_has_passed_the_others_share_what_is_left(make) -> None:
     """Holm: what cannot be shown at .975 can at .95, beside one that passed at .975."""
     between = (lower(0.05) + lower(0.025)) / 2
-    found = ask(make, {"hard": floor(between), "easy": floor(0.5)}, right(400, 360))
-    assert [part.verdict for part in found.parts] == [Verdict.PASS, Verdict.PASS]
-    assert [part.level for part in found.parts] == pytest.approx([0.95, 0.975])
+    result = ask(make, {"hard": floor(between), "easy": floor(0.5)}, right(400, 360))
+    assert [part.verdict for part in result.parts] == [Verdict.PASS, Verdict.PASS]
+    assert [part.level for part in result.parts] == pytest.approx([0.95, 0.975])
 
 
 def test_checks_that_cannot_err_by_chance_take_no_share(make) -> None:
     facts = {"train_row_hashes": np.array([1], dtype=np.uint64)}
     evidence = right(400, 360, facts=facts, row_id=np.arange(400))
     checks = {"a": floor(lower(0.05)), "b": floor(0.99, decide="point"), "c": LEAKAGE}
-    found = ask(make, checks, evidence)
-    assert [(part.verdict, part.level) for part in found.parts] == [
+    result = ask(make, checks, evidence)
+    assert [(part.verdict, part.level) for part in result.parts] == [
         (Verdict.PASS, 0.95),
         (Verdict.FAIL, 0.95),
         (Verdict.PASS, None),
@@ -128,9 +128,9 @@ def test_checks_that_cannot_err_by_chance_take_no_share(make) -> None:
 
 def test_a_skip_takes_no_share_and_decides_nothing(make) -> None:
     evidence = right(400, 360)
-    found = ask(make, {"gain": GAIN, "a": floor(lower(0.05))}, evidence)
-    assert [part.verdict for part in found.parts] == [Verdict.SKIP, Verdict.PASS]
-    assert found.parts[1].level == 0.95
+    result = ask(make, {"gain": GAIN, "a": floor(lower(0.05))}, evidence)
+    assert [part.verdict for part in result.parts] == [Verdict.SKIP, Verdict.PASS]
+    assert result.parts[1].level == 0.95
     assert ask(make, {"gain": GAIN, "a": floor(0.99)}, evidence).verdict == Verdict.FAIL
     assert ask(make, {"gain": GAIN}, evidence).verdict == Verdict.SKIP
 
@@ -138,24 +138,24 @@ def test_a_skip_takes_no_share_and_decides_nothing(make) -> None:
 def test_a_fail_is_asked_of_every_check_at_the_full_level(make) -> None:
     upper = proportion_confint(360, 400, alpha=0.1, method="wilson")[1]
     for nudge, verdict in ((-1e-6, Verdict.INCONCLUSIVE), (1e-6, Verdict.FAIL)):
-        found = ask(make, {"a": floor(upper + nudge), "b": floor(0.99)}, right(400, 360))
-        assert [part.verdict for part in found.parts] == [verdict, Verdict.FAIL]
-        assert found.verdict == verdict
+        result = ask(make, {"a": floor(upper + nudge), "b": floor(0.99)}, right(400, 360))
+        assert [part.verdict for part in result.parts] == [verdict, Verdict.FAIL]
+        assert result.verdict == verdict
 
 
 def test_an_error_is_never_hidden_by_a_pass(make) -> None:
-    found = ask(make, {"a": floor(0.5), "b": floor(0.5, "rmse")}, right(400, 360))
-    assert [part.verdict for part in found.parts] == [Verdict.PASS, Verdict.ERROR]
-    assert found.verdict == Verdict.ERROR
-    assert "'b': " in found.message
-    assert "rmse" in found.parts[1].message
+    result = ask(make, {"a": floor(0.5), "b": floor(0.5, "rmse")}, right(400, 360))
+    assert [part.verdict for part in result.parts] == [Verdict.PASS, Verdict.ERROR]
+    assert result.verdict == Verdict.ERROR
+    assert "'b': " in result.message
+    assert "rmse" in result.parts[1].message
 
 
 def test_a_metric_that_is_no_number_is_an_error(make) -> None:
     evidence = make.evidence(task="regression", challenger=np.full(600, 1e200), label=np.full(600, -1.0))
     with np.errstate(all="ignore"):
-        found = ask(make, {"a": floor(0.1, "rmse"), "b": floor(0.1, "mae")}, evidence)
-    assert found.verdict == Verdict.ERROR
+        result = ask(make, {"a": floor(0.1, "rmse"), "b": floor(0.1, "mae")}, evidence)
+    assert result.verdict == Verdict.ERROR
 
 
 def test_no_proven_harm_does_not_pass_by_sharing(make) -> None:
@@ -200,9 +200,9 @@ def test_a_gain_makes_the_whole_gate_a_scheduled_look(make) -> None:
 def test_without_a_champion_it_is_no_look(make) -> None:
     checks = {"gain": GAIN, "good": floor(0.5)}
     policy = make.policy({"gate": {"kind": "any_of", "checks": checks}}, schedule={"kind": "fixed", "looks": 10})
-    found = judge(policy, make.evidence(champion=None)).outcomes[0]
-    assert [part.verdict for part in found.parts] == [Verdict.SKIP, Verdict.PASS]
-    assert found.level == 0.95
+    evidence = judge(policy, make.evidence(champion=None)).outcomes[0]
+    assert [part.verdict for part in evidence.parts] == [Verdict.SKIP, Verdict.PASS]
+    assert evidence.level == 0.95
 
 
 def test_without_a_gain_no_look_is_taken(make) -> None:
@@ -218,11 +218,11 @@ def test_severity_description_and_owner_of_checks(make) -> None:
     policy = make.policy(
         {"floor": floor(0.5), "gate": {"kind": "any_of", "severity": "warn", "owner": "us", "checks": {"a": inner}}}
     )
-    found = judge(policy, right(400, 360)).outcomes[1]
-    (part,) = found.parts
-    assert (found.severity, found.owner, found.description) == ("warn", "us", "")
+    decision = judge(policy, right(400, 360)).outcomes[1]
+    (part,) = decision.parts
+    assert (decision.severity, decision.owner, decision.description) == ("warn", "us", "")
     assert (part.severity, part.owner, part.description) == ("warn", "risk", "the law asks")
-    assert found.rule == "a: accuracy >= 0.99 (bound)"
+    assert decision.rule == "a: accuracy >= 0.99 (bound)"
 
 
 @pytest.mark.parametrize(
@@ -258,18 +258,18 @@ def test_no_false_pass_beyond_alpha(make, k: int) -> None:
     rng, runs, each = np.random.default_rng(k), 1000, 80
     block = np.repeat(np.arange(k), each)
     small = np.char.add("small", (np.arange(k * each) // (each // 2)).astype(str))
-    slices = {f"only{at}": np.where(block == at, "all", small) for at in range(k)}
+    slices = {f"only{index}": np.where(block == index, "all", small) for index in range(k)}
     checks = {
-        f"c{at}": {
+        f"c{index}": {
             "kind": "slices",
-            "by": f"only{at}",
+            "by": f"only{index}",
             "metric": "mae",
             "margin": 0.0,
             "require": "non_inferior",
             "min_rows": each,
             "small_slice": "skip",
         }
-        for at in range(k)
+        for index in range(k)
     }
     policy = make.policy({"gate": {"kind": "any_of", "checks": checks}})
     passed = np.zeros(2)
@@ -278,8 +278,8 @@ def test_no_false_pass_beyond_alpha(make, k: int) -> None:
         evidence = Evidence.from_arrays(
             label=np.zeros(k * each), challenger=scores[:, 0], champion=scores[:, 1], slices=slices, task="regression"
         )
-        found = judge(policy, evidence).outcomes[0]
-        alone = any("passes alone" in part.message for part in found.parts)
-        passed += found.verdict == Verdict.PASS, found.verdict == Verdict.PASS or alone
+        decision = judge(policy, evidence).outcomes[0]
+        alone = any("passes alone" in part.message for part in decision.parts)
+        passed += decision.verdict == Verdict.PASS, decision.verdict == Verdict.PASS or alone
     for share, expected in zip(passed / runs, (1 - (1 - 0.05 / k) ** k, 1 - 0.95**k), strict=True):
         assert share == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / runs))

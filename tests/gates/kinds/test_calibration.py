@@ -17,9 +17,9 @@ VARIANTS = [
 EDGES = {"one label only": Verdict.FAIL}
 
 
-def flat(make, score: float, check, *, n: int = 100, share: float = 0.5, **given):
+def flat(make, score: float, check, *, n: int = 100, share: float = 0.5, **options):
     label = (np.arange(n) < share * n).astype(float)
-    return make.judge(check, Evidence.from_arrays(label=label, challenger=np.full(n, score), **given)).outcomes[0]
+    return make.judge(check, Evidence.from_arrays(label=label, challenger=np.full(n, score), **options)).outcomes[0]
 
 
 @pytest.mark.parametrize("measure", ["gap", "ece"])
@@ -27,9 +27,9 @@ def flat(make, score: float, check, *, n: int = 100, share: float = 0.5, **given
     ("score", "verdict"), [(0.39, "FAIL"), (0.4, "PASS"), (0.41, "PASS"), (0.59, "PASS"), (0.6, "PASS"), (0.61, "FAIL")]
 )
 def test_the_size_of_the_point(make, measure: str, score: float, verdict: str) -> None:
-    found = flat(make, score, make.check("calibration", measure=measure, decide="point"))
-    assert found.verdict == verdict
-    assert found.observed == pytest.approx(score - 0.5 if measure == "gap" else abs(score - 0.5), abs=1e-11)
+    result = flat(make, score, make.check("calibration", measure=measure, decide="point"))
+    assert result.verdict == verdict
+    assert result.observed == pytest.approx(score - 0.5 if measure == "gap" else abs(score - 0.5), abs=1e-11)
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ def test_the_size_of_the_point(make, measure: str, score: float, verdict: str) -
     [(0.5, "PASS"), (0.58, "INCONCLUSIVE"), (0.42, "INCONCLUSIVE"), (0.75, "FAIL"), (0.25, "FAIL")],
 )
 def test_the_bound_of_the_gap(make, score: float, verdict: str) -> None:
-    found = flat(make, score, make.check("calibration"), n=300)
-    assert found.verdict == verdict
-    assert found.low < found.observed < found.high
+    result = flat(make, score, make.check("calibration"), n=300)
+    assert result.verdict == verdict
+    assert result.low < result.observed < result.high
 
 
 @pytest.mark.parametrize(
-    ("measure", "most", "verdict"),
+    ("measure", "maximum", "verdict"),
     [
         ("slope", 0.45, "PASS"),
         ("slope", 0.2, "FAIL"),
@@ -53,32 +53,32 @@ def test_the_bound_of_the_gap(make, score: float, verdict: str) -> None:
         ("gap", 0.05, "FAIL"),
     ],
 )
-def test_scores_that_are_too_extreme_and_too_high(make, measure: str, most: float, verdict: str) -> None:
+def test_scores_that_are_too_extreme_and_too_high(make, measure: str, maximum: float, verdict: str) -> None:
     """The true slope is 1/1.5 = 2/3, and scores are too high throughout."""
     rng = np.random.default_rng(2)
     truth = rng.normal(-0.5, 1.2, 20_000)
     label = (rng.random(20_000) < 1 / (1 + np.exp(-truth))).astype(float)
     evidence = Evidence.from_arrays(label=label, challenger=1 / (1 + np.exp(-(1.5 * truth + 0.8))))
-    found = make.judge(make.check("calibration", measure=measure, max=most), evidence).outcomes[0]
-    assert found.verdict == verdict
+    decision = make.judge(make.check("calibration", measure=measure, max=maximum), evidence).outcomes[0]
+    assert decision.verdict == verdict
     if measure == "slope":
-        assert found.observed == pytest.approx(2 / 3, abs=0.03)
-        assert found.rule == f"|slope - 1| <= {most:g} (bound)"
+        assert decision.observed == pytest.approx(2 / 3, abs=0.03)
+        assert decision.rule == f"|slope - 1| <= {maximum:g} (bound)"
 
 
 def test_a_slope_that_does_not_exist_is_an_error(make) -> None:
     label = np.repeat([0.0, 1.0], 50)
     evidence = Evidence.from_arrays(label=label, challenger=0.2 + 0.6 * label)
-    found = make.judge(make.check("calibration", measure="slope"), evidence).outcomes[0]
-    assert found.verdict == "ERROR"
-    assert "do not separate" in found.message
+    decision = make.judge(make.check("calibration", measure="slope"), evidence).outcomes[0]
+    assert decision.verdict == "ERROR"
+    assert "do not separate" in decision.message
 
 
 def test_a_regression_has_a_gap_and_no_ece(make) -> None:
     evidence = Evidence.from_arrays(label=np.arange(50.0), challenger=np.arange(50) + 3.0, task="regression")
     assert make.judge(make.check("calibration", max=3.0, decide="point"), evidence).outcomes[0].verdict == Verdict.PASS
-    found = make.judge(make.check("calibration", measure="ece"), evidence).outcomes[0]
-    assert found.verdict == Verdict.ERROR
-    assert "rmse, mae" in found.message
+    decision = make.judge(make.check("calibration", measure="ece"), evidence).outcomes[0]
+    assert decision.verdict == Verdict.ERROR
+    assert "rmse, mae" in decision.message
     sloped = make.judge(make.check("calibration", measure="slope", max=0.1), evidence).outcomes[0]
     assert (sloped.verdict, sloped.observed) == ("PASS", 1.0)

@@ -56,14 +56,14 @@ TANGO = paired(794, 150, 86, 570)
 
 
 def test_a_gain_is_judged_as_improvement_does(make) -> None:
-    found = outcome(make, "n - o > 0.02 +/- 0.03", TANGO, confidence=0.975)
+    result = outcome(make, "n - o > 0.02 +/- 0.03", TANGO, confidence=0.975)
     same = make.judge({"kind": "improvement", "metric": "accuracy", "margin": 0.02}, TANGO, confidence=0.975)
-    (part,) = found.parts
+    (part,) = result.parts
     assert (part.low, part.high) == pytest.approx((0.0213615648, 0.0589980333), abs=1e-9)
     for key in ("verdict", "observed", "low", "high", "level", "p"):
-        assert getattr(found, key) == getattr(part, key) == getattr(same.outcomes[0], key)
+        assert getattr(result, key) == getattr(part, key) == getattr(same.outcomes[0], key)
     assert (part.name, part.kind, part.rule) == ("n - o > 0.02 +/- 0.03", "condition", "n - o > 0.02 +/- 0.03")
-    assert found.verdict == Verdict.PASS
+    assert result.verdict == Verdict.PASS
 
 
 def test_a_factor_changes_nothing(make) -> None:
@@ -79,26 +79,26 @@ def test_an_accuracy_is_judged_as_threshold_does(make) -> None:
         ("n < 0.6 +/- 0.1", {"max": 0.6}),
         ("-2 * n < -1 +/- .1", {"min": 0.5}),
     ):
-        found = outcome(make, text, TANGO)
+        result = outcome(make, text, TANGO)
         check = {"kind": "threshold", "metric": "accuracy", "decide": "bound", **limits}
         same = make.judge(check, TANGO).outcomes[0]
         for key in ("verdict", "observed", "low", "high", "level"):
-            assert getattr(found, key) == getattr(same, key)
+            assert getattr(result, key) == getattr(same, key)
 
 
 def test_changed_decisions_are_judged_as_disagreement_does(make) -> None:
-    found = outcome(make, "d < 0.2 +/- 0.1", TANGO)
+    result = outcome(make, "d < 0.2 +/- 0.1", TANGO)
     same = make.judge({"kind": "disagreement", "max": 0.2, "decide": "bound"}, TANGO).outcomes[0]
     for key in ("verdict", "observed", "low", "high", "level"):
-        assert getattr(found, key) == getattr(same, key)
-    assert found.observed == pytest.approx((150 + 86) / 1600)
+        assert getattr(result, key) == getattr(same, key)
+    assert result.observed == pytest.approx((150 + 86) / 1600)
 
 
 def test_wilson_of_a_single_share(make) -> None:
     """60 of 100: .5020025868–.6905987136 at two-sided 95 %, published."""
-    found = outcome(make, "o > 0.5 +/- 0.1", paired(60, 40, 0, 0), confidence=0.975)
-    assert (found.low, found.high) == pytest.approx((0.5020025868, 0.6905987136), abs=1e-9)
-    assert found.verdict == Verdict.PASS
+    result = outcome(make, "o > 0.5 +/- 0.1", paired(60, 40, 0, 0), confidence=0.975)
+    assert (result.low, result.high) == pytest.approx((0.5020025868, 0.6905987136), abs=1e-9)
+    assert result.verdict == Verdict.PASS
     halved = outcome(make, "-0.5 * o < -0.25 +/- 0.1", paired(60, 40, 0, 0), confidence=0.975)
     assert (halved.low, halved.high) == pytest.approx((-0.6905987136 / 2, -0.5020025868 / 2), abs=1e-9)
     assert halved.verdict == Verdict.PASS
@@ -126,10 +126,10 @@ def test_any_other_sum_is_a_mean_over_rows(make, clustered: bool) -> None:
     else:
         error, df = stats.sem(values), 1599
     low, high = stats.t.interval(0.9, df, loc=values.mean(), scale=error)
-    found = outcome(make, "n - 1.1 * o + 0.5 * d > 0 +/- 0.1", evidence)
-    assert found.observed == pytest.approx(values.mean(), rel=1e-11)
-    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-10)
-    assert found.verdict == (Verdict.PASS if low > 0 else Verdict.INCONCLUSIVE)
+    result = outcome(make, "n - 1.1 * o + 0.5 * d > 0 +/- 0.1", evidence)
+    assert result.observed == pytest.approx(values.mean(), rel=1e-11)
+    assert (result.low, result.high) == pytest.approx((low, high), rel=1e-10)
+    assert result.verdict == (Verdict.PASS if low > 0 else Verdict.INCONCLUSIVE)
     assert outcome(make, "n - 1.1 * o + 0.5 * d > 0.5 +/- 0.1", evidence).verdict == Verdict.FAIL
     assert outcome(make, "n - 1.1 * o + 0.5 * d < 0.5 +/- 0.1", evidence).verdict == Verdict.PASS
 
@@ -148,20 +148,20 @@ def test_multiclass(make) -> None:
         task="multiclass",
         classes=["a", "b", "c"],
     )
-    found = outcome(
+    result = outcome(
         make, "n - o > 0.2 +/- 0.05 /\\ d < 0.6 +/- 0.05 /\\ o > 0.5 +/- 0.05 /\\ n - 1.1*o > 0 +/- 0.1", evidence
     )
-    assert [part.verdict for part in found.parts] == [Verdict.PASS] * 4
-    seen = [right[:, 0].mean() - right[:, 1].mean(), np.mean(decision[:, 0] != decision[:, 1]), right[:, 1].mean()]
-    assert [part.observed for part in found.parts[:3]] == pytest.approx(seen)
+    assert [part.verdict for part in result.parts] == [Verdict.PASS] * 4
+    results = [right[:, 0].mean() - right[:, 1].mean(), np.mean(decision[:, 0] != decision[:, 1]), right[:, 1].mean()]
+    assert [part.observed for part in result.parts[:3]] == pytest.approx(results)
 
 
 def test_the_half_width_is_asked_as_well(make) -> None:
     """Half of .0589980333 − .0213615648 is .0188182."""
-    said = {
+    actual = {
         within: outcome(make, f"n - o > 0.02 +/- {within}", TANGO, confidence=0.975) for within in (0.0188183, 0.0094)
     }
-    narrow, wide = said.values()
+    narrow, wide = actual.values()
     assert narrow.verdict == Verdict.PASS
     assert wide.verdict == Verdict.INCONCLUSIVE
     assert wide.message.endswith(
@@ -185,26 +185,26 @@ def test_a_limit_of_0_is_strict(make) -> None:
 @pytest.mark.parametrize(("rows", "verdict"), [(6, Verdict.INCONCLUSIVE), (60, Verdict.PASS)])
 def test_rows_that_are_all_alike_prove_little(make, rows: int, verdict: Verdict) -> None:
     """Every row right for both: the sum is −.1 everywhere, and 6 rows still allow 39 % of others."""
-    found = outcome(make, "n - 1.1 * o > -0.2 +/- 1", paired(rows, 0, 0, 0))
+    result = outcome(make, "n - 1.1 * o > -0.2 +/- 1", paired(rows, 0, 0, 0))
     unlike = 1 - 0.05 ** (1 / rows)
-    assert (found.low, found.high) == pytest.approx((-0.1 - unlike * 1.0, -0.1 + unlike * 1.1))
-    assert found.verdict == verdict
+    assert (result.low, result.high) == pytest.approx((-0.1 - unlike * 1.0, -0.1 + unlike * 1.1))
+    assert result.verdict == verdict
 
 
 def test_the_gate_is_as_bad_as_its_worst_clause(make) -> None:
-    found = outcome(make, "n > 0.5 +/- 0.1 /\\ d < 0.1 +/- 0.1 /\\ n - o > 0.04 +/- 0.1", TANGO)
-    assert [part.verdict for part in found.parts] == [Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE]
-    assert found.verdict == Verdict.FAIL
-    assert found.observed == found.parts[1].observed
-    assert found.message.startswith("3 clauses: 1 FAIL, 1 INCONCLUSIVE, 1 PASS; 'd < 0.1 +/- 0.1': ")
-    assert found.rule == "n > 0.5 +/- 0.1 /\\ d < 0.1 +/- 0.1 /\\ n - o > 0.04 +/- 0.1"
+    result = outcome(make, "n > 0.5 +/- 0.1 /\\ d < 0.1 +/- 0.1 /\\ n - o > 0.04 +/- 0.1", TANGO)
+    assert [part.verdict for part in result.parts] == [Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE]
+    assert result.verdict == Verdict.FAIL
+    assert result.observed == result.parts[1].observed
+    assert result.message.startswith("3 clauses: 1 FAIL, 1 INCONCLUSIVE, 1 PASS; 'd < 0.1 +/- 0.1': ")
+    assert result.rule == "n > 0.5 +/- 0.1 /\\ d < 0.1 +/- 0.1 /\\ n - o > 0.04 +/- 0.1"
 
 
 def test_without_a_champion_clauses_of_n_alone_are_judged(make) -> None:
     alone = make.evidence(champion=None)
-    found = outcome(make, "n > 0.6 +/- 0.1 /\\ n - o > 0 +/- 0.1 /\\ d < 0.1 +/- 0.1 /\\ o > 0.5 +/- 0.1", alone)
-    assert [part.verdict for part in found.parts] == [Verdict.PASS, Verdict.SKIP, Verdict.SKIP, Verdict.SKIP]
-    assert found.verdict == Verdict.PASS
+    result = outcome(make, "n > 0.6 +/- 0.1 /\\ n - o > 0 +/- 0.1 /\\ d < 0.1 +/- 0.1 /\\ o > 0.5 +/- 0.1", alone)
+    assert [part.verdict for part in result.parts] == [Verdict.PASS, Verdict.SKIP, Verdict.SKIP, Verdict.SKIP]
+    assert result.verdict == Verdict.PASS
     assert outcome(make, "n > 0.99 +/- 0.1 /\\ d < 0.1 +/- 0.1", alone).verdict == Verdict.FAIL
     assert outcome(make, "d < 0.1 +/- 0.1", alone).verdict == Verdict.SKIP
 
@@ -214,16 +214,16 @@ def test_a_champion_that_reigns_but_has_no_scores_is_an_error(make) -> None:
     reigning = make.judge(make.checks["threshold"], alone).state
     for text in ("n - o > 0 +/- 0.1", "o > 0.5 +/- 0.1", "d < 0.1 +/- 0.1", "n - 1.1*o > 0 +/- 0.1"):
         policy = make.policy({"gate": {"kind": "condition", "condition": f"{text} /\\ n > 0.5 +/- 0.1"}})
-        found = judge(policy, alone, reigning).outcomes[0]
-        assert [part.verdict for part in found.parts] == [Verdict.ERROR, Verdict.PASS]
-        assert found.verdict == Verdict.ERROR
-        assert "the evidence has no champion scores" in found.message
+        decision = judge(policy, alone, reigning).outcomes[0]
+        assert [part.verdict for part in decision.parts] == [Verdict.ERROR, Verdict.PASS]
+        assert decision.verdict == Verdict.ERROR
+        assert "the evidence has no champion scores" in decision.message
 
 
 def test_only_where_there_are_decisions(make) -> None:
-    found = outcome(make, "n > 0.5 +/- 0.1", make.evidence(task="regression"))
-    assert found.verdict == Verdict.ERROR
-    assert "a condition is not defined for regression; expected task binary or multiclass" in found.message
+    evidence = outcome(make, "n > 0.5 +/- 0.1", make.evidence(task="regression"))
+    assert evidence.verdict == Verdict.ERROR
+    assert "a condition is not defined for regression; expected task binary or multiclass" in evidence.message
 
 
 GAINS = ["n - o > 0 +/- 0.1", "n - 1.05 * o > 0 +/- 0.1"]
@@ -256,12 +256,12 @@ def test_no_false_promotion_of_a_product(make) -> None:
 def test_a_half_width_of_exactly_what_is_asked_is_narrow_enough(make) -> None:
     wide = outcome(make, "n > 0.5 +/- 0.5", TANGO)
     half = (wide.high - wide.low) / 2
-    for asked, verdict in ((half, Verdict.PASS), (half - 1e-9, Verdict.INCONCLUSIVE)):
-        assert outcome(make, f"n > 0.5 +/- {asked:.17g}", TANGO).verdict == verdict
+    for expected, verdict in ((half, Verdict.PASS), (half - 1e-9, Verdict.INCONCLUSIVE)):
+        assert outcome(make, f"n > 0.5 +/- {expected:.17g}", TANGO).verdict == verdict
 
 
 def test_clusters_that_are_all_alike_prove_less_than_their_rows(make) -> None:
     evidence = paired(60, 0, 0, 0, cluster=np.arange(60) % 12)
-    found = outcome(make, "n - 1.1 * o > -0.2 +/- 1", evidence)
+    result = outcome(make, "n - 1.1 * o > -0.2 +/- 1", evidence)
     unlike = 1 - 0.05 ** (1 / 12)
-    assert (found.low, found.high) == pytest.approx((-0.1 - unlike * 1.0, -0.1 + unlike * 1.1))
+    assert (result.low, result.high) == pytest.approx((-0.1 - unlike * 1.0, -0.1 + unlike * 1.1))

@@ -11,7 +11,7 @@ from lockgate.gates.kinds.condition_language import Clause, parse_condition
 
 
 def numbers(text: str) -> list[tuple[float, float, float, bool, float, float]]:
-    return [(one.n, one.o, one.d, one.greater, one.limit, one.within) for one in parse_condition(text)]
+    return [(item.n, item.o, item.d, item.greater, item.limit, item.within) for item in parse_condition(text)]
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_what_a_condition_says(text: str, expected: list[tuple]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("item", "other"),
     [
         ("n-o>0.02+/-0.01", " n  -  o\n > 0.02 +/- 0.01 "),
         ("n * 2 > 1 +/- 0.1", "2 * n > 1 +/- .1"),
@@ -39,8 +39,8 @@ def test_what_a_condition_says(text: str, expected: list[tuple]) -> None:
         ("n - o - d + d > 0 +/- 0.1", "+ n - o > +0 +/- 0.1"),
     ],
 )
-def test_two_ways_to_say_the_same(one: str, other: str) -> None:
-    assert numbers(one) == numbers(other)
+def test_two_ways_to_say_the_same(item: str, other: str) -> None:
+    assert numbers(item) == numbers(other)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,10 @@ def test_two_ways_to_say_the_same(one: str, other: str) -> None:
 def test_nonsense_is_refused_with_its_place(text: str, problem: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 (the whole message is compared)
         parse_condition(text)
-    said = problem.replace("…; ", "of the condition; ").replace("A TERM", "one of the variables n, o, d, or a number")
-    assert str(caught.value) == said
+    message = problem.replace("…; ", "of the condition; ").replace(
+        "A TERM", "one of the variables n, o, d, or a number"
+    )
+    assert str(caught.value) == message
 
 
 def test_both_sides_may_be_bounded() -> None:
@@ -114,7 +116,7 @@ def test_both_sides_may_be_bounded() -> None:
 
 def test_too_many_clauses() -> None:
     with pytest.raises(ValueError, match="more than 100 clauses; expected fewer"):
-        parse_condition(" /\\ ".join(f"n - {at} * o > 0 +/- 0.1" for at in range(1, 200)))
+        parse_condition(" /\\ ".join(f"n - {index} * o > 0 +/- 0.1" for index in range(1, 200)))
 
 
 @pytest.mark.parametrize(
@@ -158,8 +160,8 @@ def test_only_value_errors_leave_the_parser(text: str) -> None:
     with suppress(ValueError):
         clauses = parse_condition(text)
         assert clauses
-        for one in clauses:
-            assert isinstance(one, Clause)
-            assert one.within > 0
-            assert all(map(math.isfinite, (one.n, one.o, one.d, one.limit, one.within)))
-            assert parse_condition(one.text) == (one,)
+        for clause in clauses:
+            assert isinstance(clause, Clause)
+            assert clause.within > 0
+            assert all(map(math.isfinite, (clause.n, clause.o, clause.d, clause.limit, clause.within)))
+            assert parse_condition(clause.text) == (clause,)

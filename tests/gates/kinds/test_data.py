@@ -26,8 +26,8 @@ VARIANTS = [
     {"banned_columns": ["agee", "sites", "agent"]},
     {"banned_columns": ["a g-e"]},
     {"types": {"age": "number"}},
-    {"require_columns": [f"r{at}" for at in range(5)]},
-    {"require_columns": ["r" * 100, *(f"r{at}" for at in range(5))]},
+    {"require_columns": [f"r{index}" for index in range(5)]},
+    {"require_columns": ["r" * 100, *(f"r{index}" for index in range(5))]},
     {"label_rate": {"min": 0.5, "max": 0.5}},
 ]
 
@@ -55,11 +55,11 @@ def of_features(make, **features):
     return make.evidence(facts=make.facts(features=features))
 
 
-@pytest.mark.parametrize(("least", "verdict"), [(599, "PASS"), (600, "PASS"), (601, "FAIL")])
-def test_rows(make, least: int, verdict: str) -> None:
-    found = data(make, min_rows=least)
-    assert (found.verdict, found.observed, found.metric) == (verdict, 600, "min_rows")
-    assert [part.name for part in found.parts] == ["min_rows"]
+@pytest.mark.parametrize(("minimum", "verdict"), [(599, "PASS"), (600, "PASS"), (601, "FAIL")])
+def test_rows(make, minimum: int, verdict: str) -> None:
+    result = data(make, min_rows=minimum)
+    assert (result.verdict, result.observed, result.metric) == (verdict, 600, "min_rows")
+    assert [part.name for part in result.parts] == ["min_rows"]
 
 
 def test_rows_of_weight_0_do_not_count(make) -> None:
@@ -85,8 +85,8 @@ def test_clusters_are_asked_for_and_not_there(make) -> None:
 )
 def test_the_rate_of_the_label(make, limits, verdict: str) -> None:
     evidence = make.evidence(label=(np.arange(600) < 150).astype(float))
-    found = data(make, evidence, label_rate=limits)
-    assert (found.verdict, found.observed) == (verdict, 0.25)
+    result = data(make, evidence, label_rate=limits)
+    assert (result.verdict, result.observed) == (verdict, 0.25)
 
 
 def test_the_rate_of_the_label_is_by_weight(make) -> None:
@@ -96,8 +96,8 @@ def test_the_rate_of_the_label_is_by_weight(make) -> None:
 
 def test_a_regression_has_no_rate(make) -> None:
     evidence = Evidence.from_arrays(label=np.arange(9.0), challenger=np.arange(9.0), task="regression")
-    found = data(make, evidence, label_rate={"min": 0.5})
-    assert (found.verdict, "task binary" in found.message) == (Verdict.ERROR, True)
+    result = data(make, evidence, label_rate={"min": 0.5})
+    assert (result.verdict, "task binary" in result.message) == (Verdict.ERROR, True)
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ def test_a_regression_has_no_rate(make) -> None:
     ],
 )
 def test_the_largest_share_that_is_missing(make, missing, verdict: str, observed: float) -> None:
-    found = data(make, of_features(make, a=column("number"), b=column("name", missing=missing)), max_missing=0.2)
-    assert found.verdict == verdict
-    assert found.observed == pytest.approx(observed)
+    result = data(make, of_features(make, a=column("number"), b=column("name", missing=missing)), max_missing=0.2)
+    assert result.verdict == verdict
+    assert result.observed == pytest.approx(observed)
     if observed:
-        assert f"'b' misses {observed:.4g} of its values" in found.message
+        assert f"'b' misses {observed:.4g} of its values" in result.message
 
 
 def test_required_and_banned_columns(make) -> None:
@@ -124,18 +124,20 @@ def test_required_and_banned_columns(make) -> None:
     absent = data(make, evidence, require_columns=["carrier", "dep_times", "origin"])
     assert (absent.verdict, absent.observed) == (Verdict.FAIL, 2)
     assert "'dep_times', 'origin' ('dep_time' is near 'dep_times')" in absent.message
-    met = data(make, evidence, banned_columns=["dep time", "delays_min"])
-    assert (met.verdict, met.observed) == (Verdict.FAIL, 1)
-    assert "1 features are banned: 'dep_time' (not banned, but look: 'delay_min' is near 'delays_min')" in met.message
+    matches = data(make, evidence, banned_columns=["dep time", "delays_min"])
+    assert (matches.verdict, matches.observed) == (Verdict.FAIL, 1)
+    assert (
+        "1 features are banned: 'dep_time' (not banned, but look: 'delay_min' is near 'delays_min')" in matches.message
+    )
     assert data(make, evidence, banned_columns=["arr_delay"]).verdict == Verdict.PASS
 
 
 def test_types(make) -> None:
     evidence = of_features(make, hour=column("number"), origin=column("name"))
     assert data(make, evidence, types={"hour": "number", "origin": "name"}).verdict == Verdict.PASS
-    found = data(make, evidence, types={"hour": "name", "minute": "number", "origin": "name"})
-    assert (found.verdict, found.observed) == (Verdict.FAIL, 2)
-    assert "'hour' is a number, 'minute' is no feature" in found.message
+    result = data(make, evidence, types={"hour": "name", "minute": "number", "origin": "name"})
+    assert (result.verdict, result.observed) == (Verdict.FAIL, 2)
+    assert "'hour' is a number, 'minute' is no feature" in result.message
 
 
 @pytest.mark.parametrize(
@@ -153,10 +155,10 @@ def test_types(make) -> None:
 def test_the_age_of_the_newest_row(make, newest: str, verdict: str, days: float | None) -> None:
     zone = "Z" if newest.endswith("Z") else "+02:00" if newest.endswith("+02:00") else ""
     times = [f"2023-01-01T00:00:00{zone}"] * 599 + [newest]
-    found = data(make, make.evidence(time=times), max_age="10d")
-    assert found.verdict == verdict
+    evidence = data(make, make.evidence(time=times), max_age="10d")
+    assert evidence.verdict == verdict
     if days is not None:
-        assert found.observed == pytest.approx(days)
+        assert evidence.observed == pytest.approx(days)
 
 
 @pytest.mark.parametrize(
@@ -180,30 +182,30 @@ def test_the_age_of_rows_without_time(make, facts, verdict: str) -> None:
 
 
 def test_an_age_needs_the_time_of_the_judgement(make) -> None:
-    found = data(make, make.evidence(facts=make.facts(as_of="2024-05")), now=None, max_age="10d")
-    assert (found.verdict, "needs the time of the judgement" in found.message) == (Verdict.ERROR, True)
+    evidence = data(make, make.evidence(facts=make.facts(as_of="2024-05")), now=None, max_age="10d")
+    assert (evidence.verdict, "needs the time of the judgement" in evidence.message) == (Verdict.ERROR, True)
 
 
 def test_the_worst_measure_decides(make) -> None:
     keys = {"min_rows": 100, "min_clusters": 3, "max_missing": 0.5, "label_rate": {"min": 0.9}}
-    found = data(make, **keys)
-    assert found.verdict == Verdict.ERROR
-    assert {part.name: part.verdict for part in found.parts} == {
+    result = data(make, **keys)
+    assert result.verdict == Verdict.ERROR
+    assert {part.name: part.verdict for part in result.parts} == {
         "min_rows": "PASS",
         "min_clusters": "ERROR",
         "max_missing": "PASS",
         "label_rate": "FAIL",
     }
-    assert "1 ERROR, 1 FAIL, 2 PASS" in found.message
+    assert "1 ERROR, 1 FAIL, 2 PASS" in result.message
 
 
-@pytest.mark.parametrize("told", [None, [], {"a": 5}, {"a": column("text")}, {"a": {"kind": "number", "train": {}}}])
-def test_features_that_cannot_be_read(make, told) -> None:
-    assert data(make, make.evidence(facts=make.facts(features=told)), max_missing=0.5).verdict == Verdict.ERROR
+@pytest.mark.parametrize("report", [None, [], {"a": 5}, {"a": column("text")}, {"a": {"kind": "number", "train": {}}}])
+def test_features_that_cannot_be_read(make, report) -> None:
+    assert data(make, make.evidence(facts=make.facts(features=report)), max_missing=0.5).verdict == Verdict.ERROR
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         ({}, "nothing is asked of the data; expected one of banned_columns, label_rate"),
         ({"min_rows": 0}, "greater than or equal to 1"),
@@ -217,10 +219,10 @@ def test_features_that_cannot_be_read(make, told) -> None:
         ({"banned_columns": []}, "at least 1 entry"),
     ],
 )
-def test_policy_errors(make, keys, said: str) -> None:
+def test_policy_errors(make, keys, message: str) -> None:
     with pytest.raises(PolicyError) as err:
         Policy.parse(make.mapping({"gate": {"kind": "data", **keys}}))
-    assert said in str(err.value)
+    assert message in str(err.value)
     assert "gate.checks.gate" in str(err.value)
 
 
@@ -233,8 +235,8 @@ def test_hours(make) -> None:
 @pytest.mark.parametrize("where", ["train", "holdout"])
 def test_rows_of_which_none_is_counted_have_no_share(make, where: str) -> None:
     evidence = of_features(make, a=column("number"), b={**column("number"), where: {"cells": [0]}})
-    found = data(make, evidence, max_missing=0.5)
-    assert (found.verdict, found.parts[0].message) == (
+    result = data(make, evidence, max_missing=0.5)
+    assert (result.verdict, result.parts[0].message) == (
         Verdict.ERROR,
         "no row is counted; expected at least one @ facts.features.b",
     )

@@ -34,7 +34,7 @@ def failing(make):
 CHURN = {"kind": "disagreement", "max": 0.1, "decide": "bound"}
 
 
-def changing(share: float, n: int, **given: Any) -> dict[str, Any]:
+def changing(share: float, n: int, **options: Any) -> dict[str, Any]:
     """n rows, of which a share has another decision than before."""
     champion = np.tile([0.2, 0.8], n // 2)
     changed = np.arange(n) < round(share * n)
@@ -44,7 +44,7 @@ def changing(share: float, n: int, **given: Any) -> dict[str, Any]:
         "champion": champion,
         "row_id": np.arange(n),
         "slices": None,
-        **given,
+        **options,
     }
 
 
@@ -54,10 +54,10 @@ def test_nine_rows_do_not_show_a_small_share(make) -> None:
 
 
 def test_the_share_has_wilsons_interval(make) -> None:
-    (found,) = make.judge(CHURN, make.evidence(**changing(0.04, 1000))).outcomes
+    (result,) = make.judge(CHURN, make.evidence(**changing(0.04, 1000))).outcomes
     low, high = proportion_confint(40, 1000, alpha=0.1, method="wilson")
-    assert (found.observed, found.low, found.high) == pytest.approx((0.04, low, high), abs=1e-11)
-    assert found.verdict == "PASS"
+    assert (result.observed, result.low, result.high) == pytest.approx((0.04, low, high), abs=1e-11)
+    assert result.verdict == "PASS"
 
 
 @pytest.mark.parametrize(
@@ -74,26 +74,26 @@ def test_the_point_decides_and_the_limit_is_met(make, share: float, verdict: str
 
 
 def test_changes_that_come_in_clusters_count_less(make) -> None:
-    given = changing(0.05, 1000)
-    alone = make.judge(CHURN, make.evidence(**given)).outcomes[0]
-    together = make.judge(CHURN, make.evidence(**given, cluster=np.arange(1000) // 50)).outcomes[0]
+    options = changing(0.05, 1000)
+    alone = make.judge(CHURN, make.evidence(**options)).outcomes[0]
+    together = make.judge(CHURN, make.evidence(**options, cluster=np.arange(1000) // 50)).outcomes[0]
     assert together.clusters == 20
     assert together.high - together.low > 3 * (alone.high - alone.low)
 
 
 def test_predictions_differ_beyond_a_declared_distance(make) -> None:
     label = np.arange(400.0)
-    given = {"label": label, "challenger": label + np.where(label < 20, 2.0, 0.4), "champion": label, "slices": None}
-    evidence = make.evidence(400, task="regression", **given)
-    found = make.judge({**CHURN, "beyond": 1.5}, evidence).outcomes[0]
-    assert (found.verdict, found.observed) == ("PASS", 0.05)
+    options = {"label": label, "challenger": label + np.where(label < 20, 2.0, 0.4), "champion": label, "slices": None}
+    evidence = make.evidence(400, task="regression", **options)
+    decision = make.judge({**CHURN, "beyond": 1.5}, evidence).outcomes[0]
+    assert (decision.verdict, decision.observed) == ("PASS", 0.05)
     assert make.judge(CHURN, evidence).outcomes[0].verdict == "ERROR"
 
 
 def test_decisions_need_no_distance(make) -> None:
-    found = make.judge({**CHURN, "beyond": 0.1}, make.evidence(**changing(0.04, 1000))).outcomes[0]
-    assert found.verdict == "ERROR"
-    assert "expected no `beyond`" in found.message
+    evidence = make.judge({**CHURN, "beyond": 0.1}, make.evidence(**changing(0.04, 1000))).outcomes[0]
+    assert evidence.verdict == "ERROR"
+    assert "expected no `beyond`" in evidence.message
 
 
 def test_without_a_champion_there_is_nothing_to_disagree_with(make) -> None:
@@ -108,7 +108,7 @@ def test_mistakes(make, keys: dict[str, Any]) -> None:
 
 
 def test_a_distance_of_exactly_that_much_is_no_difference(make) -> None:
-    given = {"label": np.zeros(40), "challenger": np.full(40, 2.0), "champion": np.full(40, 0.5), "slices": None}
-    evidence = make.evidence(40, task="regression", **given)
+    options = {"label": np.zeros(40), "challenger": np.full(40, 2.0), "champion": np.full(40, 0.5), "slices": None}
+    evidence = make.evidence(40, task="regression", **options)
     shares = [make.judge({**CHURN, "beyond": beyond}, evidence).outcomes[0].observed for beyond in (1.25, 1.5)]
     assert shares == [1.0, 0.0]

@@ -59,12 +59,12 @@ def sites(rates: dict[str, float], n: int, *, seed: int = 0) -> dict[str, Any]:
 
 
 def test_the_largest_gap_with_newcombes_interval(make) -> None:
-    (found,) = make.judge(fair(), make.evidence(**sites({"a": 0.9, "b": 0.6, "c": 0.8}, 400))).outcomes
+    (result,) = make.judge(fair(), make.evidence(**sites({"a": 0.9, "b": 0.6, "c": 0.8}, 400))).outcomes
     low, high = confint_proportions_2indep(360, 400, 240, 400, method="newcomb", alpha=0.1)
-    assert (found.observed, found.low, found.high) == pytest.approx((0.3, low, high), abs=1e-11)
-    assert found.verdict == "FAIL"
-    assert "0.9 in 'a' and 0.6 in 'b'" in found.message
-    assert [(part.name, part.verdict) for part in found.parts] == [("a", "FAIL"), ("b", "FAIL"), ("c", "PASS")]
+    assert (result.observed, result.low, result.high) == pytest.approx((0.3, low, high), abs=1e-11)
+    assert result.verdict == "FAIL"
+    assert "0.9 in 'a' and 0.6 in 'b'" in result.message
+    assert [(part.name, part.verdict) for part in result.parts] == [("a", "FAIL"), ("b", "FAIL"), ("c", "PASS")]
 
 
 @pytest.mark.parametrize(
@@ -81,34 +81,34 @@ def test_the_bound_decides(make, rates: dict[str, float], n: int, verdict: str) 
 
 @pytest.mark.parametrize(("gap", "verdict"), [(0.09, "PASS"), (0.10, "PASS"), (0.11, "FAIL")])
 def test_the_point_decides_and_the_limit_is_met(make, gap: float, verdict: str) -> None:
-    found = make.judge(fair(decide="point"), make.evidence(**sites({"a": 0.8, "b": 0.8 - gap}, 100))).outcomes[0]
-    assert found.verdict == verdict
+    evidence = make.judge(fair(decide="point"), make.evidence(**sites({"a": 0.8, "b": 0.8 - gap}, 100))).outcomes[0]
+    assert evidence.verdict == verdict
 
 
 @pytest.mark.parametrize(
     ("small_slice", "verdict"), [("skip", "PASS"), ("inconclusive", "INCONCLUSIVE"), ("block", "FAIL")]
 )
 def test_a_small_group_is_left_out_of_the_gap(make, small_slice: str, verdict: str) -> None:
-    given = sites({"a": 0.9, "b": 0.9}, 3000)
-    given["slices"]["site"] = given["slices"]["site"].astype(object)
-    given["slices"]["site"][:8] = "tiny"
-    found = make.judge(fair(small_slice=small_slice), make.evidence(**given)).outcomes[0]
-    assert found.verdict == verdict
-    assert found.observed < 0.02
+    options = sites({"a": 0.9, "b": 0.9}, 3000)
+    options["slices"]["site"] = options["slices"]["site"].astype(object)
+    options["slices"]["site"][:8] = "tiny"
+    evidence = make.judge(fair(small_slice=small_slice), make.evidence(**options)).outcomes[0]
+    assert evidence.verdict == verdict
+    assert evidence.observed < 0.02
 
 
 def test_one_group_has_no_gap(make) -> None:
-    found = make.judge(fair(), make.evidence(**sites({"a": 0.9}, 400))).outcomes[0]
-    assert (found.verdict, found.observed) == ("INCONCLUSIVE", None)
-    assert "at least 2" in found.message
+    evidence = make.judge(fair(), make.evidence(**sites({"a": 0.9}, 400))).outcomes[0]
+    assert (evidence.verdict, evidence.observed) == ("INCONCLUSIVE", None)
+    assert "at least 2" in evidence.message
 
 
 def test_an_undefined_group_is_an_error(make) -> None:
-    given = sites({"a": 0.9, "b": 0.8, "c": 0.8}, 200)
-    given["label"] = np.where(given["slices"]["site"] == "a", 1.0, given["label"])
-    found = make.judge(fair(metric="auc"), make.evidence(**given)).outcomes[0]
-    assert found.verdict == "ERROR"
-    assert [part.verdict for part in found.parts if part.name == "a"] == ["ERROR"]
+    options = sites({"a": 0.9, "b": 0.8, "c": 0.8}, 200)
+    options["label"] = np.where(options["slices"]["site"] == "a", 1.0, options["label"])
+    evidence = make.judge(fair(metric="auc"), make.evidence(**options)).outcomes[0]
+    assert evidence.verdict == "ERROR"
+    assert [part.verdict for part in evidence.parts if part.name == "a"] == ["ERROR"]
 
 
 @pytest.mark.parametrize("clustered", [False, True])
@@ -151,7 +151,7 @@ def test_a_gap_at_the_limit_passes_no_more_often_than_declared(make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         ({"max": -0.1}, "max"),
         ({"by": ["site", "site"]}, "twice"),
@@ -159,8 +159,8 @@ def test_a_gap_at_the_limit_passes_no_more_often_than_declared(make) -> None:
         ({"metric": "auk"}, "did you mean 'auc'"),
     ],
 )
-def test_mistakes(make, keys: dict[str, Any], said: str) -> None:
-    with pytest.raises(PolicyError, match=said):
+def test_mistakes(make, keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(PolicyError, match=message):
         make.policy({"gate": fair(**keys)})
 
 
@@ -170,7 +170,7 @@ def test_no_more_than_a_thousand_groups_are_compared(make, groups: int, verdict:
     evidence = make.evidence(
         groups, label=label, challenger=label * 0.8 + 0.1, champion=None, slices={"site": np.arange(groups)}
     )
-    found = make.judge(fair(min_rows=1), evidence).outcomes[0]
-    assert found.verdict == verdict
+    decision = make.judge(fair(min_rows=1), evidence).outcomes[0]
+    assert decision.verdict == verdict
     if verdict == "ERROR":
-        assert found.message == "1,001 groups are too many; expected at most 1,000"
+        assert decision.message == "1,001 groups are too many; expected at most 1,000"

@@ -26,8 +26,8 @@ def test_the_docstring_documents_every_key(kind: str) -> None:
     table = "\n".join(line for line in text.splitlines() if line.lstrip().startswith("|"))
     own = set(KINDS[kind].model_fields) - SHARED
     assert {key for key in own if f"`{key}`" not in table} == set()
-    named = {key for line in table.splitlines() for key in re.findall(r"`(\w+)`", line.split("|")[1])}
-    assert named == own
+    names = {key for line in table.splitlines() for key in re.findall(r"`(\w+)`", line.split("|")[1])}
+    assert names == own
     assert f"kind: {kind}" in text
     assert text.splitlines()[0].endswith(".")
 
@@ -63,8 +63,8 @@ def test_what_a_kind_says_about_itself(make, kind: str) -> None:
     if reads in (Reads.FACTS, Reads.RUN, Reads.ROW_IDS):
         assert KINDS[kind].unplanned, f"gates/kinds/{kind}.py: say in `unplanned` why no sample is planned"
     outcome = make.judge(make.check(kind), make.evidence()).outcomes[0]
-    named = KINDS[kind].part_noun != Check.part_noun
-    assert named or not outcome.parts, f"gates/kinds/{kind}.py: say in `part_noun` what the outcome's parts are"
+    names = KINDS[kind].part_noun != Check.part_noun
+    assert names or not outcome.parts, f"gates/kinds/{kind}.py: say in `part_noun` what the outcome's parts are"
     metrics = KINDS[kind].model_validate(make.check(kind)).compared_metrics
     assert not metrics or reads is Reads.BOTH_MODELS
 

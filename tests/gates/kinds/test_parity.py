@@ -17,7 +17,7 @@ CHECK = {"kind": "parity", "max_difference": 0, "min_rows": 100}
 
 
 @pytest.mark.parametrize(
-    ("most", "difference", "rows", "verdict"),
+    ("maximum", "difference", "rows", "verdict"),
     [
         (0, 0, 100, "PASS"),
         (0, 5e-324, 100, "FAIL"),  # no tolerance: 0 means bit for bit
@@ -27,15 +27,15 @@ CHECK = {"kind": "parity", "max_difference": 0, "min_rows": 100}
         (0, 1, 1, "FAIL"),
     ],
 )
-def test_difference_and_rows(make, most: float, difference: float, rows: int, verdict: str) -> None:
-    told = make.facts(parity={"rows": rows, "max_difference": difference, "python": "3.12.1"})
-    found = make.judge({**CHECK, "max_difference": most}, make.evidence(facts=told)).outcomes[0]
-    assert (found.verdict, found.observed, found.rows) == (verdict, difference, rows)
-    assert "(Python 3.12.1)" in found.message
+def test_difference_and_rows(make, maximum: float, difference: float, rows: int, verdict: str) -> None:
+    report = make.facts(parity={"rows": rows, "max_difference": difference, "python": "3.12.1"})
+    evidence = make.judge({**CHECK, "max_difference": maximum}, make.evidence(facts=report)).outcomes[0]
+    assert (evidence.verdict, evidence.observed, evidence.rows) == (verdict, difference, rows)
+    assert "(Python 3.12.1)" in evidence.message
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("report", "message"),
     [
         ({"problem": "the fresh process did not answer within 60 s"}, "scored again: the fresh process did not answer"),
         ({"problem": "x" * 9999}, "x" * 200 + "; expected"),
@@ -46,10 +46,10 @@ def test_difference_and_rows(make, most: float, difference: float, rows: int, ve
         ([], "got []; expected a mapping @ facts.parity"),
     ],
 )
-def test_what_cannot_be_judged(make, told, said: str) -> None:
-    found = make.judge(CHECK, make.evidence(facts=make.facts(parity=told))).outcomes[0]
-    assert found.verdict == Verdict.ERROR
-    assert said in found.message
+def test_what_cannot_be_judged(make, report, message: str) -> None:
+    evidence = make.judge(CHECK, make.evidence(facts=make.facts(parity=report))).outcomes[0]
+    assert evidence.verdict == Verdict.ERROR
+    assert message in evidence.message
 
 
 @pytest.mark.parametrize("keys", [{"max_difference": -1}, {"min_rows": 0}, {"min_rows": 1.5}, {"max_difference": "0"}])

@@ -30,19 +30,19 @@ SEEN = Witness(run="flow/1", model_sha256=SHA)
 
 def traced(make, *, witness: Witness | None = SEEN, champion: bool = True, **facts) -> Evidence:
     """Evidence that meets every requirement, but for what is given."""
-    given = {} if champion else {"champion": None}
-    made = make.evidence(**given)
-    trained = hashlib.sha256(made.train_row_hashes.astype("<u8").tobytes()).hexdigest()
-    told = make.facts(
+    options = {} if champion else {"champion": None}
+    evidence = make.evidence(**options)
+    trained = hashlib.sha256(evidence.train_row_hashes.astype("<u8").tobytes()).hexdigest()
+    report = make.facts(
         **{
             "challenger": {"run": "flow/1", "sha256": SHA},
             "champion": CHAMPION if champion else None,
-            "data": {"holdout_sha256": made.holdout, "train_sha256": trained},
+            "data": {"holdout_sha256": evidence.holdout, "train_sha256": trained},
             "scored_at": "2024-05-31T12:00:00+00:00",
             **facts,
         }
     )
-    return replace(make.evidence(facts=told, **given), witness=witness)
+    return replace(make.evidence(facts=report, **options), witness=witness)
 
 
 def asked(make, evidence: Evidence, *require: str, now: datetime | None = NOW, **keys):
@@ -52,10 +52,10 @@ def asked(make, evidence: Evidence, *require: str, now: datetime | None = NOW, *
 
 def test_everything_is_met(make) -> None:
     for champion in (True, False):
-        found = asked(make, traced(make, champion=champion), *EVERYTHING, max_age="1d")
-        assert (found.verdict, found.observed) == (Verdict.PASS, 0)
-        assert [part.name for part in found.parts] == [*EVERYTHING, "age"]
-        assert {part.verdict for part in found.parts} == {Verdict.PASS}
+        result = asked(make, traced(make, champion=champion), *EVERYTHING, max_age="1d")
+        assert (result.verdict, result.observed) == (Verdict.PASS, 0)
+        assert [part.name for part in result.parts] == [*EVERYTHING, "age"]
+        assert {part.verdict for part in result.parts} == {Verdict.PASS}
 
 
 @pytest.mark.parametrize(
@@ -88,16 +88,16 @@ def test_what_is_not_met(make, name: str, change: dict, verdict: str) -> None:
     evidence = traced(make, **({"witness": change["witness"]} if "witness" in change else {}), **facts)
     if "champion_fact" in change:
         evidence = replace(evidence, facts={**evidence.facts, "champion": change["champion_fact"]})
-    found = asked(make, evidence, name)
-    assert (found.verdict, [part.name for part in found.parts]) == (verdict, [name])
-    assert found.parts[0].message in found.message
+    result = asked(make, evidence, name)
+    assert (result.verdict, [part.name for part in result.parts]) == (verdict, [name])
+    assert result.parts[0].message in result.message
 
 
 def test_other_training_rows(make) -> None:
     evidence = traced(make)
     other = replace(evidence, train_row_hashes=evidence.train_row_hashes[:-1])
-    found = asked(make, other, "data")
-    assert (found.verdict, "the training rows are others" in found.message) == (Verdict.FAIL, True)
+    result = asked(make, other, "data")
+    assert (result.verdict, "the training rows are others" in result.message) == (Verdict.FAIL, True)
     assert asked(make, replace(evidence, train_row_hashes=None), "data").verdict == Verdict.ERROR
 
 
@@ -121,12 +121,12 @@ def test_what_was_seen_is_not_in_the_file(make) -> None:
     ],
 )
 def test_the_age(make, scored_at, now, verdict: str) -> None:
-    found = asked(make, traced(make, scored_at=scored_at), "committed", now=now, max_age="1d")
-    assert found.verdict == found.parts[1].verdict == verdict
+    entry = asked(make, traced(make, scored_at=scored_at), "committed", now=now, max_age="1d")
+    assert entry.verdict == entry.parts[1].verdict == verdict
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         ({"require": []}, "at least 1 entry"),
         ({"require": ["clean", "clean"]}, "'clean' is required twice; expected each once"),
@@ -134,7 +134,7 @@ def test_the_age(make, scored_at, now, verdict: str) -> None:
         ({"require": ["clean"], "max_age": "0d"}, "'0d' is no duration"),
     ],
 )
-def test_policy_errors(make, keys, said: str) -> None:
+def test_policy_errors(make, keys, message: str) -> None:
     with pytest.raises(PolicyError) as err:
         Policy.parse(make.mapping({"gate": {"kind": "provenance", **keys}}))
-    assert said in str(err.value)
+    assert message in str(err.value)

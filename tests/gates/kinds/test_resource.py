@@ -22,7 +22,7 @@ CHECK = {"kind": "resource", "fact": "predict_ms_per_1000_p99", "max": 50}
 
 
 @pytest.mark.parametrize(
-    ("value", "least", "verdict"),
+    ("value", "minimum", "verdict"),
     [
         (49.999, None, "PASS"),
         (50, None, "PASS"),
@@ -32,23 +32,23 @@ CHECK = {"kind": "resource", "fact": "predict_ms_per_1000_p99", "max": 50}
         (2, 2.0, "PASS"),
     ],
 )
-def test_limits(make, value: float, least: float | None, verdict: str) -> None:
-    check = {**CHECK, **({"min": least} if least else {})}
-    found = make.judge(check, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]
-    assert (found.verdict, found.observed, found.metric) == (verdict, value, "predict_ms_per_1000_p99")
-    assert found.level is None
+def test_limits(make, value: float, minimum: float | None, verdict: str) -> None:
+    check = {**CHECK, **({"min": minimum} if minimum else {})}
+    evidence = make.judge(check, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]
+    assert (evidence.verdict, evidence.observed, evidence.metric) == (verdict, value, "predict_ms_per_1000_p99")
+    assert evidence.level is None
 
 
 @pytest.mark.parametrize("value", [True, -1, "5", None, [5], 10**400])
 def test_what_is_no_measurement(make, value) -> None:
-    found = make.judge(CHECK, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]
-    assert found.verdict == Verdict.ERROR
-    assert "@ facts.predict_ms_per_1000_p99" in found.message
+    evidence = make.judge(CHECK, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]
+    assert evidence.verdict == Verdict.ERROR
+    assert "@ facts.predict_ms_per_1000_p99" in evidence.message
 
 
 def test_a_fact_that_is_missing(make) -> None:
-    found = make.judge(CHECK, make.evidence()).outcomes[0]
-    assert (found.verdict, "the run did not say" in found.message) == (Verdict.ERROR, True)
+    evidence = make.judge(CHECK, make.evidence()).outcomes[0]
+    assert (evidence.verdict, "the run did not say" in evidence.message) == (Verdict.ERROR, True)
 
 
 @pytest.mark.parametrize("keys", [{"fact": "latency"}, {"max": -1}, {"max": True}, {"min": 51}, {"max": float("inf")}])

@@ -24,13 +24,13 @@ VARIANTS = [
 EDGES = {"a spent holdout": Verdict.PASS, "a retired holdout": Verdict.PASS, "no slice columns": Verdict.ERROR}
 
 
-def rows(harm: dict[str, float], *, n: int = 200, noise: float = 0.01, **given) -> Evidence:
+def rows(harm: dict[str, float], *, n: int = 200, noise: float = 0.01, **options) -> Evidence:
     """Regression rows in named slices; in each the challenger's error is larger by `harm` on average."""
     rng = np.random.default_rng(4)
     site = np.repeat(list(harm), n)
     extra = np.repeat(list(harm.values()), n) + rng.normal(0, noise, site.size)
-    held = {"label": np.zeros(site.size), "challenger": 1 + extra, "champion": np.ones(site.size), **given}
-    return Evidence.from_arrays(**{"slices": {"site": site}, "task": "regression", **held})
+    actual = {"label": np.zeros(site.size), "challenger": 1 + extra, "champion": np.ones(site.size), **options}
+    return Evidence.from_arrays(**{"slices": {"site": site}, "task": "regression", **actual})
 
 
 CHECK = {
@@ -51,13 +51,13 @@ def judged(make, evidence: Evidence, **keys):
 @pytest.mark.parametrize("require", ["no_proven_harm", "non_inferior"])
 @pytest.mark.parametrize(("harm", "verdict"), [(0.05, "PASS"), (0.15, "FAIL")])
 def test_one_slice_decides(make, require: str, harm: float, verdict: str) -> None:
-    found = judged(make, rows({"a": 0.0, "b": harm, "c": -0.2}), require=require)
-    assert found.verdict == verdict
-    assert [part.name for part in found.parts] == ["a", "b", "c"]
-    assert [part.verdict for part in found.parts] == ["PASS", verdict, "PASS"]
-    assert found.observed == found.parts[1].observed == pytest.approx(harm, abs=0.01)
-    assert [part.rows for part in found.parts] == [200, 200, 200]
-    assert "worst 'b'" in found.message
+    result = judged(make, rows({"a": 0.0, "b": harm, "c": -0.2}), require=require)
+    assert result.verdict == verdict
+    assert [part.name for part in result.parts] == ["a", "b", "c"]
+    assert [part.verdict for part in result.parts] == ["PASS", verdict, "PASS"]
+    assert result.observed == result.parts[1].observed == pytest.approx(harm, abs=0.01)
+    assert [part.rows for part in result.parts] == [200, 200, 200]
+    assert "worst 'b'" in result.message
 
 
 def test_what_is_not_shown_passes_the_guardrail_and_not_non_inferiority(make) -> None:
@@ -92,25 +92,30 @@ def test_holm_over_slices(make, slices: int, verdict: str) -> None:
         champion=champion,
         slices={"site": np.repeat([f"s{i:02}" for i in range(slices)], 50)},
     )
-    found = judged(make, evidence, metric="accuracy", margin=0.0)
-    assert found.parts[0].p == pytest.approx(slices / 64)
-    assert found.verdict == found.parts[0].verdict == verdict
+    result = judged(make, evidence, metric="accuracy", margin=0.0)
+    assert result.parts[0].p == pytest.approx(slices / 64)
+    assert result.verdict == result.parts[0].verdict == verdict
 
 
-@pytest.mark.parametrize(("least", "small"), [(199, False), (200, False), (201, True)])
+@pytest.mark.parametrize(("minimum", "small"), [(199, False), (200, False), (201, True)])
 @pytest.mark.parametrize(("policy", "verdict"), [("inconclusive", "INCONCLUSIVE"), ("skip", "SKIP"), ("block", "FAIL")])
-def test_a_small_slice_counts_as_declared(make, least: int, small: bool, policy: str, verdict: str) -> None:
-    found = judged(make, rows({"a": 0.0, "b": 0.0}), min_rows=least, small_slice=policy)
-    assert found.verdict == (verdict if small else "PASS")
-    assert {part.verdict for part in found.parts} == {verdict if small else "PASS"}
+def test_a_small_slice_counts_as_declared(make, minimum: int, small: bool, policy: str, verdict: str) -> None:
+    result = judged(make, rows({"a": 0.0, "b": 0.0}), min_rows=minimum, small_slice=policy)
+    assert result.verdict == (verdict if small else "PASS")
+    assert {part.verdict for part in result.parts} == {verdict if small else "PASS"}
     if small:
-        assert "200 rows, at least 201" in found.parts[0].message
+        assert "200 rows, at least 201" in result.parts[0].message
 
 
 def test_one_small_slice_among_large_ones(make) -> None:
     site = np.array(["a"] * 300 + ["tiny"] * 5)
-    held = {"label": np.zeros(305), "challenger": np.ones(305), "champion": np.full(305, 1.1), "slices": {"site": site}}
-    evidence = Evidence.from_arrays(**held, task="regression")
+    actual = {
+        "label": np.zeros(305),
+        "challenger": np.ones(305),
+        "champion": np.full(305, 1.1),
+        "slices": {"site": site},
+    }
+    evidence = Evidence.from_arrays(**actual, task="regression")
     assert judged(make, evidence).verdict == Verdict.PASS
     assert [part.verdict for part in judged(make, evidence).parts] == ["PASS", "SKIP"]
     assert judged(make, evidence, small_slice="inconclusive").verdict == Verdict.INCONCLUSIVE
@@ -119,8 +124,8 @@ def test_one_small_slice_among_large_ones(make) -> None:
 
 def test_rows_of_weight_zero_do_not_make_a_slice_large(make) -> None:
     weight = np.where(np.arange(400) % 200 < 30, 1.0, 0.0)
-    found = judged(make, rows({"a": 0.0, "b": 0.0}, weight=weight))
-    assert [(part.verdict, part.rows) for part in found.parts] == [("SKIP", 30), ("SKIP", 30)]
+    result = judged(make, rows({"a": 0.0, "b": 0.0}, weight=weight))
+    assert [(part.verdict, part.rows) for part in result.parts] == [("SKIP", 30), ("SKIP", 30)]
 
 
 def test_declared_slices_must_be_there(make) -> None:
@@ -134,44 +139,44 @@ def test_declared_slices_must_be_there(make) -> None:
 
 
 def test_an_unknown_slice_column_lists_what_exists(make) -> None:
-    found = judged(make, rows({"a": 0.0}), by="region")
-    assert found.verdict == Verdict.ERROR
-    assert "'region'" in found.message
-    assert "site" in found.message
+    result = judged(make, rows({"a": 0.0}), by="region")
+    assert result.verdict == Verdict.ERROR
+    assert "'region'" in result.message
+    assert "site" in result.message
 
 
 def test_one_class_in_a_slice_is_an_error_where_the_metric_needs_two(make) -> None:
-    held = make.arrays()
-    label = np.where(held["slices"]["site"] == "west", 0, held["label"])
+    value = make.arrays()
+    label = np.where(value["slices"]["site"] == "west", 0, value["label"])
     check = make.check("slices", metric="auc", margin=-0.5)
-    found = make.judge(check, make.evidence(label=label)).outcomes[0]
-    assert [part.verdict for part in found.parts] == ["PASS", "PASS", "ERROR"]
-    assert found.verdict == Verdict.ERROR
+    evidence = make.judge(check, make.evidence(label=label)).outcomes[0]
+    assert [part.verdict for part in evidence.parts] == ["PASS", "PASS", "ERROR"]
+    assert evidence.verdict == Verdict.ERROR
     assert make.judge({**check, "metric": "log_loss"}, make.evidence(label=label)).outcomes[0].verdict == Verdict.PASS
 
 
 @pytest.mark.parametrize("require", ["no_proven_harm", "non_inferior"])
 @pytest.mark.parametrize("side", ["challenger", "champion", "both"])
 def test_a_metric_that_overflows_in_a_slice_is_an_error(make, require: str, side: str) -> None:
-    held = rows({"a": 0.0, "b": 0.0})
+    value = rows({"a": 0.0, "b": 0.0})
     huge = np.where(np.arange(400) < 200, 1.0, 1e200)
-    given = {name: huge for name in ("challenger", "champion") if side in (name, "both")}
+    options = {name: huge for name in ("challenger", "champion") if side in (name, "both")}
     with np.errstate(over="ignore", invalid="ignore"):
-        found = judged(make, rows({"a": 0.0, "b": 0.0}, **given), require=require, metric="rmse")
-    assert held.n == 400
-    assert [part.verdict for part in found.parts] == ["PASS", "ERROR"]
-    assert found.verdict == Verdict.ERROR
+        result = judged(make, rows({"a": 0.0, "b": 0.0}, **options), require=require, metric="rmse")
+    assert value.n == 400
+    assert [part.verdict for part in result.parts] == ["PASS", "ERROR"]
+    assert result.verdict == Verdict.ERROR
 
 
 def test_few_clusters_in_a_slice(make) -> None:
-    found = judged(make, rows({"a": 0.0, "b": 0.0}, cluster=np.r_[np.arange(200) % 9, np.arange(200) % 10]))
-    assert [(part.verdict, part.clusters) for part in found.parts] == [("INCONCLUSIVE", 9), ("PASS", 10)]
-    assert found.verdict == Verdict.INCONCLUSIVE
+    result = judged(make, rows({"a": 0.0, "b": 0.0}, cluster=np.r_[np.arange(200) % 9, np.arange(200) % 10]))
+    assert [(part.verdict, part.clusters) for part in result.parts] == [("INCONCLUSIVE", 9), ("PASS", 10)]
+    assert result.verdict == Verdict.INCONCLUSIVE
 
 
 def test_numbers_and_booleans_make_slices_too(make) -> None:
-    found = judged(make, rows({"a": 0.0, "b": 0.0}, slices={"site": np.arange(400) % 2 == 0}))
-    assert [part.name for part in found.parts] == ["false", "true"]
+    result = judged(make, rows({"a": 0.0, "b": 0.0}, slices={"site": np.arange(400) % 2 == 0}))
+    assert [part.name for part in result.parts] == ["false", "true"]
 
 
 def test_optional_values_are_some_of_the_values(make) -> None:
@@ -182,8 +187,8 @@ def test_optional_values_are_some_of_the_values(make) -> None:
 def test_slices_of_two_columns_together(make) -> None:
     half = np.array(["am", "pm"])[np.arange(600) // 3 % 2]
     evidence = make.evidence(slices={**make.arrays()["slices"], "half": half})
-    found = make.judge(make.check("slices", by=["site", "half"]), evidence).outcomes[0]
-    assert [part.name for part in found.parts] == [
+    decision = make.judge(make.check("slices", by=["site", "half"]), evidence).outcomes[0]
+    assert [part.name for part in decision.parts] == [
         "north, am",
         "north, pm",
         "south, am",
@@ -191,8 +196,8 @@ def test_slices_of_two_columns_together(make) -> None:
         "west, am",
         "west, pm",
     ]
-    assert {part.rows for part in found.parts} == {100}
-    assert "by site and half" in found.rule
+    assert {part.rows for part in decision.parts} == {100}
+    assert "by site and half" in decision.rule
     alone = make.judge(make.check("slices", by=["half"]), evidence).outcomes[0]
     assert [part.name for part in alone.parts] == ["am", "pm"]
 
@@ -200,9 +205,9 @@ def test_slices_of_two_columns_together(make) -> None:
 def test_a_slice_on_which_the_metric_is_undefined_is_an_error(make) -> None:
     arrays = make.arrays()
     label = np.where(arrays["slices"]["site"] == "west", 1.0, arrays["label"])
-    found = make.judge(make.check("slices", metric="auc"), make.evidence(label=label)).outcomes[0]
-    assert found.verdict == "ERROR"
-    (west,) = [part for part in found.parts if part.name == "west"]
+    evidence = make.judge(make.check("slices", metric="auc"), make.evidence(label=label)).outcomes[0]
+    assert evidence.verdict == "ERROR"
+    (west,) = [part for part in evidence.parts if part.name == "west"]
     assert (west.verdict, west.observed) == ("ERROR", None)
     assert "auc is undefined on these rows; it needs rows of both labels" in west.message
 
@@ -217,9 +222,9 @@ def test_the_worst_of_equal_verdicts_is_the_smallest_gain(make, other: float, wo
         task="regression",
         slices={"site": np.repeat(["same", "other"], 200)},
     )
-    found = judged(make, evidence)
-    assert (found.verdict, found.observed) == (Verdict.PASS, pytest.approx(observed))
-    assert f"worst {worst!r}" in found.message
+    result = judged(make, evidence)
+    assert (result.verdict, result.observed) == (Verdict.PASS, pytest.approx(observed))
+    assert f"worst {worst!r}" in result.message
 
 
 def test_a_p_of_the_error_rate_itself_is_proof(make) -> None:

@@ -31,8 +31,8 @@ def only(make, check, arrays, **keys):
 
 @pytest.mark.parametrize(("hits", "verdict"), [(89, "FAIL"), (90, "PASS"), (91, "PASS")])
 def test_a_point_on_the_limit_meets_it(make, hits: int, verdict: str) -> None:
-    found = only(make, ACCURACY, right(100, hits))
-    assert (found.verdict, found.observed) == (verdict, hits / 100)
+    result = only(make, ACCURACY, right(100, hits))
+    assert (result.verdict, result.observed) == (verdict, hits / 100)
     assert only(make, {**ACCURACY, "min": -1.0, "max": 0.9}, right(100, hits)).verdict == (
         Verdict.PASS if hits <= 90 else Verdict.FAIL
     )
@@ -48,21 +48,21 @@ def test_the_boundary_is_a_picometre_wide(make, off: float, verdict: str) -> Non
     [(-1e-9, "PASS", "INCONCLUSIVE"), (0, "PASS", "INCONCLUSIVE"), (1e-9, "INCONCLUSIVE", "FAIL")],
 )
 def test_a_bound_on_the_limit_meets_it(make, off: float, low: str, high: str) -> None:
-    seen = only(make, {**ACCURACY, "decide": "bound"}, right(100, 80))
-    assert seen.verdict == Verdict.FAIL
-    assert only(make, {**ACCURACY, "decide": "bound", "min": seen.low + off}, right(100, 80)).verdict == low
-    assert only(make, {**ACCURACY, "decide": "bound", "min": seen.high + off}, right(100, 80)).verdict == high
+    observed = only(make, {**ACCURACY, "decide": "bound"}, right(100, 80))
+    assert observed.verdict == Verdict.FAIL
+    assert only(make, {**ACCURACY, "decide": "bound", "min": observed.low + off}, right(100, 80)).verdict == low
+    assert only(make, {**ACCURACY, "decide": "bound", "min": observed.high + off}, right(100, 80)).verdict == high
 
 
 def test_the_bound_decides_and_not_the_point(make) -> None:
     """.9015 against .90: the point is above, the interval [.888, .915] is not."""
     rows = right(2000, 1803)
     assert only(make, ACCURACY, rows).verdict == Verdict.PASS
-    found = only(make, {**ACCURACY, "decide": "bound"}, rows)
-    assert found.verdict == Verdict.INCONCLUSIVE
-    assert found.low < 0.9 < found.observed
-    assert "straddles" in found.message
-    assert (found.level, found.rows, found.rule) == (0.95, 2000, "accuracy >= 0.9 (bound)")
+    result = only(make, {**ACCURACY, "decide": "bound"}, rows)
+    assert result.verdict == Verdict.INCONCLUSIVE
+    assert result.low < 0.9 < result.observed
+    assert "straddles" in result.message
+    assert (result.level, result.rows, result.rule) == (0.95, 2000, "accuracy >= 0.9 (bound)")
 
 
 @pytest.mark.parametrize(
@@ -77,25 +77,25 @@ def test_two_limits(make, low: float, high: float, verdict: str) -> None:
 def test_constant_scores_fail_a_floor_above_one_half(make) -> None:
     rows = {"label": np.arange(60) % 2, "challenger": np.full(60, 0.4)}
     check = {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}
-    found = only(make, check, rows)
-    assert (found.verdict, found.observed, found.low, found.high) == (Verdict.FAIL, 0.5, 0.5, 0.5)
+    result = only(make, check, rows)
+    assert (result.verdict, result.observed, result.low, result.high) == (Verdict.FAIL, 0.5, 0.5, 0.5)
     assert only(make, {**check, "min": 0.5}, rows).verdict == Verdict.PASS
 
 
 @pytest.mark.parametrize(("clusters", "verdict"), [(9, "INCONCLUSIVE"), (10, "PASS"), (11, "PASS")])
 def test_few_clusters_show_nothing_by_the_bound(make, clusters: int, verdict: str) -> None:
     rows = {**right(400, 396), "cluster": np.arange(400) % clusters}
-    found = only(make, {**ACCURACY, "decide": "bound"}, rows)
-    assert (found.verdict, found.clusters) == (verdict, clusters)
-    assert found.low is not None
+    result = only(make, {**ACCURACY, "decide": "bound"}, rows)
+    assert (result.verdict, result.clusters) == (verdict, clusters)
+    assert result.low is not None
     assert only(make, ACCURACY, rows).verdict == Verdict.PASS
     assert only(make, {**ACCURACY, "decide": "bound"}, rows, clusters="ignore").verdict == Verdict.PASS
 
 
 def test_clusters_without_weight_do_not_count(make) -> None:
     rows = {**right(400, 396), "cluster": np.arange(400) % 12, "weight": (np.arange(400) % 12 < 9) * 2.0}
-    found = only(make, {**ACCURACY, "decide": "bound"}, rows)
-    assert (found.verdict, found.clusters, found.rows) == (Verdict.INCONCLUSIVE, 9, 301)
+    result = only(make, {**ACCURACY, "decide": "bound"}, rows)
+    assert (result.verdict, result.clusters, result.rows) == (Verdict.INCONCLUSIVE, 9, 301)
 
 
 def test_the_rule_is_said_in_full(make) -> None:

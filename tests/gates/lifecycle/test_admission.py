@@ -49,15 +49,15 @@ TICK = timedelta(microseconds=1)
 @pytest.fixture
 def log() -> Log:
     """Signed; 0, 1 and 2 were promoted by entries 1, 2 and 3."""
-    made = new_log()
+    created = new_log()
     for model in "012":
-        promote_model(made, model)
-    return made
+        promote_model(created, model)
+    return created
 
 
-def refused(log: Log, said: str, **given: Any) -> str:
-    with pytest.raises(AdmissionError, match=said) as caught:
-        admit(log, **{"now": NOON, **given})
+def refuse_admission(log: Log, message: str, **options: Any) -> str:
+    with pytest.raises(AdmissionError, match=message) as caught:
+        admit(log, **{"now": NOON, **options})
     return assert_one_line(caught)
 
 
@@ -77,37 +77,41 @@ def test_a_run_that_reigned_is_admitted_by_name(log: Log, name: str) -> None:
 
 def test_nobody_was_promoted() -> None:
     empty = new_log()
-    refused(empty, r"^no model has been promoted yet \(`make evaluate model=xgb` trains and judges one\)$")
+    refuse_admission(empty, r"^no model has been promoted yet \(`make evaluate model=xgb` trains and judges one\)$")
     actions.register(empty, FIRST_MODEL, note="", actor="bob", clock=clock_at())
-    refused(empty, "no model has been promoted yet")
-    refused(empty, "run '7' was never promoted, or is revoked; expected one of none", run="7")
+    refuse_admission(empty, "no model has been promoted yet")
+    refuse_admission(empty, "run '7' was never promoted, or is revoked; expected one of none", run="7")
 
 
 def test_who_reigned_was_revoked_and_nobody_is_left() -> None:
     log = new_log()
     promote_model(log, "0")
     actions.revoke(log, "0", **SAYS)
-    refused(log, "no model reigns: the champion was revoked, and no model before it may be served")
-    refused(log, "run '0' was never promoted, or is revoked; expected one of none", run="0")
+    refuse_admission(log, "no model reigns: the champion was revoked, and no model before it may be served")
+    refuse_admission(log, "run '0' was never promoted, or is revoked; expected one of none", run="0")
 
 
 def test_a_revoked_run_is_not_admitted_by_name(log: Log) -> None:
     actions.revoke(log, "1", **SAYS)
-    said = refused(log, "run '1' was never promoted, or is revoked; expected one of EvaluateNewModel/2", run="1")
-    assert "the last good predictions stay" in said
+    message = refuse_admission(
+        log, "run '1' was never promoted, or is revoked; expected one of EvaluateNewModel/2", run="1"
+    )
+    assert "the last good predictions stay" in message
     assert admit(log, now=NOON).champion.run == run_of("2")
 
 
 def test_a_run_that_was_only_judged_is_not_admitted() -> None:
     log = new_log()
     (commit_evidence(log, FIRST_MODEL), commit_evidence(log, HOPELESS))
-    refused(log, r"run '1' was never promoted", run="1")
+    refuse_admission(log, r"run '1' was never promoted", run="1")
 
 
 def test_a_suspect_champion_is_not_admitted(log: Log) -> None:
     actions.retract(log, entry=3, **SAYS)
-    said = refused(log, "EvaluateNewModel/2 is suspect since entry 4 retracted what it rests on; expected a promotion")
-    assert "`lockgate reverify`, or evaluate again; the last good predictions stay" in said
+    message = refuse_admission(
+        log, "EvaluateNewModel/2 is suspect since entry 4 retracted what it rests on; expected a promotion"
+    )
+    assert "`lockgate reverify`, or evaluate again; the last good predictions stay" in message
     assert admit(log, now=NOON, run="1").champion.run == run_of("1")
 
 
@@ -119,7 +123,7 @@ def test_a_promotion_is_served_up_to_its_end_and_five_minutes_of_skew(
     if admitted:
         assert admit(log, now=END + MAX_CLOCK_SKEW + late).champion.run == run_of("2")
     else:
-        refused(
+        refuse_admission(
             log,
             r"the promotion of EvaluateNewModel/2 expired at 2024-07-30T12:00\+00:00",
             now=END + MAX_CLOCK_SKEW + late,
@@ -131,16 +135,16 @@ def test_a_head_from_the_future_says_that_a_clock_is_wrong(log: Log, early: time
     if admitted:
         assert admit(log, now=NOON - MAX_CLOCK_SKEW - early).champion.run == run_of("2")
     else:
-        said = refused(
+        message = refuse_admission(
             log, r"the last entry of the promotion log is dated 2024-05-01T12:00", now=NOON - MAX_CLOCK_SKEW - early
         )
-        assert "clock" in said
+        assert "clock" in message
 
 
 def test_scores_without_a_model_serve_nobody() -> None:
     log = new_log()
     commit_evidence(log, Evidence.from_arrays(label=LABEL, challenger=GOOD), policy=LENIENT_POLICY)
-    refused(log, "entry 1 promoted scores alone: it names no run and no model that could be loaded")
+    refuse_admission(log, "entry 1 promoted scores alone: it names no run and no model that could be loaded")
 
 
 # --- the model's bytes -----------------------------------------------------------------------------------------------
@@ -161,54 +165,60 @@ def test_only_the_bytes_that_were_judged_are_a_model() -> None:
 
 
 def test_a_log_that_went_on_is_followed(log: Log) -> None:
-    seen = [TrustedHead(seq=seq, digest=log.entry(seq).digest) for seq in (1, 2, 3)]
-    for one in seen:
-        assert admit(log, now=NOON, trusted_head=one).head == seen[2]
+    entry = [TrustedHead(seq=seq, digest=log.entry(seq).digest) for seq in (1, 2, 3)]
+    for item in entry:
+        assert admit(log, now=NOON, trusted_head=item).head == entry[2]
     promote_model(log, "3", minute=1)
-    assert admit(log, now=NOON, trusted_head=seen[2]).champion.run == run_of("3")
+    assert admit(log, now=NOON, trusted_head=entry[2]).champion.run == run_of("3")
 
 
 def test_a_log_whose_tail_was_deleted_is_refused(log: Log) -> None:
-    seen = admit(log, now=NOON).head
+    observed = admit(log, now=NOON).head
     log.store.delete(entry_path(3))
     assert admit(log, now=NOON).champion.run == run_of("1")  # who has seen nothing cannot know
-    said = refused(log, "the promotion log ends at entry 2, but entry 3 was seen before", trusted_head=seen)
-    assert "its tail was deleted, or this is an older copy" in said
+    message = refuse_admission(
+        log, "the promotion log ends at entry 2, but entry 3 was seen before", trusted_head=observed
+    )
+    assert "its tail was deleted, or this is an older copy" in message
     log.store.delete(entry_path(2))
     log.store.delete(entry_path(1))
-    refused(log, "the promotion log ends at entry 0, but entry 3 was seen before", trusted_head=seen)
+    refuse_admission(log, "the promotion log ends at entry 0, but entry 3 was seen before", trusted_head=observed)
 
 
 def test_a_log_that_was_written_anew_is_refused(log: Log) -> None:
-    seen = admit(log, now=NOON).head
+    observed = admit(log, now=NOON).head
     log.store.delete(entry_path(3))
     promote_model(log, "3")
     promote_model(log, "4")
-    said = refused(log, "entry 3 of the promotion log is not the one that was seen before", trusted_head=seen)
-    assert "the log was forked, or another one was put in its place" in said
-    assert seen.digest in said
+    message = refuse_admission(
+        log, "entry 3 of the promotion log is not the one that was seen before", trusted_head=observed
+    )
+    assert "the log was forked, or another one was put in its place" in message
+    assert observed.digest in message
     other = new_log()
     for model in "01234":
         promote_model(other, model)
-    refused(other, "entry 3 of the promotion log is not the one that was seen before", trusted_head=seen)
+    refuse_admission(other, "entry 3 of the promotion log is not the one that was seen before", trusted_head=observed)
 
 
 def test_a_revoked_champion_is_said_only_of_the_log_that_was_seen() -> None:
     log = new_log()
     promote_model(log, "0")
-    seen = admit(log, now=NOON).head
-    refused(new_log(), "ends at entry 0, but entry 1 was seen", trusted_head=seen)
+    observed = admit(log, now=NOON).head
+    refuse_admission(new_log(), "ends at entry 0, but entry 1 was seen", trusted_head=observed)
     actions.revoke(log, "0", **SAYS)
-    refused(log, "no model reigns", trusted_head=seen)
+    refuse_admission(log, "no model reigns", trusted_head=observed)
 
 
 # --- a head that contradicts the log -------------------------------------------------------------------------------
 
 
-def forged(log: Log, seq: int, key: Any = JUDGE, **state: Any) -> None:
+def forge_entry(log: Log, seq: int, key: Any = JUDGE, **state: Any) -> None:
     """Entry `seq` with another state, signed by who may sign such an event."""
-    held = log.entry(seq)
-    entry = held.model_copy(update={"state": held.state.model_copy(update=state), "signature": None})
+    recorded_entry = log.entry(seq)
+    entry = recorded_entry.model_copy(
+        update={"state": recorded_entry.state.model_copy(update=state), "signature": None}
+    )
     log.store.put(
         entry_path(seq), entry.model_copy(update={"signature": key.sign(entry.payload())}).to_bytes(), mode="overwrite"
     )
@@ -220,7 +230,7 @@ def forged(log: Log, seq: int, key: Any = JUDGE, **state: Any) -> None:
 def test_a_head_that_names_another_champion_than_was_promoted_is_refused(log: Log, change: dict[str, Any]) -> None:
     """By somebody who holds a key: the approver, who may roll back."""
     actions.rollback(as_signer(log, APPROVER), to="1", **SAYS)
-    forged(log, 4, APPROVER, champion=log.state().champion.model_copy(update=change))
+    forge_entry(log, 4, APPROVER, champion=log.state().champion.model_copy(update=change))
     with pytest.raises(LogError, match="the state does not follow from the event and the previous state"):
         admit(log, now=NOON)
 
@@ -236,7 +246,7 @@ def test_a_head_that_names_another_champion_than_was_promoted_is_refused(log: Lo
 )
 def test_an_approver_who_may_revoke_may_not_sign_any_state_with_it(log: Log, state: dict[str, Any]) -> None:
     actions.revoke(as_signer(log, APPROVER), "1", **SAYS)
-    forged(log, 4, APPROVER, **state)
+    forge_entry(log, 4, APPROVER, **state)
     with pytest.raises(LogError, match="the state does not follow from the event and the previous state"):
         admit(log, now=NOON)
     with pytest.raises(LogError, match="the state does not follow from the event and the previous state"):
@@ -245,17 +255,17 @@ def test_an_approver_who_may_revoke_may_not_sign_any_state_with_it(log: Log, sta
 
 def test_an_approver_signs_no_state_by_putting_another_entry_behind_it(log: Log) -> None:
     """Who may revoke may not promote: neither by one entry, nor by two, of which the second follows from the first."""
-    seen = admit(log, now=NOON).head
+    observed = admit(log, now=NOON).head
     actions.revoke(as_signer(log, APPROVER), "1", **SAYS)
     evil = Champion(sha256=sha_of("0"), run=run_of("0"), seq=1, valid_until=END + timedelta(days=999))
-    forged(log, 4, APPROVER, champion=evil)
+    forge_entry(log, 4, APPROVER, champion=evil)
     state = log.entry(4).state
     second = log.entry(4).model_copy(update={"seq": 5, "previous": log.entry(4).digest, "signature": None})
     event = second.event.model_copy(update={"of": run_of("7"), "model": sha_of("7"), "successor": 1})
     after = State(**{**state.model_dump(), "seq": 5, "revoked": {**state.revoked, sha_of("7"): 5}})
     second = second.model_copy(update={"event": event, "state": after})
     log.store.put(entry_path(5), second.model_copy(update={"signature": APPROVER.sign(second.payload())}).to_bytes())
-    for call in (log.head, lambda: admit(log, now=NOON), lambda: admit(log, now=NOON, trusted_head=seen)):
+    for call in (log.head, lambda: admit(log, now=NOON), lambda: admit(log, now=NOON, trusted_head=observed)):
         with pytest.raises(
             LogError, match=r"does not follow from the event and the previous state @ log/00000004\.json"
         ) as caught:
@@ -264,8 +274,8 @@ def test_an_approver_signs_no_state_by_putting_another_entry_behind_it(log: Log)
 
 
 def test_a_long_row_of_an_approvers_entries_is_read_back_to_the_judges_and_no_further(log: Log) -> None:
-    for at in range(5):
-        actions.retract(as_signer(log, APPROVER), metric="brier", **SAYS | {"reason": f"{at}"})
+    for index in range(5):
+        actions.retract(as_signer(log, APPROVER), metric="brier", **SAYS | {"reason": f"{index}"})
     (log.store.delete(entry_path(1)), log.store.delete(entry_path(2)))
     assert log.head().seq == 8  # nothing before entry 3, which a judge signed, was asked for
     log.store.delete(entry_path(3))
@@ -279,29 +289,33 @@ def test_in_an_unsigned_log_the_promotion_has_the_last_word() -> None:
     for model in "012":
         promote_model(log, model)
     for seq in (2, 3):  # the head follows from the entry before it, but that one from none
-        held = json.loads(entry_bytes(log, seq))
-        held["state"]["predecessors"][-1]["sha256"] = "e" * 64
-        held["previous"] = hashlib.sha256(entry_bytes(log, seq - 1)).hexdigest()
-        log.store.put(entry_path(seq), rfc8785.dumps(held), mode="overwrite")
-    said = refused(log, "entry 1 did not promote EvaluateNewModel/0; expected its promotion, of the model e", run="0")
-    assert "the head of the log contradicts its history; run `lockgate verify`" in said
-    assert entry_path(1) in said
+        document = json.loads(entry_bytes(log, seq))
+        document["state"]["predecessors"][-1]["sha256"] = "e" * 64
+        document["previous"] = hashlib.sha256(entry_bytes(log, seq - 1)).hexdigest()
+        log.store.put(entry_path(seq), rfc8785.dumps(document), mode="overwrite")
+    message = refuse_admission(
+        log, "entry 1 did not promote EvaluateNewModel/0; expected its promotion, of the model e", run="0"
+    )
+    assert "the head of the log contradicts its history; run `lockgate verify`" in message
+    assert entry_path(1) in message
     assert admit(log, now=NOON).champion.run == run_of("2")
 
 
 def test_a_date_that_nothing_can_be_taken_from_is_no_crash() -> None:
     log = Log(MemoryStore(), project="orders")
     commit_evidence(log, make_evidence(BETTER, model="0"), policy=LENIENT_POLICY)
-    held = json.loads(entry_bytes(log, 1))
-    held["time"] = "0001-01-01T00:00:00Z"
-    log.store.put(entry_path(1), rfc8785.dumps(held), mode="overwrite")
+    document = json.loads(entry_bytes(log, 1))
+    document["time"] = "0001-01-01T00:00:00Z"
+    log.store.put(entry_path(1), rfc8785.dumps(document), mode="overwrite")
     with pytest.raises((AdmissionError, LogError)) as caught:
         admit(log, now=NOON)
     assert_one_line(caught)
 
 
 def test_an_unsigned_head_in_a_signed_log_serves_nobody(log: Log) -> None:
-    commit_evidence(Log(log.store, project="orders"), make_evidence(BETTER, model="3", neighbour=GOOD, champion="2"))
+    commit_evidence(
+        Log(log.store, project="orders"), make_evidence(BETTER, model="3", champion_scores=GOOD, champion="2")
+    )
     with pytest.raises(LogError, match="the entry is not signed"):
         admit(log, now=NOON)
 

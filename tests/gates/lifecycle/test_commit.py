@@ -34,9 +34,9 @@ FIRST = sha_of("0")
 @pytest.fixture
 def log() -> Log:
     """A log in which model 0 was promoted."""
-    made = Log(MemoryStore(), project="race")
-    assert commit_evidence(made, FIRST_MODEL).decision.verdict == "PROMOTE"
-    return made
+    created = Log(MemoryStore(), project="race")
+    assert commit_evidence(created, FIRST_MODEL).decision.verdict == "PROMOTE"
+    return created
 
 
 def test_the_first_promotion_is_one_entry_that_carries_the_champion(log: Log) -> None:
@@ -48,54 +48,55 @@ def test_the_first_promotion_is_one_entry_that_carries_the_champion(log: Log) ->
 
 
 def test_a_better_model_replaces_the_champion_and_retires_the_holdout(log: Log) -> None:
-    done = commit_evidence(log, make_evidence(BETTER, model="1", neighbour=GOOD, champion="0"))
-    assert done.decision.verdict == "PROMOTE"
+    evidence = commit_evidence(log, make_evidence(BETTER, model="1", champion_scores=GOOD, champion="0"))
+    assert evidence.decision.verdict == "PROMOTE"
     state = log.state()
     assert state.champion.run == "EvaluateNewModel/1"
-    assert [one.run for one in state.predecessors] == ["EvaluateNewModel/0"]
-    assert state.holdouts[done.decision.binding.holdout].retired
-    third = commit_evidence(log, make_evidence(draw_scores(0.7), model="2", neighbour=BETTER, champion="1"))
+    assert [champion.run for champion in state.predecessors] == ["EvaluateNewModel/0"]
+    assert state.holdouts[evidence.decision.binding.holdout].retired
+    third = commit_evidence(log, make_evidence(draw_scores(0.7), model="2", champion_scores=BETTER, champion="1"))
     assert third.decision.verdict == "INCONCLUSIVE"
     assert "retired" in third.decision.to_json()
 
 
 def test_what_is_not_better_is_recorded_and_leaves_the_champion(log: Log) -> None:
-    done = commit_evidence(log, make_evidence(draw_scores(0.1), model="1", neighbour=GOOD, champion="0"))
-    assert (done.decision.verdict, done.entry.seq, done.was_recorded) == ("HOLD", 2, False)
+    evidence = commit_evidence(log, make_evidence(draw_scores(0.1), model="1", champion_scores=GOOD, champion="0"))
+    assert (evidence.decision.verdict, evidence.entry.seq, evidence.was_recorded) == ("HOLD", 2, False)
     assert log.state().champion.run == "EvaluateNewModel/0"
 
 
 def test_a_repeated_look_is_the_recorded_decision_and_costs_nothing(log: Log) -> None:
-    held = make_evidence(draw_scores(0.1), model="1", neighbour=GOOD, champion="0")
-    first = commit_evidence(log, held)
-    again = commit_evidence(log, held, minute=7)
+    evidence = make_evidence(draw_scores(0.1), model="1", champion_scores=GOOD, champion="0")
+    first = commit_evidence(log, evidence)
+    again = commit_evidence(log, evidence, minute=7)
     assert again.was_recorded
     assert again.entry == first.entry
     assert again.decision == first.decision
     assert log.head().seq == 2
-    assert len(log.state().holdouts[held.holdout].looks) == 1
+    assert len(log.state().holdouts[evidence.holdout].looks) == 1
 
 
 def test_an_older_look_is_found_behind_later_entries(log: Log) -> None:
-    held = [
-        make_evidence(draw_scores(0.1, seed=seed), model=str(seed), neighbour=GOOD, champion="0") for seed in (3, 4, 5)
+    evidence = [
+        make_evidence(draw_scores(0.1, seed=seed), model=str(seed), champion_scores=GOOD, champion="0")
+        for seed in (3, 4, 5)
     ]
-    first = [commit_evidence(log, one) for one in held]
-    assert [commit_evidence(log, one).entry for one in held] == [one.entry for one in first]
+    results = [commit_evidence(log, item) for item in evidence]
+    assert [commit_evidence(log, item).entry for item in evidence] == [item.entry for item in results]
     assert log.head().seq == 4
 
 
 def test_an_error_appends_nothing(log: Log) -> None:
-    broken = make_evidence(np.where(np.arange(ROWS) == 5, np.nan, GOOD), model="1", neighbour=GOOD, champion="0")
-    done = commit_evidence(log, broken)
-    assert (done.decision.verdict, done.entry) == ("ERROR", None)
+    broken = make_evidence(np.where(np.arange(ROWS) == 5, np.nan, GOOD), model="1", champion_scores=GOOD, champion="0")
+    evidence = commit_evidence(log, broken)
+    assert (evidence.decision.verdict, evidence.entry) == ("ERROR", None)
     assert log.head().seq == 1
 
 
 def test_the_model_that_reigns_appends_nothing(log: Log) -> None:
-    done = commit_evidence(log, make_evidence(GOOD, model="0", neighbour=GOOD, champion="0"))
-    assert done.decision.already_champion
-    assert (done.decision.exit_code, done.entry) == (0, None)
+    evidence = commit_evidence(log, make_evidence(GOOD, model="0", champion_scores=GOOD, champion="0"))
+    assert evidence.decision.already_champion
+    assert (evidence.decision.exit_code, evidence.entry) == (0, None)
     assert log.head().seq == 1
 
 
@@ -105,7 +106,7 @@ def test_the_run_that_was_promoted_judged_again_is_its_promotion(log: Log) -> No
     assert (again.decision.verdict, again.decision.exit_code) == ("PROMOTE", 0)
     assert again.was_recorded
     assert again.entry.seq == 1
-    second = make_evidence(BETTER, model="1", neighbour=GOOD, champion="0")
+    second = make_evidence(BETTER, model="1", champion_scores=GOOD, champion="0")
     commit_evidence(log, second)
     assert commit_evidence(log, second, minute=5).entry.seq == 2
     with pytest.raises(StaleError):
@@ -120,28 +121,28 @@ def test_only_the_very_evidence_that_was_promoted_counts_as_it(log: Log, forged:
 
 
 def test_a_challenger_scored_beside_a_former_champion_is_stale(log: Log) -> None:
-    commit_evidence(log, make_evidence(BETTER, model="1", neighbour=GOOD, champion="0"))
+    commit_evidence(log, make_evidence(BETTER, model="1", champion_scores=GOOD, champion="0"))
     with pytest.raises(StaleError, match="evaluate again") as caught:
-        commit_evidence(log, make_evidence(draw_scores(0.7), model="2", neighbour=GOOD, champion="0"))
+        commit_evidence(log, make_evidence(draw_scores(0.7), model="2", champion_scores=GOOD, champion="0"))
     assert "\n" not in str(caught.value)
     assert log.head().seq == 2
 
 
 def test_an_entry_dated_before_its_predecessor_is_refused_but_for_what_clocks_may_differ(log: Log) -> None:
-    held = make_evidence(draw_scores(0.1), model="1", neighbour=GOOD, champion="0")
+    evidence = make_evidence(draw_scores(0.1), model="1", champion_scores=GOOD, champion="0")
     with pytest.raises(LogError, match="before its predecessor"):
-        commit_evidence(log, held, minute=-5.1)
+        commit_evidence(log, evidence, minute=-5.1)
     assert log.head().seq == 1
-    assert commit_evidence(log, held, minute=-4.9).entry.time == log.entry(1).time
+    assert commit_evidence(log, evidence, minute=-4.9).entry.time == log.entry(1).time
 
 
 def test_what_was_promoted_and_rolled_back_is_not_said_to_be_promoted(log: Log) -> None:
-    held = make_evidence(BETTER, model="1", neighbour=GOOD, champion="0")
-    assert commit_evidence(log, held).entry.promotes
-    assert commit_evidence(log, held).was_recorded
+    evidence = make_evidence(BETTER, model="1", champion_scores=GOOD, champion="0")
+    assert commit_evidence(log, evidence).entry.promotes
+    assert commit_evidence(log, evidence).was_recorded
     actions.rollback(log, to=None, reason="slow", actor="ada", clock=clock_at(1))
     with pytest.raises(LogError, match="entry 2 promoted EvaluateNewModel/1, and EvaluateNewModel/0 reigns now"):
-        commit_evidence(log, held, minute=2)
+        commit_evidence(log, evidence, minute=2)
     assert log.head().seq == 3
 
 
@@ -150,14 +151,14 @@ def test_a_policy_that_discloses_promotions_only_keeps_numbers_out_of_the_log() 
     log = Log(store, project="race")
     commit_evidence(log, FIRST_MODEL, policy=SEALING_POLICY)
     bad = commit_evidence(
-        log, make_evidence(draw_scores(0.1), model="1", neighbour=GOOD, champion="0"), policy=SEALING_POLICY
+        log, make_evidence(draw_scores(0.1), model="1", champion_scores=GOOD, champion="0"), policy=SEALING_POLICY
     )
     assert bad.decision.outcomes != ()
     for seq in (1, 2):
-        held = json.loads(bytes(store.get(f"log/{seq:08d}.json").bytes()))
-        assert held["event"]["decision"]["sealed"]
-        assert held["event"]["decision"]["outcomes"] == []
-        assert '"observed"' not in json.dumps(held)
+        document = json.loads(bytes(store.get(f"log/{seq:08d}.json").bytes()))
+        assert document["event"]["decision"]["sealed"]
+        assert document["event"]["decision"]["outcomes"] == []
+        assert '"observed"' not in json.dumps(document)
     assert [entry.event.verdict for entry in log.entries()] == ["PROMOTE", "HOLD"]
 
 
@@ -165,17 +166,21 @@ def test_a_policy_that_discloses_promotions_only_keeps_numbers_out_of_the_log() 
 def test_a_sealed_log_does_not_tell_inconclusive_from_hold(strength: float, verdict: str) -> None:
     log = Log(MemoryStore(), project="race")
     commit_evidence(log, FIRST_MODEL, policy=SEALING_POLICY)
-    done = commit_evidence(
-        log, make_evidence(draw_scores(strength, seed=4), model="1", neighbour=GOOD, champion="0"), policy=SEALING_POLICY
+    evidence = commit_evidence(
+        log,
+        make_evidence(draw_scores(strength, seed=4), model="1", champion_scores=GOOD, champion="0"),
+        policy=SEALING_POLICY,
     )
-    assert done.decision.verdict == verdict
+    assert evidence.decision.verdict == verdict
     assert log.head().event.verdict == log.head().judgement.decision["verdict"] == "HOLD"
     assert verdict == "HOLD" or verdict.encode() not in log.head().to_bytes()
     again = commit_evidence(
-        log, make_evidence(draw_scores(strength, seed=4), model="1", neighbour=GOOD, champion="0"), policy=SEALING_POLICY
+        log,
+        make_evidence(draw_scores(strength, seed=4), model="1", champion_scores=GOOD, champion="0"),
+        policy=SEALING_POLICY,
     )
-    for told in (done.entry.read_decision(), again.decision):
-        assert (told.exit_code, told.sealed, told.outcomes, told.state.holdouts) == (1, True, (), {})
+    for item in (evidence.entry.read_decision(), again.decision):
+        assert (item.exit_code, item.sealed, item.outcomes, item.state.holdouts) == (1, True, (), {})
 
 
 def test_every_log_keys_its_hashes_by_a_salt_of_its_own() -> None:
@@ -183,7 +188,7 @@ def test_every_log_keys_its_hashes_by_a_salt_of_its_own() -> None:
     for _ in range(2):
         log = Log(MemoryStore(), project="race")
         for model, strength in (("0", 0.3), ("1", 0.1)):
-            champion = {"beside": GOOD, "champion": "0"} if model == "1" else {}
+            champion = {"champion_scores": GOOD, "champion": "0"} if model == "1" else {}
             commit_evidence(log, make_evidence(draw_scores(strength), model=model, **champion))
         first, second = log.entries()
         assert first.state.salt == second.state.salt
@@ -196,16 +201,16 @@ def test_a_repeated_look_at_part_of_a_holdout_is_found_too(log: Log) -> None:
     """Part of a holdout has no ledger of its own."""
 
     def part(rows: int) -> Evidence:
-        told = {"run": "EvaluateNewModel/1", "sha256": "1" * 64}
+        actual = {"run": "EvaluateNewModel/1", "sha256": "1" * 64}
         return Evidence.from_arrays(
             row_id=[f"order {row}" for row in range(rows)],
             label=LABEL[:rows],
             challenger=draw_scores(0.1)[:rows],
             champion=GOOD[:rows],
-            facts={"challenger": told, "champion": {"sha256": FIRST}},
+            facts={"challenger": actual, "champion": {"sha256": FIRST}},
         )
 
     whole, cut = commit_evidence(log, part(ROWS)), commit_evidence(log, part(ROWS - 1))
-    assert [len(held.looks) for held in log.state().holdouts.values()] == [2]
+    assert [len(value.looks) for value in log.state().holdouts.values()] == [2]
     assert commit_evidence(log, part(ROWS - 1)).entry == cut.entry != whole.entry
     assert log.head().seq == 3

@@ -1,4 +1,7 @@
-"""A commit where another writer is faster, or the store's answer is lost: one entry, at one moment."""
+"""A commit where another writer is faster, or the store's answer is lost: one entry, at one moment.
+
+Tests of gates/lifecycle/commit.py under contention.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ class Contended:
     def put(self, path: str, blob: bytes, *, mode: str) -> Any:
         if path.startswith("log/") and self.rivals < 100:
             self.rivals += 1
-            rival = make_evidence(draw_scores(0.1, seed=100 + self.rivals), model="9", neighbour=GOOD, champion="0")
+            rival = make_evidence(
+                draw_scores(0.1, seed=100 + self.rivals), model="9", champion_scores=GOOD, champion="0"
+            )
             commit_evidence(self._log, rival)
         return self._store.put(path, blob, mode=mode)
 
@@ -40,7 +45,7 @@ def test_a_log_that_stays_contended_is_given_up_in_one_line() -> None:
     with pytest.raises(LogError, match="other writers were faster"):
         commit_evidence(
             Log(Contended(store, log), project="race"),
-            make_evidence(draw_scores(0.1), model="1", neighbour=GOOD, champion="0"),
+            make_evidence(draw_scores(0.1), model="1", champion_scores=GOOD, champion="0"),
             policy=wide,
         )
 
@@ -70,25 +75,29 @@ class Forgetful:
 @pytest.mark.parametrize("first", [True, False])
 def test_a_write_whose_answer_was_lost_is_found_again(*, first: bool, then: str) -> None:
     store = MemoryStore()
-    held = FIRST_MODEL
+    value = FIRST_MODEL
     if not first:
         commit_evidence(Log(store, project="race"), FIRST_MODEL)
-        held = make_evidence(draw_scores(0.1), model="1", neighbour=GOOD, champion="0")
-    done = commit_evidence(Log(Forgetful(store, then=then), project="race"), held)
-    assert not done.was_recorded  # it is ours, by its bytes
-    assert done.entry == Log(store, project="race").head()
-    assert done.entry.seq == (1 if first else 2)
-    again = commit_evidence(Log(store, project="race"), held, minute=1)  # as who repeats the command finds it
-    assert (again.was_recorded, again.entry, again.decision.verdict) == (True, done.entry, done.decision.verdict)
+        value = make_evidence(draw_scores(0.1), model="1", champion_scores=GOOD, champion="0")
+    evidence = commit_evidence(Log(Forgetful(store, then=then), project="race"), value)
+    assert not evidence.was_recorded  # it is ours, by its bytes
+    assert evidence.entry == Log(store, project="race").head()
+    assert evidence.entry.seq == (1 if first else 2)
+    again = commit_evidence(Log(store, project="race"), value, minute=1)  # as who repeats the command finds it
+    assert (again.was_recorded, again.entry, again.decision.verdict) == (
+        True,
+        evidence.entry,
+        evidence.decision.verdict,
+    )
 
 
 def test_one_moment_is_the_judgement_s_the_entry_s_and_the_promotion_s() -> None:
     """The clock is asked once an attempt: an entry never says another time than what was decided at it."""
     ticks = iter(NOON + timedelta(minutes=tick) for tick in range(100))
     log = Log(MemoryStore(), project="race")
-    done = commit(POLICY, FIRST_MODEL, log, actor="ada", clock=lambda: next(ticks))
-    assert done.entry.time == NOON
-    assert done.entry.state.champion.valid_until == NOON + timedelta(days=90)
+    entry = commit(POLICY, FIRST_MODEL, log, actor="ada", clock=lambda: next(ticks))
+    assert entry.entry.time == NOON
+    assert entry.entry.state.champion.valid_until == NOON + timedelta(days=90)
     assert next(ticks) == NOON + timedelta(minutes=1)
 
 
@@ -111,7 +120,7 @@ def test_a_writer_that_lost_judges_again_at_another_moment() -> None:
     store = MemoryStore()
     commit_evidence(Log(store, project="race"), FIRST_MODEL)
     ticks = iter(NOON + timedelta(minutes=tick) for tick in (1, 2, 3))
-    third = make_evidence(draw_scores(0.1, seed=9), model="2", neighbour=GOOD, champion="0")
-    done = commit(POLICY, third, Log(Late(store), project="race"), actor="ada", clock=lambda: next(ticks))
-    assert (done.entry.seq, done.entry.time) == (3, NOON + timedelta(minutes=2))
-    assert done.decision.look.number == 2
+    third = make_evidence(draw_scores(0.1, seed=9), model="2", champion_scores=GOOD, champion="0")
+    entry = commit(POLICY, third, Log(Late(store), project="race"), actor="ada", clock=lambda: next(ticks))
+    assert (entry.entry.seq, entry.entry.time) == (3, NOON + timedelta(minutes=2))
+    assert entry.decision.look.number == 2

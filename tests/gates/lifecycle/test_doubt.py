@@ -42,79 +42,81 @@ from tests.builders import (
 def trained_on(rows: str) -> dict[str, Any]:
     from lockgate import hash_row_ids
 
-    return {"train_row_hashes": hash_row_ids(np.array([f"{rows} {at}" for at in range(9)], dtype=object))}
+    return {"train_row_hashes": hash_row_ids(np.array([f"{rows} {index}" for index in range(9)], dtype=object))}
 
 
 @pytest.fixture
 def log() -> Log:
     """0, 1, 2 and 3 were promoted by entries 1 to 4, each over the one before, on holdouts of their own."""
-    made = Log(MemoryStore(), project="orders")
+    created = Log(MemoryStore(), project="orders")
     for model in "0123":
-        promote_model(made, model, rows=f"holdout {model}", **trained_on(f"training {model}"))
-    return made
+        promote_model(created, model, rows=f"holdout {model}", **trained_on(f"training {model}"))
+    return created
 
 
-def retract(log: Log, *, minute: float = 1, **what: Any) -> Any:
-    return actions.retract(log, reason="late labels", actor="bob", clock=clock_at(minute), **what)
+def retract(log: Log, *, minute: float = 1, **subject: Any) -> Any:
+    return actions.retract(log, reason="late labels", actor="bob", clock=clock_at(minute), **subject)
 
 
 def some_rows(count: int, *, model: str = "1", champion: str = "0") -> Evidence:
     """Of the holdout `order` only so many."""
-    told = {
-        name: {"run": run_of(one), "sha256": sha_of(one)}
-        for name, one in (("challenger", model), ("champion", champion))
+    actual = {
+        name: {"run": run_of(item), "sha256": sha_of(item)}
+        for name, item in (("challenger", model), ("champion", champion))
     }
     return Evidence.from_arrays(
         label=LABEL[:count],
         challenger=BETTER[:count],
         champion=GOOD[:count],
-        facts=told,
-        row_id=[f"order {at}" for at in range(count)],
+        facts=actual,
+        row_id=[f"order {index}" for index in range(count)],
     )
 
 
 def suspects(log: Log) -> str:
     """The letters of the models that are in doubt."""
     state = log.state()
-    known = [one for one in (state.champion, *state.predecessors) if one]
-    return "".join(sorted(str(one.sha256)[0] for one in known if one.suspect is not None))
+    results = [champion for champion in (state.champion, *state.predecessors) if champion]
+    return "".join(sorted(str(item.sha256)[0] for item in results if item.suspect is not None))
 
 
-@pytest.mark.parametrize(("model", "found"), [("0", "0123"), ("1", "123"), ("3", "3")])
+@pytest.mark.parametrize(("model", "result"), [("0", "0123"), ("1", "123"), ("3", "3")])
 @pytest.mark.parametrize("part", ["holdout", "train"])
 @pytest.mark.parametrize("digits", [12, 64])
-def test_what_was_judged_against_a_suspect_is_suspect(log: Log, model: str, found: str, part: str, digits: int) -> None:
+def test_what_was_judged_against_a_suspect_is_suspect(
+    log: Log, model: str, result: str, part: str, digits: int
+) -> None:
     bound = log.entry(int(model) + 1).read_decision().binding
     digest = str(getattr(bound, part))
     entry = retract(log, data=digest[:digits].upper())
     assert (entry.event.what, entry.event.value) == ("data", digest)
-    assert entry.event.suspects == tuple(int(one) + 1 for one in found)
-    assert suspects(log) == found
+    assert entry.event.suspects == tuple(int(item) + 1 for item in result)
+    assert suspects(log) == result
     assert log.state().retracted == {digest: 5}
     assert log.state().champion.run == run_of("3")  # doubt takes nobody's place
 
 
-@pytest.mark.parametrize(("model", "found"), [("0", "0123"), ("2", "23")])
-def test_an_entry_was_wrong(log: Log, model: str, found: str) -> None:
+@pytest.mark.parametrize(("model", "result"), [("0", "0123"), ("2", "23")])
+def test_an_entry_was_wrong(log: Log, model: str, result: str) -> None:
     bound = log.entry(int(model) + 1).read_decision().binding
     retract(log, entry=int(model) + 1)
-    assert suspects(log) == found
+    assert suspects(log) == result
     assert log.state().retracted == {bound.scores: 5}
 
 
 def test_the_scores_of_an_entry_that_was_wrong_neither_clear_nor_promote_again() -> None:
     log = new_log()
     commit_evidence(log, FIRST_MODEL)
-    again = make_evidence(BETTER, model="1", neighbour=GOOD, champion="0", rows="order")
+    again = make_evidence(BETTER, model="1", champion_scores=GOOD, champion="0", rows="order")
     promoting = commit_evidence(log, again, policy=LENIENT_POLICY).entry
     retract(log, entry=promoting.seq)
     alone = make_evidence(BETTER, model="1", rows="order")
-    told = reverify(LENIENT_POLICY, alone, log, actor="bob", clock=clock_at(2))
-    assert (told.entry, told.decision.verdict) == (None, "ERROR")
-    assert "the scores were retracted by entry 3; use others" in told.decision.outcomes[0].message
+    report = reverify(LENIENT_POLICY, alone, log, actor="bob", clock=clock_at(2))
+    assert (report.entry, report.decision.verdict) == (None, "ERROR")
+    assert "the scores were retracted by entry 3; use others" in report.decision.outcomes[0].message
     actions.rollback(log, to=None, reason="forged", actor="bob", clock=clock_at(3))
-    done = commit_evidence(log, again, minute=4, policy=LENIENT_POLICY)
-    assert (done.entry, done.decision.verdict) == (None, "ERROR")
+    evidence = commit_evidence(log, again, minute=4, policy=LENIENT_POLICY)
+    assert (evidence.entry, evidence.decision.verdict) == (None, "ERROR")
 
 
 def test_the_same_rows_can_be_retracted_again_for_who_rests_on_them_since(log: Log) -> None:
@@ -132,10 +134,10 @@ def test_the_same_rows_can_be_retracted_again_for_who_rests_on_them_since(log: L
     assert_refused(log, lambda: retract(log, data=digest), "were retracted before, by entry 5")
 
 
-@pytest.mark.parametrize(("metric", "found"), [("auc", "0123"), ("auc@0.3", "0123"), ("log_loss", ""), ("brier", "")])
-def test_a_metric_was_wrong(log: Log, metric: str, found: str) -> None:
+@pytest.mark.parametrize(("metric", "result"), [("auc", "0123"), ("auc@0.3", "0123"), ("log_loss", ""), ("brier", "")])
+def test_a_metric_was_wrong(log: Log, metric: str, result: str) -> None:
     retract(log, metric=metric)
-    assert suspects(log) == found
+    assert suspects(log) == result
 
 
 def test_a_metric_that_only_some_promotions_used() -> None:
@@ -143,7 +145,7 @@ def test_a_metric_that_only_some_promotions_used() -> None:
     promote_model(log, "0")
     promote_model(log, "1")
     actions.revoke(log, "1", reason="slow", actor="bob", clock=clock_at())
-    better = make_evidence(BETTER, model="2", neighbour=GOOD, champion="0", rows="fresh")
+    better = make_evidence(BETTER, model="2", champion_scores=GOOD, champion="0", rows="fresh")
     assert commit_evidence(log, better, policy=POLICY).decision.verdict == "PROMOTE"
     retract(log, metric="log_loss")
     assert suspects(log) == "2"
@@ -151,20 +153,22 @@ def test_a_metric_that_only_some_promotions_used() -> None:
 
 def test_a_sealed_promotion_rests_on_the_rows_that_it_was_charged_to() -> None:
     """It was judged on a part of them, under a digest of its own, and says nothing of its look."""
-    found = []
+    results = []
     for policy in (POLICY, SEALING_POLICY):
         log = new_log()
         whole = make_evidence(GOOD, model="0", rows="order")
         commit_evidence(log, whole, policy=policy)
-        commit_evidence(log, make_evidence(GOOD, model="4", neighbour=GOOD, champion="0", rows="order"), policy=policy)
+        commit_evidence(
+            log, make_evidence(GOOD, model="4", champion_scores=GOOD, champion="0", rows="order"), policy=policy
+        )
         part = some_rows(299)
         assert commit_evidence(log, part, minute=1, policy=policy).entry.promotes
         assert (
             commit_evidence(log, part, minute=1, policy=policy).entry.judgement.decision["binding"]["holdout"]
             != whole.holdout
         )
-        found.append(retract(log, data=whole.holdout, minute=2).event.suspects)
-    assert found == [(1, 3), (1, 3)]
+        results.append(retract(log, data=whole.holdout, minute=2).event.suspects)
+    assert results == [(1, 3), (1, 3)]
 
 
 def test_a_sealed_promotion_counts_as_resting_on_every_metric() -> None:
@@ -188,43 +192,43 @@ def test_rows_of_which_some_were_left_out_are_the_same_rows() -> None:
     log = Log(MemoryStore(), project="orders")
     whole = make_evidence(GOOD, model="0", rows="order")
     commit_evidence(log, whole)
-    commit_evidence(log, make_evidence(GOOD, model="4", neighbour=GOOD, champion="0", rows="order"))
+    commit_evidence(log, make_evidence(GOOD, model="4", champion_scores=GOOD, champion="0", rows="order"))
     assert commit_evidence(log, some_rows(299), minute=1).decision.verdict == "PROMOTE"
     entry = retract(log, data=whole.holdout, minute=2)
     assert entry.event.suspects == (1, 3)
     for rows in (299, 290):  # neither these rows nor others of them are judged on again
-        done = commit_evidence(log, some_rows(rows, model="2", champion="1"), minute=3)
-        assert (done.decision.verdict, done.entry) == ("ERROR", None)
-        assert "the holdout rows were retracted by entry 4; use others" in done.decision.outcomes[0].message
+        evidence = commit_evidence(log, some_rows(rows, model="2", champion="1"), minute=3)
+        assert (evidence.decision.verdict, evidence.entry) == ("ERROR", None)
+        assert "the holdout rows were retracted by entry 4; use others" in evidence.decision.outcomes[0].message
 
 
 @pytest.mark.parametrize("part", ["holdout", "train"])
 def test_retracted_rows_are_not_judged_on_again(log: Log, part: str) -> None:
     bound = log.entry(2).read_decision().binding
     retract(log, data=str(getattr(bound, part)))
-    held = {"rows": "holdout 1"} if part == "holdout" else {"rows": "fresh", **trained_on("training 1")}
-    again = make_evidence(BETTER, model="4", neighbour=GOOD, champion="3", **held)
-    done = commit_evidence(log, again, minute=2, policy=LENIENT_POLICY)
-    assert (done.decision.verdict, done.entry) == ("ERROR", None)
-    what = {"holdout": "holdout", "train": "training"}[part]
-    assert f"the {what} rows were retracted by entry 5; use others" in done.decision.outcomes[0].message
+    actual = {"rows": "holdout 1"} if part == "holdout" else {"rows": "fresh", **trained_on("training 1")}
+    again = make_evidence(BETTER, model="4", champion_scores=GOOD, champion="3", **actual)
+    evidence = commit_evidence(log, again, minute=2, policy=LENIENT_POLICY)
+    assert (evidence.decision.verdict, evidence.entry) == ("ERROR", None)
+    subject = {"holdout": "holdout", "train": "training"}[part]
+    assert f"the {subject} rows were retracted by entry 5; use others" in evidence.decision.outcomes[0].message
 
 
-def _reverified(log: Log, rows: str, *, minute: float) -> Any:
+def _reverify_champion(log: Log, rows: str, *, minute: float) -> Any:
     """The champion is judged again on other rows, and passes."""
     champion = log.state().champion
     scores = make_evidence(BETTER, model=str(champion.sha256)[0], rows=rows)
-    told = judged_event(commit_evidence(new_log(), scores, policy=LENIENT_POLICY).decision)
+    evidence = judged_event(commit_evidence(new_log(), scores, policy=LENIENT_POLICY).decision)
     return record_event(
         log,
-        lambda _, at: ReverifiedEvent(
+        lambda _, position: ReverifiedEvent(
             of=str(champion.run),
             promoted_by=champion.seq,
             evidence_run=run_of("9"),
-            decision=told.decision,
-            decision_sha256=told.decision_sha256,
-            policy_sha256=told.policy_sha256,
-            valid_until=at.time + timedelta(days=90),
+            decision=evidence.decision,
+            decision_sha256=evidence.decision_sha256,
+            policy_sha256=evidence.policy_sha256,
+            valid_until=position.time + timedelta(days=90),
         ),
         actor="bob",
         clock=clock_at(minute),
@@ -234,7 +238,7 @@ def _reverified(log: Log, rows: str, *, minute: float) -> Any:
 def test_a_suspect_champion_is_cleared_and_can_be_put_in_doubt_again(log: Log) -> None:
     retract(log, data=log.entry(4).read_decision().binding.holdout)
     assert suspects(log) == "3"
-    entry = _reverified(log, "fresh", minute=2)
+    entry = _reverify_champion(log, "fresh", minute=2)
     assert suspects(log) == ""
     fresh = entry.event.decision["binding"]["holdout"]
     again = retract(log, data=fresh, minute=3)  # the rows that cleared it were wrong too
@@ -258,14 +262,14 @@ def test_a_reverification_and_a_waiver_can_be_the_entry_that_was_wrong() -> None
     )
     commit_evidence(log, HOPELESS, minute=2)
     assert retract(log, entry=waiver.seq, minute=3).event.suspects == (4,)
-    entry = _reverified(log, "fresh", minute=4)
+    entry = _reverify_champion(log, "fresh", minute=4)
     assert suspects(log) == ""
     assert retract(log, entry=entry.seq, minute=5).event.suspects == (4,)
     assert retract(log, entry=2, minute=6).event.suspects == ()  # a judgement that promoted nobody
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("subject", "message"),
     [
         ({}, "nothing to retract; expected one of data, metric and entry"),
         ({"metric": "auc", "entry": 1}, "several things at once"),
@@ -278,8 +282,8 @@ def test_a_reverification_and_a_waiver_can_be_the_entry_that_was_wrong() -> None
     ],
     ids=str,
 )
-def test_what_is_not_known_is_not_retracted(log: Log, what: dict[str, Any], said: str) -> None:
-    assert_refused(log, lambda: retract(log, **what), said)
+def test_what_is_not_known_is_not_retracted(log: Log, subject: dict[str, Any], message: str) -> None:
+    assert_refused(log, lambda: retract(log, **subject), message)
 
 
 def test_a_beginning_that_several_have_is_refused(log: Log) -> None:

@@ -1,4 +1,7 @@
-"""A holdout is registered once, before anything is judged on it, and recognised by the log afterwards."""
+"""A holdout is registered once, before anything is judged on it, and recognised by the log afterwards.
+
+Tests of gates/lifecycle/actions.py (register).
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,8 @@ def test_a_holdout_is_known_before_anything_is_judged_on_it() -> None:
     assert commit_evidence(log, FIRST_MODEL, minute=1).decision.verdict == "PROMOTE"
     looked = commit_evidence(log, HOPELESS, minute=2)
     assert looked.decision.look.number == 1
-    (held,) = log.state().holdouts.values()  # the same salt: it was recognised
-    assert (held.since, list(held.looks.values()), held.rows) == (1, [3], 300)
+    (value,) = log.state().holdouts.values()  # the same salt: it was recognised
+    assert (value.since, list(value.looks.values()), value.rows) == (1, [3], 300)
 
 
 def test_the_rows_are_recognised_by_the_salt_of_the_log() -> None:
@@ -44,15 +47,15 @@ def test_the_rows_are_recognised_by_the_salt_of_the_log() -> None:
         label=LABEL[:290],
         challenger=BAD[:290],
         champion=GOOD[:290],
-        row_id=[f"order {at}" for at in range(290)],
+        row_id=[f"order {index}" for index in range(290)],
         facts={
             "challenger": {"run": run_of("1"), "sha256": sha_of("1")},
             "champion": {"run": run_of("0"), "sha256": sha_of("0")},
         },
     )
-    done = commit_evidence(log, part, minute=1)
-    assert done.decision.look.holdouts == (rows.holdout,)
-    assert "first looked at in entry 1" in done.decision.look.message
+    evidence = commit_evidence(log, part, minute=1)
+    assert evidence.decision.look.holdouts == (rows.holdout,)
+    assert "first looked at in entry 1" in evidence.decision.look.message
 
 
 def test_what_is_known_or_nothing_is_not_registered() -> None:

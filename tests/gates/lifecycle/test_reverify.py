@@ -20,9 +20,9 @@ def test_what_reverification_ends_no_clock_serves_any_more() -> None:
     """Neither where this machine's clock is ahead by what clocks may be, nor where the consumer's is behind by it."""
     log = new_log()
     commit_evidence(log, make_evidence(BETTER, model="2"), policy=STRICT)
-    held = make_evidence(BAD, model="2", rows="fresh")
-    done = reverify(STRICT, held, log, actor="bob", clock=clock_at(60))
-    assert done.decision.verdict == "HOLD"
+    evidence = make_evidence(BAD, model="2", rows="fresh")
+    completed = reverify(STRICT, evidence, log, actor="bob", clock=clock_at(60))
+    assert completed.decision.verdict == "HOLD"
     for off in (-2 * MAX_CLOCK_SKEW, -MAX_CLOCK_SKEW, timedelta(0), MAX_CLOCK_SKEW):
         now = NOON + timedelta(minutes=60) + off
         with pytest.raises(AdmissionError, match="expired at" if off >= -MAX_CLOCK_SKEW else "is dated") as caught:

@@ -120,7 +120,7 @@ def test_each_run_of_a_revoked_model_is_revoked() -> None:
     log: Log = new_log()
     promote_model(log, "0")
     twin = make_evidence(
-        GOOD, model="1", neighbour=GOOD, champion="0", challenger={"run": "Other/9", "sha256": sha_of("1")}
+        GOOD, model="1", champion_scores=GOOD, champion="0", challenger={"run": "Other/9", "sha256": sha_of("1")}
     )
     commit_evidence(log, HOPELESS, minute=1)
     commit_evidence(log, twin, minute=2)

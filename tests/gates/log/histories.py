@@ -29,7 +29,7 @@ REFUSALS: dict[str, dict[str, Callable[[Record, State], bool]]] = {
         ),
         "reigns already": lambda record, state: state.champion is not None and state.champion.run == record["to"],
         "was revoked by": lambda record, state: record["model"] in state.revoked,
-        "never reigned": lambda record, state: state.named(record["to"]) is None,
+        "never reigned": lambda record, state: state.find_champion(record["to"]) is None,
         "reigns by now": lambda _, state: state.champion is not None,
     },
     "register": {"has been registered since": lambda record, state: record["digest"] in state.holdouts},

@@ -1,4 +1,7 @@
-"""Whose waiver it is: the name that conf/platform gives the key, never one that somebody tells."""
+"""Whose waiver it is: the name that conf/platform gives the key, never one that somebody tells.
+
+Tests of gates/log/signing.py (names of keys).
+"""
 
 from __future__ import annotations
 

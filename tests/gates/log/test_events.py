@@ -58,7 +58,7 @@ def _make_log() -> Log:
     first = commit_evidence(log, FIRST_MODEL)
     promote_model(log, "1")
     actions.rollback(log, to=None, reason="it is slow", **says)
-    commit_evidence(log, make_evidence(BAD, model="2", neighbour=GOOD, champion="0"), minute=1)
+    commit_evidence(log, make_evidence(BAD, model="2", champion_scores=GOOD, champion="0"), minute=1)
     actions.waive(
         as_signer(log, APPROVER),
         "log_loss",
@@ -165,7 +165,10 @@ def test_an_event_with_anything_else_in_it_is_none(entry: LogEntry, change: dict
     assert_one_line(caught)
 
 
-@pytest.mark.parametrize("entry", [one for one in ENTRIES if one.judgement is None], ids=lambda entry: entry.event.kind)
+NO_JUDGEMENTS = [entry for entry in ENTRIES if entry.judgement is None]
+
+
+@pytest.mark.parametrize("entry", NO_JUDGEMENTS, ids=lambda entry: entry.event.kind)
 def test_what_is_no_judgement_has_no_decision(entry: LogEntry) -> None:
     assert not entry.promotes
     with pytest.raises(LogError, match=f"entry {entry.seq} of the promotion log records no judgement") as caught:
@@ -209,7 +212,7 @@ def test_a_reason_is_given_and_kept_whole(verb: str, reason: str, stored: str | 
     log = as_signer(new_log(), JUDGE)
     commit_evidence(log, FIRST_MODEL)
     promote_model(log, "1")
-    commit_evidence(log, make_evidence(BAD, model="2", neighbour=GOOD, champion="1", rows="fresh"))
+    commit_evidence(log, make_evidence(BAD, model="2", champion_scores=GOOD, champion="1", rows="fresh"))
     says: dict[str, Any] = {"reason": reason, "actor": "ada", "clock": clock_at(1)}
 
     def act() -> LogEntry:

@@ -1,4 +1,7 @@
-"""How many requests the head costs, by the length of the log: no more with 10,000 entries than with ten."""
+"""How many requests the head costs, by the length of the log: no more with 10,000 entries than with ten.
+
+Tests of gates/log/objects.py (requests).
+"""
 
 from __future__ import annotations
 

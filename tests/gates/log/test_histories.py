@@ -1,4 +1,7 @@
-"""Any history of the promotion log, signed or not: what must hold after every step, whoever did what and when."""
+"""Any history of the promotion log, signed or not: what must hold after every step, whoever did what and when.
+
+Tests of gates/log/ and gates/lifecycle/ together.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,7 @@ class Histories(RuleBasedStateMachine):
         return entry
 
     def compared_with(self, champion: Champion | None) -> dict[str, Any]:
-        return {"beside": GOOD, "champion": str(champion.sha256)[0]} if champion else {}
+        return {"champion_scores": GOOD, "champion": str(champion.sha256)[0]} if champion else {}
 
     @property
     def state(self) -> State:
@@ -177,7 +180,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def rollback(self) -> None:
-        expected, reason = self.state.before_champion(self.now), f"slow since {self.state.seq}"
+        expected, reason = self.state.find_successor(self.now), f"slow since {self.state.seq}"
         entry = self.did(lambda: actions.rollback(self.judge, to=None, reason=reason, **self.says()))
         assert (entry and entry.state.champion) == expected
         assert (

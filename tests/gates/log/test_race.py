@@ -1,6 +1,8 @@
 """Many processes at one log, on a disk and on S3; some are killed. What all of them saw must be linearizable.
 
 `make races` plays fifty writers for two hundred rounds on both.
+
+Tests of gates/log/log.py under contention.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from lockgate.gates.log.events import (
     WaivedEvent,
 )
 from lockgate.gates.log.replay import MAX_WAIVERS, Moment
-from lockgate.gates.records.state import KEPT_PREDECESSORS, Champion, Holdout, Waiver
+from lockgate.gates.records.state import MAX_PREDECESSORS, Champion, Holdout, Waiver
 from tests.builders import NOON, assert_one_line, promote_model, run_of, sha_of
 
 DAY = timedelta(days=1)
@@ -348,12 +348,12 @@ def test_the_state_of_any_other_event_is_replayed() -> None:
 
 
 def test_so_many_predecessors_are_kept() -> None:
-    assert KEPT_PREDECESSORS == 32
+    assert MAX_PREDECESSORS == 32
     log = Log(MemoryStore(), project="orders")
     for model in "0123":
         promote_model(log, model)
     assert reigning_seqs(log.state()) == (4, [3, 2, 1])
     state = State()
     for seq in range(1, 40):
-        state = state.promoted(make_champion(seq))
+        state = state.with_champion(make_champion(seq))
     assert reigning_seqs(state) == (39, list(range(38, 6, -1)))

@@ -1,4 +1,7 @@
-"""A judgement against the state before it: the engine says what becomes of the state, and the replay checks it."""
+"""A judgement against the state before it: the engine says what becomes of the state, and the replay checks it.
+
+Tests of gates/log/replay.py (judgements).
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def _make_entries() -> tuple[LogEntry, LogEntry, LogEntry]:
     log = Log(MemoryStore(), project="orders")
     commit_evidence(log, FIRST_MODEL)
     commit_evidence(log, HOPELESS)
-    better = make_evidence(draw_scores(0.5, seed=2), model="2", neighbour=FIRST_MODEL.challenger, champion="0")
+    better = make_evidence(draw_scores(0.5, seed=2), model="2", champion_scores=FIRST_MODEL.challenger, champion="0")
     commit_evidence(log, better, minute=1)
     first, second, third = log.entries()
     return first, second, third

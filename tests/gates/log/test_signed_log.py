@@ -1,4 +1,7 @@
-"""What a signed log refuses: other keys, other roles, and everything that somebody could swap."""
+"""What a signed log refuses: other keys, other roles, and everything that somebody could swap.
+
+Tests of gates/log/signing.py and gates/log/log.py (signatures).
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,7 @@ def test_a_retired_key_counts_up_to_its_last_entry(last: int | None, *, accepted
             later.head()
     # and it writes nothing behind it
     if last is not None:
-        third = make_evidence(draw_scores(0.1, seed=9), model="2", neighbour=FIRST_MODEL.challenger, champion="0")
+        third = make_evidence(draw_scores(0.1, seed=9), model="2", champion_scores=FIRST_MODEL.challenger, champion="0")
         allowed = last >= 3
         if accepted and allowed:
             assert commit_evidence(later, third, minute=1).entry.seq == 3
@@ -163,9 +166,9 @@ def test_an_entry_in_which_any_value_was_swapped_is_refused() -> None:
         log = new_log()
         for seq, blob in ((1, entry_bytes(LOG, 1)), (2, rfc8785.dumps(forged))):
             log.store.put(entry_path(seq), blob)
-        for read in (log.head, lambda log=log: log.entry(2)):
+        for item in (log.head, lambda log=log: log.entry(2)):
             with pytest.raises(LogError) as caught:
-                pytest.fail(f"{path} was swapped, and {read()} was read")
+                pytest.fail(f"{path} was swapped, and {item()} was read")
             assert entry_path(2) in assert_one_line(caught)
 
 

@@ -1,4 +1,7 @@
-"""What could not be read back is not written: an entry or a policy that is too large is refused before."""
+"""What could not be read back is not written: an entry or a policy that is too large is refused before.
+
+Tests of gates/log/objects.py and gates/log/policies.py (limits).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An object store's error, as it is told."""
+"""An object store's error, as it is told.
+
+Tests of gates/log/objects.py (errors).
+"""
 
 from __future__ import annotations
 

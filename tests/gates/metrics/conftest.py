@@ -51,9 +51,11 @@ class Known:
             score = label + rng.normal(0, 2, n)
         return {"label": label, "score": _tied(score, self.task) if ties else score, "weight": weight, "query": query}
 
-    def linear(self, rows: dict[str, Any], **given: Any) -> Linear:
-        held = {name: rows[name] for name in ("label", "score", "weight") if rows.get(name) is not None}
-        return self.metric.linearise(Scored(**held, query=rows["query"] if self.task == "ranking" else None, **given))
+    def linear(self, rows: dict[str, Any], **options: Any) -> Linear:
+        actual = {name: rows[name] for name in ("label", "score", "weight") if rows.get(name) is not None}
+        return self.metric.linearise(
+            Scored(**actual, query=rows["query"] if self.task == "ranking" else None, **options)
+        )
 
     def true(self, rows: dict[str, np.ndarray]) -> float:
         weight = np.ones(rows["label"].size) if rows.get("weight") is None else rows["weight"]
@@ -72,10 +74,10 @@ def ece(hit: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
     """Bin by bin: share of the bin × |mean score − mean label|."""
     total = 0.0
     for k in range(15):
-        held = (score * 15 >= k) & ((score * 15 < k + 1) | (k == 14))
-        if weight[held].sum() > 0:
-            gap = np.average(score[held], weights=weight[held]) - np.average(hit[held], weights=weight[held])
-            total += weight[held].sum() / weight.sum() * abs(gap)
+        value = (score * 15 >= k) & ((score * 15 < k + 1) | (k == 14))
+        if weight[value].sum() > 0:
+            gap = np.average(score[value], weights=weight[value]) - np.average(hit[value], weights=weight[value])
+            total += weight[value].sum() / weight.sum() * abs(gap)
     return float(total)
 
 
@@ -101,26 +103,26 @@ def one_vs_rest(average: str) -> Truth:
 
 def per_query(score: Callable[[np.ndarray, np.ndarray], float]) -> Truth:
     def truth(y: np.ndarray, s: np.ndarray, w: np.ndarray, q: np.ndarray) -> float:
-        held = np.unique(q)
+        value = np.unique(q)
         return float(
-            np.average([score(y[q == one], s[q == one]) for one in held], weights=[w[q == x][0] for x in held])
+            np.average([score(y[q == item], s[q == item]) for item in value], weights=[w[q == x][0] for x in value])
         )
 
     return truth
 
 
-def ndcg(most: int | None) -> Truth:
+def ndcg(maximum: int | None) -> Truth:
     def score(y: np.ndarray, s: np.ndarray) -> float:
         # scikit-learn wants two rows; one irrelevant row below all others changes nothing
-        return float(sk.ndcg_score([np.append(y, 0)], [np.append(s, s.min() - 1)], k=most))
+        return float(sk.ndcg_score([np.append(y, 0)], [np.append(s, s.min() - 1)], k=maximum))
 
     return per_query(score)
 
 
-def mrr(most: int) -> Truth:
+def mrr(maximum: int) -> Truth:
     def score(y: np.ndarray, s: np.ndarray) -> float:
         ranked = sorted(range(y.size), key=lambda row: (-s[row], y[row] > 0))
-        return next((1 / rank for rank, row in enumerate(ranked, 1) if y[row] > 0 and rank <= most), 0.0)
+        return next((1 / rank for rank, row in enumerate(ranked, 1) if y[row] > 0 and rank <= maximum), 0.0)
 
     return per_query(score)
 
@@ -191,22 +193,22 @@ KNOWN = tuple(
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs a test that asks for `known` with every metric; `smooth` with those whose influences make their errors."""
-    for asked, held in {
+    for expected, value in {
         "known": KNOWN,
-        "smooth": [one for one in KNOWN if one.metric.method != "quantile"],
+        "smooth": [item for item in KNOWN if item.metric.method != "quantile"],
     }.items():
-        if asked in metafunc.fixturenames:
-            metafunc.parametrize(asked, held, ids=[f"{one.task}-{one.name}" for one in held])
+        if expected in metafunc.fixturenames:
+            metafunc.parametrize(expected, value, ids=[f"{item.task}-{item.name}" for item in value])
 
 
 @pytest.fixture(scope="session")
 def by_name() -> dict[str, Known]:
     """Every metric by `task-name`, for tests that draw their own rows."""
-    return {f"{one.task}-{one.name}": one for one in KNOWN}
+    return {f"{item.task}-{item.name}": item for item in KNOWN}
 
 
 @pytest.fixture(scope="session")
 def unknown() -> set[tuple[str, str]]:
     """(task, name) of the metrics that have no truth here."""
-    held = {(task, name) for task, names in METRICS.items() for name in names}
-    return held - {(one.task, one.name.partition("@")[0]) for one in KNOWN}
+    actual = {(task, name) for task, names in METRICS.items() for name in names}
+    return actual - {(item.task, item.name.partition("@")[0]) for item in KNOWN}

@@ -19,14 +19,14 @@ def test_every_metric_has_a_truth(unknown) -> None:
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_value(known, weighted: bool, ties: bool) -> None:
+def test_value(known_values, weighted: bool, ties: bool) -> None:
     for seed in range(5):
-        rows = known.sample(seed, ties=ties)
+        rows = known_values.sample(seed, ties=ties)
         rows = rows if weighted else {**rows, "weight": None}
-        found = known.linear(rows)
-        assert found.value[0] == pytest.approx(known.true(rows), rel=1e-12, abs=1e-12)
-        assert known.metric.low <= found.value[0] <= known.metric.high
-        assert np.average(found.influence, weights=rows["weight"]) == pytest.approx(0, abs=1e-9)
+        result = known_values.linear(rows)
+        assert result.value[0] == pytest.approx(known_values.true(rows), rel=1e-12, abs=1e-12)
+        assert known_values.metric.low <= result.value[0] <= known_values.metric.high
+        assert np.average(result.influence, weights=rows["weight"]) == pytest.approx(0, abs=1e-9)
 
 
 BINARY = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0, 0.1, 0.25, 0.4, 0.5, 0.75, 1 - 1e-9, 1]))
@@ -56,19 +56,19 @@ ONE_LABEL_IS_UNDEFINED = ["auc", "balanced_accuracy@0.4", "ks"]
 def test_any_binary_rows(by_name, rows: list, name: str) -> None:
     label, score, weight = (np.array(column, dtype=float) for column in zip(*[(*a, b) for a, b in rows], strict=True))
     weight[0] = 1
-    kept = weight > 0
-    found = by_name[f"binary-{name}"].linear({"label": label, "score": score, "weight": weight, "query": None})
-    if np.unique(label[kept]).size < 2 and name in ONE_LABEL_IS_UNDEFINED:
-        assert np.isnan(found.value[0])
+    kept_values = weight > 0
+    result = by_name[f"binary-{name}"].linear({"label": label, "score": score, "weight": weight, "query": None})
+    if np.unique(label[kept_values]).size < 2 and name in ONE_LABEL_IS_UNDEFINED:
+        assert np.isnan(result.value[0])
         return
-    if name == "average_precision" and not label[kept].any():
-        assert np.isnan(found.value[0])
+    if name == "average_precision" and not label[kept_values].any():
+        assert np.isnan(result.value[0])
         return
-    held = {"label": label[kept], "score": score[kept], "weight": weight[kept], "query": None}
-    true = by_name[f"binary-{name}"].true(held)
-    assert found.value[0] == pytest.approx(true, rel=1e-12, abs=1e-12, nan_ok=True)
+    actual = {"label": label[kept_values], "score": score[kept_values], "weight": weight[kept_values], "query": None}
+    true = by_name[f"binary-{name}"].true(actual)
+    assert result.value[0] == pytest.approx(true, rel=1e-12, abs=1e-12, nan_ok=True)
     if not np.isnan(true):
-        assert np.average(found.influence, weights=weight) == pytest.approx(0, abs=1e-9)
+        assert np.average(result.influence, weights=weight) == pytest.approx(0, abs=1e-9)
 
 
 MULTICLASS_NAMES = [
@@ -97,17 +97,17 @@ MULTICLASS_NAMES = [
 )
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true", "ignore:A single label was found")
 def test_any_multiclass_rows(by_name, rows: list, name: str) -> None:
-    known = by_name[f"multiclass-{name}"]
+    known_values = by_name[f"multiclass-{name}"]
     label, score, weight = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
     weight[0] = 1
     score[:, 0] += score.sum(axis=1) == 0
     score /= score.sum(axis=1, keepdims=True)
-    kept = weight > 0
-    found = known.linear({"label": label, "score": score, "weight": weight, "query": None})
-    held = {"label": label[kept], "score": score[kept], "weight": weight[kept], "query": None}
-    assert found.value[0] == pytest.approx(known.true(held), rel=1e-12, abs=1e-12)
-    assert known.metric.low <= found.value[0] <= known.metric.high
-    assert np.average(found.influence, weights=weight) == pytest.approx(0, abs=1e-9)
+    kept_values = weight > 0
+    result = known_values.linear({"label": label, "score": score, "weight": weight, "query": None})
+    actual = {"label": label[kept_values], "score": score[kept_values], "weight": weight[kept_values], "query": None}
+    assert result.value[0] == pytest.approx(known_values.true(actual), rel=1e-12, abs=1e-12)
+    assert known_values.metric.low <= result.value[0] <= known_values.metric.high
+    assert np.average(result.influence, weights=weight) == pytest.approx(0, abs=1e-9)
 
 
 @RELAXED
@@ -116,12 +116,12 @@ def test_any_multiclass_rows(by_name, rows: list, name: str) -> None:
     name=st.sampled_from(["ndcg", "ndcg@3", "mrr", "mrr@2"]),
 )
 def test_any_ranked_rows(by_name, rows: list, name: str) -> None:
-    known = by_name[f"ranking-{name}"]
+    known_values = by_name[f"ranking-{name}"]
     label, score, query = (np.array(column) for column in zip(*rows, strict=True))
-    held = {"label": label.astype(float), "score": score.astype(float), "query": query, "weight": 1.0 + query % 3}
-    found = known.linear(held)
-    assert found.value[0] == pytest.approx(known.true(held), rel=1e-12, abs=1e-12)
-    assert np.average(found.influence, weights=held["weight"]) == pytest.approx(0, abs=1e-9)
+    actual = {"label": label.astype(float), "score": score.astype(float), "query": query, "weight": 1.0 + query % 3}
+    result = known_values.linear(actual)
+    assert result.value[0] == pytest.approx(known_values.true(actual), rel=1e-12, abs=1e-12)
+    assert np.average(result.influence, weights=actual["weight"]) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -145,38 +145,40 @@ def test_influence_is_the_derivative_in_the_units_weights(smooth, weighted: bool
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_groups_at_once_are_each_group_alone_in_any_order(known, weighted: bool) -> None:
+def test_groups_at_once_are_each_group_alone_in_any_order(known_values, weighted: bool) -> None:
     rng = np.random.default_rng(9)
-    rows = known.sample(3, 400, ties=True)
+    rows = known_values.sample(3, 400, ties=True)
     rows = rows if weighted else {**rows, "weight": None}
     code = rng.integers(0, 5, 400)
     code[code == 3] = 2  # an empty group
     order = rng.permutation(400)
     shuffled = {name: None if values is None else values[order] for name, values in rows.items()}
-    found = known.linear(rows, code=code, groups=5)
-    again = known.linear(shuffled, code=code[order], groups=5)
-    np.testing.assert_allclose(again.value, found.value, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(again.influence, found.influence[order], rtol=1e-9, atol=1e-12)
-    assert np.isnan(found.value[3])
+    result = known_values.linear(rows, code=code, groups=5)
+    again = known_values.linear(shuffled, code=code[order], groups=5)
+    np.testing.assert_allclose(again.value, result.value, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(again.influence, result.influence[order], rtol=1e-9, atol=1e-12)
+    assert np.isnan(result.value[3])
     for group in (0, 1, 2, 4):
         own = code == group
-        alone = known.linear({name: None if values is None else values[own] for name, values in rows.items()})
-        np.testing.assert_allclose(found.value[group], alone.value[0], rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(found.influence[own], alone.influence, rtol=1e-9, atol=1e-11)
+        alone = known_values.linear({name: None if values is None else values[own] for name, values in rows.items()})
+        np.testing.assert_allclose(result.value[group], alone.value[0], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(result.influence[own], alone.influence, rtol=1e-9, atol=1e-11)
 
 
-def test_a_weight_is_so_many_copies(known) -> None:
-    rows = known.sample(5, 120, ties=True)
+def test_a_weight_is_so_many_copies(known_values) -> None:
+    rows = known_values.sample(5, 120, ties=True)
     copies = 1 + rows["query"] % 3
-    once = known.linear({**rows, "weight": copies.astype(float)})
-    if known.task == "ranking":  # a query of weight 2 is two queries
+    once = known_values.linear({**rows, "weight": copies.astype(float)})
+    if known_values.task == "ranking":  # a query of weight 2 is two queries
         index = np.concatenate([np.flatnonzero(copies > copy) for copy in range(3)])
         again = np.concatenate([np.full(np.count_nonzero(copies > copy), copy) for copy in range(3)])
         copied = {name: values[index] for name, values in rows.items()}
         copied["query"] = copied["query"] + 1000 * again
     else:
         copied = {name: np.repeat(values, copies, axis=0) for name, values in rows.items()}
-    assert known.linear({**copied, "weight": None}).value[0] == pytest.approx(once.value[0], rel=1e-12, abs=1e-12)
+    assert known_values.linear({**copied, "weight": None}).value[0] == pytest.approx(
+        once.value[0], rel=1e-12, abs=1e-12
+    )
 
 
 def test_the_standard_error_is_the_bootstraps(smooth) -> None:
@@ -189,7 +191,7 @@ def test_the_standard_error_is_the_bootstraps(smooth) -> None:
     units = np.unique(rows["query"]).size if smooth.task == "ranking" else n
     of_unit = rows["query"] if smooth.task == "ranking" else np.arange(n)
     weight = np.random.default_rng(23).multinomial(units, np.full(units, 1 / units), size=draws)[:, of_unit]
-    found = smooth.linear({**rows, "weight": None})
+    result = smooth.linear({**rows, "weight": None})
     booted = smooth.linear(
         {
             "label": np.tile(rows["label"], draws),
@@ -200,16 +202,16 @@ def test_the_standard_error_is_the_bootstraps(smooth) -> None:
         code=np.repeat(np.arange(draws), n),
         groups=draws,
     )
-    sums = np.bincount(of_unit, weights=found.influence)
+    sums = np.bincount(of_unit, weights=result.influence)
     error = np.sqrt(units / (units - 1) * np.sum(sums**2)) / n
     # 500 draws know it to 3.2 %; several cutoffs do nearly as well for ks, so that its maximum varies less
     assert error == pytest.approx(booted.value.std(), rel=0.12 if smooth.name == "ks" else 0.08)
 
 
-def test_every_metric_declares_what_it_is(known) -> None:
-    metric = known.metric
-    assert metric.name.partition("@")[0] == known.name.partition("@")[0]
-    assert metric.task == known.task
+def test_every_metric_declares_what_it_is(known_values) -> None:
+    metric = known_values.metric
+    assert metric.name.partition("@")[0] == known_values.name.partition("@")[0]
+    assert metric.task == known_values.task
     assert metric.low < metric.high
     assert metric.unit.strip()
     assert metric.needs.strip()
@@ -228,7 +230,7 @@ def test_every_metric_declares_what_it_is(known) -> None:
         "absolute_error",
         "pinball",
     }
-    assert metric.higher_is_better == (known.name.partition("@")[0] not in worse)
+    assert metric.higher_is_better == (known_values.name.partition("@")[0] not in worse)
     assert metric.gain(0.25) == (0.25 if metric.higher_is_better else -0.25)
 
 

@@ -36,8 +36,8 @@ def worlds(task: str, n: int, *, count: int, seed: int) -> Split:
         rows["query"] = np.arange(size) // 10
         rows["cluster"] = rows["query"]
     code = np.repeat(np.arange(count), n)
-    held = Rows(label=label, challenger=scores[0], champion=scores[1], **rows)
-    return Split(rows=held, groups=Groups(keys=tuple((str(world),) for world in range(count)), code=code))
+    value = Rows(label=label, challenger=scores[0], champion=scores[1], **rows)
+    return Split(rows=value, groups=Groups(keys=tuple((str(world),) for world in range(count)), code=code))
 
 
 @pytest.mark.parametrize(
@@ -57,23 +57,23 @@ def worlds(task: str, n: int, *, count: int, seed: int) -> Split:
     ],
 )
 def test_a_90_percent_interval_covers_90_percent(task: str, name: str, n: int) -> None:
-    known = find_metric(name, task)
+    known_values = find_metric(name, task)
     truth = worlds(task, 400_000, count=1, seed=1)
-    held = worlds(task, n, count=WORLDS, seed=2)
-    ours, theirs = (known.linearise(truth.scored_by(model)).value[0] for model in ("challenger", "champion"))
+    value = worlds(task, n, count=WORLDS, seed=2)
+    ours, theirs = (known_values.linearise(truth.scored_by(model)).value[0] for model in ("challenger", "champion"))
     for find, true in ((estimate_metric, ours), (estimate_differences, ours - theirs)):
-        low, high = find(known, held).bounds(0.95)
+        low, high = find(known_values, value).bounds(0.95)
         covered = np.mean((low <= true) & (true <= high))
-        least, most = stats.binom.ppf([1e-4, 1 - 1e-4], WORLDS, 0.9) / WORLDS
-        most = 0.99 if known.method in ("supremum", "quantile") else most  # wide on purpose
-        assert least <= covered <= most, find.__name__
+        minimum, maximum = stats.binom.ppf([1e-4, 1 - 1e-4], WORLDS, 0.9) / WORLDS
+        maximum = 0.99 if known_values.method in ("supremum", "quantile") else maximum  # wide on purpose
+        assert minimum <= covered <= maximum, find.__name__
 
 
 def test_the_low_bound_of_a_maximum_holds_its_level() -> None:
-    known = find_metric("ks", "binary")
-    true = estimate_metric(known, worlds("binary", 400_000, count=1, seed=1)).value[0]
+    known_values = find_metric("ks", "binary")
+    true = estimate_metric(known_values, worlds("binary", 400_000, count=1, seed=1)).value[0]
     for n in (100, 1000):
-        low, _ = estimate_metric(known, worlds("binary", n, count=WORLDS, seed=3)).bounds(0.95)
+        low, _ = estimate_metric(known_values, worlds("binary", n, count=WORLDS, seed=3)).bounds(0.95)
         assert np.mean(low <= true) >= 0.93  # without the correction .82 and .87
 
 
@@ -82,29 +82,31 @@ def test_three_decisions_that_are_right_are_no_proof_of_precision() -> None:
     label[:5] = 1
     score = np.where(np.arange(1000) < 3, 0.9, 0.1)
     split = Split(rows=Rows(label=label, challenger=score))
-    found = estimate_metric(find_metric("precision", "binary"), split).of_group()
-    assert found.value == 1
-    assert found.bounds(0.95) == pytest.approx((0.05 ** (1 / 3), 1))
-    wrong = estimate_metric(find_metric("precision", "binary"), Split(rows=Rows(label=1 - label, challenger=score))).of_group()
+    result = estimate_metric(find_metric("precision", "binary"), split).of_group()
+    assert result.value == 1
+    assert result.bounds(0.95) == pytest.approx((0.05 ** (1 / 3), 1))
+    wrong = estimate_metric(
+        find_metric("precision", "binary"), Split(rows=Rows(label=1 - label, challenger=score))
+    ).of_group()
     assert wrong.bounds(0.95) == pytest.approx((0, 1 - 0.05 ** (1 / 3)))
 
 
 @pytest.mark.parametrize(("name", "trials"), [("f1", 8), ("balanced_accuracy", 8), ("mcc", 8), ("brier", 20)])
 def test_a_perfect_value_rests_on_the_rows_that_could_have_spoilt_it(name: str, trials: int) -> None:
     label = np.repeat([0.0, 1.0], [12, 8])
-    known = find_metric(name, "binary")
-    low, high = estimate_metric(known, Split(rows=Rows(label=label, challenger=label))).of_group().bounds(0.95)
-    reach = (known.high - known.low) * (1 - 0.05 ** (1 / trials))
+    known_values = find_metric(name, "binary")
+    low, high = estimate_metric(known_values, Split(rows=Rows(label=label, challenger=label))).of_group().bounds(0.95)
+    reach = (known_values.high - known_values.low) * (1 - 0.05 ** (1 / trials))
     assert (low, high) == pytest.approx((0, reach) if name == "brier" else (1 - reach, 1))
 
 
 @pytest.mark.parametrize(("name", "trials"), [("f1_macro", 3), ("f1_weighted", 15), ("auc_ovr_macro", 3), ("mcc", 3)])
 def test_so_does_a_perfect_classifier_of_many(name: str, trials: int) -> None:
     label = np.repeat([0.0, 1, 2], [7, 5, 3])
-    known = find_metric(name, "multiclass")
+    known_values = find_metric(name, "multiclass")
     score = np.eye(3)[label.astype(int)]
-    low, high = estimate_metric(known, Split(rows=Rows(label=label, challenger=score))).of_group().bounds(0.95)
-    assert (low, high) == pytest.approx((1 - (known.high - known.low) * (1 - 0.05 ** (1 / trials)), 1))
+    low, high = estimate_metric(known_values, Split(rows=Rows(label=label, challenger=score))).of_group().bounds(0.95)
+    assert (low, high) == pytest.approx((1 - (known_values.high - known_values.low) * (1 - 0.05 ** (1 / trials)), 1))
 
 
 def test_queries_of_one_size_are_the_paired_t_test() -> None:
@@ -112,23 +114,23 @@ def test_queries_of_one_size_are_the_paired_t_test() -> None:
     label = rng.integers(0, 3, 400).astype(float)
     query = np.arange(400) % 40
     scores = label[:, None] + rng.normal(0, 2, (400, 2))
-    held = Rows(label=label, challenger=scores[:, 0], champion=scores[:, 1], query=query, cluster=query)
-    known = find_metric("ndcg@5", "ranking")
+    value = Rows(label=label, challenger=scores[:, 0], champion=scores[:, 1], query=query, cluster=query)
+    known_values = find_metric("ndcg@5", "ranking")
     each = [
         [
-            known.linearise(
+            known_values.linearise(
                 Split(rows=Rows(label=label[own], challenger=score[own], query=query[own])).scored_by("challenger")
             ).value[0]
-            for own in (query == one for one in range(40))
+            for own in (query == number for number in range(40))
         ]
         for score in scores.T
     ]
     test = stats.ttest_rel(*each, alternative="greater")
-    found = estimate_differences(known, Split(rows=held)).of_group()
-    assert found.value == pytest.approx(np.mean(each[0]) - np.mean(each[1]), rel=1e-12)
-    assert found.p_gain(0) == pytest.approx(test.pvalue, rel=1e-9)
+    result = estimate_differences(known_values, Split(rows=value)).of_group()
+    assert result.value == pytest.approx(np.mean(each[0]) - np.mean(each[1]), rel=1e-12)
+    assert result.p_gain(0) == pytest.approx(test.pvalue, rel=1e-9)
     interval = stats.ttest_rel(*each).confidence_interval(0.9)
-    assert found.bounds(0.95) == pytest.approx((interval.low, interval.high), rel=1e-9)
+    assert result.bounds(0.95) == pytest.approx((interval.low, interval.high), rel=1e-9)
 
 
 def test_a_teams_own_loss_is_one_function_and_one_entry() -> None:
@@ -141,12 +143,12 @@ def test_a_teams_own_loss_is_one_function_and_one_entry() -> None:
     own = Metric.of_loss(late, name="late", task="regression", unit="hours")
     rng = np.random.default_rng(4)
     label = rng.normal(size=90)
-    held = Rows(label=label, challenger=label + rng.normal(0, 1, 90), champion=label + rng.normal(0, 2, 90))
-    split = Split(rows=held, groups=Groups(keys=(("a",), ("b",), ("c",)), code=np.arange(90) % 3))
-    for at in range(3):
-        mine, other = (late(label[at::3], score[at::3]) for score in (held.challenger, held.champion))
+    value = Rows(label=label, challenger=label + rng.normal(0, 1, 90), champion=label + rng.normal(0, 2, 90))
+    split = Split(rows=value, groups=Groups(keys=(("a",), ("b",), ("c",)), code=np.arange(90) % 3))
+    for index in range(3):
+        mine, other = (late(label[index::3], score[index::3]) for score in (value.challenger, value.champion))
         interval = stats.ttest_rel(mine, other).confidence_interval(0.9)
-        found = estimate_differences(own, split).of_group(at)
-        assert found.bounds(0.95) == pytest.approx((interval.low, interval.high), rel=1e-9)
-        assert found.p_gain(0) == pytest.approx(stats.ttest_rel(mine, other, alternative="less").pvalue, rel=1e-9)
-        assert estimate_metric(own, split).of_group(at).value == pytest.approx(mine.mean())
+        result = estimate_differences(own, split).of_group(index)
+        assert result.bounds(0.95) == pytest.approx((interval.low, interval.high), rel=1e-9)
+        assert result.p_gain(0) == pytest.approx(stats.ttest_rel(mine, other, alternative="less").pvalue, rel=1e-9)
+        assert estimate_metric(own, split).of_group(index).value == pytest.approx(mine.mean())

@@ -11,18 +11,18 @@ from lockgate.gates.metrics.rows import Rows, Split, cross_columns
 def test_columns_are_crossed_into_the_groups_that_occur() -> None:
     origin = encode_names("origin", np.array(["LGA", "EWR", "EWR", "LGA", "EWR"]))
     carrier = encode_names("carrier", np.array(["UA", "UA", "AA", "UA", "AA"]))
-    found = cross_columns([origin, carrier])
-    assert found.names == ("EWR, AA", "EWR, UA", "LGA, UA")
-    assert found.code.tolist() == [2, 1, 0, 2, 0]
+    result = cross_columns([origin, carrier])
+    assert result.names == ("EWR, AA", "EWR, UA", "LGA, UA")
+    assert result.code.tolist() == [2, 1, 0, 2, 0]
     assert cross_columns([origin]).names == ("EWR", "LGA")
 
 
 def test_names_are_in_order_however_they_are_crossed() -> None:
     rng = np.random.default_rng(0)
     a, b = (np.array(list("zyxab"))[rng.integers(0, 5, 300)] for _ in range(2))
-    found = cross_columns([encode_names("a", a), encode_names("b", b)])
-    assert list(found.names) == sorted(found.names)
-    assert [found.names[code] for code in found.code] == [f"{x}, {y}" for x, y in zip(a, b, strict=True)]
+    result = cross_columns([encode_names("a", a), encode_names("b", b)])
+    assert list(result.names) == sorted(result.names)
+    assert [result.names[code] for code in result.code] == [f"{x}, {y}" for x, y in zip(a, b, strict=True)]
 
 
 def test_too_many_groups() -> None:

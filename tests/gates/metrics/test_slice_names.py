@@ -43,7 +43,7 @@ def merged(values: list[tuple[str, ...]], *, harmed: int = 1) -> Evidence:
         label=label,
         challenger=np.where(label == 1, 0.5 + off, 0.5 - off),
         champion=champion,
-        slices={f"c{at}": column for at, column in enumerate(columns)},
+        slices={f"c{index}": column for index, column in enumerate(columns)},
     )
 
 
@@ -77,20 +77,20 @@ def test_groups_of_a_fairness_gate_are_told_apart(make, values: list[tuple[str, 
 @pytest.mark.parametrize("columns", [2, 3])
 def test_no_two_slices_of_hostile_values_share_a_name(columns: int) -> None:
     sorted_values = sorted({value[:40] for value in EVERY}, key=len)
-    some = dict.fromkeys(["", " ", ", ", '"', '", "', "a, b", "\\", *sorted_values[:: 2 ** (2 * columns - 3)]])
-    held = list(itertools.product(some, repeat=columns))
-    assert len(held) > 10_000
-    assert len({slice_name(values) for values in held}) == len(held)
-    assert all(values in read_slice_name(slice_name(values), columns) for values in held)
+    few = dict.fromkeys(["", " ", ", ", '"', '", "', "a, b", "\\", *sorted_values[:: 2 ** (2 * columns - 3)]])
+    value = list(itertools.product(few, repeat=columns))
+    assert len(value) > 10_000
+    assert len({slice_name(values) for values in value}) == len(value)
+    assert all(values in read_slice_name(slice_name(values), columns) for values in value)
 
 
 def test_hostile_values_are_groups_of_their_own() -> None:
     values = [value for value in EVERY if len(value) < 1000]
     first, second = np.repeat(values, 8), np.tile(["", " ", ", ", '"', "a", "a, ", "None", "(missing)"], len(values))
-    found = cross_columns([encode_names("a", first), encode_names("b", second)])
+    result = cross_columns([encode_names("a", first), encode_names("b", second)])
     pairs = list(zip(first.tolist(), second.tolist(), strict=True))
-    assert found.count == len(set(pairs)) == len(set(found.names))
-    assert [found.keys[code] for code in found.code] == pairs
+    assert result.count == len(set(pairs)) == len(set(result.names))
+    assert [result.keys[code] for code in result.code] == pairs
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_only_a_value_that_could_mislead_is_quoted(values: tuple[str, ...], name
 
 def test_declared_slices_of_several_columns_are_lists_or_texts_that_name_one(make) -> None:
     evidence = merged(ALIKE["comma"], harmed=9)
-    there = [["Porto, Norte", "Sul"], '"Porto, Norte", Sul', ["Porto", "Norte, Sul"], 'Porto, "Norte, Sul"']
-    (gate,) = judged(make, evidence, values=there).outcomes
+    results = [["Porto, Norte", "Sul"], '"Porto, Norte", Sul', ["Porto", "Norte, Sul"], 'Porto, "Norte, Sul"']
+    (gate,) = judged(make, evidence, values=results).outcomes
     assert [(part.name, part.verdict) for part in gate.parts] == [
         ('"Porto, Norte", Sul', "PASS"),
         ('Porto, "Norte, Sul"', "PASS"),
@@ -131,7 +131,7 @@ def test_declared_slices_of_several_columns_are_lists_or_texts_that_name_one(mak
 
 
 @pytest.mark.parametrize(
-    ("by", "value", "said"),
+    ("by", "value", "message"),
     [
         (["a", "b"], "x, y, z", 'slice "x, y, z" is no text of 2 values; expected one value for each of a and b, as'),
         (["a", "b"], "x, y, z", 'of a and b, as in ["…", "…"] @ gate.checks.gate'),
@@ -146,11 +146,11 @@ def test_declared_slices_of_several_columns_are_lists_or_texts_that_name_one(mak
     ],
 )
 @pytest.mark.parametrize("key", ["values", "optional_values"])
-def test_what_names_no_slice_or_two_is_refused(make, by: Any, value: Any, said: str, key: str) -> None:
-    given = {"values": [value], key: [value]}
+def test_what_names_no_slice_or_two_is_refused(make, by: Any, value: Any, message: str, key: str) -> None:
+    options = {"values": [value], key: [value]}
     with pytest.raises(PolicyError) as refused:
-        make.policy({"gate": make.check("slices", by=by, **given)})
-    assert said in str(refused.value)
+        make.policy({"gate": make.check("slices", by=by, **options)})
+    assert message in str(refused.value)
     assert "@ gate.checks.gate" in str(refused.value)
 
 

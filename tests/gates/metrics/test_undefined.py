@@ -51,17 +51,17 @@ CASES = {
 }
 
 
-def linear(task: str, name: str, label: list, score: list, **given) -> Linear:
-    rows = Scored(label=np.array(label, dtype=float), score=np.array(score, dtype=float), **given)
+def linear(task: str, name: str, label: list, score: list, **options) -> Linear:
+    rows = Scored(label=np.array(label, dtype=float), score=np.array(score, dtype=float), **options)
     return find_metric(name, task).linearise(rows)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_value(case: str) -> None:
     task, name, label, score, value = CASES[case]
-    found = linear(task, name, label, score)
-    assert found.value[0] == pytest.approx(value, nan_ok=True, abs=1e-12)
-    assert found.influence.shape == (len(label),)
+    result = linear(task, name, label, score)
+    assert result.value[0] == pytest.approx(value, nan_ok=True, abs=1e-12)
+    assert result.influence.shape == (len(label),)
 
 
 def test_a_label_of_0_is_where_scikit_learn_loses_its_way() -> None:
@@ -71,8 +71,8 @@ def test_a_label_of_0_is_where_scikit_learn_loses_its_way() -> None:
 
 
 def test_the_first_of_tied_classes_is_decided_for() -> None:
-    found = linear("multiclass", "accuracy", [0, 1], [[0.4, 0.4, 0.2], [0.4, 0.4, 0.2]])
-    assert found.value[0] == 0.5
+    result = linear("multiclass", "accuracy", [0, 1], [[0.4, 0.4, 0.2], [0.4, 0.4, 0.2]])
+    assert result.value[0] == 0.5
 
 
 def test_a_score_at_the_cutoff_is_positive() -> None:
@@ -85,14 +85,14 @@ def test_a_score_at_the_cutoff_is_positive() -> None:
 
 @pytest.mark.parametrize("label", [0.0, 1.0])
 def test_certain_and_wrong_costs_a_finite_log_loss(label: float) -> None:
-    found = linear("binary", "log_loss", [label, label], [1 - label, 1 - label])
-    assert found.value[0] == pytest.approx(sk.log_loss([label] * 2, [1 - label] * 2, labels=[0, 1]), rel=1e-12)
-    assert 36 < found.value[0] < 37
+    result = linear("binary", "log_loss", [label, label], [1 - label, 1 - label])
+    assert result.value[0] == pytest.approx(sk.log_loss([label] * 2, [1 - label] * 2, labels=[0, 1]), rel=1e-12)
+    assert 36 < result.value[0] < 37
 
 
 def test_a_perfect_regression() -> None:
-    found = linear("regression", "rmse", [0, 1, 2], [0, 1, 2])
-    assert (found.value[0], found.influence.tolist()) == (0.0, [0.0, 0.0, 0.0])
+    result = linear("regression", "rmse", [0, 1, 2], [0, 1, 2])
+    assert (result.value[0], result.influence.tolist()) == (0.0, [0.0, 0.0, 0.0])
 
 
 def test_too_many_cells_are_refused_before_they_are_counted() -> None:

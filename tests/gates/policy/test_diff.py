@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lockgate import Policy
 from lockgate.gates.kinds import KINDS
 from lockgate.gates.policy.diff import compare_policies
-from lockgate.gates.strictness import WORDING, Changed, Direction, Finding, Limit, Ranked, declared
+from lockgate.gates.strictness import WORDING, Changed, Direction, Finding, Limit, Ranked, declared_rules
 from tests.gates.conftest import Make
 
 WEAKER, REVIEW, TIGHTER, NEUTRAL = Direction.WEAKER, Direction.REVIEW, Direction.TIGHTER, Direction.NEUTRAL
@@ -70,10 +70,10 @@ GAIN = {"kind": "improvement", "metric": "auc", "margin": 0.0}
 TRACED = {"kind": "provenance", "require": ["clean"]}
 
 
-def found(make: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> set[tuple[str, str, str]]:
+def list_findings(make: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> set[tuple[str, str, str]]:
     """Direction, name and place of every finding, of policies with a gate `it`, or of keys of the policy."""
-    old, new = (_policy(make, one) for one in (before, after))
-    return {(str(one.direction), one.name, one.where) for one in compare_policies(old, new)}
+    old, new = (_policy(make, part) for part in (before, after))
+    return {(str(part.direction), part.name, part.where) for part in compare_policies(old, new)}
 
 
 def _policy(make: Any, part: Mapping[str, Any]) -> Policy:
@@ -128,20 +128,20 @@ LADDER: list[tuple[dict[str, Any], dict[str, Any], tuple[str, str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("before", "change", "names", "where"), LADDER, ids=lambda held: str(held)[:40])
+@pytest.mark.parametrize(("before", "change", "names", "where"), LADDER, ids=lambda value: str(value)[:40])
 def test_a_weakening_of_a_gate_has_a_name_and_so_has_the_way_back(
     make, before: dict, change: dict, names: tuple[str, str], where: str
 ) -> None:
     weaker, tighter = names
     after = {key: value for key, value in {**before, **change}.items() if value is not None}
-    assert found(make, before, after) == {("weaker", weaker, f"gate.checks.it.{where}")}
-    assert found(make, after, before) == {("tighter", tighter, f"gate.checks.it.{where}")}
+    assert list_findings(make, before, after) == {("weaker", weaker, f"gate.checks.it.{where}")}
+    assert list_findings(make, after, before) == {("tighter", tighter, f"gate.checks.it.{where}")}
 
 
-def weakened(kind: str, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def weaken_key(kind: str, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The kind's example, and a weaker one that differs in a key, by the key's rule; None where no rule says which."""
     example = dict(Make.checks.get(kind, {}))
-    rule, value = declared(KINDS[kind])[key], example.get(key)
+    rule, value = declared_rules(KINDS[kind])[key], example.get(key)
     if isinstance(rule, Ranked):
         weaker, stricter = rule.weakest_first[:2]
         return {**example, key: stricter}, {**example, key: weaker}
@@ -151,14 +151,14 @@ def weakened(kind: str, key: str) -> tuple[dict[str, Any], dict[str, Any]] | Non
     return None
 
 
-BY_RULE = [(kind, key) for kind in KINDS for key in declared(KINDS[kind]) if weakened(kind, key)]
+BY_RULE = [(kind, key) for kind in KINDS for key in declared_rules(KINDS[kind]) if weaken_key(kind, key)]
 
 
 @pytest.mark.parametrize(("kind", "key"), BY_RULE)
 def test_a_key_is_weakened_the_way_its_rule_says(make, kind: str, key: str) -> None:
-    before, after = weakened(kind, key)
+    before, after = weaken_key(kind, key)
     for old, new, expected in ((before, after, "weaker"), (after, before, "tighter")):
-        changes = {finding[::2] for finding in found(make, old, new)}
+        changes = {finding[::2] for finding in list_findings(make, old, new)}
         assert changes == {(expected, f"gate.checks.it.{key}")}
 
 
@@ -169,7 +169,9 @@ GROUPED = {("slices", "by"), ("fairness", "by"), ("fairness", "min_rows")}
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_key_that_has_a_direction_is_weakened(kind: str) -> None:
     weakened_here = {(row[0]["kind"], row[3].split(".")[0]) for row in LADDER} | set(BY_RULE) | GROUPED
-    directed = {key for key, rule in declared(KINDS[kind]).items() if not isinstance(rule, Changed | type(WORDING))}
+    directed = {
+        key for key, rule in declared_rules(KINDS[kind]).items() if not isinstance(rule, Changed | type(WORDING))
+    }
     missing = {key for key in directed if (kind, key) not in weakened_here}
     assert missing == set(), (
         f"give the example of gates/kinds/{kind}.py a number for these keys, or add a row for each to LADDER in "
@@ -194,15 +196,15 @@ def test_every_key_that_has_a_direction_is_weakened(kind: str) -> None:
 )
 def test_a_weakening_of_the_whole_policy(make, before: dict, after: dict, names: tuple[str, str], where: str) -> None:
     weaker, tighter = names
-    assert found(make, before, after) == {("weaker", weaker, f"gate.{where}")}
-    assert found(make, after, before) == {("tighter", tighter, f"gate.{where}")}
+    assert list_findings(make, before, after) == {("weaker", weaker, f"gate.{where}")}
+    assert list_findings(make, after, before) == {("tighter", tighter, f"gate.{where}")}
 
 
 @pytest.mark.parametrize("before", [{"kind": "single"}, {"kind": "fixed", "looks": 5}])
 def test_more_looks_are_weaker_and_fewer_are_for_a_person_to_say(make, before: dict) -> None:
     many, few = {"schedule": {"kind": "fixed", "looks": 40}}, {"schedule": before}
-    assert found(make, few, many) == {("weaker", "more looks", "gate.schedule")}
-    assert found(make, many, few) == {("review", "other looks", "gate.schedule")}
+    assert list_findings(make, few, many) == {("weaker", "more looks", "gate.schedule")}
+    assert list_findings(make, many, few) == {("review", "other looks", "gate.schedule")}
 
 
 @pytest.mark.parametrize(
@@ -225,26 +227,28 @@ def test_more_looks_are_weaker_and_fewer_are_for_a_person_to_say(make, before: d
     ids=str,
 )
 def test_what_nobody_can_tell_is_for_review(make, before: dict, change: dict, where: str) -> None:
-    assert ("review", f"gate.checks.it.{where}") in {(one[0], one[2]) for one in found(make, before, before | change)}
+    assert ("review", f"gate.checks.it.{where}") in {
+        (finding[0], finding[2]) for finding in list_findings(make, before, before | change)
+    }
 
 
 def test_a_higher_limit_of_another_metric_is_no_higher_limit(make) -> None:
-    changes = found(make, FLOOR, {**FLOOR, "metric": "accuracy", "min": 0.9})
-    assert {one[0] for one in changes} == {"review"}
-    assert {one[2].rpartition(".")[2] for one in changes} == {"metric", "min"}
+    changes = list_findings(make, FLOOR, {**FLOOR, "metric": "accuracy", "min": 0.9})
+    assert {change[0] for change in changes} == {"review"}
+    assert {change[2].rpartition(".")[2] for change in changes} == {"metric", "min"}
 
 
 def test_fewer_columns_of_slices_and_more_alternatives_are_weaker(make) -> None:
     dropped = ("weaker", "dropped gate or slice")
-    assert found(make, SLICES, {**SLICES, "by": ["site"]}) == {(*dropped, "gate.checks.it.by")}
-    assert found(make, {**SLICES, "by": ["site"]}, {**SLICES, "by": "site"}) == set()
+    assert list_findings(make, SLICES, {**SLICES, "by": ["site"]}) == {(*dropped, "gate.checks.it.by")}
+    assert list_findings(make, {**SLICES, "by": ["site"]}, {**SLICES, "by": "site"}) == set()
     more = {"checks": {**TWO["checks"], "third": {"kind": "leakage"}}}
-    assert found(make, TWO, TWO | more) == {(*dropped, "gate.checks.it.checks.third")}
+    assert list_findings(make, TWO, TWO | more) == {(*dropped, "gate.checks.it.checks.third")}
 
 
 def test_of_slices_that_are_skipped_when_small_more_rows_leave_some_out(make) -> None:
-    asked = {("weaker", "dropped gate or slice", "gate.checks.it.min_rows")}
-    assert found(make, SKIPPING, {**SKIPPING, "min_rows": 10_000}) == asked
+    expected = {("weaker", "dropped gate or slice", "gate.checks.it.min_rows")}
+    assert list_findings(make, SKIPPING, {**SKIPPING, "min_rows": 10_000}) == expected
 
 
 @pytest.mark.parametrize(
@@ -253,8 +257,10 @@ def test_of_slices_that_are_skipped_when_small_more_rows_leave_some_out(make) ->
 def test_more_proof_lets_more_harm_through_a_gate_that_passes_unless_harm_is_proven(make, stricter: dict) -> None:
     keys = {"clusters": "ignore", "schedule": {"kind": "fixed", "looks": 20}}
     checks = {"plain": SKIPPING, "either": {"kind": "any_of", "checks": {"slices": SKIPPING, "gain": GAIN}}}
-    told = compare_policies(make.policy(checks, **keys), make.policy(checks, **keys | stricter))
-    where = {one.where for one in told if one.direction is REVIEW and "unless harm is proven" in one.why}
+    findings = compare_policies(make.policy(checks, **keys), make.policy(checks, **keys | stricter))
+    where = {
+        finding.where for finding in findings if finding.direction is REVIEW and "unless harm is proven" in finding.why
+    }
     both = {"gate.checks.plain", "gate.checks.either.checks.slices"}
     assert where == (both - {"gate.checks.plain"} if "schedule" in stricter else both)
 
@@ -263,27 +269,27 @@ def test_gates_come_go_and_change_their_kind_or_name(make) -> None:
     old = make.policy({"floor": FLOOR, "leakage": {"kind": "leakage"}})
     without, renamed = make.policy({"floor": FLOOR}), make.policy({"floor": FLOOR, "leaks": {"kind": "leakage"}})
     other = make.policy({"floor": FLOOR, "leakage": {"kind": "provenance", "require": ["clean"]}})
-    assert told(old, without) == [(WEAKER, "dropped gate or slice", "gate.checks.leakage")]
-    assert told(without, old) == [(TIGHTER, "added gate or slice", "gate.checks.leakage")]
-    assert told(old, renamed) == [(REVIEW, "changed gate", "gate.checks.leakage")]
-    assert told(old, other) == [(REVIEW, "changed gate", "gate.checks.leakage")]
+    assert list_changes(old, without) == [(WEAKER, "dropped gate or slice", "gate.checks.leakage")]
+    assert list_changes(without, old) == [(TIGHTER, "added gate or slice", "gate.checks.leakage")]
+    assert list_changes(old, renamed) == [(REVIEW, "changed gate", "gate.checks.leakage")]
+    assert list_changes(old, other) == [(REVIEW, "changed gate", "gate.checks.leakage")]
 
 
-def told(before: Policy, after: Policy) -> list[tuple[Direction, str, str]]:
-    return [(one.direction, one.name, one.where) for one in compare_policies(before, after)]
+def list_changes(before: Policy, after: Policy) -> list[tuple[Direction, str, str]]:
+    return [(finding.direction, finding.name, finding.where) for finding in compare_policies(before, after)]
 
 
 def test_words_and_order_are_neutral(make) -> None:
     plain = {"floor": FLOOR, "either": TWO}
-    said = {"either": {**TWO, "owner": "risk"}, "floor": {**FLOOR, "description": "the law asks for it"}}
-    assert {one[0] for one in told(make.policy(plain), make.policy(said))} == {NEUTRAL}
+    reworded = {"either": {**TWO, "owner": "risk"}, "floor": {**FLOOR, "description": "the law asks for it"}}
+    assert {change[0] for change in list_changes(make.policy(plain), make.policy(reworded))} == {NEUTRAL}
     swapped = {**SLICES, "by": ["team", "site"], "values": ["b, y", "a, x"]}
-    assert found(make, SLICES, swapped) == set()
+    assert list_findings(make, SLICES, swapped) == set()
     listed = {**SLICES, "values": [["a", "x"], "b, y"], "optional_values": [["b", "y"]]}
-    assert found(make, SLICES, listed) == set()
-    assert found(make, {"valid_for": "2d"}, {"valid_for": "48h"}) == set()
+    assert list_findings(make, SLICES, listed) == set()
+    assert list_findings(make, {"valid_for": "2d"}, {"valid_for": "48h"}) == set()
     assert (
-        found(
+        list_findings(
             make,
             {"kind": "condition", "condition": "d < 0.1 +/- 0.01"},
             {"kind": "condition", "condition": "2 * d  <  0.2 +/- 0.02"},
@@ -293,9 +299,9 @@ def test_words_and_order_are_neutral(make) -> None:
 
 
 def test_a_finding_says_both_values_and_why(make) -> None:
-    (one,) = compare_policies(make.policy({"it": FLOOR}), make.policy({"it": {**FLOOR, "min": 0.55}}))
-    assert (one.before, one.after) == ("0.6", "0.55")
-    assert one.why == "the limit is easier to meet: models that were held may pass"
+    (finding,) = compare_policies(make.policy({"it": FLOOR}), make.policy({"it": {**FLOOR, "min": 0.55}}))
+    assert (finding.before, finding.after) == ("0.6", "0.55")
+    assert finding.why == "the limit is easier to meet: models that were held may pass"
 
 
 NUMBERS = {
@@ -325,29 +331,29 @@ KEYS = {
 def policies(draw: st.DrawFn, checks: Mapping[str, Any]) -> dict[str, Any]:
     """Mappings of policies that parse: some of the checks, with some of their values changed."""
     names = draw(st.lists(st.sampled_from(sorted(checks)), min_size=1, unique=True))
-    made = {"always": {"kind": "leakage"}}
+    created = {"always": {"kind": "leakage"}}
     for name in names:
         check = copy.deepcopy(dict(checks[name]))
         for key in sorted(set(check) & set(NUMBERS)):
             if not (key == "require" and name != "slices"):
                 check[key] = draw(st.sampled_from([check[key], *NUMBERS[key]]))
-        made[name] = check
-    return {"checks": made, **{key: draw(st.sampled_from(values)) for key, values in KEYS.items()}}
+        created[name] = check
+    return {"checks": created, **{key: draw(st.sampled_from(values)) for key, values in KEYS.items()}}
 
 
 def _where(findings: tuple[Finding, ...], *directions: Direction) -> set[str]:
-    return {one.where for one in findings if one.direction in directions}
+    return {finding.where for finding in findings if finding.direction in directions}
 
 
 @settings(max_examples=150)
 @given(data=st.data())
 def test_what_weakens_one_way_does_not_pass_for_nothing_the_other_way(make, data: st.DataObject) -> None:
-    one, other = (data.draw(policies(make.checks)) for _ in range(2))
-    before, after = (make.policy(**held) for held in (one, other))
+    first, other = (data.draw(policies(make.checks)) for _ in range(2))
+    before, after = (make.policy(**keys) for keys in (first, other))
     assert compare_policies(before, before) == ()
-    there, back = compare_policies(before, after), compare_policies(after, before)
-    assert _where(there, TIGHTER) <= _where(back, WEAKER)
-    assert _where(there, WEAKER) <= _where(back, TIGHTER, REVIEW)
-    directional = {one for one in _where(there, WEAKER) if not one.endswith(("schedule", "min_rows"))}
+    forward, back = compare_policies(before, after), compare_policies(after, before)
+    assert _where(forward, TIGHTER) <= _where(back, WEAKER)
+    assert _where(forward, WEAKER) <= _where(back, TIGHTER, REVIEW)
+    directional = {first for first in _where(forward, WEAKER) if not first.endswith(("schedule", "min_rows"))}
     assert directional <= _where(back, TIGHTER)
-    assert (before.digest != after.digest) <= bool(there)
+    assert (before.digest != after.digest) <= bool(forward)

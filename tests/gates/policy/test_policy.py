@@ -295,10 +295,10 @@ def test_digest_is_of_the_content(make) -> None:
 
 
 def test_what_is_only_said_of_a_gate_is_not_in_the_digest(make) -> None:
-    said = {"description": "the law asks for it", "owner": "risk@example.org"}
+    words = {"description": "the law asks for it", "owner": "risk@example.org"}
     plain = {"a": make.checks["threshold"], "b": make.checks["any_of"]}
-    inner = {name: {**check, **said} for name, check in plain["b"]["checks"].items()}
-    spoken = {"a": {**plain["a"], **said}, "b": {**plain["b"], **said, "checks": inner}}
+    inner = {name: {**check, **words} for name, check in plain["b"]["checks"].items()}
+    spoken = {"a": {**plain["a"], **words}, "b": {**plain["b"], **words, "checks": inner}}
     assert make.policy(plain).digest == make.policy(spoken).digest
     assert make.policy({**plain, "a": {**plain["a"], "severity": "warn"}}).digest != make.policy(plain).digest
     harder = {"floor": {**plain["b"]["checks"]["floor"], "min": 0.61}}

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 from lockgate import State
 from lockgate.gates.records.state import Champion, Waiver
 from tests.builders import NOON, run_of, sha_of
-from tests.gates.log.test_replay import EXPIRED, SUSPECT, make_champion, reigning_seqs, make_state
+from tests.gates.log.test_replay import EXPIRED, SUSPECT, make_champion, make_state, reigning_seqs
 
 TICK = timedelta(microseconds=1)
 NAMELESS = "entry 3 promoted scores alone: it names no run and no model that could be loaded"
 
 
 @pytest.mark.parametrize(
-    ("given", "revoked", "late", "said"),
+    ("options", "revoked", "late", "message"),
     [
         ({}, {}, -TICK, ""),
         ({}, {}, timedelta(0), ""),
@@ -37,12 +37,12 @@ NAMELESS = "entry 3 promoted scores alone: it names no run and no model that cou
         ),
     ],
 )
-def test_why_a_model_may_not_be_served(given: dict[str, Any], revoked: Any, late: timedelta, said: str) -> None:
-    assert make_champion(3, **given).refusal(NOON + timedelta(days=90) + late, revoked=revoked) == said
+def test_why_a_model_may_not_be_served(options: dict[str, Any], revoked: Any, late: timedelta, message: str) -> None:
+    assert make_champion(3, **options).refusal(NOON + timedelta(days=90) + late, revoked=revoked) == message
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("state", "expected"),
     [
         (make_state(3, 2, 1), 2),
         (make_state(3, 1, 2), 2),  # the last promoted, whoever reigned last
@@ -55,8 +55,8 @@ def test_why_a_model_may_not_be_served(given: dict[str, Any], revoked: Any, late
         (make_state(None, 2), None),
     ],
 )
-def test_who_reigned_before_the_champion_and_may_be_served(found: State, expected: int | None) -> None:
-    before = found.before_champion(NOON)
+def test_who_reigned_before_the_champion_and_may_be_served(state: State, expected: int | None) -> None:
+    before = state.find_successor(NOON)
     assert (before and before.seq) == expected
 
 
@@ -76,24 +76,24 @@ def test_who_reigned_before_the_champion_and_may_be_served(found: State, expecte
     ],
 )
 def test_a_model_is_named_by_its_run_or_the_run_s_id(name: str, expected: int | None) -> None:
-    found = make_state(3, 2, make_champion(1, run=None)).named(name)
-    assert (found and found.seq) == expected
+    result = make_state(3, 2, make_champion(1, run=None)).find_champion(name)
+    assert (result and result.seq) == expected
 
 
 def test_who_is_promoted_reigns_and_who_did_is_first_among_the_others() -> None:
-    assert reigning_seqs(State().promoted(make_champion(1))) == (1, [])
-    assert reigning_seqs(make_state(2, 1).promoted(make_champion(3))) == (3, [2, 1])
-    assert reigning_seqs(make_state(3, 2, 1).promoted(make_champion(1))) == (1, [3, 2])
-    assert reigning_seqs(make_state(None, 2, 1).promoted(make_champion(3))) == (3, [2, 1])
-    assert reigning_seqs(make_state(3, 2).promoted(make_champion(3, suspect=9))) == (3, [2])
+    assert reigning_seqs(State().with_champion(make_champion(1))) == (1, [])
+    assert reigning_seqs(make_state(2, 1).with_champion(make_champion(3))) == (3, [2, 1])
+    assert reigning_seqs(make_state(3, 2, 1).with_champion(make_champion(1))) == (1, [3, 2])
+    assert reigning_seqs(make_state(None, 2, 1).with_champion(make_champion(3))) == (3, [2, 1])
+    assert reigning_seqs(make_state(3, 2).with_champion(make_champion(3, suspect=9))) == (3, [2])
 
 
 def test_who_is_promoted_again_is_known_by_the_later_promotion_only() -> None:
     again = make_champion(4, sha256=sha_of("1"), run=run_of("1"))
-    assert reigning_seqs(make_state(3, 2, 1).promoted(again)) == (4, [3, 2])
-    assert reigning_seqs(make_state(1, 3, 2).promoted(again)) == (4, [3, 2])
+    assert reigning_seqs(make_state(3, 2, 1).with_champion(again)) == (4, [3, 2])
+    assert reigning_seqs(make_state(1, 3, 2).with_champion(again)) == (4, [3, 2])
     nameless = make_champion(4, sha256=None)
-    assert reigning_seqs(make_state(make_champion(3, sha256=None), 2).promoted(nameless)) == (4, [3, 2])
+    assert reigning_seqs(make_state(make_champion(3, sha256=None), 2).with_champion(nameless)) == (4, [3, 2])
 
 
 def test_times_have_a_zone() -> None:

@@ -10,25 +10,27 @@ from lockgate.gates.metrics import METRICS
 from lockgate.gates.metrics.metric import Family, Method, Metric
 from lockgate.gates.report import reference
 
-ALL = [pytest.param(one, id=f"{task}-{name}") for task, held in METRICS.items() for name, one in held.items()]
+ALL = [
+    pytest.param(metric, id=f"{task}-{name}") for task, metrics in METRICS.items() for name, metric in metrics.items()
+]
 
 
 def test_every_method_says_its_interval() -> None:
     assert set(reference.INTERVALS) == set(get_args(Method))
 
 
-@pytest.mark.parametrize("found", ALL)
-def test_every_metric_says_what_it_is(found: Metric | Family) -> None:
-    metric = reference.shown(found)
-    assert reference.first_sentence(metric)
-    assert reference.direction(metric) in ("higher is better", "lower is better")
-    assert " … " in reference.extent(metric)
-    assert reference.written(found).startswith(found.name)
-    assert metric.unit
+@pytest.mark.parametrize("metric", ALL)
+def test_every_metric_says_what_it_is(metric: Metric | Family) -> None:
+    resolved = reference.resolve_family(metric)
+    assert reference.summarise_formula(resolved)
+    assert reference.describe_direction(resolved) in ("higher is better", "lower is better")
+    assert " … " in reference.format_range(resolved)
+    assert reference.format_name(metric).startswith(metric.name)
+    assert resolved.unit
 
 
 def family(default: float | None) -> Family:
-    metric = next(one for one in METRICS["binary"].values() if isinstance(one, Metric))
+    metric = next(entry for entry in METRICS["binary"].values() if isinstance(entry, Metric))
     return Family(
         name="recall",
         task="binary",
@@ -42,16 +44,16 @@ def family(default: float | None) -> Family:
 
 
 def test_families() -> None:
-    assert reference.written(family(0.5)) == "recall[@…]"
-    assert reference.written(family(None)) == "recall@…"
-    assert reference.number_of(family(0.5)) == "cutoff: a number from 0.25 to 1; 0.5 where none is written"
-    assert reference.number_of(family(None)) == "cutoff: a number from 0.25 to 1"
-    assert reference.number_of(family(0.0)) == "cutoff: a number from 0.25 to 1; it may be left out"
+    assert reference.format_name(family(0.5)) == "recall[@…]"
+    assert reference.format_name(family(None)) == "recall@…"
+    assert reference.describe_parameter(family(0.5)) == "cutoff: a number from 0.25 to 1; 0.5 by default"
+    assert reference.describe_parameter(family(None)) == "cutoff: a number from 0.25 to 1"
+    assert reference.describe_parameter(family(0.0)) == "cutoff: a number from 0.25 to 1; optional"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_key_has_a_type(kind: str) -> None:
-    keys = reference.keys(KINDS[kind])
+    keys = reference.list_keys(KINDS[kind])
     assert [key.name for key in keys] == list(KINDS[kind].model_fields)
     for key in keys:
         assert key.type
@@ -60,23 +62,23 @@ def test_every_key_has_a_type(kind: str) -> None:
 
 
 def test_types_in_words() -> None:
-    said = {key.name: (key.type, key.default) for key in reference.keys(KINDS["slices"])}
-    assert said["kind"] == ("slices", "")
-    assert said["severity"] == ("block | warn", "optional: block")
-    assert said["owner"] == ("text", "optional")
-    assert said["by"] == ("text or list of text", "")
-    assert said["min_rows"] == ("whole number >= 1", "")
-    assert said["margin"] == ("number", "")
-    said = {
+    keys = {key.name: (key.type, key.default) for key in reference.list_keys(KINDS["slices"])}
+    assert keys["kind"] == ("slices", "")
+    assert keys["severity"] == ("block | warn", "optional: block")
+    assert keys["owner"] == ("text", "optional")
+    assert keys["by"] == ("text or list of text", "")
+    assert keys["min_rows"] == ("whole number >= 1", "")
+    assert keys["margin"] == ("number", "")
+    keys = {
         key.name: (key.type, key.default)
         for kind in ("calibration", "threshold", "any_of", "disagreement")
-        for key in reference.keys(KINDS[kind])
+        for key in reference.list_keys(KINDS[kind])
     }
-    assert said["min"] == ("number", "optional")
-    assert said["checks"] == ("mapping of name to check", "")
-    assert said["max"] == ("number >= 0 and < 1", "")
+    assert keys["min"] == ("number", "optional")
+    assert keys["checks"] == ("mapping of name to check", "")
+    assert keys["max"] == ("number >= 0 and < 1", "")
 
 
 def test_an_infinite_range_is_said() -> None:
-    assert reference.extent(reference.shown(METRICS["regression"]["mae"])) == "0 … ∞"
-    assert math.isinf(reference.shown(METRICS["regression"]["mae"]).high)
+    assert reference.format_range(reference.resolve_family(METRICS["regression"]["mae"])) == "0 … ∞"
+    assert math.isinf(reference.resolve_family(METRICS["regression"]["mae"]).high)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from lockgate import Decision, Outcome, Verdict, judge
 from lockgate.gates.kinds import PART_NOUNS
+from lockgate.gates.records.outcome import summarise_parts
 from lockgate.gates.report import markdown, terminal, wording
 
 FLOOR = {"kind": "threshold", "metric": "accuracy", "min": 0.999, "decide": "bound"}
@@ -28,7 +29,7 @@ def in_terminal(decision: Decision, width: int = 200) -> str:
 
 
 def sites(make, count: int = 30, mark: str = ""):
-    names = np.array([f"s{at:02}{mark}" for at in range(count)])
+    names = np.array([f"s{number:02}{mark}" for number in range(count)])
     return make.evidence(slices={"site": names[np.arange(600) % count]})
 
 
@@ -37,14 +38,14 @@ def part(verdict: Verdict, name: str = "x") -> Outcome:
 
 
 def test_parts_come_worst_first_and_the_rest_is_counted() -> None:
-    said = ["SKIP", "PASS", "FAIL", "PASS", "ERROR", "INCONCLUSIVE", "FAIL"]
-    parts = [part(Verdict(verdict), str(at)) for at, verdict in enumerate(said)]
-    shown, rest = wording.worst_first(parts, 3)
-    assert [one.name for one in shown] == ["4", "2", "6"]
+    verdicts = ["SKIP", "PASS", "FAIL", "PASS", "ERROR", "INCONCLUSIVE", "FAIL"]
+    parts = [part(Verdict(verdict), str(number)) for number, verdict in enumerate(verdicts)]
+    worst, rest = wording.take_worst(parts, 3)
+    assert [outcome.name for outcome in worst] == ["4", "2", "6"]
     assert rest == "4 more not shown: 1 INCONCLUSIVE, 2 PASS, 1 SKIP"
-    assert wording.worst_first(parts, 7)[1] == ""
-    assert wording.tally(parts, "clause") == "7 clauses: 1 ERROR, 2 FAIL, 1 INCONCLUSIVE, 2 PASS, 1 SKIP"
-    assert wording.tally(parts[:1], "slice") == "1 slice: 1 SKIP"
+    assert wording.take_worst(parts, 7)[1] == ""
+    assert summarise_parts(parts, "clause") == "7 clauses: 1 ERROR, 2 FAIL, 1 INCONCLUSIVE, 2 PASS, 1 SKIP"
+    assert summarise_parts(parts[:1], "slice") == "1 slice: 1 SKIP"
 
 
 @pytest.mark.parametrize(("kind", "noun"), [("slices", "slice"), ("condition", "clause"), ("any_of", "check")])
@@ -79,19 +80,19 @@ def test_parts_of_parts_have_a_table_of_their_own(make) -> None:
 @pytest.mark.parametrize("kind", ["threshold", "improvement"])
 def test_the_guarantee_is_always_said(make, schedule: dict, kind: str) -> None:
     decision = make.judge(make.checks[kind], make.evidence(), schedule=schedule)
-    for told in (decision, decision.seal()):
-        for text in (" ".join(in_terminal(told).split()), in_markdown(told)):
+    for reported in (decision, decision.seal()):
+        for text in (" ".join(in_terminal(reported).split()), in_markdown(reported)):
             assert decision.guarantee[1:] in text.replace("&#58;", ":")
-            assert (decision.look.message[1:] in text.replace("&#58;", ":")) == (told is decision)
+            assert (decision.look.message[1:] in text.replace("&#58;", ":")) == (reported is decision)
     if kind == "improvement" and schedule["kind"] != "open":
         assert decision.look.message.startswith(f"look 1 of {schedule.get('looks', 1)} at this holdout")
 
 
 def test_the_words_of_the_policy_stand_beside_what_does_not_pass(make) -> None:
-    said = {"description": "the law asks", "owner": "risk@example.org"}
+    words = {"description": "the law asks", "owner": "risk@example.org"}
     checks = {
-        "bad": {**FLOOR, **said},
-        "good": {**FLOOR, "min": 0.5, **said, "owner": "nobody"},
+        "bad": {**FLOOR, **words},
+        "good": {**FLOOR, "min": 0.5, **words, "owner": "nobody"},
         "odd": {**FLOOR, "metric": "rmse", "owner": "data"},
     }
     decision = judge(make.policy(checks), make.evidence())

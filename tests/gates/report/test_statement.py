@@ -13,7 +13,7 @@ import pytest
 from lockgate import Decision, judge
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.records.outcome import Ruling
-from lockgate.gates.report.statement import PREDICATE_TYPE, STATEMENT_TYPE, statement
+from lockgate.gates.report.statement import PREDICATE_TYPE, STATEMENT_TYPE, build_statement
 
 NOON = datetime(2024, 5, 1, 12, 0, 0, 5, tzinfo=UTC)
 URI = {"type": "string", "pattern": r"^[a-z][a-z0-9+.-]*:[^\s]+$"}  # RFC 3986: a scheme, and no blank
@@ -88,8 +88,8 @@ PUBLISHED = {
 }
 
 
-def made(decision: Decision, **given: Any) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def make_statement(decision: Decision, **changes: Any) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
         "name": "orders/xgb",
         "project": "orders",
         "on_record": True,
@@ -97,69 +97,71 @@ def made(decision: Decision, **given: Any) -> dict[str, Any]:
         "evidence_sha256": "b" * 64,
         "time": NOON,
     }
-    return statement(decision, **(told | given))
+    return build_statement(decision, **(arguments | changes))
 
 
 @pytest.fixture(scope="module")
-def decided(make: Any) -> Decision:
+def decision(make: Any) -> Decision:
     facts = make.facts(challenger={"run": "EvaluateNewModel/17", "model": "xgb", "sha256": "c" * 64})
     return judge(make.policy(), make.evidence(champion=None, facts=facts), now=NOON)
 
 
-def test_it_has_the_published_fields_and_no_others(decided: Decision) -> None:
-    found = made(decided)
-    jsonschema.Draft202012Validator(PUBLISHED).validate(json.loads(json.dumps(found)))
-    assert (found["_type"], found["predicateType"]) == (STATEMENT_TYPE, PREDICATE_TYPE)
-    assert found["subject"] == [{"name": "orders/xgb", "digest": {"sha256": "c" * 64}}]
-    told = found["predicate"]
-    assert told["inputAttestations"] == [
+def test_it_has_the_published_fields_and_no_others(decision: Decision) -> None:
+    statement = make_statement(decision)
+    jsonschema.Draft202012Validator(PUBLISHED).validate(json.loads(json.dumps(statement)))
+    assert (statement["_type"], statement["predicateType"]) == (STATEMENT_TYPE, PREDICATE_TYPE)
+    assert statement["subject"] == [{"name": "orders/xgb", "digest": {"sha256": "c" * 64}}]
+    predicate = statement["predicate"]
+    assert predicate["inputAttestations"] == [
         {"uri": "metaflow:EvaluateNewModel/17/evidence", "digest": {"sha256": "b" * 64}}
     ]
-    assert told["policy"]["uri"] == f"lockgate:orders/policies/{'a' * 64}.json"
-    assert (told["timeVerified"], told["resourceUri"]) == ("2024-05-01T12:00:00Z", "lockgate:orders/champion")
+    assert predicate["policy"]["uri"] == f"lockgate:orders/policies/{'a' * 64}.json"
+    assert (predicate["timeVerified"], predicate["resourceUri"]) == ("2024-05-01T12:00:00Z", "lockgate:orders/champion")
 
 
-def test_passed_is_promote_and_failed_is_all_else(decided: Decision) -> None:
-    told = {ruling: made(decided.model_copy(update={"verdict": ruling}))["predicate"] for ruling in Ruling}
-    assert {ruling: one["verificationResult"] for ruling, one in told.items()} == {
+def test_passed_is_promote_and_failed_is_all_else(decision: Decision) -> None:
+    predicates = {
+        ruling: make_statement(decision.model_copy(update={"verdict": ruling}))["predicate"] for ruling in Ruling
+    }
+    assert {ruling: predicate["verificationResult"] for ruling, predicate in predicates.items()} == {
         Ruling.PROMOTE: "PASSED",
         Ruling.HOLD: "FAILED",
         Ruling.INCONCLUSIVE: "FAILED",
         Ruling.ERROR: "FAILED",
     }
-    assert told[Ruling.PROMOTE]["verifiedLevels"] == ["LOCKGATE_PROMOTED"]
-    assert told[Ruling.HOLD]["verifiedLevels"] == ["FAILED"]
+    assert predicates[Ruling.PROMOTE]["verifiedLevels"] == ["LOCKGATE_PROMOTED"]
+    assert predicates[Ruling.HOLD]["verifiedLevels"] == ["FAILED"]
 
 
-def test_advice_is_about_another_resource_than_a_promotion(decided: Decision) -> None:
-    assert made(decided, on_record=False)["predicate"]["resourceUri"] == "lockgate:orders/advice"
+def test_advice_is_about_another_resource_than_a_promotion(decision: Decision) -> None:
+    assert make_statement(decision, on_record=False)["predicate"]["resourceUri"] == "lockgate:orders/advice"
 
 
-def test_a_sealed_decision_tells_promoted_or_not_and_nothing_else(decided: Decision) -> None:
-    held = [
-        made(decided.model_copy(update={"verdict": ruling}).seal())
+def test_a_sealed_decision_tells_promoted_or_not_and_nothing_else(decision: Decision) -> None:
+    statements = [
+        make_statement(decision.model_copy(update={"verdict": ruling}).seal())
         for ruling in (Ruling.HOLD, Ruling.INCONCLUSIVE, Ruling.ERROR)
     ]
-    assert held[0] == held[1] == held[2]
-    text = json.dumps(made(decided))
-    assert not any(one.rule in text or one.message in text for one in decided.outcomes)
-    assert decided.reason not in text
+    assert statements[0] == statements[1] == statements[2]
+    text = json.dumps(make_statement(decision))
+    assert not any(outcome.rule in text or outcome.message in text for outcome in decision.outcomes)
+    assert decision.reason not in text
 
 
-def test_times_are_told_in_utc(decided: Decision) -> None:
-    there = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
-    assert made(decided, time=there) == made(decided)
+def test_times_are_told_in_utc(decision: Decision) -> None:
+    elsewhere = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    assert make_statement(decision, time=elsewhere) == make_statement(decision)
     with pytest.raises(LockgateError, match="no time zone"):
-        made(decided, time=NOON.replace(tzinfo=None))
+        make_statement(decision, time=NOON.replace(tzinfo=None))
 
 
 def test_without_a_model_there_is_no_statement(make: Any) -> None:
     with pytest.raises(LockgateError, match="does not say which model"):
-        made(judge(make.policy(), make.evidence()))
+        make_statement(judge(make.policy(), make.evidence()))
 
 
 @pytest.mark.parametrize("run", ["x y", "a/b/c", "a/b\nc", "https://x/y?z", ""])
-def test_a_run_that_is_no_pathspec_is_not_made_part_of_an_address(decided: Decision, run: str) -> None:
-    odd = decided.model_copy(update={"binding": decided.binding.model_copy(update={"run": run})})
-    (told,) = made(odd)["predicate"]["inputAttestations"]
-    assert re.fullmatch(r"lockgate:orders/evidence/[0-9a-f]{64}", told["uri"])
+def test_a_run_that_is_no_pathspec_is_not_made_part_of_an_address(decision: Decision, run: str) -> None:
+    odd = decision.model_copy(update={"binding": decision.binding.model_copy(update={"run": run})})
+    (attestation,) = make_statement(odd)["predicate"]["inputAttestations"]
+    assert re.fullmatch(r"lockgate:orders/evidence/[0-9a-f]{64}", attestation["uri"])

@@ -28,55 +28,55 @@ def test_on_s3_the_log_lives_below_the_datastore(project: Any, s3: Any, prefix: 
         print(log.head().event.verdict)
     """
     env = s3.env | {"METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{s3.bucket}{prefix}"}
-    done = project.python("-c", textwrap.dedent(code), **env)
-    assert (done.returncode, done.stdout) == (0, "PROMOTE\n"), done.stderr
-    listed = [held["path"] for page in obstore.list(S3Store(**s3.store)) for held in page]
+    completed = project.python("-c", textwrap.dedent(code), **env)
+    assert (completed.returncode, completed.stdout) == (0, "PROMOTE\n"), completed.stderr
+    listed = [item["path"] for page in obstore.list(S3Store(**s3.store)) for item in page]
     root = f"{prefix.strip('/')}/lockgate/orders".lstrip("/")
     log, policy = f"{root}/log/00000001.json", rf"{root}/policies/[0-9a-f]{{64}}\.json"
     assert sorted(listed)[:2] == [f"{root}/head.json", log]
-    assert [re.fullmatch(policy, one) is not None for one in sorted(listed)[2:]] == [True]  # and no probe is left
+    assert [re.fullmatch(policy, item) is not None for item in sorted(listed)[2:]] == [True]  # and no probe is left
     assert not (project.home / ".metaflow" / "lockgate").exists()
 
 
 @pytest.mark.parametrize("verb", [("champion",), ("history",), ("evaluate",), ("judge", "EvaluateNewModel/1")])
 def test_a_store_that_is_down_is_one_line_and_nothing_is_trained(project: Any, s3: Any, verb: tuple[str, ...]) -> None:
     env = s3.env | {"METAFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9"}
-    done = project.run(*verb, **env)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    completed = project.run(*verb, **env)
+    assert completed.returncode == 2
+    (line,) = completed.stderr.splitlines()
     assert line.startswith("lockgate: ")
     assert "bug" not in line
     assert project.runs() == []
 
 
 def test_a_bucket_that_is_not_there_is_one_line(project: Any, s3: Any) -> None:
-    done = project.run("champion", **s3.env | {"METAFLOW_DATASTORE_SYSROOT_S3": "s3://no-such-bucket/metaflow"})
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
+    completed = project.run("champion", **s3.env | {"METAFLOW_DATASTORE_SYSROOT_S3": "s3://no-such-bucket/metaflow"})
+    assert completed.returncode == 2
+    assert len(completed.stderr.splitlines()) == 1
 
 
 def test_a_datastore_that_cannot_be_written_is_one_line(project: Any) -> None:
     (project.home / ".metaflow").write_text("in the way", encoding="utf-8")
-    done = project.run("champion")
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    completed = project.run("champion")
+    assert completed.returncode == 2
+    (line,) = completed.stderr.splitlines()
     assert "cannot be opened" in line
 
 
 def test_a_metadata_service_that_is_down_is_one_line(project: Any) -> None:
     env = {"METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": "http://127.0.0.1:9"}
-    done = project.run("judge", "EvaluateNewModel/1", LOCKGATE_METADATA_SECONDS="0.5", **env)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    completed = project.run("judge", "EvaluateNewModel/1", LOCKGATE_METADATA_SECONDS="0.5", **env)
+    assert completed.returncode == 2
+    (line,) = completed.stderr.splitlines()
     assert line.startswith("lockgate: Metaflow cannot be reached: ")
     assert "expected an answer within 0.5 s" in line
 
 
 @pytest.mark.parametrize("seconds", ["soon", "0", "nan"])
 def test_a_length_of_time_that_is_none_is_one_line(promoted_project: Any, seconds: str) -> None:
-    done = promoted_project.run("judge", "EvaluateNewModel/1", LOCKGATE_METADATA_SECONDS=seconds)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    completed = promoted_project.run("judge", "EvaluateNewModel/1", LOCKGATE_METADATA_SECONDS=seconds)
+    assert completed.returncode == 2
+    (line,) = completed.stderr.splitlines()
     assert (
         line == f"lockgate: {seconds!r} is not a length of time; expected seconds, as in 20 @ LOCKGATE_METADATA_SECONDS"
     )
@@ -84,7 +84,7 @@ def test_a_length_of_time_that_is_none_is_one_line(promoted_project: Any, second
 
 def test_s3_without_credentials_is_one_line(project: Any, s3: Any) -> None:
     env = {name: value for name, value in s3.env.items() if not name.startswith("AWS_")}
-    done = project.run("champion", AWS_EC2_METADATA_DISABLED="true", **env)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    completed = project.run("champion", AWS_EC2_METADATA_DISABLED="true", **env)
+    assert completed.returncode == 2
+    (line,) = completed.stderr.splitlines()
     assert "credentials" in line

@@ -17,9 +17,9 @@ from lockgate.gates.runs.pickles import PICKLED_TRUE, parse_literal, unpack_blob
 
 
 @pytest.mark.parametrize("protocol", [4, 5])
-@given(held=st.one_of(st.binary(max_size=600), st.text(st.characters(exclude_categories=["Cs"]), max_size=300)))
-def test_bytes_and_text(protocol: int, held: bytes | str) -> None:
-    assert parse_literal(pickle.dumps(held, protocol), where="a") == held
+@given(value=st.one_of(st.binary(max_size=600), st.text(st.characters(exclude_categories=["Cs"]), max_size=300)))
+def test_bytes_and_text(protocol: int, value: bytes | str) -> None:
+    assert parse_literal(pickle.dumps(value, protocol), where="a") == value
 
 
 def test_large_constants_of_every_width() -> None:
@@ -106,10 +106,10 @@ def test_cut_anywhere() -> None:
 @given(st.binary(max_size=60))
 def test_any_bytes(blob: bytes) -> None:
     try:
-        found = parse_literal(blob, where="a")
+        result = parse_literal(blob, where="a")
     except EvidenceError:
         return
-    assert isinstance(found, bytes | str)
+    assert isinstance(result, bytes | str)
 
 
 def test_a_pickle_within_a_constant_stays_a_constant(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_bomb_is_refused_without_room_for_it(tmp_path: Path) -> None:
         for _ in range(1024):
             bomb.write(zeros)
     assert (tmp_path / "bomb").stat().st_size < 6_000_000
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", BOMB, str(tmp_path / "bomb")], capture_output=True, text=True, check=True
     )
-    assert int(done.stdout) < 64, done.stdout  # MB
+    assert int(completed.stdout) < 64, completed.stdout  # MB

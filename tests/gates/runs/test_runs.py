@@ -66,14 +66,14 @@ class Canary:
 
 def claimed(project: Any, run: str, **env: str) -> tuple[int, str]:
     """Exit code, and what was said on stdout or, in one line, on stderr."""
-    done = project.python("-c", CLAIM, run, **env)
-    assert done.returncode == 0 or len(done.stderr.splitlines()) == 1, done.stderr
-    return done.returncode, (done.stdout or done.stderr).strip()
+    completed = project.python("-c", CLAIM, run, **env)
+    assert completed.returncode == 0 or len(completed.stderr.splitlines()) == 1, completed.stderr
+    return completed.returncode, (completed.stdout or completed.stderr).strip()
 
 
 def task_file(project: Any, run: str, name: str) -> Path:
-    (found,) = (project.home / ".metaflow" / run / "end").glob(f"[0-9]*/{name}")
-    return found
+    (result,) = (project.home / ".metaflow" / run / "end").glob(f"[0-9]*/{name}")
+    return result
 
 
 def put(project: Any, run: str, name: str, stored: bytes) -> None:
@@ -84,15 +84,15 @@ def put(project: Any, run: str, name: str, stored: bytes) -> None:
     (data / key).write_bytes(stored)
     (data / f"{key}_meta").write_text(json.dumps({"cas_raw": False, "cas_version": 1}), encoding="utf-8")
     index = task_file(project, run, "0.data.json")
-    held = json.loads(index.read_text(encoding="utf-8"))
-    held["objects"][name] = key
-    index.write_text(json.dumps(held), encoding="utf-8")
+    document = json.loads(index.read_text(encoding="utf-8"))
+    document["objects"][name] = key
+    index.write_text(json.dumps(document), encoding="utf-8")
 
 
 def test_a_run_is_read_back_with_its_tags(promoted_project: Any) -> None:
     (run,) = promoted_project.runs()
-    code, said = claimed(promoted_project, run)
-    assert (code, said.split()) == (0, [run, "666", run, "champion", "deployment_candidate"])
+    code, message = claimed(promoted_project, run)
+    assert (code, message.split()) == (0, [run, "666", run, "champion", "deployment_candidate"])
 
 
 @pytest.mark.parametrize("name", ["evidence", "facts", "_success"])
@@ -111,10 +111,10 @@ def test_a_tampered_artifact_is_refused_and_never_loaded(promoted: Any, tmp_path
     }[how]()
     (run,) = promoted.runs()
     put(promoted, run, name, stored)
-    code, said = claimed(promoted, run)
+    code, message = claimed(promoted, run)
     assert code != 0
-    assert said.startswith(("EvidenceError", "RunError")), said
-    assert run in said
+    assert message.startswith(("EvidenceError", "RunError")), message
+    assert run in message
     assert not canary.exists()
 
 
@@ -122,26 +122,26 @@ def test_a_bomb_is_stopped_at_the_cap(promoted: Any) -> None:
     """64 MB of zeros in 64 kB: refused by what `facts` may hold, long before they are all there."""
     (run,) = promoted.runs()
     put(promoted, run, "facts", gzip.compress(bytes(64 * 1024**2)))
-    code, said = claimed(promoted, run)
+    code, message = claimed(promoted, run)
     assert code != 0
-    assert "too large once unpacked; expected at most 16,777" in said
+    assert "too large once unpacked; expected at most 16,777" in message
 
 
 def test_an_evil_run_is_refused_by_the_command_too(project: Any, tmp_path: Path) -> None:
     """Runs of a stranger's flow of the same name: one whose artifacts are code, one that failed, one of nothing."""
     canary = tmp_path / "canary"
     (tmp_path / "flow.py").write_text(FLOW.format(canary=str(canary)), encoding="utf-8")
-    said = {}
+    actual = {}
     for kind in ("evil", "failed", "plain"):
-        done = project.python("flow.py", "--no-pylint", "run", "--kind", kind, METAFLOW_USER="mallory")
-        assert (done.returncode == 0) == (kind != "failed"), done.stderr
+        completed = project.python("flow.py", "--no-pylint", "run", "--kind", kind, METAFLOW_USER="mallory")
+        assert (completed.returncode == 0) == (kind != "failed"), completed.stderr
         judged = project.run("judge", project.runs()[-1])
         assert judged.returncode == 2
         assert judged.stdout == ""
-        (said[kind],) = judged.stderr.splitlines()
-    assert "does more than hold data" in said["evil"]
-    assert "finished run" in said["failed"]
-    assert "Arrow" in said["plain"]
+        (actual[kind],) = judged.stderr.splitlines()
+    assert "does more than hold data" in actual["evil"]
+    assert "finished run" in actual["failed"]
+    assert "Arrow" in actual["plain"]
     assert not canary.exists()
     assert project.history() == []
 
@@ -153,7 +153,7 @@ def test_the_canary_sings_when_it_is_unpickled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "said"),
+    ("run", "message"),
     [
         ("EvaluateNewModel/999", "there is no such run"),
         ("NoFlow/1", "there is no such run"),
@@ -166,30 +166,30 @@ def test_the_canary_sings_when_it_is_unpickled(tmp_path: Path) -> None:
         ("EvaluateNewModel/\n1", ""),
     ],
 )
-def test_a_run_that_is_not_there(promoted_project: Any, run: str, said: str) -> None:
+def test_a_run_that_is_not_there(promoted_project: Any, run: str, message: str) -> None:
     code, line = claimed(promoted_project, run)
     assert code != 0
     assert line.startswith(("RunError", "NoSuchRunError"))
-    assert said in line
+    assert message in line
 
 
 def test_an_unfinished_run_is_refused(promoted: Any) -> None:
     (run,) = promoted.runs()
     shutil.rmtree(promoted.home / ".metaflow" / run / "end")
-    code, said = claimed(promoted, run)
+    code, message = claimed(promoted, run)
     assert code != 0
-    assert "not finished" in said or "no such run" in said
+    assert "not finished" in message or "no such run" in message
 
 
 def test_artifacts_that_are_missing_or_gone_are_said(promoted: Any) -> None:
     (run,) = promoted.runs()
     index = task_file(promoted, run, "0.data.json")
-    held = json.loads(index.read_text(encoding="utf-8"))
-    key = held["objects"]["evidence"]
+    document = json.loads(index.read_text(encoding="utf-8"))
+    key = document["objects"]["evidence"]
     (promoted.home / ".metaflow" / "EvaluateNewModel" / "data" / key[:2] / key).unlink()
     assert "gone from the datastore" in claimed(promoted, run)[1]
-    del held["objects"]["evidence"]
-    index.write_text(json.dumps(held), encoding="utf-8")
+    del document["objects"]["evidence"]
+    index.write_text(json.dumps(document), encoding="utf-8")
     assert "no such artifact" in claimed(promoted, run)[1]
 
 
@@ -202,9 +202,9 @@ def test_the_evidence_of_another_run_is_refused(promoted: Any) -> None:
         text = file.read_text(encoding="utf-8")
         file.write_text(text.replace(run.split("/")[1], stolen.split("/")[1]), encoding="utf-8")
     before = promoted.history()
-    done = promoted.run("judge", stolen)
-    assert done.returncode == 2
-    assert done.stderr.splitlines() == [
+    completed = promoted.run("judge", stolen)
+    assert completed.returncode == 2
+    assert completed.stderr.splitlines() == [
         f"lockgate: the evidence is of run '{run}'; expected of run '{stolen}' @ {stolen}"
     ]
     assert promoted.history() == before
@@ -214,12 +214,12 @@ def test_the_evidence_of_another_run_is_refused(promoted: Any) -> None:
 def test_the_next_command_repairs_tags_that_a_killed_one_left_out(promoted: Any, verb: str) -> None:
     (run,) = promoted.runs()
     meta = promoted.home / ".metaflow" / run / "_meta" / "_self.json"
-    held = json.loads(meta.read_text(encoding="utf-8"))
-    meta.write_text(json.dumps(held | {"tags": ["mine", "revoked"]}), encoding="utf-8")
+    document = json.loads(meta.read_text(encoding="utf-8"))
+    meta.write_text(json.dumps(document | {"tags": ["mine", "revoked"]}), encoding="utf-8")
     before = promoted.history()
-    done = promoted.run(verb, run) if verb == "judge" else promoted.run(verb)
-    assert done.returncode == 0, done.stderr
-    assert "put right: +champion +deployment_candidate -revoked" in " ".join(done.stdout.split())
+    completed = promoted.run(verb, run) if verb == "judge" else promoted.run(verb)
+    assert completed.returncode == 0, completed.stderr
+    assert "put right: +champion +deployment_candidate -revoked" in " ".join(completed.stdout.split())
     assert promoted.tags(run) == ["champion", "deployment_candidate", "mine"]
     assert promoted.history() == before
 
@@ -228,30 +228,30 @@ def test_the_next_command_repairs_tags_that_a_killed_one_left_out(promoted: Any,
 def test_a_tag_is_no_promotion(promoted: Any, tmp_path: Path) -> None:
     """Tags of every kind on a run that was never promoted do not make Predict use it."""
     forged = ("--tag", "deployment_candidate", "--tag", "champion", "--tag", "production:token")
-    done = promoted.run("evaluate", "model=baseline", *forged, METAFLOW_USER="mallory", METAFLOW_RUN_TAGS="[]")
-    assert done.returncode == 1, done.stderr
+    completed = promoted.run("evaluate", "model=baseline", *forged, METAFLOW_USER="mallory", METAFLOW_RUN_TAGS="[]")
+    assert completed.returncode == 1, completed.stderr
     first, pretender = promoted.runs()
     assert "deployment_candidate" in promoted.tags(pretender)
-    done = promoted.run("predict", f"--upstream-run-id={pretender}")
-    assert done.returncode == 2
-    assert "was never promoted" in done.stderr.splitlines()[-1]
+    completed = promoted.run("predict", f"--upstream-run-id={pretender}")
+    assert completed.returncode == 2
+    assert "was never promoted" in completed.stderr.splitlines()[-1]
     assert json.loads(promoted.run("champion", "--json").stdout)["run"] == first
-    done = promoted.run("verify", "--fix-tags")
-    assert done.returncode == 0, done.stdout
-    assert f"put right: {pretender} -deployment_candidate -production:token" in done.stdout
+    completed = promoted.run("verify", "--fix-tags")
+    assert completed.returncode == 0, completed.stdout
+    assert f"put right: {pretender} -deployment_candidate -production:token" in completed.stdout
     assert promoted.tags(pretender) == ["held"]
 
 
 def test_the_log_beside_the_runs_does_not_disturb_the_client(promoted_project: Any) -> None:
-    done = promoted_project.python(
+    completed = promoted_project.python(
         "-c", "from metaflow import Metaflow, namespace\nnamespace(None)\nprint([flow.id for flow in Metaflow().flows])"
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "['EvaluateNewModel']"
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout.strip() == "['EvaluateNewModel']"
 
 
 @pytest.mark.parametrize(
-    ("installed", "said"),
+    ("installed", "message"),
     [
         (("metaflow", "ob-metaflow"), "RunError: both metaflow and ob-metaflow"),
         (("ob-metaflow",), ""),
@@ -259,7 +259,7 @@ def test_the_log_beside_the_runs_does_not_disturb_the_client(promoted_project: A
         ((), "RunError: Metaflow is not installed"),
     ],
 )
-def test_one_metaflow_and_one_only(project: Any, tmp_path: Path, installed: tuple[str, ...], said: str) -> None:
+def test_one_metaflow_and_one_only(project: Any, tmp_path: Path, installed: tuple[str, ...], message: str) -> None:
     """In an interpreter that finds these distributions and no other metaflow's."""
     for name in installed:
         info = tmp_path / "fake" / f"{name.replace('-', '_')}-1.0.dist-info"
@@ -267,9 +267,9 @@ def test_one_metaflow_and_one_only(project: Any, tmp_path: Path, installed: tupl
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
     site = tmp_path / "site"
     site.mkdir()
-    for held in Path(pytest.__file__).parents[1].iterdir():
-        if not held.name.startswith(("metaflow-", "ob_metaflow-")):
-            (site / held.name).symlink_to(held)
+    for path in Path(pytest.__file__).parents[1].iterdir():
+        if not path.name.startswith(("metaflow-", "ob_metaflow-")):
+            (site / path.name).symlink_to(path)
     code = """
         import sys
         from lockgate.gates import runs
@@ -280,9 +280,9 @@ def test_one_metaflow_and_one_only(project: Any, tmp_path: Path, installed: tupl
             sys.exit(f"{type(err).__name__}: {err}")
     """
     root = Path(__file__).parents[3]
-    done = project.python(
+    completed = project.python(
         "-S", "-c", textwrap.dedent(code), PYTHONPATH=os.pathsep.join(map(str, (tmp_path / "fake", site, root)))
     )
-    assert (done.returncode == 0) == (said == ""), done.stderr
-    assert done.stderr.startswith(said)
-    assert len(done.stderr.splitlines()) == (said != "")
+    assert (completed.returncode == 0) == (message == ""), completed.stderr
+    assert completed.stderr.startswith(message)
+    assert len(completed.stderr.splitlines()) == (message != "")

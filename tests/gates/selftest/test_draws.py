@@ -10,7 +10,7 @@ import pytest
 
 from lockgate import Evidence, hash_row_ids
 from lockgate.gates.errors import EvidenceError
-from lockgate.gates.evidence.defects import defects
+from lockgate.gates.evidence.defects import find_defects
 from lockgate.gates.selftest.draws import Draws
 
 
@@ -19,47 +19,47 @@ def drawn(evidence: Evidence, seed: int = 0) -> Evidence:
 
 
 def test_every_drawn_row_is_one_of_the_holdout_with_its_scores_as_they_are_or_swapped(pair: Evidence) -> None:
-    known = {
+    known_values = {
         (label, site, *scores)
-        for label, site, one, other in zip(
+        for label, site, code, other in zip(
             pair.label, pair.slices["site"].codes, pair.challenger, pair.champion, strict=True
         )
-        for scores in ((one, other), (other, one))
+        for scores in ((code, other), (other, code))
     }
-    found = drawn(pair)
-    rows = zip(found.label, found.slices["site"].codes, found.challenger, found.champion, strict=True)
-    assert all(row in known for row in rows)
-    assert defects(found, clusters_required=True) == []
+    result = drawn(pair)
+    rows = zip(result.label, result.slices["site"].codes, result.challenger, result.champion, strict=True)
+    assert all(row in known_values for row in rows)
+    assert find_defects(result, clusters_required=True) == []
 
 
 def test_as_many_clusters_are_drawn_and_each_is_swapped_whole(pair: Evidence) -> None:
-    found = drawn(pair)
-    assert found.cluster is not None
-    assert np.unique(found.cluster.codes).size == 50
-    place = {score: at for at, score in enumerate(np.concatenate([pair.challenger, pair.champion]))}
-    at = np.array([place[score] for score in found.challenger])
-    swapped, original = at >= pair.n, pair.cluster.codes[at % pair.n]
+    result = drawn(pair)
+    assert result.cluster is not None
+    assert np.unique(result.cluster.codes).size == 50
+    place = {score: index for index, score in enumerate(np.concatenate([pair.challenger, pair.champion]))}
+    position = np.array([place[score] for score in result.challenger])
+    swapped, original = position >= pair.n, pair.cluster.codes[position % pair.n]
     for code in range(50):
-        inside = found.cluster.codes == code
+        inside = result.cluster.codes == code
         assert np.unique(swapped[inside]).size == np.unique(original[inside]).size == 1
         assert inside.sum() == 40
-    assert 10 < sum(swapped[found.cluster.codes == code][0] for code in range(50)) < 40
+    assert 10 < sum(swapped[result.cluster.codes == code][0] for code in range(50)) < 40
 
 
 def test_no_drawn_row_is_twice_or_was_trained_on(pair: Evidence) -> None:
-    found = drawn(pair)
-    ids = found.row_id.to_numpy()
+    result = drawn(pair)
+    ids = result.row_id.to_numpy()
     assert (np.diff(ids) > 0).all()
-    assert not np.isin(hash_row_ids(found.row_id), pair.train_row_hashes).any()
+    assert not np.isin(hash_row_ids(result.row_id), pair.train_row_hashes).any()
 
 
 def test_rows_without_clusters_are_drawn_and_swapped_one_by_one(twins: Any) -> None:
     evidence = twins(clusters=None)
-    found = drawn(evidence)
-    assert found.cluster is None
-    distinct = np.unique(np.minimum(found.challenger, found.champion)).size / found.n
+    result = drawn(evidence)
+    assert result.cluster is None
+    distinct = np.unique(np.minimum(result.challenger, result.champion)).size / result.n
     assert distinct == pytest.approx(1 - np.exp(-1), abs=0.03)  # as of any n drawn with replacement
-    assert 0.45 < np.isin(found.challenger, evidence.champion).mean() < 0.55
+    assert 0.45 < np.isin(result.challenger, evidence.champion).mean() < 0.55
 
 
 def test_clusters_of_different_size_stay_whole(twins: Any) -> None:
@@ -72,10 +72,10 @@ def test_clusters_of_different_size_stay_whole(twins: Any) -> None:
         cluster=sizes,
         weight=sizes + 1,
     )
-    found = drawn(evidence, 5)
-    assert set(np.bincount(found.cluster.codes)) <= set(np.bincount(sizes))
-    assert found.weight is not None
-    assert found.weight.size == found.n
+    result = drawn(evidence, 5)
+    assert set(np.bincount(result.cluster.codes)) <= set(np.bincount(sizes))
+    assert result.weight is not None
+    assert result.weight.size == result.n
 
 
 def test_a_query_of_a_cluster_that_is_drawn_twice_is_two() -> None:
@@ -89,9 +89,9 @@ def test_a_query_of_a_cluster_that_is_drawn_twice_is_two() -> None:
         query=query,
         cluster=query // 4,
     )
-    found = drawn(evidence)
-    assert set(np.bincount(found.query.codes)) == {5}
-    assert np.unique(found.query.codes).size == 40
+    result = drawn(evidence)
+    assert set(np.bincount(result.query.codes)) == {5}
+    assert np.unique(result.query.codes).size == 40
     alone = drawn(replace(evidence, cluster=None))
     assert set(np.bincount(alone.query.codes)) == {5}
 
@@ -101,11 +101,11 @@ def test_differences_are_symmetric_about_0(twins: Any) -> None:
     evidence = twins(400, clusters=40, by_cluster=0.6)
     worse = replace(evidence, challenger=np.clip(evidence.challenger * 1.3, 0, 0.999))
     draws = Draws.of(worse)
-    found = np.array(
-        [np.mean(one.challenger - one.champion) for one in map(draws.equal, map(np.random.default_rng, range(2000)))]
+    result = np.array(
+        [np.mean(item.challenger - item.champion) for item in map(draws.equal, map(np.random.default_rng, range(2000)))]
     )
-    assert abs(found.mean()) < 3 * found.std() / np.sqrt(2000)
-    assert np.mean(worse.challenger - worse.champion) > 2 * found.std()
+    assert abs(result.mean()) < 3 * result.std() / np.sqrt(2000)
+    assert np.mean(worse.challenger - worse.champion) > 2 * result.std()
 
 
 def test_two_models_and_rows_are_needed(pair: Evidence) -> None:

@@ -38,10 +38,10 @@ def test_classes_are_shuffled_by_row() -> None:
     assert {tuple(row) for row in worse} == {tuple(row) for row in scores}
 
 
-@pytest.mark.parametrize(("of", "sign"), [(0.2, -1), (0.9, 1)])
-def test_a_shift_is_of_so_many_logits_away_from_the_labels(of: float, sign: int) -> None:
-    evidence = Evidence.from_arrays(label=[0, 1] * 50, challenger=np.full(100, of))
-    assert harm.shifted(evidence, by=0.5) == pytest.approx(1 / (1 + np.exp(-logit(of) - sign * 0.5)))
+@pytest.mark.parametrize(("owner", "sign"), [(0.2, -1), (0.9, 1)])
+def test_a_shift_is_of_so_many_logits_away_from_the_labels(owner: float, sign: int) -> None:
+    evidence = Evidence.from_arrays(label=[0, 1] * 50, challenger=np.full(100, owner))
+    assert harm.shifted(evidence, by=0.5) == pytest.approx(1 / (1 + np.exp(-logit(owner) - sign * 0.5)))
 
 
 def test_a_shift_of_a_regression_is_in_standard_deviations_of_the_label() -> None:
@@ -70,10 +70,10 @@ def test_a_constant_is_the_mean_of_the_labels() -> None:
 
 
 def test_gains_and_regressions_touch_one_model_only(pair: Evidence) -> None:
-    for one in plants.gains():
-        assert np.array_equal(one.plant(pair, lots()).challenger, pair.challenger)
-    for one in plants.regressions():
-        assert np.array_equal(one.plant(pair, lots()).champion, pair.champion)
+    for gain in plants.gains():
+        assert np.array_equal(gain.plant(pair, lots()).challenger, pair.challenger)
+    for gain in plants.regressions():
+        assert np.array_equal(gain.plant(pair, lots()).champion, pair.champion)
 
 
 def test_one_slice_is_harmed_while_the_champion_is_harmed_everywhere_else(
@@ -81,19 +81,19 @@ def test_one_slice_is_harmed_while_the_champion_is_harmed_everywhere_else(
 ) -> None:
     policy: Policy = make.policy(checks)
     ((column, value),) = plants.sliced(policy, pair)
-    worst = [one for one in plants.hidden(policy, pair) if one.kind == "slice site"][-1]
+    worst = [plant for plant in plants.hidden(policy, pair) if plant.kind == "slice site"][-1]
     inside = pair.slices["site"].codes == pair.slices["site"].values.index(value)
-    found = worst.plant(pair, lots())
+    result = worst.plant(pair, lots())
     assert column == "site"
     assert value in worst.said
-    assert np.array_equal(found.challenger[~inside], pair.challenger[~inside])
-    assert np.array_equal(found.champion[inside], pair.champion[inside])
-    assert np.count_nonzero(found.champion != pair.champion) == round(0.5 * np.count_nonzero(~inside))
+    assert np.array_equal(result.challenger[~inside], pair.challenger[~inside])
+    assert np.array_equal(result.champion[inside], pair.champion[inside])
+    assert np.count_nonzero(result.champion != pair.champion) == round(0.5 * np.count_nonzero(~inside))
 
 
 def test_leaked_rows_are_added_to_those_trained_on(make: Any, pair: Evidence, checks: Any) -> None:
-    leaks = [one for one in plants.hidden(make.policy(checks), pair) if one.kind == "leaked"]
-    added = [one.plant(pair, lots()).train_row_hashes.size - pair.train_row_hashes.size for one in leaks]
+    leaks = [check for check in plants.hidden(make.policy(checks), pair) if check.kind == "leaked"]
+    added = [leak.plant(pair, lots()).train_row_hashes.size - pair.train_row_hashes.size for leak in leaks]
     assert added == [1, 20, 200]
 
 

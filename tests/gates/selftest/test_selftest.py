@@ -34,14 +34,14 @@ def test_a_policy_that_is_fit(default: Selftest) -> None:
 
 
 def test_a_regression_of_many_margins_is_always_caught(default: Selftest, checks: Any) -> None:
-    for one in default.regressions[-2:]:
-        assert one.gain is not None
-        assert one.gain < -10 * checks["gain"]["margin"]
-        assert one.detected.share == one.held.share == 1
+    for regression in default.regressions[-2:]:
+        assert regression.gain is not None
+        assert regression.gain < -10 * checks["gain"]["margin"]
+        assert regression.detected.share == regression.held.share == 1
 
 
 def test_larger_gains_are_promoted_more_often(default: Selftest) -> None:
-    gains, rates = [one.gain for one in default.gains], [one.promoted.share for one in default.gains]
+    gains, rates = [gain.gain for gain in default.gains], [gain.promoted.share for gain in default.gains]
     assert gains == sorted(gains)
     assert rates[0] < 0.5
     passing = enough(default)
@@ -50,7 +50,7 @@ def test_larger_gains_are_promoted_more_often(default: Selftest) -> None:
 
 
 def test_every_plant_is_caught_by_the_gate_that_is_there_for_it(default: Selftest) -> None:
-    worst = {one.kind: one for one in default.hidden}
+    worst = {item.kind: item for item in default.hidden}
     for kind, gate in {"shifted": "calibrated", "slice site": "sites", "leaked": "leakage"}.items():
         assert worst[kind].failed(gate).share > 0.9
 
@@ -64,12 +64,12 @@ def test_the_same_arguments_give_the_same_answer(make: Any, pair: Evidence) -> N
 
 def test_a_policy_that_cannot_pass(make: Any, pair: Evidence, checks: Any) -> None:
     impossible = {**checks, "floor": {**checks["floor"], "min": 0.999}}
-    found = selftest(make.policy(impossible), pair, trials=FEW)
-    assert not found.fit
-    (problem,) = found.problems
+    policy = selftest(make.policy(impossible), pair, trials=FEW)
+    assert not policy.fit
+    (problem,) = policy.problems
     assert "cannot pass on this holdout" in problem
     assert "floor says FAIL" in problem
-    assert any(line.startswith("never passes: floor") for line in found.warnings)
+    assert any(line.startswith("never passes: floor") for line in policy.warnings)
 
 
 def test_a_policy_with_too_few_clusters_cannot_pass_and_says_what_to_do(make: Any, pair: Evidence, checks: Any) -> None:
@@ -78,78 +78,78 @@ def test_a_policy_with_too_few_clusters_cannot_pass_and_says_what_to_do(make: An
 
 
 def test_a_policy_that_cannot_fail(make: Any, pair: Evidence, checks: Any) -> None:
-    found = selftest(make.policy({"floor": {**checks["floor"], "min": 0.01, "decide": "point"}}), pair, trials=FEW)
-    assert not found.fit
-    assert "the policy cannot fail" in found.problems[0]
-    assert "a useless challenger is promoted in 100% of trials" in found.problems[1]
-    assert any(line.startswith("never fails, whatever was planted: floor") for line in found.warnings)
-    assert any("no blocking gate asks for a gain" in line for line in found.warnings)
-    assert found.promised is None
+    policy = selftest(make.policy({"floor": {**checks["floor"], "min": 0.01, "decide": "point"}}), pair, trials=FEW)
+    assert not policy.fit
+    assert "the policy cannot fail" in policy.problems[0]
+    assert "a useless challenger is promoted in 100% of trials" in policy.problems[1]
+    assert any(line.startswith("never fails, whatever was planted: floor") for line in policy.warnings)
+    assert any("no blocking gate asks for a gain" in line for line in policy.warnings)
+    assert policy.promised is None
 
 
 def test_a_gate_that_only_warns_is_no_reason_to_be_unfit(make: Any, pair: Evidence, checks: Any) -> None:
     warning = {**checks, "high": {**checks["floor"], "min": 0.999, "severity": "warn"}}
-    found = selftest(make.policy(warning), pair, trials=20)
-    assert found.fit
-    assert "never passes: high (it only warns)" in found.warnings
+    policy = selftest(make.policy(warning), pair, trials=20)
+    assert policy.fit
+    assert "never passes: high (it only warns)" in policy.warnings
 
 
 @pytest.mark.slow
 def test_any_gain_is_promised_for_one_look_and_kept(make: Any, twins: Any) -> None:
     """At margin 0 the rate is the level itself: exactly, as models that are swapped are equal."""
-    found = selftest(make.policy(ANY_GAIN), twins(400, clusters=None), trials=600)
-    assert found.promised == pytest.approx(0.05)
-    assert stats.binom.cdf(found.equal.promoted.count, 600, 0.05) > 0.005
-    assert not above(found.equal.promoted, 0.05)
+    policy = selftest(make.policy(ANY_GAIN), twins(400, clusters=None), trials=600)
+    assert policy.promised == pytest.approx(0.05)
+    assert stats.binom.cdf(policy.equal.promoted.count, 600, 0.05) > 0.005
+    assert not above(policy.equal.promoted, 0.05)
 
 
 @pytest.mark.slow
 def test_clusters_that_are_ignored_are_found_out(make: Any, twins: Any) -> None:
     evidence = twins(1500, clusters=30, by_cluster=1.5)
-    found = {
+    actual = {
         clusters: selftest(make.policy(ANY_GAIN, clusters=clusters), evidence, trials=200)
         for clusters in ("ignore", "if_present")
     }
-    assert not above(found["if_present"].equal.promoted, 0.05)
-    assert found["if_present"].problems == ()
-    assert found["ignore"].equal.promoted.share > 0.15
-    (problem,) = found["ignore"].problems
+    assert not above(actual["if_present"].equal.promoted, 0.05)
+    assert actual["if_present"].problems == ()
+    assert actual["ignore"].equal.promoted.share > 0.15
+    (problem,) = actual["ignore"].problems
     assert "let clusters count" in problem
-    assert "is better than the models by" in found["ignore"].warnings[0]
+    assert "is better than the models by" in actual["ignore"].warnings[0]
 
 
 def test_models_that_differ_in_the_seed_only_and_are_promoted(make: Any, pair: Evidence) -> None:
     poor = np.clip(pair.champion * 0.5, 0.001, 1)
     worse, turned = replace(pair, challenger=poor), replace(pair, challenger=pair.champion, champion=poor)
-    found = selftest(make.policy(ANY_GAIN), pair, trials=20, seeds=[worse, turned])
-    assert found.seeds is not None
-    assert (found.seeds.n, found.seeds.promoted.count) == (2, 1)
-    (line,) = [line for line in found.warnings if "another seed" in line]
-    assert f"{found.seeds.largest:.2g}" in line
+    policy = selftest(make.policy(ANY_GAIN), pair, trials=20, seeds=[worse, turned])
+    assert policy.seeds is not None
+    assert (policy.seeds.n, policy.seeds.promoted.count) == (2, 1)
+    (line,) = [line for line in policy.warnings if "another seed" in line]
+    assert f"{policy.seeds.largest:.2g}" in line
 
 
 def test_a_guard_that_stops_equal_models_is_named(make: Any, pair: Evidence, checks: Any) -> None:
     tight = {**checks, "calibrated": {**checks["calibrated"], "max": 0.01}}
-    found = selftest(make.policy(tight), pair, trials=FEW)
-    assert any(line.startswith("calibrated stops an equal model in") for line in found.warnings)
+    policy = selftest(make.policy(tight), pair, trials=FEW)
+    assert any(line.startswith("calibrated stops an equal model in") for line in policy.warnings)
 
 
 def test_a_regression_that_no_gate_looks_for_is_named(make: Any, pair: Evidence, checks: Any) -> None:
-    found = selftest(make.policy({name: checks[name] for name in ("floor", "gain")}), pair, trials=FEW)
-    (line,) = [line for line in found.warnings if "trained on" in line]
+    policy = selftest(make.policy({name: checks[name] for name in ("floor", "gain")}), pair, trials=FEW)
+    (line,) = [line for line in policy.warnings if "trained on" in line]
     assert line.endswith("add a gate of kind leakage")
-    assert found.fit
+    assert policy.fit
 
 
 def test_gates_of_the_run_are_left_out_and_named(make: Any, pair: Evidence) -> None:
     traced = {"kind": "provenance", "require": ["finished"]}
     fast = {"kind": "resource", "fact": "model_bytes", "max": 10}
-    held = replace(pair, facts={"model_bytes": 5})
-    found = selftest(make.policy({**ANY_GAIN, "traced": traced, "fast": fast}), held, trials=20)
-    assert found.left_out == ("traced",)
-    assert [gate.name for gate in found.gates] == ["gain"]
-    assert [(one.name, one.verdict) for one in found.once] == [("fast", "PASS")]
-    assert found.problems == ()
+    value = replace(pair, facts={"model_bytes": 5})
+    policy = selftest(make.policy({**ANY_GAIN, "traced": traced, "fast": fast}), value, trials=20)
+    assert policy.left_out == ("traced",)
+    assert [gate.name for gate in policy.gates] == ["gain"]
+    assert [(item.name, item.verdict) for item in policy.once] == [("fast", "PASS")]
+    assert policy.problems == ()
     with pytest.raises(PolicyError, match="nothing to try"):
         selftest(make.policy({"traced": traced}), pair, trials=20)
 
@@ -164,17 +164,17 @@ def test_a_gate_of_facts_that_does_not_pass_keeps_everything_from_being_promoted
         "max": 0.2,
         "decide": "point",
     }
-    held = replace(pair, facts={"model_bytes": 5})
-    found = selftest(make.policy({**ANY_GAIN, "small": small, "drift": features}), held, trials=20)
-    assert [(one.name, one.verdict) for one in found.once] == [("small", "FAIL"), ("drift", "ERROR")]
-    assert [line.split(" so ")[0] for line in found.problems] == [
+    value = replace(pair, facts={"model_bytes": 5})
+    policy = selftest(make.policy({**ANY_GAIN, "small": small, "drift": features}), value, trials=20)
+    assert [(item.name, item.verdict) for item in policy.once] == [("small", "FAIL"), ("drift", "ERROR")]
+    assert [line.split(" so ")[0] for line in policy.problems] == [
         "small says FAIL of this evidence as it is,",
         "drift says ERROR of this evidence as it is,",
     ]
     either = {"kind": "any_of", "checks": {"small": small, "better": ANY_GAIN["gain"]}}
-    found = selftest(make.policy({**ANY_GAIN, "either": {**either, "severity": "warn"}}), held, trials=20)
-    assert [one.name for one in found.once] == ["either"]
-    assert found.problems == ()
+    policy = selftest(make.policy({**ANY_GAIN, "either": {**either, "severity": "warn"}}), value, trials=20)
+    assert [item.name for item in policy.once] == ["either"]
+    assert policy.problems == ()
 
 
 @pytest.mark.parametrize("column", ["challenger", "champion", "label"])
@@ -185,10 +185,12 @@ def test_rows_that_no_gate_could_judge_are_refused(make: Any, pair: Evidence, co
 
 
 def test_the_progress_is_told_to_the_end(make: Any, pair: Evidence) -> None:
-    told: list[tuple[int, int]] = []
-    found = selftest(make.policy(ANY_GAIN), pair, trials=20, tick=lambda done, of: told.append((done, of)))
-    total = sum(one.n for one in found.all_trials)
-    assert told == [(done, total) for done in range(1, total + 1)]
+    results: list[tuple[int, int]] = []
+    policy = selftest(
+        make.policy(ANY_GAIN), pair, trials=20, tick=lambda completed, owner: results.append((completed, owner))
+    )
+    total = sum(all_trial.n for all_trial in policy.all_trials)
+    assert results == [(number, total) for number in range(1, total + 1)]
 
 
 @pytest.mark.parametrize("task", ["regression", "multiclass", "ranking"])
@@ -197,7 +199,7 @@ def test_other_tasks(make: Any, task: str) -> None:
     if task == "multiclass":
         label = lots.integers(0, 3, n)
         scores = [np.exp(2 * np.eye(3)[label] + lots.normal(0, 1, (n, 3))) for _ in range(2)]
-        ours, theirs = (one / one.sum(axis=1, keepdims=True) for one in scores)
+        ours, theirs = (score / score.sum(axis=1, keepdims=True) for score in scores)
     else:
         label = lots.normal(size=n) if task == "regression" else lots.integers(0, 4, n)
         ours, theirs = (label + lots.normal(0, 0.5, n) for _ in range(2))
@@ -210,13 +212,13 @@ def test_other_tasks(make: Any, task: str) -> None:
         classes=["a", "b", "c"] if task == "multiclass" else None,
     )
     metric = {"regression": "mae", "multiclass": "log_loss", "ranking": "ndcg@10"}[task]
-    found = selftest(
+    policy = selftest(
         make.policy({"gain": {"kind": "improvement", "metric": metric, "margin": 0.0}}), evidence, trials=FEW
     )
-    assert found.problems == ()
-    assert found.metric == metric
-    assert found.gains[-1].promoted.share == 1
-    assert {one.kind for one in found.hidden} == (set() if task == "ranking" else {"shifted"})
+    assert policy.problems == ()
+    assert policy.metric == metric
+    assert policy.gains[-1].promoted.share == 1
+    assert {item.kind for item in policy.hidden} == (set() if task == "ranking" else {"shifted"})
 
 
 def test_rates_have_wilsons_interval() -> None:
@@ -225,8 +227,8 @@ def test_rates_have_wilsons_interval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "of", "limit"), [(3, 200, 0.0025), (4, 200, 0.0025), (17, 200, 0.05), (20, 200, 0.05)]
+    ("count", "owner", "limit"), [(3, 200, 0.0025), (4, 200, 0.0025), (17, 200, 0.05), (20, 200, 0.05)]
 )
-def test_a_rate_is_above_a_limit_by_the_binomial_tail(count: int, of: int, limit: float) -> None:
-    assert above(Rate(count=count, of=of), limit) == (stats.binom.sf(count - 1, of, limit) <= 0.01)
-    assert not above(Rate(count=0, of=of), limit)
+def test_a_rate_is_above_a_limit_by_the_binomial_tail(count: int, owner: int, limit: float) -> None:
+    assert above(Rate(count=count, of=owner), limit) == (stats.binom.sf(count - 1, owner, limit) <= 0.01)
+    assert not above(Rate(count=0, of=owner), limit)

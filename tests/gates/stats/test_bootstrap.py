@@ -16,13 +16,13 @@ from lockgate.gates.stats.scored import Scored
 
 
 def errors(
-    values: np.ndarray, q: float, *, weight=None, cluster=None, code=None, groups: int = 1, **given
+    values: np.ndarray, q: float, *, weight=None, cluster=None, code=None, groups: int = 1, **options
 ) -> np.ndarray:
     units = Units.of(len(values), weight=weight, cluster=cluster, code=code, groups=groups)
-    left, right = (
+    remaining, right = (
         SortedValues.of(Scored(label=side, score=side, weight=weight, code=code, groups=groups)) for side in values.T
     )
-    return quantile_difference_errors(left, right, q, units=units, weight=weight, code=code, **given)
+    return quantile_difference_errors(remaining, right, q, units=units, weight=weight, code=code, **options)
 
 
 def pair(n: int, seed: int, *, cluster: np.ndarray | None = None) -> np.ndarray:
@@ -35,12 +35,12 @@ def pair(n: int, seed: int, *, cluster: np.ndarray | None = None) -> np.ndarray:
 def by_rows(values: np.ndarray, q: float, unit: np.ndarray, draws: int = 2000) -> float:
     """Every unit drawn with replacement, the quantiles of the rows that result."""
     rng = np.random.default_rng(8)
-    held = [np.flatnonzero(unit == one) for one in range(unit.max() + 1)]
-    found = []
+    results = [np.flatnonzero(unit == number) for number in range(unit.max() + 1)]
+    actual = []
     for _ in range(draws):
-        rows = np.concatenate([held[one] for one in rng.integers(0, len(held), len(held))])
-        found.append(np.subtract(*np.quantile(values[rows], q, axis=0, method="inverted_cdf")))
-    return float(np.std(found))
+        rows = np.concatenate([results[integer] for integer in rng.integers(0, len(results), len(results))])
+        actual.append(np.subtract(*np.quantile(values[rows], q, axis=0, method="inverted_cdf")))
+    return float(np.std(actual))
 
 
 @pytest.mark.parametrize("q", [0.5, 0.9])
@@ -53,9 +53,9 @@ def test_rows_and_clusters_are_resampled_as_one_would_by_hand(q: float) -> None:
 
 
 def test_more_rows_than_blocks_and_steps_change_nothing_that_matters() -> None:
-    found = [errors(pair(20_000, seed), 0.9)[0] for seed in range(4)]
+    results = [errors(pair(20_000, seed), 0.9)[0] for seed in range(4)]
     truth = np.std([np.subtract(*np.quantile(pair(20_000, seed), 0.9, axis=0)) for seed in range(100, 400)])
-    assert np.mean(found) == pytest.approx(truth, rel=0.12)  # 300 data sets know it to 4 %
+    assert np.mean(results) == pytest.approx(truth, rel=0.12)  # 300 data sets know it to 4 %
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -66,7 +66,7 @@ def test_groups_at_once_are_each_group_alone(clustered: bool, weighted: bool) ->
     code[code == 2] = 1  # an empty group
     weight = rng.uniform(0.2, 3, 300) if weighted else None
     cluster = np.arange(300) % 50 if clustered else None
-    found = errors(values, 0.5, weight=weight, cluster=cluster, code=code, groups=4)
+    result = errors(values, 0.5, weight=weight, cluster=cluster, code=code, groups=4)
     for group in (0, 1, 3):
         own = code == group
         alone = errors(
@@ -75,8 +75,8 @@ def test_groups_at_once_are_each_group_alone(clustered: bool, weighted: bool) ->
             weight=None if weight is None else weight[own],
             cluster=None if cluster is None else np.unique(cluster[own], return_inverse=True)[1],
         )
-        assert found[group] == pytest.approx(alone[0], rel=0.15)  # a group alone draws other numbers for few units
-    assert np.isnan(found[2])
+        assert result[group] == pytest.approx(alone[0], rel=0.15)  # a group alone draws other numbers for few units
+    assert np.isnan(result[2])
 
 
 def test_weights_have_no_scale_and_equal_models_no_error() -> None:
@@ -101,9 +101,9 @@ def test_one_unit_shows_no_error() -> None:
 
 def test_counts_are_poissons() -> None:
     counts = draw_poisson_counts(500)
-    held = np.bincount(counts.astype(int).ravel(), minlength=6)
+    value = np.bincount(counts.astype(int).ravel(), minlength=6)
     expected = stats.poisson.pmf(np.arange(5), 1) * counts.size
-    assert stats.chisquare([*held[:5], held[5:].sum()], [*expected, counts.size - expected.sum()]).pvalue > 1e-3
+    assert stats.chisquare([*value[:5], value[5:].sum()], [*expected, counts.size - expected.sum()]).pvalue > 1e-3
     assert counts[0, :12].tolist() == draw_poisson_counts(500)[0, :12].tolist()
 
 
@@ -123,5 +123,5 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 
 def test_a_million_rows_take_bounded_memory() -> None:
-    done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 300, done.stdout  # MB; a thousand resamples of the rows would take 8 GB
+    completed = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
+    assert int(completed.stdout) < 300, completed.stdout  # MB; a thousand resamples of the rows would take 8 GB

@@ -12,9 +12,9 @@ def counts(values) -> list[int]:
 
 
 def test_cells_hold_about_as_many_values_each() -> None:
-    found = counts(np.random.default_rng(1).normal(size=10_007))
-    assert len(found) == MAX_CELLS
-    assert max(found) - min(found) <= 1
+    result = counts(np.random.default_rng(1).normal(size=10_007))
+    assert len(result) == MAX_CELLS
+    assert max(result) - min(result) <= 1
 
 
 @pytest.mark.parametrize("distinct", [1, 2, 5, MAX_CELLS])
@@ -25,11 +25,11 @@ def test_few_distinct_values_have_a_cell_each(distinct: int) -> None:
 
 def test_a_value_that_many_rows_share_is_not_cut_apart() -> None:
     values = np.concatenate([np.zeros(600), np.arange(1, 401)])
-    found = counts(values)
-    assert found[0] == 600
-    assert sum(found) == 1000
-    assert 2 <= len(found) <= MAX_CELLS
-    assert min(found) > 0
+    result = counts(values)
+    assert result[0] == 600
+    assert sum(result) == 1000
+    assert 2 <= len(result) <= MAX_CELLS
+    assert min(result) > 0
 
 
 def test_edges_are_values_and_ascend() -> None:

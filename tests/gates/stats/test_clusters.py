@@ -72,8 +72,8 @@ def test_unequal_clusters(seed: int) -> None:
 def test_unequal_clusters_with_weights(seed: int) -> None:
     y, cluster, weight = draw(seed)
     influence = y - np.average(y, weights=weight)
-    found = clustered_error(influence, weight=weight, cluster=cluster)
-    assert found == pytest.approx(by_matrices(y, cluster, weight), rel=1e-9)
+    result = clustered_error(influence, weight=weight, cluster=cluster)
+    assert result == pytest.approx(by_matrices(y, cluster, weight), rel=1e-9)
 
 
 def test_the_middle_of_cr2_is_statsmodels() -> None:
@@ -117,16 +117,16 @@ def test_copies_in_one_cluster_are_a_weight(rows: list[tuple[int, int, float]]) 
 def test_only_ratios_of_weights_count(scale: float) -> None:
     y, cluster, weight = draw(2)
     influence = y - np.average(y, weights=weight)
-    one, other = (clustered_error(influence, weight=w, cluster=cluster) for w in (weight, weight * scale))
-    assert one == pytest.approx(other, rel=1e-12)
+    item, other = (clustered_error(influence, weight=w, cluster=cluster) for w in (weight, weight * scale))
+    assert item == pytest.approx(other, rel=1e-12)
 
 
 def test_clusters_without_weight_do_not_exist() -> None:
     y, cluster, weight = draw(2)
     weight[cluster < 4] = 0
-    kept = weight > 0
+    kept_values = weight > 0
     influence = y - np.average(y, weights=weight)
-    alone = clustered_error(influence[kept], weight=weight[kept], cluster=cluster[kept] - 4)
+    alone = clustered_error(influence[kept_values], weight=weight[kept_values], cluster=cluster[kept_values] - 4)
     assert clustered_error(influence, weight=weight, cluster=cluster) == pytest.approx(alone, rel=1e-12)
 
 

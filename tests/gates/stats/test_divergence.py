@@ -53,9 +53,9 @@ def test_js_is_scipys(seed: int) -> None:
 
 
 def test_disjoint_distributions_are_1_apart() -> None:
-    apart = pair_of([3, 3, 0, 0], [0, 0, 2, 5])
-    assert (divergence("js", apart), divergence("ks", apart)) == (1.0, 1.0)
-    assert divergence_bounds("js", apart, level=0.95)[1] == divergence_bounds("ks", apart, level=0.95)[1] == 1.0
+    distance = pair_of([3, 3, 0, 0], [0, 0, 2, 5])
+    assert (divergence("js", distance), divergence("ks", distance)) == (1.0, 1.0)
+    assert divergence_bounds("js", distance, level=0.95)[1] == divergence_bounds("ks", distance, level=0.95)[1] == 1.0
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -96,19 +96,19 @@ def test_few_rows_show_little_however_alike(measure: str) -> None:
 
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("shape", [EVEN, SKEWED, TWO], ids=["even", "skewed", "two"])
-@pytest.mark.parametrize("apart", [0.0, 0.01, 0.25])
+@pytest.mark.parametrize("distance", [0.0, 0.01, 0.25])
 @pytest.mark.parametrize("rows", [(20000, 3000), (1000, 300)])
-def test_coverage(measure: str, shape, apart: float, rows: tuple[int, int]) -> None:
+def test_coverage(measure: str, shape, distance: float, rows: tuple[int, int]) -> None:
     """Each bound holds in 95 of 100 samples, near zero and far from it; simulation allows for three standard errors."""
     rng = np.random.default_rng(11)
     p = shape / shape.sum()
-    tilted = p * np.exp(apart**0.5 * rng.normal(size=p.size))
+    tilted = p * np.exp(distance**0.5 * rng.normal(size=p.size))
     q = tilted / tilted.sum()
     truth = divergence(measure, pair_of(p * 1e12, q * 1e12))
     samples = zip(rng.multinomial(rows[0], p, 250), rng.multinomial(rows[1], q, 250), strict=True)
-    found = np.array([divergence_bounds(measure, pair_of(first, second), level=0.95) for first, second in samples])
-    assert np.mean(found[:, 0] <= truth + 1e-12) >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / 250)
-    assert np.mean(found[:, 1] >= truth - 1e-12) >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / 250)
+    result = np.array([divergence_bounds(measure, pair_of(first, second), level=0.95) for first, second in samples])
+    assert np.mean(result[:, 0] <= truth + 1e-12) >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / 250)
+    assert np.mean(result[:, 1] >= truth - 1e-12) >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / 250)
 
 
 def test_the_upper_bound_is_the_noncentral_chi_squares_near_zero() -> None:
@@ -202,8 +202,8 @@ def test_coverage_with_clusters(measure: str) -> None:
         tendency = np.repeat(rng.normal(0, 0.5, 60), 50)
         scores = special.ndtr((tendency + rng.normal(0, 1, 3000)) / math.sqrt(1.25))
         code = np.minimum((scores * 8).astype(np.intp), 7)
-        held = pair_counts_with_rows(reference, code, weight=None, cluster=cluster)
-        above += divergence_bounds(measure, held, level=0.95)[0] > 0
+        value = pair_counts_with_rows(reference, code, weight=None, cluster=cluster)
+        above += divergence_bounds(measure, value, level=0.95)[0] > 0
         naive += (
             divergence_bounds(measure, pair_counts_with_rows(reference, code, weight=None, cluster=None), level=0.95)[0]
             > 0

@@ -15,9 +15,9 @@ from lockgate.gates.stats.scored import Linear, Scored
 def test_shares_are_newcombes() -> None:
     hits, n = np.array([3.0, 40, 0, 12]), np.array([20.0, 90, 15, 12])
     low, high = gaps.newcombe(hits, n, level=0.975)
-    for at, (a, b) in enumerate(zip(*gaps.group_pairs(4), strict=True)):
+    for index, (a, b) in enumerate(zip(*gaps.group_pairs(4), strict=True)):
         expected = confint_proportions_2indep(hits[a], n[a], hits[b], n[b], method="newcomb", alpha=0.05)
-        assert (low[at], high[at]) == pytest.approx(expected, abs=1e-12)
+        assert (low[index], high[index]) == pytest.approx(expected, abs=1e-12)
 
 
 def of_means(y: np.ndarray, code: np.ndarray, groups: int) -> Linear:
@@ -30,14 +30,14 @@ def test_independent_means_are_welchs() -> None:
     rng = np.random.default_rng(0)
     code = rng.integers(0, 3, 90)
     y = rng.normal(0, 1 + code)
-    found = of_means(y, code, 3)
+    result = of_means(y, code, 3)
     error, df = clustered_errors(
-        found.influence, Units.of(90, weight=None, cluster=None, code=code, groups=3), weight=None
+        result.influence, Units.of(90, weight=None, cluster=None, code=code, groups=3), weight=None
     )
-    low, high = gaps.gap_bounds(found.value, error**2, df, level=0.95)
-    for at, (a, b) in enumerate(zip(*gaps.group_pairs(3), strict=True)):
+    low, high = gaps.gap_bounds(result.value, error**2, df, level=0.95)
+    for index, (a, b) in enumerate(zip(*gaps.group_pairs(3), strict=True)):
         expected = stats.ttest_ind(y[code == a], y[code == b], equal_var=False).confidence_interval(0.9)
-        assert (low[at], high[at]) == pytest.approx((expected.low, expected.high), rel=1e-9)
+        assert (low[index], high[index]) == pytest.approx((expected.low, expected.high), rel=1e-9)
 
 
 @pytest.mark.parametrize("spacing", [1, 1000])
@@ -45,20 +45,20 @@ def test_shared_clusters_are_the_regression_on_indicators(spacing: int) -> None:
     rng = np.random.default_rng(1)
     code, cluster = rng.integers(0, 3, 120), rng.integers(0, 9, 120)
     y = rng.normal(size=120) + rng.normal(size=9)[cluster]
-    found = of_means(y, code, 3)
+    result = of_means(y, code, 3)
     units = Units.of(120, weight=None, cluster=cluster * spacing, code=code, groups=3)
     design = np.eye(3)[code]
     bread = linalg.inv(design.T @ design)
     annihilator = np.eye(120) - design @ bread @ design.T
     meat = np.zeros((3, 3))
-    for one in range(9):
-        own = cluster == one
+    for number in range(9):
+        own = cluster == number
         values, vectors = linalg.eigh(annihilator[np.ix_(own, own)])
         root = vectors @ np.diag(np.where(values > 1e-10, 1 / np.sqrt(np.maximum(values, 1e-10)), 0)) @ vectors.T
-        score = design[own].T @ root @ (y - found.value[code])[own]
+        score = design[own].T @ root @ (y - result.value[code])[own]
         meat += np.outer(score, score)
     np.testing.assert_allclose(
-        gaps.group_covariance(found, units, weight=None, cluster=cluster * spacing),
+        gaps.group_covariance(result, units, weight=None, cluster=cluster * spacing),
         bread @ meat @ bread,
         rtol=1e-9,
         atol=1e-12,
@@ -70,9 +70,9 @@ def test_copies_are_a_weight() -> None:
     code, cluster, copies = rng.integers(0, 3, 80), rng.integers(0, 8, 80), rng.integers(1, 4, 80)
     y = rng.normal(size=80)
     scored = Scored(label=y, score=y, weight=copies.astype(float), code=code, groups=3)
-    found = Linear(scored.mean(y), y - scored.spread(scored.mean(y)))
+    result = Linear(scored.mean(y), y - scored.spread(scored.mean(y)))
     weighted = gaps.group_covariance(
-        found,
+        result,
         Units.of(80, weight=scored.weight, cluster=cluster, code=code, groups=3),
         weight=scored.weight,
         cluster=cluster,

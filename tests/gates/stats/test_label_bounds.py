@@ -50,12 +50,12 @@ def wealth(won: float, lost: float, rows: float, *, margin: float) -> float:
 @pytest.mark.parametrize(("disagreement", "published"), [(0.1, 30729), (0.05, 14511)])
 def test_a_betting_bound_instead_of_267_385_rows(disagreement: float, published: int) -> None:
     """At these rows the wealth at the counts expected reaches 32/.0001: where power is one half."""
-    asked = {"margin": 0.02, "gain": 0.03, "disagreement": disagreement, "error": 1e-4, "steps": STEPS}
-    rows = betting_rows(**asked, power=0.5)
+    expected = {"margin": 0.02, "gain": 0.03, "disagreement": disagreement, "error": 1e-4, "steps": STEPS}
+    rows = betting_rows(**expected, power=0.5)
     assert math.ceil(rows) == published
     won, lost = (disagreement + 0.03) / 2, (disagreement - 0.03) / 2
     assert wealth(rows * won, rows * lost, rows, margin=0.02) == pytest.approx(math.log(STEPS / 1e-4), abs=1e-6)
-    like_for_like = betting_rows(**asked, power=1 - 1e-4)
+    like_for_like = betting_rows(**expected, power=1 - 1e-4)
     assert 2 < 267_385 / like_for_like < 6
 
 
@@ -63,21 +63,21 @@ def test_a_betting_bound_instead_of_267_385_rows(disagreement: float, published:
 def test_the_power_of_the_betting_bound(power: float) -> None:
     rows = math.ceil(betting_rows(margin=0.02, gain=0.03, disagreement=0.1, error=1e-4, steps=STEPS, power=power))
     counts = np.random.default_rng(5).multinomial(rows, [0.065, 0.035, 0.9], size=20_000).astype(np.float64)
-    found = betting_log_wealth(counts[:, 0], counts[:, 1], np.full(20_000, float(rows)), margin=0.02)
-    assert (found >= math.log(STEPS / 1e-4)).mean() == pytest.approx(power, abs=0.025)
+    result = betting_log_wealth(counts[:, 0], counts[:, 1], np.full(20_000, float(rows)), margin=0.02)
+    assert (result >= math.log(STEPS / 1e-4)).mean() == pytest.approx(power, abs=0.025)
 
 
 def test_nobody_gets_rich_while_the_gain_is_at_most_the_margin() -> None:
     """Ville: however often one looks as rows arrive, wealth ever reaches 20 with probability .05 at most."""
     lots, runs = np.random.default_rng(6), 4000
     for gain in (0.02, 0.0):
-        most = np.full(runs, -np.inf)
+        maximum = np.full(runs, -np.inf)
         won, lost, rows = np.zeros(runs), np.zeros(runs), np.zeros(runs)
         for step in (50, 100, 200, 400, 800, 1600, 3200, 6400):
             counts = lots.multinomial(step, [(0.1 + gain) / 2, (0.1 - gain) / 2, 0.9], size=runs)
             won, lost, rows = won + counts[:, 0], lost + counts[:, 1], rows + step
-            most = np.maximum(most, betting_log_wealth(won, lost, rows, margin=gain))
-        assert 0 < (most >= math.log(20)).mean() <= 0.05
+            maximum = np.maximum(maximum, betting_log_wealth(won, lost, rows, margin=gain))
+        assert 0 < (maximum >= math.log(20)).mean() <= 0.05
 
 
 def test_wealth_is_a_mean_of_one_where_the_gain_is_the_margin() -> None:
@@ -97,7 +97,7 @@ def test_more_is_asked_of_a_smaller_distance() -> None:
         for gain in (0.02, 0.021, 0.03, 0.05)
     ]
     assert math.isinf(rows[0])
-    assert all(one > other for one, other in pairwise(rows))
+    assert all(row > other for row, other in pairwise(rows))
 
 
 def test_the_document_compares_with_these_numbers() -> None:

@@ -13,8 +13,8 @@ QUERY = np.array([7, 3, 7, 3, 3, 7])
 SCORE = np.array([1.0, 5.0, 2.0, 5.0, 9.0, 0.0])
 
 
-def scored(**given) -> Scored:
-    return Scored(**{"label": np.zeros(6), "score": SCORE, "query": QUERY, **given})
+def scored(**options) -> Scored:
+    return Scored(**{"label": np.zeros(6), "score": SCORE, "query": QUERY, **options})
 
 
 def test_rows_come_by_list_and_best_first() -> None:
@@ -39,14 +39,14 @@ def test_a_list_weighs_as_its_rows_do() -> None:
     assert Lists.of(scored(weight=np.where(QUERY == 7, 3.0, 0.5))).weight.tolist() == [0.5, 3.0]
 
 
-@pytest.mark.parametrize("most", [0, 1, 2, 5])
-def test_gain_is_scikit_learns_with_ties(most: int) -> None:
-    rng = np.random.default_rng(most)
+@pytest.mark.parametrize("maximum", [0, 1, 2, 5])
+def test_gain_is_scikit_learns_with_ties(maximum: int) -> None:
+    rng = np.random.default_rng(maximum)
     query, relevance, score = np.arange(60) % 6, rng.integers(0, 4, 60).astype(float), np.round(rng.random(60), 1)
     lists = Lists.of(Scored(label=relevance, score=score, query=query))
-    found = lists.gain(lists.order, score, relevance=relevance, cutoff=most)
-    true = [dcg_score([relevance[query == q]], [score[query == q]], k=most or None) for q in range(6)]
-    assert found.tolist() == pytest.approx(true, rel=1e-12)
+    result = lists.gain(lists.order, score, relevance=relevance, cutoff=maximum)
+    true = [dcg_score([relevance[query == q]], [score[query == q]], k=maximum or None) for q in range(6)]
+    assert result.tolist() == pytest.approx(true, rel=1e-12)
 
 
 def test_the_first_relevant_row_comes_last_among_its_ties() -> None:

@@ -26,7 +26,7 @@ def test_as_statsmodels() -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_by_definition(p: list[float]) -> None:
     """A p is the largest, over those up to it in order, of p times how many are left."""
-    found = holm(np.array(p))
-    for value, adjusted in zip(p, found, strict=True):
+    result = holm(np.array(p))
+    for value, adjusted in zip(p, result, strict=True):
         up_to = [q * sum(other >= q for other in p) for q in p if q <= value]
         np.testing.assert_allclose(adjusted, min(1.0, max(up_to)), rtol=1e-12)

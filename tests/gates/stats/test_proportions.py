@@ -22,8 +22,8 @@ def mcnemar_p(b: float, c: float) -> float:
 
 
 def tango_statistic(b: float, c: float, n: float, *, difference: float) -> float:
-    given = (np.array([value], dtype=float) for value in (b, c, n))
-    return float(proportions.tango_statistic(*given, difference=np.array([difference]))[0])
+    options = (np.array([value], dtype=float) for value in (b, c, n))
+    return float(proportions.tango_statistic(*options, difference=np.array([difference]))[0])
 
 
 def tango(b: float, c: float, n: float, *, level: float) -> tuple[float, float]:
@@ -98,6 +98,6 @@ def test_many_at_once_are_each_alone_and_no_rows_show_nothing() -> None:
     low, high = proportions.tango(b, c, n, level=0.95)
     below, above = proportions.wilson(b, n, level=0.95)
     assert np.isnan([low[2], high[2], below[2], above[2]]).all()
-    for at in (0, 1, 3):
-        assert (low[at], high[at]) == pytest.approx(tango(b[at], c[at], n[at], level=0.95), abs=1e-12)
-        assert (below[at], above[at]) == pytest.approx(wilson(b[at], n[at], level=0.95), abs=1e-15)
+    for index in (0, 1, 3):
+        assert (low[index], high[index]) == pytest.approx(tango(b[index], c[index], n[index], level=0.95), abs=1e-12)
+        assert (below[index], above[index]) == pytest.approx(wilson(b[index], n[index], level=0.95), abs=1e-15)

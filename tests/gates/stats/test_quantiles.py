@@ -12,16 +12,16 @@ from lockgate.gates.stats.quantiles import SortedValues, order_bounds, quantile,
 from lockgate.gates.stats.scored import Scored
 
 
-def scored(values: np.ndarray, **given) -> Scored:
-    return Scored(label=values, score=values, **given)
+def scored(values: np.ndarray, **options) -> Scored:
+    return Scored(label=values, score=values, **options)
 
 
 @pytest.mark.parametrize("q", [0.001, 0.1, 0.25, 0.5, 0.9, 0.95, 0.999])
 @pytest.mark.parametrize("n", [1, 2, 7, 40, 101])
 def test_without_weights_it_is_numpys_averaged_inverted_cdf(n: int, q: float) -> None:
     values = np.round(np.random.default_rng(n).normal(size=n), 1)
-    found = quantile(scored(values), q).value[0]
-    assert found == pytest.approx(np.quantile(values, q, method="averaged_inverted_cdf"), rel=1e-12)
+    result = quantile(scored(values), q).value[0]
+    assert result == pytest.approx(np.quantile(values, q, method="averaged_inverted_cdf"), rel=1e-12)
 
 
 @pytest.mark.parametrize("q", [0.1, 0.5, 0.75, 0.9])
@@ -29,9 +29,9 @@ def test_with_weights_it_is_scikit_learns(q: float) -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
         values, weight = np.round(rng.normal(size=30), 1), rng.integers(0, 4, 30).astype(float)
-        found = quantile(scored(values, weight=weight), q).value[0]
-        assert found == pytest.approx(_weighted_percentile(values, weight, 100 * q, average=True), rel=1e-12)
-        assert found == quantile(scored(np.repeat(values, weight.astype(int))), q).value[0]
+        result = quantile(scored(values, weight=weight), q).value[0]
+        assert result == pytest.approx(_weighted_percentile(values, weight, 100 * q, average=True), rel=1e-12)
+        assert result == quantile(scored(np.repeat(values, weight.astype(int))), q).value[0]
 
 
 @pytest.mark.parametrize("q", [0.3, 0.5, 0.9])
@@ -53,16 +53,16 @@ def test_order_statistics_are_the_binomials(n: int, q: float) -> None:
 def test_influences_make_the_standard_error(q: float) -> None:
     worlds, n = 400, 1000
     values = np.random.default_rng(6).gamma(2, size=worlds * n)
-    found = quantile(scored(values, code=np.repeat(np.arange(worlds), n), groups=worlds), q)
-    errors = found.influence.reshape(worlds, n).std(axis=1) / np.sqrt(n)
-    assert errors.mean() == pytest.approx(found.value.std(), rel=0.1)  # 400 data sets know it to 3.5 %
+    result = quantile(scored(values, code=np.repeat(np.arange(worlds), n), groups=worlds), q)
+    errors = result.influence.reshape(worlds, n).std(axis=1) / np.sqrt(n)
+    assert errors.mean() == pytest.approx(result.value.std(), rel=0.1)  # 400 data sets know it to 3.5 %
     assert errors.std() < 0.25 * errors.mean()
 
 
 def test_few_rows_show_no_bounds() -> None:
-    for n, shown in ((58, False), (59, True)):  # .95^59 < .05
+    for n, output in ((58, False), (59, True)):  # .95^59 < .05
         low, high = order_bounds(SortedValues.of(scored(np.arange(float(n)))), 0.95, level=0.95)
-        assert np.isnan([low[0], high[0]]).all() != shown
+        assert np.isnan([low[0], high[0]]).all() != output
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -73,18 +73,18 @@ def test_groups_at_once_are_each_group_alone(weighted: bool) -> None:
     weight = rng.integers(0, 3, 200).astype(float) if weighted else None
     units = Units.of(200, weight=weight, cluster=np.arange(200) % 60, code=code, groups=4)
     rows = scored(values, weight=weight, code=code, groups=4)
-    held = SortedValues.of(rows)
-    low, high = woodruff_bounds(rows, held, 0.5, units=units)(0.9)
+    value = SortedValues.of(rows)
+    low, high = woodruff_bounds(rows, value, 0.5, units=units)(0.9)
     for group in (0, 1, 3):
         own = code == group
         part = None if weight is None else weight[own]
         alone = scored(values[own], weight=part)
-        one = Units.of(alone.score.size, weight=part, cluster=(np.arange(200) % 60)[own], code=None, groups=1)
-        assert held.quantile(0.5)[group] == SortedValues.of(alone).quantile(0.5)[0]
+        item = Units.of(alone.score.size, weight=part, cluster=(np.arange(200) % 60)[own], code=None, groups=1)
+        assert value.quantile(0.5)[group] == SortedValues.of(alone).quantile(0.5)[0]
         assert (low[group], high[group]) == tuple(
-            bound[0] for bound in woodruff_bounds(alone, SortedValues.of(alone), 0.5, units=one)(0.9)
+            bound[0] for bound in woodruff_bounds(alone, SortedValues.of(alone), 0.5, units=item)(0.9)
         )
-    assert np.isnan([held.quantile(0.5)[2], low[2], high[2]]).all()
+    assert np.isnan([value.quantile(0.5)[2], low[2], high[2]]).all()
 
 
 def test_woodruffs_bounds_hold_with_clusters_and_weights() -> None:
@@ -97,8 +97,8 @@ def test_woodruffs_bounds_hold_with_clusters_and_weights() -> None:
     rows = scored(values, weight=weight, code=code, groups=worlds)
     units = Units.of(worlds * n, weight=weight, cluster=cluster, code=code, groups=worlds)
     low, high = woodruff_bounds(rows, SortedValues.of(rows), 0.5, units=units)(0.95)
-    least, most = stats.binom.ppf([1e-4, 1 - 1e-4], worlds, 0.9) / worlds
-    assert least <= np.mean((low <= 0) & (high >= 0)) <= most
+    minimum, maximum = stats.binom.ppf([1e-4, 1 - 1e-4], worlds, 0.9) / worlds
+    assert minimum <= np.mean((low <= 0) & (high >= 0)) <= maximum
     alone = Units.of(worlds * n, weight=weight, cluster=None, code=code, groups=worlds)
     low, high = woodruff_bounds(rows, SortedValues.of(rows), 0.5, units=alone)(0.95)
     assert np.mean((low <= 0) & (high >= 0)) < 0.7  # rows taken for independent

@@ -54,12 +54,12 @@ def test_the_paired_difference_is_delongs(seed: int, ties: bool) -> None:
     s = covariance(label, new, old)
     error = np.sqrt(s[0, 0] + s[1, 1] - 2 * s[0, 1])
     delta = placements(label, new)[0].mean() - placements(label, old)[0].mean()
-    found = difference(Rows(label=label, challenger=new, champion=old))
-    assert found.value == pytest.approx(delta, abs=1e-14)
+    result = difference(Rows(label=label, challenger=new, champion=old))
+    assert result.value == pytest.approx(delta, abs=1e-14)
     half = stats.norm.ppf(0.975) * error
-    assert found.bounds(0.975) == pytest.approx((delta - half, delta + half), abs=1e-12)
-    assert found.p_gain(0.01) == pytest.approx(stats.norm.sf((delta - 0.01) / error), rel=1e-9)
-    assert found.p_harm(0.01) == pytest.approx(stats.norm.cdf((delta - 0.01) / error), rel=1e-9)
+    assert result.bounds(0.975) == pytest.approx((delta - half, delta + half), abs=1e-12)
+    assert result.p_gain(0.01) == pytest.approx(stats.norm.sf((delta - 0.01) / error), rel=1e-9)
+    assert result.p_harm(0.01) == pytest.approx(stats.norm.cdf((delta - 0.01) / error), rel=1e-9)
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -68,8 +68,8 @@ def test_one_model_is_delong_on_the_logit_scale(ties: bool) -> None:
     area, error = placements(label, new)[0].mean(), np.sqrt(covariance(label, new)[0, 0])
     half = stats.norm.ppf(0.95) * error / (area * (1 - area))
     expected = 1 / (1 + np.exp(-(np.log(area / (1 - area)) + np.array([-half, half]))))
-    found = estimate(Rows(label=label, challenger=new))
-    assert found.bounds(0.95) == pytest.approx(tuple(expected), abs=1e-12)
+    result = estimate(Rows(label=label, challenger=new))
+    assert result.bounds(0.95) == pytest.approx(tuple(expected), abs=1e-12)
 
 
 @settings(max_examples=60)
@@ -78,8 +78,8 @@ def test_influence_is_the_centred_placement(rows: list[tuple[bool, int]]) -> Non
     label, score = np.array([r[0] for r in rows], float), np.array([r[1] for r in rows], float)
     label[:2] = [1, 0]
     of_positive, of_negative = placements(label, score)
-    found = ranking.auc(Scored(label=label, score=score))
-    value, influence = float(found.value[0]), found.influence
+    result = ranking.auc(Scored(label=label, score=score))
+    value, influence = float(result.value[0]), result.influence
     assert value == pytest.approx(of_positive.mean(), abs=1e-13)
     share = label.mean()
     np.testing.assert_allclose(influence[label == 1], (of_positive - value) / share, atol=1e-12)

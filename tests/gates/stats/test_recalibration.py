@@ -19,9 +19,9 @@ def binary(n: int = 2000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.nda
     return (rng.random(n) < expit(truth)).astype(float), expit(0.3 + 1.4 * truth), rng.integers(1, 4, n).astype(float)
 
 
-def error(found: Linear, weight: np.ndarray) -> float:
+def error(result: Linear, weight: np.ndarray) -> float:
     """Of influences, as HC0 writes it."""
-    return float(np.sqrt(np.sum((weight * found.influence) ** 2)) / weight.sum())
+    return float(np.sqrt(np.sum((weight * result.influence) ** 2)) / weight.sum())
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -30,20 +30,20 @@ def test_logistic_slope(weighted: bool) -> None:
     used = weight if weighted else np.ones_like(label)
     model = sm.GLM(label, sm.add_constant(logit(score)), family=sm.families.Binomial(), freq_weights=used)
     truth = model.fit(tol=1e-12)
-    found = recalibration.logistic_slope(Scored(label=label, score=score, weight=weight if weighted else None))
-    assert found.value[0] == pytest.approx(truth.params[1], rel=1e-9)
+    result = recalibration.logistic_slope(Scored(label=label, score=score, weight=weight if weighted else None))
+    assert result.value[0] == pytest.approx(truth.params[1], rel=1e-9)
     if not weighted:
-        assert error(found, used) == pytest.approx(model.fit(cov_type="HC0", tol=1e-12).bse[1], rel=1e-6)
-    assert np.average(found.influence, weights=used) == pytest.approx(0, abs=1e-9)
+        assert error(result, used) == pytest.approx(model.fit(cov_type="HC0", tol=1e-12).bse[1], rel=1e-6)
+    assert np.average(result.influence, weights=used) == pytest.approx(0, abs=1e-9)
 
 
 def test_logistic_intercept() -> None:
     label, score, _ = binary()
     model = sm.GLM(label, np.ones((label.size, 1)), family=sm.families.Binomial(), offset=logit(score))
     truth = model.fit(cov_type="HC0", tol=1e-12)
-    found = recalibration.logistic_intercept(Scored(label=label, score=score))
-    assert found.value[0] == pytest.approx(truth.params[0], rel=1e-9)
-    assert error(found, np.ones_like(label)) == pytest.approx(truth.bse[0], rel=1e-6)
+    result = recalibration.logistic_intercept(Scored(label=label, score=score))
+    assert result.value[0] == pytest.approx(truth.params[0], rel=1e-9)
+    assert error(result, np.ones_like(label)) == pytest.approx(truth.bse[0], rel=1e-6)
 
 
 def test_linear() -> None:
@@ -51,9 +51,9 @@ def test_linear() -> None:
     score = rng.normal(5, 2, 400)
     label = 1 + 0.8 * score + rng.normal(0, 1 + np.abs(score) / 5)
     truth = sm.OLS(label, sm.add_constant(score)).fit(cov_type="HC0")
-    found = recalibration.linear_slope(Scored(label=label, score=score))
-    assert found.value[0] == pytest.approx(truth.params[1], rel=1e-10)
-    assert error(found, np.ones(400)) == pytest.approx(truth.bse[1], rel=1e-8)
+    result = recalibration.linear_slope(Scored(label=label, score=score))
+    assert result.value[0] == pytest.approx(truth.params[1], rel=1e-10)
+    assert error(result, np.ones(400)) == pytest.approx(truth.bse[1], rel=1e-8)
     assert recalibration.linear_intercept(Scored(label=label, score=score)).value[0] == pytest.approx(
         label.mean() - score.mean()
     )

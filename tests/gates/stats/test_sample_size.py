@@ -35,18 +35,18 @@ def rows_for_share(*, share: float, floor: float, alpha: float, power: float) ->
     return float(spread / (share - floor)) ** 2
 
 
-def planned_rows(*, power: float, **asked: float) -> float:
+def planned_rows(*, power: float, **expected: float) -> float:
     """Rows that the planner finds for a gain."""
-    return sample_size.times_needed(lambda rows: sample_size.paired_power(rows=rows, **asked), power)
+    return sample_size.times_needed(lambda rows: sample_size.paired_power(rows=rows, **expected), power)
 
 
 @pytest.mark.parametrize("alpha", NEEDED)
 def test_rows_for_a_gain_of_accuracy(alpha: float) -> None:
-    found = {
+    actual = {
         gain: math.ceil(planned_rows(disagreement=0.05, gain=gain, margin=0, alpha=alpha, power=0.8))
         for gain in NEEDED[alpha]
     }
-    assert found == NEEDED[alpha]
+    assert actual == NEEDED[alpha]
 
 
 @pytest.mark.parametrize(("margin", "exact", "with_rounded_z"), [(0.02, 3_045, 3_044), (0.01, 12_179, 12_176)])
@@ -60,10 +60,10 @@ def test_rows_of_each_of_200_slices(margin: float, exact: int, with_rounded_z: i
 @pytest.mark.parametrize(("margin", "gain"), [(0, 0.005), (-0.01, 0), (-0.01, -0.004), (0.01, 0.03)])
 @pytest.mark.parametrize("power", [0.5, 0.8, 0.99])
 def test_power_is_the_inverse_of_the_published_number_of_rows(margin: float, gain: float, power: float) -> None:
-    asked = {"disagreement": 0.06, "margin": margin, "alpha": 0.01}
-    rows = rows_for_gain(gain=gain, power=power, **asked)
-    assert sample_size.paired_power(rows=rows, gain=gain, **asked) == pytest.approx(power, abs=1e-12)
-    assert planned_rows(gain=gain, power=power, **asked) == pytest.approx(rows)
+    expected = {"disagreement": 0.06, "margin": margin, "alpha": 0.01}
+    rows = rows_for_gain(gain=gain, power=power, **expected)
+    assert sample_size.paired_power(rows=rows, gain=gain, **expected) == pytest.approx(power, abs=1e-12)
+    assert planned_rows(gain=gain, power=power, **expected) == pytest.approx(rows)
 
 
 def test_the_tests_that_decide_have_that_power() -> None:
@@ -73,11 +73,11 @@ def test_the_tests_that_decide_have_that_power() -> None:
         shares = [(0.05 + gain) / 2, (0.05 - gain) / 2, 0.95]
         won, lost = lots.multinomial(rows, shares, size=size)[:, :2].T.astype(np.float64)
         if margin == 0:
-            shown = mcnemar_p(won, lost) <= 0.05
+            output = mcnemar_p(won, lost) <= 0.05
         else:
             n = np.full(size, float(rows))
-            shown = tango_statistic(won, lost, n, difference=np.full(size, margin)) >= stats.norm.isf(0.05)
-        assert shown.mean() == pytest.approx(0.8, abs=0.025)
+            output = tango_statistic(won, lost, n, difference=np.full(size, margin)) >= stats.norm.isf(0.05)
+        assert output.mean() == pytest.approx(0.8, abs=0.025)
 
 
 def test_a_gain_that_is_not_beyond_the_margin_takes_no_number_of_rows() -> None:
@@ -90,9 +90,9 @@ def test_models_that_differ_only_for_the_better_are_certain() -> None:
 
 @pytest.mark.parametrize(("share", "floor", "power"), [(0.92, 0.9, 0.8), (0.99, 0.98, 0.9), (0.5, 0.4, 0.3)])
 def test_rows_for_a_floor(share: float, floor: float, power: float) -> None:
-    asked = {"floor": floor, "alpha": 0.05}
-    rows = rows_for_share(share=share, power=power, **asked)
-    assert sample_size.share_power(rows=rows, share=share, **asked) == pytest.approx(power, abs=1e-12)
+    expected = {"floor": floor, "alpha": 0.05}
+    rows = rows_for_share(share=share, power=power, **expected)
+    assert sample_size.share_power(rows=rows, share=share, **expected) == pytest.approx(power, abs=1e-12)
     n = math.ceil(rows)
     hits = np.arange(n + 1.0)
     reached = wilson(hits, np.full(n + 1, float(n)), level=0.95)[0] >= floor
@@ -101,10 +101,10 @@ def test_rows_for_a_floor(share: float, floor: float, power: float) -> None:
 
 def test_power_of_t_is_statsmodels() -> None:
     for rows, effect, alpha in ((20, 1.0, 0.05), (31, 0.6, 0.0025), (5, 2.0, 0.01)):
-        some = np.array([[effect], [1 / math.sqrt(rows)], [rows - 1.0]])
-        found = sample_size.t_power(some[0], some[1], some[2], alpha=alpha)
-        assert found == pytest.approx(TTestPower().power(effect, rows, alpha, alternative="larger"), abs=1e-10)
-        back = sample_size.t_distance(some[1], some[2], alpha=alpha, power=float(found[0]))
+        few = np.array([[effect], [1 / math.sqrt(rows)], [rows - 1.0]])
+        result = sample_size.t_power(few[0], few[1], few[2], alpha=alpha)
+        assert result == pytest.approx(TTestPower().power(effect, rows, alpha, alternative="larger"), abs=1e-10)
+        back = sample_size.t_distance(few[1], few[2], alpha=alpha, power=float(result[0]))
         assert back == pytest.approx(effect, rel=1e-5)
 
 
@@ -115,15 +115,15 @@ def test_without_degrees_of_freedom_it_is_z() -> None:
     def chance(times: float) -> float:
         return float(sample_size.t_power(np.array([0.1]), error / math.sqrt(times), infinite, alpha=0.05)[0])
 
-    found = sample_size.times_needed(chance, 0.8)
-    assert found == pytest.approx(rows, rel=1e-6)
+    result = sample_size.times_needed(chance, 0.8)
+    assert result == pytest.approx(rows, rel=1e-6)
     distance = sample_size.t_distance(error / math.sqrt(rows), infinite, alpha=0.05, power=0.8)
     assert distance == pytest.approx(0.1, rel=1e-6)
 
 
 def test_where_nothing_varies_truth_shows_and_nothing_else_does() -> None:
-    found = sample_size.t_power(np.array([0.1, 0, -0.1]), np.zeros(3), np.array([9.0, 9, np.inf]), alpha=0.05)
-    assert found.tolist() == [1, 0, 0]
+    result = sample_size.t_power(np.array([0.1, 0, -0.1]), np.zeros(3), np.array([9.0, 9, np.inf]), alpha=0.05)
+    assert result.tolist() == [1, 0, 0]
     assert np.isnan(sample_size.t_power(np.ones(2), np.array([np.nan, 1]), np.array([9, np.nan]), alpha=0.05)).all()
 
 

@@ -58,20 +58,26 @@ def scored(strength: float, *, seed: int = 1) -> Any:
     return np.clip(0.4 + strength * (LABEL - 0.5) + np.random.default_rng(seed).normal(0, 0.1, ROWS), 0.01, 0.99)
 
 
-def evidence(scores: Any, *, model: str, beside: Any = None, flow: str = "EvaluateNewModel", **given: Any) -> Evidence:
-    champion = {"run": "EvaluateNewModel/0", "sha256": "0" * 64} if beside is not None else None
-    told = {"run": f"{flow}/{model}", "sha256": model * 64}
-    made = Evidence.from_arrays(
-        label=LABEL, challenger=scores, champion=beside, facts={"challenger": told, "champion": champion}, **given
+def evidence(
+    scores: Any, *, model: str, neighbour: Any = None, flow: str = "EvaluateNewModel", **options: Any
+) -> Evidence:
+    champion = {"run": "EvaluateNewModel/0", "sha256": "0" * 64} if neighbour is not None else None
+    actual = {"run": f"{flow}/{model}", "sha256": model * 64}
+    evidence = Evidence.from_arrays(
+        label=LABEL,
+        challenger=scores,
+        champion=neighbour,
+        facts={"challenger": actual, "champion": champion},
+        **options,
     )
-    return replace(made, witness=Witness(run=f"{flow}/{model}", model_sha256=model * 64))
+    return replace(evidence, witness=Witness(run=f"{flow}/{model}", model_sha256=model * 64))
 
 
-def opened(log: Log, held: Evidence, entry: Any) -> tuple[Evidence, Policy, export.Context, dict[str, bytes]]:
+def opened(log: Log, evidence_: Evidence, entry: Any) -> tuple[Evidence, Policy, export.Context, dict[str, bytes]]:
     """The four files of an entry, read back as whoever gets them reads them."""
     before = log.entry(entry.seq - 1) if entry.seq > 1 else None
-    kept = policies.load_policy(log.store, entry.event.policy_sha256)
-    files = export.export_entry(entry, before, held, kept)
+    kept_values = policies.load_policy(log.store, entry.event.policy_sha256)
+    files = export.export_entry(entry, before, evidence_, kept_values)
     return (
         Evidence.from_bytes(files["evidence.arrow"]),
         Policy.parse(json.loads(files["policy.json"])),
@@ -85,25 +91,25 @@ def log() -> Log:
     return Log(MemoryStore(), project="race")
 
 
-def judged(log: Log, held: Evidence, *, by: Policy | None = None, minute: int = 0) -> Any:
-    return commit(by or policy(), held, log, actor="ada", clock=lambda: NOON + timedelta(minutes=minute)).entry
+def judged(log: Log, evidence_: Evidence, *, by: Policy | None = None, minute: int = 0) -> Any:
+    return commit(by or policy(), evidence_, log, actor="ada", clock=lambda: NOON + timedelta(minutes=minute)).entry
 
 
 FIRST = evidence(scored(0.3), model="0")
-SECOND = evidence(scored(0.1), model="1", beside=scored(0.3))
+SECOND = evidence(scored(0.1), model="1", neighbour=scored(0.3))
 
 
 def test_every_entry_is_made_again_byte_for_byte_first_and_later_ones(log: Log) -> None:
-    for minute, held in enumerate((FIRST, SECOND)):
-        entry = judged(log, held, minute=minute)
-        again, parsed, context, files = opened(log, held, entry)
-        made = export.reproduce(
+    for minute, value in enumerate((FIRST, SECOND)):
+        entry = judged(log, value, minute=minute)
+        again, parsed, context, files = opened(log, value, entry)
+        created = export.reproduce(
             again, parsed, context, decision=files["decision.json"], policy_file=files["policy.json"]
         )
-        assert made.differences == ()
-        assert made.decision == entry.read_decision()
-        assert made.decision.to_json().encode() + b"\n" == files["decision.json"]
-        assert export.describe_reproduction(entry, made.decision).startswith(
+        assert created.differences == ()
+        assert created.decision == entry.read_decision()
+        assert created.decision.to_json().encode() + b"\n" == files["decision.json"]
+        assert export.describe_reproduction(entry, created.decision).startswith(
             f"reproduced: entry {entry.seq} of log {entry.log_id[:12]}"
         )
 
@@ -123,39 +129,39 @@ def test_a_policy_is_kept_in_the_order_in_which_it_was_declared(log: Log) -> Non
 @pytest.mark.parametrize("strength", [0.3, 0.0])
 def test_a_sealed_decision_gives_what_was_told_and_its_commitment_is_checked(log: Log, strength: float) -> None:
     sealed = policy(disclose="promotion_only", checks={"zeta": GATES["checks"]["zeta"], "either": EITHER})
-    held = evidence(scored(strength), model="0")
-    entry = judged(log, held, by=sealed)
-    again, parsed, context, files = opened(log, held, entry)
-    told = json.loads(files["decision.json"])
-    assert (told["outcomes"], told["state"]["holdouts"]) == ([], {})
-    made = export.reproduce(again, parsed, context, decision=files["decision.json"])
-    assert made.differences == ()
-    assert made.decision.sealed
-    assert "its commitment holds" in export.describe_reproduction(entry, made.decision)
+    scored_rows = evidence(scored(strength), model="0")
+    entry = judged(log, scored_rows, by=sealed)
+    again, parsed, context, files = opened(log, scored_rows, entry)
+    document = json.loads(files["decision.json"])
+    assert (document["outcomes"], document["state"]["holdouts"]) == ([], {})
+    created = export.reproduce(again, parsed, context, decision=files["decision.json"])
+    assert created.differences == ()
+    assert created.decision.sealed
+    assert "its commitment holds" in export.describe_reproduction(entry, created.decision)
     other = replace(again, facts={**again.facts, "challenger": {"run": "EvaluateNewModel/0", "sha256": "f" * 64}})
-    assert any("commitment" in one for one in export.reproduce(other, parsed, context).differences)
+    assert any("commitment" in difference for difference in export.reproduce(other, parsed, context).differences)
 
 
 def test_a_reverification_is_made_again_too(log: Log) -> None:
     judged(log, FIRST)
-    held = evidence(scored(0.3), model="0", flow="Reverify")
-    done = reverify(policy(), held, log, actor="ada", clock=lambda: NOON + timedelta(days=1))
-    again, parsed, context, files = opened(log, held, done.entry)
-    made = export.reproduce(again, parsed, context, decision=files["decision.json"])
-    assert made.differences == ()
-    assert made.decision == done.decision
+    scored_rows = evidence(scored(0.3), model="0", flow="Reverify")
+    completed = reverify(policy(), scored_rows, log, actor="ada", clock=lambda: NOON + timedelta(days=1))
+    again, parsed, context, files = opened(log, scored_rows, completed.entry)
+    created = export.reproduce(again, parsed, context, decision=files["decision.json"])
+    assert created.differences == ()
+    assert created.decision == completed.decision
 
 
 def test_other_scores_another_policy_and_another_decision_are_named(log: Log) -> None:
     entry = judged(log, FIRST)
     again, parsed, context, files = opened(log, FIRST, entry)
     swapped = export.reproduce(evidence(scored(0.31), model="0"), parsed, context).differences
-    assert any(one.startswith("binding.scores: ") for one in swapped)
+    assert any(item.startswith("binding.scores: ") for item in swapped)
     lax = json.loads(files["policy.json"])
     lax["checks"]["zeta"]["min"] = 0.5
-    made = export.reproduce(again, Policy.parse(lax), context, policy_file=json.dumps(lax).encode())
-    assert made.differences[0].startswith("policy.json: SHA-256 ")
-    assert any(one.startswith("binding.policy: ") for one in made.differences)
+    policy = export.reproduce(again, Policy.parse(lax), context, policy_file=json.dumps(lax).encode())
+    assert policy.differences[0].startswith("policy.json: SHA-256 ")
+    assert any(difference.startswith("binding.policy: ") for difference in policy.differences)
     hold = files["decision.json"].replace(b"PROMOTE", b"HOLD")
     assert export.reproduce(again, parsed, context, decision=hold).differences == (
         "decision.json: it is not the decision that the entry records",
@@ -170,26 +176,26 @@ def test_a_model_that_was_changed_after_it_was_judged_is_seen(log: Log) -> None:
     changed = replace(FIRST, witness=Witness(run="EvaluateNewModel/0", model_sha256="e" * 64))
     again, parsed, context, _ = opened(log, changed, entry)
     assert any(
-        "verdict: PASS was recorded, FAIL is found" in one
-        for one in export.reproduce(again, parsed, context).differences
+        "verdict: PASS was recorded, FAIL is found" in difference
+        for difference in export.reproduce(again, parsed, context).differences
     )
 
 
 @pytest.mark.parametrize("name", ["project", "log_id", "seq", "time", "state"])
 def test_a_context_that_says_other_than_its_entries_is_refused(log: Log, name: str) -> None:
     judged(log, FIRST)
-    told = json.loads(opened(log, SECOND, judged(log, SECOND, minute=1))[3]["context.json"])
+    document = json.loads(opened(log, SECOND, judged(log, SECOND, minute=1))[3]["context.json"])
     other = {"project": "x", "log_id": "x", "seq": 7, "time": "2024-05-01T13:00:00Z", "state": {"seq": 1, "salt": "x"}}
     with pytest.raises(LogError, match=f"the context's {name} is not what its entries say"):
-        export.Context.from_bytes(json.dumps(told | {name: other[name]}).encode(), where="c")
+        export.Context.from_bytes(json.dumps(document | {name: other[name]}).encode(), where="c")
 
 
 @pytest.mark.parametrize("change", [{"previous": None}, {"entry": "{}"}, {"format": 2}, {"x": 1}])
 def test_a_context_in_pieces_is_refused_in_one_line(log: Log, change: dict[str, Any]) -> None:
     judged(log, FIRST)
-    told = json.loads(opened(log, SECOND, judged(log, SECOND, minute=1))[3]["context.json"])
+    document = json.loads(opened(log, SECOND, judged(log, SECOND, minute=1))[3]["context.json"])
     with pytest.raises(LogError) as err:
-        export.Context.from_bytes(json.dumps(told | change).encode(), where="c")
+        export.Context.from_bytes(json.dumps(document | change).encode(), where="c")
     assert "\n" not in str(err.value)
 
 
@@ -229,12 +235,12 @@ def test_reverifying_renews_ends_or_leaves_the_promotion(log: Log) -> None:
     later = NOON + timedelta(days=30)
 
     def again(strength: float, by: Policy, minute: int) -> Any:
-        held = evidence(scored(strength, seed=9), model="0", flow="Reverify", row_id=np.arange(ROWS) + 1000)
-        return reverify(by, held, log, actor="ada", clock=lambda: later + timedelta(minutes=minute))
+        scored_rows = evidence(scored(strength, seed=9), model="0", flow="Reverify", row_id=np.arange(ROWS) + 1000)
+        return reverify(by, scored_rows, log, actor="ada", clock=lambda: later + timedelta(minutes=minute))
 
-    one = again(0.3, policy(), 0)
-    assert (one.decision.verdict, log.state().champion.valid_until) == ("PROMOTE", later + timedelta(days=90))
-    assert one.decision.state == log.state()
+    item = again(0.3, policy(), 0)
+    assert (item.decision.verdict, log.state().champion.valid_until) == ("PROMOTE", later + timedelta(days=90))
+    assert item.decision.state == log.state()
     assert log.state().holdouts == {}, "no look is taken"
     unclear = policy(checks={"auc": {"kind": "threshold", "metric": "auc", "min": 0.999, "decide": "bound"}})
     two = again(0.6, unclear, 1)
@@ -247,7 +253,7 @@ def test_reverifying_renews_ends_or_leaves_the_promotion(log: Log) -> None:
     assert four.decision.verdict == "PROMOTE", "that nothing is beside a champion is no reason to hold"
     assert admit(log, now=four.entry.time).champion.run == "EvaluateNewModel/0"
     assert promoted_until < log.state().champion.valid_until
-    assert [one.event.kind for one in log.entries()] == ["judged", *["reverified"] * 4]
+    assert [entry.event.kind for entry in log.entries()] == ["judged", *["reverified"] * 4]
 
 
 def test_a_suspect_champion_is_cleared_and_retracted_rows_stay_barred(log: Log) -> None:
@@ -262,15 +268,17 @@ def test_a_suspect_champion_is_cleared_and_retracted_rows_stay_barred(log: Log) 
 
 
 def test_what_cannot_be_reverified_is_one_line_and_no_entry(log: Log) -> None:
-    held = evidence(scored(0.3), model="0", flow="Reverify")
+    scored_rows = evidence(scored(0.3), model="0", flow="Reverify")
     with pytest.raises(LogError, match="no model reigns"):
-        reverify(policy(), held, log, actor="ada", clock=lambda: NOON)
+        reverify(policy(), scored_rows, log, actor="ada", clock=lambda: NOON)
     judged(log, FIRST)
     only = policy(checks={"alpha": GATES["checks"]["alpha"]})
     with pytest.raises(LockgateError, match="every blocking gate compares"):
-        reverify(only, held, log, actor="ada", clock=lambda: NOON)
+        reverify(only, scored_rows, log, actor="ada", clock=lambda: NOON)
     with pytest.raises(StaleError, match="a model other than"):
         reverify(policy(), evidence(scored(0.3), model="7"), log, actor="ada", clock=lambda: NOON)
     with pytest.raises(LockgateError, match="the evidence compares two models"):
-        reverify(policy(), evidence(scored(0.3), model="0", beside=scored(0.3)), log, actor="ada", clock=lambda: NOON)
+        reverify(
+            policy(), evidence(scored(0.3), model="0", neighbour=scored(0.3)), log, actor="ada", clock=lambda: NOON
+        )
     assert log.head().seq == 1

@@ -51,15 +51,15 @@ def whole() -> Log:
 @pytest.fixture(scope="module")
 def kept() -> dict[str, bytes]:
     store = whole().store
-    return {one["path"]: bytes(store.get(one["path"]).bytes()) for page in obstore.list(store) for one in page}
+    return {item["path"]: bytes(store.get(item["path"]).bytes()) for page in obstore.list(store) for item in page}
 
 
 @pytest.fixture
-def store(kept: dict[str, bytes]) -> MemoryStore:
-    made = MemoryStore()
-    for name, blob in kept.items():
-        made.put(name, blob)
-    return made
+def store(kept_values: dict[str, bytes]) -> MemoryStore:
+    created = MemoryStore()
+    for name, blob in kept_values.items():
+        created.put(name, blob)
+    return created
 
 
 def checked(store: Any, **more: Any) -> tuple[Findings, LogWalk]:
@@ -69,10 +69,10 @@ def checked(store: Any, **more: Any) -> tuple[Findings, LogWalk]:
 
 def said(store: Any) -> dict[str, str]:
     """Where → what deviates; more than one at a place are joined."""
-    found: dict[str, str] = {}
-    for one in checked(store)[0].deviations:
-        found[one.where] = "; ".join(filter(None, (found.get(one.where, ""), one.said)))
-    return found
+    actual: dict[str, str] = {}
+    for deviation in checked(store)[0].deviations:
+        actual[deviation.where] = "; ".join(filter(None, (actual.get(deviation.where, ""), deviation.said)))
+    return actual
 
 
 def entry(store: Any, seq: int) -> LogEntry:
@@ -84,12 +84,14 @@ def rewritten(seq: int, **changes: Any) -> Tamper:
 
     def tamper(store: Any) -> None:
         before = entry(store, seq - 1) if seq > 1 else None
-        for at in range(seq, LENGTH + 1):
-            made = entry(store, at)
-            made = made.model_copy(update=(changes if at == seq else {}) | {"previous": before and before.digest})
-            made = made.model_copy(update={"signature": JUDGE.sign(made.payload())})
-            store.put(entry_path(at), made.to_bytes())
-            before = made
+        for index in range(seq, LENGTH + 1):
+            created = entry(store, index)
+            created = created.model_copy(
+                update=(changes if index == seq else {}) | {"previous": before and before.digest}
+            )
+            created = created.model_copy(update={"signature": JUDGE.sign(created.payload())})
+            store.put(entry_path(index), created.to_bytes())
+            before = created
 
     return tamper
 
@@ -99,12 +101,12 @@ def put(name: str, blob: bytes) -> Tamper:
 
 
 def policies(store: Any) -> list[str]:
-    return [one["path"] for page in obstore.list(store, prefix="policies") for one in page]
+    return [item["path"] for page in obstore.list(store, prefix="policies") for item in page]
 
 
 def signed_by_a_stranger(store: Any) -> None:
-    made = entry(store, LENGTH)
-    store.put(entry_path(LENGTH), made.model_copy(update={"signature": STRANGER.sign(made.payload())}).to_bytes())
+    created = entry(store, LENGTH)
+    store.put(entry_path(LENGTH), created.model_copy(update={"signature": STRANGER.sign(created.payload())}).to_bytes())
 
 
 def unsigned(store: Any) -> None:
@@ -120,28 +122,28 @@ def doubled(store: Any) -> None:
 
 
 def with_another_state(store: Any) -> None:
-    held = entry(store, 2)
-    rewritten(2, state=held.state.model_copy(update={"champion": None}))(store)
+    value = entry(store, 2)
+    rewritten(2, state=value.state.model_copy(update={"champion": None}))(store)
 
 
 def with_another_decision(store: Any) -> None:
-    held = entry(store, 2)
-    assert held.judgement is not None
-    rewritten(2, event=held.judgement.model_copy(update={"decision_sha256": "f" * 64}))(store)
+    value = entry(store, 2)
+    assert value.judgement is not None
+    rewritten(2, event=value.judgement.model_copy(update={"decision_sha256": "f" * 64}))(store)
 
 
 def test_a_log_that_nobody_touched_is_clean(store: Any) -> None:
-    findings, held = checked(store, digests={1, 3, 9})
+    findings, value = checked(store, digests={1, 3, 9})
     assert (findings.clean, findings.entries, findings.notes) == (True, LENGTH, [])
-    assert held.whole
-    assert held.head == entry(store, LENGTH)
-    assert held.digests == {seq: entry(store, seq).digest for seq in (1, 3)}
-    assert [(one.seq, one.run) for one in held.promotions] == [(1, run_of("0")), (3, run_of("2"))]
+    assert value.whole
+    assert value.head == entry(store, LENGTH)
+    assert value.digests == {seq: entry(store, seq).digest for seq in (1, 3)}
+    assert [(promotion.seq, promotion.run) for promotion in value.promotions] == [(1, run_of("0")), (3, run_of("2"))]
 
 
 def test_an_empty_log_is_clean() -> None:
-    findings, held = checked(MemoryStore())
-    assert (findings.clean, findings.entries, held.head) == (True, 0, None)
+    findings, value = checked(MemoryStore())
+    assert (findings.clean, findings.entries, value.head) == (True, 0, None)
 
 
 @pytest.mark.parametrize(
@@ -178,40 +180,40 @@ def test_an_empty_log_is_clean() -> None:
 )
 def test_what_is_wrong_is_named_where_it_is(store: Any, tamper: Tamper, wrong: dict[str, str]) -> None:
     tamper(store)
-    found = said(store)
-    assert found.keys() == wrong.keys(), found
+    result = said(store)
+    assert result.keys() == wrong.keys(), result
     for where, part in wrong.items():
-        assert part in found[where]
+        assert part in result[where]
 
 
 def test_a_policy_that_is_gone_or_changed_is_named_at_each_entry_that_rests_on_it(store: Any) -> None:
     names = policies(store)
     for name in names:
         store.put(name, bytes(store.get(name).bytes()) + b" ")
-    assert {where: "not the one that was used" in told for where, told in said(store).items()} == dict.fromkeys(
+    assert {where: "not the one that was used" in report for where, report in said(store).items()} == dict.fromkeys(
         [entry_path(1), entry_path(2), entry_path(3)], True
     )
     store.delete(names)
-    assert all("the log's copy of the policy is missing" in told for told in said(store).values())
-    assert {one.about for one in checked(store)[0].deviations} == {"policy"}
+    assert all("the log's copy of the policy is missing" in value for value in said(store).values())
+    assert {deviation.about for deviation in checked(store)[0].deviations} == {"policy"}
 
 
 def test_a_policy_other_than_the_one_that_the_decision_binds(store: Any) -> None:
     digests = {name.removeprefix("policies/").removesuffix(".json") for name in policies(store)}
-    held = entry(store, 2)
-    assert held.judgement is not None
-    (other,) = digests - {held.judgement.policy_sha256}
-    rewritten(2, event=held.judgement.model_copy(update={"policy_sha256": other}))(store)
-    (told,) = said(store).values()
-    assert "which the decision binds" in told
+    value = entry(store, 2)
+    assert value.judgement is not None
+    (other,) = digests - {value.judgement.policy_sha256}
+    rewritten(2, event=value.judgement.model_copy(update={"policy_sha256": other}))(store)
+    (report,) = said(store).values()
+    assert "which the decision binds" in report
 
 
 def test_everything_that_is_wrong_is_named_at_once(store: Any) -> None:
     for tamper in (spaced, signed_by_a_stranger, put("log/x", b""), put("head.json", b'{"seq": 7}')):
         tamper(store)
     store.delete(policies(store))
-    findings, held = checked(store)
-    assert {one.where for one in findings.deviations} == {
+    findings, value = checked(store)
+    assert {deviation.where for deviation in findings.deviations} == {
         "log/x",
         "head.json",
         entry_path(1),
@@ -219,7 +221,7 @@ def test_everything_that_is_wrong_is_named_at_once(store: Any) -> None:
         entry_path(3),
         entry_path(5),
     }
-    assert not held.whole
+    assert not value.whole
     assert findings.notes == ["the state of entry 3 was not compared with the one before it, which cannot be read"]
 
 
@@ -231,10 +233,10 @@ def test_a_retraction_that_names_others_than_those_that_rest_on_it(store: Any, s
     assert said(store) == {}
     event = log.entry(6).event.model_copy(update={"suspects": suspects, "barred": ("b" * 64,)})
     record_event(log, lambda *_: event, actor="eve", clock=clock_at(6))
-    told = said(store)
-    assert list(told) == [entry_path(7)]
-    assert "as suspect; expected entries 1, 3" in told[entry_path(7)]
-    assert "it bars rows or scores other than those that were wrong" in told[entry_path(7)]
+    report = said(store)
+    assert list(report) == [entry_path(7)]
+    assert "as suspect; expected entries 1, 3" in report[entry_path(7)]
+    assert "it bars rows or scores other than those that were wrong" in report[entry_path(7)]
 
 
 def test_a_hint_that_is_behind_is_nothing(store: Any) -> None:
@@ -281,20 +283,20 @@ def version(number: int, seq: int, digest: str, *, model: str = "m", **marks: bo
 
 
 def test_versions_of_predictions_name_entries_that_exist(store: Any) -> None:
-    findings, held = checked(store, digests={1, 2, 9})
-    versions = [version(1, 1, held.digests[1]), version(2, 2, "0" * 64), version(3, 9, "0" * 64)]
-    check_versions(versions, held.digests, findings, last=LENGTH)
-    told = {one.where: one.said for one in findings.deviations}
-    assert told.keys() == {"version 2", "version 3"}
-    assert "entry 2 is not the one that it was published under" in told["version 2"]
-    assert "the log ends at 5: was its tail deleted?" in told["version 3"]
+    findings, value = checked(store, digests={1, 2, 9})
+    versions = [version(1, 1, value.digests[1]), version(2, 2, "0" * 64), version(3, 9, "0" * 64)]
+    check_versions(versions, value.digests, findings, last=LENGTH)
+    actual = {deviation.where: deviation.said for deviation in findings.deviations}
+    assert actual.keys() == {"version 2", "version 3"}
+    assert "entry 2 is not the one that it was published under" in actual["version 2"]
+    assert "the log ends at 5: was its tail deleted?" in actual["version 3"]
     assert findings.versions == 3
 
 
 def test_versions_of_revoked_models_are_named_until_they_are_withdrawn(store: Any) -> None:
-    findings, held = checked(store)
-    assert held.head is not None
-    (model,) = held.head.state.revoked
+    findings, value = checked(store)
+    assert value.head is not None
+    (model,) = value.head.state.revoked
     check_revoked(
         [
             version(4, 5, "5" * 64, model=model),
@@ -302,7 +304,7 @@ def test_versions_of_revoked_models_are_named_until_they_are_withdrawn(store: An
             version(2, 2, "2" * 64),
             version(1, 1, "1" * 64, model=model, withdrawn=True),
         ],
-        held,
+        value,
         findings,
     )
     stays = "it stays until `lockgate predict` replaces it, or until `lockgate predictions withdraw`"
@@ -310,7 +312,7 @@ def test_versions_of_revoked_models_are_named_until_they_are_withdrawn(store: An
         "version 4 is not served, and its model was revoked by entry 5: the next publication withdraws it",
         f"version 3 is served although its model was revoked by entry 5: {stays}",
     ]
-    assert [(one.where, one.said) for one in findings.deviations] == [
+    assert [(deviation.where, deviation.said) for deviation in findings.deviations] == [
         ("version 4", "it was published under entry 5, and its model was revoked by entry 5"),
     ]
 
@@ -319,9 +321,9 @@ def test_a_revoked_model_without_a_successor_waits_for_another_promotion() -> No
     log, findings = new_log(), Findings()
     promote_model(log, "0")
     actions.revoke(log, run_of("0"), reason="x", actor="ada", clock=clock_at(1))
-    held = walk_log(log, findings)
+    value = walk_log(log, findings)
     (model,) = log.state().revoked
-    check_revoked([version(1, 1, "1" * 64, model=model, current=True)], held, findings)
+    check_revoked([version(1, 1, "1" * 64, model=model, current=True)], value, findings)
     (pending,) = findings.pending
     assert "it stays until another model is promoted and `lockgate predict` replaces it, or until" in pending
     assert findings.clean

@@ -82,22 +82,22 @@ def _truthy(value: Any) -> bool:
     return not _primitive(value) or (value not in (None, "", 0) and value == value)  # NaN is not itself
 
 
-def _equal(left: Any, right: Any) -> bool:
-    if _kind(left) != _kind(right):
-        return _number(left) == _number(right)
-    if isinstance(left, str):
-        return _fold_case(left) == _fold_case(right)
-    return bool(left == right) if _primitive(left) else left is right
+def _equal(remaining: Any, right: Any) -> bool:
+    if _kind(remaining) != _kind(right):
+        return _number(remaining) == _number(right)
+    if isinstance(remaining, str):
+        return _fold_case(remaining) == _fold_case(right)
+    return bool(remaining == right) if _primitive(remaining) else remaining is right
 
 
-def _compare(sign: str, left: Any, right: Any) -> bool:
+def _compare(sign: str, remaining: Any, right: Any) -> bool:
     if sign in {"==", "!="}:
-        return _equal(left, right) == (sign == "==")
-    if sign in {"<=", ">="} and _equal(left, right):
+        return _equal(remaining, right) == (sign == "==")
+    if sign in {"<=", ">="} and _equal(remaining, right):
         return True
-    if isinstance(left, str) and isinstance(right, str):
-        return bool(ORDERS[sign](_fold_case(left), _fold_case(right)))
-    return bool(ORDERS[sign](_number(left), _number(right)))
+    if isinstance(remaining, str) and isinstance(right, str):
+        return bool(ORDERS[sign](_fold_case(remaining), _fold_case(right)))
+    return bool(ORDERS[sign](_number(remaining), _number(right)))
 
 
 def _item(value: Any, key: Any) -> Any:

@@ -67,15 +67,15 @@ def policy_file(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def prompted(tmp_path: Path) -> Iterator[Callable[..., Project]]:
     """Makes a project, signed or not, in which commands are typed."""
-    made: list[Project] = []
+    results: list[Project] = []
 
     def make(*, signed: bool = False) -> Project:
-        made.append(Project(tmp_path, signed=signed))
-        return made[-1]
+        results.append(Project(tmp_path, signed=signed))
+        return results[-1]
 
     yield make
-    for one in made:
-        one.leave()
+    for result in results:
+        result.leave()
 
 
 @pytest.fixture(scope="session")

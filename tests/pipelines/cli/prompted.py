@@ -70,8 +70,8 @@ class Project:
         for minute, item in enumerate(
             (
                 make_evidence(GOOD, model="1", rows="1", **FACTS),
-                make_evidence(BETTER, model="2", rows="2", neighbour=GOOD, champion="1", **FACTS),
-                make_evidence(BAD, model="3", rows="3", neighbour=BETTER, champion="2", **FACTS),
+                make_evidence(BETTER, model="2", rows="2", champion_scores=GOOD, champion="1", **FACTS),
+                make_evidence(BAD, model="3", rows="3", champion_scores=BETTER, champion="2", **FACTS),
             )
         ):
             position = NOON + timedelta(minutes=minute)

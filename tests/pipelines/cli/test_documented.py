@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import click
@@ -23,10 +25,10 @@ NESTED = [f"{name} {inner}" for name, verb in VERBS.items() for inner in getattr
 
 def options(verb: str) -> set[str]:
     """Every option of a verb, `predictions get` included."""
-    found = COMMAND
+    result = COMMAND
     for word in verb.split():
-        found = found.commands[word]
-    return {name for held in found.params for name in held.opts if name.startswith("-")} | {"--help", "--debug"}
+        result = result.commands[word]
+    return {name for param in result.params for name in param.opts if name.startswith("-")} | {"--help", "--debug"}
 
 
 def calls() -> list[tuple[str, str]]:
@@ -47,12 +49,14 @@ def test_every_verb_is_documented(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", [*VERBS, *NESTED])
 def test_every_verb_and_option_has_its_sentence(verb: str) -> None:
-    found = COMMAND
+    result = COMMAND
     for word in verb.split():
-        found = found.commands[word]
-    assert found.help
+        result = result.commands[word]
+    assert result.help
     assert all(
-        held.help or held.hidden for held in found.params if isinstance(held, click.Option) and held.name != "help"
+        param.help or param.hidden
+        for param in result.params
+        if isinstance(param, click.Option) and param.name != "help"
     )
 
 
@@ -60,8 +64,8 @@ def test_every_verb_and_option_has_its_sentence(verb: str) -> None:
 def test_every_target_is_documented(target: str) -> None:
     """`make` alone prints the menu; `make judge` is the verb of that name."""
     guide = "".join((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "CONTRIBUTING.md")) + COMMANDS
-    named = re.search(rf"\bmake {target}\b", guide) or (target in VERBS and f"lockgate {target}" in guide)
-    assert named or (target == "help" and "`make`" in guide)
+    names = re.search(rf"\bmake {target}\b", guide) or (target in VERBS and f"lockgate {target}" in guide)
+    assert names or (target == "help" and "`make`" in guide)
 
 
 def test_calls_were_found() -> None:
@@ -74,9 +78,28 @@ def test_whoever_calls_a_verb_calls_one_that_there_is_with_options_that_it_has(c
     words = re.findall(r"--?[a-z-]+|[a-z]+", re.split(r'[$"]', call, maxsplit=1)[0])
     verb = words[0] if f"{words[0]} {words[1] if len(words) > 1 else ''}" not in NESTED else " ".join(words[:2])
     assert verb in [*VERBS, *NESTED]
-    given = set(re.findall(r"(?<![\w-])(--[a-z0-9-]+)", call)) - {"--"}
-    assert given - {"--with"} <= options(verb)
-    assert "--with" not in given or verb in ("evaluate", "predict")  # evaluate hands Metaflow's own on
+    arguments = set(re.findall(r"(?<![\w-])(--[a-z0-9-]+)", call)) - {"--"}
+    assert arguments - {"--with"} <= options(verb)
+    assert "--with" not in arguments or verb in ("evaluate", "predict")  # evaluate hands Metaflow's own on
+
+
+def written_files() -> set[str]:
+    """Files and folders that the examples of three pages write: options, targets of make, and `.write("…")`."""
+    pages = "".join((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/evidence.md")) + COMMANDS
+    flags = "out|decision|report|statement|output|bundle"
+    names = re.findall(rf"(?:--(?:{flags})[ =]|\bout=|\.write\(\")([a-z][a-z0-9_./-]*)", pages)
+    predicates = (name.removesuffix(".json") + ".predicate.json" for name in re.findall(r"--statement (\S+)", pages))
+    return {*names, *predicates, "lockgate.key"}
+
+
+def test_what_the_examples_write_is_ignored_by_git(tmp_path: Path) -> None:
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    assert {"audit", "champion.tar", "decision.json", "deploy", "evidence.arrow", "vsa.json"} <= written_files()
+    for name in written_files():
+        file = name if "." in name else f"{name}/file"
+        ignored = subprocess.run(["git", "check-ignore", "--quiet", file], cwd=tmp_path, check=False)
+        assert ignored.returncode == 0, f"{name} is not in .gitignore"
 
 
 def test_whoever_judges_knows_the_json_options() -> None:

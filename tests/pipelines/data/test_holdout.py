@@ -37,7 +37,7 @@ def test_rows_without_outcome_are_counted(loaded, declared) -> None:
 
 
 @pytest.mark.parametrize(
-    ("as_of", "train", "said"),
+    ("as_of", "train", "message"),
     [
         ("2013-13", ALL, "'2013-13' is no month; expected YYYY-MM, such as 2013-10 @ as_of"),
         (
@@ -68,10 +68,10 @@ def test_rows_without_outcome_are_counted(loaded, declared) -> None:
         ),
     ],
 )
-def test_one_line_for_each_mistake(loaded, declared, as_of, train, said) -> None:
+def test_one_line_for_each_mistake(loaded, declared, as_of, train, message) -> None:
     with pytest.raises(DataError) as caught:
         split(loaded(MONTHS, **BY_MONTH), declared(**BY_MONTH), train, as_of)
-    assert str(caught.value) == said
+    assert str(caught.value) == message
 
 
 def test_a_holdout_by_fraction(conf, root) -> None:
@@ -87,11 +87,11 @@ def test_a_holdout_by_fraction(conf, root) -> None:
 
 def test_a_fraction_does_not_depend_on_the_order_of_rows(tmp_path, declared) -> None:
     frame = pd.DataFrame({"id": range(300), "x": range(300), "y": [0, 1, 1] * 100})
-    held = []
+    results = []
     for seed in (0, 1):
         frame.sample(frac=1, random_state=seed).to_csv(tmp_path / "mine.csv", index=False)
-        held.append(set(split(load(declared(key=["id"]), root=tmp_path), declared(key=["id"]), ALL, "").row_ids))
-    assert held[0] == held[1]
+        results.append(set(split(load(declared(key=["id"]), root=tmp_path), declared(key=["id"]), ALL, "").row_ids))
+    assert results[0] == results[1]
 
 
 def test_a_fraction_cuts_no_cluster_in_two(loaded, declared) -> None:

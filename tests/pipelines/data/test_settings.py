@@ -28,7 +28,7 @@ def test_no_key_has_a_default_in_python(record) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"project": "My Flights"}, "should match pattern"),
         ({"project": "mine\n"}, "should match pattern"),
@@ -49,8 +49,8 @@ def test_no_key_has_a_default_in_python(record) -> None:
         ({"task": "regression", "positive": 1}, "positive is for task binary"),
     ],
 )
-def test_what_is_refused(declared, change, said) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_what_is_refused(declared, change, message) -> None:
+    with pytest.raises(ValidationError, match=message):
         declared(**change)
 
 

@@ -44,7 +44,7 @@ def test_features_are_numbers_or_text(loaded, column, kind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "held"),
+    ("values", "value"),
     [
         ([dt.date(2013, 1, 1)] * 3, "date"),
         (pd.to_datetime(["2013-01-01"] * 3), "datetime64"),
@@ -52,9 +52,9 @@ def test_features_are_numbers_or_text(loaded, column, kind) -> None:
         ([b"x"] * 3, "bytes"),
     ],
 )
-def test_other_types_are_no_features(loaded, values, held) -> None:
+def test_other_types_are_no_features(loaded, values, value) -> None:
     with pytest.raises(
-        DataError, match=f"column 'z' holds {held}; expected numbers, booleans or text @ data.features .*exclude"
+        DataError, match=f"column 'z' holds {value}; expected numbers, booleans or text @ data.features .*exclude"
     ):
         loaded(ROWS | {"z": values})
     loaded(ROWS | {"z": values}, exclude=["z"])
@@ -141,7 +141,7 @@ def test_infinite_numbers_are_refused(loaded) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("none.csv", None, r"none.csv does not exist; expected one of mine.csv in .* @ data.path"),
         ("mine.csb", None, r"mine.csb is no table; expected a file \(.csv, .csv.gz, .parquet\) @ data.path"),
@@ -155,11 +155,11 @@ def test_infinite_numbers_are_refused(loaded) -> None:
         (None, None, r"source table has no path"),
     ],
 )
-def test_files_that_cannot_be_read(tmp_path, declared, name, content, said) -> None:
+def test_files_that_cannot_be_read(tmp_path, declared, name, content, message) -> None:
     (tmp_path / "mine.csv").write_text("x,y\n1,0\n", encoding="utf-8")
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         load(declared(path=name), root=tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -174,7 +174,7 @@ def test_a_misspelt_file_is_guessed(tmp_path, declared) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         (["2013-01-01", "x", "y"], "column 'when' is no time: 'x'"),
         (["2013-01-01", None, "2013-01-02"], "column 'when' is missing in 1 rows"),
@@ -183,8 +183,8 @@ def test_a_misspelt_file_is_guessed(tmp_path, declared) -> None:
         ([None] * 3, "column 'when' holds no value at all"),
     ],
 )
-def test_times_that_are_none(loaded, values, said) -> None:
-    with pytest.raises(DataError, match=f"{said}; expected a date such as 2013-10-05.* @ data.time"):
+def test_times_that_are_none(loaded, values, message) -> None:
+    with pytest.raises(DataError, match=f"{message}; expected a date such as 2013-10-05.* @ data.time"):
         loaded(ROWS | {"when": values}, time="when")
 
 

@@ -13,7 +13,7 @@ import pytest
 from obstore.store import S3Store
 
 from lockgate.gates.errors import DataError
-from lockgate.pipelines.data import DataSettings, Objects, Table, Window, planned, windows
+from lockgate.pipelines.data import DataSettings, Objects, Table, WindowRows, plan_window, read_window
 
 BY_MONTH: dict[str, Any] = {"time": "when", "holdout": {"kind": "month"}}
 ROWS = {
@@ -24,15 +24,15 @@ ROWS = {
 }
 
 
-def rows_of(data: DataSettings, root: Any, period: str, *, batch_rows: int = 100) -> list[Window]:
-    plan = planned(data, period, root=root, batch_rows=batch_rows)
-    found = list(windows(data, period, plan.pieces, root=root, batch_rows=batch_rows))
-    assert sum(len(one.row_ids) for one in found) == plan.rows
-    return found
+def rows_of(data: DataSettings, root: Any, period: str, *, batch_rows: int = 100) -> list[WindowRows]:
+    plan = plan_window(data, period, root=root, batch_rows=batch_rows)
+    result = list(read_window(data, period, plan.pieces, root=root, batch_rows=batch_rows))
+    assert sum(len(item.row_ids) for item in result) == plan.rows
+    return result
 
 
-def ids(found: list[Window]) -> list[str]:
-    return [row for one in found for row in one.row_ids.to_pylist()]
+def ids(result: list[WindowRows]) -> list[str]:
+    return [row for row_id in result for row in row_id.row_ids.to_pylist()]
 
 
 @pytest.fixture
@@ -47,24 +47,24 @@ def written(tmp_path: Path) -> Path:
 def test_a_month_of_flights_in_batches_is_what_the_whole_table_has(
     flights: Table, flights_settings: DataSettings, root: Path
 ) -> None:
-    plan = planned(flights_settings, "2013-11", root=root, batch_rows=5000)
+    plan = plan_window(flights_settings, "2013-11", root=root, batch_rows=5000)
     assert (len(plan.pieces), plan.rows) == (2, 27_268)  # of twelve row groups
-    found = list(windows(flights_settings, "2013-11", plan.pieces, root=root, batch_rows=5000))
-    assert max(len(one.row_ids) for one in found) == 5000
+    result = list(read_window(flights_settings, "2013-11", plan.pieces, root=root, batch_rows=5000))
+    assert max(len(item.row_ids) for item in result) == 5000
     november = flights.times.astype("datetime64[M]") == np.datetime64("2013-11")
-    assert ids(found) == flights.row_ids[november].tolist()
+    assert ids(result) == flights.row_ids[november].tolist()
     expected = flights.frame[november].reset_index(drop=True)
-    read = pd.concat([one.frame.astype(dict(expected.dtypes)) for one in found], ignore_index=True)
-    pd.testing.assert_frame_equal(read, expected)
+    contents = pd.concat([item.frame.astype(dict(expected.dtypes)) for item in result], ignore_index=True)
+    pd.testing.assert_frame_equal(contents, expected)
 
 
 @pytest.mark.parametrize("name", ["mine.csv", "mine.parquet"])
 @pytest.mark.parametrize("batch_rows", [1, 2, 100])
 def test_rows_without_outcome_and_pieces_of_another_month(written: Path, declared, name: str, batch_rows: int) -> None:
-    found = rows_of(declared(path=name, **BY_MONTH), written, "2013-02", batch_rows=batch_rows)
-    assert ids(found) == ["2", "3", "4"]  # numbered as in the whole table
-    assert [value for one in found for value in one.frame["c"]] == ["b", "a", "b"]
-    assert max(map(len, (one.row_ids for one in found))) <= batch_rows
+    result = rows_of(declared(path=name, **BY_MONTH), written, "2013-02", batch_rows=batch_rows)
+    assert ids(result) == ["2", "3", "4"]  # numbered as in the whole table
+    assert [value for item in result for value in item.frame["c"]] == ["b", "a", "b"]
+    assert max(map(len, (item.row_ids for item in result))) <= batch_rows
 
 
 def test_the_target_may_be_missing(written: Path, declared) -> None:
@@ -95,7 +95,7 @@ def test_an_object_store_is_read_as_a_disk(written: Path, declared, s3, name: st
 
 
 @pytest.mark.parametrize(
-    ("changes", "period", "said"),
+    ("changes", "period", "message"),
     [
         ({}, "2014-01", "no rows in 2014-01; expected a month from 2013-01 to 2013-03 @ period"),
         ({}, "2013-13", "'2013-13' is no month; expected YYYY-MM, such as 2013-10 @ period"),
@@ -108,7 +108,7 @@ def test_an_object_store_is_read_as_a_disk(written: Path, declared, s3, name: st
         ({"features": ["xx"]}, "2013-01", "column 'xx' is not in mine.parquet; expected one of when, x, c, y @ data"),
     ],
 )
-def test_one_line_for_each_mistake(written: Path, declared, changes, period: str, said: str) -> None:
+def test_one_line_for_each_mistake(written: Path, declared, changes, period: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
         rows_of(declared(path="mine.parquet", **BY_MONTH, **changes), written, period)
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)

@@ -21,13 +21,13 @@ def call_default(name: str, *, conf: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_defaults_are_conf_without_overrides() -> None:
     composed = compose(conf=CONF)
-    settings, policy = (call_default(name, conf=CONF) for name in ("composed", "composed_policy"))
+    settings, policy = (call_default(name, conf=CONF) for name in ("default_settings", "default_policy"))
     assert json.loads(settings.stdout) == json.loads(composed.settings.to_json())
     assert json.loads(policy.stdout) == composed.policy.model_dump(mode="json")
 
 
 def test_a_flow_without_configuration_ends_in_one_line(tmp_path: Path) -> None:
-    refused = call_default("composed", conf=tmp_path)
+    refused = call_default("default_settings", conf=tmp_path)
     assert refused.returncode != 0
     (line,) = refused.stderr.splitlines()
     assert line.startswith("lockgate: no configuration; expected a file config.yaml")

@@ -85,8 +85,8 @@ def test_an_unseen_category_is_as_good_as_missing(fitted, rows, unseen) -> None:
 
 def test_the_unseen_differ_from_the_known(fitted, rows) -> None:
     (name, _), model = fitted
-    known, unseen = model.score(rows.assign(dest="f")), model.score(rows.assign(dest="e"))
-    assert name == "baseline" or not np.array_equal(known, unseen)
+    known_values, unseen = model.score(rows.assign(dest="f")), model.score(rows.assign(dest="e"))
+    assert name == "baseline" or not np.array_equal(known_values, unseen)
 
 
 def test_nothing_but_missing_values_is_scored(fitted, rows) -> None:
@@ -145,7 +145,7 @@ def test_many_categories(trained, labels, fitted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "values", "said"),
+    ("frame", "values", "message"),
     [
         (pd.DataFrame({"x": []}), [], "nothing to learn from: 0 rows of 1 columns"),
         (pd.DataFrame(index=[0, 1]), [0, 1], "nothing to learn from: 2 rows of 0 columns"),
@@ -157,9 +157,9 @@ def test_many_categories(trained, labels, fitted) -> None:
     ],
 )
 @pytest.mark.parametrize("name", MODELS)
-def test_what_nothing_can_be_learned_from(conf, name, frame, values, said) -> None:
+def test_what_nothing_can_be_learned_from(conf, name, frame, values, message) -> None:
     params = MODELS[name].Params.model_validate(conf(name))
-    with pytest.raises(ModelError, match=said):
+    with pytest.raises(ModelError, match=message):
         MODELS[name].fit(frame, np.array(values, dtype=float), params=params, task="binary", seed=0)
 
 

@@ -32,8 +32,8 @@ def test_the_modules_of_xgb_do_not_load_scikit_learn() -> None:
 @pytest.mark.parametrize("first", ["pass", "import sklearn", "import xgboost"])
 def test_bare_xgboost_adds_nothing_under_the_names_of_others(first: str) -> None:
     before, after = modules_after(first), modules_after(f"{first}; import {BARE}")
-    named = {name for name in after - before if name.partition(".")[0] in ("sklearn", "xgboost")}
-    assert not named
+    names = {name for name in after - before if name.partition(".")[0] in ("sklearn", "xgboost")}
+    assert not names
     assert f"{BARE}.core" in after
 
 

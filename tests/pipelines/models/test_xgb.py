@@ -45,18 +45,18 @@ def test_categories_of_another_dtype_score_alike(fitted, rows) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attribute", "said"),
+    ("attribute", "message"),
     [
         (None, "has no preprocessing in it"),
         ("{", "preprocessing in this xgboost-ubj cannot be read"),
         ('{"version": 2, "columns": ["x"], "vocabularies": {}}', "preprocessing in this xgboost-ubj cannot be read"),
     ],
 )
-def test_a_ubj_that_is_not_ours(attribute, said) -> None:
+def test_a_ubj_that_is_not_ours(attribute, message) -> None:
     booster = xgboost.train({"verbosity": 0}, xgboost.DMatrix(np.eye(4), label=np.arange(4)), num_boost_round=1)
     if attribute is not None:
         booster.set_attr(lockgate=attribute)
-    with pytest.raises(ModelError, match=said):
+    with pytest.raises(ModelError, match=message):
         xgb.load(bytes(booster.save_raw("ubj")))
 
 
@@ -75,10 +75,10 @@ for cut in range(0, len(blob), max(1, len(blob) // 40)):
         continue
     raise SystemExit(f"a model of {cut} bytes was loaded")
 """
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "model.ubj"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
 
 
 def test_more_trees_fit_better(conf, rows, labels) -> None:

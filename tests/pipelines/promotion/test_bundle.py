@@ -55,14 +55,16 @@ KEYRING, SIGNER = keys()
 def promoted(*, project: str = "orders", keyring: Keyring | None = KEYRING, signer: Signer | None = SIGNER) -> Log:
     log = Log(MemoryStore(), project=project, keyring=keyring, signer=signer)
     label = np.tile([0.0, 1.0], 20)
-    told = {"run": "EvaluateNewModel/1", "sha256": hashlib.sha256(MODEL).hexdigest(), "format": "xgboost-ubj"}
-    held = Evidence.from_arrays(label=label, challenger=0.3 + label / 3, facts={"challenger": told, "champion": None})
-    commit(POLICY, held, log, actor="ada", clock=lambda: NOON)
+    actual = {"run": "EvaluateNewModel/1", "sha256": hashlib.sha256(MODEL).hexdigest(), "format": "xgboost-ubj"}
+    evidence = Evidence.from_arrays(
+        label=label, challenger=0.3 + label / 3, facts={"challenger": actual, "champion": None}
+    )
+    commit(POLICY, evidence, log, actor="ada", clock=lambda: NOON)
     return log
 
 
-def files(log: Log, **given: Any) -> dict[str, bytes]:
-    return bundle.made(log, admit(log, now=NOON), **({"model": MODEL, "features": {"a": 1}} | given))
+def files(log: Log, **options: Any) -> dict[str, bytes]:
+    return bundle.build_bundle(log, admit(log, now=NOON), **({"model": MODEL, "features": {"a": 1}} | options))
 
 
 @pytest.fixture(scope="module")
@@ -72,26 +74,27 @@ def whole() -> dict[str, bytes]:
 
 @pytest.fixture
 def written(tmp_path: Path) -> Callable[..., Path]:
-    def write(held: dict[str, bytes]) -> Path:
+    def write(value: dict[str, bytes]) -> Path:
         file = tmp_path / "b.tar"
-        file.write_bytes(tar.packed(held))
+        file.write_bytes(tar.pack_tar(value))
         return file
 
     return write
 
 
 def opened(path: Path, *, project: str = "orders", keyring: Keyring = KEYRING) -> bundle.Bundle:
-    return bundle.read(path, project=project, keyring=keyring)
+    return bundle.read_bundle(path, project=project, keyring=keyring)
 
 
-def relisted(held: dict[str, bytes], **changed: bytes) -> dict[str, bytes]:
+def relisted(value: dict[str, bytes], **changed: bytes) -> dict[str, bytes]:
     """With files changed, and a manifest that says so: what somebody could make who has no key."""
-    held = held | {name.replace("_", "."): blob for name, blob in changed.items()}
-    manifest = json.loads(held["manifest.json"])
+    value = value | {name.replace("_", "."): blob for name, blob in changed.items()}
+    manifest = json.loads(value["manifest.json"])
     manifest["files"] = {
-        name: {"sha256": hashlib.sha256(held[name]).hexdigest(), "bytes": len(held[name])} for name in manifest["files"]
+        name: {"sha256": hashlib.sha256(value[name]).hexdigest(), "bytes": len(value[name])}
+        for name in manifest["files"]
     }
-    return held | {"manifest.json": json.dumps(manifest).encode()}
+    return value | {"manifest.json": json.dumps(manifest).encode()}
 
 
 def test_it_gives_back_the_champion_its_model_and_the_head(whole: Any, written: Any, tmp_path: Path) -> None:
@@ -100,22 +103,24 @@ def test_it_gives_back_the_champion_its_model_and_the_head(whole: Any, written: 
     for name, blob in whole.items():
         (folder / name).write_bytes(blob)
     for path in (written(whole), folder):
-        found = opened(path)
-        assert (found.model, found.features, found.head.seq) == (MODEL, {"a": 1}, 1)
-        assert found.admitted.champion.run == "EvaluateNewModel/1"
-        assert found.log.state() == found.head.state
-        assert found.refusal(NOON) == ""
-        assert "expired" in found.refusal(datetime(2025, 1, 1, tzinfo=UTC))
+        result = opened(path)
+        assert (result.model, result.features, result.head.seq) == (MODEL, {"a": 1}, 1)
+        assert result.admitted.champion.run == "EvaluateNewModel/1"
+        assert result.log.state() == result.head.state
+        assert result.refusal(NOON) == ""
+        assert "expired" in result.refusal(datetime(2025, 1, 1, tzinfo=UTC))
 
 
 def test_the_same_head_gives_the_same_bytes_and_nothing_of_this_machine() -> None:
     log = promoted()
-    first, second = tar.packed(files(log)), tar.packed(files(log))
+    first, second = tar.pack_tar(files(log)), tar.pack_tar(files(log))
     assert first == second
     with tarfile.open(fileobj=io.BytesIO(first)) as archive:
         members = archive.getmembers()
-    assert [one.name for one in members] == sorted(bundle.CAPS)
-    assert {(one.mtime, one.uid, one.gid, one.uname, one.mode) for one in members} == {(0, 0, 0, "", 0o644)}
+    assert [member.name for member in members] == sorted(bundle.MAX_FILE_BYTES)
+    assert {(member.mtime, member.uid, member.gid, member.uname, member.mode) for member in members} == {
+        (0, 0, 0, "", 0o644)
+    }
 
 
 def later(log: Log, signer: Signer | None, count: int) -> None:
@@ -134,20 +139,20 @@ def test_a_head_after_the_promotion_comes_along_with_what_it_is_held_against(wri
     log = promoted(keyring=keyring)
     later(log, SIGNER, 2)
     later(log, {"judge": SIGNER, "approver": Signer(private, fingerprint(private.public_key()))}[who], count)
-    held = files(log)
-    lines = held["entries.jsonl"].split(b"\n")
+    value = files(log)
+    lines = value["entries.jsonl"].split(b"\n")
     assert len(lines) == {"judge": 3, "approver": count + 2}[who]  # the promotion, and the head with its grounds
-    found = opened(written(held), keyring=keyring)
-    assert (found.head.seq, found.admitted.champion.seq) == (3 + count, 1)
-    assert found.log.state() == log.state()
-    for at, said in (
+    result = opened(written(value), keyring=keyring)
+    assert (result.head.seq, result.admitted.champion.seq) == (3 + count, 1)
+    assert result.log.state() == log.state()
+    for index, message in (
         (0, "has no entry 1"),
         (-2, f"has no entry {2 + count}"),
         (-1, "another model or head|has no entry"),
     ):
-        fewer = b"\n".join(lines[:at] + (lines[at + 1 :] if at != -1 else []))
-        with pytest.raises(LockgateError, match=said) as caught:
-            opened(written(relisted(held, entries_jsonl=fewer)), keyring=keyring)
+        fewer = b"\n".join(lines[:index] + (lines[index + 1 :] if index != -1 else []))
+        with pytest.raises(LockgateError, match=message) as caught:
+            opened(written(relisted(value, entries_jsonl=fewer)), keyring=keyring)
         assert len(str(caught.value).splitlines()) == 1
 
 
@@ -155,8 +160,8 @@ def test_a_head_after_the_promotion_comes_along_with_what_it_is_held_against(wri
 def test_an_unsigned_log_has_the_entry_before_its_head(written: Any, count: int) -> None:
     log = promoted(keyring=None, signer=None)
     later(log, None, count)
-    found = opened(written(files(log)), keyring=Keyring())
-    assert (found.head.seq, found.admitted.champion.seq) == (1 + count, 1)
+    result = opened(written(files(log)), keyring=Keyring())
+    assert (result.head.seq, result.admitted.champion.seq) == (1 + count, 1)
 
 
 def test_other_bytes_are_refused_whether_the_manifest_admits_them_or_not(whole: Any, written: Any) -> None:
@@ -196,14 +201,14 @@ def test_another_project_and_another_manifest_are_refused(whole: Any, written: A
     with pytest.raises(LockgateError, match="is of project 'orders'"):
         opened(written(whole), project="flights")
     manifest = json.loads(whole["manifest.json"])
-    for change, said in [
+    for change, message in [
         ({"run": "EvaluateNewModel/2"}, "another model or head"),
         ({"project": "flights"}, "is of project 'flights'"),
         ({"format": 1}, "manifest cannot be read"),
         ({"files": {}}, "does not list its files"),
         ({"extra": 1}, "manifest cannot be read"),
     ]:
-        with pytest.raises(LockgateError, match=said):
+        with pytest.raises(LockgateError, match=message):
             opened(written(whole | {"manifest.json": json.dumps(manifest | change).encode()}))
     twice = json.dumps(manifest)[:-1] + ', "project": "orders"}'
     with pytest.raises(LockgateError, match="manifest cannot be read: 'project' is there twice"):
@@ -214,21 +219,21 @@ def unpromoted(*, keyring: Keyring | None = KEYRING, signer: Signer | None = SIG
     """A log of one entry, which held the challenger."""
     log = Log(MemoryStore(), project="orders", keyring=keyring, signer=signer)
     label = np.tile([0.0, 1.0], 20)
-    told = {"run": "EvaluateNewModel/1", "sha256": hashlib.sha256(MODEL).hexdigest(), "format": "xgboost-ubj"}
-    held = Evidence.from_arrays(label=label, challenger=1 - label, facts={"challenger": told, "champion": None})
-    commit(POLICY, held, log, actor="ada", clock=lambda: NOON)
+    actual = {"run": "EvaluateNewModel/1", "sha256": hashlib.sha256(MODEL).hexdigest(), "format": "xgboost-ubj"}
+    evidence = Evidence.from_arrays(label=label, challenger=1 - label, facts={"challenger": actual, "champion": None})
+    commit(POLICY, evidence, log, actor="ada", clock=lambda: NOON)
     return log
 
 
 def test_a_log_that_never_had_a_champion_is_shown_by_its_head(whole: Any, written: Any) -> None:
     log = unpromoted()
-    held = bundle.without_champion(log, 1)
-    found = opened(written(held))
-    assert (found.admitted, found.model, found.features, found.refusal(NOON)) == (None, b"", None, "")
-    assert found.head.state == log.state()
-    assert tar.packed(held) == tar.packed(bundle.without_champion(log, 1))
+    value = bundle.build_bundle_without_champion(log, 1)
+    result = opened(written(value))
+    assert (result.admitted, result.model, result.features, result.refusal(NOON)) == (None, b"", None, "")
+    assert result.head.state == log.state()
+    assert tar.pack_tar(value) == tar.pack_tar(bundle.build_bundle_without_champion(log, 1))
     with pytest.raises(LogError, match="not signed"):
-        opened(written(bundle.without_champion(unpromoted(keyring=None, signer=None), 1)))
+        opened(written(bundle.build_bundle_without_champion(unpromoted(keyring=None, signer=None), 1)))
 
 
 def test_a_champion_cannot_be_left_out_of_a_bundle(whole: Any, written: Any) -> None:
@@ -242,13 +247,13 @@ def test_a_champion_cannot_be_left_out_of_a_bundle(whole: Any, written: Any) -> 
     log = promoted()
     revoke(log, "EvaluateNewModel/1", reason="it leaks", actor="ada", clock=lambda: NOON)
     with pytest.raises(AdmissionError, match="no model reigns: the champion was revoked"):
-        opened(written(bundle.without_champion(log, 2)))
-    held = bundle.without_champion(unpromoted(), 1)
+        opened(written(bundle.build_bundle_without_champion(log, 2)))
+    value = bundle.build_bundle_without_champion(unpromoted(), 1)
     with pytest.raises(AdmissionError, match="no model has been promoted yet"):
-        opened(written(relisted(held, model=MODEL)))
-    manifest = json.loads(held["manifest.json"])
+        opened(written(relisted(value, model=MODEL)))
+    manifest = json.loads(value["manifest.json"])
     with pytest.raises(AdmissionError, match="no model has been promoted yet"):
-        opened(written(held | {"manifest.json": json.dumps(manifest | {"run": "EvaluateNewModel/1"}).encode()}))
+        opened(written(value | {"manifest.json": json.dumps(manifest | {"run": "EvaluateNewModel/1"}).encode()}))
 
 
 def odd(whole: dict[str, bytes], change: Callable[[tarfile.TarInfo], tarfile.TarInfo]) -> bytes:
@@ -280,7 +285,7 @@ def named(name: str) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (linked(tarfile.SYMTYPE), "no plain file"),
         (linked(tarfile.LNKTYPE), "no plain file"),
@@ -293,21 +298,21 @@ def named(name: str) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
         (named("model"), "model is in the archive twice"),
     ],
 )
-def test_members_that_do_not_belong_are_refused(whole: Any, tmp_path: Path, change: Any, said: str) -> None:
+def test_members_that_do_not_belong_are_refused(whole: Any, tmp_path: Path, change: Any, message: str) -> None:
     (tmp_path / "b.tar").write_bytes(odd(whole, change))
-    with pytest.raises(LockgateError, match=said) as err:
+    with pytest.raises(LockgateError, match=message) as err:
         opened(tmp_path / "b.tar")
     assert len(str(err.value).splitlines()) == 1
-    assert [one.name for one in tmp_path.iterdir()] == ["b.tar"]
+    assert [path.name for path in tmp_path.iterdir()] == ["b.tar"]
 
 
 def test_sizes_are_looked_at_before_bytes_are_read(whole: Any, tmp_path: Path) -> None:
-    blob = tar.packed(whole)
-    caps = dict.fromkeys(bundle.CAPS, 10)
+    blob = tar.pack_tar(whole)
+    caps = dict.fromkeys(bundle.MAX_FILE_BYTES, 10)
     with pytest.raises(LockgateError, match="too large"):
-        tar.unpacked(io.BytesIO(blob), caps=caps, size=len(blob), where="b")
+        tar.unpack_tar(io.BytesIO(blob), caps=caps, size=len(blob), where="b")
     with pytest.raises(LockgateError, match="the archive is too large"):
-        tar.unpacked(io.BytesIO(blob), caps=caps, size=10**6, where="b")
+        tar.unpack_tar(io.BytesIO(blob), caps=caps, size=10**6, where="b")
 
 
 def test_names_without_an_end_are_no_crash(tmp_path: Path) -> None:
@@ -328,7 +333,7 @@ def test_what_is_no_bundle_is_one_line(tmp_path: Path, blob: bytes) -> None:
 
 
 def test_a_bundle_that_was_cut_is_refused(whole: Any, tmp_path: Path) -> None:
-    blob = tar.packed(whole)
+    blob = tar.pack_tar(whole)
     for length in range(0, len(blob) - 10240, 2048):
         (tmp_path / "b.tar").write_bytes(blob[:length])
         with pytest.raises(LockgateError):

@@ -13,8 +13,8 @@ import pytest
 
 from lockgate import judge
 from lockgate.gates.policy.policy import Policy
-from lockgate.pipelines.promotion.card import components
-from lockgate.pipelines.promotion.decide import Reported
+from lockgate.pipelines.promotion.card import build_card
+from lockgate.pipelines.promotion.decide import ReportedDecision
 from tests.gates.conftest import DECLARED, Make
 
 HOSTILE = ["a_b*c* `d`", "[x](javascript:alert(1))", "<script>x</script>", "# h", "&lt;\x1b[31m\n| row |", "@everyone"]
@@ -26,12 +26,12 @@ def _metaflow() -> None:
         import_module("metaflow.cards")
 
 
-def made() -> Reported:
+def made() -> ReportedDecision:
     checks = {"sites": Make.checks["slices"], "floor": {**Make.checks["threshold"], "min": 0.999}}
     names = np.array(HOSTILE)
     evidence = Make().evidence(slices={"site": names[np.arange(600) % len(HOSTILE)]})
     decision = judge(Policy.parse({**DECLARED, "checks": checks}), evidence)
-    return Reported(decision=decision, entry=3, note="entry 3 of the _promotion_ log")
+    return ReportedDecision(decision=decision, entry=3, note="entry 3 of the _promotion_ log")
 
 
 def texts(component: Any) -> Iterator[str]:
@@ -40,34 +40,34 @@ def texts(component: Any) -> Iterator[str]:
         case str():
             yield component
         case list() | tuple():
-            for one in component:
-                yield from texts(one)
+            for item in component:
+                yield from texts(item)
         case dict():
-            for one in component.values():
-                yield from texts(one)
+            for item in component.values():
+                yield from texts(item)
 
 
 def test_what_a_run_names_is_in_tables_only_and_as_it_is() -> None:
-    shown = [one.render() for one in components(made())]
-    markdown = [one["source"] for one in shown if one["type"] == "markdown"]
+    results = [item.render() for item in build_card(made())]
+    markdown = [item["source"] for item in results if item["type"] == "markdown"]
     assert markdown == ["# HOLD", "## Gates", "## By slice", "## Bound"]
-    cells = [text for one in shown if one["type"] == "table" for text in texts([one["data"], one["columns"]])]
+    cells = [text for item in results if item["type"] == "table" for text in texts([item["data"], item["columns"]])]
     for name in HOSTILE:
         flat = " ".join(name.split()).replace("\x1b", "�")
         assert flat in cells
     assert not any("&#" in cell or "\x1b" in cell or "\n" in cell for cell in cells)
-    assert len(shown) == len(markdown) + sum(one["type"] == "table" for one in shown)
+    assert len(results) == len(markdown) + sum(item["type"] == "table" for item in results)
 
 
 def test_the_whole_decision_is_on_it() -> None:
-    told = made()
-    shown = json.dumps([one.render() for one in components(told)], ensure_ascii=False)
-    for said in (
-        told.note,
-        told.decision.sha256,
+    report = made()
+    output = json.dumps([item.render() for item in build_card(report)], ensure_ascii=False)
+    for item in (
+        report.note,
+        report.decision.sha256,
         "auc >= 0.999 (bound)",
         "🔴 FAIL",
         "6 slices",
-        told.decision.guarantee,
+        report.decision.guarantee,
     ):
-        assert said in shown
+        assert item in output

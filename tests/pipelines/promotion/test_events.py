@@ -16,10 +16,10 @@ def told(text: str) -> list[dict[str, Any]]:
 
 
 def test_a_prediction_in_json_lines(promoted: Any) -> None:
-    done = promoted.run("predict", "--json", LOCKGATE_LOG="json")
-    assert done.returncode == 0, done.stderr
-    version = json.loads(done.stdout)
-    admitted, staged, published = told(done.stderr)
+    completed = promoted.run("predict", "--json", LOCKGATE_LOG="json")
+    assert completed.returncode == 0, completed.stderr
+    version = json.loads(completed.stdout)
+    admitted, staged, published = told(completed.stderr)
     assert (admitted["event"], admitted["level"], admitted["rows"]) == ("admitted", "info", 666)
     assert (staged["event"], staged["shard"], staged["rows"]) == ("shard_staged", 0, 666)
     assert (published["event"], published["version"], published["run"]) == ("published", 1, version["champion_run"])
@@ -27,9 +27,9 @@ def test_a_prediction_in_json_lines(promoted: Any) -> None:
 
 
 def test_what_is_refused_says_what_and_where(project: Any) -> None:
-    done = project.run("predict", LOCKGATE_LOG="json")
-    assert done.returncode == 2
-    first, last = told(done.stderr)
+    completed = project.run("predict", LOCKGATE_LOG="json")
+    assert completed.returncode == 2
+    first, last = told(completed.stderr)
     assert (first["event"], first["error"]) == ("refused", "AdmissionError")
     assert first["problem"] == "no model has been promoted yet"
     assert first["task"].startswith("Predict/")
@@ -38,7 +38,7 @@ def test_what_is_refused_says_what_and_where(project: Any) -> None:
 
 
 def test_a_policy_with_many_mistakes_is_one_line(project: Any) -> None:
-    done = project.run("evaluate", "model.max_depth=many", LOCKGATE_LOG="json")
-    assert done.returncode == 2
-    (line,) = told(done.stderr)
+    completed = project.run("evaluate", "model.max_depth=many", LOCKGATE_LOG="json")
+    assert completed.returncode == 2
+    (line,) = told(completed.stderr)
     assert line["error"] == "SettingsError"

@@ -35,12 +35,12 @@ def test_an_artifact_is_stored_only_if_it_is_read_back(name: str) -> None:
 
 
 def test_a_file_is_in_a_bundle_only_if_it_is_read_back(tmp_path: Path) -> None:
-    log, most = promoted(), bundle.CAPS["facts.json"]
-    room = most - len(files(log, features="")["facts.json"])
+    log, maximum = promoted(), bundle.MAX_FILE_BYTES["facts.json"]
+    room = maximum - len(files(log, features="")["facts.json"])
     for spare in (1, 0):
         bundled = files(log, features="a" * (room - spare))
-        assert len(bundled["facts.json"]) == most - spare
-        (tmp_path / "b.tar").write_bytes(tar.packed(bundled))
+        assert len(bundled["facts.json"]) == maximum - spare
+        (tmp_path / "b.tar").write_bytes(tar.pack_tar(bundled))
         assert len(opened(tmp_path / "b.tar").features) == room - spare
     with pytest.raises(LockgateError, match=r"facts\.json of the bundle would have 67,108,865 bytes") as caught:
         files(log, features="a" * (room + 1))

@@ -42,8 +42,8 @@ def test_the_shipped_file_names_none(conf: Path) -> None:
 
 
 def test_the_order_and_the_text_are_those_of_the_file(conf: Path) -> None:
-    found = listed(conf, "deeper: [model=xgb, model.max_depth=6]\nfresher:\n- experiment=fresher_window\nold: []\n")
-    assert [(one.name, one.overrides, one.refusal) for one in found] == [
+    result = listed(conf, "deeper: [model=xgb, model.max_depth=6]\nfresher:\n- experiment=fresher_window\nold: []\n")
+    assert [(item.name, item.overrides, item.refusal) for item in result] == [
         ("deeper", ("model=xgb", "model.max_depth=6"), ""),
         ("fresher", ("experiment=fresher_window",), ""),
         ("old", (), ""),
@@ -61,7 +61,9 @@ def test_the_default_comes_first_unless_it_is_named(conf: Path) -> None:
 
 
 def test_no_other_candidate_has_the_name_of_the_default(conf: Path) -> None:
-    with pytest.raises(SettingsError, match="default means conf/ as it stands, and cannot have overrides; expected another name"):
+    with pytest.raises(
+        SettingsError, match="default means conf/ as it stands, and cannot have overrides; expected another name"
+    ):
         listed(conf, "default: [model.max_depth=6]\n")
 
 
@@ -86,8 +88,8 @@ OTHER = {
 @pytest.mark.parametrize(
     ("file", "old", "new", "same"),
     [
-        *(pytest.param(*change, True, id=what) for what, change in SAME.items()),
-        *(pytest.param(*change, False, id=what) for what, change in OTHER.items()),
+        *(pytest.param(*change, True, id=subject) for subject, change in SAME.items()),
+        *(pytest.param(*change, False, id=subject) for subject, change in OTHER.items()),
     ],
 )
 def test_what_a_model_is_trained_by_is_what_conf_composes(
@@ -111,7 +113,7 @@ def test_a_kind_that_nobody_knows_composes(conf: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("gate=independent_rows", "gate belongs to the owners of the gates; expected overrides of model, train"),
         ("gate.confidence=0.6", "gate belongs to the owners of the gates"),
@@ -132,16 +134,16 @@ def test_a_kind_that_nobody_knows_composes(conf: Path) -> None:
         ("", "not an override"),
     ],
 )
-def test_what_is_refused_is_one_line_with_what_is_accepted(conf: Path, override: str, said: str) -> None:
+def test_what_is_refused_is_one_line_with_what_is_accepted(conf: Path, override: str, message: str) -> None:
     """And the candidate beside it is none the worse."""
     bad, good = listed(conf, f"bad: ['{override}']\ngood: [model=logistic]\n")
-    assert said in bad.refusal
+    assert message in bad.refusal
     assert len(bad.refusal.splitlines()) == 1
     assert (good.overrides, good.refusal) == (("model=logistic",), "")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("- model=xgb\n", "it is not a mapping; expected NAME: [model=xgb"),
         ("a: model=xgb\n", "a has no list of overrides"),
@@ -155,21 +157,21 @@ def test_what_is_refused_is_one_line_with_what_is_accepted(conf: Path, override:
         (f"{'a' * 33}: []\n", "is not a valid name"),
         ("a: [\n", "the file is not YAML"),
         ("a: !!python/object/apply:os.system ['touch canary']\n", "a tag is not allowed"),
-        ("".join(f"a{at}: []\n" for at in range(MAX_CANDIDATES + 1)), "17 candidates; expected at most 16"),
+        ("".join(f"a{index}: []\n" for index in range(MAX_CANDIDATES + 1)), "17 candidates; expected at most 16"),
         (f"a: [{', '.join(['model=xgb'] * 33)}]\n", "at most 32 texts"),
         ("#" * 70_000, "the file is too large"),
         ("[" * 5000, "the file is not YAML"),
     ],
 )
-def test_a_file_that_is_none_is_one_line(conf: Path, text: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_none_is_one_line(conf: Path, text: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(conf)
     try:
-        told = listed(conf, text)[0].refusal
+        report = listed(conf, text)[0].refusal
     except SettingsError as err:
-        told = str(err)
-        assert "conf/candidates.yaml" in told
-    assert said in told
-    assert len(told.splitlines()) == 1
+        report = str(err)
+        assert "conf/candidates.yaml" in report
+    assert message in report
+    assert len(report.splitlines()) == 1
     assert not (conf / "canary").exists()
 
 
@@ -178,7 +180,7 @@ def test_a_link_and_what_is_no_text_are_not_followed(conf: Path, tmp_path: Path)
     secret.write_text("a: [model=xgb]\n", encoding="utf-8")
     (conf / "candidates.yaml").unlink()
     (conf / "candidates.yaml").symlink_to(secret)
-    assert [one.name for one in load_candidates(conf)] == [DEFAULT_NAME]
+    assert [load_candidate.name for load_candidate in load_candidates(conf)] == [DEFAULT_NAME]
     (conf / "candidates.yaml").unlink()
     (conf / "candidates.yaml").write_bytes(b"a: [\xff]\n")
     with pytest.raises(SettingsError, match="not YAML"):

@@ -80,7 +80,7 @@ def overlay(text: str) -> Edit:
         file = root / "conf" / "config.yaml"
         lines = file.read_text(encoding="utf-8").splitlines()
         rest = [line for line in lines if "_self_" not in line]
-        end = next(at for at, line in enumerate(rest) if "experiment" in line)
+        end = next(index for index, line in enumerate(rest) if "experiment" in line)
         file.write_text("\n".join([*rest[: end + 1], "  - _self_", *rest[end + 1 :], text]) + "\n", encoding="utf-8")
 
     return change
@@ -90,16 +90,16 @@ def moved(name: str, *edits: Edit) -> Edit:
     """The policy in a file of another name, which config.yaml chooses, with edits."""
 
     def change(root: Path) -> None:
-        for one in edits:
-            one(root)
+        for edit in edits:
+            edit(root)
         (root / "conf/gate/default.yaml").rename(root / f"conf/gate/{name}.yaml")
         config("gate: default", f"gate: {name}")(root)
 
     return change
 
 
-def directions(found: Changes) -> dict[tuple[str, str], str]:
-    return {(one.name, one.where): str(one.direction) for one in (*found.weakenings, *found.reviews)}
+def directions(result: Changes) -> dict[tuple[str, str], str]:
+    return {(review.name, review.where): str(review.direction) for review in (*result.weakenings, *result.reviews)}
 
 
 AUC = "gate.checks.auc_floor.min"
@@ -145,12 +145,12 @@ WEAKER: list[tuple[str, str, Edit]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "where", "change"), WEAKER, ids=[f"{one[0]}-{one[1]}" for one in WEAKER])
+@pytest.mark.parametrize(("name", "where", "change"), WEAKER, ids=[f"{item[0]}-{item[1]}" for item in WEAKER])
 def test_a_weakening_is_named(shipped: Path, head: Path, name: str, where: str, change: Edit) -> None:
     change(head)
-    found = compare_folders(shipped, head)
-    assert directions(found)[name, where] == "weaker"
-    assert found.exit_code == 1
+    result = compare_folders(shipped, head)
+    assert directions(result)[name, where] == "weaker"
+    assert result.exit_code == 1
 
 
 REVIEWED: list[tuple[str, str, Edit]] = [
@@ -167,12 +167,12 @@ REVIEWED: list[tuple[str, str, Edit]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "where", "change"), REVIEWED, ids=[f"{one[0]}-{one[1]}" for one in REVIEWED])
+@pytest.mark.parametrize(("name", "where", "change"), REVIEWED, ids=[f"{item[0]}-{item[1]}" for item in REVIEWED])
 def test_what_may_be_weaker_is_for_review(shipped: Path, head: Path, name: str, where: str, change: Edit) -> None:
     change(head)
-    found = compare_folders(shipped, head)
-    assert directions(found)[name, where] == "review"
-    assert found.exit_code == 1
+    result = compare_folders(shipped, head)
+    assert directions(result)[name, where] == "review"
+    assert result.exit_code == 1
 
 
 HARMLESS: list[tuple[str, Edit]] = [
@@ -202,49 +202,49 @@ HARMLESS: list[tuple[str, Edit]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "change"), HARMLESS, ids=[one[0] for one in HARMLESS])
+@pytest.mark.parametrize(("name", "change"), HARMLESS, ids=[item[0] for item in HARMLESS])
 def test_what_weakens_nothing_raises_nothing(shipped: Path, head: Path, name: str, change: Edit) -> None:
     change(head)
-    found = compare_folders(shipped, head)
-    assert directions(found) == {}
-    assert found.exit_code == 0
+    result = compare_folders(shipped, head)
+    assert directions(result) == {}
+    assert result.exit_code == 0
 
 
 def test_what_is_neutral_is_counted(shipped: Path, head: Path) -> None:
     edit("conf/model/xgb.yaml", "trees: 250", "trees: 10")(head)
     gate("# The policy", "# A policy")(head)
-    found = compare_folders(shipped, head)
-    assert (found.findings, found.authors, found.reworded) == ((), 1, 1)
+    result = compare_folders(shipped, head)
+    assert (result.findings, result.authors, result.reworded) == ((), 1, 1)
     same = compare_folders(shipped, shipped)
     assert (same.findings, same.authors, same.reworded) == ((), 0, 0)
 
 
 def test_a_gate_that_nothing_chooses_is_compared_by_its_file(shipped: Path, head: Path) -> None:
     edit("conf/gate/independent_rows.yaml", "min: 0.80", "min: 0.70")(head)
-    (one,) = compare_folders(shipped, head).weakenings
-    assert (one.where, one.file) == (AUC, "conf/gate/independent_rows.yaml")
+    (item,) = compare_folders(shipped, head).weakenings
+    assert (item.where, item.file) == (AUC, "conf/gate/independent_rows.yaml")
 
 
 def test_a_finding_is_told_once(shipped: Path, head: Path) -> None:
     gate("min: 0.60", "min: 0.55")(head)
-    (one,) = compare_folders(shipped, head).findings
-    assert (one.where, one.before, one.after, one.file) == (AUC, "0.6", "0.55", "")
+    (item,) = compare_folders(shipped, head).findings
+    assert (item.where, item.before, item.after, item.file) == (AUC, "0.6", "0.55", "")
 
 
 def test_what_is_deployed_is_compared_too(shipped: Path, head: Path) -> None:
     lines = ["defaults:", "  - config", "  - override /gate: independent_rows", "  - _self_", ""]
     (head / "conf" / "production.yaml").write_text("\n".join(lines), encoding="utf-8")
-    found = compare_folders(shipped, head)
-    assert {one.file for one in found.weakenings} == {"conf/production.yaml"}
-    assert ("dropped gate or slice", "gate.checks.carriers") in directions(found)
+    result = compare_folders(shipped, head)
+    assert {weakening.file for weakening in result.weakenings} == {"conf/production.yaml"}
+    assert ("dropped gate or slice", "gate.checks.carriers") in directions(result)
 
 
 @pytest.mark.parametrize(("group", "default"), [("model", "xgb"), ("train", "all"), ("experiment", "null")])
 def test_an_authors_file_that_reaches_the_policy(shipped: Path, head: Path, group: str, default: str) -> None:
     text = "# @package _global_\ngate: {confidence: 0.6}\n"
     (head / "conf" / group / "mine.yaml").write_text(text, encoding="utf-8")
-    (one,) = compare_folders(shipped, head).reviews
-    assert (one.name, one.where, one.file) == ("changed default", f"{group}=mine", f"conf/{group}/mine.yaml")
+    (item,) = compare_folders(shipped, head).reviews
+    assert (item.name, item.where, item.file) == ("changed default", f"{group}=mine", f"conf/{group}/mine.yaml")
     config(f"{group}: {default}", f"{group}: mine")(head)  # then nobody has to name it
     with pytest.raises(SettingsError, match=rf"conf/{group}/mine\.yaml changes gate"):
         compare_folders(shipped, head)
@@ -253,8 +253,8 @@ def test_an_authors_file_that_reaches_the_policy(shipped: Path, head: Path, grou
 def test_a_revision_without_code_is_not_taken_for_the_same_code(shipped: Path, head: Path) -> None:
     for folder in ("gates", "pipelines"):
         shutil.rmtree(head / folder)
-    (one,) = compare_folders(shipped, head).reviews
-    assert (one.name, one.where) == ("changed judging code", "gates")
+    (item,) = compare_folders(shipped, head).reviews
+    assert (item.name, item.where) == ("changed judging code", "gates")
 
 
 def test_the_last_judges_key_leaves_the_log_unsigned(shipped: Path, head: Path, tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_the_last_judges_key_leaves_the_log_unsigned(shipped: Path, head: Path, 
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (gate("min: 0.60", "min: .nan"), "head: conf/config.yaml: gate.checks.auc_floor.min"),
         (gate("kind: threshold", "kind: treshold"), "did you mean 'threshold'?"),
@@ -277,22 +277,22 @@ def test_the_last_judges_key_leaves_the_log_unsigned(shipped: Path, head: Path, 
         (lambda root: (root / "conf/config.yaml").unlink(), "no configuration"),
     ],
 )
-def test_a_head_that_does_not_compose_is_one_line(shipped: Path, head: Path, change: Edit, said: str) -> None:
+def test_a_head_that_does_not_compose_is_one_line(shipped: Path, head: Path, change: Edit, message: str) -> None:
     change(head)
     with pytest.raises(LockgateError) as caught:
         compare_folders(shipped, head)
     lines = caught.value.problems if isinstance(caught.value, PolicyError) else (str(caught.value),)
-    assert all(said in line and "\n" not in line and "/tmp/" not in line for line in lines)
+    assert all(message in line and "\n" not in line and "/tmp/" not in line for line in lines)
 
 
 def test_a_file_that_nothing_chooses_and_that_cannot_be_read_hides_nothing_else(shipped: Path, head: Path) -> None:
     edit("conf/gate/independent_rows.yaml", "min: 0.80", "min: high")(head)
     gate("min: 0.60", "min: 0.55")(head)
-    found = compare_folders(shipped, head)
-    assert directions(found) == {("lower floor", AUC): "weaker", ("changed default", "gate"): "review"}
-    (one,) = found.reviews
-    assert (one.file, "got 'high'" in one.after) == ("conf/gate/independent_rows.yaml", True)
-    assert [one.name for one in compare_folders(head, shipped).reviews] == ["changed default"]
+    result = compare_folders(shipped, head)
+    assert directions(result) == {("lower floor", AUC): "weaker", ("changed default", "gate"): "review"}
+    (item,) = result.reviews
+    assert (item.file, "got 'high'" in item.after) == ("conf/gate/independent_rows.yaml", True)
+    assert [review.name for review in compare_folders(head, shipped).reviews] == ["changed default"]
 
 
 def test_every_platform_and_table_is_compared_and_so_is_production(full: Path, tmp_path: Path) -> None:
@@ -301,12 +301,12 @@ def test_every_platform_and_table_is_compared_and_so_is_production(full: Path, t
     edit("conf/data/table.yaml", "share: 0.3", "share: 0.01")(head)
     edit("conf/production.yaml", "override /store: parquet", "override /store: postgres")(head)
     config("platform: local", "platform: outerbounds")(head)
-    found = compare_folders(full, head)
+    result = compare_folders(full, head)
     assert {
-        (name, where): str(one.direction)
-        for one in found.findings
-        for name, where in [(one.name, one.where)]
-        if one.where.startswith(("platform.keys", "data", "defaults"))
+        (name, where): str(finding.direction)
+        for finding in result.findings
+        for name, where in [(finding.name, finding.where)]
+        if finding.where.startswith(("platform.keys", "data", "defaults"))
     } == {
         ("looser trust", "platform.keys.required"): "weaker",
         ("other holdout", "data.holdout.share"): "review",
@@ -315,4 +315,4 @@ def test_every_platform_and_table_is_compared_and_so_is_production(full: Path, t
         ("tighter trust", "platform.keys.required"): "tighter",
         ("tighter trust", "platform.keys.private"): "tighter",
     }
-    assert {one.file for one in found.weakenings} == {"conf/production.yaml"}
+    assert {weakening.file for weakening in result.weakenings} == {"conf/production.yaml"}

@@ -20,9 +20,9 @@ def told(**changes: Any) -> bytes:
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    made = proposal.Proposal.model_validate_json(told())
-    (tmp_path / "proposal.json").write_bytes(made.to_bytes())
-    assert proposal.read_proposal(tmp_path) == made
+    created = proposal.Proposal.model_validate_json(told())
+    (tmp_path / "proposal.json").write_bytes(created.to_bytes())
+    assert proposal.read_proposal(tmp_path) == created
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_no_link_is_followed_and_no_folder_read(tmp_path: Path) -> None:
     (folder / "proposal.json").symlink_to(secret)
     (folder / "a.model").mkdir()
     (tmp_path / "other").symlink_to(folder)
-    for read in (
+    for item in (
         lambda: proposal.read_proposal(folder),
         lambda: proposal.read_proposal(tmp_path / "other"),
         lambda: proposal.read_model(folder, "a"),
         lambda: proposal.read_evidence(folder, "a"),
     ):
         with pytest.raises(LockgateError, match="there is no file"):
-            read()
+            item()

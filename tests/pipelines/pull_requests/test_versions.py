@@ -25,12 +25,14 @@ HOLD_THE_KEY = ("lockgate.pipelines.cli.main", "lockgate.pipelines.promote")
 
 def git(repository: Path, *words: str, fed: str | None = None) -> str:
     """Git as somebody without a configuration has it."""
-    names = {f"GIT_{who}_{what}": "ada@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    names = {
+        f"GIT_{who}_{subject}": "ada@example.org" for who in ("AUTHOR", "COMMITTER") for subject in ("NAME", "EMAIL")
+    }
     env = {**os.environ, **names, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    done = subprocess.run(
+    completed = subprocess.run(
         ["git", *words], cwd=repository, env=env, input=fed, capture_output=True, text=True, check=True
     )
-    return done.stdout.strip()
+    return completed.stdout.strip()
 
 
 @pytest.fixture
@@ -63,11 +65,11 @@ def refusal(text: str, repository: Path) -> str:
 
 def test_a_revision_is_what_was_committed(repository: Path) -> None:
     (repository / "conf" / "config.yaml").write_text("seed: 1\n", encoding="utf-8")
-    held = load_version("main", repository=repository)
-    assert held.conf == {"conf/config.yaml": b"seed: 0\n"}
-    assert held.code == {"gates/judge/engine.py": b"judge = 1\n", "gates/report/page.py": b"page = 1\n"}
-    assert load_version("HEAD", repository=repository).files == held.files
-    assert load_version(git(repository, "rev-parse", "HEAD")[:12], repository=repository).files == held.files
+    value = load_version("main", repository=repository)
+    assert value.conf == {"conf/config.yaml": b"seed: 0\n"}
+    assert value.code == {"gates/judge/engine.py": b"judge = 1\n", "gates/report/page.py": b"page = 1\n"}
+    assert load_version("HEAD", repository=repository).files == value.files
+    assert load_version(git(repository, "rev-parse", "HEAD")[:12], repository=repository).files == value.files
 
 
 def test_a_directory_is_named_with_a_slash(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,8 +88,8 @@ def test_what_python_leaves_behind_is_no_part_of_a_directory_but_of_a_revision(r
     (cache / "engine.cpython-311.pyc").write_bytes(b"code")
     assert set(load_folder(repository, name="it").code) == {"gates/judge/engine.py", "gates/report/page.py"}
     committed(repository)
-    held = load_version("HEAD", repository=repository)
-    assert set(held.code) == {
+    value = load_version("HEAD", repository=repository)
+    assert set(value.code) == {
         "gates/judge/engine.py",
         "gates/report/page.py",
         "gates/__pycache__/engine.cpython-311.pyc",
@@ -154,12 +156,12 @@ def test_no_filter_hook_attribute_or_replacement_has_a_say(repository: Path, tmp
         (hooks / name).write_text(f"#!/bin/sh\ntouch {canary}\n", encoding="utf-8")
         (hooks / name).chmod(0o755)
     git(repository, "config", "filter.evil.smudge", f"touch {canary}")
-    held = load_version("main", repository=repository)
-    assert held.conf == {"conf/config.yaml": b"seed: 0\n"}
+    value = load_version("main", repository=repository)
+    assert value.conf == {"conf/config.yaml": b"seed: 0\n"}
     other = git(repository, "hash-object", "-w", "--stdin", fed="seed: 9\n")
     git(repository, "replace", git(repository, "rev-parse", "main:conf/config.yaml"), other)
     canary.unlink(missing_ok=True)
-    assert load_version("main", repository=repository).files == held.files
+    assert load_version("main", repository=repository).files == value.files
     assert not canary.exists()
 
 
@@ -170,9 +172,9 @@ def test_a_symbolic_link_is_refused_wherever_it_points(repository: Path, tmp_pat
     (repository / place).symlink_to(tmp_path / "secret")
     assert "symbolic link" in refusal(f"{repository}/", repository)
     committed(repository)
-    said = refusal("HEAD", repository)
-    assert "symbolic link" in said
-    assert "c4n4ry" not in said
+    message = refusal("HEAD", repository)
+    assert "symbolic link" in message
+    assert "c4n4ry" not in message
 
 
 @pytest.mark.parametrize("folder", ["conf", "gates"])
@@ -268,8 +270,8 @@ def test_no_conf(repository: Path, tmp_path: Path) -> None:
 def test_an_object_that_was_not_fetched_is_not_fetched(repository: Path, tmp_path: Path) -> None:
     git(repository, "config", "uploadpack.allowFilter", "true")
     git(tmp_path, "clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{repository}", "partial")
-    said = refusal("HEAD", tmp_path / "partial")
-    assert "fetched" in said or "git cannot" in said
+    message = refusal("HEAD", tmp_path / "partial")
+    assert "fetched" in message or "git cannot" in message
 
 
 def beside_the_key() -> set[str]:
@@ -301,10 +303,10 @@ def test_what_is_imported_beside_the_key_is_compared_and_owned() -> None:
     """Whoever changes one of these files reads the judge's key, or writes the verdict."""
     files = beside_the_key()
     assert {"pipelines/models/baseline.py", "pipelines/cli/log/act.py", "gates/report/terminal.py"} <= files
-    assert [path for path in sorted(files) if not f"{path}/".startswith(tuple(f"{one}/" for one in JUDGING))] == []
+    assert [path for path in sorted(files) if not f"{path}/".startswith(tuple(f"{item}/" for item in JUDGING))] == []
     assert [path for path in sorted(files) if not owners(path)] == []
-    read = set(load_folder(ROOT, name="here").code)
-    assert [path for path in sorted(files) if path not in read] == []
+    contents = set(load_folder(ROOT, name="here").code)
+    assert [path for path in sorted(files) if path not in contents] == []
     assert all((ROOT / path).exists() for path in JUDGING)
 
 
@@ -319,8 +321,8 @@ def test_any_file_has_a_digest_and_nothing_else_has(repository: Path) -> None:
     (repository / "way").symlink_to("data")
     committed(repository)
     digest = hashlib.sha256(b"1,2").hexdigest()
-    for held in (load_version("main", repository=repository), load_folder(repository, name="here")):
-        assert held.sha256("data/a b.csv") == digest
+    for item in (load_version("main", repository=repository), load_folder(repository, name="here")):
+        assert item.sha256("data/a b.csv") == digest
         for path in (
             "",
             ".",
@@ -339,4 +341,4 @@ def test_any_file_has_a_digest_and_nothing_else_has(repository: Path) -> None:
             "data/a\nb",
             "--help",
         ):
-            assert held.sha256(path) is None, path
+            assert item.sha256(path) is None, path

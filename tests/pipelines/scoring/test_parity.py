@@ -52,7 +52,7 @@ def baseline():
 
 @pytest.fixture(scope="module")
 def rescored(baseline):
-    """The answer of a fresh process to `ROWS`, for several tests, as a process takes seconds to import what it needs."""
+    """The answer of one fresh process to `ROWS`, for several tests, as each process takes seconds to start."""
     model_bytes = baseline.to_bytes()
     with fresh_process("baseline") as fresh:
         sha256 = hashlib.sha256(model_bytes).hexdigest()

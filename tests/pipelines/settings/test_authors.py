@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lockgate.gates.errors import SettingsError
-from lockgate.pipelines.settings.groups import AUTHORS
+from lockgate.pipelines.settings.groups import AUTHOR_GROUPS
 from lockgate.pipelines.settings.settings import compose
 from tests.configuration import CONF
 
@@ -30,7 +30,7 @@ REACHES = {
 
 
 @pytest.mark.parametrize("text", REACHES.values(), ids=REACHES)
-@pytest.mark.parametrize("group", AUTHORS)
+@pytest.mark.parametrize("group", AUTHOR_GROUPS)
 @pytest.mark.parametrize("how", ["named", "default", "among the defaults of one that is", "among escaped defaults"])
 def test_no_file_of_the_authors_reaches_the_owners(conf: Path, group: str, text: str, how: str) -> None:
     """Hydra would let any file of any group change any other part of the configuration."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lockgate.gates.errors import SettingsError
-from lockgate.gates.strictness import Direction, differences
-from lockgate.pipelines.promotion.log import KEY, KEY_FILE
-from lockgate.pipelines.settings.environment import restrict
+from lockgate.gates.strictness import Direction, compare_records
+from lockgate.pipelines.promotion.log import SIGNING_KEY_FILE_VARIABLE, SIGNING_KEY_VARIABLE
+from lockgate.pipelines.settings.environment import restrict_environment
 from lockgate.pipelines.settings.settings import Settings, compose
 
 NEEDED = (
@@ -46,9 +46,9 @@ NEEDED = (
     "XDG_CONFIG_HOME",
 )
 SECRET = (
-    KEY,
-    KEY_FILE,
-    f"{KEY}_OLD",
+    SIGNING_KEY_VARIABLE,
+    SIGNING_KEY_FILE_VARIABLE,
+    f"{SIGNING_KEY_VARIABLE}_OLD",
     "GITHUB_TOKEN",
     "GITHUB_ENV",
     "GITHUB_OUTPUT",
@@ -64,21 +64,25 @@ SECRET = (
     "path",
     "",
 )
-NEVER = (KEY, KEY_FILE, "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_TOKEN")
+NEVER = (SIGNING_KEY_VARIABLE, SIGNING_KEY_FILE_VARIABLE, "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_TOKEN")
 EVERYTHING = dict.fromkeys((*NEEDED, *SECRET), "1")
 
 
 @pytest.mark.parametrize("flow", ["evaluate", "reverify", ""])
 def test_a_flow_gets_what_it_needs_and_nothing_that_nobody_listed(flow: str) -> None:
-    assert sorted(restrict(EVERYTHING, declared=(), flow=flow)) == sorted(NEEDED)
+    assert sorted(restrict_environment(EVERYTHING, declared=(), flow=flow)) == sorted(NEEDED)
 
 
 def test_who_publishes_predictions_gets_the_stores_password() -> None:
-    assert set(restrict(EVERYTHING, declared=(), flow="predict")) == {*NEEDED, "PGPASSWORD", "REDISCLI_AUTH"}
+    assert set(restrict_environment(EVERYTHING, declared=(), flow="predict")) == {
+        *NEEDED,
+        "PGPASSWORD",
+        "REDISCLI_AUTH",
+    }
 
 
 def test_what_the_platform_lists_is_there_too_but_what_signs_never_is() -> None:
-    assert set(restrict(EVERYTHING, declared=("SLACK_WEBHOOK", *NEVER))) == {*NEEDED, "SLACK_WEBHOOK"}
+    assert set(restrict_environment(EVERYTHING, declared=("SLACK_WEBHOOK", *NEVER))) == {*NEEDED, "SLACK_WEBHOOK"}
 
 
 def platform(**changes: object) -> Settings:
@@ -89,7 +93,7 @@ def platform(**changes: object) -> Settings:
 def test_a_variable_of_this_machine_is_named_by_the_platforms_owners_and_reviewed() -> None:
     after = platform(environment={"SOURCE_PASSWORD": None})
     assert after.platform.environment == {"SOURCE_PASSWORD": None}
-    (change,) = differences(compose().settings, after, "")
+    (change,) = compare_records(compose().settings, after, "")
     assert (change.direction, change.where) == (Direction.REVIEW, "platform.environment")
 
 

@@ -11,15 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockgate.gates.documents import MOST_YAML_BYTES
+from lockgate.gates.documents import MAX_YAML_BYTES
 from lockgate.gates.errors import LockgateError, PolicyError
-from lockgate.pipelines.pull_requests.changes import changes
-from lockgate.pipelines.settings.files import MOST_FILES, written
+from lockgate.pipelines.pull_requests.changes import compare_folders
+from lockgate.pipelines.settings.files import MAX_CONF_FILES, write_conf
 from lockgate.pipelines.settings.groups import ROOT
 from tests.configuration import CONF
 
 SECRET = "s3cr3t-c4n4ry"
-LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]\n" for at in range(1, 9))
+LAUGHS = "a0: &a0 [x, x]\n" + "".join(
+    f"a{index}: &a{index} [{', '.join([f'*a{index - 1}'] * 9)}]\n" for index in range(1, 9)
+)
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def head(tmp_path: Path) -> Path:
 def refused(head: Path) -> str:
     """The one line, or the first of several, with which the comparison ends."""
     with pytest.raises(LockgateError) as caught:
-        changes(ROOT, head)
+        compare_folders(ROOT, head)
     lines = caught.value.problems if isinstance(caught.value, PolicyError) else (str(caught.value),)
     for line in lines:
         assert "\n" not in line
@@ -66,15 +68,15 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize(("file", "line", "said"), HOSTILE, ids=[f"{one[0]}-{one[1][:24]!a}" for one in HOSTILE])
+@pytest.mark.parametrize(("file", "line", "message"), HOSTILE, ids=[f"{item[0]}-{item[1][:24]!a}" for item in HOSTILE])
 def test_a_hostile_line_is_refused(
-    head: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, line: str, said: str
+    head: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, line: str, message: str
 ) -> None:
     monkeypatch.setenv("CANARY", SECRET)
     monkeypatch.chdir(tmp_path)
-    held = head / "conf" / file
-    held.write_text(f"{held.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
-    assert said in refused(head)
+    value = head / "conf" / file
+    value.write_text(f"{value.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
+    assert message in refused(head)
     assert list(tmp_path.rglob("*canary*")) == []
 
 
@@ -103,9 +105,9 @@ def test_a_hostile_line_is_refused(
 )
 def test_a_default_that_leads_out_is_refused(head: Path, tmp_path: Path, entry: str) -> None:
     (tmp_path / "secret.yaml").write_text(f"leak: {SECRET}\n", encoding="utf-8")
-    held = head / "conf" / "config.yaml"
-    text = held.read_text(encoding="utf-8").replace("  - gate: default ", f"  - {entry} ")
-    held.write_text(text, encoding="utf-8")
+    value = head / "conf" / "config.yaml"
+    text = value.read_text(encoding="utf-8").replace("  - gate: default ", f"  - {entry} ")
+    value.write_text(text, encoding="utf-8")
     assert "the defaults are not plain" in refused(head)
 
 
@@ -118,9 +120,9 @@ def test_hydras_own_settings_are_refused(head: Path, path: str) -> None:
 
 def test_too_much(tmp_path: Path) -> None:
     with pytest.raises(LockgateError, match="too many files"):
-        written({f"conf/{at}.yaml": b"" for at in range(MOST_FILES + 1)}, tmp_path, name="head")
+        write_conf({f"conf/{index}.yaml": b"" for index in range(MAX_CONF_FILES + 1)}, tmp_path, name="head")
     with pytest.raises(LockgateError, match="too large"):
-        written({"conf/a.yaml": b"#" * (MOST_YAML_BYTES + 1)}, tmp_path, name="head")
+        write_conf({"conf/a.yaml": b"#" * (MAX_YAML_BYTES + 1)}, tmp_path, name="head")
     assert not (tmp_path / "conf").exists()
 
 
@@ -136,9 +138,9 @@ def test_only_what_can_be_chosen_is_written(tmp_path: Path) -> None:
         "conf//z.yaml",
         "conf/run.py",
     ]
-    written(dict.fromkeys(names, b"a: 1"), tmp_path / "in", name="head")
-    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
-    assert found == ["in/conf/config.yaml", "in/conf/gate/a.yaml"]
+    write_conf(dict.fromkeys(names, b"a: 1"), tmp_path / "in", name="head")
+    text = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert text == ["in/conf/config.yaml", "in/conf/gate/a.yaml"]
 
 
 WORDS = ["default", "_self_", "gate", "xgb", "???", "${seed}"]
@@ -179,4 +181,4 @@ def test_any_document_is_compared_or_refused(
     shutil.copytree(small / "conf", head / "conf")
     (head / "conf" / f"{file}.yaml").write_text(json.dumps(document), encoding="utf-8")
     with suppress(LockgateError):
-        assert changes(small, head).before == "base"
+        assert compare_folders(small, head).before == "base"

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lockgate.gates.errors import LockgateError, SettingsError
-from lockgate.pipelines.settings.overrides import MAX_CHARACTERS, vetted
+from lockgate.pipelines.settings.overrides import MAX_OVERRIDE_CHARS, vet_overrides
 from lockgate.pipelines.settings.settings import compose
 from tests.configuration import CONF
 
@@ -158,15 +158,15 @@ def test_the_hostile_corpus_is_refused_in_one_line(text: str, monkeypatch: pytes
     monkeypatch.setenv("CANARY", SECRET)
     with pytest.raises(LockgateError) as caught:
         compose([text])
-    said = "".join(map(str, getattr(caught.value, "problems", [caught.value])))
-    assert "\n" not in said
-    assert SECRET not in said
-    assert len(said) < 1200
-    said.encode("utf-8", "backslashreplace")
+    message = "".join(map(str, getattr(caught.value, "problems", [caught.value])))
+    assert "\n" not in message
+    assert SECRET not in message
+    assert len(message) < 1200
+    message.encode("utf-8", "backslashreplace")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("model=xgboost", "unknown model 'xgboost'; expected one of baseline, hist_gb, logistic, xgb"),
         ("model=xgboost", "did you mean 'xgb'?"),
@@ -184,10 +184,10 @@ def test_the_hostile_corpus_is_refused_in_one_line(text: str, monkeypatch: pytes
         ("model.max_depth=$X", "interpolation is not allowed"),
     ],
 )
-def test_the_line_says_what_there_is(text: str, said: str) -> None:
+def test_the_line_says_what_there_is(text: str, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
         compose([text])
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("pair", [("seed=1", "seed=2"), ("model=xgb", "model=logistic"), ("seed=1", "seed=1")])
@@ -204,7 +204,7 @@ def test_a_key_is_checked_against_the_choice_that_was_made() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "held"),
+    ("text", "value"),
     [
         ("model.max_depth=3", 3),
         ("model.learning_rate=0.5", 0.5),
@@ -214,8 +214,8 @@ def test_a_key_is_checked_against_the_choice_that_was_made() -> None:
         ("model.tree_method='exact'", "exact"),
     ],
 )
-def test_plain_values_arrive_as_they_are(text: str, held: object) -> None:
-    assert compose([text]).settings.model.model_extra[text.partition("=")[0].split(".")[1]] == held
+def test_plain_values_arrive_as_they_are(text: str, value: object) -> None:
+    assert compose([text]).settings.model.model_extra[text.partition("=")[0].split(".")[1]] == value
 
 
 def test_lists_of_words_and_null_are_plain() -> None:
@@ -225,7 +225,7 @@ def test_lists_of_words_and_null_are_plain() -> None:
 
 
 def test_the_longest_override() -> None:
-    text = "store.path=" + "x" * (MAX_CHARACTERS - len("store.path="))
+    text = "store.path=" + "x" * (MAX_OVERRIDE_CHARS - len("store.path="))
     assert compose([text]).settings.store.path.startswith("xxx")
     with pytest.raises(SettingsError, match="too long"):
         compose([f"{text}x"])
@@ -233,7 +233,7 @@ def test_the_longest_override() -> None:
 
 def test_vetting_gives_back_what_was_typed() -> None:
     texts = ["model=xgb", "seed=3", "train.columns=[hour]"]
-    assert sorted(change.text for change in vetted(texts, CONF)) == sorted(texts)
+    assert sorted(change.text for change in vet_overrides(texts, CONF)) == sorted(texts)
 
 
 WORDS = st.sampled_from(
@@ -287,7 +287,7 @@ ANYTHING = st.one_of(ANY_TEXT, st.lists(WORDS, max_size=9).map("".join), ANY_TEX
 def test_no_text_raises_anything_but_what_a_user_can_read(texts: list[str]) -> None:
     before = dict(os.environ)
     try:
-        changes = vetted(texts, CONF)
+        changes = vet_overrides(texts, CONF)
     except LockgateError as err:
         assert "\n" not in str(err)  # noqa: PT017
     else:

@@ -13,7 +13,7 @@ import yaml
 from lockgate.gates.errors import LockgateError, PolicyError, SettingsError
 from lockgate.pipelines.data import SOURCES
 from lockgate.pipelines.models import MODELS
-from lockgate.pipelines.settings.groups import GUARDED
+from lockgate.pipelines.settings.groups import GUARDED_GROUPS
 from lockgate.pipelines.settings.settings import Settings, compose
 from lockgate.pipelines.stores import STORES
 from tests.configuration import CONF
@@ -48,7 +48,7 @@ def test_conf_without_overrides_is_what_config_yaml_says() -> None:
 def test_every_choice_of_every_group_composes(group: str, choice: str) -> None:
     override = f"{group}={choice}"
     composed = compose([override, *GIVEN.get(override, [])])
-    assert (composed.guarded != ()) == (group in GUARDED)
+    assert (composed.guarded != ()) == (group in GUARDED_GROUPS)
     assert Settings.parse(json.loads(composed.settings.to_json())) == composed.settings
 
 
@@ -66,10 +66,10 @@ def test_conf_and_the_registries_know_the_same_names() -> None:
 
 @pytest.mark.parametrize("missing", [0, 1, 2])
 def test_what_must_be_given_is_asked_for(missing: int) -> None:
-    given = GIVEN["data=table"]
-    left_out = given[missing].split("=")[0]
+    options = GIVEN["data=table"]
+    left_out = options[missing].split("=")[0]
     with pytest.raises(SettingsError, match=f"nothing given; expected a value @ {left_out} .give {left_out}=…."):
-        compose(["data=table", *given[:missing], *given[missing + 1 :]])
+        compose(["data=table", *options[:missing], *options[missing + 1 :]])
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_an_experiment_is_a_delta_of_model_and_train() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("defaults:\n  - override /gate: independent_rows\n", "changes gate"),
         ("gate: {confidence: 0.6}\n", "changes gate"),
@@ -109,9 +109,9 @@ def test_an_experiment_is_a_delta_of_model_and_train() -> None:
         ("store: {path: mine.db}\n", "changes store"),
     ],
 )
-def test_an_experiment_that_touches_anything_else_is_refused(conf: Path, text: str, said: str) -> None:
+def test_an_experiment_that_touches_anything_else_is_refused(conf: Path, text: str, message: str) -> None:
     (conf / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{text}", encoding="utf-8")
-    with pytest.raises(SettingsError, match=said):
+    with pytest.raises(SettingsError, match=message):
         compose(["experiment=mine"])
     assert compose().settings.seed == 0
 
@@ -139,7 +139,7 @@ def test_an_experiment_that_adds_keys_is_refused(conf: Path, addition: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "said"),
+    ("file", "old", "new", "message"),
     [
         ("config.yaml", '"2013-10"', '"2013-13"', "got '2013-13'; expected a month"),
         ("config.yaml", '"2013-10"', '"2013-10\\n"', "expected a month"),
@@ -168,18 +168,20 @@ def test_an_experiment_that_adds_keys_is_refused(conf: Path, addition: str) -> N
         ("store/sqlite.yaml", "path: predictions.db", "path: ''", "store.path"),
     ],
 )
-def test_a_wrong_file_of_conf_is_one_line_that_says_where(conf: Path, file: str, old: str, new: str, said: str) -> None:
+def test_a_wrong_file_of_conf_is_one_line_that_says_where(
+    conf: Path, file: str, old: str, new: str, message: str
+) -> None:
     edited(conf / file, old, new)
     with pytest.raises(SettingsError) as caught:
         compose()
     line = str(caught.value)
-    assert said in line
+    assert message in line
     assert "\n" not in line
     assert len(line) < 700
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("min: 0.60", "min: .nan", "gate.checks.auc_floor.min"),
         ("min: 0.60", "mni: 0.60", "unknown key 'mni'"),
@@ -188,11 +190,11 @@ def test_a_wrong_file_of_conf_is_one_line_that_says_where(conf: Path, file: str,
         ("valid_for: 90d", "valid_for: 90", "gate.valid_for"),
     ],
 )
-def test_a_wrong_policy_is_a_policy_error(conf: Path, old: str, new: str, said: str) -> None:
+def test_a_wrong_policy_is_a_policy_error(conf: Path, old: str, new: str, message: str) -> None:
     edited(conf / "gate" / "default.yaml", old, new)
     with pytest.raises(PolicyError) as caught:
         compose()
-    assert any(said in line for line in caught.value.problems)
+    assert any(message in line for line in caught.value.problems)
 
 
 def test_every_mistake_is_reported_at_once(conf: Path) -> None:
@@ -224,10 +226,10 @@ def test_a_secret_in_the_environment_is_not_in_what_flows_get(monkeypatch: pytes
 
 
 def test_settings_are_the_same_bytes_however_they_were_asked_for() -> None:
-    one = compose(["model.max_depth=3", "seed=5"]).settings
+    item = compose(["model.max_depth=3", "seed=5"]).settings
     other = compose(["seed=5", "model.max_depth=3"]).settings
-    assert one.to_json() == other.to_json()
-    assert one.digest == other.digest != compose().settings.digest
+    assert item.to_json() == other.to_json()
+    assert item.digest == other.digest != compose().settings.digest
 
 
 def test_parameters_are_those_of_the_chosen_file_and_validated_once() -> None:

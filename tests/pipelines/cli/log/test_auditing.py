@@ -118,7 +118,7 @@ def test_waivers_are_listed_with_what_came_of_them(prompted: Callable[..., Proje
     assert "no judgement of EvaluateNewModel/3 was recorded since" in output
     assert "a strike" in output
     assert project.run("waivers", "--run", "2").strip() == "no gate was waived for this run"
-    again = make_evidence(BAD, model="3", rows="3", neighbour=BETTER, champion="2", **FACTS)
+    again = make_evidence(BAD, model="3", rows="3", champion_scores=BETTER, champion="2", **FACTS)
     commit(POLICY, again, project.log, actor="grace", clock=lambda: datetime.now(UTC))
     assert waivers(project) == {"log_loss": "used"}
     assert "lifted it in entry 5" in project.run("waivers", "--run", "3")

@@ -28,9 +28,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory, promoted_project: Any) ->
     """What `export` wrote of the first promotion. For reading only."""
     out = tmp_path_factory.mktemp("exported") / "out"
     (run,) = promoted_project.runs()
-    done = promoted_project.run("export", run.rpartition("/")[2], "--out", str(out))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[0].startswith(f"entry 1, PROMOTE of {run}, decision sha256 ")
+    completed = promoted_project.run("export", run.rpartition("/")[2], "--out", str(out))
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert completed.stdout.splitlines()[0].startswith(f"entry 1, PROMOTE of {run}, decision sha256 ")
     return out
 
 
@@ -45,27 +45,27 @@ def away(tmp_path: Path, project_at: Any) -> Any:
 
 
 def test_the_folder_holds_the_decision_and_all_that_it_was_made_of(exported: Path, promoted_project: Any) -> None:
-    assert sorted(one.name for one in exported.iterdir()) == FILES
+    assert sorted(path.name for path in exported.iterdir()) == FILES
     (entry,) = promoted_project.history()
     context = json.loads((exported / "context.json").read_bytes())
     assert json.loads(context["entry"]) == entry
     assert hashlib.sha256((exported / "policy.json").read_bytes()).hexdigest() == entry["event"]["policy_sha256"]
     decision = (exported / "decision.json").read_text(encoding="utf-8")
     assert hashlib.sha256(decision.removesuffix("\n").encode()).hexdigest() == entry["event"]["decision_sha256"]
-    assert [one.name for one in exported.parent.iterdir()] == ["out"], "no draft is left"
+    assert [path.name for path in exported.parent.iterdir()] == ["out"], "no draft is left"
 
 
 def test_it_is_reproduced_bit_for_bit_elsewhere(away: Any, folder: Path) -> None:
-    done = away.run("judge", "--evidence", "copy", "--decision", "again.json", "--statement", "s.json")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "reproduced: entry 1 of log " in done.stdout
-    assert "the entry is not signed; nothing was logged" in done.stdout
+    completed = away.run("judge", "--evidence", "copy", "--decision", "again.json", "--statement", "s.json")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert "reproduced: entry 1 of log " in completed.stdout
+    assert "the entry is not signed; nothing was logged" in completed.stdout
     assert (away.home / "again.json").read_bytes() == (folder / "decision.json").read_bytes()
     assert not (away.home / ".metaflow").exists()
-    told = json.loads((away.home / "s.json").read_text(encoding="utf-8"))
-    assert told["predicate"] == json.loads((away.home / "s.predicate.json").read_text(encoding="utf-8"))
-    assert told["predicate"]["resourceUri"] == "lockgate:orders/advice"
-    (evidence,) = told["predicate"]["inputAttestations"]
+    document = json.loads((away.home / "s.json").read_text(encoding="utf-8"))
+    assert document["predicate"] == json.loads((away.home / "s.predicate.json").read_text(encoding="utf-8"))
+    assert document["predicate"]["resourceUri"] == "lockgate:orders/advice"
+    (evidence,) = document["predicate"]["inputAttestations"]
     assert evidence["digest"]["sha256"] == hashlib.sha256((folder / "evidence.arrow").read_bytes()).hexdigest()
 
 
@@ -74,15 +74,15 @@ def test_it_is_reproduced_from_three_files_too(away: Any, folder: Path) -> None:
         f"--{name}=copy/{file}"
         for name, file in zip(("context", "evidence", "policy"), (FILES[0], *FILES[2:]), strict=True)
     ]
-    done = away.run("judge", *words, "--json")
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["note"].startswith("reproduced: ")
-    assert told["decision"] == json.loads((folder / "decision.json").read_bytes())
+    completed = away.run("judge", *words, "--json")
+    assert completed.returncode == 0, completed.stderr
+    document = json.loads(completed.stdout)
+    assert document["note"].startswith("reproduced: ")
+    assert document["decision"] == json.loads((folder / "decision.json").read_bytes())
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "said"),
+    ("file", "old", "new", "message"),
     [
         ("decision.json", b"PROMOTE", b"HOLD", "not reproduced: decision.json: it is not the decision"),
         ("policy.json", b'"max":0.3', b'"max":0.4', "not reproduced: policy.json: SHA-256 "),
@@ -91,31 +91,31 @@ def test_it_is_reproduced_from_three_files_too(away: Any, folder: Path) -> None:
     ],
 )
 def test_what_was_changed_is_named_and_exits_with_2(
-    away: Any, folder: Path, file: str, old: bytes, new: bytes, said: str
+    away: Any, folder: Path, file: str, old: bytes, new: bytes, message: str
 ) -> None:
     blob = (folder / file).read_bytes()
     assert old in blob
     (folder / file).write_bytes(blob.replace(old, new, 1))
-    done = away.run("judge", "--evidence", "copy")
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
-    assert said in line
+    completed = away.run("judge", "--evidence", "copy")
+    assert (completed.returncode, completed.stdout) == (2, "")
+    (line,) = completed.stderr.splitlines()
+    assert message in line
     assert "bug" not in line
 
 
 def test_a_missing_file_and_a_key_that_did_not_sign_are_one_line(away: Any, folder: Path) -> None:
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE"
-    done = away.run("judge", "--evidence", "copy", "--key", key)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "the entry is not signed; expected a signature of --key (SHA256:" in done.stderr
+    completed = away.run("judge", "--evidence", "copy", "--key", key)
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert "the entry is not signed; expected a signature of --key (SHA256:" in completed.stderr
     (folder / "context.json").unlink()
-    done = away.run("judge", "--evidence", "copy")
-    assert done.stderr == "lockgate: cannot read: No such file or directory @ copy/context.json\n"
+    completed = away.run("judge", "--evidence", "copy")
+    assert completed.stderr == "lockgate: cannot read: No such file or directory @ copy/context.json\n"
 
 
 def test_a_sealed_and_signed_decision_shows_its_key_and_its_commitment_and_no_number(away: Any, tmp_path: Path) -> None:
     label = np.tile([0.0, 1.0], 60)
-    held = Evidence.from_arrays(
+    evidence = Evidence.from_arrays(
         label=label,
         challenger=0.3 + label / 3,
         facts={"challenger": {"run": "EvaluateNewModel/1", "sha256": "1" * 64}, "champion": None},
@@ -139,29 +139,29 @@ def test_a_sealed_and_signed_decision_shows_its_key_and_its_commitment_and_no_nu
         signer=Signer(private, fingerprint(private.public_key())),
     )
     policy = Policy.parse(sealed)
-    entry = commit(policy, held, log, actor="ada", clock=lambda: datetime(2024, 5, 1, tzinfo=UTC)).entry
+    entry = commit(policy, evidence, log, actor="ada", clock=lambda: datetime(2024, 5, 1, tzinfo=UTC)).entry
     (tmp_path / "signed").mkdir()
-    for name, blob in export.export_entry(entry, None, held, policy).items():
+    for name, blob in export.export_entry(entry, None, evidence, policy).items():
         (tmp_path / "signed" / name).write_bytes(blob)
-    done = away.run("judge", "--evidence", "signed", "--key", public)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"its commitment holds; signed by {fingerprint(private.public_key())}" in " ".join(done.stdout.split())
-    assert "hidden" not in done.stdout
-    assert "auc" not in done.stdout
+    completed = away.run("judge", "--evidence", "signed", "--key", public)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert f"its commitment holds; signed by {fingerprint(private.public_key())}" in " ".join(completed.stdout.split())
+    assert "hidden" not in completed.stdout
+    assert "auc" not in completed.stdout
 
 
 def test_nothing_is_written_where_something_is_or_nothing_was_judged(promoted_project: Any, tmp_path: Path) -> None:
     (run,) = promoted_project.runs()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").write_text("x", encoding="utf-8")
-    for words, said in [
+    for words, message in [
         ([run, "--out", str(tmp_path / "full")], "the folder is not empty"),
         ([run, "--out", str(tmp_path / "full" / "mine")], "it exists and is not a folder"),
         ([run, "--out", str(tmp_path / "no" / "folder")], "does not exist; expected an existing folder"),
         (["EvaluateNewModel/1", "--out", str(tmp_path / "new")], "has no judgement in the log"),
     ]:
-        done = promoted_project.run("export", *words)
-        assert (done.returncode, done.stdout) == (2, "")
-        (line,) = done.stderr.splitlines()
-        assert said in line
-    assert [one.name for one in tmp_path.rglob("*")] == ["full", "mine"]
+        completed = promoted_project.run("export", *words)
+        assert (completed.returncode, completed.stdout) == (2, "")
+        (line,) = completed.stderr.splitlines()
+        assert message in line
+    assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine"]

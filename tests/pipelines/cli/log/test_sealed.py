@@ -26,13 +26,13 @@ json.dump({"numbers": list(said(decision.outcomes)), "names": list(policy.checks
 
 def canaries(project: Any, run: str) -> set[str]:
     """What a sealed run must not show: its gates' names, and their numbers as they are written anywhere."""
-    done = project.python("-c", OUTCOMES, run)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    numbers = [value for value in told["numbers"] if len(f"{value:.12g}".strip("-0.")) >= 6]
+    completed = project.python("-c", OUTCOMES, run)
+    assert completed.returncode == 0, completed.stderr
+    document = json.loads(completed.stdout)
+    numbers = [value for value in document["numbers"] if len(f"{value:.12g}".strip("-0.")) >= 6]
     assert len(numbers) >= 6
-    shown = {form.format(value) for value in numbers for form in ("{:.12g}", "{:.6g}", "{:.4g}", "{:+.4f}")}
-    return {text for text in shown if len(text.strip("+-0.")) >= 3} | set(told["names"])
+    output = {form.format(value) for value in numbers for form in ("{:.12g}", "{:.6g}", "{:.4g}", "{:+.4f}")}
+    return {text for text in output if len(text.strip("+-0.")) >= 3} | set(document["names"])
 
 
 @pytest.fixture
@@ -49,16 +49,16 @@ def sealed(project: Any, tmp_path: Path) -> Any:
 
 def everything(project: Any, *words: str) -> tuple[int, str]:
     """All that a command says and writes, as text and as JSON, and all that is in the log after it."""
-    code, said = 0, ""
+    code, message = 0, ""
     for also in ((), ("--json",)):
-        done = project.run(*words, *also, "--decision", "d.json", "--report", "r.md")
-        code = done.returncode
-        said += done.stdout + done.stderr
-    said += "".join((project.home / name).read_text(encoding="utf-8") for name in ("d.json", "r.md"))
-    said += project.run("history").stdout + project.run("history", "--json").stdout + project.run("champion").stdout
+        completed = project.run(*words, *also, "--decision", "d.json", "--report", "r.md")
+        code = completed.returncode
+        message += completed.stdout + completed.stderr
+    message += "".join((project.home / name).read_text(encoding="utf-8") for name in ("d.json", "r.md"))
+    message += project.run("history").stdout + project.run("history", "--json").stdout + project.run("champion").stdout
     files = sorted((project.home / ".metaflow" / "lockgate").glob("*/log/*.json"))
     assert files
-    return code, said + "".join(file.read_text(encoding="utf-8") for file in files)
+    return code, message + "".join(file.read_text(encoding="utf-8") for file in files)
 
 
 @pytest.mark.nightly
@@ -71,18 +71,18 @@ def test_a_promotion_and_a_refusal_tell_no_number(sealed: Any) -> None:
     hidden = canaries(sealed, promoted) | canaries(sealed, refused)
     assert {"auc_floor", "log_loss"} <= hidden
     for run, exit_code in ((refused, 1), (promoted, 0)):
-        code, said = everything(sealed, "judge", run)
+        code, message = everything(sealed, "judge", run)
         assert code == exit_code
-        said += first.stdout + first.stderr + worse.stdout + worse.stderr
-        assert {text for text in hidden if text in said} == set()
-        assert "INCONCLUSIVE" not in said
-        assert "ERROR" not in said
-        assert "however challengers are chosen through lockgate's answers" in " ".join(said.split())
+        message += first.stdout + first.stderr + worse.stdout + worse.stderr
+        assert {text for text in hidden if text in message} == set()
+        assert "INCONCLUSIVE" not in message
+        assert "ERROR" not in message
+        assert "however challengers are chosen through lockgate's answers" in " ".join(message.split())
     entries = sealed.history()
     decisions = [entry["event"]["decision"] for entry in entries]
-    assert [one["verdict"] for one in decisions] == ["PROMOTE", "HOLD"]
-    assert [(one["outcomes"], one["look"]["number"]) for one in decisions] == [([], None)] * 2
-    assert all(len(one["commitment"]) == 64 for one in decisions)
+    assert [decision["verdict"] for decision in decisions] == ["PROMOTE", "HOLD"]
+    assert [(decision["outcomes"], decision["look"]["number"]) for decision in decisions] == [([], None)] * 2
+    assert all(len(decision["commitment"]) == 64 for decision in decisions)
     assert [sorted(sealed.tags(run)) for run in (promoted, refused)] == [["champion", "deployment_candidate"], []]
 
 
@@ -96,11 +96,11 @@ def test_all_that_is_not_promoted_looks_alike(
         policy = policy_file(disclose="promotion_only")
         words = ["judge", "--evidence", str(evidence_file(which)), "--policy", str(policy)]
         (tmp_path / "r.md").unlink(missing_ok=True)
-        done = project.run(*words, "--decision", "d.json", "--report", "r.md")
+        completed = project.run(*words, "--decision", "d.json", "--report", "r.md")
         decision = json.loads((tmp_path / "d.json").read_text(encoding="utf-8"))
         own = (decision["binding"].pop("scores"), decision["look"].pop("key"), decision.pop("commitment"))
         assert all(own)
         report = (tmp_path / "r.md").read_text(encoding="utf-8").split("<sub>")[0]
-        return done.returncode, done.stdout, decision, report
+        return completed.returncode, completed.stdout, decision, report
 
     assert told(verdict) == told("HOLD")

@@ -23,9 +23,9 @@ UNSIGNED = "entries are unsigned: anybody who can write to the bucket can rewrit
 
 def verified(project: Any, *words: str) -> tuple[int, dict[str, Any]]:
     """Exit code, and what was found as JSON."""
-    done = project.run("verify", "--json", *words)
-    assert done.stderr == ""
-    return done.returncode, json.loads(done.stdout)
+    completed = project.run("verify", "--json", *words)
+    assert completed.stderr == ""
+    return completed.returncode, json.loads(completed.stdout)
 
 
 def index(project: Any, run: str) -> Path:
@@ -45,22 +45,22 @@ def erase(project: Any, run: str, name: str) -> None:
 
 def swap(project: Any, run: str, **artifacts: bytes | str) -> None:
     """Point artifacts of a finished run at other values."""
-    held = json.loads(index(project, run).read_bytes())
+    document = json.loads(index(project, run).read_bytes())
     for name, value in artifacts.items():
         stored = gzip.compress(pickle.dumps(value, protocol=4))
         key = hashlib.sha1(stored, usedforsecurity=False).hexdigest()
         blob(project, key).parent.mkdir(exist_ok=True)
         blob(project, key).write_bytes(stored)
         blob(project, key).with_name(f"{key}_meta").write_text(json.dumps({"cas_raw": False, "cas_version": 1}))
-        held["objects"][name] = key
-    index(project, run).write_text(json.dumps(held), encoding="utf-8")
+        document["objects"][name] = key
+    index(project, run).write_text(json.dumps(document), encoding="utf-8")
 
 
 def tag(project: Any, run: str, *, user: list[str], system: tuple[str, ...] = ()) -> None:
     """Write the tags of a run where Metaflow keeps them."""
     file = project.home / ".metaflow" / run / "_meta" / "_self.json"
-    held = json.loads(file.read_bytes())
-    file.write_text(json.dumps(held | {"tags": user, "system_tags": [*held["system_tags"], *system]}))
+    document = json.loads(file.read_bytes())
+    file.write_text(json.dumps(document | {"tags": user, "system_tags": [*document["system_tags"], *system]}))
 
 
 def twin(project: Any, run: str, number: int) -> str:
@@ -93,9 +93,9 @@ def publish(project: Any, *, seq: int, digest: str) -> None:
 
 
 def test_what_nobody_touched_is_clean_and_says_what_it_did_not_check(promoted_project: Any) -> None:
-    done = promoted_project.run("verify", "--deep")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [
+    completed = promoted_project.run("verify", "--deep")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert completed.stdout.splitlines() == [
         f"not checked: {UNSIGNED}",
         "not checked: nothing outside the log names an entry after 1, so a deleted later entry would go unnoticed",
         "checked 1 entry, 1 promoted run, the tags of 1 run, no versions of predictions: no deviations",
@@ -105,16 +105,16 @@ def test_what_nobody_touched_is_clean_and_says_what_it_did_not_check(promoted_pr
 def test_erased_evidence_is_said_and_is_no_deviation(promoted: Any) -> None:
     (run,) = promoted.runs()
     erase(promoted, run, "evidence")
-    code, told = verified(promoted)
-    assert (code, told["deviations"]) == (0, [])
-    assert f"the evidence of {run} was erased, so it was not compared with entry 1" in told["notes"]
+    code, report = verified(promoted)
+    assert (code, report["deviations"]) == (0, [])
+    assert f"the evidence of {run} was erased, so it was not compared with entry 1" in report["notes"]
     erase(promoted, run, "model")
-    code, told = verified(promoted)
-    assert (code, [one["about"] for one in told["deviations"]]) == (2, ["run"])
-    assert "its model is gone, and it reigns" in told["deviations"][0]["said"]
+    code, report = verified(promoted)
+    assert (code, [deviation["about"] for deviation in report["deviations"]]) == (2, ["run"])
+    assert "its model is gone, and it reigns" in report["deviations"][0]["said"]
     shutil.rmtree(promoted.home / ".metaflow" / run)
-    code, told = verified(promoted)
-    assert (code, told["deviations"][0]["said"]) == (2, "there is no such run, and entry 1 promoted it")
+    code, report = verified(promoted)
+    assert (code, report["deviations"][0]["said"]) == (2, "there is no such run, and entry 1 promoted it")
 
 
 def test_everything_that_was_changed_is_named_and_tags_are_put_right(promoted: Any) -> None:
@@ -128,26 +128,26 @@ def test_everything_that_was_changed_is_named_and_tags_are_put_right(promoted: A
     tag(promoted, foreign, user=["champion"])
     tag(promoted, stuck, user=[], system=("champion",))
     publish(promoted, seq=4, digest="0" * 64)
-    code, told = verified(promoted)
-    found = {(one["about"], one["where"]): one["said"] for one in told["deviations"]}
-    assert (code, told["clean"], found.keys()) == (
+    code, report = verified(promoted)
+    actual = {(deviation["about"], deviation["where"]): deviation["said"] for deviation in report["deviations"]}
+    assert (code, report["clean"], actual.keys()) == (
         2,
         False,
         {("run", run), ("tags", run), ("tags", forged), ("tags", stuck), ("predictions", "version 1")},
     )
-    assert f"{foreign} says that it is of project 'another': its tags follow another log" in told["notes"]
+    assert f"{foreign} says that it is of project 'another': its tags follow another log" in report["notes"]
     model = entry["event"]["decision"]["binding"]["model"]
-    assert f"expected {model}" in found["run", run]
-    assert "lacks champion" in found["tags", run]
-    assert "has held" in found["tags", run]
-    assert "has champion, production:token, which it should not have according to the log" in found["tags", forged]
-    assert "has champion as a system tag" in found["tags", stuck]
-    assert "the log ends at 1: was its tail deleted?" in found["predictions", "version 1"]
+    assert f"expected {model}" in actual["run", run]
+    assert "lacks champion" in actual["tags", run]
+    assert "has held" in actual["tags", run]
+    assert "has champion, production:token, which it should not have according to the log" in actual["tags", forged]
+    assert "has champion as a system tag" in actual["tags", stuck]
+    assert "the log ends at 1: was its tail deleted?" in actual["predictions", "version 1"]
 
-    code, told = verified(promoted, "--fix-tags")
-    left = {(one["about"], one["where"]) for one in told["deviations"]}
-    assert (code, left) == (2, {("run", run), ("tags", stuck), ("predictions", "version 1")})
-    assert told["fixed"] == [f"{run} +champion -held", f"{forged} -champion -production:token"]
+    code, report = verified(promoted, "--fix-tags")
+    remaining = {(deviation["about"], deviation["where"]) for deviation in report["deviations"]}
+    assert (code, remaining) == (2, {("run", run), ("tags", stuck), ("predictions", "version 1")})
+    assert report["fixed"] == [f"{run} +champion -held", f"{forged} -champion -production:token"]
     assert promoted.tags(run) == ["champion", "deployment_candidate", "mine"]
     assert (promoted.tags(forged), promoted.tags(foreign)) == ([], ["champion"])
 
@@ -158,22 +158,22 @@ def test_tags_do_not_follow_a_log_that_is_not_what_it_must_be(promoted: Any, wor
     tag(promoted, run, user=["revoked"])
     (file,) = (promoted.home / ".metaflow" / "lockgate" / "orders" / "log").glob("*.json")
     file.write_bytes(file.read_bytes() + b" ")
-    done = promoted.run("verify", *words)
-    assert done.returncode == 2
-    assert [line.split()[:2] for line in done.stdout.splitlines()[:2]] == [
+    completed = promoted.run("verify", *words)
+    assert completed.returncode == 2
+    assert [line.split()[:2] for line in completed.stdout.splitlines()[:2]] == [
         ["about", "where"],
         ["log", "log/00000001.json"],
     ]
-    assert "not in canonical form" in done.stdout
-    assert "tags were not compared, because the log itself deviates" in done.stdout
+    assert "not in canonical form" in completed.stdout
+    assert "tags were not compared, because the log itself deviates" in completed.stdout
     assert promoted.tags(run) == ["revoked"]
 
 
 def test_a_run_that_holds_all_the_tags_it_may_is_one_clear_line(promoted: Any) -> None:
     (run,) = promoted.runs()
     tag(promoted, run, user=["deployment_candidate", *(f"t{number}" for number in range(49))])
-    code, told = verified(promoted, "--fix-tags")
-    (deviation,) = told["deviations"]
+    code, report = verified(promoted, "--fix-tags")
+    (deviation,) = report["deviations"]
     assert (code, deviation["about"]) == (2, "tags")
     assert "could not be put right: Metaflow refuses: Cannot increase size of tag set beyond 50" in deviation["said"]
     judged = promoted.run("judge", run)
@@ -182,5 +182,5 @@ def test_a_run_that_holds_all_the_tags_it_may_is_one_clear_line(promoted: Any) -
 
 
 def test_an_empty_log_is_clean(project: Any) -> None:
-    code, told = verified(project)
-    assert (code, told["entries"], told["notes"]) == (0, 0, [UNSIGNED])
+    code, report = verified(project)
+    assert (code, report["entries"], report["notes"]) == (0, 0, [UNSIGNED])

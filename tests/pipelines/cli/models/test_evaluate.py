@@ -12,31 +12,31 @@ def test_the_first_model_is_promoted_tagged_and_logged(promoted_project: Any) ->
     (run,) = promoted_project.runs()
     (entry,) = promoted_project.history()
     decision = entry["event"]["decision"]
-    told = (entry["seq"], decision["verdict"], decision["binding"]["run"], entry["actor"])
-    assert told == (1, "PROMOTE", run, "lockgate")
+    report = (entry["seq"], decision["verdict"], decision["binding"]["run"], entry["actor"])
+    assert report == (1, "PROMOTE", run, "lockgate")
     assert entry["state"]["champion"]["run"] == run
     assert sorted(promoted_project.tags(run)) == ["champion", "deployment_candidate"]
-    told = json.loads(promoted_project.run("champion", "--json").stdout)
-    assert told == {**entry["state"]["champion"], "reigns": True, "refusal": "", "signed": False}
+    report = json.loads(promoted_project.run("champion", "--json").stdout)
+    assert report == {**entry["state"]["champion"], "reigns": True, "refusal": "", "signed": False}
     assert run in promoted_project.run("champion").stdout
 
 
 @pytest.fixture(scope="module")
 def judged(promoted_project: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Any]:
     """A project in which the champion was trained again and a worse model was judged; what was said of each."""
-    made = promoted_project.copy(tmp_path_factory.mktemp("judged"))
-    again = made.run("evaluate", "--json", "--decision", "again.json")
-    worse = made.run("evaluate", "model=baseline", "--report", "report.md", "--decision", "worse.json")
-    return made, again, worse
+    created = promoted_project.copy(tmp_path_factory.mktemp("judged"))
+    again = created.run("evaluate", "--json", "--decision", "again.json")
+    worse = created.run("evaluate", "model=baseline", "--report", "report.md", "--decision", "worse.json")
+    return created, again, worse
 
 
 def test_the_same_model_again(judged: tuple[Any, Any, Any]) -> None:
     project, again, _ = judged
     assert again.returncode == 0, again.stderr
-    told = json.loads(again.stdout)
-    assert told["decision"]["already_champion"]
-    assert told["entry"] is None
-    assert "it reigns already" in told["note"]
+    document = json.loads(again.stdout)
+    assert document["decision"]["already_champion"]
+    assert document["entry"] is None
+    assert "it reigns already" in document["note"]
     assert json.loads((project.home / "again.json").read_text(encoding="utf-8"))["already_champion"]
     assert [entry["event"]["decision"]["verdict"] for entry in project.history()] == ["PROMOTE", "HOLD"]
     assert project.tags(project.runs()[1]) == []
@@ -48,11 +48,11 @@ def test_a_worse_model(judged: tuple[Any, Any, Any]) -> None:
     assert all(name in worse.stdout for name in ("auc_floor", "log_loss", "HOLD"))
     assert (project.home / "report.md").read_text(encoding="utf-8").startswith("## lockgate: HOLD")
     written = json.loads((project.home / "worse.json").read_text(encoding="utf-8"))
-    one, two = project.history()
+    item, two = project.history()
     assert two["event"]["decision"]["verdict"] == written["verdict"] == "HOLD"
-    assert two["event"]["decision"] == {name: held for name, held in written.items() if name != "state"}
+    assert two["event"]["decision"] == {name: value for name, value in written.items() if name != "state"}
     assert two["previous"]
-    assert one["log_id"] == two["log_id"]
+    assert item["log_id"] == two["log_id"]
     assert project.tags(project.runs()[-1]) == ["held"]
 
     repeated = project.run("judge", project.runs()[-1], "--json")
@@ -64,9 +64,9 @@ def test_a_worse_model(judged: tuple[Any, Any, Any]) -> None:
     listed = json.loads(project.run("history", "--json").stdout)
     assert listed == project.history()
     assert [entry["seq"] for entry in json.loads(project.run("history", "--json", "--last", "1").stdout)] == [2]
-    shown = project.run("history").stdout
-    assert project.runs()[0] in shown
-    assert "HOLD" in shown
+    output = project.run("history").stdout
+    assert project.runs()[0] in output
+    assert "HOLD" in output
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_a_worse_model(judged: tuple[Any, Any, Any]) -> None:
     ],
 )
 def test_advice_and_changed_gates_are_judged_and_never_logged(project: Any, words: list[str], why: str) -> None:
-    done = project.run("evaluate", *words, "--json")
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["decision"]["verdict"] == "PROMOTE"
-    assert told["note"].startswith(f"nothing was logged or tagged: {why}")
+    completed = project.run("evaluate", *words, "--json")
+    assert completed.returncode == 0, completed.stderr
+    document = json.loads(completed.stdout)
+    assert document["decision"]["verdict"] == "PROMOTE"
+    assert document["note"].startswith(f"nothing was logged or tagged: {why}")
     assert project.history() == []
     (run,) = project.runs()
     assert project.tags(run) == []
@@ -92,15 +92,15 @@ def test_advice_and_changed_gates_are_judged_and_never_logged(project: Any, word
 
 @pytest.mark.nightly
 def test_overrides_come_from_make_line_by_line(project: Any) -> None:
-    done = project.run(
+    completed = project.run(
         "evaluate", "--overrides-from-make", "--advisory", LOCKGATE_MAKE_OVERRIDES="model=baseline\nseed=3\n"
     )
-    assert done.returncode == 1, done.stderr
-    assert "baseline fitted" in done.stderr
+    assert completed.returncode == 1, completed.stderr
+    assert "baseline fitted" in completed.stderr
 
 
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [
         "model=baseline\x0bseed=3\n",
         "model=baseline\x85\n",
@@ -112,34 +112,34 @@ def test_overrides_come_from_make_line_by_line(project: Any) -> None:
         "model\n",
     ],
 )
-def test_what_make_hands_over_is_only_ever_split_at_newlines(project: Any, given: str) -> None:
-    done = project.run("evaluate", "--overrides-from-make", LOCKGATE_MAKE_OVERRIDES=given)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "bug" not in done.stderr
+def test_what_make_hands_over_is_only_ever_split_at_newlines(project: Any, options: str) -> None:
+    completed = project.run("evaluate", "--overrides-from-make", LOCKGATE_MAKE_OVERRIDES=options)
+    assert completed.returncode == 2
+    assert len(completed.stderr.splitlines()) == 1
+    assert "bug" not in completed.stderr
     assert project.runs() == []
     assert not (project.home / "canary").exists()
 
 
 def test_without_the_option_make_has_no_say(project: Any) -> None:
-    done = project.run("evaluate", "model=nothing", LOCKGATE_MAKE_OVERRIDES="model=alsonothing\n")
-    assert "unknown model 'nothing'" in done.stderr
+    completed = project.run("evaluate", "model=nothing", LOCKGATE_MAKE_OVERRIDES="model=alsonothing\n")
+    assert "unknown model 'nothing'" in completed.stderr
 
 
 @pytest.mark.nightly
 def test_options_of_metaflow_reach_the_run(project: Any) -> None:
     """Also those whose value has `=` in it."""
-    done = project.run("evaluate", "model=baseline", "--tag", "why=trying", "--with", "retry:times=0", "--tag=two")
-    assert done.returncode == 1, done.stderr
+    completed = project.run("evaluate", "model=baseline", "--tag", "why=trying", "--with", "retry:times=0", "--tag=two")
+    assert completed.returncode == 1, completed.stderr
     (run,) = project.runs()
     assert sorted(project.tags(run)) == ["held", "two", "why=trying"]
 
 
 def test_an_option_that_metaflow_does_not_have_is_said(project: Any) -> None:
-    done = project.run("evaluate", "--no-such-option")
-    assert done.returncode == 2
-    assert "no such option" in done.stderr.lower()
-    assert "Traceback" not in done.stderr
+    completed = project.run("evaluate", "--no-such-option")
+    assert completed.returncode == 2
+    assert "no such option" in completed.stderr.lower()
+    assert "Traceback" not in completed.stderr
 
 
 @pytest.mark.nightly
@@ -147,15 +147,23 @@ def test_predictions_are_published_read_and_rolled_back(promoted: Any) -> None:
     (run,) = promoted.runs()
     first = promoted.run("predict", "--json")
     assert first.returncode == 0, first.stderr
-    told = json.loads(first.stdout)
-    assert (told["version"], told["current"], told["window"], told["champion_run"]) == (1, True, "2024-06", run)
+    document = json.loads(first.stdout)
+    assert (document["version"], document["current"], document["window"], document["champion_run"]) == (
+        1,
+        True,
+        "2024-06",
+        run,
+    )
     second = promoted.run("predict", "--window", "2024-05", "--upstream-run-id", run.split("/")[1])
     assert second.returncode == 0, second.stderr
     assert "version 2: 666 predictions of 2024-05" in second.stdout
     assert promoted.run("predictions", "get", "5").returncode == 2  # an order of June
-    found = promoted.run("predictions", "get", "5", "--version", "1", "--json")
-    assert 0 < json.loads(found.stdout)["score"] < 1
+    completed = promoted.run("predictions", "get", "5", "--version", "1", "--json")
+    assert 0 < json.loads(completed.stdout)["score"] < 1
     assert promoted.run("predictions", "rollback").stdout.startswith("version 1 is current again")
     assert promoted.run("predictions", "get", "5").stdout.endswith(f"version 1 (2024-06), {run}\n")
-    assert [one["version"] for one in json.loads(promoted.run("predictions", "versions", "--json").stdout)] == [2, 1]
+    assert [version["version"] for version in json.loads(promoted.run("predictions", "versions", "--json").stdout)] == [
+        2,
+        1,
+    ]
     assert promoted.run("predictions", "versions").stdout.splitlines()[1].startswith("*    1")

@@ -24,47 +24,47 @@ def explain(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_list_of_everything() -> None:
-    done = explain()
-    assert (done.returncode, done.stderr) == (0, "")
-    first = [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
+    completed = explain()
+    assert (completed.returncode, completed.stderr) == (0, "")
+    first = [line.split()[0] for line in completed.stdout.splitlines() if line.strip()]
     assert [word for word in first if word in KINDS] == list(KINDS)
     for task, metrics in METRICS.items():
-        part = done.stdout.partition(f"Metrics of task {task}")[2].partition("Metrics of task")[0]
-        said = [re.split(r"[\[@]", line.split()[0])[0] for line in part.splitlines() if line.strip()]
-        assert said == list(metrics)
+        part = completed.stdout.partition(f"Metrics of task {task}")[2].partition("Metrics of task")[0]
+        results = [re.split(r"[\[@]", line.split()[0])[0] for line in part.splitlines() if line.strip()]
+        assert results == list(metrics)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind(kind: str) -> None:
-    done = explain(kind)
-    assert (done.returncode, done.stderr) == (0, "")
-    said = " ".join(done.stdout.split())
-    assert f"kind: {kind}" in said
+    completed = explain(kind)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    message = " ".join(completed.stdout.split())
+    assert f"kind: {kind}" in message
     for key in KINDS[kind].model_fields:
-        assert re.search(rf"^{key} +\S", done.stdout, flags=re.MULTILINE)
-    assert "\x1b" not in done.stdout
+        assert re.search(rf"^{key} +\S", completed.stdout, flags=re.MULTILINE)
+    assert "\x1b" not in completed.stdout
 
 
 def test_a_metric() -> None:
-    done = explain("average_precision")
-    assert (done.returncode, done.stderr) == (0, "")
-    rows = dict(re.findall(r"^(\w+) {2,}(.*?) *$", done.stdout, flags=re.MULTILINE))
+    completed = explain("average_precision")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    rows = dict(re.findall(r"^(\w+) {2,}(.*?) *$", completed.stdout, flags=re.MULTILINE))
     assert rows["task"] == "binary"
     assert (rows["better"], rows["range"], rows["unit"]) == ("higher is better", "0 … 1", "probability")
     assert rows["needs"] == "rows with label 1"
     assert "Student's t" in rows["interval"]
-    assert "Average precision Σ (R_k − R_{k−1}) P_k" in done.stdout
+    assert "Average precision Σ (R_k − R_{k−1}) P_k" in completed.stdout
     assert explain("recall@0.3").stdout == explain("recall").stdout
 
 
 def test_a_metric_of_several_tasks_is_said_for_each() -> None:
     (name, tasks), *_ = sorted(
         (
-            (name, [task for task, held in METRICS.items() if name in held])
-            for held in METRICS.values()
-            for name in held
+            (name, [task for task, value in METRICS.items() if name in value])
+            for value in METRICS.values()
+            for name in value
         ),
-        key=lambda found: -len(found[1]),
+        key=lambda result: -len(result[1]),
     )
     assert re.findall(r"^task +(\w+)", explain(name).stdout, flags=re.MULTILINE) == tasks
 
@@ -80,15 +80,15 @@ def test_a_metric_of_several_tasks_is_said_for_each() -> None:
     ],
 )
 def test_what_is_not_there(words: list[str], line: str) -> None:
-    done = explain(*words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(f"lockgate: {line}\n", done.stderr)
+    completed = explain(*words)
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert re.fullmatch(f"lockgate: {line}\n", completed.stderr)
 
 
 def test_the_schema_accepts_every_policy_that_ships() -> None:
-    done = explain("--schema")
-    assert (done.returncode, done.stderr) == (0, "")
-    schema = json.loads(done.stdout)
+    completed = explain("--schema")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    schema = json.loads(completed.stdout)
     validator = jsonschema.Draft202012Validator(schema)
     validator.check_schema(schema)
     policies = sorted((ROOT / "conf/gate").glob("*.yaml"))
@@ -107,5 +107,5 @@ def test_it_starts_quickly() -> None:
         "try:\n    app()\nexcept SystemExit:\n    pass\n"
         "print(sorted({'hydra', 'metaflow', 'obstore', 'pandas', 'sklearn', 'xgboost'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.splitlines()[-1] == "[]"

@@ -17,12 +17,12 @@ CODES = {"PROMOTE": 0, "HOLD": 1, "ERROR": 2, "INCONCLUSIVE": 3}
 def test_the_exit_code_is_the_verdict(
     project: Any, evidence_file: Any, policy_file: Any, verdict: str, code: int
 ) -> None:
-    done = project.run("judge", "--evidence", str(evidence_file(verdict)), "--policy", str(policy_file()))
-    assert done.returncode == code, done.stdout + done.stderr
-    assert done.stderr == ""
-    assert f"\n{verdict}  " in done.stdout
-    assert "nothing was logged or tagged: the evidence comes from a file" in done.stdout
-    assert all(name in done.stdout for name in ("auc_floor", "log_loss", "interval"))
+    completed = project.run("judge", "--evidence", str(evidence_file(verdict)), "--policy", str(policy_file()))
+    assert completed.returncode == code, completed.stdout + completed.stderr
+    assert completed.stderr == ""
+    assert f"\n{verdict}  " in completed.stdout
+    assert "nothing was logged or tagged: the evidence comes from a file" in completed.stdout
+    assert all(name in completed.stdout for name in ("auc_floor", "log_loss", "interval"))
     assert not (project.home / ".metaflow").exists()
 
 
@@ -32,11 +32,11 @@ def test_json_the_decision_file_and_the_engine_say_the_same(
 ) -> None:
     evidence, policy = evidence_file(verdict), policy_file()
     words = ["judge", "--evidence", str(evidence), "--policy", str(policy), "--json"]
-    done = project.run(*words, "--decision", "d.json", "--report", "r.md")
-    told = json.loads(done.stdout)
+    completed = project.run(*words, "--decision", "d.json", "--report", "r.md")
+    document = json.loads(completed.stdout)
     written = (tmp_path / "d.json").read_text(encoding="utf-8")
-    assert told["decision"] == json.loads(written)
-    assert told["entry"] is None
+    assert document["decision"] == json.loads(written)
+    assert document["entry"] is None
     decision = Decision.model_validate_json(written)
     assert written == decision.to_json() + "\n"
     import yaml
@@ -44,7 +44,7 @@ def test_json_the_decision_file_and_the_engine_say_the_same(
     own = judge(Policy.parse(yaml.safe_load(policy.read_text())), Evidence.read(evidence))
     assert decision.outcomes == own.outcomes
     assert decision.binding == own.binding
-    assert (decision.verdict, decision.exit_code) == (verdict, done.returncode)
+    assert (decision.verdict, decision.exit_code) == (verdict, completed.returncode)
     report = (tmp_path / "r.md").read_text(encoding="utf-8")
     assert report.startswith(f"## lockgate: {verdict}\n")
     assert "| auc\\_floor |" in report or "auc&#95;floor" in report
@@ -78,11 +78,11 @@ def test_promotions_only_tells_nothing_else(
     words = ["judge", "--evidence", str(evidence_file(verdict))]
     words += ["--policy", str(policy_file(disclose="promotion_only")), "--decision", "d.json", "--report", "r.md"]
     for also in ([], ["--json"]):
-        done = project.run(*words, *also)
-        assert done.returncode == code
-        told = done.stdout + (tmp_path / "d.json").read_text() + (tmp_path / "r.md").read_text()
-        assert not any(word in told for word in ("observed", "auc_floor", "log_loss", "INCONCLUSIVE", "ERROR"))
-        assert "the policy discloses promotions only" in told
+        completed = project.run(*words, *also)
+        assert completed.returncode == code
+        text = completed.stdout + (tmp_path / "d.json").read_text() + (tmp_path / "r.md").read_text()
+        assert not any(word in text for word in ("observed", "auc_floor", "log_loss", "INCONCLUSIVE", "ERROR"))
+        assert "the policy discloses promotions only" in text
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_promotions_only_tells_nothing_else(
     ],
 )
 def test_a_run_or_a_file_with_a_policy(project: Any, words: list[str]) -> None:
-    done = project.run("judge", *words)
-    assert done.returncode == 2
-    assert done.stderr.splitlines() == [
+    completed = project.run("judge", *words)
+    assert completed.returncode == 2
+    assert completed.stderr.splitlines() == [
         "lockgate: nothing to judge; expected a RUN, or --evidence FILE with --policy FILE"
     ]
 
@@ -106,15 +106,15 @@ def test_a_run_or_a_file_with_a_policy(project: Any, words: list[str]) -> None:
 @pytest.mark.parametrize("garbage", [b"", b"garbage", b"ARROW1\0\0", b"\x80\x04\x88.", b"\x89HDF"])
 def test_evidence_that_is_none_is_one_line(project: Any, policy_file: Any, tmp_path: Path, garbage: bytes) -> None:
     (tmp_path / "evidence").write_bytes(garbage)
-    done = project.run("judge", "--evidence", "evidence", "--policy", str(policy_file()))
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
+    completed = project.run("judge", "--evidence", "evidence", "--policy", str(policy_file()))
+    assert (completed.returncode, completed.stdout) == (2, "")
+    (line,) = completed.stderr.splitlines()
     assert "evidence" in line
     assert "bug" not in line
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (b"", "NoneType is no policy"),
         (b"[1, 2]", "list is no policy"),
@@ -125,15 +125,15 @@ def test_evidence_that_is_none_is_one_line(project: Any, policy_file: Any, tmp_p
     ],
 )
 def test_a_policy_that_is_none_is_refused(
-    project: Any, evidence_file: Any, tmp_path: Path, text: bytes, said: str
+    project: Any, evidence_file: Any, tmp_path: Path, text: bytes, message: str
 ) -> None:
     (tmp_path / "policy.yaml").write_bytes(text)
-    done = project.run("judge", "--evidence", str(evidence_file("PROMOTE")), "--policy", "policy.yaml")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "bug" not in done.stderr
-    assert all(line.startswith("lockgate: ") for line in done.stderr.splitlines())
+    completed = project.run("judge", "--evidence", str(evidence_file("PROMOTE")), "--policy", "policy.yaml")
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert message in completed.stderr
+    assert "Traceback" not in completed.stderr
+    assert "bug" not in completed.stderr
+    assert all(line.startswith("lockgate: ") for line in completed.stderr.splitlines())
     assert not (tmp_path / "canary").exists()
 
 
@@ -156,17 +156,17 @@ def test_a_gate_that_is_written_twice_is_refused(
         gates = ", ".join(json.dumps(yaml.safe_load(line))[1:-1] for line in TWICE)
         text = json.dumps(yaml.safe_load(policy_file().read_text())).replace('"checks": {', f'"checks": {{{gates}, ')
     (tmp_path / name).write_text(text, encoding="utf-8")
-    done = project.run(verb, "--evidence", str(evidence_file("PROMOTE")), "--policy", name)
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
+    completed = project.run(verb, "--evidence", str(evidence_file("PROMOTE")), "--policy", name)
+    assert (completed.returncode, completed.stdout) == (2, "")
+    (line,) = completed.stderr.splitlines()
     assert line.startswith(f"lockgate: 'auc_floor' is there twice; expected each key once @ {name} (")
 
 
 def test_every_mistake_in_a_policy_has_its_line(project: Any, evidence_file: Any, policy_file: Any) -> None:
     policy = policy_file(confidence=2, clusters="some", checks={"auc": {"kind": "threshold", "mertic": "auc"}})
-    done = project.run("judge", "--evidence", str(evidence_file("PROMOTE")), "--policy", str(policy))
-    assert done.returncode == 2
-    lines = done.stderr.splitlines()
+    completed = project.run("judge", "--evidence", str(evidence_file("PROMOTE")), "--policy", str(policy))
+    assert completed.returncode == 2
+    lines = completed.stderr.splitlines()
     assert len(lines) >= 3
     for path in ("@ gate.confidence", "@ gate.clusters", "@ gate.checks.auc.mertic"):
         assert any(path in line for line in lines)
@@ -174,10 +174,10 @@ def test_every_mistake_in_a_policy_has_its_line(project: Any, evidence_file: Any
 
 @pytest.mark.parametrize("option", ["--evidence", "--policy"])
 def test_files_that_are_not_there_are_one_line(project: Any, evidence_file: Any, policy_file: Any, option: str) -> None:
-    given = {"--evidence": str(evidence_file("HOLD")), "--policy": str(policy_file())} | {option: "nowhere"}
-    done = project.run("judge", *[word for pair in given.items() for word in pair])
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
+    text = {"--evidence": str(evidence_file("HOLD")), "--policy": str(policy_file())} | {option: "nowhere"}
+    completed = project.run("judge", *[word for pair in text.items() for word in pair])
+    assert (completed.returncode, completed.stdout) == (2, "")
+    (line,) = completed.stderr.splitlines()
     assert "No such file" in line
     assert "nowhere" in line
 
@@ -187,6 +187,8 @@ def test_files_that_are_not_there_are_one_line(project: Any, evidence_file: Any,
 def test_a_file_that_cannot_be_written_is_said_before_anything_is_judged(
     project: Any, evidence_file: Any, policy_file: Any, option: str, path: str
 ) -> None:
-    done = project.run("judge", "--evidence", str(evidence_file("HOLD")), "--policy", str(policy_file()), option, path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "Traceback" not in done.stderr
+    completed = project.run(
+        "judge", "--evidence", str(evidence_file("HOLD")), "--policy", str(policy_file()), option, path
+    )
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert "Traceback" not in completed.stderr

@@ -13,26 +13,26 @@ AHEAD = {"ahead": {"kind": "improvement", "metric": "accuracy", "margin": 0.0}}
 
 def test_an_assumed_disagreement_needs_no_run(project: Any, policy_file: Any) -> None:
     words = ["plan", "--policy", str(policy_file(checks=AHEAD)), "--disagreement", "0.05", "--gain", "accuracy=0.01"]
-    done = project.run(*words)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "6,644 rows" in done.stdout
-    assert "ease.ml/ci's bound asks for" in done.stdout
-    assert "a plan is no look" in done.stdout
+    completed = project.run(*words)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert "6,644 rows" in completed.stdout
+    assert "ease.ml/ci's bound asks for" in completed.stdout
+    assert "a plan is no look" in completed.stdout
     assert not (project.home / ".metaflow").exists()
-    told = json.loads(project.run(*words, "--json").stdout)
-    assert told["needs"][0]["rows"] == told["together_rows"] == 6644
-    assert told["power"] == 0.8
+    document = json.loads(project.run(*words, "--json").stdout)
+    assert document["needs"][0]["rows"] == document["together_rows"] == 6644
+    assert document["power"] == 0.8
 
 
 def test_an_evidence_file(project: Any, evidence_file: Any, policy_file: Any) -> None:
     words = ["plan", "--evidence", str(evidence_file("PROMOTE")), "--policy", str(policy_file())]
-    done = project.run(*words)
-    assert (done.returncode, done.stderr) == (0, "")
+    completed = project.run(*words)
+    assert (completed.returncode, completed.stderr) == (0, "")
     words_shown = ("auc_floor", "log_loss", "twice the margin", "passes here", "promote.arrow")
-    assert all(word in done.stdout for word in words_shown)
-    told = json.loads(project.run(*words, "--json", "--power", "0.9", "--gain", "log_loss=0.5").stdout)
-    assert (told["rows"], told["power"], told["needs"][1]["truth"]) == (300, 0.9, 0.5)
-    assert told["enough"] is True
+    assert all(word in completed.stdout for word in words_shown)
+    document = json.loads(project.run(*words, "--json", "--power", "0.9", "--gain", "log_loss=0.5").stdout)
+    assert (document["rows"], document["power"], document["needs"][1]["truth"]) == (300, 0.9, 0.5)
+    assert document["enough"] is True
     assert "ENOUGH  on 300 rows" in project.run(*words, "--gain", "log_loss=0.5").stdout
 
 
@@ -44,10 +44,10 @@ def test_a_condition_and_alternatives_show_their_parts(project: Any, evidence_fi
     }
     words = ["plan", "--evidence", str(evidence_file("PROMOTE")), "--policy", str(policy_file(checks=checks))]
     words += ["--gain", "accuracy=0.1"]
-    done = project.run(*words)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert all(word in done.stdout for word in ("all of", "one of", "cheapest way", "as narrow as asked takes"))
-    assert "looks" not in done.stdout  # a file comes without a log
+    completed = project.run(*words)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert all(word in completed.stdout for word in ("all of", "one of", "cheapest way", "as narrow as asked takes"))
+    assert "looks" not in completed.stdout  # a file comes without a log
     fewer, both = json.loads(project.run(*words, "--json").stdout)["needs"]
     assert [part["name"] for part in fewer["parts"]] == ["n - o > 0 +/- 0.05", "d < 0.9 +/- 0.05"]
     assert all(part["narrow_rows"] > 0 for part in fewer["parts"])
@@ -62,32 +62,32 @@ def test_after_evaluate_it_plans_with_the_run_that_was_judged_beside_a_champion(
     assert "evaluate a second model beside it first" in first.stdout
     assert promoted.run("evaluate", "model=baseline").returncode == 1
     before, (champion, pilot) = promoted.history(), promoted.runs()
-    done = promoted.run("plan")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"the pilot is {pilot}, the last one judged" in done.stdout
-    assert "clusters" in done.stdout
-    assert "looks: 1 of 20 taken at this holdout, 19 left" in done.stdout
+    completed = promoted.run("plan")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert f"the pilot is {pilot}, the last one judged" in completed.stdout
+    assert "clusters" in completed.stdout
+    assert "looks: 1 of 20 taken at this holdout, 19 left" in completed.stdout
     again = promoted.run("evaluate")
     assert again.returncode == 0, again.stderr  # already champion: not logged, so no pilot
-    told = json.loads(promoted.run("plan", "--json").stdout)
-    assert pilot in told["pilot"]
-    assert (told["looks_left"], told["looks"]) == (19, "1 of 20 taken at this holdout, 19 left")
-    named = json.loads(promoted.run("plan", champion, "gate.checks.auc_floor.min=0.55", "--json").stdout)
-    assert champion in named["pilot"]
-    assert named["needs"][0]["rule"].startswith("auc >= 0.55")
+    document = json.loads(promoted.run("plan", "--json").stdout)
+    assert pilot in document["pilot"]
+    assert (document["looks_left"], document["looks"]) == (19, "1 of 20 taken at this holdout, 19 left")
+    parsed = json.loads(promoted.run("plan", champion, "gate.checks.auc_floor.min=0.55", "--json").stdout)
+    assert champion in parsed["pilot"]
+    assert parsed["needs"][0]["rule"].startswith("auc >= 0.55")
     assert promoted.history() == before
     assert promoted.tags(pilot) == ["held"]
 
 
 def test_before_anything_was_judged(project: Any) -> None:
-    done = project.run("plan")
-    assert done.returncode == 0, done.stderr
-    assert "no run has been judged yet" in done.stdout
-    assert "NOTHING PLANNED" in done.stdout
+    completed = project.run("plan")
+    assert completed.returncode == 0, completed.stderr
+    assert "no run has been judged yet" in completed.stdout
+    assert "NOTHING PLANNED" in completed.stdout
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["a", "b"], "several things to plan with are given"),
         (["1", "--disagreement", "0.1"], "several things to plan with are given"),
@@ -103,16 +103,16 @@ def test_before_anything_was_judged(project: Any) -> None:
         (["gate.confidence=2"], "gate.confidence"),
     ],
 )
-def test_what_cannot_be_planned_is_one_line(project: Any, words: list[str], said: str) -> None:
-    done = project.run("plan", *words)
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
-    assert said in line
+def test_what_cannot_be_planned_is_one_line(project: Any, words: list[str], message: str) -> None:
+    completed = project.run("plan", *words)
+    assert (completed.returncode, completed.stdout) == (2, "")
+    (line,) = completed.stderr.splitlines()
+    assert message in line
     assert "bug" not in line
 
 
 def test_evidence_that_cannot_be_judged_is_one_line(project: Any, evidence_file: Any, tmp_path: Path) -> None:
-    done = project.run("plan", "--evidence", str(evidence_file("ERROR")))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
+    completed = project.run("plan", "--evidence", str(evidence_file("ERROR")))
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert len(completed.stderr.splitlines()) == 1
     assert not list(tmp_path.glob(".metaflow/lockgate/*/log/*"))

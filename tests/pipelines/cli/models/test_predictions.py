@@ -27,12 +27,12 @@ def test_what_was_begun_is_shown_and_discarded(project: Any) -> None:
     batch = pa.record_batch({"key": ["1"], "score": [0.5]})
     store = SqliteStore(project.home / "predictions.db")
     store.stage(draft, 1, pa.RecordBatchReader.from_batches(batch.schema, [batch]), Tally(rows=1, buckets={0: 1}))
-    shown = project.run("predictions", "drafts")
-    assert shown.stdout.splitlines() == ["Predict/7  2024-06-01 00:00  2024-06  1 of 2 shards staged"]
+    output = project.run("predictions", "drafts")
+    assert output.stdout.splitlines() == ["Predict/7  2024-06-01 00:00  2024-06  1 of 2 shards staged"]
     assert json.loads(project.run("predictions", "drafts", "--json").stdout)[0]["staged"] == [1]
     wrong = project.run("predictions", "discard", "Predict/8")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "'Predict/8' has no unfinished version; expected one of Predict/7" in wrong.stderr
-    done = project.run("predictions", "discard", "Predict/7")
-    assert (done.returncode, "what it staged is deleted" in done.stdout) == (0, True)
+    completed = project.run("predictions", "discard", "Predict/7")
+    assert (completed.returncode, "what it staged is deleted" in completed.stdout) == (0, True)
     assert project.run("predictions", "drafts").stdout == "there are no unfinished versions\n"

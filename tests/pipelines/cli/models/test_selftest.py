@@ -10,28 +10,28 @@ import pytest
 
 
 def test_the_project_is_tried_and_nothing_is_logged(project: Any) -> None:
-    done = project.run("selftest", "--trials", "20", "--seeds", "2")
-    assert done.returncode in (0, 1), done.stderr
-    assert done.stdout.startswith("selftest of the policy: xgb on orders, holdout 2024-05\n")
-    for said in ("the model with another seed", "Planted gains", "one score for every row", "trained on"):
-        assert said in done.stdout
-    assert "nothing was logged" in done.stdout
+    completed = project.run("selftest", "--trials", "20", "--seeds", "2")
+    assert completed.returncode in (0, 1), completed.stderr
+    assert completed.stdout.startswith("selftest of the policy: xgb on orders, holdout 2024-05\n")
+    for gain in ("the model with another seed", "Planted gains", "one score for every row", "trained on"):
+        assert gain in completed.stdout
+    assert "nothing was logged" in completed.stdout
     assert (project.history(), project.runs()) == ([], [])
-    assert all(line.startswith("  ") for line in done.stderr.splitlines())
-    assert "judgements in" in done.stderr
+    assert all(line.startswith("  ") for line in completed.stderr.splitlines())
+    assert "judgements in" in completed.stderr
 
 
 def test_an_evidence_file_is_tried_the_same_way_twice(project: Any, evidence_file: Any, policy_file: Any) -> None:
     words = ("selftest", "--evidence", str(evidence_file("PROMOTE")), "--policy", str(policy_file()))
-    done, again = project.run(*words, "--trials", "20"), project.run(*words, "--trials", "20")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout == again.stdout
-    assert "another seed" not in done.stdout
+    completed, again = project.run(*words, "--trials", "20"), project.run(*words, "--trials", "20")
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert completed.stdout == again.stdout
+    assert "another seed" not in completed.stdout
 
 
 def test_a_policy_that_cannot_fail_is_exit_code_1(project: Any, evidence_file: Any, policy_file: Any) -> None:
     floor = {"floor": {"kind": "threshold", "metric": "auc", "min": 0.01, "decide": "point"}}
-    done = project.run(
+    completed = project.run(
         "selftest",
         "--evidence",
         str(evidence_file("HOLD")),
@@ -41,17 +41,17 @@ def test_a_policy_that_cannot_fail_is_exit_code_1(project: Any, evidence_file: A
         "20",
         "--json",
     )
-    assert done.returncode == 1, done.stderr
-    told = json.loads(done.stdout)
-    assert told["verdict"] == "unfit"
-    assert "the policy cannot fail" in told["problems"][0]
-    assert told["equal"]["promoted"]["count"] == told["equal"]["promoted"]["of"] == 20
-    assert told["promised"] is None
-    assert {"gains", "regressions", "hidden", "gates", "warnings"} <= told.keys()
+    assert completed.returncode == 1, completed.stderr
+    document = json.loads(completed.stdout)
+    assert document["verdict"] == "unfit"
+    assert "the policy cannot fail" in document["problems"][0]
+    assert document["equal"]["promoted"]["count"] == document["equal"]["promoted"]["of"] == 20
+    assert document["promised"] is None
+    assert {"gains", "regressions", "hidden", "gates", "warnings"} <= document.keys()
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["xgb"], "'xgb' is not an override"),
         (["model=nothing"], "model"),
@@ -60,21 +60,21 @@ def test_a_policy_that_cannot_fail_is_exit_code_1(project: Any, evidence_file: A
         (["as_of=2023-01"], "no rows"),
     ],
 )
-def test_what_cannot_be_tried_is_one_line_and_exit_code_2(project: Any, words: list[str], said: str) -> None:
-    done = project.run("selftest", *words)
-    assert done.returncode == 2
-    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("  ")]
+def test_what_cannot_be_tried_is_one_line_and_exit_code_2(project: Any, words: list[str], message: str) -> None:
+    completed = project.run("selftest", *words)
+    assert completed.returncode == 2
+    (line,) = [line for line in completed.stderr.splitlines() if not line.startswith("  ")]
     assert line.startswith("lockgate: ")
-    assert said in line
+    assert message in line
 
 
 def test_evidence_of_one_model_has_nothing_to_swap(project: Any, policy_file: Any, tmp_path: Path) -> None:
     from lockgate import Evidence
 
     Evidence.from_arrays(label=[0, 1] * 20, challenger=[0.4, 0.6] * 20).write(tmp_path / "one.arrow")
-    done = project.run("selftest", "--evidence", str(tmp_path / "one.arrow"), "--policy", str(policy_file()))
-    assert done.returncode == 2
-    assert "the evidence has no champion scores; expected a column `champion`: two models to swap" in done.stderr
+    completed = project.run("selftest", "--evidence", str(tmp_path / "one.arrow"), "--policy", str(policy_file()))
+    assert completed.returncode == 2
+    assert "the evidence has no champion scores; expected a column `champion`: two models to swap" in completed.stderr
 
 
 def test_trials_and_seeds_have_limits(project: Any) -> None:
@@ -83,6 +83,6 @@ def test_trials_and_seeds_have_limits(project: Any) -> None:
 
 
 def test_make_hands_its_overrides_on(project: Any) -> None:
-    done = project.run("selftest", "--overrides-from-make", LOCKGATE_MAKE_OVERRIDES="model=nothing\n")
-    assert done.returncode == 2
-    assert "nothing" in done.stderr
+    completed = project.run("selftest", "--overrides-from-make", LOCKGATE_MAKE_OVERRIDES="model=nothing\n")
+    assert completed.returncode == 2
+    assert "nothing" in completed.stderr

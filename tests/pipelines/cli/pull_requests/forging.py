@@ -60,24 +60,24 @@ class Desk:
         path.write_text(text, encoding="utf-8")
 
     def review(
-        self, named: Mapping[str, str], *, extra: Sequence[str] = (), **env: str
+        self, names: Mapping[str, str], *, extra: Sequence[str] = (), **env: str
     ) -> tuple[Any, dict[str, Any], str]:
         """What the command did, its JSON, and the report.
 
         named: the candidates of conf/candidates.yaml, each with its override; all of them were evaluated.
         extra: what was evaluated beside them, without an override.
         """
-        listed = "".join(f"{name}: [{override}]\n" for name, override in named.items())
+        listed = "".join(f"{name}: [{override}]\n" for name, override in names.items())
         (self.head / "conf" / "candidates.yaml").write_text(listed, encoding="utf-8")
-        evaluated = {**{name: [] for name in extra}, **{name: [override] for name, override in named.items()}}
+        evaluated = {**{name: [] for name in extra}, **{name: [override] for name, override in names.items()}}
         proposed = [
             {"name": name, "overrides": overrides, "run": RUN, "error": ""} for name, overrides in evaluated.items()
         ]
         (self.folder / "proposal.json").write_text(json.dumps({"format": 1, "candidates": proposed}), encoding="utf-8")
         words = ("--bundle", str(self.weak), "--head", str(self.head), "--out", "out", "--output", "outputs")
-        done = self.project.run("review", "proposal", *words, **env)
-        assert "Traceback" not in done.stderr
+        completed = self.project.run("review", "proposal", *words, **env)
+        assert "Traceback" not in completed.stderr
         out = self.project.home / "out"
         summary = json.loads((out / "review.json").read_text(encoding="utf-8"))
         report = (out / "report.md").read_text(encoding="utf-8")
-        return done, summary, report.replace("&#58;", ":").replace("&#95;", "_")
+        return completed, summary, report.replace("&#58;", ":").replace("&#95;", "_")

@@ -31,10 +31,10 @@ def ran(folder: Path, evidence: Path | str, policy: Path | str, fail: str = "tru
         "FAIL_ON_HOLD": fail,
     }
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", STEP["run"]]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    completed = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     outputs = dict(line.split("=", 1) for line in (folder / "outputs").read_text(encoding="utf-8").splitlines())
     summary = folder / "summary"
-    return done.returncode, outputs, summary.read_text(encoding="utf-8") if summary.exists() else done.stderr
+    return completed.returncode, outputs, summary.read_text(encoding="utf-8") if summary.exists() else completed.stderr
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_a_verdict_is_reported_and_handed_on(
     fail: str,
     code: int,
 ) -> None:
-    done, outputs, summary = ran(tmp_path / "job", evidence_file(verdict), policy_file(), fail)
-    assert (done, outputs["verdict"]) == (code, verdict)
+    completed, outputs, summary = ran(tmp_path / "job", evidence_file(verdict), policy_file(), fail)
+    assert (completed, outputs["verdict"]) == (code, verdict)
     decision = json.loads(Path(outputs["decision"]).read_text(encoding="utf-8"))
     assert (decision["verdict"], outputs["run"]) == (verdict, "")
     assert len(outputs["decision_sha256"]) == 64
@@ -59,16 +59,16 @@ def test_a_verdict_is_reported_and_handed_on(
 
 
 def test_names_of_files_are_names(tmp_path: Path, policy_file: Callable[..., Path]) -> None:
-    for at, name in enumerate(("$(touch x)", "`touch x`", "--policy=y", "a; touch x", "-")):
-        done, outputs, said = ran(tmp_path / f"job{at}", name, policy_file())
-        assert done == 2
+    for index, name in enumerate(("$(touch x)", "`touch x`", "--policy=y", "a; touch x", "-")):
+        completed, outputs, message = ran(tmp_path / f"job{index}", name, policy_file())
+        assert completed == 2
         assert "verdict" not in outputs
-        assert len(said.splitlines()) == 1
+        assert len(message.splitlines()) == 1
     assert list(tmp_path.rglob("x")) == []
 
 
 def test_every_input_and_output_is_documented_and_used() -> None:
-    told = (ROOT / "docs" / "action.md").read_text(encoding="utf-8")
-    assert all(f"`{name}`" in told for name in [*ACTION["inputs"], *ACTION["outputs"]])
+    text = (ROOT / "docs" / "action.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in text for name in [*ACTION["inputs"], *ACTION["outputs"]])
     assert set(STEP["env"].values()) == {f"${{{{ inputs.{name} }}}}" for name in ACTION["inputs"]}
     assert "${{" not in STEP["run"]

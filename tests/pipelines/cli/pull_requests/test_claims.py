@@ -22,15 +22,15 @@ def adding(desk: Desk) -> Desk:
 
 def test_a_claim_is_advice_in_all_that_is_said(adding: Desk) -> None:
     adding.hand_in("new", "zzz", "text", TEXT)
-    done, summary, text = adding.review({"new": "model=zzz"})
-    assert (done.returncode, summary["verdict"], summary["chosen"]) == (3, "INCONCLUSIVE", "new")
-    assert done.stdout == f"INCONCLUSIVE ({CLAIM}): out/report.md\n"
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith(f"{CLAIM}: new: ")]
+    completed, summary, text = adding.review({"new": "model=zzz"})
+    assert (completed.returncode, summary["verdict"], summary["chosen"]) == (3, "INCONCLUSIVE", "new")
+    assert completed.stdout == f"INCONCLUSIVE ({CLAIM}): out/report.md\n"
+    (line,) = [line for line in completed.stderr.splitlines() if line.startswith(f"{CLAIM}: new: ")]
     assert "this branch does not know models of the kind 'zzz'" in line
     assert summary["claim"] == summary["candidates"][0]["claimed"] != ""
-    (decision,) = [one["decision"] for one in summary["candidates"]]
+    (decision,) = [candidate["decision"] for candidate in summary["candidates"]]
     assert decision["reason"].startswith(CLAIM)
-    assert {one["verdict"] for one in decision["outcomes"] if one["severity"] == "block"} == {"PASS"}
+    assert {outcome["verdict"] for outcome in decision["outcomes"] if outcome["severity"] == "block"} == {"PASS"}
     assert text.startswith(f"## 🟡 lockgate: INCONCLUSIVE ({CLAIM})\n\n**Its scores are the pull request's own claim")
     assert "### Gates, by the pull request's own claim\n" in text
     assert "PROMOTE" not in text
@@ -46,9 +46,16 @@ def test_a_claim_is_advice_in_all_that_is_said(adding: Desk) -> None:
 def test_a_claim_is_an_annotation_and_stays_behind_what_was_scored_again(adding: Desk) -> None:
     adding.hand_in("new", "zzz", "text", TEXT)
     adding.hand_in("deep", "xgb", "xgboost-ubj", adding.fitted("xgb", trees=60))
-    done, summary, text = adding.review({"new": "model=zzz", "deep": "model.trees=60"}, GITHUB_ACTIONS="true")
-    assert (done.returncode, summary["verdict"], summary["chosen"], "claim" in summary) == (0, "PROMOTE", "deep", False)
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("::warning title=claim%3A advice only::")]
+    completed, summary, text = adding.review({"new": "model=zzz", "deep": "model.trees=60"}, GITHUB_ACTIONS="true")
+    assert (completed.returncode, summary["verdict"], summary["chosen"], "claim" in summary) == (
+        0,
+        "PROMOTE",
+        "deep",
+        False,
+    )
+    (line,) = [
+        line for line in completed.stderr.splitlines() if line.startswith("::warning title=claim%3A advice only::")
+    ]
     assert "new: this branch does not know" in line
     assert f"| new | model=zzz | 🟡 INCONCLUSIVE ({CLAIM}) |" in text
     assert "| **deep** | model.trees=60 | 🟢 PROMOTE |" in text
@@ -58,8 +65,8 @@ def test_a_claim_is_an_annotation_and_stays_behind_what_was_scored_again(adding:
 def test_a_claim_stays_behind_what_was_scored_again_and_failed(adding: Desk) -> None:
     adding.hand_in("new", "zzz", "text", TEXT)
     adding.hand_in("flat", "baseline", "skops", baseline(adding))
-    done, summary, _ = adding.review({"new": "model=zzz", "flat": "model=baseline"})
-    assert (done.returncode, summary["verdict"], summary["chosen"]) == (1, "HOLD", "flat")
+    completed, summary, _ = adding.review({"new": "model=zzz", "flat": "model=baseline"})
+    assert (completed.returncode, summary["verdict"], summary["chosen"]) == (1, "HOLD", "flat")
 
 
 def baseline(desk: Desk) -> bytes:
@@ -81,9 +88,9 @@ OTHERS: dict[str, tuple[str, str, str, Callable[[Desk], bytes], str]] = {
 def test_a_model_of_another_kind_than_conf_composes_is_not_judged(adding: Desk) -> None:
     for name, (_, kind, format_, make, _) in OTHERS.items():
         adding.hand_in(name, kind, format_, make(adding))
-    done, summary, text = adding.review({name: override for name, (override, *_) in OTHERS.items()})
-    assert (done.returncode, summary["verdict"], summary["chosen"]) == (2, "ERROR", None)
-    errors = {one["name"]: one["error"] for one in summary["candidates"]}
+    completed, summary, text = adding.review({name: override for name, (override, *_) in OTHERS.items()})
+    assert (completed.returncode, summary["verdict"], summary["chosen"]) == (2, "ERROR", None)
+    errors = {candidate["name"]: candidate["error"] for candidate in summary["candidates"]}
     for name, (*_, message) in OTHERS.items():
         assert message in errors[name]
         assert len(errors[name].splitlines()) == 1

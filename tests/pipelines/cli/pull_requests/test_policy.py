@@ -30,7 +30,9 @@ def repository(tmp_path: Path) -> Path:
 
 
 def git(root: Path, *words: str) -> None:
-    names = {f"GIT_{who}_{what}": "ada@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    names = {
+        f"GIT_{who}_{subject}": "ada@example.org" for who in ("AUTHOR", "COMMITTER") for subject in ("NAME", "EMAIL")
+    }
     env = {**os.environ, **names, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     subprocess.run(["git", *words], cwd=root, env=env, capture_output=True, check=True)
 
@@ -49,30 +51,32 @@ def edited(file: Path, old: str, new: str) -> None:
 def test_a_weaker_branch(project: Any, repository: Path) -> None:
     report = project.home / "report.md"
     words = ["policy", "diff", "main", "weaker", "--repository", str(repository)]
-    done = project.run(*words, "--report", str(report), LOCKGATE_CONF="/nowhere")
-    assert (done.returncode, done.stderr) == (1, "")
-    assert all(word in done.stdout for word in ("lower floor", "gate.checks.auc_floor.min", "0.6", "0.55"))
-    assert "1 weaker from main to weaker" in done.stdout
+    completed = project.run(*words, "--report", str(report), LOCKGATE_CONF="/nowhere")
+    assert (completed.returncode, completed.stderr) == (1, "")
+    assert all(word in completed.stdout for word in ("lower floor", "gate.checks.auc_floor.min", "0.6", "0.55"))
+    assert "1 weaker from main to weaker" in completed.stdout
     assert "🔴 weaker | lower floor" in report.read_text(encoding="utf-8")
-    told = json.loads(project.run(*words, "--json").stdout)
-    assert [(one["name"], one["after"]) for one in told["weakenings"]] == [("lower floor", "0.55")]
+    document = json.loads(project.run(*words, "--json").stdout)
+    assert [(weakening["name"], weakening["after"]) for weakening in document["weakenings"]] == [
+        ("lower floor", "0.55")
+    ]
     assert not (project.home / ".metaflow").exists()
 
 
 @pytest.mark.nightly
 def test_a_tighter_branch_and_a_directory(project: Any, repository: Path) -> None:
     words = ["policy", "diff", "--repository", str(repository)]
-    done = project.run(*words, "main", "tighter")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "1 tighter from main to tighter" in done.stdout
+    completed = project.run(*words, "main", "tighter")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert "1 tighter from main to tighter" in completed.stdout
     edited(repository / "conf" / "config.yaml", "gate: default", "gate: independent_rows")
-    done = project.run(*words, "main", f"{repository}/")
-    assert done.returncode == 1
-    assert "changed default" in done.stdout
+    completed = project.run(*words, "main", f"{repository}/")
+    assert completed.returncode == 1
+    assert "changed default" in completed.stdout
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ["main", "broken"],
@@ -87,10 +91,10 @@ def test_a_tighter_branch_and_a_directory(project: Any, repository: Path) -> Non
         (["main", "weaker\ntouch canary"], "is not a version"),
     ],
 )
-def test_a_refusal_is_one_line(project: Any, repository: Path, words: list[str], said: str) -> None:
-    done = project.run("policy", "diff", "--repository", str(repository), *words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
-    assert done.stderr.startswith("lockgate: ")
-    assert done.stderr.count("\n") == 1
+def test_a_refusal_is_one_line(project: Any, repository: Path, words: list[str], message: str) -> None:
+    completed = project.run("policy", "diff", "--repository", str(repository), *words)
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert message in completed.stderr
+    assert completed.stderr.startswith("lockgate: ")
+    assert completed.stderr.count("\n") == 1
     assert list(project.home.rglob("*canary*")) == []

@@ -44,9 +44,9 @@ def head(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path) -> Path:
 def proposed(tmp_path_factory: pytest.TempPathFactory, project_at: Any, head: Path, weak: Path) -> Path:
     """What its job wrote. For reading only."""
     project = project_at(home=tmp_path_factory.mktemp("proposed"), conf=head / "conf")
-    done = project.run("propose", "--bundle", str(weak), "--out", "proposal")
-    assert done.returncode == 0, done.stderr
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+    completed = project.run("propose", "--bundle", str(weak), "--out", "proposal")
+    assert completed.returncode == 0, completed.stderr
+    assert [line.split(":")[0] for line in completed.stdout.splitlines()] == [
         "default",
         "better",
         "worse",
@@ -60,35 +60,42 @@ def proposed(tmp_path_factory: pytest.TempPathFactory, project_at: Any, head: Pa
 def reviewed(project: Any, proposed: Path, head: Path, weak: Path, tmp_path: Path) -> Callable[..., Any]:
     """Reviews a copy of the proposal, changed before; gives the exit code, the JSON and the report."""
 
-    def review(change: Callable[[Path], None] = lambda _: None, **given: Any) -> tuple[int, dict[str, Any], str]:
+    def review(change: Callable[[Path], None] = lambda _: None, **options: Any) -> tuple[int, dict[str, Any], str]:
         folder = tmp_path / "handed"
         shutil.copytree(proposed, folder, dirs_exist_ok=True)
         change(folder)
-        words = ["--bundle", str(given.get("bundle", weak))] if given.get("bundle", weak) else []
-        words += ["--head", str(given.get("head", head)), "--base", "main", "--out", "out", "--json"]
+        words = ["--bundle", str(options.get("bundle", weak))] if options.get("bundle", weak) else []
+        words += ["--head", str(options.get("head", head)), "--base", "main", "--out", "out", "--json"]
         words += ["--output", "outputs"]
         shutil.rmtree(project.home / "out", ignore_errors=True)
-        done = project.run("review", str(folder), *words)
-        assert "Traceback" not in done.stderr
-        assert done.stdout, done.stderr
-        told = json.loads(done.stdout)
-        missed = [told["problem"], *(f"{one['name']}: {one['error']}" for one in told["candidates"] if one["error"])]
-        assert [line for line in done.stderr.splitlines() if line.startswith("not judged: ")] == [
-            f"not judged: {one}" for one in [*missed[1:], missed[0]] if one
+        completed = project.run("review", str(folder), *words)
+        assert "Traceback" not in completed.stderr
+        assert completed.stdout, completed.stderr
+        document = json.loads(completed.stdout)
+        missed = [
+            document["problem"],
+            *(
+                f"{candidate['name']}: {candidate['error']}"
+                for candidate in document["candidates"]
+                if candidate["error"]
+            ),
         ]
-        return done.returncode, told, report(project.home / "out")
+        assert [line for line in completed.stderr.splitlines() if line.startswith("not judged: ")] == [
+            f"not judged: {item}" for item in [*missed[1:], missed[0]] if item
+        ]
+        return completed.returncode, document, report(project.home / "out")
 
     return review
 
 
 def test_a_pull_request_is_judged_by_the_rules_it_goes_into(reviewed: Any, project: Any) -> None:
-    code, told, text = reviewed()
-    assert (code, told["verdict"], told["chosen"], told["weaker"]) == (0, "PROMOTE", "better", True)
-    verdicts = {one["name"]: (one["decision"] or {}).get("verdict") for one in told["candidates"]}
+    code, report, text = reviewed()
+    assert (code, report["verdict"], report["chosen"], report["weaker"]) == (0, "PROMOTE", "better", True)
+    verdicts = {candidate["name"]: (candidate["decision"] or {}).get("verdict") for candidate in report["candidates"]}
     assert verdicts == {"better": "PROMOTE", "worse": "HOLD", "nosy": None, "broken": None}
-    rules = {one["name"]: one["rule"] for one in told["candidates"][0]["decision"]["outcomes"]}
+    rules = {outcome["name"]: outcome["rule"] for outcome in report["candidates"][0]["decision"]["outcomes"]}
     assert rules["auc_floor"] == "auc >= 0.6 (bound)"
-    assert told["candidates"][0]["decision"]["confidence"] == 0.975  # two were judged
+    assert report["candidates"][0]["decision"]["confidence"] == 0.975  # two were judged
     assert text.startswith("## 🟢 lockgate: PROMOTE\n\n**`better`: it would replace the champion.**")
     assert "**Next:** Make `better` the default of `conf/` (model.trees=60), take it out of" in text
     assert "makes 1 rule weaker. It was judged by the rules of main, not by its own." in text
@@ -104,12 +111,12 @@ def test_a_pull_request_is_judged_by_the_rules_it_goes_into(reviewed: Any, proje
         "verdict=PROMOTE",
         "chosen=better",
         "weaker=true",
-        f"run={told['run']}",
-        f"decision_sha256={told['decision_sha256']}",
-        f"report_sha256={told['report_sha256']}",
+        f"run={report['run']}",
+        f"decision_sha256={report['decision_sha256']}",
+        f"report_sha256={report['report_sha256']}",
     ]
     out = project.home / "out"
-    assert told["report_sha256"] == hashlib.sha256((out / "report.md").read_bytes()).hexdigest()
+    assert report["report_sha256"] == hashlib.sha256((out / "report.md").read_bytes()).hexdigest()
     assert sorted(path.name for path in out.iterdir()) == [
         "better.json",
         "better.vsa.json",
@@ -124,20 +131,22 @@ def test_a_pull_request_is_judged_by_the_rules_it_goes_into(reviewed: Any, proje
     assert not list((project.home / ".metaflow").glob("lockgate/*/log/*"))
 
 
-def forged(held: Evidence) -> Evidence:
+def forged(evidence: Evidence) -> Evidence:
     """The challenger's scores are the labels, the champion's are spoiled, and every row is of one cluster."""
     return Evidence.from_arrays(
-        label=held.label,
-        challenger=np.clip(held.label, 0.01, 0.99),
-        champion=held.label * 0.0 + 0.5,
-        row_id=held.row_id,
-        cluster=np.zeros(held.n, dtype=int),
-        facts={**held.facts, "train_row_hashes": held.train_row_hashes},
+        label=evidence.label,
+        challenger=np.clip(evidence.label, 0.01, 0.99),
+        champion=evidence.label * 0.0 + 0.5,
+        row_id=evidence.row_id,
+        cluster=np.zeros(evidence.n, dtype=int),
+        facts={**evidence.facts, "train_row_hashes": evidence.train_row_hashes},
     )
 
 
-def relabelled(held: Evidence) -> Evidence:
-    return Evidence.from_arrays(label=1 - held.label, challenger=held.challenger, row_id=held.row_id, facts=held.facts)
+def relabelled(evidence: Evidence) -> Evidence:
+    return Evidence.from_arrays(
+        label=1 - evidence.label, challenger=evidence.challenger, row_id=evidence.row_id, facts=evidence.facts
+    )
 
 
 def rewritten(change: Callable[[Evidence], Evidence]) -> Callable[[Path, str], None]:
@@ -174,11 +183,11 @@ def test_what_was_tampered_with_is_refused_or_changes_nothing(reviewed: Any, hea
     (tmp_path / "other" / "conf" / "candidates.yaml").write_text(listed, encoding="utf-8")
 
     def tamper(folder: Path) -> None:
-        told = json.loads((folder / "proposal.json").read_text())
-        (worse,) = [one for one in told["candidates"] if one["name"] == "worse"]
-        told["candidates"] = [worse | {"name": name} for name in names]
-        told["candidates"][-1]["overrides"] = ["model=logistic"]
-        (folder / "proposal.json").write_text(json.dumps(told))
+        document = json.loads((folder / "proposal.json").read_text())
+        (worse,) = [candidate for candidate in document["candidates"] if candidate["name"] == "worse"]
+        document["candidates"] = [worse | {"name": name} for name in names]
+        document["candidates"][-1]["overrides"] = ["model=logistic"]
+        (folder / "proposal.json").write_text(json.dumps(document))
         for name in names[1:]:
             for kind in ("arrow", "model"):
                 shutil.copy(folder / f"worse.{kind}", folder / f"{name}.{kind}")
@@ -186,33 +195,33 @@ def test_what_was_tampered_with_is_refused_or_changes_nothing(reviewed: Any, hea
         for name, (change, _) in TAMPERED.items():
             change(folder, name)
 
-    code, told, text = reviewed(tamper, head=tmp_path / "other")
-    assert (code, told["verdict"]) == (1, "HOLD")
-    found = {one["name"]: one for one in told["candidates"]}
-    honest, forged_ = (found[name]["decision"] for name in ("worse", "forged"))
+    code, report, text = reviewed(tamper, head=tmp_path / "other")
+    assert (code, report["verdict"]) == (1, "HOLD")
+    actual = {candidate["name"]: candidate for candidate in report["candidates"]}
+    honest, forged_ = (actual[name]["decision"] for name in ("worse", "forged"))
     assert honest["outcomes"][:6] == forged_["outcomes"][:6]  # the others measure time
     assert honest["binding"]["scores"] == forged_["binding"]["scores"]
     assert honest["binding"]["champion_scores"] == forged_["binding"]["champion_scores"]
-    for name, (_, said) in TAMPERED.items():
-        assert said in found[name]["error"]
-        assert len(found[name]["error"].splitlines()) == 1
+    for name, (_, message) in TAMPERED.items():
+        assert message in actual[name]["error"]
+        assert len(actual[name]["error"].splitlines()) == 1
         assert f"- **{name}** " in text
 
 
 def test_a_proposal_that_is_none_is_reported_in_one_line(reviewed: Any) -> None:
-    code, told, text = reviewed(lambda folder: (folder / "proposal.json").write_bytes(b'{"format": 2}'))
-    assert (code, told["verdict"], told["candidates"]) == (2, "ERROR", [])
-    assert told["problem"].startswith("the proposal cannot be read")
-    assert len(told["problem"].splitlines()) == 1
+    code, report, text = reviewed(lambda folder: (folder / "proposal.json").write_bytes(b'{"format": 2}'))
+    assert (code, report["verdict"], report["candidates"]) == (2, "ERROR", [])
+    assert report["problem"].startswith("the proposal cannot be read")
+    assert len(report["problem"].splitlines()) == 1
     assert text.startswith("## 🟣 lockgate: ERROR")
 
 
 def test_a_proposal_that_was_made_beside_a_champion_is_refused_without_it(reviewed: Any) -> None:
-    code, told, text = reviewed(bundle=None)
-    assert (code, told["verdict"], told["chosen"]) == (2, "ERROR", None)
-    for one in told["candidates"][:2]:
-        assert one["error"].startswith("it was scored beside a champion (EvaluateNewModel/")
-        assert "`lockgate bundle --out champion.tar` writes it, `--published OWNER/NAME`" in one["error"]
+    code, report, text = reviewed(bundle=None)
+    assert (code, report["verdict"], report["chosen"]) == (2, "ERROR", None)
+    for candidate in report["candidates"][:2]:
+        assert candidate["error"].startswith("it was scored beside a champion (EvaluateNewModel/")
+        assert "`lockgate bundle --out champion.tar` writes it, `--published OWNER/NAME`" in candidate["error"]
     assert text.startswith("## 🟣 lockgate: ERROR")
     assert "🟢" not in text
 
@@ -221,14 +230,14 @@ def test_a_pull_request_whose_conf_cannot_be_read_is_judged_no_more(reviewed: An
     shutil.copytree(head, tmp_path / "other")
     (tmp_path / "other" / "conf" / "candidates.yaml").write_text("- a\n- b\n", encoding="utf-8")
     (tmp_path / "other" / "conf" / "gate" / "default.yaml").write_text("checks: {}\n", encoding="utf-8")
-    code, told, text = reviewed(head=tmp_path / "other")
-    assert (code, told["verdict"], told["rules"]) == (2, "ERROR", None)
+    code, report, text = reviewed(head=tmp_path / "other")
+    assert (code, report["verdict"], report["rules"]) == (2, "ERROR", None)
     assert "It is unknown what this pull request changes in the rules." in text
-    assert "NAME: [model=xgb" in told["problem"]
+    assert "NAME: [model=xgb" in report["problem"]
 
 
 def test_a_bundle_of_the_wrong_kind_stops_it(project: Any, proposed: Path, head: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.tar").write_bytes(b"no tar")
-    done = project.run("review", str(proposed), "--head", str(head), "--bundle", "bad.tar", "--out", "out")
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    completed = project.run("review", str(proposed), "--head", str(head), "--bundle", "bad.tar", "--out", "out")
+    assert (completed.returncode, completed.stdout, len(completed.stderr.splitlines())) == (2, "", 1)
     assert not (project.home / "out").exists()

@@ -17,8 +17,8 @@ ABSOLUTE = {"auc_floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "dec
 def alone(tmp_path_factory: pytest.TempPathFactory, project_at: Any, orders_conf: Path) -> Path:
     """A proposal of the default model, beside nothing. For reading only."""
     project = project_at(home=tmp_path_factory.mktemp("alone"), conf=orders_conf)
-    done = project.run("propose", "--out", "proposal")
-    assert done.returncode == 0, done.stderr
+    completed = project.run("propose", "--out", "proposal")
+    assert completed.returncode == 0, completed.stderr
     return Path(project.home / "proposal")
 
 
@@ -34,20 +34,20 @@ def weighed(tmp_path_factory: pytest.TempPathFactory, project_at: Any, orders_co
 def reviewed(project: Any, proposal: Path, *words: str) -> tuple[Any, dict[str, Any], str]:
     """What the command did, its JSON, and the report; the pull request changes nothing of conf/."""
     head = project.conf.parent
-    done = project.run("review", str(proposal), "--head", str(head), "--out", "out", "--output", "outputs", *words)
-    told = json.loads((project.home / "out" / "review.json").read_text(encoding="utf-8"))
-    return done, told, (project.home / "out" / "report.md").read_text(encoding="utf-8")
+    completed = project.run("review", str(proposal), "--head", str(head), "--out", "out", "--output", "outputs", *words)
+    document = json.loads((project.home / "out" / "review.json").read_text(encoding="utf-8"))
+    return completed, document, (project.home / "out" / "report.md").read_text(encoding="utf-8")
 
 
 def check_not_green(project: Any, proposal: Path, why: str) -> None:
     """What needs no champion is judged; that nothing was compared is in all that is said, and nothing is green."""
-    done, told, text = reviewed(project, proposal)
-    assert (done.returncode, told["verdict"]) == (3, "INCONCLUSIVE")
-    assert done.stdout == "INCONCLUSIVE (nothing was compared): out/report.md\n"
-    assert why in told["not_compared"]
-    assert [line for line in done.stderr.splitlines() if line.startswith("not compared: ")]
-    assert "`lockgate bundle`" in done.stderr
-    verdicts = {one["name"]: one["verdict"] for one in told["candidates"][0]["decision"]["outcomes"]}
+    completed, report, text = reviewed(project, proposal)
+    assert (completed.returncode, report["verdict"]) == (3, "INCONCLUSIVE")
+    assert completed.stdout == "INCONCLUSIVE (nothing was compared): out/report.md\n"
+    assert why in report["not_compared"]
+    assert [line for line in completed.stderr.splitlines() if line.startswith("not compared: ")]
+    assert "`lockgate bundle`" in completed.stderr
+    verdicts = {outcome["name"]: outcome["verdict"] for outcome in report["candidates"][0]["decision"]["outcomes"]}
     assert {"auc_floor": "PASS", "log_loss": "INCONCLUSIVE", "carriers": "INCONCLUSIVE"}.items() <= verdicts.items()
     assert text.startswith("## 🟡 lockgate: INCONCLUSIVE (nothing was compared)\n")
     assert "PROMOTE" not in text
@@ -77,18 +77,18 @@ def test_a_log_whose_champion_was_revoked_shows_that_there_was_one(
     (run,) = promoted.runs()
     assert promoted.run("revoke", run, "--reason", "it leaks").returncode == 0
     check_not_green(promoted, alone, "no model reigns since one was revoked")
-    done = promoted.run("evaluate", "--advisory", "model.trees=25", "--json")
-    decision = json.loads(done.stdout)["decision"]
-    assert (done.returncode, decision["verdict"]) == (3, "INCONCLUSIVE")
+    completed = promoted.run("evaluate", "--advisory", "model.trees=25", "--json")
+    decision = json.loads(completed.stdout)["decision"]
+    assert (completed.returncode, decision["verdict"]) == (3, "INCONCLUSIVE")
     assert "no model reigns since one was revoked" in decision["outcomes"][1]["message"]
 
 
 def test_a_champion_that_reigns_by_the_log_is_to_be_handed_in(promoted: Project, alone: Path) -> None:
     (run,) = promoted.runs()
-    done = promoted.run("review", str(alone), "--head", str(promoted.conf.parent), "--out", "out")
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
-    assert f"{run} is the champion, but nothing would be compared with it; expected --bundle FILE" in done.stderr
-    assert "`lockgate bundle --out champion.tar` writes it" in done.stderr
+    completed = promoted.run("review", str(alone), "--head", str(promoted.conf.parent), "--out", "out")
+    assert (completed.returncode, completed.stdout, len(completed.stderr.splitlines())) == (2, "", 1)
+    assert f"{run} is the champion, but nothing would be compared with it; expected --bundle FILE" in completed.stderr
+    assert "`lockgate bundle --out champion.tar` writes it" in completed.stderr
     assert not (promoted.home / "out").exists()
 
 
@@ -96,22 +96,24 @@ def test_a_log_that_never_had_a_champion_shows_it_here_and_in_a_bundle(
     weighed: Project, alone: Path, tmp_path: Path
 ) -> None:
     """The bundle is all that a machine has that reaches no log."""
-    here, there = weighed.copy(tmp_path / "here"), Project(home=tmp_path / "there", conf=weighed.conf)
-    there.home.mkdir()
+    folder, other = weighed.copy(tmp_path / "here"), Project(home=tmp_path / "there", conf=weighed.conf)
+    other.home.mkdir()
     bundle = tmp_path / "champion.tar"
-    done = here.run("bundle", "--out", str(bundle))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{bundle}: there never was a champion, as of entry 1 of the promotion log\n"
-    for project, words in ((here, ()), (there, ("--bundle", str(bundle)))):
-        done, told, text = reviewed(project, alone, *words)
-        assert (done.returncode, told["verdict"], "not_compared" in told) == (0, "PROMOTE", False)
+    completed = folder.run("bundle", "--out", str(bundle))
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert completed.stdout == f"{bundle}: there never was a champion, as of entry 1 of the promotion log\n"
+    for project, words in ((folder, ()), (other, ("--bundle", str(bundle)))):
+        completed, report, text = reviewed(project, alone, *words)
+        assert (completed.returncode, report["verdict"], "not_compared" in report) == (0, "PROMOTE", False)
         assert "It was scored alone, as there never was a champion as of 20" in text
-        skipped = {one["name"]: one["verdict"] for one in told["candidates"][0]["decision"]["outcomes"]}
+        skipped = {outcome["name"]: outcome["verdict"] for outcome in report["candidates"][0]["decision"]["outcomes"]}
         assert skipped["log_loss"] == "SKIP"
         assert "champion.tar" not in text
-    done = there.run("evaluate", "--bundle", str(bundle), "--json")
-    assert (done.returncode, json.loads(done.stdout)["decision"]["verdict"]) == (0, "PROMOTE"), done.stderr
-    assert "scored alone: there is no champion yet" in done.stderr
+    completed = other.run("evaluate", "--bundle", str(bundle), "--json")
+    assert (completed.returncode, json.loads(completed.stdout)["decision"]["verdict"]) == (0, "PROMOTE"), (
+        completed.stderr
+    )
+    assert "scored alone: there is no champion yet" in completed.stderr
 
 
 @pytest.mark.parametrize(("checks", "code"), [({}, 3), ({"checks": ABSOLUTE}, 0)], ids=["compared", "absolute"])
@@ -122,8 +124,8 @@ def test_evidence_without_a_champion_is_compared_with_nothing(
     from lockgate import Evidence
 
     label = [0.0, 1.0] * 150
-    Evidence.from_arrays(label=label, challenger=[0.2 + one / 2 for one in label]).write(project.home / "e.arrow")
+    Evidence.from_arrays(label=label, challenger=[0.2 + item / 2 for item in label]).write(project.home / "e.arrow")
     words = ("--evidence", "e.arrow", "--policy", str(policy_file(**checks)), "--statement", "s.json")
-    done = project.run("judge", *words[:4])
-    assert done.returncode == code, done.stdout
-    assert ("no promotion log was asked whether there is one" in " ".join(done.stdout.split())) == (code == 3)
+    completed = project.run("judge", *words[:4])
+    assert completed.returncode == code, completed.stdout
+    assert ("no promotion log was asked whether there is one" in " ".join(completed.stdout.split())) == (code == 3)
