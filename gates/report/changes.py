@@ -1,4 +1,4 @@
-"""What changed between two versions of the settings, on a terminal and as GitHub-flavoured markdown."""
+"""Changes between two versions of the settings, for a terminal, as GitHub-flavoured markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from lockgate.gates.errors import printable
 from lockgate.gates.report import wording
-from lockgate.gates.report.markdown import safe
+from lockgate.gates.report.markdown import escape
+from lockgate.gates.report.tables import make_table
 
 if TYPE_CHECKING:
     from lockgate.gates.strictness import Changes, Finding
 
 MAX_ROWS = 60
-"""So many changes of one direction are shown in markdown."""
+"""At most this many changes of one direction are listed in markdown."""
 
 _STYLES = {"weaker": "bold red", "review": "yellow", "tighter": "green", "neutral": "dim"}
 _ICONS = {"weaker": "🔴", "review": "🟡", "tighter": "🟢", "neutral": "⚪"}
@@ -25,59 +25,61 @@ _HEADINGS = ("change", "where", "before", "after", "why")
 
 
 def render(changes: Changes) -> RenderableType:
-    """A table with the worst first, and a sentence that counts them."""
-    shown: list[RenderableType] = []
+    """A table of the changes, worst first, and a sentence that counts them."""
+    blocks: list[RenderableType] = []
     if changes.findings:
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for heading in ("", *_HEADINGS):
-            table.add_column(heading, overflow="fold")
-        for one in changes.findings:
-            cells = (one.name, place(one), one.before, one.after, one.why)
-            table.add_row(Text(one.direction, _STYLES[one.direction]), *(Text(printable(cell)) for cell in cells))
-        shown += [table, Text()]
+        table = make_table("", *_HEADINGS)
+        for finding in changes.findings:
+            cells = (finding.name, format_place(finding), finding.before, finding.after, finding.why)
+            table.add_row(
+                Text(finding.direction, _STYLES[finding.direction]), *(Text(printable(cell)) for cell in cells)
+            )
+        blocks += [table, Text()]
     style = "bold red" if changes.weakenings else "bold yellow" if changes.reviews else "bold green"
-    return Group(*shown, Text(headline(changes), style), *(Text(line, "dim") for line in _rest(changes)))
+    return Group(
+        *blocks, Text(summarise_changes(changes), style), *(Text(line, "dim") for line in _count_lines(changes))
+    )
 
 
-def markdown(changes: Changes, *, title: str = "policy") -> str:
-    """The same for a pull request's report: warnings first, escaped, and cut where there are many."""
-    lines = [f"### {safe(title)}", "", safe(wording.sentence(headline(changes))), ""]
-    for found in (changes.weakenings, changes.reviews, changes.tightenings, changes.neutral):
-        lines += _table(found)
-    lines += [f"{safe(line)}." for line in _rest(changes)]
+def render_markdown(changes: Changes, *, title: str = "policy") -> str:
+    """The same for a pull request's report: worst first, escaped, and cut where there are many."""
+    lines = [f"### {escape(title)}", "", escape(wording.format_sentence(summarise_changes(changes))), ""]
+    for findings in (changes.weakenings, changes.reviews, changes.tightenings, changes.neutral):
+        lines += _table_lines(findings)
+    lines += [f"{escape(line)}." for line in _count_lines(changes)]
     return "\n".join(lines) + "\n"
 
 
-def _table(found: Sequence[Finding]) -> Iterator[str]:
-    if not found:
+def _table_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    if not findings:
         return
     yield f"| | {' | '.join(_HEADINGS)} |"
     yield "|---|---|---|---|---|---|"
-    for one in found[:MAX_ROWS]:
-        cells = (one.name, place(one), one.before, one.after, one.why)
-        yield f"| {_ICONS[one.direction]} {one.direction} | {' | '.join(map(safe, cells))} |"
+    for finding in findings[:MAX_ROWS]:
+        cells = (finding.name, format_place(finding), finding.before, finding.after, finding.why)
+        yield f"| {_ICONS[finding.direction]} {finding.direction} | {' | '.join(map(escape, cells))} |"
     yield ""
-    if len(found) > MAX_ROWS:
-        yield from (f"{len(found) - MAX_ROWS} more of these are not shown.", "")
+    if len(findings) > MAX_ROWS:
+        yield from (f"{len(findings) - MAX_ROWS} more of these are not shown.", "")
 
 
-def headline(changes: Changes) -> str:
-    """How many changes there are of each direction, in a sentence without its stop."""
+def summarise_changes(changes: Changes) -> str:
+    """How many changes there are in each direction: a sentence without its full stop."""
     counts = {"weaker": changes.weakenings, "to be reviewed": changes.reviews, "tighter": changes.tightenings}
-    said = ", ".join(f"{len(found)} {word}" for word, found in counts.items() if found)
+    summary = ", ".join(f"{len(findings)} {word}" for word, findings in counts.items() if findings)
     between = f"from {printable(changes.before)} to {printable(changes.after)}"
-    return f"{said or 'nothing is weaker'} {between}"
+    return f"{summary or 'nothing is weaker'} {between}"
 
 
-def place(one: Finding) -> str:
-    """Where it is, with the file where that is none that config.yaml chooses."""
-    return f"{one.where} ({one.file})" if one.file else one.where
+def format_place(finding: Finding) -> str:
+    """The path of a change; with its file, unless that is the one that config.yaml chooses."""
+    return f"{finding.where} ({finding.file})" if finding.file else finding.where
 
 
-def _rest(changes: Changes) -> Iterator[str]:
-    """What is counted only."""
+def _count_lines(changes: Changes) -> Iterator[str]:
+    """Changes of which only the number is reported, a line each."""
     for number, word in (
-        (changes.authors, "of conf/model, conf/train and conf/experiment changed, which are their authors' choice"),
+        (changes.authors, "of conf/model, conf/train and conf/experiment changed, which are the authors' choice"),
         (changes.reworded, "of conf/ changed without changing what is composed"),
     ):
         if number:
@@ -85,26 +87,26 @@ def _rest(changes: Changes) -> Iterator[str]:
 
 
 def as_json(changes: Changes) -> dict[str, Any]:
-    """The same as plain values."""
+    """The changes as plain values, for `--json`."""
     return {
         "before": changes.before,
         "after": changes.after,
-        "weakenings": list(map(_plain, changes.weakenings)),
-        "reviews": list(map(_plain, changes.reviews)),
-        "tightenings": list(map(_plain, changes.tightenings)),
-        "neutral": list(map(_plain, changes.neutral)),
+        "weakenings": list(map(_finding_as_json, changes.weakenings)),
+        "reviews": list(map(_finding_as_json, changes.reviews)),
+        "tightenings": list(map(_finding_as_json, changes.tightenings)),
+        "neutral": list(map(_finding_as_json, changes.neutral)),
         "authors_files": changes.authors,
         "reworded_files": changes.reworded,
     }
 
 
-def _plain(one: Finding) -> dict[str, str | None]:
+def _finding_as_json(finding: Finding) -> dict[str, str | None]:
     return {
-        "category": one.category,
-        "name": one.name,
-        "where": one.where,
-        "file": one.file or None,
-        "before": one.before,
-        "after": one.after,
-        "why": one.why,
+        "category": finding.category,
+        "name": finding.name,
+        "where": finding.where,
+        "file": finding.file or None,
+        "before": finding.before,
+        "after": finding.after,
+        "why": finding.why,
     }

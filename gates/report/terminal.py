@@ -13,9 +13,10 @@ from lockgate.gates.errors import printable
 from lockgate.gates.records.decision import Decision
 from lockgate.gates.records.outcome import Outcome, Ruling, Verdict
 from lockgate.gates.report import wording
+from lockgate.gates.report.tables import make_table
 
-MAX_PARTS = 5
-STYLES = {
+MAX_TERMINAL_PARTS = 5
+VERDICT_STYLES = {
     Verdict.PASS: "green",
     Verdict.FAIL: "bold red",
     Verdict.INCONCLUSIVE: "yellow",
@@ -31,55 +32,56 @@ RULING_STYLES: dict[str, str] = {
 
 
 def render(decision: Decision) -> RenderableType:
-    """A table of gates, a sentence for each, its waivers and unsettled parts, the verdict, and what is guaranteed."""
-    shown: list[RenderableType] = []
+    """A table of gates, a sentence for each with its waivers and unsettled parts, the verdict, and the guarantee."""
+    blocks: list[RenderableType] = []
     if decision.outcomes:
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for heading in ("gate", "verdict", "observed", "interval (one-sided level)", "rule", "rows (in clusters)"):
-            table.add_column(heading, overflow="fold")
+        table = make_table("gate", "verdict", "observed", "interval (one-sided level)", "rule", "rows (in clusters)")
         for outcome in decision.outcomes:
             table.add_row(
-                _text(outcome.name),
-                Text(wording.verdict(outcome), STYLES[outcome.verdict]),
-                Text(wording.observed(outcome)),
-                Text(wording.interval(outcome)),
-                _text(outcome.rule),
-                Text(wording.rows(outcome)),
+                _indented_text(outcome.name),
+                Text(wording.format_verdict(outcome), VERDICT_STYLES[outcome.verdict]),
+                Text(wording.format_observed(outcome)),
+                Text(wording.format_interval(outcome)),
+                _indented_text(outcome.rule),
+                Text(wording.format_rows(outcome)),
             )
         sentences = Table.grid(padding=(0, 2, 0, 0))
         for outcome in decision.outcomes:
-            sentences.add_row(_text(outcome.name, STYLES[outcome.verdict]), _text(outcome.message))
-            for said in wording.waivers(decision, outcome.name):
-                sentences.add_row("", _text(said, "bold"))
-            for line in _below(outcome):
+            sentences.add_row(
+                _indented_text(outcome.name, VERDICT_STYLES[outcome.verdict]), _indented_text(outcome.message)
+            )
+            for waiver in wording.list_waivers(decision, outcome.name):
+                sentences.add_row("", _indented_text(waiver, "bold"))
+            for line in _detail_lines(outcome):
                 sentences.add_row("", line)
-        shown += [table, Padding(sentences, (1, 0))]
+        blocks += [table, Padding(sentences, (1, 0))]
     verdict = Text()
     verdict.append(
-        wording.headline(decision), "bold green" if decision.already_champion else RULING_STYLES[decision.verdict]
+        wording.format_headline(decision),
+        "bold green" if decision.already_champion else RULING_STYLES[decision.verdict],
     )
     verdict.append(f"  {decision.reason}")
-    left = (_text(said) for said in wording.waivers(decision))
-    return Group(*shown, verdict, *left, Text("; ".join(wording.guarantee(decision)), "dim"))
+    unmatched = (_indented_text(waiver) for waiver in wording.list_waivers(decision))
+    return Group(*blocks, verdict, *unmatched, Text("; ".join(wording.list_guarantees(decision)), "dim"))
 
 
-def _below(outcome: Outcome) -> Iterator[Text]:
-    """Why the gate exists, and its parts that are not settled, worst first."""
-    if background := wording.background(outcome):
-        yield _text(background, "dim")
-    unsettled = [part for part in outcome.parts if part.verdict in wording.UNSETTLED]
-    worst, rest = wording.worst_first(unsettled, MAX_PARTS)
+def _detail_lines(outcome: Outcome) -> Iterator[Text]:
+    """Why the gate exists and who owns it, then its parts that do not pass, worst first."""
+    if background := wording.format_background(outcome):
+        yield _indented_text(background, "dim")
+    unsettled = [part for part in outcome.parts if part.verdict in wording.UNSETTLED_VERDICTS]
+    worst, rest = wording.take_worst(unsettled, MAX_TERMINAL_PARTS)
     for part in worst:
         line = Text("  ")
-        line.append(part.verdict, STYLES[part.verdict])
-        line.append_text(_text(f"  {part.name}: {part.message}"))
+        line.append(part.verdict, VERDICT_STYLES[part.verdict])
+        line.append_text(_indented_text(f"  {part.name}: {part.message}"))
         yield line
-        if background := wording.background(part):
-            yield _text(f"    {background}", "dim")
+        if background := wording.format_background(part):
+            yield _indented_text(f"    {background}", "dim")
     if rest:
         yield Text(f"  {rest}", "dim")
 
 
-def _text(text: str, style: str = "") -> Text:
+def _indented_text(text: str, style: str = "") -> Text:
     indent = text[: len(text) - len(text.lstrip(" "))]
     return Text(indent + printable(text), style)

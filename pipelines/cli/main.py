@@ -108,8 +108,8 @@ def main() -> None:
 
 def _end(err: LockgateError) -> NoReturn:
     """Say what is wrong, a line each, and exit with 2."""
-    if events.wanted():
-        sys.stderr.write(f"{events.refusal(err)}\n")
+    if events.wants_json():
+        sys.stderr.write(f"{events.format_error(err)}\n")
     else:
         for line in err.problems if isinstance(err, PolicyError | DeployError) else [str(err)]:
             sys.stderr.write(f"lockgate: {line}\n")

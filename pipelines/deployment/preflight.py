@@ -10,7 +10,7 @@ from lockgate.gates.errors import DeployError, LockgateError
 from lockgate.pipelines.deployment.cluster import read_annotations
 from lockgate.pipelines.deployment.objects import Document, ObjectKey
 from lockgate.pipelines.deployment.target import DeployTarget
-from lockgate.pipelines.promotion.actor import NOBODY
+from lockgate.pipelines.promotion.actor import UNNAMED_ACTOR_VARIABLE
 
 OWNER_ANNOTATION, TOKEN_ANNOTATION = "metaflow/owner", "metaflow/production_token"
 
@@ -59,7 +59,7 @@ def check_surroundings(target: DeployTarget, *, without_champion: bool) -> None:
     checks: list[Callable[[], None]] = [runs.check_metadata] if not problems else []
     if not problems and not without_champion and target.branch is None:
         checks.append(lambda: _check_champion(target))
-    if os.environ.get(NOBODY):
+    if os.environ.get(UNNAMED_ACTOR_VARIABLE):
         problems.append(
             "no user is set; expected METAFLOW_USER (Metaflow lets only the same user, or whoever has the production"
             " token, deploy again)"

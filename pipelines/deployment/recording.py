@@ -22,7 +22,7 @@ from lockgate.pipelines.deployment.package import store_reproducible
 from lockgate.pipelines.deployment.recorder import recorder
 from lockgate.pipelines.deployment.target import FLOWS, DeployedFlow, DeployTarget
 from lockgate.pipelines.flows import FLOW_FOLDER
-from lockgate.pipelines.settings.environment import restrict
+from lockgate.pipelines.settings.environment import restrict_environment
 
 COMPILE_TIMEOUT_S = 300.0
 _SKIP = "ARGO_WORKFLOWS_ENV_VARS_TO_SKIP"
@@ -151,7 +151,7 @@ def _environment(target: DeployTarget, kubeconfig: Path) -> dict[str, str]:
     skipped = [_HEADERS, *filter(None, str(getattr(metaflow_config, _SKIP) or "").split(","))]
     tokens = kubeconfig.parent / "tokens"
     _copy_tokens(tokens)
-    environment = restrict(os.environ, declared=target.settings.platform.environment)
+    environment = restrict_environment(os.environ, declared=target.settings.platform.environment)
     environment |= {
         "KUBECONFIG": str(kubeconfig),
         "METAFLOW_TOKEN_HOME": str(tokens),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.gates.documents import yaml_node
 from lockgate.gates.errors import LockgateError, SettingsError
 from lockgate.gates.mistakes import suggest
-from lockgate.pipelines.settings.groups import AUTHORS
+from lockgate.pipelines.settings.groups import AUTHOR_GROUPS
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -65,10 +65,10 @@ def compose_training(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
     Raises:
         SettingsError: it does not compose, or names no kind of model.
     """
-    from lockgate.pipelines.settings.composition import composed_tree
-    from lockgate.pipelines.settings.overrides import vetted
+    from lockgate.pipelines.settings.composition import compose_tree
+    from lockgate.pipelines.settings.overrides import vet_overrides
 
-    tree = composed_tree(conf, [change.text for change in vetted(overrides, conf)], "config")
+    tree = compose_tree(conf, [change.text for change in vet_overrides(overrides, conf)], "config")
     model = tree.get("model")
     if not isinstance(model, dict) or not isinstance(model.get("name"), str):
         raise SettingsError("no kind of model is composed", expected="a word", where="model.name")
@@ -76,17 +76,17 @@ def compose_training(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def _vet(name: str, overrides: tuple[str, ...], conf: Path) -> ListedCandidate:
-    from lockgate.pipelines.settings.overrides import vetted
+    from lockgate.pipelines.settings.overrides import vet_overrides
 
     try:
-        for change in vetted(overrides, conf):
+        for change in vet_overrides(overrides, conf):
             group = change.key.partition(".")[0]
-            if group not in AUTHORS:
+            if group not in AUTHOR_GROUPS:
                 raise SettingsError(
                     f"{group} belongs to the owners of the gates",
-                    expected=f"overrides of {', '.join(AUTHORS)}",
+                    expected=f"overrides of {', '.join(AUTHOR_GROUPS)}",
                     where=change.text[:120],
-                    hint=suggest(group, AUTHORS).strip(" ()"),
+                    hint=suggest(group, AUTHOR_GROUPS).strip(" ()"),
                 )
     except LockgateError as err:
         return ListedCandidate(name=name, overrides=overrides, refusal=str(err))

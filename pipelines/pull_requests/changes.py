@@ -19,16 +19,16 @@ from pydantic import BaseModel
 from lockgate.gates.errors import LockgateError, PolicyError, SettingsError, printable
 from lockgate.gates.policy.diff import compare_policies
 from lockgate.gates.policy.policy import Policy
-from lockgate.gates.strictness import Category, Changes, Direction, Finding, differences, finding
+from lockgate.gates.strictness import Category, Changes, Direction, Finding, compare_records, make_finding
 from lockgate.gates.strictness.findings import WORST_FIRST
 from lockgate.pipelines.pull_requests.candidates import CANDIDATES_FILE as CANDIDATES
 from lockgate.pipelines.pull_requests.versions import RepositoryVersion, load_folder
 from lockgate.pipelines.settings import settings
-from lockgate.pipelines.settings.files import CHOICE_FILE, tables, written
-from lockgate.pipelines.settings.groups import AUTHORS, GUARDED
+from lockgate.pipelines.settings.files import CHOICE_FILE, list_table_paths, write_conf
+from lockgate.pipelines.settings.groups import AUTHOR_GROUPS, GUARDED_GROUPS
 from lockgate.pipelines.settings.settings import Composed, Settings
 
-_AUTHORED = (*AUTHORS, CANDIDATES)
+_AUTHORED = (*AUTHOR_GROUPS, CANDIDATES)
 _UNREADABLE = "no default uses this file, and its values cannot be compared"
 _OTHER_TABLE = "the table changed: its rows and labels may differ, including those of the holdout"
 _DIGEST_LENGTH = 12  # characters of a digest
@@ -50,7 +50,7 @@ def compare_versions(before: RepositoryVersion, after: RepositoryVersion) -> Cha
     owned = [path for path in changed if path.split("/")[1] not in _AUTHORED]
     with TemporaryDirectory(prefix="lockgate-") as folder:
         old, new = (
-            _Side(version=version, conf=written(version.conf, Path(folder) / place, name=version.name))
+            _Side(version=version, conf=write_conf(version.conf, Path(folder) / place, name=version.name))
             for version, place in ((before, "before"), (after, "after"))
         )
         default = old.compose_root("config"), new.compose_root("config")
@@ -66,7 +66,7 @@ def compare_versions(before: RepositoryVersion, after: RepositoryVersion) -> Cha
                     for file, listed in _compare_choices((old, default[0]), (new, default[1]), owned)
                 }
             findings_by_file |= {file: tuple(listed) for file, listed in _check_authored(old, new)}
-        table_paths = tables(old.conf) | {default[0].settings.data.path or ""}
+        table_paths = list_table_paths(old.conf) | {default[0].settings.data.path or ""}
     findings = _deduplicate(findings_by_file)
     code = (*_compare_code(before, after), *_compare_tables(before, after, table_paths))
     return Changes(
@@ -99,7 +99,7 @@ class _Side:
         if default.choices.get(group) == name:
             return default.policy if group == "gate" else _part(default.settings, group)
         with self._locate_errors(f"conf/{group}/{name}.yaml"):
-            return settings.part(group, name, self.conf)
+            return settings.compose_group(group, name, self.conf)
 
     @contextmanager
     def _locate_errors(self, file: str) -> Iterator[None]:
@@ -126,7 +126,7 @@ def _part(composed: Settings, group: str) -> BaseModel:
 
 def _compare_composed(before: Composed, after: Composed) -> tuple[Finding, ...]:
     """What changed of what is composed where nothing is overridden."""
-    findings = (*compare_policies(before.policy, after.policy), *differences(before.settings, after.settings, ""))
+    findings = (*compare_policies(before.policy, after.policy), *compare_records(before.settings, after.settings, ""))
     return (*_compare_defaults(before.choices, after.choices, findings), *findings)
 
 
@@ -136,12 +136,12 @@ def _compare_defaults(
     """Groups of which another file is chosen: as weak as the worst that it changes."""
     for group in sorted({*before, *after}):
         old, new = before.get(group), after.get(group)
-        if old == new or group not in GUARDED:
+        if old == new or group not in GUARDED_GROUPS:
             continue
         inside = [change.direction for change in findings if change.where.partition(".")[0] == group]
         worst = min(inside, key=WORST_FIRST.index, default=Direction.NEUTRAL)
         why = f"another file of conf/{group} is the default" + ("" if inside else ", with the same values")
-        yield finding(Category.DEFAULT, worst, f"defaults.{group}", old, new, why)
+        yield make_finding(Category.DEFAULT, worst, f"defaults.{group}", old, new, why)
 
 
 def _compare_choices(
@@ -149,11 +149,11 @@ def _compare_choices(
 ) -> Iterator[tuple[str, Iterator[Finding]]]:
     """The files of each group that belongs to the gates' owners, as far as they may differ once they are composed."""
     sides = old[0].version.conf, new[0].version.conf
-    reaching = {file for side in sides for file, content in side.items() if settings.reaches(content)}
+    reaching = {file for side in sides for file, content in side.items() if settings.can_reach_other_files(content)}
     everywhere = any(file in reaching or not _parse_choice_file(file)[0] for file in owned)
     for file in sorted({*sides[0], *sides[1]}):
         group, name = _parse_choice_file(file)
-        if group in GUARDED and (everywhere or file in reaching or file in owned):
+        if group in GUARDED_GROUPS and (everywhere or file in reaching or file in owned):
             yield file, _compare_choice(group, name, old, new)
 
 
@@ -170,7 +170,7 @@ def _compare_choice(
     present = [side.has(file) for side, _ in (old, new)]
     if not all(present):
         before, after = (f"conf/{file}.yaml" if exists else None for exists in present)
-        yield finding(Category.DEFAULT, Direction.NEUTRAL, group, before, after, _UNUSED)
+        yield make_finding(Category.DEFAULT, Direction.NEUTRAL, group, before, after, _UNUSED)
         return
     readings: list[str] = []
     parts: list[BaseModel | Mapping[str, Any] | None] = []
@@ -184,11 +184,11 @@ def _compare_choice(
     before_part, after_part = parts
     if before_part is None or after_part is None:
         if readings[0].partition(" @ ")[0] != readings[1].partition(" @ ")[0]:
-            yield finding(Category.DEFAULT, Direction.REVIEW, group, readings[0], readings[1], _UNREADABLE)
+            yield make_finding(Category.DEFAULT, Direction.REVIEW, group, readings[0], readings[1], _UNREADABLE)
     elif isinstance(before_part, Policy) and isinstance(after_part, Policy):
         yield from compare_policies(before_part, after_part)
     elif isinstance(before_part, BaseModel) and isinstance(after_part, BaseModel):
-        yield from differences(before_part, after_part, group)
+        yield from compare_records(before_part, after_part, group)
     else:
         yield from _compare_leaves(_tree(before_part), _tree(after_part), group)
 
@@ -204,18 +204,18 @@ def _compare_leaves(before: Any, after: Any, where: str) -> Iterator[Finding]:
             yield from _compare_leaves(before.get(key), after.get(key), f"{where}.{key}")
     elif before != after:
         category = Category.HOLDOUT if where.startswith("data.") else Category.DEFAULT
-        yield finding(category, Direction.REVIEW, where, before, after)
+        yield make_finding(category, Direction.REVIEW, where, before, after)
 
 
 def _check_authored(old: _Side, new: _Side) -> Iterator[tuple[str, list[Finding]]]:
     """Files of the author's that change what is not: a command that names one is refused."""
     for file in sorted(new.version.conf):
         group, name = _parse_choice_file(file)
-        if group not in AUTHORS or old.version.conf.get(file) == new.version.conf[file]:
+        if group not in AUTHOR_GROUPS or old.version.conf.get(file) == new.version.conf[file]:
             continue
-        if reached := settings.reached(group, name, new.conf):
+        if reached := settings.find_foreign_changes(group, name, new.conf):
             why = f"the file changes {', '.join(reached)}: `lockgate evaluate` refuses it"
-            yield file, [finding(Category.DEFAULT, Direction.REVIEW, f"{group}={name}", None, file, why)]
+            yield file, [make_finding(Category.DEFAULT, Direction.REVIEW, f"{group}={name}", None, file, why)]
 
 
 def _deduplicate(findings_by_file: Mapping[str, tuple[Finding, ...]]) -> list[Finding]:
@@ -231,12 +231,12 @@ def _compare_code(before: RepositoryVersion, after: RepositoryVersion) -> Iterat
     """Modules that differ. A version without any is only a configuration: nobody can say what judges there."""
     if bool(before.code) != bool(after.code):
         why = "one version has no code, so it is unknown what judges there"
-        yield finding(Category.CODE, Direction.REVIEW, "gates", bool(before.code), bool(after.code), why)
+        yield make_finding(Category.CODE, Direction.REVIEW, "gates", bool(before.code), bool(after.code), why)
         return
     for path in sorted({*before.code, *after.code}):
         old, new = before.code.get(path), after.code.get(path)
         if old != new:
-            yield finding(Category.CODE, Direction.REVIEW, printable(path), _mark(old), _mark(new))
+            yield make_finding(Category.CODE, Direction.REVIEW, printable(path), _mark(old), _mark(new))
 
 
 def _mark(content: bytes | None) -> str | None:
@@ -249,4 +249,4 @@ def _compare_tables(before: RepositoryVersion, after: RepositoryVersion, paths: 
         old, new = before.sha256(path), after.sha256(path)
         if new and old != new:
             marks = old and old[:_DIGEST_LENGTH], new[:_DIGEST_LENGTH]
-            yield finding(Category.HOLDOUT, Direction.REVIEW, printable(path), *marks, _OTHER_TABLE)
+            yield make_finding(Category.HOLDOUT, Direction.REVIEW, printable(path), *marks, _OTHER_TABLE)

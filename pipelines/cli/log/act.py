@@ -48,7 +48,7 @@ def _next_steps(entry: LogEntry) -> list[str]:
     """What to run, where it concerns who reigns."""
     if not getattr(entry.event, "suspects", ()):
         return ["no past or present champion depends on it"]
-    champion, earlier = entry.state.champion, entry.state.before_champion(entry.time)
+    champion, earlier = entry.state.champion, entry.state.find_successor(entry.time)
     if champion is None or champion.suspect is None:
         return [f"{champion.run} reigns and does not depend on it" if champion else "no model reigns"]
     back = (

@@ -67,10 +67,10 @@ def history(
 
 
 def _show(entries: list[LogEntry], keyring: Keyring) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     from lockgate.gates.errors import printable
+    from lockgate.gates.report.tables import make_table
     from lockgate.gates.report.terminal import RULING_STYLES
     from lockgate.pipelines.cli.shared.files import console
 
@@ -79,9 +79,7 @@ def _show(entries: list[LogEntry], keyring: Keyring) -> None:
     runs = [printable(entry.event.run or "–") for entry in entries]
     runs = [run.rpartition("/")[2] for run in runs] if narrow else runs
     whole = {"entry", "verdict"} | ({"run"} if max(map(len, runs)) <= MAX_UNBROKEN_RUN else set())
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("entry", "time", "verdict", "run", "by", "reason"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in whole)
+    table = make_table("entry", "time", "verdict", "run", "by", "reason", unbroken=whole)
     for entry, run in zip(entries, runs, strict=True):
         signed = keyring.name(entry.signature.key) if entry.signature else ""
         table.add_row(

@@ -44,11 +44,9 @@ def holdouts(context: typer.Context, as_json: options.Json = False) -> None:
     if not ledger:
         typer.echo("no holdout is known: nothing that requires a gain has been judged yet")
         raise typer.Exit
-    from rich.table import Table
+    from lockgate.gates.report.tables import make_table
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("holdout", "rows", "since entry", "looks", "last in entry", "error rate spent", ""):
-        table.add_column(heading, overflow="fold")
+    table = make_table("holdout", "rows", "since entry", "looks", "last in entry", "error rate spent", "")
     for digest, holdout in ledger:
         retracted = state.retracted.get(digest)
         status = f"retracted by entry {retracted}" if retracted else "retired" if holdout.retired else "open"

@@ -30,14 +30,14 @@ def new(
 ) -> None:
     """Make an Ed25519 key: the private part in a file with mode 0600, the public line for conf/platform."""
     from lockgate.gates.log.signing import Signer, generate_key
-    from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.cli.shared.files import print_json, write_file
 
     if role not in ("judge", "approver"):
         raise SigningError(f"unknown role {role[:40]!r}", expected="judge or approver", where="--role")
     if not _NAME.fullmatch(name):
         raise SigningError(f"{name[:64]!r} is not a valid name", expected="letters, digits, _ . and -", where="--name")
     pem, line = generate_key()
-    _write_private(out, pem)
+    write_file(out, pem, mode=0o600, overwrite=False)
     mark = Signer.parse(pem, where=str(out)).fingerprint
     listed = f'{name}: {{role: {role}, key: "{line}", last_entry: null}}'
     if as_json:
@@ -65,12 +65,12 @@ def show(
     import os
 
     from lockgate.pipelines.cli.shared.files import print_json
-    from lockgate.pipelines.promotion.log import keyring_of, signer
+    from lockgate.pipelines.promotion.log import build_keyring, load_signer
     from lockgate.pipelines.settings.settings import compose
 
     keys = compose([f"platform={platform}"] if platform else []).settings.platform.keys
-    keyring = keyring_of(keys)
-    own = signer(keys, os.environ)
+    keyring = build_keyring(keys)
+    own = load_signer(keys, os.environ)
     if as_json:
         print_json(
             {
@@ -109,26 +109,3 @@ def _own(own: Signer, keyring: Keyring) -> dict[str, str | None]:
         "name": trusted.name if trusted else None,
         "role": trusted.role if trusted else None,
     }
-
-
-def _write_private(path: Path, pem: bytes) -> None:
-    """Write the file whole or not at all, for its owner only, and never over another."""
-    import os
-    import secrets
-
-    try:
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(file, "wb") as stream:
-                stream.write(pem)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.link(draft, path)  # fails where there is one
-        finally:
-            draft.unlink()
-    except FileExistsError as err:
-        raise SigningError("the file exists already", expected="a new name", where=str(path)) from err
-    except (OSError, ValueError) as err:
-        problem = getattr(err, "strerror", None) or "this is not a valid file name"
-        raise SigningError(f"the private key cannot be written: {problem}", where=str(path)) from err

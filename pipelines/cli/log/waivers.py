@@ -85,21 +85,20 @@ def _describe_waiver(granted: LogEntry, entries: list[LogEntry], now: datetime) 
 
 
 def _show(outcomes: list[WaiverOutcome]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     from lockgate.gates.errors import printable
+    from lockgate.gates.report.tables import make_table
     from lockgate.pipelines.cli.log.history import MAX_UNBROKEN_RUN
     from lockgate.pipelines.cli.shared.files import console
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     whole = {"entry"} | (
         {"run"}
         if all(len(outcome.waiver.run.rpartition("/")[2]) <= MAX_UNBROKEN_RUN for outcome in outcomes)
         else set()
     )
-    for heading in ("entry", "gate", "run", "by", "until (UTC)", "reason", "what came of it"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in whole)
+    headings = ("entry", "gate", "run", "by", "until (UTC)", "reason", "what came of it")
+    table = make_table(*headings, unbroken=whole)
     for outcome in outcomes:
         waiver = outcome.waiver
         run, until = waiver.run.rpartition("/")[2], f"{waiver.until.astimezone(UTC):%Y-%m-%d %H:%M}"

@@ -108,24 +108,16 @@ def _describe_difference(outcome: Outcome) -> str:
 
 
 def _print(rows: list[tuple[str, ...]]) -> None:
-    from rich.table import Table as Grid
     from rich.text import Text
 
     from lockgate.gates.records.outcome import Ruling
+    from lockgate.gates.report.tables import make_table
     from lockgate.gates.report.terminal import RULING_STYLES
     from lockgate.pipelines.cli.shared.files import console
 
-    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in (
-        "holdout",
-        "challenger",
-        "champion",
-        "verdict",
-        "because",
-        f"Δ {METRIC} (bounds)",
-        "Δ, month after",
-    ):
-        grid.add_column(heading, overflow="fold")
+    grid = make_table(
+        "holdout", "challenger", "champion", "verdict", "because", f"Δ {METRIC} (bounds)", "Δ, month after"
+    )
     for as_of, challenger, champion, verdict, because, observed, later in rows:
         styled = Text(verdict, RULING_STYLES[Ruling(verdict)])
         grid.add_row(as_of, challenger, champion, styled, Text(because), observed, later)

@@ -17,7 +17,7 @@ from lockgate.pipelines.cli.shared.decision import StatementFile, attest
 if TYPE_CHECKING:
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.log import Log
-    from lockgate.pipelines.promotion.decide import Reported
+    from lockgate.pipelines.promotion.decide import ReportedDecision
     from lockgate.pipelines.settings.settings import Composed
 
 MAKE_OVERRIDES = "LOCKGATE_MAKE_OVERRIDES"
@@ -66,7 +66,7 @@ def evaluate(
 class EvaluatedRun:
     """What was told, of which evidence, by which log, and why it is no more than advice; empty where it counts."""
 
-    reported: Reported
+    reported: ReportedDecision
     evidence: Evidence
     log: Log
     why: str
@@ -79,11 +79,12 @@ def run_and_judge(composed: Composed, words: list[str], *, advisory: bool, bundl
     asked for one.
     """
     from lockgate.gates import runs
-    from lockgate.pipelines.cli.shared.flow_run import run_flow
+    from lockgate.pipelines.cli.shared.flow_run import check_home, run_flow
     from lockgate.pipelines.promotion.decide import decide_and_log, decide_only
     from lockgate.pipelines.promotion.log import open_log
 
     runs.check_installation()
+    check_home()
     why = "this is advisory" if advisory else ""
     if composed.guarded:
         why = f"the override {composed.guarded[0]} changes what the gates' owners decide"
@@ -114,7 +115,7 @@ def _open_bundle(composed: Composed, path: Path) -> tuple[Log, str]:
     from lockgate.pipelines.promotion import bundle
     from lockgate.pipelines.promotion.actor import clock
 
-    contents = bundle.trusted(path, composed.settings)
+    contents = bundle.read_trusted_bundle(path, composed.settings)
     signed = "" if contents.log.keyring.signed else ", unsigned"
     why = f"the champion comes from a bundle (entry {contents.head.seq}, {contents.head.time:%Y-%m-%d}{signed})"
     if refusal := contents.refusal(clock()):

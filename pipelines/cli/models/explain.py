@@ -13,6 +13,7 @@ from lockgate.gates.errors import LockgateError, SettingsError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
     from lockgate.gates.kinds import Check
     from lockgate.gates.metrics import Family, Metric
@@ -39,16 +40,16 @@ def explain(
 
 def _list_everything() -> Iterator[RenderableType]:
     """One line each."""
-    from rich.table import Table
     from rich.text import Text
 
     from lockgate.gates.kinds import KINDS
     from lockgate.gates.metrics import METRICS
     from lockgate.gates.report import reference
+    from lockgate.gates.report.tables import make_table
 
     def lines(title: str) -> Table:
-        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2), title_justify="left")
-        table.title, table.title_style = Text(title, "bold"), ""
+        table = make_table(indent=2)
+        table.title, table.title_style, table.title_justify = Text(title, "bold"), "", "left"
         return table
 
     kinds = lines("Kinds of gate")
@@ -96,16 +97,14 @@ def _explain_name(name: str) -> Iterator[RenderableType]:
 
 def _explain_kind(kind: type[Check]) -> Iterator[RenderableType]:
     from rich.markdown import Markdown
-    from rich.table import Table
     from rich.text import Text
 
     from lockgate.gates.report import reference
+    from lockgate.gates.report.tables import make_table
 
     yield Markdown(inspect.getdoc(kind) or "")
     yield ""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("key", "type", ""):
-        table.add_column(heading)
+    table = make_table("key", "type", "", overflow="ellipsis")
     for key in reference.list_keys(kind):
         table.add_row(*(Text(word) for word in (key.name, key.type, key.default or "must be given")))
     yield table
@@ -113,14 +112,14 @@ def _explain_kind(kind: type[Check]) -> Iterator[RenderableType]:
 
 def _explain_metric(declared: Metric | Family) -> Iterator[RenderableType]:
     from rich.markdown import Markdown
-    from rich.table import Table
     from rich.text import Text
 
     from lockgate.gates.metrics import Family
     from lockgate.gates.report import reference
+    from lockgate.gates.report.tables import make_table
 
     metric = reference.resolve_family(declared)
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table = make_table()
     rows = {
         "metric": reference.format_name(declared),
         "task": metric.task,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.log import Log
     from lockgate.gates.policy.policy import Policy
-    from lockgate.pipelines.promotion.decide import Reported
+    from lockgate.pipelines.promotion.decide import ReportedDecision
 
 MAX_DOCUMENT_BYTES = 256 * 1024**2
 """The most bytes of a decision, a policy or a context."""
@@ -63,7 +63,7 @@ def judge(
     raise typer.Exit(show(reported, as_json=as_json, decision_file=decision, report_file=report, output_file=output))
 
 
-def _judge_run(run: str) -> tuple[Reported, Evidence, Policy, Log]:
+def _judge_run(run: str) -> tuple[ReportedDecision, Evidence, Policy, Log]:
     from lockgate.gates import runs
     from lockgate.pipelines.promotion.decide import judge_run
     from lockgate.pipelines.settings.settings import compose
@@ -74,7 +74,7 @@ def _judge_run(run: str) -> tuple[Reported, Evidence, Policy, Log]:
     return judgement.told, judgement.evidence, composed.policy, judgement.log
 
 
-def _judge_file(evidence: Path, policy: Path) -> tuple[Reported, Evidence, Policy]:
+def _judge_file(evidence: Path, policy: Path) -> tuple[ReportedDecision, Evidence, Policy]:
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.policy.policy import Policy
     from lockgate.pipelines.promotion.decide import decide_only
@@ -84,7 +84,7 @@ def _judge_file(evidence: Path, policy: Path) -> tuple[Reported, Evidence, Polic
     return decide_only(parsed, judged_evidence, None, why="the evidence comes from a file"), judged_evidence, parsed
 
 
-def _judge_export(folder: Path, *, key: str | None) -> tuple[Reported, Evidence, Policy]:
+def _judge_export(folder: Path, *, key: str | None) -> tuple[ReportedDecision, Evidence, Policy]:
     """What is in a folder that `export` wrote, judged again."""
     from lockgate.gates.verification import export
     from lockgate.pipelines.cli.shared.files import read_capped
@@ -101,12 +101,12 @@ def _judge_export(folder: Path, *, key: str | None) -> tuple[Reported, Evidence,
 
 def _reproduce(
     evidence: Path, policy: Path, context: Path, *, key: str | None, decision: bytes | None = None
-) -> tuple[Reported, Evidence, Policy]:
+) -> tuple[ReportedDecision, Evidence, Policy]:
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.policy.policy import Policy
     from lockgate.gates.verification import export
     from lockgate.pipelines.cli.shared.files import read_capped
-    from lockgate.pipelines.promotion.decide import Reported
+    from lockgate.pipelines.promotion.decide import ReportedDecision
 
     exported = export.Context.from_bytes(read_capped(context, cap=MAX_DOCUMENT_BYTES), where=str(context))
     signed = _describe_signature(exported.parse_entry(str(context)), key)
@@ -118,7 +118,7 @@ def _reproduce(
     note = (
         f"{export.describe_reproduction(exported.parse_entry(), reproduction.decision)}; {signed}; nothing was logged"
     )
-    return Reported(decision=reproduction.decision, entry=None, note=note), judged_evidence, parsed
+    return ReportedDecision(decision=reproduction.decision, entry=None, note=note), judged_evidence, parsed
 
 
 def _describe_signature(entry: Any, key: str | None) -> str:
@@ -140,4 +140,4 @@ def read_policy_mapping(path: Path) -> Any:
     """What a policy file says, held to what conf/gate is held to. Raises SettingsError."""
     from lockgate.gates import documents
 
-    return documents.read(path)
+    return documents.read_document(path)

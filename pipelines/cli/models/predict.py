@@ -22,10 +22,11 @@ def predict(
     from lockgate.pipelines import stores
     from lockgate.pipelines.cli.models.predictions import as_plain
     from lockgate.pipelines.cli.shared.files import print_json
-    from lockgate.pipelines.cli.shared.flow_run import run_flow
+    from lockgate.pipelines.cli.shared.flow_run import check_home, run_flow
     from lockgate.pipelines.settings.settings import compose
 
     runs.check_installation()
+    check_home()
     settings = compose().settings
     words = [
         f"--window={window}",

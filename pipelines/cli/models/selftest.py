@@ -152,17 +152,17 @@ def _ticker() -> Callable[[int, int], None]:
 
 def _as_json(result: Selftest, description: str) -> dict[str, Any]:
     """Everything as JSON values, rates with their intervals."""
-    from lockgate.gates.records.outcome import twelve_digits
+    from lockgate.gates.records.outcome import round_to_12_digits
 
     def rate(observed: Rate) -> dict[str, Any]:
-        low, high = (twelve_digits(bound) for bound in observed.bounds)
+        low, high = (round_to_12_digits(bound) for bound in observed.bounds)
         return {"count": observed.count, "of": observed.of, "low": low, "high": high}
 
     def trials(series: Trials) -> dict[str, Any]:
         return {
             **asdict(series),
-            "gain": twelve_digits(series.gain),
-            "largest": twelve_digits(series.largest),
+            "gain": round_to_12_digits(series.gain),
+            "largest": round_to_12_digits(series.largest),
             "promoted": rate(series.promoted),
             "held": rate(series.held),
         }
@@ -173,7 +173,7 @@ def _as_json(result: Selftest, description: str) -> dict[str, Any]:
         "rows": result.rows,
         "clusters": result.clusters,
         "metric": result.metric,
-        "promised": twelve_digits(result.promised),
+        "promised": round_to_12_digits(result.promised),
         "equal": trials(result.equal),
         "seeds": trials(result.seeds) if result.seeds else None,
         **{name: [trials(series) for series in getattr(result, name)] for name in ("gains", "regressions", "hidden")},

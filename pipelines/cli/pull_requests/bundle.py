@@ -36,14 +36,14 @@ def bundle(
     from lockgate.pipelines.cli.shared.files import check_free
     from lockgate.pipelines.cli.shared.log import project_log
     from lockgate.pipelines.promotion.actor import clock
-    from lockgate.pipelines.promotion.bundle import made, without_champion
+    from lockgate.pipelines.promotion.bundle import build_bundle, build_bundle_without_champion
 
     if out.suffix != ".tar":
         check_free(out)
     log = project_log()
     head = log.head()
     if head is not None and head.state.never_promoted:
-        _write(out, without_champion(log, head.seq))
+        _write(out, build_bundle_without_champion(log, head.seq))
         _show(out, None, head.seq, as_json=as_json)
         return
     admitted = admission.admit(log, now=clock())
@@ -52,17 +52,17 @@ def bundle(
         features = runs.load_facts(run).get("features")
     except EvidenceError:
         features = None
-    _write(out, made(log, admitted, model=runs.load_model_bytes(run), features=features))
+    _write(out, build_bundle(log, admitted, model=runs.load_model_bytes(run), features=features))
     _show(out, admitted.champion, admitted.head.seq, as_json=as_json)
 
 
 def _write(out: Path, files: Mapping[str, bytes]) -> None:
     """As one file where it is to be a tar, else as a folder."""
     from lockgate.pipelines.cli.shared.files import write_file, write_folder
-    from lockgate.pipelines.promotion.tar import packed
+    from lockgate.pipelines.promotion.tar import pack_tar
 
     if out.suffix == ".tar":
-        write_file(out, packed(files))
+        write_file(out, pack_tar(files))
     else:
         write_folder(out, files)
 
@@ -87,7 +87,7 @@ def _download(repository: str, branch: str, out: Path, *, as_json: bool) -> int:
     from lockgate.gates.errors import GithubError
     from lockgate.pipelines.cli.shared.files import check_writable, print_json, write_file
     from lockgate.pipelines.github import event, published
-    from lockgate.pipelines.promotion.bundle import CAPS, trusted
+    from lockgate.pipelines.promotion.bundle import MAX_FILE_BYTES, read_trusted_bundle
     from lockgate.pipelines.settings.settings import compose
 
     if out.suffix != ".tar":
@@ -96,11 +96,11 @@ def _download(repository: str, branch: str, out: Path, *, as_json: bool) -> int:
     check_writable(out)
     settings = compose().settings
     answer, problem = None, f"{repository} has published no champion"
-    if publication := published.find_bundle(repository, branch=branch, max_bytes=sum(CAPS.values())):
+    if publication := published.find_bundle(repository, branch=branch, max_bytes=sum(MAX_FILE_BYTES.values())):
         with tempfile.NamedTemporaryFile(suffix=".tar") as file:
             file.write(publication.blob)
             file.flush()
-            contents = trusted(Path(file.name), settings)
+            contents = read_trusted_bundle(Path(file.name), settings)
         if contents.admitted or publication.newest:
             write_file(out, publication.blob)
             answer = {

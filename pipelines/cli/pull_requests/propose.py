@@ -27,13 +27,14 @@ def propose(
     from lockgate.gates import runs
     from lockgate.gates.errors import LockgateError
     from lockgate.pipelines.cli.shared.files import check_free, print_json, write_folder
-    from lockgate.pipelines.cli.shared.flow_run import run_flow
+    from lockgate.pipelines.cli.shared.flow_run import check_home, run_flow
     from lockgate.pipelines.pull_requests.candidates import ListedCandidate, load_candidates, with_default
     from lockgate.pipelines.pull_requests.proposal import PROPOSAL_FILE, Proposal, ProposedCandidate
     from lockgate.pipelines.settings.groups import conf_dir
     from lockgate.pipelines.settings.settings import compose
 
     runs.check_installation()
+    check_home()
     check_free(out)
     problem = _find_bundle_problem(bundle) if bundle else ""
     files: dict[str, bytes] = {}
@@ -66,7 +67,7 @@ def propose(
 def _find_bundle_problem(path: Path) -> str:
     """Why no model can be scored beside this bundle; empty where one can. Raises LockgateError where there is none."""
     from lockgate.gates.errors import LockgateError, SettingsError
-    from lockgate.pipelines.promotion.bundle import trusted
+    from lockgate.pipelines.promotion.bundle import read_trusted_bundle
     from lockgate.pipelines.settings.settings import compose
 
     if not path.exists():
@@ -76,7 +77,7 @@ def _find_bundle_problem(path: Path) -> str:
     except SettingsError:  # to be said of each candidate, as its overrides may mend it
         return ""
     try:
-        trusted(path, settings)
+        read_trusted_bundle(path, settings)
     except LockgateError as err:
         return str(err)
     return ""

@@ -46,7 +46,7 @@ def review(
     from lockgate.pipelines.cli.shared.decision import build_statement
     from lockgate.pipelines.cli.shared.files import append_text, check_free, format_json, print_json, write_folder
     from lockgate.pipelines.github.annotations import format_outputs
-    from lockgate.pipelines.promotion.decide import Reported
+    from lockgate.pipelines.promotion.decide import ReportedDecision
     from lockgate.pipelines.pull_requests.review import review_proposal, this_version
     from lockgate.pipelines.pull_requests.versions import load_version
     from lockgate.pipelines.settings.groups import ROOT
@@ -63,7 +63,7 @@ def review(
     files = {REPORT: text.encode(), PAGE: html.encode(), SUMMARY: format_json(summary).encode()}
     for candidate in outcome.review.candidates:
         if candidate.decision is not None:
-            reported = Reported(decision=candidate.decision, entry=None, note="")
+            reported = ReportedDecision(decision=candidate.decision, entry=None, note="")
             statement = build_statement(
                 reported, policy=outcome.policy, evidence=outcome.evidence[candidate.name], on_record=False
             )

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lockgate.pipelines.cli.shared.files import append_text, console, format_json, print_json, write_file, write_whole
+from lockgate.pipelines.cli.shared.files import append_text, console, format_json, print_json, write_file
+from lockgate.pipelines.cli.shared.options import check_folder
 from lockgate.pipelines.promotion.actor import clock
 
 if TYPE_CHECKING:
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.log import Log
     from lockgate.gates.policy.policy import Policy
-    from lockgate.pipelines.promotion.decide import Reported
+    from lockgate.pipelines.promotion.decide import ReportedDecision
 
 
 def show_decision(
-    reported: Reported,
+    reported: ReportedDecision,
     *,
     as_json: bool,
     decision_file: Path | None,
@@ -30,7 +31,7 @@ def show_decision(
 ) -> int:
     """Show the decision, write the files asked for, and give the exit code."""
     if decision_file:
-        write_whole(decision_file, reported.decision.to_json() + "\n")
+        write_file(decision_file, (reported.decision.to_json() + "\n").encode())
     if report_file:
         from lockgate.gates.kinds import PART_NOUNS
         from lockgate.gates.report import markdown
@@ -64,13 +65,6 @@ def show_decision(
     return reported.decision.exit_code
 
 
-def _possible(path: Path | None) -> Path | None:
-    """Refused before anything is trained or logged, not after."""
-    if path is not None and not path.parent.is_dir():
-        raise typer.BadParameter(f"the folder {path.parent} does not exist")
-    return path
-
-
 StatementFile = Annotated[
     Path | None,
     typer.Option(
@@ -78,13 +72,19 @@ StatementFile = Annotated[
         help="Write an in-toto statement of the decision to this file, and its predicate beside it.",
         dir_okay=False,
         writable=True,
-        callback=_possible,
+        callback=check_folder,
     ),
 ]
 
 
 def attest(
-    file: Path, reported: Reported, *, policy: Policy, evidence: Evidence, on_record: bool, log: Log | None = None
+    file: Path,
+    reported: ReportedDecision,
+    *,
+    policy: Policy,
+    evidence: Evidence,
+    on_record: bool,
+    log: Log | None = None,
 ) -> None:
     """Write the statement to `file`, and its predicate alone, which GitHub's action takes, to its `.predicate.json`."""
     statement = build_statement(reported, policy=policy, evidence=evidence, on_record=on_record, log=log)
@@ -93,7 +93,7 @@ def attest(
 
 
 def build_statement(
-    reported: Reported, *, policy: Policy, evidence: Evidence, on_record: bool, log: Log | None = None
+    reported: ReportedDecision, *, policy: Policy, evidence: Evidence, on_record: bool, log: Log | None = None
 ) -> dict[str, Any]:
     """The statement."""
     from lockgate.gates.evidence.facts import read_part
@@ -120,6 +120,6 @@ def predicate_file(statement: Path) -> Path:
     return statement.with_suffix(".predicate.json")
 
 
-def _judged_time(reported: Reported, log: Log | None) -> datetime:
+def _judged_time(reported: ReportedDecision, log: Log | None) -> datetime:
     """When it was judged: as the entry that records it says, else now."""
     return clock() if reported.entry is None or log is None else log.entry(reported.entry).time

@@ -28,16 +28,6 @@ def console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except OSError as err:
-        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
-
-
 def append_text(path: Path, text: str) -> None:
     """Add text to the end of a file."""
     try:
@@ -57,15 +47,30 @@ def format_json(value: object) -> str:
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def write_file(path: Path, blob: bytes) -> None:
-    """Write a file, in place of one that is there."""
-    draft = _draft(path)
+def write_file(path: Path, blob: bytes, *, mode: int = 0o666, overwrite: bool = True) -> None:
+    """Write a file, all of it or nothing. Every command that writes a single file does it here.
+
+    The bytes go to a draft beside the file first: whoever reads the file meanwhile sees the old one or the new one.
+    Raises LockgateError if the file cannot be written, or exists already and `overwrite` is false.
+    """
     try:
-        draft.write_bytes(blob)
-        draft.replace(path)
-    except OSError as err:
-        draft.unlink(missing_ok=True)
-        raise LockgateError(f"cannot write: {err.strerror}", where=str(path)) from err
+        draft = _draft(path)
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
+                stream.write(blob)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if overwrite:
+                draft.replace(path)
+            else:
+                os.link(draft, path)  # unlike a rename, this fails if the file exists
+        finally:
+            draft.unlink(missing_ok=True)
+    except FileExistsError as err:
+        raise LockgateError("the file exists already", expected="a new name", where=str(path)) from err
+    except (OSError, ValueError) as err:  # a name with a NUL is a ValueError
+        problem = getattr(err, "strerror", None) or "this is not a valid file name"
+        raise LockgateError(f"cannot write: {problem}", where=str(path)) from err
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:

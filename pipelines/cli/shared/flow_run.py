@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from lockgate.gates.errors import RunError
 from lockgate.pipelines.flows import FLOW_FOLDER
 from lockgate.pipelines.promotion import events
-from lockgate.pipelines.promotion.actor import NOBODY
-from lockgate.pipelines.settings.environment import restrict
+from lockgate.pipelines.promotion.actor import UNNAMED_ACTOR_VARIABLE
+from lockgate.pipelines.settings.environment import restrict_environment
 
 if TYPE_CHECKING:
     from lockgate.pipelines.settings.settings import Settings
@@ -32,9 +32,32 @@ def set_user() -> str:
     user_name = next((name for name in users if name and name != "root"), "")
     if not user_name:
         user_name = "lockgate"
-        os.environ[NOBODY] = "1"
+        os.environ[UNNAMED_ACTOR_VARIABLE] = "1"
     os.environ["METAFLOW_USER"] = user_name
     return user_name
+
+
+def check_home() -> None:
+    """Raise RunError unless Metaflow can keep runs in its local folder; no other datastore is asked.
+
+    Metaflow itself would say so in many lines, in the middle of a run.
+    """
+    from lockgate.gates import runs
+
+    kind, root = runs.datastore()
+    if kind != "local":
+        return
+    try:
+        Path(root).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            pass  # permissions alone do not tell: root may write anywhere but on a read-only disk
+    except OSError as err:
+        raise RunError(
+            f"runs cannot be kept here: {err.strerror}",
+            expected="a folder that you may write to",
+            where=root,
+            hint="make it writable, or name another folder in METAFLOW_DATASTORE_SYSROOT_LOCAL",
+        ) from err
 
 
 def run_flow(
@@ -52,7 +75,7 @@ def run_flow(
         RunError: the flow failed; the line says why.
     """
     from lockgate.gates import runs
-    from lockgate.pipelines.flows.output import ERROR_FILE, SAID
+    from lockgate.pipelines.flows.output import ERROR_FILE_VARIABLE, PROGRESS_PREFIX
 
     runs.check_metadata()  # Metaflow would wait for it without an end, and say what failed in many lines
     debug = bool(os.environ.get("LOCKGATE_DEBUG"))
@@ -70,8 +93,13 @@ def run_flow(
             str(id_file),
             *arguments,
         ]
-        inherited = restrict(os.environ, declared=settings.platform.environment, flow=flow)
-        environment = {"OMP_WAIT_POLICY": "passive", **inherited, ERROR_FILE: str(error_file), "PYTHONUNBUFFERED": "1"}
+        inherited = restrict_environment(os.environ, declared=settings.platform.environment, flow=flow)
+        environment = {
+            "OMP_WAIT_POLICY": "passive",
+            **inherited,
+            ERROR_FILE_VARIABLE: str(error_file),
+            "PYTHONUNBUFFERED": "1",
+        }
         output_lines: list[str] = []
         with subprocess.Popen(
             command,
@@ -87,10 +115,10 @@ def run_flow(
                 output_lines.append(line.rstrip())
                 if debug:
                     sys.stderr.write(line)
-                elif events.MARK in line:
-                    sys.stderr.write(line[line.index(events.MARK) :])
-                elif SAID in line and not error_file.exists():
-                    sys.stderr.write(f"  {line.split(SAID, 1)[1]}")
+                elif events.JSON_MARK in line:
+                    sys.stderr.write(line[line.index(events.JSON_MARK) :])
+                elif PROGRESS_PREFIX in line and not error_file.exists():
+                    sys.stderr.write(f"  {line.split(PROGRESS_PREFIX, 1)[1]}")
                 sys.stderr.flush()
         if child.returncode == 0 and id_file.exists():
             return id_file.read_text().strip()

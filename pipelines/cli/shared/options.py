@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 
-def _writable(path: Path | None) -> Path | None:
-    """Refused before anything is trained or logged, not after."""
+def check_folder(path: Path | None) -> Path | None:
+    """Refuse a file in a folder that does not exist: before anything is trained or logged, not after."""
     if path is not None and not path.parent.is_dir():
         raise typer.BadParameter(f"the folder {path.parent} does not exist")
     return path
@@ -19,7 +19,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DecisionFile = Annotated[
     Path | None,
     typer.Option(
-        "--decision", help="Write the decision as JSON to this file.", dir_okay=False, writable=True, callback=_writable
+        "--decision",
+        help="Write the decision as JSON to this file.",
+        dir_okay=False,
+        writable=True,
+        callback=check_folder,
     ),
 ]
 ReportFile = Annotated[
@@ -29,7 +33,7 @@ ReportFile = Annotated[
         help="Append the report as markdown to this file.",
         dir_okay=False,
         writable=True,
-        callback=_writable,
+        callback=check_folder,
     ),
 ]
 OutputFile = Annotated[
@@ -39,7 +43,7 @@ OutputFile = Annotated[
         help="Append verdict, run, decision_sha256 and more to this file as NAME=VALUE lines, for GITHUB_OUTPUT.",
         dir_okay=False,
         writable=True,
-        callback=_writable,
+        callback=check_folder,
     ),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="The reason, for people who read the log.")]
