@@ -1,6 +1,6 @@
-"""Files of plain values, such as policies: YAML that means what it means in conf/, and JSON. Each key is there once.
+"""Files of plain values, such as policies: JSON, and YAML that is read as it is in conf/. No key may occur twice.
 
-Nothing in a file becomes anything but mappings, lists, texts, numbers, booleans and null, and there are bounds to it.
+A file becomes nothing but mappings, lists, texts, numbers, booleans and null, and its size is bounded.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from yaml import SafeLoader
     from yaml.nodes import Node
 
-MOST_YAML_BYTES = 64 * 1024
-MOST_JSON_BYTES = 4 * 1024**2
-MOST_VALUES = 20_000  # of YAML, everything that is repeated counted as often as it is
-DEEPEST = 20  # levels of YAML
+MAX_YAML_BYTES = 64 * 1024
+MAX_JSON_BYTES = 4 * 1024**2
+MAX_YAML_VALUES = 20_000  # each alias counts as the values that it repeats
+MAX_YAML_DEPTH = 20
 
 _TAGS = frozenset(
     f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq", "merge", "value")
@@ -38,41 +38,45 @@ _FLOAT = re.compile(
 )
 
 
-def read(file: Path) -> Any:
-    """The values in a file: JSON where its name ends in `.json`, else YAML.
+def read_document(file: Path) -> Any:
+    """The values in a file: JSON if its name ends in `.json`, else YAML.
 
     Raises:
-        SettingsError: it cannot be read, is too large, is not what its name says, has a key twice, or a tag.
+        SettingsError: it cannot be read, is too large, is not JSON or YAML, repeats a key, or has a tag.
     """
     where, is_json = str(file), file.suffix == ".json"
-    most = MOST_JSON_BYTES if is_json else MOST_YAML_BYTES
+    max_bytes = MAX_JSON_BYTES if is_json else MAX_YAML_BYTES
     try:
         with file.open("rb") as opened:
-            blob = opened.read(most + 1)
+            blob = opened.read(max_bytes + 1)
     except OSError as err:
         raise SettingsError(f"cannot read: {err.strerror}", where=where) from err
     if not is_json:
         return parse_yaml(blob, where=where)
-    _check_bytes(blob, most, where)
+    _check_bytes(blob, max_bytes, where)
     try:
         return parse_json(blob)
     except RepeatedKeyError as err:
-        raise _repeated(err.key, where) from err
+        raise _repeated_key(err.key, where) from err
     except (ValueError, RecursionError) as err:
         raise SettingsError("the file is not JSON", expected="JSON, as its name says", where=where) from err
 
 
 class RepeatedKeyError(ValueError):
-    """A key that is twice in one JSON object."""
+    """A key that occurs twice in one JSON object."""
 
     def __init__(self, key: str) -> None:
         self.key = key
-        super().__init__(f"{key[:60]!r} is there twice")
+        super().__init__(f"{key[:60]!r} occurs twice")
 
 
 def parse_json(blob: bytes) -> Any:
-    """The values in UTF-8 bytes of JSON. Raises ValueError for any other, for a key that is there twice, and for a
-    number that is not finite; RecursionError where it is nested too deeply."""
+    """The values in UTF-8 bytes of JSON.
+
+    Raises:
+        ValueError: not JSON, a key that occurs twice, or a number that is not finite.
+        RecursionError: nested too deeply.
+    """
     return json.loads(
         blob.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_parse_finite
     )
@@ -88,7 +92,7 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _parse_finite(text: str) -> float:
@@ -99,7 +103,7 @@ def _parse_finite(text: str) -> float:
 
 
 def parse_yaml(blob: bytes, *, where: str) -> Any:
-    """The values in one YAML document. Raises SettingsError as `read` does."""
+    """The values in one YAML document. Raises SettingsError as `read_document` does."""
     import yaml
 
     root = yaml_node(blob, where=where)
@@ -109,23 +113,23 @@ def parse_yaml(blob: bytes, *, where: str) -> Any:
     try:
         return loader.construct_document(root)
     except (yaml.YAMLError, ValueError, RecursionError) as err:
-        raise _no_yaml(err, where) from err
+        raise _yaml_error(err, where) from err
     finally:
         loader.dispose()
 
 
 def yaml_node(blob: bytes, *, where: str) -> Node | None:
-    """The checked root of one YAML document, of which nothing was made yet; None where it is empty.
+    """The checked root node of one YAML document, before anything is constructed from it; None if it is empty.
 
-    Raises SettingsError as `read` does.
+    Raises SettingsError as `read_document` does.
     """
     import yaml
 
-    _check_bytes(blob, MOST_YAML_BYTES, where)
+    _check_bytes(blob, MAX_YAML_BYTES, where)
     try:
         root: Node | None = yaml.compose(blob.decode(), Loader=_loader())
     except (yaml.YAMLError, ValueError, RecursionError) as err:
-        raise _no_yaml(err, where) from err
+        raise _yaml_error(err, where) from err
     if root is not None:
         _check_size(root, where)
         for node in _nodes(root):
@@ -134,7 +138,7 @@ def yaml_node(blob: bytes, *, where: str) -> Node | None:
 
 
 def children(node: Any) -> list[Any]:
-    """The nodes right below a node: keys and values, or members."""
+    """The nodes directly below a node: keys and values, or members."""
     if node.id == "mapping":
         return [part for pair in node.value for part in pair]
     return list(node.value) if node.id == "sequence" else []
@@ -142,7 +146,7 @@ def children(node: Any) -> list[Any]:
 
 @cache
 def _loader() -> type[SafeLoader]:
-    """YAML as OmegaConf reads it: a number may have an exponent and no point, and nothing is a date."""
+    """YAML as OmegaConf reads it: a number may have an exponent without a point, and nothing is a date."""
     from yaml import SafeLoader
 
     class Loader(SafeLoader):
@@ -157,37 +161,39 @@ def _loader() -> type[SafeLoader]:
     return Loader
 
 
-def _check_bytes(blob: bytes, most: int, where: str) -> None:
-    if len(blob) > most:
-        raise SettingsError("the file is too large", expected=f"at most {most:,} bytes", where=where)
+def _check_bytes(blob: bytes, max_bytes: int, where: str) -> None:
+    if len(blob) > max_bytes:
+        raise SettingsError("the file is too large", expected=f"at most {max_bytes:,} bytes", where=where)
 
 
 def _check_size(root: Any, where: str) -> None:
-    """How many nodes there are once everything that is repeated is written out, and how deep."""
+    """Refuse too many nodes, counted with every alias written out, and too many levels."""
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
 
     def size(node: Any, depth: int) -> int:
-        if depth > DEEPEST or id(node) in open_nodes:
-            raise SettingsError("the file is nested too deeply", expected=f"at most {DEEPEST} levels", where=where)
+        if depth > MAX_YAML_DEPTH or id(node) in open_nodes:
+            raise SettingsError(
+                "the file is nested too deeply", expected=f"at most {MAX_YAML_DEPTH} levels", where=where
+            )
         if id(node) not in sizes:
             open_nodes.add(id(node))
             sizes[id(node)] = 1 + sum(size(child, depth + 1) for child in children(node))
             open_nodes.remove(id(node))
         return sizes[id(node)]
 
-    if size(root, 0) > MOST_VALUES:
-        raise SettingsError("the file says too much", expected=f"at most {MOST_VALUES:,} values", where=where)
+    if size(root, 0) > MAX_YAML_VALUES:
+        raise SettingsError("the file has too many values", expected=f"at most {MAX_YAML_VALUES:,}", where=where)
 
 
 def _nodes(root: Any) -> Iterator[Any]:
-    """Every node once, however often it is referred to."""
-    waiting, seen = [root], {id(root)}
+    """Every node once, however many aliases refer to it."""
+    waiting, visited = [root], {id(root)}
     while waiting:
         node = waiting.pop()
         yield node
-        below = [child for child in children(node) if id(child) not in seen]
-        seen |= {id(child) for child in below}
+        below = [child for child in children(node) if id(child) not in visited]
+        visited |= {id(child) for child in below}
         waiting += below
 
 
@@ -197,23 +203,23 @@ def _check_node(node: Any, where: str) -> None:
     keys: set[tuple[str, str]] = set()
     for key, _ in node.value if node.id == "mapping" else ():
         if key.id != "scalar" or key.tag.endswith(":null"):
-            raise SettingsError("a key is no word", expected="plain keys", where=where)
+            raise SettingsError("a key is not plain text", expected="plain keys", where=where)
         if (key.tag, key.value) in keys:
-            raise _repeated(key.value, where)
+            raise _repeated_key(key.value, where)
         keys.add((key.tag, key.value))
 
 
-def _repeated(key: str, where: str) -> SettingsError:
+def _repeated_key(key: str, where: str) -> SettingsError:
     return SettingsError(
-        f"{printable(key)[:60]!r} is there twice",
+        f"{printable(key)[:60]!r} occurs twice",
         expected="each key once",
         where=where,
-        hint="of two values one would silently count",
+        hint="one of the two values would silently win",
     )
 
 
-def _no_yaml(err: Exception, where: str) -> SettingsError:
-    """What is wrong, and in which line, as far as the reader of YAML says."""
+def _yaml_error(err: Exception, where: str) -> SettingsError:
+    """What is wrong and in which line, if the YAML parser says so."""
     mark = getattr(err, "problem_mark", None)
     problem = getattr(err, "problem", None) or ("it is not UTF-8" if isinstance(err, UnicodeDecodeError) else str(err))
     line = f" in line {mark.line + 1}" if mark else ""

@@ -1,4 +1,4 @@
-"""Every error that lockgate raises at a user, on one page.
+"""Every error that lockgate raises for a user to read, on one page.
 
     LockgateError
     ├── PolicyError        the declared gates cannot be read; carries every problem found
@@ -14,10 +14,10 @@
     ├── DataError          the declared table cannot be loaded or split
     ├── ModelError         a model cannot be fitted, saved or loaded
     ├── StoreError         a batch of predictions cannot be published or read
-    ├── DeployError        production is not as it was to become; carries every problem found
+    ├── DeployError        production did not become what was deployed; carries every problem found
     └── GithubError        GitHub refuses, or cannot be reached
 
-A gate that says FAIL is a value, never one of these.
+A gate that says FAIL is a value, never an exception.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from collections.abc import Sequence
 class LockgateError(Exception):
     """What was wrong, what was expected, where, and what to do, in one line.
 
-    `str(error)` reads `problem; expected … @ where (hint)`; parts that were not given are left out.
+    `str(error)` is `problem; expected … @ where (hint)`, without the parts that are empty.
     """
 
     def __init__(self, problem: str, *, expected: str = "", where: str = "", hint: str = "") -> None:
@@ -47,15 +47,15 @@ class LockgateError(Exception):
 
 
 def printable(text: str) -> str:
-    """Text in one line, without what a terminal or a page could be made to do: control characters are �."""
+    """Text in one line with � for control characters, so that it cannot do anything to a terminal or a page."""
     return "".join(character if character.isprintable() else "�" for character in " ".join(text.split()))
 
 
 class PolicyError(LockgateError):
-    """A policy that cannot be read. `problems` holds one line for each mistake found."""
+    """A policy that cannot be read. `problems` has one line for each mistake."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(printable(one) for one in problems)
+        self.problems = tuple(printable(problem) for problem in problems)
         super().__init__(
             "; ".join(self.problems)
             if len(self.problems) == 1
@@ -112,17 +112,17 @@ class StoreError(LockgateError):
 
 
 class DeployError(LockgateError):
-    """What keeps production from becoming what was asked for. `problems` holds one line for each reason."""
+    """What keeps production from becoming what was deployed. `problems` has one line for each reason."""
 
     def __init__(
         self, problem: str, *, expected: str = "", where: str = "", hint: str = "", problems: Sequence[str] = ()
     ) -> None:
         super().__init__(problem, expected=expected, where=where, hint=hint)
-        self.problems = tuple(printable(one) for one in problems) or (str(self),)
+        self.problems = tuple(printable(line) for line in problems) or (str(self),)
 
 
 class GithubError(LockgateError):
-    """GitHub refuses, or cannot be reached. `status` is the HTTP status; None where there was no answer."""
+    """GitHub refuses, or cannot be reached. `status` is the HTTP status; None if there was no answer."""
 
     def __init__(
         self, problem: str, *, expected: str = "", where: str = "", hint: str = "", status: int | None = None

@@ -76,7 +76,7 @@ class Distribution(_Fact):
         if number and any(low >= high for low, high in zip(self.edges[:-1], self.edges[1:], strict=True)):
             raise PydanticCustomError("edges", "the edges do not ascend; expected distinct numbers, ascending")
         if not number and len(set(self.values)) < len(self.values):
-            raise PydanticCustomError("values", "a value is there twice; expected distinct values")
+            raise PydanticCustomError("values", "a value occurs twice; expected distinct values")
         cells = len(self.edges) + 1 if number else len(self.values)
         for counts in (self.train, self.holdout):
             if counts is not None and len(counts.cells) != cells:

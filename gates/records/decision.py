@@ -1,4 +1,4 @@
-"""The decision: every gate's outcome, what they say together, what it binds, and the state after it."""
+"""The decision: the outcome of every gate, the ruling, what the decision is about, and the state after it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Record(BaseModel):
 
 
 class Binding(_Record):
-    """What the decision is about, by digest (SHA-256): it holds for nothing else."""
+    """What the decision is about, by digest (SHA-256). It is valid for nothing else."""
 
     run: str | None  # Metaflow pathspec
     model: str | None  # of the challenger's bytes
@@ -32,46 +32,46 @@ class Binding(_Record):
     policy: str
     engine: str  # version of lockgate
     commit: str | None  # of the code that trained and scored
-    clean: bool | None  # whether that code was committed
+    clean: bool | None  # whether that code had no uncommitted changes
 
 
 class Look(_Record):
     """This judgement as a look at its holdout (gates/judge/looks.py)."""
 
-    key: str  # the same for the same question about the same rows
-    scheduled: bool  # a comparison that asks for a gain was judged, and the policy counts such looks
-    number: int | None  # which look it is, this one included; None where it does not count
+    key: str  # equal for the same question about the same rows
+    scheduled: bool  # whether a gate that asks for a gain was judged, and the policy counts such looks
+    number: int | None  # looks so far, this one included; None if it does not count
     of: int | None
-    repeated: bool  # the log has this look already: it costs nothing
-    holdouts: tuple[str, ...]  # whose looks it counts among: digests of rows and labels, as first registered
-    message: str  # all this in a sentence, and which holdout the rows are by their ids
+    repeated: bool  # whether the log has this look already, so that it costs nothing
+    holdouts: tuple[str, ...]  # digests (rows and labels, as first registered) of the holdouts that it is a look at
+    message: str  # all this in a sentence, and which holdout the rows belong to by their ids
 
-    def sealed(self) -> Look:
-        """A look without what came of it."""
+    def hide_result(self) -> Look:
+        """The look without anything that depends on its result."""
         return self.model_copy(
             update={"scheduled": False, "number": None, "repeated": False, "holdouts": (), "message": _SEALED}
         )
 
 
 class WaiverUse(_Record):
-    """What a waiver for this candidate did."""
+    """What a waiver for this candidate did in this decision."""
 
     gate: str
-    entry: int  # that granted it
+    entry: int  # of the log, which granted it
     key: str  # fingerprint of the approver's key
     status: Literal["used", "unused", "expired", "unmatched"]
     message: str
 
 
 class Decision(_Record):
-    """What the gates say. `to_json` gives the same bytes for the same rows in any order."""
+    """What the gates say together. `to_json` returns the same bytes for the same rows in any order."""
 
     verdict: Ruling
     reason: str
     guarantee: str  # what the schedule promises, in words
     outcomes: tuple[Outcome, ...]
-    waivers: tuple[WaiverUse, ...]  # for this candidate, whether they lifted anything or not
-    commitment: str | None  # where outcomes are sealed: what they can be held against (gates/judge/sealing.py)
+    waivers: tuple[WaiverUse, ...]  # for this candidate, including those that lifted nothing
+    commitment: str | None  # if outcomes are sealed: what they can be checked against later (gates/judge/sealing.py)
     confidence: Number
     look: Look
     binding: Binding
@@ -81,26 +81,26 @@ class Decision(_Record):
 
     @property
     def exit_code(self) -> int:
-        """0 PROMOTE or already champion, 1 HOLD, 2 ERROR, 3 INCONCLUSIVE; sealed decisions give 0 or 1 only."""
+        """0 PROMOTE or already champion, 1 HOLD, 2 ERROR, 3 INCONCLUSIVE; for a sealed decision 0 or 1 only."""
         if self.already_champion:
             return 0
         return min(EXIT_CODE[self.verdict], 1) if self.sealed else EXIT_CODE[self.verdict]
 
     def seal(self) -> Decision:
-        """What an outsider is told under `disclose: promotion_only`: promoted or not, and nothing that depends on how.
+        """What outsiders learn under `disclose: promotion_only`: promoted or not, and nothing that depends on how.
 
-        No outcome, number, name of a gate, or reason; HOLD, INCONCLUSIVE and ERROR are one; neither the look nor
-        the ledger says whether it was charged. Sealing twice changes nothing.
+        It has no outcome, number, name of a gate or reason. HOLD, INCONCLUSIVE and ERROR all become HOLD. Neither the
+        look nor the ledger tells whether the look was counted. Sealing twice changes nothing.
         """
-        told = Ruling.PROMOTE if self.verdict is Ruling.PROMOTE else Ruling.HOLD
+        ruling = Ruling.PROMOTE if self.verdict is Ruling.PROMOTE else Ruling.HOLD
         return self.model_copy(
             update={
-                "verdict": told,
+                "verdict": ruling,
                 "outcomes": (),
                 "waivers": (),
                 "sealed": True,
                 "reason": _SEALED,
-                "look": self.look.sealed(),
+                "look": self.look.hide_result(),
                 "state": self.state.model_copy(update={"holdouts": {}}),
             }
         )

@@ -1,4 +1,4 @@
-"""What a gate says, and what all gates together say."""
+"""What one gate says, its outcome, and what all gates say together, the ruling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 class Verdict(StrEnum):
-    """What one gate says. Worst first, but for SKIP, which never counts."""
+    """What one gate says. Worst first, except for SKIP, which never counts."""
 
     ERROR = "ERROR"
     FAIL = "FAIL"
@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 
 
 class Ruling(StrEnum):
-    """What the gates say together."""
+    """What all gates say together, worst first."""
 
     ERROR = "ERROR"
     HOLD = "HOLD"
@@ -30,6 +30,7 @@ class Ruling(StrEnum):
 
 
 SEVERITY_ORDER = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+VERDICTS_WORST_FIRST = (*SEVERITY_ORDER, Verdict.SKIP)
 RULING_OF = {
     Verdict.ERROR: Ruling.ERROR,
     Verdict.FAIL: Ruling.HOLD,
@@ -39,27 +40,27 @@ RULING_OF = {
 EXIT_CODE = {Ruling.PROMOTE: 0, Ruling.HOLD: 1, Ruling.ERROR: 2, Ruling.INCONCLUSIVE: 3}
 
 
-def worst(verdicts: list[Verdict]) -> Verdict:
-    """The worst verdict that counts; SKIP where none does."""
+def worst_verdict(verdicts: list[Verdict]) -> Verdict:
+    """The worst verdict that counts; SKIP if none counts."""
     return next((verdict for verdict in SEVERITY_ORDER if verdict in verdicts), Verdict.SKIP)
 
 
-def twelve_digits(value: float | None) -> float | None:
-    """A number as it is written down: 12 significant digits; None for what does not exist (NaN, infinite)."""
+def round_to_12_digits(value: float | None) -> float | None:
+    """A number with 12 significant digits, as records keep it; None for NaN and infinity."""
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.12g}") + 0.0  # −0 is 0
 
 
-Number = Annotated[float | None, AfterValidator(twelve_digits)]
+Number = Annotated[float | None, AfterValidator(round_to_12_digits)]
 
 
 class Outcome(BaseModel):
     """What one gate found. A number that does not exist is None, never NaN.
 
-    `observed` of a comparison is challenger − champion as the metric is written. `low` and `high` are bounds
-    whose one-sided level is `level`. `p` is there where a test decided. `parts` holds one outcome for each thing
-    that the gate looked at: a slice, a clause, a check. `description` and `owner` are the policy's words.
+    For a comparison, `observed` is challenger − champion. `low` and `high` are bounds at the one-sided `level`. `p` is
+    set if a test decided. `parts` has one outcome for each thing that the gate looked at: a slice, a clause, a check.
+    `description` and `owner` are copied from the policy.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,13 +82,10 @@ class Outcome(BaseModel):
     parts: tuple[Outcome, ...] = ()
     waived: bool = False
     description: str = ""  # why the gate exists
-    owner: str = ""  # who to ask
+    owner: str = ""  # whom to ask
 
 
-VERDICTS_WORST_FIRST = (*SEVERITY_ORDER, Verdict.SKIP)
-
-
-def tally(parts: Sequence[Outcome], noun: str) -> str:
+def summarise_parts(parts: Sequence[Outcome], noun: str) -> str:
     """`3 clauses: 1 FAIL, 2 PASS`, worst first."""
     return f"{len(parts)} {noun}{'' if len(parts) == 1 else 's'}: {count_verdicts(parts)}"
 

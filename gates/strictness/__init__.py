@@ -1,12 +1,12 @@
-"""What makes a setting weaker or stricter: declared beside each field, compared for two versions of the same settings.
+"""What makes a setting weaker or stricter: a rule beside each field, applied to two versions of the same settings.
 
-A field says so by a rule in its annotation, as in `min: Annotated[float, higher(Category.FLOOR)]`. A field without one
-is never taken for harmless: each change of it is to be reviewed.
+The rule is part of the field's annotation, as in `min: Annotated[float, higher(Category.FLOOR)]`. A field without a
+rule never counts as harmless: every change of it needs review.
 """
 
 from __future__ import annotations
 
-from lockgate.gates.strictness.findings import Category, Changes, Direction, Finding, finding
+from lockgate.gates.strictness.findings import Category, Changes, Direction, Finding, make_finding
 from lockgate.gates.strictness.rules import (
     AUTHOR,
     PARTS,
@@ -27,7 +27,7 @@ from lockgate.gates.strictness.rules import (
     higher,
     lower,
 )
-from lockgate.gates.strictness.walk import declared, differences, undeclared
+from lockgate.gates.strictness.walk import compare_records, declared_rules, undeclared_fields
 
 __all__ = [
     "AUTHOR",
@@ -50,10 +50,10 @@ __all__ = [
     "Place",
     "Ranked",
     "Rule",
-    "declared",
-    "differences",
-    "finding",
+    "compare_records",
+    "declared_rules",
     "higher",
     "lower",
-    "undeclared",
+    "make_finding",
+    "undeclared_fields",
 ]

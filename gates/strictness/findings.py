@@ -1,4 +1,4 @@
-"""One change of what is asked of a model, with its name, its direction and why."""
+"""One change of what models have to meet: its category, its direction, and the reason in words."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-SHOWN = 240
+MAX_TEXT_CHARS = 240
 ABSENT = "–"
 
 
 class Direction(StrEnum):
-    """Which way a change goes. What may be either is for a person: REVIEW."""
+    """Which way a change goes. REVIEW is for changes that only a person can classify."""
 
     WEAKER = "weaker"
     REVIEW = "review"
@@ -44,7 +44,7 @@ class Category(StrEnum):
     WORDING = "wording"
 
 
-NAMES: dict[Category, tuple[str, str, str]] = {
+CHANGE_NAMES: dict[Category, tuple[str, str, str]] = {
     Category.FLOOR: ("lower floor", "higher floor", "other limit"),
     Category.MARGIN: ("wider margin", "narrower margin", "other margin"),
     Category.CONFIDENCE: ("lower confidence", "higher confidence", "other confidence"),
@@ -59,71 +59,71 @@ NAMES: dict[Category, tuple[str, str, str]] = {
     Category.LOOKS: ("more looks", "fewer looks", "other looks"),
     Category.WORDING: ("wording",) * 3,
 }
-"""What a change of each category is called that is weaker, tighter, or to be reviewed."""
+"""What a change is called, by category: if it is weaker, if it is tighter, and else."""
 
-WHY: dict[Category, tuple[str, str, str]] = {
+CHANGE_REASONS: dict[Category, tuple[str, str, str]] = {
     Category.FLOOR: (
         "the limit is easier to meet: models that were held may pass",
         "the limit is harder to meet",
-        "the limit is of something else than before",
+        "the limit applies to something else now",
     ),
     Category.MARGIN: (
         "a challenger may be worse, or gain less, and still pass",
-        "a challenger must gain more, or may lose less",
-        "the margin is of something else than before",
+        "a challenger has to gain more, or may lose less",
+        "the margin applies to something else now",
     ),
     Category.CONFIDENCE: (
-        "less proof is asked of every bound: chance passes more often",
-        "more proof is asked of every bound",
-        "the level at which it is shown is another one",
+        "every bound needs less proof: models pass by chance more often",
+        "every bound needs more proof",
+        "bounds have another level of confidence",
     ),
     Category.ROWS: (
-        "fewer rows or clusters are enough to show something",
-        "more rows or clusters are asked",
-        "how many rows are asked cannot be compared",
+        "fewer rows or clusters are enough for a verdict",
+        "more rows or clusters are needed for a verdict",
+        "the numbers of rows needed cannot be compared",
     ),
     Category.GATES: (
-        "something that had to be shown need not be any more",
-        "something more must be shown",
-        "what must be shown is something else than before",
+        "something no longer has to be shown",
+        "something more has to be shown",
+        "something else has to be shown",
     ),
     Category.SEVERITY: (
-        "the gate is shown, but no longer stops a model",
+        "the gate is still reported, but no longer stops a model",
         "the gate now stops a model",
-        "the gate counts in another way",
+        "the gate counts differently",
     ),
-    Category.CODE: ("code that judges is another one",) * 3,
+    Category.CODE: ("the code that judges has changed",) * 3,
     Category.HOLDOUT: (
-        "the rows show less than they did, or the model sees what it should not",
-        "the rows show more than they did, or the model sees less of what it should not",
-        "models are judged on other rows than those that were agreed on",
+        "the rows show less than before, or the model sees what it should not",
+        "the rows show more than before, or the model sees less of what it should not",
+        "models are judged on other rows than before",
     ),
     Category.WAIVER: (
-        "what was held for want of proof now passes, or stays longer",
-        "what passed for want of proof is now held",
-        "what passes for want of proof is something else",
+        "a model without proof now passes where it was held, or is served longer",
+        "a model without proof is now held where it passed",
+        "the rules for models without proof have changed",
     ),
     Category.TRUST: (
-        "more is believed: somebody or something that did not count now counts",
-        "less is believed",
-        "somebody or something else is believed",
+        "more is trusted: a person or a source that did not count counts now",
+        "less is trusted",
+        "another person or source is trusted",
     ),
-    Category.DEFAULT: ("commands that name nothing get something else",) * 3,
+    Category.DEFAULT: ("commands without an explicit choice use something else",) * 3,
     Category.LOOKS: (
-        "one holdout may be tried more often",
-        "one holdout may be tried less often",
-        "how often one holdout may be tried is counted in another way",
+        "more challengers may be compared on one holdout",
+        "fewer challengers may be compared on one holdout",
+        "comparisons on one holdout are counted differently",
     ),
-    Category.WORDING: ("nothing that is judged changes",) * 3,
+    Category.WORDING: ("no judgement depends on it",) * 3,
 }
-"""Why that is so, where a rule has nothing more precise to say."""
+"""Why a change counts as weaker, as tighter, or needs review, for rules without a more precise reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One change: its category and direction, where it is, both values as text, and why it goes that way.
+    """One change: its category and direction, where it is, both values as text, and the reason.
 
-    `file` names the file of conf/ where it is no part of what `conf/config.yaml` chooses.
+    `file` is the file of conf/ if `conf/config.yaml` does not choose it; otherwise it is empty.
     """
 
     category: Category
@@ -136,38 +136,40 @@ class Finding:
 
     @property
     def name(self) -> str:
-        """The category as one says it of this direction: `lower floor`, `higher floor`."""
-        return _told(NAMES, self.category, self.direction)
+        """The category in words that fit the direction: `lower floor`, `higher floor`."""
+        return _phrase_for(CHANGE_NAMES, self.category, self.direction)
 
 
-def finding(category: Category, direction: Direction, where: str, before: Any, after: Any, why: str = "") -> Finding:
-    """A finding with the values as text, and its category's reason where none is given."""
+def make_finding(
+    category: Category, direction: Direction, where: str, before: Any, after: Any, why: str = ""
+) -> Finding:
+    """A finding with the values as text. Without `why` it has the reason of its category."""
     return Finding(
         category=category,
         direction=direction,
         where=where,
-        before=text(before),
-        after=text(after),
-        why=why or _told(WHY, category, direction),
+        before=format_value(before),
+        after=format_value(after),
+        why=why or _phrase_for(CHANGE_REASONS, category, direction),
     )
 
 
-def _told(table: Mapping[Category, tuple[str, str, str]], category: Category, direction: Direction) -> str:
+def _phrase_for(table: Mapping[Category, tuple[str, str, str]], category: Category, direction: Direction) -> str:
     weaker, tighter, other = table[category]
     return {Direction.WEAKER: weaker, Direction.TIGHTER: tighter}.get(direction, other)
 
 
-def text(value: Any) -> str:
-    """A value as a policy writes it; – where there is none."""
+def format_value(value: Any) -> str:
+    """A value as a policy writes it, cut to `MAX_TEXT_CHARS`; – for None."""
     if value is None:
         return ABSENT
     if isinstance(value, str):
-        said = value
+        formatted = value
     elif isinstance(value, float):
-        said = f"{value:.12g}"
+        formatted = f"{value:.12g}"
     else:
-        said = json.dumps(value, default=_plain, ensure_ascii=False)
-    return said if len(said) <= SHOWN else said[: SHOWN - 1] + "…"
+        formatted = json.dumps(value, default=_plain, ensure_ascii=False)
+    return formatted if len(formatted) <= MAX_TEXT_CHARS else formatted[: MAX_TEXT_CHARS - 1] + "…"
 
 
 def _plain(value: Any) -> Any:
@@ -178,8 +180,8 @@ def _plain(value: Any) -> Any:
 class Changes:
     """Everything that changed from one version of the settings to another, the worst first.
 
-    `authors` counts changed files of conf/model, conf/train and conf/experiment, which are their authors' choice;
-    `reworded` counts changed files of conf/ whose change says nothing else.
+    `authors` counts changed files of conf/model, conf/train and conf/experiment, which their authors may change freely.
+    `reworded` counts changed files of conf/ with the same values as before.
     """
 
     before: str
@@ -188,27 +190,27 @@ class Changes:
     authors: int = 0
     reworded: int = 0
 
-    def _of(self, direction: Direction) -> tuple[Finding, ...]:
-        return tuple(one for one in self.findings if one.direction is direction)
+    def _with_direction(self, direction: Direction) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.direction is direction)
 
     @property
     def weakenings(self) -> tuple[Finding, ...]:
-        return self._of(Direction.WEAKER)
+        return self._with_direction(Direction.WEAKER)
 
     @property
     def reviews(self) -> tuple[Finding, ...]:
-        """What may be weaker: nobody can tell but a person."""
-        return self._of(Direction.REVIEW)
+        """Changes that may be weaker, which a person has to decide."""
+        return self._with_direction(Direction.REVIEW)
 
     @property
     def tightenings(self) -> tuple[Finding, ...]:
-        return self._of(Direction.TIGHTER)
+        return self._with_direction(Direction.TIGHTER)
 
     @property
     def neutral(self) -> tuple[Finding, ...]:
-        return self._of(Direction.NEUTRAL)
+        return self._with_direction(Direction.NEUTRAL)
 
     @property
     def exit_code(self) -> int:
-        """1 where something is weaker or is to be reviewed, else 0."""
+        """1 if something is weaker or needs review, else 0."""
         return 1 if self.weakenings or self.reviews else 0

@@ -1,4 +1,4 @@
-"""Rules that a field declares: how a change of its value is to be read."""
+"""The rules that fields declare, each of which classifies a change of the field's value."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from lockgate.gates.strictness.findings import Category, Direction, Finding, finding
+from lockgate.gates.strictness.findings import Category, Direction, Finding, make_finding
 
 WEAKER, REVIEW, TIGHTER, NEUTRAL = Direction.WEAKER, Direction.REVIEW, Direction.TIGHTER, Direction.NEUTRAL
-_SAID_ONLY = ("description", "owner")
+_NOT_JUDGED = ("description", "owner")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a field is, the two records that it is of, and how records below it are compared."""
+    """Where a field is, the two records that have it, and the function that compares records below it."""
 
     where: str
     before: BaseModel
@@ -26,7 +26,7 @@ class Place:
 
 @runtime_checkable
 class Rule(Protocol):
-    """What a changed value means. Called for values that differ; nothing found means that they say the same."""
+    """Classifies a changed value. It is called for values that differ, and yields nothing if they mean the same."""
 
     def compare(self, before: Any, after: Any, place: Place) -> Iterator[Finding]: ...
 
@@ -37,7 +37,7 @@ def _as_is(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit: higher, or lower, is stricter. Not given is weaker than any, unless it means something else."""
+    """A limit for which a higher, or a lower, value is stricter. `absent` says how to classify a missing limit."""
 
     category: Category
     stricter: Literal["higher", "lower"]
@@ -53,40 +53,41 @@ class Limit:
         else:
             rises = self.size(after) > self.size(before)
             direction = TIGHTER if rises == (self.stricter == "higher") else WEAKER
-        yield finding(self.category, direction, place.where, before, after)
+        yield make_finding(self.category, direction, place.where, before, after)
 
 
-def higher(category: Category, **given: Any) -> Limit:
-    """A limit of which a higher value is stricter."""
-    return Limit(category, "higher", **given)
+def higher(category: Category, **options: Any) -> Limit:
+    """A limit for which a higher value is stricter. `options` are further fields of `Limit`."""
+    return Limit(category, "higher", **options)
 
 
-def lower(category: Category, **given: Any) -> Limit:
-    """A limit of which a lower value is stricter."""
-    return Limit(category, "lower", **given)
+def lower(category: Category, **options: Any) -> Limit:
+    """A limit for which a lower value is stricter. `options` are further fields of `Limit`."""
+    return Limit(category, "lower", **options)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """One of several words, the weakest first; `why` says what the weaker ones of them let through."""
+    """One of several words, the weakest first. `why` says what a weaker word lets through."""
 
     category: Category
     weakest_first: tuple[Any, ...]
     why: str = ""
 
     def compare(self, before: Any, after: Any, place: Place) -> Iterator[Finding]:
-        known = {before, after} <= set(self.weakest_first)
-        if not known:
+        if not {before, after} <= set(self.weakest_first):
             direction = REVIEW
         else:
             rises = self.weakest_first.index(after) > self.weakest_first.index(before)
             direction = TIGHTER if rises else WEAKER
-        yield finding(self.category, direction, place.where, before, after, self.why if direction is WEAKER else "")
+        yield make_finding(
+            self.category, direction, place.where, before, after, self.why if direction is WEAKER else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Names whose order says nothing. `absent`: what no list at all stands for, every name or none."""
+    """Names whose order does not matter. `absent` says what a missing list means, every name or none."""
 
     category: Category
     added: Direction
@@ -96,66 +97,66 @@ class Members:
     def compare(self, before: Any, after: Any, place: Place) -> Iterator[Finding]:
         if self.absent == "every" and (before is None or after is None):
             direction = self.removed if before is None else self.added
-            yield finding(self.category, direction, place.where, before or "all", after or "all")
+            yield make_finding(self.category, direction, place.where, before or "all", after or "all")
             return
-        old, new = _members(before), _members(after)
-        for direction, names, said in ((self.removed, old - new, "no longer"), (self.added, new - old, "now")):
+        old, new = _member_set(before), _member_set(after)
+        for direction, names, change in ((self.removed, old - new, "no longer"), (self.added, new - old, "now")):
             if names:
-                why = f"{said} among them: {', '.join(sorted(map(str, names)))}"
-                yield finding(self.category, direction, place.where, before, after, why)
+                why = f"{change} among them: {', '.join(sorted(map(str, names)))}"
+                yield make_finding(self.category, direction, place.where, before, after, why)
 
 
-def _members(value: Any) -> set[Any]:
+def _member_set(value: Any) -> set[Any]:
     if isinstance(value, Mapping):
-        return {f"{name}: {held}" for name, held in value.items()}
+        return {f"{name}: {member}" for name, member in value.items()}
     return {value} if isinstance(value, str) else set(value or ())
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Any change is to be reviewed. With `identity` the field says what is asked: limits beside it then cannot be
-    compared either."""
+    """Any change needs review. With `identity`, the field decides what is measured: if it changes, limits in the same
+    record cannot be compared either."""
 
     category: Category
     identity: bool = False
     why: str = ""
 
     def compare(self, before: Any, after: Any, place: Place) -> Iterator[Finding]:
-        yield finding(self.category, REVIEW, place.where, before, after, self.why)
+        yield make_finding(self.category, REVIEW, place.where, before, after, self.why)
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Something that is better there than not: taking it away is weaker, anything else is to be reviewed."""
+    """A value that is better present than absent: removing it is weaker, any other change needs review."""
 
     category: Category
     why: str
 
     def compare(self, before: Any, after: Any, place: Place) -> Iterator[Finding]:
         direction = WEAKER if after is None else REVIEW
-        yield finding(self.category, direction, place.where, before, after, self.why if after is None else "")
+        yield make_finding(self.category, direction, place.where, before, after, self.why if after is None else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Neutral:
-    """Nothing that is judged depends on it. `silent` where it is not even worth a line."""
+    """No judgement depends on it. With `silent`, a change is not even reported."""
 
     why: str
     silent: bool = False
 
     def compare(self, before: Any, after: Any, place: Place) -> Iterator[Finding]:
         if not self.silent:
-            yield finding(Category.WORDING, NEUTRAL, place.where, before, after, self.why)
+            yield make_finding(Category.WORDING, NEUTRAL, place.where, before, after, self.why)
 
 
-WORDING = Neutral("said of it, and no part of what is judged")
+WORDING = Neutral("a description, which no judgement depends on")
 RUNNING = Neutral("how flows run, not how models are judged")
 AUTHOR = Neutral("the author's choice", silent=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A mapping with known keys, each with a rule of its own."""
+    """A mapping with fixed keys, each with its own rule."""
 
     rules: Mapping[str, Rule] = field(hash=False)
 
@@ -163,12 +164,12 @@ class Keyed:
         for key, rule in self.rules.items():
             old, new = (before or {}).get(key), (after or {}).get(key)
             if old != new:
-                yield from rule.compare(old, new, _below(place, key))
+                yield from rule.compare(old, new, _place_below(place, key))
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A record of its own: its fields declare their rules. A record of another kind is to be reviewed."""
+    """A record whose fields declare their own rules. A record of another kind needs review."""
 
     category: Category
 
@@ -176,7 +177,7 @@ class Parts:
         if type(before) is type(after):
             yield from place.walk(before, after, place.where)
         else:
-            yield finding(self.category, REVIEW, place.where, before, after)
+            yield make_finding(self.category, REVIEW, place.where, before, after)
 
 
 PARTS = Parts(Category.DEFAULT)
@@ -184,7 +185,7 @@ PARTS = Parts(Category.DEFAULT)
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Records by name. One that only has another name is one change, which is to be reviewed."""
+    """Records by name. A record that only got another name is one change, which needs review."""
 
     category: Category
     added: Direction
@@ -194,50 +195,53 @@ class Named:
 
     def compare(self, before: Any, after: Any, place: Place) -> Iterator[Finding]:
         gone, new = [name for name in before if name not in after], [name for name in after if name not in before]
-        for old, name in _renamed(gone, new, before, after):
+        for old, name in _pair_renamed(gone, new, before, after):
             gone.remove(old)
             new.remove(name)
-            yield finding(
+            yield make_finding(
                 self.category,
                 REVIEW,
                 f"{place.where}.{old}",
                 old,
                 name,
-                "another name, which waivers and reports go by; nothing else of it changed",
+                "only the name changed, which waivers and reports refer to",
             )
         for name in gone:
-            yield finding(
+            yield make_finding(
                 self.category, self.removed, f"{place.where}.{name}", _body(before[name]), None, self.removed_why
             )
         for name in new:
-            yield finding(self.category, self.added, f"{place.where}.{name}", None, _body(after[name]), self.added_why)
+            yield make_finding(
+                self.category, self.added, f"{place.where}.{name}", None, _body(after[name]), self.added_why
+            )
         both = [name for name in before if name in after]
         for name in both:
             if before[name] != after[name]:
                 yield from place.walk(before[name], after[name], f"{place.where}.{name}")
         if not gone and not new and both != [name for name in after if name in before]:
-            yield finding(Category.WORDING, NEUTRAL, place.where, both, list(after), "only the order differs")
+            yield make_finding(Category.WORDING, NEUTRAL, place.where, both, list(after), "only the order differs")
 
 
-def _renamed(
+def _pair_renamed(
     gone: Collection[str], new: Collection[str], before: Mapping[str, BaseModel], after: Mapping[str, BaseModel]
 ) -> list[tuple[str, str]]:
+    """Old and new names of records that are otherwise equal."""
     pairs: list[tuple[str, str]] = []
     for old in gone:
-        taken = {name for _, name in pairs}
-        same = (name for name in new if name not in taken and _body(before[old]) == _body(after[name]))
-        if (found := next(same, None)) is not None:
-            pairs.append((old, found))
+        paired = {name for _, name in pairs}
+        same = (name for name in new if name not in paired and _body(before[old]) == _body(after[name]))
+        if (renamed := next(same, None)) is not None:
+            pairs.append((old, renamed))
     return pairs
 
 
-def _body(held: BaseModel) -> dict[str, Any]:
-    return held.model_dump(mode="json", exclude=set(_SAID_ONLY), exclude_none=True)
+def _body(record: BaseModel) -> dict[str, Any]:
+    return record.model_dump(mode="json", exclude=set(_NOT_JUDGED), exclude_none=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Depends:
-    """A rule that another field of the same record chooses; to be reviewed where that one changes too."""
+    """A rule that depends on another field of the same record. If that field changes too, the change needs review."""
 
     on: str
     when: Mapping[Any, Rule] = field(hash=False)
@@ -247,33 +251,35 @@ class Depends:
         old, new = getattr(place.before, self.on), getattr(place.after, self.on)
         rule: Rule = self.when.get(old, self.otherwise)
         if old != new:
-            rule = Changed(self.otherwise.category, why=f"{self.on} changes too, so that the two cannot be told apart")
+            rule = Changed(self.otherwise.category, why=f"{self.on} changes too, so the two values cannot be compared")
         yield from rule.compare(before, after, place)
 
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """How often one holdout may be looked at: by a record with `kind` and `looks`, None for any number.
+    """How many looks one holdout may have: a record with `kind` and `looks`, where None means any number.
 
-    Fewer of a fixed number share the same error rate, so that each is judged at a larger one: that is neither weaker
-    nor stricter.
+    Fewer looks share the same error rate, so that each one is judged at a larger rate: that is neither weaker nor
+    stricter.
     """
 
     def compare(self, before: Any, after: Any, place: Place) -> Iterator[Finding]:
         old, new = before.looks, after.looks
-        direction, why = REVIEW, "the looks that are left share the error rate: each is passed more easily"
+        direction, why = REVIEW, "fewer looks share the error rate, so each is easier to pass"
         if old is not None and (new is None or new > old):
             direction, why = WEAKER, ""
         elif old is None:
             direction, why = TIGHTER, ""
         elif old == new:
             why = ""
-        yield finding(Category.LOOKS, direction, place.where, _schedule(before), _schedule(after), why)
+        yield make_finding(
+            Category.LOOKS, direction, place.where, _format_schedule(before), _format_schedule(after), why
+        )
 
 
-def _schedule(held: Any) -> str:
-    return f"fixed, {held.looks} looks" if held.kind == "fixed" else str(held.kind)
+def _format_schedule(schedule: Any) -> str:
+    return f"fixed, {schedule.looks} looks" if schedule.kind == "fixed" else str(schedule.kind)
 
 
-def _below(place: Place, key: str) -> Place:
+def _place_below(place: Place, key: str) -> Place:
     return Place(where=f"{place.where}.{key}", before=place.before, after=place.after, walk=place.walk)

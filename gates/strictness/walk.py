@@ -1,4 +1,4 @@
-"""Two records of the same kind → what changed between them, field by field, by the rules that the fields declare."""
+"""What changed between two records of the same kind, field by field, classified by the rules of the fields."""
 
 from __future__ import annotations
 
@@ -8,65 +8,66 @@ from typing import Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from lockgate.gates.strictness.findings import Category, Direction, Finding, finding
+from lockgate.gates.strictness.findings import Category, Direction, Finding, make_finding
 from lockgate.gates.strictness.rules import Changed, Place, Rule
 
-_UNKNOWN = Changed(Category.DEFAULT, why="nobody declared which way this goes")
+_UNKNOWN = Changed(Category.DEFAULT, why="no rule says whether this is weaker or stricter")
 
 
-def declared(kind: type[BaseModel]) -> dict[str, Rule]:
-    """The rule of each field of a record that declares one."""
-    found = {
-        name: next((one for one in held.metadata if isinstance(one, Rule)), None)
-        for name, held in kind.model_fields.items()
+def declared_rules(kind: type[BaseModel]) -> dict[str, Rule]:
+    """The rules of a record's fields, for those that declare one."""
+    rules = {
+        name: next((item for item in field.metadata if isinstance(item, Rule)), None)
+        for name, field in kind.model_fields.items()
     }
-    return {name: rule for name, rule in found.items() if rule is not None}
+    return {name: rule for name, rule in rules.items() if rule is not None}
 
 
-def undeclared(kind: type[BaseModel]) -> tuple[str, ...]:
-    """The fields that declare no rule, but for those that have one possible value."""
-    known = declared(kind)
+def undeclared_fields(kind: type[BaseModel]) -> tuple[str, ...]:
+    """The fields without a rule, except those that have only one possible value."""
+    rules = declared_rules(kind)
     return tuple(
-        name for name, held in kind.model_fields.items() if name not in known and not _constant(held.annotation)
+        name for name, field in kind.model_fields.items() if name not in rules and not _is_constant(field.annotation)
     )
 
 
-def _constant(annotation: object) -> bool:
+def _is_constant(annotation: object) -> bool:
     return annotation is type(None) or (get_origin(annotation) is Literal and len(get_args(annotation)) == 1)
 
 
-def differences(before: BaseModel, after: BaseModel, where: str) -> Iterator[Finding]:
-    """What changed from one record to the other; nothing for records that say the same.
+def compare_records(before: BaseModel, after: BaseModel, where: str) -> Iterator[Finding]:
+    """What changed from one record to the other; nothing if they mean the same.
 
-    Records of two kinds are one change, to be reviewed. Where a field changes that says what is asked, limits beside it
-    are of something else: whatever else changed is then to be reviewed too, except that a gate no longer blocks.
+    Records of different kinds are one change, which needs review. If a field changes that decides what is measured
+    (`Changed` with `identity`), limits apply to something else: all other changes then need review too, except those of
+    the severity.
     """
     if type(before) is not type(after):
-        yield finding(
-            Category.GATES, Direction.REVIEW, where, before, after, "a gate of another kind asks another thing"
+        yield make_finding(
+            Category.GATES, Direction.REVIEW, where, before, after, "a gate of another kind checks something else"
         )
         return
-    rules = declared(type(before))
+    rules = declared_rules(type(before))
     names = [*type(before).model_fields, *sorted({*(before.model_extra or {}), *(after.model_extra or {})})]
     changed = {}
     for name in names:
-        old, new = (getattr(one, name, None) for one in (before, after))
-        if old != new or _ordered(old) != _ordered(new):
+        old, new = (getattr(record, name, None) for record in (before, after))
+        if old != new or _key_order(old) != _key_order(new):
             changed[name] = old, new
-    moved = any(isinstance(rule := rules.get(name), Changed) and rule.identity for name in changed)
+    other_measure = any(isinstance(rule := rules.get(name), Changed) and rule.identity for name in changed)
     for name, (old, new) in changed.items():
-        place = Place(where=f"{where}.{name}" if where else name, before=before, after=after, walk=differences)
-        for found in rules.get(name, _UNKNOWN).compare(old, new, place):
-            yield _in_doubt(found) if moved else found
+        place = Place(where=f"{where}.{name}" if where else name, before=before, after=after, walk=compare_records)
+        for finding in rules.get(name, _UNKNOWN).compare(old, new, place):
+            yield _for_review(finding) if other_measure else finding
 
 
-def _ordered(value: object) -> object:
-    """What tells two mappings apart that hold the same in another order."""
+def _key_order(value: object) -> object:
+    """The keys of a mapping in order: mappings with the same items in another order are equal, but count as changed."""
     return list(value) if isinstance(value, Mapping) else None
 
 
-def _in_doubt(found: Finding) -> Finding:
-    if found.category is Category.SEVERITY or found.direction in (Direction.REVIEW, Direction.NEUTRAL):
-        return found
-    why = "what is asked changes too, so that the two values cannot be compared"
-    return replace(found, direction=Direction.REVIEW, why=why)
+def _for_review(finding: Finding) -> Finding:
+    if finding.category is Category.SEVERITY or finding.direction in (Direction.REVIEW, Direction.NEUTRAL):
+        return finding
+    why = "what is measured changes too, so the two values cannot be compared"
+    return replace(finding, direction=Direction.REVIEW, why=why)

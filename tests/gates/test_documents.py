@@ -49,7 +49,7 @@ def refusal(path: Path) -> str:
 
 
 def test_a_gate_that_is_there_twice_is_refused(file: Callable[..., Path]) -> None:
-    assert "'auc_floor' is there twice; expected each key once" in refusal(
+    assert "'auc_floor' occurs twice; expected each key once" in refusal(
         file(HEAD + "checks:\n" + FLOOR % 0.95 + FLOOR % 0.5)
     )
 
@@ -67,13 +67,13 @@ def test_a_gate_that_is_there_twice_is_refused(file: Callable[..., Path]) -> Non
     ],
 )
 def test_a_key_that_is_there_twice_at_any_depth(file: Callable[..., Path], text: str) -> None:
-    assert "'a' is there twice" in refusal(file(text))
+    assert "'a' occurs twice" in refusal(file(text))
 
 
 @pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"b": [{"c": {"a": 1, "a": 1}}]}', '{"\\u0061": 1, "a": 2}'])
 def test_a_key_of_json_that_is_there_twice(file: Callable[..., Path], text: str) -> None:
-    assert "'a' is there twice; expected each key once" in refusal(file(text, "policy.json"))
-    assert "'a' is there twice" in refusal(file(text, "policy.yaml"))  # JSON is YAML
+    assert "'a' occurs twice; expected each key once" in refusal(file(text, "policy.json"))
+    assert "'a' occurs twice" in refusal(file(text, "policy.yaml"))  # JSON is YAML
 
 
 @pytest.mark.parametrize(
@@ -94,13 +94,13 @@ def test_what_is_no_json(file: Callable[..., Path], text: str) -> None:
         ("a: !include x", "a tag is not allowed"),
         ("a: !!binary aGVsbG8=", "a tag is not allowed"),
         ("a: !!timestamp 2024-05-01", "a tag is not allowed"),
-        ("? [1, 2]\n: 3", "a key is no word"),
+        ("? [1, 2]\n: 3", "a key is not plain text"),
         ("a: &a [*a]", "nested too deeply"),
         ("a: " + "[" * 21 + "]" * 21, "nested too deeply"),
         (
             "a0: &a0 [x, x]\n"
             + "".join(f"a{index}: &a{index} [{', '.join([f'*a{index - 1}'] * 9)}]\n" for index in range(1, 9)),
-            "the file says too much",
+            "the file has too many values",
         ),
     ],
 )
@@ -126,7 +126,7 @@ def test_the_largest_file_that_is_read(file: Callable[..., Path], name: str, max
 def test_the_most_values_that_are_read(file: Callable[..., Path]) -> None:
     for values in (documents.MAX_YAML_VALUES - 2, documents.MAX_YAML_VALUES - 1):
         assert len(documents.read_document(file(f"[{'1,' * values}]"))) == values
-    assert "the file says too much" in refusal(file(f"[{'1,' * documents.MAX_YAML_VALUES}]"))
+    assert "the file has too many values" in refusal(file(f"[{'1,' * documents.MAX_YAML_VALUES}]"))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

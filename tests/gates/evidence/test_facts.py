@@ -76,7 +76,7 @@ def test_what_is_no_distribution(change: dict, message: str) -> None:
 
 
 def test_a_value_that_is_there_twice() -> None:
-    with pytest.raises(UnjudgeableError, match="a value is there twice"):
+    with pytest.raises(UnjudgeableError, match="a value occurs twice"):
         facts.parse_distribution({**NAME, "values": ["a", "a"]}, path="facts.features.y")
 
 

@@ -40,7 +40,7 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
         yield from _models(part)
 
 
-WHOLE = {"ModelSettings", "TrainSettings", "Fixed", "Single", "Open"}
+WHOLE = {"ModelSettings", "TrainSettings", "FixedSchedule", "SingleSchedule", "OpenSchedule"}
 """What is compared as a whole, by the rule of the field that holds it."""
 
 COMPARED = sorted(

@@ -211,7 +211,7 @@ def test_another_project_and_another_manifest_are_refused(whole: Any, written: A
         with pytest.raises(LockgateError, match=message):
             opened(written(whole | {"manifest.json": json.dumps(manifest | change).encode()}))
     twice = json.dumps(manifest)[:-1] + ', "project": "orders"}'
-    with pytest.raises(LockgateError, match="manifest cannot be read: 'project' is there twice"):
+    with pytest.raises(LockgateError, match="manifest cannot be read: 'project' occurs twice"):
         opened(written(whole | {"manifest.json": twice.encode()}))
 
 

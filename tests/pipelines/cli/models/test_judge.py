@@ -159,7 +159,7 @@ def test_a_gate_that_is_written_twice_is_refused(
     completed = project.run(verb, "--evidence", str(evidence_file("PROMOTE")), "--policy", name)
     assert (completed.returncode, completed.stdout) == (2, "")
     (line,) = completed.stderr.splitlines()
-    assert line.startswith(f"lockgate: 'auc_floor' is there twice; expected each key once @ {name} (")
+    assert line.startswith(f"lockgate: 'auc_floor' occurs twice; expected each key once @ {name} (")
 
 
 def test_every_mistake_in_a_policy_has_its_line(project: Any, evidence_file: Any, policy_file: Any) -> None:
