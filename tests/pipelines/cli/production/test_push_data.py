@@ -33,7 +33,7 @@ def test_the_table_is_where_production_reads_it(s3: Any, project_at: Any, tmp_pa
         "from lockgate.pipelines import data; from lockgate.pipelines.scoring.tables import data_files; "
         "from lockgate.pipelines.settings.settings import compose; "
         "made = compose(config='production').settings;"
-        " print(data.planned(made.data, '2013-11', root=data_files(made), batch_rows=10_000).rows)"
+        " print(data.plan_window(made.data, '2013-11', root=data_files(made), batch_rows=10_000).rows)"
     )
     contents = project.python("-c", code, **s3.env)
     assert (contents.returncode, contents.stdout.strip()) == (0, "27268"), contents.stderr
