@@ -1,4 +1,4 @@
-"""The floor: the same table, the same model and the same holdout in a two-step flow without lockgate."""
+"""What lockgate is compared with: the same table, model and holdout in a two-step flow without lockgate."""
 
 import os
 

@@ -1,6 +1,6 @@
-"""The tests, beside processes that use every core: `make test-busy`, or `python -m bench.busy 30 tests/faults`.
+"""The tests beside processes that use every core: `make test-busy`, or `python -m bench.busy 30 tests/faults`.
 
-No test may depend on how fast it is. Where one fails here and not alone, it waits too short or counts on an order.
+No test may depend on its speed. A test that fails here but not alone waits too short, or relies on an order.
 """
 
 from __future__ import annotations

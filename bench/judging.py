@@ -1,4 +1,4 @@
-"""From arrays to a decision: against two sorts of the scores, against scikit-learn's points, and how it grows."""
+"""From arrays to a decision, against sorting the scores and against scikit-learn's values, and how it grows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from bench.timing import alternately, show
+from bench.timing import print_ratio, time_alternately
 from lockgate import Evidence, Policy, judge
 
 SLICES = 200
@@ -37,8 +37,8 @@ checks:
 """
 
 
-def policy(*columns: str) -> Policy:
-    """auc, log loss, accuracy, Brier and ece of all rows, and the first four in every slice of each column."""
+def make_policy(*columns: str) -> Policy:
+    """A policy on auc, log loss, accuracy, Brier and ece, and on the first four in every slice of each column."""
     declared = yaml.safe_load(_POLICY)
     for column in columns:
         for metric in _SLICED:
@@ -54,7 +54,7 @@ def policy(*columns: str) -> Policy:
     return Policy.parse(declared)
 
 
-def scored(n: int, *, clusters: int | None) -> Evidence:
+def draw_evidence(n: int, *, clusters: int | None) -> Evidence:
     """n rows, 22% positive, two models that see the truth through noise, two slice columns of 200 values."""
     rng = np.random.default_rng(0)
     risk = rng.normal(size=n)
@@ -68,14 +68,14 @@ def scored(n: int, *, clusters: int | None) -> Evidence:
     )
 
 
-def sorts(evidence: Evidence) -> None:
-    """The floor: both score vectors sorted once, by NumPy's stable sort, one after the other."""
+def sort_scores(evidence: Evidence) -> None:
+    """The least work there is: sort both score vectors once with NumPy's stable sort."""
     for score in _scores(evidence):
         np.argsort(score, kind="stable")
 
 
-def points(evidence: Evidence, *, codes: NDArray[np.intp] | None) -> None:
-    """scikit-learn's values of the same metrics, of all rows and of each slice. No interval."""
+def compute_points(evidence: Evidence, *, codes: NDArray[np.intp] | None) -> None:
+    """scikit-learn's values of the same metrics, for all rows and for each slice, without intervals."""
     label = evidence.label
     for score in _scores(evidence):
         for own in [slice(None)] if codes is None else [slice(None), *(codes == code for code in range(SLICES))]:
@@ -92,16 +92,18 @@ def _scores(evidence: Evidence) -> tuple[NDArray[np.float64], NDArray[np.float64
 
 
 def measure() -> None:
-    """A whole judgement of 30,000 and of 1,000,000 rows, its memory, and its growth to 10,000,000."""
+    """Time whole judgements of 30,000 and 1,000,000 rows, their memory, and the growth up to 10,000,000 rows."""
     for n, clusters in ((30_000, 31), (1_000_000, None), (1_000_000, 31), (1_000_000, 50_000)):
-        evidence = scored(n, clusters=clusters)
+        evidence = draw_evidence(n, clusters=clusters)
         name = f"judge, {n:,} rows, 200 slices, {f'{clusters:,} clusters' if clusters else 'no clusters'}"
-        runs = [partial(judge, policy(*columns), evidence) for columns in (("one",), ("one", "two"))]
-        ours, further, floor = alternately(*runs, partial(sorts, evidence), times=5)
-        show(name, ours, floor, against="two stable sorts of its scores", goal="at most 1.5 at 1M rows")
-        show("  each further column of 200 slices", further - ours, floor, against="the same", goal="at most 0.4")
+        runs = [partial(judge, make_policy(*columns), evidence) for columns in (("one",), ("one", "two"))]
+        ours, further, floor = time_alternately(*runs, partial(sort_scores, evidence), times=5)
+        print_ratio(name, ours, floor, against="two stable sorts of its scores", goal="at most 1.5 at 1M rows")
+        print_ratio(
+            "  each further column of 200 slices", further - ours, floor, against="the same", goal="at most 0.4"
+        )
         tracemalloc.start()
-        judge(policy("one"), evidence)
+        judge(make_policy("one"), evidence)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         print(f"{'  memory beyond the evidence':<58} {peak / (16 * n):6.2f} × its two score vectors (goal: at most 8)")  # noqa: T201
@@ -112,18 +114,22 @@ def measure() -> None:
 
 def _against_scikit_learn(evidence: Evidence, ours: Callable[[], object]) -> None:
     codes = evidence.slices["one"].codes
-    seconds = alternately(ours, partial(points, evidence, codes=codes), partial(points, evidence, codes=None), times=1)
-    show("  scikit-learn's points, sliced", seconds[1], seconds[0], against="this judgement", goal="at least 15")
+    seconds = time_alternately(
+        ours, partial(compute_points, evidence, codes=codes), partial(compute_points, evidence, codes=None), times=1
+    )
+    print_ratio("  scikit-learn's points, sliced", seconds[1], seconds[0], against="this judgement", goal="at least 15")
     booted = RESAMPLES * seconds[1]
-    show(f"  {RESAMPLES:,} resamples of them, by extension", booted, seconds[0], against="this judgement", goal="1,000")
+    print_ratio(
+        f"  {RESAMPLES:,} resamples of them, by extension", booted, seconds[0], against="this judgement", goal="1,000"
+    )
 
 
 def _growth() -> None:
-    """Seconds for n log n at 10^5, 10^6 and 10^7 rows, as a ratio to the first."""
+    """Print seconds per n log n at 10^5, 10^6 and 10^7 rows, as a ratio to the first."""
     unit = 0.0
     for n in (100_000, 1_000_000, 10_000_000):
-        evidence = scored(n, clusters=365)
-        run = partial(judge, policy("one"), evidence)
+        evidence = draw_evidence(n, clusters=365)
+        run = partial(judge, make_policy("one"), evidence)
         run()
         started = time.perf_counter()
         run()

@@ -32,7 +32,7 @@ def rows_by_method(disagreement: float) -> dict[str, int]:
     def betting(power: float) -> float:
         return betting_rows(margin=MARGIN, gain=GAIN, disagreement=disagreement, error=ERROR, steps=LOOKS, power=power)
 
-    def planned(power: float) -> float:
+    def planned_rows(power: float) -> float:
         return times_needed(
             lambda rows: paired_power(
                 rows=rows, disagreement=disagreement, gain=GAIN, margin=MARGIN, alpha=ERROR / LOOKS
@@ -47,8 +47,8 @@ def rows_by_method(disagreement: float) -> dict[str, int]:
         ),
         "betting e-value, power .5": betting(0.5),
         "betting e-value, power .9999": betting(1 - ERROR),
-        "score test as planned, power .8": planned(0.8),
-        "score test as planned, power .9999": planned(1 - ERROR),
+        "score test as planned, power .8": planned_rows(0.8),
+        "score test as planned, power .9999": planned_rows(1 - ERROR),
     }
     return {method: math.ceil(count) for method, count in rows.items()}
 

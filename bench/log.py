@@ -1,4 +1,4 @@
-"""The promotion log at ten and at a hundred thousand entries: its head, a command, a commit, and reading it through."""
+"""The promotion log with ten and with a hundred thousand entries: its head, a command, a commit, reading all entries."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from pathlib import Path
 import numpy as np
 from obstore.store import LocalStore, MemoryStore, S3Store
 
-from bench.timing import alternately, command, show
+from bench.moto_credentials import MOTO_CREDENTIALS
+from bench.timing import LOCKGATE_COMMAND, print_ratio, time_alternately, timed_command
 from lockgate import Evidence, Policy
 from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.commit import commit
 from lockgate.gates.log import Log
 from lockgate.gates.log.entry import entry_path
 
-LOCKGATE = str(Path(sys.executable).with_name("lockgate"))
 SHORT, LONG = 10, 100_000
-READ = 1000  # entries read through
+READ_ENTRIES = 1000  # how many entries are read in a row
 PROJECT = "flights"
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
-POLICY = Policy.parse(
+COMMIT_POLICY = Policy.parse(
     {
         "if_no_champion": "absolute_only",
         "confidence": 0.95,
@@ -44,11 +44,10 @@ POLICY = Policy.parse(
         },
     }
 )
-KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
-def begun() -> Log:
-    """Two promotions and two rollbacks, to the one model and back to the other."""
+def begin_log() -> Log:
+    """A log with two promotions and two rollbacks, to the first model and back to the second."""
     log = Log(MemoryStore(), project=PROJECT)
     seconds = itertools.count()
     rng = np.random.default_rng(0)
@@ -63,7 +62,7 @@ def begun() -> Log:
             champion=reigning and reigning[1],
             facts={"challenger": model, "champion": reigning and reigning[0]},
         )
-        commit(POLICY, evidence, log, actor="bench", clock=lambda: BEGAN + timedelta(seconds=next(seconds)))
+        commit(COMMIT_POLICY, evidence, log, actor="bench", clock=lambda: BEGAN + timedelta(seconds=next(seconds)))
         reigning = (model, scores)
     for number in (0, 1):
         actions.rollback(
@@ -76,9 +75,9 @@ def begun() -> Log:
     return log
 
 
-def objects(length: int) -> Iterator[tuple[str, bytes]]:
-    """The objects of a valid unsigned log, hint included: the last two of `begun` again and again, chained."""
-    log = begun()
+def log_objects(length: int) -> Iterator[tuple[str, bytes]]:
+    """The objects of a valid unsigned log and its hint: the last two entries of `begin_log` repeated, each chained."""
+    log = begin_log()
     first = [entry.to_bytes() for entry in log.entries()]
     turns = [json.loads(blob) for blob in first[-2:]]
     previous = ""
@@ -86,10 +85,10 @@ def objects(length: int) -> Iterator[tuple[str, bytes]]:
         if seq <= len(first):
             blob = first[seq - 1]
         else:
-            told = turns[(seq - 1) % 2]
-            told |= {"seq": seq, "previous": previous, "time": f"{BEGAN + timedelta(seconds=seq):%Y-%m-%dT%H:%M:%SZ}"}
-            told["state"]["seq"] = seq
-            blob = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+            entry = turns[(seq - 1) % 2]
+            entry |= {"seq": seq, "previous": previous, "time": f"{BEGAN + timedelta(seconds=seq):%Y-%m-%dT%H:%M:%SZ}"}
+            entry["state"]["seq"] = seq
+            blob = json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()
         previous = hashlib.sha256(blob).hexdigest()
         yield entry_path(seq), blob
     yield "head.json", json.dumps({"seq": length}).encode()
@@ -97,7 +96,7 @@ def objects(length: int) -> Iterator[tuple[str, bytes]]:
 
 @contextmanager
 def s3_server() -> Iterator[str]:
-    """The address of a moto server whose buckets `short` and `long` hold the two logs. It fills them as it starts."""
+    """The address of a moto server with the two logs in its buckets `short` and `long`."""
     with subprocess.Popen(
         [sys.executable, "-m", "bench.s3_server"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
@@ -114,12 +113,12 @@ def measure() -> None:
         for length in (LONG, SHORT):
             home = Path(scratch, str(length))
             store = LocalStore(home / ".metaflow" / "lockgate" / PROJECT, mkdir=True)
-            for name, blob in objects(length):
+            for name, blob in log_objects(length):
                 store.put(name, blob)
             stores.append(store)
             envs.append({"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(home)})
         _compare("a disk", [Log(store, project=PROJECT) for store in stores], envs, Path(scratch))
-        _once(Log(stores[0], project=PROJECT))
+        _measure_entries(Log(stores[0], project=PROJECT))
         with s3_server() as endpoint:
             logs, envs = [], []
             for bucket in ("long", "short"):
@@ -135,7 +134,7 @@ def measure() -> None:
                 logs.append(Log(store, project=PROJECT))
                 envs.append(
                     {
-                        **KEYS,
+                        **MOTO_CREDENTIALS,
                         "METAFLOW_DEFAULT_DATASTORE": "s3",
                         "METAFLOW_S3_ENDPOINT_URL": endpoint,
                         "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{bucket}/metaflow",
@@ -145,34 +144,35 @@ def measure() -> None:
 
 
 def _compare(where: str, logs: list[Log], envs: list[dict[str, str]], cwd: Path) -> None:
-    """Both logs are given the long one first."""
-    head = alternately(*(log.head for log in logs), times=31)
-    show(f"head of {LONG:,} entries on {where}", *head, against=f"of {SHORT}", goal="at most 1.5")
+    """Compare the long log, which comes first in both lists, with the short one."""
+    head = time_alternately(*(log.head for log in logs), times=31)
+    print_ratio(f"head of {LONG:,} entries on {where}", *head, against=f"of {SHORT}", goal="at most 1.5")
     runs = [
-        command([LOCKGATE, "champion"], cwd=cwd, env={**os.environ, "METAFLOW_USER": "bench", **env}) for env in envs
+        timed_command([LOCKGATE_COMMAND, "champion"], cwd=cwd, env={**os.environ, "METAFLOW_USER": "bench", **env})
+        for env in envs
     ]
-    show(
+    print_ratio(
         f"lockgate champion, {LONG:,} entries on {where}",
-        *alternately(*runs, times=7),
+        *time_alternately(*runs, times=7),
         against=f"of {SHORT}",
         goal="at most 1.5",
     )
 
 
-def _once(log: Log) -> None:
-    def rolled_back() -> None:
-        actions.rollback(log, to=_other(log), reason="bench", actor="bench", clock=lambda: datetime.now(UTC))
+def _measure_entries(log: Log) -> None:
+    def roll_back() -> None:
+        actions.rollback(log, to=_other_model(log), reason="bench", actor="bench", clock=lambda: datetime.now(UTC))
 
-    def read() -> None:
-        for _ in log.entries(start=LONG - READ + 1):
+    def read_entries() -> None:
+        for _ in log.entries(start=LONG - READ_ENTRIES + 1):
             pass
 
-    committed, through = alternately(rolled_back, read, times=5)
+    committed, through = time_alternately(roll_back, read_entries, times=5)
     print(f"a commit to {LONG:,} entries on a disk: {1000 * committed:.1f} ms")  # noqa: T201
-    print(f"reading entries through, each checked against the one before: {1000 * through / READ:.2f} ms each")  # noqa: T201
+    print(f"reading entries in a row, each checked against the one before: {1000 * through / READ_ENTRIES:.2f} ms each")  # noqa: T201
 
 
-def _other(log: Log) -> str:
+def _other_model(log: Log) -> str:
     return str(log.state().predecessors[0].run)
 
 

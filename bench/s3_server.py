@@ -1,6 +1,6 @@
-"""A moto server with two buckets that each hold a promotion log; prints its address when they are filled.
+"""A moto server with a promotion log in each of two buckets. It prints its address once they are filled.
 
-The objects are put into the server's memory and not through HTTP, which would take minutes.
+The objects are written into the server's memory instead of through HTTP, which would take minutes.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
-from bench.log import LONG, PROJECT, SHORT, objects
+from bench.log import LONG, PROJECT, SHORT, log_objects
 
 if __name__ == "__main__":
-    held = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     for bucket, length in (("short", SHORT), ("long", LONG)):
-        held.create_bucket(bucket, "us-east-1")
-        for name, blob in objects(length):
-            held.put_object(bucket, f"metaflow/lockgate/{PROJECT}/{name}", blob)
+        backend.create_bucket(bucket, "us-east-1")
+        for name, blob in log_objects(length):
+            backend.put_object(bucket, f"metaflow/lockgate/{PROJECT}/{name}", blob)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -1,31 +1,31 @@
-"""Batch scoring: from the file to scores, against the bare model on the matrix that is ready in memory."""
+"""Batch scoring from the file to scores, against the bare model on a matrix that is in memory already."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from bench.timing import alternately, show
+from bench.timing import print_ratio, time_alternately
 from lockgate.pipelines import data
 from lockgate.pipelines.data.settings import FractionHoldout
-from lockgate.pipelines.models import MODELS, xgb
+from lockgate.pipelines.models import xgb
 from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import compose
 
 
 def measure() -> None:
-    """All 336,776 flights, in batches of the size that conf/platform declares."""
+    """Time the scoring of all 336,776 flights, in batches of the size declared in conf/platform."""
     settings = compose(("model=xgb",)).settings
     table = settings.data.model_copy(update={"time": None, "holdout": FractionHoldout(kind="fraction", share=0.3)})
     whole = data.load(settings.data, root=ROOT)
-    known = ~np.isnan(whole.labels)
+    labelled = ~np.isnan(whole.labels)
     params = settings.model.params
-    model = xgb.fit(whole.frame[known], whole.labels[known], params=params, task="binary", seed=0)
+    model = xgb.fit(whole.frame[labelled], whole.labels[labelled], params=params, task="binary", seed=0)
     batch_rows = settings.platform.batch_rows
 
     def ours() -> float:
-        plan = data.planned(table, "all", root=ROOT, batch_rows=batch_rows)
-        batches = data.windows(table, "all", plan.pieces, root=ROOT, batch_rows=batch_rows)
-        return float(sum(model.score(one.frame).sum() for one in batches))
+        plan = data.plan_window(table, "all", root=ROOT, batch_rows=batch_rows)
+        batches = data.read_window(table, "all", plan.pieces, root=ROOT, batch_rows=batch_rows)
+        return float(sum(model.score(batch.frame).sum() for batch in batches))
 
     matrix = model.layout.matrix(whole.frame)
 
@@ -37,8 +37,15 @@ def measure() -> None:
 
     np.testing.assert_allclose(ours(), bare(), rtol=1e-9)
     against, goal = "the bare model on a matrix", "at most 1.11"
-    show("score 336,776 flights, file to scores", *alternately(ours, bare, times=5), against=against, goal=goal)
-    show("score 336,776 flights, frame to scores", *alternately(from_frames, bare, times=5), against=against, goal=goal)
+    print_ratio(
+        "score 336,776 flights, file to scores", *time_alternately(ours, bare, times=5), against=against, goal=goal
+    )
+    print_ratio(
+        "score 336,776 flights, frame to scores",
+        *time_alternately(from_frames, bare, times=5),
+        against=against,
+        goal=goal,
+    )
 
 
 if __name__ == "__main__":

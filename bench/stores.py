@@ -1,8 +1,8 @@
-"""Stores of predictions against their bare driver's bulk load of the same rows, and how they grow with rows and shards.
+"""Prediction stores against a bulk load of the same rows by the bare driver, and how they grow with rows and shards.
 
-`python -m bench.stores [KIND …] [ROWS …]`: the kinds (all that can be tried here), and other numbers of rows.
-PostgreSQL and Redis are tried where LOCKGATE_BENCH_POSTGRES has a DSN, LOCKGATE_BENCH_REDIS a URL, both of a server
-that nobody else needs.
+`python -m bench.stores [KIND …] [ROWS …]` measures these kinds (default: all that are available) with these numbers of
+rows. PostgreSQL needs a DSN in LOCKGATE_BENCH_POSTGRES and Redis a URL in LOCKGATE_BENCH_REDIS, both of a server that
+nobody else uses.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench.timing import alternately
+from bench.moto_credentials import MOTO_CREDENTIALS
+from bench.timing import time_alternately
 from lockgate.pipelines.stores import STORES, Draft, Store, Tally
 
 ROWS, SHARDS = (100_000, 1_000_000), (1, 2, 4)
-BATCH = 50_000
+BATCH_ROWS = 50_000
 GOAL = "at least 0.70"
-KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 COUNT = itertools.count(1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rival:
-    """A store, and what loads the same rows without it."""
+    """The parameters of a store, and a function that loads the same rows without the store."""
 
     params: Mapping[str, Any]
     bare: Callable[[pa.Table], None]
-    most: int = 10**7  # rows that the server takes in reasonable time
-    bare_rows: int = 10**7  # that the bare driver is given; what comes beyond is left to the store
-    ascending: bool = False  # whether the rows come in the order of their keys, as a table in order of time does
+    max_rows: int = 10**7  # more would take the server too long
+    bare_rows: int = 10**7  # the bare driver loads at most so many rows, and its speed is taken for the rest
+    ascending: bool = False  # whether the rows are sorted by key, as those of a table in order of time are
 
 
-def rows(count: int, *, ascending: bool) -> pa.Table:
-    """Keys, in order or in none, and their scores."""
+def draw_rows(count: int, *, ascending: bool) -> pa.Table:
+    """Keys in ascending or in random order, with random scores."""
     rng = np.random.default_rng(0)
     numbers = range(count) if ascending else rng.permutation(count).tolist()
-    keys = [f"2013-11-{at:08d}-UA-{at % 97:02d}-EWR" for at in numbers]
+    keys = [f"2013-11-{number:08d}-UA-{number % 97:02d}-EWR" for number in numbers]
     return pa.table({"key": pa.array(keys, pa.string()), "score": pa.array(rng.random(count))})
 
 
-def published(store: Store, table: pa.Table, shards: int) -> None:
+def publish_table(store: Store, table: pa.Table, shards: int) -> None:
     """Stage and commit, shard after shard."""
     number = next(COUNT)
     draft = Draft(
@@ -70,7 +70,7 @@ def published(store: Store, table: pa.Table, shards: int) -> None:
     size = -(-table.num_rows // shards)
     for shard in range(shards):
         part = table.slice(shard * size, size)
-        store.stage(draft, shard, part.to_reader(BATCH), Tally.of(part["score"].to_numpy()))
+        store.stage(draft, shard, part.to_reader(BATCH_ROWS), Tally.of(part["score"].to_numpy()))
     store.commit(draft)
     store.prune("bench", keep=2)
 
@@ -88,7 +88,7 @@ def _sqlite(scratch: Path, _server: str) -> Rival:
     return Rival(params={"path": str(scratch / "predictions.db")}, bare=bare)
 
 
-def _encoded(table: pa.Table) -> bytes:
+def _encode(table: pa.Table) -> bytes:
     import io
 
     from pyarrow import parquet
@@ -99,69 +99,69 @@ def _encoded(table: pa.Table) -> bytes:
 
 
 def _parquet(scratch: Path, _server: str) -> Rival:
-    """In a folder; the bare file is sorted by key, as without that no key is found in it but by reading it all."""
+    """In a folder. The bare file is sorted by key as well: otherwise a key is only found by reading all of it."""
     from obstore.store import LocalStore
 
-    held = LocalStore(scratch / "bare", mkdir=True)
+    bare_store = LocalStore(scratch / "bare", mkdir=True)
     return Rival(
         params={"root": f"file://{scratch}", "folder": "predictions", "endpoint": None, "seconds": 60.0},
-        bare=lambda table: _put(held, table.sort_by("key")),
+        bare=lambda table: _put_table(bare_store, table.sort_by("key")),
     )
 
 
 def _parquet_unsorted(scratch: Path, server: str) -> Rival:
-    """The same, and the bare file as the rows come."""
+    """In a folder, with the bare file in the order of the rows."""
     from obstore.store import LocalStore
 
-    held = LocalStore(scratch / "bare", mkdir=True)
-    return Rival(params=_parquet(scratch, server).params, bare=lambda table: _put(held, table))
+    bare_store = LocalStore(scratch / "bare", mkdir=True)
+    return Rival(params=_parquet(scratch, server).params, bare=lambda table: _put_table(bare_store, table))
 
 
 def _parquet_ascending(scratch: Path, server: str) -> Rival:
-    """The same, of rows that come in the order of their keys: nobody has to sort."""
+    """In a folder, for rows that are sorted by key already, so that neither has to sort."""
     return replace(_parquet_unsorted(scratch, server), ascending=True)
 
 
 def _parquet_s3(_scratch: Path, server: str) -> Rival:
     from obstore.store import S3Store
 
-    held = S3Store("bench-rows", endpoint=server, client_options={"allow_http": True})
+    bare_store = S3Store("bench-rows", endpoint=server, client_options={"allow_http": True})
     return Rival(
         params={"root": "s3://bench-rows", "folder": "predictions", "endpoint": server, "seconds": 60.0},
-        bare=lambda table: _put(held, table.sort_by("key")),
+        bare=lambda table: _put_table(bare_store, table.sort_by("key")),
     )
 
 
 def _parquet_s3_ascending(scratch: Path, server: str) -> Rival:
     from obstore.store import S3Store
 
-    held = S3Store("bench-rows", endpoint=server, client_options={"allow_http": True})
-    return replace(_parquet_s3(scratch, server), bare=lambda table: _put(held, table), ascending=True)
+    bare_store = S3Store("bench-rows", endpoint=server, client_options={"allow_http": True})
+    return replace(_parquet_s3(scratch, server), bare=lambda table: _put_table(bare_store, table), ascending=True)
 
 
-def _put(held: Any, table: pa.Table) -> None:
-    held.put(f"bare-{next(COUNT)}.parquet", _encoded(table))
+def _put_table(bare_store: Any, table: pa.Table) -> None:
+    bare_store.put(f"bare-{next(COUNT)}.parquet", _encode(table))
 
 
 def _dynamodb(_scratch: Path, server: str) -> Rival:
     import boto3
 
-    at = boto3.resource("dynamodb", endpoint_url=server)
+    resource = boto3.resource("dynamodb", endpoint_url=server)
     keys = [{"AttributeName": "key", "KeyType": "HASH"}]
     types = [{"AttributeName": "key", "AttributeType": "S"}]
-    at.create_table(TableName="bare", KeySchema=keys, AttributeDefinitions=types, BillingMode="PAY_PER_REQUEST")
+    resource.create_table(TableName="bare", KeySchema=keys, AttributeDefinitions=types, BillingMode="PAY_PER_REQUEST")
 
     def bare(table: pa.Table) -> None:
-        with at.Table("bare").batch_writer() as writer:
+        with resource.Table("bare").batch_writer() as writer:
             for key, score in zip(table["key"].to_pylist(), table["score"].to_pylist(), strict=True):
                 writer.put_item(Item={"key": key, "score": repr(score)})
 
     params = {"table": "predictions", "region": None, "endpoint": server, "create": True, "seconds": 60.0}
-    return Rival(params=params, bare=bare, most=100_000, bare_rows=5_000)
+    return Rival(params=params, bare=bare, max_rows=100_000, bare_rows=5_000)
 
 
 def _postgres(_scratch: Path, _server: str) -> Rival:
-    """The bare table has the key as primary key, and is made anew each time."""
+    """The bare table has the key as primary key and is created anew each time."""
     import io
 
     import psycopg
@@ -185,7 +185,7 @@ def _postgres(_scratch: Path, _server: str) -> Rival:
 
 
 def _redis(_scratch: Path, _server: str) -> Rival:
-    """The bare rows go into one hash, some thousands a command, and replace the last."""
+    """The bare rows go into one hash, some thousands per command, and replace those of the last run."""
     import redis
 
     url = os.environ["LOCKGATE_BENCH_REDIS"]
@@ -210,19 +210,19 @@ RIVALS: dict[str, tuple[str, Callable[[Path, str], Rival]]] = {
     "postgres": ("postgres", _postgres),
     "redis": ("redis", _redis),
 }
-"""What it is called, the kind of the store, and against what it is held."""
+"""By name: the kind of the store, and the function that sets up its rival."""
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def moto_server() -> Iterator[str]:
     """The address of a moto server with an empty bucket."""
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as moto:
         try:
-            told = moto.stderr
-            assert told is not None
-            address = next(line for line in told if "Running on" in line).split()[-1]
-            threading.Thread(target=lambda: [None for _ in told], daemon=True).start()  # a full pipe would stop it
+            messages = moto.stderr
+            assert messages is not None
+            address = next(line for line in messages if "Running on" in line).split()[-1]
+            threading.Thread(target=lambda: [None for _ in messages], daemon=True).start()  # a full pipe would stop it
             urllib.request.urlopen(urllib.request.Request(f"{address}/bench-rows", method="PUT")).close()  # noqa: S310
             yield address
         finally:
@@ -230,17 +230,17 @@ def server() -> Iterator[str]:
 
 
 def compare(name: str, scratch: Path, address: str, counts: tuple[int, ...]) -> None:
-    """A line for every number of rows and of shards: rows a second, and that as a share of the bare driver's."""
-    kind, made = RIVALS[name]
-    rival = made(scratch, address)
+    """One line for each number of rows and shards: rows per second, and their ratio to the bare driver's."""
+    kind, make_rival = RIVALS[name]
+    rival = make_rival(scratch, address)
     store = STORES[kind].open_store(STORES[kind].Params.model_validate(rival.params), scratch)
-    for count in (one for one in counts if one <= rival.most):
-        table = rows(count, ascending=rival.ascending)
+    for count in (count for count in counts if count <= rival.max_rows):
+        table = draw_rows(count, ascending=rival.ascending)
         few = table.slice(0, min(count, rival.bare_rows))
         for shards in SHARDS:
             times = 3 if count <= 10**6 else 1
-            ours, bare = alternately(
-                lambda shards=shards, table=table: published(store, table, shards),  # type: ignore[misc]
+            ours, bare = time_alternately(
+                lambda shards=shards, table=table: publish_table(store, table, shards),  # type: ignore[misc]
                 lambda few=few: rival.bare(few),
                 times=times,
             )
@@ -253,8 +253,8 @@ def compare(name: str, scratch: Path, address: str, counts: tuple[int, ...]) -> 
 
 
 def measure(kinds: tuple[str, ...] = tuple(RIVALS), counts: tuple[int, ...] = ROWS) -> None:
-    os.environ.update(KEYS)
-    with server() as address:
+    os.environ.update(MOTO_CREDENTIALS)
+    with moto_server() as address:
         for name in kinds:
             if RIVALS[name][0] in ("postgres", "redis") and f"LOCKGATE_BENCH_{name.upper()}" not in os.environ:
                 continue
@@ -263,6 +263,6 @@ def measure(kinds: tuple[str, ...] = tuple(RIVALS), counts: tuple[int, ...] = RO
 
 
 if __name__ == "__main__":
-    asked = [word for word in sys.argv[1:] if not word.isdigit()]
+    kinds = [word for word in sys.argv[1:] if not word.isdigit()]
     numbers = tuple(int(word) for word in sys.argv[1:] if word.isdigit())
-    measure(tuple(name for name in RIVALS if not asked or RIVALS[name][0] in asked), numbers or ROWS)
+    measure(tuple(name for name in RIVALS if not kinds or RIVALS[name][0] in kinds), numbers or ROWS)

@@ -1,37 +1,40 @@
-"""Pairs of commands or functions, timed in turn."""
+"""Commands or functions that are timed in turn, so that both meet the same load of the machine."""
 
 from __future__ import annotations
 
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+LOCKGATE_COMMAND = str(Path(sys.executable).with_name("lockgate"))
 
-def command(words: Sequence[str], *, cwd: Path, env: Mapping[str, str], expect: int = 0) -> Callable[[], None]:
-    """A command as something to time. Raises RuntimeError where it exits with another code than `expect`."""
+
+def timed_command(words: Sequence[str], *, cwd: Path, env: Mapping[str, str], expect: int = 0) -> Callable[[], None]:
+    """A function that runs a command. It raises RuntimeError if the exit code is not `expect`."""
 
     def run() -> None:
-        done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-        if done.returncode != expect:
-            raise RuntimeError(f"{' '.join(words)} exited with {done.returncode}: {done.stderr[-500:]}")
+        completed = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+        if completed.returncode != expect:
+            raise RuntimeError(f"{' '.join(words)} exited with {completed.returncode}: {completed.stderr[-500:]}")
 
     return run
 
 
-def alternately(*runs: Callable[[], object], times: int) -> list[float]:
-    """Median seconds of each, run in turn (A B A B …) after one round that is not counted."""
+def time_alternately(*runs: Callable[[], object], times: int) -> list[float]:
+    """Median seconds of each function, run in turn (A B A B …) after one round that is not counted."""
     seconds: list[list[float]] = [[] for _ in runs]
     for round_number in range(times + 1):
-        for held, run in zip(seconds, runs, strict=True):
+        for durations, run in zip(seconds, runs, strict=True):
             started = time.perf_counter()
             run()
             if round_number:
-                held.append(time.perf_counter() - started)
-    return [statistics.median(held) for held in seconds]
+                durations.append(time.perf_counter() - started)
+    return [statistics.median(times) for times in seconds]
 
 
-def show(what: str, ours: float, floor: float, *, against: str, goal: str) -> None:
-    """One line: the ratio, both medians, and what is aimed at."""
-    print(f"{what:<58} {ours / floor:6.2f} × {against:<32} ({ours:.3f} s / {floor:.3f} s; goal {goal})")  # noqa: T201
+def print_ratio(title: str, ours: float, floor: float, *, against: str, goal: str) -> None:
+    """Print one line with the ratio, both medians and the goal."""
+    print(f"{title:<58} {ours / floor:6.2f} × {against:<32} ({ours:.3f} s / {floor:.3f} s; goal {goal})")  # noqa: T201

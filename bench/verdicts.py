@@ -1,4 +1,4 @@
-"""What the default policy says on flights, over seeds and depths: `python -m bench.verdicts`."""
+"""What the default policy decides on the flights, over seeds and depths: `python -m bench.verdicts`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SEEDS, DEPTHS = range(5), range(3, 7)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One row of the table: the holdout, and the windows (as_of, months) of challenger and champion."""
+    """One row of the table: the holdout, and the training windows (as_of, months) of challenger and champion."""
 
     holdout: str
     challenger: tuple[str, int | None]
@@ -48,7 +48,7 @@ def _split(as_of: str, months: int | None) -> Split:
     return data.split(_TABLE, _SETTINGS.data, _SETTINGS.train.model_copy(update={"months": months}), as_of)
 
 
-def _fitted(as_of: str, months: int | None, seed: int, depth: int) -> Fitted:
+def _fit(as_of: str, months: int | None, seed: int, depth: int) -> Fitted:
     key = (as_of, months, seed, depth)
     if key not in _MODELS:
         split = _split(as_of, months)
@@ -59,14 +59,14 @@ def _fitted(as_of: str, months: int | None, seed: int, depth: int) -> Fitted:
 
 
 def _evidence(holdout: str, challenger: Fitted, champion: Fitted, trained: Split) -> Evidence:
-    held = _split(holdout, None)
+    split = _split(holdout, None)
     return Evidence.from_arrays(
-        label=held.labels,
-        challenger=challenger.score(held.holdout),
-        champion=champion.score(held.holdout),
-        row_id=held.row_ids,
-        cluster=held.clusters,
-        slices=held.slices,
+        label=split.labels,
+        challenger=challenger.score(split.holdout),
+        champion=champion.score(split.holdout),
+        row_id=split.row_ids,
+        cluster=split.clusters,
+        slices=split.slices,
         facts={"train_row_hashes": hash_row_ids(trained.train_row_ids)},
     )
 
@@ -75,22 +75,22 @@ def main() -> None:
     """Print both tables as markdown."""
     policy = _COMPOSED.policy
     print("| holdout | challenger | champion | PROMOTE | HOLD | INCONCLUSIVE |\n|---|---|---|---|---|---|")  # noqa: T201
-    for asked in QUESTIONS:
-        found: Counter[str] = Counter()
+    for question in QUESTIONS:
+        verdicts: Counter[str] = Counter()
         for seed, depth in itertools.product(SEEDS, DEPTHS):
             evidence = _evidence(
-                asked.holdout,
-                _fitted(*asked.challenger, seed, depth),
-                _fitted(*asked.champion, seed, depth),
-                _split(*asked.challenger),
+                question.holdout,
+                _fit(*question.challenger, seed, depth),
+                _fit(*question.champion, seed, depth),
+                _split(*question.challenger),
             )
-            found[judge(policy, evidence).verdict] += 1
-        named = [
+            verdicts[judge(policy, evidence).verdict] += 1
+        training = [
             f"before {as_of}, {f'{months} months' if months else 'all'}"
-            for as_of, months in (asked.challenger, asked.champion)
+            for as_of, months in (question.challenger, question.champion)
         ]
-        counts = " | ".join(str(found[one]) for one in ("PROMOTE", "HOLD", "INCONCLUSIVE"))
-        print(f"| {asked.holdout} | {named[0]} | {named[1]} | {counts} |", flush=True)  # noqa: T201
+        counts = " | ".join(str(verdicts[verdict]) for verdict in ("PROMOTE", "HOLD", "INCONCLUSIVE"))
+        print(f"| {question.holdout} | {training[0]} | {training[1]} | {counts} |", flush=True)  # noqa: T201
     _same_model(policy)
 
 
@@ -110,9 +110,9 @@ def _same_model(policy: Policy) -> None:
     }
     promoted, pairs = Counter[str](), 0
     for month, depth in itertools.product(("2013-07", "2013-09", "2013-10"), DEPTHS):
-        for one, other in itertools.permutations(SEEDS, 2):
+        for seed, other in itertools.permutations(SEEDS, 2):
             evidence = _evidence(
-                month, _fitted(month, None, one, depth), _fitted(month, None, other, depth), _split(month, None)
+                month, _fit(month, None, seed, depth), _fit(month, None, other, depth), _split(month, None)
             )
             pairs += 1
             for name, rule in rules.items():

@@ -86,9 +86,9 @@ def _step(schema: _Schema, part: str | int) -> tuple[tuple[str, ...], _Schema | 
     return (), None
 
 
-def suggest(got: str, options: Iterable[str]) -> str:
+def suggest(word: str, options: Iterable[str]) -> str:
     """` (did you mean 'x'?)`, or an empty text where no option is close."""
-    matches = difflib.get_close_matches(got, list(options), n=1)
+    matches = difflib.get_close_matches(word, list(options), n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
@@ -103,7 +103,7 @@ def describe_mistake(detail: ErrorDetails, location: Location, *, where: str) ->
     path = ".".join(map(str, [*([where] if where else []), *location.path]))
     keys, tags = location.keys, location.tags
     kind, context = detail["type"], detail.get("ctx", {})
-    got = repr(detail["input"])[:MAX_SHOWN_CHARS]
+    shown_input = repr(detail["input"])[:MAX_SHOWN_CHARS]
     message = detail["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
         name = path.rpartition(".")[2][:MAX_SHOWN_CHARS]
@@ -115,18 +115,20 @@ def describe_mistake(detail: ErrorDetails, location: Location, *, where: str) ->
         problem = f"unknown kind {tag!r}" if tag else "no kind is given"
         return f"{problem}; expected one of {', '.join(tags)} @ {path}.kind{suggest(tag, tags)}"
     if kind == "literal_error":
-        return f"got {got}; expected {context['expected']} @ {path}"
+        return f"got {shown_input}; expected {context['expected']} @ {path}"
     if kind == "too_short":
         count = context["min_length"]
-        return f"got {got}; expected at least {count} {'entry' if count == 1 else 'entries'} @ {path}"
+        return f"got {shown_input}; expected at least {count} {'entry' if count == 1 else 'entries'} @ {path}"
     if kind in ("tuple_type", "list_type"):
-        return f"got {got}; expected a list @ {path}"
+        return f"got {shown_input}; expected a list @ {path}"
     if kind == "none_required":
-        return f"got {got}; expected no value @ {path}"
+        return f"got {shown_input}; expected no value @ {path}"
     if kind in _MAPPINGS:
-        return f"got {got}; expected a mapping @ {path}"
+        return f"got {shown_input}; expected a mapping @ {path}"
     if kind in _NUMBERS:
-        return f"got {got}; expected a finite {'whole ' if kind.startswith('int') else ''}number @ {path}"
+        return f"got {shown_input}; expected a finite {'whole ' if kind.startswith('int') else ''}number @ {path}"
     if "; expected" in message or not message.startswith("Input should"):
         return f"{message} @ {path}"
-    return f"got {got}; expected {message.removeprefix('Input should be ').removeprefix('Input should ')} @ {path}"
+    return (
+        f"got {shown_input}; expected {message.removeprefix('Input should be ').removeprefix('Input should ')} @ {path}"
+    )

@@ -3,9 +3,9 @@
 from metaflow import Config, FlowSpec, Parameter, card, current, project, step
 
 import lockgate  # noqa: F401 (packages that travel to the pods are those that the flow imports by name)
-from lockgate.pipelines.flows.configs import PROJECT, composed, composed_policy
+from lockgate.pipelines.flows.configs import PROJECT, default_policy, default_settings
 from lockgate.pipelines.flows.on_platform import on_platform
-from lockgate.pipelines.flows.output import in_one_line, say
+from lockgate.pipelines.flows.output import fail_in_one_line, report
 
 
 @on_platform("promote", after="EvaluateNewModel")
@@ -17,40 +17,40 @@ class Promote(FlowSpec):
     None) and `decision` (JSON, as far as the policy discloses it), and a card with the report.
     """
 
-    settings = Config("settings", default_value=composed)
-    policy = Config("policy", default_value=composed_policy)
+    settings = Config("settings", default_value=default_settings)
+    policy = Config("policy", default_value=default_policy)
     run_id = Parameter("run", default="", help="EvaluateNewModel/ID, or the ID; the run whose end started this one")
 
     @card(type="blank")
     @step
     def start(self) -> None:
         """Judge, log, tag, and say that a model was promoted."""
-        with in_one_line():
-            from lockgate.pipelines.promotion.card import components
-            from lockgate.pipelines.promotion.promote import judged, tell_of
+        with fail_in_one_line():
+            from lockgate.pipelines.promotion.card import build_card
+            from lockgate.pipelines.promotion.promote import judge_and_promote, publish_event
             from lockgate.pipelines.settings.settings import Settings
 
             trigger = current.get("trigger")
-            done = judged(
+            done = judge_and_promote(
                 Settings.parse(self.settings.to_dict()),
                 self.policy.to_dict(),
                 run=self.run_id or (trigger.run.pathspec if trigger and trigger.run else ""),
-                say=say,
+                report=report,
             )
-            current.card.extend(components(done.told))
-            self.verdict, self.entry = str(done.told.decision.verdict), done.told.entry
-            self.decision = done.told.decision.to_json()
+            current.card.extend(build_card(done.reported))
+            self.verdict, self.entry = str(done.reported.decision.verdict), done.reported.entry
+            self.decision = done.reported.decision.to_json()
             if done.promoted:
-                tell_of(done.told, say=say)
+                publish_event(done.reported, report=report)
         self.next(self.end)
 
     @step
     def end(self) -> None:
         """Fail where the run could not be judged, so that somebody looks."""
-        with in_one_line():
-            from lockgate.pipelines.promotion.promote import check_judged
+        with fail_in_one_line():
+            from lockgate.pipelines.promotion.promote import check_decision
 
-            check_judged(self.decision)
+            check_decision(self.decision)
 
 
 if __name__ == "__main__":

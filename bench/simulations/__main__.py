@@ -1,4 +1,4 @@
-"""`make simulate`: every simulation at full size, and docs/simulations.md written from what was measured."""
+"""`make simulate`: run every simulation at full size and write the results to docs/simulations.md."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ EXPERIMENTS: tuple[Callable[[], Table], ...] = (
     partial(coverage.calibration, runs=4_000),
     partial(coverage.areas, runs=40_000),
     counts.shares,
-    counts.paired,
+    counts.compare_pairs,
     partial(clusters.coverage, runs=20_000),
     partial(groups.no_proven_harm, runs=10_000),
     partial(groups.non_inferior, runs=2_000),
@@ -51,14 +51,14 @@ EXPERIMENTS: tuple[Callable[[], Table], ...] = (
 
 
 def run(experiment: Callable[[], Table]) -> Table:
-    """One experiment, in whatever process."""
+    """Run one experiment and print how long it took."""
     started = time.perf_counter()
-    found = experiment()
-    print(f"{found.title:<44} {time.perf_counter() - started:6.1f} s", flush=True)  # noqa: T201
-    return found
+    table = experiment()
+    print(f"{table.title:<44} {time.perf_counter() - started:6.1f} s", flush=True)  # noqa: T201
+    return table
 
 
-def page(tables: Sequence[Table]) -> str:
+def render_page(tables: Sequence[Table]) -> str:
     """The whole page."""
     short = [line for table in tables for line in table.short]
     return (
@@ -69,5 +69,5 @@ def page(tables: Sequence[Table]) -> str:
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ProcessPoolExecutor() as processes:
-        found = list(processes.map(run, EXPERIMENTS))
-    PAGE.write_text(page(found), encoding="utf-8")
+        tables = list(processes.map(run, EXPERIMENTS))
+    PAGE.write_text(render_page(tables), encoding="utf-8")

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
-from bench.simulations.rows import MOST_ROWS, grouped
+from bench.simulations.rows import MAX_ROWS, group_rows
 from bench.simulations.table import Cell, Rate, Table
-from lockgate.gates.metrics import metric
-from lockgate.gates.metrics.estimate import differences
+from lockgate.gates.metrics import find_metric
+from lockgate.gates.metrics.estimate import estimate_differences
 from lockgate.gates.metrics.rows import Rows, Split
 from lockgate.gates.stats.scored import Codes, Floats
 
@@ -37,7 +37,7 @@ def coverage(*, runs: int, seed: int = 3) -> Table:
     rows = tuple(_line(name, clusters, equal, runs=runs, seed=seed) for name, clusters, equal in SETTINGS)
     return Table(
         title="Rows in clusters",
-        about=(
+        description=(
             f"Paired differences of two models alike, {EACH} rows a cluster on average, all of one size or "
             "lognormal (σ = 1), and an intraclass correlation of .5 in what tells the models apart. How often the "
             "two-sided 95% interval holds 0 (asked: .95, by cluster); how often a look at level .9975 shows a gain, "
@@ -51,24 +51,24 @@ def coverage(*, runs: int, seed: int = 3) -> Table:
 
 
 def _line(name: str, clusters: int, equal: bool, *, runs: int, seed: int) -> tuple[Cell, ...]:
-    one = metric(name, "regression" if name == "mae" else "binary")
-    at_once = max(1, MOST_ROWS // (clusters * EACH))
-    held: list[Floats] = []
+    metric = find_metric(name, "regression" if name == "mae" else "binary")
+    at_once = max(1, MAX_ROWS // (clusters * EACH))
+    coverages: list[Floats] = []
     for part, first in enumerate(range(0, runs, at_once)):
         rng = np.random.default_rng([seed, clusters, equal, part])
-        split = _split(rng, one.name, clusters, min(at_once, runs - first), equal=equal)
-        by_cluster = differences(one, split)
-        by_row = differences(one, replace(split, rows=replace(split.rows, cluster=None)))
+        split = _split(rng, metric.name, clusters, min(at_once, runs - first), equal=equal)
+        by_cluster = estimate_differences(metric, split)
+        by_row = estimate_differences(metric, replace(split, rows=replace(split.rows, cluster=None)))
         low, high = by_cluster.bounds(SCHEDULED)
-        gained = low > 0 if one.higher_is_better else high < 0
-        ours, theirs = (one.linearise(split.scored(model)) for model in ("challenger", "champion"))
+        gained = low > 0 if metric.higher_is_better else high < 0
+        ours, theirs = (metric.linearise(split.scored_by(model)) for model in ("challenger", "champion"))
         sums = split.units.sums(ours.influence - theirs.influence)
         plain = np.sqrt(split.units.total(sums**2)) / split.n
-        fooled = one.gain(by_cluster.value) > special.ndtri(SCHEDULED) * plain
-        held.append(
+        fooled = metric.gain(by_cluster.value) > special.ndtri(SCHEDULED) * plain
+        coverages.append(
             np.stack([_holds_zero(by_row.bounds(LEVEL)), _holds_zero(by_cluster.bounds(LEVEL)), fooled, gained])
         )
-    row, cluster, naive, gain = np.concatenate(held, axis=1)
+    row, cluster, naive, gain = np.concatenate(coverages, axis=1)
     return (
         f"`{name}`, {clusters} clusters, {'equal' if equal else 'lognormal'}",
         Rate.of(row),
@@ -96,4 +96,4 @@ def _split(rng: np.random.Generator, name: str, clusters: int, groups: int, *, e
         label = (rng.random(unit.size) < special.expit(truth)).astype(np.float64)
         ours, theirs = special.expit(truth + noise)
         rows = Rows(label=label, challenger=ours, champion=theirs, cluster=unit % clusters)
-    return grouped(rows, unit // clusters, groups)
+    return group_rows(rows, unit // clusters, groups)

@@ -21,13 +21,15 @@ def shares() -> Table:
         half = special.ndtri(LEVEL) * np.sqrt(hits / n * (1 - hits / n) / n)
         for share in (0.5, 0.9, 0.99):
             chance = stats.binom.pmf(hits, n, share)
-            held = chance[(low <= share) & (share <= high)].sum()
+            probability = chance[(low <= share) & (share <= high)].sum()
             wald = chance[np.abs(hits / n - share) <= half].sum()
             mean = _average(n, share, low, high)
-            rows.append((f"{n:,} rows, share {share:g}", _exact(wald), _exact(held), _exact(mean, at_least=0.95)))
+            rows.append(
+                (f"{n:,} rows, share {share:g}", _exact(wald), _exact(probability), _exact(mean, at_least=0.95))
+            )
     return Table(
         title="One share: Wilson's interval",
-        about=(
+        description=(
             "The probability that a two-sided 95% interval holds the true share. For a discrete count it swings "
             "around its mean from one share to the next, so what is asked (.95) is asked of the mean over shares "
             "within one standard error of the one named."
@@ -45,7 +47,7 @@ def _average(n: int, share: float, low: Floats, high: Floats) -> float:
     return float((stats.binom.pmf(hits, n, near) * ((low <= near) & (near <= high))).sum(axis=1).mean())
 
 
-def paired() -> Table:
+def compare_pairs() -> Table:
     """Tango's interval and the exact McNemar test, at the levels of one look and of a corrected one."""
     rows = []
     for n, d, margin in ((1_000, 0.02, -0.01), (1_000, 0.05, -0.01), (10_000, 0.05, -0.01), (200, 0.10, -0.05)):
@@ -68,7 +70,7 @@ def paired() -> Table:
             )
     return Table(
         title="Two models' shares: Tango and McNemar",
-        about=(
+        description=(
             "Error rates over the level asked for. Non-inferiority where the challenger truly loses exactly the "
             "margin, by Wald's interval and by Tango's, which is approximate (asked: at most 1.1); and superiority "
             "at margin 0 where there is no gain, by the exact McNemar test (asked: at most 1). d is the share of rows "
@@ -90,5 +92,5 @@ def _counts(n: int, d: float, *, gain: float) -> tuple[Floats, Floats, Floats]:
 
 
 def _exact(value: float, *, at_least: float | None = None, at_most: float | None = None) -> Rate:
-    asked = at_most if at_least is None else at_least
-    return Rate(value=float(value), runs=0, asked=asked, side="at most" if at_least is None else "at least")
+    nominal = at_most if at_least is None else at_least
+    return Rate(value=float(value), runs=0, nominal=nominal, side="at most" if at_least is None else "at least")

@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 from scipy import special
 
-from bench.simulations.rows import POPULATIONS, replicated, truth, truths
+from bench.simulations.rows import POPULATIONS, draw_holdouts, truth, truths
 from bench.simulations.table import Cell, Rate, Table
-from lockgate.gates.kinds.calibration import MEASURES
-from lockgate.gates.metrics import Linear, Metric, Task, metric
-from lockgate.gates.metrics.estimate import differences, errors, estimates, of_linear
+from lockgate.gates.kinds.calibration import CALIBRATION_MEASURES
+from lockgate.gates.metrics import Linear, Metric, Task, find_metric
+from lockgate.gates.metrics.estimate import estimate_differences, estimate_linear, estimate_metric, standard_errors
 from lockgate.gates.metrics.rows import Rows, Split
 from lockgate.gates.stats.scored import Floats, Scored
 
@@ -30,19 +30,19 @@ def metrics(*, task: Task, runs: int, parts: int = 4, seed: int = 1) -> Table:
     """Every metric of a task, one model and the paired difference, on the same replications."""
     true = truths(task, parts=parts, seed=seed)
     small, large = SIZES[task]
-    found = {
+    true_values = {
         n: _rates(true, task, n=n, runs=times, seed=seed) for n, times in ((small, runs), (large, max(runs // 5, 1)))
     }
     return Table(
         title=f"Intervals of metrics: {task}",
-        about=(
+        description=(
             f"{ABOUT[task]} How often two-sided 95% intervals hold the population's value, for one model and for the "
             "paired difference of two (asked: .95); how often the one-sided 95% bound of one model is better than its "
             "true value, so that it would pass a limit which it misses (asked: at most .05); and how often a look at "
             "level .9975, one of twenty at .05, shows a gain larger than the true one (asked: at most .0025)."
         ),
         head=("metric", "rows", "one model", "difference", "false pass at .05", "false gain at .0025"),
-        rows=tuple((f"`{name}`", f"{n:,}", *found[n][name]) for name in true for n in found),
+        rows=tuple((f"`{name}`", f"{n:,}", *true_values[n][name]) for name in true for n in true_values),
         seed=seed,
     )
 
@@ -58,18 +58,18 @@ ABOUT: dict[Task, str] = {
 def _rates(
     true: Mapping[str, tuple[float, float]], task: Task, *, n: int, runs: int, seed: int
 ) -> dict[str, tuple[Rate, Rate, Rate, Rate]]:
-    held: dict[str, list[Floats]] = {name: [] for name in true}
-    for split in replicated(POPULATIONS[task], n=n, runs=runs, seed=seed):
+    hits_by_metric: dict[str, list[Floats]] = {name: [] for name in true}
+    for split in draw_holdouts(POPULATIONS[task], n=n, runs=runs, seed=seed):
         for name, (value, difference) in true.items():
-            one = metric(name, task)
-            single, paired = estimates(one, split), differences(one, split)
+            metric = find_metric(name, task)
+            single, paired = estimate_metric(metric, split), estimate_differences(metric, split)
             inside = _inside(single.bounds(LEVEL), value), _inside(paired.bounds(LEVEL), difference)
-            better = _better(one, single.bounds(0.95), value), _better(one, paired.bounds(SCHEDULED), difference)
-            held[name].append(np.stack([*inside, *better]))
-    return {name: _asked(*np.concatenate(parts, axis=1)) for name, parts in held.items()}
+            better = _better(metric, single.bounds(0.95), value), _better(metric, paired.bounds(SCHEDULED), difference)
+            hits_by_metric[name].append(np.stack([*inside, *better]))
+    return {name: _to_rates(*np.concatenate(parts, axis=1)) for name, parts in hits_by_metric.items()}
 
 
-def _asked(alone: Floats, together: Floats, passed: Floats, gained: Floats) -> tuple[Rate, Rate, Rate, Rate]:
+def _to_rates(alone: Floats, together: Floats, passed: Floats, gained: Floats) -> tuple[Rate, Rate, Rate, Rate]:
     return (
         Rate.of(alone, at_least=0.95),
         Rate.of(together, at_least=0.95),
@@ -78,10 +78,10 @@ def _asked(alone: Floats, together: Floats, passed: Floats, gained: Floats) -> t
     )
 
 
-def _better(one: Metric, bounds: tuple[Floats, Floats], truth: float) -> Floats:
+def _better(metric: Metric, bounds: tuple[Floats, Floats], truth: float) -> Floats:
     """Whether the bounds show the metric, or its difference, to be better than it is."""
     low, high = bounds
-    return np.asarray(low > truth if one.higher_is_better else high < truth, dtype=np.float64)
+    return np.asarray(low > truth if metric.higher_is_better else high < truth, dtype=np.float64)
 
 
 def _inside(bounds: tuple[Floats, Floats], truth: float) -> Floats:
@@ -92,7 +92,7 @@ def _inside(bounds: tuple[Floats, Floats], truth: float) -> Floats:
 
 def areas(*, runs: int, seed: int = 2) -> Table:
     """AUC where the rarer class has ten rows."""
-    auc = metric("auc", "binary")
+    auc = find_metric("auc", "binary")
     lines: list[tuple[Cell, ...]] = []
     for positives, area in ((10, 0.75), (10, 0.95), (50, 0.95)):
         logit, wald, paired = _areas(auc, positives=positives, area=area, runs=runs, seed=seed)
@@ -106,7 +106,7 @@ def areas(*, runs: int, seed: int = 2) -> Table:
         )
     return Table(
         title="AUC with few positive rows",
-        about=(
+        description=(
             "How often two-sided 95% intervals hold the true area of normal scores (asked: .95): DeLong's, the same "
             "on the logit scale, which `threshold` uses, and DeLong's of the difference of two models alike."
         ),
@@ -118,39 +118,39 @@ def areas(*, runs: int, seed: int = 2) -> Table:
 
 def _areas(auc: Metric, *, positives: int, area: float, runs: int, seed: int) -> tuple[Floats, Floats, Floats]:
     n = 11 * positives
-    apart = np.sqrt(2) * special.ndtri(area)
+    separation = np.sqrt(2) * special.ndtri(area)
 
     def draw(rng: np.random.Generator, size: int) -> Rows:
         label = np.tile(np.arange(n) < positives, size // n).astype(np.float64)
-        shared = rng.normal(0, np.sqrt(0.7), size) + apart * label
+        shared = rng.normal(0, np.sqrt(0.7), size) + separation * label
         ours, theirs = (special.ndtr((shared + rng.normal(0, np.sqrt(0.3), size)) / 3) for _ in range(2))
         return Rows(label=label, challenger=ours, champion=theirs)
 
-    held: list[Floats] = []
-    for split in replicated(draw, n=n, runs=runs, seed=seed):
-        single, paired = estimates(auc, split), differences(auc, split)
-        error, _ = errors(auc, split.linear(auc), split)
+    hits: list[Floats] = []
+    for split in draw_holdouts(draw, n=n, runs=runs, seed=seed):
+        single, paired = estimate_metric(auc, split), estimate_differences(auc, split)
+        error, _ = standard_errors(auc, split.linear(auc), split)
         wald = np.abs(single.value - area) <= special.ndtri(LEVEL) * error
-        held.append(np.stack([_inside(single.bounds(LEVEL), area), wald, _inside(paired.bounds(LEVEL), 0.0)]))
-    logit, plain, both = np.concatenate(held, axis=1)
+        hits.append(np.stack([_inside(single.bounds(LEVEL), area), wald, _inside(paired.bounds(LEVEL), 0.0)]))
+    logit, plain, both = np.concatenate(hits, axis=1)
     return logit, plain, both
 
 
 def calibration(*, runs: int, seed: int = 11) -> Table:
     """What the gate `calibration` measures, but for the ECE, which is a metric."""
     lines: list[tuple[Cell, ...]] = []
-    for (task, measure), linearise in MEASURES.items():
+    for (task, measure), linearise in CALIBRATION_MEASURES.items():
         true = float(truth(partial(_challenger, linearise), POPULATIONS[task], parts=1, seed=seed)[0])
         for n in (100, 1000):
-            held = np.empty(runs)
+            hits = np.empty(runs)
             for run in range(runs):
                 split = Split(rows=POPULATIONS[task](np.random.default_rng([seed, n, run]), n))
-                found = of_linear(linearise(split.scored("challenger")), split)
-                held[run] = _inside(found.bounds(LEVEL), true)[0]
-            lines.append((f"{task} `{measure}`", f"{n:,}", Rate.of(held, at_least=0.95)))
+                estimate = estimate_linear(linearise(split.scored_by("challenger")), split)
+                hits[run] = _inside(estimate.bounds(LEVEL), true)[0]
+            lines.append((f"{task} `{measure}`", f"{n:,}", Rate.of(hits, at_least=0.95)))
     return Table(
         title="Calibration",
-        about="How often two-sided 95% intervals of the measures of `calibration` hold the true value (asked: .95).",
+        description="How often two-sided 95% intervals of the measures of `calibration` hold the true value (asked: .95).",
         head=("measure", "rows", "95% interval"),
         rows=tuple(lines),
         seed=seed,
@@ -158,4 +158,4 @@ def calibration(*, runs: int, seed: int = 11) -> Table:
 
 
 def _challenger(linearise: Callable[[Scored], Linear], split: Split) -> Floats:
-    return linearise(split.scored("challenger")).value
+    return linearise(split.scored_by("challenger")).value

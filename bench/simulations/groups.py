@@ -35,7 +35,7 @@ def no_proven_harm(*, runs: int, seed: int = 7) -> Table:
             )
     return Table(
         title="200 slices: no proven harm",
-        about=(
+        description=(
             "`slices` with `require: no_proven_harm` on accuracy, d = 5%. The probability that some slice is called "
             "harmed though none is, without a correction and with Holm's (asked: at most .05)."
         ),
@@ -77,7 +77,7 @@ def non_inferior(*, runs: int, seed: int = 8) -> Table:
             )
     return Table(
         title="200 slices: every one non-inferior",
-        about=(
+        description=(
             "`slices` with `require: non_inferior` on accuracy, d = 5%, equal models: an intersection–union test that "
             "needs no correction, and rows. (z_α + z_{β/200})² d/m² of them a slice, the last line of each margin, "
             "are planned for 90% (asked: at least .90). The last column: a slice that truly loses the margin is shown "
@@ -109,17 +109,17 @@ def fairness(*, runs: int, seed: int = 9) -> Table:
     for shares in ((0.9, 0.85), (0.9, 0.85, 0.85, 0.85), (0.9, 0.9, 0.85, 0.85), (0.9,) * 4):
         for each in (0, 20):
             parts = _verdicts(check, shares, rows=800, each=each, runs=runs, seed=seed)
-            named = ", ".join(f"{share:g}".removeprefix("0") for share in shares)
+            listed_shares = ", ".join(f"{share:g}".removeprefix("0") for share in shares)
             lines.append(
                 (
-                    f"shares {named}, clusters of {each}" if each else f"shares {named}",
+                    f"shares {listed_shares}, clusters of {each}" if each else f"shares {listed_shares}",
                     Rate.of(parts == Verdict.PASS, at_most=ALPHA if min(shares) < max(shares) else None),
                     Rate.of(parts == Verdict.FAIL, at_most=ALPHA),
                 )
             )
     return Table(
         title="Gaps between groups",
-        about=(
+        description=(
             "`fairness` with `max: 0.05, decide: bound` on accuracy, 800 rows a group, also in clusters that lie in "
             "all groups, their rows with a latent correlation of .3. Where the largest true gap is exactly at the "
             "limit, PASS and FAIL "
@@ -138,35 +138,35 @@ def _verdicts(
     policy = _policy({"gate": check})
     group = np.repeat(np.arange(len(shares)), rows)
     limit = special.ndtri(np.repeat(shares, rows))
-    found = []
+    verdicts = []
     for run in range(runs):
         rng = np.random.default_rng([seed, len(shares), each, run])
-        given: dict[str, Any] = {}
+        columns: dict[str, Any] = {}
         draw = rng.normal(size=group.size)
         if each:
             cluster = np.arange(group.size) % (rows // each)  # a cluster has rows in every group
             draw = np.sqrt(0.7) * draw + np.sqrt(0.3) * rng.normal(size=rows // each)[cluster]
-            given["cluster"] = cluster
+            columns["cluster"] = cluster
         right = draw < limit
-        evidence = Evidence.from_arrays(label=np.ones(group.size), challenger=right, slices={"group": group}, **given)
-        found.append(judge(policy, evidence).outcomes[0].verdict)
-    return np.array(found)
+        evidence = Evidence.from_arrays(label=np.ones(group.size), challenger=right, slices={"group": group}, **columns)
+        verdicts.append(judge(policy, evidence).outcomes[0].verdict)
+    return np.array(verdicts)
 
 
 def any_of(*, runs: int, seed: int = 10) -> Table:
     """Several checks of which none, or one, is true, through the engine."""
     floor = {"kind": "threshold", "metric": "accuracy", "min": 0.9, "decide": "bound"}
-    kept = {"kind": "improvement", "metric": "accuracy", "margin": -0.02}
+    non_inferiority = {"kind": "improvement", "metric": "accuracy", "margin": -0.02}
     gained = {"kind": "improvement", "metric": "accuracy", "margin": 0.0}
     lines = []
     for names, checks, accuracy, gain in (
-        ("a floor or non-inferiority, both exactly missed", {"floor": floor, "kept": kept}, 0.9, -0.02),
+        ("a floor or non-inferiority, both exactly missed", {"floor": floor, "kept": non_inferiority}, 0.9, -0.02),
         ("a floor or a gain, neither true", {"floor": floor, "gained": gained}, 0.9, 0.0),
         ("a floor exactly met, or a gain that is not there", {"floor": floor, "gained": gained}, 0.9, -0.02),
     ):
-        outcomes = _asked(checks, accuracy, gain, runs=runs, seed=seed)
+        outcomes = _run_any_of(checks, accuracy, gain, runs=runs, seed=seed)
         verdicts = np.array([outcome.verdict for outcome in outcomes[0]])
-        alone = np.array([[one.verdict is Verdict.PASS for one in of_run] for of_run in outcomes[1]])
+        alone = np.array([[outcome.verdict is Verdict.PASS for outcome in of_run] for of_run in outcomes[1]])
         lines.append(
             (
                 names,
@@ -177,7 +177,7 @@ def any_of(*, runs: int, seed: int = 10) -> Table:
         )
     return Table(
         title="Any of several checks",
-        about=(
+        description=(
             "`any_of` on 1,000 rows, each check at the limit of being true. The probability that some check passes "
             "at the full level, and that the gate does, which shares the level among them (asked: at most .05); and "
             "that it is FAIL, which asks every check to be shown to be false (asked: at most .05)."
@@ -188,21 +188,21 @@ def any_of(*, runs: int, seed: int = 10) -> Table:
     )
 
 
-def _asked(
+def _run_any_of(
     checks: Mapping[str, Mapping[str, Any]], accuracy: float, gain: float, *, runs: int, seed: int
 ) -> tuple[list[Outcome], list[tuple[Outcome, ...]]]:
     """The outcome of `any_of`, and those of its checks as gates of their own, of every run."""
     together, alone = _policy({"gate": {"kind": "any_of", "checks": checks}}), _policy(checks)
     n, d = 1000, 0.1
-    found: tuple[list[Outcome], list[tuple[Outcome, ...]]] = ([], [])
+    outcomes: tuple[list[Outcome], list[tuple[Outcome, ...]]] = ([], [])
     for run in range(runs):
         rng = np.random.default_rng([seed, run])
         ours = rng.random(n) < accuracy
         theirs = ours ^ (rng.random(n) < np.where(ours, (d + gain) / 2 / accuracy, (d - gain) / 2 / (1 - accuracy)))
         evidence = Evidence.from_arrays(label=np.ones(n), challenger=ours, champion=theirs)
-        found[0].append(judge(together, evidence).outcomes[0])
-        found[1].append(judge(alone, evidence).outcomes)
-    return found
+        outcomes[0].append(judge(together, evidence).outcomes[0])
+        outcomes[1].append(judge(alone, evidence).outcomes)
+    return outcomes
 
 
 def _policy(checks: Mapping[str, Any]) -> Policy:

@@ -23,8 +23,8 @@ Rule = Callable[[Floats, Floats, Floats], NDArray[Any]]
 """Rows that only the challenger, only the champion, and both get right → whether the challenger is promoted."""
 
 
-def _difference(won: Floats, lost: Floats, least: float) -> Floats:
-    return np.asarray((won - lost) / ROWS >= least - 1e-12)
+def _difference(won: Floats, lost: Floats, margin: float) -> Floats:
+    return np.asarray((won - lost) / ROWS >= margin - 1e-12)
 
 
 def _interval_above_zero(won: Floats, lost: Floats) -> Floats:
@@ -68,22 +68,22 @@ def rules(*, runs: int, seed: int = 4) -> Table:
     for name, rule in RULES.items():
         ours = name.startswith("**")
         any_false = rule(won, lost, right - lost).reshape(runs, LOOKS).any(axis=1)
-        found = {gain: rule(*better[gain], first - better[gain][1]) for gain in GAINS}
+        promotions = {gain: rule(*better[gain], first - better[gain][1]) for gain in GAINS}
         promoted, accuracy = _drift(rule, runs=runs, seed=seed)
         lines.append(
             (
                 name,
                 Rate.of(any_false, at_most=ALPHA if ours else None),
-                Rate.of(found[0.005]),
-                Rate.of(found[0.01], at_least=0.85 if ours else None),
-                Rate.of(found[0.02]),
+                Rate.of(promotions[0.005]),
+                Rate.of(promotions[0.01], at_least=0.85 if ours else None),
+                Rate.of(promotions[0.02]),
                 f"{promoted:.1f}",
                 f"{accuracy:.3f}".removeprefix("0"),
             )
         )
     return Table(
         title="A hundred looks at one holdout",
-        about=(
+        description=(
             f"{LOOKS} challengers are compared with a champion of accuracy .90 on the same {ROWS:,} rows; each gets "
             "5% of them right or wrong where the champion does not. The probability that any of a hundred without a "
             "gain is promoted (asked: at most .05), the probability that one with a true gain of half a point, one "
@@ -123,11 +123,11 @@ def engine(*, runs: int, seed: int = 5) -> Table:
     for gain in (0.0, 0.04):
         promoted = np.array([_season(np.random.default_rng([seed, int(gain * 100), run]), gain) for run in range(runs)])
         first, any_of_twenty = promoted.T
-        asked = {"at_most": ALPHA} if gain == 0 else {}
-        lines.append((f"a true gain of {gain:.0%}", Rate.of(first), Rate.of(any_of_twenty, **asked)))
+        nominal = {"at_most": ALPHA} if gain == 0 else {}
+        lines.append((f"a true gain of {gain:.0%}", Rate.of(first), Rate.of(any_of_twenty, **nominal)))
     return Table(
         title="Twenty looks through the whole engine",
-        about=(
+        description=(
             "`judge` with `schedule: {kind: fixed, looks: 20}` and `improvement` of accuracy at margin 0; 20 "
             "challengers in turn on one holdout of 1,000 rows, d = 10%, the state passed on from one to the next. "
             "Asked: any promotion without a gain, at most .05."
@@ -138,7 +138,7 @@ def engine(*, runs: int, seed: int = 5) -> Table:
     )
 
 
-POLICY = Policy.parse(
+ENGINE_POLICY = Policy.parse(
     {
         "if_no_champion": "absolute_only",
         "confidence": 0.95,
@@ -160,7 +160,9 @@ def _season(rng: np.random.Generator, gain: float) -> tuple[bool, bool]:
     for _ in range(20):
         share = np.where(right, (d - gain) / 2 / CHAMPION, (d + gain) / 2 / (1 - CHAMPION))
         better = right ^ (rng.random(n) < share)
-        decision = judge(POLICY, Evidence.from_arrays(label=np.ones(n), challenger=better, champion=right), state)
+        decision = judge(
+            ENGINE_POLICY, Evidence.from_arrays(label=np.ones(n), challenger=better, champion=right), state
+        )
         verdicts.append(decision.verdict is Ruling.PROMOTE)
         state = decision.state
     return verdicts[0], any(verdicts)
@@ -169,14 +171,14 @@ def _season(rng: np.random.Generator, gain: float) -> tuple[bool, bool]:
 def probing(*, runs: int, seed: int = 6) -> Table:
     """What 99 answers are worth to somebody who wants a number and not a model."""
     probes, disputed = 99, 1_000
-    passed = np.array([_probed(np.random.default_rng([seed, run]), probes, disputed) for run in range(runs)])
+    passed = np.array([_probe_and_tune(np.random.default_rng([seed, run]), probes, disputed) for run in range(runs)])
     lines = []
     for name, column in zip(ANSWERS, passed.T, strict=True):
-        asked = {"at_most": 2 * ALPHA / LOOKS} if name.startswith("**") else {}
-        lines.append((name, Rate.of(column, **asked)))
+        nominal = {"at_most": 2 * ALPHA / LOOKS} if name.startswith("**") else {}
+        lines.append((name, Rate.of(column, **nominal)))
     return Table(
         title="Answers that were tuned on",
-        about=(
+        description=(
             f"Somebody changes the champion's answer on a random half of {disputed:,} rows where it is right half of "
             f"the time, {probes} times, and then on the rows whose changes went with the better scores: no gain on "
             "new rows. The probability that this one passes .05/100, where none of the probes did and so retired the "
@@ -197,7 +199,7 @@ ANSWERS: dict[str, Callable[[Floats, Floats], Floats]] = {
 }
 
 
-def _probed(rng: np.random.Generator, probes: int, disputed: int) -> list[bool]:
+def _probe_and_tune(rng: np.random.Generator, probes: int, disputed: int) -> list[bool]:
     """Whether the tuned challenger passes, by what the answers showed."""
     worth = rng.choice([-1.0, 1.0], disputed)  # of changing a row's answer
     changed = (rng.random((probes, disputed)) < 0.5).astype(np.float64)
@@ -207,8 +209,8 @@ def _probed(rng: np.random.Generator, probes: int, disputed: int) -> list[bool]:
     if np.any(mcnemar_p(won, lost) <= ALPHA / LOOKS):
         return [False] * len(ANSWERS)
     passed = []
-    for told in ANSWERS.values():
-        answers = told(won, lost)
+    for answer in ANSWERS.values():
+        answers = answer(won, lost)
         pull = (answers - answers.mean()) @ (changed - 0.5)
         last = pull > 0 if np.any(pull) else blind
         final = np.array([np.count_nonzero(worth[last] == sign) for sign in (1.0, -1.0)], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Rows to simulate with: replications are groups, so that the engine judges thousands of holdouts in one call."""
+"""Rows to simulate with. Replications are groups, so that one call of the engine judges thousands of holdouts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from lockgate.gates.metrics import METRICS, Family, Metric, Task
 from lockgate.gates.metrics.rows import Groups, Rows, Split
 from lockgate.gates.stats.scored import Codes, Floats
 
-MOST_ROWS = 500_000
-"""Rows that are held at once."""
+MAX_ROWS = 500_000
+"""How many rows are in memory at once."""
 
 TRUTH_ROWS = 1_000_000
-"""Rows from which the truth of a population is taken, at a time."""
+"""The true values of a population are means over samples of this many rows."""
 
 CLASSES, ITEMS = 4, 8
 
@@ -64,43 +64,49 @@ POPULATIONS: dict[str, Draw] = {
 }
 
 
-def replicated(draw: Draw, *, n: int, runs: int, seed: int) -> Iterator[Split]:
-    """`runs` independent holdouts of `n` rows each, a group each, as many at once as fit."""
-    at_once = max(1, min(runs, MOST_ROWS // n))
+def draw_holdouts(draw: Draw, *, n: int, runs: int, seed: int) -> Iterator[Split]:
+    """`runs` independent holdouts of `n` rows, each a group, in splits of at most `MAX_ROWS` rows."""
+    at_once = max(1, min(runs, MAX_ROWS // n))
     for part, first in enumerate(range(0, runs, at_once)):
-        held = min(at_once, runs - first)
-        rows = draw(np.random.default_rng([seed, part]), n * held)
-        yield grouped(rows, np.repeat(np.arange(held), n), held)
+        holdouts = min(at_once, runs - first)
+        rows = draw(np.random.default_rng([seed, part]), n * holdouts)
+        yield group_rows(rows, np.repeat(np.arange(holdouts), n), holdouts)
 
 
-def grouped(rows: Rows, code: Codes, groups: int) -> Split:
+def group_rows(rows: Rows, code: Codes, groups: int) -> Split:
     """The rows in groups without names."""
     return Split(rows=rows, groups=Groups(keys=((),) * groups, code=code))
 
 
 def truths(task: Task, *, parts: int, seed: int) -> dict[str, tuple[float, float]]:
-    """By the name of every metric of a task: the challenger's true value, and how it differs from the champion's.
+    """For every metric of a task: the challenger's true value, and its difference to the champion's.
 
-    Of a family the metric with its default number, or with 10 or .9.
+    A family is represented by its default number, or else by 10 or .9.
     """
-    every = [_one(found) for found in METRICS[task].values()]
+    every = [_default_metric(metric) for metric in METRICS[task].values()]
 
     def values(split: Split) -> Floats:
         return np.array(
-            [[one.linearise(split.scored(model)).value[0] for model in ("challenger", "champion")] for one in every]
+            [
+                [metric.linearise(split.scored_by(model)).value[0] for model in ("challenger", "champion")]
+                for metric in every
+            ]
         )
 
-    found = truth(values, POPULATIONS[task], parts=parts, seed=seed)
-    return {one.name: (float(ours), float(ours - theirs)) for one, (ours, theirs) in zip(every, found, strict=True)}
+    values_by_metric = truth(values, POPULATIONS[task], parts=parts, seed=seed)
+    return {
+        metric.name: (float(ours), float(ours - theirs))
+        for metric, (ours, theirs) in zip(every, values_by_metric, strict=True)
+    }
 
 
-def _one(found: Metric | Family) -> Metric:
-    if isinstance(found, Metric):
-        return found
-    return found.make(found.default if found.default is not None else 10.0 if found.whole else 0.9)
+def _default_metric(metric: Metric | Family) -> Metric:
+    if isinstance(metric, Metric):
+        return metric
+    return metric.make(metric.default if metric.default is not None else 10.0 if metric.whole else 0.9)
 
 
 def truth(values: Callable[[Split], Floats], draw: Draw, *, parts: int, seed: int) -> Floats:
-    """Values of a population: the mean of those of `parts` times a million rows."""
+    """True values of a population: means over `parts` samples of a million rows."""
     drawn = (draw(np.random.default_rng([seed, TRUTH_ROWS, part]), TRUTH_ROWS) for part in range(parts))
     return np.asarray(np.mean([values(Split(rows=rows)) for rows in drawn], axis=0))

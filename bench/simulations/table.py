@@ -1,4 +1,4 @@
-"""Rates that a simulation measured, each beside what is asked of it, and tables of them in Markdown."""
+"""Rates that a simulation measured, each with its nominal value, and tables of them in Markdown."""
 
 from __future__ import annotations
 
@@ -12,60 +12,60 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 STANDARD_ERRORS = 3.0
-"""How many standard errors of the simulation a rate may lie on the wrong side of what is asked."""
+"""A rate may miss its nominal value by this many standard errors of the simulation."""
 
 DIGITS = 12
-"""Rates are compared with what is asked to so many decimals."""
+"""Rates are compared with their nominal value to so many decimals."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """A probability, measured in `runs` independent replications; `runs` is 0 where it was computed, not simulated.
+    """A probability measured in `runs` independent replications, or computed exactly if `runs` is 0.
 
-    asked: what it should be; None where it is shown only to compare. side: whether more, or less, is better.
+    nominal: what it should be; None if it is only shown for comparison. side: on which side of that it may lie.
     """
 
     value: float
     runs: int
-    asked: float | None = None
+    nominal: float | None = None
     side: Literal["at least", "at most"] = "at most"
 
     @classmethod
     def of(cls, happened: ArrayLike, *, at_least: float | None = None, at_most: float | None = None) -> Self:
-        """The share of replications in which something happened: bool (runs,)."""
-        held = np.asarray(happened)
+        """The share of replications in which something happened, from bool (runs,)."""
+        hits = np.asarray(happened)
         return cls(
-            value=float(held.mean()),
-            runs=held.size,
-            asked=at_most if at_least is None else at_least,
+            value=float(hits.mean()),
+            runs=hits.size,
+            nominal=at_most if at_least is None else at_least,
             side="at most" if at_least is None else "at least",
         )
 
     @property
     def error(self) -> float:
-        """Standard error of the simulation where the rate is what is asked."""
+        """The simulation's standard error if the rate has its nominal value."""
         if self.runs == 0:
             return 0.0
-        p = self.value if self.asked is None else self.asked
+        p = self.value if self.nominal is None else self.nominal
         return math.sqrt(p * (1 - p) / self.runs)
 
     @property
     def holds(self) -> bool:
-        """Whether it is what is asked, or better, or too near to tell."""
-        if self.asked is None:
+        """Whether the rate is on the right side of its nominal value, or too close to tell."""
+        if self.nominal is None:
             return True
-        excess = self.value - self.asked if self.side == "at most" else self.asked - self.value
+        excess = self.value - self.nominal if self.side == "at most" else self.nominal - self.value
         return round(excess, DIGITS) <= STANDARD_ERRORS * self.error
 
     def __str__(self) -> str:
-        shown = _short(self.value, self.runs)
-        if self.asked is None or self.holds:
-            return shown
-        return f"**{shown}**"
+        text = _short(self.value, self.runs)
+        if self.nominal is None or self.holds:
+            return text
+        return f"**{text}**"
 
 
 def _short(value: float, runs: int) -> str:
-    """A rate to about its standard error: .948, .00251; 0 and 1 only where it is that."""
+    """A rate to about its standard error: .948, .00251. Only exact values are written as 0 and 1."""
     if value in (0.0, 1.0):
         return f"{value:.0f}"
     error = math.sqrt(value * (1 - value) / runs) if runs else 1e-4
@@ -78,17 +78,17 @@ Cell = Rate | str
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Lines of one experiment."""
+    """The results of one experiment."""
 
     title: str
-    about: str
+    description: str
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     seed: int
 
     @property
     def rates(self) -> dict[tuple[str, str], Rate]:
-        """Every rate, by what stands before the first one on its line and by its column's head."""
+        """Every rate, by the text before the first rate in its row and by the head of its column."""
         return {
             (", ".join(str(cell) for cell in takewhile(lambda cell: isinstance(cell, str), row)), head): rate
             for row in self.rows
@@ -98,7 +98,7 @@ class Table:
 
     @property
     def short(self) -> list[str]:
-        """The lines with rates that miss what is asked of them, each as an item of a list."""
+        """The rows with rates that miss their nominal value, each as a list item."""
         missed: dict[str, list[str]] = {}
         for (line, head), rate in self.rates.items():
             if not rate.holds:
@@ -109,7 +109,7 @@ class Table:
         lines = [
             f"## {self.title}",
             "",
-            paragraph(self.about),
+            paragraph(self.description),
             "",
             "| " + " | ".join(self.head) + " |",
             "|" + "---|" * len(self.head),
@@ -125,12 +125,12 @@ class Table:
         if not simulated:
             return "Computed by enumeration, without error of simulation."
         runs = sorted({rate.runs for rate in simulated})
-        said = f"{runs[0]:,}" if len(runs) == 1 else f"{runs[0]:,} to {runs[-1]:,}"
-        judged = [rate for rate in simulated if rate.asked is not None]
+        replications = f"{runs[0]:,}" if len(runs) == 1 else f"{runs[0]:,} to {runs[-1]:,}"
+        judged = [rate for rate in simulated if rate.nominal is not None]
         error = f", standard errors at most {max(rate.error for rate in judged):.2g}" if judged else ""
-        return f"{said} replications{error}. Seed {self.seed}."
+        return f"{replications} replications{error}. Seed {self.seed}."
 
 
 def paragraph(text: str) -> str:
-    """Text in lines of the length that the documents have."""
+    """Text wrapped as the documents are."""
     return textwrap.fill(text, width=120, break_long_words=False, break_on_hyphens=False)

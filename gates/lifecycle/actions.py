@@ -27,7 +27,7 @@ def revoke(log: Log, run: str, *, reason: str, actor: str, clock: Clock) -> LogE
     """
 
     def build_event(state: State, moment: Moment) -> Event:
-        champion = state.named(run)
+        champion = state.find_champion(run)
         pathspec, model = (champion.run, champion.sha256) if champion else _find_judged_model(log, run)
         if pathspec is None:
             raise LogError(
@@ -44,7 +44,7 @@ def revoke(log: Log, run: str, *, reason: str, actor: str, clock: Clock) -> LogE
             )
         without = state.model_copy(update={"revoked": {**state.revoked, model: moment.seq}})
         reigned = state.champion is not None and state.champion.sha256 == model
-        successor = without.before_champion(moment.time) if reigned else state.champion
+        successor = without.find_successor(moment.time) if reigned else state.champion
         return RevokedEvent(of=pathspec, model=model, reason=reason, successor=successor and successor.seq)
 
     return record_event(log, build_event, actor=actor, clock=clock)
@@ -89,14 +89,14 @@ def _find_rollback_target(log: Log, state: State, to: str | None, now: datetime)
     if to is None:
         if state.champion is None:
             raise LogError("no model reigns", hint="name the run to go back to, or evaluate again")
-        predecessor = state.before_champion(now)
+        predecessor = state.find_successor(now)
         if predecessor is None:
             raise LogError(
                 f"no model that was promoted before {state.champion.run} may be served",
                 hint="`lockgate champion --all` says why; evaluate again if none will do",
             )
         return predecessor
-    target = state.named(to)
+    target = state.find_champion(to)
     if target is None:
         pathspec, model = _find_judged_model(log, to)
         if model is not None and model in state.revoked:
@@ -187,11 +187,11 @@ def retract(
     Raises LogError unless exactly one known thing is named, or if rows were retracted before and nothing new rests on
     them.
     """
-    named = [(kind, value) for kind, value in (("data", data), ("metric", metric), ("entry", entry)) if value]
-    if len(named) != 1:
-        problem = "several things at once" if named else "nothing to retract"
+    subjects = [(kind, value) for kind, value in (("data", data), ("metric", metric), ("entry", entry)) if value]
+    if len(subjects) != 1:
+        problem = "several things at once" if subjects else "nothing to retract"
         raise LogError(problem, expected="one of data, metric and entry")
-    kind, name = named[0]
+    kind, name = subjects[0]
 
     def build_event(state: State, _: Moment) -> Event:
         promotions = PromotionIndex(log.entries())
@@ -199,7 +199,7 @@ def retract(
         if kind == "metric":
             promotions.check_metric(value)
         suspects = promotions.find_resting(kind, value)
-        if kind == "data" and value in state.retracted and not state.clear_of_doubt(suspects):
+        if kind == "data" and value in state.retracted and not state.find_unsuspected(suspects):
             raise LogError(f"rows {value[:12]} were retracted before, by entry {state.retracted[value]}")
         barred = find_barred(log, kind, value)
         return RetractedEvent(what=kind, value=value, reason=reason, suspects=suspects, barred=barred)

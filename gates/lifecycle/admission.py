@@ -95,7 +95,7 @@ def load_revoked_models(log: Log, *, trusted_head: TrustedHead | None = None) ->
 
 
 def _find_champion(head: LogEntry, run: str) -> Champion:
-    champion = head.state.named(run) if run else head.state.champion
+    champion = head.state.find_champion(run) if run else head.state.champion
     if champion is None:
         champions = (head.state.champion, *head.state.predecessors)
         runs = ", ".join(str(candidate.run) for candidate in champions if candidate)

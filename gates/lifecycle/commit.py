@@ -75,7 +75,7 @@ def commit(policy: Policy, evidence: Evidence, log: Log, *, actor: str, clock: C
             raise
         if decision.verdict is Ruling.ERROR or decision.already_champion:
             return CommitResult(decision=decision, entry=None, was_recorded=False)
-        if head and (seq := state.look(decision.look.key)):
+        if head and (seq := state.find_look(decision.look.key)):
             recorded = log.entry(seq)
             _check_reigns(recorded, state)
             if decision.verdict is not Ruling.PROMOTE or not any(use.status == "used" for use in decision.waivers):

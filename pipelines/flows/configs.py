@@ -17,13 +17,13 @@ PROJECT = config_expr("'lockgate_' + settings.data.project.replace('-', '_')")
 What `lockgate.gates.runs.metaflow_project` makes of the same name."""
 
 
-def composed(_context: object = None) -> dict[str, Any]:
+def default_settings(_context: object = None) -> dict[str, Any]:
     """The default of a flow's Config: conf/ without overrides, for a bare `python pipelines/evaluate.py run`."""
     plain: dict[str, Any] = json.loads(_composed_conf().settings.to_json())
     return plain
 
 
-def composed_policy(_context: object = None) -> dict[str, Any]:
+def default_policy(_context: object = None) -> dict[str, Any]:
     """The default of a flow's Config `policy`: the one of conf/gate."""
     return _composed_conf().policy.model_dump(mode="json")
 
@@ -31,8 +31,8 @@ def composed_policy(_context: object = None) -> dict[str, Any]:
 @cache
 def _composed_conf() -> Composed:
     """conf/ as it is when the flow starts; Promote asks twice, for two Configs."""
-    from lockgate.pipelines.flows.output import in_one_line
+    from lockgate.pipelines.flows.output import fail_in_one_line
     from lockgate.pipelines.settings.settings import compose
 
-    with in_one_line():
+    with fail_in_one_line():
         return compose()

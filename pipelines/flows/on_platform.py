@@ -36,7 +36,7 @@ class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow
             self._start_by_itself(mutable_flow, platform)
 
     def _pod(self, platform: dict[str, Any]) -> dict[str, Any]:
-        told = {
+        decorators = {
             "cpu": platform["cpu"],
             "memory": platform["memory_mb"],
             "image": platform["image"],
@@ -44,7 +44,7 @@ class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow
             "service_account": platform["service_account"],
             "secrets": platform["secrets"][self._flow],
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in decorators.items() if value}
 
     def _start_by_itself(self, mutable_flow: MutableFlow, platform: dict[str, Any]) -> None:
         schedule = platform["schedule"]

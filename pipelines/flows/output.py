@@ -12,27 +12,27 @@ from typing import Any
 from lockgate.gates.errors import LockgateError, LogError, RunError
 from lockgate.pipelines.promotion import events
 
-SAID = "lockgate: "
+PROGRESS_PREFIX = "lockgate: "
 """Starts every line of progress, so that the command line can tell them from Metaflow's own."""
 
-_MAY_PASS = (LogError, RunError)
+_RETRYABLE_ERRORS = (LogError, RunError)
 """What may be over when the step is tried again: a log or a metadata service that is down."""
 
-_TRIED_AGAIN = 1
+_RETRY_EXIT_CODE = 1
 """The exit code of a step that Metaflow tries again, without a traceback."""
 
-ERROR_FILE = "LOCKGATE_ERROR_FILE"
+ERROR_FILE_VARIABLE = "LOCKGATE_ERROR_FILE"
 """Names the file, if any, that gets a failed step's one line."""
 
 
-def say(message: str, /, *, event: str = "progress", **fields: Any) -> None:
+def report(message: str, /, *, event: str = "progress", **fields: Any) -> None:
     """One line of progress: see `events.Say`."""
-    json = events.wanted() and events.record(message, level="info", event=event, **_task(), **fields)
-    print(json or f"{SAID}{message}", flush=True)  # noqa: T201 (a step's output is its log)
+    json = events.wants_json() and events.format_event(message, level="info", event=event, **_task_fields(), **fields)
+    print(json or f"{PROGRESS_PREFIX}{message}", flush=True)  # noqa: T201 (a step's output is its log)
 
 
 @contextmanager
-def in_one_line() -> Iterator[None]:
+def fail_in_one_line() -> Iterator[None]:
     """A LockgateError ends the step with its one line. Bad input is not tried again; what may pass is."""
     from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY
 
@@ -40,14 +40,16 @@ def in_one_line() -> Iterator[None]:
         yield
     except LockgateError as err:
         line = str(err)
-        if file := os.environ.get(ERROR_FILE):
+        if file := os.environ.get(ERROR_FILE_VARIABLE):
             Path(file).write_text(line, encoding="utf-8")
-        sys.stderr.write((events.refusal(err, **_task()) if events.wanted() else f"{SAID}{line}") + "\n")
+        sys.stderr.write(
+            (events.format_error(err, **_task_fields()) if events.wants_json() else f"{PROGRESS_PREFIX}{line}") + "\n"
+        )
         sys.stderr.flush()
-        sys.exit(_TRIED_AGAIN if isinstance(err, _MAY_PASS) else METAFLOW_EXIT_DISALLOW_RETRY)
+        sys.exit(_RETRY_EXIT_CODE if isinstance(err, _RETRYABLE_ERRORS) else METAFLOW_EXIT_DISALLOW_RETRY)
 
 
-def _task() -> dict[str, str]:
+def _task_fields() -> dict[str, str]:
     """Which task speaks, as Metaflow names it."""
     from metaflow import current
 

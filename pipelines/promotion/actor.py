@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
-NOBODY = "LOCKGATE_NOBODY"
+UNNAMED_ACTOR_VARIABLE = "LOCKGATE_NOBODY"
 """Environment variable: set where nobody was named, and lockgate took a name of its own."""
 
 

@@ -39,17 +39,23 @@ from lockgate.gates.log.entry import entry_path
 from lockgate.gates.log.signing import public_line
 from lockgate.gates.records.state import Champion
 from lockgate.pipelines.promotion import tar
-from lockgate.pipelines.promotion.log import keyring_of
+from lockgate.pipelines.promotion.log import build_keyring
 from lockgate.pipelines.settings.settings import Settings
 
 MIB = 1024**2
-CAPS = {"manifest.json": MIB, "model": 2048 * MIB, "facts.json": 64 * MIB, "entries.jsonl": 512 * MIB, "keys.json": MIB}
+MAX_FILE_BYTES = {
+    "manifest.json": MIB,
+    "model": 2048 * MIB,
+    "facts.json": 64 * MIB,
+    "entries.jsonl": 512 * MIB,
+    "keys.json": MIB,
+}
 """Its files, and the most bytes that each may have."""
 
 _RULES = ConfigDict(frozen=True, extra="forbid")
 
 
-class Held(BaseModel):
+class FileDigest(BaseModel):
     """One file, as the manifest has it."""
 
     model_config = _RULES
@@ -67,7 +73,7 @@ class Manifest(BaseModel):
     seq: int  # of the head
     run: str | None  # of the champion; None where there never was one
     model_sha256: str | None
-    files: Mapping[str, Held]
+    files: Mapping[str, FileDigest]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,26 +93,26 @@ class Bundle:
         return self.admitted.champion.refusal(now - MAX_CLOCK_SKEW, revoked=self.head.state.revoked)
 
 
-def made(log: Log, admitted: admission.Admission, *, model: bytes, features: Any) -> dict[str, bytes]:
+def build_bundle(log: Log, admitted: admission.Admission, *, model: bytes, features: Any) -> dict[str, bytes]:
     """The files of a bundle of the admitted champion, by name; always the same bytes for the same head of the log.
 
     Raises AdmissionError where `model` is not what was judged, LockgateError for a file that would not be read back.
     """
     champion = admitted.champion
     files = {"model": admitted.check(model), "facts.json": rfc8785.dumps({"features": features})}
-    return _listed(log, admitted.head.seq, files, champion=champion)
+    return _add_manifest(log, admitted.head.seq, files, champion=champion)
 
 
-def without_champion(log: Log, seq: int) -> dict[str, bytes]:
-    """The files of a bundle of a log whose head is entry `seq` and that never had a champion; as `made`."""
-    return _listed(log, seq, {"model": b"", "facts.json": rfc8785.dumps({"features": None})}, champion=None)
+def build_bundle_without_champion(log: Log, seq: int) -> dict[str, bytes]:
+    """The files of a bundle of a log whose head is entry `seq` and that never had a champion; as `build_bundle`."""
+    return _add_manifest(log, seq, {"model": b"", "facts.json": rfc8785.dumps({"features": None})}, champion=None)
 
 
-def _listed(log: Log, seq: int, files: Mapping[str, bytes], *, champion: Champion | None) -> dict[str, bytes]:
+def _add_manifest(log: Log, seq: int, files: Mapping[str, bytes], *, champion: Champion | None) -> dict[str, bytes]:
     """These files, with the entries that vouch for them, the keys, and a manifest of all."""
     head, *before = log.load_head_chain(seq)
     promotion = [log.entry(champion.seq)] if champion else []
-    entries = {one.seq: one.to_bytes() for one in (head, *before, *promotion)}
+    entries = {entry.seq: entry.to_bytes() for entry in (head, *before, *promotion)}
     keys = [
         {"name": key.name, "role": key.role, "key": public_line(key.public), "last_entry": key.last}
         for key in sorted(log.keyring.keys.values(), key=lambda key: key.name)
@@ -122,21 +128,21 @@ def _listed(log: Log, seq: int, files: Mapping[str, bytes], *, champion: Champio
         seq=head.seq,
         run=champion and str(champion.run),
         model_sha256=champion and str(champion.sha256),
-        files={name: _held(blob) for name, blob in files.items()},
+        files={name: _digest_file(blob) for name, blob in files.items()},
     )
     files = {"manifest.json": rfc8785.dumps(manifest.model_dump(mode="json")), **files}
     for name, blob in files.items():
-        if len(blob) > CAPS[name]:
+        if len(blob) > MAX_FILE_BYTES[name]:
             raise LockgateError(
                 f"{name} of the bundle would have {len(blob):,} bytes",
-                expected=f"at most {CAPS[name]:,}, the most that can be read back",
+                expected=f"at most {MAX_FILE_BYTES[name]:,}, the most that can be read back",
                 where=f"entry {head.seq}",
                 hint="nothing was written; pull requests are judged without a champion until one is smaller",
             )
     return files
 
 
-def read(path: Path, *, project: str, keyring: Keyring) -> Bundle:
+def read_bundle(path: Path, *, project: str, keyring: Keyring) -> Bundle:
     """The bundle in a tar file or a folder, checked before anything of it is used.
 
     Raises:
@@ -144,14 +150,14 @@ def read(path: Path, *, project: str, keyring: Keyring) -> Bundle:
         LogError, AdmissionError: entries that are not signed by a key of `keyring` (where the log is signed), that do
             not promote this model, or a model that was not promoted; a champion that is left out.
     """
-    files = _files(path)
+    files = _read_files(path)
     where = str(path)
-    manifest = _manifest(files, where)
-    for name, held in manifest.files.items():
-        if _held(files[name]) != held:
+    manifest = _parse_manifest(files, where)
+    for name, listed in manifest.files.items():
+        if _digest_file(files[name]) != listed:
             raise LockgateError(
                 f"{name} in the bundle is not what its manifest says",
-                expected=f"SHA-256 {held.sha256[:64]}",
+                expected=f"SHA-256 {listed.sha256[:64]}",
                 where=where,
                 hint="it was changed or cut on the way; make it again",
             )
@@ -159,52 +165,52 @@ def read(path: Path, *, project: str, keyring: Keyring) -> Bundle:
         raise LockgateError(
             f"the bundle is of project {manifest.project[:64]!r}", expected=f"project {project!r}", where=where
         )
-    log, head = _log(files, project=project, keyring=keyring, where=where)
+    log, head = _build_log(files, project=project, keyring=keyring, where=where)
     admitted = None
     if manifest.run is not None or files["model"] or not head.state.never_promoted:
         admitted = admission.admit(log, now=head.time)
         admitted.check(files["model"])
     champion = admitted and admitted.champion
-    told = (head.log_id, head.seq, champion and str(champion.run), champion and str(champion.sha256))
-    if (manifest.log_id, manifest.seq, manifest.run, manifest.model_sha256) != told:
+    identity = (head.log_id, head.seq, champion and str(champion.run), champion and str(champion.sha256))
+    if (manifest.log_id, manifest.seq, manifest.run, manifest.model_sha256) != identity:
         raise LockgateError(
             "the manifest names another model or head than the entries beside it",
-            expected=f"{told[2] or 'no champion'}, entry {told[1]}",
+            expected=f"{identity[2] or 'no champion'}, entry {identity[1]}",
             where=where,
         )
-    return Bundle(log=log, head=head, admitted=admitted, model=files["model"], features=_features(files, where))
+    return Bundle(log=log, head=head, admitted=admitted, model=files["model"], features=_parse_features(files, where))
 
 
-def trusted(path: Path, settings: Settings) -> Bundle:
-    """The bundle at `path`, of this project, by the keys of conf/platform. Raises as `read`."""
-    return read(path, project=settings.data.project, keyring=keyring_of(settings.platform.keys))
+def read_trusted_bundle(path: Path, settings: Settings) -> Bundle:
+    """The bundle at `path`, of this project, by the keys of conf/platform. Raises as `read_bundle`."""
+    return read_bundle(path, project=settings.data.project, keyring=build_keyring(settings.platform.keys))
 
 
-def _files(path: Path) -> dict[str, bytes]:
+def _read_files(path: Path) -> dict[str, bytes]:
     where = str(path)
     try:
         if path.is_dir():
             files = {}
-            for name, cap in CAPS.items():
+            for name, cap in MAX_FILE_BYTES.items():
                 file = path / name
                 if file.is_symlink() or not file.is_file():
-                    raise LockgateError(f"{name} is not in the bundle", expected=", ".join(CAPS), where=where)
+                    raise LockgateError(f"{name} is not in the bundle", expected=", ".join(MAX_FILE_BYTES), where=where)
                 if file.stat().st_size > cap:
                     raise LockgateError(f"{name} is too large", expected=f"at most {cap:,} bytes", where=where)
                 files[name] = file.read_bytes()
             return files
         with path.open("rb") as archive:
-            files = tar.unpacked(archive, caps=CAPS, size=path.stat().st_size, where=where)
+            files = tar.unpack_tar(archive, caps=MAX_FILE_BYTES, size=path.stat().st_size, where=where)
     except OSError as err:
         raise LockgateError(
             f"cannot read the bundle: {err.strerror}", expected="what `lockgate bundle` writes", where=where
         ) from err
-    if missing := [name for name in CAPS if name not in files]:
-        raise LockgateError(f"{missing[0]} is not in the bundle", expected=", ".join(CAPS), where=where)
+    if missing := [name for name in MAX_FILE_BYTES if name not in files]:
+        raise LockgateError(f"{missing[0]} is not in the bundle", expected=", ".join(MAX_FILE_BYTES), where=where)
     return files
 
 
-def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
+def _parse_manifest(files: Mapping[str, bytes], where: str) -> Manifest:
     try:
         parse_json(files["manifest.json"])
         manifest = Manifest.model_validate_json(files["manifest.json"])
@@ -216,12 +222,14 @@ def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
             where=where,
             hint="it was made by another version of lockgate, or by hand",
         ) from err
-    if set(manifest.files) != CAPS.keys() - {"manifest.json"}:
-        raise LockgateError("the bundle's manifest does not list its files", expected=", ".join(CAPS), where=where)
+    if set(manifest.files) != MAX_FILE_BYTES.keys() - {"manifest.json"}:
+        raise LockgateError(
+            "the bundle's manifest does not list its files", expected=", ".join(MAX_FILE_BYTES), where=where
+        )
     return manifest
 
 
-def _log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, where: str) -> tuple[Log, LogEntry]:
+def _build_log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, where: str) -> tuple[Log, LogEntry]:
     """A log of the bundle's entries alone, which is read as the real one is: number, project, signature, state."""
     store, seqs = MemoryStore(), [0]
     for number, blob in enumerate(files["entries.jsonl"].split(b"\n"), start=1):
@@ -237,13 +245,13 @@ def _log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, where: s
     return log, log.load_head_chain(seqs[-1])[0]
 
 
-def _features(files: Mapping[str, bytes], where: str) -> Any:
+def _parse_features(files: Mapping[str, bytes], where: str) -> Any:
     try:
-        told = parse_json(files["facts.json"])
+        facts = parse_json(files["facts.json"])
     except (ValueError, RecursionError) as err:
         raise LockgateError("the bundle's facts are not JSON", expected="a JSON object", where=where) from err
-    return told.get("features") if isinstance(told, dict) else None
+    return facts.get("features") if isinstance(facts, dict) else None
 
 
-def _held(blob: bytes) -> Held:
-    return Held(sha256=hashlib.sha256(blob).hexdigest(), bytes=len(blob))
+def _digest_file(blob: bytes) -> FileDigest:
+    return FileDigest(sha256=hashlib.sha256(blob).hexdigest(), bytes=len(blob))

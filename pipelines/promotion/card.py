@@ -7,68 +7,84 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lockgate.gates.kinds import PART_NOUNS
-from lockgate.gates.records.outcome import tally
+from lockgate.gates.records.outcome import summarise_parts
 from lockgate.gates.report import wording
-from lockgate.gates.report.markdown import MAX_PARTS
+from lockgate.gates.report.markdown import MAX_MARKDOWN_PARTS
 
 if TYPE_CHECKING:
     from lockgate.gates.records.outcome import Outcome
-    from lockgate.pipelines.promotion.decide import Reported
+    from lockgate.pipelines.promotion.decide import ReportedDecision
 
 
-def components(told: Reported) -> Iterator[Any]:
+def build_card(reported: ReportedDecision) -> Iterator[Any]:
     """Verdict first, then the gates, what was seen, the parts of each gate, and what the decision binds."""
     from metaflow.cards import Markdown, Table
 
-    decision = told.decision
-    yield Markdown(f"# {wording.headline(decision)}")
-    yield _table([[decision.reason], *([said] for said in wording.waivers(decision)), [told.note]], [""])
+    decision = reported.decision
+    yield Markdown(f"# {wording.format_headline(decision)}")
+    yield _table(
+        [[decision.reason], *([sentence] for sentence in wording.list_waivers(decision)), [reported.note]], [""]
+    )
     if decision.outcomes:
         yield Markdown("## Gates")
         yield _table(
             [
-                [one.name, *_measured(one, wording.verdict(one)), one.rule, wording.rows(one)]
-                for one in decision.outcomes
+                [
+                    outcome.name,
+                    *_measurement_cells(outcome, wording.format_verdict(outcome)),
+                    outcome.rule,
+                    wording.format_rows(outcome),
+                ]
+                for outcome in decision.outcomes
             ],
             ["gate", "verdict", "observed", "interval (one-sided level)", "rule", "rows (in clusters)"],
         )
-        yield _table([[one.name, _seen(one)] for one in decision.outcomes], ["gate", "what was seen"])
-    for one in decision.outcomes:
-        yield from _parts(one, one.name)
+        yield _table(
+            [[outcome.name, _describe_outcome(outcome)] for outcome in decision.outcomes], ["gate", "what was seen"]
+        )
+    for outcome in decision.outcomes:
+        yield from _part_tables(outcome, outcome.name)
     bound = decision.binding
     digests = {"holdout": bound.holdout, "policy": bound.policy, "model": bound.model, "decision": decision.sha256}
     yield Markdown("## Bound")
     yield _table([[name, value or "unknown"] for name, value in digests.items()], ["", "SHA-256"])
-    yield Table([[wording.cell(said)] for said in wording.guarantee(decision)])
+    yield Table([[wording.format_cell(sentence)] for sentence in wording.list_guarantees(decision)])
 
 
-def _parts(outcome: Outcome, title: str) -> Iterator[Any]:
+def _part_tables(outcome: Outcome, title: str) -> Iterator[Any]:
     if not outcome.parts:
         return
     from metaflow.cards import Markdown
 
     noun = wording.part_noun(outcome, PART_NOUNS)
-    shown, rest = wording.worst_first(outcome.parts, MAX_PARTS)
+    worst, rest = wording.take_worst(outcome.parts, MAX_MARKDOWN_PARTS)
     yield Markdown(f"## By {noun}")
-    yield _table([[title, tally(outcome.parts, noun), rest]], ["gate", f"{noun}s", ""])
+    yield _table([[title, summarise_parts(outcome.parts, noun), rest]], ["gate", f"{noun}s", ""])
     yield _table(
-        [[one.name, *_measured(one, one.verdict), wording.rows(one), _seen(one)] for one in shown],
+        [
+            [part.name, *_measurement_cells(part, part.verdict), wording.format_rows(part), _describe_outcome(part)]
+            for part in worst
+        ],
         [noun, "verdict", "observed", "interval (one-sided level)", "rows (in clusters)", "what was seen"],
     )
-    for one in shown:
-        yield from _parts(one, f"{title} / {one.name}")
+    for part in worst:
+        yield from _part_tables(part, f"{title} / {part.name}")
 
 
-def _measured(outcome: Outcome, verdict: str) -> list[str]:
-    return [f"{wording.ICON[outcome.verdict]} {verdict}", wording.observed(outcome), wording.interval(outcome)]
+def _measurement_cells(outcome: Outcome, verdict: str) -> list[str]:
+    return [
+        f"{wording.VERDICT_ICONS[outcome.verdict]} {verdict}",
+        wording.format_observed(outcome),
+        wording.format_interval(outcome),
+    ]
 
 
-def _seen(outcome: Outcome) -> str:
-    background = wording.background(outcome)
+def _describe_outcome(outcome: Outcome) -> str:
+    background = wording.format_background(outcome)
     return outcome.message + (f" ({background})" if background else "")
 
 
 def _table(rows: list[list[str]], headers: list[str]) -> Any:
     from metaflow.cards import Table
 
-    return Table([[wording.cell(cell) for cell in row] for row in rows], headers=headers)
+    return Table([[wording.format_cell(cell) for cell in row] for row in rows], headers=headers)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from lockgate.gates.runs import RetagResult
     from lockgate.pipelines.settings.settings import Settings
 
-_UNASKED = "the evidence has no champion, and no promotion log was asked whether there is one"
-_ORDER = ("deployment_candidate", "champion", "held", "revoked")
+_LOG_NOT_ASKED = "the evidence has no champion, and no promotion log was asked whether there is one"
+_TAG_ORDER = ("deployment_candidate", "champion", "held", "revoked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reported:
+class ReportedDecision:
     """A decision as it is told: sealed where the policy says so."""
 
     decision: Decision
@@ -32,40 +32,40 @@ class Reported:
     note: str  # what became of it, in words
 
 
-def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> Reported:
+def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> ReportedDecision:
     """Judge against the log's head, commit, and let the tags follow; those that were behind are repaired.
 
     Raises StaleError where another champion reigns meanwhile.
     """
     from lockgate.gates.lifecycle.commit import commit
 
-    done = commit(policy, evidence, log, actor=actor(), clock=clock)
-    decision, entry = done.decision, done.entry
+    committed = commit(policy, evidence, log, actor=actor(), clock=clock)
+    decision, entry = committed.decision, committed.entry
     promoted = entry is not None and entry.promotes
     if policy.disclose == "promotion_only" and not promoted and not decision.already_champion:
         repair_tags(log)  # of what was promoted before; of this one nobody is told anything
-        return Reported(decision=decision.seal(), entry=None, note="it was not promoted")
+        return ReportedDecision(decision=decision.seal(), entry=None, note="it was not promoted")
     unsigned = "" if log.keyring.signed else " (unsigned)"
     if entry is None:
         note = "nothing was logged: " + ("it reigns already" if decision.already_champion else "it could not be judged")
-    elif done.was_recorded:
+    elif committed.was_recorded:
         note = f"recorded before as entry {entry.seq} of the promotion log{unsigned}"
     else:
         note = f"entry {entry.seq} of the promotion log{unsigned}"
-    note += f"; {repair_tags(log, written=entry is not None and not done.was_recorded)}"
-    return Reported(decision=_told(decision, policy), entry=entry.seq if entry else None, note=note)
+    note += f"; {repair_tags(log, written=entry is not None and not committed.was_recorded)}"
+    return ReportedDecision(decision=_disclose(decision, policy), entry=entry.seq if entry else None, note=note)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfRun:
+class JudgedRun:
     """What was told of a finished run, of which evidence, by which log."""
 
-    told: Reported
+    reported: ReportedDecision
     evidence: Evidence
     log: Log
 
 
-def judge_run(settings: Settings, policy: Policy, run: str) -> OfRun:
+def judge_run(settings: Settings, policy: Policy, run: str) -> JudgedRun:
     """Judge a finished run (a pathspec, or the id alone of one of EvaluateNewModel), and promote what passes.
 
     Raises LockgateError for a run that is not there, not finished or of another project; StaleError where another
@@ -75,14 +75,14 @@ def judge_run(settings: Settings, policy: Policy, run: str) -> OfRun:
     from lockgate.pipelines.promotion.log import open_log
 
     claim = runs.load_claim(run if "/" in run else f"EvaluateNewModel/{run}")
-    told, project = claim.evidence.facts.get("project"), settings.data.project
-    if told != project:
-        raise LockgateError(f"the run is of project {told!r}", expected=f"project {project!r}", where=claim.run)
+    claimed, project = claim.evidence.facts.get("project"), settings.data.project
+    if claimed != project:
+        raise LockgateError(f"the run is of project {claimed!r}", expected=f"project {project!r}", where=claim.run)
     log = open_log(settings, writing=True)
-    return OfRun(told=decide_and_log(policy, claim.evidence, log), evidence=claim.evidence, log=log)
+    return JudgedRun(reported=decide_and_log(policy, claim.evidence, log), evidence=claim.evidence, log=log)
 
 
-def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str) -> Reported:
+def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str) -> ReportedDecision:
     """Judge without writing anything; `why` says in words why nothing is logged.
 
     Where the evidence has no champion, comparisons are skipped only if the log shows that there never was one.
@@ -90,11 +90,11 @@ def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str
     from lockgate.gates.judge.engine import judge
 
     state = log.state() if log else None
-    uncompared = _UNASKED if state is None else state.vacancy
+    uncompared = _LOG_NOT_ASKED if state is None else state.vacancy
     decision = judge(policy, evidence, state, now=clock(), uncompared=uncompared)
     uncounted = "" if policy.schedule.kind == "open" else "; an answer that is not logged is outside of the guarantee"
-    return Reported(
-        decision=_told(decision, policy), entry=None, note=f"nothing was logged or tagged: {why}{uncounted}"
+    return ReportedDecision(
+        decision=_disclose(decision, policy), entry=None, note=f"nothing was logged or tagged: {why}{uncounted}"
     )
 
 
@@ -109,51 +109,58 @@ def repair_tags(log: Log, *, written: bool = True) -> str:
     """
     from lockgate.gates.lifecycle import tags
 
-    told: list[str] = []
-    for followed in _followed(log):
+    repairs: list[str] = []
+    for followed in _retag_runs(log):
         if isinstance(followed, str):
-            told.append(followed)
+            repairs.append(followed)
             continue
-        one, done = followed
-        if (done.added or done.removed) and not written:
-            told.append(_mended(one.run, done))
-        elif done.added or (tags.CHAMPION in one.add and not written):
-            told.append(f"{one.run} is tagged {', '.join(sorted(one.add, key=_ORDER.index))}")
-        if done.stuck:
-            told.append(f"{one.run} has {', '.join(sorted(done.stuck))} as a system tag, which cannot be removed")
-    return "; ".join(told) or "no run to tag anew"
+        change, retagged = followed
+        if (retagged.added or retagged.removed) and not written:
+            repairs.append(_describe_repair(change.run, retagged))
+        elif retagged.added or (tags.CHAMPION in change.add and not written):
+            repairs.append(f"{change.run} is tagged {', '.join(sorted(change.add, key=_TAG_ORDER.index))}")
+        if retagged.stuck:
+            repairs.append(
+                f"{change.run} has {', '.join(sorted(retagged.stuck))} as a system tag, which cannot be removed"
+            )
+    return "; ".join(repairs) or "no run to tag anew"
 
 
 def mend_tags(log: Log) -> str:
     """As `repair_tags`, by a command that wrote nothing: only what was put right, in words; empty where nothing was."""
-    changed = [one for one in _followed(log) if not isinstance(one, str)]
-    return "; ".join(_mended(one.run, done) for one, done in changed if done.added or done.removed)
+    changed = [repair for repair in _retag_runs(log) if not isinstance(repair, str)]
+    return "; ".join(
+        _describe_repair(change.run, retagged) for change, retagged in changed if retagged.added or retagged.removed
+    )
 
 
-def _followed(log: Log) -> Iterator[tuple[TagChange, RetagResult] | str]:
+def _retag_runs(log: Log) -> Iterator[tuple[TagChange, RetagResult] | str]:
     """Each run whose tags the last entry decides, and what was changed; in words, why no more could be."""
     from lockgate.gates import runs
     from lockgate.gates.lifecycle import tags
 
     try:
         head, until = log.head(), time.monotonic() + runs.metadata_timeout()
-        for one in tags.list_tag_changes(head) if head else ():
+        for change in tags.list_tag_changes(head) if head else ():
             try:
                 seconds = max(0.0, until - time.monotonic())
-                yield one, runs.retag(one.run, project=log.project, add=one.add, remove=one.remove, seconds=seconds)
+                yield (
+                    change,
+                    runs.retag(change.run, project=log.project, add=change.add, remove=change.remove, seconds=seconds),
+                )
             except runs.ForeignRunError as err:
-                yield f"the tags of {one.run} are left as they are: {err.problem}"
+                yield f"the tags of {change.run} are left as they are: {err.problem}"
             except LockgateError as err:
-                yield f"the tags of {one.run} are not written ({err}); the next command repairs them"
+                yield f"the tags of {change.run} are not written ({err}); the next command repairs them"
                 break
     except LockgateError as err:
         yield f"the tags are not written ({err}); the next command repairs them"
 
 
-def _mended(run: str, done: RetagResult) -> str:
-    changed = [f"+{tag}" for tag in sorted(done.added)] + [f"-{tag}" for tag in sorted(done.removed)]
+def _describe_repair(run: str, retagged: RetagResult) -> str:
+    changed = [f"+{tag}" for tag in sorted(retagged.added)] + [f"-{tag}" for tag in sorted(retagged.removed)]
     return f"the tags of {run} were not what the log says, and were put right: {' '.join(changed)}"
 
 
-def _told(decision: Decision, policy: Policy) -> Decision:
+def _disclose(decision: Decision, policy: Policy) -> Decision:
     return decision.seal() if policy.disclose == "promotion_only" else decision

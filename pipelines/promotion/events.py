@@ -9,27 +9,27 @@ from typing import Any, Protocol
 
 from lockgate.gates.errors import LockgateError
 
-FORMAT = "LOCKGATE_LOG"
+LOG_FORMAT_VARIABLE = "LOCKGATE_LOG"
 """Environment variable: `json` asks for one JSON object a line."""
 
-MARK = '{"logger": "lockgate", '
+JSON_MARK = '{"logger": "lockgate", '
 """Starts every JSON line, so that the command line can tell them from Metaflow's own."""
 
 
-class Say(Protocol):
+class Reporter(Protocol):
     """Takes a line of progress, the name of the event in snake_case, and what else is known of it."""
 
     def __call__(self, message: str, /, *, event: str = "progress", **fields: Any) -> None: ...
 
 
-def wanted() -> bool:
+def wants_json() -> bool:
     """Whether JSON was asked for."""
-    return os.environ.get(FORMAT, "").lower() == "json"
+    return os.environ.get(LOG_FORMAT_VARIABLE, "").lower() == "json"
 
 
-def record(message: str, *, level: str, event: str, **fields: Any) -> str:
+def format_event(message: str, *, level: str, event: str, **fields: Any) -> str:
     """One JSON object in one line: logger, time (UTC), level, event, message, and `fields`."""
-    told = {
+    document = {
         "logger": "lockgate",
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "level": level,
@@ -37,12 +37,12 @@ def record(message: str, *, level: str, event: str, **fields: Any) -> str:
         "message": message,
         **fields,
     }
-    return json.dumps(told, default=str)
+    return json.dumps(document, default=str)
 
 
-def refusal(err: LockgateError, **fields: Any) -> str:
+def format_error(err: LockgateError, **fields: Any) -> str:
     """The one JSON line of an error: beside its message its kind, and its parts."""
-    return record(
+    return format_event(
         str(err),
         level="error",
         event="refused",

@@ -13,10 +13,10 @@ from lockgate.gates.log import Keyring, Log, Signer
 from lockgate.pipelines.settings.platform import KeySettings
 from lockgate.pipelines.settings.settings import Settings
 
-KEY = "LOCKGATE_SIGNING_KEY"
+SIGNING_KEY_VARIABLE = "LOCKGATE_SIGNING_KEY"
 """Environment variable that holds a private key, as PEM."""
 
-KEY_FILE = "LOCKGATE_SIGNING_KEY_FILE"
+SIGNING_KEY_FILE_VARIABLE = "LOCKGATE_SIGNING_KEY_FILE"
 """Environment variable that names a file with one, readable by its owner only."""
 
 
@@ -31,21 +31,21 @@ def open_log(settings: Settings, *, writing: bool = False) -> Log:
         LogError, RunError: the store cannot be opened.
     """
     keys, project = settings.platform.keys, settings.data.project
-    keyring = keyring_of(keys)
+    keyring = build_keyring(keys)
     return Log(
         runs.open_log_store(project, root=settings.platform.log_root),
         project=project,
         keyring=keyring,
-        signer=signer(keys, os.environ) if writing else None,
+        signer=load_signer(keys, os.environ) if writing else None,
     )
 
 
-def keyring_of(keys: KeySettings) -> Keyring:
+def build_keyring(keys: KeySettings) -> Keyring:
     """The public keys of conf/platform. SigningError where signatures are required and nobody's would count."""
     keyring = Keyring.from_listed(
-        ((name, one.role, one.key, one.last_entry) for name, one in keys.trusted.items()),
+        ((name, key.role, key.key, key.last_entry) for name, key in keys.trusted.items()),
         where="platform.keys.trusted",
-        former={name: one.formerly for name, one in keys.trusted.items()},
+        former={name: key.formerly for name, key in keys.trusted.items()},
     )
     if keys.required and not keyring.signed:
         raise SigningError(
@@ -57,16 +57,18 @@ def keyring_of(keys: KeySettings) -> Keyring:
     return keyring
 
 
-def signer(keys: KeySettings, environment: Mapping[str, str]) -> Signer | None:
+def load_signer(keys: KeySettings, environment: Mapping[str, str]) -> Signer | None:
     """The private key that the environment gives, itself or as a file; None where it gives none."""
-    if text := environment.get(KEY):
-        return Signer.parse(text.encode(), where=KEY)
-    name = environment.get(KEY_FILE)
+    if text := environment.get(SIGNING_KEY_VARIABLE):
+        return Signer.parse(text.encode(), where=SIGNING_KEY_VARIABLE)
+    name = environment.get(SIGNING_KEY_FILE_VARIABLE)
     if not name:
         return None
     if keys.private == "environment":
         raise SigningError(
-            "this platform takes no private key from a file", expected=f"the key itself in {KEY}", where=KEY_FILE
+            "this platform takes no private key from a file",
+            expected=f"the key itself in {SIGNING_KEY_VARIABLE}",
+            where=SIGNING_KEY_FILE_VARIABLE,
         )
     path = Path(name)
     try:

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.gates.errors import LockgateError, SettingsError
 from lockgate.gates.policy.policy import Policy
-from lockgate.pipelines.promotion.decide import Reported, judge_run
-from lockgate.pipelines.promotion.events import Say
+from lockgate.pipelines.promotion.decide import ReportedDecision, judge_run
+from lockgate.pipelines.promotion.events import Reporter
 
 if TYPE_CHECKING:
     from lockgate.pipelines.settings.settings import Settings
 
-EVENT = "promoted"
+PROMOTED_EVENT = "promoted"
 """Of Argo Events, within Metaflow's project and branch: Predict waits for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class PromotionResult:
     """What was told of a run, and whether it is what reigns now."""
 
-    told: Reported
+    reported: ReportedDecision
     promoted: bool
 
 
-def judged(settings: Settings, policy: Mapping[str, Any], *, run: str, say: Say) -> Judged:
+def judge_and_promote(settings: Settings, policy: Mapping[str, Any], *, run: str, report: Reporter) -> PromotionResult:
     """Judge `run` by `policy`, as the deployment froze it. Raises as `deciding.judge_run`, and for no run at all."""
     from lockgate.gates.records.outcome import Ruling
 
@@ -37,13 +37,15 @@ def judged(settings: Settings, policy: Mapping[str, Any], *, run: str, say: Say)
             expected="EvaluateNewModel/ID",
             where="--run",
         )
-    told = judge_run(settings, Policy.parse(policy), run).told
-    verdict = str(told.decision.verdict)
-    say(f"{verdict}: {told.note}", event="judged", verdict=verdict, run=run, entry=told.entry)
-    return Judged(told=told, promoted=told.entry is not None and told.decision.verdict is Ruling.PROMOTE)
+    reported = judge_run(settings, Policy.parse(policy), run).reported
+    verdict = str(reported.decision.verdict)
+    report(f"{verdict}: {reported.note}", event="judged", verdict=verdict, run=run, entry=reported.entry)
+    return PromotionResult(
+        reported=reported, promoted=reported.entry is not None and reported.decision.verdict is Ruling.PROMOTE
+    )
 
 
-def tell_of(told: Reported, *, say: Say) -> None:
+def publish_event(reported: ReportedDecision, *, report: Reporter) -> None:
     """Publish the event that starts Predict; outside of Argo nothing happens. A webhook that is down fails nothing:
     the promotion is in the log, and the next scheduled Predict follows it."""
     if "ARGO_WORKFLOW_TEMPLATE" not in os.environ:
@@ -51,16 +53,20 @@ def tell_of(told: Reported, *, say: Say) -> None:
     from metaflow import namespaced_event_name
     from metaflow.integrations import ArgoEvent
 
-    published = ArgoEvent(namespaced_event_name(EVENT)).safe_publish({"entry": str(told.entry)})
-    done = "published" if published else "not published; Predict follows by its schedule"
-    say(f"event {EVENT}: {done}", event="event_published" if published else "event_lost", entry=told.entry)
+    published = ArgoEvent(namespaced_event_name(PROMOTED_EVENT)).safe_publish({"entry": str(reported.entry)})
+    outcome = "published" if published else "not published; Predict follows by its schedule"
+    report(
+        f"event {PROMOTED_EVENT}: {outcome}",
+        event="event_published" if published else "event_lost",
+        entry=reported.entry,
+    )
 
 
-def check_judged(decision: str) -> None:
+def check_decision(decision: str) -> None:
     """Nothing, if a decision (JSON) is a verdict. Raises LockgateError where gates could not judge."""
     from lockgate.gates.records.decision import Decision
     from lockgate.gates.records.outcome import Ruling
 
-    made = Decision.model_validate_json(decision)
-    if made.verdict is Ruling.ERROR:
-        raise LockgateError(f"the run could not be judged: {made.reason}", hint="the report is on the card")
+    parsed = Decision.model_validate_json(decision)
+    if parsed.verdict is Ruling.ERROR:
+        raise LockgateError(f"the run could not be judged: {parsed.reason}", hint="the report is on the card")

@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 from lockgate.gates.errors import LockgateError
 
-_HEADERS = 64 * 1024
+_MAX_HEADER_BYTES = 64 * 1024
 """What the headers and the padding of a few files may take."""
 
 
-def packed(files: Mapping[str, bytes]) -> bytes:
+def pack_tar(files: Mapping[str, bytes]) -> bytes:
     """The files as an uncompressed ustar archive, ordered by name; no time, owner or mode of this machine is in it."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -24,35 +24,35 @@ def packed(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def unpacked(file: BinaryIO, *, caps: Mapping[str, int], size: int, where: str) -> dict[str, bytes]:
+def unpack_tar(file: BinaryIO, *, caps: Mapping[str, int], size: int, where: str) -> dict[str, bytes]:
     """The files of an uncompressed tar archive of `size` bytes. Nothing is extracted to disk.
 
     Every member is a plain file, there once, under a name of `caps` and of at most that many bytes. Raises
     LockgateError for any other, before its bytes are read, and for what is no tar archive.
     """
-    if size > sum(caps.values()) + _HEADERS:
+    if size > sum(caps.values()) + _MAX_HEADER_BYTES:
         raise LockgateError("the archive is too large", expected=f"at most {sum(caps.values()):,} bytes", where=where)
-    found: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     try:
         with tarfile.open(fileobj=file, mode="r:") as archive:
             for member in archive:
-                _check(member, found, caps, where)
-                held = archive.extractfile(member)
-                found[member.name] = b"" if held is None else held.read()
-                if len(found[member.name]) != member.size:
+                _check_member(member, files, caps, where)
+                stream = archive.extractfile(member)
+                files[member.name] = b"" if stream is None else stream.read()
+                if len(files[member.name]) != member.size:
                     raise LockgateError("the archive is cut short", expected="a whole tar archive", where=where)
     except (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError) as err:
         raise LockgateError("not a tar archive", expected="what `lockgate bundle` writes", where=where) from err
-    return found
+    return files
 
 
-def _check(member: tarfile.TarInfo, found: Mapping[str, bytes], caps: Mapping[str, int], where: str) -> None:
+def _check_member(member: tarfile.TarInfo, files: Mapping[str, bytes], caps: Mapping[str, int], where: str) -> None:
     name = member.name[:80]
     if member.name not in caps:
         raise LockgateError(f"the archive holds {name!r}", expected=f"only {', '.join(caps)}", where=where)
     if not member.isreg() or member.issparse():
         raise LockgateError(f"{name} in the archive is no plain file", expected="no links or devices", where=where)
-    if member.name in found:
+    if member.name in files:
         raise LockgateError(f"{name} is in the archive twice", expected="once", where=where)
     if member.size > caps[member.name]:
         raise LockgateError(f"{name} is too large", expected=f"at most {caps[member.name]:,} bytes", where=where)

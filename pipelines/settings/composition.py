@@ -8,12 +8,12 @@ from typing import Any
 from lockgate.gates.errors import SettingsError
 
 
-def composed_tree(conf: Path, overrides: list[str], config: str) -> dict[str, Any]:
+def compose_tree(conf: Path, overrides: list[str], config: str) -> dict[str, Any]:
     """conf/ composed by Hydra with overrides that were vetted, as plain dicts; nothing is resolved."""
-    return compose_tree(conf, overrides, config)[0]
+    return compose_with_choices(conf, overrides, config)[0]
 
 
-def compose_tree(conf: Path, overrides: list[str], config: str) -> tuple[dict[str, Any], dict[str, str]]:
+def compose_with_choices(conf: Path, overrides: list[str], config: str) -> tuple[dict[str, Any], dict[str, str]]:
     """The tree, and which file each group is of."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
@@ -26,13 +26,13 @@ def compose_tree(conf: Path, overrides: list[str], config: str) -> tuple[dict[st
     try:
         with initialize_config_dir(config_dir=str(conf), version_base="1.3"):
             composed = hydra_compose(config_name=config, overrides=overrides, return_hydra_config=True)
-        named = {str(group): str(file) for group, file in composed.hydra.runtime.choices.items()}
+        choices = {str(group): str(file) for group, file in composed.hydra.runtime.choices.items()}
         with open_dict(composed):
             del composed["hydra"]
         tree = OmegaConf.to_container(composed, resolve=False)
     except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as err:
-        said = " ".join(str(err).split()) or type(err).__name__
-        raise SettingsError(f"the configuration does not compose: {said[:240]}", where=str(conf)) from err
+        problem = " ".join(str(err).split()) or type(err).__name__
+        raise SettingsError(f"the configuration does not compose: {problem[:240]}", where=str(conf)) from err
     if not isinstance(tree, dict):
         raise SettingsError("the configuration is no mapping", where=str(conf / "config.yaml"))
-    return {str(key): value for key, value in tree.items() if key != "experiment"}, named
+    return {str(key): value for key, value in tree.items() if key != "experiment"}, choices

@@ -102,12 +102,14 @@ _OF_FLOWS = {"predict": ("PG", "REDISCLI_")}
 _OF_THE_JUDGE = re.compile(r"LOCKGATE_SIGNING_KEY.*|ACTIONS_.*|GITHUB_(.*_)?TOKEN")
 
 
-def is_the_judges(name: str) -> bool:
+def belongs_to_judge(name: str) -> bool:
     """Whether a variable signs, or says who runs: no process of a model's gets it, whatever lists it."""
     return _OF_THE_JUDGE.fullmatch(name) is not None
 
 
-def restrict(environment: Mapping[str, str], *, declared: Collection[str], flow: str = "") -> dict[str, str]:
+def restrict_environment(
+    environment: Mapping[str, str], *, declared: Collection[str], flow: str = ""
+) -> dict[str, str]:
     """What a process that runs the code of a model gets of this environment.
 
     Args:
@@ -118,5 +120,5 @@ def restrict(environment: Mapping[str, str], *, declared: Collection[str], flow:
     return {
         name: value
         for name, value in environment.items()
-        if (name in _NAMES or name in declared or name.startswith(prefixes)) and not is_the_judges(name)
+        if (name in _NAMES or name in declared or name.startswith(prefixes)) and not belongs_to_judge(name)
     }

@@ -14,7 +14,7 @@ from typing import Any
 from lockgate.gates.documents import children, yaml_node
 from lockgate.gates.errors import SettingsError, printable
 
-MOST_FILES = 200
+MAX_CONF_FILES = 200
 ROOT_FILE = re.compile(r"conf/[A-Za-z0-9][A-Za-z0-9_-]*\.yaml")
 CHOICE_FILE = re.compile(r"conf/([A-Za-z0-9_]+)/([A-Za-z0-9][A-Za-z0-9_-]*)\.yaml")
 _PACKAGE = re.compile(rb"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
@@ -23,7 +23,7 @@ _CHOICE = re.compile(r"[A-Za-z0-9_-]+|\$\{[a-z_]+\}")
 _GROUP = re.compile(r"((override|optional) )?/?[A-Za-z0-9_]+")
 
 
-def written(files: Mapping[str, bytes], folder: Path, *, name: str) -> Path:
+def write_conf(files: Mapping[str, bytes], folder: Path, *, name: str) -> Path:
     """The directory conf/ in `folder` with every file that can be composed.
 
     Other files than `conf/NAME.yaml` and `conf/GROUP/NAME.yaml` are left out: no choice leads to them.
@@ -31,32 +31,34 @@ def written(files: Mapping[str, bytes], folder: Path, *, name: str) -> Path:
     Raises:
         SettingsError: a file that is refused, at `NAME: PATH`.
     """
-    chosen = {path: held for path, held in files.items() if ROOT_FILE.fullmatch(path) or CHOICE_FILE.fullmatch(path)}
-    if len(chosen) > MOST_FILES:
-        raise SettingsError("too many files in conf/", expected=f"at most {MOST_FILES}", where=name)
-    for path, held in sorted(chosen.items()):
+    chosen = {
+        path: content for path, content in files.items() if ROOT_FILE.fullmatch(path) or CHOICE_FILE.fullmatch(path)
+    }
+    if len(chosen) > MAX_CONF_FILES:
+        raise SettingsError("too many files in conf/", expected=f"at most {MAX_CONF_FILES}", where=name)
+    for path, content in sorted(chosen.items()):
         if path.startswith("conf/hydra"):
             raise SettingsError(
                 "Hydra's own settings are not allowed", expected="no conf/hydra", where=f"{name}: {path}"
             )
-        _check(held, f"{name}: {path}")
+        _check_file(content, f"{name}: {path}")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(held)
+        (folder / path).write_bytes(content)
     return folder / "conf"
 
 
-def tables(conf: Path) -> set[str]:
-    """The paths of tables that the files of conf/data name. `conf` is what `written` gave."""
+def list_table_paths(conf: Path) -> set[str]:
+    """The paths of tables that the files of conf/data name. `conf` is what `write_conf` gave."""
     from yaml.nodes import MappingNode, ScalarNode
 
     roots = [yaml_node(file.read_bytes(), where=str(file)) for file in conf.glob("data/*.yaml")]
     pairs = [pair for root in roots if isinstance(root, MappingNode) for pair in root.value]
-    return {str(held.value) for key, held in pairs if key.value == "path" and isinstance(held, ScalarNode)}
+    return {str(value.value) for key, value in pairs if key.value == "path" and isinstance(value, ScalarNode)}
 
 
-def _check(held: bytes, where: str) -> None:
-    root = yaml_node(held, where=where)
-    for package in _PACKAGE.findall(held):
+def _check_file(content: bytes, where: str) -> None:
+    root = yaml_node(content, where=where)
+    for package in _PACKAGE.findall(content):
         if package not in _PACKAGES:
             raise SettingsError("a package of Hydra's is not allowed", expected="none, or _global_", where=where)
     if root is None:
@@ -72,38 +74,38 @@ def _nodes(root: Any) -> Iterator[tuple[Any, str]]:
         node, path = waiting.pop()
         yield node, path
         if node.id == "mapping":
-            for key, held in node.value:
+            for key, value in node.value:
                 name = str(key.value) if key.id == "scalar" else ""
-                waiting += [(key, f"{path}{name}="), (held, f"{path}.{name}".lstrip("."))]
+                waiting += [(key, f"{path}{name}="), (value, f"{path}.{name}".lstrip("."))]
         else:
-            waiting += [(one, path) for one in children(node)]
+            waiting += [(child, path) for child in children(node)]
 
 
 def _check_node(node: Any, path: str, where: str) -> None:
     if node.id == "mapping":
-        for key, held in node.value:
+        for key, value in node.value:
             if key.value.startswith("_target_") or (path == "" and key.value.partition("/")[0] == "hydra"):
-                said = printable(key.value)[:60]
-                raise SettingsError(f"{said!r} is not allowed", expected="keys of lockgate's own", where=where)
+                name = printable(key.value)[:60]
+                raise SettingsError(f"{name!r} is not allowed", expected="keys of lockgate's own", where=where)
             if path == "" and key.value == "defaults":
-                _check_defaults(held, where)
+                _check_defaults(value, where)
     elif node.id == "scalar" and "${" in node.value and ":" in node.value.partition("${")[2]:
         raise SettingsError("a resolver is not allowed", expected="a plain value", where=where)
 
 
-def _check_defaults(held: Any, where: str) -> None:
+def _check_defaults(defaults: Any, where: str) -> None:
     """A list of `_self_`, of a file beside this one, and of `GROUP: FILE`."""
     problem = SettingsError(
         "the defaults are not plain", expected="_self_, a file of conf/, or GROUP: FILE", where=where
     )
-    if held.id != "sequence":
+    if defaults.id != "sequence":
         raise problem
-    for entry in held.value:
+    for entry in defaults.value:
         if entry.id == "scalar" and _CHOICE.fullmatch(entry.value):
             continue
         if entry.id != "mapping" or len(entry.value) != 1:
             raise problem
         (group, choice) = entry.value[0]
-        named = choice.id == "scalar" and (_CHOICE.fullmatch(choice.value) or choice.tag.endswith(":null"))
-        if not (group.id == "scalar" and _GROUP.fullmatch(group.value) and "hydra" not in group.value and named):
+        is_choice = choice.id == "scalar" and (_CHOICE.fullmatch(choice.value) or choice.tag.endswith(":null"))
+        if not (group.id == "scalar" and _GROUP.fullmatch(group.value) and "hydra" not in group.value and is_choice):
             raise problem

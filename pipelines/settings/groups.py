@@ -9,10 +9,10 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout; where the project is installed from a wheel or runs in a pod, the package itself."""
 
 
-GUARDED = ("gate", "data", "platform", "store")
+GUARDED_GROUPS = ("gate", "data", "platform", "store")
 """Groups that belong to the owners of the gates: a run that overrides one is judged, never logged."""
 
-AUTHORS = ("model", "train", "experiment")
+AUTHOR_GROUPS = ("model", "train", "experiment")
 """Groups that belong to the author of a challenger: no file of theirs changes anything else."""
 
 

@@ -19,52 +19,56 @@ from lockgate.gates.errors import SettingsError
 from lockgate.gates.mistakes import suggest
 
 MAX_OPTIONS = 16
-MAX_CHARACTERS = 1000
+MAX_OVERRIDE_CHARS = 1000
 _CHOICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _QUOTED = re.compile(r"""'(\\.|[^'\\])*'|"(\\.|[^"\\])*\"""")
 _KEY = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class VettedOverride:
     """A vetted override: what it changes, and its text as Hydra takes it."""
 
     key: str
     text: str
 
 
-def vetted(overrides: Sequence[str], conf: Path, config: str = "config") -> tuple[Change, ...]:
+def vet_overrides(overrides: Sequence[str], conf: Path, config: str = "config") -> tuple[VettedOverride, ...]:
     """Every override as a Change. Raises SettingsError at the first that is not acceptable."""
     groups = sorted(path.name for path in conf.iterdir() if path.is_dir())
-    parsed = [(text, *_parsed(text, groups)) for text in overrides]
-    changes = [Change(key=key, text=text) for text, key, value in parsed if _is_choice(text, key, value, groups, conf)]
+    parsed = [(text, *_parse_override(text, groups)) for text in overrides]
+    changes = [
+        VettedOverride(key=key, text=text) for text, key, value in parsed if _is_choice(text, key, value, groups, conf)
+    ]
     repeated = [key for _, key, _ in parsed if sum(key == other for _, other, _ in parsed) > 1]
     if repeated:
         raise SettingsError(f"{repeated[0]} is given twice", expected="one value", where=repeated[0])
     keys = [(text, key) for text, key, _ in parsed if key not in groups]
     if keys:
-        known = _keys(conf, [change.text for change in changes], config)
+        known = _list_keys(conf, [change.text for change in changes], config)
         for text, key in keys:
             if key not in known:
                 raise SettingsError(
                     f"unknown key {key[:80]!r}",
-                    expected=_options(key, known, groups),
-                    where=_shown(text),
+                    expected=_suggest_options(key, known, groups),
+                    where=_shorten(text),
                     hint=suggest(key, [*known, *groups]).strip(" ()"),
                 )
-            changes.append(Change(key=key, text=text))
+            changes.append(VettedOverride(key=key, text=text))
     return tuple(changes)
 
 
-def _parsed(text: str, groups: list[str]) -> tuple[str, Any]:
+def _parse_override(text: str, groups: list[str]) -> tuple[str, Any]:
     """Key and value of an override, by Hydra's own parser; only a plain change of one value passes."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import OverrideType, QuotedString, ValueType
     from hydra.errors import HydraException
 
-    where = _shown(text)
-    if len(text) > MAX_CHARACTERS:
-        raise SettingsError("the override is too long", expected=f"at most {MAX_CHARACTERS} characters", where=where)
+    where = _shorten(text)
+    if len(text) > MAX_OVERRIDE_CHARS:
+        raise SettingsError(
+            "the override is too long", expected=f"at most {MAX_OVERRIDE_CHARS} characters", where=where
+        )
     if "$" in text:
         raise SettingsError(
             "interpolation is not allowed", expected="a plain value, as in model.max_depth=4", where=where
@@ -106,39 +110,39 @@ def _is_choice(text: str, key: str, value: Any, groups: list[str], conf: Path) -
         raise SettingsError(
             f"unknown {key} {str(value)[:80]!r}",
             expected=f"one of {', '.join(choices)}",
-            where=_shown(text),
+            where=_shorten(text),
             hint=suggest(str(value), choices).strip(" ()"),
         )
     return True
 
 
-def _keys(conf: Path, choices: list[str], config: str) -> list[str]:
+def _list_keys(conf: Path, choices: list[str], config: str) -> list[str]:
     """Every key of the composed configuration, dotted: leaves, and the branches that hold them."""
-    from lockgate.pipelines.settings.composition import composed_tree
+    from lockgate.pipelines.settings.composition import compose_tree
 
     def walk(tree: dict[str, Any], path: str) -> Iterable[str]:
         for key, value in tree.items():
-            here = f"{path}.{key}" if path else str(key)
+            dotted = f"{path}.{key}" if path else str(key)
             if isinstance(value, dict):
-                yield from walk(value, here)
+                yield from walk(value, dotted)
             else:
-                yield here
+                yield dotted
 
-    return list(walk(composed_tree(conf, choices, config), ""))
+    return list(walk(compose_tree(conf, choices, config), ""))
 
 
-def _options(key: str, known: list[str], groups: list[str]) -> str:
+def _suggest_options(key: str, keys: list[str], groups: list[str]) -> str:
     """What may be said instead: the keys beside the one that is meant, or what is below it."""
     parts = key.split(".")
     for depth in range(len(parts), 0, -1):
         near = ".".join(parts[:depth])
-        below = [name for name in known if name.startswith(f"{near}.")]
+        below = [name for name in keys if name.startswith(f"{near}.")]
         if below:
-            return f"one of {_few(below, key)}"
-    return f"one of {', '.join([*groups, *(name for name in known if '.' not in name)])}"
+            return f"one of {_list_nearest(below, key)}"
+    return f"one of {', '.join([*groups, *(name for name in keys if '.' not in name)])}"
 
 
-def _few(names: list[str], key: str) -> str:
+def _list_nearest(names: list[str], key: str) -> str:
     """The names, nearest first where there are many."""
     if len(names) <= MAX_OPTIONS:
         return ", ".join(names)
@@ -146,5 +150,5 @@ def _few(names: list[str], key: str) -> str:
     return f"{', '.join(near)}, … ({len(names) - MAX_OPTIONS} more)"
 
 
-def _shown(text: str) -> str:
+def _shorten(text: str) -> str:
     return " ".join(text.split())[:120]

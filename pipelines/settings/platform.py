@@ -19,10 +19,10 @@ from lockgate.gates.strictness import (
     Named,
     Place,
     Ranked,
-    finding,
     lower,
+    make_finding,
 )
-from lockgate.pipelines.settings.environment import is_the_judges
+from lockgate.pipelines.settings.environment import belongs_to_judge
 
 _RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -65,12 +65,12 @@ def _data_root(value: str) -> str:
     return value if value == "project" else _address(value)
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]  # of a Kubernetes object
-Names = Annotated[tuple[Name, ...], Field(strict=False)]
+KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]  # of a Kubernetes object
+KubernetesNames = Annotated[tuple[KubernetesName, ...], Field(strict=False)]
 Cron = Annotated[str, AfterValidator(_cron)]
 
 
-_BELIEVED = Changed(Category.TRUST)
+_TRUST = Changed(Category.TRUST)
 _CODE = Changed(Category.CODE, why="pods may run other code, or run it otherwise")
 _VARIABLES = Changed(
     Category.CODE, why="flows may run other code, or run it otherwise, or get a secret of the machine that starts them"
@@ -94,26 +94,26 @@ class TrustedKeys:
         self, before: Mapping[str, TrustedKey], after: Mapping[str, TrustedKey], place: Place
     ) -> Iterator[Finding]:
         yield from self._named.compare(before, after, place)
-        judges = [{name for name, key in held.items() if key.role == "judge"} for held in (before, after)]
+        judges = [{name for name, key in keys.items() if key.role == "judge"} for keys in (before, after)]
         if judges[0] and not judges[1]:
             why = "no judge's key is left: entries of the log are no longer signed"
-            yield finding(Category.TRUST, Direction.WEAKER, place.where, sorted(judges[0]), [], why)
+            yield make_finding(Category.TRUST, Direction.WEAKER, place.where, sorted(judges[0]), [], why)
 
 
 KeyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-_NAMED = Members(Category.TRUST, added=Direction.WEAKER, removed=Direction.TIGHTER)
+_FORMER_NAMES = Members(Category.TRUST, added=Direction.WEAKER, removed=Direction.TIGHTER)
 
 
 class TrustedKey(BaseModel):
     """Whose signature counts in the promotion log, and for what."""
 
     model_config = _RULES
-    role: Annotated[Literal["judge", "approver"], _BELIEVED]
-    key: Annotated[str, Field(min_length=1, max_length=400), _BELIEVED]  # ssh-ed25519 AAAA…
+    role: Annotated[Literal["judge", "approver"], _TRUST]
+    key: Annotated[str, Field(min_length=1, max_length=400), _TRUST]  # ssh-ed25519 AAAA…
     # of the log, that it may have signed; None while it is in use
     last_entry: Annotated[Annotated[int, Field(ge=1)] | None, lower(Category.TRUST)]
     # names that it had, each with the last entry of the log under it
-    formerly: Annotated[Mapping[KeyName, Annotated[int, Field(ge=1)]], _NAMED] = {}
+    formerly: Annotated[Mapping[KeyName, Annotated[int, Field(ge=1)]], _FORMER_NAMES] = {}
 
 
 _SIGNED = Ranked(Category.TRUST, (False, True), "a log that nobody signed is followed")
@@ -142,9 +142,9 @@ class Secrets(BaseModel):
     """Kubernetes secrets whose keys become environment variables of a flow's pods. Names, never values."""
 
     model_config = _RULES
-    evaluate: Annotated[Names, _BELIEVED]
-    promote: Annotated[Names, _BELIEVED]  # the only one that needs the signing key
-    predict: Annotated[Names, _BELIEVED]
+    evaluate: Annotated[KubernetesNames, _TRUST]
+    promote: Annotated[KubernetesNames, _TRUST]  # the only one that needs the signing key
+    predict: Annotated[KubernetesNames, _TRUST]
 
 
 class PlatformSettings(BaseModel):
@@ -164,8 +164,8 @@ class PlatformSettings(BaseModel):
     batch_rows: Annotated[int, Field(ge=1, le=10**8), RUNNING]
     schedule: Annotated[Schedule, PARTS]
     events: Annotated[bool, RUNNING]
-    namespace: Annotated[Name | None, _BELIEVED]
-    service_account: Annotated[Name | None, _BELIEVED]
+    namespace: Annotated[KubernetesName | None, _TRUST]
+    service_account: Annotated[KubernetesName | None, _TRUST]
     secrets: Annotated[Secrets, PARTS]
     # None: the value that the machine has which starts the flow; pods get theirs from secrets
     environment: Annotated[Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")], str | None], _VARIABLES]
@@ -174,7 +174,7 @@ class PlatformSettings(BaseModel):
     @model_validator(mode="after")
     def _agree(self) -> Self:
         for name, value in self.environment.items():
-            if is_the_judges(name):
+            if belongs_to_judge(name):
                 raise ValueError(f"environment.{name} is the judge's: no flow that runs a model's code gets it")
             if value is None and self.kind != "local":
                 raise ValueError(f"environment.{name} is null, which pods do not have: give a value, or see secrets")

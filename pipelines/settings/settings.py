@@ -24,14 +24,14 @@ from lockgate.gates.policy.policy import Policy
 from lockgate.gates.strictness import AUTHOR, PARTS, Category, Changed
 from lockgate.pipelines.data import DataSettings, TrainSettings
 from lockgate.pipelines.models import MODELS
-from lockgate.pipelines.settings.composition import compose_tree, composed_tree
-from lockgate.pipelines.settings.groups import AUTHORS, GUARDED, conf_dir
+from lockgate.pipelines.settings.composition import compose_tree, compose_with_choices
+from lockgate.pipelines.settings.groups import AUTHOR_GROUPS, GUARDED_GROUPS, conf_dir
 from lockgate.pipelines.settings.platform import PlatformSettings
 from lockgate.pipelines.stores import STORES
 from lockgate.pipelines.stores.settings import StoreSettings
 
 if TYPE_CHECKING:
-    from lockgate.pipelines.settings.overrides import Change
+    from lockgate.pipelines.settings.overrides import VettedOverride
 
 
 _RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -73,7 +73,7 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate(dict(mapping))
         except ValidationError as err:
-            raise _wrong(err, cls) from err
+            raise _settings_error(err, cls) from err
         _check_params(settings.model)
         _check_params(settings.store)
         try:
@@ -115,7 +115,7 @@ def compose(
         SettingsError: an override that is not plain, or names what does not exist; a value of the wrong type.
         PolicyError: a policy that cannot be read.
     """
-    from lockgate.pipelines.settings.overrides import vetted
+    from lockgate.pipelines.settings.overrides import vet_overrides
 
     conf = conf or conf_dir()
     if not (conf / f"{config}.yaml").is_file():
@@ -127,16 +127,18 @@ def compose(
             if os.environ.get("LOCKGATE_CONF")
             else "LOCKGATE_CONF is not set; set it to the directory conf/ of your project",
         )
-    changes = vetted(overrides, conf, config)
-    tree, choices = compose_tree(conf, [change.text for change in changes], config)
-    if (reaching := _reaching(conf, choices)) and (touched := _touched(tree, conf, changes, choices, config)):
+    changes = vet_overrides(overrides, conf, config)
+    tree, choices = compose_with_choices(conf, [change.text for change in changes], config)
+    if (reaching := _find_reaching_files(conf, choices)) and (
+        touched := _find_touched_groups(tree, conf, changes, choices, config)
+    ):
         raise SettingsError(
             f"{' or '.join(reaching)} changes {', '.join(touched)}",
             expected="changes of model and train only",
-            where=", ".join(change.text for change in changes if change.key in AUTHORS) or f"{config}.yaml",
+            where=", ".join(change.text for change in changes if change.key in AUTHOR_GROUPS) or f"{config}.yaml",
         )
     _check_plain(tree, "")
-    guarded = tuple(change.text for change in changes if change.key.partition(".")[0] in GUARDED)
+    guarded = tuple(change.text for change in changes if change.key.partition(".")[0] in GUARDED_GROUPS)
     policy = Policy.parse(tree.pop("gate", None))
     return Composed(
         settings=Settings.parse(tree),
@@ -146,94 +148,100 @@ def compose(
     )
 
 
-def reaches(file: bytes) -> bool:
+def can_reach_other_files(file: bytes) -> bool:
     """Whether Hydra may read other files for this one, or put what it says elsewhere than below its group."""
     return any(word in file for word in (b"@package", b"defaults", b"\\"))  # an escape can spell either
 
 
-def _reaching(conf: Path, choices: Mapping[str, str]) -> list[str]:
+def _find_reaching_files(conf: Path, choices: Mapping[str, str]) -> list[str]:
     """Chosen files of AUTHORS that may change more than their group."""
-    chosen = [f"{group}/{choices[group]}.yaml" for group in AUTHORS if choices.get(group, "None") != "None"]
-    return [f"conf/{file}" for file in chosen if reaches((conf / file).read_bytes())]
+    chosen = [f"{group}/{choices[group]}.yaml" for group in AUTHOR_GROUPS if choices.get(group, "None") != "None"]
+    return [f"conf/{file}" for file in chosen if can_reach_other_files((conf / file).read_bytes())]
 
 
-def _touched(
-    tree: Mapping[str, Any], conf: Path, changes: Sequence[Change], choices: Mapping[str, str], config: str
+def _find_touched_groups(
+    tree: Mapping[str, Any], conf: Path, changes: Sequence[VettedOverride], choices: Mapping[str, str], config: str
 ) -> list[str]:
     """Which of what the gates' owners decide is another without the author's files."""
-    kept = [change.text for change in changes if change.key.partition(".")[0] not in AUTHORS]
-    plain, _ = compose_tree(conf, [*kept, *(f"~{group}" for group in AUTHORS if group in choices)], config)
-    return [group for group in (*GUARDED, "as_of", "seed") if tree.get(group) != plain.get(group)]
+    remaining = [change.text for change in changes if change.key.partition(".")[0] not in AUTHOR_GROUPS]
+    plain, _ = compose_with_choices(
+        conf, [*remaining, *(f"~{group}" for group in AUTHOR_GROUPS if group in choices)], config
+    )
+    return [group for group in (*GUARDED_GROUPS, "as_of", "seed") if tree.get(group) != plain.get(group)]
 
 
-def part(group: str, choice: str, conf: Path) -> BaseModel | dict[str, Any]:
+def compose_group(group: str, choice: str, conf: Path) -> BaseModel | dict[str, Any]:
     """A group that belongs to the gates' owners, by the name of its file; a tree where something is `???`.
 
     Raises:
         SettingsError, PolicyError: as `compose`.
     """
-    from lockgate.pipelines.settings.overrides import vetted
+    from lockgate.pipelines.settings.overrides import vet_overrides
 
-    changes = vetted([f"{group}={choice}"], conf)
-    tree = composed_tree(conf, [change.text for change in changes], "config").get(group)
+    changes = vet_overrides([f"{group}={choice}"], conf)
+    tree = compose_tree(conf, [change.text for change in changes], "config").get(group)
     if not isinstance(tree, dict):
         raise SettingsError(f"{group} is no mapping", where=f"{group}={choice}")
-    if "???" in _leaves(tree):
+    if "???" in _list_leaves(tree):
         return tree
     _check_plain(tree, group)
-    return _PARTS[group](tree)
+    return _GROUP_PARSERS[group](tree)
 
 
-def reached(group: str, choice: str, conf: Path) -> list[str]:
+def find_foreign_changes(group: str, choice: str, conf: Path) -> list[str]:
     """What a file of AUTHORS changes that is not its author's; nothing of one that does not compose."""
-    from lockgate.pipelines.settings.overrides import vetted
+    from lockgate.pipelines.settings.overrides import vet_overrides
 
     try:
-        changes = vetted([f"{group}={choice}"], conf)
-        tree, choices = compose_tree(conf, [change.text for change in changes], "config")
-        return _touched(tree, conf, changes, choices, "config") if _reaching(conf, choices) else []
+        changes = vet_overrides([f"{group}={choice}"], conf)
+        tree, choices = compose_with_choices(conf, [change.text for change in changes], "config")
+        return (
+            _find_touched_groups(tree, conf, changes, choices, "config") if _find_reaching_files(conf, choices) else []
+        )
     except SettingsError:
         return []
 
 
-def _leaves(value: Any) -> list[Any]:
+def _list_leaves(value: Any) -> list[Any]:
     if isinstance(value, dict | list):
-        return [leaf for held in (value.values() if isinstance(value, dict) else value) for leaf in _leaves(held)]
+        return [
+            leaf for child in (value.values() if isinstance(value, dict) else value) for leaf in _list_leaves(child)
+        ]
     return [value]
 
 
-def _parsed(kind: type[BaseModel], group: str) -> Callable[[Mapping[str, Any]], BaseModel]:
+def _make_parser(kind: type[BaseModel], group: str) -> Callable[[Mapping[str, Any]], BaseModel]:
     def parse(tree: Mapping[str, Any]) -> BaseModel:
         try:
-            found = kind.model_validate(dict(tree))
+            settings = kind.model_validate(dict(tree))
         except ValidationError as err:
-            raise _wrong(err, kind, under=group) from err
-        if isinstance(found, StoreSettings):
-            _check_params(found)
-        return found
+            raise _settings_error(err, kind, under=group) from err
+        if isinstance(settings, StoreSettings):
+            _check_params(settings)
+        return settings
 
     return parse
 
 
-_PARTS: dict[str, Callable[[Mapping[str, Any]], BaseModel]] = {
+_GROUP_PARSERS: dict[str, Callable[[Mapping[str, Any]], BaseModel]] = {
     "gate": Policy.parse,
-    "data": _parsed(DataSettings, "data"),
-    "platform": _parsed(PlatformSettings, "platform"),
-    "store": _parsed(StoreSettings, "store"),
+    "data": _make_parser(DataSettings, "data"),
+    "platform": _make_parser(PlatformSettings, "platform"),
+    "store": _make_parser(StoreSettings, "store"),
 }
 
 
 def _check_plain(value: Any, path: str) -> None:
     """No interpolation, no `_target_`, nothing left to be given: conf/ holds values only."""
     if isinstance(value, dict):
-        for key, held in value.items():
-            here = f"{path}.{key}".lstrip(".")
+        for key, child in value.items():
+            dotted = f"{path}.{key}".lstrip(".")
             if str(key).startswith("_"):
-                raise SettingsError(f"{key!r} is not allowed", expected="plain keys", where=here)
-            _check_plain(held, here)
+                raise SettingsError(f"{key!r} is not allowed", expected="plain keys", where=dotted)
+            _check_plain(child, dotted)
     elif isinstance(value, list):
-        for at, held in enumerate(value):
-            _check_plain(held, f"{path}[{at}]")
+        for index, child in enumerate(value):
+            _check_plain(child, f"{path}[{index}]")
     elif isinstance(value, str):
         if value == "???":
             raise SettingsError("nothing given", expected="a value", where=path, hint=f"give {path}=…")
@@ -255,10 +263,10 @@ def _check_params(choice: ModelSettings | StoreSettings) -> None:
     try:
         _ = choice.params
     except ValidationError as err:
-        raise _wrong(err, registry[name].Params, under=group) from err
+        raise _settings_error(err, registry[name].Params, under=group) from err
 
 
-def _wrong(err: ValidationError, schema: type[BaseModel], *, under: str = "") -> SettingsError:
+def _settings_error(err: ValidationError, schema: type[BaseModel], *, under: str = "") -> SettingsError:
     core = TypeAdapter(schema).core_schema
     lines = [
         describe_mistake(detail, locate(detail["loc"], core), where=under) for detail in err.errors(include_url=False)
