@@ -47,8 +47,8 @@ def render(selftest: Selftest) -> RenderableType:
 
 def format_rate(rate: Rate) -> str:
     """`12% (8–17)`; the counts where there were few trials."""
-    if rate.of < 20:
-        return f"{rate.count} of {rate.of}"
+    if rate.total < 20:
+        return f"{rate.count} of {rate.total}"
     low, high = rate.bounds
     digits = 1 if high < 0.1 else 0
     return f"{rate.share:.{digits}%} ({100 * low:.{digits}f}–{100 * high:.{digits}f})"
@@ -73,10 +73,14 @@ def _equal_models_table(selftest: Selftest) -> Table:
         if trials is None:
             continue
         guards = [gate.name for gate in selftest.gates if gate.severity == "block" and not gate.asks_for_gain]
-        rates = [(name, trials.failed(name)) for name in guards]
-        style = "" if trials.promoted.count == 0 else "yellow"
+        rates = [(name, trials.fail_rate(name)) for name in guards]
+        style = "" if trials.promotion_rate.count == 0 else "yellow"
         table.add_row(
-            description, f"{trials.n:,}", Text(format_rate(trials.promoted), style), promised, _list_gates(rates) or "–"
+            description,
+            f"{trials.n:,}",
+            Text(format_rate(trials.promotion_rate), style),
+            promised,
+            _list_gates(rates) or "–",
         )
     return table
 
@@ -108,9 +112,9 @@ def _plants_table(trials: Sequence[Trials], selftest: Selftest, *, harm: bool = 
     blocking = [gate.name for gate in selftest.gates if gate.severity == "block"]
     for trial in trials:
         gain = "–" if trial.gain is None else f"{trial.gain:+.4f}"
-        rate = trial.detected if harm else trial.promoted
-        gates = _list_gates([(name, trial.failed(name) if harm else trial.stopped(name)) for name in blocking])
-        cells = [format_rate(trial.held), gates or "–"] if harm else [gates or "–"]
+        rate = trial.detection_rate if harm else trial.promotion_rate
+        gates = _list_gates([(name, trial.fail_rate(name) if harm else trial.stop_rate(name)) for name in blocking])
+        cells = [format_rate(trial.hold_rate), gates or "–"] if harm else [gates or "–"]
         style = "green" if rate.share >= 0.8 else "yellow"  # as in gates/selftest/findings.py: four of five
         table.add_row(Text(printable(trial.planted)), gain, Text(format_rate(rate), style), *cells)
     return table
@@ -122,7 +126,7 @@ def _list_gates(rates: Sequence[tuple[str, Rate]]) -> str:
     more = f" and {len(occurring) - MAX_NAMED_GATES} more" if len(occurring) > MAX_NAMED_GATES else ""
     return (
         ", ".join(
-            f"{printable(name)} {_format_share(rate.count, rate.of)}" for name, rate in occurring[:MAX_NAMED_GATES]
+            f"{printable(name)} {_format_share(rate.count, rate.total)}" for name, rate in occurring[:MAX_NAMED_GATES]
         )
         + more
     )

@@ -1,4 +1,4 @@
-"""Trials of a policy on a holdout with equal models, planted gains and planted regressions. Pure, and seeded."""
+"""Trials of a policy on a holdout with equal models, planted gains and planted regressions. Pure and seeded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holdouts like the one at hand, on which challenger and champion are equal: drawn again, and swapped, by cluster."""
+"""Random holdouts like a given one, on which challenger and champion are equal: rows drawn and scores swapped."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.stats.scored import Codes, Floats
 
 _FIRST_ID = 2**62
-"""Drawn rows are numbered from here on: a row that is drawn twice is two rows, and none was trained on."""
+"""Drawn rows are numbered from here: a row that is drawn twice is two rows, and no drawn row was trained on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
-    """The rows of a holdout by what is independent of the others: cluster, else query, else row.
+    """The rows of a holdout in independent units: clusters, else queries, else single rows.
 
-    `equal(lots)` draws as many clusters as there are, with replacement (Efron's bootstrap, by cluster; a cluster that
-    is drawn twice is two clusters), and swaps the two models' scores in each with probability ½. Given the rows, the
-    models are then exchangeable: every paired difference is symmetric about 0, whatever depends on what within
-    a cluster, and however labels, slices and calibration are. So they are equal, exactly, and whatever is planted in
-    one of them afterwards is all that tells them apart. Each is as good as the mean of both.
+    `equal(rng)` draws as many clusters as there are, with replacement (Efron's bootstrap by cluster; a cluster that is
+    drawn twice becomes two), and swaps the two models' scores in each with probability ½. Given the rows, the models
+    are then exchangeable: every paired difference is symmetric about 0, whatever the dependence within clusters, the
+    labels, the slices or the calibration. So they are exactly equal, each as good as the mean of both, and only what
+    is planted afterwards tells them apart.
     """
 
     evidence: Evidence
@@ -33,11 +33,11 @@ class Draws:
     order: Codes  # rows by cluster
     starts: Codes  # of each cluster, in `order`
     sizes: Codes
-    names: tuple[str, ...]  # of drawn clusters
+    names: tuple[str, ...]  # of drawn clusters; empty where rows are independent
 
     @classmethod
-    def of(cls, evidence: Evidence) -> Self:
-        """Raises EvidenceError without a champion, or without rows."""
+    def from_evidence(cls, evidence: Evidence) -> Self:
+        """The units of the evidence. Raises EvidenceError without a champion or without rows."""
         if evidence.champion is None:
             raise EvidenceError(
                 "the evidence has no champion scores",
@@ -56,36 +56,36 @@ class Draws:
             order=np.argsort(code, kind="stable"),
             starts=np.cumsum(sizes) - sizes,
             sizes=sizes,
-            names=() if together is None else tuple(f"{at:08d}" for at in range(sizes.size)),
+            names=() if together is None else tuple(f"{number:08d}" for number in range(sizes.size)),
         )
 
-    def equal(self, lots: Generator) -> Evidence:
-        """One draw."""
-        picked = lots.integers(self.sizes.size, size=self.sizes.size)
-        swapped = lots.random(picked.size) < 0.5
+    def equal(self, rng: Generator) -> Evidence:
+        """A holdout drawn at random, on which both models are equal."""
+        picked = rng.integers(self.sizes.size, size=self.sizes.size)
+        swapped = rng.random(picked.size) < 0.5
         sizes = self.sizes[picked]
         number = np.repeat(np.arange(picked.size), sizes)  # of the drawn cluster that each row is in
         within = np.arange(number.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         rows = self.order[np.repeat(self.starts[picked], sizes) + within]
-        held = self.evidence
-        ours, theirs = held.challenger[rows], self.champion[rows]
+        evidence = self.evidence
+        ours, theirs = evidence.challenger[rows], self.champion[rows]
         turned = swapped[number] if ours.ndim == 1 else swapped[number][:, None]
         return replace(
-            held,
+            evidence,
             row_id=to_arrow(np.arange(rows.size, dtype=np.int64) + _FIRST_ID),
-            label=held.label[rows],
+            label=evidence.label[rows],
             challenger=np.where(turned, theirs, ours),
             champion=np.where(turned, ours, theirs),
-            weight=None if held.weight is None else held.weight[rows],
-            cluster=None if held.cluster is None else CodedColumn(number, self.names),
-            query=None if held.query is None else _apart(held.query, number, rows),
-            time=None if held.time is None else held.time.take(to_arrow(rows)),
-            slices={name: values.take(rows) for name, values in held.slices.items()},
+            weight=None if evidence.weight is None else evidence.weight[rows],
+            cluster=None if evidence.cluster is None else CodedColumn(number, self.names),
+            query=None if evidence.query is None else _separate_queries(evidence.query, number, rows),
+            time=None if evidence.time is None else evidence.time.take(to_arrow(rows)),
+            slices={name: values.take(rows) for name, values in evidence.slices.items()},
         )
 
 
-def _apart(query: CodedColumn, number: Codes, rows: Codes) -> CodedColumn:
-    """Queries of drawn rows: one of a cluster that is drawn twice is two."""
+def _separate_queries(query: CodedColumn, number: Codes, rows: Codes) -> CodedColumn:
+    """Queries of drawn rows: a query in a cluster that is drawn twice becomes two."""
     _, code = np.unique(number * len(query.values) + query.codes[rows], return_inverse=True)
     code = code.astype(np.intp)
-    return CodedColumn(code, tuple(f"{at:08d}" for at in range(int(code.max(initial=0)) + 1)))
+    return CodedColumn(code, tuple(f"{number:08d}" for number in range(int(code.max(initial=0)) + 1)))

@@ -1,4 +1,4 @@
-"""What makes scores worse by a known amount."""
+"""Ways to make scores worse by a known amount."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from lockgate.gates.stats.scored import Codes, Floats
 _LEAST = 1e-12
 
 
-def shuffled(scores: Floats, lots: Generator, *, share: float, among: Codes | None = None) -> Floats:
-    """Scores of a share of the rows, drawn at random, go to one another: ranking is lost, their distribution is not.
+def shuffle_scores(scores: Floats, rng: Generator, *, share: float, among: Codes | None = None) -> Floats:
+    """Scores in which a random share of the rows have exchanged theirs: their ranking is lost, not their distribution.
 
     scores: (n,) or (n, k). among: row numbers to draw from; None for all.
     """
     rows = np.arange(len(scores)) if among is None else among
-    chosen = lots.permutation(rows)[: round(share * rows.size)]
+    chosen = rng.permutation(rows)[: round(share * rows.size)]
     worse = scores.copy()
     worse[chosen] = scores[np.roll(chosen, 1)]
     return worse
 
 
-def shifted(evidence: Evidence, *, by: float) -> Floats:
-    """The challenger's scores, all moved the same way: away from the labels' mean, so that they are off by more.
+def shift_scores(evidence: Evidence, *, by: float) -> Floats:
+    """The challenger's scores, all moved away from the labels' mean, so that they are worse calibrated.
 
-    Binary: by `by` on the logit scale. Multiclass: the same for the first class against the others. Regression: by
+    Binary: by `by` on the logit scale. Multiclass: the same for the first class against all others. Regression: by
     `by` standard deviations of the label.
     """
     scores, label = evidence.challenger, evidence.label
@@ -45,8 +45,8 @@ def shifted(evidence: Evidence, *, by: float) -> Floats:
     return moved
 
 
-def constant(evidence: Evidence) -> Floats:
-    """The same score for every row: the labels' mean, the classes' shares; the best that knows nothing of the rows."""
+def constant_scores(evidence: Evidence) -> Floats:
+    """The same score for every row, the labels' mean or the classes' shares: the best guess that ignores the rows."""
     label = evidence.label
     if evidence.task == "multiclass":
         k = evidence.challenger.shape[1]

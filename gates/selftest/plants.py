@@ -1,4 +1,4 @@
-"""What is planted in one of two equal models, in which sizes, and how that is said."""
+"""What is planted in one of two equal models, and in which sizes."""
 
 from __future__ import annotations
 
@@ -12,85 +12,95 @@ from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.row_ids import hash_row_ids
 from lockgate.gates.gate.grouped import Grouped
 from lockgate.gates.policy.policy import Policy
-from lockgate.gates.selftest.harm import constant, shifted, shuffled
+from lockgate.gates.selftest.harm import constant_scores, shift_scores, shuffle_scores
 
-GAINS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
-REGRESSIONS = (0.05, 0.2, 0.5)
-BEHIND = 0.5
-"""The share of rows that a champion's scores are shuffled on where a regression hides behind a gain."""
+GAIN_SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+REGRESSION_SHARES = (0.05, 0.2, 0.5)
+COVERING_GAIN_SHARE = 0.5
+"""Share of rows on which the champion is shuffled, so that a hidden regression comes with a gain."""
 
 SHIFTS = (0.25, 0.5, 1.0)
-IN_SLICE = (0.2, 0.5, 1.0)
-LEAKS = (0.0, 0.01, 0.1)
-LEAST_ROWS = 50
-"""A slice of fewer rows is not harmed, unless a gate looks at smaller ones."""
+SLICE_SHARES = (0.2, 0.5, 1.0)
+LEAK_SHARES = (0.0, 0.01, 0.1)
+MIN_SLICE_ROWS = 50
+"""Slices with fewer rows are left alone, unless a gate judges smaller ones."""
 
 Plant = Callable[[Evidence, Generator], Evidence]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planted:
-    """One thing to plant: `plant(evidence, lots)` returns evidence with it. Larger sizes come later."""
+class Planting:
+    """One change to plant: `plant(evidence, rng)` returns evidence with it. Of one kind, smaller sizes come first."""
 
     kind: str
-    said: str
+    description: str
     size: float
     plant: Plant
 
 
-def gains() -> list[Planted]:
-    """The champion is worse: its scores are shuffled on more and more rows."""
+def plant_gains() -> list[Planting]:
+    """Gains of the challenger: the champion's scores are shuffled, on more and more rows."""
     return [
-        Planted(kind="gain", said=f"champion shuffled on {share:.0%} of rows", size=share, plant=_champion(share))
-        for share in GAINS
+        Planting(
+            kind="gain",
+            description=f"champion shuffled on {share:.0%} of rows",
+            size=share,
+            plant=_shuffle_champion(share),
+        )
+        for share in GAIN_SHARES
     ]
 
 
-def regressions() -> list[Planted]:
-    """The challenger is worse, and nothing about it is better."""
+def plant_regressions() -> list[Planting]:
+    """Plain regressions: the challenger is worse, and better in nothing."""
     kinds = [
-        Planted(kind="shuffled", said=f"scores shuffled on {share:.0%} of rows", size=share, plant=_challenger(share))
-        for share in REGRESSIONS
+        Planting(
+            kind="shuffled",
+            description=f"scores shuffled on {share:.0%} of rows",
+            size=share,
+            plant=_shuffle_challenger(share),
+        )
+        for share in REGRESSION_SHARES
     ]
-    return [*kinds, Planted(kind="constant", said="one score for every row", size=1.0, plant=_constant)]
+    return [*kinds, Planting(kind="constant", description="one score for every row", size=1.0, plant=_plant_constant)]
 
 
-def hidden(policy: Policy, evidence: Evidence) -> list[Planted]:
-    """The challenger is better, as the champion is shuffled on half of the rows; but something about it is wrong."""
-    found = []
-    if evidence.task != "ranking":  # which no shift changes
+def plant_hidden_regressions(policy: Policy, evidence: Evidence) -> list[Planting]:
+    """Regressions behind a gain: the champion is shuffled on half of the rows, and the challenger has a flaw."""
+    plantings = []
+    if evidence.task != "ranking":  # a shift of all scores does not change a ranking
         unit = "sd of the label" if evidence.task == "regression" else "logit"
-        found += [
-            Planted(kind="shifted", said=f"all scores off by {by:g} {unit}", size=by, plant=_shifted(by))
+        plantings += [
+            Planting(kind="shifted", description=f"all scores off by {by:g} {unit}", size=by, plant=_plant_shift(by))
             for by in SHIFTS
         ]
-    for column, value in sliced(policy, evidence):
-        found += [
-            Planted(
+    for column, value in choose_slices(policy, evidence):
+        plantings += [
+            Planting(
                 kind=f"slice {column}",
                 size=share,
-                plant=_in_slice(column, value, share),
-                said=f"scores shuffled on {share:.0%} of {column} {value}",
+                plant=_shuffle_slice(column, value, share),
+                description=f"scores shuffled on {share:.0%} of {column} {value}",
             )
-            for share in IN_SLICE
+            for share in SLICE_SHARES
         ]
     if evidence.train_row_hashes is not None:
-        found += [
-            Planted(
+        plantings += [
+            Planting(
                 kind="leaked",
                 size=share,
-                plant=_leaked(share),
-                said=f"{f'{share:.0%} of' if share else 'one of the'} rows trained on",
+                plant=_plant_leak(share),
+                description=f"{f'{share:.0%} of' if share else 'one of the'} rows trained on",
             )
-            for share in LEAKS
+            for share in LEAK_SHARES
         ]
-    return found
+    return plantings
 
 
-def sliced(policy: Policy, evidence: Evidence) -> list[tuple[str, str]]:
-    """Slice columns, each with the value of median size among those that are large enough to be judged.
+def choose_slices(policy: Policy, evidence: Evidence) -> list[tuple[str, str]]:
+    """Slice columns, each with the value to harm: the one of median size among those with enough rows to be judged.
 
-    The columns that gates look at; of a policy that looks at none, the first one of the evidence.
+    The columns are those that gates use; if none does, the first column of the evidence.
     """
     looked = [
         (name, check.min_rows)
@@ -98,64 +108,68 @@ def sliced(policy: Policy, evidence: Evidence) -> list[tuple[str, str]]:
         if isinstance(check, Grouped)
         for name in check.columns
     ]
-    least: dict[str, int] = {}
-    for name, rows in looked or [(name, LEAST_ROWS) for name in sorted(evidence.slices)[:1]]:
-        least[name] = min(rows, least.get(name, rows))
-    found = []
-    for name, rows in least.items():
+    min_rows: dict[str, int] = {}
+    for name, rows in looked or [(name, MIN_SLICE_ROWS) for name in sorted(evidence.slices)[:1]]:
+        min_rows[name] = min(rows, min_rows.get(name, rows))
+    slices = []
+    for name, rows in min_rows.items():
         if name not in evidence.slices:
             continue
-        held = evidence.slices[name]
-        counts = np.bincount(held.codes, minlength=len(held.values))
-        fit = [at for at in np.argsort(counts, kind="stable") if counts[at] >= max(rows, 2)]
+        coded = evidence.slices[name]
+        counts = np.bincount(coded.codes, minlength=len(coded.values))
+        fit = [code for code in np.argsort(counts, kind="stable") if counts[code] >= max(rows, 2)]
         if len(fit) > 1:
-            found.append((name, held.values[fit[len(fit) // 2]]))
-    return found
+            slices.append((name, coded.values[fit[len(fit) // 2]]))
+    return slices
 
 
-def _champion(share: float) -> Plant:
-    return lambda evidence, lots: replace(evidence, champion=shuffled(_theirs(evidence), lots, share=share))
+def _shuffle_champion(share: float) -> Plant:
+    return lambda evidence, rng: replace(
+        evidence, champion=shuffle_scores(_champion_scores(evidence), rng, share=share)
+    )
 
 
-def _challenger(share: float) -> Plant:
-    return lambda evidence, lots: replace(evidence, challenger=shuffled(evidence.challenger, lots, share=share))
+def _shuffle_challenger(share: float) -> Plant:
+    return lambda evidence, rng: replace(evidence, challenger=shuffle_scores(evidence.challenger, rng, share=share))
 
 
-def _constant(evidence: Evidence, lots: Generator) -> Evidence:  # noqa: ARG001 (a Plant)
-    return replace(evidence, challenger=constant(evidence))
+def _plant_constant(evidence: Evidence, rng: Generator) -> Evidence:  # noqa: ARG001 (a Plant)
+    return replace(evidence, challenger=constant_scores(evidence))
 
 
-def _shifted(by: float) -> Plant:
-    behind = _champion(BEHIND)
-    return lambda evidence, lots: replace(behind(evidence, lots), challenger=shifted(evidence, by=by))
+def _plant_shift(by: float) -> Plant:
+    behind = _shuffle_champion(COVERING_GAIN_SHARE)
+    return lambda evidence, rng: replace(behind(evidence, rng), challenger=shift_scores(evidence, by=by))
 
 
-def _in_slice(column: str, value: str, share: float) -> Plant:
-    def plant(evidence: Evidence, lots: Generator) -> Evidence:
-        held = evidence.slices[column]
-        inside = held.codes == held.values.index(value)
+def _shuffle_slice(column: str, value: str, share: float) -> Plant:
+    def plant(evidence: Evidence, rng: Generator) -> Evidence:
+        coded = evidence.slices[column]
+        inside = coded.codes == coded.values.index(value)
         return replace(
             evidence,
-            challenger=shuffled(evidence.challenger, lots, share=share, among=np.flatnonzero(inside)),
-            champion=shuffled(_theirs(evidence), lots, share=BEHIND, among=np.flatnonzero(~inside)),
+            challenger=shuffle_scores(evidence.challenger, rng, share=share, among=np.flatnonzero(inside)),
+            champion=shuffle_scores(
+                _champion_scores(evidence), rng, share=COVERING_GAIN_SHARE, among=np.flatnonzero(~inside)
+            ),
         )
 
     return plant
 
 
-def _leaked(share: float) -> Plant:
-    behind = _champion(BEHIND)
+def _plant_leak(share: float) -> Plant:
+    behind = _shuffle_champion(COVERING_GAIN_SHARE)
 
-    def plant(evidence: Evidence, lots: Generator) -> Evidence:
+    def plant(evidence: Evidence, rng: Generator) -> Evidence:
         rows = hash_row_ids(evidence.row_id)
-        met = lots.permutation(rows)[: max(1, round(share * rows.size))]
+        leaked = rng.permutation(rows)[: max(1, round(share * rows.size))]
         trained = () if evidence.train_row_hashes is None else evidence.train_row_hashes
-        return replace(behind(evidence, lots), train_row_hashes=np.unique(np.concatenate([trained, met])))
+        return replace(behind(evidence, rng), train_row_hashes=np.unique(np.concatenate([trained, leaked])))
 
     return plant
 
 
-def _theirs(evidence: Evidence) -> np.ndarray:
+def _champion_scores(evidence: Evidence) -> np.ndarray:
     if evidence.champion is None:
         raise ValueError("a plant needs a champion")
     return evidence.champion

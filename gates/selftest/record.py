@@ -12,50 +12,51 @@ from lockgate.gates.records.outcome import Ruling, Verdict
 from lockgate.gates.stats.proportions import wilson
 
 LEVEL = 0.975
-"""One-sided level of each bound of a rate: its interval is one of 95%."""
+"""One-sided level of each bound of a rate, for an interval of 95%."""
 
-NOT_PASSED = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)
+STOPPING = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)
+"""Verdicts with which a blocking gate keeps a challenger from being promoted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """So many of so many, with Wilson's interval."""
+    """A count out of a total, with Wilson's interval."""
 
     count: int
-    of: int
+    total: int
 
     @property
     def share(self) -> float:
-        """NaN of none."""
-        return self.count / self.of if self.of else float("nan")
+        """count / total; NaN where the total is 0."""
+        return self.count / self.total if self.total else float("nan")
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Wilson's 95% interval; (NaN, NaN) of none."""
-        low, high = wilson(np.array([float(self.count)]), np.array([float(self.of)]), level=LEVEL)
+        """Wilson's 95% interval; (NaN, NaN) where the total is 0."""
+        low, high = wilson(np.array([float(self.count)]), np.array([float(self.total)]), level=LEVEL)
         return float(low[0]), float(high[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What a selftest knows of one gate."""
+    """One gate over all trials."""
 
     name: str
     severity: str
     asks_for_gain: bool
     verdicts: Mapping[str, int]  # over all trials
-    moved: bool  # its observed value, or its verdict, differed between trials
+    moved: bool  # its observed value or its verdict differed between trials
     problem: str  # one message of an ERROR; empty without any
 
     @property
     def only(self) -> frozenset[str]:
-        """The verdicts that it ever gave."""
+        """The verdicts that it gave at least once."""
         return frozenset(name for name, count in self.verdicts.items() if count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Once:
-    """A gate that was judged once, on the evidence as it is: it reads facts, which nothing that is planted reaches."""
+class JudgedOnce:
+    """A gate that was judged once, on the evidence as it is, because it reads facts, which no plant changes."""
 
     name: str
     severity: str
@@ -64,13 +65,13 @@ class Once:
 
     @property
     def blocks(self) -> bool:
-        """Whether nothing is promoted on evidence with these facts."""
-        return self.severity == "block" and self.verdict in NOT_PASSED
+        """Whether the gate keeps everything from being promoted on evidence with these facts."""
+        return self.severity == "block" and self.verdict in STOPPING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trials:
-    """Repeated judgements of one thing that was planted."""
+    """Repeated judgements of one planted change."""
 
     kind: str  # equal, seeds, gain, or the name of a regression
     planted: str  # in words
@@ -85,35 +86,35 @@ class Trials:
         return sum(self.rulings.values())
 
     @property
-    def promoted(self) -> Rate:
-        return Rate(count=self.rulings.get(Ruling.PROMOTE, 0), of=self.n)
+    def promotion_rate(self) -> Rate:
+        return Rate(count=self.rulings.get(Ruling.PROMOTE, 0), total=self.n)
 
     @property
-    def detected(self) -> Rate:
-        """Not promoted."""
-        return Rate(count=self.n - self.promoted.count, of=self.n)
+    def detection_rate(self) -> Rate:
+        """How often the challenger was not promoted."""
+        return Rate(count=self.n - self.promotion_rate.count, total=self.n)
 
     @property
-    def held(self) -> Rate:
-        """HOLD, or ERROR: not promoted because something was shown, not for want of proof."""
-        return Rate(count=self.rulings.get(Ruling.HOLD, 0) + self.rulings.get(Ruling.ERROR, 0), of=self.n)
+    def hold_rate(self) -> Rate:
+        """How often the ruling was HOLD or ERROR: something wrong was shown, rather than nothing."""
+        return Rate(count=self.rulings.get(Ruling.HOLD, 0) + self.rulings.get(Ruling.ERROR, 0), total=self.n)
 
-    def failed(self, name: str) -> Rate:
+    def fail_rate(self, name: str) -> Rate:
         """How often a gate said FAIL or ERROR."""
-        said = self.gates[name]
-        return Rate(count=said.get(Verdict.FAIL, 0) + said.get(Verdict.ERROR, 0), of=self.n)
+        counts = self.gates[name]
+        return Rate(count=counts.get(Verdict.FAIL, 0) + counts.get(Verdict.ERROR, 0), total=self.n)
 
-    def stopped(self, name: str) -> Rate:
+    def stop_rate(self, name: str) -> Rate:
         """How often a gate said anything but PASS or SKIP."""
-        return Rate(count=sum(self.gates[name].get(one, 0) for one in NOT_PASSED), of=self.n)
+        return Rate(count=sum(self.gates[name].get(verdict, 0) for verdict in STOPPING), total=self.n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selftest:
-    """Everything that was tried, and what follows.
+    """All trials, and what follows from them.
 
-    `promised` is the error rate of one look that asks for a gain; None where no blocking gate asks for one.
-    `problems` are what makes the policy unfit, `warnings` what its owner should know.
+    `promised` is the error rate of one look; None where no blocking gate asks for a gain. `problems` make the policy
+    unfit; `warnings` are what its owner should know.
     """
 
     rows: int
@@ -126,7 +127,7 @@ class Selftest:
     regressions: tuple[Trials, ...]
     hidden: tuple[Trials, ...]  # regressions of a challenger that is better on the whole
     gates: tuple[Gate, ...]
-    once: tuple[Once, ...]
+    once: tuple[JudgedOnce, ...]
     left_out: tuple[str, ...]  # gates that judge the run, not the rows
     summary: str  # what the gates can tell apart on this holdout, in a sentence
     problems: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Everything that is tried, judged as it would be: by `judge`, with a fresh ledger and a champion."""
+"""The trials: what is planted is judged by `judge`, each time beside a champion and with an empty log."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.outcome import Ruling, Verdict
 from lockgate.gates.selftest import findings, plants
 from lockgate.gates.selftest.draws import Draws
-from lockgate.gates.selftest.reach import of_rows
+from lockgate.gates.selftest.reach import select_tried_gates
 from lockgate.gates.selftest.record import Gate, Selftest, Trials
 
 GAIN_METRIC = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mae", "ranking": "ndcg@10"}
-"""What gains are counted in where no gate compares."""
+"""The metric in which gains are counted where no gate compares, by task."""
 
 THREADS = 2
-PLANTED_SHARE = 4
-"""A size of a plant gets one of so many trials that the equal models get, and `LEAST_TRIALS` at least."""
+EQUAL_TRIALS_PER_PLANTED = 4
+"""Each size of a plant gets one trial for so many of the equal models, but at least `MIN_TRIALS`."""
 
-LEAST_TRIALS = 20
+MIN_TRIALS = 20
 
 Tick = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """One judgement, in short."""
+class _Judgement:
+    """What a selftest keeps of one decision."""
 
     ruling: Ruling
-    gain: float
-    outcomes: Mapping[str, tuple[Verdict, float | None]]
-    errors: Mapping[str, str]
+    gain: float  # of the challenger, positive is better; NaN where undefined
+    outcomes: Mapping[str, tuple[Verdict, float | None]]  # gate → verdict and observed value
+    errors: Mapping[str, str]  # gate → message, of gates that are an ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """Trials of one thing: `make(number)` gives the evidence of one of them."""
+    """A series of trials of one thing: `make(trial)` gives the evidence of each."""
 
     kind: str
-    said: str
+    description: str
     size: float
     n: int
     make: Callable[[int], Evidence]
@@ -71,40 +71,41 @@ def selftest(
 
     Args:
         policy: the gates to try. Those that read facts are judged once; those that judge the run are left out.
-        evidence: a holdout with the scores of two models; nothing is supposed of which one is better.
-        trials: of equal models; each size of a plant gets a quarter, and 20 at least.
-        seeds: evidence of equal models, judged as it is: such as models that differ in their seed.
-        seed: of every lot that is drawn; the same arguments give the same answer.
-        now: for gates that ask for the time.
-        tick: told how many judgements are done, and of how many.
+        evidence: a holdout with the scores of two models; it does not matter which one is better.
+        trials: how many of equal models; each size of a plant gets a quarter of that, but at least 20.
+        seeds: evidence of equal models, such as models that differ in their seed, which is judged as it is.
+        seed: of all random numbers; the same arguments give the same result.
+        now: the time of the judgement, for gates that need it.
+        tick: called after each judgement with how many are done, and with the total.
 
     Raises:
         EvidenceError: no champion, no rows, or rows that no gate could judge.
-        PolicyError: no gate is left that blocks.
+        PolicyError: no blocking gate is left.
     """
-    policy, once, left_out = of_rows(policy, evidence, now)
+    policy, once, left_out = select_tried_gates(policy, evidence, now)
     if broken := find_defects(evidence, clusters_required=policy.clusters == "required"):
         raise EvidenceError("; ".join(broken))
-    draws, counted = Draws.of(evidence), _counted(policy, evidence)
+    draws, metric = Draws.from_evidence(evidence), _choose_metric(policy, evidence)
     jobs = _jobs(policy, draws, trials=trials, seeds=seeds, seed=seed)
-    found, seen = _tried(policy, jobs, counted, now=now, tick=tick)
-    by_kind = {
-        kind: tuple(one for one in found if one.kind == kind) for kind in dict.fromkeys(one.kind for one in found)
-    }
-    hidden = {planted.kind for planted in plants.hidden(policy, evidence)}
-    return findings.concluded(
+    results, judgements = _run_trials(policy, jobs, metric, now=now, tick=tick)
+    hidden = {planting.kind for planting in plants.plant_hidden_regressions(policy, evidence)}
+
+    def of_kinds(*kinds: str) -> tuple[Trials, ...]:
+        return tuple(result for result in results if result.kind in kinds)
+
+    return findings.conclude(
         policy,
         Selftest(
             rows=evidence.n,
             clusters=draws.sizes.size if draws.names else None,
-            metric=counted.name,
-            promised=_promised(policy),
-            equal=by_kind["equal"][0],
-            seeds=by_kind["seeds"][0] if seeds else None,
-            gains=by_kind["gain"],
-            regressions=tuple(one for one in found if one.kind in ("shuffled", "constant")),
-            hidden=tuple(one for one in found if one.kind in hidden),
-            gates=_gates(policy, seen),
+            metric=metric.name,
+            promised=_promised_error_rate(policy),
+            equal=of_kinds("equal")[0],
+            seeds=of_kinds("seeds")[0] if seeds else None,
+            gains=of_kinds("gain"),
+            regressions=of_kinds("shuffled", "constant"),
+            hidden=of_kinds(*hidden),
+            gates=_gates(policy, judgements),
             once=once,
             left_out=left_out,
             summary="",
@@ -114,8 +115,8 @@ def selftest(
     )
 
 
-def _counted(policy: Policy, evidence: Evidence) -> Metric:
-    """The metric that gains are counted in: of the first gate that asks for one, else of the first that compares."""
+def _choose_metric(policy: Policy, evidence: Evidence) -> Metric:
+    """The metric in which gains are counted: of the first gate that asks for one, else of the first that compares."""
     comparing = sorted(
         (check for check in policy.checks.values() if check.compared_metrics),
         key=lambda check: (not asks_for_gain(check), check.severity != "block"),
@@ -124,56 +125,63 @@ def _counted(policy: Policy, evidence: Evidence) -> Metric:
     return find_metric(name, evidence.task)
 
 
-def _promised(policy: Policy) -> float | None:
-    """The error rate of one look, where some blocking gate asks for a gain."""
+def _promised_error_rate(policy: Policy) -> float | None:
+    """The error rate of one look; None where no blocking gate asks for a gain."""
     asking = any(check.severity == "block" and asks_for_gain(check) for check in policy.checks.values())
     return policy.scheduled_alpha if asking else None
 
 
 def _jobs(policy: Policy, draws: Draws, *, trials: int, seeds: Sequence[Evidence], seed: int) -> list[_Job]:
-    def planted(number: int, one: plants.Planted) -> _Job:
+    def make_job(number: int, planting: plants.Planting) -> _Job:
         def make(trial: int) -> Evidence:
-            lots = np.random.default_rng((seed, number, trial))
-            return one.plant(draws.equal(lots), lots)
+            rng = np.random.default_rng((seed, number, trial))
+            return planting.plant(draws.equal(rng), rng)
 
-        few = max(LEAST_TRIALS, trials // PLANTED_SHARE)
-        return _Job(kind=one.kind, said=one.said, size=one.size, n=few, make=make)
+        few = max(MIN_TRIALS, trials // EQUAL_TRIALS_PER_PLANTED)
+        return _Job(kind=planting.kind, description=planting.description, size=planting.size, n=few, make=make)
 
     equal = _Job(
         kind="equal",
-        said="scores swapped",
+        description="scores swapped",
         size=0.0,
         n=trials,
         make=lambda trial: draws.equal(np.random.default_rng((seed, 0, trial))),
     )
-    pairs = _Job(kind="seeds", said="another seed", size=0.0, n=len(seeds), make=lambda trial: seeds[trial])
+    pairs = _Job(kind="seeds", description="another seed", size=0.0, n=len(seeds), make=lambda trial: seeds[trial])
     everything = [
-        *plants.gains(),
-        *plants.regressions(),
-        *plants.hidden(policy, draws.evidence),
+        *plants.plant_gains(),
+        *plants.plant_regressions(),
+        *plants.plant_hidden_regressions(policy, draws.evidence),
     ]
-    return [*([pairs] if seeds else []), equal, *(planted(at, one) for at, one in enumerate(everything, start=1))]
+    return [
+        *([pairs] if seeds else []),
+        equal,
+        *(make_job(number, planting) for number, planting in enumerate(everything, start=1)),
+    ]
 
 
-def _tried(
-    policy: Policy, jobs: Sequence[_Job], counted: Metric, *, now: datetime | None, tick: Tick | None
-) -> tuple[list[Trials], list[_Seen]]:
+def _run_trials(
+    policy: Policy, jobs: Sequence[_Job], metric: Metric, *, now: datetime | None, tick: Tick | None
+) -> tuple[list[Trials], list[_Judgement]]:
+    """Counts of each job, and all judgements."""
     total = sum(job.n for job in jobs)
-    found: list[Trials] = []
-    every: list[_Seen] = []
+    results: list[Trials] = []
+    every: list[_Judgement] = []
     with ThreadPoolExecutor(THREADS) as threads:
         for job in jobs:
-            seen = []
-            for one in threads.map(lambda trial, job=job: _judged(policy, job.make(trial), counted, now), range(job.n)):
-                seen.append(one)
+            judgements = []
+            for judgement in threads.map(
+                lambda trial, job=job: _judge_trial(policy, job.make(trial), metric, now), range(job.n)
+            ):
+                judgements.append(judgement)
                 if tick:
-                    tick(len(every) + len(seen), total)
-            every += seen
-            found.append(_counts(job, seen))
-    return found, every
+                    tick(len(every) + len(judgements), total)
+            every += judgements
+            results.append(_count_verdicts(job, judgements))
+    return results, every
 
 
-def _judged(policy: Policy, evidence: Evidence, counted: Metric, now: datetime | None) -> _Seen:
+def _judge_trial(policy: Policy, evidence: Evidence, metric: Metric, now: datetime | None) -> _Judgement:
     decision = judge(policy, evidence, now=now)
     rows = Rows(
         label=evidence.label,
@@ -182,45 +190,45 @@ def _judged(policy: Policy, evidence: Evidence, counted: Metric, now: datetime |
         weight=evidence.weight,
         query=None if evidence.query is None else evidence.query.codes,
     )
-    paired = Split(rows=rows).paired_difference(counted) if decision.verdict is not Ruling.ERROR else None
-    return _Seen(
+    paired = Split(rows=rows).paired_difference(metric) if decision.verdict is not Ruling.ERROR else None
+    return _Judgement(
         ruling=decision.verdict,
-        gain=float("nan") if paired is None else counted.gain(float(paired.value[0])),
-        outcomes={one.name: (one.verdict, one.observed) for one in decision.outcomes},
-        errors={one.name: one.message for one in decision.outcomes if one.verdict is Verdict.ERROR},
+        gain=float("nan") if paired is None else metric.gain(float(paired.value[0])),
+        outcomes={outcome.name: (outcome.verdict, outcome.observed) for outcome in decision.outcomes},
+        errors={outcome.name: outcome.message for outcome in decision.outcomes if outcome.verdict is Verdict.ERROR},
     )
 
 
-def _counts(job: _Job, seen: Sequence[_Seen]) -> Trials:
-    gains = np.array([one.gain for one in seen])
+def _count_verdicts(job: _Job, judgements: Sequence[_Judgement]) -> Trials:
+    gains = np.array([judgement.gain for judgement in judgements])
     gains = gains[np.isfinite(gains)]
-    verdicts: dict[str, Counter[str]] = {name: Counter() for name in seen[0].outcomes}
-    for one in seen:
-        for name, (verdict, _) in one.outcomes.items():
+    verdicts: dict[str, Counter[str]] = {name: Counter() for name in judgements[0].outcomes}
+    for judgement in judgements:
+        for name, (verdict, _) in judgement.outcomes.items():
             verdicts[name][str(verdict)] += 1
     return Trials(
         kind=job.kind,
-        planted=job.said,
+        planted=job.description,
         size=job.size,
         gain=float(gains.mean()) if gains.size else None,
         largest=float(np.abs(gains).max()) if gains.size else None,
-        rulings=dict(Counter(str(one.ruling) for one in seen)),
-        gates={name: dict(counted) for name, counted in verdicts.items()},
+        rulings=dict(Counter(str(judgement.ruling) for judgement in judgements)),
+        gates={name: dict(counts) for name, counts in verdicts.items()},
     )
 
 
-def _gates(policy: Policy, seen: Sequence[_Seen]) -> tuple[Gate, ...]:
-    found = []
+def _gates(policy: Policy, judgements: Sequence[_Judgement]) -> tuple[Gate, ...]:
+    gates = []
     for name, check in policy.checks.items():
-        said = [one.outcomes[name] for one in seen]
-        found.append(
+        results = [judgement.outcomes[name] for judgement in judgements]
+        gates.append(
             Gate(
                 name=name,
                 severity=check.severity,
                 asks_for_gain=asks_for_gain(check),
-                verdicts=dict(Counter(str(verdict) for verdict, _ in said)),
-                moved=len(set(said)) > 1,
-                problem=next((one.errors[name] for one in seen if name in one.errors), ""),
+                verdicts=dict(Counter(str(verdict) for verdict, _ in results)),
+                moved=len(set(results)) > 1,
+                problem=next((judgement.errors[name] for judgement in judgements if name in judgement.errors), ""),
             )
         )
-    return tuple(found)
+    return tuple(gates)

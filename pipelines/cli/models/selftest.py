@@ -156,15 +156,15 @@ def _as_json(result: Selftest, description: str) -> dict[str, Any]:
 
     def rate(observed: Rate) -> dict[str, Any]:
         low, high = (round_to_12_digits(bound) for bound in observed.bounds)
-        return {"count": observed.count, "of": observed.of, "low": low, "high": high}
+        return {"count": observed.count, "of": observed.total, "low": low, "high": high}
 
     def trials(series: Trials) -> dict[str, Any]:
         return {
             **asdict(series),
             "gain": round_to_12_digits(series.gain),
             "largest": round_to_12_digits(series.largest),
-            "promoted": rate(series.promoted),
-            "held": rate(series.held),
+            "promoted": rate(series.promotion_rate),
+            "held": rate(series.hold_rate),
         }
 
     return {

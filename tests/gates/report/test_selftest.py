@@ -70,4 +70,4 @@ def test_gates_that_were_left_out_are_named(result: Selftest) -> None:
     [(0, 12, "0 of 12"), (60, 100, "60% (50–69)"), (0, 200, "0.0% (0.0–1.9)"), (50, 50, "100% (93–100)")],
 )
 def test_a_rate_with_its_interval(count: int, total: int, text: str) -> None:
-    assert format_rate(Rate(count=count, of=total)) == text
+    assert format_rate(Rate(count=count, total=total)) == text

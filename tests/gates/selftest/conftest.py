@@ -31,16 +31,16 @@ DEFAULT = {
 
 def made(rows: int = 2000, *, clusters: int | None = 50, by_cluster: float = 0.0, seed: int = 3) -> Evidence:
     """Scores of two models that err independently: by row, and by `by_cluster` logits together in each cluster."""
-    lots = np.random.default_rng(seed)
-    truth = lots.normal(-0.5, 1.3, rows)
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(-0.5, 1.3, rows)
     cluster = np.arange(rows) % (clusters or rows)
 
     def scores() -> Any:
-        shared = lots.normal(0, by_cluster, clusters or rows)[cluster] if by_cluster else 0.0
-        return expit(truth + lots.normal(0, 0.2, rows) + shared)
+        shared = rng.normal(0, by_cluster, clusters or rows)[cluster] if by_cluster else 0.0
+        return expit(truth + rng.normal(0, 0.2, rows) + shared)
 
     return Evidence.from_arrays(
-        label=(lots.random(rows) < expit(truth)).astype(float),
+        label=(rng.random(rows) < expit(truth)).astype(float),
         challenger=scores(),
         champion=scores(),
         row_id=np.arange(rows),

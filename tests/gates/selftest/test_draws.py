@@ -15,7 +15,7 @@ from lockgate.gates.selftest.draws import Draws
 
 
 def drawn(evidence: Evidence, seed: int = 0) -> Evidence:
-    return Draws.of(evidence).equal(np.random.default_rng(seed))
+    return Draws.from_evidence(evidence).equal(np.random.default_rng(seed))
 
 
 def test_every_drawn_row_is_one_of_the_holdout_with_its_scores_as_they_are_or_swapped(pair: Evidence) -> None:
@@ -79,13 +79,13 @@ def test_clusters_of_different_size_stay_whole(twins: Any) -> None:
 
 
 def test_a_query_of_a_cluster_that_is_drawn_twice_is_two() -> None:
-    lots = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     query = np.repeat(np.arange(40), 5)
     evidence = Evidence.from_arrays(
         task="ranking",
-        label=lots.integers(0, 3, 200),
-        challenger=lots.normal(size=200),
-        champion=lots.normal(size=200),
+        label=rng.integers(0, 3, 200),
+        challenger=rng.normal(size=200),
+        champion=rng.normal(size=200),
         query=query,
         cluster=query // 4,
     )
@@ -100,7 +100,7 @@ def test_differences_are_symmetric_about_0(twins: Any) -> None:
     """The challenger is worse, and by cluster; swapped, the mean of its differences over 2,000 draws is 0."""
     evidence = twins(400, clusters=40, by_cluster=0.6)
     worse = replace(evidence, challenger=np.clip(evidence.challenger * 1.3, 0, 0.999))
-    draws = Draws.of(worse)
+    draws = Draws.from_evidence(worse)
     result = np.array(
         [np.mean(item.challenger - item.champion) for item in map(draws.equal, map(np.random.default_rng, range(2000)))]
     )
@@ -110,6 +110,6 @@ def test_differences_are_symmetric_about_0(twins: Any) -> None:
 
 def test_two_models_and_rows_are_needed(pair: Evidence) -> None:
     with pytest.raises(EvidenceError, match="no champion scores"):
-        Draws.of(replace(pair, champion=None))
+        Draws.from_evidence(replace(pair, champion=None))
     with pytest.raises(EvidenceError, match="no rows"):
-        Draws.of(Evidence.from_arrays(label=[], challenger=[], champion=[]))
+        Draws.from_evidence(Evidence.from_arrays(label=[], challenger=[], champion=[]))

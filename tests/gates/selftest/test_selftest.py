@@ -12,7 +12,7 @@ from scipy import stats
 from lockgate import Evidence
 from lockgate.gates.errors import EvidenceError, PolicyError
 from lockgate.gates.selftest import Rate, Selftest, selftest
-from lockgate.gates.selftest.findings import above, enough
+from lockgate.gates.selftest.findings import is_above, smallest_promoted_gain
 
 FEW = 80
 ANY_GAIN = {"gain": {"kind": "improvement", "metric": "log_loss", "margin": 0.0}}
@@ -27,8 +27,8 @@ def default(make: Any, pair: Evidence, checks: Any) -> Selftest:
 def test_a_policy_that_is_fit(default: Selftest) -> None:
     assert default.problems == ()
     assert default.promised == pytest.approx(0.01)
-    assert default.equal.promoted.count <= 2
-    assert default.gains[-1].promoted.share == 1
+    assert default.equal.promotion_rate.count <= 2
+    assert default.gains[-1].promotion_rate.share == 1
     assert [gate.name for gate in default.gates if not {"PASS", "FAIL"} <= gate.only] == []
     assert (default.rows, default.clusters, default.metric) == (2000, 50, "log_loss")
 
@@ -37,22 +37,22 @@ def test_a_regression_of_many_margins_is_always_caught(default: Selftest, checks
     for regression in default.regressions[-2:]:
         assert regression.gain is not None
         assert regression.gain < -10 * checks["gain"]["margin"]
-        assert regression.detected.share == regression.held.share == 1
+        assert regression.detection_rate.share == regression.hold_rate.share == 1
 
 
 def test_larger_gains_are_promoted_more_often(default: Selftest) -> None:
-    gains, rates = [gain.gain for gain in default.gains], [gain.promoted.share for gain in default.gains]
+    gains, rates = [gain.gain for gain in default.gains], [gain.promotion_rate.share for gain in default.gains]
     assert gains == sorted(gains)
     assert rates[0] < 0.5
-    passing = enough(default)
+    passing = smallest_promoted_gain(default)
     assert passing is not None
-    assert passing.promoted.share >= 0.8
+    assert passing.promotion_rate.share >= 0.8
 
 
 def test_every_plant_is_caught_by_the_gate_that_is_there_for_it(default: Selftest) -> None:
     worst = {item.kind: item for item in default.hidden}
     for kind, gate in {"shifted": "calibrated", "slice site": "sites", "leaked": "leakage"}.items():
-        assert worst[kind].failed(gate).share > 0.9
+        assert worst[kind].fail_rate(gate).share > 0.9
 
 
 def test_the_same_arguments_give_the_same_answer(make: Any, pair: Evidence) -> None:
@@ -74,7 +74,7 @@ def test_a_policy_that_cannot_pass(make: Any, pair: Evidence, checks: Any) -> No
 
 def test_a_policy_with_too_few_clusters_cannot_pass_and_says_what_to_do(make: Any, pair: Evidence, checks: Any) -> None:
     (problem, *_) = selftest(make.policy(checks, min_clusters=60), pair, trials=20).problems
-    assert "gain is INCONCLUSIVE: it takes more rows or clusters, fewer looks, or a wider margin" in problem
+    assert "gain is INCONCLUSIVE: it needs more rows or clusters, fewer looks, or a wider margin" in problem
 
 
 def test_a_policy_that_cannot_fail(make: Any, pair: Evidence, checks: Any) -> None:
@@ -99,8 +99,8 @@ def test_any_gain_is_promised_for_one_look_and_kept(make: Any, twins: Any) -> No
     """At margin 0 the rate is the level itself: exactly, as models that are swapped are equal."""
     policy = selftest(make.policy(ANY_GAIN), twins(400, clusters=None), trials=600)
     assert policy.promised == pytest.approx(0.05)
-    assert stats.binom.cdf(policy.equal.promoted.count, 600, 0.05) > 0.005
-    assert not above(policy.equal.promoted, 0.05)
+    assert stats.binom.cdf(policy.equal.promotion_rate.count, 600, 0.05) > 0.005
+    assert not is_above(policy.equal.promotion_rate, 0.05)
 
 
 @pytest.mark.slow
@@ -110,9 +110,9 @@ def test_clusters_that_are_ignored_are_found_out(make: Any, twins: Any) -> None:
         clusters: selftest(make.policy(ANY_GAIN, clusters=clusters), evidence, trials=200)
         for clusters in ("ignore", "if_present")
     }
-    assert not above(actual["if_present"].equal.promoted, 0.05)
+    assert not is_above(actual["if_present"].equal.promotion_rate, 0.05)
     assert actual["if_present"].problems == ()
-    assert actual["ignore"].equal.promoted.share > 0.15
+    assert actual["ignore"].equal.promotion_rate.share > 0.15
     (problem,) = actual["ignore"].problems
     assert "let clusters count" in problem
     assert "is better than the models by" in actual["ignore"].warnings[0]
@@ -123,7 +123,7 @@ def test_models_that_differ_in_the_seed_only_and_are_promoted(make: Any, pair: E
     worse, turned = replace(pair, challenger=poor), replace(pair, challenger=pair.champion, champion=poor)
     policy = selftest(make.policy(ANY_GAIN), pair, trials=20, seeds=[worse, turned])
     assert policy.seeds is not None
-    assert (policy.seeds.n, policy.seeds.promoted.count) == (2, 1)
+    assert (policy.seeds.n, policy.seeds.promotion_rate.count) == (2, 1)
     (line,) = [line for line in policy.warnings if "another seed" in line]
     assert f"{policy.seeds.largest:.2g}" in line
 
@@ -195,14 +195,14 @@ def test_the_progress_is_told_to_the_end(make: Any, pair: Evidence) -> None:
 
 @pytest.mark.parametrize("task", ["regression", "multiclass", "ranking"])
 def test_other_tasks(make: Any, task: str) -> None:
-    lots, n = np.random.default_rng(5), 600
+    rng, n = np.random.default_rng(5), 600
     if task == "multiclass":
-        label = lots.integers(0, 3, n)
-        scores = [np.exp(2 * np.eye(3)[label] + lots.normal(0, 1, (n, 3))) for _ in range(2)]
+        label = rng.integers(0, 3, n)
+        scores = [np.exp(2 * np.eye(3)[label] + rng.normal(0, 1, (n, 3))) for _ in range(2)]
         ours, theirs = (score / score.sum(axis=1, keepdims=True) for score in scores)
     else:
-        label = lots.normal(size=n) if task == "regression" else lots.integers(0, 4, n)
-        ours, theirs = (label + lots.normal(0, 0.5, n) for _ in range(2))
+        label = rng.normal(size=n) if task == "regression" else rng.integers(0, 4, n)
+        ours, theirs = (label + rng.normal(0, 0.5, n) for _ in range(2))
     evidence = Evidence.from_arrays(
         task=task,
         label=label,
@@ -217,18 +217,18 @@ def test_other_tasks(make: Any, task: str) -> None:
     )
     assert policy.problems == ()
     assert policy.metric == metric
-    assert policy.gains[-1].promoted.share == 1
+    assert policy.gains[-1].promotion_rate.share == 1
     assert {item.kind for item in policy.hidden} == (set() if task == "ranking" else {"shifted"})
 
 
 def test_rates_have_wilsons_interval() -> None:
-    assert Rate(count=60, of=100).bounds == pytest.approx((0.5020025868, 0.6905987136))
-    assert np.isnan(Rate(count=0, of=0).share)
+    assert Rate(count=60, total=100).bounds == pytest.approx((0.5020025868, 0.6905987136))
+    assert np.isnan(Rate(count=0, total=0).share)
 
 
 @pytest.mark.parametrize(
     ("count", "owner", "limit"), [(3, 200, 0.0025), (4, 200, 0.0025), (17, 200, 0.05), (20, 200, 0.05)]
 )
 def test_a_rate_is_above_a_limit_by_the_binomial_tail(count: int, owner: int, limit: float) -> None:
-    assert above(Rate(count=count, of=owner), limit) == (stats.binom.sf(count - 1, owner, limit) <= 0.01)
-    assert not above(Rate(count=0, of=owner), limit)
+    assert is_above(Rate(count=count, total=owner), limit) == (stats.binom.sf(count - 1, owner, limit) <= 0.01)
+    assert not is_above(Rate(count=0, total=owner), limit)
