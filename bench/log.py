@@ -1,4 +1,4 @@
-"""The promotion log with ten and with a hundred thousand entries: its head, a command, a commit, reading all entries."""
+"""The promotion log with ten and with a hundred thousand entries: its head, a command, a commit, and reading."""
 
 from __future__ import annotations
 

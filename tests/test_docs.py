@@ -19,7 +19,7 @@ def test_the_reference_of_gates_is_written_by_the_code() -> None:
     spec = importlib.util.spec_from_file_location("render", ROOT / "docs/render.py")
     render = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(render)
-    assert render.PAGE.read_text(encoding="utf-8") == render.page(), "run `python docs/render.py`"
+    assert render.PAGE.read_text(encoding="utf-8") == render.render_page(), "run `python docs/render.py`"
 
 
 def fenced(page: str, language: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Every source file has tests of its own, and a newcomer finds them.
 
-Tests of `gates/ROOM/FILE.py` are in `tests/gates/ROOM/test_FILE.py`. Where they are elsewhere, the docstring of that file
-has a line that begins with `Tests of` and names the paths of the sources.
+`gates/ROOM/FILE.py` is tested by `tests/gates/ROOM/test_FILE.py`. Where its tests are elsewhere, the docstring of that
+file has a line that begins with `Tests of` and names the paths of the sources.
 """
 
 from __future__ import annotations

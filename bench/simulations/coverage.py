@@ -150,7 +150,9 @@ def calibration(*, runs: int, seed: int = 11) -> Table:
             lines.append((f"{task} `{measure}`", f"{n:,}", Rate.of(hits, at_least=0.95)))
     return Table(
         title="Calibration",
-        description="How often two-sided 95% intervals of the measures of `calibration` hold the true value (asked: .95).",
+        description=(
+            "How often two-sided 95% intervals of the measures of `calibration` hold the true value (asked: .95)."
+        ),
         head=("measure", "rows", "95% interval"),
         rows=tuple(lines),
         seed=seed,

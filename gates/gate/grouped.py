@@ -15,7 +15,17 @@ from lockgate.gates.gate.limits import Bounds
 from lockgate.gates.metrics.rows import Split
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.stats.scored import Floats
-from lockgate.gates.strictness import Category, Depends, Direction, Finding, Members, Place, Ranked, finding, higher
+from lockgate.gates.strictness import (
+    Category,
+    Depends,
+    Direction,
+    Finding,
+    Members,
+    Place,
+    Ranked,
+    higher,
+    make_finding,
+)
 
 ColumnName = Annotated[Text, Field(min_length=1)]
 
@@ -29,10 +39,10 @@ class SmallestJudged:
     def compare(self, before: int, after: int, place: Place) -> Iterator[Finding]:
         if after > before:
             why = "small slices are skipped: more of them are no longer looked at"
-            yield finding(Category.GATES, Direction.WEAKER, place.where, before, after, why)
+            yield make_finding(Category.GATES, Direction.WEAKER, place.where, before, after, why)
         else:
             why = "more slices are looked at, but on fewer rows, on which less harm can be proven"
-            yield finding(Category.ROWS, Direction.REVIEW, place.where, before, after, why)
+            yield make_finding(Category.ROWS, Direction.REVIEW, place.where, before, after, why)
 
 
 _COLUMNS = Members(Category.GATES, added=Direction.REVIEW, removed=Direction.WEAKER)

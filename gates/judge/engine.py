@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from lockgate.gates.errors import LockgateError, StaleError
-from lockgate.gates.evidence.defects import defects
+from lockgate.gates.evidence.defects import find_defects
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.gate.case import Case
@@ -14,10 +14,10 @@ from lockgate.gates.judge import looks
 from lockgate.gates.judge.sealing import compute_commitment
 from lockgate.gates.judge.waivers import apply_waivers
 from lockgate.gates.kinds import AnyCheck
-from lockgate.gates.metrics.rows import Rows, relative
+from lockgate.gates.metrics.rows import Rows, scale_weights
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.decision import Binding, Decision
-from lockgate.gates.records.outcome import RULING_OF, Outcome, Ruling, Verdict, worst
+from lockgate.gates.records.outcome import RULING_OF, Outcome, Ruling, Verdict, worst_verdict
 from lockgate.gates.records.state import Champion, State
 
 ENGINE = "0.1.0"
@@ -62,7 +62,7 @@ def judge(
     look = looks.visit(policy, evidence, binding, state)
     case = replace(build_case(policy, evidence, state, now, spent=look.spent), uncompared=uncompared)
     broken = [
-        *defects(evidence, clusters_required=policy.clusters == "required"),
+        *find_defects(evidence, clusters_required=policy.clusters == "required"),
         *_find_barred(binding, state, look.known_holdouts),
     ]
     judged = tuple(_ask_gate(check, name, case, broken) for name, check in policy.checks.items())
@@ -76,7 +76,7 @@ def judge(
     is_champion = reigning is not None and binding.model is not None and reigning.sha256 == binding.model
     already_champion = is_champion and verdict is not Ruling.ERROR and not claimed
     gain_judged = not case.no_champion and any(
-        check.scheduled and outcome.verdict not in (Verdict.SKIP, Verdict.ERROR)
+        check.is_scheduled and outcome.verdict not in (Verdict.SKIP, Verdict.ERROR)
         for check, outcome in zip(policy.checks.values(), outcomes, strict=True)
     )
     promotes = verdict is Ruling.PROMOTE and not already_champion
@@ -84,7 +84,9 @@ def judge(
     spent_look, state_after = look.settle(gain_judged=gain_judged, already_champion=already_champion, replaces=replaces)
     seq, seals = state.seq + 1, policy.disclose == "promotion_only"
     if promotes:
-        state_after = state_after.promoted(_make_champion(policy, evidence, binding, seq, now, after_waivers.until))
+        state_after = state_after.with_champion(
+            _make_champion(policy, evidence, binding, seq, now, after_waivers.until)
+        )
     return Decision(
         verdict=verdict,
         reason="this model is the champion already" if already_champion else reason,
@@ -155,7 +157,7 @@ def build_case(policy: Policy, evidence: Evidence, state: State, now: datetime |
         label=evidence.label,
         challenger=evidence.challenger,
         champion=evidence.champion,
-        weight=None if evidence.weight is None else relative(evidence.weight),
+        weight=None if evidence.weight is None else scale_weights(evidence.weight),
         cluster=None if clusters is None else clusters.codes,
         query=None if evidence.query is None else evidence.query.codes,
     )
@@ -225,7 +227,7 @@ def _is_undefined(outcome: Outcome) -> bool:
 
 def _combine(outcomes: tuple[Outcome, ...]) -> tuple[Ruling, str]:
     blocking = [outcome for outcome in outcomes if outcome.severity == "block" and not outcome.waived]
-    verdict = worst([outcome.verdict for outcome in blocking])
+    verdict = worst_verdict([outcome.verdict for outcome in blocking])
     if verdict is Verdict.SKIP:
         waived = " or waived" if any(outcome.waived for outcome in outcomes) else ""
         return Ruling.ERROR, f"every blocking gate was skipped{waived}: nothing was shown"

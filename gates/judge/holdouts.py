@@ -29,7 +29,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lockgate.gates.evidence.evidence import Evidence
-from lockgate.gates.evidence.row_ids import keyed
+from lockgate.gates.evidence.row_ids import rekey_hashes
 from lockgate.gates.records.state import Holdout, State
 
 SKETCH_SIZE = 256
@@ -90,7 +90,7 @@ def recognise(evidence: Evidence, state: State, *, seq: int) -> RecognisedRows:
 
 def _hash_row_ids(evidence: Evidence, salt: str) -> Hashes:
     key = int.from_bytes(hashlib.sha256(f"lockgate holdout {salt}".encode()).digest()[:8])
-    return (keyed(evidence.row_hashes, key) >> np.uint64(32)).astype(np.uint32)
+    return (rekey_hashes(evidence.row_hashes, key) >> np.uint64(32)).astype(np.uint32)
 
 
 def _is_numbered(ids: pa.Array) -> bool:

@@ -19,10 +19,10 @@ from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.judge.holdouts import HoldoutMatch, RecognisedRows, recognise
 from lockgate.gates.kinds import AnyCheck
 from lockgate.gates.kinds.any_of import AnyOf
-from lockgate.gates.metrics.rows import relative
+from lockgate.gates.metrics.rows import scale_weights
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.decision import Binding, Look
-from lockgate.gates.records.state import OPEN_HOLDOUTS, State
+from lockgate.gates.records.state import MAX_OPEN_HOLDOUTS, State
 
 _ROUNDING = 1e-9
 """The sum of twenty times alpha/20 may exceed alpha by a rounding error; it is spent all the same."""
@@ -60,14 +60,14 @@ class Visit:
         after, seq, ledgers = self.state, self.state.seq + 1, self.known_holdouts
         if self.holdout and (charged or replaces):
             if charged:  # charge first: registering a holdout may retire the one that was looked at longest ago
-                after = after.looked(ledgers, self.key, seq=seq, error=self.policy.scheduled_alpha)
+                after = after.record_look(ledgers, self.key, seq=seq, error=self.policy.scheduled_alpha)
             if not any(match.covers for match in self.holdout.matches):
-                after = after.registered(self.digest, self.holdout.rows)
+                after = after.register_holdout(self.digest, self.holdout.rows)
                 ledgers = (self.digest, *ledgers)
                 if charged:
-                    after = after.looked((self.digest,), self.key, seq=seq, error=self.policy.scheduled_alpha)
+                    after = after.record_look((self.digest,), self.key, seq=seq, error=self.policy.scheduled_alpha)
             if replaces:
-                after = after.retired(ledgers)
+                after = after.retire_holdouts(ledgers)
         counts = charged or (gain_judged and self.recorded is not None)
         number = self._number() if counts else None
         look = Look(
@@ -112,7 +112,7 @@ def visit(policy: Policy, evidence: Evidence, binding: Binding, state: State) ->
     counted = policy.schedule.kind != "open" and evidence.n > 0
     key = _look_key(evidence, binding)
     holdout = recognise(evidence, state, seq=state.seq + 1) if counted else None
-    recorded = state.look(key) if counted else None
+    recorded = state.find_look(key) if counted else None
     spent = _explain_spent(policy, state, holdout.matches) if holdout and recorded is None else ""
     return Visit(
         key=key, policy=policy, state=state, digest=binding.holdout, holdout=holdout, recorded=recorded, spent=spent
@@ -148,7 +148,7 @@ def describe_guarantee(policy: Policy) -> str:
 def asks_for_gain(check: AnyCheck) -> bool:
     """Whether a challenger can pass only by showing a gain; for `any_of`, whether that holds for every alternative."""
     checks = check.checks.values() if isinstance(check, AnyOf) else (check,)
-    return all(alternative.scheduled for alternative in checks)
+    return all(alternative.is_scheduled for alternative in checks)
 
 
 def _look_key(evidence: Evidence, binding: Binding) -> str:
@@ -157,7 +157,7 @@ def _look_key(evidence: Evidence, binding: Binding) -> str:
     for part in (binding.holdout, binding.scores, binding.champion_scores or "", binding.policy, evidence.task):
         sha.update(part.encode() + b"\n")
     if evidence.weight is not None:
-        sha.update(b"weight\n" + np.ascontiguousarray(relative(evidence.weight), "<f8").tobytes())
+        sha.update(b"weight\n" + np.ascontiguousarray(scale_weights(evidence.weight), "<f8").tobytes())
     columns = {"cluster": evidence.cluster, "query": evidence.query}
     columns |= {f"slice:{name}": evidence.slices[name] for name in sorted(evidence.slices)}
     for name, column in columns.items():
@@ -173,7 +173,7 @@ def _explain_spent(policy: Policy, state: State, matches: tuple[HoldoutMatch, ..
     looks, advice = policy.schedule.looks, "judge on fresh rows, under ids of their own"
     for holdout in (state.holdouts[match.digest] for match in matches):
         if holdout.retired:
-            why = f"a challenger replaced a champion on it, or {OPEN_HOLDOUTS} other holdouts came after it"
+            why = f"a challenger replaced a champion on it, or {MAX_OPEN_HOLDOUTS} other holdouts came after it"
             return f"this holdout is retired: {why}; {advice}"
         if holdout.spent + policy.scheduled_alpha > policy.alpha * (1 + _ROUNDING):
             if len(holdout.looks) == looks:

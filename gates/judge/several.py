@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lockgate.gates.metrics import metric
+from lockgate.gates.metrics import find_metric
 from lockgate.gates.records.outcome import Ruling
 
 if TYPE_CHECKING:
@@ -51,5 +51,5 @@ def _shown_gain(decision: Decision, task: Task) -> float:
             and outcome.low is not None
             and outcome.high is not None
         ):
-            return outcome.low if metric(str(outcome.metric), task).higher_is_better else -outcome.high
+            return outcome.low if find_metric(str(outcome.metric), task).higher_is_better else -outcome.high
     return -math.inf

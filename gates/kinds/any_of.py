@@ -12,7 +12,7 @@ from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, GateName, Reads
 from lockgate.gates.gate.limits import copy_numbers
 from lockgate.gates.kinds.useless import check_reachable
-from lockgate.gates.records.outcome import Outcome, Verdict, tally
+from lockgate.gates.records.outcome import Outcome, Verdict, summarise_parts
 from lockgate.gates.strictness import Category, Direction, Named
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class AnyOf(Check):
         return self.outcome(
             name,
             verdict,
-            f"{tally(parts, self.part_noun)}; {decisive.name!r}: {decisive.message}",
+            f"{summarise_parts(parts, self.part_noun)}; {decisive.name!r}: {decisive.message}",
             case,
             parts=parts,
             **copy_numbers(decisive),

@@ -27,7 +27,7 @@ class Calibration(Check):
 
     | key | |
     |---|---|
-    | `measure` | `mean_gap`: mean score − mean label, in the label's unit; `ece`: expected calibration error over 15 equal-width bins; `intercept` and `slope`: of the recalibration, see below |
+    | `measure` | `gap`: mean score − mean label, in the label's unit; `ece`: expected calibration error over 15 equal-width bins; `intercept` and `slope`: of the recalibration, see below |
     | `max` | the largest distance from the ideal that passes; the ideal is 1 for the slope, 0 for the others |
     | `decide` | `bound`: the whole interval must lie within the limits; `point`: the value alone decides |
 

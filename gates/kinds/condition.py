@@ -20,9 +20,9 @@ from lockgate.gates.kinds.threshold import Threshold
 from lockgate.gates.metrics.classification import decide
 from lockgate.gates.metrics.estimate import Estimate, estimate_hits, estimate_linear
 from lockgate.gates.metrics.metric import Hits
-from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
+from lockgate.gates.records.outcome import Outcome, Verdict, summarise_parts, worst_verdict
 from lockgate.gates.stats.scored import TOLERANCE, Floats, Linear
-from lockgate.gates.strictness import Category, Direction, Finding, Place, finding
+from lockgate.gates.strictness import Category, Direction, Finding, Place, make_finding
 
 _Coefficients = tuple[float, float, float]
 
@@ -37,14 +37,14 @@ class ClauseRule:
         old, new = _clauses_by_sum(before), _clauses_by_sum(after)
         for key, clause in old.items():
             if key not in new:
-                yield finding(Category.GATES, Direction.WEAKER, place.where, clause.text, None)
+                yield make_finding(Category.GATES, Direction.WEAKER, place.where, clause.text, None)
                 continue
             for category, change in _compare_clauses(clause, new[key]):
                 direction = Direction.TIGHTER if change > 0 else Direction.WEAKER
-                yield finding(category, direction, place.where, clause.text, new[key].text)
+                yield make_finding(category, direction, place.where, clause.text, new[key].text)
         for key, clause in new.items():
             if key not in old:
-                yield finding(Category.GATES, Direction.TIGHTER, place.where, None, clause.text)
+                yield make_finding(Category.GATES, Direction.TIGHTER, place.where, None, clause.text)
 
 
 def _clauses_by_sum(condition: str) -> dict[_Coefficients, Clause]:
@@ -123,12 +123,12 @@ class Condition(Check):
                 f"a condition is not defined for {case.evidence.task}", expected="task binary or multiclass"
             )
         parts = tuple(self._part(clause, case) for clause in self.clauses)
-        verdict = worst([part.verdict for part in parts])
+        verdict = worst_verdict([part.verdict for part in parts])
         decisive = next(part for part in parts if part.verdict is verdict)
         return self.outcome(
             name,
             verdict,
-            f"{tally(parts, self.part_noun)}; {decisive.name!r}: {decisive.message}",
+            f"{summarise_parts(parts, self.part_noun)}; {decisive.name!r}: {decisive.message}",
             case,
             parts=parts,
             **copy_numbers(decisive),

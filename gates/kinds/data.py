@@ -12,7 +12,7 @@ from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import MAX_INTEGER, Check, Reads, Text
 from lockgate.gates.kinds import data_measures
 from lockgate.gates.kinds.data_measures import Measurement
-from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
+from lockgate.gates.records.outcome import Outcome, Verdict, summarise_parts, worst_verdict
 from lockgate.gates.strictness import Category, Direction, Keyed, Members, higher, lower
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -86,12 +86,12 @@ class Data(Check):
 
     def judge(self, name: str, case: Case) -> Outcome:
         parts = tuple(self._part(key, case) for key in self._declared_keys)
-        verdict = worst([part.verdict for part in parts])
+        verdict = worst_verdict([part.verdict for part in parts])
         decisive = next(part for part in parts if part.verdict is verdict)
         return self.outcome(
             name,
             verdict,
-            f"{tally(parts, self.part_noun)}; {decisive.name}: {decisive.message}",
+            f"{summarise_parts(parts, self.part_noun)}; {decisive.name}: {decisive.message}",
             case,
             parts=parts,
             metric=decisive.metric,

@@ -52,7 +52,9 @@ class Drift(Check):
 
     reads: ClassVar[Reads] = Reads.CHALLENGER
     part_noun: ClassVar[str] = "column"
-    unplanned: ClassVar[str] = "it asks how rows are distributed, not how good a model is: nothing is assumed about that"
+    unplanned: ClassVar[str] = (
+        "it asks how rows are distributed, not how good a model is: nothing is assumed about that"
+    )
     example: ClassVar[Mapping[str, Any]] = {
         "kind": "drift",
         "of": "scores",

@@ -12,7 +12,7 @@ from lockgate.gates.gate.check import Decide, Reads
 from lockgate.gates.gate.grouped import Grouped, group_bounds
 from lockgate.gates.gate.limits import Bounds, format_interval, format_number
 from lockgate.gates.metrics.estimate import count_hits, standard_errors
-from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
+from lockgate.gates.records.outcome import Outcome, Verdict, summarise_parts, worst_verdict
 from lockgate.gates.stats import gaps
 from lockgate.gates.stats.scored import TOLERANCE, Codes, Floats
 from lockgate.gates.strictness import Category, lower
@@ -66,11 +66,13 @@ class Fairness(Grouped):
         parts, judged = self._parts(case)
         if judged.size > MAX_GROUPS:
             raise UnjudgeableError(f"{judged.size:,} groups are too many", expected=f"at most {MAX_GROUPS:,}")
-        left_out = worst([part.verdict for group, part in parts.items() if group not in set(judged.tolist())])
+        left_out = worst_verdict([part.verdict for group, part in parts.items() if group not in set(judged.tolist())])
         if judged.size < 2:
             settled = left_out in (Verdict.ERROR, Verdict.FAIL)
             verdict = left_out if settled else Verdict.INCONCLUSIVE
-            message = f"{tally(list(parts.values()), self.part_noun)}; at least 2 that can be judged are asked"
+            message = (
+                f"{summarise_parts(list(parts.values()), self.part_noun)}; at least 2 that can be judged are asked"
+            )
             return self.outcome(
                 name, verdict, message, case, metric=self.metric, level=case.confidence, parts=tuple(parts.values())
             )
@@ -87,7 +89,7 @@ class Fairness(Grouped):
             parts[group] = parts[group].model_copy(update={"verdict": verdict})
         return self.outcome(
             name,
-            worst([verdict, left_out]),
+            worst_verdict([verdict, left_out]),
             self._describe_gap(case, value, judged, highest, lowest, bounds),
             case,
             metric=self.metric,

@@ -23,7 +23,7 @@ from lockgate.gates.evidence.facts import (
 from lockgate.gates.gate.age import format_duration, measure_age
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, Reads
-from lockgate.gates.records.outcome import Outcome, Verdict, tally, worst
+from lockgate.gates.records.outcome import Outcome, Verdict, summarise_parts, worst_verdict
 from lockgate.gates.strictness import Category, Direction, Members, lower
 
 """How far the clock of the run may be ahead of the judge's."""
@@ -81,12 +81,12 @@ class Provenance(Check):
         if self.max_age:
             looks["age"] = partial(_check_age, within=self.max_age)
         parts = tuple(self._part(requirement, look, case) for requirement, look in looks.items())
-        verdict = worst([part.verdict for part in parts])
+        verdict = worst_verdict([part.verdict for part in parts])
         decisive = next(part for part in parts if part.verdict is verdict)
         return self.outcome(
             name,
             verdict,
-            f"{tally(parts, self.part_noun)}; {decisive.name}: {decisive.message}",
+            f"{summarise_parts(parts, self.part_noun)}; {decisive.name}: {decisive.message}",
             case,
             parts=parts,
             observed=sum(part.verdict is not Verdict.PASS for part in parts),

@@ -15,7 +15,7 @@ from lockgate.gates.gate.limits import copy_numbers, judge_gain
 from lockgate.gates.kinds.improvement import describe_difference, gain_bounds
 from lockgate.gates.metrics.rows import Split
 from lockgate.gates.metrics.slice_names import slice_name
-from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict, tally, worst
+from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict, summarise_parts, worst_verdict
 from lockgate.gates.stats.proportions import holm
 from lockgate.gates.stats.scored import TOLERANCE
 from lockgate.gates.strictness import Category, Direction, Members, Ranked, higher
@@ -129,7 +129,7 @@ class Slices(Grouped):
         return parts
 
     def _together(self, name: str, parts: list[Outcome], case: Case) -> Outcome:
-        verdict, message = worst([part.verdict for part in parts]), tally(parts, self.part_noun)
+        verdict, message = worst_verdict([part.verdict for part in parts]), summarise_parts(parts, self.part_noun)
         numbered = [part for part in parts if part.observed is not None and part.verdict is not Verdict.SKIP]
         if not numbered:
             return self.outcome(

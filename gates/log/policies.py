@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 
-MAX_POLICY_BYTES = documents.MOST_JSON_BYTES
+MAX_POLICY_BYTES = documents.MAX_JSON_BYTES
 """No stored policy is larger."""
 
 

@@ -20,7 +20,7 @@ from lockgate.gates.log.events import (
     RolledBackEvent,
     WaivedEvent,
 )
-from lockgate.gates.records.state import KNOWN_HOLDOUTS, Champion, Holdout, State
+from lockgate.gates.records.state import MAX_HOLDOUTS, Champion, Holdout, State
 
 if TYPE_CHECKING:
     from lockgate.gates.log.events import Event
@@ -51,7 +51,7 @@ def apply_event(before: State, event: Event, moment: Moment) -> State:
 
 def _apply_revoked(event: RevokedEvent, before: State, moment: Moment) -> State:
     _expect(event.model not in before.revoked, "a model that was not revoked before", moment.seq)
-    champion = before.named(event.of)
+    champion = before.find_champion(event.of)
     _expect(champion is None or champion.sha256 == event.model, f"the model of {event.of}", moment.seq)
     revoked = {**before.revoked, event.model: moment.seq}
     others = tuple(predecessor for predecessor in before.predecessors if predecessor.sha256 != event.model)
@@ -59,7 +59,7 @@ def _apply_revoked(event: RevokedEvent, before: State, moment: Moment) -> State:
     if before.champion is None or before.champion.sha256 != event.model:
         _expect(event.successor == (before.champion and before.champion.seq), "the champion to stay", moment.seq)
         return base
-    successor = base.before_champion(moment.time)
+    successor = base.find_successor(moment.time)
     _expect(
         event.successor == (successor and successor.seq), "the last model that may be served to succeed", moment.seq
     )
@@ -72,7 +72,7 @@ def _apply_rolled_back(event: RolledBackEvent, before: State, moment: Moment) ->
     _expect(target is not None and target.run == event.to, "a model that reigned before", moment.seq)
     assert target is not None  # for the type checker
     _expect(not target.refusal(moment.time, revoked=before.revoked), "a model that may be served", moment.seq)
-    return before.promoted(target)
+    return before.with_champion(target)
 
 
 def _apply_waived(event: WaivedEvent, before: State, moment: Moment) -> State:
@@ -131,7 +131,7 @@ def _apply_registered(event: RegisteredEvent, before: State, moment: Moment) -> 
     fresh = event.holdout.since == moment.seq and not event.holdout.looks and not event.holdout.spent
     _expect(fresh and not event.holdout.retired, "a holdout of this entry, without looks", moment.seq)
     _expect(event.digest not in before.holdouts, "a holdout that is not known", moment.seq)
-    return before.registered(event.digest, event.holdout)
+    return before.register_holdout(event.digest, event.holdout)
 
 
 _APPLY: Mapping[str, Callable[..., State]] = {
@@ -157,11 +157,11 @@ def check_entry(entry: LogEntry, before: State) -> None:
     if entry.promotes:
         _check_promotion(decision, before, entry, used)
         assert now.champion is not None  # for the type checker
-        expected = before.promoted(now.champion)
+        expected = before.with_champion(now.champion)
     same = ("champion", "predecessors", "revoked", "retracted", "waivers")
     _expect(all(getattr(now, name) == getattr(expected, name) for name in same), "nothing else to change", entry.seq)
     _expect(before.seq == 0 or now.salt == before.salt, "the log's salt", entry.seq)
-    full = len(before.holdouts) >= KNOWN_HOLDOUTS  # only then may one be forgotten
+    full = len(before.holdouts) >= MAX_HOLDOUTS  # only then may one be forgotten
     for digest, holdout in before.holdouts.items():
         grown = now.holdouts.get(digest)
         keeps = full if grown is None else _has_only_grown(holdout, grown, entry.seq)
@@ -224,8 +224,8 @@ def _has_only_grown(before: Holdout, now: Holdout, seq: int) -> bool:
         return False
     if now.spent < before.spent or now.retired < before.retired:
         return False
-    if now == now.in_short and now.hashes == before.in_short.hashes and now.since in (before.last, seq):
-        return True  # retired by this entry, and kept in short
+    if now == now.short_record and now.hashes == before.short_record.hashes and now.since in (before.last, seq):
+        return True  # retired by this entry, and shortened
     added = now.looks.items() - before.looks.items()
     same_rows = (now.hashes, now.since) == (before.hashes, before.since)
     return same_rows and before.looks.items() <= now.looks.items() and all(look_seq == seq for _, look_seq in added)

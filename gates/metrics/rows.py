@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.gates.errors import UnjudgeableError
-from lockgate.gates.evidence.columns import Coded
+from lockgate.gates.evidence.columns import CodedColumn
 from lockgate.gates.metrics.metric import Hits, Metric, linear_share
 from lockgate.gates.metrics.slice_names import slice_name
 from lockgate.gates.stats.clusters import Units
@@ -263,7 +263,7 @@ def scale_weights(weight: Floats) -> Floats:
     return scaled
 
 
-def cross_columns(columns: Sequence[Coded]) -> Groups:
+def cross_columns(columns: Sequence[CodedColumn]) -> Groups:
     """The groups formed by the combinations of values that occur in some columns, in order of their values.
 
     Raises:

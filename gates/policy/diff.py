@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from lockgate.gates.kinds.any_of import AnyOf
 from lockgate.gates.kinds.slices import Slices
 from lockgate.gates.policy.policy import Policy
-from lockgate.gates.strictness import Category, Direction, Finding, differences, finding
+from lockgate.gates.strictness import Category, Direction, Finding, compare_records, make_finding
 
 
 def compare_policies(before: Policy, after: Policy, *, where: str = "gate") -> tuple[Finding, ...]:
     """Every change, in the order of the policy's keys; nothing where both policies are equal."""
-    return (*differences(before, after, where), *_find_weaker_proof(before, after, where))
+    return (*compare_records(before, after, where), *_find_weaker_proof(before, after, where))
 
 
 def _find_weaker_proof(before: Policy, after: Policy, where: str) -> Iterator[Finding]:
@@ -29,7 +29,7 @@ def _find_weaker_proof(before: Policy, after: Policy, where: str) -> Iterator[Fi
             how = "by cluster, in wider intervals"
         why = f"this gate passes unless harm is proven, and harm must now be proven {how}"
         levels = (_describe_level(before, old_level), _describe_level(after, new_level))
-        yield finding(Category.CONFIDENCE, Direction.REVIEW, name, *levels, why)
+        yield make_finding(Category.CONFIDENCE, Direction.REVIEW, name, *levels, why)
 
 
 def _harm_levels(policy: Policy, where: str) -> Iterator[tuple[str, float]]:
@@ -41,7 +41,7 @@ def _harm_levels(policy: Policy, where: str) -> Iterator[tuple[str, float]]:
         level = policy.confidence
         if isinstance(check, AnyOf):
             checks = {f"{path}.checks.{inner}": candidate for inner, candidate in check.checks.items()}
-            level = scheduled if check.scheduled else level
+            level = scheduled if check.is_scheduled else level
         for place, candidate in checks.items():
             if isinstance(candidate, Slices) and candidate.require == "no_proven_harm":
                 yield place, level

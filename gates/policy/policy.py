@@ -24,10 +24,10 @@ from pydantic_core import PydanticCustomError
 from lockgate.gates import documents
 from lockgate.gates.durations import Duration, parse_duration
 from lockgate.gates.errors import PolicyError
-from lockgate.gates.gate.check import MOST, GateName
+from lockgate.gates.gate.check import MAX_INTEGER, GateName
 from lockgate.gates.kinds import AnyCheck
 from lockgate.gates.kinds.any_of import AnyOf
-from lockgate.gates.kinds.useless import reachable
+from lockgate.gates.kinds.useless import check_reachable
 from lockgate.gates.policy.errors import describe_mistakes
 from lockgate.gates.strictness import Category, Direction, Looks, Named, Ranked, higher, lower
 
@@ -76,12 +76,13 @@ class Policy(BaseModel):
     if_no_champion: Annotated[Literal["absolute_only", "hold"], _FIRST_MODEL]
     confidence: Annotated[float, Field(gt=0.5, lt=1), higher(Category.CONFIDENCE)]
     clusters: Annotated[Literal["if_present", "required", "ignore"], _CLUSTERED]
-    min_clusters: Annotated[int, Field(ge=2, le=MOST), higher(Category.ROWS)]
+    min_clusters: Annotated[int, Field(ge=2, le=MAX_INTEGER), higher(Category.ROWS)]
     schedule: Annotated[FixedSchedule | SingleSchedule | OpenSchedule, Discriminator("kind"), Looks()]
     disclose: Annotated[Literal["all", "promotion_only"], _DISCLOSED]
     valid_for: Annotated[Duration, lower(Category.WAIVER, size=parse_duration)]
     checks: Annotated[
-        Mapping[GateName, Annotated[Annotated[AnyCheck, Discriminator("kind")], AfterValidator(reachable)]], _GATES
+        Mapping[GateName, Annotated[Annotated[AnyCheck, Discriminator("kind")], AfterValidator(check_reachable)]],
+        _GATES,
     ]
 
     @classmethod
@@ -106,7 +107,7 @@ class Policy(BaseModel):
         Raises:
             SettingsError: as `documents.read`. PolicyError: as `parse`.
         """
-        return cls.parse(documents.read(file))
+        return cls.parse(documents.read_document(file))
 
     @field_validator("checks")
     @classmethod

@@ -7,24 +7,26 @@ import re
 from collections.abc import Iterator, Mapping
 
 from lockgate.gates.records.decision import Decision
-from lockgate.gates.records.outcome import Outcome, Verdict, tally
+from lockgate.gates.records.outcome import Outcome, Verdict, summarise_parts
 from lockgate.gates.report import wording
 
-MAX_PARTS = 20
+MAX_MARKDOWN_PARTS = 20
+"""At most this many parts of a gate are listed, the worst ones."""
+
 _ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~>@:$]|(?<=www)\.|(?<=gh)-)", re.IGNORECASE)
 
 
 def render(decision: Decision, *, part_nouns: Mapping[str, str], title: str = "lockgate") -> str:
-    """Verdict first, then the gates, the sentences, and what the decision binds. Names and values are escaped.
+    """The verdict, then the gates, a sentence for each, and the digests. Names and values are escaped.
 
     part_nouns: what a gate's parts are called, by its kind.
     """
-    why = safe(wording.sentence(decision.reason))
-    return f"## {safe(title)}: {wording.headline(decision)}\n\n{why}\n\n{body(decision, part_nouns=part_nouns)}"
+    why, content = escape(wording.format_sentence(decision.reason)), render_body(decision, part_nouns=part_nouns)
+    return f"## {escape(title)}: {wording.format_headline(decision)}\n\n{why}\n\n{content}"
 
 
-def body(decision: Decision, *, part_nouns: Mapping[str, str]) -> str:
-    """All but the verdict and its reason."""
+def render_body(decision: Decision, *, part_nouns: Mapping[str, str]) -> str:
+    """Everything except the verdict and its reason."""
     lines: list[str] = []
     if decision.outcomes:
         lines += [
@@ -32,24 +34,26 @@ def body(decision: Decision, *, part_nouns: Mapping[str, str]) -> str:
             "|---|---|---|---|---|---|",
         ]
         lines += [
-            f"| {safe(one.name)} | {wording.ICON[one.verdict]} {safe(wording.verdict(one))} | {wording.observed(one)} "
-            f"| {wording.interval(one)} | {safe(one.rule)} | {wording.rows(one)} |"
-            for one in decision.outcomes
+            f"| {escape(outcome.name)}"
+            f" | {wording.VERDICT_ICONS[outcome.verdict]} {escape(wording.format_verdict(outcome))}"
+            f" | {wording.format_observed(outcome)} | {wording.format_interval(outcome)}"
+            f" | {escape(outcome.rule)} | {wording.format_rows(outcome)} |"
+            for outcome in decision.outcomes
         ]
-        told = {one.name: [*_sentences(decision, one)] for one in decision.outcomes}
-        passed = {one.name for one in decision.outcomes if one.verdict is Verdict.PASS}
-        lines += ["", *(line for name, said in told.items() if name not in passed for line in said), ""]
+        sentences = {outcome.name: [*_sentences(decision, outcome)] for outcome in decision.outcomes}
+        passed = {outcome.name for outcome in decision.outcomes if outcome.verdict is Verdict.PASS}
+        lines += ["", *(line for name in sentences if name not in passed for line in sentences[name]), ""]
         if passed:
-            lines += ["<details><summary>What each gate that passes says</summary>", ""]
-            lines += [*(line for name in told if name in passed for line in told[name]), "", "</details>", ""]
-    if left := wording.waivers(decision):
-        lines += [*(f"- {safe(said)}" for said in left), ""]
-    for one in decision.outcomes:
-        lines += _parts(one, one.name, part_nouns)
+            lines += ["<details><summary>Gates that pass, in words</summary>", ""]
+            lines += [*(line for name in sentences if name in passed for line in sentences[name]), "", "</details>", ""]
+    if waivers := wording.list_waivers(decision):
+        lines += [*(f"- {escape(waiver)}" for waiver in waivers), ""]
+    for outcome in decision.outcomes:
+        lines += _parts(outcome, outcome.name, part_nouns)
     bound = decision.binding
     digests = {"holdout": bound.holdout, "policy": bound.policy, "model": bound.model, "decision": decision.sha256}
     lines += [
-        *(safe(wording.sentence(said)) for said in wording.guarantee(decision)),
+        *(escape(wording.format_sentence(guarantee)) for guarantee in wording.list_guarantees(decision)),
         "",
         "<sub>" + " · ".join(f"{name} `{(value or 'unknown')[:12]}`" for name, value in digests.items()) + "</sub>",
         "",
@@ -58,38 +62,38 @@ def body(decision: Decision, *, part_nouns: Mapping[str, str]) -> str:
 
 
 def _sentences(decision: Decision, outcome: Outcome) -> Iterator[str]:
-    background = wording.background(outcome)
-    yield f"- **{safe(outcome.name)}** {safe(outcome.message)}" + (f" ({safe(background)})" if background else "")
-    yield from (f"  - {safe(said)}" for said in wording.waivers(decision, outcome.name))
+    background = wording.format_background(outcome)
+    yield f"- **{escape(outcome.name)}** {escape(outcome.message)}" + (f" ({escape(background)})" if background else "")
+    yield from (f"  - {escape(waiver)}" for waiver in wording.list_waivers(decision, outcome.name))
 
 
 def _parts(outcome: Outcome, title: str, part_nouns: Mapping[str, str]) -> Iterator[str]:
-    """A folded table of a gate's parts, worst first, and after it one for each part that has parts itself."""
+    """A folded table of a gate's parts, worst first, then one for each part that has parts itself."""
     if not outcome.parts:
         return
     noun = wording.part_noun(outcome, part_nouns)
-    shown, rest = wording.worst_first(outcome.parts, MAX_PARTS)
-    yield f"<details><summary>{safe(title)}: {safe(tally(outcome.parts, noun))}</summary>"
+    worst, rest = wording.take_worst(outcome.parts, MAX_MARKDOWN_PARTS)
+    yield f"<details><summary>{escape(title)}: {escape(summarise_parts(outcome.parts, noun))}</summary>"
     yield ""
     yield f"| {noun} | verdict | observed | interval (one-sided level) | rows (in clusters) | |"
     yield "|---|---|---|---|---|---|"
-    for part in shown:
-        background = wording.background(part)
+    for part in worst:
+        background = wording.format_background(part)
         yield (
-            f"| {safe(part.name)} | {wording.ICON[part.verdict]} {part.verdict} | {wording.observed(part)} "
-            f"| {wording.interval(part)} | {wording.rows(part)} "
-            f"| {safe(part.message)}{f' ({safe(background)})' if background else ''} |"
+            f"| {escape(part.name)} | {wording.VERDICT_ICONS[part.verdict]} {part.verdict}"
+            f" | {wording.format_observed(part)} | {wording.format_interval(part)} | {wording.format_rows(part)}"
+            f" | {escape(part.message)}{f' ({escape(background)})' if background else ''} |"
         )
     yield ""
     if rest:
-        yield from (f"{safe(rest)}.", "")
+        yield from (f"{escape(rest)}.", "")
     yield from ("</details>", "")
-    for part in shown:
+    for part in worst:
         yield from _parts(part, f"{title} / {part.name}", part_nouns)
 
 
-def safe(text: str) -> str:
-    """Text that neither markdown, nor HTML, nor a mention can be made of; long text is cut."""
-    return _ACTIVE.sub(
-        lambda found: f"&#{ord(found.group(1))};", html.escape(wording.cell(text), quote=False).replace("&", "\x00")
-    ).replace("\x00", "&")
+def escape(text: str) -> str:
+    """Text that GitHub shows as it is: no markdown, HTML, link or mention comes of it. Long text is cut."""
+    # the & of html.escape's own entities is hidden from the second pass
+    hidden = html.escape(wording.format_cell(text), quote=False).replace("&", "\x00")
+    return _ACTIVE.sub(lambda match: f"&#{ord(match.group(1))};", hidden).replace("\x00", "&")

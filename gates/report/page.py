@@ -1,4 +1,4 @@
-"""A report in markdown as one HTML page that needs nothing else: no script, no image, no address."""
+"""A markdown report as one self-contained HTML page: no scripts, no images, no links to other files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pre { padding: 1em; overflow-x: auto; }
 pre code { padding: 0; }
 summary { cursor: pointer; }
 """
-_PAGE = """<!doctype html>
+_TEMPLATE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -42,9 +42,9 @@ _PAGE = """<!doctype html>
 """
 
 
-def page(report: str, *, title: str = "lockgate") -> str:
-    """The page of a report that lockgate wrote: whatever is not its own is escaped in it, and stays so."""
-    return _PAGE.format(title=html.escape(title), style=_STYLE, body=_parser().render(report))
+def render_page(report: str, *, title: str = "lockgate") -> str:
+    """The page of a report that lockgate wrote. The report has escaped all foreign text, and that stays escaped."""
+    return _TEMPLATE.format(title=html.escape(title), style=_STYLE, body=_parser().render(report))
 
 
 @cache

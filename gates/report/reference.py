@@ -1,4 +1,4 @@
-"""What there is to declare, in words: metrics and the keys of a gate. For `lockgate explain` and the docs."""
+"""What a policy can declare, in words: metrics and the keys of gates. For `lockgate explain` and the docs."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from pydantic import BaseModel
 
 from lockgate.gates.metrics.metric import Family, Method, Metric
 
-_T = "Student's t"
+_STUDENT = "Student's t"
 INTERVALS: dict[Method, str] = {
-    "mean": _T,
-    "smooth": f"{_T} on influence values",
-    "supremum": f"{_T} on influence values; of one model the low bound widened as Smirnov's",
-    "proportion": f"Wilson; of a difference Tango, and McNemar's exact test at 0; {_T} with weights or clusters",
-    "delong": f"DeLong, of one model on the logit scale; {_T} with weights or clusters",
-    "quantile": "order statistics, Woodruff with weights or clusters; of a difference the bootstrap",
+    "mean": _STUDENT,
+    "smooth": f"{_STUDENT} on influence values",
+    "supremum": f"{_STUDENT} on influence values; for one model the low bound is widened as Smirnov's",
+    "proportion": f"Wilson; for a difference Tango, and McNemar's exact test at 0; {_STUDENT} with weights or clusters",
+    "delong": f"DeLong, for one model on the logit scale; {_STUDENT} with weights or clusters",
+    "quantile": "order statistics, Woodruff with weights or clusters; for a difference the bootstrap",
 }
-"""How a metric's interval is made, by its method; CR2 with clusters (see `lockgate.gates.metrics.estimate`)."""
+"""How a metric's interval is computed, by its method; CR2 with clusters (see `lockgate.gates.metrics.estimate`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """A key of a gate: its type in words, and what stands for it where it is not given; empty where it must be."""
+class GateKey:
+    """A key of a gate."""
 
     name: str
-    type: str
-    default: str
+    type: str  # in words
+    default: str  # "optional", with its default value if it has one; empty for a required key
 
 
-def shown(found: Metric | Family) -> Metric:
-    """The metric itself; of a family the one that stands where no number is written."""
-    if isinstance(found, Metric):
-        return found
-    return found.make(found.low if found.default is None else found.default)
+def resolve_family(metric: Metric | Family) -> Metric:
+    """The metric itself; of a family its default member, or else the one with the lowest number."""
+    if isinstance(metric, Metric):
+        return metric
+    return metric.make(metric.low if metric.default is None else metric.default)
 
 
-def written(found: Metric | Family) -> str:
-    """How a policy writes the name: `auc`, `recall[@…]` with a number or without, `pinball@…` with one."""
-    if isinstance(found, Metric):
-        return found.name
-    return f"{found.name}@…" if found.default is None else f"{found.name}[@…]"
+def format_name(metric: Metric | Family) -> str:
+    """The name as a policy writes it: `auc`; `recall[@…]` if the number is optional, `pinball@…` if it is not."""
+    if isinstance(metric, Metric):
+        return metric.name
+    return f"{metric.name}@…" if metric.default is None else f"{metric.name}[@…]"
 
 
-def formula(metric: Metric) -> str:
-    """What the metric is, its source included: the docstring of what computes it; empty without one."""
+def read_formula(metric: Metric) -> str:
+    """The definition of a metric and its source: the docstring of the function that computes it, or empty."""
     for source in (metric.hits, metric.loss, metric.linearise):
         while isinstance(source, partial):
             source = source.func  # noqa: PLW2901 (a partial has the docstring of partial)
@@ -58,18 +58,18 @@ def formula(metric: Metric) -> str:
     return ""
 
 
-def first_sentence(metric: Metric) -> str:
-    """The first paragraph of `formula`, in one line."""
-    return " ".join(formula(metric).split("\n\n")[0].split())
+def summarise_formula(metric: Metric) -> str:
+    """The first paragraph of `read_formula`, in one line."""
+    return " ".join(read_formula(metric).split("\n\n")[0].split())
 
 
-def direction(metric: Metric) -> str:
-    """Which way is better."""
+def describe_direction(metric: Metric) -> str:
+    """Which direction is better, in words."""
     return "higher is better" if metric.higher_is_better else "lower is better"
 
 
-def extent(metric: Metric) -> str:
-    """The range."""
+def format_range(metric: Metric) -> str:
+    """The range of a metric's values."""
     return f"{_number(metric.low)} … {_number(metric.high)}"
 
 
@@ -77,27 +77,27 @@ def _number(value: float) -> str:
     return f"{value:.12g}" if math.isfinite(value) else ("∞" if value > 0 else "−∞")
 
 
-def number_of(family: Family) -> str:
-    """What a family's number is."""
+def describe_parameter(family: Family) -> str:
+    """What the number of a family is: its name, range and default."""
     kind = "a whole number" if family.whole else "a number"
     stands = ""
     if family.default is not None:
         inside = family.low <= family.default <= family.high
-        stands = f"; {family.default:g} where none is written" if inside else "; it may be left out"
+        stands = f"; {family.default:g} by default" if inside else "; optional"
     return f"{family.parameter}: {kind} from {family.low:g} to {family.high:.12g}{stands}"
 
 
-def keys(kind: type[BaseModel]) -> tuple[Key, ...]:
-    """The keys of a kind of gate, in the order declared."""
+def list_keys(kind: type[BaseModel]) -> tuple[GateKey, ...]:
+    """The keys of a kind of gate, in the order of their declaration."""
     schema = kind.model_json_schema()
     definitions, required = schema.get("$defs", {}), schema.get("required", [])
     return tuple(
-        Key(
+        GateKey(
             name=name,
-            type=_type(held, definitions),
-            default="" if name in required else _default(held.get("default")),
+            type=_type(value, definitions),
+            default="" if name in required else _default(value.get("default")),
         )
-        for name, held in schema["properties"].items()
+        for name, value in schema["properties"].items()
     )
 
 
@@ -106,7 +106,7 @@ def _default(value: Any) -> str:
 
 
 def _type(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
-    """A JSON Schema in words, as far as keys of gates need."""
+    """A JSON Schema in words; covers what keys of gates use."""
     if "$ref" in schema:
         return _type(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     if "const" in schema:
@@ -117,15 +117,15 @@ def _type(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if branches:
         words = [_type(branch, definitions) for branch in branches if branch.get("type") != "null"]
         return " or ".join(dict.fromkeys(words))
-    held = schema.get("type")
-    if held == "array":
+    type_name = schema.get("type")
+    if type_name == "array":
         items = _type(schema.get("items", {}), definitions)
         return f"list of ({items})" if " or " in items else f"list of {items}"
-    if held == "object":
+    if type_name == "object":
         inside = schema.get("additionalProperties")
         return f"mapping of name to {_type(inside, definitions)}" if isinstance(inside, dict) else "check"
     word = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true | false"}.get(
-        str(held), "value"
+        str(type_name), "value"
     )
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     limits = [f"{sign} {schema[key]:.16g}" for key, sign in signs.items() if abs(schema.get(key, math.inf)) < 2**53 - 1]

@@ -1,4 +1,4 @@
-"""A decision as an in-toto statement that others can sign and check: SLSA's verification summary.
+"""A decision as an in-toto statement, a SLSA verification summary, which others can sign and check.
 
 Statement: https://in-toto.io/Statement/v1. Predicate: https://slsa.dev/verification_summary/v1, fields as in SLSA 1.1.
 """
@@ -17,14 +17,14 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/verification_summary/v1"
 SLSA_VERSION = "1.1"
 PROMOTED = "LOCKGATE_PROMOTED"
-"""The level of what passed. SLSA leaves every name to others that does not start with SLSA_."""
+"""The verified level of what passed. SLSA reserves only names that start with SLSA_."""
 
 FAILED = "FAILED"
 
 _PATHSPEC = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9_-]+")
 
 
-def statement(
+def build_statement(
     decision: Decision,
     *,
     name: str,
@@ -34,26 +34,26 @@ def statement(
     evidence_sha256: str,
     time: datetime,
 ) -> dict[str, Any]:
-    """The statement about the challenger's bytes: PASSED where the decision is PROMOTE, FAILED for all else.
+    """The statement about the challenger's bytes: PASSED where the decision is PROMOTE, FAILED otherwise.
 
-    No gate, number or reason is in it, and of a sealed decision nothing but whether it was PROMOTE.
+    It contains no gate, number or reason, so that it reveals nothing that a sealed decision hides.
 
     Args:
-        decision: as it is told.
-        name: of the model; the subject's.
-        project: whose champion it would be.
-        on_record: whether the decision counts: advice is of another resource, so that it can stand for no promotion.
+        decision: as it is reported, sealed or not.
+        name: of the model, which is the subject.
+        project: whose champion the model would be.
+        on_record: whether the decision is in the log. Advice names another resource and cannot pass for a promotion.
         policy_sha256: of the policy's bytes, as they are kept beside the log.
         evidence_sha256: of the evidence file.
         time: of the judgement, with a time zone.
 
     Raises:
-        LockgateError: the evidence did not name the model's digest, or the time has no zone.
+        LockgateError: the evidence does not have the model's digest, or the time has no zone.
     """
     model = decision.binding.model
     if model is None:
         raise LockgateError(
-            "no statement can be made: the evidence does not say which model it is of",
+            "no statement can be made: the evidence does not say which model it is about",
             expected="the SHA-256 of its bytes",
             where="facts.challenger.sha256",
         )
@@ -83,7 +83,7 @@ def statement(
 
 
 def _evidence_uri(decision: Decision, project: str) -> str:
-    """Where the evidence is: the run's artifact; of a file, which rows it is about."""
+    """Where the evidence is: an artifact of the run; for a file, the digest of its rows."""
     run = decision.binding.run
-    known = run is not None and _PATHSPEC.fullmatch(run)
-    return f"metaflow:{run}/evidence" if known else f"lockgate:{project}/evidence/{decision.binding.holdout}"
+    is_pathspec = run is not None and _PATHSPEC.fullmatch(run)
+    return f"metaflow:{run}/evidence" if is_pathspec else f"lockgate:{project}/evidence/{decision.binding.holdout}"

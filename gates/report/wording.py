@@ -1,4 +1,4 @@
-"""How an outcome is written, the same in every format."""
+"""Phrases and numbers of an outcome, the same in every format."""
 
 from __future__ import annotations
 
@@ -8,61 +8,64 @@ from lockgate.gates.errors import printable
 from lockgate.gates.records.decision import Decision
 from lockgate.gates.records.outcome import VERDICTS_WORST_FIRST, Outcome, Verdict, count_verdicts
 
-MAX_CELL = 300
-UNSETTLED = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)
-ICON = {"PASS": "🟢", "FAIL": "🔴", "INCONCLUSIVE": "🟡", "ERROR": "🟣", "SKIP": "⚪"}
+MAX_CELL_CHARS = 300
+UNSETTLED_VERDICTS = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)
+VERDICT_ICONS = {"PASS": "🟢", "FAIL": "🔴", "INCONCLUSIVE": "🟡", "ERROR": "🟣", "SKIP": "⚪"}
 
 
-def headline(decision: Decision) -> str:
-    """The verdict; for the model that reigns there is nothing to decide."""
+def format_headline(decision: Decision) -> str:
+    """The verdict, or that the model is the champion already, so that nothing is decided."""
     return "ALREADY CHAMPION" if decision.already_champion else decision.verdict
 
 
-def guarantee(decision: Decision) -> tuple[str, ...]:
-    """Which look this is, unless that is sealed, and what is promised: a sentence each, without its stop."""
+def list_guarantees(decision: Decision) -> tuple[str, ...]:
+    """Which look this is, unless the decision is sealed, and what is guaranteed: sentences without full stops."""
     return (decision.guarantee,) if decision.sealed else (decision.look.message, decision.guarantee)
 
 
-def sentence(said: str) -> str:
-    """As one: with a capital, and a stop."""
-    return f"{said[:1].upper()}{said[1:]}."
+def format_sentence(text: str) -> str:
+    """The text with a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
-def observed(outcome: Outcome) -> str:
+def format_observed(outcome: Outcome) -> str:
     """The observed value; – where there is none."""
     return "–" if outcome.observed is None else f"{outcome.observed:.4g}"
 
 
-def interval(outcome: Outcome) -> str:
+def format_interval(outcome: Outcome) -> str:
     """Both bounds and their one-sided level; – where there is none."""
     if outcome.low is None or outcome.high is None or outcome.level is None:
         return "–"
     return f"{outcome.low:.4g} … {outcome.high:.4g} ({outcome.level:.6g})"
 
 
-def rows(outcome: Outcome) -> str:
-    """Rows, and clusters where rows are clustered."""
+def format_rows(outcome: Outcome) -> str:
+    """The number of rows, and of clusters where rows are clustered."""
     if outcome.rows is None:
         return "–"
     return f"{outcome.rows:,}" if outcome.clusters is None else f"{outcome.rows:,} in {outcome.clusters:,}"
 
 
-def verdict(outcome: Outcome) -> str:
-    """The verdict, with what softens it."""
+def format_verdict(outcome: Outcome) -> str:
+    """The verdict, and whether the gate only warns or was waived."""
     return outcome.verdict + (" (warn)" if outcome.severity == "warn" else "") + (" waived" if outcome.waived else "")
 
 
-def waivers(decision: Decision, gate: str | None = None) -> tuple[str, ...]:
-    """What became of each waiver for the candidate, a sentence each: of one gate, or of names that no gate here has."""
+def list_waivers(decision: Decision, gate: str | None = None) -> tuple[str, ...]:
+    """What became of the candidate's waivers, a sentence each.
+
+    Those for one gate; without `gate`, those for gates that the policy does not have.
+    """
     names = {outcome.name for outcome in decision.outcomes}
     return tuple(
         use.message for use in decision.waivers if (use.gate == gate if gate is not None else use.gate not in names)
     )
 
 
-def background(outcome: Outcome) -> str:
-    """Of a gate that does not pass: why it exists, and who to ask, in the policy's words; empty without any."""
-    if outcome.verdict not in UNSETTLED:
+def format_background(outcome: Outcome) -> str:
+    """Why a gate that does not pass exists and who to ask, in the policy's words; empty where it says neither."""
+    if outcome.verdict not in UNSETTLED_VERDICTS:
         return ""
     why = [f"why: {outcome.description}"] if outcome.description else []
     return "; ".join(why + ([f"ask: {outcome.owner}"] if outcome.owner else []))
@@ -76,14 +79,14 @@ def part_noun(outcome: Outcome, part_nouns: Mapping[str, str]) -> str:
     return part_nouns.get(outcome.kind, "part")
 
 
-def worst_first(parts: Sequence[Outcome], most: int) -> tuple[tuple[Outcome, ...], str]:
-    """At most so many parts, the worst ones, and what is said of the others; empty where there are none."""
+def take_worst(parts: Sequence[Outcome], limit: int) -> tuple[tuple[Outcome, ...], str]:
+    """The worst parts, at most `limit`, and a phrase that counts the others; empty where there are no others."""
     ordered = sorted(parts, key=lambda part: VERDICTS_WORST_FIRST.index(part.verdict))
-    rest = ordered[most:]
-    return tuple(ordered[:most]), f"{len(rest)} more not shown: {count_verdicts(rest)}" if rest else ""
+    rest = ordered[limit:]
+    return tuple(ordered[:limit]), f"{len(rest)} more not shown: {count_verdicts(rest)}" if rest else ""
 
 
-def cell(text: str) -> str:
-    """Text in one line, printable, and cut where it is long."""
+def format_cell(text: str) -> str:
+    """Text on one line, printable, and cut to `MAX_CELL_CHARS`."""
     flat = printable(text)
-    return flat if len(flat) <= MAX_CELL else flat[: MAX_CELL - 1] + "…"
+    return flat if len(flat) <= MAX_CELL_CHARS else flat[: MAX_CELL_CHARS - 1] + "…"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from lockgate.gates.errors import DataError
 from lockgate.pipelines.data import breast_cancer, table, window
-from lockgate.pipelines.data.columns import meant, options
+from lockgate.pipelines.data.columns import list_options, suggest_name
 from lockgate.pipelines.data.files import Files, Folder, Objects
-from lockgate.pipelines.data.frames import Table, build
+from lockgate.pipelines.data.frames import Table, build_table
 from lockgate.pipelines.data.holdout import Split, split
 from lockgate.pipelines.data.settings import DataSettings, TrainSettings, next_period
 from lockgate.pipelines.data.source import Piece, Source
-from lockgate.pipelines.data.window import Plan, Window
+from lockgate.pipelines.data.window import WindowPlan, WindowRows
 
 __all__ = [
     "SOURCES",
@@ -22,19 +22,22 @@ __all__ = [
     "Folder",
     "Objects",
     "Piece",
-    "Plan",
     "Split",
     "Table",
     "TrainSettings",
-    "Window",
+    "WindowPlan",
+    "WindowRows",
     "load",
     "next_period",
-    "planned",
+    "plan_window",
+    "read_window",
     "split",
-    "windows",
 ]
 
-SOURCES: dict[str, Source] = {"breast_cancer": Source(breast_cancer.read), "table": table.Tables(table.read)}
+SOURCES: dict[str, Source] = {
+    "breast_cancer": Source(breast_cancer.read_breast_cancer),
+    "table": table.TableSource(table.read_table),
+}
 
 
 def load(data: DataSettings, *, root: Files | Path) -> Table:
@@ -43,19 +46,19 @@ def load(data: DataSettings, *, root: Files | Path) -> Table:
     Raises:
         DataError: an unknown source, a file that cannot be read, or a column that is not as declared.
     """
-    return build(_source(data).read(data, _files(root)), data)
+    return build_table(_source(data).read(data, _files(root)), data)
 
 
-def planned(data: DataSettings, period: str, *, root: Files | Path, batch_rows: int) -> Plan:
+def plan_window(data: DataSettings, period: str, *, root: Files | Path, batch_rows: int) -> WindowPlan:
     """Which pieces of the table hold rows to predict, and how many rows: see `window.planned`."""
-    return window.planned(data, _source(data), _files(root), period, batch_rows=batch_rows)
+    return window.plan_source_window(data, _source(data), _files(root), period, batch_rows=batch_rows)
 
 
-def windows(
+def read_window(
     data: DataSettings, period: str, pieces: Sequence[Piece], *, root: Files | Path, batch_rows: int
-) -> Iterator[Window]:
+) -> Iterator[WindowRows]:
     """The rows to predict in `pieces`, batch by batch: see `window.windows`."""
-    return window.windows(data, _source(data), _files(root), period, pieces, batch_rows=batch_rows)
+    return window.read_source_window(data, _source(data), _files(root), period, pieces, batch_rows=batch_rows)
 
 
 def _files(root: Files | Path) -> Files:
@@ -66,8 +69,8 @@ def _source(data: DataSettings) -> Source:
     if data.source not in SOURCES:
         raise DataError(
             f"{data.source!r} is no source of data",
-            expected=options(SOURCES),
+            expected=list_options(SOURCES),
             where="data.source",
-            hint=meant(data.source, SOURCES),
+            hint=suggest_name(data.source, SOURCES),
         )
     return SOURCES[data.source]

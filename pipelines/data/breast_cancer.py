@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lockgate.pipelines.data.settings import DataSettings
 
 
-def read(data: DataSettings, files: Files) -> pd.DataFrame:  # noqa: ARG001 - every source has the same signature
+def read_breast_cancer(data: DataSettings, files: Files) -> pd.DataFrame:  # noqa: ARG001 - every source has the same signature
     """30 measurements (float64, `mean_radius` …) and `diagnosis`, `malignant` or `benign`: 569 rows.
 
     Raises:

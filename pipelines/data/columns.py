@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
     from lockgate.pipelines.data.settings import DataSettings
 
-SHOWN = 12
+MAX_LISTED_NAMES = 12
 
 
-def options(names: Iterable[object]) -> str:
+def list_options(names: Iterable[object]) -> str:
     """`one of a, b, c`; after twelve names the number of the others."""
     listed = [str(name) for name in names]
-    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-    return f"one of {', '.join(listed[:SHOWN])}{more}" if listed else "none, as there is none"
+    more = f" and {len(listed) - MAX_LISTED_NAMES} more" if len(listed) > MAX_LISTED_NAMES else ""
+    return f"one of {', '.join(listed[:MAX_LISTED_NAMES])}{more}" if listed else "none, as there is none"
 
 
-def meant(name: object, names: Iterable[object]) -> str:
+def suggest_name(name: object, names: Iterable[object]) -> str:
     """`did you mean 'late'?` for the nearest name; "" when none is near."""
     near = difflib.get_close_matches(str(name), [str(other) for other in names], n=1)
     return f"did you mean {near[0]!r}?" if near else ""
 
 
 MISSING = "(missing)"
-_NUMBERS = ("integer", "floating", "mixed-integer-float", "boolean")
+_NUMBER_TYPES = ("integer", "floating", "mixed-integer-float", "boolean")
 
 
-def kind(column: pd.Series) -> str:
-    """`text`, `numbers`, `nothing` (every value missing), or pandas' name of what else it holds, such as `date`."""
+def classify_column(column: pd.Series) -> str:
+    """`text`, `to_numbers`, `nothing` (every value missing), or pandas' name of what else it holds, such as `date`."""
     import pandas as pd
 
     if column.isna().all():
@@ -49,23 +49,23 @@ def kind(column: pd.Series) -> str:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return "text"
     found = pd.api.types.infer_dtype(column, skipna=True)
-    return "text" if found == "string" else "numbers" if found in _NUMBERS else found
+    return "text" if found == "string" else "numbers" if found in _NUMBER_TYPES else found
 
 
-def feature(column: pd.Series, *, where: str, categories: bool = False) -> pd.Series:
+def to_feature(column: pd.Series, *, where: str, categories: bool = False) -> pd.Series:
     """Text as pandas' `str` (NaN where missing), numbers as float64 (NaN where missing); nothing at all as float64.
 
     With `categories` text that comes as categories stays so: each value is there once.
     """
     import pandas as pd
 
-    found = kind(column)
+    found = classify_column(column)
     if found == "text":
         if column.dtype == "str" or (categories and isinstance(column.dtype, pd.CategoricalDtype)):
             return column
         return column.astype(object).map(str, na_action="ignore").astype("str")
     if found in ("numbers", "nothing"):
-        return _finite(column, where=where)
+        return _to_finite(column, where=where)
     raise DataError(
         f"column {column.name!r} holds {found}",
         expected="numbers, booleans or text",
@@ -74,38 +74,38 @@ def feature(column: pd.Series, *, where: str, categories: bool = False) -> pd.Se
     )
 
 
-def numbers(column: pd.Series, *, where: str) -> NDArray[np.float64]:
+def to_numbers(column: pd.Series, *, where: str) -> NDArray[np.float64]:
     """float64 (n,), NaN where missing; never infinite."""
-    if (found := kind(column)) not in ("numbers", "nothing"):
+    if (found := classify_column(column)) not in ("numbers", "nothing"):
         shown = column.dropna().iloc[0]
         raise DataError(f"column {column.name!r} holds {found}, such as {shown!r}", expected="numbers", where=where)
-    return feature(column, where=where).to_numpy(dtype="float64")
+    return to_feature(column, where=where).to_numpy(dtype="float64")
 
 
-def names(column: pd.Series, *, where: str, missing: str | None = None) -> NDArray[np.object_]:
+def to_names(column: pd.Series, *, where: str, missing: str | None = None) -> NDArray[np.object_]:
     """str (n,): text as it is, whole numbers without a point, midnights as 2013-10-05. `missing` stands for what is
     not there; without it a missing value is an error. A value's text does not depend on the others."""
     import numpy as np
 
-    codes, text = _coded(column, where=where, missing=missing)
+    codes, text = _factorize(column, where=where, missing=missing)
     return np.asarray(text[codes])
 
 
-def strings(column: pd.Series, *, where: str) -> pa.Array:
-    """As `names`, of a column without a missing value, for Arrow: string (n,)."""
+def to_strings(column: pd.Series, *, where: str) -> pa.Array:
+    """As `to_names`, of a column without a missing value, for Arrow: string (n,)."""
     import pyarrow as pa
 
-    codes, text = _coded(column, where=where, missing=None)
+    codes, text = _factorize(column, where=where, missing=None)
     return pa.DictionaryArray.from_arrays(codes, pa.array(text[:-1], pa.string())).cast(pa.string())
 
 
-def _coded(column: pd.Series, *, where: str, missing: str | None) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
+def _factorize(column: pd.Series, *, where: str, missing: str | None) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
     """Each row's place among the distinct texts, which `missing` ends: few as a rule, and each is written once."""
     import numpy as np
     import pandas as pd
 
     codes, values = pd.factorize(column)
-    text, absent = [*_text(pd.Series(values))], int((codes < 0).sum())
+    text, absent = [*_format_values(pd.Series(values))], int((codes < 0).sum())
     counted = f"is missing in {absent:,} of {len(column):,} rows"
     if absent and missing is None:
         raise DataError(f"column {column.name!r} {counted}", expected="a value in every row", where=where)
@@ -118,7 +118,7 @@ def _coded(column: pd.Series, *, where: str, missing: str | None) -> tuple[NDArr
     return codes, np.array([*text, missing], dtype=object)  # a missing value has code -1, the last
 
 
-def _text(values: pd.Series) -> pd.Series:
+def _format_values(values: pd.Series) -> pd.Series:
     import pandas as pd
 
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -131,14 +131,14 @@ def _text(values: pd.Series) -> pd.Series:
     return values.astype(object).map(str, na_action="ignore")
 
 
-def times(column: pd.Series, *, where: str) -> NDArray[np.datetime64]:
+def to_times(column: pd.Series, *, where: str) -> NDArray[np.datetime64]:
     """datetime64[us] (n,), as the clock on the wall showed it: a time zone is dropped, not converted."""
     import numpy as np
     import pandas as pd
 
     expected = "a date such as 2013-10-05, or a timestamp such as 2013-10-05T12:30:00, in every row"
-    if kind(column) in ("numbers", "nothing"):
-        held = "numbers" if kind(column) == "numbers" else "no value at all"
+    if classify_column(column) in ("numbers", "nothing"):
+        held = "numbers" if classify_column(column) == "numbers" else "no value at all"
         raise DataError(f"column {column.name!r} holds {held}", expected=expected, where=where)
     if absent := int(column.isna().sum()):
         raise DataError(f"column {column.name!r} is missing in {absent:,} rows", expected=expected, where=where)
@@ -158,7 +158,7 @@ def times(column: pd.Series, *, where: str) -> NDArray[np.datetime64]:
     return np.asarray(wall[codes])
 
 
-def labels(column: pd.Series, data: DataSettings) -> NDArray[np.float64]:
+def to_labels(column: pd.Series, data: DataSettings) -> NDArray[np.float64]:
     """float64 (n,): 0 or 1 for task binary, a finite number for regression, NaN where there is no outcome."""
     import numpy as np
 
@@ -169,12 +169,12 @@ def labels(column: pd.Series, data: DataSettings) -> NDArray[np.float64]:
         if not hit.fillna(value=False).any():
             raise DataError(
                 f"no row of target {name!r} is {data.positive!r}",
-                expected=options(found),
+                expected=list_options(found),
                 where="data.positive",
-                hint=meant(data.positive, found),
+                hint=suggest_name(data.positive, found),
             )
         return np.where(column.isna().to_numpy(), np.nan, hit.fillna(value=False).to_numpy(dtype="float64"))
-    if kind(column) == "text" and data.task == "binary":
+    if classify_column(column) == "text" and data.task == "binary":
         found = sorted(map(str, column.dropna().unique()))
         raise DataError(
             f"target {name!r} holds text: {', '.join(found[:5])}",
@@ -182,7 +182,7 @@ def labels(column: pd.Series, data: DataSettings) -> NDArray[np.float64]:
             where=where,
             hint=f"set data.positive={found[0]}, or the value that counts as 1",
         )
-    values = numbers(column, where=where)
+    values = to_numbers(column, where=where)
     if data.task == "binary" and (other := sorted({*values[~np.isnan(values)]} - {0.0, 1.0})):
         raise DataError(
             f"target {name!r} holds {', '.join(f'{value:g}' for value in other[:5])}",
@@ -193,7 +193,7 @@ def labels(column: pd.Series, data: DataSettings) -> NDArray[np.float64]:
     return values
 
 
-def _finite(column: pd.Series, *, where: str) -> pd.Series:
+def _to_finite(column: pd.Series, *, where: str) -> pd.Series:
     import numpy as np
     import pandas as pd
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import DataError
 from lockgate.pipelines.data import columns
-from lockgate.pipelines.data.columns import meant, options
+from lockgate.pipelines.data.columns import list_options, suggest_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ class Table:
     slices: Mapping[str, NDArray[np.object_]]  # str; "(missing)" where there is no value
 
 
-def build(raw: pd.DataFrame, data: DataSettings) -> Table:
+def build_table(raw: pd.DataFrame, data: DataSettings) -> Table:
     """The table that `data` declares, from a source's frame (n, any columns); n is at least 1.
 
     Raises:
@@ -42,46 +42,48 @@ def build(raw: pd.DataFrame, data: DataSettings) -> Table:
     import pandas as pd
 
     if raw.empty:
-        raise DataError(f"{source_name(data)} has no rows", expected="at least one", where="data")
+        raise DataError(f"{describe_source(data)} has no rows", expected="at least one", where="data")
     if not raw.columns.is_unique:
         repeated = sorted({str(name) for name in raw.columns[raw.columns.duplicated()]})
-        raise DataError(f"{source_name(data)} has two columns {repeated[0]!r}", expected="distinct names", where="data")
+        raise DataError(
+            f"{describe_source(data)} has two columns {repeated[0]!r}", expected="distinct names", where="data"
+        )
 
     def column(name: str, where: str) -> pd.Series:
-        return declared(raw, name, where, data)
+        return find_column(raw, name, where, data)
 
     def text(name: str, where: str, *, missing: str | None = None) -> NDArray[np.object_]:
-        return columns.names(column(name, where), where=where, missing=missing)
+        return columns.to_names(column(name, where), where=where, missing=missing)
 
     for name in data.exclude:
         column(name, "data.exclude")
     key = [column(name, "data.key") for name in data.key or ()]
-    ids = pd.Series(row_ids(key, np.arange(len(raw))).to_numpy(zero_copy_only=False), dtype=object)
+    ids = pd.Series(build_row_ids(key, np.arange(len(raw))).to_numpy(zero_copy_only=False), dtype=object)
     check_distinct(ids, data)
     return Table(
-        labels=columns.labels(column(data.target, "data.target"), data),
+        labels=columns.to_labels(column(data.target, "data.target"), data),
         row_ids=ids.to_numpy(dtype=object),
-        times=None if data.time is None else columns.times(column(data.time, "data.time"), where="data.time"),
+        times=None if data.time is None else columns.to_times(column(data.time, "data.time"), where="data.time"),
         clusters=None if data.cluster is None else text(data.cluster, "data.cluster"),
-        weights=None if data.weight is None else _weights(column(data.weight, "data.weight")),
+        weights=None if data.weight is None else _read_weights(column(data.weight, "data.weight")),
         slices={name: text(name, "data.slices", missing=columns.MISSING) for name in data.slices},
-        frame=features({name: column(name, "data.features") for name in feature_names(raw.columns, data)}),
+        frame=build_features({name: column(name, "data.features") for name in list_features(raw.columns, data)}),
     )
 
 
-def declared(raw: pd.DataFrame, name: str, where: str, data: DataSettings) -> pd.Series:
+def find_column(raw: pd.DataFrame, name: str, where: str, data: DataSettings) -> pd.Series:
     """A column that the settings name at `where`. Raises DataError where the source has none of that name."""
     if name not in raw.columns:
         raise DataError(
-            f"column {name!r} is not in {source_name(data)}",
-            expected=options(raw.columns),
+            f"column {name!r} is not in {describe_source(data)}",
+            expected=list_options(raw.columns),
             where=where,
-            hint=meant(name, raw.columns),
+            hint=suggest_name(name, raw.columns),
         )
     return raw[name].reset_index(drop=True)
 
 
-def feature_names(there: Iterable[str], data: DataSettings) -> tuple[str, ...]:
+def list_features(there: Iterable[str], data: DataSettings) -> tuple[str, ...]:
     """The declared features; where none are declared, all columns that have no other role, in the source's order."""
     if data.features is not None:
         return data.features
@@ -89,18 +91,21 @@ def feature_names(there: Iterable[str], data: DataSettings) -> tuple[str, ...]:
     return tuple(name for name in map(str, there) if name not in taken)
 
 
-def features(wanted: Mapping[str, pd.Series], *, categories: bool = False) -> pd.DataFrame:
+def build_features(wanted: Mapping[str, pd.Series], *, categories: bool = False) -> pd.DataFrame:
     """The frame that models see, from the declared features' columns. Raises DataError for what no model reads."""
     import pandas as pd
 
     if not wanted:
         raise DataError("no column is left to learn from", expected="at least one", where="data.features")
     return pd.DataFrame(
-        {name: columns.feature(series, where="data.features", categories=categories) for name, series in wanted.items()}
+        {
+            name: columns.to_feature(series, where="data.features", categories=categories)
+            for name, series in wanted.items()
+        }
     )
 
 
-def row_ids(key: Sequence[pd.Series], rows: NDArray[np.int64]) -> pa.Array:
+def build_row_ids(key: Sequence[pd.Series], rows: NDArray[np.int64]) -> pa.Array:
     """string (n,): the key's columns joined by "/", or the numbers in `rows` where there is no key.
 
     Raises DataError for a value that is missing; keys may repeat.
@@ -110,7 +115,7 @@ def row_ids(key: Sequence[pd.Series], rows: NDArray[np.int64]) -> pa.Array:
 
     if not key:
         return pa.array(rows).cast(pa.string())
-    parts = [columns.strings(column, where="data.key") for column in key]
+    parts = [columns.to_strings(column, where="data.key") for column in key]
     if len(parts) == 1:
         return parts[0]
     for escaped in (("%", "%25"), ("/", "%2F")):  # "a/b" + "c" and "a" + "b/c" stay apart
@@ -129,8 +134,8 @@ def check_distinct(ids: pd.Series, data: DataSettings) -> None:
         )
 
 
-def _weights(column: pd.Series) -> NDArray[np.float64]:
-    weights = columns.numbers(column, where="data.weight")
+def _read_weights(column: pd.Series) -> NDArray[np.float64]:
+    weights = columns.to_numbers(column, where="data.weight")
     if not (weights >= 0).all():
         raise DataError(
             f"column {column.name!r} is negative or missing in {int((~(weights >= 0)).sum()):,} rows",
@@ -140,6 +145,6 @@ def _weights(column: pd.Series) -> NDArray[np.float64]:
     return weights
 
 
-def source_name(data: DataSettings) -> str:
+def describe_source(data: DataSettings) -> str:
     """The table, as an error names it."""
     return data.path if data.path is not None else f"source {data.source}"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import DataError
-from lockgate.pipelines.data.columns import meant, options
-from lockgate.pipelines.data.settings import month
+from lockgate.pipelines.data.columns import list_options, suggest_name
+from lockgate.pipelines.data.settings import parse_month
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,15 +54,15 @@ def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) ->
         if name not in table.frame.columns:
             raise DataError(
                 f"column {name!r} is not declared as known at prediction time",
-                expected=options(table.frame.columns),
+                expected=list_options(table.frame.columns),
                 where="train.columns",
-                hint=meant(name, table.frame.columns),
+                hint=suggest_name(name, table.frame.columns),
             )
-    learn, hold = _masks(table, data, train, as_of)
+    learn, hold = _split_masks(table, data, train, as_of)
     known = ~np.isnan(table.labels)
     fit, judge = learn & known, hold & known
-    _some(fit, "to train on", table, data, where="as_of" if train.months is None else "as_of, train.months")
-    _some(judge, "to hold out", table, data, where="as_of")
+    _check_any(fit, "to train on", table, data, where="as_of" if train.months is None else "as_of, train.months")
+    _check_any(judge, "to hold out", table, data, where="as_of")
     if data.task == "binary" and np.unique(table.labels[fit]).size < 2:
         raise DataError(
             f"all {int(fit.sum()):,} training rows have target {data.target!r} = {table.labels[fit][0]:g}",
@@ -85,7 +85,7 @@ def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) ->
     )
 
 
-def _masks(table: Table, data: DataSettings, train: TrainSettings, as_of: str) -> tuple[Mask, Mask]:
+def _split_masks(table: Table, data: DataSettings, train: TrainSettings, as_of: str) -> tuple[Mask, Mask]:
     if data.holdout.kind == "fraction":
         if train.months is not None:
             raise DataError(
@@ -94,16 +94,16 @@ def _masks(table: Table, data: DataSettings, train: TrainSettings, as_of: str) -
                 where="train.months",
                 hint="choose train=all",
             )
-        hold = _hashed(table.row_ids if table.clusters is None else table.clusters) < data.holdout.share
+        hold = _hash_names(table.row_ids if table.clusters is None else table.clusters) < data.holdout.share
         return ~hold, hold
     if table.times is None:  # DataSettings refuses this for a month
         raise DataError("a holdout by month needs a time column", where="data.time")
-    held, months = month(as_of, where="as_of"), table.times.astype("datetime64[M]")
+    held, months = parse_month(as_of, where="as_of"), table.times.astype("datetime64[M]")
     learn = months < held
     return (learn if train.months is None else learn & (months >= held - train.months)), months == held
 
 
-def _hashed(names: NDArray[np.object_]) -> NDArray[np.float64]:
+def _hash_names(names: NDArray[np.object_]) -> NDArray[np.float64]:
     """Uniform in [0, 1), the same for the same name on every machine: the first 53 bits of its BLAKE2b digest."""
     import numpy as np
 
@@ -111,11 +111,11 @@ def _hashed(names: NDArray[np.object_]) -> NDArray[np.float64]:
     return (np.frombuffer(digests, dtype=">u8") >> np.uint64(11)) / 2.0**53
 
 
-def _some(rows: Mask, purpose: str, table: Table, data: DataSettings, *, where: str) -> None:
+def _check_any(rows: Mask, purpose: str, table: Table, data: DataSettings, *, where: str) -> None:
     if rows.any():
         return
     if table.times is not None and data.holdout.kind == "month":
-        expected = f"{_months(table.times)}, and rows before it"
+        expected = f"{_describe_months(table.times)}, and rows before it"
         raise DataError(f"no rows with an outcome {purpose}", expected=expected, where=where)
     raise DataError(
         f"no rows with an outcome {purpose}: the table has {len(table.labels):,}",
@@ -124,5 +124,5 @@ def _some(rows: Mask, purpose: str, table: Table, data: DataSettings, *, where: 
     )
 
 
-def _months(times: NDArray[np.datetime64]) -> str:
+def _describe_months(times: NDArray[np.datetime64]) -> str:
     return f"a month from {times.min().astype('datetime64[M]')} to {times.max().astype('datetime64[M]')}"

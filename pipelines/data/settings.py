@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def month(period: str, *, where: str) -> np.datetime64:
+def parse_month(period: str, *, where: str) -> np.datetime64:
     """The month as datetime64[M]; years 0001 to 9999. `where` names what the user wrote it in.
 
     Raises:
@@ -30,7 +30,7 @@ def month(period: str, *, where: str) -> np.datetime64:
 
 def next_period(as_of: str) -> str:
     """The month after `as_of`: 2013-12 gives 2014-01. Raises DataError for what is no month, and for 9999-12."""
-    following = str(month(as_of, where="as_of") + 1)
+    following = str(parse_month(as_of, where="as_of") + 1)
     if len(following) != 7:
         raise DataError(f"no month follows {as_of}", expected="a month before 9999-12", where="as_of")
     return following
@@ -39,7 +39,7 @@ def next_period(as_of: str) -> str:
 Column = Annotated[str, StringConstraints(min_length=1)]
 
 
-def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+def _check_distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(f"names a column twice: {', '.join(repeated)}")
@@ -47,17 +47,19 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 # YAML has lists where the record keeps tuples: only the outer type is lax
-Columns = Annotated[tuple[Column, ...], Field(strict=False), AfterValidator(_distinct)]
-SomeColumns = Annotated[tuple[Column, ...], Field(strict=False, min_length=1), AfterValidator(_distinct)]
+Columns = Annotated[tuple[Column, ...], Field(strict=False), AfterValidator(_check_distinct)]
+SomeColumns = Annotated[tuple[Column, ...], Field(strict=False, min_length=1), AfterValidator(_check_distinct)]
 
 _RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 _HELD_OUT = Changed(Category.HOLDOUT)
-_LOG = Changed(Category.LOOKS, why="another project has another log: no look was taken there, and no model reigns")
+_OTHER_LOG = Changed(
+    Category.LOOKS, why="another project has another log: no look was taken there, and no model reigns"
+)
 _CLUSTER = Given(Category.HOLDOUT, "rows that depend on each other count as independent: intervals become too narrow")
 _SLICES = Members(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAKER)
-_BANNED = Members(Category.HOLDOUT, added=Direction.TIGHTER, removed=Direction.WEAKER)
+_EXCLUDED = Members(Category.HOLDOUT, added=Direction.TIGHTER, removed=Direction.WEAKER)
 
 
 class MonthHoldout(BaseModel):
@@ -82,7 +84,7 @@ class DataSettings(BaseModel):
     """One table: where it is, what is predicted, what a row is, what is held out."""
 
     model_config = _RULES
-    project: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$"), _LOG]
+    project: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$"), _OTHER_LOG]
     source: Annotated[str, _HELD_OUT]
     path: Annotated[str | None, _HELD_OUT]
     task: Annotated[Literal["binary", "regression"], _HELD_OUT]  # the gates judge other tasks, too
@@ -95,7 +97,7 @@ class DataSettings(BaseModel):
     weight: Annotated[Column | None, _HELD_OUT]
     slices: Annotated[Columns, _SLICES]
     features: Annotated[SomeColumns | None, _HELD_OUT]
-    exclude: Annotated[Columns, _BANNED]
+    exclude: Annotated[Columns, _EXCLUDED]
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lockgate.pipelines.data.files import Files
     from lockgate.pipelines.data.settings import DataSettings
 
-Read = Callable[["DataSettings", "Files"], "pd.DataFrame"]
+ReadTable = Callable[["DataSettings", "Files"], "pd.DataFrame"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Piece:
 class Source:
     """A source that is read whole, which is one piece. `read` gives every column, under the source's names."""
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: ReadTable) -> None:
         self.read = read
 
     def pieces(self, data: DataSettings, files: Files, month: np.datetime64 | None) -> tuple[Piece, ...]:  # noqa: ARG002

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import DataError
 from lockgate.pipelines.data import columns
-from lockgate.pipelines.data.frames import check_distinct, declared, feature_names, features, row_ids, source_name
-from lockgate.pipelines.data.settings import month
+from lockgate.pipelines.data.frames import (
+    build_features,
+    build_row_ids,
+    check_distinct,
+    describe_source,
+    find_column,
+    list_features,
+)
+from lockgate.pipelines.data.settings import parse_month
 from lockgate.pipelines.data.source import Piece, Source
 
 if TYPE_CHECKING:
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class WindowRows:
     """Rows to predict, with an outcome or without."""
 
     frame: pd.DataFrame  # (n, every declared feature)
@@ -31,14 +38,14 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class WindowPlan:
     """Where the rows of a window are."""
 
     pieces: tuple[Piece, ...]  # of the source, each with at least one row of the window
     rows: int  # of the window
 
 
-def planned(data: DataSettings, source: Source, files: Files, period: str, *, batch_rows: int) -> Plan:
+def plan_source_window(data: DataSettings, source: Source, files: Files, period: str, *, batch_rows: int) -> WindowPlan:
     """The pieces that hold rows of the month `period` (YYYY-MM), and how many rows there are; at least one.
 
     Of a table without a time column, all rows, and `period` is not read.
@@ -46,22 +53,22 @@ def planned(data: DataSettings, source: Source, files: Files, period: str, *, ba
     Raises:
         DataError: a bad `period`, a window without rows, or a table that cannot be read.
     """
-    wanted = None if data.time is None else month(period, where="period")
+    wanted = None if data.time is None else parse_month(period, where="period")
     found, rows = [], 0
     for piece in source.pieces(data, files, wanted):
         if count := sum(
-            _count(raw, data, wanted) for raw in _raw(data, source, files, piece, batch_rows, rows_only=True)
+            _count_rows(raw, data, wanted) for raw in _read_raw(data, source, files, piece, batch_rows, rows_only=True)
         ):
             found.append(piece)
             rows += count
     if not rows:
-        raise _nothing(data, source, files, period, batch_rows)
-    return Plan(pieces=tuple(found), rows=rows)
+        raise _empty_window_error(data, source, files, period, batch_rows)
+    return WindowPlan(pieces=tuple(found), rows=rows)
 
 
-def windows(
+def read_source_window(
     data: DataSettings, source: Source, files: Files, period: str, pieces: Sequence[Piece], *, batch_rows: int
-) -> Iterator[Window]:
+) -> Iterator[WindowRows]:
     """The window's rows in these pieces, at most `batch_rows` at a time, in the source's order.
 
     The target may be missing: what is predicted has no outcome yet. Raises DataError for a column that is missing or
@@ -69,26 +76,26 @@ def windows(
     """
     import numpy as np
 
-    wanted = None if data.time is None else month(period, where="period")
+    wanted = None if data.time is None else parse_month(period, where="period")
     for piece in pieces:
         first = piece.first_row
-        for raw in _raw(data, source, files, piece, batch_rows, rows_only=False):
-            inside = np.arange(len(raw)) if wanted is None else np.flatnonzero(_months(raw, data) == wanted)
+        for raw in _read_raw(data, source, files, piece, batch_rows, rows_only=False):
+            inside = np.arange(len(raw)) if wanted is None else np.flatnonzero(_read_months(raw, data) == wanted)
             if len(inside):
-                yield _window(raw.iloc[inside].reset_index(drop=True), first + inside, data)
+                yield _build_window(raw.iloc[inside].reset_index(drop=True), first + inside, data)
             first += len(raw)
 
 
-def _window(raw: pd.DataFrame, numbers: NDArray[np.int64], data: DataSettings) -> Window:
+def _build_window(raw: pd.DataFrame, numbers: NDArray[np.int64], data: DataSettings) -> WindowRows:
     import pandas as pd
 
-    ids = row_ids([declared(raw, name, "data.key", data) for name in data.key or ()], numbers)
+    ids = build_row_ids([find_column(raw, name, "data.key", data) for name in data.key or ()], numbers)
     check_distinct(pd.Series(ids.to_numpy(zero_copy_only=False), dtype=object), data)
-    chosen = {name: declared(raw, name, "data.features", data) for name in feature_names(raw.columns, data)}
-    return Window(frame=features(chosen, categories=True), row_ids=ids)
+    chosen = {name: find_column(raw, name, "data.features", data) for name in list_features(raw.columns, data)}
+    return WindowRows(frame=build_features(chosen, categories=True), row_ids=ids)
 
 
-def _raw(
+def _read_raw(
     data: DataSettings, source: Source, files: Files, piece: Piece, batch_rows: int, *, rows_only: bool
 ) -> Iterator[pd.DataFrame]:
     """The source's rows of a piece; with `rows_only` the fewest columns that say which month each is in."""
@@ -101,21 +108,23 @@ def _raw(
     yield from source.batches(data, files, piece, names, batch_rows)
 
 
-def _count(raw: pd.DataFrame, data: DataSettings, wanted: np.datetime64 | None) -> int:
-    return len(raw) if wanted is None else int((_months(raw, data) == wanted).sum())
+def _count_rows(raw: pd.DataFrame, data: DataSettings, wanted: np.datetime64 | None) -> int:
+    return len(raw) if wanted is None else int((_read_months(raw, data) == wanted).sum())
 
 
-def _months(raw: pd.DataFrame, data: DataSettings) -> NDArray[np.datetime64]:
-    return columns.times(declared(raw, str(data.time), "data.time", data), where="data.time").astype("datetime64[M]")
+def _read_months(raw: pd.DataFrame, data: DataSettings) -> NDArray[np.datetime64]:
+    return columns.to_times(find_column(raw, str(data.time), "data.time", data), where="data.time").astype(
+        "datetime64[M]"
+    )
 
 
-def _nothing(data: DataSettings, source: Source, files: Files, period: str, batch_rows: int) -> DataError:
+def _empty_window_error(data: DataSettings, source: Source, files: Files, period: str, batch_rows: int) -> DataError:
     if data.time is None:
-        return DataError(f"{source_name(data)} has no rows", expected="at least one", where="data")
+        return DataError(f"{describe_source(data)} has no rows", expected="at least one", where="data")
     found = [
-        _months(raw, data)
+        _read_months(raw, data)
         for piece in source.pieces(data, files, None)
-        for raw in _raw(data, source, files, piece, batch_rows, rows_only=True)
+        for raw in _read_raw(data, source, files, piece, batch_rows, rows_only=True)
         if len(raw)
     ]
     first, last = min((one.min() for one in found), default=None), max((one.max() for one in found), default=None)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from lockgate.gates.evidence.task import Task
 from lockgate.pipelines.models import raw, skops_pipeline
-from lockgate.pipelines.models.model import PARAMS, check
+from lockgate.pipelines.models.model import PARAMS_CONFIG, check_rows
 from lockgate.pipelines.models.skops_pipeline import FittedPipeline
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ FORMAT = skops_pipeline.FORMAT
 
 
 class Params(BaseModel):
-    model_config = PARAMS
+    model_config = PARAMS_CONFIG
 
 
 def fit(  # a mean has neither hyperparameters nor chance
@@ -36,9 +36,9 @@ def fit(  # a mean has neither hyperparameters nor chance
     from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.pipeline import make_pipeline
 
-    check(frame, labels, task=task)
-    text, numbers, nothing = raw.learnable(frame)
+    check_rows(frame, labels, task=task)
+    text, numbers, nothing = raw.split_columns(frame)
     mean = DummyClassifier(strategy="prior") if task == "binary" else DummyRegressor(strategy="mean")
     unread = ColumnTransformer([("text", "drop", text), ("numbers", "drop", numbers), ("nothing", "drop", nothing)])
     pipeline = make_pipeline(unread, mean)
-    return FittedPipeline(pipeline.fit(raw.select(frame, list(frame.columns), text), labels))
+    return FittedPipeline(pipeline.fit(raw.select_columns(frame, list(frame.columns), text), labels))

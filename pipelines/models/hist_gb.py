@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from lockgate.gates.evidence.task import Task
 from lockgate.pipelines.models import raw, skops_pipeline
-from lockgate.pipelines.models.model import PARAMS, check
-from lockgate.pipelines.models.skops_pipeline import FittedPipeline, one_thread
+from lockgate.pipelines.models.model import PARAMS_CONFIG, check_rows
+from lockgate.pipelines.models.skops_pipeline import FittedPipeline, limit_to_one_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ FORMAT = skops_pipeline.FORMAT
 
 
 class Params(BaseModel):
-    model_config = PARAMS
+    model_config = PARAMS_CONFIG
     max_iter: int = Field(ge=1, le=10_000)
     max_depth: int = Field(ge=1, le=20)
     max_leaf_nodes: int = Field(ge=2, le=4096)
@@ -38,9 +38,9 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OrdinalEncoder
 
-    check(frame, labels, task=task)
-    text, numbers, nothing = raw.learnable(frame)
-    rows = raw.select(frame, list(frame.columns), text)
+    check_rows(frame, labels, task=task)
+    text, numbers, nothing = raw.split_columns(frame)
+    rows = raw.select_columns(frame, list(frame.columns), text)
     codes = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=params.max_categories
     )
@@ -54,5 +54,5 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
             random_state=seed,
         ),
     )
-    with one_thread():
+    with limit_to_one_thread():
         return FittedPipeline(pipeline.fit(rows, labels))

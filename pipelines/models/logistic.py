@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from lockgate.gates.errors import ModelError
 from lockgate.gates.evidence.task import Task
 from lockgate.pipelines.models import raw, skops_pipeline
-from lockgate.pipelines.models.model import PARAMS, check
+from lockgate.pipelines.models.model import PARAMS_CONFIG, check_rows
 from lockgate.pipelines.models.skops_pipeline import FittedPipeline
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FORMAT = skops_pipeline.FORMAT
 
 
 class Params(BaseModel):
-    model_config = PARAMS
+    model_config = PARAMS_CONFIG
     C: float = Field(gt=0, le=1e6)
     max_iter: int = Field(ge=1, le=100_000)
 
@@ -44,12 +44,12 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
             where="model.name",
             hint="choose model=hist_gb or xgb",
         )
-    check(frame, labels, task=task)
-    text, numbers, nothing = raw.learnable(frame)
-    rows = raw.select(frame, list(frame.columns), text)
+    check_rows(frame, labels, task=task)
+    text, numbers, nothing = raw.split_columns(frame)
+    rows = raw.select_columns(frame, list(frame.columns), text)
     # with the vocabularies given, what is missing has no indicator, as what was never seen
     indicators = OneHotEncoder(
-        categories=[np.array(raw.vocabulary(rows[name]), dtype=object) for name in text], handle_unknown="ignore"
+        categories=[np.array(raw.list_vocabulary(rows[name]), dtype=object) for name in text], handle_unknown="ignore"
     )
     scaled = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     pipeline = make_pipeline(

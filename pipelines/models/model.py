@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 # of every Params: frozen, no unknown key, no conversion, no NaN
-PARAMS = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+PARAMS_CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Fitted(Protocol):
@@ -66,7 +66,7 @@ class Model(Protocol):
         """
 
 
-def check(frame: pd.DataFrame, labels: NDArray[np.float64], *, task: Task) -> None:
+def check_rows(frame: pd.DataFrame, labels: NDArray[np.float64], *, task: Task) -> None:
     """Nothing, if something can be learned from these rows.
 
     Raises:

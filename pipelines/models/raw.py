@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def text_columns(frame: pd.DataFrame) -> tuple[str, ...]:
+def list_text_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     """Names of the columns that hold text; all others hold numbers."""
     import pandas as pd
 
     return tuple(str(name) for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name]))
 
 
-def learnable(frame: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
+def split_columns(frame: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
     """Names of the columns that hold text, that hold numbers, and that hold no value at all."""
     nothing = [str(name) for name in frame.columns if frame[name].isna().all()]
-    text = [name for name in text_columns(frame) if name not in nothing]
+    text = [name for name in list_text_columns(frame) if name not in nothing]
     return text, [str(name) for name in frame.columns if name not in {*text, *nothing}], nothing
 
 
-def vocabulary(column: pd.Series) -> list[str]:
+def list_vocabulary(column: pd.Series) -> list[str]:
     """The distinct values of a text column, sorted, without what is missing."""
     return sorted({str(value) for value in column.dropna().unique()})
 
 
-def codes(column: pd.Series, vocabulary: Sequence[str]) -> NDArray[np.float64]:
+def encode_codes(column: pd.Series, vocabulary: Sequence[str]) -> NDArray[np.float64]:
     """Each value's place in the vocabulary, float64 (n,); NaN for what is missing or not in it.
 
     What is looked up are the distinct values, not the rows.
@@ -47,7 +47,7 @@ def codes(column: pd.Series, vocabulary: Sequence[str]) -> NDArray[np.float64]:
     return np.append(np.where(places < 0, np.nan, places), np.nan)[at]
 
 
-def select(frame: pd.DataFrame, columns: Sequence[str], text: Collection[str]) -> pd.DataFrame:
+def select_columns(frame: pd.DataFrame, columns: Sequence[str], text: Collection[str]) -> pd.DataFrame:
     """`columns` of the frame (n, k): those in `text` as object (str, NaN where missing), the others as float64.
 
     Raises:
@@ -55,12 +55,12 @@ def select(frame: pd.DataFrame, columns: Sequence[str], text: Collection[str]) -
     """
     import pandas as pd
 
-    check_there(frame, columns)
-    taken = {name: _text(frame[name]) if name in text else numbers(frame[name]) for name in columns}
+    check_columns(frame, columns)
+    taken = {name: _text_values(frame[name]) if name in text else finite_numbers(frame[name]) for name in columns}
     return pd.DataFrame(taken, index=frame.index)
 
 
-def check_there(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+def check_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
     """Nothing, if the frame has all of `columns`. Raises ModelError."""
     for name in columns:
         if name not in frame.columns:
@@ -72,7 +72,7 @@ def check_there(frame: pd.DataFrame, columns: Sequence[str]) -> None:
             )
 
 
-def _text(column: pd.Series) -> pd.Series:
+def _text_values(column: pd.Series) -> pd.Series:
     import numpy as np
     import pandas as pd
 
@@ -81,7 +81,7 @@ def _text(column: pd.Series) -> pd.Series:
     return pd.Series(text[at], index=column.index, dtype=object)
 
 
-def numbers(column: pd.Series) -> pd.Series:
+def finite_numbers(column: pd.Series) -> pd.Series:
     """float64, NaN where missing. Raises ModelError for what is infinite or no number."""
     import numpy as np
     import pandas as pd

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "skops"
-TRUSTED = (
+TRUSTED_TYPES = (
     "functools.partial",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -29,7 +29,7 @@ TRUSTED = (
 """All that is accepted beyond what skops itself knows to be harmless."""
 
 
-def one_thread() -> AbstractContextManager[object]:
+def limit_to_one_thread() -> AbstractContextManager[object]:
     """Holds OpenMP to one thread. Where another process keeps a core busy, scikit-learn's boosting spins while it
     waits: 250 rounds on 240,000 rows took 4 s with one thread and up to 79 s with two on two cores."""
     import threadpoolctl
@@ -56,10 +56,10 @@ class FittedPipeline:
     def score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         import numpy as np
 
-        rows = raw.select(frame, self.columns, self.text)
+        rows = raw.select_columns(frame, self.columns, self.text)
         if rows.empty:
             return np.empty(0, dtype=np.float64)
-        with one_thread():
+        with limit_to_one_thread():
             if hasattr(self.pipeline[-1], "classes_"):
                 return np.asarray(self.pipeline.predict_proba(rows)[:, 1], dtype=np.float64)
             return np.asarray(self.pipeline.predict(rows), dtype=np.float64)
@@ -76,9 +76,11 @@ def load(blob: bytes) -> FittedPipeline:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        pipeline = skops.io.loads(blob, trusted=list(TRUSTED))
+        pipeline = skops.io.loads(blob, trusted=list(TRUSTED_TYPES))
     except UntrustedTypesFoundException as err:
-        raise ModelError(f"this {FORMAT} is refused: {err}", expected=f"no types beyond {', '.join(TRUSTED)}") from err
+        raise ModelError(
+            f"this {FORMAT} is refused: {err}", expected=f"no types beyond {', '.join(TRUSTED_TYPES)}"
+        ) from err
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, ImportError, EOFError, OSError) as err:
         raise ModelError(f"these bytes are no {FORMAT}: {type(err).__name__}: {err}") from err
     if not _is_ours(pipeline):

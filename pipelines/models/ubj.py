@@ -5,7 +5,7 @@ from __future__ import annotations
 _INTEGERS = {ord("i"): 1, ord("U"): 1, ord("I"): 2, ord("u"): 2, ord("l"): 4, ord("m"): 4, ord("L"): 8, ord("M"): 8}
 _UNSIGNED = frozenset(b"UumM")
 _SIZES = _INTEGERS | {ord("d"): 4, ord("D"): 8, ord("C"): 1, ord("Z"): 0, ord("T"): 0, ord("F"): 0}
-_DEEPEST = 64
+_MAX_DEPTH = 64
 
 
 def is_object(blob: bytes) -> bool:
@@ -22,10 +22,10 @@ def is_object(blob: bytes) -> bool:
 def _value_end(blob: bytes, at: int, *, depth: int) -> int:
     marker = blob[at]
     if marker in _SIZES:
-        return _within(blob, at + 1 + _SIZES[marker])
+        return _check_within(blob, at + 1 + _SIZES[marker])
     if marker == ord("S"):
         return _string_end(blob, at + 1)
-    if marker in b"[{" and depth < _DEEPEST:
+    if marker in b"[{" and depth < _MAX_DEPTH:
         return _container_end(blob, at + 1, keyed=marker == ord("{"), depth=depth + 1)
     raise ValueError(f"no value at byte {at}")
 
@@ -37,9 +37,9 @@ def _container_end(blob: bytes, at: int, *, keyed: bool, depth: int) -> int:
         if keyed or size < 0 or blob[at] != ord("#"):
             raise ValueError(f"no typed array at byte {at}")
     if blob[at] == ord("#"):
-        left, at = _integer(blob, at + 1)
+        left, at = _read_integer(blob, at + 1)
     if size is not None and left is not None:
-        return _within(blob, at + size * left)
+        return _check_within(blob, at + size * left)
     while left != 0 if left is not None else blob[at] != close:
         at = _value_end(blob, _string_end(blob, at) if keyed else at, depth=depth)
         left = None if left is None else left - 1
@@ -47,22 +47,22 @@ def _container_end(blob: bytes, at: int, *, keyed: bool, depth: int) -> int:
 
 
 def _string_end(blob: bytes, at: int) -> int:
-    length, at = _integer(blob, at)
-    return _within(blob, at + length)
+    length, at = _read_integer(blob, at)
+    return _check_within(blob, at + length)
 
 
-def _integer(blob: bytes, at: int) -> tuple[int, int]:
+def _read_integer(blob: bytes, at: int) -> tuple[int, int]:
     marker = blob[at]
     if marker not in _INTEGERS:
         raise ValueError(f"no length at byte {at}")
-    end = _within(blob, at + 1 + _INTEGERS[marker])
+    end = _check_within(blob, at + 1 + _INTEGERS[marker])
     number = int.from_bytes(blob[at + 1 : end], "big", signed=marker not in _UNSIGNED)
     if number < 0:
         raise ValueError(f"a negative length at byte {at}")
     return number, end
 
 
-def _within(blob: bytes, at: int) -> int:
+def _check_within(blob: bytes, at: int) -> int:
     if at > len(blob):
         raise ValueError(f"byte {at} is beyond the end")
     return at

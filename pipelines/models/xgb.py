@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from lockgate.gates.errors import ModelError
 from lockgate.gates.evidence.task import Task
 from lockgate.pipelines.models import raw, ubj
-from lockgate.pipelines.models.model import PARAMS, check
+from lockgate.pipelines.models.model import PARAMS_CONFIG, check_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 FORMAT = "xgboost-ubj"
 OBJECTIVES: dict[Task, str] = {"binary": "binary:logistic", "regression": "reg:squarederror"}
-FEW_ROWS = 10_000
+MAX_ONE_THREAD_ROWS = 10_000
 """Below this, one thread trains: two gain nothing, and lose much on a busy machine. Scores do not depend on it."""
 
-_ATTRIBUTE = "lockgate"
+_LAYOUT_ATTRIBUTE = "lockgate"
 
 
 class Params(BaseModel):
-    model_config = PARAMS
+    model_config = PARAMS_CONFIG
     trees: int = Field(ge=1, le=10_000)
     max_depth: int = Field(ge=1, le=20)
     learning_rate: float = Field(gt=0, le=1)
@@ -44,7 +44,7 @@ class Params(BaseModel):
 class Layout(BaseModel):
     """How raw columns become the matrix of the trees. Travels inside the model, as JSON."""
 
-    model_config = PARAMS
+    model_config = PARAMS_CONFIG
     version: Literal[1]
     columns: list[str]  # in the order of the matrix
     vocabularies: dict[str, list[str]]  # of the text columns: a value's code is its place here
@@ -56,11 +56,13 @@ class Layout(BaseModel):
         """
         import numpy as np
 
-        raw.check_there(frame, self.columns)
+        raw.check_columns(frame, self.columns)
         matrix = np.empty((len(frame), len(self.columns)), dtype=np.float64)
         for place, name in enumerate(self.columns):
             known = self.vocabularies.get(name)
-            matrix[:, place] = raw.numbers(frame[name]) if known is None else raw.codes(frame[name], known)
+            matrix[:, place] = (
+                raw.finite_numbers(frame[name]) if known is None else raw.encode_codes(frame[name], known)
+            )
         return matrix
 
 
@@ -90,9 +92,11 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
     """See `Model.fit`."""
     from lockgate.pipelines.models import bare_xgboost as xgboost
 
-    check(frame, labels, task=task)
-    text = raw.text_columns(frame)
-    layout = Layout(version=1, columns=list(frame.columns), vocabularies={c: raw.vocabulary(frame[c]) for c in text})
+    check_rows(frame, labels, task=task)
+    text = raw.list_text_columns(frame)
+    layout = Layout(
+        version=1, columns=list(frame.columns), vocabularies={c: raw.list_vocabulary(frame[c]) for c in text}
+    )
     rows = xgboost.DMatrix(
         layout.matrix(frame),
         label=labels,
@@ -101,12 +105,17 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
     )
     settings: Mapping[str, object] = params.model_dump(exclude={"trees"})
     booster = xgboost.train(
-        {**settings, "objective": OBJECTIVES[task], "seed": seed, "nthread": 1 if len(frame) < FEW_ROWS else 0},
+        {
+            **settings,
+            "objective": OBJECTIVES[task],
+            "seed": seed,
+            "nthread": 1 if len(frame) < MAX_ONE_THREAD_ROWS else 0,
+        },
         rows,
         num_boost_round=params.trees,
     )
-    booster.set_attr(**{_ATTRIBUTE: layout.model_dump_json()})
-    return _steady(booster, layout)
+    booster.set_attr(**{_LAYOUT_ATTRIBUTE: layout.model_dump_json()})
+    return _finish_booster(booster, layout)
 
 
 def load(blob: bytes) -> FittedXgb:
@@ -120,16 +129,16 @@ def load(blob: bytes) -> FittedXgb:
     except xgboost.XGBoostError as err:
         reason = str(err).splitlines()[0] if str(err) else "no reason given"
         raise ModelError(f"these bytes are no {FORMAT}: {reason}") from err
-    attribute = booster.attr(_ATTRIBUTE)
+    attribute = booster.attr(_LAYOUT_ATTRIBUTE)
     if attribute is None:
-        raise ModelError(f"this {FORMAT} has no preprocessing in it", expected=f"attribute {_ATTRIBUTE!r}")
+        raise ModelError(f"this {FORMAT} has no preprocessing in it", expected=f"attribute {_LAYOUT_ATTRIBUTE!r}")
     try:
         layout = Layout.model_validate(json.loads(attribute))
     except ValueError as err:
         raise ModelError(f"the preprocessing in this {FORMAT} cannot be read") from err
-    return _steady(booster, layout)
+    return _finish_booster(booster, layout)
 
 
-def _steady(booster: xgboost.Booster, layout: Layout) -> FittedXgb:
+def _finish_booster(booster: xgboost.Booster, layout: Layout) -> FittedXgb:
     booster.set_param({"nthread": 1})  # on a busy machine threads that wait for each other take seconds, not ms
     return FittedXgb(booster, layout)

@@ -102,7 +102,7 @@ def _plan(
 ) -> Serving:
     champion = admitted.champion
     period = window or (data.next_period(champion.as_of or settings.as_of) if settings.data.time else "all")
-    plan = data.planned(settings.data, period, root=data_files(settings), batch_rows=settings.platform.batch_rows)
+    plan = data.plan_window(settings.data, period, root=data_files(settings), batch_rows=settings.platform.batch_rows)
     pieces, size = plan.pieces, -(-len(plan.pieces) // settings.platform.shards)
     report(
         f"champion is {champion.run}, promoted by entry {champion.seq}; predicting {plan.rows:,} rows of {period}",
@@ -159,7 +159,7 @@ def _stage(settings: Settings, serving: Serving, shard: int, store: stores.Store
 def _score_batches(settings: Settings, serving: Serving, shard: int, model: Fitted) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
-    for rows in data.windows(
+    for rows in data.read_window(
         settings.data,
         serving.window,
         serving.shards[shard],

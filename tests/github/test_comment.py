@@ -149,7 +149,7 @@ def test_a_long_report_is_cut_between_blocks_and_says_so(api: State) -> None:
     assert report(block * 200).outcome == "written"
     (text,) = texts(api)
     assert len(text) <= MAX_COMMENT_LENGTH
-    assert text.endswith("all of it is in the job's summary, and among its artifacts.\n")
+    assert text.endswith("the job's summary and its artifacts have all of it.\n")
     assert text.rindex("</details>") > text.rindex("| cell")
     assert shorten_report("short") == "short"
     assert len(shorten_report("x" * 10**6)) <= MAX_COMMENT_LENGTH

@@ -71,7 +71,7 @@ def _judge_run(run: str) -> tuple[ReportedDecision, Evidence, Policy, Log]:
     runs.check_installation()
     composed = compose()
     judgement = judge_run(composed.settings, composed.policy, run)
-    return judgement.told, judgement.evidence, composed.policy, judgement.log
+    return judgement.reported, judgement.evidence, composed.policy, judgement.log
 
 
 def _judge_file(evidence: Path, policy: Path) -> tuple[ReportedDecision, Evidence, Policy]:

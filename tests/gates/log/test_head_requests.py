@@ -10,7 +10,7 @@ import math
 import pytest
 from obstore.store import MemoryStore
 
-from bench.log import PROJECT, objects
+from bench.log import PROJECT, log_objects
 from lockgate.gates.log import Log
 from tests.builders import CountingStore
 
@@ -19,7 +19,7 @@ from tests.builders import CountingStore
 def stores_by_length() -> dict[int, MemoryStore]:
     stores = {count: MemoryStore() for count in (10, 10_000)}
     for count, store in stores.items():
-        for name, blob in objects(count):
+        for name, blob in log_objects(count):
             store.put(name, blob)
     return stores
 

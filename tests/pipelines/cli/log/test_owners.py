@@ -73,7 +73,8 @@ def test_a_run_of_an_unknown_project_is_left_alone_and_named(promoted: Any) -> N
     assert (code, report["fixed"], deviation["about"], deviation["where"]) == (2, [], "tags", other)
     assert deviation["said"] == (
         "has champion, which it should not have according to the log; it is of an unknown project"
-        " (its facts cannot be read: the artifact's bytes are gone from the datastore), so its tags are left as they are"
+        " (its facts cannot be read: the artifact's bytes are gone from the datastore),"
+        " so its tags are left as they are"
     )
     assert promoted.tags(other) == ["champion", "mine"]
 
