@@ -39,6 +39,7 @@ def two_versions(place: Any, trained_pair: Any, tmp_path: Path) -> Any:
     return project.copy(tmp_path)
 
 
+@pytest.mark.nightly
 def test_predict_for_a_revoked_model(place: Any, two_versions: Any, tmp_path: Path) -> None:
     place.lay(two_versions)
     assert place.run("revoke", two_versions.runs()[1], "--reason=x").code == 0

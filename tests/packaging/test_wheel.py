@@ -166,6 +166,7 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     ]
 
 
+@pytest.mark.nightly
 def test_an_sdist_gives_the_same_wheel(checkout: Path, wheel: Path, tmp_path: Path) -> None:
     sdist = build("sdist", checkout, tmp_path)
     with tarfile.open(sdist) as archive:
@@ -208,6 +209,7 @@ def test_the_library_works_beside_packages_of_the_same_names(environment: Enviro
     assert str(environment.folder) in words[3]
 
 
+@pytest.mark.nightly
 def test_a_code_package_has_both_under_their_own_names(environment: Environment, tmp_path: Path) -> None:
     ran = environment.run("python", "churn.py", "--no-pylint", "run")
     assert "ran theirstheirs lockgate.gates.judge.engine" in ran.stdout, ran.stderr

@@ -51,8 +51,8 @@ def worlds(task: str, n: int, *, count: int, seed: int) -> Split:
         ("multiclass", "auc_ovr_macro", 300),
         ("multiclass", "brier", 300),
         ("regression", "r2", 300),
-        ("regression", "median_absolute_error", 300),
-        ("regression", "absolute_error@0.9", 300),
+        pytest.param("regression", "median_absolute_error", 300, marks=pytest.mark.nightly),
+        pytest.param("regression", "absolute_error@0.9", 300, marks=pytest.mark.nightly),
         ("ranking", "ndcg@5", 400),
     ],
 )

@@ -95,7 +95,9 @@ def test_a_run_is_read_back_with_its_tags(promoted_project: Any) -> None:
     assert (code, message.split()) == (0, [run, "666", run, "champion", "deployment_candidate"])
 
 
-@pytest.mark.parametrize("name", ["evidence", "facts", "_success"])
+@pytest.mark.parametrize(
+    "name", ["evidence", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("facts", "_success"))]
+)
 @pytest.mark.parametrize("how", ["canary", "proto0", "after", "bomb", "garbage", "no gzip", "number"])
 def test_a_tampered_artifact_is_refused_and_never_loaded(promoted: Any, tmp_path: Path, name: str, how: str) -> None:
     canary = tmp_path / "canary"

@@ -64,12 +64,12 @@ def test_the_same_arguments_give_the_same_answer(make: Any, pair: Evidence) -> N
 
 def test_a_policy_that_cannot_pass(make: Any, pair: Evidence, checks: Any) -> None:
     impossible = {**checks, "floor": {**checks["floor"], "min": 0.999}}
-    policy = selftest(make.policy(impossible), pair, trials=FEW)
-    assert not policy.fit
-    (problem,) = policy.problems
+    result = selftest(make.policy(impossible), pair, trials=FEW)
+    assert not result.fit
+    (problem,) = result.problems
     assert "cannot pass on this holdout" in problem
     assert "floor says FAIL" in problem
-    assert any(line.startswith("never passes: floor") for line in policy.warnings)
+    assert any(line.startswith("never passes: floor") for line in result.warnings)
 
 
 def test_a_policy_with_too_few_clusters_cannot_pass_and_says_what_to_do(make: Any, pair: Evidence, checks: Any) -> None:
@@ -78,29 +78,29 @@ def test_a_policy_with_too_few_clusters_cannot_pass_and_says_what_to_do(make: An
 
 
 def test_a_policy_that_cannot_fail(make: Any, pair: Evidence, checks: Any) -> None:
-    policy = selftest(make.policy({"floor": {**checks["floor"], "min": 0.01, "decide": "point"}}), pair, trials=FEW)
-    assert not policy.fit
-    assert "the policy cannot fail" in policy.problems[0]
-    assert "a useless challenger is promoted in 100% of trials" in policy.problems[1]
-    assert any(line.startswith("never fails, whatever was planted: floor") for line in policy.warnings)
-    assert any("no blocking gate asks for a gain" in line for line in policy.warnings)
-    assert policy.promised is None
+    result = selftest(make.policy({"floor": {**checks["floor"], "min": 0.01, "decide": "point"}}), pair, trials=FEW)
+    assert not result.fit
+    assert "the policy cannot fail" in result.problems[0]
+    assert "a useless challenger is promoted in 100% of trials" in result.problems[1]
+    assert any(line.startswith("never fails, whatever was planted: floor") for line in result.warnings)
+    assert any("no blocking gate asks for a gain" in line for line in result.warnings)
+    assert result.promised is None
 
 
 def test_a_gate_that_only_warns_is_no_reason_to_be_unfit(make: Any, pair: Evidence, checks: Any) -> None:
     warning = {**checks, "high": {**checks["floor"], "min": 0.999, "severity": "warn"}}
-    policy = selftest(make.policy(warning), pair, trials=20)
-    assert policy.fit
-    assert "never passes: high (it only warns)" in policy.warnings
+    result = selftest(make.policy(warning), pair, trials=20)
+    assert result.fit
+    assert "never passes: high (it only warns)" in result.warnings
 
 
 @pytest.mark.slow
 def test_any_gain_is_promised_for_one_look_and_kept(make: Any, twins: Any) -> None:
     """At margin 0 the rate is the level itself: exactly, as models that are swapped are equal."""
-    policy = selftest(make.policy(ANY_GAIN), twins(400, clusters=None), trials=600)
-    assert policy.promised == pytest.approx(0.05)
-    assert stats.binom.cdf(policy.equal.promotion_rate.count, 600, 0.05) > 0.005
-    assert not is_above(policy.equal.promotion_rate, 0.05)
+    result = selftest(make.policy(ANY_GAIN), twins(400, clusters=None), trials=600)
+    assert result.promised == pytest.approx(0.05)
+    assert stats.binom.cdf(result.equal.promotion_rate.count, 600, 0.05) > 0.005
+    assert not is_above(result.equal.promotion_rate, 0.05)
 
 
 @pytest.mark.slow
@@ -121,39 +121,41 @@ def test_clusters_that_are_ignored_are_found_out(make: Any, twins: Any) -> None:
 def test_models_that_differ_in_the_seed_only_and_are_promoted(make: Any, pair: Evidence) -> None:
     poor = np.clip(pair.champion * 0.5, 0.001, 1)
     worse, turned = replace(pair, challenger=poor), replace(pair, challenger=pair.champion, champion=poor)
-    policy = selftest(make.policy(ANY_GAIN), pair, trials=20, seeds=[worse, turned])
-    assert policy.seeds is not None
-    assert (policy.seeds.n, policy.seeds.promotion_rate.count) == (2, 1)
-    (line,) = [line for line in policy.warnings if "another seed" in line]
-    assert f"{policy.seeds.largest:.2g}" in line
+    result = selftest(make.policy(ANY_GAIN), pair, trials=20, seeds=[worse, turned])
+    assert result.seeds is not None
+    assert (result.seeds.n, result.seeds.promotion_rate.count) == (2, 1)
+    (line,) = [line for line in result.warnings if "another seed" in line]
+    assert f"{result.seeds.largest:.2g}" in line
 
 
+@pytest.mark.nightly
 def test_a_guard_that_stops_equal_models_is_named(make: Any, pair: Evidence, checks: Any) -> None:
     tight = {**checks, "calibrated": {**checks["calibrated"], "max": 0.01}}
-    policy = selftest(make.policy(tight), pair, trials=FEW)
-    assert any(line.startswith("calibrated stops an equal model in") for line in policy.warnings)
+    result = selftest(make.policy(tight), pair, trials=FEW)
+    assert any(line.startswith("calibrated stops an equal model in") for line in result.warnings)
 
 
 def test_a_regression_that_no_gate_looks_for_is_named(make: Any, pair: Evidence, checks: Any) -> None:
-    policy = selftest(make.policy({name: checks[name] for name in ("floor", "gain")}), pair, trials=FEW)
-    (line,) = [line for line in policy.warnings if "trained on" in line]
+    result = selftest(make.policy({name: checks[name] for name in ("floor", "gain")}), pair, trials=FEW)
+    (line,) = [line for line in result.warnings if "trained on" in line]
     assert line.endswith("add a gate of kind leakage")
-    assert policy.fit
+    assert result.fit
 
 
 def test_gates_of_the_run_are_left_out_and_named(make: Any, pair: Evidence) -> None:
     traced = {"kind": "provenance", "require": ["finished"]}
     fast = {"kind": "resource", "fact": "model_bytes", "max": 10}
     value = replace(pair, facts={"model_bytes": 5})
-    policy = selftest(make.policy({**ANY_GAIN, "traced": traced, "fast": fast}), value, trials=20)
-    assert policy.left_out == ("traced",)
-    assert [gate.name for gate in policy.gates] == ["gain"]
-    assert [(item.name, item.verdict) for item in policy.once] == [("fast", "PASS")]
-    assert policy.problems == ()
+    result = selftest(make.policy({**ANY_GAIN, "traced": traced, "fast": fast}), value, trials=20)
+    assert result.left_out == ("traced",)
+    assert [gate.name for gate in result.gates] == ["gain"]
+    assert [(item.name, item.verdict) for item in result.once] == [("fast", "PASS")]
+    assert result.problems == ()
     with pytest.raises(PolicyError, match="nothing to try"):
         selftest(make.policy({"traced": traced}), pair, trials=20)
 
 
+@pytest.mark.nightly
 def test_a_gate_of_facts_that_does_not_pass_keeps_everything_from_being_promoted(make: Any, pair: Evidence) -> None:
     small = {"kind": "resource", "fact": "model_bytes", "max": 3}
     features = {
@@ -165,16 +167,16 @@ def test_a_gate_of_facts_that_does_not_pass_keeps_everything_from_being_promoted
         "decide": "point",
     }
     value = replace(pair, facts={"model_bytes": 5})
-    policy = selftest(make.policy({**ANY_GAIN, "small": small, "drift": features}), value, trials=20)
-    assert [(item.name, item.verdict) for item in policy.once] == [("small", "FAIL"), ("drift", "ERROR")]
-    assert [line.split(" so ")[0] for line in policy.problems] == [
+    result = selftest(make.policy({**ANY_GAIN, "small": small, "drift": features}), value, trials=20)
+    assert [(item.name, item.verdict) for item in result.once] == [("small", "FAIL"), ("drift", "ERROR")]
+    assert [line.split(" so ")[0] for line in result.problems] == [
         "small says FAIL of this evidence as it is,",
         "drift says ERROR of this evidence as it is,",
     ]
     either = {"kind": "any_of", "checks": {"small": small, "better": ANY_GAIN["gain"]}}
-    policy = selftest(make.policy({**ANY_GAIN, "either": {**either, "severity": "warn"}}), value, trials=20)
-    assert [item.name for item in policy.once] == ["either"]
-    assert policy.problems == ()
+    result = selftest(make.policy({**ANY_GAIN, "either": {**either, "severity": "warn"}}), value, trials=20)
+    assert [item.name for item in result.once] == ["either"]
+    assert result.problems == ()
 
 
 @pytest.mark.parametrize("column", ["challenger", "champion", "label"])
@@ -186,10 +188,10 @@ def test_rows_that_no_gate_could_judge_are_refused(make: Any, pair: Evidence, co
 
 def test_the_progress_is_told_to_the_end(make: Any, pair: Evidence) -> None:
     results: list[tuple[int, int]] = []
-    policy = selftest(
+    result = selftest(
         make.policy(ANY_GAIN), pair, trials=20, tick=lambda completed, owner: results.append((completed, owner))
     )
-    total = sum(all_trial.n for all_trial in policy.all_trials)
+    total = sum(all_trial.n for all_trial in result.all_trials)
     assert results == [(number, total) for number in range(1, total + 1)]
 
 
@@ -212,13 +214,13 @@ def test_other_tasks(make: Any, task: str) -> None:
         classes=["a", "b", "c"] if task == "multiclass" else None,
     )
     metric = {"regression": "mae", "multiclass": "log_loss", "ranking": "ndcg@10"}[task]
-    policy = selftest(
+    result = selftest(
         make.policy({"gain": {"kind": "improvement", "metric": metric, "margin": 0.0}}), evidence, trials=FEW
     )
-    assert policy.problems == ()
-    assert policy.metric == metric
-    assert policy.gains[-1].promotion_rate.share == 1
-    assert {item.kind for item in policy.hidden} == (set() if task == "ranking" else {"shifted"})
+    assert result.problems == ()
+    assert result.metric == metric
+    assert result.gains[-1].promotion_rate.share == 1
+    assert {item.kind for item in result.hidden} == (set() if task == "ranking" else {"shifted"})
 
 
 def test_rates_have_wilsons_interval() -> None:
