@@ -18,7 +18,7 @@ from lockgate.gates.errors import LockgateError, SettingsError
 from lockgate.pipelines.pull_requests import versions
 from lockgate.pipelines.pull_requests.versions import JUDGING, load_folder, load_version
 
-ROOT = Path(versions.__file__).parents[1]
+ROOT = Path(versions.__file__).resolve().parents[2]
 HOLD_THE_KEY = ("lockgate.pipelines.cli.main", "lockgate.pipelines.promote")
 """What starts the processes that have the judge's key: every command, and the flow that judges in production."""
 
@@ -40,9 +40,10 @@ def repository(tmp_path: Path) -> Path:
     """A repository with one commit, on `main`."""
     root = tmp_path / "repository"
     (root / "conf").mkdir(parents=True)
-    (root / "gates" / "report").mkdir(parents=True)
+    for room in ("judge", "report"):
+        (root / "gates" / room).mkdir(parents=True)
     (root / "conf" / "config.yaml").write_text("seed: 0\n", encoding="utf-8")
-    (root / "gates" / "engine.py").write_text("judge = 1\n", encoding="utf-8")
+    (root / "gates" / "judge" / "engine.py").write_text("judge = 1\n", encoding="utf-8")
     (root / "gates" / "report" / "page.py").write_text("page = 1\n", encoding="utf-8")
     git(root, "init", "-q", "-b", "main")
     committed(root)
@@ -236,14 +237,14 @@ def test_another_link_beside_the_two_is_refused(repository: Path, links: Path) -
 
 def test_a_pipe_is_not_waited_for(repository: Path) -> None:
     os.mkfifo(repository / "conf" / "pipe.yaml")
-    assert "no file" in refusal(f"{repository}/", repository)
+    assert "special file" in refusal(f"{repository}/", repository)
 
 
 def test_a_module_of_another_repository_is_refused(repository: Path) -> None:
     commit = git(repository, "rev-parse", "HEAD")
     git(repository, "update-index", "--add", "--cacheinfo", f"160000,{commit},conf/other")
     git(repository, "commit", "-q", "-m", "another repository")
-    assert "no file" in refusal("HEAD", repository)
+    assert "special file" in refusal("HEAD", repository)
 
 
 def test_too_large_and_too_many(repository: Path) -> None:
