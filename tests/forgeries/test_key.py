@@ -35,8 +35,8 @@ KEPT_VARIABLES = {"AWS_ACCESS_KEY_ID", "METAFLOW_DEFAULT_METADATA", "OMP_NUM_THR
 def test_the_environment_of_the_process_that_trains(tmp_path: Path, signed_conf: Path, project_at: Any) -> None:
     """The model that spies is not even the one that is trained."""
     code, notes = tmp_path / "code", tmp_path / "notes.jsonl"
-    for package in ("gates", "pipelines"):
-        shutil.copytree(ROOT / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("gates", "pipelines", "lockgate"):
+        shutil.copytree(ROOT / folder, code / folder, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     conf = Path(shutil.copytree(signed_conf, tmp_path / "conf"))
     file = conf / "platform" / "local.yaml"
     platform = yaml.safe_load(file.read_text(encoding="utf-8")) | {"environment": DECLARED}

@@ -240,8 +240,8 @@ def test_a_revoked_champion(scene: Any) -> None:
 SLOW_PREDICT = """
 import sys
 from datetime import UTC, datetime
-from lockgate.gates import lifecycle
 from lockgate.gates.errors import LockgateError
+from lockgate.gates.lifecycle import actions
 from lockgate.pipelines.scoring.predict import publish_version, resolve_serving, stage_shard
 from lockgate.pipelines.promotion.log import open_log
 from lockgate.pipelines.settings.settings import compose
@@ -251,7 +251,7 @@ quiet = lambda *_, **__: None
 serving = resolve_serving(settings, source="Predict/slow", upstream={upstream!r}, window="", report=quiet)
 stage_shard(settings, serving, 0, report=quiet)
 log = open_log(settings, writing=True)
-lifecycle.{meanwhile}, reason="meanwhile", actor="eve", clock=lambda: datetime.now(UTC))
+actions.{meanwhile}, reason="meanwhile", actor="eve", clock=lambda: datetime.now(UTC))
 try:
     print(publish_version(settings, serving, report=quiet))
 except LockgateError as err:
