@@ -1,4 +1,10 @@
-"""A plan is applied object by object, at the version that was seen, whatever goes wrong in the midst."""
+"""A plan is applied object by object, at the version that was seen, whatever goes wrong in the midst.
+
+Tests of pipelines/deployment/applying.py
+Tests of pipelines/deployment/cluster.py
+Tests of pipelines/deployment/objects.py
+Tests of pipelines/deployment/plan.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""`lockgate manifests`: everything that production consists of, as files; the same bytes for the same thing."""
+"""`lockgate manifests`: everything that production consists of, as files; the same bytes for the same thing.
+
+Tests of pipelines/cli/production/manifests.py
+Tests of pipelines/deployment/normal.py
+Tests of pipelines/deployment/package.py
+Tests of pipelines/deployment/recorder.py
+Tests of pipelines/deployment/recording.py
+"""
 
 from __future__ import annotations
 
@@ -138,8 +145,8 @@ def test_another_checkout_of_the_same_gives_the_same_bytes(
     bundle: Path, tmp_path: Path, project_at: Any, production_conf: Path, surroundings: dict[str, str]
 ) -> None:
     """Elsewhere, without git, with other modes, written in another order, over a bundle that is there."""
-    for folder in ("pipelines", "gates"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("pipelines", "gates", "lockgate"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     for file in sorted((tmp_path / "gates").rglob("*.py"), reverse=True):
         text = file.read_bytes()
         file.unlink()

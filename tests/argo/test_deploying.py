@@ -1,4 +1,15 @@
-"""`lockgate deploy`, `status`, `trigger` and `undeploy`, as they are typed, against a Kubernetes API."""
+"""`lockgate deploy`, `status`, `trigger` and `undeploy`, as they are typed, against a Kubernetes API.
+
+Tests of pipelines/cli/production/deploy.py
+Tests of pipelines/cli/production/status.py
+Tests of pipelines/cli/production/trigger.py
+Tests of pipelines/cli/production/undeploy.py
+Tests of pipelines/deployment/checkout.py
+Tests of pipelines/deployment/preflight.py
+Tests of pipelines/deployment/running.py
+Tests of pipelines/deployment/status.py
+Tests of pipelines/deployment/target.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Annotations: what GitHub's runner makes of the lines, by a small parser of its own, is what was meant."""
+"""Annotations: what GitHub's runner makes of the lines, by a small parser of its own, is what was meant.
+
+Tests of pipelines/github/annotations.py
+"""
 
 from __future__ import annotations
 

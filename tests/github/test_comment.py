@@ -1,4 +1,10 @@
-"""`lockgate comment`: one comment, updated in its place, against GitHub's API over HTTP by the real client."""
+"""`lockgate comment`: one comment, updated in its place, against GitHub's API over HTTP by the real client.
+
+Tests of pipelines/cli/pull_requests/comment.py
+Tests of pipelines/github/client.py
+Tests of pipelines/github/comments.py
+Tests of pipelines/github/event.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`lockgate bundle --published`: the champion that the protected branch last published, checked and then written."""
+"""`lockgate bundle --published`: the champion that the protected branch last published, checked and then written.
+
+Tests of pipelines/github/published.py
+"""
 
 from __future__ import annotations
 

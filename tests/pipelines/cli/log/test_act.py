@@ -1,4 +1,7 @@
-"""keys, waive, revoke, rollback and retract, as a person types them."""
+"""keys, waive, revoke, rollback and retract, as a person types them.
+
+Tests of pipelines/cli/log/keys.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""why, history, holdouts, waivers and champion --all, as an auditor types them."""
+"""why, history, holdouts, waivers and champion --all, as an auditor types them.
+
+Tests of pipelines/cli/log/champion.py
+Tests of pipelines/cli/log/history.py
+Tests of pipelines/cli/log/holdouts.py
+Tests of pipelines/cli/log/waivers.py
+Tests of pipelines/cli/log/why.py
+Tests of pipelines/cli/shared/dates.py
+Tests of pipelines/cli/shared/log.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`lockgate export`, and `lockgate judge` of what it wrote, in a place that has neither log nor datastore nor conf/."""
+"""`lockgate export`, and `lockgate judge` of what it wrote, in a place that has neither log nor datastore nor conf/.
+
+Tests of pipelines/cli/shared/files.py
+"""
 
 from __future__ import annotations
 

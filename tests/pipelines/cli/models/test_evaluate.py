@@ -1,4 +1,8 @@
-"""`lockgate evaluate` from start to end, on a small table."""
+"""`lockgate evaluate` from start to end, on a small table.
+
+Tests of pipelines/cli/models/predict.py
+Tests of pipelines/cli/shared/flow_run.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""`lockgate judge --evidence`: exit codes, what is printed, what is written, and that nothing is logged."""
+"""`lockgate judge --evidence`: exit codes, what is printed, what is written, and that nothing is logged.
+
+Tests of pipelines/cli/shared/decision.py
+Tests of pipelines/cli/shared/options.py
+"""
 
 from __future__ import annotations
 

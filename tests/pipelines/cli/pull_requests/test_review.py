@@ -1,4 +1,9 @@
-"""`lockgate propose` and `lockgate review`: what a pull request proposes, judged by the branch it goes into."""
+"""`lockgate propose` and `lockgate review`: what a pull request proposes, judged by the branch it goes into.
+
+Tests of pipelines/cli/pull_requests/propose.py
+Tests of pipelines/pull_requests/rescore.py
+Tests of pipelines/pull_requests/review.py
+"""
 
 from __future__ import annotations
 
