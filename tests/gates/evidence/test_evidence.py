@@ -1,3 +1,8 @@
+"""Evidence from arrays and files: what is stored, what is refused, and in how much memory.
+
+Tests of gates/evidence/evidence.py, gates/evidence/columns.py and gates/evidence/compression.py.
+"""
+
 from __future__ import annotations
 
 import json

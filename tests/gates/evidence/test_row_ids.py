@@ -1,3 +1,5 @@
+"""Row ids as columns, and their hashes."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,7 @@
-"""Evidence of several classes and of ranked lists: what is stored, what is refused, and what is a defect."""
+"""Evidence of several classes and of ranked lists: what is stored, what is refused, and what is a defect.
+
+Tests of gates/evidence/scores.py and gates/evidence/defects.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Values against scikit-learn, influences as derivatives of its numbers, and standard errors against the bootstrap."""
+"""Values against scikit-learn, influences as derivatives of its numbers, and standard errors against the bootstrap.
+
+Tests of gates/metrics/metric.py, gates/metrics/classification.py, gates/metrics/decisions.py,
+Tests of gates/metrics/multiclass.py, gates/metrics/quantile.py, gates/metrics/ranking.py, gates/metrics/regression.py.
+"""
 
 from __future__ import annotations
 

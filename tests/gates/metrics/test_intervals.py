@@ -1,4 +1,7 @@
-"""Whether intervals hold what their level says, and what they say where nothing varies."""
+"""Whether intervals hold what their level says, and what they say where nothing varies.
+
+Tests of gates/metrics/area.py and gates/metrics/scale.py.
+"""
 
 from __future__ import annotations
 

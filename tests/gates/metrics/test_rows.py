@@ -1,3 +1,5 @@
+"""Groups of rows, and the splits that gates judge."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Score intervals, exact tests and Holm's correction, against SciPy, statsmodels and published numbers."""
+
 from __future__ import annotations
 
 import itertools
@@ -5,8 +7,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import optimize, stats
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from lockgate.gates.stats import proportions
@@ -101,3 +106,27 @@ def test_many_at_once_are_each_alone_and_no_rows_show_nothing() -> None:
     for index in (0, 1, 3):
         assert (low[index], high[index]) == pytest.approx(tango(b[index], c[index], n[index], level=0.95), abs=1e-12)
         assert (below[index], above[index]) == pytest.approx(wilson(b[index], n[index], level=0.95), abs=1e-15)
+
+
+def test_holm_on_reference_numbers() -> None:
+    adjusted = proportions.holm(np.array([0.01, 0.02, 0.03, 0.04, 0.05, 0.001]))
+    np.testing.assert_allclose(adjusted, [0.05, 0.08, 0.09, 0.09, 0.09, 0.006], rtol=1e-12)
+
+
+def test_holm_of_no_p_values() -> None:
+    assert proportions.holm(np.array([])).size == 0
+
+
+def test_holm_is_statsmodels() -> None:
+    rng = np.random.default_rng(0)
+    for p in (rng.random(7) ** 3, np.round(rng.random(40), 1), np.full(3, 0.02), np.array([0.0, 1.0])):
+        np.testing.assert_allclose(proportions.holm(p), multipletests(p, method="holm")[1], rtol=1e-12)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_by_its_definition(p: list[float]) -> None:
+    """An adjusted p is the largest, over the p-values up to it in order, of p times how many are left."""
+    result = proportions.holm(np.array(p))
+    for value, adjusted in zip(p, result, strict=True):
+        up_to = [q * sum(other >= q for other in p) for q in p if q <= value]
+        np.testing.assert_allclose(adjusted, min(1.0, max(up_to)), rtol=1e-12)

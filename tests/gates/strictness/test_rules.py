@@ -1,4 +1,7 @@
-"""Every setting that a change of can weaken says which way is weaker; and the rules, one by one."""
+"""Every setting that a change of can weaken says which way is weaker; and the rules, one by one.
+
+Tests of gates/strictness/rules.py, gates/strictness/walk.py and gates/strictness/findings.py.
+"""
 
 from __future__ import annotations
 

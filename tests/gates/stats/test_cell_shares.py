@@ -1,3 +1,5 @@
+"""The cells that a number is counted in; shares and their covariance are in test_divergence.py."""
+
 from __future__ import annotations
 
 import numpy as np
