@@ -1,4 +1,4 @@
-"""Rows that come in clusters: what intervals by row and by cluster hold."""
+"""Rows that come in clusters: how often intervals by row and by cluster contain the truth."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SETTINGS = (  # metric, clusters, whether all are of one size
 
 
 def coverage(*, runs: int, seed: int = 3) -> Table:
-    """Two models alike, whose difference on a row is mostly that of the row's cluster."""
+    """Two equal models whose difference on a row is mostly that of the row's cluster."""
     rows = tuple(_line(name, clusters, equal, runs=runs, seed=seed) for name, clusters, equal in SETTINGS)
     return Table(
         title="Rows in clusters",
@@ -83,7 +83,7 @@ def _holds_zero(bounds: tuple[Floats, Floats]) -> Floats:
 
 
 def _split(rng: np.random.Generator, name: str, clusters: int, groups: int, *, equal: bool) -> Split:
-    """So many groups of so many clusters; in each cluster one of the models tends to be the better one."""
+    """A split into groups of clusters, in each of which one of the models tends to be better."""
     drawn = np.ones(groups * clusters) if equal else rng.lognormal(-0.5, 1.0, groups * clusters)
     size = np.maximum(np.rint(EACH * drawn), 1).astype(np.intp)
     unit: Codes = np.repeat(np.arange(groups * clusters), size)

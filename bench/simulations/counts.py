@@ -1,4 +1,4 @@
-"""Intervals and tests of counts, by adding up the probability of every count that there can be."""
+"""Intervals and tests of counts, exactly: by summing the probabilities of all possible counts."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def compare_pairs() -> Table:
 
 
 def _counts(n: int, d: float, *, gain: float) -> tuple[Floats, Floats, Floats]:
-    """Every pair of counts that is not next to impossible, and its probability."""
+    """All pairs of counts with a probability that matters, and these probabilities."""
     up, down = (d + gain) / 2, (d - gain) / 2
     most_won, most_lost = (int(stats.binom.isf(1e-12, n, share)) + 1 for share in (up, down))
     won, lost = (grid.ravel().astype(np.float64) for grid in np.mgrid[: most_won + 1, : most_lost + 1])

@@ -1,4 +1,4 @@
-"""How often intervals hold the truth, metric by metric, and small samples of counts and areas."""
+"""How often intervals contain the truth, for each metric, and in small samples of counts and areas."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ SIZES: dict[Task, tuple[int, int]] = {
     "ranking": (800, 4000),
 }
 LEVEL, SCHEDULED = 0.975, 0.9975
-"""One-sided levels: of a two-sided 95% interval, and of one look of twenty at .05."""
+"""One-sided levels: of a two-sided 95% interval, and of one of twenty looks at .05."""
 
 
 def metrics(*, task: Task, runs: int, parts: int = 4, seed: int = 1) -> Table:
-    """Every metric of a task, one model and the paired difference, on the same replications."""
+    """Every metric of a task, for one model and for the paired difference, on the same replications."""
     true = truths(task, parts=parts, seed=seed)
     small, large = SIZES[task]
     true_values = {
@@ -79,19 +79,19 @@ def _to_rates(alone: Floats, together: Floats, passed: Floats, gained: Floats) -
 
 
 def _better(metric: Metric, bounds: tuple[Floats, Floats], truth: float) -> Floats:
-    """Whether the bounds show the metric, or its difference, to be better than it is."""
+    """Whether the bounds show the metric, or its difference, as better than it is."""
     low, high = bounds
     return np.asarray(low > truth if metric.higher_is_better else high < truth, dtype=np.float64)
 
 
 def _inside(bounds: tuple[Floats, Floats], truth: float) -> Floats:
-    """Whether the bounds hold the truth; where there are none, nothing is claimed: they do."""
+    """Whether the bounds contain the truth. Missing bounds claim nothing, so they do."""
     low, high = bounds
     return np.asarray(~((low > truth) | (high < truth)), dtype=np.float64)
 
 
 def areas(*, runs: int, seed: int = 2) -> Table:
-    """AUC where the rarer class has ten rows."""
+    """AUC if the rarer class has ten rows."""
     auc = find_metric("auc", "binary")
     lines: list[tuple[Cell, ...]] = []
     for positives, area in ((10, 0.75), (10, 0.95), (50, 0.95)):
@@ -137,7 +137,7 @@ def _areas(auc: Metric, *, positives: int, area: float, runs: int, seed: int) ->
 
 
 def calibration(*, runs: int, seed: int = 11) -> Table:
-    """What the gate `calibration` measures, but for the ECE, which is a metric."""
+    """What the gate `calibration` measures, except for the ECE, which is a metric."""
     lines: list[tuple[Cell, ...]] = []
     for (task, measure), linearise in CALIBRATION_MEASURES.items():
         true = float(truth(partial(_challenger, linearise), POPULATIONS[task], parts=1, seed=seed)[0])

@@ -1,4 +1,4 @@
-"""Many slices at once, gaps between groups, and gates of which one must pass."""
+"""Many slices at once, gaps between groups, and alternatives of which one has to pass."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def no_proven_harm(*, runs: int, seed: int = 7) -> Table:
 
 
 def _harm(won: Floats, lost: Floats, n: int, margin: float) -> Floats:
-    """The p of harm as the engine computes it: exact at margin 0, else Tango's."""
+    """The p-value of harm as the engine computes it: exact at margin 0, else Tango's."""
     if margin == 0:
         return mcnemar_p(lost, won)
     rows = np.full_like(won, n)
@@ -54,7 +54,7 @@ def _harm(won: Floats, lost: Floats, n: int, margin: float) -> Floats:
 
 
 def non_inferior(*, runs: int, seed: int = 8) -> Table:
-    """How often equal models pass where every one of 200 slices must be shown to be."""
+    """How often equal models pass if each of 200 slices has to be shown non-inferior."""
     z = special.ndtri(1 - ALPHA) + special.ndtri(1 - BETA / SLICES)
     lines = []
     for margin in (0.02, 0.01):
@@ -95,7 +95,7 @@ def _counts(rng: np.random.Generator, n: int, *, gain: float, size: tuple[int, .
 
 
 def fairness(*, runs: int, seed: int = 9) -> Table:
-    """Gaps that are exactly at the limit, and smaller ones, through the engine."""
+    """Gaps exactly at the limit, and smaller ones, through the engine."""
     check = {
         "kind": "fairness",
         "by": "group",
@@ -134,7 +134,7 @@ def fairness(*, runs: int, seed: int = 9) -> Table:
 def _verdicts(
     check: Mapping[str, Any], shares: tuple[float, ...], *, rows: int, each: int, runs: int, seed: int
 ) -> np.ndarray[Any, Any]:
-    """Verdicts of a gate on runs in which the challenger is right on such shares of the groups' rows."""
+    """Verdicts of a gate on runs where the challenger is right on these shares of the groups' rows."""
     policy = _policy({"gate": check})
     group = np.repeat(np.arange(len(shares)), rows)
     limit = special.ndtri(np.repeat(shares, rows))
@@ -154,7 +154,7 @@ def _verdicts(
 
 
 def any_of(*, runs: int, seed: int = 10) -> Table:
-    """Several checks of which none, or one, is true, through the engine."""
+    """Several checks of which none, or one, is truly met, through the engine."""
     floor = {"kind": "threshold", "metric": "accuracy", "min": 0.9, "decide": "bound"}
     non_inferiority = {"kind": "improvement", "metric": "accuracy", "margin": -0.02}
     gained = {"kind": "improvement", "metric": "accuracy", "margin": 0.0}
@@ -191,7 +191,7 @@ def any_of(*, runs: int, seed: int = 10) -> Table:
 def _run_any_of(
     checks: Mapping[str, Mapping[str, Any]], accuracy: float, gain: float, *, runs: int, seed: int
 ) -> tuple[list[Outcome], list[tuple[Outcome, ...]]]:
-    """The outcome of `any_of`, and those of its checks as gates of their own, of every run."""
+    """For every run, the outcome of `any_of` and those of its checks as gates of their own."""
     together, alone = _policy({"gate": {"kind": "any_of", "checks": checks}}), _policy(checks)
     n, d = 1000, 0.1
     outcomes: tuple[list[Outcome], list[tuple[Outcome, ...]]] = ([], [])

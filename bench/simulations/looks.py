@@ -1,4 +1,4 @@
-"""A hundred challengers and one holdout: what rules promote that gained nothing, and what they miss."""
+"""A hundred challengers on one holdout: which rules promote those without a gain, and miss those with one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _interval_above_zero(won: Floats, lost: Floats) -> Floats:
 
 
 def _ease_ml_ci(won: Floats, lost: Floats) -> Floats:
-    """n − o > 0, its tolerance Hoeffding's for two variables and 100 looks."""
+    """n − o > 0 with Hoeffding's tolerance for two variables and 100 looks."""
     tolerance = 2 * math.sqrt(math.log(2 * LOOKS / ALPHA) / (2 * ROWS))
     return np.asarray((won - lost) / ROWS > tolerance)
 
@@ -58,7 +58,7 @@ def _counts(rng: np.random.Generator, right: Floats, accuracy: Floats | float, g
 
 
 def rules(*, runs: int, seed: int = 4) -> Table:
-    """What rules do with a hundred challengers that gained nothing, one that gained, and a hundred that lost."""
+    """What rules do with a hundred challengers without a gain, one with a gain, and a hundred with a loss."""
     rng = np.random.default_rng(seed)
     right = np.repeat(rng.binomial(ROWS, CHAMPION, runs), LOOKS).astype(np.float64)
     won, lost = _counts(rng, right, CHAMPION, 0.0)
@@ -105,7 +105,7 @@ def rules(*, runs: int, seed: int = 4) -> Table:
 
 
 def _drift(rule: Rule, *, runs: int, seed: int) -> tuple[float, float]:
-    """A hundred challengers, each half a point worse than who reigns: how many reign, and the last one's accuracy."""
+    """Of a hundred challengers, each half a point worse than the champion: how many win, and the final accuracy."""
     rng = np.random.default_rng([seed, 1])
     right = rng.binomial(ROWS, CHAMPION, runs).astype(np.float64)
     accuracy, promoted = np.full(runs, CHAMPION), np.zeros(runs)
@@ -118,7 +118,7 @@ def _drift(rule: Rule, *, runs: int, seed: int) -> tuple[float, float]:
 
 
 def engine(*, runs: int, seed: int = 5) -> Table:
-    """The same through `judge`, at a size that it does often: whole decisions, and the ledger between them."""
+    """The same through `judge` at a smaller size: whole decisions, with the ledger between them."""
     lines = []
     for gain in (0.0, 0.04):
         promoted = np.array([_season(np.random.default_rng([seed, int(gain * 100), run]), gain) for run in range(runs)])
@@ -169,7 +169,7 @@ def _season(rng: np.random.Generator, gain: float) -> tuple[bool, bool]:
 
 
 def probing(*, runs: int, seed: int = 6) -> Table:
-    """What 99 answers are worth to somebody who wants a number and not a model."""
+    """What 99 answers are worth to somebody who tunes to them instead of improving the model."""
     probes, disputed = 99, 1_000
     passed = np.array([_probe_and_tune(np.random.default_rng([seed, run]), probes, disputed) for run in range(runs)])
     lines = []
@@ -200,7 +200,7 @@ ANSWERS: dict[str, Callable[[Floats, Floats], Floats]] = {
 
 
 def _probe_and_tune(rng: np.random.Generator, probes: int, disputed: int) -> list[bool]:
-    """Whether the tuned challenger passes, by what the answers showed."""
+    """Whether the tuned challenger passes, for each kind of answer."""
     worth = rng.choice([-1.0, 1.0], disputed)  # of changing a row's answer
     changed = (rng.random((probes, disputed)) < 0.5).astype(np.float64)
     blind = rng.random(disputed) < 0.5

@@ -45,8 +45,8 @@ def raw() -> pd.DataFrame:
     )
 
 
-def test_cut_keeps_what_is_known_at_scheduling_time(make_flights: ModuleType, raw: pd.DataFrame) -> None:
-    table = make_flights.cut(raw)
+def test_columns_keep_what_is_known_at_scheduling_time(make_flights: ModuleType, raw: pd.DataFrame) -> None:
+    table = make_flights.select_columns(raw)
     assert table.schema == make_flights.SCHEMA
     assert not {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"} & set(table.column_names)
     assert table["flight"].to_pylist() == [9, 1, 2, 3]  # sorted by date, carrier, flight
@@ -54,9 +54,9 @@ def test_cut_keeps_what_is_known_at_scheduling_time(make_flights: ModuleType, ra
     assert table["weekday"].to_pylist() == ["Wed", "Sat", "Sat", "Sat"]
 
 
-def test_cut_refuses_a_key_that_repeats(make_flights: ModuleType, raw: pd.DataFrame) -> None:
+def test_columns_refuse_a_key_that_repeats(make_flights: ModuleType, raw: pd.DataFrame) -> None:
     with pytest.raises(SystemExit, match="1 rows repeat it"):
-        make_flights.cut(raw.assign(flight=[1, 2, 2, 3]))
+        make_flights.select_columns(raw.assign(flight=[1, 2, 2, 3]))
 
 
 def test_the_file_is_what_the_script_and_the_readme_say(make_flights: ModuleType, root: Path) -> None:
