@@ -221,6 +221,7 @@ def test_a_proposal_that_is_none_is_reported_in_one_line(reviewed: Any) -> None:
     assert text.startswith("## 🟣 lockgate: ERROR")
 
 
+@pytest.mark.nightly
 def test_a_proposal_that_was_made_beside_a_champion_is_refused_without_it(reviewed: Any) -> None:
     code, report, text = reviewed(bundle=None)
     assert (code, report["verdict"], report["chosen"]) == (2, "ERROR", None)
@@ -231,6 +232,7 @@ def test_a_proposal_that_was_made_beside_a_champion_is_refused_without_it(review
     assert "🟢" not in text
 
 
+@pytest.mark.nightly
 def test_a_pull_request_whose_conf_cannot_be_read_is_judged_no_more(reviewed: Any, head: Path, tmp_path: Path) -> None:
     shutil.copytree(head, tmp_path / "other")
     (tmp_path / "other" / "conf" / "candidates.yaml").write_text("- a\n- b\n", encoding="utf-8")
@@ -241,6 +243,7 @@ def test_a_pull_request_whose_conf_cannot_be_read_is_judged_no_more(reviewed: An
     assert "NAME: [model=xgb" in report["problem"]
 
 
+@pytest.mark.nightly
 def test_a_bundle_of_the_wrong_kind_stops_it(project: Any, proposed: Path, head: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.tar").write_bytes(b"no tar")
     completed = project.run("review", str(proposed), "--head", str(head), "--bundle", "bad.tar", "--out", "out")
