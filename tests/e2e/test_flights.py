@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ policy = Policy.parse({**compose().policy.model_dump(mode="json", exclude_unset=
 state = Log(runs.open_log_store("flights"), project="flights").state()
 print(judge(policy, runs.load_claim(sys.argv[1]).evidence, state).to_json())
 """
-BARE = str(ROOT / "pipelines" / "evaluate.py")
+FLOW = "pipelines/evaluate.py"
 
 
 class FlightsStory:
@@ -50,11 +51,22 @@ class FlightsStory:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    def copy_checkout(self) -> Path:
+        """What a newcomer clones: the code, the flights, and a conf/ in which nothing was changed."""
+        checkout = self.shared / "checkout"
+        if not checkout.exists():
+            for name in ("lockgate", "gates", "pipelines", "data"):
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / name, checkout / name, symlinks=True, ignore=ignored)
+            shutil.copytree(CONF, checkout / "conf")
+        return checkout
+
     def bare(self, *words: str) -> Result:
-        """`python WORDS`, and nothing in the environment says where the configuration or the datastore is."""
-        home = self.project.home
+        """`python WORDS`, and no variable says where the configuration or the datastore is."""
+        home, checkout = self.project.home, self.copy_checkout()
         env = {"PATH": os.environ["PATH"], "HOME": str(home), "METAFLOW_USER": "ada", "LC_ALL": "C.UTF-8"}
-        command = [sys.executable, *words]
+        env["PYTHONPATH"] = str(checkout)
+        command = [sys.executable, *(str(checkout / word) if word == FLOW else word for word in words)]
         return subprocess.run(command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False)
 
     def play(self, name: str, *words: str, bare: bool = False) -> None:
@@ -86,7 +98,7 @@ def after_predict(first: FlightsStory) -> FlightsStory:
 
 @pytest.fixture(scope="module")
 def after_judge(after_predict: FlightsStory) -> FlightsStory:
-    after_predict.play("bare", BARE, "run", bare=True)
+    after_predict.play("bare", FLOW, "run", bare=True)
     after_predict.play("again", "judge", after_predict.runs["bare"], "--json")
     after_predict.play("logistic", "evaluate", "model=logistic", "--json", "--with", "card")
     after_predict.play("hist_gb", "evaluate", "model=hist_gb", "--json")
