@@ -141,6 +141,7 @@ def test_no_secret_is_in_a_manifest_a_package_or_what_was_said(
                     assert file is None or CANARY.encode() not in file.read(), member.name
 
 
+@pytest.mark.nightly
 def test_another_checkout_of_the_same_gives_the_same_bytes(
     bundle: Path, tmp_path: Path, project_at: Any, production_conf: Path, surroundings: dict[str, str]
 ) -> None:
@@ -196,6 +197,7 @@ def test_a_laptop_is_told_everything_that_is_missing(project: Any, production_co
     assert not (project.home / "bundle").exists()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

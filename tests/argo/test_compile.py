@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hera.workflows.models import WorkflowTemplate
 
 from tests.argo.conftest import EVENTS
@@ -13,6 +14,7 @@ from tests.argo.conftest import EVENTS
 PREDICT_FLOW = Path(__file__).parents[2] / "pipelines" / "predict.py"
 
 
+@pytest.mark.nightly
 def test_a_flow_compiles_as_any_metaflow_flow_does(project: Any, s3: Any) -> None:
     words = ["--no-pylint", "--quiet", "--production", "argo-workflows", "create", "--only-json"]
     process = project.python(str(PREDICT_FLOW), *words, **s3.env, **EVENTS, METAFLOW_USER="ada")

@@ -46,6 +46,7 @@ def in_container(tree: Path, *words: str, **env: str) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.nightly
 def test_manifests_are_written(
     read_only: Path, tmp_path: Path, production_conf: Path, surroundings: dict[str, str]
 ) -> None:

@@ -89,6 +89,7 @@ def test_its_metaflow_is_in_the_place_of_the_other(python: str) -> None:
     assert json.loads(process.stdout) == ["ob-metaflow"]
 
 
+@pytest.mark.nightly
 def test_predict_compiles_with_what_conf_platform_says(python: str, platform: dict[str, str], tmp_path: Path) -> None:
     code = (
         "from lockgate.pipelines.settings.settings import compose; "

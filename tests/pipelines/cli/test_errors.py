@@ -178,7 +178,9 @@ def test_an_empty_history_is_no_error(project: Any) -> None:
     assert project.run("history", "--json").stdout == "[]\n"
 
 
-@pytest.mark.parametrize("window", ["2031-01", "yesterday", "2024-13"])
+@pytest.mark.parametrize(
+    "window", ["2031-01", *(pytest.param(window, marks=pytest.mark.nightly) for window in ("yesterday", "2024-13"))]
+)
 def test_a_window_that_is_not_there(promoted: Any, window: str) -> None:
     refused(promoted, "predict", f"--window={window}")
     assert not (promoted.home / "predictions.db").exists()

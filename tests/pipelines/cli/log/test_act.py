@@ -18,7 +18,7 @@ from lockgate.gates.log.events import WaivedEvent
 from tests.pipelines.cli.prompted import Project
 
 
-@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("signed", [pytest.param(False, marks=pytest.mark.nightly), True])
 def test_a_rollback_and_back_again_and_a_revocation(prompted: Callable[..., Project], *, signed: bool) -> None:
     project = prompted(signed=signed)
     assert "* EvaluateNewModel/2" in project.run("champion", "--all")
@@ -85,7 +85,7 @@ def trust(project: Project, **keys: Any) -> None:
     file.write_text(yaml.safe_dump(platform), encoding="utf-8")
 
 
-@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("signed", [pytest.param(False, marks=pytest.mark.nightly), True])
 def test_a_waiver_under_another_name_is_shown_by_no_command(prompted: Callable[..., Project], *, signed: bool) -> None:
     project = prompted(signed=signed)
     project.sign_as("ada")
@@ -96,6 +96,7 @@ def test_a_waiver_under_another_name_is_shown_by_no_command(prompted: Callable[.
         assert message in " ".join(project.run(*words, code=2).split()), words
 
 
+@pytest.mark.nightly
 def test_a_key_that_is_renamed_says_how_it_was_called(prompted: Callable[..., Project]) -> None:
     project = prompted(signed=True)
     project.sign_as("ada")

@@ -15,6 +15,8 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
+
 from lockgate.gates.lifecycle.commit import commit
 from tests.builders import BAD, BETTER, GOOD, ROWS, make_evidence
 from tests.pipelines.cli.prompted import FACTS, POLICY, Project
@@ -64,6 +66,7 @@ def test_the_ledger_of_holdouts_is_shown(prompted: Callable[..., Project]) -> No
     assert "retired" in project.run("holdouts")
 
 
+@pytest.mark.nightly
 def test_why_follows_a_champion_through_rollbacks(prompted: Callable[..., Project]) -> None:
     project = prompted()
     project.run("rollback", "--reason", "missed the storm")
@@ -81,6 +84,7 @@ def test_why_follows_a_champion_through_rollbacks(prompted: Callable[..., Projec
     assert "is in the future" in project.run("why", "--on", "2099-01-01", code=2)
 
 
+@pytest.mark.nightly
 def test_who_was_revoked_is_among_all_champions(prompted: Callable[..., Project]) -> None:
     project = prompted()
     for run in ("1", "2"):

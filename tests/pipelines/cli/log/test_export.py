@@ -72,6 +72,7 @@ def test_it_is_reproduced_bit_for_bit_elsewhere(away: Any, folder: Path) -> None
     assert evidence["digest"]["sha256"] == hashlib.sha256((folder / "evidence.arrow").read_bytes()).hexdigest()
 
 
+@pytest.mark.nightly
 def test_it_is_reproduced_from_three_files_too(away: Any, folder: Path) -> None:
     words = [
         f"--{name}=copy/{file}"
@@ -116,6 +117,7 @@ def test_a_missing_file_and_a_key_that_did_not_sign_are_one_line(away: Any, fold
     assert completed.stderr == "lockgate: cannot read: No such file or directory @ copy/context.json\n"
 
 
+@pytest.mark.nightly
 def test_a_sealed_and_signed_decision_shows_its_key_and_its_commitment_and_no_number(away: Any, tmp_path: Path) -> None:
     label = np.tile([0.0, 1.0], 60)
     evidence = Evidence.from_arrays(

@@ -125,7 +125,9 @@ def test_a_run_of_the_log_that_is_another_s_by_now_is_named_and_left_alone(
     assert promoted.tags(run) == ["held"]
 
 
-@pytest.mark.parametrize("verb", ["judge", "revoke", "retract"])
+@pytest.mark.parametrize(
+    "verb", ["judge", *(pytest.param(verb, marks=pytest.mark.nightly) for verb in ("revoke", "retract"))]
+)
 def test_no_command_tags_a_run_that_is_another_s(promoted: Any, verb: str) -> None:
     (run,) = promoted.runs()
     tag(promoted, run, user=["held"])
@@ -179,6 +181,7 @@ def parcels_conf(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path) ->
     return conf
 
 
+@pytest.mark.nightly
 def test_two_projects_in_one_place(promoted: Any, parcels_conf: Path) -> None:
     """Both were promoted by their own log, and the facts of both are gone: neither takes the other's tags."""
     parcels = type(promoted)(home=promoted.home, conf=parcels_conf)

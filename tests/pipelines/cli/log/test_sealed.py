@@ -86,7 +86,9 @@ def test_a_promotion_and_a_refusal_tell_no_number(sealed: Any) -> None:
     assert [sorted(sealed.tags(run)) for run in (promoted, refused)] == [["champion", "deployment_candidate"], []]
 
 
-@pytest.mark.parametrize("verdict", ["HOLD", "INCONCLUSIVE", "ERROR"])
+@pytest.mark.parametrize(
+    "verdict", ["HOLD", *(pytest.param(verdict, marks=pytest.mark.nightly) for verdict in ("INCONCLUSIVE", "ERROR"))]
+)
 def test_all_that_is_not_promoted_looks_alike(
     project: Any, evidence_file: Any, policy_file: Any, tmp_path: Path, verdict: str
 ) -> None:

@@ -36,6 +36,7 @@ def test_an_evidence_file(project: Any, evidence_file: Any, policy_file: Any) ->
     assert "ENOUGH  on 300 rows" in project.run(*words, "--gain", "log_loss=0.5").stdout
 
 
+@pytest.mark.nightly
 def test_a_condition_and_alternatives_show_their_parts(project: Any, evidence_file: Any, policy_file: Any) -> None:
     either = {"good": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}, "ahead": AHEAD["ahead"]}
     checks = {

@@ -62,6 +62,7 @@ def test_promote_renews_the_promotion_and_takes_no_look(reverified: Any) -> None
     assert second["state"]["champion"]["seq"] == 1
 
 
+@pytest.mark.nightly
 def test_it_can_be_exported_and_judged_again(reverified: Any, project_at: Any, tmp_path: Path) -> None:
     project, _ = reverified
     (scoring,) = project.runs("Reverify")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pytest
 
 from lockgate.pipelines.stores import Draft, Tally
 from lockgate.pipelines.stores.sqlite import SqliteStore
@@ -46,6 +47,7 @@ def marks(store: SqliteStore) -> dict[int, str]:
 REVOKE_2, REVOKE_1 = (("revoke", run, "--reason", "leaks") for run in ("2", "1"))
 
 
+@pytest.mark.nightly
 def test_a_revocation_says_what_is_served_and_withdraws_nothing(prompted: Callable[..., Project]) -> None:
     project = prompted()
     store = publish(project, 1, 2)
@@ -89,6 +91,7 @@ def test_revoked_and_withdrawn_at_once(prompted: Callable[..., Project]) -> None
     assert marks(store) == {1: "w"}
 
 
+@pytest.mark.nightly
 def test_a_revocation_stands_where_the_store_cannot_be_used(prompted: Callable[..., Project]) -> None:
     project = prompted()
     (project.where / "predictions.db").write_bytes(b"no database, and long enough to be looked at" * 99)
@@ -100,6 +103,7 @@ def test_a_revocation_stands_where_the_store_cannot_be_used(prompted: Callable[.
     assert project.log.head().seq == 5
 
 
+@pytest.mark.nightly
 def test_a_rollback_goes_to_no_version_of_a_revoked_model(prompted: Callable[..., Project]) -> None:
     project = prompted()
     store = publish(project, 1, 2, 1, 2)
@@ -116,6 +120,7 @@ def test_a_rollback_goes_to_no_version_of_a_revoked_model(prompted: Callable[...
     assert marks(store) == {4: "", 3: "", 2: "*", 1: ""}
 
 
+@pytest.mark.nightly
 def test_verify_names_what_is_served_of_a_revoked_model(prompted: Callable[..., Project]) -> None:
     project = prompted()
     publish(project, 2, 1, 2)

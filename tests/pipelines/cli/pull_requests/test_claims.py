@@ -43,6 +43,7 @@ def test_a_claim_is_advice_in_all_that_is_said(adding: Desk) -> None:
     assert (outputs[0], outputs[-1]) == ("verdict=INCONCLUSIVE", "claim=true")
 
 
+@pytest.mark.nightly
 def test_a_claim_is_an_annotation_and_stays_behind_what_was_scored_again(adding: Desk) -> None:
     adding.hand_in("new", "zzz", "text", TEXT)
     adding.hand_in("deep", "xgb", "xgboost-ubj", adding.fitted("xgb", trees=60))
@@ -62,6 +63,7 @@ def test_a_claim_is_an_annotation_and_stays_behind_what_was_scored_again(adding:
     assert "claim=true" not in (adding.project.home / "outputs").read_text()
 
 
+@pytest.mark.nightly
 def test_a_claim_stays_behind_what_was_scored_again_and_failed(adding: Desk) -> None:
     adding.hand_in("new", "zzz", "text", TEXT)
     adding.hand_in("flat", "baseline", "skops", baseline(adding))
@@ -85,6 +87,7 @@ OTHERS: dict[str, tuple[str, str, str, Callable[[Desk], bytes], str]] = {
 """Of each: the override, the kind and format that its files claim, their bytes, and what is said of it."""
 
 
+@pytest.mark.nightly
 def test_a_model_of_another_kind_than_conf_composes_is_not_judged(adding: Desk) -> None:
     for name, (_, kind, format_, make, _) in OTHERS.items():
         adding.hand_in(name, kind, format_, make(adding))

@@ -35,6 +35,7 @@ def test_a_default_that_differs_is_judged_first_and_said(deep: Desk) -> None:
     assert "Merged as it is, `default` is what is trained and judged: ALREADY CHAMPION here." in text
 
 
+@pytest.mark.nightly
 def test_a_default_that_differs_and_was_not_handed_in_is_said(deep: Desk) -> None:
     deep.change("model/xgb.yaml", FEWER)
     completed, summary, text = deep.review(DEEP)
@@ -45,6 +46,7 @@ def test_a_default_that_differs_and_was_not_handed_in_is_said(deep: Desk) -> Non
     assert "Merged as it is, `default` is what is trained and judged: not judged here." in text
 
 
+@pytest.mark.nightly
 def test_a_default_that_is_the_base_s_is_not_judged(deep: Desk) -> None:
     """Whether it was handed in or not."""
     deep.change("gate/default.yaml", {"min: 0.60": "min: 0.10"})
@@ -56,6 +58,7 @@ def test_a_default_that_is_the_base_s_is_not_judged(deep: Desk) -> None:
         (deep.project.home / "out").rename(deep.project.home / f"out{len(extra)}")
 
 
+@pytest.mark.nightly
 def test_a_candidate_that_is_the_default_is_judged_once(deep: Desk) -> None:
     deep.change("model/xgb.yaml", FEWER)
     deep.hand_in("same", "xgb", "xgboost-ubj", deep.fitted("xgb", trees=1, max_depth=1))
@@ -66,6 +69,7 @@ def test_a_candidate_that_is_the_default_is_judged_once(deep: Desk) -> None:
     assert summary["candidates"][0]["decision"]["confidence"] == 0.975
 
 
+@pytest.mark.nightly
 def test_a_default_that_does_not_compose_is_not_judged(deep: Desk) -> None:
     (deep.head / "conf" / "model" / "xgb.yaml").write_text("defaults: [nowhere]\n", encoding="utf-8")
     (deep.head / "conf" / "model" / "other.yaml").write_bytes(Path(deep.project.conf, "model/xgb.yaml").read_bytes())

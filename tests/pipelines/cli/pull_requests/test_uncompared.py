@@ -59,11 +59,13 @@ def check_not_green(project: Any, proposal: Path, why: str) -> None:
     assert statement["predicate"]["verificationResult"] == "FAILED"
 
 
+@pytest.mark.nightly
 def test_a_log_without_an_entry_shows_nothing(project: Any, alone: Path) -> None:
     """The machine of a workflow, which reaches no log, has one too."""
     check_not_green(project, alone, "has no entry, which shows nothing")
 
 
+@pytest.mark.nightly
 def test_a_log_that_cannot_be_read_shows_nothing(weighed: Project, alone: Path, tmp_path: Path) -> None:
     project = weighed.copy(tmp_path)
     (entry,) = (project.home / ".metaflow" / "lockgate").glob("*/log/*.json")
@@ -71,6 +73,7 @@ def test_a_log_that_cannot_be_read_shows_nothing(weighed: Project, alone: Path, 
     check_not_green(project, alone, "the promotion log cannot be read: ")
 
 
+@pytest.mark.nightly
 def test_a_log_whose_champion_was_revoked_shows_that_there_was_one(
     promoted: Project, alone: Path, tmp_path: Path
 ) -> None:
