@@ -1,1 +1,1 @@
-"""Flows in production: what Metaflow would deploy, how it differs from what is deployed, and the change to it."""
+"""Flows in production: what Metaflow would deploy, how that differs from what is deployed, and applying it."""

@@ -1,4 +1,4 @@
-"""A plan, carried out: exactly what was shown, on exactly what was seen."""
+"""Apply a plan: exactly what was shown, to exactly the objects that were read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMMIT_ANNOTATION = f"{OURS}commit"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployStamp:
-    """What is noted on every object that is written, and never compared."""
+    """What is noted on every written object. It is never compared."""
 
     commit: str  # of this checkout
     time: str  # ISO 8601, UTC
@@ -30,12 +30,12 @@ class DeployStamp:
 
 
 def apply_plan(plan: DeployPlan, cluster: Cluster, stamp: DeployStamp, *, report: Callable[[str], object]) -> None:
-    """Carry out what the plan needs, object by object, and read each one back.
+    """Apply the needed changes, object by object, and read each object back.
 
     These are Metaflow's own documents in Metaflow's order. They are not created by Metaflow a second time, because it
     reads an object's version just before it writes: what somebody else deployed since the plan would be lost.
 
-    Raises DeployError, which names what was applied and what was not; the same command again does the rest.
+    Raises DeployError, which lists what was applied and what was not. Running the command again applies the rest.
     """
     applied: list[ObjectChange] = []
     for change in plan.needed_changes:
@@ -64,7 +64,7 @@ def _apply_change(change: ObjectChange, cluster: Cluster, stamp: DeployStamp) ->
 
 
 def _is_there(change: ObjectChange, cluster: Cluster) -> bool:
-    """Whether the object is as planned all the same. Where that cannot be asked, it is taken not to be."""
+    """Whether the object is as planned despite the error. If it cannot be read, it counts as not applied."""
     try:
         return _as_planned(change, cluster.get(change.key))
     except DeployError:

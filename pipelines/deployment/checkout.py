@@ -17,8 +17,8 @@ GIT_STATUS_TIMEOUT_S = 60.0
 def clean_commit() -> str:
     """The commit of this checkout.
 
-    Raises DeployError where there is no git, no commit, or what is in none; so it does for a configuration that
-    LOCKGATE_CONF names elsewhere, which must be in a commit of its own.
+    Raises DeployError if git or a commit is missing, or files are uncommitted. A configuration elsewhere, named by
+    LOCKGATE_CONF, must be committed too.
     """
     if shutil.which("git") is None:
         raise DeployError("git is not installed", expected="git in PATH, to know which commit is deployed")
@@ -28,7 +28,7 @@ def clean_commit() -> str:
 
 
 def _clean_folder_commit(folder: Path, *options: str) -> str:
-    """The commit of a checkout in which nothing below `folder` was changed since."""
+    """The commit of the checkout. Raises DeployError if anything below `folder` changed since."""
     commit = _git("rev-parse", "HEAD", within=folder)
     if commit is None:
         raise DeployError(
@@ -49,7 +49,7 @@ def _clean_folder_commit(folder: Path, *options: str) -> str:
 
 
 def _git(*words: str, within: Path = ROOT) -> str | None:
-    """What git says; None where it refuses."""
+    """The output of git; None if it fails."""
     quiet: Mapping[str, str] = {**environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
         process = subprocess.run(

@@ -1,4 +1,4 @@
-"""Kubernetes as Metaflow is configured to reach it: each request answered within a time, or refused in one line."""
+"""Kubernetes as Metaflow is configured to reach it, with a time limit, and errors in one line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Docum
 from lockgate.pipelines.deployment.target import DeployTarget
 
 KUBERNETES_TIMEOUT_S = 20.0
-"""How long one request may take; the variable below says otherwise."""
+"""Time limit of one request; the variable below changes it."""
 
 TIMEOUT_VARIABLE = "LOCKGATE_KUBERNETES_SECONDS"
 
@@ -39,7 +39,7 @@ class ConflictingError(DeployError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """The objects of one namespace, and the sensors of another where Argo Events has one."""
+    """The objects of one namespace, and of another one for sensors if Argo Events has its own."""
 
     namespace: str
     sensor_namespace: str
@@ -54,17 +54,17 @@ class Cluster:
             return None
 
     def create(self, key: ObjectKey, document: Document) -> None:
-        """Raises ConflictingError where it is there already, DeployError."""
+        """Create the object. Raises ConflictingError if it exists already, DeployError."""
         words = {"namespace": key.namespace, "plural": key.plural, "body": dict(document)}
         self._ask(self.api.create_namespaced_custom_object, words, f"creating {key}")
 
     def replace(self, key: ObjectKey, document: Document, *, version: str) -> None:
-        """Replace the object as it is at `version`. Raises ConflictingError where it no longer is, DeployError."""
+        """Replace the object at `version`. Raises ConflictingError if it has changed since, DeployError."""
         body = {**document, "metadata": {**document["metadata"], "resourceVersion": version}}
         self._ask(self.api.replace_namespaced_custom_object, {**_address(key), "body": body}, f"changing {key}")
 
     def delete(self, key: ObjectKey) -> None:
-        """Delete the object; it may be gone already. Raises DeployError."""
+        """Delete the object, if it still exists. Raises DeployError."""
         try:
             self._ask(self.api.delete_namespaced_custom_object, _address(key), f"deleting {key}")
         except MissingError:
@@ -81,7 +81,7 @@ class Cluster:
                 return
 
     def submit(self, document: Document) -> str:
-        """Start a workflow, and give its name. Raises DeployError."""
+        """Start a workflow, and return its name. Raises DeployError."""
         words = {"namespace": self.namespace, "plural": WORKFLOWS, "body": dict(document)}
         return str(
             self._ask(self.api.create_namespaced_custom_object, words, "starting a workflow")["metadata"]["name"]
@@ -105,7 +105,7 @@ class Cluster:
 
 
 def connect_cluster(target: DeployTarget) -> Cluster:
-    """Kubernetes as Metaflow's own client reaches it. Raises DeployError where nothing says which."""
+    """Connect as Metaflow's own client does. Raises DeployError if no cluster is configured."""
     from kubernetes.config import ConfigException
     from metaflow import metaflow_config
     from metaflow.plugins.kubernetes.kubernetes_client import KubernetesClient
@@ -120,7 +120,7 @@ def connect_cluster(target: DeployTarget) -> Cluster:
             expected="a kubeconfig, or a pod with a service account",
             where="KUBECONFIG",
         ) from err
-    configuration.retries = False  # a write that was cut off is looked at, not written again
+    configuration.retries = False  # after a lost answer the object is read, not written again
     namespace = target.settings.platform.namespace or metaflow_config.KUBERNETES_NAMESPACE
     return Cluster(
         namespace=namespace,
@@ -133,7 +133,7 @@ def connect_cluster(target: DeployTarget) -> Cluster:
 
 
 def find_deployed(cluster: Cluster, target: DeployTarget) -> dict[ObjectKey, Document]:
-    """Every object of this project and branch that is there. Raises DeployError."""
+    """Every deployed object of this project and branch. Raises DeployError."""
     templates = {
         str(template["metadata"]["name"]): template
         for template in cluster.list_objects(PLURALS["WorkflowTemplate"])
@@ -171,7 +171,7 @@ def _belongs(document: Document, target: DeployTarget) -> bool:
 
 
 def _sensor_key(cluster: Cluster, template: str, document: Document | None) -> ObjectKey:
-    """Where Metaflow put the sensor of a template, or would put it."""
+    """Where Metaflow puts the sensor of a template."""
     annotations = read_annotations(document) if document else {}
     return ObjectKey(
         namespace=annotations.get(_SENSOR_NAMESPACE) or cluster.sensor_namespace,
@@ -181,7 +181,7 @@ def _sensor_key(cluster: Cluster, template: str, document: Document | None) -> O
 
 
 def _sensor_namespace(sensors: str, workflows: str, namespace: str) -> str:
-    """The namespace of sensors: where Metaflow's configuration names none, it is that of the workflows."""
+    """The namespace of sensors: that of the workflows, unless Metaflow's configuration names another."""
     return namespace if sensors == workflows else sensors
 
 

@@ -1,4 +1,4 @@
-"""Objects without what differs between two deployments of the same thing, so that equal ones are equal bytes."""
+"""Objects without what differs between two deployments of the same thing: equal objects give equal bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lockgate.pipelines.deployment.objects import Document, ObjectKey
 from lockgate.pipelines.scoring.measuring import COMMIT_VARIABLE
 
 OURS = "lockgate/"
-"""Starts the annotations that say which commit was deployed, and when. They are not compared."""
+"""Prefix of the annotations that say which commit was deployed, and when. They are not compared."""
 
 DEPLOYED_AT = "metaflow/deployment_timestamp"
 _OWNER = "metaflow/owner"
@@ -23,7 +23,7 @@ _DRAWN = re.compile(r"(set_parameters |`pwd`/)[a-z]{10}\b")
 
 
 def canonical_form(key: ObjectKey, document: Document) -> dict[str, Any]:
-    """The object as it is bundled and applied: without nulls, moments, drawn names, and what the server adds."""
+    """The object as it is written and applied: without nulls, times, random names, and what the server adds."""
     plain: dict[str, Any] = _plain(document)
     plain.pop("status", None)
     metadata = {name: value for name, value in plain["metadata"].items() if name not in _SERVER}
@@ -32,9 +32,9 @@ def canonical_form(key: ObjectKey, document: Document) -> dict[str, Any]:
 
 
 def comparable_form(key: ObjectKey, document: Document) -> dict[str, Any]:
-    """What of an object counts when it is compared: `canonical_form`, whoever deployed it, without others' annotations.
+    """The parts of an object that are compared: `canonical_form` without its owner and without others' annotations.
 
-    The code package, which every pod's command names, is told once.
+    The code package, which every pod's command names, appears only once.
     """
     form: dict[str, Any] = _drop_owner(canonical_form(key, document))
     text = json.dumps(form)
@@ -51,15 +51,15 @@ def comparable_form(key: ObjectKey, document: Document) -> dict[str, Any]:
 
 
 def drop_machine_info(info: Mapping[str, Any]) -> dict[str, Any]:
-    """What Metaflow notes of where a flow was packaged, without what differs from one desk to the next.
+    """Metaflow's notes about the packaging, without what differs between machines.
 
-    The address of the repository is left out besides: it may carry a password.
+    The address of the repository is left out too, because it may contain a password.
     """
     return {name: value for name, value in info.items() if name not in _MACHINE}
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
-    """YAML with sorted keys, and texts of several lines as such."""
+    """YAML with sorted keys and multi-line text as blocks."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -96,8 +96,10 @@ def _drop_owner(value: Any) -> Any:
 
 
 def add_commit(value: Any, commit: str) -> Any:
-    """The document with the commit among the variables of every container, where a run takes it from. It is not
-    compared: it is the commit of the last deployment that changed anything."""
+    """The document with the commit among the variables of every container, where a run reads it.
+
+    It is not compared: it is the commit of the last deployment that changed anything.
+    """
     if isinstance(value, dict):
         copy = {name: add_commit(item, commit) for name, item in value.items()}
         if isinstance(copy.get("env"), list) and "image" in copy:

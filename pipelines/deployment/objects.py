@@ -9,12 +9,12 @@ from typing import Any
 GROUP, VERSION = "argoproj.io", "v1alpha1"
 
 PLURALS = {"WorkflowTemplate": "workflowtemplates", "CronWorkflow": "cronworkflows", "Sensor": "sensors"}
-"""The kinds that Metaflow writes when it deploys, as Kubernetes names them in its addresses."""
+"""The kinds that Metaflow deploys, with their names in Kubernetes' URLs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ObjectKey:
-    """Which object."""
+    """The identity of an object."""
 
     namespace: str
     name: str

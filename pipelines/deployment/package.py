@@ -1,4 +1,4 @@
-"""Metaflow's code package, made again so that the same code is the same bytes on every machine."""
+"""Metaflow's code package, rebuilt so that the same code gives the same bytes on every machine."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _SHA1_DIGITS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedPackage:
-    """Where a package was, and where the one is that takes its place: addresses in Metaflow's datastore."""
+    """A package and its replacement, as addresses in Metaflow's datastore."""
 
     old: str
     new: str
 
     def rename_package(self, text: str) -> str:
-        """A text that names the new package instead of the old one: by its address, its key and its digest."""
+        """Replace the old package's address, key and digest in a text by the new one's."""
         old, new = self.old.split("/")[-2:], self.new.split("/")[-2:]
         return text.replace("/".join(old), "/".join(new)).replace(old[1], new[1])
 
 
 def store_reproducible(address: str) -> MovedPackage:
-    """Put the package at `address` into the datastore once more, in its reproducible form.
+    """Store the package at `address` once more, in its reproducible form.
 
-    Raises DeployError where the datastore cannot be read or written.
+    Raises DeployError if the datastore cannot be read or written.
     """
     import obstore
     from obstore.exceptions import BaseError
@@ -58,7 +58,7 @@ def store_reproducible(address: str) -> MovedPackage:
 
 
 def make_reproducible(blob: bytes) -> bytes:
-    """A package as a plain tar: its files in order of their names, of nobody, of no time and of no machine."""
+    """A package as a plain tar: files sorted by name, without owner, time, and details of the machine."""
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob))) as old:
         files = {member.name: (member, old.extractfile(member)) for member in old.getmembers() if member.isfile()}
         contents = {name: (member.mode, b"" if file is None else file.read()) for name, (member, file) in files.items()}
@@ -77,7 +77,7 @@ def make_reproducible(blob: bytes) -> bytes:
 
 
 def _keep_headers(distributions: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """Of installed distributions their name, version and needs, not the README and the paths of this machine."""
+    """Keep name, version and requirements of each distribution; drop its README and the paths of this machine."""
     return {
         name: {"METADATA": distribution["METADATA"].partition("\n\n")[0] + "\n"}
         for name, distribution in distributions.items()
@@ -93,4 +93,4 @@ _NORMALIZERS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     _DISTRIBUTIONS: _keep_headers,
     _FILES: _sort_modules,
 }
-"""What Metaflow tells in a package of how it was made, and what of it does not depend on the machine."""
+"""Metaflow's own files in a package, each with a function that keeps what does not depend on the machine."""

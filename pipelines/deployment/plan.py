@@ -12,7 +12,7 @@ from lockgate.pipelines.deployment.objects import PLURALS, Document, ObjectKey
 from lockgate.pipelines.deployment.recording import CompiledObjects
 
 _MAX_DIFF_LINES = 60
-"""Lines of one object's difference that are shown, unless all are asked for."""
+"""Lines shown of one object's difference, unless all are requested."""
 
 
 class Action(StrEnum):
@@ -24,7 +24,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectChange:
-    """One object: as it is, and as it is to be. None: not there."""
+    """One object before and after. None: it does not exist."""
 
     key: ObjectKey
     before: Document | None
@@ -53,7 +53,7 @@ class ObjectChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployPlan:
-    """Every object that is there, or is to be, in the order in which they are applied."""
+    """Every existing or desired object, in the order in which they are applied."""
 
     changes: tuple[ObjectChange, ...]
 
@@ -66,19 +66,19 @@ class DeployPlan:
 
 
 def plan_changes(deployed: Mapping[ObjectKey, Document], desired: CompiledObjects) -> DeployPlan:
-    """From what is deployed to what is wanted. What nobody wants any more is deleted."""
+    """The changes from what is deployed to what is desired. Objects that are no longer desired are deleted."""
     keys = {*deployed, *desired.objects}
     changes = [ObjectChange(key=key, before=deployed.get(key), after=desired.objects.get(key)) for key in keys]
     return DeployPlan(changes=tuple(sorted(changes, key=_apply_order)))
 
 
 def plan_removal(deployed: Mapping[ObjectKey, Document]) -> DeployPlan:
-    """From what is deployed to nothing."""
+    """The changes that delete everything."""
     return plan_changes(deployed, CompiledObjects(objects={}))
 
 
 def describe_plan(plan: DeployPlan, *, whole: bool = False) -> Iterator[str]:
-    """The plan for people: a line an object, and what changes in it."""
+    """The plan for people: one line per object, and what changes in it."""
     for change in sorted(plan.changes, key=lambda listed: (listed.key.name.replace(".", "-"), _apply_order(listed))):
         yield f"{change.action:<9}  {change.key}"
         if change.action is Action.CHANGED:
@@ -91,7 +91,7 @@ _ORDER = tuple(PLURALS.values())
 
 
 def _apply_order(change: ObjectChange) -> tuple[int, int, ObjectKey]:
-    """First what may start a flow is taken away, then templates come before what starts them, then templates go."""
+    """Delete what may start a flow first, then write templates before what starts them, then delete templates."""
     template = change.key.plural == PLURALS["WorkflowTemplate"]
     if change.after is None:
         return (3 if template else 0, _ORDER.index(change.key.plural), change.key)

@@ -1,4 +1,4 @@
-"""What must hold before anything is deployed. Every problem is found, each is one line."""
+"""Checks before anything is deployed. They find every problem, one line each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OWNER_ANNOTATION, TOKEN_ANNOTATION = "metaflow/owner", "metaflow/production_toke
 
 
 def check_may_delete(deployed: Mapping[ObjectKey, Document], *, user: str, token: str) -> None:
-    """Raises DeployError where something was deployed by somebody else, and its token is neither given nor kept."""
+    """Raise DeployError if somebody else deployed an object, and its token is neither given nor stored."""
     for key, document in sorted(deployed.items()):
         owner, required_token = (
             read_annotations(document).get(OWNER_ANNOTATION),
@@ -35,7 +35,7 @@ def check_may_delete(deployed: Mapping[ObjectKey, Document], *, user: str, token
 
 
 def _load_token(token: str) -> str | None:
-    """The token of the same deployment that Metaflow keeps for this user."""
+    """The token of the same deployment that Metaflow has stored for this user."""
     from metaflow.plugins.aws.step_functions.production_token import load_token
 
     stored: str | None = load_token("-".join(token.split("-")[:2])) if token else None
@@ -46,12 +46,12 @@ _EVENTS = ("EVENT", "EVENT_BUS", "EVENT_SOURCE", "SERVICE_ACCOUNT", "WEBHOOK_URL
 
 
 def check_configuration(target: DeployTarget) -> None:
-    """What is configured can run in production. Asks nobody. Raises DeployError with every problem."""
+    """Check that the configuration can run in production; sends no request. Raises DeployError with every problem."""
     _raise_problems(list(_find_configuration_problems(target)))
 
 
 def check_surroundings(target: DeployTarget, *, without_champion: bool) -> None:
-    """The user, the metadata service and the promotion log are as a deployment needs them.
+    """Check the user, the metadata service and the promotion log.
 
     Raises DeployError with every problem, those of the configuration first.
     """
@@ -73,7 +73,7 @@ def check_surroundings(target: DeployTarget, *, without_champion: bool) -> None:
 
 
 def run_checks(*checks: Callable[[], object]) -> None:
-    """Make every check. Raises DeployError with the problems of all."""
+    """Run every check. Raises DeployError with all problems."""
     problems: list[str] = []
     for check in checks:
         try:

@@ -1,7 +1,7 @@
-"""A Kubernetes API on this machine that shows what is deployed and keeps what is written to it.
+"""A Kubernetes API on this machine that shows what is deployed and records what is written to it.
 
-Metaflow's `argo-workflows create` talks to it by the real Kubernetes client, so that everything that it would deploy
-is got without deploying it: `--only-json` leaves the CronWorkflow and the Sensor out.
+Metaflow's `argo-workflows create` talks to it through the real Kubernetes client. So everything that it would deploy
+is known without deploying it; `--only-json` would leave out the CronWorkflow and the Sensor.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Docum
 
 @dataclass(slots=True)
 class RecordedApi:
-    """What the client sees: what was deployed, and above it what it wrote itself. None: deleted."""
+    """What the client sees: what was deployed, overlaid with what it wrote itself. None: deleted."""
 
     deployed: Mapping[ObjectKey, Document]
     written: dict[ObjectKey, Document | None] = field(default_factory=dict)
-    strange: list[str] = field(default_factory=list)  # requests that nobody expected
+    strange: list[str] = field(default_factory=list)  # unexpected requests
 
     def get(self, key: ObjectKey) -> Document | None:
         return self.written[key] if key in self.written else self.deployed.get(key)
@@ -42,7 +42,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def recorder(deployed: Mapping[ObjectKey, Document], *, folder: Path) -> Iterator[tuple[RecordedApi, Path]]:
-    """What is recorded, and the kubeconfig, written to `folder`, that leads there. Nobody else can write to it."""
+    """Start the API. Yields the record and a kubeconfig in `folder`, whose token nobody else has."""
     recorded = RecordedApi(deployed)
     server = _Server(recorded)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="lockgate-recorder", daemon=True)
@@ -72,7 +72,7 @@ def kubeconfig(url: str, token: str) -> dict[str, Any]:
 
 
 def key_of(path: str) -> ObjectKey | None:
-    """The object that an address names; without a name where it names all of a kind. None: of no kind known here."""
+    """The object that a URL path names, without a name if it names a whole kind. None: an unknown kind."""
     parts = path.partition("?")[0].strip("/").split("/")
     recognized = parts[:4] == ["apis", GROUP, VERSION, "namespaces"] and len(parts) in (6, 7)
     if not recognized or parts[5] not in PLURALS.values():
@@ -82,7 +82,7 @@ def key_of(path: str) -> ObjectKey | None:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # or head and body of an answer wait for each other
+    disable_nagle_algorithm = True  # otherwise head and body of an answer wait for each other
     server: _Server
 
     def log_message(self, *_: Any) -> None:

@@ -1,4 +1,4 @@
-"""What Metaflow would deploy: its own `argo-workflows create` of every flow, on an API that only records."""
+"""What Metaflow would deploy: run its `argo-workflows create` for every flow, against an API that only records."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HEADERS = "METAFLOW_SERVICE_HEADERS"  # holds the key of the metadata service
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledObjects:
-    """What is to be there, in canonical form."""
+    """Every object that should exist, in canonical form."""
 
     objects: Mapping[ObjectKey, Document]
 
@@ -39,14 +39,14 @@ class CompiledObjects:
 def compile_objects(
     target: DeployTarget, deployed: Mapping[ObjectKey, Document], *, authorize: str = ""
 ) -> CompiledObjects:
-    """What Metaflow would write for each flow where `deployed` is what it finds; in canonical form.
+    """What Metaflow would write for each flow if it found `deployed`, in canonical form.
 
     The code packages are stored in Metaflow's datastore, which changes nothing that runs.
 
     Args:
-        authorize: the production token of a deployment of somebody else.
+        authorize: the production token, if somebody else deployed it.
 
-    Raises DeployError where a flow does not compile, or Metaflow refuses to deploy it.
+    Raises DeployError if a flow does not compile, or Metaflow refuses to deploy it.
     """
     check_datastore()
     with ThreadPoolExecutor(max_workers=len(FLOWS)) as pool:
@@ -56,7 +56,7 @@ def compile_objects(
 
 
 def check_datastore() -> None:
-    """Metaflow's datastore answers: Metaflow itself would try for minutes. Raises DeployError."""
+    """Raise DeployError unless Metaflow's datastore answers. Metaflow itself would retry for minutes."""
     import obstore
     from obstore.exceptions import BaseError
 
@@ -79,7 +79,7 @@ def _record_flow(
         tempfile.TemporaryDirectory(prefix="lockgate-") as scratch,
         recorder(deployed, folder=Path(scratch)) as (recorded, kubeconfig),
     ):
-        # Metaflow keeps what it uploads in the present folder meanwhile
+        # Metaflow writes temporary files to the current folder
         folder = Path.cwd() if os.access(Path.cwd(), os.W_OK) else Path(scratch)
         _create(name, FLOWS[name], target, authorize, _environment(target, kubeconfig), folder)
     if recorded.strange:
@@ -145,7 +145,7 @@ def _create(
 
 
 def _environment(target: DeployTarget, kubeconfig: Path) -> dict[str, str]:
-    """What flows need of that of this process, and a Kubernetes that records."""
+    """The part of this process's environment that flows need, with the recording API as Kubernetes."""
     from metaflow import metaflow_config
 
     skipped = [_HEADERS, *filter(None, str(getattr(metaflow_config, _SKIP) or "").split(","))]
@@ -158,9 +158,9 @@ def _environment(target: DeployTarget, kubeconfig: Path) -> dict[str, str]:
         "METAFLOW_SERVICE_VERSION_CHECK": "false",
         f"METAFLOW_{_SKIP}": ",".join(dict.fromkeys(skipped)),
         "PYTHONHASHSEED": "0",  # Metaflow writes parameters in the order of a set
-        "GIT_DIR": os.devnull,  # Metaflow would note the address of the repository, which may hold a password
+        "GIT_DIR": os.devnull,  # otherwise Metaflow notes the URL of the repository, which may contain a password
     }
-    environment.setdefault("METAFLOW_ARGO_WORKFLOWS_USE_SCHEDULES", "true")  # the older `schedule` is gone in Argo 4
+    environment.setdefault("METAFLOW_ARGO_WORKFLOWS_USE_SCHEDULES", "true")  # Argo 4 has no `schedule`
     for name in ("NO_PROXY", "no_proxy"):
         environment[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))
     if target.settings.platform.namespace:
@@ -169,7 +169,7 @@ def _environment(target: DeployTarget, kubeconfig: Path) -> dict[str, str]:
 
 
 def _copy_tokens(folder: Path) -> None:
-    """The production tokens that this user has: Metaflow reads them, and writes them, which a plan must not."""
+    """Copy this user's production tokens: Metaflow also writes them, which a plan must not do."""
     folder.mkdir()
     home = os.environ.get("METAFLOW_TOKEN_HOME") or os.environ.get("METAFLOW_HOME") or "~/.metaflowconfig"
     for file in Path(os.path.expanduser(home)).glob("mfprj-*"):  # noqa: PTH111 (without a home it stays as it is)

@@ -1,4 +1,4 @@
-"""Runs of what is deployed: starting one, and what became of the last ones."""
+"""Runs of deployed flows: start one, and list the last ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lockgate.pipelines.deployment.target import FLOWS, DeployTarget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowRun:
-    """A workflow, as Argo tells of it. Times are ISO 8601, UTC; None where it has not come to that."""
+    """A workflow as Argo describes it. Times are ISO 8601 in UTC; None if not reached yet."""
 
     flow: str
     name: str
@@ -30,7 +30,7 @@ class WorkflowRun:
 
 
 def find_flow(text: str) -> str:
-    """The flow that is meant: Predict, predict, or its file. Raises DeployError."""
+    """Find a flow by its class or its file, in any case. Raises DeployError."""
     for name, flow in FLOWS.items():
         if text.lower() in (name.lower(), flow.file.removesuffix(".py")):
             return name
@@ -40,9 +40,9 @@ def find_flow(text: str) -> str:
 def start_flow(
     cluster: Cluster, target: DeployTarget, flow: str, values: Mapping[str, str], *, user: str
 ) -> WorkflowRun:
-    """Start what is deployed of a flow, as Metaflow's `argo-workflows trigger` does.
+    """Start a deployed flow, as Metaflow's `argo-workflows trigger` does.
 
-    Raises DeployError where it is not deployed, or takes no such parameter.
+    Raises DeployError if it is not deployed, or has no such parameter.
     """
     name = target.template_names()[flow]
     template = cluster.get(ObjectKey(namespace=cluster.namespace, name=name, plural=PLURALS["WorkflowTemplate"]))
@@ -70,7 +70,7 @@ def start_flow(
 
 
 def list_last_runs(cluster: Cluster, templates: Mapping[str, str], *, count: int) -> dict[str, list[WorkflowRun]]:
-    """The last runs of each flow, newest first; `templates` says the name of each flow's template."""
+    """The last runs of each flow, newest first. `templates`: the name of each flow's template."""
     flows = {template: flow for flow, template in templates.items()}
     by_flow: dict[str, list[tuple[str, WorkflowRun]]] = {flow: [] for flow in templates}
     for workflow in cluster.list_objects(WORKFLOWS):

@@ -1,4 +1,4 @@
-"""What is deployed of each flow: since when, from which commit, what starts it, and its last runs."""
+"""Each deployed flow: since when, from which commit, what starts it, and its last runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lockgate.pipelines.deployment.running import WorkflowRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowStanding:
-    """One flow. `starts` says what starts it; None where it is not deployed."""
+    """One flow. `starts`: what starts it. Fields are None if it is not deployed."""
 
     flow: str
     template: str
@@ -51,7 +51,7 @@ class FlowStanding:
 def describe_flows(
     deployed: Mapping[ObjectKey, Document], templates: Mapping[str, str], runs: Mapping[str, list[WorkflowRun]]
 ) -> Iterator[FlowStanding]:
-    """Each flow, by what was found of it."""
+    """Describe each flow by the objects that exist for it."""
     by_kind = {(key.plural, key.name): document for key, document in deployed.items()}
     for flow, template in templates.items():
         workflow_template = by_kind.get((PLURALS["WorkflowTemplate"], template))

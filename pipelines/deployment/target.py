@@ -1,4 +1,4 @@
-"""What is deployed where: the flows, their settings, and the branch of Metaflow's @project."""
+"""What is deployed: the flows, their settings, and the branch of Metaflow's @project."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FLOWS: Mapping[str, DeployedFlow] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployTarget:
-    """What is deployed, and to which branch; no branch is production."""
+    """What is deployed, and to which branch. None is production."""
 
     settings: Settings
     policy: Policy
@@ -50,7 +50,7 @@ class DeployTarget:
 
     @property
     def project_branch(self) -> str:
-        """The branch as Metaflow tells it."""
+        """The branch as Metaflow names it."""
         return "prod" if self.branch is None else f"test.{self.branch}"
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class DeployTarget:
 
 
 def load_target(platform: str = "", branch: str | None = None) -> DeployTarget:
-    """Production as conf/production.yaml has it, or a branch beside it. Raises SettingsError, PolicyError."""
+    """Production as conf/production.yaml describes it, or a branch beside it. Raises SettingsError, PolicyError."""
     composed = compose([f"platform={platform}"] if platform else [], config="production")
     if branch is None:
         return DeployTarget(settings=composed.settings, policy=composed.policy, branch=None)
@@ -79,17 +79,17 @@ def load_target(platform: str = "", branch: str | None = None) -> DeployTarget:
 
 
 def branch_slug(branch: str) -> str:
-    """A branch's name for Metaflow, in a-z, 0-9 and _: its readable part, and a hash that tells it from others."""
+    """A branch's name for Metaflow, in a-z, 0-9 and _: a readable part and a hash that makes it unique."""
     readable = re.sub(r"[^a-z0-9]+", "_", branch.lower()).strip("_")[:20].strip("_")
     digest = hashlib.sha256(branch.encode()).hexdigest()[:8]
     return f"{readable}_{digest}" if readable else digest
 
 
 def _separate_branch(settings: Settings, branch: str) -> Settings:
-    """Settings of a branch: a log, looks and predictions of its own, no judge's key, nothing started by the clock.
+    """Settings of a branch: its own log, looks and predictions, no judge's key, and no schedule.
 
-    A branch may hold anybody's code. It gets the secrets that every flow of production gets, and no other, and follows
-    an unsigned log, as it has no key that counts.
+    A branch may contain anybody's code. It gets only the secrets that every flow of production gets, and its log is
+    unsigned, because it has no trusted key.
     """
     platform = settings.platform
     secrets = platform.secrets

@@ -13,7 +13,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./-]{0,200}")
 
 
 def format_outputs(values: Mapping[str, object]) -> str:
-    """A NAME=VALUE a line. Of a value that is no plain word, and could be read as more than one line, nothing."""
+    """NAME=VALUE lines. A value that is not a plain word is left empty, because it could add lines of its own."""
     return "".join(f"{name}={_plain(value)}\n" for name, value in values.items())
 
 
@@ -23,7 +23,7 @@ def _plain(value: object) -> str:
 
 
 MAX_ANNOTATIONS = 10
-"""Of each level, for each step: GitHub shows no more."""
+"""For each level and step: GitHub shows no more."""
 
 MAX_MESSAGE_LENGTH = 1000
 Level = Literal["notice", "warning", "error"]

@@ -1,4 +1,4 @@
-"""PyGithub, with limits of time and tries, and its errors in one line."""
+"""PyGithub with time limits and retries, and its errors in one line."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 GITHUB_TIMEOUT_S = 20
 MAX_RETRIES = 4
 BOT = "github-actions[bot]"
-"""Who a job's own token is."""
+"""The login that a job's own token has."""
 
 
 def connect_github() -> Github:
-    """GitHub as GITHUB_API_URL says, by the token in GITHUB_TOKEN. Raises GithubError without one."""
+    """A client for GITHUB_API_URL with the token in GITHUB_TOKEN. Raises GithubError without a token."""
     from github import Auth, Github
     from github.GithubRetry import GithubRetry
 
@@ -41,7 +41,7 @@ def connect_github() -> Github:
 
 
 def _retry(kind: Any) -> Any:
-    """Tries again what is safe to try again: reading, and what GitHub says it did not do for want of time."""
+    """Retry only what is safe: reads, and requests that GitHub refused because of a rate limit."""
     return kind(
         total=MAX_RETRIES,
         backoff_factor=0.5,
@@ -63,7 +63,7 @@ def fetch_pull(repository: str, number: int) -> PullRequest:
 
 
 def find_login() -> str:
-    """Whose comments the token writes."""
+    """The login that writes comments with this token."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         return BOT
     with translate_errors("/user"):
@@ -72,7 +72,7 @@ def find_login() -> str:
 
 @contextmanager
 def translate_errors(where: str) -> Iterator[None]:
-    """PyGithub's errors, and those of the way to it, in one line that holds no token."""
+    """Turn errors of PyGithub and of the connection into one line without the token."""
     from github import GithubException
     from requests import RequestException
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from github.PullRequest import PullRequest
 
 MAX_COMMENT_LENGTH = 60_000
-"""Characters of a report; GitHub takes 65,536."""
+"""Longest report that fits a comment; GitHub accepts 65,536 characters."""
 
 MAX_ROUNDS = 10
 SETTLE_S = 2.0
-"""Seconds after which it is looked at again: longer than another job takes from looking to writing."""
+"""Seconds to wait before checking again: longer than another job takes between reading and writing."""
 
 _MARK = re.compile(r"<!-- lockgate report: run (\d{1,19}) attempt (\d{1,9}) of ([0-9a-f]{0,64}) -->")
 _CUT = "\n\n… the report is too long for a comment; the job's summary and its artifacts have all of it.\n"
@@ -27,7 +27,7 @@ _CUT = "\n\n… the report is too long for a comment; the job's summary and its 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ReportStamp:
-    """Which run of which commit a report is of; later runs are greater."""
+    """The run and the commit that a report belongs to. Later runs are greater."""
 
     run: int
     attempt: int
@@ -35,7 +35,7 @@ class ReportStamp:
 
     @property
     def mark(self) -> str:
-        """As it stands, unseen, at the head of the comment."""
+        """The invisible mark at the start of the comment."""
         return f"<!-- lockgate report: run {self.run} attempt {self.attempt} of {self.head} -->"
 
 
@@ -84,7 +84,7 @@ def publish_report(
 
 
 def shorten_report(report: str) -> str:
-    """The report, or as many whole blocks of it as a comment may hold, and where the rest is."""
+    """The report, or as many whole blocks as fit in a comment, and a note where the rest is."""
     if len(report) <= MAX_COMMENT_LENGTH:
         return report
     shortened = report[: MAX_COMMENT_LENGTH - len(_CUT) - 200]
@@ -95,7 +95,7 @@ def shorten_report(report: str) -> str:
 
 
 def _find_own(pull: PullRequest, login: str) -> list[IssueComment]:
-    """Comments with the mark that this token's user wrote: anybody else may paste it."""
+    """Comments with the mark, by this token's user only: anybody else could paste the mark."""
     return [
         comment
         for comment in pull.get_issue_comments()
@@ -110,7 +110,7 @@ def _parse_stamp(body: str) -> ReportStamp:
 
 
 def _create(pull: PullRequest, body: str, where: str, *, again: bool) -> None:
-    """Make the comment; where the answer is lost, whether it was made is seen when it is looked for `again`."""
+    """Create the comment. If the answer is lost, the next round looks whether it exists (`again`)."""
     try:
         with translate_errors(where):
             pull.create_issue_comment(body)
@@ -120,7 +120,7 @@ def _create(pull: PullRequest, body: str, where: str, *, again: bool) -> None:
 
 
 def _edit(comment: IssueComment, body: str, where: str) -> None:
-    """Write into the comment, if it is still there."""
+    """Update the comment, if it still exists."""
     try:
         with translate_errors(where):
             comment.edit(body)

@@ -35,7 +35,7 @@ class _Pull(BaseModel):
 
 
 class JobPullRequest(BaseModel):
-    """A pull request. Its title, its branch and whatever else its author wrote are not here."""
+    """A pull request, without its title, its branch and whatever else its author controls."""
 
     model_config = _RULES
     repository: Annotated[str, Field(pattern=f"^{REPOSITORY.pattern}$")]
@@ -76,7 +76,7 @@ def read_pull() -> JobPullRequest:
 
 
 def check_repository(text: str, *, where: str) -> str:
-    """OWNER/NAME. Raises GithubError for what is none."""
+    """Return the text if it is OWNER/NAME. Raises GithubError otherwise."""
     if not REPOSITORY.fullmatch(text):
         raise GithubError(f"{text[:80]!r} is not a repository", expected="OWNER/NAME", where=where)
     return text

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WORKFLOW, ARTIFACT, MEMBER = "promote.yml", "champion", "champion.tar"
 MAX_RUNS = 50
-"""So many runs are looked through: one that promoted nothing published nothing."""
+"""How many runs are searched: a run that promoted nothing published nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

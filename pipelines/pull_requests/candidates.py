@@ -22,7 +22,7 @@ DEFAULT_NAME = "default"
 """The name of conf/ as it stands: what merging would train. No other candidate has it."""
 
 TRAINED_BY = ("model", "train", "data", "as_of", "seed")
-"""What of conf/ a model depends on; `experiment` says what is in the others."""
+"""The groups of conf/ that a model depends on; `experiment` only changes these."""
 
 MAX_CANDIDATES = 16
 MAX_OVERRIDES = 32
@@ -35,20 +35,20 @@ class ListedCandidate:
 
     name: str
     overrides: tuple[str, ...]
-    refusal: str = ""  # one line: what was wrong, and what is accepted; empty where nothing is
+    refusal: str = ""  # one line: what was wrong, and what is accepted; empty if accepted
 
 
 _DEFAULT = ListedCandidate(name=DEFAULT_NAME, overrides=())
 
 
 def load_candidates(conf: Path) -> tuple[ListedCandidate, ...]:
-    """Those of conf/candidates.yaml, in its order; where there is none of them, `default`: conf/ as it stands.
+    """The candidates of conf/candidates.yaml, in its order, or only `default` (conf/ as it stands) if it lists none.
 
-    An override is accepted as on the command line, if it is of model, train or experiment. What is refused of one
-    candidate is said with it, and does not touch the others.
+    Overrides of model, train and experiment are accepted as on the command line. A candidate with a refused override
+    carries the reason, and does not affect the others.
 
     Raises:
-        SettingsError: the file is no mapping of names to lists of overrides, or has more than 16 names.
+        SettingsError: the file is not a mapping of names to lists of overrides, or has more than 16 names.
     """
     listed = list(_read_listed(conf / CANDIDATES_FILE))
     return tuple(_vet(name, overrides, conf) for name, overrides in listed) or (_DEFAULT,)
@@ -60,7 +60,7 @@ def with_default(listed: tuple[ListedCandidate, ...]) -> tuple[ListedCandidate, 
 
 
 def compose_training(conf: Path, overrides: Sequence[str]) -> dict[str, Any]:
-    """What a model is trained by, as conf/ composes it with these overrides: plain values, of whatever kind of model.
+    """What conf/ with these overrides trains a model by: plain values, for any kind of model.
 
     Raises:
         SettingsError: it does not compose, or names no kind of model.
@@ -94,7 +94,7 @@ def _vet(name: str, overrides: tuple[str, ...], conf: Path) -> ListedCandidate:
 
 
 def _read_listed(file: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Names and overrides as they are written: nothing in the file becomes anything but text."""
+    """Names and overrides as written: everything in the file stays text."""
     from yaml.nodes import MappingNode, SequenceNode
 
     where = f"conf/{CANDIDATES_FILE}"

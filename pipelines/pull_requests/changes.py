@@ -1,7 +1,7 @@
-"""Two versions of this repository → what changed of what they ask of a model.
+"""Two versions of this repository → what changed in the rules for a model.
 
-Both are composed, by the code that runs here, so that it does not matter where a value is written. A choice that is not
-the default, such as another file of conf/gate, is compared with the file of that name.
+The code that runs here composes both, so it does not matter where a value is written. A file that is not the default,
+such as another file of conf/gate, is compared with the file of the same name.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def compare_folders(base_root: Path, head_root: Path) -> Changes:
     """What changed between two checkouts, the worst first.
 
     Raises:
-        SettingsError, PolicyError: a conf/ that cannot be read, or does not compose; one line, which says of which.
+        SettingsError, PolicyError: a conf/ cannot be read, or does not compose; the line names the version.
     """
     return compare_versions(load_folder(base_root, name="base"), load_folder(head_root, name="head"))
 
@@ -60,7 +60,7 @@ def compare_versions(before: RepositoryVersion, after: RepositoryVersion) -> Cha
                 findings_by_file["conf/production.yaml"] = _compare_composed(
                     old.compose_root("production"), new.compose_root("production")
                 )
-            if owned:  # the author's files change nothing of the others, or do not compose
+            if owned:  # the author's files cannot change the others without failing to compose
                 findings_by_file |= {
                     file: tuple(listed)
                     for file, listed in _compare_choices((old, default[0]), (new, default[1]), owned)
@@ -89,13 +89,13 @@ class _Side:
         return f"conf/{name}.yaml" in self.version.conf
 
     def compose_root(self, root: str) -> Composed:
-        """What is composed where nothing is overridden; without that file, as config.yaml says."""
+        """What the root composes without overrides; config.yaml if that file does not exist."""
         root = root if self.has(root) else "config"
         with self._locate_errors(f"conf/{root}.yaml"):
             return settings.compose(config=root, conf=self.conf)
 
     def part(self, group: str, name: str, default: Composed) -> BaseModel | Mapping[str, Any]:
-        """One file of a group, parsed; as a tree where it leaves something to be given."""
+        """One file of a group, parsed; as a plain tree if it leaves values to be given."""
         if default.choices.get(group) == name:
             return default.policy if group == "gate" else _part(default.settings, group)
         with self._locate_errors(f"conf/{group}/{name}.yaml"):
@@ -103,7 +103,7 @@ class _Side:
 
     @contextmanager
     def _locate_errors(self, file: str) -> Iterator[None]:
-        """An error says of which version and file, and not where the copy lies that was composed."""
+        """Make errors name the version and the file instead of the temporary copy."""
         where = f"{self.version.name}: {file}"
         try:
             yield
@@ -125,7 +125,7 @@ def _part(composed: Settings, group: str) -> BaseModel:
 
 
 def _compare_composed(before: Composed, after: Composed) -> tuple[Finding, ...]:
-    """What changed of what is composed where nothing is overridden."""
+    """What changed in the composition without overrides."""
     findings = (*compare_policies(before.policy, after.policy), *compare_records(before.settings, after.settings, ""))
     return (*_compare_defaults(before.choices, after.choices, findings), *findings)
 
@@ -133,7 +133,7 @@ def _compare_composed(before: Composed, after: Composed) -> tuple[Finding, ...]:
 def _compare_defaults(
     before: Mapping[str, str], after: Mapping[str, str], findings: tuple[Finding, ...]
 ) -> Iterator[Finding]:
-    """Groups of which another file is chosen: as weak as the worst that it changes."""
+    """Groups whose default file changed, each as weak as its worst change."""
     for group in sorted({*before, *after}):
         old, new = before.get(group), after.get(group)
         if old == new or group not in GUARDED_GROUPS:
@@ -158,7 +158,7 @@ def _compare_choices(
 
 
 def _parse_choice_file(file: str) -> tuple[str, str]:
-    """Group and name of a file that can be chosen; empty of any other."""
+    """Group and name of a file that can be chosen; both empty for any other file."""
     match = CHOICE_FILE.fullmatch(file)
     return (match[1], match[2]) if match else ("", "")
 
@@ -198,7 +198,7 @@ def _tree(part: BaseModel | Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _compare_leaves(before: Any, after: Any, where: str) -> Iterator[Finding]:
-    """Of files that leave something to be given, value by value."""
+    """Compare files that leave values to be given, value by value."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in dict.fromkeys([*before, *after]):
             yield from _compare_leaves(before.get(key), after.get(key), f"{where}.{key}")
@@ -208,7 +208,7 @@ def _compare_leaves(before: Any, after: Any, where: str) -> Iterator[Finding]:
 
 
 def _check_authored(old: _Side, new: _Side) -> Iterator[tuple[str, list[Finding]]]:
-    """Files of the author's that change what is not: a command that names one is refused."""
+    """Author's files that change what is not the author's. Commands that choose one are refused."""
     for file in sorted(new.version.conf):
         group, name = _parse_choice_file(file)
         if group not in AUTHOR_GROUPS or old.version.conf.get(file) == new.version.conf[file]:
@@ -219,7 +219,7 @@ def _check_authored(old: _Side, new: _Side) -> Iterator[tuple[str, list[Finding]
 
 
 def _deduplicate(findings_by_file: Mapping[str, tuple[Finding, ...]]) -> list[Finding]:
-    """Each finding at the first place that has it: what config.yaml chooses, then the other files by name."""
+    """Each finding once, at its first place: what config.yaml chooses, then the other files by name."""
     unique: dict[Finding, Finding] = {}
     for file, findings in findings_by_file.items():
         for change in findings:
@@ -228,7 +228,7 @@ def _deduplicate(findings_by_file: Mapping[str, tuple[Finding, ...]]) -> list[Fi
 
 
 def _compare_code(before: RepositoryVersion, after: RepositoryVersion) -> Iterator[Finding]:
-    """Modules that differ. A version without any is only a configuration: nobody can say what judges there."""
+    """Modules that differ. A version without code is only a configuration, so it is unknown what judges there."""
     if bool(before.code) != bool(after.code):
         why = "one version has no code, so it is unknown what judges there"
         yield make_finding(Category.CODE, Direction.REVIEW, "gates", bool(before.code), bool(after.code), why)
@@ -244,7 +244,7 @@ def _mark(content: bytes | None) -> str | None:
 
 
 def _compare_tables(before: RepositoryVersion, after: RepositoryVersion, paths: Collection[str]) -> Iterator[Finding]:
-    """Tables in the repository that are other files than before. One that is gone judges nobody."""
+    """Tables in the repository whose content changed. A deleted table judges nobody."""
     for path in sorted(paths):
         old, new = before.sha256(path), after.sha256(path)
         if new and old != new:

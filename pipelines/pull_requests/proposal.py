@@ -6,8 +6,8 @@
 | `NAME.arrow` | the evidence of its run (`lockgate.gates.evidence.evidence`) |
 | `NAME.model` | the bytes of its model |
 
-The code that writes it is the pull request's, so that whoever reads it believes nothing: sizes are bounded, names are
-checked, and everything in it is somebody's claim.
+The pull request's own code writes it, so the reader trusts nothing: sizes are limited, names are checked, and
+everything in it is only a claim.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lockgate.pipelines.pull_requests.candidates import MAX_CANDIDATES, NAME_PAT
 
 PROPOSAL_FILE = "proposal.json"
 MAX_PROPOSED = MAX_CANDIDATES + 1
-"""conf/ as it stands may be beside those that are named."""
+"""One more than the listed candidates: conf/ as it stands."""
 
 MAX_PROPOSAL_BYTES = 1024**2
 MAX_MODEL_BYTES = 2 * 1024**3
@@ -34,7 +34,7 @@ _Line = Annotated[str, Field(max_length=2000)]
 
 
 class ProposedCandidate(BaseModel):
-    """One candidate: evaluated by a run, or not, and then why."""
+    """One candidate: the run that evaluated it, or the reason why none did."""
 
     model_config = _RULES
     name: Annotated[str, Field(pattern=f"^{NAME_PATTERN.pattern}$")]
@@ -56,7 +56,7 @@ class Proposal(BaseModel):
 
 
 def read_proposal(folder: Path) -> Proposal:
-    """The candidates in a folder. Raises LockgateError for what `lockgate propose` would not have written."""
+    """The candidates in a folder. Raises LockgateError for anything `lockgate propose` would not write."""
     blob = _read_capped(folder, PROPOSAL_FILE, MAX_PROPOSAL_BYTES)
     try:
         parse_json(blob)

@@ -1,5 +1,4 @@
-"""What a pull request claims of its models, scored again: on the rows, with the code and beside the champion of the
-branch that it is to be merged into."""
+"""A pull request's models, scored again with the rows, the code and the champion of the target branch."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from lockgate.pipelines.settings.settings import Settings
 
 _CLAIMED = ("fit_seconds", "peak_memory_mb", "scores", "code", "config_sha256", "versions")
-"""What only the run that trained can say."""
+"""Facts that only the training run can know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +35,12 @@ class Rescored:
     """Evidence to judge, and whose scores are in it."""
 
     evidence: Evidence
-    claimed: str  # why the challenger's scores are still the pull request's own; empty where they were made again
+    claimed: str  # why the scores are still the pull request's own; empty if they were made again
 
 
 @dataclass(frozen=True, kw_only=True)
 class Basis:
-    """The holdout of this checkout, and who reigns; read once for all candidates."""
+    """The holdout of this checkout and the reigning champion, read once for all candidates."""
 
     settings: Settings
     reigning: Reigning | None
@@ -80,14 +79,14 @@ class Basis:
     def rescore(self, folder: Path, name: str, *, kind: str) -> Rescored:
         """A candidate's evidence, made again from its model's bytes. `kind` is what the pull request's conf/ composes.
 
-        Where this checkout does not know such models, the claimed scores stay, beside this checkout's rows, labels and
-        champion. What the run says of its training is its own claim in either case.
+        If this checkout does not know such models, the claimed scores stay, beside this checkout's rows, labels and
+        champion. What the run says about its training is a claim in either case.
 
         Raises:
-            LockgateError: files that are missing or no evidence; a model that is not the one that was scored, is of
-                another kind, or of another format than that has here, or cannot score these rows; a champion beside
-                it, where there is none here.
-            EvidenceError: rows or labels that are not this checkout's holdout.
+            LockgateError: files are missing or not evidence; the model is not the one that was scored, has another kind
+                or format than expected here, or cannot score these rows; it was scored beside a champion, but there is
+                none here.
+            EvidenceError: rows or labels are not this checkout's holdout.
         """
         claim = proposal.read_evidence(folder, name)
         if self.reigning is None:
@@ -157,7 +156,7 @@ class Basis:
 
 
 def _check_kind(claimed: str, format_: str, kind: str, name: str) -> None:
-    """Raise LockgateError for a model of another kind than conf/ composes, or of another format than that has here."""
+    """Raise LockgateError if the model is not of the composed kind, or not in the format that kind has here."""
     if claimed != kind:
         raise LockgateError(
             f"the model is of the kind {claimed[:40]!r}", expected=f"{kind[:40]!r}, as conf/ composes it", where=name
@@ -172,7 +171,7 @@ def _check_kind(claimed: str, format_: str, kind: str, name: str) -> None:
 
 
 def _refuse_champion(claim: Evidence, name: str) -> None:
-    """Raise LockgateError where a champion was beside the candidate: without it, comparisons would be left out."""
+    """Raise LockgateError if the candidate was scored beside a champion: here, comparisons would be skipped."""
     if claim.champion is None and claim.facts.get("champion") is None:
         return
     run = read_part(claim.facts, "champion").get("run")

@@ -1,4 +1,4 @@
-"""A pull request's proposal, judged by this checkout: its code, policy and rows, and the champion that it knows."""
+"""A pull request's proposal, judged with the code, policy, rows and champion of this checkout."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewedProposal:
-    """What is said of a pull request, and what it rests on, by candidate."""
+    """The review of a pull request, and the evidence for it by candidate."""
 
     review: Review
-    policy: Policy  # that each was judged by
+    policy: Policy  # each candidate was judged by it
     evidence: dict[str, Evidence]
 
 
 def this_version(name: str) -> RepositoryVersion:
-    """This checkout, with the configuration that it composes, which may lie elsewhere."""
+    """This checkout, with the configuration it composes, which may be elsewhere."""
     checkout, conf = load_folder(ROOT, name=name), conf_dir()
     return (
         checkout if conf == ROOT / "conf" else replace(checkout, files={**checkout.code, **load_conf(conf, name=name)})
@@ -60,13 +60,13 @@ def this_version(name: str) -> RepositoryVersion:
 def review_proposal(
     composed: Composed, folder: Path, *, base: RepositoryVersion, head: RepositoryVersion, bundle: Path | None
 ) -> ReviewedProposal:
-    """Judge what the files in `folder` propose for `head`, which is to be merged into `base`, this checkout.
+    """Judge what the files in `folder` propose for `head`, which would be merged into `base`, this checkout.
 
-    Everything of the pull request is read as data: its conf/ to see what it proposes and what it changes of the rules,
-    its models to score them again. What is wrong with it is said in the review, in one line each.
+    Everything from the pull request is read as data: its conf/ to see what it proposes and which rules it changes, its
+    models to score them again. Problems of the pull request become lines of the review.
 
     Raises:
-        LockgateError: what is wrong with this checkout, or with the bundle.
+        LockgateError: a problem of this checkout, or of the bundle.
     """
     rival = find_opponent(composed.settings, bundle)
     problems: list[str] = []
@@ -93,7 +93,7 @@ def review_proposal(
 
 
 def _choose(judged: tuple[CandidateReview, ...], task: Task) -> str | None:
-    """The best of those that were scored again; a claim only where there is none of them."""
+    """The best candidate that was scored again; a claim is chosen only if there is none."""
     checked, claims = (
         {
             candidate.name: candidate.decision
@@ -106,7 +106,7 @@ def _choose(judged: tuple[CandidateReview, ...], task: Task) -> str | None:
 
 
 def _collect_problem(action: Callable[[], T], problems: list[str]) -> T | None:
-    """What is answered; None where the pull request is wrong, and then in words among the problems."""
+    """The result of `action`; None if the pull request is wrong, and the reason is added to the problems."""
     try:
         return action()
     except LockgateError as err:
@@ -116,17 +116,17 @@ def _collect_problem(action: Callable[[], T], problems: list[str]) -> T | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewCandidate:
-    """A candidate, and the kind of model that the pull request's conf/ composes for it; empty where it is refused."""
+    """A candidate, and the kind of model that the pull request's conf/ composes for it (empty if refused)."""
 
     candidate: ListedCandidate
     kind: str
-    merges: bool  # whether it is conf/ as it stands, listed because it is another than the base's
+    merges: bool  # whether it is conf/ as it stands, listed because the base would train another model
 
 
 def _list_candidates(folder: Path, head: RepositoryVersion) -> tuple[ReviewCandidate, ...]:
-    """The candidates that `head` names, and first what merging it would train, where this checkout trains another.
+    """The candidates of `head`; before them what merging would train, if this checkout would train another model.
 
-    Those that were not evaluated, do not compose, or are the same as that, are refused, too.
+    Candidates that were not evaluated, do not compose, or equal what merging would train, are marked as refused.
     """
     with TemporaryDirectory(prefix="lockgate-") as scratch:
         conf = write_conf(head.conf, Path(scratch), name=head.name)
@@ -141,7 +141,7 @@ def _list_candidates(folder: Path, head: RepositoryVersion) -> tuple[ReviewCandi
 
 
 def _read_handed(folder: Path, expected: tuple[ListedCandidate, ...]) -> dict[str, ProposedCandidate]:
-    """What was evaluated, by name. SettingsError for what was not asked; conf/ as it stands may always be there."""
+    """What was evaluated, by name. Raises SettingsError for unlisted names other than conf/ as it stands."""
     handed = {candidate.name: candidate for candidate in proposal.read_proposal(folder).candidates}
     if unknown := handed.keys() - {DEFAULT_NAME, *(candidate.name for candidate in expected)}:
         raise SettingsError(
@@ -155,7 +155,7 @@ def _read_handed(folder: Path, expected: tuple[ListedCandidate, ...]) -> dict[st
 def _check_candidate(
     candidate: ListedCandidate, handed: ProposedCandidate | None, conf: Path, *, merged: Mapping[str, Any] | str | None
 ) -> ReviewCandidate:
-    """A candidate, refused where anything is wrong with it. `merged`: what merging would train, where it is listed."""
+    """The candidate, marked as refused if anything is wrong. `merged`: what merging would train, if listed."""
     merges = merged is not None and candidate.name == DEFAULT_NAME
     refusal = _find_refusal(candidate, handed)
     composed = refusal or _try_training(conf, candidate.overrides)
@@ -167,7 +167,7 @@ def _check_candidate(
 
 
 def _try_training(conf: Path, overrides: tuple[str, ...]) -> Mapping[str, Any] | str:
-    """What the pull request's conf/ trains a model by; in words, why that does not compose."""
+    """What the pull request's conf/ trains a model by, or a sentence why it does not compose."""
     try:
         return compose_training(conf, overrides)
     except SettingsError as err:
@@ -187,7 +187,7 @@ def _find_refusal(candidate: ListedCandidate, handed: ProposedCandidate | None) 
 def _judge_candidate(
     entry: ReviewCandidate, folder: Path, basis: Basis, policy: Policy, rival: Opponent
 ) -> tuple[CandidateReview, Evidence | None]:
-    """What is said of a candidate, and the evidence that it was judged by; None where it was not."""
+    """The review of a candidate, and the evidence it was judged on (None if it was not judged)."""
     from lockgate.gates.judge.engine import judge
 
     candidate = entry.candidate

@@ -1,7 +1,7 @@
 """A version of this repository as files in memory: a git revision, or a directory that holds a checkout.
 
-Nothing of it runs, and nothing of it is believed: a revision is read as objects (no checkout, so neither hooks nor
-filters; no network), a directory without following a link, and either within bounds.
+Nothing in it is run or trusted: a revision is read as git objects (no checkout, so no hooks and no filters; no
+network), a directory without following links, and both within size limits.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ MAX_NAME_LENGTH = 200
 
 CONF = "conf"
 JUDGING = ("gates", "lockgate", "pipelines")
-"""Code that splits, scores, measures, judges and reports, and all that is imported beside the judge's key."""
+"""Code that splits, scores, measures, judges and reports, and everything imported in a process with the judge's key."""
 
 LINKS = {"lockgate/gates": "../gates", "lockgate/pipelines": "../pipelines"}
-"""The only links that a version may hold: they give both folders the import name `lockgate`."""
+"""The only links that a version may contain: they make both folders importable as `lockgate`."""
 
 _LISTED = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40,64}) +(-|\d+)\t(.+)", re.DOTALL)
 _REGULAR = ("100644", "100755")
@@ -47,11 +47,11 @@ _QUIET = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryVersion:
-    """What a version says and how it judges: the files of conf/, and those of JUDGING, by path."""
+    """The configuration and the judging code of a version: files of conf/ and JUDGING, by path."""
 
     name: str
     files: Mapping[str, bytes]
-    sha256: Callable[[str], str | None]  # of any file, by its path; None where there is no such regular file
+    sha256: Callable[[str], str | None]  # of any file, by its path; None if it is not a regular file
 
     @property
     def conf(self) -> dict[str, bytes]:
@@ -63,12 +63,12 @@ class RepositoryVersion:
 
 
 def load_version(text: str, *, repository: Path) -> RepositoryVersion:
-    """The version that `text` names: a directory where it has a `/` and is one, else a revision of `repository`.
+    """The version that `text` names: a directory if it contains a `/` and is one, else a revision of `repository`.
 
-    So `main` is the revision, whatever lies beside it, and `./main` the directory.
+    So `main` is always the revision, and `./main` the directory.
 
     Raises:
-        SettingsError: there is none, it has no conf/, or it holds what is no file, too much, or too many.
+        SettingsError: it does not exist, has no conf/, or holds special files, too much data, or too many files.
     """
     shown_name = printable(text)[:80]
     if not text or len(text) > MAX_NAME_LENGTH or not text.isprintable():
@@ -79,7 +79,7 @@ def load_version(text: str, *, repository: Path) -> RepositoryVersion:
 
 
 def load_folder(root: Path, *, name: str) -> RepositoryVersion:
-    """The checkout in a directory. What Python leaves behind in `__pycache__` is no part of it."""
+    """The checkout in a directory, without `__pycache__`."""
     files: dict[str, bytes] = {}
     bytes_left = MAX_TOTAL_BYTES
     for path in _walk(root, (CONF, *JUDGING), name):
@@ -93,7 +93,7 @@ def load_folder(root: Path, *, name: str) -> RepositoryVersion:
 
 
 def _walk(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
-    """Paths of files below the starts. A symbolic link is refused, but those of LINKS that lead where they should."""
+    """Paths of files below the starts. Symbolic links are refused, except those of LINKS with the right target."""
     waiting, count = list(starts), 0
     for folder in {start.partition("/")[0] for start in starts}:
         if (root / folder).is_symlink():
@@ -124,7 +124,7 @@ def _walk(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
 
 
 def load_conf(conf: Path, *, name: str) -> dict[str, bytes]:
-    """The files of a directory that stands for conf/, by the path that they would have there."""
+    """The files of a directory that replaces conf/, by the paths they would have there."""
     files = {f"{CONF}/{path.relative_to(conf).as_posix()}": path for path in sorted(conf.rglob("*.yaml"))}
     return {path: _read_bytes(file, f"{name}: {path}", max_bytes=MAX_FILE_BYTES) for path, file in files.items()}
 
@@ -167,7 +167,7 @@ def _load_revision(text: str, name: str, repository: Path) -> RepositoryVersion:
 
 
 def _parse_entries(listed: bytes, name: str) -> Iterator[tuple[str, str]]:
-    """Path and object of every file, as long as there are not too many, and none is too large."""
+    """Path and object id of every file. Raises SettingsError if there are too many, or one is too large."""
     bytes_left, number = MAX_TOTAL_BYTES, 0
     for line in filter(None, listed.split(b"\0")):
         match = _LISTED.fullmatch(line)
@@ -188,7 +188,7 @@ def _parse_entries(listed: bytes, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _split_blobs(batch: bytes, number: int, name: str) -> Iterator[bytes]:
-    """What `cat-file --batch` says: a line that ends with a size, so many bytes, and the end of a line."""
+    """Split the output of `cat-file --batch`: a line that ends with a size, that many bytes, and a newline."""
     position = 0
     for _ in range(number):
         end = batch.find(b"\n", position)
@@ -201,7 +201,7 @@ def _split_blobs(batch: bytes, number: int, name: str) -> Iterator[bytes]:
 
 
 def _git(repository: Path, *words: str, fed: str = "") -> bytes | None:
-    """What git says; None where it refuses. No shell, no hook, no transport."""
+    """The output of git; None if it fails. No shell, no hooks, no network."""
     command = ["git", "-c", "protocol.allow=never", "-c", "core.hooksPath=/dev/null", *words]
     try:
         process = subprocess.run(
@@ -219,7 +219,7 @@ def _git(repository: Path, *words: str, fed: str = "") -> bytes | None:
 
 
 def _sha256_in_folder(root: Path, path: str) -> str | None:
-    """Of a file below `root`; a link on the way to it is not followed."""
+    """Digest of a file below `root`. Links on the way are not followed."""
     file = root / path
     try:
         if not _is_inside(path) or file.resolve() != root.resolve() / path:
@@ -251,7 +251,7 @@ def _require_conf(version: RepositoryVersion) -> RepositoryVersion:
 
 
 def _check_link(name: str, path: str, target: str | None) -> None:
-    """Refuse a link that leads elsewhere, and what is no link: other code would be imported under the name."""
+    """Refuse a link that leads elsewhere, or no link: other code would be imported under this name."""
     if target != LINKS[path]:
         problem = "it is not a link" if target is None else f"the link leads to {printable(target)[:80]!r}"
         raise SettingsError(

@@ -40,12 +40,12 @@ def retract(
 
 
 def _suspects(log: Log, entry: LogEntry) -> list[tuple[int, str | None]]:
-    """Every promotion that is in doubt now, those of models that no longer count too."""
+    """Every promotion that is suspect now, including those of models that no longer count."""
     return [(seq, log.entry(seq).event.run) for seq in getattr(entry.event, "suspects", ())]
 
 
 def _next_steps(entry: LogEntry) -> list[str]:
-    """What to run, where it concerns who reigns."""
+    """What to run next, if the reigning champion is affected."""
     if not getattr(entry.event, "suspects", ()):
         return ["no past or present champion depends on it"]
     champion, earlier = entry.state.champion, entry.state.find_successor(entry.time)
@@ -175,7 +175,7 @@ def waive(
 
 
 def _other_blocks(log: Log, entry: LogEntry) -> list[str]:
-    """What blocks the run besides, as it was judged last; nothing is told of a judgement that is sealed."""
+    """What else blocks the run, by its last judgement. A sealed judgement reveals nothing."""
     from lockgate.gates.judge.waivers import apply_waivers
 
     judged = next(

@@ -54,7 +54,7 @@ _REVOKED = (
 
 
 def _describe_models(log: Log, state: State, *, everyone: bool) -> Iterator[dict[str, Any]]:
-    """Each model, and why it may not be served; those that were revoked come last."""
+    """Each model, and why it may not be served; revoked models come last."""
     signed = log.keyring.signed
     champions = (state.champion, *state.predecessors) if state.champion else state.predecessors
     for promoted in champions if everyone else champions[:1]:

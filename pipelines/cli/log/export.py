@@ -1,4 +1,4 @@
-"""`lockgate export`: a judgement with everything that it was made of, for others to judge again."""
+"""`lockgate export`: a judgement with everything it was made from, for others to reproduce."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from lockgate.gates.log import Keyring, LogEntry
 
 NARROW_WIDTH = 110
-"""Columns below which a run is told by its id alone."""
+"""On a terminal with fewer columns, a run is shown by its id alone."""
 
 MAX_UNBROKEN_RUN = 20
-"""Letters of a run that are not parted over lines."""
+"""Runs of at most this many letters are not broken over lines."""
 
 
 def history(

@@ -1,4 +1,4 @@
-"""`lockgate verify`: the promotion log held against itself, and against all that it points to."""
+"""`lockgate verify`: check the promotion log against itself, and against everything it points to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lockgate.pipelines.stores import PublishedVersion
 
 PROGRESS_FROM = 200
-"""Progress is shown of as many entries or runs, or more."""
+"""Progress is shown from this many entries or runs on."""
 
 
 def verify(
@@ -52,7 +52,7 @@ def verify(
 
 
 def _check_everything(log: Log, settings: Settings, findings: Findings, *, deep: bool, fix_tags: bool) -> list[str]:
-    """Check everything; the tags that were put right, in words."""
+    """Check everything. Returns a line for each run whose tags were put right."""
     from lockgate.gates import runs, verification
 
     if not log.keyring.signed:
@@ -121,7 +121,7 @@ def _describe_retag(mismatch: TagMismatch) -> str:
 
 @contextmanager
 def _progress(description: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal's stderr, where there is much to do."""
+    """A progress bar on stderr, if that is a terminal and there is much to do."""
     if not sys.stderr.isatty():
         yield lambda _, __: None
         return

@@ -40,7 +40,7 @@ def waivers(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverOutcome:
-    """A waiver, and what came of it in a word and in a sentence."""
+    """A waiver, and its outcome as a word and as a sentence."""
 
     waiver: Waiver
     status: str  # used, waiting, unused, unmatched, expired, sealed
@@ -51,7 +51,7 @@ class WaiverOutcome:
 
 
 def _describe_waiver(granted: LogEntry, entries: list[LogEntry], now: datetime) -> WaiverOutcome:
-    """What the judgements that were recorded since say of a waiver, and where there are none, what the clock says."""
+    """The outcome of a waiver, by the judgements recorded since, or by the clock if there are none."""
     from lockgate.gates.judge.waivers import find_unused_waivers
     from lockgate.gates.log.events import WaivedEvent
     from lockgate.gates.records.state import State

@@ -40,7 +40,7 @@ def why(
 
 
 def _parse_past(text: str, now: datetime) -> datetime:
-    """The moment, or now for today. SettingsError for what is to come."""
+    """Parse the moment; today means now. Raises SettingsError for the future."""
     from lockgate.pipelines.cli.shared.dates import parse_moment
 
     if parse_moment(text, now=now, where="--on", end_of_day=False) > now:
@@ -51,7 +51,7 @@ def _parse_past(text: str, now: datetime) -> datetime:
 
 
 def _explain_moment(entries: list[LogEntry], instant: datetime) -> tuple[str, list[LogEntry]]:
-    """Who reigned at a moment, and the entries that made it so."""
+    """Who reigned at a moment, and the entries that explain it."""
     before, then = (
         [entry for entry in entries if entry.time <= instant],
         f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
@@ -70,14 +70,14 @@ def _explain_moment(entries: list[LogEntry], instant: datetime) -> tuple[str, li
 
 
 def _reigns_since(entry: LogEntry, entries: list[LogEntry], promoted_by: int) -> bool:
-    """Whether the model reigns since this very entry."""
+    """Whether the model began to reign with this entry."""
     earlier = entries[entry.seq - 2].state.champion if entry.seq > 1 else None
     now = entry.state.champion
     return now is not None and now.seq == promoted_by and (earlier is None or earlier.seq != promoted_by)
 
 
 def _find_waivers(promotion: LogEntry, entries: list[LogEntry]) -> list[LogEntry]:
-    """The waivers that it rests on; all that there were for the run, where the judgement is sealed."""
+    """The waivers that a promotion depends on; if the judgement is sealed, all waivers for the run."""
     decision = promotion.read_decision()
     used = {use.entry for use in decision.waivers if use.status == "used"}
     return [

@@ -51,7 +51,7 @@ def demo() -> None:
 
 
 def _own_directory() -> Path:
-    """A fresh directory that Metaflow is pointed at, whatever else it is configured with."""
+    """A fresh directory, which Metaflow uses instead of its configured stores."""
     from datetime import UTC, datetime
 
     where = Path.cwd() / ".lockgate" / "demo" / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
@@ -65,7 +65,7 @@ def _own_directory() -> Path:
 
 
 def _play_month(month: Month, table: Table, windows: dict[str | None, str]) -> tuple[str, ...]:
-    """A row of the closing table. `windows` says of every run what it was trained on."""
+    """Play one month, and return its row of the final table. `windows`: training months by run."""
     from lockgate.pipelines import data
     from lockgate.pipelines.cli.models.evaluate import run_and_judge
     from lockgate.pipelines.scoring.hindsight import next_month
@@ -101,7 +101,7 @@ def _play_month(month: Month, table: Table, windows: dict[str | None, str]) -> t
 
 
 def _describe_difference(outcome: Outcome) -> str:
-    """The difference that a gate saw, with its bounds and their one-sided level."""
+    """The difference that a gate observed, with its bounds and their one-sided level."""
     if outcome.observed is None or outcome.low is None or outcome.high is None:
         return "–"
     return f"{outcome.observed:+.4f} ({outcome.low:+.4f} … {outcome.high:+.4f} at {outcome.level:g})"

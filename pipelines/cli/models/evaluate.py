@@ -64,7 +64,7 @@ def evaluate(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedRun:
-    """What was told, of which evidence, by which log, and why it is no more than advice; empty where it counts."""
+    """What was reported, on which evidence, by which log. `why`: why it is only advice; empty if it counts."""
 
     reported: ReportedDecision
     evidence: Evidence
@@ -93,7 +93,10 @@ def run_and_judge(composed: Composed, words: list[str], *, advisory: bool, bundl
     else:
         log = open_log(composed.settings, writing=not why)
         log.head()
-    words = [*words, f"--bundle={bundle.absolute() if bundle else ''}"]  # said, or the environment could say it
+    words = [
+        *words,
+        f"--bundle={bundle.absolute() if bundle else ''}",
+    ]  # always passed, or the environment could set it
     for attempt in range(1, MAX_ATTEMPTS + 1):
         run_id = run_flow("evaluate", composed.settings, words, meanwhile=_preload)
         evidence = runs.load_claim(f"EvaluateNewModel/{run_id}").evidence
@@ -111,7 +114,7 @@ def run_and_judge(composed: Composed, words: list[str], *, advisory: bool, bundl
 
 
 def _open_bundle(composed: Composed, path: Path) -> tuple[Log, str]:
-    """The log's entries in a bundle, checked, and why what is judged by them is advice."""
+    """The log inside a bundle, verified, and why a judgement by it is only advice."""
     from lockgate.pipelines.promotion import bundle
     from lockgate.pipelines.promotion.actor import clock
 
@@ -124,14 +127,14 @@ def _open_bundle(composed: Composed, path: Path) -> tuple[Log, str]:
 
 
 def _preload() -> None:
-    """What judging needs, imported while the flow trains."""
+    """Import what judging needs while the flow trains."""
     import lockgate.gates.judge.engine
     import lockgate.gates.lifecycle.commit
     import lockgate.gates.report.terminal  # noqa: F401
 
 
 def _split_words(words: list[str]) -> tuple[list[str], list[str]]:
-    """Overrides, and words for Metaflow: options, each with the value that follows it."""
+    """Split into overrides, and Metaflow's options with the values that follow them."""
     overrides: list[str] = []
     options_of_run: list[str] = []
     for index, word in enumerate(words):

@@ -39,7 +39,7 @@ def explain(
 
 
 def _list_everything() -> Iterator[RenderableType]:
-    """One line each."""
+    """Every kind of gate and every metric, one line each."""
     from rich.text import Text
 
     from lockgate.gates.kinds import KINDS
@@ -71,7 +71,7 @@ def _list_everything() -> Iterator[RenderableType]:
 
 
 def _explain_name(name: str) -> Iterator[RenderableType]:
-    """Everything of that name."""
+    """The kind of gate and the metrics of that name."""
     from lockgate.gates.kinds import KINDS
     from lockgate.gates.metrics import METRICS, explain_unknown
 

@@ -1,4 +1,4 @@
-"""`lockgate judge`: judge a finished run, evidence from anywhere, or what `lockgate export` wrote, again."""
+"""`lockgate judge`: judge a finished run, evidence from anywhere, or what `lockgate export` wrote."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lockgate.pipelines.promotion.decide import ReportedDecision
 
 MAX_DOCUMENT_BYTES = 256 * 1024**2
-"""The most bytes of a decision, a policy or a context."""
+"""Size limit of a decision, a policy or a context file."""
 
 
 def judge(
@@ -85,7 +85,7 @@ def _judge_file(evidence: Path, policy: Path) -> tuple[ReportedDecision, Evidenc
 
 
 def _judge_export(folder: Path, *, key: str | None) -> tuple[ReportedDecision, Evidence, Policy]:
-    """What is in a folder that `export` wrote, judged again."""
+    """Judge the content of a folder that `export` wrote."""
     from lockgate.gates.verification import export
     from lockgate.pipelines.cli.shared.files import read_capped
 
@@ -122,7 +122,7 @@ def _reproduce(
 
 
 def _describe_signature(entry: Any, key: str | None) -> str:
-    """Whose signature the entry carries, in words. Raises LogError where it is not one by `key`."""
+    """Who signed the entry, in words. Raises LogError if `key` is given and did not sign it."""
     from lockgate.gates.log import Keyring
 
     if key is not None:
@@ -137,7 +137,7 @@ def _describe_signature(entry: Any, key: str | None) -> str:
 
 
 def read_policy_mapping(path: Path) -> Any:
-    """What a policy file says, held to what conf/gate is held to. Raises SettingsError."""
+    """Read a policy file under the same rules as conf/gate. Raises SettingsError."""
     from lockgate.gates import documents
 
     return documents.read_document(path)

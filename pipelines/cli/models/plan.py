@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pilot:
-    """The scored holdout that a plan takes its standard errors from, and what it is, in words."""
+    """The scored holdout that a plan takes its standard errors from, with a description."""
 
     evidence: Evidence | None
     description: str
@@ -105,7 +105,7 @@ def _pilot_from_file(file: Path) -> Pilot:
 
 
 def _pilot_from_run(run: str | None, settings: Settings) -> Pilot:
-    """The run named, or the one that was judged last beside a champion."""
+    """The given run, or the last one that was judged beside a champion."""
     from lockgate.gates import runs
     from lockgate.pipelines.promotion.log import open_log
 
@@ -125,7 +125,7 @@ def _pilot_from_run(run: str | None, settings: Settings) -> Pilot:
 
 
 def _last_run(log: Log) -> str | None:
-    """The run of the newest entry that had a champion beside it; of the newest one where none had."""
+    """The newest judged run that was compared with a champion, or the newest one at all."""
     from lockgate.gates.evidence.facts import read_part
 
     newest = None
@@ -153,7 +153,7 @@ def _show(computed_plan: RowPlan, pilot: Pilot, *, as_json: bool) -> None:
 
 
 def _round_values(value: Any) -> Any:
-    """Numbers as they are written down."""
+    """Round numbers as in records."""
     from lockgate.gates.records.outcome import round_to_12_digits
 
     if isinstance(value, dict):

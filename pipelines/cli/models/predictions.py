@@ -138,7 +138,7 @@ def discard(
 
 
 def as_plain(version: PublishedVersion) -> dict[str, Any]:
-    """A version as JSON takes it."""
+    """A version as plain values for JSON."""
     fields = {"version": version.version, "current": version.current, "withdrawn": version.withdrawn}
     return {**fields, "rows": version.rows, **version.draft.as_plain()}
 

@@ -1,4 +1,4 @@
-"""`lockgate reverify`: the champion judged again, by the policy of the day, on fresh rows."""
+"""`lockgate reverify`: judge the champion again, by today's policy, on fresh rows."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def reverify_champion(composed: Composed, *, as_of: str) -> ReportedDecision:
 
 
 def _describe_serving(entry: LogEntry) -> str:
-    """What became of the champion, by the state after the entry."""
+    """Whether the champion may be served, by the state after the entry."""
     state = entry.state
     assert state.champion is not None  # for the type checker
     until = state.champion.valid_until

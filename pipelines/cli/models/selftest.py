@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from lockgate.gates.selftest import Rate, Selftest, Trials
 
 PROGRESS_INTERVAL_S = 0.2
-"""How often the progress is shown anew."""
+"""Seconds between updates of the progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelftestInput:
-    """What is tried, and what it is in words."""
+    """What the selftest tries, with a description."""
 
     policy: Policy
     pair: Evidence
@@ -56,7 +56,7 @@ def selftest(
 
     Exit code 0: the gates can pass, can fail, and promote no more equal models than they promise. 1: they do not.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as flows do: threads that spin cost more than they bring
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as flows do: spinning threads cost more than they gain
     words = list(overrides or [])
     if overrides_from_make:
         words += [line for line in os.environ.get(MAKE_OVERRIDES, "").split("\n") if line]
@@ -131,7 +131,7 @@ def _say(text: str) -> None:
 
 
 def _ticker() -> Callable[[int, int], None]:
-    """Shows how far the trials are, on a terminal as they go; at the end how long they took."""
+    """Show progress while the trials run, if stderr is a terminal, and at the end how long they took."""
     started = last_shown = time.perf_counter()
     live = sys.stderr.isatty()
     cleared = "\r\x1b[K" if live else ""

@@ -51,7 +51,7 @@ def manifests(
 
 
 def _written_before(out: Path) -> bool:
-    """Whether everything in the folder has a name that this command gives."""
+    """Whether every file in the folder has a name that this command would give."""
     kinds = tuple(f"{kind.lower()}-" for kind in PLURALS)
     return out.is_dir() and all(
         file.is_file() and file.name.startswith(kinds) and file.suffix == ".yaml" for file in out.iterdir()

@@ -1,4 +1,4 @@
-"""`lockgate push-data`: the declared table, to where production reads it."""
+"""`lockgate push-data`: copy the declared table to where production reads it."""
 
 from __future__ import annotations
 

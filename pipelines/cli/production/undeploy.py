@@ -1,4 +1,4 @@
-"""`lockgate undeploy`: take what is deployed away."""
+"""`lockgate undeploy`: delete what is deployed."""
 
 from __future__ import annotations
 

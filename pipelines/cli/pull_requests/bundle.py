@@ -57,7 +57,7 @@ def bundle(
 
 
 def _write(out: Path, files: Mapping[str, bytes]) -> None:
-    """As one file where it is to be a tar, else as a folder."""
+    """Write one file if the name ends in .tar, else a folder."""
     from lockgate.pipelines.cli.shared.files import write_file, write_folder
     from lockgate.pipelines.promotion.tar import pack_tar
 
@@ -81,7 +81,7 @@ def _show(out: Path, champion: Champion | None, seq: int, *, as_json: bool) -> N
 
 
 def _download(repository: str, branch: str, out: Path, *, as_json: bool) -> int:
-    """Write the bundle that was published, if one was and its digests and signatures hold."""
+    """Write the published bundle, if there is one and its digests and signatures are valid."""
     import tempfile
 
     from lockgate.gates.errors import GithubError

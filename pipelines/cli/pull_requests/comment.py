@@ -74,6 +74,6 @@ def comment(
 
 
 def _number_from_environment(name: str) -> int:
-    """A number that Actions gives; 0 outside of it."""
+    """A number that GitHub Actions sets; 0 elsewhere."""
     text = os.environ.get(name, "")
     return int(text) if text.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""`lockgate policy`: what a change of the repository does to the policy."""
+"""`lockgate policy`: what a change to the repository does to the policy."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def propose(
 
 
 def _find_bundle_problem(path: Path) -> str:
-    """Why no model can be scored beside this bundle; empty where one can. Raises LockgateError where there is none."""
+    """Why no model can be scored beside this bundle; empty if one can. Raises LockgateError if it does not exist."""
     from lockgate.gates.errors import LockgateError, SettingsError
     from lockgate.pipelines.promotion.bundle import read_trusted_bundle
     from lockgate.pipelines.settings.settings import compose
@@ -74,7 +74,7 @@ def _find_bundle_problem(path: Path) -> str:
         raise LockgateError("the bundle does not exist", expected="what `lockgate bundle` writes", where=str(path))
     try:
         settings = compose().settings
-    except SettingsError:  # to be said of each candidate, as its overrides may mend it
+    except SettingsError:  # reported for each candidate instead, because its overrides may fix it
         return ""
     try:
         read_trusted_bundle(path, settings)

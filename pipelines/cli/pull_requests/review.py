@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 REPORT, PAGE, SUMMARY, STATEMENT = "report.md", "report.html", "review.json", "vsa.json"
 OUTPUT_KEYS = ("verdict", "chosen", "weaker", "run", "decision_sha256", "report_sha256")
-"""What other jobs of a workflow are told."""
+"""Keys of the summary that are passed on to other jobs of a workflow."""
 
 BUNDLE_HINT = "--bundle takes what `lockgate bundle` writes, or what the protected branch published"
 
@@ -83,7 +83,7 @@ def review(
 
 
 def _summarize(outcome: ReviewedProposal, text: str) -> dict[str, Any]:
-    """The review as JSON: what workflows hand on, and what programs read."""
+    """The review as JSON, for other jobs and programs."""
     import hashlib
 
     from lockgate.gates.report.changes import as_json
@@ -115,7 +115,7 @@ def _summarize(outcome: ReviewedProposal, text: str) -> dict[str, Any]:
 
 
 def _format_notices(review: Review, *, annotations: bool) -> Iterator[str]:
-    """What nobody must miss, as lines or annotations of GitHub's: weaker rules, and what was not judged."""
+    """What nobody should miss, as lines or GitHub annotations: weaker rules, and what was not judged."""
     from lockgate.gates.errors import printable
     from lockgate.gates.report.review import CLAIM_REMARK
     from lockgate.pipelines.github.annotations import Level, format_annotations

@@ -1,1 +1,1 @@
-"""What verbs share: options, files, tables, and how a decision or an entry is shown."""
+"""What verbs share: options, files, flow runs, and how a decision or an entry is shown."""

@@ -9,9 +9,9 @@ from lockgate.gates.errors import SettingsError
 
 
 def parse_moment(text: str, *, now: datetime, where: str, end_of_day: bool = True) -> datetime:
-    """A date, a date with a time, or a length of time after `now`; UTC where no zone is given.
+    """Parse a date, a date with a time, or a duration after `now`. UTC unless the text gives a zone.
 
-    A date alone is its last moment, or its first where `end_of_day` is false. Raises SettingsError.
+    A date alone means its last moment, or its first if `end_of_day` is false. Raises SettingsError.
     """
     if is_duration(text):
         return now + parse_duration(text)  # at most 99,999 days

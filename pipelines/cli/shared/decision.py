@@ -1,4 +1,4 @@
-"""A decision as verbs show it: on the terminal, as files, and as an in-toto statement for attestations."""
+"""Showing a decision: on the terminal, in files, and as an in-toto statement for attestations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def show_decision(
     report_file: Path | None,
     output_file: Path | None = None,
 ) -> int:
-    """Show the decision, write the files asked for, and give the exit code."""
+    """Show the decision, write the requested files, and return the exit code."""
     if decision_file:
         write_file(decision_file, (reported.decision.to_json() + "\n").encode())
     if report_file:
@@ -95,7 +95,7 @@ def attest(
 def build_statement(
     reported: ReportedDecision, *, policy: Policy, evidence: Evidence, on_record: bool, log: Log | None = None
 ) -> dict[str, Any]:
-    """The statement."""
+    """The in-toto statement of a decision."""
     from lockgate.gates.evidence.facts import read_part
     from lockgate.gates.log.policies import policy_bytes
     from lockgate.gates.report.statement import build_statement
@@ -121,5 +121,5 @@ def predicate_file(statement: Path) -> Path:
 
 
 def _judged_time(reported: ReportedDecision, log: Log | None) -> datetime:
-    """When it was judged: as the entry that records it says, else now."""
+    """When it was judged: the time of the log entry that records it, or else now."""
     return clock() if reported.entry is None or log is None else log.entry(reported.entry).time

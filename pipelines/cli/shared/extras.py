@@ -1,4 +1,4 @@
-"""Which extra brings a module that is not installed: `pip install lockgate` alone is the judge."""
+"""Which extra installs a missing module. `pip install lockgate` alone installs only the judge."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXTRA_OF = {
 
 
 def name_extra(err: ModuleNotFoundError) -> LockgateError | None:
-    """The error in one line, with what to install; None for a module that no extra brings: that is a bug."""
+    """The error in one line, with what to install. None if no extra brings the module: then it is a bug."""
     module = (err.name or "").partition(".")[0]
     extra = EXTRA_OF.get(module)
     if extra is None:

@@ -1,4 +1,4 @@
-"""Output: the terminal, JSON, and bytes written whole or not at all, as a file or as a folder of files."""
+"""Output: the terminal, JSON, and files and folders that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 PIPED_WIDTH = 160
-"""Columns where the output is no terminal: a log, a file."""
+"""Columns if the output is not a terminal but a log or a file."""
 
 
 def console() -> Console:
@@ -43,7 +43,7 @@ def print_json(value: object) -> None:
 
 
 def format_json(value: object) -> str:
-    """A value as JSON that people read, with the end of its last line."""
+    """A value as indented JSON that ends with a newline."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -74,7 +74,7 @@ def write_file(path: Path, blob: bytes, *, mode: int = 0o666, overwrite: bool = 
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder of files under a name that is free, or that of an empty folder."""
+    """Write a folder of files. The name must be free, or that of an empty folder."""
     check_free(path)
     draft = _draft(path)
     try:
@@ -88,7 +88,7 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder of files in place of one that is there; until it is complete the old one stays."""
+    """Write a folder of files in place of an existing one, which stays until the new one is complete."""
     new, old = _draft(path), _draft(path)
     write_folder(new, files)
     try:
@@ -102,7 +102,7 @@ def replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def check_free(path: Path) -> None:
-    """Raise LockgateError unless a folder can be written under this name without touching what is there."""
+    """Raise LockgateError unless a folder can be written under this name without touching anything."""
     check_writable(path)
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise LockgateError("it exists and is not a folder", expected="a new or an empty folder", where=str(path))
@@ -136,5 +136,5 @@ def read_capped(path: Path, *, cap: int) -> bytes:
 
 
 def _draft(path: Path) -> Path:
-    """A name beside it that nobody else uses."""
+    """A name beside `path` that nobody else uses."""
     return path.absolute().with_name(f".{path.absolute().name}.{secrets.token_hex(4)}.part")

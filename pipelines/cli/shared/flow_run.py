@@ -23,10 +23,10 @@ MAX_FAILURE_LINES = 12
 
 
 def set_user() -> str:
-    """Who runs this, as Metaflow will have it. Call it before Metaflow is imported.
+    """Set METAFLOW_USER, and return it. Call this before Metaflow is imported.
 
-    Metaflow takes its user from these variables, refuses root, and fails where none is set, as in most containers:
-    there it becomes `lockgate`.
+    Metaflow takes its user from these variables, refuses root, and fails if none is set, as in most containers. The
+    user is `lockgate` then.
     """
     users = (os.environ.get(name) for name in ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER"))
     user_name = next((name for name in users if name and name != "root"), "")
@@ -63,13 +63,13 @@ def check_home() -> None:
 def run_flow(
     flow: str, settings: Settings, arguments: Sequence[str] = (), *, meanwhile: Callable[[], None] | None = None
 ) -> str:
-    """Run `pipelines/FLOW.py` with these settings and return its run id. Of this environment it gets what it needs.
+    """Run `pipelines/FLOW.py` with these settings and return its run id. The flow sees only the variables it needs.
 
     Args:
         flow: the file's name without its ending.
         settings: the value of the flow's Config `settings`.
         arguments: further words for Metaflow's `run`.
-        meanwhile: called once the flow is under way; what it does costs no time of its own.
+        meanwhile: called once the flow is running, so that its time does not count.
 
     Raises:
         RunError: the flow failed; the line says why.
@@ -77,7 +77,7 @@ def run_flow(
     from lockgate.gates import runs
     from lockgate.pipelines.flows.output import ERROR_FILE_VARIABLE, PROGRESS_PREFIX
 
-    runs.check_metadata()  # Metaflow would wait for it without an end, and say what failed in many lines
+    runs.check_metadata()  # Metaflow would wait forever, and report the failure in many lines
     debug = bool(os.environ.get("LOCKGATE_DEBUG"))
     with tempfile.TemporaryDirectory(prefix="lockgate-") as scratch:
         id_file, error_file = Path(scratch) / "run-id", Path(scratch) / "error"

@@ -1,4 +1,4 @@
-"""The promotion log as verbs use it: opened, appended to, and its entries as an auditor reads them."""
+"""The promotion log for verbs: opening it, appending to it, and showing entries to an auditor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def project_log(*, writing: bool = False) -> Log:
-    """The log, on the object store that Metaflow is configured with; to be appended to where `writing`."""
+    """Open the log in the object store that Metaflow is configured with; for appending if `writing`."""
     from lockgate.gates import runs
     from lockgate.pipelines.promotion.log import open_log
     from lockgate.pipelines.settings.settings import compose
@@ -32,7 +32,7 @@ def project_log(*, writing: bool = False) -> Log:
 
 
 def record_entry(log: Log, record: Callable[[], LogEntry]) -> LogEntry:
-    """What `record` writes. Where the log refuses it, tags are put right that a killed command may have left out."""
+    """Return what `record` writes. If the log refuses, first repair tags that a killed command may have missed."""
     from lockgate.pipelines.promotion.decide import mend_tags
 
     try:
@@ -44,7 +44,7 @@ def record_entry(log: Log, record: Callable[[], LogEntry]) -> LogEntry:
 
 
 def show_recorded(log: Log, entry: LogEntry, *, as_json: bool, then: Sequence[str] = ()) -> None:
-    """Say what was recorded, who reigns now, and `then`, what to do next. The tags follow the log first."""
+    """Show what was recorded, who reigns now, and what to do next (`then`). Repairs the tags first."""
     from lockgate.pipelines.promotion.decide import repair_tags
 
     tagged = repair_tags(log, written=True)
@@ -64,7 +64,7 @@ def show_recorded(log: Log, entry: LogEntry, *, as_json: bool, then: Sequence[st
 
 
 def show_entries(log: Log, title: str, entries: list[LogEntry]) -> None:
-    """Print the answer, and each entry that it rests on."""
+    """Print the answer, and every entry it is based on."""
     from lockgate.pipelines.cli.shared.files import console
 
     out = console()
@@ -96,7 +96,7 @@ def _render_entry(entry: LogEntry, keyring: Keyring) -> Iterator[RenderableType]
 
 
 def _facts(decision: Decision, event: JudgedEvent | ReverifiedEvent) -> dict[str, str]:
-    """What the decision is bound to, and where that is kept."""
+    """What the decision is bound to, and where each part is kept."""
     bound = decision.binding
     clean = {True: "", False: ", with uncommitted changes", None: "; it is unknown whether the checkout was clean"}[
         bound.clean
