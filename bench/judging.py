@@ -17,7 +17,7 @@ from bench.timing import print_ratio, time_alternately
 from lockgate import Evidence, Policy, judge
 
 SLICES = 200
-RESAMPLES = 1000
+COMPARED_RESAMPLES = 1000
 _SLICED = ("auc", "log_loss", "accuracy", "brier")
 _POLICY = """
 if_no_champion: absolute_only
@@ -118,9 +118,13 @@ def _against_scikit_learn(evidence: Evidence, ours: Callable[[], object]) -> Non
         ours, partial(compute_points, evidence, codes=codes), partial(compute_points, evidence, codes=None), times=1
     )
     print_ratio("  scikit-learn's points, sliced", seconds[1], seconds[0], against="this judgement", goal="at least 15")
-    booted = RESAMPLES * seconds[1]
+    booted = COMPARED_RESAMPLES * seconds[1]
     print_ratio(
-        f"  {RESAMPLES:,} resamples of them, by extension", booted, seconds[0], against="this judgement", goal="1,000"
+        f"  {COMPARED_RESAMPLES:,} resamples of them, by extension",
+        booted,
+        seconds[0],
+        against="this judgement",
+        goal="1,000",
     )
 
 

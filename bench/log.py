@@ -27,7 +27,7 @@ from lockgate.gates.log.entry import entry_path
 
 SHORT, LONG = 10, 100_000
 READ_ENTRIES = 1000  # how many entries are read in a row
-PROJECT = "flights"
+LOG_PROJECT = "flights"
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 COMMIT_POLICY = Policy.parse(
     {
@@ -48,7 +48,7 @@ COMMIT_POLICY = Policy.parse(
 
 def begin_log() -> Log:
     """A log with two promotions and two rollbacks, to the first model and back to the second."""
-    log = Log(MemoryStore(), project=PROJECT)
+    log = Log(MemoryStore(), project=LOG_PROJECT)
     seconds = itertools.count()
     rng = np.random.default_rng(0)
     label = (rng.random(2000) < 0.4).astype(np.float64)
@@ -112,26 +112,26 @@ def measure() -> None:
         stores, envs = [], []
         for length in (LONG, SHORT):
             home = Path(scratch, str(length))
-            store = LocalStore(home / ".metaflow" / "lockgate" / PROJECT, mkdir=True)
+            store = LocalStore(home / ".metaflow" / "lockgate" / LOG_PROJECT, mkdir=True)
             for name, blob in log_objects(length):
                 store.put(name, blob)
             stores.append(store)
             envs.append({"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(home)})
-        _compare("a disk", [Log(store, project=PROJECT) for store in stores], envs, Path(scratch))
-        _measure_entries(Log(stores[0], project=PROJECT))
+        _compare("a disk", [Log(store, project=LOG_PROJECT) for store in stores], envs, Path(scratch))
+        _measure_entries(Log(stores[0], project=LOG_PROJECT))
         with s3_server() as endpoint:
             logs, envs = [], []
             for bucket in ("long", "short"):
                 store = S3Store(
                     bucket,
-                    prefix=f"metaflow/lockgate/{PROJECT}",
+                    prefix=f"metaflow/lockgate/{LOG_PROJECT}",
                     endpoint=endpoint,
                     region="us-east-1",
                     access_key_id="testing",
                     secret_access_key="testing",  # noqa: S106 (moto asks for something)
                     client_options={"allow_http": True},
                 )
-                logs.append(Log(store, project=PROJECT))
+                logs.append(Log(store, project=LOG_PROJECT))
                 envs.append(
                     {
                         **MOTO_CREDENTIALS,

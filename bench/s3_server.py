@@ -12,14 +12,14 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
-from bench.log import LONG, PROJECT, SHORT, log_objects
+from bench.log import LOG_PROJECT, LONG, SHORT, log_objects
 
 if __name__ == "__main__":
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     for bucket, length in (("short", SHORT), ("long", LONG)):
         backend.create_bucket(bucket, "us-east-1")
         for name, blob in log_objects(length):
-            backend.put_object(bucket, f"metaflow/lockgate/{PROJECT}/{name}", blob)
+            backend.put_object(bucket, f"metaflow/lockgate/{LOG_PROJECT}/{name}", blob)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

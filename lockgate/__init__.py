@@ -1,4 +1,4 @@
-"""lockgate: declared criteria, evidence in, a decision out; and the pipeline that promotes what passes.
+"""lockgate: a policy and evidence in, a decision out; and the pipeline that promotes models that pass.
 
     from lockgate import Policy, Evidence, judge
 
@@ -7,7 +7,7 @@
     decision = judge(policy, evidence)
     decision.verdict, decision.outcomes[0].message
 
-What is exported is imported when it is first asked for: NumPy, SciPy and Arrow are not loaded by `import lockgate`.
+Exports are imported on first use, so that `import lockgate` does not load NumPy, SciPy and Arrow.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lockgate.gates.records.state import State
 
 METAFLOW_PACKAGE_POLICY = "include"
-"""Metaflow puts this package into the code package of a flow that imports it, under this name."""
+"""Metaflow copies this package, under its own name, into the code package of a flow that imports it."""
 
 _MODULE_OF = {
     "Decision": "records.decision",

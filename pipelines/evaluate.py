@@ -26,13 +26,13 @@ class EvaluateNewModel(FlowSpec):
             from lockgate.pipelines.scoring.train import train_and_score
             from lockgate.pipelines.settings.settings import Settings
 
-            done = train_and_score(
+            evaluated = train_and_score(
                 Settings.parse(self.settings.to_dict()),
                 run=f"{current.flow_name}/{current.run_id}",
                 report=report,
                 bundle=self.bundle,
             )
-        self.evidence, self.facts, self.model = done.evidence, done.facts, done.model
+        self.evidence, self.facts, self.model = evaluated.evidence, evaluated.facts, evaluated.model
         self.next(self.end)
 
     @step

@@ -58,7 +58,7 @@ class Predict(FlowSpec):
 
     @step
     def publish(self, shards) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 (Metaflow's inputs)
-        """Ask the log again, publish all shards as one version, and withdraw those of revoked models with it."""
+        """Check the log again, publish all shards as one version, and withdraw versions of revoked models."""
         with fail_in_one_line():
             from lockgate.pipelines.scoring.predict import Serving, publish_version
             from lockgate.pipelines.settings.settings import Settings

@@ -11,9 +11,9 @@ from lockgate.pipelines.flows.output import fail_in_one_line, report
 @on_platform("promote", after="EvaluateNewModel")
 @project(name=PROJECT)
 class Promote(FlowSpec):
-    """Judge a finished run of EvaluateNewModel by the policy that was deployed, and promote it where every gate passes.
+    """Judge a finished run of EvaluateNewModel by the deployed policy, and promote it if every gate passes.
 
-    The only flow that is given the judge's key. Leaves the artifacts `verdict`, `entry` (of the promotion log, or
+    The only flow that gets the judge's key. Leaves the artifacts `verdict`, `entry` (of the promotion log, or
     None) and `decision` (JSON, as far as the policy discloses it), and a card with the report.
     """
 
@@ -24,29 +24,29 @@ class Promote(FlowSpec):
     @card(type="blank")
     @step
     def start(self) -> None:
-        """Judge, log, tag, and say that a model was promoted."""
+        """Judge, log and tag, and publish the event of a promotion."""
         with fail_in_one_line():
             from lockgate.pipelines.promotion.card import build_card
             from lockgate.pipelines.promotion.promote import judge_and_promote, publish_event
             from lockgate.pipelines.settings.settings import Settings
 
             trigger = current.get("trigger")
-            done = judge_and_promote(
+            result = judge_and_promote(
                 Settings.parse(self.settings.to_dict()),
                 self.policy.to_dict(),
                 run=self.run_id or (trigger.run.pathspec if trigger and trigger.run else ""),
                 report=report,
             )
-            current.card.extend(build_card(done.reported))
-            self.verdict, self.entry = str(done.reported.decision.verdict), done.reported.entry
-            self.decision = done.reported.decision.to_json()
-            if done.promoted:
-                publish_event(done.reported, report=report)
+            current.card.extend(build_card(result.reported))
+            self.verdict, self.entry = str(result.reported.decision.verdict), result.reported.entry
+            self.decision = result.reported.decision.to_json()
+            if result.promoted:
+                publish_event(result.reported, report=report)
         self.next(self.end)
 
     @step
     def end(self) -> None:
-        """Fail where the run could not be judged, so that somebody looks."""
+        """Fail if the run could not be judged, so that somebody looks at it."""
         with fail_in_one_line():
             from lockgate.pipelines.promotion.promote import check_decision
 

@@ -11,7 +11,7 @@ from lockgate.pipelines.flows.output import fail_in_one_line, report
 @on_platform("evaluate")
 @project(name=PROJECT)
 class Reverify(FlowSpec):
-    """Score the reigning champion, alone, on rows that are fresh to it.
+    """Score the reigning champion alone, on rows that are new to it.
 
     Leaves the artifacts of EvaluateNewModel: `evidence` (Arrow IPC bytes), `facts` (JSON) and `model` (the champion's
     bytes). Judges and tags nothing.
@@ -22,18 +22,18 @@ class Reverify(FlowSpec):
 
     @step
     def start(self) -> None:
-        """Load, score."""
+        """Load the champion and score the rows."""
         with fail_in_one_line():
             from lockgate.pipelines.scoring.rescore_champion import score_champion_again
             from lockgate.pipelines.settings.settings import Settings
 
-            done = score_champion_again(
+            evaluated = score_champion_again(
                 Settings.parse(self.settings.to_dict()),
                 run=f"{current.flow_name}/{current.run_id}",
                 as_of=self.as_of,
                 report=report,
             )
-        self.evidence, self.facts, self.model = done.evidence, done.facts, done.model
+        self.evidence, self.facts, self.model = evaluated.evidence, evaluated.facts, evaluated.model
         self.next(self.end)
 
     @step

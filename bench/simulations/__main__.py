@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.simulations import clusters, counts, coverage, groups, looks
-from bench.simulations.table import STANDARD_ERRORS, Table
+from bench.simulations.table import STANDARD_ERRORS, ResultTable
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/simulations.md"
 
@@ -29,7 +29,7 @@ it is printed **bold**, and listed here:
 """
 
 
-EXPERIMENTS: tuple[Callable[[], Table], ...] = (
+EXPERIMENTS: tuple[Callable[[], ResultTable], ...] = (
     partial(looks.rules, runs=20_000),
     partial(looks.engine, runs=400),
     partial(looks.probing, runs=20_000),
@@ -41,7 +41,7 @@ EXPERIMENTS: tuple[Callable[[], Table], ...] = (
     partial(coverage.areas, runs=40_000),
     counts.shares,
     counts.compare_pairs,
-    partial(clusters.coverage, runs=20_000),
+    partial(clusters.cluster_coverage, runs=20_000),
     partial(groups.no_proven_harm, runs=10_000),
     partial(groups.non_inferior, runs=2_000),
     partial(groups.fairness, runs=4_000),
@@ -50,7 +50,7 @@ EXPERIMENTS: tuple[Callable[[], Table], ...] = (
 """Every experiment at full size, in the order of the page: about ten minutes on two cores."""
 
 
-def run(experiment: Callable[[], Table]) -> Table:
+def run(experiment: Callable[[], ResultTable]) -> ResultTable:
     """Run one experiment and print how long it took."""
     started = time.perf_counter()
     table = experiment()
@@ -58,7 +58,7 @@ def run(experiment: Callable[[], Table]) -> Table:
     return table
 
 
-def render_page(tables: Sequence[Table]) -> str:
+def render_simulations(tables: Sequence[ResultTable]) -> str:
     """The whole page."""
     short = [line for table in tables for line in table.short]
     return (
@@ -70,4 +70,4 @@ if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ProcessPoolExecutor() as processes:
         tables = list(processes.map(run, EXPERIMENTS))
-    PAGE.write_text(render_page(tables), encoding="utf-8")
+    PAGE.write_text(render_simulations(tables), encoding="utf-8")

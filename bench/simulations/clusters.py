@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
-from bench.simulations.rows import MAX_ROWS, group_rows
-from bench.simulations.table import Cell, Rate, Table
+from bench.simulations.rows import MAX_ROWS_AT_ONCE, group_rows
+from bench.simulations.table import Cell, MeasuredRate, ResultTable
 from lockgate.gates.metrics import find_metric
 from lockgate.gates.metrics.estimate import estimate_differences
-from lockgate.gates.metrics.rows import Rows, Split
+from lockgate.gates.metrics.rows import GroupedRows, Rows
 from lockgate.gates.stats.scored import Codes, Floats
 
 LEVEL, SCHEDULED = 0.975, 0.9975
@@ -32,10 +32,10 @@ SETTINGS = (  # metric, clusters, whether all are of one size
 )
 
 
-def coverage(*, runs: int, seed: int = 3) -> Table:
+def cluster_coverage(*, runs: int, seed: int = 3) -> ResultTable:
     """Two equal models whose difference on a row is mostly that of the row's cluster."""
     rows = tuple(_line(name, clusters, equal, runs=runs, seed=seed) for name, clusters, equal in SETTINGS)
-    return Table(
+    return ResultTable(
         title="Rows in clusters",
         description=(
             f"Paired differences of two models alike, {EACH} rows a cluster on average, all of one size or "
@@ -52,7 +52,7 @@ def coverage(*, runs: int, seed: int = 3) -> Table:
 
 def _line(name: str, clusters: int, equal: bool, *, runs: int, seed: int) -> tuple[Cell, ...]:
     metric = find_metric(name, "regression" if name == "mae" else "binary")
-    at_once = max(1, MAX_ROWS // (clusters * EACH))
+    at_once = max(1, MAX_ROWS_AT_ONCE // (clusters * EACH))
     coverages: list[Floats] = []
     for part, first in enumerate(range(0, runs, at_once)):
         rng = np.random.default_rng([seed, clusters, equal, part])
@@ -71,10 +71,10 @@ def _line(name: str, clusters: int, equal: bool, *, runs: int, seed: int) -> tup
     row, cluster, naive, gain = np.concatenate(coverages, axis=1)
     return (
         f"`{name}`, {clusters} clusters, {'equal' if equal else 'lognormal'}",
-        Rate.of(row),
-        Rate.of(cluster, at_least=0.95),
-        Rate.of(naive),
-        Rate.of(gain, at_most=1 - SCHEDULED),
+        MeasuredRate.of(row),
+        MeasuredRate.of(cluster, at_least=0.95),
+        MeasuredRate.of(naive),
+        MeasuredRate.of(gain, at_most=1 - SCHEDULED),
     )
 
 
@@ -82,7 +82,7 @@ def _holds_zero(bounds: tuple[Floats, Floats]) -> Floats:
     return np.asarray((bounds[0] <= 0) & (bounds[1] >= 0), dtype=np.float64)
 
 
-def _split(rng: np.random.Generator, name: str, clusters: int, groups: int, *, equal: bool) -> Split:
+def _split(rng: np.random.Generator, name: str, clusters: int, groups: int, *, equal: bool) -> GroupedRows:
     """A split into groups of clusters, in each of which one of the models tends to be better."""
     drawn = np.ones(groups * clusters) if equal else rng.lognormal(-0.5, 1.0, groups * clusters)
     size = np.maximum(np.rint(EACH * drawn), 1).astype(np.intp)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from scipy import special, stats
 
-from bench.simulations.table import Rate, Table
+from bench.simulations.table import MeasuredRate, ResultTable
 from lockgate.gates.stats import proportions
 from lockgate.gates.stats.scored import Floats
 
-LEVEL = 0.975
+ONE_SIDED_LEVEL = 0.975
 
 
-def shares() -> Table:
+def shares() -> ResultTable:
     """Wilson's interval for one share."""
     rows = []
     for n in (20, 50, 300, 2000):
         hits = np.arange(n + 1.0)
-        low, high = proportions.wilson(hits, np.full(n + 1, float(n)), level=LEVEL)
-        half = special.ndtri(LEVEL) * np.sqrt(hits / n * (1 - hits / n) / n)
+        low, high = proportions.wilson(hits, np.full(n + 1, float(n)), level=ONE_SIDED_LEVEL)
+        half = special.ndtri(ONE_SIDED_LEVEL) * np.sqrt(hits / n * (1 - hits / n) / n)
         for share in (0.5, 0.9, 0.99):
             chance = stats.binom.pmf(hits, n, share)
             probability = chance[(low <= share) & (share <= high)].sum()
@@ -27,7 +27,7 @@ def shares() -> Table:
             rows.append(
                 (f"{n:,} rows, share {share:g}", _exact(wald), _exact(probability), _exact(mean, at_least=0.95))
             )
-    return Table(
+    return ResultTable(
         title="One share: Wilson's interval",
         description=(
             "The probability that a two-sided 95% interval holds the true share. For a discrete count it swings "
@@ -47,7 +47,7 @@ def _average(n: int, share: float, low: Floats, high: Floats) -> float:
     return float((stats.binom.pmf(hits, n, near) * ((low <= near) & (near <= high))).sum(axis=1).mean())
 
 
-def compare_pairs() -> Table:
+def compare_pairs() -> ResultTable:
     """Tango's interval and the exact McNemar test, at the levels of one look and of a corrected one."""
     rows = []
     for n, d, margin in ((1_000, 0.02, -0.01), (1_000, 0.05, -0.01), (10_000, 0.05, -0.01), (200, 0.10, -0.05)):
@@ -68,7 +68,7 @@ def compare_pairs() -> Table:
                     _exact(exact / alpha, at_most=1.0),
                 )
             )
-    return Table(
+    return ResultTable(
         title="Two models' shares: Tango and McNemar",
         description=(
             "Error rates over the level asked for. Non-inferiority where the challenger truly loses exactly the "
@@ -91,6 +91,6 @@ def _counts(n: int, d: float, *, gain: float) -> tuple[Floats, Floats, Floats]:
     return won, lost, np.asarray(chance)
 
 
-def _exact(value: float, *, at_least: float | None = None, at_most: float | None = None) -> Rate:
+def _exact(value: float, *, at_least: float | None = None, at_most: float | None = None) -> MeasuredRate:
     nominal = at_most if at_least is None else at_least
-    return Rate(value=float(value), runs=0, nominal=nominal, side="at most" if at_least is None else "at least")
+    return MeasuredRate(value=float(value), runs=0, nominal=nominal, side="at most" if at_least is None else "at least")

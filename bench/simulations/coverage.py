@@ -9,11 +9,11 @@ import numpy as np
 from scipy import special
 
 from bench.simulations.rows import POPULATIONS, draw_holdouts, truth, truths
-from bench.simulations.table import Cell, Rate, Table
+from bench.simulations.table import Cell, MeasuredRate, ResultTable
 from lockgate.gates.kinds.calibration import CALIBRATION_MEASURES
 from lockgate.gates.metrics import Linear, Metric, Task, find_metric
 from lockgate.gates.metrics.estimate import estimate_differences, estimate_linear, estimate_metric, standard_errors
-from lockgate.gates.metrics.rows import Rows, Split
+from lockgate.gates.metrics.rows import GroupedRows, Rows
 from lockgate.gates.stats.scored import Floats, Scored
 
 SIZES: dict[Task, tuple[int, int]] = {
@@ -26,14 +26,14 @@ LEVEL, SCHEDULED = 0.975, 0.9975
 """One-sided levels: of a two-sided 95% interval, and of one of twenty looks at .05."""
 
 
-def metrics(*, task: Task, runs: int, parts: int = 4, seed: int = 1) -> Table:
+def metrics(*, task: Task, runs: int, parts: int = 4, seed: int = 1) -> ResultTable:
     """Every metric of a task, for one model and for the paired difference, on the same replications."""
     true = truths(task, parts=parts, seed=seed)
     small, large = SIZES[task]
     true_values = {
         n: _rates(true, task, n=n, runs=times, seed=seed) for n, times in ((small, runs), (large, max(runs // 5, 1)))
     }
-    return Table(
+    return ResultTable(
         title=f"Intervals of metrics: {task}",
         description=(
             f"{ABOUT[task]} How often two-sided 95% intervals hold the population's value, for one model and for the "
@@ -57,7 +57,7 @@ ABOUT: dict[Task, str] = {
 
 def _rates(
     true: Mapping[str, tuple[float, float]], task: Task, *, n: int, runs: int, seed: int
-) -> dict[str, tuple[Rate, Rate, Rate, Rate]]:
+) -> dict[str, tuple[MeasuredRate, MeasuredRate, MeasuredRate, MeasuredRate]]:
     hits_by_metric: dict[str, list[Floats]] = {name: [] for name in true}
     for split in draw_holdouts(POPULATIONS[task], n=n, runs=runs, seed=seed):
         for name, (value, difference) in true.items():
@@ -69,12 +69,14 @@ def _rates(
     return {name: _to_rates(*np.concatenate(parts, axis=1)) for name, parts in hits_by_metric.items()}
 
 
-def _to_rates(alone: Floats, together: Floats, passed: Floats, gained: Floats) -> tuple[Rate, Rate, Rate, Rate]:
+def _to_rates(
+    alone: Floats, together: Floats, passed: Floats, gained: Floats
+) -> tuple[MeasuredRate, MeasuredRate, MeasuredRate, MeasuredRate]:
     return (
-        Rate.of(alone, at_least=0.95),
-        Rate.of(together, at_least=0.95),
-        Rate.of(passed, at_most=0.05),
-        Rate.of(gained, at_most=1 - SCHEDULED),
+        MeasuredRate.of(alone, at_least=0.95),
+        MeasuredRate.of(together, at_least=0.95),
+        MeasuredRate.of(passed, at_most=0.05),
+        MeasuredRate.of(gained, at_most=1 - SCHEDULED),
     )
 
 
@@ -90,7 +92,7 @@ def _inside(bounds: tuple[Floats, Floats], truth: float) -> Floats:
     return np.asarray(~((low > truth) | (high < truth)), dtype=np.float64)
 
 
-def areas(*, runs: int, seed: int = 2) -> Table:
+def areas(*, runs: int, seed: int = 2) -> ResultTable:
     """AUC if the rarer class has ten rows."""
     auc = find_metric("auc", "binary")
     lines: list[tuple[Cell, ...]] = []
@@ -99,12 +101,12 @@ def areas(*, runs: int, seed: int = 2) -> Table:
         lines.append(
             (
                 f"{positives} positive rows of {11 * positives}, AUC {area:.2f}".replace("0.", "."),
-                Rate.of(wald),
-                Rate.of(logit, at_least=0.95),
-                Rate.of(paired, at_least=0.95),
+                MeasuredRate.of(wald),
+                MeasuredRate.of(logit, at_least=0.95),
+                MeasuredRate.of(paired, at_least=0.95),
             )
         )
-    return Table(
+    return ResultTable(
         title="AUC with few positive rows",
         description=(
             "How often two-sided 95% intervals hold the true area of normal scores (asked: .95): DeLong's, the same "
@@ -136,7 +138,7 @@ def _areas(auc: Metric, *, positives: int, area: float, runs: int, seed: int) ->
     return logit, plain, both
 
 
-def calibration(*, runs: int, seed: int = 11) -> Table:
+def calibration(*, runs: int, seed: int = 11) -> ResultTable:
     """What the gate `calibration` measures, except for the ECE, which is a metric."""
     lines: list[tuple[Cell, ...]] = []
     for (task, measure), linearise in CALIBRATION_MEASURES.items():
@@ -144,11 +146,11 @@ def calibration(*, runs: int, seed: int = 11) -> Table:
         for n in (100, 1000):
             hits = np.empty(runs)
             for run in range(runs):
-                split = Split(rows=POPULATIONS[task](np.random.default_rng([seed, n, run]), n))
+                split = GroupedRows(rows=POPULATIONS[task](np.random.default_rng([seed, n, run]), n))
                 estimate = estimate_linear(linearise(split.scored_by("challenger")), split)
                 hits[run] = _inside(estimate.bounds(LEVEL), true)[0]
-            lines.append((f"{task} `{measure}`", f"{n:,}", Rate.of(hits, at_least=0.95)))
-    return Table(
+            lines.append((f"{task} `{measure}`", f"{n:,}", MeasuredRate.of(hits, at_least=0.95)))
+    return ResultTable(
         title="Calibration",
         description=(
             "How often two-sided 95% intervals of the measures of `calibration` hold the true value (asked: .95)."
@@ -159,5 +161,5 @@ def calibration(*, runs: int, seed: int = 11) -> Table:
     )
 
 
-def _challenger(linearise: Callable[[Scored], Linear], split: Split) -> Floats:
+def _challenger(linearise: Callable[[Scored], Linear], split: GroupedRows) -> Floats:
     return linearise(split.scored_by("challenger")).value

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from bench.simulations.table import Rate, Table
+from bench.simulations.table import MeasuredRate, ResultTable
 from lockgate import Evidence, Outcome, Policy, Verdict, judge
 from lockgate.gates.stats.proportions import holm, mcnemar_p, tango, tango_statistic
 from lockgate.gates.stats.scored import Floats
@@ -17,7 +17,7 @@ from lockgate.gates.stats.scored import Floats
 ALPHA, BETA, SLICES, DISAGREE = 0.05, 0.1, 200, 0.05
 
 
-def no_proven_harm(*, runs: int, seed: int = 7) -> Table:
+def no_proven_harm(*, runs: int, seed: int = 7) -> ResultTable:
     """How often equal models are blocked because one of 200 slices looks harmed."""
     lines = []
     for n in (200, 1_000, 5_000):
@@ -29,11 +29,11 @@ def no_proven_harm(*, runs: int, seed: int = 7) -> Table:
             lines.append(
                 (
                     f"{n:,} rows a slice, every slice truly at margin {margin:g}",
-                    Rate.of(p.min(axis=1) <= ALPHA),
-                    Rate.of(corrected <= ALPHA, at_most=ALPHA),
+                    MeasuredRate.of(p.min(axis=1) <= ALPHA),
+                    MeasuredRate.of(corrected <= ALPHA, at_most=ALPHA),
                 )
             )
-    return Table(
+    return ResultTable(
         title="200 slices: no proven harm",
         description=(
             "`slices` with `require: no_proven_harm` on accuracy, d = 5%. The probability that some slice is called "
@@ -53,7 +53,7 @@ def _harm(won: Floats, lost: Floats, n: int, margin: float) -> Floats:
     return np.asarray(special.ndtr(-tango_statistic(lost, won, rows, difference=np.full_like(won, -margin))))
 
 
-def non_inferior(*, runs: int, seed: int = 8) -> Table:
+def non_inferior(*, runs: int, seed: int = 8) -> ResultTable:
     """How often equal models pass if each of 200 slices has to be shown non-inferior."""
     z = special.ndtri(1 - ALPHA) + special.ndtri(1 - BETA / SLICES)
     lines = []
@@ -71,11 +71,11 @@ def non_inferior(*, runs: int, seed: int = 8) -> Table:
             lines.append(
                 (
                     f"{n:,} rows a slice, margin {margin:.0%}",
-                    Rate.of(passed, **as_planned),
-                    Rate.of(low >= -margin, at_most=ALPHA),
+                    MeasuredRate.of(passed, **as_planned),
+                    MeasuredRate.of(low >= -margin, at_most=ALPHA),
                 )
             )
-    return Table(
+    return ResultTable(
         title="200 slices: every one non-inferior",
         description=(
             "`slices` with `require: non_inferior` on accuracy, d = 5%, equal models: an intersection–union test that "
@@ -94,7 +94,7 @@ def _counts(rng: np.random.Generator, n: int, *, gain: float, size: tuple[int, .
     return drawn[..., 0].astype(np.float64), drawn[..., 1].astype(np.float64)
 
 
-def fairness(*, runs: int, seed: int = 9) -> Table:
+def fairness(*, runs: int, seed: int = 9) -> ResultTable:
     """Gaps exactly at the limit, and smaller ones, through the engine."""
     check = {
         "kind": "fairness",
@@ -113,11 +113,11 @@ def fairness(*, runs: int, seed: int = 9) -> Table:
             lines.append(
                 (
                     f"shares {listed_shares}, clusters of {each}" if each else f"shares {listed_shares}",
-                    Rate.of(parts == Verdict.PASS, at_most=ALPHA if min(shares) < max(shares) else None),
-                    Rate.of(parts == Verdict.FAIL, at_most=ALPHA),
+                    MeasuredRate.of(parts == Verdict.PASS, at_most=ALPHA if min(shares) < max(shares) else None),
+                    MeasuredRate.of(parts == Verdict.FAIL, at_most=ALPHA),
                 )
             )
-    return Table(
+    return ResultTable(
         title="Gaps between groups",
         description=(
             "`fairness` with `max: 0.05, decide: bound` on accuracy, 800 rows a group, also in clusters that lie in "
@@ -153,7 +153,7 @@ def _verdicts(
     return np.array(verdicts)
 
 
-def any_of(*, runs: int, seed: int = 10) -> Table:
+def any_of(*, runs: int, seed: int = 10) -> ResultTable:
     """Several checks of which none, or one, is truly met, through the engine."""
     floor = {"kind": "threshold", "metric": "accuracy", "min": 0.9, "decide": "bound"}
     non_inferiority = {"kind": "improvement", "metric": "accuracy", "margin": -0.02}
@@ -170,12 +170,12 @@ def any_of(*, runs: int, seed: int = 10) -> Table:
         lines.append(
             (
                 names,
-                Rate.of(alone.any(axis=1)),
-                Rate.of(verdicts == Verdict.PASS, at_most=ALPHA),
-                Rate.of(verdicts == Verdict.FAIL, at_most=ALPHA),
+                MeasuredRate.of(alone.any(axis=1)),
+                MeasuredRate.of(verdicts == Verdict.PASS, at_most=ALPHA),
+                MeasuredRate.of(verdicts == Verdict.FAIL, at_most=ALPHA),
             )
         )
-    return Table(
+    return ResultTable(
         title="Any of several checks",
         description=(
             "`any_of` on 1,000 rows, each check at the limit of being true. The probability that some check passes "

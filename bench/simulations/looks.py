@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from bench.simulations.table import Rate, Table
+from bench.simulations.table import MeasuredRate, ResultTable
 from lockgate import Evidence, Policy, Ruling, State, judge
 from lockgate.gates.stats.proportions import mcnemar_p
 from lockgate.gates.stats.scored import Floats
@@ -57,7 +57,7 @@ def _counts(rng: np.random.Generator, right: Floats, accuracy: Floats | float, g
     return won.astype(np.float64), lost.astype(np.float64)
 
 
-def rules(*, runs: int, seed: int = 4) -> Table:
+def rules(*, runs: int, seed: int = 4) -> ResultTable:
     """What rules do with a hundred challengers without a gain, one with a gain, and a hundred with a loss."""
     rng = np.random.default_rng(seed)
     right = np.repeat(rng.binomial(ROWS, CHAMPION, runs), LOOKS).astype(np.float64)
@@ -73,15 +73,15 @@ def rules(*, runs: int, seed: int = 4) -> Table:
         lines.append(
             (
                 name,
-                Rate.of(any_false, at_most=ALPHA if ours else None),
-                Rate.of(promotions[0.005]),
-                Rate.of(promotions[0.01], at_least=0.85 if ours else None),
-                Rate.of(promotions[0.02]),
+                MeasuredRate.of(any_false, at_most=ALPHA if ours else None),
+                MeasuredRate.of(promotions[0.005]),
+                MeasuredRate.of(promotions[0.01], at_least=0.85 if ours else None),
+                MeasuredRate.of(promotions[0.02]),
                 f"{promoted:.1f}",
                 f"{accuracy:.3f}".removeprefix("0"),
             )
         )
-    return Table(
+    return ResultTable(
         title="A hundred looks at one holdout",
         description=(
             f"{LOOKS} challengers are compared with a champion of accuracy .90 on the same {ROWS:,} rows; each gets "
@@ -117,15 +117,15 @@ def _drift(rule: Rule, *, runs: int, seed: int) -> tuple[float, float]:
     return float(promoted.mean()), float(accuracy.mean())
 
 
-def engine(*, runs: int, seed: int = 5) -> Table:
+def engine(*, runs: int, seed: int = 5) -> ResultTable:
     """The same through `judge` at a smaller size: whole decisions, with the ledger between them."""
     lines = []
     for gain in (0.0, 0.04):
         promoted = np.array([_season(np.random.default_rng([seed, int(gain * 100), run]), gain) for run in range(runs)])
         first, any_of_twenty = promoted.T
         nominal = {"at_most": ALPHA} if gain == 0 else {}
-        lines.append((f"a true gain of {gain:.0%}", Rate.of(first), Rate.of(any_of_twenty, **nominal)))
-    return Table(
+        lines.append((f"a true gain of {gain:.0%}", MeasuredRate.of(first), MeasuredRate.of(any_of_twenty, **nominal)))
+    return ResultTable(
         title="Twenty looks through the whole engine",
         description=(
             "`judge` with `schedule: {kind: fixed, looks: 20}` and `improvement` of accuracy at margin 0; 20 "
@@ -168,15 +168,15 @@ def _season(rng: np.random.Generator, gain: float) -> tuple[bool, bool]:
     return verdicts[0], any(verdicts)
 
 
-def probing(*, runs: int, seed: int = 6) -> Table:
+def probing(*, runs: int, seed: int = 6) -> ResultTable:
     """What 99 answers are worth to somebody who tunes to them instead of improving the model."""
     probes, disputed = 99, 1_000
     passed = np.array([_probe_and_tune(np.random.default_rng([seed, run]), probes, disputed) for run in range(runs)])
     lines = []
     for name, column in zip(ANSWERS, passed.T, strict=True):
         nominal = {"at_most": 2 * ALPHA / LOOKS} if name.startswith("**") else {}
-        lines.append((name, Rate.of(column, **nominal)))
-    return Table(
+        lines.append((name, MeasuredRate.of(column, **nominal)))
+    return ResultTable(
         title="Answers that were tuned on",
         description=(
             f"Somebody changes the champion's answer on a random half of {disputed:,} rows where it is right half of "

@@ -8,10 +8,10 @@ import numpy as np
 from scipy import special
 
 from lockgate.gates.metrics import METRICS, Family, Metric, Task
-from lockgate.gates.metrics.rows import Groups, Rows, Split
+from lockgate.gates.metrics.rows import GroupedRows, Groups, Rows
 from lockgate.gates.stats.scored import Codes, Floats
 
-MAX_ROWS = 500_000
+MAX_ROWS_AT_ONCE = 500_000
 """How many rows are in memory at once."""
 
 TRUTH_ROWS = 1_000_000
@@ -64,18 +64,18 @@ POPULATIONS: dict[str, Draw] = {
 }
 
 
-def draw_holdouts(draw: Draw, *, n: int, runs: int, seed: int) -> Iterator[Split]:
-    """`runs` independent holdouts of `n` rows, each a group, in splits of at most `MAX_ROWS` rows."""
-    at_once = max(1, min(runs, MAX_ROWS // n))
+def draw_holdouts(draw: Draw, *, n: int, runs: int, seed: int) -> Iterator[GroupedRows]:
+    """`runs` independent holdouts of `n` rows, each a group, in splits of at most `MAX_ROWS_AT_ONCE` rows."""
+    at_once = max(1, min(runs, MAX_ROWS_AT_ONCE // n))
     for part, first in enumerate(range(0, runs, at_once)):
         holdouts = min(at_once, runs - first)
         rows = draw(np.random.default_rng([seed, part]), n * holdouts)
         yield group_rows(rows, np.repeat(np.arange(holdouts), n), holdouts)
 
 
-def group_rows(rows: Rows, code: Codes, groups: int) -> Split:
+def group_rows(rows: Rows, code: Codes, groups: int) -> GroupedRows:
     """The rows in groups without names."""
-    return Split(rows=rows, groups=Groups(keys=((),) * groups, code=code))
+    return GroupedRows(rows=rows, groups=Groups(keys=((),) * groups, code=code))
 
 
 def truths(task: Task, *, parts: int, seed: int) -> dict[str, tuple[float, float]]:
@@ -85,7 +85,7 @@ def truths(task: Task, *, parts: int, seed: int) -> dict[str, tuple[float, float
     """
     every = [_default_metric(metric) for metric in METRICS[task].values()]
 
-    def values(split: Split) -> Floats:
+    def values(split: GroupedRows) -> Floats:
         return np.array(
             [
                 [metric.linearise(split.scored_by(model)).value[0] for model in ("challenger", "champion")]
@@ -106,7 +106,7 @@ def _default_metric(metric: Metric | Family) -> Metric:
     return metric.make(metric.default if metric.default is not None else 10.0 if metric.whole else 0.9)
 
 
-def truth(values: Callable[[Split], Floats], draw: Draw, *, parts: int, seed: int) -> Floats:
+def truth(values: Callable[[GroupedRows], Floats], draw: Draw, *, parts: int, seed: int) -> Floats:
     """True values of a population: means over `parts` samples of a million rows."""
     drawn = (draw(np.random.default_rng([seed, TRUTH_ROWS, part]), TRUTH_ROWS) for part in range(parts))
-    return np.asarray(np.mean([values(Split(rows=rows)) for rows in drawn], axis=0))
+    return np.asarray(np.mean([values(GroupedRows(rows=rows)) for rows in drawn], axis=0))

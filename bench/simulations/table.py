@@ -19,7 +19,7 @@ DIGITS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rate:
+class MeasuredRate:
     """A probability measured in `runs` independent replications, or computed exactly if `runs` is 0.
 
     nominal: what it should be; None if it is only shown for comparison. side: on which side of that it may lie.
@@ -73,11 +73,11 @@ def _short(value: float, runs: int) -> str:
     return f"{value:.{digits}f}".removeprefix("0")
 
 
-Cell = Rate | str
+Cell = MeasuredRate | str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class ResultTable:
     """The results of one experiment."""
 
     title: str
@@ -87,13 +87,13 @@ class Table:
     seed: int
 
     @property
-    def rates(self) -> dict[tuple[str, str], Rate]:
+    def rates(self) -> dict[tuple[str, str], MeasuredRate]:
         """Every rate, by the text before the first rate in its row and by the head of its column."""
         return {
             (", ".join(str(cell) for cell in takewhile(lambda cell: isinstance(cell, str), row)), head): rate
             for row in self.rows
             for head, rate in zip(self.head, row, strict=True)
-            if isinstance(rate, Rate)
+            if isinstance(rate, MeasuredRate)
         }
 
     @property

@@ -21,7 +21,7 @@ from lockgate.gates.metrics.estimate import (
     estimate_metric,
 )
 from lockgate.gates.metrics.metric import Metric
-from lockgate.gates.metrics.rows import Rows, Split, cross_columns
+from lockgate.gates.metrics.rows import GroupedRows, Rows, cross_columns
 from lockgate.gates.records.outcome import Verdict
 
 NO_CHAMPION = "no champion yet: there is nothing to compare with"
@@ -71,7 +71,7 @@ class Case:
             scheduled_confidence=1 - (1 - self.scheduled_confidence) / parts,
         )
 
-    def split(self, by: Sequence[str] = ()) -> Split:
+    def split(self, by: Sequence[str] = ()) -> GroupedRows:
         """The rows, grouped by the values of slice columns; without columns they are one group.
 
         Raises:
@@ -84,8 +84,10 @@ class Case:
         key = ("split", *by)
         if key not in self._computed:
             columns = [self.evidence.slices[name] for name in by]
-            self._computed[key] = Split(rows=self.rows, groups=cross_columns(columns)) if by else Split(rows=self.rows)
-        computed: Split = self._computed[key]
+            self._computed[key] = (
+                GroupedRows(rows=self.rows, groups=cross_columns(columns)) if by else GroupedRows(rows=self.rows)
+            )
+        computed: GroupedRows = self._computed[key]
         return computed
 
     def metric(self, name: str) -> Metric:

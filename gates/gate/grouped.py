@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from lockgate.gates.gate.case import Case, explain_few_clusters
 from lockgate.gates.gate.check import MAX_INTEGER, Check, MetricName, Text
 from lockgate.gates.gate.limits import Bounds
-from lockgate.gates.metrics.rows import Split
+from lockgate.gates.metrics.rows import GroupedRows
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.stats.scored import Floats
 from lockgate.gates.strictness import (
@@ -76,7 +76,7 @@ class Grouped(Check):
         """The slice columns, in words."""
         return " and ".join(self.columns)
 
-    def unfit_verdict(self, split: Split, group: int, value: float, case: Case) -> tuple[Verdict, str] | None:
+    def unfit_verdict(self, split: GroupedRows, group: int, value: float, case: Case) -> tuple[Verdict, str] | None:
         """Verdict and message for a group that cannot be judged; None where it can be."""
         if split.n.item(group) < self.min_rows:
             required = f"at least {self.min_rows} are asked; small_slice: {self.small_slice}"
@@ -90,7 +90,7 @@ class Grouped(Check):
 
     def part(
         self,
-        split: Split,
+        split: GroupedRows,
         group: int,
         verdict: Verdict,
         message: str,
@@ -116,7 +116,7 @@ class Grouped(Check):
         )
 
 
-def group_clusters(split: Split, group: int) -> float | None:
+def group_clusters(split: GroupedRows, group: int) -> float | None:
     """How many clusters a group has; None where rows are not clustered."""
     clusters = split.clusters
     return None if clusters is None else clusters.item(group)

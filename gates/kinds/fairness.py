@@ -17,7 +17,7 @@ from lockgate.gates.stats import gaps
 from lockgate.gates.stats.scored import TOLERANCE, Codes, Floats
 from lockgate.gates.strictness import Category, lower
 
-MAX_GROUPS = 1000
+MAX_COMPARED_GROUPS = 1000
 """Every pair of groups is compared, so that the work grows with the square of this."""
 
 GapBounds = Callable[[float], tuple[Floats, Floats]]
@@ -64,8 +64,8 @@ class Fairness(Grouped):
 
     def judge(self, name: str, case: Case) -> Outcome:
         parts, judged = self._parts(case)
-        if judged.size > MAX_GROUPS:
-            raise UnjudgeableError(f"{judged.size:,} groups are too many", expected=f"at most {MAX_GROUPS:,}")
+        if judged.size > MAX_COMPARED_GROUPS:
+            raise UnjudgeableError(f"{judged.size:,} groups are too many", expected=f"at most {MAX_COMPARED_GROUPS:,}")
         left_out = worst_verdict([part.verdict for group, part in parts.items() if group not in set(judged.tolist())])
         if judged.size < 2:
             settled = left_out in (Verdict.ERROR, Verdict.FAIL)

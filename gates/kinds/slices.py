@@ -13,7 +13,7 @@ from lockgate.gates.gate.declared_slices import DeclaredSlices, Slice, slice_key
 from lockgate.gates.gate.grouped import Grouped, group_bounds
 from lockgate.gates.gate.limits import copy_numbers, judge_gain
 from lockgate.gates.kinds.improvement import describe_difference, gain_bounds
-from lockgate.gates.metrics.rows import Split
+from lockgate.gates.metrics.rows import GroupedRows
 from lockgate.gates.metrics.slice_names import slice_name
 from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict, summarise_parts, worst_verdict
 from lockgate.gates.stats.proportions import holm
@@ -100,7 +100,7 @@ class Slices(Grouped):
             parts[key] = self.outcome(slice_name(key), Verdict.ERROR, absent, case, metric=self.metric, rows=0)
         return self._together(name, sorted(parts.values(), key=lambda part: part.name), case)
 
-    def _parts(self, split: Split, case: Case) -> dict[tuple[str, ...], Outcome]:
+    def _parts(self, split: GroupedRows, case: Case) -> dict[tuple[str, ...], Outcome]:
         """What is found of every slice, by its values."""
         differences, metric = case.differences(self.metric, self.columns), case.metric(self.metric)
         value, harm, (low, high) = (

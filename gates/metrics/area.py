@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import scipy
 
-from lockgate.gates.metrics.rows import Split
+from lockgate.gates.metrics.rows import GroupedRows
 from lockgate.gates.stats import ranking
 from lockgate.gates.stats.clusters import errors_of_sums, t_quantile
 from lockgate.gates.stats.scored import TOLERANCE, Floats, Linear, ratio
 
 
-def paired_difference(split: Split) -> tuple[Floats, Floats, Floats]:
+def paired_difference(split: GroupedRows) -> tuple[Floats, Floats, Floats]:
     """challenger − champion of areas of unweighted rows, with standard errors and degrees of freedom, each (S,).
 
     The same as from the difference of influence values, but faster: scale and offset are equal for all rows of a label
@@ -34,7 +34,7 @@ def paired_difference(split: Split) -> tuple[Floats, Floats, Floats]:
     return value, scale * error, df
 
 
-def delong_errors(linear: Linear, split: Split) -> tuple[Floats, Floats]:
+def delong_errors(linear: Linear, split: GroupedRows) -> tuple[Floats, Floats]:
     """DeLong's standard errors (S,) for independent rows, and df, which are infinite.
 
     The variance is s²/P over positives plus s²/N over negatives.
@@ -57,7 +57,9 @@ def _delong_errors(squares: Floats, n: Floats) -> tuple[Floats, Floats]:
     return np.where(defined, error, np.nan), np.where(defined, np.inf, np.nan)
 
 
-def logit_bounds(value: Floats, error: Floats, df: Floats, split: Split) -> Callable[[float], tuple[Floats, Floats]]:
+def logit_bounds(
+    value: Floats, error: Floats, df: Floats, split: GroupedRows
+) -> Callable[[float], tuple[Floats, Floats]]:
     """Bounds of areas on the logit scale; for an area of exactly 0 or 1, Clopper–Pearson's for the rarer label.
 
     Where a model separates the labels the logit has no error, which does not prove the model perfect. NaN where `error`
@@ -81,7 +83,7 @@ def logit_bounds(value: Floats, error: Floats, df: Floats, split: Split) -> Call
     return bounds_at
 
 
-def _count_rarer_label(split: Split) -> Floats:
+def _count_rarer_label(split: GroupedRows) -> Floats:
     """Rows of the rarer label that have weight in each group, or the group's clusters if there are fewer (S,)."""
     rows, code = split.rows, split.groups.code
     counts = (rows.label == 1) if rows.weight is None else (rows.label == 1) & (rows.weight > 0)

@@ -31,7 +31,7 @@ import scipy
 
 from lockgate.gates.metrics import area, quantile
 from lockgate.gates.metrics.metric import Hits, Metric, linear_share
-from lockgate.gates.metrics.rows import Split
+from lockgate.gates.metrics.rows import GroupedRows
 from lockgate.gates.metrics.scale import Scale
 from lockgate.gates.stats import proportions
 from lockgate.gates.stats.clusters import clustered_errors, means_of_sums, t_quantile, t_tail
@@ -106,7 +106,7 @@ def _number(values: Floats, group: int) -> float | None:
     return None if np.isnan(values[group]) else float(values[group])
 
 
-def estimate_metric(metric: Metric, split: Split) -> Estimates:
+def estimate_metric(metric: Metric, split: GroupedRows) -> Estimates:
     """The metric of the challenger in each group."""
     if metric.hits is not None:
         return estimate_hits(metric.hits(split.rows.label, split.rows.challenger), split)
@@ -126,7 +126,7 @@ def estimate_metric(metric: Metric, split: Split) -> Estimates:
     return plain
 
 
-def estimate_hits(hits: Hits, split: Split) -> Estimates:
+def estimate_hits(hits: Hits, split: GroupedRows) -> Estimates:
     """A share of hits in each group: Wilson's interval, or linearised if rows have weights or clusters."""
     scored = split.scored_by("challenger")
     if not split.rows.plain:
@@ -145,7 +145,7 @@ def count_hits(hits: Hits, scored: Scored) -> FloatsPair:
 
 def estimate_linear(
     linear: Linear,
-    split: Split,
+    split: GroupedRows,
     *,
     low: float = -np.inf,
     high: float = np.inf,
@@ -181,7 +181,7 @@ def estimate_linear(
     return Estimates(value=value, bounds=bounds)
 
 
-def estimate_differences(metric: Metric, split: Split) -> Differences:
+def estimate_differences(metric: Metric, split: GroupedRows) -> Differences:
     """challenger − champion in each group, on the same rows. Raises ValueError if there is no champion."""
     split.rows.scores("champion")
     if metric.hits is not None and split.rows.plain:
@@ -229,7 +229,7 @@ def estimate_difference(value: Floats, error: Floats, df: Floats, *, sign: float
     )
 
 
-def _paired_difference(metric: Metric, split: Split) -> tuple[Floats, Floats, Floats]:
+def _paired_difference(metric: Metric, split: GroupedRows) -> tuple[Floats, Floats, Floats]:
     """challenger − champion of a linearised metric, with standard errors and degrees of freedom, each (S,)."""
     if metric.method == "delong" and split.rows.weight is None:
         return area.paired_difference(split)
@@ -239,7 +239,7 @@ def _paired_difference(metric: Metric, split: Split) -> tuple[Floats, Floats, Fl
     return difference.value, *standard_errors(metric, difference, split)
 
 
-def standard_errors(metric: Metric, linear: Linear, split: Split) -> FloatsPair:
+def standard_errors(metric: Metric, linear: Linear, split: GroupedRows) -> FloatsPair:
     """Standard errors and degrees of freedom of a metric, or of a difference of it, in each group."""
     return (
         area.delong_errors(linear, split)
@@ -248,11 +248,11 @@ def standard_errors(metric: Metric, linear: Linear, split: Split) -> FloatsPair:
     )
 
 
-def _linear_errors(linear: Linear, split: Split) -> FloatsPair:
+def _linear_errors(linear: Linear, split: GroupedRows) -> FloatsPair:
     return clustered_errors(linear.influence, split.units, weight=split.rows.weight)
 
 
-def _trials(split: Split) -> Floats:
+def _trials(split: GroupedRows) -> Floats:
     return split.n if split.clusters is None else split.clusters
 
 

@@ -16,7 +16,7 @@ from lockgate.gates.stats.quantiles import SortedValues
 from lockgate.gates.stats.scored import Floats, Linear, Scored
 
 if TYPE_CHECKING:
-    from lockgate.gates.metrics.rows import Split
+    from lockgate.gates.metrics.rows import GroupedRows
 
 MIN_QUANTILE, MAX_QUANTILE = 0.001, 0.999
 """Quantiles that a metric's name may ask for."""
@@ -44,7 +44,7 @@ def coverage(label: Floats, score: Floats) -> Hits:
     return Hits((label <= score).astype(np.float64))
 
 
-def quantile_bounds(quantile: Quantile, split: Split) -> Callable[[float], tuple[Floats, Floats]]:
+def quantile_bounds(quantile: Quantile, split: GroupedRows) -> Callable[[float], tuple[Floats, Floats]]:
     """Bounds of a quantile by level: order statistics, or Woodruff's if rows have weights or clusters."""
     scored = _values(quantile, split.scored_by("challenger"))
     ordered = SortedValues.of(scored)
@@ -53,7 +53,7 @@ def quantile_bounds(quantile: Quantile, split: Split) -> Callable[[float], tuple
     return quantiles.woodruff_bounds(scored, ordered, quantile.q, units=split.units)
 
 
-def quantile_difference(quantile: Quantile, split: Split) -> tuple[Floats, Floats, Floats]:
+def quantile_difference(quantile: Quantile, split: GroupedRows) -> tuple[Floats, Floats, Floats]:
     """challenger − champion in each group, its bootstrap standard error, and degrees of freedom: (S,) each.
 
     The bootstrap's spread is that of the sample it draws from, too narrow by a factor √(df/(df + 1)): it is divided

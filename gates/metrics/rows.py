@@ -163,7 +163,7 @@ class Rows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Split:
+class GroupedRows:
     """Rows split into groups, with what several gates need of them."""
 
     rows: Rows

@@ -12,9 +12,9 @@ import scipy
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.grouped import Grouped
-from lockgate.gates.kinds.fairness import MAX_GROUPS, Fairness
+from lockgate.gates.kinds.fairness import MAX_COMPARED_GROUPS, Fairness
 from lockgate.gates.metrics.estimate import count_hits, standard_errors
-from lockgate.gates.metrics.rows import Split
+from lockgate.gates.metrics.rows import GroupedRows
 from lockgate.gates.planning.requirement import Gains, Requirement, format_short
 from lockgate.gates.stats import gaps
 from lockgate.gates.stats.scored import Codes, Floats
@@ -27,7 +27,7 @@ Highs = Callable[[float, float], Floats]
 class JudgedGroups:
     """The groups that a gate judges."""
 
-    split: Split
+    split: GroupedRows
     index: Codes  # their numbers in `split`
     min_times: float  # how many times the sample makes the smallest of them large enough
 
@@ -57,8 +57,8 @@ def select_groups(check: Grouped, case: Case) -> JudgedGroups:
 def plan_fairness(check: Fairness, case: Case, gains: Gains) -> Requirement:  # noqa: ARG001 (a planner's signature)
     """The gaps seen in the pilot are assumed to be true. Every pair must pass; chances combine by the union bound."""
     chosen = select_groups(check, case)
-    if not 2 <= chosen.index.size <= MAX_GROUPS:
-        raise UnjudgeableError(f"{chosen.index.size:,} groups to compare", expected=f"2 to {MAX_GROUPS:,}")
+    if not 2 <= chosen.index.size <= MAX_COMPARED_GROUPS:
+        raise UnjudgeableError(f"{chosen.index.size:,} groups to compare", expected=f"2 to {MAX_COMPARED_GROUPS:,}")
     value, error, highs = _gaps(check, case, chosen)
     first, second = gaps.group_pairs(chosen.index.size)
     gap = np.abs(value[first] - value[second])

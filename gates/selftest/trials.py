@@ -16,7 +16,7 @@ from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.judge.engine import judge
 from lockgate.gates.judge.looks import asks_for_gain
 from lockgate.gates.metrics import Metric, find_metric
-from lockgate.gates.metrics.rows import Rows, Split
+from lockgate.gates.metrics.rows import GroupedRows, Rows
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.outcome import Ruling, Verdict
 from lockgate.gates.selftest import findings, plants
@@ -190,7 +190,7 @@ def _judge_trial(policy: Policy, evidence: Evidence, metric: Metric, now: dateti
         weight=evidence.weight,
         query=None if evidence.query is None else evidence.query.codes,
     )
-    paired = Split(rows=rows).paired_difference(metric) if decision.verdict is not Ruling.ERROR else None
+    paired = GroupedRows(rows=rows).paired_difference(metric) if decision.verdict is not Ruling.ERROR else None
     return _Judgement(
         ruling=decision.verdict,
         gain=float("nan") if paired is None else metric.gain(float(paired.value[0])),

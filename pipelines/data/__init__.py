@@ -1,4 +1,4 @@
-"""The tables that models are judged on: read, checked, split. A source is one file here and one line in `SOURCES`."""
+"""Read, check and split the tables that models are judged on. A source is a file here and a line in `SOURCES`."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ SOURCES: dict[str, Source] = {
 
 
 def load(data: DataSettings, *, root: Files | Path) -> Table:
-    """The declared table with every row, typed and checked. A relative path starts at `root`.
+    """The declared table with all rows, typed and checked. A relative path starts at `root`.
 
     Raises:
-        DataError: an unknown source, a file that cannot be read, or a column that is not as declared.
+        DataError: the source is unknown, the file cannot be read, or a column is not as declared.
     """
     return build_table(_source(data).read(data, _files(root)), data)
 
 
 def plan_window(data: DataSettings, period: str, *, root: Files | Path, batch_rows: int) -> WindowPlan:
-    """Which pieces of the table hold rows to predict, and how many rows: see `window.planned`."""
+    """Which pieces of the table hold rows to predict, and how many rows: see `window.plan_source_window`."""
     return window.plan_source_window(data, _source(data), _files(root), period, batch_rows=batch_rows)
 
 
 def read_window(
     data: DataSettings, period: str, pieces: Sequence[Piece], *, root: Files | Path, batch_rows: int
 ) -> Iterator[WindowRows]:
-    """The rows to predict in `pieces`, batch by batch: see `window.windows`."""
+    """The rows to predict in `pieces`, batch by batch: see `window.read_source_window`."""
     return window.read_source_window(data, _source(data), _files(root), period, pieces, batch_rows=batch_rows)
 
 
@@ -68,7 +68,7 @@ def _files(root: Files | Path) -> Files:
 def _source(data: DataSettings) -> Source:
     if data.source not in SOURCES:
         raise DataError(
-            f"{data.source!r} is no source of data",
+            f"{data.source!r} is not a source of data",
             expected=list_options(SOURCES),
             where="data.source",
             hint=suggest_name(data.source, SOURCES),

@@ -1,7 +1,7 @@
-"""One column of a table, checked and brought to the type that its role asks for.
+"""Check one column of a table and convert it to the type that its role needs.
 
-A column is text (strings, categories) or numbers (integers, floats, booleans); each function raises DataError
-for anything else, and names the column and where the settings declare it.
+A column is text (strings, categories) or numbers (integers, floats, booleans). Each function raises DataError for
+anything else, with the name of the column and `where`, the key of the settings that declares it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ MAX_LISTED_NAMES = 12
 
 
 def list_options(names: Iterable[object]) -> str:
-    """`one of a, b, c`; after twelve names the number of the others."""
+    """`one of a, b, c`; after twelve names, how many more there are."""
     listed = [str(name) for name in names]
     more = f" and {len(listed) - MAX_LISTED_NAMES} more" if len(listed) > MAX_LISTED_NAMES else ""
     return f"one of {', '.join(listed[:MAX_LISTED_NAMES])}{more}" if listed else "none, as there is none"
 
 
 def suggest_name(name: object, names: Iterable[object]) -> str:
-    """`did you mean 'late'?` for the nearest name; "" when none is near."""
+    """`did you mean 'late'?` for the most similar name; "" if none is similar."""
     near = difflib.get_close_matches(str(name), [str(other) for other in names], n=1)
     return f"did you mean {near[0]!r}?" if near else ""
 
@@ -48,26 +48,26 @@ def classify_column(column: pd.Series) -> str:
         return "nothing"
     if isinstance(column.dtype, pd.CategoricalDtype):
         return "text"
-    found = pd.api.types.infer_dtype(column, skipna=True)
-    return "text" if found == "string" else "numbers" if found in _NUMBER_TYPES else found
+    type_name = pd.api.types.infer_dtype(column, skipna=True)
+    return "text" if type_name == "string" else "numbers" if type_name in _NUMBER_TYPES else type_name
 
 
 def to_feature(column: pd.Series, *, where: str, categories: bool = False) -> pd.Series:
-    """Text as pandas' `str` (NaN where missing), numbers as float64 (NaN where missing); nothing at all as float64.
+    """Text as pandas' `str`, numbers and empty columns as float64; NaN where a value is missing.
 
-    With `categories` text that comes as categories stays so: each value is there once.
+    With `categories`, a categorical column stays categorical, which saves memory where values repeat.
     """
     import pandas as pd
 
-    found = classify_column(column)
-    if found == "text":
+    kind = classify_column(column)
+    if kind == "text":
         if column.dtype == "str" or (categories and isinstance(column.dtype, pd.CategoricalDtype)):
             return column
         return column.astype(object).map(str, na_action="ignore").astype("str")
-    if found in ("numbers", "nothing"):
+    if kind in ("numbers", "nothing"):
         return _to_finite(column, where=where)
     raise DataError(
-        f"column {column.name!r} holds {found}",
+        f"column {column.name!r} holds {kind}",
         expected="numbers, booleans or text",
         where=where,
         hint=f"add {column.name} to data.exclude, or store what a model should learn from it as numbers",
@@ -75,16 +75,18 @@ def to_feature(column: pd.Series, *, where: str, categories: bool = False) -> pd
 
 
 def to_numbers(column: pd.Series, *, where: str) -> NDArray[np.float64]:
-    """float64 (n,), NaN where missing; never infinite."""
-    if (found := classify_column(column)) not in ("numbers", "nothing"):
-        shown = column.dropna().iloc[0]
-        raise DataError(f"column {column.name!r} holds {found}, such as {shown!r}", expected="numbers", where=where)
+    """float64 (n,), finite; NaN where a value is missing."""
+    if (kind := classify_column(column)) not in ("numbers", "nothing"):
+        example = column.dropna().iloc[0]
+        raise DataError(f"column {column.name!r} holds {kind}, such as {example!r}", expected="numbers", where=where)
     return to_feature(column, where=where).to_numpy(dtype="float64")
 
 
 def to_names(column: pd.Series, *, where: str, missing: str | None = None) -> NDArray[np.object_]:
-    """str (n,): text as it is, whole numbers without a point, midnights as 2013-10-05. `missing` stands for what is
-    not there; without it a missing value is an error. A value's text does not depend on the others."""
+    """str (n,): text as it is, whole numbers without a decimal point, midnights as 2013-10-05.
+
+    Missing values become `missing`; without it they are an error. The text of a value does not depend on the others.
+    """
     import numpy as np
 
     codes, text = _factorize(column, where=where, missing=missing)
@@ -92,7 +94,7 @@ def to_names(column: pd.Series, *, where: str, missing: str | None = None) -> ND
 
 
 def to_strings(column: pd.Series, *, where: str) -> pa.Array:
-    """As `to_names`, of a column without a missing value, for Arrow: string (n,)."""
+    """As `to_names`, as an Arrow array of strings (n,). Raises DataError for a missing value."""
     import pyarrow as pa
 
     codes, text = _factorize(column, where=where, missing=None)
@@ -100,7 +102,10 @@ def to_strings(column: pd.Series, *, where: str) -> pa.Array:
 
 
 def _factorize(column: pd.Series, *, where: str, missing: str | None) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
-    """Each row's place among the distinct texts, which `missing` ends: few as a rule, and each is written once."""
+    """Each row's index in the array of distinct texts, whose last element is `missing`.
+
+    There are usually few distinct values, so converting each only once is much faster.
+    """
     import numpy as np
     import pandas as pd
 
@@ -132,14 +137,14 @@ def _format_values(values: pd.Series) -> pd.Series:
 
 
 def to_times(column: pd.Series, *, where: str) -> NDArray[np.datetime64]:
-    """datetime64[us] (n,), as the clock on the wall showed it: a time zone is dropped, not converted."""
+    """datetime64[us] (n,), the local time as written: a time zone is dropped, not converted."""
     import numpy as np
     import pandas as pd
 
     expected = "a date such as 2013-10-05, or a timestamp such as 2013-10-05T12:30:00, in every row"
     if classify_column(column) in ("numbers", "nothing"):
-        held = "numbers" if classify_column(column) == "numbers" else "no value at all"
-        raise DataError(f"column {column.name!r} holds {held}", expected=expected, where=where)
+        content = "numbers" if classify_column(column) == "numbers" else "no value at all"
+        raise DataError(f"column {column.name!r} holds {content}", expected=expected, where=where)
     if absent := int(column.isna().sum()):
         raise DataError(f"column {column.name!r} is missing in {absent:,} rows", expected=expected, where=where)
     codes, distinct = pd.factorize(column)
@@ -151,7 +156,9 @@ def to_times(column: pd.Series, *, where: str) -> NDArray[np.datetime64]:
             raise DataError(f"column {column.name!r} mixes time zones", expected=expected, where=where) from err
         if parsed.isna().any():
             raise DataError(
-                f"column {column.name!r} is no time: {values[parsed.isna()].iloc[0]!r}", expected=expected, where=where
+                f"column {column.name!r} is not a time: {values[parsed.isna()].iloc[0]!r}",
+                expected=expected,
+                where=where,
             )
         values = parsed
     wall: NDArray[np.datetime64] = values.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
@@ -159,28 +166,28 @@ def to_times(column: pd.Series, *, where: str) -> NDArray[np.datetime64]:
 
 
 def to_labels(column: pd.Series, data: DataSettings) -> NDArray[np.float64]:
-    """float64 (n,): 0 or 1 for task binary, a finite number for regression, NaN where there is no outcome."""
+    """float64 (n,): 0 or 1 for task binary, a finite number for regression, NaN where the outcome is missing."""
     import numpy as np
 
     where, name = "data.target", column.name
     if data.positive is not None:
-        found = sorted(map(str, column.dropna().unique()))
+        texts = sorted(map(str, column.dropna().unique()))
         hit = column == data.positive
         if not hit.fillna(value=False).any():
             raise DataError(
                 f"no row of target {name!r} is {data.positive!r}",
-                expected=list_options(found),
+                expected=list_options(texts),
                 where="data.positive",
-                hint=suggest_name(data.positive, found),
+                hint=suggest_name(data.positive, texts),
             )
         return np.where(column.isna().to_numpy(), np.nan, hit.fillna(value=False).to_numpy(dtype="float64"))
     if classify_column(column) == "text" and data.task == "binary":
-        found = sorted(map(str, column.dropna().unique()))
+        texts = sorted(map(str, column.dropna().unique()))
         raise DataError(
-            f"target {name!r} holds text: {', '.join(found[:5])}",
+            f"target {name!r} holds text: {', '.join(texts[:5])}",
             expected="0, 1, true or false",
             where=where,
-            hint=f"set data.positive={found[0]}, or the value that counts as 1",
+            hint=f"set data.positive={texts[0]}, or the value that counts as 1",
         )
     values = to_numbers(column, where=where)
     if data.task == "binary" and (other := sorted({*values[~np.isnan(values)]} - {0.0, 1.0})):

@@ -1,4 +1,4 @@
-"""Where the file of a table lies: a directory of this machine, or a folder of an object store."""
+"""Where the file of a table is: a directory of this machine, or a folder of an object store."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _READ_AHEAD = 1024**2
 
 
 class Files(Protocol):
-    """Where the relative path of a table starts."""
+    """The place that the relative path of a table starts from."""
 
     def open(self, path: str) -> AbstractContextManager[IO[bytes]]:
-        """The file's bytes, seekable. Raises OSError or DataError where it cannot be read."""
+        """The file's bytes, seekable. Raises OSError or DataError if it cannot be read."""
 
     def problem(self, path: str) -> str:
-        """Why there is no such file, in words; empty where there is one."""
+        """Why there is no such file, in words; empty if there is one."""
 
     def beside(self, path: str) -> tuple[str, list[str]]:
-        """The folder in which the file would be, and the names of the files that are there."""
+        """The folder that the file would be in, and the names of the files in that folder."""
 
 
 class Folder:
@@ -60,7 +60,7 @@ class Objects:
 
     @contextmanager
     def open(self, path: str) -> Iterator[IO[bytes]]:
-        """As of `Files`; what is asked for is fetched, not the whole object."""
+        """As in `Files`. Only the ranges that are read are fetched, not the whole object."""
         from obstore.exceptions import BaseError
 
         try:
@@ -87,17 +87,17 @@ class Objects:
 
         folder = path.rpartition("/")[0]
         try:
-            found = obstore.list_with_delimiter(self._store, folder or None)["objects"]
+            objects = obstore.list_with_delimiter(self._store, folder or None)["objects"]
         except BaseError as err:
             raise self._unreadable(path, err) from err
-        return f"{self._name}/{folder}".rstrip("/"), sorted(one["path"].rpartition("/")[2] for one in found)
+        return f"{self._name}/{folder}".rstrip("/"), sorted(stored["path"].rpartition("/")[2] for stored in objects)
 
     def _unreadable(self, path: str, err: Exception) -> DataError:
         return DataError(f"{path} cannot be read: {str(err).splitlines()[0][:200]}", where=self._name)
 
 
 class _Object(io.RawIOBase):
-    """One object as a file that fetches the ranges that are read."""
+    """An object as a file. Reading fetches only the range that is read."""
 
     def __init__(self, store: ObjectStore, path: str) -> None:
         import obstore

@@ -1,4 +1,4 @@
-"""The declared table, read and checked: the one place that turns a source's columns into roles."""
+"""Build the declared table: the only file that assigns roles to the columns of a source."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """All rows of one table, in the source's order; every array is (n,) and aligned with `frame`."""
+    """All rows of a table, in the source's order. Every array is (n,) and row-aligned with `frame`."""
 
     frame: pd.DataFrame  # the declared features: float64, or object with str and NaN
     row_ids: NDArray[np.object_]  # str, unique: the key's columns joined by "/", or the row's number
-    labels: NDArray[np.float64]  # NaN where there is no outcome
+    labels: NDArray[np.float64]  # NaN where the outcome is missing
     times: NDArray[np.datetime64] | None  # datetime64[us]
     clusters: NDArray[np.object_] | None  # str
     weights: NDArray[np.float64] | None  # finite, not negative
-    slices: Mapping[str, NDArray[np.object_]]  # str; "(missing)" where there is no value
+    slices: Mapping[str, NDArray[np.object_]]  # str; "(missing)" where a value is missing
 
 
 def build_table(raw: pd.DataFrame, data: DataSettings) -> Table:
-    """The table that `data` declares, from a source's frame (n, any columns); n is at least 1.
+    """The table that `data` declares, from a source's frame (n, any columns) with at least one row.
 
     Raises:
-        DataError: an empty table, a column that is missing or of the wrong type, or a key that repeats.
+        DataError: the table is empty, a column is missing or has the wrong type, or a key repeats.
     """
     import numpy as np
     import pandas as pd
@@ -72,7 +72,7 @@ def build_table(raw: pd.DataFrame, data: DataSettings) -> Table:
 
 
 def find_column(raw: pd.DataFrame, name: str, where: str, data: DataSettings) -> pd.Series:
-    """A column that the settings name at `where`. Raises DataError where the source has none of that name."""
+    """The column that the settings name at `where`. Raises DataError if the source does not have it."""
     if name not in raw.columns:
         raise DataError(
             f"column {name!r} is not in {describe_source(data)}",
@@ -83,32 +83,32 @@ def find_column(raw: pd.DataFrame, name: str, where: str, data: DataSettings) ->
     return raw[name].reset_index(drop=True)
 
 
-def list_features(there: Iterable[str], data: DataSettings) -> tuple[str, ...]:
-    """The declared features; where none are declared, all columns that have no other role, in the source's order."""
+def list_features(column_names: Iterable[str], data: DataSettings) -> tuple[str, ...]:
+    """The declared features or, if none are declared, all columns without another role, in the source's order."""
     if data.features is not None:
         return data.features
-    taken = {data.target, data.time, data.cluster, data.weight, *(data.key or ()), *data.exclude}
-    return tuple(name for name in map(str, there) if name not in taken)
+    other_roles = {data.target, data.time, data.cluster, data.weight, *(data.key or ()), *data.exclude}
+    return tuple(name for name in map(str, column_names) if name not in other_roles)
 
 
-def build_features(wanted: Mapping[str, pd.Series], *, categories: bool = False) -> pd.DataFrame:
-    """The frame that models see, from the declared features' columns. Raises DataError for what no model reads."""
+def build_features(declared: Mapping[str, pd.Series], *, categories: bool = False) -> pd.DataFrame:
+    """The frame that models get, from the columns of the features. Raises DataError for types that no model reads."""
     import pandas as pd
 
-    if not wanted:
+    if not declared:
         raise DataError("no column is left to learn from", expected="at least one", where="data.features")
     return pd.DataFrame(
         {
             name: columns.to_feature(series, where="data.features", categories=categories)
-            for name, series in wanted.items()
+            for name, series in declared.items()
         }
     )
 
 
 def build_row_ids(key: Sequence[pd.Series], rows: NDArray[np.int64]) -> pa.Array:
-    """string (n,): the key's columns joined by "/", or the numbers in `rows` where there is no key.
+    """Arrow string (n,): the key's columns joined by "/" or, without a key, the numbers in `rows`.
 
-    Raises DataError for a value that is missing; keys may repeat.
+    Ids may repeat. Raises DataError for a missing value.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -118,13 +118,13 @@ def build_row_ids(key: Sequence[pd.Series], rows: NDArray[np.int64]) -> pa.Array
     parts = [columns.to_strings(column, where="data.key") for column in key]
     if len(parts) == 1:
         return parts[0]
-    for escaped in (("%", "%25"), ("/", "%2F")):  # "a/b" + "c" and "a" + "b/c" stay apart
+    for escaped in (("%", "%25"), ("/", "%2F")):  # so that "a/b" + "c" and "a" + "b/c" differ
         parts = [pc.replace_substring(part, *escaped) for part in parts]
     return pc.binary_join_element_wise(*parts, "/")
 
 
 def check_distinct(ids: pd.Series, data: DataSettings) -> None:
-    """Nothing, if no row id is there twice. Raises DataError."""
+    """Raise DataError if a row id occurs twice."""
     if (again := ids.duplicated()).any():
         raise DataError(
             f"{int(again.sum()):,} of {len(ids):,} rows repeat a key, the first is {ids[again].iloc[0]!r}",
@@ -146,5 +146,5 @@ def _read_weights(column: pd.Series) -> NDArray[np.float64]:
 
 
 def describe_source(data: DataSettings) -> str:
-    """The table, as an error names it."""
+    """How an error names the table: by its path or its source."""
     return data.path if data.path is not None else f"source {data.source}"

@@ -1,4 +1,4 @@
-"""Which rows train, which are held out, and which are predicted."""
+"""Split a table into rows to train on and rows that are held out."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Rows to train on and rows held out; all have an outcome, and no row is in both."""
+    """Rows to train on and rows that are held out. All have an outcome, and no row is in both parts."""
 
     train: pd.DataFrame  # (n, the columns to train on)
     train_labels: NDArray[np.float64]  # (n,)
     train_row_ids: NDArray[np.object_]  # (n,) str
     train_without_outcome: int  # rows in the training window that were left out
-    holdout: pd.DataFrame  # (m, every declared feature: a champion may need other columns)
+    holdout: pd.DataFrame  # (m, all declared features: the champion may need other columns)
     labels: NDArray[np.float64]  # (m,), as are all that follow
     row_ids: NDArray[np.object_]
     times: NDArray[np.datetime64] | None
@@ -41,12 +41,12 @@ class Split:
 
 
 def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) -> Split:
-    """Training and holdout rows. Rows without outcome are in neither, and counted.
+    """Training and holdout rows. Rows without an outcome are in neither; they are counted.
 
-    `as_of` is the held-out month (YYYY-MM); a holdout by fraction does not read it.
+    `as_of` is the held-out month (YYYY-MM); it is not used if the holdout is a fraction of the rows.
 
     Raises:
-        DataError: a bad `as_of`, an empty part, one class only in training, or a column that is no feature.
+        DataError: `as_of` is not a month, a part is empty, training has only one class, or a column is no feature.
     """
     import numpy as np
 
@@ -59,8 +59,8 @@ def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) ->
                 hint=suggest_name(name, table.frame.columns),
             )
     learn, hold = _split_masks(table, data, train, as_of)
-    known = ~np.isnan(table.labels)
-    fit, judge = learn & known, hold & known
+    has_outcome = ~np.isnan(table.labels)
+    fit, judge = learn & has_outcome, hold & has_outcome
     _check_any(fit, "to train on", table, data, where="as_of" if train.months is None else "as_of, train.months")
     _check_any(judge, "to hold out", table, data, where="as_of")
     if data.task == "binary" and np.unique(table.labels[fit]).size < 2:
@@ -73,7 +73,7 @@ def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) ->
         train=table.frame.loc[fit, list(train.columns or table.frame.columns)].reset_index(drop=True),
         train_labels=table.labels[fit],
         train_row_ids=table.row_ids[fit],
-        train_without_outcome=int((learn & ~known).sum()),
+        train_without_outcome=int((learn & ~has_outcome).sum()),
         holdout=table.frame[judge].reset_index(drop=True),
         labels=table.labels[judge],
         row_ids=table.row_ids[judge],
@@ -81,7 +81,7 @@ def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) ->
         clusters=None if table.clusters is None else table.clusters[judge],
         weights=None if table.weights is None else table.weights[judge],
         slices={name: values[judge] for name, values in table.slices.items()},
-        holdout_without_outcome=int((hold & ~known).sum()),
+        holdout_without_outcome=int((hold & ~has_outcome).sum()),
     )
 
 
@@ -98,13 +98,15 @@ def _split_masks(table: Table, data: DataSettings, train: TrainSettings, as_of: 
         return ~hold, hold
     if table.times is None:  # DataSettings refuses this for a month
         raise DataError("a holdout by month needs a time column", where="data.time")
-    held, months = parse_month(as_of, where="as_of"), table.times.astype("datetime64[M]")
-    learn = months < held
-    return (learn if train.months is None else learn & (months >= held - train.months)), months == held
+    holdout_month, months = parse_month(as_of, where="as_of"), table.times.astype("datetime64[M]")
+    learn = months < holdout_month
+    return (
+        learn if train.months is None else learn & (months >= holdout_month - train.months)
+    ), months == holdout_month
 
 
 def _hash_names(names: NDArray[np.object_]) -> NDArray[np.float64]:
-    """Uniform in [0, 1), the same for the same name on every machine: the first 53 bits of its BLAKE2b digest."""
+    """A number in [0, 1) for each name, uniform and the same on every machine: 53 bits of the name's BLAKE2b digest."""
     import numpy as np
 
     digests = b"".join(hashlib.blake2b(str(name).encode(), digest_size=8).digest() for name in names)

@@ -1,4 +1,4 @@
-"""What conf/data/*.yaml and conf/train/*.yaml may say, as frozen records. No key has a default in Python."""
+"""The keys of conf/data/*.yaml and conf/train/*.yaml, as frozen records. No key has a default in Python."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def parse_month(period: str, *, where: str) -> np.datetime64:
     import numpy as np
 
     if not isinstance(period, str) or not is_month(period):
-        raise DataError(f"{period!r} is no month", expected="YYYY-MM, such as 2013-10", where=where)
+        raise DataError(f"{period!r} is not a month", expected="YYYY-MM, such as 2013-10", where=where)
     return np.datetime64(period, "M")
 
 
 def next_period(as_of: str) -> str:
-    """The month after `as_of`: 2013-12 gives 2014-01. Raises DataError for what is no month, and for 9999-12."""
+    """The month after `as_of`: 2013-12 gives 2014-01. Raises DataError if that is not a month, or 9999-12."""
     following = str(parse_month(as_of, where="as_of") + 1)
     if len(following) != 7:
         raise DataError(f"no month follows {as_of}", expected="a month before 9999-12", where="as_of")
@@ -46,7 +46,7 @@ def _check_distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-# YAML has lists where the record keeps tuples: only the outer type is lax
+# YAML has lists where the record has tuples, so the outer type is lax
 Columns = Annotated[tuple[Column, ...], Field(strict=False), AfterValidator(_check_distinct)]
 SomeColumns = Annotated[tuple[Column, ...], Field(strict=False, min_length=1), AfterValidator(_check_distinct)]
 
@@ -55,7 +55,7 @@ _RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=Fals
 
 _HELD_OUT = Changed(Category.HOLDOUT)
 _OTHER_LOG = Changed(
-    Category.LOOKS, why="another project has another log: no look was taken there, and no model reigns"
+    Category.LOOKS, why="another project has another log, in which no look was taken and no model reigns"
 )
 _CLUSTER = Given(Category.HOLDOUT, "rows that depend on each other count as independent: intervals become too narrow")
 _SLICES = Members(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEAKER)
@@ -63,16 +63,16 @@ _EXCLUDED = Members(Category.HOLDOUT, added=Direction.TIGHTER, removed=Direction
 
 
 class MonthHoldout(BaseModel):
-    """The month `as_of` is held out, earlier rows train, the month after it is predicted. Needs `time`."""
+    """The month `as_of` is held out, earlier rows train, and the month after it is predicted. Needs `time`."""
 
     model_config = _RULES
     kind: Literal["month"]
 
 
 class FractionHoldout(BaseModel):
-    """About `share` of the rows are held out, chosen by a hash of the row id that is the same on every machine.
+    """About `share` of the rows are held out, chosen by a hash of the row id, which is the same on every machine.
 
-    Where `cluster` is declared its value is hashed instead, so that no cluster is cut in two.
+    If `cluster` is declared, its value is hashed instead, so that no cluster is divided.
     """
 
     model_config = _RULES
@@ -81,13 +81,13 @@ class FractionHoldout(BaseModel):
 
 
 class DataSettings(BaseModel):
-    """One table: where it is, what is predicted, what a row is, what is held out."""
+    """A table: where it is, what is predicted, what identifies a row, and what is held out."""
 
     model_config = _RULES
     project: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$"), _OTHER_LOG]
     source: Annotated[str, _HELD_OUT]
     path: Annotated[str | None, _HELD_OUT]
-    task: Annotated[Literal["binary", "regression"], _HELD_OUT]  # the gates judge other tasks, too
+    task: Annotated[Literal["binary", "regression"], _HELD_OUT]  # the gates can judge other tasks as well
     target: Annotated[Column, _HELD_OUT]
     positive: Annotated[bool | int | float | str | None, _HELD_OUT]
     key: Annotated[SomeColumns | None, _HELD_OUT]
@@ -107,7 +107,7 @@ class DataSettings(BaseModel):
             raise ValueError(f"positive is for task binary, not {self.task}")
         features: Sequence[str] = self.features or ()
         if self.target in features:
-            raise ValueError(f"features hold the target {self.target!r}")
+            raise ValueError(f"features contain the target {self.target!r}")
         if both := sorted(set(features) & set(self.exclude)):
             raise ValueError(f"features and exclude both name {', '.join(both)}")
         return self

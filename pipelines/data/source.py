@@ -1,4 +1,4 @@
-"""What a source of tables is: how it is read whole, and, where it can be, in pieces."""
+"""What a source of tables is: it can be read whole and, if the source supports it, in pieces."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ ReadTable = Callable[["DataSettings", "Files"], "pd.DataFrame"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A part of a source that is read by itself, such as a row group of a Parquet file."""
+    """A part of a table that can be read by itself, such as a row group of a Parquet file."""
 
     number: int
-    first_row: int  # of the table, from 0
+    first_row: int  # the number of its first row in the table, from 0
 
 
 class Source:
-    """A source that is read whole, which is one piece. `read` gives every column, under the source's names."""
+    """A source that is read whole, as one piece. `read` returns every column, named as in the source."""
 
     def __init__(self, read: ReadTable) -> None:
         self.read = read
 
     def pieces(self, data: DataSettings, files: Files, month: np.datetime64 | None) -> tuple[Piece, ...]:  # noqa: ARG002
-        """The pieces that may hold rows of `month`, in the table's order; None: all."""
+        """The pieces that may have rows of `month`, in the table's order; all pieces if `month` is None."""
         return (Piece(number=0, first_row=0),)
 
     def batches(
@@ -42,7 +42,7 @@ class Source:
         columns: Sequence[str] | None,  # noqa: ARG002
         rows: int,
     ) -> Iterator[pd.DataFrame]:
-        """`columns` (None: all; more may come) of a piece, about `rows` rows at a time."""
+        """`columns` of a piece, about `rows` rows at a time. None means all; further columns may be included."""
         whole = self.read(data, files)
         for first in range(0, len(whole), rows):
             yield whole.iloc[first : first + rows]

@@ -1,4 +1,4 @@
-"""Source `table`: a CSV or Parquet file of the user's own, declared in YAML alone."""
+"""Source `table`: the user's own CSV or Parquet file, declared in YAML alone."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
 def read_table(data: DataSettings, files: Files) -> pd.DataFrame:
-    """Every column of the file at `data.path`. Column names are as in the file.
+    """Every column of the file at `data.path`, named as in the file.
 
     Raises:
-        DataError: no path, no such file, another kind of file, or one that cannot be read as what it says it is.
+        DataError: no path is given, or the file does not exist, has another suffix, or cannot be read.
     """
     with _open_table(data, files) as (path, file):
         return _read_parquet(path, file) if _is_parquet(path) else _read_csv(path, file)
 
 
 class TableSource(Source):
-    """Parquet is read by row group; a CSV whole."""
+    """Reads Parquet by row group, and CSV whole."""
 
     def pieces(self, data: DataSettings, files: Files, month: np.datetime64 | None) -> tuple[Piece, ...]:
         with _open_table(data, files) as (path, file):
             if not _is_parquet(path):
                 return super().pieces(data, files, month)
-            held = _open_parquet(path, file)
-            if _has_stored_index(held):
+            parquet = _open_parquet(path, file)
+            if _has_stored_index(parquet):
                 return super().pieces(data, files, month)
-            groups = [held.metadata.row_group(number) for number in range(held.metadata.num_row_groups)]
+            groups = [parquet.metadata.row_group(number) for number in range(parquet.metadata.num_row_groups)]
             starts = itertools.accumulate((group.num_rows for group in groups), initial=0)
             return tuple(
                 Piece(number=number, first_row=first)
@@ -53,74 +53,76 @@ class TableSource(Source):
     def batches(
         self, data: DataSettings, files: Files, piece: Piece, columns: Sequence[str] | None, rows: int
     ) -> Iterator[pd.DataFrame]:
-        """Of Parquet, only what is asked for is read; text comes as categories, each value once a batch."""
+        """Of Parquet, only these columns are read, and text as categories: each value is in memory once per batch."""
         import pyarrow as pa
 
         with _open_table(data, files) as (path, file):
-            held = _open_parquet(path, file) if _is_parquet(path) else None
-            if held is None or _has_stored_index(held):
+            parquet = _open_parquet(path, file) if _is_parquet(path) else None
+            if parquet is None or _has_stored_index(parquet):
                 yield from super().batches(data, files, piece, columns, rows)
                 return
-            _check_columns(path, held.schema_arrow.names, columns or ())
+            _check_columns(path, parquet.schema_arrow.names, columns or ())
             chosen = columns and [*dict.fromkeys(columns)]
             try:
-                for batch in held.iter_batches(rows, row_groups=[piece.number], columns=chosen):
+                for batch in parquet.iter_batches(rows, row_groups=[piece.number], columns=chosen):
                     table = _encode_text(pa.Table.from_batches([batch]))
                     yield table.to_pandas(ignore_metadata=True, date_as_object=False)
             except (pa.ArrowException, OSError) as err:
                 raise _unreadable_error(path, "Parquet", err) from err
 
 
-def _has_stored_index(held: Any) -> bool:
-    """Whether pandas stored an index, which may be the key, beside the columns."""
-    told = held.schema_arrow.pandas_metadata
-    return bool(told) and any(isinstance(one, str) or one["name"] is not None for one in told["index_columns"])
+def _has_stored_index(parquet: Any) -> bool:
+    """Whether pandas stored an index beside the columns. It may be the key, so the file must be read whole."""
+    metadata = parquet.schema_arrow.pandas_metadata
+    return bool(metadata) and any(
+        isinstance(index, str) or index["name"] is not None for index in metadata["index_columns"]
+    )
 
 
-def _check_columns(path: str, there: Sequence[str], wanted: Sequence[str]) -> None:
-    for name in wanted:
-        if name not in there:
+def _check_columns(path: str, available: Sequence[str], required: Sequence[str]) -> None:
+    for name in required:
+        if name not in available:
             raise DataError(
                 f"column {name!r} is not in {path}",
-                expected=list_options(there),
+                expected=list_options(available),
                 where="data",
-                hint=suggest_name(name, there),
+                hint=suggest_name(name, available),
             )
 
 
 def _encode_text(table: pa.Table) -> pa.Table:
-    """The table with its columns of text encoded as dictionaries."""
+    """The table with its text columns encoded as dictionaries."""
     import pyarrow as pa
 
-    for at, field in enumerate(table.schema):
+    for position, field in enumerate(table.schema):
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            table = table.set_column(at, field.name, table.column(at).dictionary_encode())
+            table = table.set_column(position, field.name, table.column(position).dictionary_encode())
     return table
 
 
 def _may_hold_month(group: Any, time: str | None, month: np.datetime64) -> bool:
-    """Whether a row group can hold rows of the month, by its statistics; True where it has none."""
+    """Whether a row group can have rows of the month, by its statistics; True if it has none."""
     import numpy as np
 
-    columns = (group.column(at) for at in range(group.num_columns))
-    told = next((one.statistics for one in columns if one.path_in_schema == time), None)
-    if told is None or not told.has_min_max:
+    columns = (group.column(position) for position in range(group.num_columns))
+    statistics = next((column.statistics for column in columns if column.path_in_schema == time), None)
+    if statistics is None or not statistics.has_min_max:
         return True
     try:
-        low, high = (np.datetime64(bound).astype("datetime64[M]") for bound in (told.min, told.max))
-    except (TypeError, ValueError):  # text, or a time zone: nothing that can be compared here
+        low, high = (np.datetime64(bound).astype("datetime64[M]") for bound in (statistics.min, statistics.max))
+    except (TypeError, ValueError):  # text, or a time zone: cannot be compared here
         return True
     return bool(low <= month <= high)
 
 
 @contextmanager
 def _open_table(data: DataSettings, files: Files) -> Iterator[tuple[str, IO[bytes]]]:
-    """The path and the open file. Raises DataError for what is no file of a known kind."""
+    """The path and the open file. Raises DataError unless it is a file with a known suffix."""
     path = data.path
     if path is None:
         raise DataError("source table has no path", expected=f"a file ({', '.join(SUFFIXES)})", where="data.path")
     if not path.lower().endswith(SUFFIXES):
-        raise DataError(f"{path} is no table", expected=f"a file ({', '.join(SUFFIXES)})", where="data.path")
+        raise DataError(f"{path} is not a table", expected=f"a file ({', '.join(SUFFIXES)})", where="data.path")
     if problem := files.problem(path):
         raise _missing_error(path, problem, files)
     try:
@@ -134,10 +136,10 @@ def _missing_error(path: str, problem: str, files: Files) -> DataError:
     if problem == "is a folder":
         return DataError(f"{path} is a folder", expected="a file", where="data.path")
     folder, names = files.beside(path)
-    there = [name for name in names if name.endswith(SUFFIXES)]
+    tables = [name for name in names if name.endswith(SUFFIXES)]
     name = path.rpartition("/")[2]
-    expected = list_options(there) + f" in {folder}" if there else f"a file at {folder}/{name}"
-    return DataError(f"{path} {problem}", expected=expected, where="data.path", hint=suggest_name(name, there))
+    expected = list_options(tables) + f" in {folder}" if tables else f"a file at {folder}/{name}"
+    return DataError(f"{path} {problem}", expected=expected, where="data.path", hint=suggest_name(name, tables))
 
 
 def _is_parquet(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""The rows that are predicted, in pieces that several processes can take and in batches that fit in memory."""
+"""The rows to predict, in pieces that several processes can share and in batches that fit in memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowRows:
-    """Rows to predict, with an outcome or without."""
+    """A batch of rows to predict, with or without an outcome."""
 
     frame: pd.DataFrame  # (n, every declared feature)
     row_ids: pa.Array  # (n,) string
@@ -39,48 +39,51 @@ class WindowRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowPlan:
-    """Where the rows of a window are."""
+    """Which pieces of the table hold the rows of a window."""
 
     pieces: tuple[Piece, ...]  # of the source, each with at least one row of the window
     rows: int  # of the window
 
 
 def plan_source_window(data: DataSettings, source: Source, files: Files, period: str, *, batch_rows: int) -> WindowPlan:
-    """The pieces that hold rows of the month `period` (YYYY-MM), and how many rows there are; at least one.
+    """The pieces with rows of the month `period` (YYYY-MM), and the number of these rows, at least one.
 
-    Of a table without a time column, all rows, and `period` is not read.
+    For a table without a time column these are all rows, and `period` is not used.
 
     Raises:
-        DataError: a bad `period`, a window without rows, or a table that cannot be read.
+        DataError: `period` is not a month, the window has no rows, or the table cannot be read.
     """
-    wanted = None if data.time is None else parse_month(period, where="period")
-    found, rows = [], 0
-    for piece in source.pieces(data, files, wanted):
+    wanted_month = None if data.time is None else parse_month(period, where="period")
+    pieces, rows = [], 0
+    for piece in source.pieces(data, files, wanted_month):
         if count := sum(
-            _count_rows(raw, data, wanted) for raw in _read_raw(data, source, files, piece, batch_rows, rows_only=True)
+            _count_rows(raw, data, wanted_month)
+            for raw in _read_raw(data, source, files, piece, batch_rows, rows_only=True)
         ):
-            found.append(piece)
+            pieces.append(piece)
             rows += count
     if not rows:
         raise _empty_window_error(data, source, files, period, batch_rows)
-    return WindowPlan(pieces=tuple(found), rows=rows)
+    return WindowPlan(pieces=tuple(pieces), rows=rows)
 
 
 def read_source_window(
     data: DataSettings, source: Source, files: Files, period: str, pieces: Sequence[Piece], *, batch_rows: int
 ) -> Iterator[WindowRows]:
-    """The window's rows in these pieces, at most `batch_rows` at a time, in the source's order.
+    """The rows of the window in these pieces, at most `batch_rows` at a time, in the source's order.
 
-    The target may be missing: what is predicted has no outcome yet. Raises DataError for a column that is missing or
-    of the wrong type, or a key that repeats within a batch.
+    The target column may be missing, as rows to predict have no outcome yet. Raises DataError if another column is
+    missing or has the wrong type, or if a key repeats within a batch.
     """
     import numpy as np
 
-    wanted = None if data.time is None else parse_month(period, where="period")
+    wanted_month = None if data.time is None else parse_month(period, where="period")
     for piece in pieces:
         first = piece.first_row
         for raw in _read_raw(data, source, files, piece, batch_rows, rows_only=False):
-            inside = np.arange(len(raw)) if wanted is None else np.flatnonzero(_read_months(raw, data) == wanted)
+            inside = (
+                np.arange(len(raw)) if wanted_month is None else np.flatnonzero(_read_months(raw, data) == wanted_month)
+            )
             if len(inside):
                 yield _build_window(raw.iloc[inside].reset_index(drop=True), first + inside, data)
             first += len(raw)
@@ -98,7 +101,7 @@ def _build_window(raw: pd.DataFrame, numbers: NDArray[np.int64], data: DataSetti
 def _read_raw(
     data: DataSettings, source: Source, files: Files, piece: Piece, batch_rows: int, *, rows_only: bool
 ) -> Iterator[pd.DataFrame]:
-    """The source's rows of a piece; with `rows_only` the fewest columns that say which month each is in."""
+    """The rows of a piece as the source has them; with `rows_only`, just one column, enough to count rows by month."""
     if rows_only and (enough := data.time or next(iter(data.key or data.features or ()), None)):
         names: list[str] | None = [enough]
     elif data.features is None:
@@ -108,8 +111,8 @@ def _read_raw(
     yield from source.batches(data, files, piece, names, batch_rows)
 
 
-def _count_rows(raw: pd.DataFrame, data: DataSettings, wanted: np.datetime64 | None) -> int:
-    return len(raw) if wanted is None else int((_read_months(raw, data) == wanted).sum())
+def _count_rows(raw: pd.DataFrame, data: DataSettings, wanted_month: np.datetime64 | None) -> int:
+    return len(raw) if wanted_month is None else int((_read_months(raw, data) == wanted_month).sum())
 
 
 def _read_months(raw: pd.DataFrame, data: DataSettings) -> NDArray[np.datetime64]:
@@ -121,12 +124,15 @@ def _read_months(raw: pd.DataFrame, data: DataSettings) -> NDArray[np.datetime64
 def _empty_window_error(data: DataSettings, source: Source, files: Files, period: str, batch_rows: int) -> DataError:
     if data.time is None:
         return DataError(f"{describe_source(data)} has no rows", expected="at least one", where="data")
-    found = [
+    months = [
         _read_months(raw, data)
         for piece in source.pieces(data, files, None)
         for raw in _read_raw(data, source, files, piece, batch_rows, rows_only=True)
         if len(raw)
     ]
-    first, last = min((one.min() for one in found), default=None), max((one.max() for one in found), default=None)
-    expected = f"a month from {first} to {last}" if found else "at least one row"
+    first, last = (
+        min((batch.min() for batch in months), default=None),
+        max((batch.max() for batch in months), default=None),
+    )
+    expected = f"a month from {first} to {last}" if months else "at least one row"
     return DataError(f"no rows in {period}", expected=expected, where="period")

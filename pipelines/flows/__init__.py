@@ -1,6 +1,6 @@
-"""What only the flow files need: their configs, their platform, their output. The flow files lie one folder above."""
+"""What only the flow files need: configs, platform and output. The flow files themselves are one folder above."""
 
 from pathlib import Path
 
 FLOW_FOLDER = Path(__file__).resolve().parents[1]
-"""Where evaluate.py, promote.py, predict.py and reverify.py lie, which Metaflow runs as files."""
+"""The folder of evaluate.py, promote.py, predict.py and reverify.py, which Metaflow runs as files."""

@@ -1,4 +1,4 @@
-"""How the flows get their settings: a Metaflow Config, frozen with what is deployed. Imports nothing heavy."""
+"""The flows' Configs of Metaflow: settings and policy, which a deployment freezes. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
     from lockgate.pipelines.settings.settings import Composed
 
 PROJECT = config_expr("'lockgate_' + settings.data.project.replace('-', '_')")
-"""Metaflow's @project: the flows of one table, by branch, apart from those of another.
+"""The name for Metaflow's @project, which separates the flows of one table from those of another.
 
-What `lockgate.gates.runs.metaflow_project` makes of the same name."""
+The same as `lockgate.gates.runs.metaflow_project` of the table's project."""
 
 
 def default_settings(_context: object = None) -> dict[str, Any]:
-    """The default of a flow's Config: conf/ without overrides, for a bare `python pipelines/evaluate.py run`."""
+    """The default of the Config `settings`: conf/ without overrides, for a bare `python pipelines/evaluate.py run`."""
     plain: dict[str, Any] = json.loads(_composed_conf().settings.to_json())
     return plain
 
 
 def default_policy(_context: object = None) -> dict[str, Any]:
-    """The default of a flow's Config `policy`: the one of conf/gate."""
+    """The default of the Config `policy`: the policy in conf/gate."""
     return _composed_conf().policy.model_dump(mode="json")
 
 
 @cache
 def _composed_conf() -> Composed:
-    """conf/ as it is when the flow starts; Promote asks twice, for two Configs."""
+    """conf/ when the flow starts, composed once: Promote has two Configs that need it."""
     from lockgate.pipelines.flows.output import fail_in_one_line
     from lockgate.pipelines.settings.settings import compose
 

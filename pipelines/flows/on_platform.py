@@ -1,4 +1,4 @@
-"""What conf/platform says of a flow, as Metaflow's decorators. Imports nothing heavy."""
+"""Turn conf/platform into Metaflow's decorators of a flow. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from metaflow.user_decorators.mutable_flow import MutableFlow
 
 
 class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow's own
-    """Give a flow the retries, time, resources, secrets and variables, and in production the schedule and events.
+    """Give a flow its retries, timeout, resources, secrets and variables, and in production its schedule and events.
 
     flow: its name in conf/platform (evaluate, promote, predict). after: the flow whose end starts it. event: the
-    event that starts it. Everything comes from the flow's Config `settings`.
+    event that starts it. All values come from the flow's Config `settings`.
     """
 
     def init(self, flow: str, *, after: str = "", event: str = "") -> None:
@@ -36,7 +36,7 @@ class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow
             self._start_by_itself(mutable_flow, platform)
 
     def _pod(self, platform: dict[str, Any]) -> dict[str, Any]:
-        decorators = {
+        arguments = {
             "cpu": platform["cpu"],
             "memory": platform["memory_mb"],
             "image": platform["image"],
@@ -44,7 +44,7 @@ class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow
             "service_account": platform["service_account"],
             "secrets": platform["secrets"][self._flow],
         }
-        return {name: value for name, value in decorators.items() if value}
+        return {name: value for name, value in arguments.items() if value}
 
     def _start_by_itself(self, mutable_flow: MutableFlow, platform: dict[str, Any]) -> None:
         schedule = platform["schedule"]

@@ -1,4 +1,4 @@
-"""What a step says while it works, and how it ends on a user's mistake: in one line, without being tried again."""
+"""The progress of a step, and its end on an error: in one line, and without a retry if that cannot help."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from lockgate.gates.errors import LockgateError, LogError, RunError
 from lockgate.pipelines.promotion import events
 
 PROGRESS_PREFIX = "lockgate: "
-"""Starts every line of progress, so that the command line can tell them from Metaflow's own."""
+"""Starts every line of progress, so that the command line can tell it from Metaflow's own."""
 
 _RETRYABLE_ERRORS = (LogError, RunError)
-"""What may be over when the step is tried again: a log or a metadata service that is down."""
+"""Errors that a retry may resolve: a log or a metadata service that is down."""
 
 _RETRY_EXIT_CODE = 1
-"""The exit code of a step that Metaflow tries again, without a traceback."""
+"""The exit code of a step that Metaflow retries, without a traceback."""
 
 ERROR_FILE_VARIABLE = "LOCKGATE_ERROR_FILE"
-"""Names the file, if any, that gets a failed step's one line."""
+"""Environment variable that names a file for the one line of a failed step. It may be unset."""
 
 
 def report(message: str, /, *, event: str = "progress", **fields: Any) -> None:
-    """One line of progress: see `events.Say`."""
+    """Print one line of progress: see `events.Reporter`."""
     json = events.wants_json() and events.format_event(message, level="info", event=event, **_task_fields(), **fields)
     print(json or f"{PROGRESS_PREFIX}{message}", flush=True)  # noqa: T201 (a step's output is its log)
 
 
 @contextmanager
 def fail_in_one_line() -> Iterator[None]:
-    """A LockgateError ends the step with its one line. Bad input is not tried again; what may pass is."""
+    """End the step with one line on a LockgateError. It is retried only if the error is one of `_RETRYABLE_ERRORS`."""
     from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY
 
     try:
@@ -50,7 +50,7 @@ def fail_in_one_line() -> Iterator[None]:
 
 
 def _task_fields() -> dict[str, str]:
-    """Which task speaks, as Metaflow names it."""
+    """The task that reports, as Metaflow names it; empty outside a flow."""
     from metaflow import current
 
     return {"task": current.pathspec} if current.is_running_flow else {}

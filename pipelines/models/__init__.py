@@ -1,4 +1,4 @@
-"""The models that can be trained. A model is one file here, one line in `MODELS`, and one file in conf/model/."""
+"""The models that can be trained. A model is a file here, a line in `MODELS`, and a file in conf/model/."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ FORMATS: dict[str, Callable[[bytes], Fitted]] = {
 
 
 def load_model(format: str, blob: bytes, *, sha256: str) -> Fitted:  # noqa: A002 - what the artifact calls it
-    """The model in `blob`. Nothing in it is parsed before its digest is found to be `sha256`.
+    """The model in `blob`, which is not parsed before its digest is known to be `sha256`.
 
     Raises:
-        ModelError: an unknown format, another digest, or bytes that are not in that format.
+        ModelError: the format is unknown, the digest differs, or the bytes are not in that format.
     """
     if format not in FORMATS:
-        raise ModelError(f"{format!r} is no format of a model", expected=f"one of {', '.join(FORMATS)}")
-    found = hashlib.sha256(blob).hexdigest()
-    if found != sha256:
+        raise ModelError(f"{format!r} is not a model format", expected=f"one of {', '.join(FORMATS)}")
+    digest = hashlib.sha256(blob).hexdigest()
+    if digest != sha256:
         raise ModelError(
-            f"the model's bytes have SHA-256 {found}", expected=sha256, hint="they are not what was judged"
+            f"the model's bytes have SHA-256 {digest}", expected=sha256, hint="they are not what was judged"
         )
     return FORMATS[format](blob)

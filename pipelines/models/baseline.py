@@ -1,4 +1,4 @@
-"""Model `baseline`: the mean of the labels, whatever the row. What any other model has to beat."""
+"""Model `baseline`: the mean of the labels for every row. Any other model has to beat it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def fit(  # a mean has neither hyperparameters nor chance
     task: Task,
     seed: int,  # noqa: ARG001
 ) -> FittedPipeline:
-    """See `Model.fit`. The columns are remembered, so that rows that lack one are refused as by any other model."""
+    """See `Model.fit`. The columns are recorded, so that rows without one of them are refused as by other models."""
     from sklearn.compose import ColumnTransformer
     from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.pipeline import make_pipeline

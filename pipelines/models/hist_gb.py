@@ -1,4 +1,4 @@
-"""Model `hist_gb`: scikit-learn's histogram gradient boosting, with its native treatment of categories."""
+"""Model `hist_gb`: scikit-learn's histogram gradient boosting, with its native support for categories."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Params(BaseModel):
     learning_rate: float = Field(gt=0, le=1)
     min_samples_leaf: int = Field(ge=1, le=1_000_000)
     l2_regularization: float = Field(ge=0, le=1e6)
-    max_categories: int = Field(ge=2, le=254)  # of a text column; the rarer ones become one
+    max_categories: int = Field(ge=2, le=254)  # of a text column; the rarest are merged into one
 
 
 def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, task: Task, seed: int) -> FittedPipeline:
@@ -49,7 +49,7 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
         ColumnTransformer([("text", codes, text), ("numbers", "passthrough", numbers), ("nothing", "drop", nothing)]),
         boosting(
             **params.model_dump(exclude={"max_categories"}),
-            categorical_features=list(range(len(text))),  # the transformer puts them first
+            categorical_features=list(range(len(text))),  # the transformer puts the text columns first
             early_stopping=False,
             random_state=seed,
         ),

@@ -47,7 +47,7 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
     check_rows(frame, labels, task=task)
     text, numbers, nothing = raw.split_columns(frame)
     rows = raw.select_columns(frame, list(frame.columns), text)
-    # with the vocabularies given, what is missing has no indicator, as what was never seen
+    # a fixed vocabulary has no entry for a missing value, so that it scores like one that was never seen
     indicators = OneHotEncoder(
         categories=[np.array(raw.list_vocabulary(rows[name]), dtype=object) for name in text], handle_unknown="ignore"
     )

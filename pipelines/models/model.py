@@ -1,4 +1,4 @@
-"""What a model is to the rest of lockgate: two Protocols, and the checks that every model makes before it learns."""
+"""What a model is to the rest of lockgate: two Protocols, and the check that every model makes before it fits."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# of every Params: frozen, no unknown key, no conversion, no NaN
+# for every Params: frozen, no unknown keys, no conversions, no NaN
 PARAMS_CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Fitted(Protocol):
-    """A model that has learned: raw columns in, scores out."""
+    """A fitted model: raw columns in, scores out."""
 
     @property
     def format(self) -> str:
@@ -33,11 +33,11 @@ class Fitted(Protocol):
     def score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Scores (n,), row-aligned: probability of 1 for task binary, the prediction for regression.
 
-        Missing values and values never seen in training are scored alike. Columns may come in any order, and there
-        may be more of them. No row gives no score.
+        A missing value scores like a value that never occurred in training. Columns may be in any order, and further
+        columns are ignored. No rows give no scores.
 
         Raises:
-            ModelError: a column is not there, or holds text where numbers were learned.
+            ModelError: a column is missing, or holds text where training had numbers.
         """
 
     def to_bytes(self) -> bytes:
@@ -45,33 +45,32 @@ class Fitted(Protocol):
 
 
 class Model(Protocol):
-    """One file of this package. Its name in `MODELS` is its `name` in conf/model/."""
+    """A file of this package. Its key in `MODELS` is its `name` in conf/model/."""
 
     @property
     def Params(self) -> type[BaseModel]:  # noqa: N802 - it is a class
-        """Its hyperparameters, all required, each within bounds."""
+        """Its hyperparameters: all required, all with bounds."""
 
     @property
     def FORMAT(self) -> str:  # noqa: N802 - it is a constant
-        """The name under which `FORMATS` lists how to read back what it makes."""
+        """The name under which `FORMATS` lists how to read back what `fit` makes."""
 
     def fit(self, frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Any, task: Task, seed: int) -> Fitted:
-        """The fitted model; the same arguments give the same scores.
+        """Fit the model. The same arguments give the same scores.
 
         frame: (n, k) float64 columns, or text (str, NaN where missing). labels: float64 (n,), 0 or 1 for task binary.
         params: a `Params` of this model.
 
         Raises:
-            ModelError: a task that it does not serve, or data that nothing can be learned from.
+            ModelError: the model does not support the task, or nothing can be learned from the data.
         """
 
 
 def check_rows(frame: pd.DataFrame, labels: NDArray[np.float64], *, task: Task) -> None:
-    """Nothing, if something can be learned from these rows.
+    """Raise ModelError if nothing can be learned from these rows.
 
-    Raises:
-        ModelError: no row, no column, no value, lengths that differ, a label that is missing or infinite or,
-            for task binary, neither 0 nor 1, or one class only.
+    That is: no row, no column, or no value; lengths that differ; a label that is missing or infinite; for task binary,
+    a label that is neither 0 nor 1, or only one class.
     """
     import numpy as np
 
@@ -84,6 +83,6 @@ def check_rows(frame: pd.DataFrame, labels: NDArray[np.float64], *, task: Task) 
         raise ModelError(f"{rows} rows but labels of shape {labels.shape}", expected=f"({rows},)")
     if not np.isfinite(labels).all():
         raise ModelError(f"{int((~np.isfinite(labels)).sum())} labels are missing or infinite", expected="none")
-    if task == "binary" and (found := np.unique(labels)).tolist() != [0.0, 1.0]:
-        listed = ", ".join(f"{value:g}" for value in found[:5])
+    if task == "binary" and (classes := np.unique(labels)).tolist() != [0.0, 1.0]:
+        listed = ", ".join(f"{value:g}" for value in classes[:5])
         raise ModelError(f"labels are {listed}", expected="0 and 1, both of them, for task binary")

@@ -1,4 +1,4 @@
-"""Raw columns as every model reads them: numbers as float64, text as objects, in the order of training."""
+"""Raw columns as all models read them: numbers as float64, text as objects, in the order of training."""
 
 from __future__ import annotations
 
@@ -22,46 +22,46 @@ def list_text_columns(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def split_columns(frame: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-    """Names of the columns that hold text, that hold numbers, and that hold no value at all."""
+    """Names of the columns with text, with numbers, and without any value."""
     nothing = [str(name) for name in frame.columns if frame[name].isna().all()]
     text = [name for name in list_text_columns(frame) if name not in nothing]
     return text, [str(name) for name in frame.columns if name not in {*text, *nothing}], nothing
 
 
 def list_vocabulary(column: pd.Series) -> list[str]:
-    """The distinct values of a text column, sorted, without what is missing."""
+    """The distinct values of a text column, sorted, without missing ones."""
     return sorted({str(value) for value in column.dropna().unique()})
 
 
 def encode_codes(column: pd.Series, vocabulary: Sequence[str]) -> NDArray[np.float64]:
-    """Each value's place in the vocabulary, float64 (n,); NaN for what is missing or not in it.
+    """The index of each value in the vocabulary, float64 (n,); NaN if it is missing or not in the vocabulary.
 
-    What is looked up are the distinct values, not the rows.
+    Only the distinct values are looked up, which is much faster than looking up every row.
     """
     import numpy as np
     import pandas as pd
 
-    at, values = pd.factorize(column)  # a missing value is at -1
-    wanted = pd.Index(np.array([str(value) for value in values], dtype=object))
-    places = pd.Index(np.array(vocabulary, dtype=object)).get_indexer(wanted).astype(np.float64)
-    return np.append(np.where(places < 0, np.nan, places), np.nan)[at]
+    positions, values = pd.factorize(column)  # a missing value has position -1
+    distinct = pd.Index(np.array([str(value) for value in values], dtype=object))
+    places = pd.Index(np.array(vocabulary, dtype=object)).get_indexer(distinct).astype(np.float64)
+    return np.append(np.where(places < 0, np.nan, places), np.nan)[positions]
 
 
 def select_columns(frame: pd.DataFrame, columns: Sequence[str], text: Collection[str]) -> pd.DataFrame:
     """`columns` of the frame (n, k): those in `text` as object (str, NaN where missing), the others as float64.
 
     Raises:
-        ModelError: a column is missing, is infinite, or holds what is no number.
+        ModelError: a column is missing, is infinite, or should hold numbers but does not.
     """
     import pandas as pd
 
     check_columns(frame, columns)
-    taken = {name: _text_values(frame[name]) if name in text else finite_numbers(frame[name]) for name in columns}
-    return pd.DataFrame(taken, index=frame.index)
+    selected = {name: _text_values(frame[name]) if name in text else finite_numbers(frame[name]) for name in columns}
+    return pd.DataFrame(selected, index=frame.index)
 
 
 def check_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Nothing, if the frame has all of `columns`. Raises ModelError."""
+    """Raise ModelError if the frame lacks one of `columns`."""
     for name in columns:
         if name not in frame.columns:
             near = difflib.get_close_matches(name, [str(other) for other in frame.columns], n=1)
@@ -76,13 +76,13 @@ def _text_values(column: pd.Series) -> pd.Series:
     import numpy as np
     import pandas as pd
 
-    at, values = pd.factorize(column)
+    positions, values = pd.factorize(column)
     text = np.array([*map(str, values), np.nan], dtype=object)
-    return pd.Series(text[at], index=column.index, dtype=object)
+    return pd.Series(text[positions], index=column.index, dtype=object)
 
 
 def finite_numbers(column: pd.Series) -> pd.Series:
-    """float64, NaN where missing. Raises ModelError for what is infinite or no number."""
+    """float64, NaN where a value is missing. Raises ModelError if a value is infinite or not a number."""
     import numpy as np
     import pandas as pd
 

@@ -1,7 +1,7 @@
-"""Format `skops`: a scikit-learn Pipeline that starts with a ColumnTransformer, written without pickle.
+"""Format `skops`: a scikit-learn Pipeline that starts with a ColumnTransformer, saved without pickle.
 
-The transformer carries which raw columns there are (`feature_names_in_`) and which of them are text (its part
-named `text`), so nothing needs to be stored beside it.
+The transformer knows the raw columns (`feature_names_in_`) and which of them are text (its part named `text`), so
+nothing else has to be saved.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ TRUSTED_TYPES = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
 )
-"""All that is accepted beyond what skops itself knows to be harmless."""
+"""The only types that are accepted beyond those that skops itself trusts."""
 
 
 def limit_to_one_thread() -> AbstractContextManager[object]:
-    """Holds OpenMP to one thread. Where another process keeps a core busy, scikit-learn's boosting spins while it
-    waits: 250 rounds on 240,000 rows took 4 s with one thread and up to 79 s with two on two cores."""
+    """Limit OpenMP to one thread.
+
+    If another process keeps a core busy, scikit-learn's boosting spins while its threads wait for each other: 250
+    rounds on 240,000 rows took 4 s with one thread, and up to 79 s with two threads on two cores.
+    """
     import threadpoolctl
 
     limits: AbstractContextManager[object] = threadpoolctl.threadpool_limits(limits=1, user_api="openmp")
@@ -71,7 +74,7 @@ class FittedPipeline:
 
 
 def load(blob: bytes) -> FittedPipeline:
-    """The model in a `skops`. Raises ModelError for bytes that are no such model, or that ask for other types."""
+    """The model in `skops` bytes. Raises ModelError if they are not such a model, or contain other types."""
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
@@ -82,7 +85,7 @@ def load(blob: bytes) -> FittedPipeline:
             f"this {FORMAT} is refused: {err}", expected=f"no types beyond {', '.join(TRUSTED_TYPES)}"
         ) from err
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, ImportError, EOFError, OSError) as err:
-        raise ModelError(f"these bytes are no {FORMAT}: {type(err).__name__}: {err}") from err
+        raise ModelError(f"these bytes are not {FORMAT}: {type(err).__name__}: {err}") from err
     if not _is_ours(pipeline):
         raise ModelError(
             f"this {FORMAT} holds {type(pipeline).__name__}", expected="a fitted Pipeline that starts with columns"

@@ -1,4 +1,4 @@
-"""Model `xgb`: gradient-boosted trees of xgboost, saved as one UBJ that holds its preprocessing too."""
+"""Model `xgb`: gradient-boosted trees of xgboost, saved as one UBJ file that includes the preprocessing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FORMAT = "xgboost-ubj"
 OBJECTIVES: dict[Task, str] = {"binary": "binary:logistic", "regression": "reg:squarederror"}
 MAX_ONE_THREAD_ROWS = 10_000
-"""Below this, one thread trains: two gain nothing, and lose much on a busy machine. Scores do not depend on it."""
+"""Fewer rows are trained on by one thread: more gain nothing, and lose much on a busy machine. Scores are the same."""
 
 _LAYOUT_ATTRIBUTE = "lockgate"
 
@@ -42,7 +42,7 @@ class Params(BaseModel):
 
 
 class Layout(BaseModel):
-    """How raw columns become the matrix of the trees. Travels inside the model, as JSON."""
+    """How raw columns become the matrix for the trees. Saved inside the model, as JSON."""
 
     model_config = PARAMS_CONFIG
     version: Literal[1]
@@ -50,18 +50,18 @@ class Layout(BaseModel):
     vocabularies: dict[str, list[str]]  # of the text columns: a value's code is its place here
 
     def matrix(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """float64 (n, k), row-major; what is missing or was never seen in training is NaN.
+        """float64 (n, k), row-major; NaN for a value that is missing or never occurred in training.
 
-        xgboost itself would score an unseen category as the next larger known one.
+        Otherwise xgboost would score an unknown category like the next larger known one.
         """
         import numpy as np
 
         raw.check_columns(frame, self.columns)
         matrix = np.empty((len(frame), len(self.columns)), dtype=np.float64)
         for place, name in enumerate(self.columns):
-            known = self.vocabularies.get(name)
+            vocabulary = self.vocabularies.get(name)
             matrix[:, place] = (
-                raw.finite_numbers(frame[name]) if known is None else raw.encode_codes(frame[name], known)
+                raw.finite_numbers(frame[name]) if vocabulary is None else raw.encode_codes(frame[name], vocabulary)
             )
         return matrix
 
@@ -119,16 +119,16 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
 
 
 def load(blob: bytes) -> FittedXgb:
-    """The model in an `xgboost-ubj`. Raises ModelError for bytes that are no such model of lockgate's."""
+    """The model in `xgboost-ubj` bytes. Raises ModelError if they are not such a model, or not saved by lockgate."""
     from lockgate.pipelines.models import bare_xgboost as xgboost
 
     if not ubj.is_object(blob):
-        raise ModelError(f"these bytes are no {FORMAT}: they are cut off or of another kind")
+        raise ModelError(f"these bytes are not {FORMAT}: they are cut off or of another kind")
     try:
         booster = xgboost.Booster(model_file=bytearray(blob))
     except xgboost.XGBoostError as err:
         reason = str(err).splitlines()[0] if str(err) else "no reason given"
-        raise ModelError(f"these bytes are no {FORMAT}: {reason}") from err
+        raise ModelError(f"these bytes are not {FORMAT}: {reason}") from err
     attribute = booster.attr(_LAYOUT_ATTRIBUTE)
     if attribute is None:
         raise ModelError(f"this {FORMAT} has no preprocessing in it", expected=f"attribute {_LAYOUT_ATTRIBUTE!r}")
@@ -140,5 +140,5 @@ def load(blob: bytes) -> FittedXgb:
 
 
 def _finish_booster(booster: xgboost.Booster, layout: Layout) -> FittedXgb:
-    booster.set_param({"nthread": 1})  # on a busy machine threads that wait for each other take seconds, not ms
+    booster.set_param({"nthread": 1})  # on a busy machine, threads that wait for each other take seconds instead of ms
     return FittedXgb(booster, layout)

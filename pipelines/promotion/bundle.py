@@ -1,19 +1,19 @@
-"""The champion and the head of its log in one file, for jobs that may read neither: pull requests, other machines.
+"""The champion and the head of its log in one file, for jobs that can read neither: pull requests, other machines.
 
-Of a log that has entries but never had a champion, it is the head alone, which shows that: no model, no run.
+If the log has entries but never had a champion, the bundle holds the head alone, which shows that: no model, no run.
 
 | file | |
 |---|---|
 | `manifest.json` | what this is, and the SHA-256 and size of every other file |
-| `model` | the champion's bytes, as they were judged; none where there never was one |
-| `facts.json` | `features`: what its run said of the columns that it was trained on, or null |
-| `entries.jsonl` | entries of the promotion log, a line each, byte for byte: the last one, those before it that it |
-|                 | is held against (`Log.grounded`), and the one that promoted the champion |
-| `keys.json` | the public keys that the log's platform trusts: for people, as whoever makes a bundle chooses them |
+| `model` | the champion's bytes, as they were judged; empty if there never was a champion |
+| `facts.json` | `features`: what the champion's run recorded about its training columns, or null |
+| `entries.jsonl` | entries of the promotion log, a line each, byte for byte: the head, entries before it to check it by |
+|                 | (`Log.load_head_chain`), and the entry that promoted the champion |
+| `keys.json` | the public keys that the log's platform trusts: for information, as whoever makes a bundle writes them |
 
-What is trusted are the signatures of the entries, by the keys of one's own conf/platform: they bind the digest of
-the model. `facts.json` is bound by the manifest alone; the gates that read it (`drift` against the champion) are as
-good as whoever made the bundle.
+A reader trusts the signatures of the entries, by the keys in the reader's own conf/platform: they bind the digest of
+the model. `facts.json` is bound by the manifest alone, so gates that read it (`drift` against the champion) are only
+as trustworthy as whoever made the bundle.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ MAX_FILE_BYTES = {
     "entries.jsonl": 512 * MIB,
     "keys.json": MIB,
 }
-"""Its files, and the most bytes that each may have."""
+"""The files of a bundle, and the most bytes that each may have."""
 
 _RULES = ConfigDict(frozen=True, extra="forbid")
 
 
 class FileDigest(BaseModel):
-    """One file, as the manifest has it."""
+    """Digest and size of a file, as the manifest lists them."""
 
     model_config = _RULES
     sha256: str
@@ -64,7 +64,7 @@ class FileDigest(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a bundle is of, and what is in it."""
+    """What a bundle is about, and which files it has."""
 
     model_config = _RULES
     format: Literal[2] = 2
@@ -78,25 +78,25 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A bundle whose digests and signatures hold."""
+    """A bundle whose digests and signatures were checked."""
 
-    log: Log  # of those entries only; for reading
+    log: Log  # of the bundle's entries only; for reading
     head: LogEntry
     admitted: admission.Admission | None  # None where the log never had a champion
     model: bytes
     features: Any
 
     def refusal(self, now: datetime) -> str:
-        """Why its champion may not be served at `now`, in words, as far as the bundle says; empty where it may."""
+        """Why the champion may not be served at `now`, as far as the bundle shows; empty where it may."""
         if self.admitted is None:
             return ""
         return self.admitted.champion.refusal(now - MAX_CLOCK_SKEW, revoked=self.head.state.revoked)
 
 
 def build_bundle(log: Log, admitted: admission.Admission, *, model: bytes, features: Any) -> dict[str, bytes]:
-    """The files of a bundle of the admitted champion, by name; always the same bytes for the same head of the log.
+    """The files of a bundle for the admitted champion, by name. The same head of the log gives the same bytes.
 
-    Raises AdmissionError where `model` is not what was judged, LockgateError for a file that would not be read back.
+    Raises AdmissionError if `model` is not what was judged, LockgateError if a file is too large to be read back.
     """
     champion = admitted.champion
     files = {"model": admitted.check(model), "facts.json": rfc8785.dumps({"features": features})}
@@ -104,12 +104,12 @@ def build_bundle(log: Log, admitted: admission.Admission, *, model: bytes, featu
 
 
 def build_bundle_without_champion(log: Log, seq: int) -> dict[str, bytes]:
-    """The files of a bundle of a log whose head is entry `seq` and that never had a champion; as `build_bundle`."""
+    """As `build_bundle`, for a log that never had a champion and whose head is entry `seq`."""
     return _add_manifest(log, seq, {"model": b"", "facts.json": rfc8785.dumps({"features": None})}, champion=None)
 
 
 def _add_manifest(log: Log, seq: int, files: Mapping[str, bytes], *, champion: Champion | None) -> dict[str, bytes]:
-    """These files, with the entries that vouch for them, the keys, and a manifest of all."""
+    """These files together with the entries that vouch for them, the keys and a manifest."""
     head, *before = log.load_head_chain(seq)
     promotion = [log.entry(champion.seq)] if champion else []
     entries = {entry.seq: entry.to_bytes() for entry in (head, *before, *promotion)}
@@ -137,18 +137,18 @@ def _add_manifest(log: Log, seq: int, files: Mapping[str, bytes], *, champion: C
                 f"{name} of the bundle would have {len(blob):,} bytes",
                 expected=f"at most {MAX_FILE_BYTES[name]:,}, the most that can be read back",
                 where=f"entry {head.seq}",
-                hint="nothing was written; pull requests are judged without a champion until one is smaller",
+                hint="nothing was written; pull requests are judged without a champion until it is smaller",
             )
     return files
 
 
 def read_bundle(path: Path, *, project: str, keyring: Keyring) -> Bundle:
-    """The bundle in a tar file or a folder, checked before anything of it is used.
+    """The bundle in a tar file or a folder. All of it is checked before any of it is used.
 
     Raises:
-        LockgateError: files that are missing, of other sizes or digests, links, or of another project.
-        LogError, AdmissionError: entries that are not signed by a key of `keyring` (where the log is signed), that do
-            not promote this model, or a model that was not promoted; a champion that is left out.
+        LockgateError: a file is missing, is a link, or has another size or digest; the bundle is another project's.
+        LogError, AdmissionError: the entries are not signed by a key of `keyring` (if the log is signed) or do not
+            promote this model, or the bundle leaves out a champion that its entries name.
     """
     files = _read_files(path)
     where = str(path)
@@ -156,14 +156,14 @@ def read_bundle(path: Path, *, project: str, keyring: Keyring) -> Bundle:
     for name, listed in manifest.files.items():
         if _digest_file(files[name]) != listed:
             raise LockgateError(
-                f"{name} in the bundle is not what its manifest says",
+                f"{name} in the bundle does not match its manifest",
                 expected=f"SHA-256 {listed.sha256[:64]}",
                 where=where,
-                hint="it was changed or cut on the way; make it again",
+                hint="it was changed or cut off on the way; make it again",
             )
     if manifest.project != project:
         raise LockgateError(
-            f"the bundle is of project {manifest.project[:64]!r}", expected=f"project {project!r}", where=where
+            f"the bundle belongs to project {manifest.project[:64]!r}", expected=f"project {project!r}", where=where
         )
     log, head = _build_log(files, project=project, keyring=keyring, where=where)
     admitted = None
@@ -174,7 +174,7 @@ def read_bundle(path: Path, *, project: str, keyring: Keyring) -> Bundle:
     identity = (head.log_id, head.seq, champion and str(champion.run), champion and str(champion.sha256))
     if (manifest.log_id, manifest.seq, manifest.run, manifest.model_sha256) != identity:
         raise LockgateError(
-            "the manifest names another model or head than the entries beside it",
+            "the manifest names another model or head than the bundle's entries",
             expected=f"{identity[2] or 'no champion'}, entry {identity[1]}",
             where=where,
         )
@@ -182,7 +182,7 @@ def read_bundle(path: Path, *, project: str, keyring: Keyring) -> Bundle:
 
 
 def read_trusted_bundle(path: Path, settings: Settings) -> Bundle:
-    """The bundle at `path`, of this project, by the keys of conf/platform. Raises as `read_bundle`."""
+    """The bundle at `path` for this project, checked by the keys of conf/platform. Raises as `read_bundle`."""
     return read_bundle(path, project=settings.data.project, keyring=build_keyring(settings.platform.keys))
 
 
@@ -214,11 +214,11 @@ def _parse_manifest(files: Mapping[str, bytes], where: str) -> Manifest:
     try:
         parse_json(files["manifest.json"])
         manifest = Manifest.model_validate_json(files["manifest.json"])
-    except (ValueError, RecursionError) as err:  # pydantic's is a ValueError
+    except (ValueError, RecursionError) as err:  # pydantic's ValidationError is a ValueError
         problem = err.errors(include_url=False)[0]["msg"] if isinstance(err, ValidationError) else str(err)
         raise LockgateError(
             f"the bundle's manifest cannot be read: {problem[:200]}",
-            expected="format 2",
+            expected=f"format {Manifest.model_fields['format'].default}",
             where=where,
             hint="it was made by another version of lockgate, or by hand",
         ) from err
@@ -230,7 +230,7 @@ def _parse_manifest(files: Mapping[str, bytes], where: str) -> Manifest:
 
 
 def _build_log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, where: str) -> tuple[Log, LogEntry]:
-    """A log of the bundle's entries alone, which is read as the real one is: number, project, signature, state."""
+    """A log of the bundle's entries alone. Reading it checks numbers, signatures and states, as reading any log does."""
     store, seqs = MemoryStore(), [0]
     for number, blob in enumerate(files["entries.jsonl"].split(b"\n"), start=1):
         entry = LogEntry.from_bytes(blob, where=f"{where} entries.jsonl, line {number}")

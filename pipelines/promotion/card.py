@@ -1,5 +1,7 @@
-"""A decision on a Metaflow card. All of it is in cells of tables, which show text as it is: the card's Markdown knows
-no way to say a character that means something to it."""
+"""A decision on a Metaflow card.
+
+All text is in cells of tables, which show it as it is: the card's Markdown has no way to escape a character.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def build_card(reported: ReportedDecision) -> Iterator[Any]:
-    """Verdict first, then the gates, what was seen, the parts of each gate, and what the decision binds."""
+    """The verdict, then the gates, their sentences, the parts of each gate, and the digests."""
     from metaflow.cards import Markdown, Table
 
     decision = reported.decision

@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from lockgate.gates.runs import RetagResult
     from lockgate.pipelines.settings.settings import Settings
 
-_LOG_NOT_ASKED = "the evidence has no champion, and no promotion log was asked whether there is one"
+_LOG_NOT_ASKED = "the evidence has no champion, and no promotion log was asked for one"
 _TAG_ORDER = ("deployment_candidate", "champion", "held", "revoked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedDecision:
-    """A decision as it is told: sealed where the policy says so."""
+    """A decision as users see it: sealed if the policy does not disclose it."""
 
     decision: Decision
     entry: int | None  # of the log; None where nothing was recorded
-    note: str  # what became of it, in words
+    note: str  # what was logged and tagged, or why nothing was
 
 
 def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> ReportedDecision:
-    """Judge against the log's head, commit, and let the tags follow; those that were behind are repaired.
+    """Judge against the head of the log, commit the decision, and make the tags of runs follow the log.
 
-    Raises StaleError where another champion reigns meanwhile.
+    Raises StaleError if another champion reigns by now.
     """
     from lockgate.gates.lifecycle.commit import commit
 
@@ -43,11 +43,12 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> ReportedDeci
     decision, entry = committed.decision, committed.entry
     promoted = entry is not None and entry.promotes
     if policy.disclose == "promotion_only" and not promoted and not decision.already_champion:
-        repair_tags(log)  # of what was promoted before; of this one nobody is told anything
+        repair_tags(log)  # of earlier promotions; about this run nothing is disclosed, so neither are its tags
         return ReportedDecision(decision=decision.seal(), entry=None, note="it was not promoted")
     unsigned = "" if log.keyring.signed else " (unsigned)"
     if entry is None:
-        note = "nothing was logged: " + ("it reigns already" if decision.already_champion else "it could not be judged")
+        why = "it is the champion already" if decision.already_champion else "it could not be judged"
+        note = f"nothing was logged: {why}"
     elif committed.was_recorded:
         note = f"recorded before as entry {entry.seq} of the promotion log{unsigned}"
     else:
@@ -58,7 +59,7 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> ReportedDeci
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedRun:
-    """What was told of a finished run, of which evidence, by which log."""
+    """The reported decision on a finished run, its evidence, and the log that it was judged by."""
 
     reported: ReportedDecision
     evidence: Evidence
@@ -66,10 +67,10 @@ class JudgedRun:
 
 
 def judge_run(settings: Settings, policy: Policy, run: str) -> JudgedRun:
-    """Judge a finished run (a pathspec, or the id alone of one of EvaluateNewModel), and promote what passes.
+    """Judge a finished run (a pathspec, or just the id of a run of EvaluateNewModel), and promote it if it passes.
 
-    Raises LockgateError for a run that is not there, not finished or of another project; StaleError where another
-    champion reigns than the one it was scored beside.
+    Raises LockgateError if the run does not exist, is not finished or belongs to another project; StaleError if it was
+    scored beside a champion that no longer reigns.
     """
     from lockgate.gates import runs
     from lockgate.pipelines.promotion.log import open_log
@@ -77,35 +78,35 @@ def judge_run(settings: Settings, policy: Policy, run: str) -> JudgedRun:
     claim = runs.load_claim(run if "/" in run else f"EvaluateNewModel/{run}")
     claimed, project = claim.evidence.facts.get("project"), settings.data.project
     if claimed != project:
-        raise LockgateError(f"the run is of project {claimed!r}", expected=f"project {project!r}", where=claim.run)
+        raise LockgateError(f"the run belongs to project {claimed!r}", expected=f"project {project!r}", where=claim.run)
     log = open_log(settings, writing=True)
     return JudgedRun(reported=decide_and_log(policy, claim.evidence, log), evidence=claim.evidence, log=log)
 
 
 def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str) -> ReportedDecision:
-    """Judge without writing anything; `why` says in words why nothing is logged.
+    """Judge without writing anything; `why` says why nothing is logged.
 
-    Where the evidence has no champion, comparisons are skipped only if the log shows that there never was one.
+    If the evidence has no champion, comparisons are skipped only if the log shows that there never was one.
     """
     from lockgate.gates.judge.engine import judge
 
     state = log.state() if log else None
     uncompared = _LOG_NOT_ASKED if state is None else state.vacancy
     decision = judge(policy, evidence, state, now=clock(), uncompared=uncompared)
-    uncounted = "" if policy.schedule.kind == "open" else "; an answer that is not logged is outside of the guarantee"
-    return ReportedDecision(
-        decision=_disclose(decision, policy), entry=None, note=f"nothing was logged or tagged: {why}{uncounted}"
-    )
+    note = f"nothing was logged or tagged: {why}"
+    if policy.schedule.kind != "open":
+        note += "; an answer that is not logged is not covered by the guarantee"
+    return ReportedDecision(decision=_disclose(decision, policy), entry=None, note=note)
 
 
 def repair_tags(log: Log, *, written: bool = True) -> str:
-    """Let the tags of the champion, of the one before it and of the run of the last entry follow the log; in words.
+    """Make the tags of the champion, of its predecessor and of the last entry's run follow the log; says what changed.
 
-    Of a run that Metaflow says is another project's, none are changed.
+    Tags of a run that Metaflow says belongs to another project are left alone. Tags that cannot be written are
+    reported but never fail a command: the log is the truth, and the next command tries again. All runs share one
+    timeout, and the first failure ends the repair.
 
-    `written`: this command wrote that entry, so that a missing tag is nobody's fault. Tags that cannot be written are
-    said and never fail a command: the log is the truth, and the next command tries again. All of them have the time
-    of one answer; the first failure ends it.
+    written: whether this command wrote the last entry. A tag that is missing then is not reported as a repair.
     """
     from lockgate.gates.lifecycle import tags
 
@@ -123,11 +124,11 @@ def repair_tags(log: Log, *, written: bool = True) -> str:
             repairs.append(
                 f"{change.run} has {', '.join(sorted(retagged.stuck))} as a system tag, which cannot be removed"
             )
-    return "; ".join(repairs) or "no run to tag anew"
+    return "; ".join(repairs) or "no tags had to change"
 
 
 def mend_tags(log: Log) -> str:
-    """As `repair_tags`, by a command that wrote nothing: only what was put right, in words; empty where nothing was."""
+    """As `repair_tags`, by a command that wrote nothing: only what was put right, or empty."""
     changed = [repair for repair in _retag_runs(log) if not isinstance(repair, str)]
     return "; ".join(
         _describe_repair(change.run, retagged) for change, retagged in changed if retagged.added or retagged.removed
@@ -135,15 +136,15 @@ def mend_tags(log: Log) -> str:
 
 
 def _retag_runs(log: Log) -> Iterator[tuple[TagChange, RetagResult] | str]:
-    """Each run whose tags the last entry decides, and what was changed; in words, why no more could be."""
+    """Each run whose tags the last entry decides, with what was changed; a sentence where nothing could be."""
     from lockgate.gates import runs
     from lockgate.gates.lifecycle import tags
 
     try:
-        head, until = log.head(), time.monotonic() + runs.metadata_timeout()
+        head, deadline = log.head(), time.monotonic() + runs.metadata_timeout()
         for change in tags.list_tag_changes(head) if head else ():
             try:
-                seconds = max(0.0, until - time.monotonic())
+                seconds = max(0.0, deadline - time.monotonic())
                 yield (
                     change,
                     runs.retag(change.run, project=log.project, add=change.add, remove=change.remove, seconds=seconds),
@@ -159,7 +160,7 @@ def _retag_runs(log: Log) -> Iterator[tuple[TagChange, RetagResult] | str]:
 
 def _describe_repair(run: str, retagged: RetagResult) -> str:
     changed = [f"+{tag}" for tag in sorted(retagged.added)] + [f"-{tag}" for tag in sorted(retagged.removed)]
-    return f"the tags of {run} were not what the log says, and were put right: {' '.join(changed)}"
+    return f"the tags of {run} differed from the log and were put right: {' '.join(changed)}"
 
 
 def _disclose(decision: Decision, policy: Policy) -> Decision:

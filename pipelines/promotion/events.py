@@ -1,4 +1,4 @@
-"""What commands and flows say while they work: plain lines, or, on request, one JSON object a line."""
+"""Progress of commands and flows: plain lines or, if `LOCKGATE_LOG` is `json`, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Protocol
 from lockgate.gates.errors import LockgateError
 
 LOG_FORMAT_VARIABLE = "LOCKGATE_LOG"
-"""Environment variable: `json` asks for one JSON object a line."""
+"""Environment variable: `json` asks for one JSON object per line."""
 
 JSON_MARK = '{"logger": "lockgate", '
-"""Starts every JSON line, so that the command line can tell them from Metaflow's own."""
+"""Starts every JSON line, so that the command line can tell it from Metaflow's own."""
 
 
 class Reporter(Protocol):
-    """Takes a line of progress, the name of the event in snake_case, and what else is known of it."""
+    """Takes a line of progress, the name of the event in snake_case, and further fields of it."""
 
     def __call__(self, message: str, /, *, event: str = "progress", **fields: Any) -> None: ...
 
@@ -28,7 +28,7 @@ def wants_json() -> bool:
 
 
 def format_event(message: str, *, level: str, event: str, **fields: Any) -> str:
-    """One JSON object in one line: logger, time (UTC), level, event, message, and `fields`."""
+    """One JSON object on one line: logger, time (UTC), level, event, message and `fields`."""
     document = {
         "logger": "lockgate",
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -41,7 +41,7 @@ def format_event(message: str, *, level: str, event: str, **fields: Any) -> str:
 
 
 def format_error(err: LockgateError, **fields: Any) -> str:
-    """The one JSON line of an error: beside its message its kind, and its parts."""
+    """The JSON line of an error: its message, its type and its parts."""
     return format_event(
         str(err),
         level="error",

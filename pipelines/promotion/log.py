@@ -17,17 +17,17 @@ SIGNING_KEY_VARIABLE = "LOCKGATE_SIGNING_KEY"
 """Environment variable that holds a private key, as PEM."""
 
 SIGNING_KEY_FILE_VARIABLE = "LOCKGATE_SIGNING_KEY_FILE"
-"""Environment variable that names a file with one, readable by its owner only."""
+"""Environment variable that names a file with a private key. Only the file's owner may be able to read it."""
 
 
 def open_log(settings: Settings, *, writing: bool = False) -> Log:
     """The log of the project, where the platform keeps it.
 
-    With `writing` it signs with the private key that the environment gives, itself or as a file.
+    With `writing` it signs by the private key in the environment, given as text or as the name of a file.
 
     Raises:
-        SigningError: the platform asks for signatures but lists no judge's key, a key is no key, or a private key is
-            unreadable, readable by others, or from where the platform takes none.
+        SigningError: the platform requires signatures but lists no judge's key; a key is not valid; the private key
+            cannot be read, can be read by others, or is in a file where the platform takes none.
         LogError, RunError: the store cannot be opened.
     """
     keys, project = settings.platform.keys, settings.data.project
@@ -41,7 +41,7 @@ def open_log(settings: Settings, *, writing: bool = False) -> Log:
 
 
 def build_keyring(keys: KeySettings) -> Keyring:
-    """The public keys of conf/platform. SigningError where signatures are required and nobody's would count."""
+    """The public keys in conf/platform. Raises SigningError if signatures are required but no key can make one."""
     keyring = Keyring.from_listed(
         ((name, key.role, key.key, key.last_entry) for name, key in keys.trusted.items()),
         where="platform.keys.trusted",
@@ -49,7 +49,7 @@ def build_keyring(keys: KeySettings) -> Keyring:
     )
     if keys.required and not keyring.signed:
         raise SigningError(
-            "this platform follows a signed promotion log only, and no judge's key is listed",
+            "this platform requires a signed promotion log, but lists no judge's key",
             expected="a key with role judge",
             where="platform.keys.trusted",
             hint="`lockgate keys new` makes one; conf/platform takes its public line",
@@ -58,7 +58,7 @@ def build_keyring(keys: KeySettings) -> Keyring:
 
 
 def load_signer(keys: KeySettings, environment: Mapping[str, str]) -> Signer | None:
-    """The private key that the environment gives, itself or as a file; None where it gives none."""
+    """The private key in the environment, given as text or as the name of a file; None if it has neither."""
     if text := environment.get(SIGNING_KEY_VARIABLE):
         return Signer.parse(text.encode(), where=SIGNING_KEY_VARIABLE)
     name = environment.get(SIGNING_KEY_FILE_VARIABLE)
@@ -66,7 +66,7 @@ def load_signer(keys: KeySettings, environment: Mapping[str, str]) -> Signer | N
         return None
     if keys.private == "environment":
         raise SigningError(
-            "this platform takes no private key from a file",
+            "this platform does not take a private key from a file",
             expected=f"the key itself in {SIGNING_KEY_VARIABLE}",
             where=SIGNING_KEY_FILE_VARIABLE,
         )

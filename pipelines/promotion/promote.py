@@ -1,4 +1,4 @@
-"""What the flow Promote does: a run judged by a policy that was deployed, its card, and the event of a promotion."""
+"""What the flow Promote does: judge a run by the deployed policy, and publish the event of a promotion."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from lockgate.pipelines.settings.settings import Settings
 
 PROMOTED_EVENT = "promoted"
-"""Of Argo Events, within Metaflow's project and branch: Predict waits for it."""
+"""The event of Argo Events that Predict waits for, within Metaflow's project and branch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionResult:
-    """What was told of a run, and whether it is what reigns now."""
+    """The reported decision on a run, and whether it made the run's model the champion."""
 
     reported: ReportedDecision
     promoted: bool
 
 
 def judge_and_promote(settings: Settings, policy: Mapping[str, Any], *, run: str, report: Reporter) -> PromotionResult:
-    """Judge `run` by `policy`, as the deployment froze it. Raises as `deciding.judge_run`, and for no run at all."""
+    """Judge `run` by the policy that was deployed. Raises as `decide.judge_run`, and SettingsError without a run."""
     from lockgate.gates.records.outcome import Ruling
 
     if not run:
         raise SettingsError(
-            "no run to judge: nothing was given, and no run's end started this one",
+            "no run to judge: none was given, and this flow was not started by the end of a run",
             expected="EvaluateNewModel/ID",
             where="--run",
         )
@@ -46,8 +46,10 @@ def judge_and_promote(settings: Settings, policy: Mapping[str, Any], *, run: str
 
 
 def publish_event(reported: ReportedDecision, *, report: Reporter) -> None:
-    """Publish the event that starts Predict; outside of Argo nothing happens. A webhook that is down fails nothing:
-    the promotion is in the log, and the next scheduled Predict follows it."""
+    """Publish the event that starts Predict; outside Argo nothing happens.
+
+    A webhook that is down is no failure: the promotion is in the log, and the next scheduled Predict follows it.
+    """
     if "ARGO_WORKFLOW_TEMPLATE" not in os.environ:
         return
     from metaflow import namespaced_event_name
@@ -63,7 +65,7 @@ def publish_event(reported: ReportedDecision, *, report: Reporter) -> None:
 
 
 def check_decision(decision: str) -> None:
-    """Nothing, if a decision (JSON) is a verdict. Raises LockgateError where gates could not judge."""
+    """Raise LockgateError if the decision (JSON) is an ERROR: the gates could not judge."""
     from lockgate.gates.records.decision import Decision
     from lockgate.gates.records.outcome import Ruling
 

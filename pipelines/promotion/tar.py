@@ -1,4 +1,4 @@
-"""Named files as one tar file: always the same bytes for the same files, and nothing but those files read back."""
+"""Pack named files into a tar file, always the same bytes for the same files, and read back only such files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import BinaryIO
 from lockgate.gates.errors import LockgateError
 
 _MAX_HEADER_BYTES = 64 * 1024
-"""What the headers and the padding of a few files may take."""
+"""Enough for the headers and the padding of a few files."""
 
 
 def pack_tar(files: Mapping[str, bytes]) -> bytes:
-    """The files as an uncompressed ustar archive, ordered by name; no time, owner or mode of this machine is in it."""
+    """The files as an uncompressed ustar archive, ordered by name, without times, owners or modes of this machine."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, blob in sorted(files.items()):
@@ -25,10 +25,10 @@ def pack_tar(files: Mapping[str, bytes]) -> bytes:
 
 
 def unpack_tar(file: BinaryIO, *, caps: Mapping[str, int], size: int, where: str) -> dict[str, bytes]:
-    """The files of an uncompressed tar archive of `size` bytes. Nothing is extracted to disk.
+    """The files in an uncompressed tar archive of `size` bytes. Nothing is extracted to disk.
 
-    Every member is a plain file, there once, under a name of `caps` and of at most that many bytes. Raises
-    LockgateError for any other, before its bytes are read, and for what is no tar archive.
+    Every member must be a plain file, occur once, have a name in `caps` and at most that many bytes. Raises
+    LockgateError for any other member, before its bytes are read, and for what is not a tar archive.
     """
     if size > sum(caps.values()) + _MAX_HEADER_BYTES:
         raise LockgateError("the archive is too large", expected=f"at most {sum(caps.values()):,} bytes", where=where)
@@ -49,9 +49,9 @@ def unpack_tar(file: BinaryIO, *, caps: Mapping[str, int], size: int, where: str
 def _check_member(member: tarfile.TarInfo, files: Mapping[str, bytes], caps: Mapping[str, int], where: str) -> None:
     name = member.name[:80]
     if member.name not in caps:
-        raise LockgateError(f"the archive holds {name!r}", expected=f"only {', '.join(caps)}", where=where)
+        raise LockgateError(f"the archive contains {name!r}", expected=f"only {', '.join(caps)}", where=where)
     if not member.isreg() or member.issparse():
-        raise LockgateError(f"{name} in the archive is no plain file", expected="no links or devices", where=where)
+        raise LockgateError(f"{name} in the archive is not a plain file", expected="no links or devices", where=where)
     if member.name in files:
         raise LockgateError(f"{name} is in the archive twice", expected="once", where=where)
     if member.size > caps[member.name]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lockgate.gates import runs
 from lockgate.gates.metrics import find_metric as metric_named
 from lockgate.gates.metrics.estimate import estimate_differences
-from lockgate.gates.metrics.rows import Rows, Split
+from lockgate.gates.metrics.rows import GroupedRows, Rows
 from lockgate.pipelines import data
 from lockgate.pipelines.models import load_model
 
@@ -31,7 +31,7 @@ def next_month(settings: Settings, table: Table, *, challenger: str, champion: s
         challenger=_model(challenger).score(split.holdout),
         champion=_model(champion).score(split.holdout),
     )
-    return estimate_differences(metric_named(metric, settings.data.task), Split(rows=rows)).of_group().value
+    return estimate_differences(metric_named(metric, settings.data.task), GroupedRows(rows=rows)).of_group().value
 
 
 def _model(run: str) -> Fitted:

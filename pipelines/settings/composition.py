@@ -1,4 +1,4 @@
-"""conf/ and vetted overrides as a plain tree. The only file that composes by Hydra."""
+"""Compose conf/ and vetted overrides into plain dicts. The only file that lets Hydra compose."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lockgate.gates.errors import SettingsError
 
 
 def compose_tree(conf: Path, overrides: list[str], config: str) -> dict[str, Any]:
-    """conf/ composed by Hydra with overrides that were vetted, as plain dicts; nothing is resolved."""
+    """conf/ composed by Hydra with vetted overrides, as plain dicts. Interpolations are not resolved."""
     return compose_with_choices(conf, overrides, config)[0]
 
 
 def compose_with_choices(conf: Path, overrides: list[str], config: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """The tree, and which file each group is of."""
+    """As `compose_tree`, and the file that was chosen for each group."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
@@ -22,7 +22,7 @@ def compose_with_choices(conf: Path, overrides: list[str], config: str) -> tuple
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    OmegaConf.clear_resolver("oc.env")
+    OmegaConf.clear_resolver("oc.env")  # it would put values of the environment, such as secrets, into settings
     try:
         with initialize_config_dir(config_dir=str(conf), version_base="1.3"):
             composed = hydra_compose(config_name=config, overrides=overrides, return_hydra_config=True)
@@ -34,5 +34,5 @@ def compose_with_choices(conf: Path, overrides: list[str], config: str) -> tuple
         problem = " ".join(str(err).split()) or type(err).__name__
         raise SettingsError(f"the configuration does not compose: {problem[:240]}", where=str(conf)) from err
     if not isinstance(tree, dict):
-        raise SettingsError("the configuration is no mapping", where=str(conf / "config.yaml"))
+        raise SettingsError("the configuration is not a mapping", where=str(conf / "config.yaml"))
     return {str(key): value for key, value in tree.items() if key != "experiment"}, choices

@@ -1,7 +1,7 @@
-"""The environment of a process that runs the code of a model: what is listed here or in conf/platform, and no more.
+"""The environment of a process that runs a model's code: only what is listed here or in conf/platform.
 
-Whoever starts it may hold the judge's key, the tokens of a job, the password of another service. What is not listed
-stays behind, as nobody can list every secret.
+The process that starts it may have the judge's key, tokens of a job, or passwords of other services. It is a list of
+what is passed on, not of what is removed, because nobody can list every secret.
 """
 
 from __future__ import annotations
@@ -94,27 +94,27 @@ _PREFIXES = (
     "GCP_",
     "GOOGLE_",
 )
-"""Of Python, of the libraries that compute, of Metaflow and where it runs, and of the clouds that keep its data."""
+"""Of Python, of numerical libraries, of Metaflow and the systems that it runs on, and of clouds that keep its data."""
 
 _OF_FLOWS = {"predict": ("PG", "REDISCLI_")}
-"""Prefixes of a flow's own: who writes predictions needs the store's password."""
+"""Prefixes that one flow gets in addition: writing predictions needs the store's password."""
 
 _OF_THE_JUDGE = re.compile(r"LOCKGATE_SIGNING_KEY.*|ACTIONS_.*|GITHUB_(.*_)?TOKEN")
 
 
 def belongs_to_judge(name: str) -> bool:
-    """Whether a variable signs, or says who runs: no process of a model's gets it, whatever lists it."""
+    """Whether a variable holds a key or token of the judge. No process with a model's code gets it, listed or not."""
     return _OF_THE_JUDGE.fullmatch(name) is not None
 
 
 def restrict_environment(
     environment: Mapping[str, str], *, declared: Collection[str], flow: str = ""
 ) -> dict[str, str]:
-    """What a process that runs the code of a model gets of this environment.
+    """The part of this environment that a process with a model's code gets.
 
     Args:
-        declared: further names, as `platform.environment` lists them.
-        flow: the flow that is run, by its file's name.
+        declared: further names, from `platform.environment`.
+        flow: the name of the flow's file, if the process runs a flow.
     """
     prefixes = (*_PREFIXES, *_OF_FLOWS.get(flow, ()))
     return {

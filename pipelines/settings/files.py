@@ -1,7 +1,7 @@
-"""Files of a conf/ that somebody else wrote, held to what Hydra may be given before it is given them.
+"""Check the files of a conf/ that somebody else wrote before Hydra reads them.
 
-Refused: too much of anything, YAML that expands, tags, keys of Hydra's own, packages, and names of files that lead out
-of conf/ or ask the environment. What is left are values and plain choices between files of conf/.
+Refused are files that are too many or too large, YAML that expands, tags, Hydra's own keys, @package lines, and names
+of files that lead out of conf/ or read the environment. What remains are values and plain choices of files of conf/.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _GROUP = re.compile(r"((override|optional) )?/?[A-Za-z0-9_]+")
 
 
 def write_conf(files: Mapping[str, bytes], folder: Path, *, name: str) -> Path:
-    """The directory conf/ in `folder` with every file that can be composed.
+    """Write every file that can be composed to `folder`, and return the directory conf/ in it.
 
-    Other files than `conf/NAME.yaml` and `conf/GROUP/NAME.yaml` are left out: no choice leads to them.
+    Only `conf/NAME.yaml` and `conf/GROUP/NAME.yaml` are written: no choice can lead to any other file.
 
     Raises:
-        SettingsError: a file that is refused, at `NAME: PATH`.
+        SettingsError: a file is refused, at `NAME: PATH`; `name` is what the version is called.
     """
     chosen = {
         path: content for path, content in files.items() if ROOT_FILE.fullmatch(path) or CHOICE_FILE.fullmatch(path)
@@ -48,7 +48,7 @@ def write_conf(files: Mapping[str, bytes], folder: Path, *, name: str) -> Path:
 
 
 def list_table_paths(conf: Path) -> set[str]:
-    """The paths of tables that the files of conf/data name. `conf` is what `write_conf` gave."""
+    """The paths of tables in the files of conf/data. `conf` is what `write_conf` returned."""
     from yaml.nodes import MappingNode, ScalarNode
 
     roots = [yaml_node(file.read_bytes(), where=str(file)) for file in conf.glob("data/*.yaml")]
@@ -60,7 +60,7 @@ def _check_file(content: bytes, where: str) -> None:
     root = yaml_node(content, where=where)
     for package in _PACKAGE.findall(content):
         if package not in _PACKAGES:
-            raise SettingsError("a package of Hydra's is not allowed", expected="none, or _global_", where=where)
+            raise SettingsError("an @package line is not allowed", expected="no @package, or _global_", where=where)
     if root is None:
         return
     for node, path in _nodes(root):
@@ -68,7 +68,7 @@ def _check_file(content: bytes, where: str) -> None:
 
 
 def _nodes(root: Any) -> Iterator[tuple[Any, str]]:
-    """Every node with the key that it is under."""
+    """Every node, with the dotted path of the key that it is under."""
     waiting = [(root, "")]
     while waiting:
         node, path = waiting.pop()
@@ -86,7 +86,7 @@ def _check_node(node: Any, path: str, where: str) -> None:
         for key, value in node.value:
             if key.value.startswith("_target_") or (path == "" and key.value.partition("/")[0] == "hydra"):
                 name = printable(key.value)[:60]
-                raise SettingsError(f"{name!r} is not allowed", expected="keys of lockgate's own", where=where)
+                raise SettingsError(f"{name!r} is not allowed", expected="lockgate's own keys", where=where)
             if path == "" and key.value == "defaults":
                 _check_defaults(value, where)
     elif node.id == "scalar" and "${" in node.value and ":" in node.value.partition("${")[2]:
@@ -94,7 +94,7 @@ def _check_node(node: Any, path: str, where: str) -> None:
 
 
 def _check_defaults(defaults: Any, where: str) -> None:
-    """A list of `_self_`, of a file beside this one, and of `GROUP: FILE`."""
+    """Raise unless the defaults are a list of `_self_`, names of files beside this one, and `GROUP: FILE`."""
     problem = SettingsError(
         "the defaults are not plain", expected="_self_, a file of conf/, or GROUP: FILE", where=where
     )

@@ -1,4 +1,4 @@
-"""Where the configuration lies, and whose each group of it is."""
+"""Where the configuration is, and who owns each group of it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The checkout; where the project is installed from a wheel or runs in a pod, the package itself."""
-
+"""The checkout. In an installed wheel and in a pod this is the package itself, which has no conf/."""
 
 GUARDED_GROUPS = ("gate", "data", "platform", "store")
-"""Groups that belong to the owners of the gates: a run that overrides one is judged, never logged."""
+"""Groups that the owners of the gates own. A run that overrides one is judged but never logged."""
 
 AUTHOR_GROUPS = ("model", "train", "experiment")
-"""Groups that belong to the author of a challenger: no file of theirs changes anything else."""
+"""Groups that the author of a challenger owns. Their files may not change anything else."""
 
 
 def conf_dir() -> Path:
-    """The configuration: conf/ of this project, or the directory that LOCKGATE_CONF names."""
+    """The directory of the configuration: what LOCKGATE_CONF names, or else conf/ of this project. It may not exist."""
     return Path(os.environ.get("LOCKGATE_CONF") or ROOT / "conf").resolve()

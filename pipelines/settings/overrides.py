@@ -1,8 +1,8 @@
-"""Override strings, vetted before Hydra composes anything.
+"""Vet override strings before Hydra composes anything.
 
-Accepted: `group=choice` for a file of conf/GROUP, `group.key=value` for a key that is there, with a plain value.
-Refused, with what would be accepted: additions and deletions, packages, sweeps, functions, interpolation, `hydra.*`,
-`_target_`, paths, NaN and infinity.
+Accepted are `group=choice` for a file of conf/GROUP, and `group.key=value` for an existing key and a plain value.
+Refused, with a message that says what is accepted, are additions and deletions, packages, sweeps, functions,
+interpolation, `hydra.*`, `_target_`, paths, NaN and infinity.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _KEY = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VettedOverride:
-    """A vetted override: what it changes, and its text as Hydra takes it."""
+    """An override that was accepted."""
 
-    key: str
-    text: str
+    key: str  # what it changes: a group, or a dotted key
+    text: str  # as Hydra takes it
 
 
 def vet_overrides(overrides: Sequence[str], conf: Path, config: str = "config") -> tuple[VettedOverride, ...]:
-    """Every override as a Change. Raises SettingsError at the first that is not acceptable."""
+    """Check every override. Raises SettingsError at the first that is not acceptable."""
     groups = sorted(path.name for path in conf.iterdir() if path.is_dir())
     parsed = [(text, *_parse_override(text, groups)) for text in overrides]
     changes = [
@@ -45,21 +45,21 @@ def vet_overrides(overrides: Sequence[str], conf: Path, config: str = "config") 
         raise SettingsError(f"{repeated[0]} is given twice", expected="one value", where=repeated[0])
     keys = [(text, key) for text, key, _ in parsed if key not in groups]
     if keys:
-        known = _list_keys(conf, [change.text for change in changes], config)
+        keys_of_conf = _list_keys(conf, [change.text for change in changes], config)
         for text, key in keys:
-            if key not in known:
+            if key not in keys_of_conf:
                 raise SettingsError(
                     f"unknown key {key[:80]!r}",
-                    expected=_suggest_options(key, known, groups),
+                    expected=_suggest_options(key, keys_of_conf, groups),
                     where=_shorten(text),
-                    hint=suggest(key, [*known, *groups]).strip(" ()"),
+                    hint=suggest(key, [*keys_of_conf, *groups]).strip(" ()"),
                 )
             changes.append(VettedOverride(key=key, text=text))
     return tuple(changes)
 
 
 def _parse_override(text: str, groups: list[str]) -> tuple[str, Any]:
-    """Key and value of an override, by Hydra's own parser; only a plain change of one value passes."""
+    """Key and value of an override, read by Hydra's own parser. Only a plain change of one value is accepted."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import OverrideType, QuotedString, ValueType
     from hydra.errors import HydraException
@@ -73,8 +73,8 @@ def _parse_override(text: str, groups: list[str]) -> tuple[str, Any]:
         raise SettingsError(
             "interpolation is not allowed", expected="a plain value, as in model.max_depth=4", where=where
         )
-    if "(" in _QUOTED.sub("", text):  # Hydra's parser would call int(3.5) and hand on what it gives
-        raise SettingsError("a function is not allowed", expected="one value, in quotes where it holds (", where=where)
+    if "(" in _QUOTED.sub("", text):  # Hydra's parser would call int(3.5) and return its value
+        raise SettingsError("a function is not allowed", expected="one value, in quotes if it contains (", where=where)
     try:
         override = OverridesParser.create().parse_override(text)
     except (HydraException, RecursionError, ValueError) as err:
@@ -82,7 +82,9 @@ def _parse_override(text: str, groups: list[str]) -> tuple[str, Any]:
     key = override.key_or_group
     if override.type is not OverrideType.CHANGE or override.package is not None:
         raise SettingsError(
-            "only a change of what is there is allowed", expected="no +, ~ or @, as in model.max_depth=4", where=where
+            "an override can only change an existing value",
+            expected="no +, ~ or @, as in model.max_depth=4",
+            where=where,
         )
     if key.startswith("hydra") or "_target_" in key or not _KEY.fullmatch(key):
         raise SettingsError(
@@ -102,7 +104,7 @@ def _parse_override(text: str, groups: list[str]) -> tuple[str, Any]:
 
 
 def _is_choice(text: str, key: str, value: Any, groups: list[str], conf: Path) -> bool:
-    """Whether the override chooses a file of a group; refused where there is no such file."""
+    """Whether the override chooses a file of a group. Raises SettingsError if there is no such file."""
     if key not in groups:
         return False
     choices = sorted(path.stem for path in (conf / key).glob("*.yaml"))
@@ -117,7 +119,7 @@ def _is_choice(text: str, key: str, value: Any, groups: list[str], conf: Path) -
 
 
 def _list_keys(conf: Path, choices: list[str], config: str) -> list[str]:
-    """Every key of the composed configuration, dotted: leaves, and the branches that hold them."""
+    """Every key of the composed configuration that has a value, dotted."""
     from lockgate.pipelines.settings.composition import compose_tree
 
     def walk(tree: dict[str, Any], path: str) -> Iterable[str]:
@@ -132,7 +134,7 @@ def _list_keys(conf: Path, choices: list[str], config: str) -> list[str]:
 
 
 def _suggest_options(key: str, keys: list[str], groups: list[str]) -> str:
-    """What may be said instead: the keys beside the one that is meant, or what is below it."""
+    """What is accepted instead of an unknown key: keys with the longest common beginning, or groups."""
     parts = key.split(".")
     for depth in range(len(parts), 0, -1):
         near = ".".join(parts[:depth])
@@ -143,7 +145,7 @@ def _suggest_options(key: str, keys: list[str], groups: list[str]) -> str:
 
 
 def _list_nearest(names: list[str], key: str) -> str:
-    """The names, nearest first where there are many."""
+    """The names; if there are many, those most similar to `key` and how many more there are."""
     if len(names) <= MAX_OPTIONS:
         return ", ".join(names)
     near = sorted(names, key=lambda name: -SequenceMatcher(None, key, name).ratio())[:MAX_OPTIONS]

@@ -1,4 +1,4 @@
-"""What conf/platform/*.yaml may say: where flows run, with what, when, and whose promotions they follow."""
+"""The keys of conf/platform/*.yaml: where, when and with which resources flows run, and which log they follow."""
 
 from __future__ import annotations
 
@@ -65,35 +65,35 @@ def _data_root(value: str) -> str:
     return value if value == "project" else _address(value)
 
 
-KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]  # of a Kubernetes object
+KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 KubernetesNames = Annotated[tuple[KubernetesName, ...], Field(strict=False)]
 Cron = Annotated[str, AfterValidator(_cron)]
 
 
 _TRUST = Changed(Category.TRUST)
-_CODE = Changed(Category.CODE, why="pods may run other code, or run it otherwise")
+_CODE = Changed(Category.CODE, why="pods may run other code, or run it differently")
 _VARIABLES = Changed(
-    Category.CODE, why="flows may run other code, or run it otherwise, or get a secret of the machine that starts them"
+    Category.CODE, why="flows may run other code, run it differently, or get a secret of the machine that starts them"
 )
 _DATA = Changed(Category.HOLDOUT, why="tables are read from another place")
-_LOG = Changed(Category.LOOKS, why="another log: no look was taken there, and no model reigns")
+_LOG = Changed(Category.LOOKS, why="another log, in which no look was taken and no model reigns")
 
 
 class TrustedKeys:
-    """One key more is looser, one less is tighter; without the last judge's key nothing needs to be signed."""
+    """One more key is weaker, one less is tighter. But without any judge's key entries are unsigned, which is weaker."""
 
-    _named = Named(
+    _rule = Named(
         Category.TRUST,
         added=Direction.WEAKER,
         removed=Direction.TIGHTER,
-        added_why="whoever holds this key now signs for the log: a judge promotions, an approver waivers",
+        added_why="whoever holds this key can now sign entries of the log: a judge promotions, an approver waivers",
         removed_why="what this key signs no longer counts",
     )
 
     def compare(
         self, before: Mapping[str, TrustedKey], after: Mapping[str, TrustedKey], place: Place
     ) -> Iterator[Finding]:
-        yield from self._named.compare(before, after, place)
+        yield from self._rule.compare(before, after, place)
         judges = [{name for name, key in keys.items() if key.role == "judge"} for keys in (before, after)]
         if judges[0] and not judges[1]:
             why = "no judge's key is left: entries of the log are no longer signed"
@@ -105,32 +105,34 @@ _FORMER_NAMES = Members(Category.TRUST, added=Direction.WEAKER, removed=Directio
 
 
 class TrustedKey(BaseModel):
-    """Whose signature counts in the promotion log, and for what."""
+    """A public key whose signatures count in the promotion log."""
 
     model_config = _RULES
     role: Annotated[Literal["judge", "approver"], _TRUST]
     key: Annotated[str, Field(min_length=1, max_length=400), _TRUST]  # ssh-ed25519 AAAA…
-    # of the log, that it may have signed; None while it is in use
+    # the last entry of the log that it may have signed; None while it is in use
     last_entry: Annotated[Annotated[int, Field(ge=1)] | None, lower(Category.TRUST)]
-    # names that it had, each with the last entry of the log under it
+    # its former names, each with the last entry of the log that was signed under it
     formerly: Annotated[Mapping[KeyName, Annotated[int, Field(ge=1)]], _FORMER_NAMES] = {}
 
 
-_SIGNED = Ranked(Category.TRUST, (False, True), "a log that nobody signed is followed")
-_PRIVATE = Ranked(Category.TRUST, ("any", "environment"), "a private key may lie in a file")
+_SIGNED = Ranked(Category.TRUST, (False, True), "an unsigned log is accepted")
+_PRIVATE = Ranked(Category.TRUST, ("any", "environment"), "a private key may be read from a file")
 
 
 class KeySettings(BaseModel):
-    """Signatures of the promotion log. Without a judge's key entries are unsigned, unless they must not be."""
+    """Signatures of the promotion log. Without a judge's key entries are unsigned, or refused if `required`."""
 
     model_config = _RULES
     required: Annotated[bool, _SIGNED]  # whether an unsigned log is refused
-    private: Annotated[Literal["any", "environment"], _PRIVATE]  # where it may come from: a file is for one machine
+    private: Annotated[
+        Literal["any", "environment"], _PRIVATE
+    ]  # where the private key may come from; a file suits one machine only
     trusted: Annotated[Mapping[KeyName, TrustedKey], TrustedKeys()]
 
 
 class Schedule(BaseModel):
-    """When flows start by themselves."""
+    """When flows start by themselves, as cron expressions; None: they do not."""
 
     model_config = _RULES
     evaluate: Annotated[Cron | None, RUNNING]
@@ -148,7 +150,7 @@ class Secrets(BaseModel):
 
 
 class PlatformSettings(BaseModel):
-    """Where flows run, with what, when, and whose promotions they follow."""
+    """Where, when and with which resources flows run, and which promotion log they follow."""
 
     model_config = _RULES
     kind: Annotated[Literal["local", "argo", "outerbounds"], Changed(Category.DEFAULT)]
@@ -167,7 +169,7 @@ class PlatformSettings(BaseModel):
     namespace: Annotated[KubernetesName | None, _TRUST]
     service_account: Annotated[KubernetesName | None, _TRUST]
     secrets: Annotated[Secrets, PARTS]
-    # None: the value that the machine has which starts the flow; pods get theirs from secrets
+    # None: take the value of the machine that starts the flow; pods get theirs from secrets
     environment: Annotated[Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")], str | None], _VARIABLES]
     keys: Annotated[KeySettings, PARTS]
 
@@ -175,14 +177,18 @@ class PlatformSettings(BaseModel):
     def _agree(self) -> Self:
         for name, value in self.environment.items():
             if belongs_to_judge(name):
-                raise ValueError(f"environment.{name} is the judge's: no flow that runs a model's code gets it")
+                raise ValueError(
+                    f"environment.{name} belongs to the judge: no flow that runs a model's code may have it"
+                )
             if value is None and self.kind != "local":
-                raise ValueError(f"environment.{name} is null, which pods do not have: give a value, or see secrets")
+                raise ValueError(
+                    f"environment.{name} is null, but pods have no value of their own: give one, or use secrets"
+                )
             if value is not None and _SECRET_NAME.search(name):
                 raise ValueError(
-                    f"environment.{name} looks like a secret: put it into a Kubernetes secret, see secrets; or, where"
-                    " kind is local, give null, and it comes from the machine"
+                    f"environment.{name} looks like a secret: put it into a Kubernetes secret, see secrets; or, if"
+                    " kind is local, give null to take it from this machine"
                 )
         if self.kind != "local" and self.data_root == "project":
-            raise ValueError("data_root is project, which pods do not have: datastore, or an address")
+            raise ValueError("data_root is project, but pods have no project folder: use datastore or an address")
         return self

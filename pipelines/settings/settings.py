@@ -1,7 +1,7 @@
-"""Overrides → vetted, frozen Settings.
+"""Settings: conf/ and overrides, composed, validated once and frozen.
 
-conf/ holds one folder a choice. `gate`, `data`, `platform` and `store` belong to the owners of the gates, `model`,
-`train` and `experiment` to the author of a challenger.
+conf/ has one folder (a group) per choice. The owners of the gates own `gate`, `data`, `platform` and `store`; the
+author of a challenger owns `model`, `train` and `experiment`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _period(value: str) -> str:
 
 
 class ModelSettings(BaseModel):
-    """A model by name, with its parameters as its own file declares them."""
+    """The name of a model, and its parameters, which the model's own file declares."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
     name: str
@@ -56,7 +56,7 @@ class ModelSettings(BaseModel):
 
 
 class Settings(BaseModel):
-    """One composed configuration, as flows get it. The policy is not in it: the judge composes its own."""
+    """The composed configuration that flows get. It has no policy: the judge composes that itself."""
 
     model_config = _RULES
     as_of: Annotated[str, AfterValidator(_period), Changed(Category.HOLDOUT)]
@@ -69,7 +69,11 @@ class Settings(BaseModel):
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any]) -> Settings:
-        """Settings from plain values. Raises SettingsError with every mistake found."""
+        """Validate plain values. Raises SettingsError with every mistake found.
+
+        Each process calls this once, where the values enter it: `compose` in a command, the first line of a step in a
+        flow. Everything behind takes `Settings`, which is valid.
+        """
         try:
             settings = cls.model_validate(dict(mapping))
         except ValidationError as err:
@@ -79,11 +83,13 @@ class Settings(BaseModel):
         try:
             settings.to_json()
         except ValueError as err:
-            raise SettingsError(f"a value has no form in JSON: {ascii(str(err))[:160]}", where="settings") from err
+            raise SettingsError(
+                f"a value cannot be written as JSON: {ascii(str(err))[:160]}", where="settings"
+            ) from err
         return settings
 
     def to_json(self) -> str:
-        """Canonical JSON, as a Metaflow Config takes it."""
+        """Canonical JSON, for a Metaflow Config."""
         return rfc8785.dumps(self.model_dump(mode="json")).decode()
 
     @property
@@ -93,27 +99,30 @@ class Settings(BaseModel):
 
 
 class Composed(BaseModel):
-    """What one command line asks for."""
+    """What a command line asks for."""
 
     model_config = ConfigDict(frozen=True)
     settings: Settings
     policy: Policy
-    guarded: tuple[str, ...]  # overrides of groups that belong to the owners of the gates
-    choices: Mapping[str, str]  # the file of each group
+    guarded: tuple[str, ...]  # overrides of groups that the owners of the gates own
+    choices: Mapping[str, str]  # the chosen file of each group
 
 
 def compose(
     overrides: Sequence[str] = (), *, trusted: bool = False, config: str = "config", conf: Path | None = None
 ) -> Composed:
-    """conf/ plus `overrides` of the forms `group=choice` and `group.key=value`.
+    """Compose conf/ with `overrides` of the forms `group=choice` and `group.key=value`.
 
-    `trusted` overrides are lockgate's own, not a user's: they do not count as `guarded`. `config` names the file of
-    conf/ that is composed: `config`, or `production` for what is deployed. `conf` is the
-    directory; `conf_dir()` where none is given.
+    Args:
+        overrides: of the user, in any order.
+        trusted: whether lockgate itself chose the overrides, so that none of them counts as `guarded`.
+        config: the file of conf/ to compose: `config`, or `production` for what is deployed.
+        conf: the directory; by default `conf_dir()`.
 
     Raises:
-        SettingsError: an override that is not plain, or names what does not exist; a value of the wrong type.
-        PolicyError: a policy that cannot be read.
+        SettingsError: there is no configuration, an override is not plain or names something unknown, or a value has
+            the wrong type.
+        PolicyError: the policy cannot be read.
     """
     from lockgate.pipelines.settings.overrides import vet_overrides
 
@@ -149,12 +158,12 @@ def compose(
 
 
 def can_reach_other_files(file: bytes) -> bool:
-    """Whether Hydra may read other files for this one, or put what it says elsewhere than below its group."""
+    """Whether this file can make Hydra read other files, or can set values outside its own group."""
     return any(word in file for word in (b"@package", b"defaults", b"\\"))  # an escape can spell either
 
 
 def _find_reaching_files(conf: Path, choices: Mapping[str, str]) -> list[str]:
-    """Chosen files of AUTHORS that may change more than their group."""
+    """The chosen files of `AUTHOR_GROUPS` that could change more than their own group."""
     chosen = [f"{group}/{choices[group]}.yaml" for group in AUTHOR_GROUPS if choices.get(group, "None") != "None"]
     return [f"conf/{file}" for file in chosen if can_reach_other_files((conf / file).read_bytes())]
 
@@ -162,7 +171,7 @@ def _find_reaching_files(conf: Path, choices: Mapping[str, str]) -> list[str]:
 def _find_touched_groups(
     tree: Mapping[str, Any], conf: Path, changes: Sequence[VettedOverride], choices: Mapping[str, str], config: str
 ) -> list[str]:
-    """Which of what the gates' owners decide is another without the author's files."""
+    """The owners' groups and keys whose values differ because of the author's files."""
     remaining = [change.text for change in changes if change.key.partition(".")[0] not in AUTHOR_GROUPS]
     plain, _ = compose_with_choices(
         conf, [*remaining, *(f"~{group}" for group in AUTHOR_GROUPS if group in choices)], config
@@ -171,7 +180,7 @@ def _find_touched_groups(
 
 
 def compose_group(group: str, choice: str, conf: Path) -> BaseModel | dict[str, Any]:
-    """A group that belongs to the gates' owners, by the name of its file; a tree where something is `???`.
+    """One file of a group that the gates' owners own, parsed; as a plain tree if a value in it is `???`.
 
     Raises:
         SettingsError, PolicyError: as `compose`.
@@ -181,7 +190,7 @@ def compose_group(group: str, choice: str, conf: Path) -> BaseModel | dict[str, 
     changes = vet_overrides([f"{group}={choice}"], conf)
     tree = compose_tree(conf, [change.text for change in changes], "config").get(group)
     if not isinstance(tree, dict):
-        raise SettingsError(f"{group} is no mapping", where=f"{group}={choice}")
+        raise SettingsError(f"{group} is not a mapping", where=f"{group}={choice}")
     if "???" in _list_leaves(tree):
         return tree
     _check_plain(tree, group)
@@ -189,7 +198,7 @@ def compose_group(group: str, choice: str, conf: Path) -> BaseModel | dict[str, 
 
 
 def find_foreign_changes(group: str, choice: str, conf: Path) -> list[str]:
-    """What a file of AUTHORS changes that is not its author's; nothing of one that does not compose."""
+    """What a file of `AUTHOR_GROUPS` changes that its author does not own; empty if it does not compose."""
     from lockgate.pipelines.settings.overrides import vet_overrides
 
     try:
@@ -232,7 +241,7 @@ _GROUP_PARSERS: dict[str, Callable[[Mapping[str, Any]], BaseModel]] = {
 
 
 def _check_plain(value: Any, path: str) -> None:
-    """No interpolation, no `_target_`, nothing left to be given: conf/ holds values only."""
+    """Raise SettingsError for an interpolation, a key such as `_target_`, or `???`: conf/ may hold plain values only."""
     if isinstance(value, dict):
         for key, child in value.items():
             dotted = f"{path}.{key}".lstrip(".")

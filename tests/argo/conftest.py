@@ -119,8 +119,8 @@ def cluster(
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clean git checkout of the code. For reading only."""
     copy = tmp_path_factory.mktemp("checkout")
-    for folder in ("pipelines", "gates"):
-        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("pipelines", "gates", "lockgate"):
+        shutil.copytree(ROOT / folder, copy / folder, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
     commit_folder(copy, ["remote", "add", "origin", f"https://ada:{CANARY}-git@git.example/lockgate"])
     return copy

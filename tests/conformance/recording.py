@@ -91,7 +91,7 @@ def holdouts() -> Iterator[tuple[str, Evidence]]:
     plain = Make.arrays()
     plain["slices"]["half"] = np.array(["am", "pm"])[np.arange(600) // 3 % 2]
     champion, facts = plain["champion"], Make.facts()
-    created: dict[str, Callable[[], dict[str, Any]]] = {
+    changes: dict[str, Callable[[], dict[str, Any]]] = {
         "plain": dict,
         "clustered": lambda: {"cluster": np.arange(600) % 40},
         "few clusters": lambda: {"cluster": np.arange(600) % 6},
@@ -111,8 +111,8 @@ def holdouts() -> Iterator[tuple[str, Evidence]]:
         },
         "leaked": lambda: {"facts": {**facts, "train_row_hashes": Make.evidence().row_hashes}},
     }
-    for name, options in created.items():
-        yield name, Evidence.from_arrays(**{**plain, "facts": facts, **options()})
+    for name, change in changes.items():
+        yield name, Evidence.from_arrays(**{**plain, "facts": facts, **change()})
     third = np.arange(600) % 3
     of_three = {
         name: np.eye(3)[(third + shift) % 3] * 0.7 + 0.1
@@ -131,8 +131,8 @@ def holdouts() -> Iterator[tuple[str, Evidence]]:
         "weights and clusters",
         Evidence.from_arrays(**{**plain, "facts": facts, "weight": heavy, "cluster": np.arange(600) % 40}),
     )
-    item = {name: value[:1] for name, value in plain.items() if name not in ("slices", "facts")}
-    yield "one row", Evidence.from_arrays(**item, slices={"site": ["north"], "half": ["am"]}, facts=facts)
+    one_row = {name: value[:1] for name, value in plain.items() if name not in ("slices", "facts")}
+    yield "one row", Evidence.from_arrays(**one_row, slices={"site": ["north"], "half": ["am"]}, facts=facts)
     few = Make.arrays(9)
     few["slices"]["half"] = np.array(["am"] * 9)
     yield "nine rows", Evidence.from_arrays(**few)
@@ -151,17 +151,17 @@ def checks(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def of_kind(kind: str) -> Iterator[tuple[str, Decision]]:
     """A kind's example before every holdout, and each variant of it before some."""
     reads_facts = kind == "drift" or Make.reads(kind) in (Reads.FACTS, Reads.RUN)  # drift reads scores and counts
-    known_values, results = [*holdouts()], [*runs()] if reads_facts else []
+    all_holdouts, claims = [*holdouts()], [*runs()] if reads_facts else []
     for name, check in checks(kind):
         policy = Make.policy({"gate": check, "there": {"kind": "leakage"}}, schedule={"kind": "fixed", "looks": 20})
         for place, evidence in (
-            known_values if name == kind else [item for item in known_values if item[0] in FOR_VARIANTS]
+            all_holdouts if name == kind else [named for named in all_holdouts if named[0] in FOR_VARIANTS]
         ):
             yield f"{name} @ {place}", judge(policy, evidence, now=NOW)
-        for place, evidence in results:
+        for place, evidence in claims:
             yield f"{name} @ {place}", judge(policy, evidence, now=NOW)
         if kind in ("data", "provenance"):
-            yield f"{name} @ no time", judge(policy, results[0][1])
+            yield f"{name} @ no time", judge(policy, claims[0][1])
 
 
 def together() -> Iterator[tuple[str, Decision]]:
@@ -177,9 +177,9 @@ def together() -> Iterator[tuple[str, Decision]]:
                 yield f"{kind} {disclose} @ {place}, after {state.seq}", decision
                 state = decision.state
     reigning = State(champion=Champion(sha256="a" * 64, seq=1), seq=1)
-    for item in ({"sha256": "a" * 64, "run": "F/1"}, {"sha256": "b" * 64}):
-        scored_rows = Make.evidence(facts={"challenger": item, "train_row_hashes": evidence["plain"].train_row_hashes})
-        yield f"challenger {item} beside a champion", judge(Make.policy(gain), scored_rows, reigning, now=NOW)
+    for challenger in ({"sha256": "a" * 64, "run": "F/1"}, {"sha256": "b" * 64}):
+        scored = Make.evidence(facts={"challenger": challenger, "train_row_hashes": evidence["plain"].train_row_hashes})
+        yield f"challenger {challenger} beside a champion", judge(Make.policy(gain), scored, reigning, now=NOW)
     floors = {"either": Make.checks["any_of"], **gain}
     state = State(salt="golden")
     for place in ("plain", "clustered"):
@@ -195,7 +195,7 @@ def together() -> Iterator[tuple[str, Decision]]:
     yield "a warning", judge(Make.policy(warned), evidence["plain"])
 
 
-def refused() -> Iterator[tuple[str, tuple[str, ...]]]:
+def refuse_gates() -> Iterator[tuple[str, tuple[str, ...]]]:
     """Gates that cannot be declared, and what is wrong with each."""
     for kind, variants in MISDECLARED.items():
         for variant in variants:
@@ -211,19 +211,21 @@ def lines(topic: str) -> Iterator[str]:
     What a check says of a second holdout in the same words is not said again. Of `REFUSED`: one policy a line.
     """
     if topic == REFUSED:
-        yield from (json.dumps({"case": name, "problems": report}, ensure_ascii=False) for name, report in refused())
+        yield from (
+            json.dumps({"case": name, "problems": report}, ensure_ascii=False) for name, report in refuse_gates()
+        )
         return
-    message: set[str] = set()
+    written: set[str] = set()
     for name, decision in together() if topic == TOGETHER else of_kind(topic):
         for outcome in decision.outcomes[:1] if " @ " in name else decision.outcomes:
-            report = _told(outcome.model_dump(mode="json"))
+            report = _describe(outcome.model_dump(mode="json"))
             once = name.partition(" @ ")[0] + json.dumps(report)
-            if once not in message:
+            if once not in written:
                 yield json.dumps({"case": name, **report}, ensure_ascii=False)
-            message.add(once)
+            written.add(once)
         if topic != TOGETHER:
             continue
-        all_told = {
+        summary = {
             "case": name,
             "verdict": decision.verdict,
             "reason": decision.reason,
@@ -232,16 +234,16 @@ def lines(topic: str) -> Iterator[str]:
             "number": decision.look.number,
             "already": decision.already_champion,
             "guarantee": decision.guarantee,
-            "retired": [value.retired for value in decision.state.holdouts.values()],
+            "retired": [holdout.retired for holdout in decision.state.holdouts.values()],
             "valid_until": decision.state.champion and str(decision.state.champion.valid_until),
             "seq": decision.state.seq,
         }
-        yield json.dumps(all_told, sort_keys=True, ensure_ascii=False)
+        yield json.dumps(summary, sort_keys=True, ensure_ascii=False)
 
 
-def _told(outcome: dict[str, Any], gate: dict[str, Any] | None = None) -> dict[str, Any]:
+def _describe(outcome: dict[str, Any], gate: dict[str, Any] | None = None) -> dict[str, Any]:
     """What an outcome says, less what goes without saying."""
-    parts = [_told(part, outcome) for part in outcome["parts"]]
+    parts = [_describe(part, outcome) for part in outcome["parts"]]
     shared = {key for key in OF_THE_GATE if gate and gate[key] == outcome[key]}
     own = {key: value for key, value in outcome.items() if key not in shared and value not in (None, "", [], False)}
     return {**own, **({"parts": parts} if parts else {})}

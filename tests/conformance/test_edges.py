@@ -79,16 +79,16 @@ def alike(score: str) -> Callable[[Any], Given]:
     """Both models have the same scores: the challenger's, or all the same."""
 
     def given(make: Any) -> Given:
-        value = make.arrays()
-        scores = value["challenger"] if score == "challenger" else np.full(600, value["label"].mean())
+        columns = make.arrays()
+        scores = columns["challenger"] if score == "challenger" else np.full(600, columns["label"].mean())
         return Given(arrays={"challenger": scores, "champion": scores})
 
     return given
 
 
 def worse(make: Any) -> Given:
-    value = make.arrays()
-    return Given(arrays={"challenger": 1 - value["challenger"] ** 0.2, "champion": value["challenger"]})
+    columns = make.arrays()
+    return Given(arrays={"challenger": 1 - columns["challenger"] ** 0.2, "champion": columns["challenger"]})
 
 
 def another_challenger(make: Any) -> dict[str, Any]:
@@ -247,7 +247,7 @@ EDGES = (
 )
 
 
-def judged(make: Any, kind: str, options: Given) -> Any:
+def judge_edge(make: Any, kind: str, options: Given) -> Any:
     policy = make.policy({"gate": make.check(kind)}, **options.policy)
     return judge(policy, evidence(make, options), options.state(make), now=NOW)
 
@@ -272,7 +272,7 @@ def test_a_kind_differs_at_edges_that_there_are(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("edge", EDGES, ids=lambda edge: edge.what)
 def test_edge(make: Any, edge: Edge, kind: str) -> None:
-    decision = judged(make, kind, edge.given(make))
+    decision = judge_edge(make, kind, edge.given(make))
     outcome = decision.outcomes[0]
     assert outcome.verdict == edge.verdict(make, kind), (
         f"{outcome.message}\nIf {kind} is right: EDGES = {{{edge.what!r}: Verdict.{outcome.verdict}}} "
@@ -299,7 +299,7 @@ def assert_finite(value: object) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_policy_that_holds_without_a_champion_never_promotes(make: Any, kind: str) -> None:
-    decision = judged(make, kind, Given(arrays={"champion": None}, policy={"if_no_champion": "hold"}))
+    decision = judge_edge(make, kind, Given(arrays={"champion": None}, policy={"if_no_champion": "hold"}))
     assert decision.exit_code in (1, 2)
 
 
@@ -307,13 +307,13 @@ def test_a_policy_that_holds_without_a_champion_never_promotes(make: Any, kind: 
 def test_a_row_that_is_named_is_named_by_its_hash(make: Any, kind: str) -> None:
     ids = [f"person-{number:04}" for number in range(600)]
     options = Given(arrays={**bad("challenger", math.nan)(make).arrays, "row_id": ids})
-    message = judged(make, kind, options).outcomes[0].message
+    message = judge_edge(make, kind, options).outcomes[0].message
     assert "ids hashed" in message
     assert "person" not in message
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_stale_evidence_is_not_judged(make: Any, kind: str) -> None:
+def test_stale_evidence_is_not_judge_edge(make: Any, kind: str) -> None:
     from lockgate.gates.errors import StaleError
 
     reigning = State(seq=3, champion=Champion(sha256="b" * 64, seq=3))
@@ -321,7 +321,7 @@ def test_stale_evidence_is_not_judged(make: Any, kind: str) -> None:
         arrays={"facts": make.facts(champion={"sha256": "a" * 64, "run": "flow/1"})}, state=lambda _: reigning
     )
     with pytest.raises(StaleError, match="evaluate again"):
-        judged(make, kind, options)
+        judge_edge(make, kind, options)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -338,6 +338,6 @@ def test_a_gate_that_warns_promotes_nothing_and_blocks_nothing(make: Any, kind: 
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_that_are_none_cost_no_look(make: Any, kind: str) -> None:
     options = bad("challenger", math.nan)(make)
-    decision = judged(make, kind, Given(arrays=options.arrays, policy={"schedule": {"kind": "fixed", "looks": 5}}))
+    decision = judge_edge(make, kind, Given(arrays=options.arrays, policy={"schedule": {"kind": "fixed", "looks": 5}}))
     assert decision.verdict == Ruling.ERROR
     assert decision.state.holdouts == {}

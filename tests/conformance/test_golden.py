@@ -29,6 +29,6 @@ def test_it_says_what_is_on_record(topic: str) -> None:
             f"run `python -m tests.conformance.recording {topic}`, and review tests/conformance/golden/{record.name}"
         )
     recorded = [json.loads(line) for line in record.read_text("utf-8").splitlines()]
-    document = [json.loads(line) for line in recording.lines(topic)]
-    assert [item["case"] for item in document] == [item["case"] for item in recorded]
-    assert [pair for pair in zip(document, recorded, strict=True) if not same(*pair)] == []
+    said_now = [json.loads(line) for line in recording.lines(topic)]
+    assert [entry["case"] for entry in said_now] == [entry["case"] for entry in recorded]
+    assert [pair for pair in zip(said_now, recorded, strict=True) if not same(*pair)] == []

@@ -39,7 +39,7 @@ class Limit:
     arrays: Mapping[str, Any] | None = None
 
 
-def keyed(kind: str, key: str, **others: Any) -> Callable[[Any, float], Mapping[str, Any]]:
+def example_with(kind: str, key: str, **others: Any) -> Callable[[Any, float], Mapping[str, Any]]:
     """The kind's example, with the limit under `key`."""
     return lambda make, limit: make.check(kind, **others, **{key: limit})
 
@@ -48,62 +48,80 @@ SCORES_DRIFT = {"kind": "drift", "of": "scores", "measure": "js", "against": "ch
 
 LIMITS = {
     ("threshold", "min, bound"): Limit(
-        check=keyed("threshold", "min", metric="accuracy"), seen=lambda item: item.low, up=True, loose=0.5
+        check=example_with("threshold", "min", metric="accuracy"), seen=lambda outcome: outcome.low, up=True, loose=0.5
     ),
     ("threshold", "min, point"): Limit(
-        check=keyed("threshold", "min", metric="accuracy", decide="point"),
-        seen=lambda item: item.observed,
+        check=example_with("threshold", "min", metric="accuracy", decide="point"),
+        seen=lambda outcome: outcome.observed,
         up=True,
         loose=0.5,
     ),
     ("threshold", "max, bound"): Limit(
-        check=keyed("threshold", "max", min=0.001, metric="log_loss"), seen=lambda item: item.high, up=False, loose=0.9
+        check=example_with("threshold", "max", min=0.001, metric="log_loss"),
+        seen=lambda outcome: outcome.high,
+        up=False,
+        loose=0.9,
     ),
     ("threshold", "max, point"): Limit(
-        check=keyed("threshold", "max", min=0.001, metric="log_loss", decide="point"),
-        seen=lambda item: item.observed,
+        check=example_with("threshold", "max", min=0.001, metric="log_loss", decide="point"),
+        seen=lambda outcome: outcome.observed,
         up=False,
         loose=0.9,
     ),
     ("improvement", "a gain"): Limit(
-        check=keyed("improvement", "margin", metric="log_loss"), seen=lambda item: -item.high, up=True, loose=1e-6
+        check=example_with("improvement", "margin", metric="log_loss"),
+        seen=lambda outcome: -outcome.high,
+        up=True,
+        loose=1e-6,
     ),
     ("improvement", "a gain in a share"): Limit(
-        check=keyed("improvement", "margin", metric="accuracy"), seen=lambda item: item.low, up=True, loose=1e-6
+        check=example_with("improvement", "margin", metric="accuracy"),
+        seen=lambda outcome: outcome.low,
+        up=True,
+        loose=1e-6,
     ),
     ("slices", "non_inferior"): Limit(
-        check=keyed("slices", "margin", metric="log_loss"),
-        seen=lambda item: min(-part.high for part in item.parts),
+        check=example_with("slices", "margin", metric="log_loss"),
+        seen=lambda outcome: min(-part.high for part in outcome.parts),
         up=True,
         loose=1e-6,
     ),
     ("fairness", "bound"): Limit(
-        check=keyed("fairness", "max"), seen=lambda item: item.high, up=False, loose=0.9, arrays=TWO_SITES
+        check=example_with("fairness", "max"), seen=lambda outcome: outcome.high, up=False, loose=0.9, arrays=TWO_SITES
     ),
     ("fairness", "point"): Limit(
-        check=keyed("fairness", "max", decide="point"), seen=lambda item: item.observed, up=False, loose=0.9
+        check=example_with("fairness", "max", decide="point"),
+        seen=lambda outcome: outcome.observed,
+        up=False,
+        loose=0.9,
     ),
     ("calibration", "bound"): Limit(
-        check=keyed("calibration", "max"), seen=lambda item: max(-item.low, item.high), up=False, loose=0.9
+        check=example_with("calibration", "max"),
+        seen=lambda outcome: max(-outcome.low, outcome.high),
+        up=False,
+        loose=0.9,
     ),
     ("calibration", "point"): Limit(
-        check=keyed("calibration", "max", decide="point"), seen=lambda item: abs(item.observed), up=False, loose=0.9
+        check=example_with("calibration", "max", decide="point"),
+        seen=lambda outcome: abs(outcome.observed),
+        up=False,
+        loose=0.9,
     ),
     ("condition", "a share"): Limit(
         check=lambda make, limit: {"kind": "condition", "condition": f"n > {limit!r} +/- 0.5"},
-        seen=lambda item: item.low,
+        seen=lambda outcome: outcome.low,
         up=True,
         loose=0.5,
     ),
     ("condition", "a gain"): Limit(
         check=lambda make, limit: {"kind": "condition", "condition": f"n - o > {limit:.17f} +/- 0.5"},
-        seen=lambda item: item.low,
+        seen=lambda outcome: outcome.low,
         up=True,
         loose=1e-6,
     ),
     ("condition", "changed decisions"): Limit(
         check=lambda make, limit: {"kind": "condition", "condition": f"d < {limit!r} +/- 0.5"},
-        seen=lambda item: item.high,
+        seen=lambda outcome: outcome.high,
         up=False,
         loose=0.9,
     ),
@@ -111,25 +129,25 @@ LIMITS = {
         check=lambda make, limit: make.check(
             "any_of", checks={"one": make.check("threshold", metric="accuracy", min=limit)}
         ),
-        seen=lambda item: item.low,
+        seen=lambda outcome: outcome.low,
         up=True,
         loose=0.5,
     ),
     ("drift", "point"): Limit(
         check=lambda make, limit: {**SCORES_DRIFT, "decide": "point", "max": limit},
-        seen=lambda item: item.observed,
+        seen=lambda outcome: outcome.observed,
         up=False,
         loose=0.99,
     ),
     ("drift", "bound"): Limit(
         check=lambda make, limit: {**SCORES_DRIFT, "decide": "bound", "max": limit},
-        seen=lambda item: item.high,
+        seen=lambda outcome: outcome.high,
         up=False,
         loose=0.99,
     ),
     ("data", "label_rate"): Limit(
         check=lambda make, limit: {"kind": "data", "label_rate": {"min": limit}},
-        seen=lambda item: item.observed,
+        seen=lambda outcome: outcome.observed,
         up=True,
         loose=0.01,
     ),
@@ -153,7 +171,7 @@ def limits_of(kind: str) -> Iterator[tuple[tuple[str, str], Limit]]:
         for decide in ("bound", "point") if "decide" in example else ("point",):
             others = {"decide": decide} if "decide" in example else {}
             name = "observed" if decide == "point" else "low" if up else "high"
-            check = keyed(kind, key, **others)
+            check = example_with(kind, key, **others)
             yield (kind, f"{key}, {decide}"), Limit(check=check, seen=attrgetter(name), up=up, loose=example[key])
 
 

@@ -95,9 +95,9 @@ def test_tfma_turns_a_relative_change_round_where_the_baseline_is_negative(
     evidence = Evidence.from_arrays(
         label=label, challenger=label + challenger * noise, champion=label + 1.5 * noise, task="regression"
     )
-    decision = make.judge({"kind": "improvement", "metric": "r2", "margin": 0.1}, evidence).outcomes[0]
-    assert decision.verdict == expected
-    assert decision.observed == pytest.approx(1.5**2 - challenger**2, abs=0.02)
+    outcome = make.judge({"kind": "improvement", "metric": "r2", "margin": 0.1}, evidence).outcomes[0]
+    assert outcome.verdict == expected
+    assert outcome.observed == pytest.approx(1.5**2 - challenger**2, abs=0.02)
 
 
 @pytest.mark.parametrize(("small", "expected"), [("inconclusive", "INCONCLUSIVE"), ("skip", "PASS"), ("block", "FAIL")])
@@ -105,9 +105,9 @@ def test_tfma_turns_a_relative_change_round_where_the_baseline_is_negative(
 def test_tfma_calls_a_slice_below_the_size_a_metric_not_found(make: Any, kind: str, small: str, expected: str) -> None:
     sites = np.array(["north", "south", "west"])[np.arange(600) % 3]
     sites[:5] = "tiny"
-    evidence = make.judge(make.check(kind, small_slice=small), make.evidence(slices={"site": sites})).outcomes[0]
-    part = next(part for part in evidence.parts if part.name == "tiny")
-    assert evidence.verdict == expected
+    outcome = make.judge(make.check(kind, small_slice=small), make.evidence(slices={"site": sites})).outcomes[0]
+    part = next(part for part in outcome.parts if part.name == "tiny")
+    assert outcome.verdict == expected
     assert part.verdict == ("SKIP" if small == "skip" else expected)
     assert part.message == f"5 rows, at least 20 are asked; small_slice: {small}"
 
@@ -154,9 +154,9 @@ def test_argo_calls_no_conditions_a_success(make: Any) -> None:
 def test_kayenta_gives_a_group_without_data_full_marks(make: Any) -> None:
     """A declared slice that is not there is an ERROR, unless it is said to be optional."""
     check = make.check("slices", values=["north", "east"])
-    evidence = make.judge(check, make.evidence()).outcomes[0]
-    assert evidence.verdict == Verdict.ERROR
-    assert next(part for part in evidence.parts if part.name == "east").message == "declared, but not in the holdout"
+    outcome = make.judge(check, make.evidence()).outcomes[0]
+    assert outcome.verdict == Verdict.ERROR
+    assert next(part for part in outcome.parts if part.name == "east").message == "declared, but not in the holdout"
     assert verdict(make, {**check, "optional_values": ["east"]}, make.evidence()) == "PASS"
 
 
@@ -244,8 +244,8 @@ def test_outerbounds_judges_a_threshold_on_training_data(make: Any) -> None:
 def test_outerbounds_promotes_without_reading_the_evaluation(make: Any) -> None:
     """What a run says of itself decides nothing: numbers come from the rows."""
     boasting = make.facts(metrics={"auc": 0.99}, auc=0.99, verdict="PROMOTE", deployment_candidate=True)
-    evidence = make.judge(make.checks["threshold"], make.evidence(challenger=np.full(600, 0.5), facts=boasting))
-    assert (evidence.verdict, evidence.outcomes[0].observed) == (Ruling.HOLD, 0.5)
+    decision = make.judge(make.checks["threshold"], make.evidence(challenger=np.full(600, 0.5), facts=boasting))
+    assert (decision.verdict, decision.outcomes[0].observed) == (Ruling.HOLD, 0.5)
 
 
 def test_outerbounds_untags_the_champion_before_its_successor_is_tagged(make: Any) -> None:

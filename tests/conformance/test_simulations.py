@@ -13,7 +13,7 @@ import pytest
 
 from bench.simulations import clusters, counts, coverage, groups, looks
 from bench.simulations.__main__ import EXPERIMENTS, PAGE
-from bench.simulations.table import Rate, Table
+from bench.simulations.table import MeasuredRate, ResultTable
 from lockgate import Evidence, Verdict, judge
 from lockgate.gates.metrics import METRICS, Task
 
@@ -37,14 +37,14 @@ KNOWN_SHORT = {
 }
 
 
-def asked_is_held(table: Table) -> None:
+def asked_is_held(table: ResultTable) -> None:
     """Every rate is what is asked of it, but for those that are known not to be."""
     unknown = [line for line in table.short if not any(line.startswith(f"- {item}") for item in KNOWN_SHORT)]
     assert unknown == []
     assert [rate for rate in table.rates.values() if rate.nominal is not None]
 
 
-def value(table: Table, line: str, head: str) -> float:
+def value(table: ResultTable, line: str, head: str) -> float:
     return table.rates[line, head].value
 
 
@@ -111,7 +111,7 @@ def test_tango_holds_its_level_where_wald_errs_six_times_too_often() -> None:
 
 @slow
 def test_rows_in_clusters() -> None:
-    table = clusters.coverage(runs=3000)
+    table = clusters.cluster_coverage(runs=3000)
     asked_is_held(table)
     for line in ("`mae`, 30 clusters, equal", "`mae`, 30 clusters, lognormal"):
         assert value(table, line, "95% by row") < 0.5
@@ -147,7 +147,7 @@ def test_two_hundred_slices_through_the_whole_engine(make: Any) -> None:
         outcome = judge(policy, evidence).outcomes[0]
         blocked.append(outcome.verdict == Verdict.FAIL)
         assert len(outcome.parts) == 200
-    assert Rate.of(np.array(blocked), at_most=0.05).holds
+    assert MeasuredRate.of(np.array(blocked), at_most=0.05).holds
 
 
 @slow
@@ -176,7 +176,11 @@ def test_any_of_several_checks() -> None:
 )
 def test_a_rate_holds_within_three_standard_errors(hits: int, expected: float, side: str, holds: bool) -> None:
     happened = np.arange(1000) < hits
-    rate = Rate.of(happened, at_most=expected) if side == "at most" else Rate.of(happened, at_least=expected)
+    rate = (
+        MeasuredRate.of(happened, at_most=expected)
+        if side == "at most"
+        else MeasuredRate.of(happened, at_least=expected)
+    )
     assert rate.holds is holds
     assert str(rate).startswith("**") is not holds
 

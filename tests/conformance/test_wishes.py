@@ -65,22 +65,22 @@ def test_any_and_all_across_metrics(make: Any, auc: float, loss: float, all_of: 
 
 def test_a_minimum_for_each_slice_and_a_band_for_noise(make: Any) -> None:
     """nanorag#58: a slice that looks a little worse is no proof of harm; one that is a lot worse, is."""
-    value, site = make.arrays(), np.arange(600) % 3
+    arrays, site = make.arrays(), np.arange(600) % 3
     for shift, expected in ((0.01, Verdict.PASS), (0.4, Verdict.FAIL)):
-        spoiled = np.where(site == 1, np.clip(value["challenger"] + shift, 0, 1), value["challenger"])
+        spoiled = np.where(site == 1, np.clip(arrays["challenger"] + shift, 0, 1), arrays["challenger"])
         check = make.check("slices", metric="brier", margin=-0.005, require="no_proven_harm")
-        evidence = make.judge(check, make.evidence(challenger=spoiled, champion=value["challenger"])).outcomes[0]
-        south = next(part for part in evidence.parts if part.name == "south")
-        assert (evidence.verdict, south.verdict) == (expected, expected)
+        outcome = make.judge(check, make.evidence(challenger=spoiled, champion=arrays["challenger"])).outcomes[0]
+        south = next(part for part in outcome.parts if part.name == "south")
+        assert (outcome.verdict, south.verdict) == (expected, expected)
         assert south.observed > 0
 
 
 def test_both_models_on_the_same_rows(make: Any) -> None:
     """vertex-ai-samples#71: one array a model, one row each, and no champion's score may be missing."""
-    value = make.arrays()
+    arrays = make.arrays()
     with pytest.raises(EvidenceError, match="one value for every row"):
-        make.evidence(champion=value["champion"][:-1])
-    champion = value["champion"].copy()
+        make.evidence(champion=arrays["champion"][:-1])
+    champion = arrays["champion"].copy()
     champion[3] = np.nan
     assert make.judge(make.checks["improvement"], make.evidence(champion=champion)).verdict == Ruling.ERROR
 
@@ -94,16 +94,16 @@ def test_a_floor_and_a_gain_together(make: Any) -> None:
 
 def test_a_verdict_and_a_malfunction_have_codes_of_their_own(make: Any) -> None:
     """gcx#1129."""
-    value = make.arrays()["challenger"]
-    spoiled = value.copy()
+    scores = make.arrays()["challenger"]
+    spoiled = scores.copy()
     spoiled[0] = np.nan
     codes = [
         make.judge(make.checks["improvement"], evidence).exit_code
         for evidence in (
             make.evidence(),
-            make.evidence(challenger=1 - value, champion=value),
+            make.evidence(challenger=1 - scores, champion=scores),
             make.evidence(challenger=spoiled),
-            make.evidence(champion=value),
+            make.evidence(champion=scores),
         )
     ]
     assert codes == [0, 1, 2, 3]

@@ -32,7 +32,7 @@ UNCOUNTED = {**FEATURES["age"], "holdout": None}
 LONG = {f"{index} {'x' * 100}": HOLES["age"] for index in range(7)}
 CHALLENGER = {"run": "EvaluateNewModel/7", "sha256": "a" * 64}
 CHAMPION = {"run": "EvaluateNewModel/1", "sha256": "b" * 64, "features": FEATURES}
-SAID: dict[str, dict[str, Any]] = {
+CLAIMS: dict[str, dict[str, Any]] = {
     "all": {},
     "holes": {"features": HOLES},
     "one feature": {"features": {"age": FEATURES["age"]}},
@@ -107,17 +107,17 @@ def runs() -> Iterator[tuple[str, Evidence]]:
         predict_ms_per_1000_p50=1.5,
         predict_ms_per_1000_p99=2.5,
     )
-    for name, message in SAID.items():
-        report = {**whole, **message}
-        if message.get("data"):
-            report["data"] = {**data, **message["data"]}
-        scored_rows = Evidence.from_arrays(**{**plain, "facts": report})
-        observed = (
+    for name, claims in CLAIMS.items():
+        facts = {**whole, **claims}
+        if claims.get("data"):
+            facts["data"] = {**data, **claims["data"]}
+        scored_rows = Evidence.from_arrays(**{**plain, "facts": facts})
+        witness = (
             None
             if name == "no code"
             else Witness(run="EvaluateNewModel/7", model_sha256=None if name == "no data" else "a" * 64)
         )
-        yield f"a run that said: {name}", replace(scored_rows, witness=observed)
+        yield f"a run that said: {name}", replace(scored_rows, witness=witness)
     for name, time in {
         "days": ["2025-12-30", "2025-12-31"],
         "hours": ["2026-01-01T20:00:00", "2026-01-01T23:00:00+00:00"],
@@ -139,11 +139,11 @@ def runs() -> Iterator[tuple[str, Evidence]]:
     )
     third = np.arange(600) % 3
     classes = {"kind": "name", "values": ["a", "b"], "train": {"cells": [50, 30], "other": 20}}
-    for name, report in {"told as classes": classes, "told as numbers": whole["scores"]}.items():
+    for name, distribution in {"told as classes": classes, "told as numbers": whole["scores"]}.items():
         scored = {
             "label": third,
             "challenger": np.eye(3)[third] * 0.7 + 0.1,
-            "facts": {**whole, "champion": None, "scores": report},
+            "facts": {**whole, "champion": None, "scores": distribution},
         }
         three = Evidence.from_arrays(
             **{**plain, "champion": None, **scored}, task="multiclass", classes=["a", "b", "c"]

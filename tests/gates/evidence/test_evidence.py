@@ -54,10 +54,10 @@ def file(columns: dict, meta: object = None, extra: dict[bytes, bytes] | None = 
     """An Arrow IPC file that says it is evidence."""
     text = json.dumps(META if meta is None else meta).encode() if not isinstance(meta, bytes) else meta
     table = pa.table({"row_id": pa.array([0, 1]), "label": [0.0, 1.0], "challenger": [0.1, 0.9], **columns})
-    return written(table.replace_schema_metadata({b"lockgate": text, **(extra or {})}), **options)
+    return write_table(table.replace_schema_metadata({b"lockgate": text, **(extra or {})}), **options)
 
 
-def written(table: pa.Table, **options) -> bytes:
+def write_table(table: pa.Table, **options) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
         writer.write_table(table)
@@ -194,7 +194,7 @@ REFUSED_FILES = {
     "stray column": (lambda: file({"colour": ["a", "b"]}), "unknown column 'colour'"),
     "version": (lambda: file({}, {**META, "version": 2}), "no evidence metadata of this version"),
     "no version": (lambda: file({}, {"task": "binary"}), "no evidence metadata of this version"),
-    "no metadata": (lambda: written(pa.table({"row_id": [1]})), "no evidence metadata of this version"),
+    "no metadata": (lambda: write_table(pa.table({"row_id": [1]})), "no evidence metadata of this version"),
     "not JSON": (lambda: file({}, b"{"), "metadata is not JSON"),
     "nested JSON": (lambda: file({}, b"[" * 100_000), "metadata is not JSON"),
     "facts": (lambda: file({}, {**META, "facts": [1]}), "facts are not an object"),
@@ -204,15 +204,17 @@ REFUSED_FILES = {
     "compressed": (lambda: file({"weight": np.zeros(2)}, compression="zstd"), "is compressed"),
     "lz4": (lambda: file({"weight": np.zeros(2)}, compression="lz4"), "is compressed"),
     "no label": (
-        lambda: written(pa.table({"row_id": [1]}).replace_schema_metadata({b"lockgate": json.dumps(META).encode()})),
+        lambda: write_table(
+            pa.table({"row_id": [1]}).replace_schema_metadata({b"lockgate": json.dumps(META).encode()})
+        ),
         "no column 'label'",
     ),
     "twice": (
-        lambda: written(pa.Table.from_arrays([pa.array([1])] * 3, names=["row_id", "label", "label"])),
+        lambda: write_table(pa.Table.from_arrays([pa.array([1])] * 3, names=["row_id", "label", "label"])),
         "column 'label' occurs more than once",
     ),
     "no bytes for its rows": (
-        lambda: written(pa.table({"row_id": pa.nulls(10**9), "label": pa.nulls(10**9)})),
+        lambda: write_table(pa.table({"row_id": pa.nulls(10**9), "label": pa.nulls(10**9)})),
         "1,000,000,000 rows in",
     ),
     "empty": (lambda: b"", "not an evidence file"),

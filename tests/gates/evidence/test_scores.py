@@ -48,7 +48,7 @@ def file(columns: dict, **meta: object) -> bytes:
     return bytes(sink.getvalue())
 
 
-def found(evidence: Evidence, *, clusters_required: bool = False) -> list[str]:
+def list_defects(evidence: Evidence, *, clusters_required: bool = False) -> list[str]:
     return find_defects(evidence, clusters_required=clusters_required)
 
 
@@ -60,7 +60,7 @@ def test_round_trip_is_bit_identical_in_any_order(created) -> None:
     assert (again.task, again.classes, again.holdout) == (item.task, item.classes, item.holdout)
     assert again.challenger.tobytes() == item.challenger.tobytes()
     assert again.scores_digest(again.challenger) == item.scores_digest(item.challenger)
-    assert found(item) == []
+    assert list_defects(item) == []
     order = [2, 0, 3, 1]
     names = ["label", "challenger", *(["champion"] if item.champion is not None else [])]
     shuffled = {name: getattr(item, name)[order] for name in names}
@@ -103,7 +103,7 @@ def test_float64_lists_are_not_copied() -> None:
 
 def test_missing_rows_and_numbers_are_defects() -> None:
     for values in ([*GOOD[:3], None], [*GOOD[:3], [1.0, None, 0.0]]):
-        assert found(multiclass(challenger=lists(values))) == [
+        assert list_defects(multiclass(challenger=lists(values))) == [
             "1 rows have a challenger probability outside 0 … 1, or none (first rows, ids hashed: 4e07408562be)"
         ]
 
@@ -204,22 +204,22 @@ DEFECTS = {
 @pytest.mark.parametrize("case", DEFECTS)
 def test_defects(case: str) -> None:
     created, options, message = DEFECTS[case]
-    assert [line for line in found(created(**options)) if line.startswith(message) or message in line]
+    assert [line for line in list_defects(created(**options)) if line.startswith(message) or message in line]
 
 
 def test_probabilities_may_miss_1_by_what_float32_leaves() -> None:
-    assert found(multiclass(challenger=[*GOOD[:3], [1 - 9e-7, 0, 0]])) == []
+    assert list_defects(multiclass(challenger=[*GOOD[:3], [1 - 9e-7, 0, 0]])) == []
     scores = np.random.default_rng(0).normal(size=(500, 1000)).astype(np.float32)
     scores = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True, dtype=np.float32)
     many = Evidence.from_arrays(
         label=np.arange(500), challenger=scores, task="multiclass", classes=[f"c{i}" for i in range(1000)]
     )
-    assert found(many) == []
+    assert list_defects(many) == []
 
 
 def test_a_query_is_the_cluster_that_a_policy_requires() -> None:
-    assert found(ranking(), clusters_required=True) == []
-    assert found(multiclass(), clusters_required=True) != []
+    assert list_defects(ranking(), clusters_required=True) == []
+    assert list_defects(multiclass(), clusters_required=True) != []
 
 
 PEAK = """

@@ -49,7 +49,7 @@ def floor(minimum: float, metric: str = "accuracy", decide: str = "bound") -> di
     return {"kind": "threshold", "metric": metric, "min": minimum, "decide": decide}
 
 
-def right(n: int, hits: int, **more) -> Evidence:
+def hits_of(n: int, hits: int, **more) -> Evidence:
     """n independent rows of which `hits` are decided right."""
     label = np.arange(n) % 2
     good = np.arange(n) < hits
@@ -64,22 +64,22 @@ def ask(make, checks: dict, evidence: Evidence, **keys):
 
 @pytest.mark.parametrize("verdicts", [*itertools.product(Verdict, repeat=3)])
 def test_what_three_checks_say_together(verdicts: tuple[Verdict, ...]) -> None:
-    message = combine_alternatives(list(verdicts))
+    combined = combine_alternatives(list(verdicts))
     judged = [verdict for verdict in verdicts if verdict is not Verdict.SKIP]
     if Verdict.ERROR in verdicts:
-        assert message is Verdict.ERROR
+        assert combined is Verdict.ERROR
     elif Verdict.PASS in verdicts:
-        assert message is Verdict.PASS
+        assert combined is Verdict.PASS
     elif not judged:
-        assert message is Verdict.SKIP
+        assert combined is Verdict.SKIP
     else:
-        assert message is (Verdict.FAIL if set(judged) == {Verdict.FAIL} else Verdict.INCONCLUSIVE)
+        assert combined is (Verdict.FAIL if set(judged) == {Verdict.FAIL} else Verdict.INCONCLUSIVE)
 
 
 def test_one_check_is_judged_as_it_would_be_alone(make) -> None:
-    evidence = right(400, 360)
-    for item in (0.8, 0.9, 0.95):
-        alone, inside = make.judge(floor(item), evidence).outcomes[0], ask(make, {"a": floor(item)}, evidence)
+    evidence = hits_of(400, 360)
+    for minimum in (0.8, 0.9, 0.95):
+        alone, inside = make.judge(floor(minimum), evidence).outcomes[0], ask(make, {"a": floor(minimum)}, evidence)
         for key in ("verdict", "observed", "low", "high", "level"):
             assert getattr(alone, key) == getattr(inside, key) == getattr(inside.parts[0], key)
 
@@ -93,13 +93,13 @@ def lower(alpha: float) -> float:
 def test_a_pass_is_asked_at_a_share_of_the_error_rate(make, k: int) -> None:
     others = {f"x{index}": floor(0.99) for index in range(k - 1)}
     for nudge, verdict in ((-1e-6, Verdict.PASS), (0.0, Verdict.PASS), (1e-6, Verdict.INCONCLUSIVE)):
-        result = ask(make, {"a": floor(lower(0.05 / k) + nudge), **others}, right(400, 360))
+        result = ask(make, {"a": floor(lower(0.05 / k) + nudge), **others}, hits_of(400, 360))
         assert result.verdict == verdict
         assert result.parts[0].level == pytest.approx(1 - 0.05 / k)
 
 
 def test_what_passes_alone_only_says_so(make) -> None:
-    result = ask(make, {"a": floor(0.87), "b": floor(0.99), "c": floor(0.99)}, right(400, 360))
+    result = ask(make, {"a": floor(0.87), "b": floor(0.99), "c": floor(0.99)}, hits_of(400, 360))
     assert result.verdict == Verdict.INCONCLUSIVE
     assert "passes alone, but 3 checks share the error rate" in result.message
 
@@ -107,14 +107,14 @@ def test_what_passes_alone_only_says_so(make) -> None:
 def test_once_one_has_passed_the_others_share_what_is_left(make) -> None:
     """Holm: what cannot be shown at .975 can at .95, beside one that passed at .975."""
     between = (lower(0.05) + lower(0.025)) / 2
-    result = ask(make, {"hard": floor(between), "easy": floor(0.5)}, right(400, 360))
+    result = ask(make, {"hard": floor(between), "easy": floor(0.5)}, hits_of(400, 360))
     assert [part.verdict for part in result.parts] == [Verdict.PASS, Verdict.PASS]
     assert [part.level for part in result.parts] == pytest.approx([0.95, 0.975])
 
 
 def test_checks_that_cannot_err_by_chance_take_no_share(make) -> None:
     facts = {"train_row_hashes": np.array([1], dtype=np.uint64)}
-    evidence = right(400, 360, facts=facts, row_id=np.arange(400))
+    evidence = hits_of(400, 360, facts=facts, row_id=np.arange(400))
     checks = {"a": floor(lower(0.05)), "b": floor(0.99, decide="point"), "c": LEAKAGE}
     result = ask(make, checks, evidence)
     assert [(part.verdict, part.level) for part in result.parts] == [
@@ -127,7 +127,7 @@ def test_checks_that_cannot_err_by_chance_take_no_share(make) -> None:
 
 
 def test_a_skip_takes_no_share_and_decides_nothing(make) -> None:
-    evidence = right(400, 360)
+    evidence = hits_of(400, 360)
     result = ask(make, {"gain": GAIN, "a": floor(lower(0.05))}, evidence)
     assert [part.verdict for part in result.parts] == [Verdict.SKIP, Verdict.PASS]
     assert result.parts[1].level == 0.95
@@ -138,13 +138,13 @@ def test_a_skip_takes_no_share_and_decides_nothing(make) -> None:
 def test_a_fail_is_asked_of_every_check_at_the_full_level(make) -> None:
     upper = proportion_confint(360, 400, alpha=0.1, method="wilson")[1]
     for nudge, verdict in ((-1e-6, Verdict.INCONCLUSIVE), (1e-6, Verdict.FAIL)):
-        result = ask(make, {"a": floor(upper + nudge), "b": floor(0.99)}, right(400, 360))
+        result = ask(make, {"a": floor(upper + nudge), "b": floor(0.99)}, hits_of(400, 360))
         assert [part.verdict for part in result.parts] == [verdict, Verdict.FAIL]
         assert result.verdict == verdict
 
 
 def test_an_error_is_never_hidden_by_a_pass(make) -> None:
-    result = ask(make, {"a": floor(0.5), "b": floor(0.5, "rmse")}, right(400, 360))
+    result = ask(make, {"a": floor(0.5), "b": floor(0.5, "rmse")}, hits_of(400, 360))
     assert [part.verdict for part in result.parts] == [Verdict.PASS, Verdict.ERROR]
     assert result.verdict == Verdict.ERROR
     assert "'b': " in result.message
@@ -200,9 +200,9 @@ def test_a_gain_makes_the_whole_gate_a_scheduled_look(make) -> None:
 def test_without_a_champion_it_is_no_look(make) -> None:
     checks = {"gain": GAIN, "good": floor(0.5)}
     policy = make.policy({"gate": {"kind": "any_of", "checks": checks}}, schedule={"kind": "fixed", "looks": 10})
-    evidence = judge(policy, make.evidence(champion=None)).outcomes[0]
-    assert [part.verdict for part in evidence.parts] == [Verdict.SKIP, Verdict.PASS]
-    assert evidence.level == 0.95
+    outcome = judge(policy, make.evidence(champion=None)).outcomes[0]
+    assert [part.verdict for part in outcome.parts] == [Verdict.SKIP, Verdict.PASS]
+    assert outcome.level == 0.95
 
 
 def test_without_a_gain_no_look_is_taken(make) -> None:
@@ -218,11 +218,11 @@ def test_severity_description_and_owner_of_checks(make) -> None:
     policy = make.policy(
         {"floor": floor(0.5), "gate": {"kind": "any_of", "severity": "warn", "owner": "us", "checks": {"a": inner}}}
     )
-    decision = judge(policy, right(400, 360)).outcomes[1]
-    (part,) = decision.parts
-    assert (decision.severity, decision.owner, decision.description) == ("warn", "us", "")
+    outcome = judge(policy, hits_of(400, 360)).outcomes[1]
+    (part,) = outcome.parts
+    assert (outcome.severity, outcome.owner, outcome.description) == ("warn", "us", "")
     assert (part.severity, part.owner, part.description) == ("warn", "risk", "the law asks")
-    assert decision.rule == "a: accuracy >= 0.99 (bound)"
+    assert outcome.rule == "a: accuracy >= 0.99 (bound)"
 
 
 @pytest.mark.parametrize(
@@ -278,8 +278,8 @@ def test_no_false_pass_beyond_alpha(make, k: int) -> None:
         evidence = Evidence.from_arrays(
             label=np.zeros(k * each), challenger=scores[:, 0], champion=scores[:, 1], slices=slices, task="regression"
         )
-        decision = judge(policy, evidence).outcomes[0]
-        alone = any("passes alone" in part.message for part in decision.parts)
-        passed += decision.verdict == Verdict.PASS, decision.verdict == Verdict.PASS or alone
+        outcome = judge(policy, evidence).outcomes[0]
+        alone = any("passes alone" in part.message for part in outcome.parts)
+        passed += outcome.verdict == Verdict.PASS, outcome.verdict == Verdict.PASS or alone
     for share, expected in zip(passed / runs, (1 - (1 - 0.05 / k) ** k, 1 - 0.95**k), strict=True):
         assert share == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / runs))

@@ -59,26 +59,26 @@ def test_scores_that_are_too_extreme_and_too_high(make, measure: str, maximum: f
     truth = rng.normal(-0.5, 1.2, 20_000)
     label = (rng.random(20_000) < 1 / (1 + np.exp(-truth))).astype(float)
     evidence = Evidence.from_arrays(label=label, challenger=1 / (1 + np.exp(-(1.5 * truth + 0.8))))
-    decision = make.judge(make.check("calibration", measure=measure, max=maximum), evidence).outcomes[0]
-    assert decision.verdict == verdict
+    outcome = make.judge(make.check("calibration", measure=measure, max=maximum), evidence).outcomes[0]
+    assert outcome.verdict == verdict
     if measure == "slope":
-        assert decision.observed == pytest.approx(2 / 3, abs=0.03)
-        assert decision.rule == f"|slope - 1| <= {maximum:g} (bound)"
+        assert outcome.observed == pytest.approx(2 / 3, abs=0.03)
+        assert outcome.rule == f"|slope - 1| <= {maximum:g} (bound)"
 
 
 def test_a_slope_that_does_not_exist_is_an_error(make) -> None:
     label = np.repeat([0.0, 1.0], 50)
     evidence = Evidence.from_arrays(label=label, challenger=0.2 + 0.6 * label)
-    decision = make.judge(make.check("calibration", measure="slope"), evidence).outcomes[0]
-    assert decision.verdict == "ERROR"
-    assert "do not separate" in decision.message
+    outcome = make.judge(make.check("calibration", measure="slope"), evidence).outcomes[0]
+    assert outcome.verdict == "ERROR"
+    assert "do not separate" in outcome.message
 
 
 def test_a_regression_has_a_gap_and_no_ece(make) -> None:
     evidence = Evidence.from_arrays(label=np.arange(50.0), challenger=np.arange(50) + 3.0, task="regression")
     assert make.judge(make.check("calibration", max=3.0, decide="point"), evidence).outcomes[0].verdict == Verdict.PASS
-    decision = make.judge(make.check("calibration", measure="ece"), evidence).outcomes[0]
-    assert decision.verdict == Verdict.ERROR
-    assert "rmse, mae" in decision.message
+    outcome = make.judge(make.check("calibration", measure="ece"), evidence).outcomes[0]
+    assert outcome.verdict == Verdict.ERROR
+    assert "rmse, mae" in outcome.message
     sloped = make.judge(make.check("calibration", measure="slope", max=0.1), evidence).outcomes[0]
     assert (sloped.verdict, sloped.observed) == ("PASS", 1.0)

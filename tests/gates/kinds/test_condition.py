@@ -43,7 +43,7 @@ def outcome(make, condition: str, evidence: Evidence, **keys):
     return make.judge({"kind": "condition", "condition": condition}, evidence, **keys).outcomes[0]
 
 
-def paired(both: int, new: int, old: int, neither: int, **more) -> Evidence:
+def paired_rows(both: int, new: int, old: int, neither: int, **more) -> Evidence:
     """Binary rows in a known fourfold table: both right, only the new, only the old, neither."""
     right = np.repeat(FOUR, [both, new, old, neither], axis=0)
     label = np.arange(len(right)) % 2
@@ -51,7 +51,7 @@ def paired(both: int, new: int, old: int, neither: int, **more) -> Evidence:
     return Evidence.from_arrays(label=label.astype(float), challenger=scores[:, 0], champion=scores[:, 1], **more)
 
 
-TANGO = paired(794, 150, 86, 570)
+TANGO = paired_rows(794, 150, 86, 570)
 """Tango 95 %: .0213615648, .0589980333 (two-sided), as published."""
 
 
@@ -96,10 +96,10 @@ def test_changed_decisions_are_judged_as_disagreement_does(make) -> None:
 
 def test_wilson_of_a_single_share(make) -> None:
     """60 of 100: .5020025868–.6905987136 at two-sided 95 %, published."""
-    result = outcome(make, "o > 0.5 +/- 0.1", paired(60, 40, 0, 0), confidence=0.975)
+    result = outcome(make, "o > 0.5 +/- 0.1", paired_rows(60, 40, 0, 0), confidence=0.975)
     assert (result.low, result.high) == pytest.approx((0.5020025868, 0.6905987136), abs=1e-9)
     assert result.verdict == Verdict.PASS
-    halved = outcome(make, "-0.5 * o < -0.25 +/- 0.1", paired(60, 40, 0, 0), confidence=0.975)
+    halved = outcome(make, "-0.5 * o < -0.25 +/- 0.1", paired_rows(60, 40, 0, 0), confidence=0.975)
     assert (halved.low, halved.high) == pytest.approx((-0.6905987136 / 2, -0.5020025868 / 2), abs=1e-9)
     assert halved.verdict == Verdict.PASS
 
@@ -152,16 +152,16 @@ def test_multiclass(make) -> None:
         make, "n - o > 0.2 +/- 0.05 /\\ d < 0.6 +/- 0.05 /\\ o > 0.5 +/- 0.05 /\\ n - 1.1*o > 0 +/- 0.1", evidence
     )
     assert [part.verdict for part in result.parts] == [Verdict.PASS] * 4
-    results = [right[:, 0].mean() - right[:, 1].mean(), np.mean(decision[:, 0] != decision[:, 1]), right[:, 1].mean()]
-    assert [part.observed for part in result.parts[:3]] == pytest.approx(results)
+    shares = [right[:, 0].mean() - right[:, 1].mean(), np.mean(decision[:, 0] != decision[:, 1]), right[:, 1].mean()]
+    assert [part.observed for part in result.parts[:3]] == pytest.approx(shares)
 
 
 def test_the_half_width_is_asked_as_well(make) -> None:
     """Half of .0589980333 − .0213615648 is .0188182."""
-    actual = {
+    results = {
         within: outcome(make, f"n - o > 0.02 +/- {within}", TANGO, confidence=0.975) for within in (0.0188183, 0.0094)
     }
-    narrow, wide = actual.values()
+    narrow, wide = results.values()
     assert narrow.verdict == Verdict.PASS
     assert wide.verdict == Verdict.INCONCLUSIVE
     assert wide.message.endswith(
@@ -176,7 +176,7 @@ def test_what_is_shown_to_be_false_is_so_at_any_half_width(make) -> None:
 
 
 def test_a_limit_of_0_is_strict(make) -> None:
-    same = paired(300, 0, 0, 100)
+    same = paired_rows(300, 0, 0, 100)
     assert outcome(make, "n - o > 0 +/- 0.1", same).verdict == Verdict.INCONCLUSIVE
     assert outcome(make, "d > 0 +/- 0.1", same).verdict == Verdict.INCONCLUSIVE
     assert outcome(make, "n - o > -0.05 +/- 0.1", same).verdict == Verdict.PASS
@@ -185,7 +185,7 @@ def test_a_limit_of_0_is_strict(make) -> None:
 @pytest.mark.parametrize(("rows", "verdict"), [(6, Verdict.INCONCLUSIVE), (60, Verdict.PASS)])
 def test_rows_that_are_all_alike_prove_little(make, rows: int, verdict: Verdict) -> None:
     """Every row right for both: the sum is −.1 everywhere, and 6 rows still allow 39 % of others."""
-    result = outcome(make, "n - 1.1 * o > -0.2 +/- 1", paired(rows, 0, 0, 0))
+    result = outcome(make, "n - 1.1 * o > -0.2 +/- 1", paired_rows(rows, 0, 0, 0))
     unlike = 1 - 0.05 ** (1 / rows)
     assert (result.low, result.high) == pytest.approx((-0.1 - unlike * 1.0, -0.1 + unlike * 1.1))
     assert result.verdict == verdict
@@ -214,16 +214,16 @@ def test_a_champion_that_reigns_but_has_no_scores_is_an_error(make) -> None:
     reigning = make.judge(make.checks["threshold"], alone).state
     for text in ("n - o > 0 +/- 0.1", "o > 0.5 +/- 0.1", "d < 0.1 +/- 0.1", "n - 1.1*o > 0 +/- 0.1"):
         policy = make.policy({"gate": {"kind": "condition", "condition": f"{text} /\\ n > 0.5 +/- 0.1"}})
-        decision = judge(policy, alone, reigning).outcomes[0]
-        assert [part.verdict for part in decision.parts] == [Verdict.ERROR, Verdict.PASS]
-        assert decision.verdict == Verdict.ERROR
-        assert "the evidence has no champion scores" in decision.message
+        gate_outcome = judge(policy, alone, reigning).outcomes[0]
+        assert [part.verdict for part in gate_outcome.parts] == [Verdict.ERROR, Verdict.PASS]
+        assert gate_outcome.verdict == Verdict.ERROR
+        assert "the evidence has no champion scores" in gate_outcome.message
 
 
 def test_only_where_there_are_decisions(make) -> None:
-    evidence = outcome(make, "n > 0.5 +/- 0.1", make.evidence(task="regression"))
-    assert evidence.verdict == Verdict.ERROR
-    assert "a condition is not defined for regression; expected task binary or multiclass" in evidence.message
+    result = outcome(make, "n > 0.5 +/- 0.1", make.evidence(task="regression"))
+    assert result.verdict == Verdict.ERROR
+    assert "a condition is not defined for regression; expected task binary or multiclass" in result.message
 
 
 GAINS = ["n - o > 0 +/- 0.1", "n - 1.05 * o > 0 +/- 0.1"]
@@ -248,7 +248,7 @@ def test_no_false_promotion_of_a_product(make) -> None:
     policy = make.policy({"gate": {"kind": "condition", "condition": "n - 1.02 * o > 0 +/- 1"}})
     both, new, old, neither = 0.72, 0.096, 0.08, 0.104  # n = .816, o = .8
     for counts in rng.multinomial(1000, [both, new, old, neither], runs):
-        passed += judge(policy, paired(*counts)).outcomes[0].verdict == Verdict.PASS
+        passed += judge(policy, paired_rows(*counts)).outcomes[0].verdict == Verdict.PASS
     assert passed / runs <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / runs)
     assert passed > 0
 
@@ -261,7 +261,7 @@ def test_a_half_width_of_exactly_what_is_asked_is_narrow_enough(make) -> None:
 
 
 def test_clusters_that_are_all_alike_prove_less_than_their_rows(make) -> None:
-    evidence = paired(60, 0, 0, 0, cluster=np.arange(60) % 12)
+    evidence = paired_rows(60, 0, 0, 0, cluster=np.arange(60) % 12)
     result = outcome(make, "n - 1.1 * o > -0.2 +/- 1", evidence)
     unlike = 1 - 0.05 ** (1 / 12)
     assert (result.low, result.high) == pytest.approx((-0.1 - unlike * 1.0, -0.1 + unlike * 1.1))

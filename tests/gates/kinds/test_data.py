@@ -155,10 +155,10 @@ def test_types(make) -> None:
 def test_the_age_of_the_newest_row(make, newest: str, verdict: str, days: float | None) -> None:
     zone = "Z" if newest.endswith("Z") else "+02:00" if newest.endswith("+02:00") else ""
     times = [f"2023-01-01T00:00:00{zone}"] * 599 + [newest]
-    evidence = data(make, make.evidence(time=times), max_age="10d")
-    assert evidence.verdict == verdict
+    result = data(make, make.evidence(time=times), max_age="10d")
+    assert result.verdict == verdict
     if days is not None:
-        assert evidence.observed == pytest.approx(days)
+        assert result.observed == pytest.approx(days)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ def test_the_age_of_rows_without_time(make, facts, verdict: str) -> None:
 
 
 def test_an_age_needs_the_time_of_the_judgement(make) -> None:
-    evidence = data(make, make.evidence(facts=make.facts(as_of="2024-05")), now=None, max_age="10d")
-    assert (evidence.verdict, "needs the time of the judgement" in evidence.message) == (Verdict.ERROR, True)
+    result = data(make, make.evidence(facts=make.facts(as_of="2024-05")), now=None, max_age="10d")
+    assert (result.verdict, "needs the time of the judgement" in result.message) == (Verdict.ERROR, True)
 
 
 def test_the_worst_measure_decides(make) -> None:

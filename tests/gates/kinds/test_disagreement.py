@@ -54,10 +54,10 @@ def test_nine_rows_do_not_show_a_small_share(make) -> None:
 
 
 def test_the_share_has_wilsons_interval(make) -> None:
-    (result,) = make.judge(CHURN, make.evidence(**changing(0.04, 1000))).outcomes
+    (outcome,) = make.judge(CHURN, make.evidence(**changing(0.04, 1000))).outcomes
     low, high = proportion_confint(40, 1000, alpha=0.1, method="wilson")
-    assert (result.observed, result.low, result.high) == pytest.approx((0.04, low, high), abs=1e-11)
-    assert result.verdict == "PASS"
+    assert (outcome.observed, outcome.low, outcome.high) == pytest.approx((0.04, low, high), abs=1e-11)
+    assert outcome.verdict == "PASS"
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_predictions_differ_beyond_a_declared_distance(make) -> None:
     label = np.arange(400.0)
     options = {"label": label, "challenger": label + np.where(label < 20, 2.0, 0.4), "champion": label, "slices": None}
     evidence = make.evidence(400, task="regression", **options)
-    decision = make.judge({**CHURN, "beyond": 1.5}, evidence).outcomes[0]
-    assert (decision.verdict, decision.observed) == ("PASS", 0.05)
+    outcome = make.judge({**CHURN, "beyond": 1.5}, evidence).outcomes[0]
+    assert (outcome.verdict, outcome.observed) == ("PASS", 0.05)
     assert make.judge(CHURN, evidence).outcomes[0].verdict == "ERROR"
 
 
 def test_decisions_need_no_distance(make) -> None:
-    evidence = make.judge({**CHURN, "beyond": 0.1}, make.evidence(**changing(0.04, 1000))).outcomes[0]
-    assert evidence.verdict == "ERROR"
-    assert "expected no `beyond`" in evidence.message
+    outcome = make.judge({**CHURN, "beyond": 0.1}, make.evidence(**changing(0.04, 1000))).outcomes[0]
+    assert outcome.verdict == "ERROR"
+    assert "expected no `beyond`" in outcome.message
 
 
 def test_without_a_champion_there_is_nothing_to_disagree_with(make) -> None:

@@ -129,9 +129,9 @@ def test_against_the_champions_training_rows(make) -> None:
         assert "@ facts.champion.features" in result.message
 
 
-@pytest.mark.parametrize("owner", ["features", "scores"])
-def test_without_a_champion(make, owner: str) -> None:
-    check = {"gate": {**DRIFT, "of": owner, "against": "champion"}, "floor": make.checks["threshold"]}
+@pytest.mark.parametrize("subject", ["features", "scores"])
+def test_without_a_champion(make, subject: str) -> None:
+    check = {"gate": {**DRIFT, "of": subject, "against": "champion"}, "floor": make.checks["threshold"]}
     assert judge(make.policy(check), make.evidence(champion=None)).outcomes[0].verdict == Verdict.SKIP
 
 
@@ -172,29 +172,29 @@ def test_scores_against_the_champion(make, measure: str) -> None:
 def test_scores_that_come_in_pairs_have_narrower_bounds_than_counts(make) -> None:
     """The champion's scores are on the same rows: their cells rarely differ."""
     paired = scores(make, measure="ks", decide="bound")
-    actual = {"scores": {"kind": "number", "edges": [-1, 0, 1], "train": {"cells": [476, 1024, 1024, 476]}}}
-    counted = scores(make, measure="ks", decide="bound", against="training", facts=actual)
+    facts = {"scores": {"kind": "number", "edges": [-1, 0, 1], "train": {"cells": [476, 1024, 1024, 476]}}}
+    counted = scores(make, measure="ks", decide="bound", against="training", facts=facts)
     assert paired.high < counted.high
 
 
 def test_scores_are_counted_by_weight(make) -> None:
-    actual = {"scores": {"kind": "number", "edges": [0], "train": {"cells": [500, 500]}}}
+    facts = {"scores": {"kind": "number", "edges": [0], "train": {"cells": [500, 500]}}}
     rng = np.random.default_rng(1)
     weight = np.where(rng.normal(size=3000) > 0, 3.0, 1.0)  # of positive scores, by the same draw
-    plain = scores(make, measure="ks", against="training", facts=actual)
-    weighed = scores(make, measure="ks", against="training", facts=actual, weight=weight)
+    plain = scores(make, measure="ks", against="training", facts=facts)
+    weighed = scores(make, measure="ks", against="training", facts=facts, weight=weight)
     assert plain.observed < 0.05
     assert weighed.observed == pytest.approx(0.25, abs=0.03)
 
 
 def test_clusters_widen_the_bounds_of_scores_and_few_show_nothing(make) -> None:
-    actual = {"scores": {"kind": "number", "edges": [0], "train": {"cells": [5000, 5000]}}}
+    facts = {"scores": {"kind": "number", "edges": [0], "train": {"cells": [5000, 5000]}}}
     order = np.argsort(np.random.default_rng(1).normal(size=3000))
     cluster = np.empty(3000, dtype=int)
     cluster[order] = np.arange(3000) // 100  # rows of one cluster have about the same score
-    plain = scores(make, measure="ks", against="training", facts=actual, decide="bound")
-    clustered = scores(make, measure="ks", against="training", facts=actual, decide="bound", cluster=cluster)
-    few = scores(make, measure="ks", against="training", facts=actual, decide="bound", cluster=cluster // 6)
+    plain = scores(make, measure="ks", against="training", facts=facts, decide="bound")
+    clustered = scores(make, measure="ks", against="training", facts=facts, decide="bound", cluster=cluster)
+    few = scores(make, measure="ks", against="training", facts=facts, decide="bound", cluster=cluster // 6)
     assert clustered.high > 3 * plain.high
     assert (few.verdict, few.clusters) == (Verdict.INCONCLUSIVE, 5)
     assert "only 5 clusters" in few.message
@@ -203,14 +203,14 @@ def test_clusters_widen_the_bounds_of_scores_and_few_show_nothing(make) -> None:
 def test_classes_are_names(make) -> None:
     rng = np.random.default_rng(2)
     label = rng.integers(0, 3, 900)
-    actual = {"scores": {"kind": "name", "values": ["x", "y", "z"], "train": {"cells": [400, 400, 400]}}}
+    facts = {"scores": {"kind": "name", "values": ["x", "y", "z"], "train": {"cells": [400, 400, 400]}}}
     evidence = Evidence.from_arrays(
         label=label,
         challenger=0.1 + 0.7 * np.eye(3)[label],
         champion=0.1 + 0.7 * np.eye(3)[(label > 0) * 1],
         task="multiclass",
         classes=["x", "y", "z"],
-        facts=actual,
+        facts=facts,
     )
     for against, verdict in (("training", "PASS"), ("champion", "FAIL")):
         check = {**DRIFT, "of": "scores", "against": against, "measure": "js"}
@@ -239,11 +239,11 @@ def test_policy_errors(make, keys, message: str) -> None:
 
 def test_a_column_that_passes_alone_needs_no_correction_to_pass(make) -> None:
     """PASS takes every column at the full level: Bonferroni's correction is for what is shown to exceed the limit."""
-    kept_values = {f"b{index}": number([5000, 5000], [306, 294]) for index in range(40)}
-    alone = drift(make, {"b0": kept_values["b0"]}, measure="ks", max=0.05, decide="bound")
+    columns = {f"b{index}": number([5000, 5000], [306, 294]) for index in range(40)}
+    alone = drift(make, {"b0": columns["b0"]}, measure="ks", max=0.05, decide="bound")
     corrected = make.policy(
         {"gate": {**DRIFT, "measure": "ks", "max": 0.05, "decide": "bound"}}, confidence=1 - 0.05 / 40
     )
-    evidence = make.evidence(facts=make.facts(features={"b0": kept_values["b0"]}))
+    evidence = make.evidence(facts=make.facts(features={"b0": columns["b0"]}))
     assert (alone.verdict, judge(corrected, evidence).outcomes[0].verdict) == (Verdict.PASS, Verdict.INCONCLUSIVE)
-    assert drift(make, kept_values, measure="ks", max=0.05, decide="bound").verdict == Verdict.PASS
+    assert drift(make, columns, measure="ks", max=0.05, decide="bound").verdict == Verdict.PASS

@@ -59,12 +59,12 @@ def sites(rates: dict[str, float], n: int, *, seed: int = 0) -> dict[str, Any]:
 
 
 def test_the_largest_gap_with_newcombes_interval(make) -> None:
-    (result,) = make.judge(fair(), make.evidence(**sites({"a": 0.9, "b": 0.6, "c": 0.8}, 400))).outcomes
+    (outcome,) = make.judge(fair(), make.evidence(**sites({"a": 0.9, "b": 0.6, "c": 0.8}, 400))).outcomes
     low, high = confint_proportions_2indep(360, 400, 240, 400, method="newcomb", alpha=0.1)
-    assert (result.observed, result.low, result.high) == pytest.approx((0.3, low, high), abs=1e-11)
-    assert result.verdict == "FAIL"
-    assert "0.9 in 'a' and 0.6 in 'b'" in result.message
-    assert [(part.name, part.verdict) for part in result.parts] == [("a", "FAIL"), ("b", "FAIL"), ("c", "PASS")]
+    assert (outcome.observed, outcome.low, outcome.high) == pytest.approx((0.3, low, high), abs=1e-11)
+    assert outcome.verdict == "FAIL"
+    assert "0.9 in 'a' and 0.6 in 'b'" in outcome.message
+    assert [(part.name, part.verdict) for part in outcome.parts] == [("a", "FAIL"), ("b", "FAIL"), ("c", "PASS")]
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_the_bound_decides(make, rates: dict[str, float], n: int, verdict: str) 
 
 @pytest.mark.parametrize(("gap", "verdict"), [(0.09, "PASS"), (0.10, "PASS"), (0.11, "FAIL")])
 def test_the_point_decides_and_the_limit_is_met(make, gap: float, verdict: str) -> None:
-    evidence = make.judge(fair(decide="point"), make.evidence(**sites({"a": 0.8, "b": 0.8 - gap}, 100))).outcomes[0]
-    assert evidence.verdict == verdict
+    outcome = make.judge(fair(decide="point"), make.evidence(**sites({"a": 0.8, "b": 0.8 - gap}, 100))).outcomes[0]
+    assert outcome.verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -92,23 +92,23 @@ def test_a_small_group_is_left_out_of_the_gap(make, small_slice: str, verdict: s
     options = sites({"a": 0.9, "b": 0.9}, 3000)
     options["slices"]["site"] = options["slices"]["site"].astype(object)
     options["slices"]["site"][:8] = "tiny"
-    evidence = make.judge(fair(small_slice=small_slice), make.evidence(**options)).outcomes[0]
-    assert evidence.verdict == verdict
-    assert evidence.observed < 0.02
+    outcome = make.judge(fair(small_slice=small_slice), make.evidence(**options)).outcomes[0]
+    assert outcome.verdict == verdict
+    assert outcome.observed < 0.02
 
 
 def test_one_group_has_no_gap(make) -> None:
-    evidence = make.judge(fair(), make.evidence(**sites({"a": 0.9}, 400))).outcomes[0]
-    assert (evidence.verdict, evidence.observed) == ("INCONCLUSIVE", None)
-    assert "at least 2" in evidence.message
+    outcome = make.judge(fair(), make.evidence(**sites({"a": 0.9}, 400))).outcomes[0]
+    assert (outcome.verdict, outcome.observed) == ("INCONCLUSIVE", None)
+    assert "at least 2" in outcome.message
 
 
 def test_an_undefined_group_is_an_error(make) -> None:
     options = sites({"a": 0.9, "b": 0.8, "c": 0.8}, 200)
     options["label"] = np.where(options["slices"]["site"] == "a", 1.0, options["label"])
-    evidence = make.judge(fair(metric="auc"), make.evidence(**options)).outcomes[0]
-    assert evidence.verdict == "ERROR"
-    assert [part.verdict for part in evidence.parts if part.name == "a"] == ["ERROR"]
+    outcome = make.judge(fair(metric="auc"), make.evidence(**options)).outcomes[0]
+    assert outcome.verdict == "ERROR"
+    assert [part.verdict for part in outcome.parts if part.name == "a"] == ["ERROR"]
 
 
 @pytest.mark.parametrize("clustered", [False, True])
@@ -170,7 +170,7 @@ def test_no_more_than_a_thousand_groups_are_compared(make, groups: int, verdict:
     evidence = make.evidence(
         groups, label=label, challenger=label * 0.8 + 0.1, champion=None, slices={"site": np.arange(groups)}
     )
-    decision = make.judge(fair(min_rows=1), evidence).outcomes[0]
-    assert decision.verdict == verdict
+    outcome = make.judge(fair(min_rows=1), evidence).outcomes[0]
+    assert outcome.verdict == verdict
     if verdict == "ERROR":
-        assert decision.message == "1,001 groups are too many; expected at most 1,000"
+        assert outcome.message == "1,001 groups are too many; expected at most 1,000"

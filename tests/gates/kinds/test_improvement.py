@@ -48,17 +48,17 @@ def test_the_margin_itself_is_met(make, challenger, champion, margin, off, verdi
 @pytest.mark.parametrize("metric", ["auc", "log_loss", "accuracy", "average_precision"])
 @pytest.mark.parametrize(("off", "verdict"), [(-1e-9, "PASS"), (0.0, "PASS"), (1e-9, "INCONCLUSIVE")])
 def test_the_bound_decides_at_its_very_end(make, metric: str, off: float, verdict: str) -> None:
-    evidence = make.judge(gain(metric, -0.5), make.evidence()).outcomes[0]
-    minimum = -evidence.high if metric == "log_loss" else evidence.low
+    outcome = make.judge(gain(metric, -0.5), make.evidence()).outcomes[0]
+    minimum = -outcome.high if metric == "log_loss" else outcome.low
     check = gain(metric, minimum + off)
     assert make.judge(check, make.evidence()).outcomes[0].verdict == verdict
 
 
 @pytest.mark.parametrize("metric", ["auc", "log_loss", "brier", "accuracy", "average_precision", "ece"])
 def test_margin_zero_is_strict(make, metric: str) -> None:
-    value = make.arrays(900)
-    better, worse = make.evidence(900), make.evidence(900, challenger=value["champion"], champion=value["challenger"])
-    same = make.evidence(900, challenger=value["champion"])
+    arrays = make.arrays(900)
+    better, worse = make.evidence(900), make.evidence(900, challenger=arrays["champion"], champion=arrays["challenger"])
+    same = make.evidence(900, challenger=arrays["champion"])
     assert make.judge(gain(metric, 0.0), better).outcomes[0].verdict == Verdict.PASS
     assert make.judge(gain(metric, 0.0), worse).outcomes[0].verdict == Verdict.FAIL
     equal = make.judge(gain(metric, 0.0), same).outcomes[0]
@@ -75,12 +75,12 @@ def test_a_constant_model_never_improves_on_itself(make) -> None:
 
 @pytest.mark.parametrize("metric", ["log_loss", "brier", "ece"])
 def test_observed_is_as_the_metric_is_written_and_margins_count_towards_better(make, metric: str) -> None:
-    evidence = make.judge(gain(metric, 0.0), make.evidence()).outcomes[0]
-    assert evidence.observed < 0 < evidence.rows
-    assert evidence.low < evidence.observed < evidence.high < 0
-    assert evidence.p < 0.05
-    assert "better by" in evidence.message
-    limit = -evidence.high
+    outcome = make.judge(gain(metric, 0.0), make.evidence()).outcomes[0]
+    assert outcome.observed < 0 < outcome.rows
+    assert outcome.low < outcome.observed < outcome.high < 0
+    assert outcome.p < 0.05
+    assert "better by" in outcome.message
+    limit = -outcome.high
     assert make.judge(gain(metric, limit - 1e-9), make.evidence()).outcomes[0].verdict == Verdict.PASS
     assert make.judge(gain(metric, limit + 1e-9), make.evidence()).outcomes[0].verdict == Verdict.INCONCLUSIVE
 
@@ -91,12 +91,12 @@ def test_mcnemar_decides_at_margin_zero_and_the_message_says_so(make) -> None:
     for b, verdict in ((4, "INCONCLUSIVE"), (5, "PASS")):
         champion = np.where(np.arange(100) < b, 1 - label, label)
         check = gain("accuracy", 0.0)
-        evidence = make.judge(check, make.evidence(100, label=label, challenger=label, champion=champion)).outcomes[0]
-        assert (evidence.verdict, evidence.p) == (verdict, 2.0**-b)
-        assert evidence.low > 0
-        assert "exact McNemar test decides" in evidence.message
-        evidence = make.judge(check, make.evidence(100, label=label, challenger=champion, champion=label)).outcomes[0]
-        assert evidence.verdict == ("FAIL" if b == 5 else "INCONCLUSIVE")
+        outcome = make.judge(check, make.evidence(100, label=label, challenger=label, champion=champion)).outcomes[0]
+        assert (outcome.verdict, outcome.p) == (verdict, 2.0**-b)
+        assert outcome.low > 0
+        assert "exact McNemar test decides" in outcome.message
+        outcome = make.judge(check, make.evidence(100, label=label, challenger=champion, champion=label)).outcomes[0]
+        assert outcome.verdict == ("FAIL" if b == 5 else "INCONCLUSIVE")
 
 
 def test_champions_at_or_below_zero_are_no_special_case(make) -> None:
@@ -109,10 +109,10 @@ def test_champions_at_or_below_zero_are_no_special_case(make) -> None:
 @pytest.mark.parametrize("metric", ["log_loss", "auc", "accuracy"])
 @pytest.mark.parametrize(("clusters", "verdict"), [(9, "INCONCLUSIVE"), (10, "PASS"), (11, "PASS")])
 def test_few_clusters(make, metric: str, clusters: int, verdict: str) -> None:
-    evidence = make.judge(gain(metric, 0.0), make.evidence(cluster=np.arange(600) % clusters)).outcomes[0]
-    assert (evidence.verdict, evidence.clusters) == (verdict, clusters)
-    assert evidence.low is not None
-    assert evidence.p is not None
+    outcome = make.judge(gain(metric, 0.0), make.evidence(cluster=np.arange(600) % clusters)).outcomes[0]
+    assert (outcome.verdict, outcome.clusters) == (verdict, clusters)
+    assert outcome.low is not None
+    assert outcome.p is not None
 
 
 def test_days_decide_where_rows_would_promote(make) -> None:
@@ -140,9 +140,9 @@ def test_what_would_be_needed_is_said(make, shift: float, message: str) -> None:
     evidence = make.evidence(
         100, task="regression", slices=None, label=np.zeros(100), challenger=np.full(100, 5.0), champion=champion
     )
-    decision = make.judge(gain("mae", 0.0), evidence).outcomes[0]
-    assert decision.verdict == Verdict.INCONCLUSIVE
-    assert message in decision.message
+    outcome = make.judge(gain("mae", 0.0), evidence).outcomes[0]
+    assert outcome.verdict == Verdict.INCONCLUSIVE
+    assert message in outcome.message
 
 
 @pytest.mark.parametrize(("better", "verdict"), [(True, "PASS"), (False, "FAIL")])
@@ -152,6 +152,6 @@ def test_an_exact_p_of_the_error_rate_itself_is_enough(make, better: bool, verdi
     worse = np.where(np.arange(100) < 5, 1 - label, label)
     options = {"challenger": label, "champion": worse} if better else {"challenger": worse, "champion": label}
     evidence = make.evidence(100, label=label, **options)
-    decision = make.judge(gain("accuracy", 0.0), evidence, confidence=1 - 2.0**-5).outcomes[0]
-    assert decision.verdict == verdict
+    outcome = make.judge(gain("accuracy", 0.0), evidence, confidence=1 - 2.0**-5).outcomes[0]
+    assert outcome.verdict == verdict
     assert make.judge(gain("accuracy", 0.0), evidence, confidence=1 - 2.0**-6).outcomes[0].verdict == "INCONCLUSIVE"

@@ -21,14 +21,14 @@ def test_leakage_counts_the_rows_that_meet(make, ids, matches: int) -> None:
         np.arange(5000, 9000) if isinstance(ids, np.ndarray) else [f"other-{'y' * (i % 60)}{i}" for i in range(900)]
     )
     trained = hash_row_ids([*ids[:matches], *others])
-    evidence = make.judge(
+    outcome = make.judge(
         make.check("leakage"), make.evidence(row_id=ids, facts={"train_row_hashes": trained})
     ).outcomes[0]
-    assert (evidence.verdict, evidence.observed) == ("FAIL" if matches else "PASS", matches)
+    assert (outcome.verdict, outcome.observed) == ("FAIL" if matches else "PASS", matches)
 
 
 @pytest.mark.parametrize("facts", [None, {}, {"train_row_hashes": np.empty(0, np.uint64)}])
 def test_training_rows_that_are_not_named_are_an_error(make, facts) -> None:
-    evidence = make.judge(make.check("leakage"), make.evidence(facts=facts)).outcomes[0]
-    assert evidence.verdict == Verdict.ERROR
-    assert "train_row_hashes" in evidence.message
+    outcome = make.judge(make.check("leakage"), make.evidence(facts=facts)).outcomes[0]
+    assert outcome.verdict == Verdict.ERROR
+    assert "train_row_hashes" in outcome.message

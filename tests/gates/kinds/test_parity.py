@@ -29,9 +29,9 @@ CHECK = {"kind": "parity", "max_difference": 0, "min_rows": 100}
 )
 def test_difference_and_rows(make, maximum: float, difference: float, rows: int, verdict: str) -> None:
     report = make.facts(parity={"rows": rows, "max_difference": difference, "python": "3.12.1"})
-    evidence = make.judge({**CHECK, "max_difference": maximum}, make.evidence(facts=report)).outcomes[0]
-    assert (evidence.verdict, evidence.observed, evidence.rows) == (verdict, difference, rows)
-    assert "(Python 3.12.1)" in evidence.message
+    outcome = make.judge({**CHECK, "max_difference": maximum}, make.evidence(facts=report)).outcomes[0]
+    assert (outcome.verdict, outcome.observed, outcome.rows) == (verdict, difference, rows)
+    assert "(Python 3.12.1)" in outcome.message
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_difference_and_rows(make, maximum: float, difference: float, rows: int,
     ],
 )
 def test_what_cannot_be_judged(make, report, message: str) -> None:
-    evidence = make.judge(CHECK, make.evidence(facts=make.facts(parity=report))).outcomes[0]
-    assert evidence.verdict == Verdict.ERROR
-    assert message in evidence.message
+    outcome = make.judge(CHECK, make.evidence(facts=make.facts(parity=report))).outcomes[0]
+    assert outcome.verdict == Verdict.ERROR
+    assert message in outcome.message
 
 
 @pytest.mark.parametrize("keys", [{"max_difference": -1}, {"min_rows": 0}, {"min_rows": 1.5}, {"max_difference": "0"}])

@@ -28,7 +28,7 @@ CHAMPION = {"run": "flow/0", "sha256": "a" * 64}
 SEEN = Witness(run="flow/1", model_sha256=SHA)
 
 
-def traced(make, *, witness: Witness | None = SEEN, champion: bool = True, **facts) -> Evidence:
+def trace_evidence(make, *, witness: Witness | None = SEEN, champion: bool = True, **facts) -> Evidence:
     """Evidence that meets every requirement, but for what is given."""
     options = {} if champion else {"champion": None}
     evidence = make.evidence(**options)
@@ -45,14 +45,14 @@ def traced(make, *, witness: Witness | None = SEEN, champion: bool = True, **fac
     return replace(make.evidence(facts=report, **options), witness=witness)
 
 
-def asked(make, evidence: Evidence, *require: str, now: datetime | None = NOW, **keys):
+def judge_provenance(make, evidence: Evidence, *require: str, now: datetime | None = NOW, **keys):
     check = {"kind": "provenance", "require": list(require), **keys}
     return judge(make.policy({"gate": check, "floor": make.checks["threshold"]}), evidence, now=now).outcomes[0]
 
 
 def test_everything_is_met(make) -> None:
     for champion in (True, False):
-        result = asked(make, traced(make, champion=champion), *EVERYTHING, max_age="1d")
+        result = judge_provenance(make, trace_evidence(make, champion=champion), *EVERYTHING, max_age="1d")
         assert (result.verdict, result.observed) == (Verdict.PASS, 0)
         assert [part.name for part in result.parts] == [*EVERYTHING, "age"]
         assert {part.verdict for part in result.parts} == {Verdict.PASS}
@@ -85,27 +85,27 @@ def test_everything_is_met(make) -> None:
 )
 def test_what_is_not_met(make, name: str, change: dict, verdict: str) -> None:
     facts = {key: value for key, value in change.items() if key not in ("witness", "champion_fact")}
-    evidence = traced(make, **({"witness": change["witness"]} if "witness" in change else {}), **facts)
+    evidence = trace_evidence(make, **({"witness": change["witness"]} if "witness" in change else {}), **facts)
     if "champion_fact" in change:
         evidence = replace(evidence, facts={**evidence.facts, "champion": change["champion_fact"]})
-    result = asked(make, evidence, name)
+    result = judge_provenance(make, evidence, name)
     assert (result.verdict, [part.name for part in result.parts]) == (verdict, [name])
     assert result.parts[0].message in result.message
 
 
 def test_other_training_rows(make) -> None:
-    evidence = traced(make)
+    evidence = trace_evidence(make)
     other = replace(evidence, train_row_hashes=evidence.train_row_hashes[:-1])
-    result = asked(make, other, "data")
+    result = judge_provenance(make, other, "data")
     assert (result.verdict, "the training rows are others" in result.message) == (Verdict.FAIL, True)
-    assert asked(make, replace(evidence, train_row_hashes=None), "data").verdict == Verdict.ERROR
+    assert judge_provenance(make, replace(evidence, train_row_hashes=None), "data").verdict == Verdict.ERROR
 
 
 def test_what_was_seen_is_not_in_the_file(make) -> None:
     """Written and read again, evidence has no witness: nothing in it can stand for one."""
-    again = Evidence.from_bytes(traced(make).to_bytes())
+    again = Evidence.from_bytes(trace_evidence(make).to_bytes())
     assert again.witness is None
-    assert asked(make, again, "finished").verdict == Verdict.ERROR
+    assert judge_provenance(make, again, "finished").verdict == Verdict.ERROR
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_what_was_seen_is_not_in_the_file(make) -> None:
     ],
 )
 def test_the_age(make, scored_at, now, verdict: str) -> None:
-    entry = asked(make, traced(make, scored_at=scored_at), "committed", now=now, max_age="1d")
-    assert entry.verdict == entry.parts[1].verdict == verdict
+    result = judge_provenance(make, trace_evidence(make, scored_at=scored_at), "committed", now=now, max_age="1d")
+    assert result.verdict == result.parts[1].verdict == verdict
 
 
 @pytest.mark.parametrize(

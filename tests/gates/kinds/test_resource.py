@@ -34,21 +34,21 @@ CHECK = {"kind": "resource", "fact": "predict_ms_per_1000_p99", "max": 50}
 )
 def test_limits(make, value: float, minimum: float | None, verdict: str) -> None:
     check = {**CHECK, **({"min": minimum} if minimum else {})}
-    evidence = make.judge(check, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]
-    assert (evidence.verdict, evidence.observed, evidence.metric) == (verdict, value, "predict_ms_per_1000_p99")
-    assert evidence.level is None
+    outcome = make.judge(check, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]
+    assert (outcome.verdict, outcome.observed, outcome.metric) == (verdict, value, "predict_ms_per_1000_p99")
+    assert outcome.level is None
 
 
 @pytest.mark.parametrize("value", [True, -1, "5", None, [5], 10**400])
 def test_what_is_no_measurement(make, value) -> None:
-    evidence = make.judge(CHECK, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]
-    assert evidence.verdict == Verdict.ERROR
-    assert "@ facts.predict_ms_per_1000_p99" in evidence.message
+    outcome = make.judge(CHECK, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]
+    assert outcome.verdict == Verdict.ERROR
+    assert "@ facts.predict_ms_per_1000_p99" in outcome.message
 
 
 def test_a_fact_that_is_missing(make) -> None:
-    evidence = make.judge(CHECK, make.evidence()).outcomes[0]
-    assert (evidence.verdict, "the run did not say" in evidence.message) == (Verdict.ERROR, True)
+    outcome = make.judge(CHECK, make.evidence()).outcomes[0]
+    assert (outcome.verdict, "the run did not say" in outcome.message) == (Verdict.ERROR, True)
 
 
 @pytest.mark.parametrize("keys", [{"fact": "latency"}, {"max": -1}, {"max": True}, {"min": 51}, {"max": float("inf")}])

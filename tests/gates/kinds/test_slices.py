@@ -29,8 +29,8 @@ def rows(harm: dict[str, float], *, n: int = 200, noise: float = 0.01, **options
     rng = np.random.default_rng(4)
     site = np.repeat(list(harm), n)
     extra = np.repeat(list(harm.values()), n) + rng.normal(0, noise, site.size)
-    actual = {"label": np.zeros(site.size), "challenger": 1 + extra, "champion": np.ones(site.size), **options}
-    return Evidence.from_arrays(**{"slices": {"site": site}, "task": "regression", **actual})
+    arrays = {"label": np.zeros(site.size), "challenger": 1 + extra, "champion": np.ones(site.size), **options}
+    return Evidence.from_arrays(**{"slices": {"site": site}, "task": "regression", **arrays})
 
 
 CHECK = {
@@ -44,14 +44,14 @@ CHECK = {
 }
 
 
-def judged(make, evidence: Evidence, **keys):
+def judge_slices(make, evidence: Evidence, **keys):
     return make.judge({**CHECK, **keys}, evidence).outcomes[0]
 
 
 @pytest.mark.parametrize("require", ["no_proven_harm", "non_inferior"])
 @pytest.mark.parametrize(("harm", "verdict"), [(0.05, "PASS"), (0.15, "FAIL")])
 def test_one_slice_decides(make, require: str, harm: float, verdict: str) -> None:
-    result = judged(make, rows({"a": 0.0, "b": harm, "c": -0.2}), require=require)
+    result = judge_slices(make, rows({"a": 0.0, "b": harm, "c": -0.2}), require=require)
     assert result.verdict == verdict
     assert [part.name for part in result.parts] == ["a", "b", "c"]
     assert [part.verdict for part in result.parts] == ["PASS", verdict, "PASS"]
@@ -62,8 +62,8 @@ def test_one_slice_decides(make, require: str, harm: float, verdict: str) -> Non
 
 def test_what_is_not_shown_passes_the_guardrail_and_not_non_inferiority(make) -> None:
     wide = rows({"a": 0.0, "b": 0.05}, noise=0.6)
-    assert judged(make, wide).verdict == Verdict.PASS
-    assert judged(make, wide, require="non_inferior").verdict == Verdict.INCONCLUSIVE
+    assert judge_slices(make, wide).verdict == Verdict.PASS
+    assert judge_slices(make, wide, require="non_inferior").verdict == Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("require", ["no_proven_harm", "non_inferior"])
@@ -76,7 +76,7 @@ def test_a_loss_of_exactly_the_margin_is_allowed(make, require: str, off: float,
         task="regression",
         slices={"site": np.repeat(["a", "b"], 60)},
     )
-    assert judged(make, flat, require=require, margin=-0.1 + off).verdict == verdict
+    assert judge_slices(make, flat, require=require, margin=-0.1 + off).verdict == verdict
 
 
 @pytest.mark.parametrize(("slices", "verdict"), [(1, "FAIL"), (3, "FAIL"), (4, "PASS"), (30, "PASS")])
@@ -92,7 +92,7 @@ def test_holm_over_slices(make, slices: int, verdict: str) -> None:
         champion=champion,
         slices={"site": np.repeat([f"s{i:02}" for i in range(slices)], 50)},
     )
-    result = judged(make, evidence, metric="accuracy", margin=0.0)
+    result = judge_slices(make, evidence, metric="accuracy", margin=0.0)
     assert result.parts[0].p == pytest.approx(slices / 64)
     assert result.verdict == result.parts[0].verdict == verdict
 
@@ -100,7 +100,7 @@ def test_holm_over_slices(make, slices: int, verdict: str) -> None:
 @pytest.mark.parametrize(("minimum", "small"), [(199, False), (200, False), (201, True)])
 @pytest.mark.parametrize(("policy", "verdict"), [("inconclusive", "INCONCLUSIVE"), ("skip", "SKIP"), ("block", "FAIL")])
 def test_a_small_slice_counts_as_declared(make, minimum: int, small: bool, policy: str, verdict: str) -> None:
-    result = judged(make, rows({"a": 0.0, "b": 0.0}), min_rows=minimum, small_slice=policy)
+    result = judge_slices(make, rows({"a": 0.0, "b": 0.0}), min_rows=minimum, small_slice=policy)
     assert result.verdict == (verdict if small else "PASS")
     assert {part.verdict for part in result.parts} == {verdict if small else "PASS"}
     if small:
@@ -109,73 +109,71 @@ def test_a_small_slice_counts_as_declared(make, minimum: int, small: bool, polic
 
 def test_one_small_slice_among_large_ones(make) -> None:
     site = np.array(["a"] * 300 + ["tiny"] * 5)
-    actual = {
+    arrays = {
         "label": np.zeros(305),
         "challenger": np.ones(305),
         "champion": np.full(305, 1.1),
         "slices": {"site": site},
     }
-    evidence = Evidence.from_arrays(**actual, task="regression")
-    assert judged(make, evidence).verdict == Verdict.PASS
-    assert [part.verdict for part in judged(make, evidence).parts] == ["PASS", "SKIP"]
-    assert judged(make, evidence, small_slice="inconclusive").verdict == Verdict.INCONCLUSIVE
-    assert judged(make, evidence, small_slice="block").verdict == Verdict.FAIL
+    evidence = Evidence.from_arrays(**arrays, task="regression")
+    assert judge_slices(make, evidence).verdict == Verdict.PASS
+    assert [part.verdict for part in judge_slices(make, evidence).parts] == ["PASS", "SKIP"]
+    assert judge_slices(make, evidence, small_slice="inconclusive").verdict == Verdict.INCONCLUSIVE
+    assert judge_slices(make, evidence, small_slice="block").verdict == Verdict.FAIL
 
 
 def test_rows_of_weight_zero_do_not_make_a_slice_large(make) -> None:
     weight = np.where(np.arange(400) % 200 < 30, 1.0, 0.0)
-    result = judged(make, rows({"a": 0.0, "b": 0.0}, weight=weight))
+    result = judge_slices(make, rows({"a": 0.0, "b": 0.0}, weight=weight))
     assert [(part.verdict, part.rows) for part in result.parts] == [("SKIP", 30), ("SKIP", 30)]
 
 
 def test_declared_slices_must_be_there(make) -> None:
     evidence = rows({"a": 0.0, "b": 0.0})
-    assert judged(make, evidence, values=["a", "b"]).verdict == Verdict.PASS
-    absent = judged(make, evidence, values=["a", "z"])
+    assert judge_slices(make, evidence, values=["a", "b"]).verdict == Verdict.PASS
+    absent = judge_slices(make, evidence, values=["a", "z"])
     assert absent.verdict == Verdict.ERROR
     assert (absent.parts[2].name, absent.parts[2].rows, absent.parts[2].metric) == ("z", 0, "mae")
     assert "not in the holdout" in absent.parts[2].message
-    assert judged(make, evidence, values=["a", "z"], optional_values=["z"]).verdict == Verdict.PASS
+    assert judge_slices(make, evidence, values=["a", "z"], optional_values=["z"]).verdict == Verdict.PASS
 
 
 def test_an_unknown_slice_column_lists_what_exists(make) -> None:
-    result = judged(make, rows({"a": 0.0}), by="region")
+    result = judge_slices(make, rows({"a": 0.0}), by="region")
     assert result.verdict == Verdict.ERROR
     assert "'region'" in result.message
     assert "site" in result.message
 
 
 def test_one_class_in_a_slice_is_an_error_where_the_metric_needs_two(make) -> None:
-    value = make.arrays()
-    label = np.where(value["slices"]["site"] == "west", 0, value["label"])
+    arrays = make.arrays()
+    label = np.where(arrays["slices"]["site"] == "west", 0, arrays["label"])
     check = make.check("slices", metric="auc", margin=-0.5)
-    evidence = make.judge(check, make.evidence(label=label)).outcomes[0]
-    assert [part.verdict for part in evidence.parts] == ["PASS", "PASS", "ERROR"]
-    assert evidence.verdict == Verdict.ERROR
+    outcome = make.judge(check, make.evidence(label=label)).outcomes[0]
+    assert [part.verdict for part in outcome.parts] == ["PASS", "PASS", "ERROR"]
+    assert outcome.verdict == Verdict.ERROR
     assert make.judge({**check, "metric": "log_loss"}, make.evidence(label=label)).outcomes[0].verdict == Verdict.PASS
 
 
 @pytest.mark.parametrize("require", ["no_proven_harm", "non_inferior"])
 @pytest.mark.parametrize("side", ["challenger", "champion", "both"])
 def test_a_metric_that_overflows_in_a_slice_is_an_error(make, require: str, side: str) -> None:
-    value = rows({"a": 0.0, "b": 0.0})
     huge = np.where(np.arange(400) < 200, 1.0, 1e200)
     options = {name: huge for name in ("challenger", "champion") if side in (name, "both")}
     with np.errstate(over="ignore", invalid="ignore"):
-        result = judged(make, rows({"a": 0.0, "b": 0.0}, **options), require=require, metric="rmse")
-    assert value.n == 400
+        result = judge_slices(make, rows({"a": 0.0, "b": 0.0}, **options), require=require, metric="rmse")
     assert [part.verdict for part in result.parts] == ["PASS", "ERROR"]
     assert result.verdict == Verdict.ERROR
 
 
 def test_few_clusters_in_a_slice(make) -> None:
-    result = judged(make, rows({"a": 0.0, "b": 0.0}, cluster=np.r_[np.arange(200) % 9, np.arange(200) % 10]))
+    result = judge_slices(make, rows({"a": 0.0, "b": 0.0}, cluster=np.r_[np.arange(200) % 9, np.arange(200) % 10]))
     assert [(part.verdict, part.clusters) for part in result.parts] == [("INCONCLUSIVE", 9), ("PASS", 10)]
     assert result.verdict == Verdict.INCONCLUSIVE
 
 
 def test_numbers_and_booleans_make_slices_too(make) -> None:
-    result = judged(make, rows({"a": 0.0, "b": 0.0}, slices={"site": np.arange(400) % 2 == 0}))
+    result = judge_slices(make, rows({"a": 0.0, "b": 0.0}, slices={"site": np.arange(400) % 2 == 0}))
     assert [part.name for part in result.parts] == ["false", "true"]
 
 
@@ -187,8 +185,8 @@ def test_optional_values_are_some_of_the_values(make) -> None:
 def test_slices_of_two_columns_together(make) -> None:
     half = np.array(["am", "pm"])[np.arange(600) // 3 % 2]
     evidence = make.evidence(slices={**make.arrays()["slices"], "half": half})
-    decision = make.judge(make.check("slices", by=["site", "half"]), evidence).outcomes[0]
-    assert [part.name for part in decision.parts] == [
+    outcome = make.judge(make.check("slices", by=["site", "half"]), evidence).outcomes[0]
+    assert [part.name for part in outcome.parts] == [
         "north, am",
         "north, pm",
         "south, am",
@@ -196,8 +194,8 @@ def test_slices_of_two_columns_together(make) -> None:
         "west, am",
         "west, pm",
     ]
-    assert {part.rows for part in decision.parts} == {100}
-    assert "by site and half" in decision.rule
+    assert {part.rows for part in outcome.parts} == {100}
+    assert "by site and half" in outcome.rule
     alone = make.judge(make.check("slices", by=["half"]), evidence).outcomes[0]
     assert [part.name for part in alone.parts] == ["am", "pm"]
 
@@ -205,9 +203,9 @@ def test_slices_of_two_columns_together(make) -> None:
 def test_a_slice_on_which_the_metric_is_undefined_is_an_error(make) -> None:
     arrays = make.arrays()
     label = np.where(arrays["slices"]["site"] == "west", 1.0, arrays["label"])
-    evidence = make.judge(make.check("slices", metric="auc"), make.evidence(label=label)).outcomes[0]
-    assert evidence.verdict == "ERROR"
-    (west,) = [part for part in evidence.parts if part.name == "west"]
+    outcome = make.judge(make.check("slices", metric="auc"), make.evidence(label=label)).outcomes[0]
+    assert outcome.verdict == "ERROR"
+    (west,) = [part for part in outcome.parts if part.name == "west"]
     assert (west.verdict, west.observed) == ("ERROR", None)
     assert "auc is undefined on these rows; it needs rows of both labels" in west.message
 
@@ -222,14 +220,14 @@ def test_the_worst_of_equal_verdicts_is_the_smallest_gain(make, other: float, wo
         task="regression",
         slices={"site": np.repeat(["same", "other"], 200)},
     )
-    result = judged(make, evidence)
+    result = judge_slices(make, evidence)
     assert (result.verdict, result.observed) == (Verdict.PASS, pytest.approx(observed))
     assert f"worst {worst!r}" in result.message
 
 
 def test_a_p_of_the_error_rate_itself_is_proof(make) -> None:
     evidence = rows({"a": 0.11}, noise=0.1)
-    p = judged(make, evidence).parts[0].p
+    p = judge_slices(make, evidence).parts[0].p
     assert 0 < p < 0.4
     verdicts = [make.judge(CHECK, evidence, confidence=1 - p + off).outcomes[0].verdict for off in (-1e-9, 0.0, 1e-9)]
     assert verdicts == [Verdict.FAIL, Verdict.FAIL, Verdict.PASS]

@@ -10,7 +10,7 @@ import math
 import pytest
 from obstore.store import MemoryStore
 
-from bench.log import PROJECT, log_objects
+from bench.log import LOG_PROJECT, log_objects
 from lockgate.gates.log import Log
 from tests.builders import CountingStore
 
@@ -27,7 +27,7 @@ def stores_by_length() -> dict[int, MemoryStore]:
 @pytest.mark.parametrize("length", [10, 10_000])
 def test_with_its_hint_the_head_costs_five_requests(length: int, stores_by_length: dict[int, MemoryStore]) -> None:
     store = CountingStore(stores_by_length[length])
-    assert Log(store, project=PROJECT).head().seq == length
+    assert Log(store, project=LOG_PROJECT).head().seq == length
     # the hint, the head and the entry before it; that the hinted entry is there, and that the next is not
     assert store.requests == {"get": 3, "head": 2}
 
@@ -42,7 +42,7 @@ def test_without_a_good_hint_it_costs_a_logarithm_and_mends_it(
     if hint is not None:
         memory.put("head.json", hint)
     store = CountingStore(memory)
-    assert Log(store, project=PROJECT).head().seq == length
+    assert Log(store, project=LOG_PROJECT).head().seq == length
     assert store.requests["head"] <= 2 * math.ceil(math.log2(length)) + 3
     assert store.requests == {"get": 3, "put": 1, "head": store.requests["head"]}
     assert bytes(memory.get("head.json").bytes()) == b'{"seq": %d}' % length

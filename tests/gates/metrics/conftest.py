@@ -49,7 +49,12 @@ class Known:
         else:
             label = np.maximum(rng.integers(-2, 4, n), 0).astype(float)
             score = label + rng.normal(0, 2, n)
-        return {"label": label, "score": _tied(score, self.task) if ties else score, "weight": weight, "query": query}
+        return {
+            "label": label,
+            "score": round_scores(score, self.task) if ties else score,
+            "weight": weight,
+            "query": query,
+        }
 
     def linear(self, rows: dict[str, Any], **options: Any) -> Linear:
         actual = {name: rows[name] for name in ("label", "score", "weight") if rows.get(name) is not None}
@@ -62,7 +67,7 @@ class Known:
         return float(self.truth(rows["label"], rows["score"], weight, rows["query"]))
 
 
-def _tied(score: np.ndarray, task: Task) -> np.ndarray:
+def round_scores(score: np.ndarray, task: Task) -> np.ndarray:
     if task != "multiclass":
         return np.round(score, 1)
     coarse = np.floor(score * 8)
@@ -74,10 +79,10 @@ def ece(hit: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
     """Bin by bin: share of the bin × |mean score − mean label|."""
     total = 0.0
     for k in range(15):
-        value = (score * 15 >= k) & ((score * 15 < k + 1) | (k == 14))
-        if weight[value].sum() > 0:
-            gap = np.average(score[value], weights=weight[value]) - np.average(hit[value], weights=weight[value])
-            total += weight[value].sum() / weight.sum() * abs(gap)
+        in_bin = (score * 15 >= k) & ((score * 15 < k + 1) | (k == 14))
+        if weight[in_bin].sum() > 0:
+            gap = np.average(score[in_bin], weights=weight[in_bin]) - np.average(hit[in_bin], weights=weight[in_bin])
+            total += weight[in_bin].sum() / weight.sum() * abs(gap)
     return float(total)
 
 
@@ -87,11 +92,11 @@ def ks(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
     return float(np.max(np.abs(tpr - fpr)))
 
 
-def decided(count: Callable[..., float], cutoff: float, **options: Any) -> Truth:
+def at_cutoff(count: Callable[..., float], cutoff: float, **options: Any) -> Truth:
     return lambda y, s, w, q: count(y, (s >= cutoff).astype(float), sample_weight=w, **options)
 
 
-def chosen(count: Callable[..., float], **options: Any) -> Truth:
+def at_highest_class(count: Callable[..., float], **options: Any) -> Truth:
     return lambda y, s, w, q: count(y, s.argmax(axis=1), sample_weight=w, **options)
 
 
@@ -103,9 +108,12 @@ def one_vs_rest(average: str) -> Truth:
 
 def per_query(score: Callable[[np.ndarray, np.ndarray], float]) -> Truth:
     def truth(y: np.ndarray, s: np.ndarray, w: np.ndarray, q: np.ndarray) -> float:
-        value = np.unique(q)
+        queries = np.unique(q)
         return float(
-            np.average([score(y[q == item], s[q == item]) for item in value], weights=[w[q == x][0] for x in value])
+            np.average(
+                [score(y[q == query], s[q == query]) for query in queries],
+                weights=[w[q == query][0] for query in queries],
+            )
         )
 
     return truth
@@ -147,30 +155,30 @@ KNOWN = tuple(
             "average_precision": lambda y, s, w, q: sk.average_precision_score(y, s, sample_weight=w),
             "log_loss": lambda y, s, w, q: sk.log_loss(y, s, sample_weight=w, labels=[0, 1]),
             "brier": lambda y, s, w, q: sk.brier_score_loss(y, s, sample_weight=w, pos_label=1),
-            "accuracy": decided(sk.accuracy_score, 0.5),
+            "accuracy": at_cutoff(sk.accuracy_score, 0.5),
             "ece": lambda y, s, w, q: ece(y, s, w),
-            "precision@0.3": decided(sk.precision_score, 0.3, **NAN),
-            "recall": decided(sk.recall_score, 0.5, **NAN),
-            "recall@0.3": decided(sk.recall_score, 0.3, **NAN),
-            "f1@0.4": decided(sk.f1_score, 0.4, **NAN),
-            "specificity@0.4": decided(sk.recall_score, 0.4, pos_label=0, **NAN),
+            "precision@0.3": at_cutoff(sk.precision_score, 0.3, **NAN),
+            "recall": at_cutoff(sk.recall_score, 0.5, **NAN),
+            "recall@0.3": at_cutoff(sk.recall_score, 0.3, **NAN),
+            "f1@0.4": at_cutoff(sk.f1_score, 0.4, **NAN),
+            "specificity@0.4": at_cutoff(sk.recall_score, 0.4, pos_label=0, **NAN),
             "fpr@0.4": lambda y, s, w, q: 1 - sk.recall_score(y, s >= 0.4, pos_label=0, sample_weight=w, **NAN),
-            "mcc@0.4": decided(sk.matthews_corrcoef, 0.4),
-            "balanced_accuracy@0.4": decided(sk.balanced_accuracy_score, 0.4),
+            "mcc@0.4": at_cutoff(sk.matthews_corrcoef, 0.4),
+            "balanced_accuracy@0.4": at_cutoff(sk.balanced_accuracy_score, 0.4),
             "selection_rate@0.4": lambda y, s, w, q: np.average(s >= 0.4, weights=w),
             "ks": lambda y, s, w, q: ks(y, s, w),
         },
         "multiclass": {
-            "accuracy": chosen(sk.accuracy_score),
+            "accuracy": at_highest_class(sk.accuracy_score),
             "log_loss": lambda y, s, w, q: sk.log_loss(y, s, sample_weight=w, labels=np.arange(s.shape[1])),
             "brier": lambda y, s, w, q: sk.brier_score_loss(y, s, sample_weight=w, labels=np.arange(s.shape[1])),
             **{
-                f"{share}_{average}": chosen(getattr(sk, f"{share}_score"), average=average, **NAN)
+                f"{share}_{average}": at_highest_class(getattr(sk, f"{share}_score"), average=average, **NAN)
                 for share in ("precision", "recall", "f1")
                 for average in ("macro", "weighted")
             },
-            "balanced_accuracy": chosen(sk.balanced_accuracy_score),
-            "mcc": chosen(sk.matthews_corrcoef),
+            "balanced_accuracy": at_highest_class(sk.balanced_accuracy_score),
+            "mcc": at_highest_class(sk.matthews_corrcoef),
             "auc_ovr_macro": one_vs_rest("macro"),
             "auc_ovr_weighted": one_vs_rest("weighted"),
             "ece": lambda y, s, w, q: ece((s.argmax(axis=1) == y).astype(float), s.max(axis=1), w),

@@ -20,7 +20,7 @@ from lockgate.gates.metrics.estimate import (
     standard_errors,
 )
 from lockgate.gates.metrics.metric import Metric
-from lockgate.gates.metrics.rows import Groups, Rows, Split
+from lockgate.gates.metrics.rows import GroupedRows, Groups, Rows
 from lockgate.gates.stats import proportions
 
 KNOWN: dict[str, Metric] = {
@@ -32,11 +32,11 @@ KNOWN: dict[str, Metric] = {
 
 
 def estimate(metric: Metric, rows: Rows) -> Estimate:
-    return estimate_metric(metric, Split(rows=rows)).of_group()
+    return estimate_metric(metric, GroupedRows(rows=rows)).of_group()
 
 
 def difference(metric: Metric, rows: Rows) -> Difference:
-    return estimate_differences(metric, Split(rows=rows)).of_group()
+    return estimate_differences(metric, GroupedRows(rows=rows)).of_group()
 
 
 def take(rows: Rows, index: np.ndarray) -> Rows:
@@ -222,7 +222,7 @@ def test_groups_at_once_are_each_group_alone(name: str, options: str) -> None:
     cluster = rng.integers(0, 20, 240) if options in ("cluster", "both") else None
     value = rows(name, weight=weight, cluster=cluster)
     code = rng.integers(0, 3, 240)
-    split = Split(rows=value, groups=Groups(keys=(("a",), ("b",), ("c",)), code=code))
+    split = GroupedRows(rows=value, groups=Groups(keys=(("a",), ("b",), ("c",)), code=code))
     item, two = estimate_metric(KNOWN[name], split), estimate_differences(KNOWN[name], split)
     for group in range(3):
         alone = take(value, np.flatnonzero(code == group))
@@ -241,7 +241,7 @@ def test_sums_over_units_are_what_influences_row_by_row_give(name: str, options:
     value = rows(name, weight=rng.uniform(0.2, 3, 240) if options == "both" else None, cluster=cluster)
     if ties:
         value = replace(value, challenger=np.round(value.challenger, 1), champion=np.round(value.champion, 1))
-    split = Split(rows=value, groups=Groups(keys=(("a",), ("b",), ("c",)), code=rng.integers(0, 3, 240)))
+    split = GroupedRows(rows=value, groups=Groups(keys=(("a",), ("b",), ("c",)), code=rng.integers(0, 3, 240)))
     result, metric = estimate_differences(KNOWN[name], split), KNOWN[name]
     linear = split.paired_difference(metric)
     np.testing.assert_allclose(result.value, linear.value, atol=1e-14)

@@ -12,12 +12,12 @@ from scipy import stats
 from lockgate.gates.metrics import find_metric
 from lockgate.gates.metrics.estimate import estimate_differences, estimate_metric
 from lockgate.gates.metrics.metric import Metric
-from lockgate.gates.metrics.rows import Groups, Rows, Split
+from lockgate.gates.metrics.rows import GroupedRows, Groups, Rows
 
 WORLDS = 500
 
 
-def worlds(task: str, n: int, *, count: int, seed: int) -> Split:
+def worlds(task: str, n: int, *, count: int, seed: int) -> GroupedRows:
     """`count` data sets of n rows, each a group of its own: two models, one a little better."""
     rng = np.random.default_rng(seed)
     size = n * count
@@ -40,7 +40,7 @@ def worlds(task: str, n: int, *, count: int, seed: int) -> Split:
         rows["cluster"] = rows["query"]
     code = np.repeat(np.arange(count), n)
     value = Rows(label=label, challenger=scores[0], champion=scores[1], **rows)
-    return Split(rows=value, groups=Groups(keys=tuple((str(world),) for world in range(count)), code=code))
+    return GroupedRows(rows=value, groups=Groups(keys=tuple((str(world),) for world in range(count)), code=code))
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_three_decisions_that_are_right_are_no_proof_of_precision() -> None:
     label = np.zeros(1000)
     label[:5] = 1
     score = np.where(np.arange(1000) < 3, 0.9, 0.1)
-    split = Split(rows=Rows(label=label, challenger=score))
+    split = GroupedRows(rows=Rows(label=label, challenger=score))
     result = estimate_metric(find_metric("precision", "binary"), split).of_group()
     assert result.value == 1
     assert result.bounds(0.95) == pytest.approx((0.05 ** (1 / 3), 1))
     wrong = estimate_metric(
-        find_metric("precision", "binary"), Split(rows=Rows(label=1 - label, challenger=score))
+        find_metric("precision", "binary"), GroupedRows(rows=Rows(label=1 - label, challenger=score))
     ).of_group()
     assert wrong.bounds(0.95) == pytest.approx((0, 1 - 0.05 ** (1 / 3)))
 
@@ -98,7 +98,9 @@ def test_three_decisions_that_are_right_are_no_proof_of_precision() -> None:
 def test_a_perfect_value_rests_on_the_rows_that_could_have_spoilt_it(name: str, trials: int) -> None:
     label = np.repeat([0.0, 1.0], [12, 8])
     known_values = find_metric(name, "binary")
-    low, high = estimate_metric(known_values, Split(rows=Rows(label=label, challenger=label))).of_group().bounds(0.95)
+    low, high = (
+        estimate_metric(known_values, GroupedRows(rows=Rows(label=label, challenger=label))).of_group().bounds(0.95)
+    )
     reach = (known_values.high - known_values.low) * (1 - 0.05 ** (1 / trials))
     assert (low, high) == pytest.approx((0, reach) if name == "brier" else (1 - reach, 1))
 
@@ -108,7 +110,9 @@ def test_so_does_a_perfect_classifier_of_many(name: str, trials: int) -> None:
     label = np.repeat([0.0, 1, 2], [7, 5, 3])
     known_values = find_metric(name, "multiclass")
     score = np.eye(3)[label.astype(int)]
-    low, high = estimate_metric(known_values, Split(rows=Rows(label=label, challenger=score))).of_group().bounds(0.95)
+    low, high = (
+        estimate_metric(known_values, GroupedRows(rows=Rows(label=label, challenger=score))).of_group().bounds(0.95)
+    )
     assert (low, high) == pytest.approx((1 - (known_values.high - known_values.low) * (1 - 0.05 ** (1 / trials)), 1))
 
 
@@ -122,14 +126,16 @@ def test_queries_of_one_size_are_the_paired_t_test() -> None:
     each = [
         [
             known_values.linearise(
-                Split(rows=Rows(label=label[own], challenger=score[own], query=query[own])).scored_by("challenger")
+                GroupedRows(rows=Rows(label=label[own], challenger=score[own], query=query[own])).scored_by(
+                    "challenger"
+                )
             ).value[0]
             for own in (query == number for number in range(40))
         ]
         for score in scores.T
     ]
     test = stats.ttest_rel(*each, alternative="greater")
-    result = estimate_differences(known_values, Split(rows=value)).of_group()
+    result = estimate_differences(known_values, GroupedRows(rows=value)).of_group()
     assert result.value == pytest.approx(np.mean(each[0]) - np.mean(each[1]), rel=1e-12)
     assert result.p_gain(0) == pytest.approx(test.pvalue, rel=1e-9)
     interval = stats.ttest_rel(*each).confidence_interval(0.9)
@@ -147,7 +153,7 @@ def test_a_teams_own_loss_is_one_function_and_one_entry() -> None:
     rng = np.random.default_rng(4)
     label = rng.normal(size=90)
     value = Rows(label=label, challenger=label + rng.normal(0, 1, 90), champion=label + rng.normal(0, 2, 90))
-    split = Split(rows=value, groups=Groups(keys=(("a",), ("b",), ("c",)), code=np.arange(90) % 3))
+    split = GroupedRows(rows=value, groups=Groups(keys=(("a",), ("b",), ("c",)), code=np.arange(90) % 3))
     for index in range(3):
         mine, other = (late(label[index::3], score[index::3]) for score in (value.challenger, value.champion))
         interval = stats.ttest_rel(mine, other).confidence_interval(0.9)

@@ -7,7 +7,7 @@ import pytest
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.columns import encode_names
-from lockgate.gates.metrics.rows import Rows, Split, cross_columns
+from lockgate.gates.metrics.rows import GroupedRows, Rows, cross_columns
 
 
 def test_columns_are_crossed_into_the_groups_that_occur() -> None:
@@ -37,7 +37,7 @@ def test_too_many_groups() -> None:
 @pytest.mark.parametrize("weight", [None, np.array([1.0, 0, 2, 3])])
 def test_rows_and_clusters_that_count(weight: np.ndarray | None) -> None:
     rows = Rows(label=np.zeros(4), challenger=np.zeros(4), weight=weight, cluster=np.array([0, 1, 1, 2]))
-    split = Split(rows=rows, groups=cross_columns([encode_names("s", np.array(["a", "a", "b", "b"]))]))
+    split = GroupedRows(rows=rows, groups=cross_columns([encode_names("s", np.array(["a", "a", "b", "b"]))]))
     lost = 0 if weight is None else 1
     assert (rows.n, rows.clusters) == (4 - lost, 3)
     assert split.n.tolist() == [2 - lost, 2]

@@ -32,7 +32,7 @@ ALIKE = {  # values of two columns or more whose texts are the same when they ar
 }
 
 
-def merged(values: list[tuple[str, ...]], *, harmed: int = 1) -> Evidence:
+def make_slices(values: list[tuple[str, ...]], *, harmed: int = 1) -> Evidence:
     """As many rows in each slice; in slice `harmed` the challenger is worse than the champion, elsewhere better."""
     of_row = np.arange(N) % len(values)
     label = (np.arange(N) // len(values) % 2).astype(float)
@@ -47,7 +47,7 @@ def merged(values: list[tuple[str, ...]], *, harmed: int = 1) -> Evidence:
     )
 
 
-def judged(make: Any, evidence: Evidence, **keys: Any) -> Decision:
+def judge_slices(make: Any, evidence: Evidence, **keys: Any) -> Decision:
     check = make.check(
         "slices", by=list(evidence.slices), margin=-0.02, require="no_proven_harm", small_slice="skip", **keys
     )
@@ -57,7 +57,7 @@ def judged(make: Any, evidence: Evidence, **keys: Any) -> Decision:
 @pytest.mark.parametrize("values", ALIKE.values(), ids=ALIKE)
 def test_slices_with_the_same_text_are_judged_apart(make, values: list[tuple[str, ...]]) -> None:
     for harmed in range(len(values)):
-        decision = judged(make, merged(values, harmed=harmed))
+        decision = judge_slices(make, make_slices(values, harmed=harmed))
         (gate,) = decision.outcomes
         wrong = [part.name for part in gate.parts if part.verdict == "FAIL"]
         assert (str(decision.verdict), wrong) == ("HOLD", [slice_name(values[harmed])])
@@ -67,7 +67,7 @@ def test_slices_with_the_same_text_are_judged_apart(make, values: list[tuple[str
 
 @pytest.mark.parametrize("values", ALIKE.values(), ids=ALIKE)
 def test_groups_of_a_fairness_gate_are_told_apart(make, values: list[tuple[str, ...]]) -> None:
-    evidence = merged(values)
+    evidence = make_slices(values)
     check = make.check("fairness", by=list(evidence.slices), metric="brier", max=0.1, decide="point")
     (gate,) = make.judge(check, evidence).outcomes
     assert (gate.verdict, {part.name for part in gate.parts}) == ("FAIL", set(map(slice_name, values)))
@@ -114,20 +114,20 @@ def test_only_a_value_that_could_mislead_is_quoted(values: tuple[str, ...], name
 
 
 def test_declared_slices_of_several_columns_are_lists_or_texts_that_name_one(make) -> None:
-    evidence = merged(ALIKE["comma"], harmed=9)
+    evidence = make_slices(ALIKE["comma"], harmed=9)
     results = [["Porto, Norte", "Sul"], '"Porto, Norte", Sul', ["Porto", "Norte, Sul"], 'Porto, "Norte, Sul"']
-    (gate,) = judged(make, evidence, values=results).outcomes
+    (gate,) = judge_slices(make, evidence, values=results).outcomes
     assert [(part.name, part.verdict) for part in gate.parts] == [
         ('"Porto, Norte", Sul', "PASS"),
         ('Porto, "Norte, Sul"', "PASS"),
     ]
-    (gate,) = judged(make, evidence, values=[["Porto", "Sul"], "Norte, Sul"]).outcomes
+    (gate,) = judge_slices(make, evidence, values=[["Porto", "Sul"], "Norte, Sul"]).outcomes
     assert [(part.name, part.verdict) for part in gate.parts if part.rows == 0] == [
         ("Norte, Sul", "ERROR"),
         ("Porto, Sul", "ERROR"),
     ]
     spared = {"values": ["Porto, Sul"], "optional_values": [["Porto", "Sul"]]}
-    assert judged(make, evidence, **spared).outcomes[0].verdict == "PASS"
+    assert judge_slices(make, evidence, **spared).outcomes[0].verdict == "PASS"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_what_names_no_slice_or_two_is_refused(make, by: Any, value: Any, messag
 
 def test_one_column_takes_every_text_as_it_is(make) -> None:
     names = ['"a", b', "a, b", '"a, b"', "", "[x]"]
-    evidence = merged([(name,) for name in names], harmed=9)
-    (gate,) = judged(make, evidence, values=[*names, ["a, b"]]).outcomes
+    evidence = make_slices([(name,) for name in names], harmed=9)
+    (gate,) = judge_slices(make, evidence, values=[*names, ["a, b"]]).outcomes
     assert [part.name for part in gate.parts] == sorted(names)
     assert gate.verdict == "PASS"

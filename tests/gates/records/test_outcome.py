@@ -21,7 +21,7 @@ def make_outcome(verdict: Verdict, **fields: float | None) -> Outcome:
 
 
 @pytest.mark.parametrize(
-    ("value", "kept"),
+    ("value", "record"),
     [
         (None, None),
         (math.nan, None),
@@ -32,9 +32,9 @@ def make_outcome(verdict: Verdict, **fields: float | None) -> Outcome:
         (1.23456789012345e-7, 1.23456789012e-7),
     ],
 )
-def test_numbers_are_kept_with_twelve_digits(value: float | None, kept: float | None) -> None:
-    assert round_to_12_digits(value) == kept
-    assert make_outcome(Verdict.PASS, observed=value).observed == kept
+def test_numbers_are_kept_with_twelve_digits(value: float | None, record: float | None) -> None:
+    assert round_to_12_digits(value) == record
+    assert make_outcome(Verdict.PASS, observed=value).observed == record
 
 
 def test_minus_zero_is_zero() -> None:

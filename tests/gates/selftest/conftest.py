@@ -29,7 +29,7 @@ DEFAULT = {
 }
 
 
-def made(rows: int = 2000, *, clusters: int | None = 50, by_cluster: float = 0.0, seed: int = 3) -> Evidence:
+def make_pair(rows: int = 2000, *, clusters: int | None = 50, by_cluster: float = 0.0, seed: int = 3) -> Evidence:
     """Scores of two models that err independently: by row, and by `by_cluster` logits together in each cluster."""
     rng = np.random.default_rng(seed)
     truth = rng.normal(-0.5, 1.3, rows)
@@ -52,12 +52,12 @@ def made(rows: int = 2000, *, clusters: int | None = 50, by_cluster: float = 0.0
 
 @pytest.fixture(scope="session")
 def twins() -> Callable[..., Evidence]:
-    return made
+    return make_pair
 
 
 @pytest.fixture(scope="session")
 def pair() -> Evidence:
-    return made()
+    return make_pair()
 
 
 @pytest.fixture(scope="session")

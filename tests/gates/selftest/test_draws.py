@@ -14,26 +14,26 @@ from lockgate.gates.evidence.defects import find_defects
 from lockgate.gates.selftest.draws import Draws
 
 
-def drawn(evidence: Evidence, seed: int = 0) -> Evidence:
+def draw(evidence: Evidence, seed: int = 0) -> Evidence:
     return Draws.from_evidence(evidence).equal(np.random.default_rng(seed))
 
 
 def test_every_drawn_row_is_one_of_the_holdout_with_its_scores_as_they_are_or_swapped(pair: Evidence) -> None:
-    known_values = {
+    allowed = {
         (label, site, *scores)
-        for label, site, code, other in zip(
+        for label, site, ours, theirs in zip(
             pair.label, pair.slices["site"].codes, pair.challenger, pair.champion, strict=True
         )
-        for scores in ((code, other), (other, code))
+        for scores in ((ours, theirs), (theirs, ours))
     }
-    result = drawn(pair)
+    result = draw(pair)
     rows = zip(result.label, result.slices["site"].codes, result.challenger, result.champion, strict=True)
-    assert all(row in known_values for row in rows)
+    assert all(row in allowed for row in rows)
     assert find_defects(result, clusters_required=True) == []
 
 
 def test_as_many_clusters_are_drawn_and_each_is_swapped_whole(pair: Evidence) -> None:
-    result = drawn(pair)
+    result = draw(pair)
     assert result.cluster is not None
     assert np.unique(result.cluster.codes).size == 50
     place = {score: index for index, score in enumerate(np.concatenate([pair.challenger, pair.champion]))}
@@ -47,7 +47,7 @@ def test_as_many_clusters_are_drawn_and_each_is_swapped_whole(pair: Evidence) ->
 
 
 def test_no_drawn_row_is_twice_or_was_trained_on(pair: Evidence) -> None:
-    result = drawn(pair)
+    result = draw(pair)
     ids = result.row_id.to_numpy()
     assert (np.diff(ids) > 0).all()
     assert not np.isin(hash_row_ids(result.row_id), pair.train_row_hashes).any()
@@ -55,7 +55,7 @@ def test_no_drawn_row_is_twice_or_was_trained_on(pair: Evidence) -> None:
 
 def test_rows_without_clusters_are_drawn_and_swapped_one_by_one(twins: Any) -> None:
     evidence = twins(clusters=None)
-    result = drawn(evidence)
+    result = draw(evidence)
     assert result.cluster is None
     distinct = np.unique(np.minimum(result.challenger, result.champion)).size / result.n
     assert distinct == pytest.approx(1 - np.exp(-1), abs=0.03)  # as of any n drawn with replacement
@@ -72,7 +72,7 @@ def test_clusters_of_different_size_stay_whole(twins: Any) -> None:
         cluster=sizes,
         weight=sizes + 1,
     )
-    result = drawn(evidence, 5)
+    result = draw(evidence, 5)
     assert set(np.bincount(result.cluster.codes)) <= set(np.bincount(sizes))
     assert result.weight is not None
     assert result.weight.size == result.n
@@ -89,10 +89,10 @@ def test_a_query_of_a_cluster_that_is_drawn_twice_is_two() -> None:
         query=query,
         cluster=query // 4,
     )
-    result = drawn(evidence)
+    result = draw(evidence)
     assert set(np.bincount(result.query.codes)) == {5}
     assert np.unique(result.query.codes).size == 40
-    alone = drawn(replace(evidence, cluster=None))
+    alone = draw(replace(evidence, cluster=None))
     assert set(np.bincount(alone.query.codes)) == {5}
 
 
@@ -102,7 +102,10 @@ def test_differences_are_symmetric_about_0(twins: Any) -> None:
     worse = replace(evidence, challenger=np.clip(evidence.challenger * 1.3, 0, 0.999))
     draws = Draws.from_evidence(worse)
     result = np.array(
-        [np.mean(item.challenger - item.champion) for item in map(draws.equal, map(np.random.default_rng, range(2000)))]
+        [
+            np.mean(drawn.challenger - drawn.champion)
+            for drawn in map(draws.equal, map(np.random.default_rng, range(2000)))
+        ]
     )
     assert abs(result.mean()) < 3 * result.std() / np.sqrt(2000)
     assert np.mean(worse.challenger - worse.champion) > 2 * result.std()

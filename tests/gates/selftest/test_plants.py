@@ -38,10 +38,10 @@ def test_classes_are_shuffled_by_row() -> None:
     assert {tuple(row) for row in worse} == {tuple(row) for row in scores}
 
 
-@pytest.mark.parametrize(("owner", "sign"), [(0.2, -1), (0.9, 1)])
-def test_a_shift_is_of_so_many_logits_away_from_the_labels(owner: float, sign: int) -> None:
-    evidence = Evidence.from_arrays(label=[0, 1] * 50, challenger=np.full(100, owner))
-    assert harm.shift_scores(evidence, by=0.5) == pytest.approx(1 / (1 + np.exp(-logit(owner) - sign * 0.5)))
+@pytest.mark.parametrize(("score", "sign"), [(0.2, -1), (0.9, 1)])
+def test_a_shift_is_of_so_many_logits_away_from_the_labels(score: float, sign: int) -> None:
+    evidence = Evidence.from_arrays(label=[0, 1] * 50, challenger=np.full(100, score))
+    assert harm.shift_scores(evidence, by=0.5) == pytest.approx(1 / (1 + np.exp(-logit(score) - sign * 0.5)))
 
 
 def test_a_shift_of_a_regression_is_in_standard_deviations_of_the_label() -> None:

@@ -50,7 +50,7 @@ def test_larger_gains_are_promoted_more_often(default: Selftest) -> None:
 
 
 def test_every_plant_is_caught_by_the_gate_that_is_there_for_it(default: Selftest) -> None:
-    worst = {item.kind: item for item in default.hidden}
+    worst = {trials.kind: trials for trials in default.hidden}
     for kind, gate in {"shifted": "calibrated", "slice site": "sites", "leaked": "leakage"}.items():
         assert worst[kind].fail_rate(gate).share > 0.9
 
@@ -106,16 +106,16 @@ def test_any_gain_is_promised_for_one_look_and_kept(make: Any, twins: Any) -> No
 @pytest.mark.slow
 def test_clusters_that_are_ignored_are_found_out(make: Any, twins: Any) -> None:
     evidence = twins(1500, clusters=30, by_cluster=1.5)
-    actual = {
+    results = {
         clusters: selftest(make.policy(ANY_GAIN, clusters=clusters), evidence, trials=200)
         for clusters in ("ignore", "if_present")
     }
-    assert not is_above(actual["if_present"].equal.promotion_rate, 0.05)
-    assert actual["if_present"].problems == ()
-    assert actual["ignore"].equal.promotion_rate.share > 0.15
-    (problem,) = actual["ignore"].problems
+    assert not is_above(results["if_present"].equal.promotion_rate, 0.05)
+    assert results["if_present"].problems == ()
+    assert results["ignore"].equal.promotion_rate.share > 0.15
+    (problem,) = results["ignore"].problems
     assert "let clusters count" in problem
-    assert "is better than the models by" in actual["ignore"].warnings[0]
+    assert "is better than the models by" in results["ignore"].warnings[0]
 
 
 def test_models_that_differ_in_the_seed_only_and_are_promoted(make: Any, pair: Evidence) -> None:
@@ -145,11 +145,11 @@ def test_a_regression_that_no_gate_looks_for_is_named(make: Any, pair: Evidence,
 def test_gates_of_the_run_are_left_out_and_named(make: Any, pair: Evidence) -> None:
     traced = {"kind": "provenance", "require": ["finished"]}
     fast = {"kind": "resource", "fact": "model_bytes", "max": 10}
-    value = replace(pair, facts={"model_bytes": 5})
-    result = selftest(make.policy({**ANY_GAIN, "traced": traced, "fast": fast}), value, trials=20)
+    evidence = replace(pair, facts={"model_bytes": 5})
+    result = selftest(make.policy({**ANY_GAIN, "traced": traced, "fast": fast}), evidence, trials=20)
     assert result.left_out == ("traced",)
     assert [gate.name for gate in result.gates] == ["gain"]
-    assert [(item.name, item.verdict) for item in result.once] == [("fast", "PASS")]
+    assert [(gate.name, gate.verdict) for gate in result.once] == [("fast", "PASS")]
     assert result.problems == ()
     with pytest.raises(PolicyError, match="nothing to try"):
         selftest(make.policy({"traced": traced}), pair, trials=20)
@@ -166,16 +166,16 @@ def test_a_gate_of_facts_that_does_not_pass_keeps_everything_from_being_promoted
         "max": 0.2,
         "decide": "point",
     }
-    value = replace(pair, facts={"model_bytes": 5})
-    result = selftest(make.policy({**ANY_GAIN, "small": small, "drift": features}), value, trials=20)
-    assert [(item.name, item.verdict) for item in result.once] == [("small", "FAIL"), ("drift", "ERROR")]
+    evidence = replace(pair, facts={"model_bytes": 5})
+    result = selftest(make.policy({**ANY_GAIN, "small": small, "drift": features}), evidence, trials=20)
+    assert [(gate.name, gate.verdict) for gate in result.once] == [("small", "FAIL"), ("drift", "ERROR")]
     assert [line.split(" so ")[0] for line in result.problems] == [
         "small says FAIL of this evidence as it is,",
         "drift says ERROR of this evidence as it is,",
     ]
     either = {"kind": "any_of", "checks": {"small": small, "better": ANY_GAIN["gain"]}}
-    result = selftest(make.policy({**ANY_GAIN, "either": {**either, "severity": "warn"}}), value, trials=20)
-    assert [item.name for item in result.once] == ["either"]
+    result = selftest(make.policy({**ANY_GAIN, "either": {**either, "severity": "warn"}}), evidence, trials=20)
+    assert [gate.name for gate in result.once] == ["either"]
     assert result.problems == ()
 
 
@@ -187,12 +187,12 @@ def test_rows_that_no_gate_could_judge_are_refused(make: Any, pair: Evidence, co
 
 
 def test_the_progress_is_told_to_the_end(make: Any, pair: Evidence) -> None:
-    results: list[tuple[int, int]] = []
+    ticks: list[tuple[int, int]] = []
     result = selftest(
-        make.policy(ANY_GAIN), pair, trials=20, tick=lambda completed, owner: results.append((completed, owner))
+        make.policy(ANY_GAIN), pair, trials=20, tick=lambda completed, total: ticks.append((completed, total))
     )
-    total = sum(all_trial.n for all_trial in result.all_trials)
-    assert results == [(number, total) for number in range(1, total + 1)]
+    total = sum(trials.n for trials in result.all_trials)
+    assert ticks == [(number, total) for number in range(1, total + 1)]
 
 
 @pytest.mark.parametrize("task", ["regression", "multiclass", "ranking"])
@@ -220,7 +220,7 @@ def test_other_tasks(make: Any, task: str) -> None:
     assert result.problems == ()
     assert result.metric == metric
     assert result.gains[-1].promotion_rate.share == 1
-    assert {item.kind for item in result.hidden} == (set() if task == "ranking" else {"shifted"})
+    assert {trials.kind for trials in result.hidden} == (set() if task == "ranking" else {"shifted"})
 
 
 def test_rates_have_wilsons_interval() -> None:
@@ -229,8 +229,8 @@ def test_rates_have_wilsons_interval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "owner", "limit"), [(3, 200, 0.0025), (4, 200, 0.0025), (17, 200, 0.05), (20, 200, 0.05)]
+    ("count", "total", "limit"), [(3, 200, 0.0025), (4, 200, 0.0025), (17, 200, 0.05), (20, 200, 0.05)]
 )
-def test_a_rate_is_above_a_limit_by_the_binomial_tail(count: int, owner: int, limit: float) -> None:
-    assert is_above(Rate(count=count, total=owner), limit) == (stats.binom.sf(count - 1, owner, limit) <= 0.01)
-    assert not is_above(Rate(count=0, total=owner), limit)
+def test_a_rate_is_above_a_limit_by_the_binomial_tail(count: int, total: int, limit: float) -> None:
+    assert is_above(Rate(count=count, total=total), limit) == (stats.binom.sf(count - 1, total, limit) <= 0.01)
+    assert not is_above(Rate(count=0, total=total), limit)

@@ -111,11 +111,11 @@ PEAK = """
 import resource, numpy as np
 from lockgate.gates.metrics import find_metric
 from lockgate.gates.metrics.estimate import estimate_differences
-from lockgate.gates.metrics.rows import Rows, Split
+from lockgate.gates.metrics.rows import GroupedRows, Rows
 rng = np.random.default_rng(0)
 n = 1_000_000
 label = rng.normal(size=n)
-split = Split(rows=Rows(label=label, challenger=label + rng.normal(size=n), champion=label + rng.normal(size=n)))
+split = GroupedRows(rows=Rows(label=label, challenger=label + rng.normal(size=n), champion=label + rng.normal(size=n)))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 estimate_differences(find_metric("absolute_error@0.9", "regression"), split).of_group().bounds(0.95)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)

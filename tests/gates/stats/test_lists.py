@@ -13,12 +13,12 @@ QUERY = np.array([7, 3, 7, 3, 3, 7])
 SCORE = np.array([1.0, 5.0, 2.0, 5.0, 9.0, 0.0])
 
 
-def scored(**options) -> Scored:
+def make_scored(**options) -> Scored:
     return Scored(**{"label": np.zeros(6), "score": SCORE, "query": QUERY, **options})
 
 
 def test_rows_come_by_list_and_best_first() -> None:
-    lists = Lists.of(scored())
+    lists = Lists.of(make_scored())
     assert lists.size.tolist() == [3, 3]
     assert SCORE[lists.order].tolist() == [9, 5, 5, 2, 1, 0]
     assert lists.of_row.tolist() == [1, 0, 1, 0, 0, 1]
@@ -26,17 +26,17 @@ def test_rows_come_by_list_and_best_first() -> None:
 
 
 def test_what_a_group_has_of_a_query_is_a_list() -> None:
-    lists = Lists.of(scored(code=np.array([0, 0, 0, 2, 2, 2]), groups=3))
+    lists = Lists.of(make_scored(code=np.array([0, 0, 0, 2, 2, 2]), groups=3))
     assert lists.size.tolist() == [1, 2, 2, 1]
     assert lists.group.tolist() == [0, 0, 2, 2]
 
 
 def test_rows_without_queries_are_one_list() -> None:
-    assert Lists.of(scored(query=None)).size.tolist() == [6]
+    assert Lists.of(make_scored(query=None)).size.tolist() == [6]
 
 
 def test_a_list_weighs_as_its_rows_do() -> None:
-    assert Lists.of(scored(weight=np.where(QUERY == 7, 3.0, 0.5))).weight.tolist() == [0.5, 3.0]
+    assert Lists.of(make_scored(weight=np.where(QUERY == 7, 3.0, 0.5))).weight.tolist() == [0.5, 3.0]
 
 
 @pytest.mark.parametrize("maximum", [0, 1, 2, 5])
@@ -51,6 +51,6 @@ def test_gain_is_scikit_learns_with_ties(maximum: int) -> None:
 
 def test_the_first_relevant_row_comes_last_among_its_ties() -> None:
     relevance = np.array([1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
-    lists = Lists.of(scored())
+    lists = Lists.of(make_scored())
     assert lists.first_relevant(relevance=relevance, score=SCORE).tolist() == [3, 2]
     assert lists.first_relevant(relevance=np.zeros(6), score=SCORE).tolist() == [np.inf, np.inf]

@@ -10,7 +10,7 @@ from scipy import stats
 
 from lockgate.gates.metrics import find_metric
 from lockgate.gates.metrics.estimate import Difference, Estimate, estimate_differences, estimate_metric
-from lockgate.gates.metrics.rows import Rows, Split
+from lockgate.gates.metrics.rows import GroupedRows, Rows
 from lockgate.gates.stats import ranking
 from lockgate.gates.stats.scored import Scored
 
@@ -18,11 +18,11 @@ AUC = find_metric("auc", "binary")
 
 
 def difference(rows: Rows) -> Difference:
-    return estimate_differences(AUC, Split(rows=rows)).of_group()
+    return estimate_differences(AUC, GroupedRows(rows=rows)).of_group()
 
 
 def estimate(rows: Rows) -> Estimate:
-    return estimate_metric(AUC, Split(rows=rows)).of_group()
+    return estimate_metric(AUC, GroupedRows(rows=rows)).of_group()
 
 
 def placements(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -70,27 +70,27 @@ def test_settings_of_every_group_are_among_them() -> None:
 
 
 class Plain(BaseModel):
-    told: Annotated[float, higher(Category.FLOOR)]
+    limit: Annotated[float, higher(Category.FLOOR)]
     silent: float = 0.0
 
 
 def test_a_field_that_says_nothing_is_found_and_to_be_reviewed() -> None:
     assert undeclared_fields(Plain) == ("silent",)
-    assert list(declared_rules(Plain)) == ["told"]
-    (item,) = compare_records(Plain(told=1), Plain(told=1, silent=2), "it")
+    assert list(declared_rules(Plain)) == ["limit"]
+    (item,) = compare_records(Plain(limit=1), Plain(limit=1, silent=2), "it")
     assert (item.direction, item.where) == (Direction.REVIEW, "it.silent")
 
 
 def test_records_of_two_kinds_are_one_change() -> None:
     class Other(BaseModel):
-        told: Annotated[float, higher(Category.FLOOR)]
+        limit: Annotated[float, higher(Category.FLOOR)]
 
-    (item,) = compare_records(Plain(told=1), Other(told=0), "it")
+    (item,) = compare_records(Plain(limit=1), Other(limit=0), "it")
     assert (item.direction, item.where) == (Direction.REVIEW, "it")
-    assert list(compare_records(Plain(told=1), Plain(told=1), "it")) == []
+    assert list(compare_records(Plain(limit=1), Plain(limit=1), "it")) == []
 
 
-def compared(rule: Limit, before: Any, after: Any) -> list[str]:
+def directions_of_change(rule: Limit, before: Any, after: Any) -> list[str]:
     created = type("Made", (BaseModel,), {"__annotations__": {"x": Annotated[Any, rule]}})
     return [str(difference.direction) for difference in compare_records(created(x=before), created(x=after), "")]
 
@@ -108,9 +108,9 @@ def compared(rule: Limit, before: Any, after: Any) -> list[str]:
 )
 def test_a_limit_below_at_and_above(before: Any, after: Any, result: str) -> None:
     other = {"tighter": "weaker", "weaker": "tighter"}[result] if None not in (before, after) else result
-    assert compared(higher(Category.FLOOR), before, after) == [result]
-    assert compared(lower(Category.FLOOR), before, after) == [other]
-    assert compared(higher(Category.FLOOR), before, before) == []
+    assert directions_of_change(higher(Category.FLOOR), before, after) == [result]
+    assert directions_of_change(lower(Category.FLOOR), before, after) == [other]
+    assert directions_of_change(higher(Category.FLOOR), before, before) == []
 
 
 def test_a_rule_is_known_by_what_it_does() -> None:

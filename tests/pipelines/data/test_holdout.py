@@ -39,7 +39,7 @@ def test_rows_without_outcome_are_counted(loaded, declared) -> None:
 @pytest.mark.parametrize(
     ("as_of", "train", "message"),
     [
-        ("2013-13", ALL, "'2013-13' is no month; expected YYYY-MM, such as 2013-10 @ as_of"),
+        ("2013-13", ALL, "'2013-13' is not a month; expected YYYY-MM, such as 2013-10 @ as_of"),
         (
             "2013-01",
             ALL,

@@ -21,7 +21,8 @@ def test_what_is_no_month(as_of) -> None:
     with pytest.raises(DataError) as caught:
         next_period(as_of)
     assert (
-        str(caught.value) == f"{' '.join(repr(as_of).split())} is no month; expected YYYY-MM, such as 2013-10 @ as_of"
+        str(caught.value)
+        == f"{' '.join(repr(as_of).split())} is not a month; expected YYYY-MM, such as 2013-10 @ as_of"
     )
 
 

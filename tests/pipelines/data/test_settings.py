@@ -38,7 +38,7 @@ def test_no_key_has_a_default_in_python(record) -> None:
         ({"slices": ["a", 1]}, "valid string"),
         ({"features": []}, "at least 1"),
         ({"features": ["a", "a"]}, "names a column twice: a"),
-        ({"features": ["y", "a"]}, "features hold the target 'y'"),
+        ({"features": ["y", "a"]}, "features contain the target 'y'"),
         ({"features": ["a"], "exclude": ["a"]}, "features and exclude both name a"),
         ({"holdout": {"kind": "month"}}, "needs time"),
         ({"holdout": {"kind": "year"}}, "'month', 'fraction'"),

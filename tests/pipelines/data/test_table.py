@@ -102,7 +102,7 @@ def test_other_types_are_no_features(loaded, values, value) -> None:
         ),
         (
             {"source": "tabel"},
-            "'tabel' is no source of data; expected one of breast_cancer, table @ data.source (did you mean 'table'?)",
+            "'tabel' is not a source of data; expected one of breast_cancer, table @ data.source (did you mean 'table'?)",
         ),
     ],
 )
@@ -144,7 +144,7 @@ def test_infinite_numbers_are_refused(loaded) -> None:
     ("name", "content", "message"),
     [
         ("none.csv", None, r"none.csv does not exist; expected one of mine.csv in .* @ data.path"),
-        ("mine.csb", None, r"mine.csb is no table; expected a file \(.csv, .csv.gz, .parquet\) @ data.path"),
+        ("mine.csb", None, r"mine.csb is not a table; expected a file \(.csv, .csv.gz, .parquet\) @ data.path"),
         ("../x/none.csv", None, r"does not exist; expected a file at"),
         ("bad.csv", b'a,b\n1,2,3,4\n1\n"', r"bad.csv cannot be read as CSV"),
         ("empty.csv", b"", r"empty.csv cannot be read as CSV: No columns"),
@@ -176,10 +176,10 @@ def test_a_misspelt_file_is_guessed(tmp_path, declared) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (["2013-01-01", "x", "y"], "column 'when' is no time: 'x'"),
+        (["2013-01-01", "x", "y"], "column 'when' is not a time: 'x'"),
         (["2013-01-01", None, "2013-01-02"], "column 'when' is missing in 1 rows"),
         (["2013-01-01T00:00+01:00", "2013-01-01T00:00+02:00", "2013-01-01"], "column 'when' mixes time zones"),
-        ([dt.time(1)] * 3, r"column 'when' is no time: datetime.time\(1, 0\)"),
+        ([dt.time(1)] * 3, r"column 'when' is not a time: datetime.time\(1, 0\)"),
         ([None] * 3, "column 'when' holds no value at all"),
     ],
 )

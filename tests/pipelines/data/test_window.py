@@ -98,7 +98,7 @@ def test_an_object_store_is_read_as_a_disk(written: Path, declared, s3, name: st
     ("changes", "period", "message"),
     [
         ({}, "2014-01", "no rows in 2014-01; expected a month from 2013-01 to 2013-03 @ period"),
-        ({}, "2013-13", "'2013-13' is no month; expected YYYY-MM, such as 2013-10 @ period"),
+        ({}, "2013-13", "'2013-13' is not a month; expected YYYY-MM, such as 2013-10 @ period"),
         ({"key": ["c"]}, "2013-01", "column 'c' is missing in 1 of 2 rows; expected a value in every row @ data.key"),
         (
             {"key": ["when"]},

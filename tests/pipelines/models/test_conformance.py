@@ -197,17 +197,17 @@ def test_the_digest_comes_before_the_parser(fitted) -> None:
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("blob", [b"", b"{", b"PK\x03\x04", b"\x80\x04K\x01.", b"garbage" * 1000, bytes(1000)])
 def test_bytes_that_are_no_model(format_, blob) -> None:
-    with pytest.raises(ModelError, match=f"these bytes are no {format_}"):
+    with pytest.raises(ModelError, match=f"these bytes are not {format_}"):
         load_model(format_, blob, sha256=digest(blob))
 
 
 def test_a_truncated_model(fitted) -> None:
     _, model = fitted
     blob = model.to_bytes()[:-40]
-    with pytest.raises(ModelError, match=f"these bytes are no {model.format}"):
+    with pytest.raises(ModelError, match=f"these bytes are not {model.format}"):
         load_model(model.format, blob, sha256=digest(blob))
 
 
 def test_an_unknown_format() -> None:
-    with pytest.raises(ModelError, match=r"'pickle' is no format of a model; expected one of skops, xgboost-ubj"):
+    with pytest.raises(ModelError, match=r"'pickle' is not a model format; expected one of skops, xgboost-ubj"):
         load_model("pickle", b"", sha256=digest(b""))

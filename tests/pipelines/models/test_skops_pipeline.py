@@ -45,7 +45,7 @@ def test_a_zip_that_is_no_skops() -> None:
         with zipfile.ZipFile(buffer, "w") as archive:
             archive.writestr("schema.json", "{}")
         blob = buffer.getvalue()
-    with pytest.raises(ModelError, match="these bytes are no skops"):
+    with pytest.raises(ModelError, match="these bytes are not skops"):
         skops_pipeline.load(blob)
 
 

@@ -51,5 +51,5 @@ def test_what_is_none(blob) -> None:
 
 @pytest.mark.parametrize("blob", [b"{}", b"{U\x07learnerZ}", b"{U\x07learner{}}", b"{U\x07version[i\x01i\x01i\x01]}"])
 def test_objects_that_are_no_model(blob) -> None:
-    with pytest.raises(ModelError, match="these bytes are no xgboost-ubj"):
+    with pytest.raises(ModelError, match="these bytes are not xgboost-ubj"):
         xgb.load(blob)

@@ -165,7 +165,7 @@ def test_an_unsigned_log_has_the_entry_before_its_head(written: Any, count: int)
 
 
 def test_other_bytes_are_refused_whether_the_manifest_admits_them_or_not(whole: Any, written: Any) -> None:
-    with pytest.raises(LockgateError, match="model in the bundle is not what its manifest says"):
+    with pytest.raises(LockgateError, match="model in the bundle does not match its manifest"):
         opened(written(whole | {"model": b"evil"}))
     with pytest.raises(AdmissionError, match="is not what was judged"):
         opened(written(relisted(whole, model=b"evil")))
@@ -292,9 +292,9 @@ def named(name: str) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
         (linked(tarfile.DIRTYPE), "no plain file"),
         (linked(tarfile.FIFOTYPE), "no plain file"),
         (linked(tarfile.CHRTYPE), "no plain file"),
-        (named("../keys.json"), "the archive holds '../keys.json'"),
-        (named("/keys.json"), "the archive holds"),
-        (named("x" * 300), "the archive holds"),
+        (named("../keys.json"), "the archive contains '../keys.json'"),
+        (named("/keys.json"), "the archive contains"),
+        (named("x" * 300), "the archive contains"),
         (named("model"), "model is in the archive twice"),
     ],
 )

@@ -176,7 +176,7 @@ def test_the_hostile_corpus_is_refused_in_one_line(text: str, monkeypatch: pytes
         ("nothing=1", "expected one of data, experiment, gate, model"),
         ("gate.chekcs.auc_floor.min=1", "did you mean 'gate.checks.auc_floor.min'?"),
         ("model.max_depth=four", "got 'four'; expected a finite whole number @ model.max_depth"),
-        ("+model.x=1", "only a change of what is there is allowed"),
+        ("+model.x=1", "an override can only change an existing value"),
         ("model.max_depth=int(3.5)", "a function is not allowed"),
         ("model=xgb,logistic", "a sweep is not allowed"),
         ("model.max_depth=nan", "got nan; expected a finite number"),

@@ -40,7 +40,7 @@ def test_the_same_model_again(judged: tuple[Any, Any, Any]) -> None:
     document = json.loads(again.stdout)
     assert document["decision"]["already_champion"]
     assert document["entry"] is None
-    assert "it reigns already" in document["note"]
+    assert "it is the champion already" in document["note"]
     assert json.loads((project.home / "again.json").read_text(encoding="utf-8"))["already_champion"]
     assert [entry["event"]["decision"]["verdict"] for entry in project.history()] == ["PROMOTE", "HOLD"]
     assert project.tags(project.runs()[1]) == []

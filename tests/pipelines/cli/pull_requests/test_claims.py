@@ -81,8 +81,8 @@ OTHERS: dict[str, tuple[str, str, str, Callable[[Desk], bytes], str]] = {
     "other": ("model=xgb", "baseline", "skops", baseline, "the model is of the kind 'baseline'; expected 'xgb'"),
     "packed": ("model=xgb", "xgb", "text", lambda _: TEXT, "its format is 'text'; expected 'xgboost-ubj'"),
     "swapped": ("model=xgb", "xgb", "skops", baseline, "its format is 'skops'; expected 'xgboost-ubj'"),
-    "garbage": ("model=xgb", "xgb", "xgboost-ubj", lambda _: TEXT, "these bytes are no xgboost-ubj"),
-    "cut": ("model=baseline", "baseline", "skops", lambda desk: baseline(desk)[:-9], "these bytes are no skops"),
+    "garbage": ("model=xgb", "xgb", "xgboost-ubj", lambda _: TEXT, "these bytes are not xgboost-ubj"),
+    "cut": ("model=baseline", "baseline", "skops", lambda desk: baseline(desk)[:-9], "these bytes are not skops"),
 }
 """Of each: the override, the kind and format that its files claim, their bytes, and what is said of it."""
 

@@ -131,4 +131,4 @@ def test_evidence_without_a_champion_is_compared_with_nothing(
     words = ("--evidence", "e.arrow", "--policy", str(policy_file(**checks)), "--statement", "s.json")
     completed = project.run("judge", *words[:4])
     assert completed.returncode == code, completed.stdout
-    assert ("no promotion log was asked whether there is one" in " ".join(completed.stdout.split())) == (code == 3)
+    assert ("no promotion log was asked for one" in " ".join(completed.stdout.split())) == (code == 3)

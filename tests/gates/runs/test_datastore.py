@@ -63,25 +63,6 @@ def test_a_datastore_that_cannot_be_written_is_one_line(project: Any) -> None:
     assert "cannot be opened" in line
 
 
-def test_a_metadata_service_that_is_down_is_one_line(project: Any) -> None:
-    env = {"METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": "http://127.0.0.1:9"}
-    completed = project.run("judge", "EvaluateNewModel/1", LOCKGATE_METADATA_SECONDS="0.5", **env)
-    assert completed.returncode == 2
-    (line,) = completed.stderr.splitlines()
-    assert line.startswith("lockgate: Metaflow cannot be reached: ")
-    assert "expected an answer within 0.5 s" in line
-
-
-@pytest.mark.parametrize("seconds", ["soon", "0", "nan"])
-def test_a_length_of_time_that_is_none_is_one_line(promoted_project: Any, seconds: str) -> None:
-    completed = promoted_project.run("judge", "EvaluateNewModel/1", LOCKGATE_METADATA_SECONDS=seconds)
-    assert completed.returncode == 2
-    (line,) = completed.stderr.splitlines()
-    assert (
-        line == f"lockgate: {seconds!r} is not a length of time; expected seconds, as in 20 @ LOCKGATE_METADATA_SECONDS"
-    )
-
-
 def test_s3_without_credentials_is_one_line(project: Any, s3: Any) -> None:
     env = {name: value for name, value in s3.env.items() if not name.startswith("AWS_")}
     completed = project.run("champion", AWS_EC2_METADATA_DISABLED="true", **env)
