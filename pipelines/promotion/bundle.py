@@ -7,7 +7,7 @@ If the log has entries but never had a champion, the bundle holds the head alone
 | `manifest.json` | what this is, and the SHA-256 and size of every other file |
 | `model` | the champion's bytes, as they were judged; empty if there never was a champion |
 | `facts.json` | `features`: what the champion's run recorded about its training columns, or null |
-| `entries.jsonl` | entries of the promotion log, a line each, byte for byte: the head, entries before it to check it by |
+| `entries.jsonl` | entries of the promotion log, a line each, byte for byte: the head, entries before it to check by |
 |                 | (`Log.load_head_chain`), and the entry that promoted the champion |
 | `keys.json` | the public keys that the log's platform trusts: for information, as whoever makes a bundle writes them |
 
@@ -230,7 +230,7 @@ def _parse_manifest(files: Mapping[str, bytes], where: str) -> Manifest:
 
 
 def _build_log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, where: str) -> tuple[Log, LogEntry]:
-    """A log of the bundle's entries alone. Reading it checks numbers, signatures and states, as reading any log does."""
+    """A log of the bundle's entries alone. Reading it checks numbers, signatures and states, as of any log."""
     store, seqs = MemoryStore(), [0]
     for number, blob in enumerate(files["entries.jsonl"].split(b"\n"), start=1):
         entry = LogEntry.from_bytes(blob, where=f"{where} entries.jsonl, line {number}")

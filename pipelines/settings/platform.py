@@ -80,7 +80,7 @@ _LOG = Changed(Category.LOOKS, why="another log, in which no look was taken and 
 
 
 class TrustedKeys:
-    """One more key is weaker, one less is tighter. But without any judge's key entries are unsigned, which is weaker."""
+    """One more key is weaker, one less is tighter. Without any judge's key entries are unsigned, which is weaker."""
 
     _rule = Named(
         Category.TRUST,

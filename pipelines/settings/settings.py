@@ -241,7 +241,7 @@ _GROUP_PARSERS: dict[str, Callable[[Mapping[str, Any]], BaseModel]] = {
 
 
 def _check_plain(value: Any, path: str) -> None:
-    """Raise SettingsError for an interpolation, a key such as `_target_`, or `???`: conf/ may hold plain values only."""
+    """Raise SettingsError for an interpolation, a key such as `_target_`, or `???`: conf/ holds plain values only."""
     if isinstance(value, dict):
         for key, child in value.items():
             dotted = f"{path}.{key}".lstrip(".")

@@ -1,7 +1,7 @@
 """The whole log checked: every way in which it can be wrong is named, and none hides the others.
 
-Tests of gates/verification/entries.py and findings.py, and of gates/verification/runs.py as far as published versions go;
-tests/pipelines/cli/log/test_verify.py has runs and tags.
+Tests of gates/verification/entries.py and findings.py, and of gates/verification/runs.py as far as published versions
+go; tests/pipelines/cli/log/test_verify.py has runs and tags.
 """
 
 from __future__ import annotations

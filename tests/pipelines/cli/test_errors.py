@@ -1,6 +1,7 @@
 """Whatever goes wrong ends with exit code 2 and one line, and leaves the log and the tags as they were.
 
 Tests of pipelines/cli/main.py
+Tests of pipelines/flows/output.py
 """
 
 from __future__ import annotations
