@@ -1,4 +1,7 @@
-"""A flow compiles as any Metaflow flow does: by its file, without a command of lockgate and without a cluster."""
+"""A flow compiles as any Metaflow flow does: by its file, without a command of lockgate and without a cluster.
+
+Tests of pipelines/flows/on_platform.py
+"""
 
 from __future__ import annotations
 

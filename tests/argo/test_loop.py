@@ -1,5 +1,11 @@
 """The loop of production, executed: a better model goes live without deploying anew, a worse one does not, a revoked
-one is withdrawn, and where the log cannot be reached the last version stays."""
+one is withdrawn, and where the log cannot be reached the last version stays.
+
+Tests of pipelines/evaluate.py
+Tests of pipelines/predict.py
+Tests of pipelines/promote.py
+Tests of pipelines/promotion/promote.py
+"""
 
 from __future__ import annotations
 

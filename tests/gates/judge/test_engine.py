@@ -1,4 +1,7 @@
-"""How verdicts become a decision, and the state after it."""
+"""How verdicts become a decision, and the state after it.
+
+Tests of gates/gate/case.py
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,8 @@
+"""The kind `any_of`: at least one of several checks passes.
+
+Tests of gates/kinds/useless.py
+"""
+
 from __future__ import annotations
 
 import itertools

@@ -1,3 +1,8 @@
+"""The kind `data`: enough rows, few gaps, the required columns, and how old the newest row is.
+
+Tests of gates/kinds/data_measures.py
+"""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta

@@ -1,3 +1,8 @@
+"""The kind `drift`: the holdout against the training rows, or the scores of two models.
+
+Tests of gates/kinds/drift_pairs.py
+"""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,7 @@
-"""What holds for every kind of gate, and for the files that declare them."""
+"""What holds for every kind of gate, and for the files that declare them.
+
+Tests of gates/gate/check.py
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,8 @@
+"""The kind `provenance`: what a run must say about its code, data and models, and how old it may be.
+
+Tests of gates/gate/age.py
+"""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,3 +1,9 @@
+"""The kind `slices`: no slice loses more than a margin to the champion.
+
+Tests of gates/gate/declared_slices.py
+Tests of gates/gate/grouped.py
+"""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,11 @@
-"""Plans of gates over groups, over rows that change, of clauses and of alternatives; and looks that are left."""
+"""Plans of gates over groups, over rows that change, of clauses and of alternatives; and looks that are left.
+
+Tests of gates/planning/absolutes.py
+Tests of gates/planning/comparisons.py
+Tests of gates/planning/conditions.py
+Tests of gates/planning/groups.py
+Tests of gates/planning/kinds.py
+"""
 
 from __future__ import annotations
 

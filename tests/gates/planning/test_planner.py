@@ -1,4 +1,9 @@
-"""What a plan says is what judging then does."""
+"""What a plan says is what judging then does.
+
+Tests of gates/planning/combined.py
+Tests of gates/planning/record.py
+Tests of gates/planning/requirement.py
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,8 @@
+"""Policies: what is read, and what is refused with every mistake at once.
+
+Tests of gates/policy/errors.py
+"""
+
 from __future__ import annotations
 
 import math

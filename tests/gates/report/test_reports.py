@@ -1,4 +1,10 @@
-"""What a reader is told, in the terminal and in markdown."""
+"""What a reader is told, in the terminal and in markdown.
+
+Tests of gates/report/markdown.py
+Tests of gates/report/tables.py
+Tests of gates/report/terminal.py
+Tests of gates/report/wording.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is planted is of the size that is said."""
+"""What is planted is of the size that is said.
+
+Tests of gates/selftest/harm.py
+"""
 
 from __future__ import annotations
 

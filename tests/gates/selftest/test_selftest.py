@@ -1,4 +1,10 @@
-"""Policies that are known to be good, or to be bad in one way, and what the selftest says of them."""
+"""Policies that are known to be good, or to be bad in one way, and what the selftest says of them.
+
+Tests of gates/selftest/findings.py
+Tests of gates/selftest/reach.py
+Tests of gates/selftest/record.py
+Tests of gates/selftest/trials.py
+"""
 
 from __future__ import annotations
 

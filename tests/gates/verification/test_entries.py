@@ -2,6 +2,8 @@
 
 Tests of gates/verification/entries.py and findings.py, and of gates/verification/runs.py as far as published versions
 go; tests/pipelines/cli/log/test_verify.py has runs and tags.
+
+Tests of gates/verification/findings.py
 """
 
 from __future__ import annotations

@@ -1,3 +1,8 @@
+"""What conf/data may say.
+
+Tests of pipelines/data/breast_cancer.py
+"""
+
 from __future__ import annotations
 
 import pytest

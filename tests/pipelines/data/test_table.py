@@ -1,3 +1,11 @@
+"""Somebody's own table: how its columns are read, and what is refused.
+
+Tests of pipelines/data/columns.py
+Tests of pipelines/data/files.py
+Tests of pipelines/data/frames.py
+Tests of pipelines/data/source.py
+"""
+
 # ruff: noqa: E501 - error lines are written out as users see them
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""What every model does, over all of `MODELS` and all tasks that it serves."""
+"""What every model does, over all of `MODELS` and all tasks that it serves.
+
+Tests of pipelines/models/baseline.py
+Tests of pipelines/models/hist_gb.py
+Tests of pipelines/models/logistic.py
+Tests of pipelines/models/model.py
+Tests of pipelines/models/raw.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A bundle is checked before it is used: its digests, its signatures, its members, and that it is always the same."""
+"""A bundle is checked before it is used: its digests, its signatures, its members, and that it is always the same.
+
+Tests of pipelines/promotion/tar.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Every YAML composes, every value is checked, and what belongs to the gates' owners is known as theirs."""
+"""Every YAML composes, every value is checked, and what belongs to the gates' owners is known as theirs.
+
+Tests of pipelines/settings/composition.py
+Tests of pipelines/settings/groups.py
+Tests of pipelines/settings/platform.py
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """keys, waive, revoke, rollback and retract, as a person types them.
 
 Tests of pipelines/cli/log/keys.py
+Tests of pipelines/promotion/actor.py
+Tests of pipelines/promotion/log.py
 """
 
 from __future__ import annotations

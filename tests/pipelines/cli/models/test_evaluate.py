@@ -2,6 +2,7 @@
 
 Tests of pipelines/cli/models/predict.py
 Tests of pipelines/cli/shared/flow_run.py
+Tests of pipelines/promotion/decide.py
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`lockgate plan`: with a file, with an assumed disagreement, and with the run that was judged last."""
+"""`lockgate plan`: with a file, with an assumed disagreement, and with the run that was judged last.
+
+Tests of gates/report/plan.py
+"""
 
 from __future__ import annotations
 

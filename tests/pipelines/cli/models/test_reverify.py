@@ -1,6 +1,7 @@
 """`lockgate reverify` from start to end: what it records, what it ends, and what it refuses before anything runs.
 
 Tests of pipelines/scoring/rescore_champion.py
+Tests of pipelines/reverify.py
 """
 
 from __future__ import annotations

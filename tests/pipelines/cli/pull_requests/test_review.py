@@ -3,6 +3,9 @@
 Tests of pipelines/cli/pull_requests/propose.py
 Tests of pipelines/pull_requests/rescore.py
 Tests of pipelines/pull_requests/review.py
+Tests of gates/judge/comparison.py
+Tests of gates/report/review.py
+Tests of gates/report/page.py
 """
 
 from __future__ import annotations
