@@ -206,7 +206,7 @@ def test_what_somebody_else_deployed_meanwhile_is_not_replaced(
     ("failure", "message"),
     [
         (403, "this is not allowed"),
-        (401, "does not know who asks"),
+        (401, "the credentials are not accepted"),
         (500, "answers 500"),
         (410, "changed while it was read"),
         ("slow", "an answer within 3 s"),

@@ -117,8 +117,8 @@ def test_the_code_package_is_in_the_datastore(
         assert names == sorted(names)
         assert {
             "predict.py",
-            ".mf_code/gates/judge/engine.py",
-            ".mf_code/pipelines/scoring/predict.py",
+            ".mf_code/lockgate/gates/judge/engine.py",
+            ".mf_code/lockgate/pipelines/scoring/predict.py",
             ".mf_install",
         } <= set(names)
         assert {(member.uid, member.gid, member.uname, member.mtime) for member in code.getmembers()} == {(0, 0, "", 0)}

@@ -25,7 +25,7 @@ os.execv(sys.executable, [sys.executable, "-m", "lockgate.pipelines.cli.main", *
 def read_only(checkout: Path, tmp_path: Path) -> Iterator[Path]:
     """A copy of the checkout in which nothing can be written."""
     tree = tmp_path / "tree"
-    shutil.copytree(checkout, tree)
+    shutil.copytree(checkout, tree, symlinks=True)
     folders = [tree, *(path for path in tree.rglob("*") if path.is_dir())]
     for folder in folders:
         folder.chmod(0o555)

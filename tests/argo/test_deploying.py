@@ -148,7 +148,7 @@ def test_everything_that_stands_in_the_way_is_said_at_once(production: Productio
 
 def test_a_dirty_checkout(production: Production, checkout: Path, tmp_path: Path) -> None:
     dirty = tmp_path / "dirty"
-    shutil.copytree(checkout, dirty)
+    shutil.copytree(checkout, dirty, symlinks=True)
     (dirty / "gates" / "extra.py").write_text("x = 1\n", encoding="utf-8")
     (line,) = problem_lines(production.run("deploy", "--without-champion", PYTHONPATH=str(dirty)))
     assert line == f"uncommitted files: gates/extra.py @ {dirty} (commit them, or stash them)"

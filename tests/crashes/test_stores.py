@@ -19,8 +19,8 @@ from lockgate.gates.log.crash_points import Step
 WRITER = """
 import sys
 from obstore.store import LocalStore
-from lockgate.gates.log.objects import Objects
-Objects(LocalStore(sys.argv[1])).create(int(sys.argv[2]), bytes(256 * 1024**2))
+from lockgate.gates.log.objects import LogObjects
+LogObjects(LocalStore(sys.argv[1])).create(int(sys.argv[2]), bytes(32 * 1024**2))
 """
 
 

@@ -70,7 +70,7 @@ def test_revoke_and_withdraw(place: Any, two_versions: Any) -> None:
         if Step.ENTRY_CREATED in steps:
             assert again.code == 2
             assert "was revoked before, by entry 3" in again.err
-            assert "`lockgate predictions withdraw` takes them away" in again.err
+            assert "`lockgate predictions withdraw` withdraws them" in again.err
         assert place.run("predictions", "withdraw").code == 0
         assert marks(project) == {1: "*", 2: "w"}
         assert json.loads(place.run("champion", "--json").out)["run"] == two_versions.runs()[0]

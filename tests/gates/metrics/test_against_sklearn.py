@@ -23,13 +23,13 @@ def test_every_metric_has_a_truth(unknown) -> None:
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_value(known_values, weighted: bool, ties: bool) -> None:
+def test_value(known_metric, weighted: bool, ties: bool) -> None:
     for seed in range(5):
-        rows = known_values.sample(seed, ties=ties)
+        rows = known_metric.sample(seed, ties=ties)
         rows = rows if weighted else {**rows, "weight": None}
-        result = known_values.linear(rows)
-        assert result.value[0] == pytest.approx(known_values.true(rows), rel=1e-12, abs=1e-12)
-        assert known_values.metric.low <= result.value[0] <= known_values.metric.high
+        result = known_metric.linear(rows)
+        assert result.value[0] == pytest.approx(known_metric.true(rows), rel=1e-12, abs=1e-12)
+        assert known_metric.metric.low <= result.value[0] <= known_metric.metric.high
         assert np.average(result.influence, weights=rows["weight"]) == pytest.approx(0, abs=1e-9)
 
 
@@ -101,16 +101,16 @@ MULTICLASS_NAMES = [
 )
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true", "ignore:A single label was found")
 def test_any_multiclass_rows(by_name, rows: list, name: str) -> None:
-    known_values = by_name[f"multiclass-{name}"]
+    known_metric = by_name[f"multiclass-{name}"]
     label, score, weight = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
     weight[0] = 1
     score[:, 0] += score.sum(axis=1) == 0
     score /= score.sum(axis=1, keepdims=True)
     kept_values = weight > 0
-    result = known_values.linear({"label": label, "score": score, "weight": weight, "query": None})
+    result = known_metric.linear({"label": label, "score": score, "weight": weight, "query": None})
     actual = {"label": label[kept_values], "score": score[kept_values], "weight": weight[kept_values], "query": None}
-    assert result.value[0] == pytest.approx(known_values.true(actual), rel=1e-12, abs=1e-12)
-    assert known_values.metric.low <= result.value[0] <= known_values.metric.high
+    assert result.value[0] == pytest.approx(known_metric.true(actual), rel=1e-12, abs=1e-12)
+    assert known_metric.metric.low <= result.value[0] <= known_metric.metric.high
     assert np.average(result.influence, weights=weight) == pytest.approx(0, abs=1e-9)
 
 
@@ -120,11 +120,11 @@ def test_any_multiclass_rows(by_name, rows: list, name: str) -> None:
     name=st.sampled_from(["ndcg", "ndcg@3", "mrr", "mrr@2"]),
 )
 def test_any_ranked_rows(by_name, rows: list, name: str) -> None:
-    known_values = by_name[f"ranking-{name}"]
+    known_metric = by_name[f"ranking-{name}"]
     label, score, query = (np.array(column) for column in zip(*rows, strict=True))
     actual = {"label": label.astype(float), "score": score.astype(float), "query": query, "weight": 1.0 + query % 3}
-    result = known_values.linear(actual)
-    assert result.value[0] == pytest.approx(known_values.true(actual), rel=1e-12, abs=1e-12)
+    result = known_metric.linear(actual)
+    assert result.value[0] == pytest.approx(known_metric.true(actual), rel=1e-12, abs=1e-12)
     assert np.average(result.influence, weights=actual["weight"]) == pytest.approx(0, abs=1e-9)
 
 
@@ -149,38 +149,38 @@ def test_influence_is_the_derivative_in_the_units_weights(smooth, weighted: bool
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_groups_at_once_are_each_group_alone_in_any_order(known_values, weighted: bool) -> None:
+def test_groups_at_once_are_each_group_alone_in_any_order(known_metric, weighted: bool) -> None:
     rng = np.random.default_rng(9)
-    rows = known_values.sample(3, 400, ties=True)
+    rows = known_metric.sample(3, 400, ties=True)
     rows = rows if weighted else {**rows, "weight": None}
     code = rng.integers(0, 5, 400)
     code[code == 3] = 2  # an empty group
     order = rng.permutation(400)
     shuffled = {name: None if values is None else values[order] for name, values in rows.items()}
-    result = known_values.linear(rows, code=code, groups=5)
-    again = known_values.linear(shuffled, code=code[order], groups=5)
+    result = known_metric.linear(rows, code=code, groups=5)
+    again = known_metric.linear(shuffled, code=code[order], groups=5)
     np.testing.assert_allclose(again.value, result.value, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(again.influence, result.influence[order], rtol=1e-9, atol=1e-12)
     assert np.isnan(result.value[3])
     for group in (0, 1, 2, 4):
         own = code == group
-        alone = known_values.linear({name: None if values is None else values[own] for name, values in rows.items()})
+        alone = known_metric.linear({name: None if values is None else values[own] for name, values in rows.items()})
         np.testing.assert_allclose(result.value[group], alone.value[0], rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(result.influence[own], alone.influence, rtol=1e-9, atol=1e-11)
 
 
-def test_a_weight_is_so_many_copies(known_values) -> None:
-    rows = known_values.sample(5, 120, ties=True)
+def test_a_weight_is_so_many_copies(known_metric) -> None:
+    rows = known_metric.sample(5, 120, ties=True)
     copies = 1 + rows["query"] % 3
-    once = known_values.linear({**rows, "weight": copies.astype(float)})
-    if known_values.task == "ranking":  # a query of weight 2 is two queries
+    once = known_metric.linear({**rows, "weight": copies.astype(float)})
+    if known_metric.task == "ranking":  # a query of weight 2 is two queries
         index = np.concatenate([np.flatnonzero(copies > copy) for copy in range(3)])
         again = np.concatenate([np.full(np.count_nonzero(copies > copy), copy) for copy in range(3)])
         copied = {name: values[index] for name, values in rows.items()}
         copied["query"] = copied["query"] + 1000 * again
     else:
         copied = {name: np.repeat(values, copies, axis=0) for name, values in rows.items()}
-    assert known_values.linear({**copied, "weight": None}).value[0] == pytest.approx(
+    assert known_metric.linear({**copied, "weight": None}).value[0] == pytest.approx(
         once.value[0], rel=1e-12, abs=1e-12
     )
 
@@ -212,10 +212,10 @@ def test_the_standard_error_is_the_bootstraps(smooth) -> None:
     assert error == pytest.approx(booted.value.std(), rel=0.12 if smooth.name == "ks" else 0.08)
 
 
-def test_every_metric_declares_what_it_is(known_values) -> None:
-    metric = known_values.metric
-    assert metric.name.partition("@")[0] == known_values.name.partition("@")[0]
-    assert metric.task == known_values.task
+def test_every_metric_declares_what_it_is(known_metric) -> None:
+    metric = known_metric.metric
+    assert metric.name.partition("@")[0] == known_metric.name.partition("@")[0]
+    assert metric.task == known_metric.task
     assert metric.low < metric.high
     assert metric.unit.strip()
     assert metric.needs.strip()
@@ -234,7 +234,7 @@ def test_every_metric_declares_what_it_is(known_values) -> None:
         "absolute_error",
         "pinball",
     }
-    assert metric.higher_is_better == (known_values.name.partition("@")[0] not in worse)
+    assert metric.higher_is_better == (known_metric.name.partition("@")[0] not in worse)
     assert metric.gain(0.25) == (0.25 if metric.higher_is_better else -0.25)
 
 

@@ -34,5 +34,5 @@ def test_what_was_begun_is_shown_and_discarded(project: Any) -> None:
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "'Predict/8' has no unfinished version; expected one of Predict/7" in wrong.stderr
     completed = project.run("predictions", "discard", "Predict/7")
-    assert (completed.returncode, "what it staged is deleted" in completed.stdout) == (0, True)
+    assert (completed.returncode, "its staged rows are deleted" in completed.stdout) == (0, True)
     assert project.run("predictions", "drafts").stdout == "there are no unfinished versions\n"

@@ -39,8 +39,8 @@ def report(folder: Path) -> str:
 def head(tmp_path_factory: pytest.TempPathFactory, orders_conf: Path) -> Path:
     """The pull request's checkout: candidates, and a floor that is lower than it was."""
     folder = tmp_path_factory.mktemp("head")
-    for name in ("gates", "pipelines"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("gates", "lockgate", "pipelines"):
+        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(orders_conf, folder / "conf")
     (folder / "conf" / "candidates.yaml").write_text(CANDIDATES, encoding="utf-8")
     gate = folder / "conf" / "gate" / "default.yaml"
@@ -179,14 +179,14 @@ TAMPERED: dict[str, tuple[Callable[[Path, str], object], str]] = {
     "garbage": (lambda folder, name: (folder / f"{name}.arrow").write_bytes(b"ARROW1 not"), "garbage.arrow"),
     "link": (linked, "there is no file link.model"),
     "gone": (lambda folder, name: (folder / f"{name}.arrow").unlink(), "there is no file gone.arrow"),
-    "changed": (lambda _folder, _name: None, "evaluated with other overrides than the pull request names"),
+    "changed": (lambda _folder, _name: None, "evaluated with other overrides than the pull request lists"),
 }
 """What is done to a candidate's files, and what is said of it."""
 
 
 def test_what_was_tampered_with_is_refused_or_changes_nothing(reviewed: Any, head: Path, tmp_path: Path) -> None:
     names = ["worse", "forged", *TAMPERED]
-    shutil.copytree(head, tmp_path / "other")
+    shutil.copytree(head, tmp_path / "other", symlinks=True)
     listed = "".join(f"{name}: [model=baseline]\n" for name in names)
     (tmp_path / "other" / "conf" / "candidates.yaml").write_text(listed, encoding="utf-8")
 
@@ -237,7 +237,7 @@ def test_a_proposal_that_was_made_beside_a_champion_is_refused_without_it(review
 
 @pytest.mark.nightly
 def test_a_pull_request_whose_conf_cannot_be_read_is_judged_no_more(reviewed: Any, head: Path, tmp_path: Path) -> None:
-    shutil.copytree(head, tmp_path / "other")
+    shutil.copytree(head, tmp_path / "other", symlinks=True)
     (tmp_path / "other" / "conf" / "candidates.yaml").write_text("- a\n- b\n", encoding="utf-8")
     (tmp_path / "other" / "conf" / "gate" / "default.yaml").write_text("checks: {}\n", encoding="utf-8")
     code, report, text = reviewed(head=tmp_path / "other")
