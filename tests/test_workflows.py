@@ -207,7 +207,12 @@ def test_a_skipped_test_fails_on_ci(tmp_path: Path, ci: str, *, passes: bool) ->
         "--continue-on-collection-errors",
     ]
     completed = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | {"CI": ci}, capture_output=True, text=True, check=False
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"CI": ci, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert completed.returncode == (0 if passes else 1), completed.stdout
     assert ("1 passed, 2 skipped" if passes else "1 failed, 1 passed, 1 error") in completed.stdout

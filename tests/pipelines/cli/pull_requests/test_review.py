@@ -184,6 +184,7 @@ TAMPERED: dict[str, tuple[Callable[[Path, str], object], str]] = {
 """What is done to a candidate's files, and what is said of it."""
 
 
+@pytest.mark.nightly
 def test_what_was_tampered_with_is_refused_or_changes_nothing(reviewed: Any, head: Path, tmp_path: Path) -> None:
     names = ["worse", "forged", *TAMPERED]
     shutil.copytree(head, tmp_path / "other")
