@@ -76,7 +76,7 @@ def test_a_metric_of_several_tasks_is_said_for_each() -> None:
         (["acurracy"], r"no kind of gate or metric is called 'acurracy'; .* \(did you mean 'accuracy'\?\)"),
         (["auc@3"], r"auc takes no number; expected auc"),
         (["zzz\nzzz"], r"no kind of gate or metric is called 'zzz\\nzzz'; expected one of threshold, [a-z_, 0-9]*"),
-        (["auc", "--schema"], r"a name and --schema are given; expected one of them"),
+        (["auc", "--schema"], r"both a name and --schema are given; expected one of them"),
     ],
 )
 def test_what_is_not_there(words: list[str], line: str) -> None:

@@ -99,7 +99,7 @@ def test_hold_ends_the_promotion_at_once(promoted: Any, project_at: Any, strict_
     [
         (["as_of=2024-05"], "the champion was judged on 2024-05: 2024-05 shows nothing new"),
         (["model=baseline"], "'model=baseline' cannot be overridden: the champion is judged by what conf/ says"),
-        (["gate.checks.auc_floor.min=0.1"], "'gate.checks.auc_floor.min=0.1' cannot be chosen"),
+        (["gate.checks.auc_floor.min=0.1"], "'gate.checks.auc_floor.min=0.1' cannot be overridden"),
         (["as_of=2024-13"], "expected a month"),
     ],
 )

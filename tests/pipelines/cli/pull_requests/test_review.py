@@ -179,7 +179,7 @@ TAMPERED: dict[str, tuple[Callable[[Path, str], object], str]] = {
     "garbage": (lambda folder, name: (folder / f"{name}.arrow").write_bytes(b"ARROW1 not"), "garbage.arrow"),
     "link": (linked, "there is no file link.model"),
     "gone": (lambda folder, name: (folder / f"{name}.arrow").unlink(), "there is no file gone.arrow"),
-    "changed": (lambda _folder, _name: None, "evaluated with other overrides than the pull request names"),
+    "changed": (lambda _folder, _name: None, "evaluated with other overrides than the pull request lists"),
 }
 """What is done to a candidate's files, and what is said of it."""
 
@@ -231,7 +231,7 @@ def test_a_proposal_that_was_made_beside_a_champion_is_refused_without_it(review
     assert (code, report["verdict"], report["chosen"]) == (2, "ERROR", None)
     for candidate in report["candidates"][:2]:
         assert candidate["error"].startswith("it was scored beside a champion (EvaluateNewModel/")
-        assert "`lockgate bundle --out champion.tar` writes it, `--published OWNER/NAME`" in candidate["error"]
+        assert "`lockgate bundle --out champion.tar` writes one; `--published OWNER/NAME`" in candidate["error"]
     assert text.startswith("## 🟣 lockgate: ERROR")
     assert "🟢" not in text
 
