@@ -139,6 +139,7 @@ def test_a_branch_is_beside_production_and_goes_with_one_command(production: Pro
 def test_everything_that_stands_in_the_way_is_said_at_once(production: Production) -> None:
     """No git, nobody who deploys, no metadata service; each is one line, and nothing was asked of Kubernetes."""
     env = {"PATH": "/nowhere", "METAFLOW_USER": "", "METAFLOW_SERVICE_URL": "http://127.0.0.1:9"}
+    env["LOCKGATE_METADATA_SECONDS"] = "1"
     problems = problem_lines(production.run("deploy", **env))
     assert len(problems) == 4
     for problem in ("git is not installed", "no user is set", "Metaflow cannot be reached", "no model may be served"):

@@ -135,6 +135,7 @@ def test_the_first_model_is_promoted(first: FlightsStory) -> None:
     assert first.project.tags(first.runs["xgb"]) == ["champion", "deployment_candidate"]
 
 
+@pytest.mark.nightly
 def test_the_month_after_is_predicted(after_predict: FlightsStory) -> None:
     result = after_predict.results["predict"]
     assert result.returncode == 0, result.stderr

@@ -152,7 +152,9 @@ def test_a_store_that_has_trouble_twice_and_then_not(proxy: Proxy, faulty_log: C
             assert answer_or_line(log.through.head).seq == 1
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [fault if fault != "slow" else pytest.param(fault, marks=pytest.mark.nightly) for fault in FAULTS]
+)
 def test_a_head_that_cannot_be_read(proxy: Proxy, faulty_log: Callable[[int], FaultyLog], fault: Fault) -> None:
     """Whichever request goes wrong: an older head is never taken for the last."""
     log = faulty_log(1)

@@ -32,6 +32,7 @@ DECLARED = {"SOURCE_PASSWORD": None, "SPEED": "fast"}
 KEPT_VARIABLES = {"AWS_ACCESS_KEY_ID", "METAFLOW_DEFAULT_METADATA", "OMP_NUM_THREADS", "SOURCE_PASSWORD", "TZ"}
 
 
+@pytest.mark.nightly
 def test_the_environment_of_the_process_that_trains(tmp_path: Path, signed_conf: Path, project_at: Any) -> None:
     """The model that spies is not even the one that is trained."""
     code, notes = tmp_path / "code", tmp_path / "notes.jsonl"

@@ -75,6 +75,7 @@ def test_where_nothing_was_published_nothing_is_written(project: Any, api: State
     assert not (project.home / "champion.tar").exists()
 
 
+@pytest.mark.nightly
 def test_that_there_never_was_a_champion_is_taken_of_the_last_run_alone(
     project: Any, api: State, project_at: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -26,7 +26,7 @@ def test_a_tag_that_fails_at_first_is_there_in_the_end(service_project: Any, fau
     assert service_project.tags() == CHAMPION_TAGS
 
 
-@pytest.mark.parametrize("fault", ["slow", "500"])
+@pytest.mark.parametrize("fault", [pytest.param("slow", marks=pytest.mark.nightly), "500"])
 def test_a_tag_that_cannot_be_written_fails_nothing_and_is_repaired(service_project: Any, fault: Any) -> None:
     run = service_project.fresh()
     with service_project.proxy.plan(fault, "PATCH"):
@@ -42,7 +42,9 @@ def test_a_tag_that_cannot_be_written_fails_nothing_and_is_repaired(service_proj
     assert service_project.history() == ["log/00000001.json"]
 
 
-@pytest.mark.parametrize("fault", ["refused", "slow", "cut", "503"])
+@pytest.mark.parametrize(
+    "fault", ["refused", *(pytest.param(fault, marks=pytest.mark.nightly) for fault in ("slow", "cut", "503"))]
+)
 def test_a_run_that_cannot_be_read_is_one_line_and_nothing_is_written(service_project: Any, fault: Any) -> None:
     run = service_project.fresh()
     with service_project.proxy.plan(fault, "GET", path=RUN):
@@ -55,7 +57,15 @@ def test_a_run_that_cannot_be_read_is_one_line_and_nothing_is_written(service_pr
     assert (service_project.history(), service_project.tags()) == ([], set())
 
 
-@pytest.mark.parametrize("words", [("evaluate",), ("predict",), ("evaluate", "--advisory")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate",),
+        pytest.param(("predict",), marks=pytest.mark.nightly),
+        pytest.param(("evaluate", "--advisory"), marks=pytest.mark.nightly),
+    ],
+    ids=" ".join,
+)
 @pytest.mark.parametrize(
     "fault", ["slow", *(pytest.param(fault, marks=pytest.mark.nightly) for fault in ("refused", "503"))]
 )
@@ -78,6 +88,7 @@ def test_a_run_that_is_read_in_the_end_is_judged(service_project: Any) -> None:
     assert service_project.tags() == CHAMPION_TAGS
 
 
+@pytest.mark.nightly
 def test_verify_says_what_it_could_not_ask(service_project: Any) -> None:
     run = service_project.fresh()
     assert service_project.place.run("judge", run).code == 0

@@ -21,6 +21,7 @@ def register(service: str, *, system: list[str]) -> str:
     return f"{FLOW}/{run['run_number']}"
 
 
+@pytest.mark.nightly
 def test_the_runs_of_other_projects_keep_their_tags(project: Any, new_metadata_service: Callable[[], str]) -> None:
     service = new_metadata_service()
     env = {"METAFLOW_DEFAULT_METADATA": "service", "METAFLOW_SERVICE_URL": service}

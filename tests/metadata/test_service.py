@@ -56,6 +56,7 @@ def test_concurrent_tags_survive_in_local_metadata_too(promoted: Any) -> None:
     assert (process.returncode, process.stdout.split()) == (0, ["20", "20"]), process
 
 
+@pytest.mark.nightly
 def test_verify_names_tags_that_were_forged_and_removes_them(service_project: Any) -> None:
     run = service_project.fresh()
     assert service_project.place.run("judge", run).code == 0

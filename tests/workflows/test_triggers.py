@@ -74,7 +74,7 @@ def test_a_pull_request_of_a_broken_branch_fails_and_says_nothing(github: Callab
     assert runs["evaluate"].cancels
 
 
-@pytest.mark.parametrize("check", ["check", "test"])
+@pytest.mark.parametrize("check", ["check", pytest.param("test", marks=pytest.mark.nightly)])
 def test_the_one_check_that_is_asked_for_fails_with_any_other(github: Callable[..., Hub], check: str) -> None:
     repository = github()
     broken = repository.repository.git("show", "main:Makefile").replace(

@@ -40,7 +40,7 @@ def test_on_s3_the_log_lives_below_the_datastore(project: Any, s3: Any, prefix: 
 
 @pytest.mark.parametrize("verb", [("champion",), ("history",), ("evaluate",), ("judge", "EvaluateNewModel/1")])
 def test_a_store_that_is_down_is_one_line_and_nothing_is_trained(project: Any, s3: Any, verb: tuple[str, ...]) -> None:
-    env = s3.env | {"METAFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9"}
+    env = s3.env | {"METAFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9", "LOCKGATE_STORE_SECONDS": "1"}
     completed = project.run(*verb, **env)
     assert completed.returncode == 2
     (line,) = completed.stderr.splitlines()

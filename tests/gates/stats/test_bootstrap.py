@@ -122,6 +122,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
+@pytest.mark.nightly
 def test_a_million_rows_take_bounded_memory() -> None:
     completed = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
     assert int(completed.stdout) < 300, completed.stdout  # MB; a thousand resamples of the rows would take 8 GB

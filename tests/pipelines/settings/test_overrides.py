@@ -278,6 +278,7 @@ ANY_TEXT = st.text(alphabet=st.characters(), max_size=60)  # surrogates too
 ANYTHING = st.one_of(ANY_TEXT, st.lists(WORDS, max_size=9).map("".join), ANY_TEXT.map("model.max_depth={}".format))
 
 
+@pytest.mark.nightly
 @settings(max_examples=400)
 @example(["model.max_depth=\x0b"])
 @example(["model.max_depth=\\"])
@@ -328,6 +329,7 @@ VALUES = st.one_of(
 )
 
 
+@pytest.mark.nightly
 @settings(max_examples=20)
 @given(KEYS, VALUES)
 def test_no_value_of_a_real_key_raises_anything_else_or_is_let_through_in_vain(key: str, value: str) -> None:

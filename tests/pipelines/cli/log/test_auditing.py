@@ -52,7 +52,7 @@ def test_why_says_who_was_live_and_what_became_of_a_run(prompted: Callable[..., 
     project.run("retract", "--entry", "1", "--reason", "made by hand")
     output = project.run("why", "EvaluateNewModel/2")
     assert "RETRACTED" in output
-    assert "the log has no entry about run '7'" in project.run("why", "7", code=2)
+    assert "the log has no entry about run" in project.run("why", "7", code=2)
     assert "nothing to explain" in project.run("why", code=2)
 
 

@@ -35,6 +35,7 @@ def judged(promoted_project: Any, tmp_path_factory: pytest.TempPathFactory) -> t
     return created, again, worse
 
 
+@pytest.mark.nightly
 def test_the_same_model_again(judged: tuple[Any, Any, Any]) -> None:
     project, again, _ = judged
     assert again.returncode == 0, again.stderr

@@ -184,6 +184,7 @@ TAMPERED: dict[str, tuple[Callable[[Path, str], object], str]] = {
 """What is done to a candidate's files, and what is said of it."""
 
 
+@pytest.mark.nightly
 def test_what_was_tampered_with_is_refused_or_changes_nothing(reviewed: Any, head: Path, tmp_path: Path) -> None:
     names = ["worse", "forged", *TAMPERED]
     shutil.copytree(head, tmp_path / "other", symlinks=True)
@@ -230,7 +231,7 @@ def test_a_proposal_that_was_made_beside_a_champion_is_refused_without_it(review
     assert (code, report["verdict"], report["chosen"]) == (2, "ERROR", None)
     for candidate in report["candidates"][:2]:
         assert candidate["error"].startswith("it was scored beside a champion (EvaluateNewModel/")
-        assert "`lockgate bundle --out champion.tar` writes it, `--published OWNER/NAME`" in candidate["error"]
+        assert "`lockgate bundle --out champion.tar` writes one; `--published OWNER/NAME`" in candidate["error"]
     assert text.startswith("## 🟣 lockgate: ERROR")
     assert "🟢" not in text
 

@@ -95,6 +95,7 @@ def test_a_champion_that_reigns_by_the_log_is_to_be_handed_in(promoted: Project,
     assert not (promoted.home / "out").exists()
 
 
+@pytest.mark.nightly
 def test_a_log_that_never_had_a_champion_shows_it_here_and_in_a_bundle(
     weighed: Project, alone: Path, tmp_path: Path
 ) -> None:
