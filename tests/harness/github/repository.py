@@ -32,7 +32,11 @@ class Repository:
         repository.git("config", "uploadpack.allowAnySHA1InWant", "true")
         with repository._index() as env:
             listed = repository.git("-C", str(source), "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-            names = "\0".join(name for name in listed.split("\0") if name and (source / name).is_file())
+            names = "\0".join(
+                name
+                for name in listed.split("\0")
+                if name and ((source / name).is_file() or (source / name).is_symlink())
+            )
             repository.git(f"--work-tree={source}", "update-index", "-z", "--add", "--stdin", env=env, stdin=names)
             repository._commit_tree(
                 repository.git("write-tree", env=env), (), "The project", "maintainer", branch="main"
