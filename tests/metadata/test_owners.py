@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.metadata.conftest import ask_service
 
 FLOW = "EvaluateNewModel"

@@ -200,7 +200,7 @@ KNOWN = tuple(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs a test that asks for `known_metric` with every metric; `smooth` with those whose influences make their errors."""
+    """Runs a test of `known_metric` with every metric, of `smooth` with those whose influences make their errors."""
     for expected, value in {
         "known_metric": KNOWN,
         "smooth": [item for item in KNOWN if item.metric.method != "quantile"],
