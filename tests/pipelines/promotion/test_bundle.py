@@ -201,12 +201,12 @@ def test_an_entry_that_was_changed_is_refused(whole: Any, written: Any) -> None:
 
 
 def test_another_project_and_another_manifest_are_refused(whole: Any, written: Any) -> None:
-    with pytest.raises(LockgateError, match="is of project 'orders'"):
+    with pytest.raises(LockgateError, match="belongs to project 'orders'"):
         opened(written(whole), project="flights")
     manifest = json.loads(whole["manifest.json"])
     for change, message in [
         ({"run": "EvaluateNewModel/2"}, "another model or head"),
-        ({"project": "flights"}, "is of project 'flights'"),
+        ({"project": "flights"}, "belongs to project 'flights'"),
         ({"format": 1}, "manifest cannot be read"),
         ({"files": {}}, "does not list its files"),
         ({"extra": 1}, "manifest cannot be read"),
@@ -290,11 +290,11 @@ def named(name: str) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (linked(tarfile.SYMTYPE), "no plain file"),
-        (linked(tarfile.LNKTYPE), "no plain file"),
-        (linked(tarfile.DIRTYPE), "no plain file"),
-        (linked(tarfile.FIFOTYPE), "no plain file"),
-        (linked(tarfile.CHRTYPE), "no plain file"),
+        (linked(tarfile.SYMTYPE), "is not a plain file"),
+        (linked(tarfile.LNKTYPE), "is not a plain file"),
+        (linked(tarfile.DIRTYPE), "is not a plain file"),
+        (linked(tarfile.FIFOTYPE), "is not a plain file"),
+        (linked(tarfile.CHRTYPE), "is not a plain file"),
         (named("../keys.json"), "the archive contains '../keys.json'"),
         (named("/keys.json"), "the archive contains"),
         (named("x" * 300), "the archive contains"),

@@ -100,7 +100,7 @@ def test_a_variable_of_this_machine_is_named_by_the_platforms_owners_and_reviewe
 @pytest.mark.parametrize("value", [None, "text"])
 @pytest.mark.parametrize("name", NEVER)
 def test_what_signs_cannot_be_listed(name: str, value: str | None) -> None:
-    with pytest.raises(SettingsError, match=f"environment.{name} is the judge's") as caught:
+    with pytest.raises(SettingsError, match=f"environment.{name} belongs to the judge") as caught:
         platform(environment={name: value})
     assert "\n" not in str(caught.value)
 
@@ -108,5 +108,5 @@ def test_what_signs_cannot_be_listed(name: str, value: str | None) -> None:
 def test_a_secret_is_not_written_down_and_pods_have_no_machine_to_take_it_from() -> None:
     with pytest.raises(SettingsError, match=r"environment.SOURCE_PASSWORD looks like a secret: .* give null"):
         platform(environment={"SOURCE_PASSWORD": "s3cr3t"})
-    with pytest.raises(SettingsError, match=r"environment.SOURCE_PASSWORD is null, which pods do not have"):
+    with pytest.raises(SettingsError, match=r"environment.SOURCE_PASSWORD is null, but pods have no value of their own"):
         platform(environment={"SOURCE_PASSWORD": None}, kind="argo", data_root="datastore")
