@@ -108,5 +108,7 @@ def test_what_signs_cannot_be_listed(name: str, value: str | None) -> None:
 def test_a_secret_is_not_written_down_and_pods_have_no_machine_to_take_it_from() -> None:
     with pytest.raises(SettingsError, match=r"environment.SOURCE_PASSWORD looks like a secret: .* give null"):
         platform(environment={"SOURCE_PASSWORD": "s3cr3t"})
-    with pytest.raises(SettingsError, match=r"environment.SOURCE_PASSWORD is null, but pods have no value of their own"):
+    with pytest.raises(
+        SettingsError, match=r"environment.SOURCE_PASSWORD is null, but pods have no value of their own"
+    ):
         platform(environment={"SOURCE_PASSWORD": None}, kind="argo", data_root="datastore")
