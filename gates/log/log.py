@@ -72,7 +72,11 @@ class Log:
             if before is None:
                 return chain
             chain.append(before)
-            if not self.keyring.signed or self._has_judge_signature(entry) or self._has_judge_signature(before):
+            if (
+                not self.keyring.requires_signatures
+                or self._has_judge_signature(entry)
+                or self._has_judge_signature(before)
+            ):
                 return chain
 
     def _has_judge_signature(self, entry: LogEntry) -> bool:
@@ -194,7 +198,7 @@ class Log:
             self._objects.prove_create_only()
 
     def _has_key(self, roles: tuple[Role, ...]) -> bool:
-        if self.signer is None and (self.keyring.signed or "judge" not in roles):
+        if self.signer is None and (self.keyring.requires_signatures or "judge" not in roles):
             raise SigningError(
                 "there is no private key to sign the entry with",
                 expected=f"the key of a {' or '.join(roles)}",

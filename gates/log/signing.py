@@ -166,7 +166,7 @@ class Keyring:
         return cls(keys)
 
     @property
-    def signed(self) -> bool:
+    def requires_signatures(self) -> bool:
         """Whether entries must be signed."""
         return any(key.role == "judge" for key in self.keys.values())
 
@@ -198,7 +198,7 @@ class Keyring:
         key must be that key's in any case.
         """
         allowed = {key_id: key for key_id, key in self.keys.items() if key.may_sign(roles, seq=seq)}
-        if not self.signed and "judge" in roles:
+        if not self.requires_signatures and "judge" in roles:
             if signature is None or signature.key not in self.keys:
                 return
             allowed = dict(self.keys)

@@ -45,7 +45,7 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> ReportedDeci
     if policy.disclose == "promotion_only" and not promoted and not decision.already_champion:
         repair_tags(log)  # of earlier promotions; about this run nothing is disclosed, so neither are its tags
         return ReportedDecision(decision=decision.seal(), entry=None, note="it was not promoted")
-    unsigned = "" if log.keyring.signed else " (unsigned)"
+    unsigned = "" if log.keyring.requires_signatures else " (unsigned)"
     if entry is None:
         why = "it is the champion already" if decision.already_champion else "it could not be judged"
         note = f"nothing was logged: {why}"

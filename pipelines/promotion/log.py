@@ -47,7 +47,7 @@ def build_keyring(keys: KeySettings) -> Keyring:
         where="platform.keys.trusted",
         former={name: key.formerly for name, key in keys.trusted.items()},
     )
-    if keys.required and not keyring.signed:
+    if keys.required and not keyring.requires_signatures:
         raise SigningError(
             "this platform requires a signed promotion log, but lists no judge's key",
             expected="a key with role judge",

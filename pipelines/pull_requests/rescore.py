@@ -13,7 +13,7 @@ from lockgate.gates.errors import EvidenceError, LockgateError
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.facts import read_part
 from lockgate.pipelines import data
-from lockgate.pipelines.data import TrainSettings
+from lockgate.pipelines.data import EVERY_ROW
 from lockgate.pipelines.models import MODELS
 from lockgate.pipelines.pull_requests import proposal
 from lockgate.pipelines.scoring import parity
@@ -49,9 +49,8 @@ class Basis:
     def split(self) -> Split:
         """This checkout's holdout, with every feature."""
         data_settings = self.settings.data
-        every = TrainSettings(months=None, columns=None)
         return data.split(
-            data.load(data_settings, root=data_files(self.settings)), data_settings, every, self.settings.as_of
+            data.load(data_settings, root=data_files(self.settings)), data_settings, EVERY_ROW, self.settings.as_of
         )
 
     @cached_property

@@ -118,7 +118,7 @@ def _never(log: Log, head: LogEntry) -> str:
 
 
 def _as_of(log: Log, head: LogEntry) -> str:
-    return f"as of {head.time:%Y-%m-%d} (entry {head.seq}{'' if log.keyring.signed else ', unsigned'})"
+    return f"as of {head.time:%Y-%m-%d} (entry {head.seq}{'' if log.keyring.requires_signatures else ', unsigned'})"
 
 
 def load_champion(champion: Champion) -> Fitted:

@@ -9,7 +9,7 @@ from lockgate.gates import runs
 from lockgate.gates.errors import AdmissionError, EvidenceError, SettingsError
 from lockgate.gates.evidence.facts import read_part
 from lockgate.pipelines import data
-from lockgate.pipelines.data import TrainSettings
+from lockgate.pipelines.data import EVERY_ROW
 from lockgate.pipelines.promotion.events import Reporter
 from lockgate.pipelines.promotion.log import open_log
 from lockgate.pipelines.scoring import parity
@@ -48,7 +48,7 @@ def score_champion_again(settings: Settings, *, run: str, as_of: str, report: Re
         split = data.split(
             data.load(settings.data, root=data_files(settings)),
             settings.data,
-            TrainSettings(months=None, columns=None),
+            EVERY_ROW,
             fresh.as_of,
         )
         report(f"{len(split.holdout):,} rows of {_held_out(fresh)}")

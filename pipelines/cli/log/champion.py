@@ -43,7 +43,7 @@ def champion(
     for model in models:
         for line in _describe_lines(model, marked=everyone):
             typer.echo("  " * line.startswith(" ") + printable(line))
-    if not log.keyring.signed:
+    if not log.keyring.requires_signatures:
         typer.echo("the log is unsigned: anybody who can write to the store can change it")
 
 
@@ -55,7 +55,7 @@ _REVOKED = (
 
 def _describe_models(log: Log, state: State, *, everyone: bool) -> Iterator[dict[str, Any]]:
     """Each model, and why it may not be served; revoked models come last."""
-    signed = log.keyring.signed
+    signed = log.keyring.requires_signatures
     champions = (state.champion, *state.predecessors) if state.champion else state.predecessors
     for promoted in champions if everyone else champions[:1]:
         yield promoted.model_dump(mode="json") | {

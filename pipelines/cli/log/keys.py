@@ -74,7 +74,7 @@ def show(
     if as_json:
         print_json(
             {
-                "signed": keyring.signed,
+                "signed": keyring.requires_signatures,
                 "required": keys.required,
                 "private": keys.private,
                 "own": own and _own(own, keyring),
@@ -85,13 +85,17 @@ def show(
             }
         )
         return
-    typer.echo("entries must be signed" if keyring.signed else "entries are unsigned: no judge's key is listed")
+    typer.echo(
+        "entries must be signed" if keyring.requires_signatures else "entries are unsigned: no judge's key is listed"
+    )
     name_width = max((len(key.name) for key in keyring.keys.values()), default=0)
     for mark, key in keyring.keys.items():
         until = f", up to entry {key.last}" if key.last is not None else ""
         typer.echo(f"  {key.role:<8}  {key.name:<{name_width}}  {mark}{until}")
     if own is None:
-        typer.echo("this process has no private key" + (": it can read the log, not write it" * keyring.signed))
+        typer.echo(
+            "this process has no private key" + (": it can read the log, not write it" * keyring.requires_signatures)
+        )
         return
     trusted = keyring.keys.get(own.fingerprint)
     ended = f", up to entry {trusted.last} only" if trusted and trusted.last is not None else ""

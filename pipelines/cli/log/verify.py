@@ -55,7 +55,7 @@ def _check_everything(log: Log, settings: Settings, findings: Findings, *, deep:
     """Check everything. Returns a line for each run whose tags were put right."""
     from lockgate.gates import runs, verification
 
-    if not log.keyring.signed:
+    if not log.keyring.requires_signatures:
         findings.note("entries are unsigned: anybody who can write to the bucket can rewrite them")
     versions = _read_versions(settings, findings)
     with _progress("entries") as report_progress:

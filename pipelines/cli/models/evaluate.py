@@ -119,7 +119,7 @@ def _open_bundle(composed: Composed, path: Path) -> tuple[Log, str]:
     from lockgate.pipelines.promotion.actor import clock
 
     contents = bundle.read_trusted_bundle(path, composed.settings)
-    signed = "" if contents.log.keyring.signed else ", unsigned"
+    signed = "" if contents.log.keyring.requires_signatures else ", unsigned"
     why = f"the champion comes from a bundle (entry {contents.head.seq}, {contents.head.time:%Y-%m-%d}{signed})"
     if refusal := contents.refusal(clock()):
         sys.stderr.write(f"  {refusal}; the comparison uses it anyway\n")

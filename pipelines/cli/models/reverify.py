@@ -74,7 +74,7 @@ def reverify_champion(composed: Composed, *, as_of: str) -> ReportedDecision:
     if reverification.entry is None:
         why = "it was not renewed" if sealed else "it could not be judged"
         return ReportedDecision(decision=decision, entry=None, note=f"nothing was recorded: {why}")
-    unsigned = "" if log.keyring.signed else " (unsigned)"
+    unsigned = "" if log.keyring.requires_signatures else " (unsigned)"
     note = f"entry {reverification.entry.seq} of the promotion log{unsigned}; {_describe_serving(reverification.entry)}"
     return ReportedDecision(decision=decision, entry=reverification.entry.seq, note=note)
 

@@ -116,7 +116,7 @@ def test_without_a_judge_s_key_a_log_is_unsigned_and_says_nothing_about_signatur
     log = Log(new_log().store, project="orders", keyring=make_keyring(ann=(APPROVER, "approver")))
     commit_evidence(log, FIRST_MODEL)
     assert log.head().signature is None
-    assert not log.keyring.signed
+    assert not log.keyring.requires_signatures
     commit_evidence(as_signer(log, STRANGER), HOPELESS)  # who has a key signs all the same
     assert log.head().signature.key == STRANGER.fingerprint
 
