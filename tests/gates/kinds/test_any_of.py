@@ -257,7 +257,8 @@ def test_mistakes_are_said_where_they_are(make, checks: object, problem: str, wh
         assert "any_of" not in line.partition("expected")[2]
 
 
-@pytest.mark.parametrize("k", [2, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("k", [2, 5])
 def test_no_false_pass_beyond_alpha(make, k: int) -> None:
     """k comparisons of equally good models, each on rows of its own: 1 − (1 − .05/k)^k pass, unshared 1 − .95^k."""
     rng, runs, each = np.random.default_rng(k), 1000, 80

@@ -242,6 +242,7 @@ def test_a_gain_is_a_scheduled_look(make, text: str) -> None:
     assert "this holdout is retired" in again.outcomes[0].message
 
 
+@pytest.mark.slow
 def test_no_false_promotion_of_a_product(make) -> None:
     """n − 1.02·o > 0 with n exactly 1.02·o: at most .05 pass."""
     rng, runs, passed = np.random.default_rng(3), 1500, 0

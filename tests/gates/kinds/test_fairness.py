@@ -111,6 +111,7 @@ def test_an_undefined_group_is_an_error(make) -> None:
     assert [part.verdict for part in outcome.parts if part.name == "a"] == ["ERROR"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clustered", [False, True])
 def test_equal_groups_fail_no_more_often_than_declared(make, clustered: bool) -> None:
     """Twelve equal groups, 66 pairs: FAIL in at most 5 % of 300 holdouts (3 standard errors: 8.8 %)."""
@@ -132,6 +133,7 @@ def test_equal_groups_fail_no_more_often_than_declared(make, clustered: bool) ->
     assert failed / 300 <= 0.088
 
 
+@pytest.mark.slow
 def test_a_gap_at_the_limit_passes_no_more_often_than_declared(make) -> None:
     rng = np.random.default_rng(8)
     passed = 0

@@ -21,7 +21,7 @@ from lockgate.gates.judge.engine import build_case
 from lockgate.gates.planning import plan
 from lockgate.gates.planning.kinds import Assumptions, plan_gate
 from lockgate.gates.planning.planner import count_looks_left
-from tests.gates.planning.test_planner import AHEAD, SITES, errors_of, need_of, pilot, some
+from tests.gates.planning.test_planner import AHEAD, SITES, errors_of, need_of, pilot, slow, some
 
 CHURN = {"kind": "disagreement", "max": 0.25, "decide": "bound"}
 EVEN = {
@@ -62,20 +62,20 @@ def passing(make: Any, check: dict[str, Any], *, rows: int, times: int = 200) ->
     ("check", "rows", "exact"),
     [
         (CHURN, 240, True),
-        ({**CHURN, "decide": "point", "max": 0.17}, 240, True),
+        pytest.param({**CHURN, "decide": "point", "max": 0.17}, 240, True, marks=slow),
         (EVEN, 900, False),
-        ({**EVEN, "metric": "brier", "max": 0.08}, 600, False),
-        ({**EVEN, "metric": "recall", "max": 0.06, "decide": "point"}, 1200, False),
+        pytest.param({**EVEN, "metric": "brier", "max": 0.08}, 600, False, marks=slow),
+        pytest.param({**EVEN, "metric": "recall", "max": 0.06, "decide": "point"}, 1200, False, marks=slow),
         (clauses("n > 0.65 +/- 0.2"), 240, True),
-        (clauses("d < 0.25 +/- 0.2"), 240, True),
-        (clauses("n - o > -0.05 +/- 0.2"), 300, True),
+        pytest.param(clauses("d < 0.25 +/- 0.2"), 240, True, marks=slow),
+        pytest.param(clauses("n - o > -0.05 +/- 0.2"), 300, True, marks=slow),
         (clauses("n - 1.1 * o > -0.13 +/- 0.2"), 300, True),
-        (clauses("o > 0.65 +/- 0.2"), 240, True),
-        (clauses("d < 0.5 +/- 0.0402"), 240, True),
+        pytest.param(clauses("o > 0.65 +/- 0.2"), 240, True, marks=slow),
+        pytest.param(clauses("d < 0.5 +/- 0.0402"), 240, True, marks=slow),
         (clauses("n - 1.1 * o > -0.5 +/- 0.0472"), 240, True),
-        (clauses("n > 0.65 +/- 0.2 /\\ d < 0.25 +/- 0.2"), 300, False),
+        pytest.param(clauses("n > 0.65 +/- 0.2 /\\ d < 0.25 +/- 0.2"), 300, False, marks=slow),
         (either(churn=CHURN, floor=FLOOR), 240, False),
-        (either(churn={**CHURN, "max": 0.17}, floor=FLOOR), 240, True),
+        pytest.param(either(churn={**CHURN, "max": 0.17}, floor=FLOOR), 240, True, marks=slow),
     ],
 )
 def test_judging_passes_as_often_as_planned(make: Any, check: dict[str, Any], rows: int, exact: bool) -> None:

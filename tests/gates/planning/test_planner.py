@@ -22,6 +22,9 @@ from lockgate.gates.kinds.threshold import Threshold
 from lockgate.gates.planning import RowPlan, plan
 from lockgate.gates.planning.kinds import PLAN_FUNCTIONS, Assumptions, plan_gate
 
+slow = pytest.mark.slow
+"""For variants of what is tried anyway."""
+
 AHEAD = {"kind": "improvement", "metric": "accuracy", "margin": 0}
 KEPT = {"kind": "improvement", "metric": "brier", "margin": -0.01}
 SITES = {
@@ -133,19 +136,19 @@ def test_a_truth_short_of_the_rule_takes_no_number_of_rows(make: Any) -> None:
     "check",
     [
         {"kind": "threshold", "metric": "accuracy", "min": 0.65, "decide": "bound"},
-        {"kind": "threshold", "metric": "accuracy", "max": 0.8, "decide": "bound"},
-        {"kind": "threshold", "metric": "accuracy", "min": 0.65, "decide": "point"},
+        pytest.param({"kind": "threshold", "metric": "accuracy", "max": 0.8, "decide": "bound"}, marks=slow),
+        pytest.param({"kind": "threshold", "metric": "accuracy", "min": 0.65, "decide": "point"}, marks=slow),
         {"kind": "threshold", "metric": "auc", "min": 0.75, "decide": "bound"},
         {"kind": "threshold", "metric": "brier", "max": 0.22, "decide": "bound"},
-        {"kind": "threshold", "metric": "brier", "min": 0.1, "max": 0.22, "decide": "bound"},
+        pytest.param({"kind": "threshold", "metric": "brier", "min": 0.1, "max": 0.22, "decide": "bound"}, marks=slow),
         {"kind": "calibration", "measure": "gap", "max": 0.05, "decide": "bound"},
-        {"kind": "calibration", "measure": "slope", "max": 0.5, "decide": "bound"},
-        {"kind": "calibration", "measure": "gap", "max": 0.02, "decide": "point"},
+        pytest.param({"kind": "calibration", "measure": "slope", "max": 0.5, "decide": "bound"}, marks=slow),
+        pytest.param({"kind": "calibration", "measure": "gap", "max": 0.02, "decide": "point"}, marks=slow),
         KEPT,
-        {**KEPT, "metric": "auc"},
+        pytest.param({**KEPT, "metric": "auc"}, marks=slow),
         {**AHEAD, "margin": -0.03},
         SITES,
-        {**SITES, "require": "no_proven_harm"},
+        pytest.param({**SITES, "require": "no_proven_harm"}, marks=slow),
     ],
 )
 def test_judging_passes_as_often_as_planned(make: Any, check: dict[str, Any]) -> None:
