@@ -11,11 +11,12 @@ from lockgate.pipelines.data.columns import list_options, suggest_name
 from lockgate.pipelines.data.files import Files, Folder, Objects
 from lockgate.pipelines.data.frames import Table, build_table
 from lockgate.pipelines.data.holdout import Split, split
-from lockgate.pipelines.data.settings import DataSettings, TrainSettings, next_period
+from lockgate.pipelines.data.settings import EVERY_ROW, DataSettings, TrainSettings, next_period
 from lockgate.pipelines.data.source import Piece, Source
 from lockgate.pipelines.data.window import WindowPlan, WindowRows
 
 __all__ = [
+    "EVERY_ROW",
     "SOURCES",
     "DataSettings",
     "Files",

@@ -119,3 +119,7 @@ class TrainSettings(BaseModel):
     model_config = _RULES
     months: Annotated[int, Field(ge=1, le=1200)] | None
     columns: SomeColumns | None
+
+
+EVERY_ROW = TrainSettings(months=None, columns=None)
+"""No restriction, for splits of which only the holdout is used."""
