@@ -29,7 +29,7 @@ CHECKS: dict[str, dict[str, Any]] = {
 }
 """The example of every kind, which `Make.evidence` passes."""
 
-TOLD: dict[str, Any] = {
+RUN_FACTS: dict[str, Any] = {
     "code": {"commit": "c" * 40, "clean": True},
     "fit_seconds": 12.5,
     "parity": {"rows": 600, "max_difference": 0.0, "python": "3.12.1"},
@@ -105,7 +105,7 @@ class Make:
             },
         }
         actual = {
-            **TOLD,
+            **RUN_FACTS,
             "features": features,
             "scores": {"kind": "number", "edges": edges.tolist(), "train": {"cells": in_cells}},
         }

@@ -10,31 +10,8 @@ import pytest
 from lockgate import Evidence, Policy, Ruling, State, judge
 from lockgate.gates.errors import StaleError
 from lockgate.gates.records.state import Champion, Waiver
+from tests.gates.judge.test_engine import SAYS
 
-POINT = {"kind": "threshold", "metric": "accuracy", "decide": "point"}
-SAYS = {
-    "PASS": {**POINT, "min": 0.01},
-    "FAIL": {**POINT, "min": 0.999},
-    "INCONCLUSIVE": {"kind": "improvement", "metric": "accuracy", "margin": 0.0},
-    "ERROR": {
-        "kind": "slices",
-        "by": "nowhere",
-        "metric": "log_loss",
-        "margin": 0.0,
-        "require": "non_inferior",
-        "min_rows": 1,
-        "small_slice": "skip",
-    },
-    "SKIP": {
-        "kind": "slices",
-        "by": "site",
-        "metric": "log_loss",
-        "margin": 0.0,
-        "require": "non_inferior",
-        "min_rows": 10_000,
-        "small_slice": "skip",
-    },
-}
 MODEL, REIGNS = {"run": "flow/9", "sha256": "c" * 64}, {"run": "flow/1", "sha256": "a" * 64}
 REIGNING = State(seq=4, champion=Champion(sha256="a" * 64, run="flow/1", seq=2))
 

@@ -79,6 +79,7 @@ class Reader:
         self.home: Path = project.home
         (self.run,) = project.runs()
         (self._index,) = (self.home / ".metaflow" / self.run / "end").glob("[0-9]*/0.data.json")
+        self._own_keys = set(json.loads(self._index.read_text(encoding="utf-8"))["objects"].values())
         self._process = subprocess.Popen(
             [sys.executable, "-c", CLAIM],
             cwd=project.home,
@@ -108,30 +109,25 @@ class Reader:
             self._process.stdin.close()
 
     @contextmanager
-    def tampered(self, name: str, stored: bytes | None) -> Iterator[None]:
-        """While an artifact points at other bytes, as somebody who may write to the datastore can make it; None: at no
-        bytes."""
+    def pointing(self, artifact: str, key: str | None) -> Iterator[None]:
+        """While the artifact is another blob, as somebody who may write to the datastore can make it; None: there is no
+        such artifact."""
         before = self._index.read_text(encoding="utf-8")
         index = json.loads(before)
-        index["objects"][name] = self._store_blob(stored) if stored is not None else "0" * 40
+        del index["objects"][artifact]
+        index["objects"] |= {artifact: key} if key else {}
         self._index.write_text(json.dumps(index), encoding="utf-8")
-        yield
-        self._index.write_text(before, encoding="utf-8")
+        try:
+            yield
+        finally:
+            self._index.write_text(before, encoding="utf-8")
 
-    @contextmanager
-    def without(self, name: str) -> Iterator[None]:
-        """While the run has no such artifact."""
-        before = self._index.read_text(encoding="utf-8")
-        index = json.loads(before)
-        del index["objects"][name]
-        self._index.write_text(json.dumps(index), encoding="utf-8")
-        yield
-        self._index.write_text(before, encoding="utf-8")
-
-    def _store_blob(self, stored: bytes) -> str:
+    def store_blob(self, stored: bytes) -> str:
+        """The key of a new blob in the datastore."""
         key = hashlib.sha1(stored, usedforsecurity=False).hexdigest()
         folder = self.home / ".metaflow" / "EvaluateNewModel" / "data" / key[:2]
         folder.mkdir(exist_ok=True)
+        assert key not in self._own_keys, "this would overwrite a blob of the run itself"
         (folder / key).write_bytes(stored)
         (folder / f"{key}_meta").write_text(json.dumps({"cas_raw": False, "cas_version": 1}), encoding="utf-8")
         return key
@@ -170,7 +166,7 @@ def test_a_tampered_artifact_is_refused_and_never_loaded(reader: Reader, tmp_pat
         "no gzip": lambda: b"\x80\x04}.",  # not the bytes of True: that blob is the run's own
         "number": lambda: gzip.compress(pickle.dumps(7, protocol=4)),
     }[how]()
-    with reader.tampered(name, stored):
+    with reader.pointing(name, reader.store_blob(stored)):
         message = reader.refuse(reader.run)
     assert message.startswith(("EvidenceError", "RunError")), message
     assert reader.run in message
@@ -179,7 +175,7 @@ def test_a_tampered_artifact_is_refused_and_never_loaded(reader: Reader, tmp_pat
 
 def test_a_bomb_is_stopped_at_the_cap(reader: Reader) -> None:
     """64 MB of zeros in 64 kB: refused by what `facts` may hold, long before they are all there."""
-    with reader.tampered("facts", gzip.compress(bytes(64 * 1024**2))):
+    with reader.pointing("facts", reader.store_blob(gzip.compress(bytes(64 * 1024**2 + 1)))):
         assert "too large once unpacked; expected at most 16,777" in reader.refuse(reader.run)
 
 
@@ -237,9 +233,9 @@ def test_an_unfinished_run_is_refused(reader: Reader) -> None:
 
 
 def test_artifacts_that_are_missing_or_gone_are_said(reader: Reader) -> None:
-    with reader.tampered("evidence", None):
+    with reader.pointing("evidence", "0" * 40):
         assert "gone from the datastore" in reader.refuse(reader.run)
-    with reader.without("evidence"):
+    with reader.pointing("evidence", None):
         assert "no such artifact" in reader.refuse(reader.run)
 
 

@@ -22,18 +22,12 @@ from lockgate.gates.lifecycle.reverify import reverify
 from lockgate.gates.log import Keyring, Log, Signer, policies
 from lockgate.gates.log.signing import fingerprint, public_line
 from lockgate.gates.verification import export
+from tests import builders
 from tests.builders import LABEL, ROWS, draw_scores
 
 NOON = datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)  # microseconds must survive too
-GATES: dict[str, Any] = {  # gates are not in alphabetical order, which must survive
-    "if_no_champion": "absolute_only",
-    "confidence": 0.95,
-    "clusters": "if_present",
-    "min_clusters": 10,
-    "schedule": {"kind": "fixed", "looks": 20},
-    "disclose": "all",
-    "valid_for": "90d",
-    "checks": {
+GATES: dict[str, Any] = builders.GATES | {
+    "checks": {  # gates are not in alphabetical order, which must survive
         "zeta": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"},
         "alpha": {"kind": "improvement", "metric": "log_loss", "margin": 0.001},
         "seen": {"kind": "provenance", "require": ["finished", "model"]},

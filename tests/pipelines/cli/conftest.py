@@ -12,22 +12,10 @@ import yaml
 from lockgate import Evidence
 from lockgate.pipelines.pull_requests.rescore import Basis
 from lockgate.pipelines.settings.settings import compose
+from tests.builders import GATES
 from tests.pipelines.cli.prompted import Project
 from tests.pipelines.cli.pull_requests.forging import Desk
 
-POLICY = {
-    "if_no_champion": "absolute_only",
-    "confidence": 0.95,
-    "clusters": "if_present",
-    "min_clusters": 10,
-    "schedule": {"kind": "fixed", "looks": 20},
-    "disclose": "all",
-    "valid_for": "90d",
-    "checks": {
-        "auc_floor": {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "point"},
-        "log_loss": {"kind": "improvement", "metric": "log_loss", "margin": 0.001},
-    },
-}
 STRENGTH = {"PROMOTE": 0.6, "HOLD": 0.0, "INCONCLUSIVE": 0.305}
 
 
@@ -58,7 +46,7 @@ def policy_file(tmp_path: Path) -> Callable[..., Path]:
 
     def make(**changes: Any) -> Path:
         file = tmp_path / "policy.yaml"
-        file.write_text(yaml.safe_dump(POLICY | changes, sort_keys=False), encoding="utf-8")
+        file.write_text(yaml.safe_dump(GATES | changes, sort_keys=False), encoding="utf-8")
         return file
 
     return make

@@ -9,9 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from lockgate.pipelines.data import DataSettings, Table, TrainSettings, split
-
-ALL = TrainSettings(months=None, columns=None)
+from lockgate.pipelines.data import EVERY_ROW, DataSettings, Table, TrainSettings, split
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +80,7 @@ def test_flights_load(flights: Table) -> None:
 
 
 def test_october_is_held_out(flights: Table, flights_settings: DataSettings) -> None:
-    parts = split(flights, flights_settings, ALL, "2013-10")
+    parts = split(flights, flights_settings, EVERY_ROW, "2013-10")
     assert (len(parts.train), parts.train_without_outcome) == (244_737, 7_747)
     assert (len(parts.holdout), parts.holdout_without_outcome) == (28_618, 271)
     assert not set(parts.train_row_ids) & set(parts.row_ids)
@@ -101,6 +99,6 @@ def test_a_month_beyond_the_table(flights: Table, flights_settings: DataSettings
     with pytest.raises(
         Exception, match="no rows with an outcome to hold out; expected a month from 2013-01 to 2013-12"
     ):
-        split(flights, flights_settings, ALL, "2014-01")
+        split(flights, flights_settings, EVERY_ROW, "2014-01")
     with pytest.raises(Exception, match="no rows with an outcome to train on"):
-        split(flights, flights_settings, ALL, "2013-01")
+        split(flights, flights_settings, EVERY_ROW, "2013-01")

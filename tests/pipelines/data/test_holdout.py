@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from lockgate.gates.errors import DataError
-from lockgate.pipelines.data import DataSettings, TrainSettings, load, split
+from lockgate.pipelines.data import EVERY_ROW, DataSettings, load, split
 
-ALL = TrainSettings(months=None, columns=None)
 MONTHS = {
     "when": [f"2013-{m:02d}-15" for m in range(1, 7)],
     "x": range(6),
@@ -21,9 +20,9 @@ BY_MONTH = {"time": "when", "holdout": {"kind": "month"}}
 def test_training_ends_where_the_holdout_begins(loaded, declared) -> None:
     table = loaded(MONTHS, **BY_MONTH)
     settings = declared(**BY_MONTH)
-    parts = split(table, settings, ALL, "2013-04")
+    parts = split(table, settings, EVERY_ROW, "2013-04")
     assert (parts.train_row_ids.tolist(), parts.row_ids.tolist()) == (["0", "1", "2"], ["3"])
-    parts = split(table, settings, TrainSettings(months=2, columns=("x",)), "2013-04")
+    parts = split(table, settings, EVERY_ROW.model_copy(update={"months": 2, "columns": ("x",)}), "2013-04")
     assert (parts.train_row_ids.tolist(), list(parts.train), list(parts.holdout)) == (["1", "2"], ["x"], ["x", "c"])
 
 
@@ -31,7 +30,7 @@ def test_rows_without_outcome_are_counted(loaded, declared) -> None:
     table = loaded(
         MONTHS | {"y": [0, 1, None, None, 1, 1], "when": [*MONTHS["when"][:3], *["2013-04-01"] * 3]}, **BY_MONTH
     )
-    parts = split(table, declared(**BY_MONTH), ALL, "2013-04")
+    parts = split(table, declared(**BY_MONTH), EVERY_ROW, "2013-04")
     assert (len(parts.train), parts.train_without_outcome) == (2, 1)
     assert (len(parts.holdout), parts.holdout_without_outcome) == (2, 1)
 
@@ -39,31 +38,31 @@ def test_rows_without_outcome_are_counted(loaded, declared) -> None:
 @pytest.mark.parametrize(
     ("as_of", "train", "message"),
     [
-        ("2013-13", ALL, "'2013-13' is not a month; expected YYYY-MM, such as 2013-10 @ as_of"),
+        ("2013-13", EVERY_ROW, "'2013-13' is not a month; expected YYYY-MM, such as 2013-10 @ as_of"),
         (
             "2013-01",
-            ALL,
+            EVERY_ROW,
             "no rows with an outcome to train on; expected a month from 2013-01 to 2013-06, and rows before it @ as_of",
         ),
         (
             "2012-01",
-            ALL,
+            EVERY_ROW,
             "no rows with an outcome to train on; expected a month from 2013-01 to 2013-06, and rows before it @ as_of",
         ),
         (
             "2013-07",
-            ALL,
+            EVERY_ROW,
             "no rows with an outcome to hold out; expected a month from 2013-01 to 2013-06, and rows before it @ as_of",
         ),
-        ("2013-02", ALL, "all 1 training rows have target 'y' = 0; expected rows of both classes @ data.target"),
+        ("2013-02", EVERY_ROW, "all 1 training rows have target 'y' = 0; expected rows of both classes @ data.target"),
         (
             "2013-04",
-            TrainSettings(months=None, columns=("xx",)),
+            EVERY_ROW.model_copy(update={"columns": ("xx",)}),
             "column 'xx' is not declared as known at prediction time; expected one of x, c @ train.columns (did you mean 'x'?)",
         ),
         (
             "2013-04",
-            TrainSettings(months=None, columns=("y",)),
+            EVERY_ROW.model_copy(update={"columns": ("y",)}),
             "column 'y' is not declared as known at prediction time; expected one of x, c @ train.columns",
         ),
     ],
@@ -77,12 +76,12 @@ def test_one_line_for_each_mistake(loaded, declared, as_of, train, message) -> N
 def test_a_holdout_by_fraction(conf, root) -> None:
     settings = DataSettings.model_validate(conf("data/breast_cancer"))
     table = load(settings, root=root)
-    parts = split(table, settings, ALL, "unread")
+    parts = split(table, settings, EVERY_ROW, "unread")
     assert (len(parts.train), len(parts.holdout)) == (414, 155)  # the same on every machine
     assert parts.labels.mean() == pytest.approx(0.35, abs=0.06)  # malignant
     assert parts.times is parts.clusters is parts.weights is None
     with pytest.raises(DataError, match=r"train.months is 3, but the holdout is a fraction .*choose train=all"):
-        split(table, settings, TrainSettings(months=3, columns=None), "unread")
+        split(table, settings, EVERY_ROW.model_copy(update={"months": 3}), "unread")
 
 
 def test_a_fraction_does_not_depend_on_the_order_of_rows(tmp_path, declared) -> None:
@@ -90,13 +89,15 @@ def test_a_fraction_does_not_depend_on_the_order_of_rows(tmp_path, declared) -> 
     results = []
     for seed in (0, 1):
         frame.sample(frac=1, random_state=seed).to_csv(tmp_path / "mine.csv", index=False)
-        results.append(set(split(load(declared(key=["id"]), root=tmp_path), declared(key=["id"]), ALL, "").row_ids))
+        results.append(
+            set(split(load(declared(key=["id"]), root=tmp_path), declared(key=["id"]), EVERY_ROW, "").row_ids)
+        )
     assert results[0] == results[1]
 
 
 def test_a_fraction_cuts_no_cluster_in_two(loaded, declared) -> None:
     table = loaded({"who": np.repeat(range(50), 6), "x": range(300), "y": [0, 1] * 150}, cluster="who")
-    parts = split(table, declared(cluster="who"), ALL, "")
+    parts = split(table, declared(cluster="who"), EVERY_ROW, "")
     assert parts.clusters is not None
     assert all((parts.clusters == who).sum() == 6 for who in set(parts.clusters))
 
@@ -105,7 +106,7 @@ def test_a_table_too_small_for_a_fraction(loaded, declared) -> None:
     with pytest.raises(
         DataError, match=r"no rows with an outcome to .*: the table has 1; expected enough rows.* @ data.holdout.share"
     ):
-        split(loaded({"x": [1], "y": [1]}), declared(), ALL, "")
+        split(loaded({"x": [1], "y": [1]}), declared(), EVERY_ROW, "")
 
 
 def test_breast_cancer_reads_no_file(conf, root) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from lockgate.gates.errors import DataError
-from lockgate.pipelines.data import TrainSettings, load, split
+from lockgate.pipelines.data import EVERY_ROW, load, split
 
 ROWS = {"id": [1, 2, 3], "x": [1.5, None, 3.0], "c": ["a", None, "b"], "y": [0, 1, 1]}
 
@@ -233,7 +233,7 @@ def test_regression_keeps_numbers(loaded) -> None:
 def test_weights_reach_the_holdout(loaded, declared) -> None:
     many = {"x": range(200), "w": np.arange(200.0), "y": [0, 1] * 100}
     table = loaded(many, weight="w")
-    parts = split(table, declared(weight="w"), TrainSettings(months=None, columns=None), "unread")
+    parts = split(table, declared(weight="w"), EVERY_ROW, "unread")
     assert parts.weights is not None
     np.testing.assert_array_equal(parts.weights, parts.holdout["x"])
     assert list(parts.train) == ["x"]

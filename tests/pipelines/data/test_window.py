@@ -36,7 +36,7 @@ def ids(result: list[WindowRows]) -> list[str]:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Path:
+def write_table(tmp_path: Path) -> Path:
     """ROWS as a CSV, and as Parquet with row groups of two rows."""
     frame = pd.DataFrame(ROWS)
     frame.to_csv(tmp_path / "mine.csv", index=False)
@@ -60,16 +60,18 @@ def test_a_month_of_flights_in_batches_is_what_the_whole_table_has(
 
 @pytest.mark.parametrize("name", ["mine.csv", "mine.parquet"])
 @pytest.mark.parametrize("batch_rows", [1, 2, 100])
-def test_rows_without_outcome_and_pieces_of_another_month(written: Path, declared, name: str, batch_rows: int) -> None:
-    result = rows_of(declared(path=name, **BY_MONTH), written, "2013-02", batch_rows=batch_rows)
+def test_rows_without_outcome_and_pieces_of_another_month(
+    write_table: Path, declared, name: str, batch_rows: int
+) -> None:
+    result = rows_of(declared(path=name, **BY_MONTH), write_table, "2013-02", batch_rows=batch_rows)
     assert ids(result) == ["2", "3", "4"]  # numbered as in the whole table
     assert [value for item in result for value in item.frame["c"]] == ["b", "a", "b"]
     assert max(map(len, (item.row_ids for item in result))) <= batch_rows
 
 
-def test_the_target_may_be_missing(written: Path, declared) -> None:
-    pq.write_table(pq.read_table(written / "mine.parquet").drop_columns(["y"]), written / "new.parquet")
-    assert ids(rows_of(declared(path="new.parquet", **BY_MONTH), written, "2013-03")) == ["5", "6"]
+def test_the_target_may_be_missing(write_table: Path, declared) -> None:
+    pq.write_table(pq.read_table(write_table / "mine.parquet").drop_columns(["y"]), write_table / "new.parquet")
+    assert ids(rows_of(declared(path="new.parquet", **BY_MONTH), write_table, "2013-03")) == ["5", "6"]
 
 
 def test_a_table_without_time_is_predicted_whole(conf, root: Path) -> None:
@@ -84,9 +86,9 @@ def test_parquet_with_a_stored_index_is_read_whole(tmp_path: Path, declared) -> 
 
 
 @pytest.mark.parametrize("name", ["mine.csv", "mine.parquet"])
-def test_an_object_store_is_read_as_a_disk(written: Path, declared, s3, name: str) -> None:
+def test_an_object_store_is_read_as_a_disk(write_table: Path, declared, s3, name: str) -> None:
     store = S3Store(**s3.store, prefix="tables")
-    store.put(name, (written / name).read_bytes())
+    store.put(name, (write_table / name).read_bytes())
     files = Objects(store, name="s3://tables")
     assert ids(rows_of(declared(path=name, **BY_MONTH), files, "2013-02")) == ["2", "3", "4"]
     with pytest.raises(DataError) as caught:
@@ -108,7 +110,7 @@ def test_an_object_store_is_read_as_a_disk(written: Path, declared, s3, name: st
         ({"features": ["xx"]}, "2013-01", "column 'xx' is not in mine.parquet; expected one of when, x, c, y @ data"),
     ],
 )
-def test_one_line_for_each_mistake(written: Path, declared, changes, period: str, message: str) -> None:
+def test_one_line_for_each_mistake(write_table: Path, declared, changes, period: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
-        rows_of(declared(path="mine.parquet", **BY_MONTH, **changes), written, period)
+        rows_of(declared(path="mine.parquet", **BY_MONTH, **changes), write_table, period)
     assert str(caught.value).startswith(message)

@@ -15,13 +15,13 @@ CONF = Path(__file__).parents[3] / "conf" / "model"
 def conf():
     """A model's hyperparameters as conf/model/ ships them, but few rounds unless a test asks for more."""
 
-    def read(name: str, **changes: Any) -> dict[str, Any]:
+    def read_params(name: str, **changes: Any) -> dict[str, Any]:
         shipped = yaml.safe_load((CONF / f"{name}.yaml").read_text(encoding="utf-8"))
         assert shipped.pop("name") == name
         few = {key: 20 for key in ("trees",) if key in shipped} | ({"max_iter": 20} if name == "hist_gb" else {})
         return shipped | few | changes
 
-    return read
+    return read_params
 
 
 @pytest.fixture(scope="session")

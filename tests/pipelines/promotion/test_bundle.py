@@ -55,7 +55,9 @@ def keys() -> tuple[Keyring, Signer]:
 KEYRING, SIGNER = keys()
 
 
-def promoted(*, project: str = "orders", keyring: Keyring | None = KEYRING, signer: Signer | None = SIGNER) -> Log:
+def make_promoted_log(
+    *, project: str = "orders", keyring: Keyring | None = KEYRING, signer: Signer | None = SIGNER
+) -> Log:
     log = Log(MemoryStore(), project=project, keyring=keyring, signer=signer)
     label = np.tile([0.0, 1.0], 20)
     actual = {"run": "EvaluateNewModel/1", "sha256": hashlib.sha256(MODEL).hexdigest(), "format": "xgboost-ubj"}
@@ -72,11 +74,11 @@ def files(log: Log, **options: Any) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def whole() -> dict[str, bytes]:
-    return files(promoted())
+    return files(make_promoted_log())
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Callable[..., Path]:
+def write_bundle(tmp_path: Path) -> Callable[..., Path]:
     def write(value: dict[str, bytes]) -> Path:
         file = tmp_path / "b.tar"
         file.write_bytes(tar.pack_tar(value))
@@ -85,11 +87,11 @@ def written(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def opened(path: Path, *, project: str = "orders", keyring: Keyring = KEYRING) -> bundle.Bundle:
+def open_bundle(path: Path, *, project: str = "orders", keyring: Keyring = KEYRING) -> bundle.Bundle:
     return bundle.read_bundle(path, project=project, keyring=keyring)
 
 
-def relisted(value: dict[str, bytes], **changed: bytes) -> dict[str, bytes]:
+def rewrite_manifest(value: dict[str, bytes], **changed: bytes) -> dict[str, bytes]:
     """With files changed, and a manifest that says so: what somebody could make who has no key."""
     value = value | {name.replace("_", "."): blob for name, blob in changed.items()}
     manifest = json.loads(value["manifest.json"])
@@ -100,13 +102,13 @@ def relisted(value: dict[str, bytes], **changed: bytes) -> dict[str, bytes]:
     return value | {"manifest.json": json.dumps(manifest).encode()}
 
 
-def test_it_gives_back_the_champion_its_model_and_the_head(whole: Any, written: Any, tmp_path: Path) -> None:
+def test_it_gives_back_the_champion_its_model_and_the_head(whole: Any, write_bundle: Any, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     for name, blob in whole.items():
         (folder / name).write_bytes(blob)
-    for path in (written(whole), folder):
-        result = opened(path)
+    for path in (write_bundle(whole), folder):
+        result = open_bundle(path)
         assert (result.model, result.features, result.head.seq) == (MODEL, {"a": 1}, 1)
         assert result.admitted.champion.run == "EvaluateNewModel/1"
         assert result.log.state() == result.head.state
@@ -115,7 +117,7 @@ def test_it_gives_back_the_champion_its_model_and_the_head(whole: Any, written: 
 
 
 def test_the_same_head_gives_the_same_bytes_and_nothing_of_this_machine() -> None:
-    log = promoted()
+    log = make_promoted_log()
     first, second = tar.pack_tar(files(log)), tar.pack_tar(files(log))
     assert first == second
     with tarfile.open(fileobj=io.BytesIO(first)) as archive:
@@ -134,18 +136,20 @@ def later(log: Log, signer: Signer | None, count: int) -> None:
 
 
 @pytest.mark.parametrize("later_ones", [("judge", 1), ("judge", 3), ("approver", 1), ("approver", 4)])
-def test_a_head_after_the_promotion_comes_along_with_what_it_is_held_against(written: Any, later_ones: Any) -> None:
+def test_a_head_after_the_promotion_comes_along_with_what_it_is_held_against(
+    write_bundle: Any, later_ones: Any
+) -> None:
     who, count = later_ones
     private = Ed25519PrivateKey.generate()
     mine, theirs = public_line(SIGNER.private.public_key()), public_line(private.public_key())
     keyring = Keyring.from_listed([("ci", "judge", mine, None), ("ann", "approver", theirs, None)], where="keys")
-    log = promoted(keyring=keyring)
+    log = make_promoted_log(keyring=keyring)
     later(log, SIGNER, 2)
     later(log, {"judge": SIGNER, "approver": Signer(private, fingerprint(private.public_key()))}[who], count)
     value = files(log)
     lines = value["entries.jsonl"].split(b"\n")
     assert len(lines) == {"judge": 3, "approver": count + 2}[who]  # the promotion, and the head with its grounds
-    result = opened(written(value), keyring=keyring)
+    result = open_bundle(write_bundle(value), keyring=keyring)
     assert (result.head.seq, result.admitted.champion.seq) == (3 + count, 1)
     assert result.log.state() == log.state()
     for index, message in (
@@ -155,54 +159,61 @@ def test_a_head_after_the_promotion_comes_along_with_what_it_is_held_against(wri
     ):
         fewer = b"\n".join(lines[:index] + (lines[index + 1 :] if index != -1 else []))
         with pytest.raises(LockgateError, match=message) as caught:
-            opened(written(relisted(value, entries_jsonl=fewer)), keyring=keyring)
+            open_bundle(write_bundle(rewrite_manifest(value, entries_jsonl=fewer)), keyring=keyring)
         assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])
-def test_an_unsigned_log_has_the_entry_before_its_head(written: Any, count: int) -> None:
-    log = promoted(keyring=None, signer=None)
+def test_an_unsigned_log_has_the_entry_before_its_head(write_bundle: Any, count: int) -> None:
+    log = make_promoted_log(keyring=None, signer=None)
     later(log, None, count)
-    result = opened(written(files(log)), keyring=Keyring())
+    result = open_bundle(write_bundle(files(log)), keyring=Keyring())
     assert (result.head.seq, result.admitted.champion.seq) == (1 + count, 1)
 
 
-def test_other_bytes_are_refused_whether_the_manifest_admits_them_or_not(whole: Any, written: Any) -> None:
+def test_other_bytes_are_refused_whether_the_manifest_admits_them_or_not(whole: Any, write_bundle: Any) -> None:
     with pytest.raises(LockgateError, match="model in the bundle does not match its manifest"):
-        opened(written(whole | {"model": b"evil"}))
+        open_bundle(write_bundle(whole | {"model": b"evil"}))
     with pytest.raises(AdmissionError, match="is not what was judged"):
-        opened(written(relisted(whole, model=b"evil")))
+        open_bundle(write_bundle(rewrite_manifest(whole, model=b"evil")))
     with pytest.raises(AdmissionError, match="is not what was judged"):
-        files(promoted(), model=b"evil")
+        files(make_promoted_log(), model=b"evil")
 
 
-def test_only_keys_of_ones_own_configuration_count(whole: Any, written: Any) -> None:
+def test_another_format_is_refused_by_the_number_that_is_written(whole: Any, write_bundle: Any) -> None:
+    manifest = json.loads(whole["manifest.json"])
+    other = json.dumps(manifest | {"format": manifest["format"] + 1}).encode()
+    with pytest.raises(LockgateError, match=f"manifest cannot be read: .*; expected format {manifest['format']} @"):
+        open_bundle(write_bundle(whole | {"manifest.json": other}))
+
+
+def test_only_keys_of_ones_own_configuration_count(whole: Any, write_bundle: Any) -> None:
     mallory, signer = keys()
-    theirs = files(promoted(keyring=mallory, signer=signer))
-    opened(written(theirs), keyring=mallory)
+    theirs = files(make_promoted_log(keyring=mallory, signer=signer))
+    open_bundle(write_bundle(theirs), keyring=mallory)
     with pytest.raises(LogError, match="unknown key"):
-        opened(written(theirs))
+        open_bundle(write_bundle(theirs))
     with pytest.raises(LogError, match="not signed"):
-        opened(written(files(promoted(keyring=None, signer=None))))
-    assert opened(written(whole), keyring=Keyring()).head.signature is not None
+        open_bundle(write_bundle(files(make_promoted_log(keyring=None, signer=None))))
+    assert open_bundle(write_bundle(whole), keyring=Keyring()).head.signature is not None
 
 
-def test_an_entry_that_was_changed_is_refused(whole: Any, written: Any) -> None:
+def test_an_entry_that_was_changed_is_refused(whole: Any, write_bundle: Any) -> None:
     changed = whole["entries.jsonl"].replace(b'"actor":"ada"', b'"actor":"eve"')
     assert changed != whole["entries.jsonl"]
     with pytest.raises(LogError, match="does not match the entry"):
-        opened(written(relisted(whole, entries_jsonl=changed)))
+        open_bundle(write_bundle(rewrite_manifest(whole, entries_jsonl=changed)))
     for twice in (changed, whole["entries.jsonl"]):
         with pytest.raises(LockgateError, match="entry 1 follows entry 1 in the bundle; expected each once"):
-            opened(written(relisted(whole, entries_jsonl=whole["entries.jsonl"] + b"\n" + twice)))
+            open_bundle(write_bundle(rewrite_manifest(whole, entries_jsonl=whole["entries.jsonl"] + b"\n" + twice)))
     for none in (b"", b"{}", whole["entries.jsonl"] + b"\n"):
         with pytest.raises(LogError, match="not an entry of the promotion log"):
-            opened(written(relisted(whole, entries_jsonl=none)))
+            open_bundle(write_bundle(rewrite_manifest(whole, entries_jsonl=none)))
 
 
-def test_another_project_and_another_manifest_are_refused(whole: Any, written: Any) -> None:
+def test_another_project_and_another_manifest_are_refused(whole: Any, write_bundle: Any) -> None:
     with pytest.raises(LockgateError, match="belongs to project 'orders'"):
-        opened(written(whole), project="flights")
+        open_bundle(write_bundle(whole), project="flights")
     manifest = json.loads(whole["manifest.json"])
     for change, message in [
         ({"run": "EvaluateNewModel/2"}, "another model or head"),
@@ -212,13 +223,13 @@ def test_another_project_and_another_manifest_are_refused(whole: Any, written: A
         ({"extra": 1}, "manifest cannot be read"),
     ]:
         with pytest.raises(LockgateError, match=message):
-            opened(written(whole | {"manifest.json": json.dumps(manifest | change).encode()}))
+            open_bundle(write_bundle(whole | {"manifest.json": json.dumps(manifest | change).encode()}))
     twice = json.dumps(manifest)[:-1] + ', "project": "orders"}'
     with pytest.raises(LockgateError, match="manifest cannot be read: 'project' occurs twice"):
-        opened(written(whole | {"manifest.json": twice.encode()}))
+        open_bundle(write_bundle(whole | {"manifest.json": twice.encode()}))
 
 
-def unpromoted(*, keyring: Keyring | None = KEYRING, signer: Signer | None = SIGNER) -> Log:
+def make_unpromoted_log(*, keyring: Keyring | None = KEYRING, signer: Signer | None = SIGNER) -> Log:
     """A log of one entry, which held the challenger."""
     log = Log(MemoryStore(), project="orders", keyring=keyring, signer=signer)
     label = np.tile([0.0, 1.0], 20)
@@ -228,35 +239,39 @@ def unpromoted(*, keyring: Keyring | None = KEYRING, signer: Signer | None = SIG
     return log
 
 
-def test_a_log_that_never_had_a_champion_is_shown_by_its_head(whole: Any, written: Any) -> None:
-    log = unpromoted()
+def test_a_log_that_never_had_a_champion_is_shown_by_its_head(whole: Any, write_bundle: Any) -> None:
+    log = make_unpromoted_log()
     value = bundle.build_bundle_without_champion(log, 1)
-    result = opened(written(value))
+    result = open_bundle(write_bundle(value))
     assert (result.admitted, result.model, result.features, result.refusal(NOON)) == (None, b"", None, "")
     assert result.head.state == log.state()
     assert tar.pack_tar(value) == tar.pack_tar(bundle.build_bundle_without_champion(log, 1))
     with pytest.raises(LogError, match="not signed"):
-        opened(written(bundle.build_bundle_without_champion(unpromoted(keyring=None, signer=None), 1)))
+        open_bundle(
+            write_bundle(bundle.build_bundle_without_champion(make_unpromoted_log(keyring=None, signer=None), 1))
+        )
 
 
-def test_a_champion_cannot_be_left_out_of_a_bundle(whole: Any, written: Any) -> None:
+def test_a_champion_cannot_be_left_out_of_a_bundle(whole: Any, write_bundle: Any) -> None:
     """By who has no key: the entries say that there is one, or was."""
     manifest = json.loads(whole["manifest.json"])
     none = {"manifest.json": json.dumps(manifest | {"run": None, "model_sha256": None}).encode()}
     with pytest.raises(LockgateError, match="names another model or head"):
-        opened(written(whole | none))
+        open_bundle(write_bundle(whole | none))
     with pytest.raises(AdmissionError, match="is not what was judged"):
-        opened(written(relisted(whole | none, model=b"")))
-    log = promoted()
+        open_bundle(write_bundle(rewrite_manifest(whole | none, model=b"")))
+    log = make_promoted_log()
     revoke(log, "EvaluateNewModel/1", reason="it leaks", actor="ada", clock=lambda: NOON)
     with pytest.raises(AdmissionError, match="no model reigns: the champion was revoked"):
-        opened(written(bundle.build_bundle_without_champion(log, 2)))
-    value = bundle.build_bundle_without_champion(unpromoted(), 1)
+        open_bundle(write_bundle(bundle.build_bundle_without_champion(log, 2)))
+    value = bundle.build_bundle_without_champion(make_unpromoted_log(), 1)
     with pytest.raises(AdmissionError, match="no model has been promoted yet"):
-        opened(written(relisted(value, model=MODEL)))
+        open_bundle(write_bundle(rewrite_manifest(value, model=MODEL)))
     manifest = json.loads(value["manifest.json"])
     with pytest.raises(AdmissionError, match="no model has been promoted yet"):
-        opened(written(value | {"manifest.json": json.dumps(manifest | {"run": "EvaluateNewModel/1"}).encode()}))
+        open_bundle(
+            write_bundle(value | {"manifest.json": json.dumps(manifest | {"run": "EvaluateNewModel/1"}).encode()})
+        )
 
 
 def odd(whole: dict[str, bytes], change: Callable[[tarfile.TarInfo], tarfile.TarInfo]) -> bytes:
@@ -271,7 +286,7 @@ def odd(whole: dict[str, bytes], change: Callable[[tarfile.TarInfo], tarfile.Tar
     return out.getvalue()
 
 
-def linked(kind: bytes) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
+def make_link(kind: bytes) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
     def change(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.type, member.linkname, member.size = kind, "/etc/passwd", 0
         return member
@@ -279,7 +294,7 @@ def linked(kind: bytes) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
     return change
 
 
-def named(name: str) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
+def rename_member(name: str) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
     def change(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.name = name
         return member
@@ -290,21 +305,21 @@ def named(name: str) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (linked(tarfile.SYMTYPE), "is not a plain file"),
-        (linked(tarfile.LNKTYPE), "is not a plain file"),
-        (linked(tarfile.DIRTYPE), "is not a plain file"),
-        (linked(tarfile.FIFOTYPE), "is not a plain file"),
-        (linked(tarfile.CHRTYPE), "is not a plain file"),
-        (named("../keys.json"), "the archive contains '../keys.json'"),
-        (named("/keys.json"), "the archive contains"),
-        (named("x" * 300), "the archive contains"),
-        (named("model"), "model is in the archive twice"),
+        (make_link(tarfile.SYMTYPE), "is not a plain file"),
+        (make_link(tarfile.LNKTYPE), "is not a plain file"),
+        (make_link(tarfile.DIRTYPE), "is not a plain file"),
+        (make_link(tarfile.FIFOTYPE), "is not a plain file"),
+        (make_link(tarfile.CHRTYPE), "is not a plain file"),
+        (rename_member("../keys.json"), "the archive contains '../keys.json'"),
+        (rename_member("/keys.json"), "the archive contains"),
+        (rename_member("x" * 300), "the archive contains"),
+        (rename_member("model"), "model is in the archive twice"),
     ],
 )
 def test_members_that_do_not_belong_are_refused(whole: Any, tmp_path: Path, change: Any, message: str) -> None:
     (tmp_path / "b.tar").write_bytes(odd(whole, change))
     with pytest.raises(LockgateError, match=message) as err:
-        opened(tmp_path / "b.tar")
+        open_bundle(tmp_path / "b.tar")
     assert len(str(err.value).splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["b.tar"]
 
@@ -324,14 +339,14 @@ def test_names_without_an_end_are_no_crash(tmp_path: Path) -> None:
     member.type = tarfile.GNUTYPE_LONGNAME
     (tmp_path / "b.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) * 3000)
     with pytest.raises(LockgateError, match="not a tar archive"):
-        opened(tmp_path / "b.tar")
+        open_bundle(tmp_path / "b.tar")
 
 
 @pytest.mark.parametrize("blob", [b"", b"garbage" * 200, b"\x1f\x8b\x08\0", b"\x80\x04\x88.", b"PK\x03\x04"])
 def test_what_is_no_bundle_is_one_line(tmp_path: Path, blob: bytes) -> None:
     (tmp_path / "b.tar").write_bytes(blob)
     with pytest.raises(LockgateError) as err:
-        opened(tmp_path / "b.tar")
+        open_bundle(tmp_path / "b.tar")
     assert len(str(err.value).splitlines()) == 1
 
 
@@ -340,7 +355,7 @@ def test_a_bundle_that_was_cut_is_refused(whole: Any, tmp_path: Path) -> None:
     for length in range(0, len(blob) - 10240, 2048):
         (tmp_path / "b.tar").write_bytes(blob[:length])
         with pytest.raises(LockgateError):
-            opened(tmp_path / "b.tar")
+            open_bundle(tmp_path / "b.tar")
 
 
 def test_links_in_a_folder_are_not_followed(whole: Any, tmp_path: Path) -> None:
@@ -349,6 +364,6 @@ def test_links_in_a_folder_are_not_followed(whole: Any, tmp_path: Path) -> None:
     (tmp_path / "model").rename(tmp_path / "elsewhere")
     (tmp_path / "model").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(LockgateError, match="model is not in the bundle"):
-        opened(tmp_path)
+        open_bundle(tmp_path)
     with pytest.raises(LockgateError, match="cannot read the bundle"):
-        opened(tmp_path / "nowhere.tar")
+        open_bundle(tmp_path / "nowhere.tar")

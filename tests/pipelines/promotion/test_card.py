@@ -26,7 +26,7 @@ def _metaflow() -> None:
         import_module("metaflow.cards")
 
 
-def made() -> ReportedDecision:
+def make_reported() -> ReportedDecision:
     checks = {"sites": Make.checks["slices"], "floor": {**Make.checks["threshold"], "min": 0.999}}
     names = np.array(HOSTILE)
     evidence = Make().evidence(slices={"site": names[np.arange(600) % len(HOSTILE)]})
@@ -48,7 +48,7 @@ def texts(component: Any) -> Iterator[str]:
 
 
 def test_what_a_run_names_is_in_tables_only_and_as_it_is() -> None:
-    results = [item.render() for item in build_card(made())]
+    results = [item.render() for item in build_card(make_reported())]
     markdown = [item["source"] for item in results if item["type"] == "markdown"]
     assert markdown == ["# HOLD", "## Gates", "## By slice", "## Bound"]
     cells = [text for item in results if item["type"] == "table" for text in texts([item["data"], item["columns"]])]
@@ -60,7 +60,7 @@ def test_what_a_run_names_is_in_tables_only_and_as_it_is() -> None:
 
 
 def test_the_whole_decision_is_on_it() -> None:
-    report = made()
+    report = make_reported()
     output = json.dumps([item.render() for item in build_card(report)], ensure_ascii=False)
     for item in (
         report.note,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 
-def told(text: str) -> list[dict[str, Any]]:
+def parse_lines(text: str) -> list[dict[str, Any]]:
     """Every line, as JSON."""
     lines = [json.loads(line) for line in text.splitlines()]
     assert {line["logger"] for line in lines} == {"lockgate"}
@@ -19,7 +19,7 @@ def test_a_prediction_in_json_lines(promoted: Any) -> None:
     completed = promoted.run("predict", "--json", LOCKGATE_LOG="json")
     assert completed.returncode == 0, completed.stderr
     version = json.loads(completed.stdout)
-    admitted, staged, published = told(completed.stderr)
+    admitted, staged, published = parse_lines(completed.stderr)
     assert (admitted["event"], admitted["level"], admitted["rows"]) == ("admitted", "info", 666)
     assert (staged["event"], staged["shard"], staged["rows"]) == ("shard_staged", 0, 666)
     assert (published["event"], published["version"], published["run"]) == ("published", 1, version["champion_run"])
@@ -29,7 +29,7 @@ def test_a_prediction_in_json_lines(promoted: Any) -> None:
 def test_what_is_refused_says_what_and_where(project: Any) -> None:
     completed = project.run("predict", LOCKGATE_LOG="json")
     assert completed.returncode == 2
-    first, last = told(completed.stderr)
+    first, last = parse_lines(completed.stderr)
     assert (first["event"], first["error"]) == ("refused", "AdmissionError")
     assert first["problem"] == "no model has been promoted yet"
     assert first["task"].startswith("Predict/")
@@ -40,5 +40,5 @@ def test_what_is_refused_says_what_and_where(project: Any) -> None:
 def test_a_policy_with_many_mistakes_is_one_line(project: Any) -> None:
     completed = project.run("evaluate", "model.max_depth=many", LOCKGATE_LOG="json")
     assert completed.returncode == 2
-    (line,) = told(completed.stderr)
+    (line,) = parse_lines(completed.stderr)
     assert line["error"] == "SettingsError"

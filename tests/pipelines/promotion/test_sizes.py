@@ -12,7 +12,7 @@ from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES
 from lockgate.gates.runs.artifacts import MAX_FACTS_BYTES
 from lockgate.pipelines.promotion import bundle, tar
 from lockgate.pipelines.scoring.evidence import Evaluated, check_sizes
-from tests.pipelines.promotion.test_bundle import files, opened, promoted
+from tests.pipelines.promotion.test_bundle import files, make_promoted_log, open_bundle
 
 MOST = {"evidence": MAX_EVIDENCE_BYTES, "facts": MAX_FACTS_BYTES, "model": MAX_EVIDENCE_BYTES}
 
@@ -35,13 +35,13 @@ def test_an_artifact_is_stored_only_if_it_is_read_back(name: str) -> None:
 
 
 def test_a_file_is_in_a_bundle_only_if_it_is_read_back(tmp_path: Path) -> None:
-    log, maximum = promoted(), bundle.MAX_FILE_BYTES["facts.json"]
+    log, maximum = make_promoted_log(), bundle.MAX_FILE_BYTES["facts.json"]
     room = maximum - len(files(log, features="")["facts.json"])
     for spare in (1, 0):
         bundled = files(log, features="a" * (room - spare))
         assert len(bundled["facts.json"]) == maximum - spare
         (tmp_path / "b.tar").write_bytes(tar.pack_tar(bundled))
-        assert len(opened(tmp_path / "b.tar").features) == room - spare
+        assert len(open_bundle(tmp_path / "b.tar").features) == room - spare
     with pytest.raises(LockgateError, match=r"facts\.json of the bundle would have 67,108,865 bytes") as caught:
         files(log, features="a" * (room + 1))
     line = str(caught.value)

@@ -31,7 +31,7 @@ def head(tmp_path: Path) -> Path:
     return tmp_path / "head"
 
 
-def refused(head: Path) -> str:
+def refusal_of(head: Path) -> str:
     """The one line, or the first of several, with which the comparison ends."""
     with pytest.raises(LockgateError) as caught:
         compare_folders(ROOT, head)
@@ -76,7 +76,7 @@ def test_a_hostile_line_is_refused(
     monkeypatch.chdir(tmp_path)
     value = head / "conf" / file
     value.write_text(f"{value.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
-    assert message in refused(head)
+    assert message in refusal_of(head)
     assert list(tmp_path.rglob("*canary*")) == []
 
 
@@ -108,14 +108,14 @@ def test_a_default_that_leads_out_is_refused(head: Path, tmp_path: Path, entry: 
     value = head / "conf" / "config.yaml"
     text = value.read_text(encoding="utf-8").replace("  - gate: default ", f"  - {entry} ")
     value.write_text(text, encoding="utf-8")
-    assert "the defaults are not plain" in refused(head)
+    assert "the defaults are not plain" in refusal_of(head)
 
 
 @pytest.mark.parametrize("path", ["hydra/config.yaml", "hydra/default.yaml", "hydra.yaml"])
 def test_hydras_own_settings_are_refused(head: Path, path: str) -> None:
     (head / "conf" / path).parent.mkdir(exist_ok=True)
     (head / "conf" / path).write_text("searchpath: ['file:///tmp']\n", encoding="utf-8")
-    assert "Hydra's own settings are not allowed" in refused(head)
+    assert "Hydra's own settings are not allowed" in refusal_of(head)
 
 
 def test_too_much(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lockgate.gates.errors import LockgateError, SettingsError
+from lockgate.pipelines.models import MODELS
 from lockgate.pipelines.settings.overrides import MAX_OVERRIDE_CHARS, vet_overrides
 from lockgate.pipelines.settings.settings import compose
 from tests.configuration import CONF
@@ -168,7 +169,7 @@ def test_the_hostile_corpus_is_refused_in_one_line(text: str, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("model=xgboost", "unknown model 'xgboost'; expected one of baseline, hist_gb, logistic, xgb"),
+        ("model=xgboost", f"unknown model 'xgboost'; expected one of {', '.join(sorted(MODELS))} @ model=xgboost"),
         ("model=xgboost", "did you mean 'xgb'?"),
         ("modle=xgb", "did you mean"),
         ("model.max_dpeth=4", "did you mean 'model.max_depth'?"),

@@ -36,7 +36,7 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "conf"
 
 
-def edited(file: Path, old: str, new: str) -> None:
+def edit_file(file: Path, old: str, new: str) -> None:
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
@@ -176,7 +176,7 @@ def test_an_experiment_that_adds_keys_is_refused(conf: Path, addition: str) -> N
 def test_a_wrong_file_of_conf_is_one_line_that_says_where(
     conf: Path, file: str, old: str, new: str, message: str
 ) -> None:
-    edited(conf / file, old, new)
+    edit_file(conf / file, old, new)
     with pytest.raises(SettingsError) as caught:
         compose()
     line = str(caught.value)
@@ -196,16 +196,16 @@ def test_a_wrong_file_of_conf_is_one_line_that_says_where(
     ],
 )
 def test_a_wrong_policy_is_a_policy_error(conf: Path, old: str, new: str, message: str) -> None:
-    edited(conf / "gate" / "default.yaml", old, new)
+    edit_file(conf / "gate" / "default.yaml", old, new)
     with pytest.raises(PolicyError) as caught:
         compose()
     assert any(message in line for line in caught.value.problems)
 
 
 def test_every_mistake_is_reported_at_once(conf: Path) -> None:
-    edited(conf / "config.yaml", "seed: 0", "seed: no")
-    edited(conf / "data" / "flights.yaml", "task: binary", "task: 7")
-    edited(conf / "platform" / "local.yaml", "cpu: 2", "cpu: two")
+    edit_file(conf / "config.yaml", "seed: 0", "seed: no")
+    edit_file(conf / "data" / "flights.yaml", "task: binary", "task: 7")
+    edit_file(conf / "platform" / "local.yaml", "cpu: 2", "cpu: two")
     with pytest.raises(SettingsError) as caught:
         compose()
     assert all(path in str(caught.value) for path in ("seed", "data.task", "platform.cpu"))
