@@ -35,6 +35,8 @@ COMMIT_POLICY = Policy.parse(
         "confidence": 0.95,
         "clusters": "ignore",
         "min_clusters": 10,
+        "min_class_rows": 2,
+        "serial_dependence": "if_ordered",
         "schedule": {"kind": "fixed", "looks": 20},
         "disclose": "all",
         "valid_for": "36500d",

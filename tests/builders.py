@@ -27,6 +27,8 @@ GATES: dict[str, Any] = {
     "confidence": 0.95,
     "clusters": "if_present",
     "min_clusters": 10,
+    "min_class_rows": 2,
+    "serial_dependence": "if_ordered",
     "schedule": {"kind": "fixed", "looks": 20},
     "disclose": "all",
     "valid_for": "90d",

@@ -212,6 +212,8 @@ def _policy(checks: Mapping[str, Any]) -> Policy:
             "confidence": 1 - ALPHA,
             "clusters": "if_present",
             "min_clusters": 10,
+            "min_class_rows": 2,
+            "serial_dependence": "if_ordered",
             "schedule": {"kind": "open"},
             "disclose": "all",
             "valid_for": "90d",

@@ -108,9 +108,10 @@ def _check_queries(problems: list[str], evidence: Evidence) -> None:
 def _note_rows(problems: list[str], evidence: Evidence, bad: NDArray[np.bool_], description: str) -> None:
     where = np.flatnonzero(bad)
     if where.size:
-        first = ", ".join(_hash_id(evidence.row_id[int(row)].as_py()) for row in where[:MAX_LISTED_ROWS])
+        first = ", ".join(hash_row_id(evidence.row_id[int(row)].as_py()) for row in where[:MAX_LISTED_ROWS])
         problems.append(f"{where.size:,} rows have {description} (first rows, ids hashed: {first})")
 
 
-def _hash_id(row_id: object) -> str:
+def hash_row_id(row_id: object) -> str:
+    """How messages call a row: 12 hexadecimal digits of its id's SHA-256, as rows may be personal."""
     return hashlib.sha256(str(row_id).encode()).hexdigest()[:12]

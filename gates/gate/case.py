@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.evidence.defects import hash_row_id
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.metrics import find_metric
 from lockgate.gates.metrics.estimate import (
@@ -22,7 +23,11 @@ from lockgate.gates.metrics.estimate import (
 )
 from lockgate.gates.metrics.metric import Metric
 from lockgate.gates.metrics.rows import GroupedRows, Rows, cross_columns
-from lockgate.gates.records.outcome import Verdict
+from lockgate.gates.records.outcome import Information, Verdict
+from lockgate.gates.stats.scored import TOLERANCE
+
+MAX_NAMED = 3
+"""How many rows or clusters a message names."""
 
 NO_CHAMPION = "no champion yet: there is nothing to compare with"
 
@@ -35,7 +40,8 @@ class Case:
     rows: Rows  # with clusters only where the policy uses them
     confidence: float  # one-sided, of each bound
     scheduled_confidence: float  # of a scheduled comparison: higher, as the looks share the error rate
-    min_clusters: int
+    min_clusters: int  # effective ones
+    min_class_rows: int
     no_champion: bool  # nothing to compare with yet: comparisons are skipped
     spent: str  # why no further scheduled comparison can pass on this holdout; empty where one can
     uncompared: str = ""  # why it is unknown whether there is a champion: comparisons then show nothing
@@ -54,14 +60,71 @@ class Case:
         return None if counts is None else int(counts[0])
 
     @property
+    def information(self) -> Information:
+        """What a number rests on that all rows carry alike."""
+        split = self.split()
+        clusters = self.clusters
+        return Information(
+            rows=self.rows.n,
+            clusters=clusters,
+            effective_clusters=None if clusters is None else float(split.units.effective[0]),
+        )
+
+    @property
     def absence(self) -> tuple[Verdict, str]:
         """Verdict and message of a comparison without a champion."""
         return (Verdict.INCONCLUSIVE, self.uncompared) if self.uncompared else (Verdict.SKIP, NO_CHAMPION)
 
-    @property
-    def few_clusters(self) -> str:
-        """Why there are too few clusters for an interval; empty where there are enough."""
-        return explain_few_clusters(self.clusters, self.min_clusters)
+    def explain_shortfall(self, information: Information, metric: Metric | None = None) -> str:
+        """Why what an estimate on all rows rests on is too little for an interval; empty where it is enough."""
+        few = self.explain_few_clusters(information)
+        if few and information.clusters is not None and metric is not None and metric.carriers is not None:
+            few += f"; most of it lies in {self._name_largest_clusters(metric)}"
+        return few or self.explain_few_class_rows(information)
+
+    def explain_few_clusters(self, information: Information) -> str:
+        """Why there are too few effective clusters for an interval; empty where there are enough."""
+        effective = information.effective_clusters
+        if effective is None or effective >= self.min_clusters - TOLERANCE:
+            return ""
+        asked = f"at least {self.min_clusters} are asked (min_clusters)"
+        if information.clusters is None:
+            return f"the rows weigh as much as {effective:.3g} of equal weight, {asked}"
+        if effective > information.clusters - 0.05:
+            return f"only {information.clusters} clusters, {asked}"
+        return f"what carries the metric lies in as few clusters as {effective:.3g} of equal size, {asked}"
+
+    def explain_few_class_rows(self, information: Information) -> str:
+        """Why too few rows carry the metric for an interval; empty where there are enough, or all rows do."""
+        if information.class_rows is None or information.class_rows >= self.min_class_rows:
+            return ""
+        return (
+            f"only {information.class_rows} rows of the rarer class, at least {self.min_class_rows} are asked "
+            "(min_class_rows)"
+        )
+
+    def name_heaviest_rows(self, metric: Metric) -> str:
+        """The rows that carry most of the variance of a metric's difference, at most three, with their share of it.
+
+        Ids are hashed.
+        """
+        square = self.split().paired_difference(metric).influence ** 2
+        rows = np.argsort(square)[::-1][:MAX_NAMED]
+        count = int(np.searchsorted(np.cumsum(square[rows]), square.sum() / 2)) + 1
+        rows = rows[:count]
+        names = ", ".join(hash_row_id(self.evidence.row_id[int(row)].as_py()) for row in rows)
+        share = square[rows].sum() / square.sum()
+        return f"{rows.size} of {square.size:,} rows carry {share:.0%} of the variance (ids hashed: {names})"
+
+    def _name_largest_clusters(self, metric: Metric) -> str:
+        """The clusters that carry most of a metric, at most three: by name where they are days or the like."""
+        size, cluster = self.split().carrying_units(metric).size, self.evidence.cluster
+        names = []
+        for code in np.argsort(size)[::-1][:MAX_NAMED].tolist():
+            row = int(np.argmax(self.rows.cluster == code))  # codes may be in the order of time
+            name = None if cluster is None else cluster.values[cluster.codes[row]]
+            names.append(repr(name) if self.rows.ordered else hash_row_id(name))
+        return ", ".join(names) + ("" if self.rows.ordered else " (hashed)")
 
     def share_error_rate(self, parts: int) -> Case:
         """The same case with both error rates divided by `parts` (Bonferroni)."""
@@ -105,9 +168,12 @@ class Case:
     def differences(self, name: str, by: Sequence[str] = ()) -> Differences:
         """challenger − champion in each group of `split(by)`; NaN where it is undefined."""
         need_champion(self)
+        metric = self.metric(name)
+        if metric.incomparable:
+            raise UnjudgeableError(f"two models cannot be compared in {name}", expected=metric.incomparable)
         key = ("differences", name, *by)
         if key not in self._computed:
-            self._computed[key] = estimate_differences(self.metric(name), self.split(by))
+            self._computed[key] = estimate_differences(metric, self.split(by))
         computed: Differences = self._computed[key]
         return computed
 
@@ -127,13 +193,6 @@ class Case:
         if np.isnan(estimate.value):
             raise UnjudgeableError(f"{name} is undefined on these rows", expected=self.metric(name).needs)
         raise UnjudgeableError(f"{name} is not a finite number on these rows", expected="scores of a usable size")
-
-
-def explain_few_clusters(clusters: float | None, min_clusters: int) -> str:
-    """Why there are too few clusters for an interval; empty where there are enough, or rows are not clustered."""
-    if clusters is None or clusters >= min_clusters:
-        return ""
-    return f"only {clusters:.0f} clusters, at least {min_clusters} are asked"
 
 
 def need_champion(case: Case) -> None:

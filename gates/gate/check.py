@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.limits import Bounds
 from lockgate.gates.metrics import METRICS, explain_unknown
-from lockgate.gates.records.outcome import Outcome, Verdict
+from lockgate.gates.records.outcome import Information, Outcome, Verdict
 from lockgate.gates.strictness import WORDING, Category, Changed, Ranked
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -120,6 +120,7 @@ class Check(BaseModel):
         parts: tuple[Outcome, ...] = (),
         rows: float | None = None,
         clusters: float | None = None,
+        information: Information | None = None,
     ) -> Outcome:
         """The outcome of this gate, or of a part of it. Without `rows`, rows and clusters are those of the case."""
         if rows is None:
@@ -133,6 +134,7 @@ class Check(BaseModel):
             observed=observed,
             low=bounds and bounds[0],
             high=bounds and bounds[1],
+            information=information,
             level=level,
             p=p,
             rule=self.rule,

@@ -9,11 +9,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from lockgate.gates.gate.case import Case, explain_few_clusters
+from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import MAX_INTEGER, Check, MetricName, Text
 from lockgate.gates.gate.limits import Bounds
 from lockgate.gates.metrics.rows import GroupedRows
-from lockgate.gates.records.outcome import Outcome, Verdict
+from lockgate.gates.records.outcome import Information, Outcome, Verdict
 from lockgate.gates.stats.scored import Floats
 from lockgate.gates.strictness import (
     Category,
@@ -76,13 +76,17 @@ class Grouped(Check):
         """The slice columns, in words."""
         return " and ".join(self.columns)
 
-    def unfit_verdict(self, split: GroupedRows, group: int, value: float, case: Case) -> tuple[Verdict, str] | None:
+    def unfit_verdict(
+        self, split: GroupedRows, group: int, value: float, case: Case, information: Information
+    ) -> tuple[Verdict, str] | None:
         """Verdict and message for a group that cannot be judged; None where it can be."""
         if split.n.item(group) < self.min_rows:
             required = f"at least {self.min_rows} are asked; small_slice: {self.small_slice}"
             return _SMALL[self.small_slice], f"{split.n[group]:.0f} rows, {required}"
-        if few := explain_few_clusters(group_clusters(split, group), case.min_clusters):
+        if few := case.explain_few_clusters(information):
             return Verdict.INCONCLUSIVE, few
+        if (information.class_rows or not math.isnan(value)) and (few := case.explain_few_class_rows(information)):
+            return _SMALL[self.small_slice], f"{few}; small_slice: {self.small_slice}"
         if not math.isfinite(value):
             needs = case.metric(self.metric).needs
             return Verdict.ERROR, f"{self.metric} is undefined on these rows; it needs {needs}"
@@ -98,6 +102,7 @@ class Grouped(Check):
         *,
         value: float,
         bounds: Bounds | None,
+        information: Information,
         p: float | None = None,
     ) -> Outcome:
         """The outcome of one group."""
@@ -113,6 +118,7 @@ class Grouped(Check):
             p=p,
             rows=split.n.item(group),
             clusters=group_clusters(split, group),
+            information=information,
         )
 
 

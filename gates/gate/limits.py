@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypedDict
 
 from lockgate.gates.records.outcome import Outcome, Verdict
@@ -65,4 +66,8 @@ def format_number(value: float | None) -> str:
 
 def format_interval(bounds: Bounds | None) -> str:
     """An interval for a sentence."""
-    return "no interval" if bounds is None else f"{format_number(bounds[0])} to {format_number(bounds[1])}"
+    return "no interval" if bounds is None else f"{_format_bound(bounds[0])} to {_format_bound(bounds[1])}"
+
+
+def _format_bound(bound: float) -> str:
+    return "unknown" if math.isinf(bound) else format_number(bound)

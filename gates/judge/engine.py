@@ -9,6 +9,7 @@ from lockgate.gates.errors import LockgateError, StaleError
 from lockgate.gates.evidence.defects import find_defects
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.facts import read_part
+from lockgate.gates.evidence.order import order_in_time
 from lockgate.gates.gate.case import Case
 from lockgate.gates.judge import looks
 from lockgate.gates.judge.sealing import compute_commitment
@@ -90,7 +91,7 @@ def judge(
     return Decision(
         verdict=verdict,
         reason="this model is the champion already" if already_champion else reason,
-        guarantee=looks.describe_guarantee(policy),
+        guarantee=looks.describe_guarantee(policy, case.rows, timed=evidence.time is not None),
         outcomes=outcomes,
         waivers=after_waivers.uses,
         commitment=compute_commitment(evidence, binding, verdict, outcomes) if seals else None,
@@ -153,12 +154,16 @@ def build_case(policy: Policy, evidence: Evidence, state: State, now: datetime |
     clusters = None if policy.clusters == "ignore" else evidence.cluster
     if clusters is None and evidence.task == "ranking":
         clusters = evidence.query  # rows that are ranked together depend on each other, whatever the policy says
+    codes, ordered = (None, False) if clusters is None else (clusters.codes, False)
+    if codes is not None and policy.serial_dependence == "if_ordered":
+        codes, ordered = order_in_time(codes, evidence.time)
     rows = Rows(
         label=evidence.label,
         challenger=evidence.challenger,
         champion=evidence.champion,
         weight=None if evidence.weight is None else scale_weights(evidence.weight),
-        cluster=None if clusters is None else clusters.codes,
+        cluster=codes,
+        ordered=ordered,
         query=None if evidence.query is None else evidence.query.codes,
     )
     absent = evidence.champion is None and state.champion is None
@@ -168,6 +173,7 @@ def build_case(policy: Policy, evidence: Evidence, state: State, now: datetime |
         confidence=policy.confidence,
         scheduled_confidence=1 - policy.scheduled_alpha,
         min_clusters=policy.min_clusters,
+        min_class_rows=policy.min_class_rows,
         no_champion=absent,
         spent=spent,
         now=now,

@@ -19,7 +19,7 @@ from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.judge.holdouts import HoldoutMatch, RecognisedRows, recognise
 from lockgate.gates.kinds import AnyCheck
 from lockgate.gates.kinds.any_of import AnyOf
-from lockgate.gates.metrics.rows import scale_weights
+from lockgate.gates.metrics.rows import Rows, scale_weights
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.decision import Binding, Look
 from lockgate.gates.records.state import MAX_OPEN_HOLDOUTS, State
@@ -119,8 +119,34 @@ def visit(policy: Policy, evidence: Evidence, binding: Binding, state: State) ->
     )
 
 
-def describe_guarantee(policy: Policy) -> str:
-    """What the policy's schedule promises, given what the policy discloses: one sentence without its full stop."""
+def describe_guarantee(policy: Policy, rows: Rows, *, timed: bool) -> str:
+    """What the schedule promises, given what the policy discloses, and on which conditions; without a full stop.
+
+    timed: whether the evidence says when rows happened.
+    """
+    return f"{_describe_promise(policy)}; {_describe_conditions(policy, rows, timed=timed)}"
+
+
+def _describe_conditions(policy: Policy, rows: Rows, *, timed: bool) -> str:
+    """What the promise rests on: what was checked and allowed for, and what was not."""
+    if rows.cluster is None:
+        units, independence = "rows", "rows count as independent, which is not checked"
+    elif rows.ordered:
+        units = "clusters"
+        independence = (
+            "clusters follow each other in time: what neighbours share is allowed for, a longer memory is not"
+        )
+    else:
+        ignored = timed and policy.clusters != "ignore" and policy.serial_dependence == "ignore"
+        why = "as the policy says" if ignored else "which is not checked"
+        units, independence = "clusters", f"clusters count as independent of each other, {why}"
+    return (
+        f"conditions: {independence}; skew is allowed for as far as these {units} show it, and too few {units}, or "
+        "rows of the rarer class, show nothing; events too rare to be among them are not excluded"
+    )
+
+
+def _describe_promise(policy: Policy) -> str:
     alpha = f"{policy.alpha:.3g}"
     looks = policy.schedule.looks
     if looks is None:

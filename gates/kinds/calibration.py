@@ -62,8 +62,9 @@ class Calibration(Check):
             estimate.value, bounds, minimum=self.ideal - self.max, maximum=self.ideal + self.max, decide=self.decide
         )
         message = f"{self.measure} is {format_number(estimate.value)} ({format_interval(bounds)}); asked: {self.rule}"
-        if self.decide == "bound" and case.few_clusters:
-            verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
+        shortfall = case.explain_shortfall(estimate.information)
+        if self.decide == "bound" and shortfall:
+            verdict, message = Verdict.INCONCLUSIVE, f"{message}; {shortfall}"
         return self.outcome(
             name,
             verdict,
@@ -73,6 +74,7 @@ class Calibration(Check):
             observed=estimate.value,
             bounds=bounds,
             level=case.confidence,
+            information=estimate.information,
         )
 
     def _estimate(self, case: Case) -> Estimate:

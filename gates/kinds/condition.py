@@ -156,8 +156,8 @@ class Condition(Check):
         if not clause.greater:
             turned, limit = bounds and (-bounds[1], -bounds[0]), -limit
         verdict, note = judge_gain(turned, limit), ""
-        if case.few_clusters:
-            verdict, note = Verdict.INCONCLUSIVE, f"; {case.few_clusters}"
+        if shortfall := case.explain_shortfall(estimate.information):
+            verdict, note = Verdict.INCONCLUSIVE, f"; {shortfall}"
         elif verdict is Verdict.PASS and clause.is_scheduled and case.spent:
             verdict, note = Verdict.INCONCLUSIVE, f"; {case.spent}"
         elif verdict is Verdict.INCONCLUSIVE:
@@ -171,6 +171,7 @@ class Condition(Check):
             observed=estimate.value,
             bounds=bounds,
             level=level,
+            information=estimate.information,
         )
 
 
@@ -244,7 +245,7 @@ def _scale_estimate(weight: float, estimate: Estimate) -> Estimate:
         low, high = sorted((weight * unscaled[0], weight * unscaled[1]))
         return low, high
 
-    return Estimate(value=weight * estimate.value, bounds=bounds)
+    return Estimate(value=weight * estimate.value, bounds=bounds, information=estimate.information)
 
 
 def row_indicators(clause: Clause, case: Case) -> tuple[Floats, Floats, Floats]:

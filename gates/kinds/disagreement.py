@@ -14,6 +14,7 @@ from lockgate.gates.metrics.classification import decide
 from lockgate.gates.metrics.estimate import estimate_hits
 from lockgate.gates.metrics.metric import Hits
 from lockgate.gates.records.outcome import Outcome, Verdict
+from lockgate.gates.stats.scored import Floats
 from lockgate.gates.strictness import Category, lower
 
 
@@ -49,13 +50,14 @@ class Disagreement(Check):
         if case.no_champion:
             return self.outcome(name, *case.absence, case)
         need_champion(case)
-        estimate = estimate_hits(Hits(self._decisions_differ(case)), case.split()).of_group()
+        estimate = estimate_hits(Hits(self.differs(case)), case.split()).of_group()
         bounds = estimate.bounds(case.confidence)
         verdict = compare_with_limits(estimate.value, bounds, minimum=None, maximum=self.max, decide=self.decide)
         observation = f"{format_number(estimate.value)} of the rows change ({format_interval(bounds)})"
         message = f"{observation}; asked: at most {self.max:.12g}"
-        if self.decide == "bound" and case.few_clusters:
-            verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
+        shortfall = case.explain_shortfall(estimate.information)
+        if self.decide == "bound" and shortfall:
+            verdict, message = Verdict.INCONCLUSIVE, f"{message}; {shortfall}"
         return self.outcome(
             name,
             verdict,
@@ -65,9 +67,11 @@ class Disagreement(Check):
             observed=estimate.value,
             bounds=bounds,
             level=case.confidence,
+            information=estimate.information,
         )
 
-    def _decisions_differ(self, case: Case) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    def differs(self, case: Case) -> Floats:
+        """1 for each row that changes, else 0 (n,). Raises UnjudgeableError where that is not defined."""
         ours, theirs, task = case.rows.challenger, case.rows.champion, case.evidence.task
         decides = task in ("binary", "multiclass")
         if theirs is None or decides != (self.beyond is None):

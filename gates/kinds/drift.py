@@ -150,8 +150,9 @@ class Drift(Check):
         verdict = compare_with_limits(value, bounds, minimum=None, maximum=self.max, decide=self.decide)
         observation = f"{self.measure} against {pair.against} is {format_number(value)} ({format_interval(bounds)})"
         message = f"{observation}; asked: at most {self.max:.12g}"
-        if self.decide == "bound" and pair.clusters is not None and case.few_clusters:
-            verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
+        few = "" if pair.clusters is None else case.explain_few_clusters(case.information)
+        if self.decide == "bound" and few:
+            verdict, message = Verdict.INCONCLUSIVE, f"{message}; {few}"
         return self.outcome(
             name,
             verdict,

@@ -11,7 +11,7 @@ from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Decide, Reads
 from lockgate.gates.gate.grouped import Grouped, group_bounds
 from lockgate.gates.gate.limits import Bounds, format_interval, format_number
-from lockgate.gates.metrics.estimate import count_hits, standard_errors
+from lockgate.gates.metrics.estimate import count_hits, measure_uncertainty
 from lockgate.gates.records.outcome import Outcome, Verdict, summarise_parts, worst_verdict
 from lockgate.gates.stats import gaps
 from lockgate.gates.stats.scored import TOLERANCE, Codes, Floats
@@ -124,14 +124,14 @@ class Fairness(Grouped):
             hits, n = (of_group[judged] for of_group in count_hits(row_hits, split.scored_by("challenger")))
             return hits / n, lambda level: gaps.newcombe(hits, n, level=level)
         linear = split.linear(metric)
-        error, df = (of_group[judged] for of_group in standard_errors(metric, linear, split))
-        variance = error**2
-        rows = split.rows
+        uncertainty = measure_uncertainty(metric, linear, split).of_groups(judged)
+        rows, covariance = split.rows, None
         if rows.cluster is not None:
-            shared = gaps.group_covariance(linear, split.units, weight=rows.weight, cluster=rows.cluster)
-            variance = shared[np.ix_(judged, judged)]
+            units = split.carrying_units(metric)
+            shared = gaps.group_covariance(linear, units, weight=rows.weight, cluster=rows.cluster)
+            covariance = gaps.rescale_covariance(shared[np.ix_(judged, judged)], uncertainty.error)
         value = linear.value[judged]
-        return value, lambda level: gaps.gap_bounds(value, variance, df, level=level)
+        return value, lambda level: gaps.gap_bounds(value, uncertainty, covariance, level=level)
 
     def _parts(self, case: Case) -> tuple[dict[int, Outcome], Codes]:
         """The outcome of every group by its number, and the numbers of the groups that can be judged."""
@@ -143,14 +143,17 @@ class Fairness(Grouped):
             if split.n[group] == 0:
                 continue
             bounds = group_bounds(low, high, group)
-            reason = self.unfit_verdict(split, group, value, case)
+            information = estimates.information.of_group(group)
+            reason = self.unfit_verdict(split, group, value, case, information)
             if reason is None:
                 judged.append(group)
             verdict, message = reason or (
                 Verdict.PASS,
                 f"{self.metric} is {format_number(value)} ({format_interval(bounds)})",
             )
-            parts[group] = self.part(split, group, verdict, message, case, value=value, bounds=bounds)
+            parts[group] = self.part(
+                split, group, verdict, message, case, value=value, bounds=bounds, information=information
+            )
         return parts, np.array(judged)
 
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
+
+import scipy
 
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, MetricName, Reads
@@ -63,12 +66,15 @@ class Improvement(Check):
                 _judge_exactly(difference, 1 - level),
                 "; the exact McNemar test decides, Tango's interval is shown",
             )
-        if case.few_clusters:
-            verdict, note = Verdict.INCONCLUSIVE, f"; {case.few_clusters}"
+        information = difference.information
+        if shortfall := case.explain_shortfall(information, metric):
+            verdict, note = Verdict.INCONCLUSIVE, f"; {shortfall}"
         elif verdict is Verdict.PASS and self.is_scheduled and case.spent:
             verdict, note = Verdict.INCONCLUSIVE, f"; {case.spent}"
+        elif verdict is Verdict.INCONCLUSIVE and gain is not None and math.isinf(gain[0]):
+            note = f"; {case.name_heaviest_rows(metric)}: too few for a bound at level {level:.6g}"
         elif verdict is Verdict.INCONCLUSIVE:
-            note += _explain_straddling(metric.gain(difference.value), gain, self.margin)
+            note += _explain_straddling(metric.gain(difference.value), gain, self.margin, level=level)
         return self.outcome(
             name,
             verdict,
@@ -79,6 +85,7 @@ class Improvement(Check):
             bounds=bounds,
             level=level,
             p=difference.p_gain(self.margin),
+            information=information if math.isfinite(metric.high - metric.low) else information.with_unseen(level),
         )
 
 
@@ -102,13 +109,20 @@ def _judge_exactly(difference: Difference, alpha: float) -> Verdict:
     return Verdict.FAIL if harm is not None and harm <= alpha else Verdict.INCONCLUSIVE
 
 
-def _explain_straddling(observed: float, gain: Bounds | None, margin: float) -> str:
+PLANNED_POWER = 0.8
+"""The probability of a PASS for which an INCONCLUSIVE says how many more rows it takes."""
+
+
+def _explain_straddling(observed: float, gain: Bounds | None, margin: float, *, level: float) -> str:
     """What a PASS takes, if the observed gain is the true one."""
     if gain is None:
         return "; too few rows to show either"
     if observed <= margin:
-        return "; the gain seen is not more than asked: a better model is needed, not more rows"
-    times = max(
-        1.1, ((observed - gain[0]) / (observed - margin)) ** 2
-    )  # as many rows as now are not enough, since the interval straddles
-    return f"; the interval straddles the margin: about {times:.1f} times the rows or clusters would settle it"
+        return "; the gain seen is not more than asked, and the interval straddles the margin: neither is shown"
+    # half the distance from the bound to the margin is known: the error that it is a quantile of, and so many more
+    quantile, power = (float(scipy.special.ndtri(chance)) for chance in (level, PLANNED_POWER))
+    times = max(1.1, ((observed - gain[0]) / (observed - margin) * (1 + power / quantile)) ** 2)
+    return (
+        f"; the interval straddles the margin: were the gain seen the true one, about {times:.1f} times the rows or "
+        f"clusters would show it with probability {PLANNED_POWER:g}"
+    )

@@ -110,7 +110,10 @@ class Slices(Grouped):
         )
         observed = value.tolist()
         groups = np.flatnonzero(split.n).tolist()  # a group in which no row counts is none
-        unfit = {group: self.unfit_verdict(split, group, observed[group], case) for group in groups}
+        informations = {group: differences.information.of_group(group) for group in groups}
+        unfit = {
+            group: self.unfit_verdict(split, group, observed[group], case, informations[group]) for group in groups
+        }
         testable = (~np.isnan(harm)).tolist()
         tested = np.array([group for group in groups if unfit[group] is None and testable[group]], dtype=np.intp)
         adjusted = dict(zip(tested.tolist(), holm(harm[tested]).tolist(), strict=True))
@@ -124,7 +127,17 @@ class Slices(Grouped):
             elif group in adjusted:
                 verdict = Verdict.FAIL if adjusted[group] <= 1 - case.confidence + TOLERANCE else Verdict.PASS
             p = adjusted.get(group) if self.require == "no_proven_harm" else None
-            part = self.part(split, group, verdict, message, case, value=observed[group], bounds=bounds, p=p)
+            part = self.part(
+                split,
+                group,
+                verdict,
+                message,
+                case,
+                value=observed[group],
+                bounds=bounds,
+                p=p,
+                information=informations[group],
+            )
             parts[split.groups.keys[group]] = part
         return parts
 

@@ -56,8 +56,9 @@ class Threshold(Check):
         bounds = estimate.bounds(case.confidence)
         verdict = compare_with_limits(estimate.value, bounds, minimum=self.min, maximum=self.max, decide=self.decide)
         message = f"{self.metric} is {format_number(estimate.value)} ({format_interval(bounds)}); asked: {self.rule}"
-        if self.decide == "bound" and case.few_clusters:
-            verdict, message = Verdict.INCONCLUSIVE, f"{message}; {case.few_clusters}"
+        shortfall = case.explain_shortfall(estimate.information, case.metric(self.metric))
+        if self.decide == "bound" and shortfall:
+            verdict, message = Verdict.INCONCLUSIVE, f"{message}; {shortfall}"
         elif verdict is Verdict.INCONCLUSIVE:
             message += "; the interval straddles the limit: more rows or clusters would narrow it"
         return self.outcome(
@@ -69,4 +70,5 @@ class Threshold(Check):
             observed=estimate.value,
             bounds=bounds,
             level=case.confidence,
+            information=estimate.information,
         )

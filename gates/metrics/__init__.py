@@ -19,6 +19,7 @@ from difflib import get_close_matches
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.task import TASKS, Task
 from lockgate.gates.metrics import classification, regression
+from lockgate.gates.metrics.carriers import RARER_LABEL, RARER_LABEL_MOSTLY, Carriers
 from lockgate.gates.metrics.decisions import DECISIONS
 from lockgate.gates.metrics.metric import Family, Metric
 from lockgate.gates.metrics.multiclass import MULTICLASS
@@ -37,6 +38,7 @@ _ALL: tuple[Metric | Family, ...] = (
         method="delong",
         linearise=classification.auc,
         needs="rows of both labels",
+        carriers=RARER_LABEL,
     ),
     Metric(
         name="average_precision",
@@ -48,9 +50,17 @@ _ALL: tuple[Metric | Family, ...] = (
         method="smooth",
         linearise=classification.average_precision,
         needs="rows with label 1",
+        carriers=Carriers(lambda scored: scored.label == 1),
     ),
-    Metric.of_loss(classification.log_loss, name="log_loss", task="binary", unit="nats"),
-    Metric.of_loss(classification.brier, name="brier", task="binary", unit="squared probability", high=1.0),
+    Metric.of_loss(classification.log_loss, name="log_loss", task="binary", unit="nats", carriers=RARER_LABEL_MOSTLY),
+    Metric.of_loss(
+        classification.brier,
+        name="brier",
+        task="binary",
+        unit="squared probability",
+        high=1.0,
+        carriers=RARER_LABEL_MOSTLY,
+    ),
     Metric.of_hits(classification.accuracy, name="accuracy", task="binary"),
     Metric(
         name="ece",
@@ -62,6 +72,7 @@ _ALL: tuple[Metric | Family, ...] = (
         method="smooth",
         linearise=classification.ece,
         symmetric=True,
+        incomparable=classification.ECE_IS_BIASED,
     ),
     Metric(
         name="rmse",

@@ -15,6 +15,12 @@ DECISION_CUTOFF = 0.5
 BINS = 15
 """Equal-width bins of [0, 1] for the expected calibration error; the last one includes 1."""
 
+ECE_IS_BIASED = (
+    "the estimate is biased in favour of the model that says less: compare log_loss or brier, "
+    "or limit the challenger's own calibration"
+)
+"""Noise in each bin adds to the error, the more so the more bins a model's scores reach."""
+
 auc = ranking.auc
 average_precision = ranking.average_precision
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lockgate.gates.metrics.carriers import RARER_LABEL, Carriers, Mask, decided_positive, either_positive
 from lockgate.gates.metrics.classification import DECISION_CUTOFF
 from lockgate.gates.metrics.metric import Family, Hits, Metric, linear_share
 from lockgate.gates.stats.ranking import Runs
@@ -148,26 +149,6 @@ def ks(scored: Scored) -> Linear:
     return Linear(np.minimum(value, 1.0), (tpr.influence - rate.influence) * scored.spread(np.sign(gap[widest])))
 
 
-def _unit_weight(scored: Scored) -> Floats | None:
-    """1 for each row that has weight, 0 for the others (n,); None if rows have no weights."""
-    return None if scored.weight is None else (scored.weight > 0).astype(np.float64)
-
-
-def rarer_label(table: ConfusionTable) -> Floats:
-    """Rows of the rarer label (S,)."""
-    return np.minimum(table.tp + table.fn, table.fp + table.tn)
-
-
-def decided_positive(table: ConfusionTable) -> Floats:
-    """Rows that are decided positive (S,)."""
-    return table.tp + table.fp
-
-
-def either_positive(table: ConfusionTable) -> Floats:
-    """Rows that have label 1 or are decided positive (S,)."""
-    return table.tp + table.fp + table.fn
-
-
 def _table_metric(
     cutoff: float,
     *,
@@ -176,11 +157,9 @@ def _table_metric(
     low: float,
     unit: str,
     needs: str,
-    trials: Callable[[ConfusionTable], Floats],
+    find_carriers: Callable[..., Mask] | None,
 ) -> Metric:
-    def count_trials(scored: Scored) -> Floats:
-        return trials(_count_cells(_cell_of_rows(scored, cutoff), _unit_weight(scored), scored.groups))
-
+    carriers = RARER_LABEL if find_carriers is None else Carriers(partial(find_carriers, cutoff=cutoff), by_score=True)
     return Metric(
         name=f"{name}@{cutoff:.12g}",
         task="binary",
@@ -191,7 +170,7 @@ def _table_metric(
         method="smooth",
         linearise=linearise_table(function, cutoff=cutoff),
         needs=needs,
-        trials=count_trials,
+        carriers=carriers,
     )
 
 
@@ -200,8 +179,18 @@ def _share(
 ) -> Metric:
     hits = partial(count, cutoff=cutoff)
     return Metric.of_hits(
-        hits, name=f"{name}@{cutoff:.12g}", task="binary", unit=unit, needs=needs, higher_is_better=higher_is_better
+        hits,
+        name=f"{name}@{cutoff:.12g}",
+        task="binary",
+        unit=unit,
+        needs=needs,
+        higher_is_better=higher_is_better,
+        carriers=CARRIERS_OF_SHARE.get(name),
     )
+
+
+_POSITIVE, _NEGATIVE = Carriers(lambda scored: scored.label == 1), Carriers(lambda scored: scored.label != 1)
+CARRIERS_OF_SHARE = {"recall": _POSITIVE, "specificity": _NEGATIVE, "fpr": _NEGATIVE}
 
 
 def _family(name: str, make: Callable[[float], Metric]) -> Family:
@@ -220,13 +209,22 @@ def _family(name: str, make: Callable[[float], Metric]) -> Family:
 DECISIONS: tuple[Metric | Family, ...] = (
     *(
         _family(
-            name, partial(_table_metric, name=name, function=function, low=low, unit=unit, needs=needs, trials=trials)
+            name,
+            partial(
+                _table_metric,
+                name=name,
+                function=function,
+                low=low,
+                unit=unit,
+                needs=needs,
+                find_carriers=find_carriers,
+            ),
         )
-        for name, function, low, unit, needs, trials in (
+        for name, function, low, unit, needs, find_carriers in (
             ("precision", precision, 0.0, "share of positive decisions", "positive decisions", decided_positive),
             ("f1", f1, 0.0, "harmonic mean of shares", "rows with label 1 or positive decisions", either_positive),
-            ("balanced_accuracy", balanced_accuracy, 0.0, "mean of shares", "rows of both labels", rarer_label),
-            ("mcc", mcc, -1.0, "correlation", "at least one row", rarer_label),
+            ("balanced_accuracy", balanced_accuracy, 0.0, "mean of shares", "rows of both labels", None),
+            ("mcc", mcc, -1.0, "correlation", "at least one row", None),
         )
     ),
     *(
@@ -248,8 +246,6 @@ DECISIONS: tuple[Metric | Family, ...] = (
         method="supremum",
         linearise=ks,
         needs="rows of both labels",
-        trials=lambda scored: rarer_label(
-            _count_cells(_cell_of_rows(scored, 0.0), _unit_weight(scored), scored.groups)
-        ),
+        carriers=RARER_LABEL,
     ),
 )

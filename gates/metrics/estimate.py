@@ -4,8 +4,9 @@ Which method is used for which metric:
 
 | metric | without weights and clusters | with weights or clusters |
 |---|---|---|
-| auc, one model | DeLong on the logit scale, z | linearised on the logit scale, t |
-| auc, difference | paired DeLong, z | linearised, t |
+| auc, one model | DeLong on the logit scale, t of Welch | linearised on the logit scale, t |
+| auc, difference | paired DeLong, t of Welch | linearised, t |
+| average precision, difference | linearised, t with n − 1 | in clusters by leaving out each, t |
 | a share of hits, one model | Wilson | linearised, t |
 | a share of hits, difference | Tango's score interval; exact McNemar p at margin 0 | linearised, t |
 | a quantile, one model | order statistics | Woodruff's, t |
@@ -17,26 +18,28 @@ Which method is used for which metric:
 
 If a weighted or clustered share does not vary at all, each cluster (or row) counts as one trial instead.
 The scale of a range is the logit between two ends and the logarithm beside a single one
-(`lockgate.gates.metrics.scale`). "Linearised" is CR2 with Bell and McCaffrey's degrees of freedom
-(`lockgate.gates.stats.clusters`).
+(`lockgate.gates.metrics.scale`). "Linearised" is CR2 with Bell and McCaffrey's degrees of freedom, from the rows that
+carry the metric, and allows for skew, and for the order of clusters in time (`lockgate.gates.stats.uncertainty`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
 
 from lockgate.gates.metrics import area, quantile
+from lockgate.gates.metrics.information import Informations
 from lockgate.gates.metrics.metric import Hits, Metric, linear_share
 from lockgate.gates.metrics.rows import GroupedRows
 from lockgate.gates.metrics.scale import Scale
+from lockgate.gates.records.outcome import Information
 from lockgate.gates.stats import proportions
-from lockgate.gates.stats.clusters import clustered_errors, means_of_sums, t_quantile, t_tail
 from lockgate.gates.stats.quantiles import widen_low_bound
 from lockgate.gates.stats.scored import TOLERANCE, Floats, Linear, Scored, ratio
+from lockgate.gates.stats.uncertainty import Uncertainty, measure_influence, measure_means
 
 FloatsPair = tuple[Floats, Floats]
 
@@ -46,11 +49,12 @@ class Estimate:
     """A number with its bounds.
 
     `bounds(level)` returns (low, high), each at one-sided `level`, or None if the rows are too few for a standard
-    error.
+    error. A bound that the rows cannot give, because a handful of them carries the skewness, is infinite.
     """
 
     value: float
     bounds: Callable[[float], tuple[float, float] | None]
+    information: Information
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +76,15 @@ class Estimates:
 
     value: Floats
     bounds: Callable[[float], FloatsPair]
+    information: Informations
 
     def of_group(self, group: int = 0) -> Estimate:
         """The estimate of one group."""
-        return Estimate(value=float(self.value[group]), bounds=lambda level: _pair(self.bounds(level), group))
+        return Estimate(
+            value=float(self.value[group]),
+            bounds=lambda level: _pair(self.bounds(level), group),
+            information=self.information.of_group(group),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +103,7 @@ class Differences(Estimates):
             p_gain=lambda margin: _number(self.p_gain(margin), group),
             p_harm=lambda margin: _number(self.p_harm(margin), group),
             exact=self.exact,
+            information=self.information.of_group(group),
         )
 
 
@@ -109,30 +119,56 @@ def _number(values: Floats, group: int) -> float | None:
 def estimate_metric(metric: Metric, split: GroupedRows) -> Estimates:
     """The metric of the challenger in each group."""
     if metric.hits is not None:
-        return estimate_hits(metric.hits(split.rows.label, split.rows.challenger), split)
+        return estimate_hits(metric.hits(split.rows.label, split.rows.challenger), split, metric)
     linear = split.linear(metric)
+    uncertainty = measure_uncertainty(metric, linear, split)
+    information = Informations.of(split, metric, uncertainty)
     if metric.quantile is not None:
-        return Estimates(value=linear.value, bounds=quantile.quantile_bounds(metric.quantile, split))
-    if metric.method == "delong":
         return Estimates(
-            value=linear.value, bounds=area.logit_bounds(linear.value, *standard_errors(metric, linear, split), split)
+            value=linear.value, bounds=quantile.quantile_bounds(metric.quantile, split), information=information
         )
-    trials = _trials(split)
-    if metric.trials is not None:
-        trials = np.minimum(trials, metric.trials(split.scored_by("challenger")))
-    plain = estimate_linear(linear, split, low=metric.low, high=metric.high, trials=trials, symmetric=metric.symmetric)
+    trials = split.class_rows(metric)
+    trials = _trials(split) if trials is None else np.minimum(_trials(split), trials)
+    if metric.method == "delong":
+        bounds = area.logit_bounds(linear.value, uncertainty, trials)
+        return Estimates(value=linear.value, bounds=bounds, information=information)
+    plain = _estimate(
+        linear.value,
+        uncertainty,
+        split,
+        information=information,
+        low=metric.low,
+        high=metric.high,
+        trials=trials,
+        symmetric=metric.symmetric,
+    )
     if metric.method == "supremum":
-        return Estimates(value=plain.value, bounds=widen_low_bound(plain.value, plain.bounds, floor=metric.low))
+        return replace(plain, bounds=widen_low_bound(plain.value, plain.bounds, floor=metric.low))
     return plain
 
 
-def estimate_hits(hits: Hits, split: GroupedRows) -> Estimates:
+def estimate_hits(hits: Hits, split: GroupedRows, metric: Metric | None = None) -> Estimates:
     """A share of hits in each group: Wilson's interval, or linearised if rows have weights or clusters."""
     scored = split.scored_by("challenger")
-    if not split.rows.plain:
-        return estimate_linear(linear_share(hits, scored), split, low=0.0, high=1.0, share=True)
-    won, n = count_hits(hits, scored)
-    return Estimates(value=ratio(won, n), bounds=lambda level: proportions.wilson(won, n, level=level))
+    if split.rows.plain:
+        won, n = count_hits(hits, scored)
+        return Estimates(
+            value=ratio(won, n),
+            bounds=lambda level: proportions.wilson(won, n, level=level),
+            information=Informations.of(split, metric),
+        )
+    linear = linear_share(hits, scored)
+    units = split.units if metric is None else split.carrying_units(metric)
+    uncertainty = measure_influence(linear.influence, units, weight=split.rows.weight)
+    return _estimate(
+        linear.value,
+        uncertainty,
+        split,
+        information=Informations.of(split, metric, uncertainty),
+        low=0.0,
+        high=1.0,
+        share=True,
+    )
 
 
 def count_hits(hits: Hits, scored: Scored) -> FloatsPair:
@@ -143,17 +179,26 @@ def count_hits(hits: Hits, scored: Scored) -> FloatsPair:
     return scored.total(hits.hit * among), scored.total(among)
 
 
-def estimate_linear(
-    linear: Linear,
+def estimate_linear(linear: Linear, split: GroupedRows, *, low: float = -np.inf, high: float = np.inf) -> Estimates:
+    """Estimates from influence values of all rows, with bounds inside `low` … `high`."""
+    uncertainty = measure_influence(linear.influence, split.units, weight=split.rows.weight)
+    information = Informations.of(split, None, uncertainty)
+    return _estimate(linear.value, uncertainty, split, information=information, low=low, high=high)
+
+
+def _estimate(
+    value: Floats,
+    uncertainty: Uncertainty,
     split: GroupedRows,
     *,
-    low: float = -np.inf,
-    high: float = np.inf,
+    information: Informations,
+    low: float,
+    high: float,
     share: bool = False,
     trials: Floats | None = None,
     symmetric: bool = False,
 ) -> Estimates:
-    """Estimates from influence values, with bounds inside `low` … `high` from a scale without ends (`Scale`).
+    """Estimates with bounds inside `low` … `high` from a scale without ends (`Scale`).
 
     Args:
         share: whether the value is a share. If it does not vary at all, each cluster (or row) counts as one trial: no
@@ -162,23 +207,23 @@ def estimate_linear(
             and Pearson's bound for a rate that was 0 in so many trials.
         symmetric: bounds are value ± half, cut at the ends of the range.
     """
-    value, error, df = linear.value, *_linear_errors(linear, split)
-    scale = Scale(low=low, high=high)
+    scale, error = Scale(low=low, high=high), uncertainty.error
+    on_scale = uncertainty if symmetric else uncertainty.on_scale(scale.bend(value))
 
     def bounds(level: float) -> FloatsPair:
-        half = t_quantile(level, df) * error
-        below, above = scale.within(value, half) if symmetric else scale.around(value, half)
+        reach = on_scale.reach(level)
+        below, above = scale.within(value, *reach) if symmetric else scale.around(value, *reach)
         if share and np.any(error <= TOLERANCE):
             alike = _trials(split)
             by_trial = proportions.wilson(value * alike, alike, level=level)
             below, above = (np.where(error <= TOLERANCE, *both) for both in zip(by_trial, (below, above), strict=True))
         if trials is not None and np.isfinite(high - low):
-            still, reach = error <= TOLERANCE, (high - low) * (1 - (1 - level) ** (1 / np.maximum(trials, 1)))
-            below = np.where(still & (value >= high - TOLERANCE), high - reach, below)
-            above = np.where(still & (value <= low + TOLERANCE), low + reach, above)
+            still, width = error <= TOLERANCE, (high - low) * (1 - (1 - level) ** (1 / np.maximum(trials, 1)))
+            below = np.where(still & (value >= high - TOLERANCE), high - width, below)
+            above = np.where(still & (value <= low + TOLERANCE), low + width, above)
         return below, above
 
-    return Estimates(value=value, bounds=bounds)
+    return Estimates(value=value, bounds=bounds, information=information)
 
 
 def estimate_differences(metric: Metric, split: GroupedRows) -> Differences:
@@ -187,17 +232,22 @@ def estimate_differences(metric: Metric, split: GroupedRows) -> Differences:
     if metric.hits is not None and split.rows.plain:
         changed, groups = split.rows.changed_hits(metric.name, metric.hits), split.groups
         n = split.n if changed.among is None else split.scored_by("challenger").total(changed.among.astype(np.float64))
-        return _paired_shares(*changed.sums(groups.code, groups.count), n, sign=metric.gain(1.0))
-    if metric.quantile is not None:
-        return estimate_difference(*quantile.quantile_difference(metric.quantile, split), sign=metric.gain(1.0))
-    value, error, df = _paired_difference(metric, split)
-    linear = estimate_difference(value, error, df, sign=metric.gain(1.0))
-    still = error <= TOLERANCE
+        counts = changed.sums(groups.code, groups.count)
+        return _paired_shares(*counts, n, sign=metric.gain(1.0), information=Informations.of(split, metric))
+    value, uncertainty = measure_difference(metric, split)
+    information = Informations.of(split, metric, uncertainty, paired=True)
+    linear = _estimate_difference(value, uncertainty, sign=metric.gain(1.0), information=information)
+    still = uncertainty.error <= TOLERANCE
     if metric.hits is None or not np.any(still):
         return linear
     trials = _trials(split)
     counted_as = _paired_shares(
-        np.maximum(value, 0.0) * trials, np.maximum(-value, 0.0) * trials, trials, sign=metric.gain(1.0), exact=False
+        np.maximum(value, 0.0) * trials,
+        np.maximum(-value, 0.0) * trials,
+        trials,
+        sign=metric.gain(1.0),
+        exact=False,
+        information=information,
     )
     return Differences(
         value=value,
@@ -207,56 +257,71 @@ def estimate_differences(metric: Metric, split: GroupedRows) -> Differences:
         ),
         p_gain=lambda margin: np.where(still, counted_as.p_gain(margin), linear.p_gain(margin)),
         p_harm=lambda margin: np.where(still, counted_as.p_harm(margin), linear.p_harm(margin)),
+        information=information,
     )
 
 
-def estimate_difference(value: Floats, error: Floats, df: Floats, *, sign: float) -> Differences:
-    """Differences with Student's t: `sign` is 1 where higher is better, −1 where lower is."""
+def _estimate_difference(
+    value: Floats, uncertainty: Uncertainty, *, sign: float, information: Informations
+) -> Differences:
+    """Differences from their uncertainty: `sign` is 1 where higher is better, −1 where lower is.
+
+    A difference that is the same in every row shows no spread, which does not prove that there is none: it has no
+    bounds, unless it is 0, as between models with the same scores.
+    """
+    rigid = (uncertainty.error == 0) & (np.abs(value) > TOLERANCE)
 
     def p(margin: float, side: float) -> Floats:
         excess = side * (sign * value - margin)
         excess = np.where(np.abs(excess) <= TOLERANCE, 0.0, excess)  # rounding must not decide at the limit
-        moving = error > 0
-        tail = t_tail(np.divide(excess, error, out=np.zeros_like(excess), where=moving), df)
-        return np.where(moving | np.isnan(error), tail, np.where(excess > 0, 0.0, 1.0))
+        tail = uncertainty.p_above(excess) if side * sign > 0 else uncertainty.p_below(excess)
+        return np.where(rigid, 1.0, tail)
 
     def bounds(level: float) -> FloatsPair:
-        half = t_quantile(level, df) * error
-        return value - half, value + half
+        below, above = uncertainty.reach(level)
+        return value - np.where(rigid, np.inf, below), value + np.where(rigid, np.inf, above)
 
     return Differences(
-        value=value, bounds=bounds, p_gain=lambda margin: p(margin, 1.0), p_harm=lambda margin: p(margin, -1.0)
+        value=value,
+        bounds=bounds,
+        p_gain=lambda margin: p(margin, 1.0),
+        p_harm=lambda margin: p(margin, -1.0),
+        information=information,
     )
 
 
-def _paired_difference(metric: Metric, split: GroupedRows) -> tuple[Floats, Floats, Floats]:
-    """challenger − champion of a linearised metric, with standard errors and degrees of freedom, each (S,)."""
+def measure_difference(metric: Metric, split: GroupedRows) -> tuple[Floats, Uncertainty]:
+    """challenger − champion of a metric in each group (S,), and its uncertainty."""
+    if metric.quantile is not None:
+        return quantile.quantile_difference(metric.quantile, split)
     if metric.method == "delong" and split.rows.weight is None:
-        return area.paired_difference(split)
+        return area.paired_difference(metric, split)
+    units = split.carrying_units(metric, paired=True)
     if split.units.of_row is not None and (sums := split.paired_difference_sums(metric)) is not None:
-        return means_of_sums(sums, split.units)
-    difference = split.paired_difference(metric)
-    return difference.value, *standard_errors(metric, difference, split)
+        value, uncertainty = measure_means(sums, units)
+    else:
+        difference = split.paired_difference(metric)
+        value = difference.value
+        uncertainty = measure_uncertainty(metric, difference, split, paired=True)
+    if metric.loss is not None and split.rows.plain:
+        uncertainty = replace(uncertainty, span=2 * (metric.high - metric.low))
+    return value, uncertainty
 
 
-def standard_errors(metric: Metric, linear: Linear, split: GroupedRows) -> FloatsPair:
-    """Standard errors and degrees of freedom of a metric, or of a difference of it, in each group."""
-    return (
-        area.delong_errors(linear, split)
-        if metric.method == "delong" and split.rows.plain
-        else _linear_errors(linear, split)
-    )
-
-
-def _linear_errors(linear: Linear, split: GroupedRows) -> FloatsPair:
-    return clustered_errors(linear.influence, split.units, weight=split.rows.weight)
+def measure_uncertainty(metric: Metric, linear: Linear, split: GroupedRows, *, paired: bool = False) -> Uncertainty:
+    """The uncertainty of a metric, or of a difference of it, in each group."""
+    if metric.method == "delong" and split.rows.plain:
+        return area.delong_uncertainty(linear, split)
+    return measure_influence(linear.influence, split.carrying_units(metric, paired=paired), weight=split.rows.weight)
 
 
 def _trials(split: GroupedRows) -> Floats:
     return split.n if split.clusters is None else split.clusters
 
 
-def _paired_shares(won: Floats, lost: Floats, n: Floats, *, sign: float, exact: bool = True) -> Differences:
+def _paired_shares(
+    won: Floats, lost: Floats, n: Floats, *, sign: float, information: Informations, exact: bool = True
+) -> Differences:
     """(won − lost)/n with Tango's score interval. `exact`: at margin 0 McNemar's exact test gives p."""
     gained, harmed = (won, lost) if sign > 0 else (lost, won)
 
@@ -271,6 +336,7 @@ def _paired_shares(won: Floats, lost: Floats, n: Floats, *, sign: float, exact: 
         value=ratio(won - lost, n),
         bounds=lambda level: proportions.tango(won, lost, n, level=level),
         exact=exact,
+        information=information,
         p_gain=lambda margin: p(margin, gained, harmed),
         p_harm=lambda margin: p(-margin, harmed, gained),
     )

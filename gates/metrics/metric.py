@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.gates.evidence.task import Task
+from lockgate.gates.metrics.carriers import Carriers
 from lockgate.gates.stats.scored import Floats, Linear, Scored, ratio
 
 Method = Literal["mean", "proportion", "delong", "smooth", "supremum", "quantile"]
@@ -48,9 +49,11 @@ class Metric:
     needs: the rows without which the metric is undefined, in words.
     method: how its interval is made (`lockgate.gates.metrics.estimate`). Method "proportion" counts `hits`, "mean"
         averages the `loss` of each row, "quantile" takes a quantile of the values in `quantile`.
-    trials: how many rows (S,) a value at an end of the range rests on, such as a precision of 1. None means all rows.
+    carriers: the rows that carry the metric, which are all where it is None. A value at an end of the range, such as a
+        precision of 1, rests on so many.
     symmetric: one model's interval is value ± half, cut at the ends of the range, instead of one on the scale of that
         range. For estimates that noise biases upwards, whose low bound must reach far.
+    incomparable: why two models cannot be compared in the metric, and what to compare instead; empty where they can.
     """
 
     name: str
@@ -65,12 +68,20 @@ class Metric:
     hits: Callable[[Floats, Floats], Hits] | None = None
     loss: Callable[[Floats, Floats], Floats] | None = None
     quantile: Quantile | None = None
-    trials: Callable[[Scored], Floats] | None = None
+    carriers: Carriers | None = None
     symmetric: bool = False
+    incomparable: str = ""
 
     @classmethod
     def of_loss(
-        cls, loss: Callable[[Floats, Floats], Floats], *, name: str, task: Task, unit: str, high: float = math.inf
+        cls,
+        loss: Callable[[Floats, Floats], Floats],
+        *,
+        name: str,
+        task: Task,
+        unit: str,
+        high: float = math.inf,
+        carriers: Carriers | None = None,
     ) -> Metric:
         """The weighted mean of a loss per row, `loss(label, score)` → float64 (n,), 0 … `high`; lower is better."""
 
@@ -90,6 +101,7 @@ class Metric:
             method="mean",
             linearise=linearise,
             loss=loss,
+            carriers=carriers,
         )
 
     @classmethod
@@ -102,6 +114,7 @@ class Metric:
         unit: str = "share of rows",
         needs: str = "at least one row",
         higher_is_better: bool = True,
+        carriers: Carriers | None = None,
     ) -> Metric:
         """The weighted share of hits, `hits(label, score)`, among the rows that count; undefined if no row counts."""
 
@@ -120,6 +133,7 @@ class Metric:
             linearise=linearise,
             needs=needs,
             hits=hits,
+            carriers=carriers,
         )
 
     def gain(self, difference: Gain) -> Gain:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.metrics import classification
+from lockgate.gates.metrics.carriers import RAREST_CLASS
 from lockgate.gates.metrics.metric import Hits, Metric
 from lockgate.gates.stats import ranking
 from lockgate.gates.stats.scored import Codes, Floats, Linear, Scored, ratio
@@ -209,13 +210,6 @@ def auc_ovr(scored: Scored, *, by_support: bool) -> Linear:
     return Linear(value, influence)
 
 
-def rarest_class(scored: Scored) -> Floats:
-    """Rows of the rarest class in each group, among those that occur (S,)."""
-    unit_weight = None if scored.weight is None else (scored.weight > 0).astype(np.float64)
-    labels = Confusion.of(replace(scored, weight=unit_weight)).labels
-    return np.asarray(np.where(labels > 0, labels, np.inf).min(axis=1))
-
-
 def _metric(name: str, linearise: Callable[[Scored], Linear], *, unit: str, needs: str, low: float = 0.0) -> Metric:
     return Metric(
         name=name,
@@ -227,8 +221,9 @@ def _metric(name: str, linearise: Callable[[Scored], Linear], *, unit: str, need
         method="smooth",
         linearise=linearise,
         needs=needs,
-        trials=None if name.endswith("_weighted") or name == "ece" else rarest_class,
+        carriers=None if name.endswith("_weighted") or name == "ece" else RAREST_CLASS,
         symmetric=name == "ece",
+        incomparable=classification.ECE_IS_BIASED if name == "ece" else "",
     )
 
 

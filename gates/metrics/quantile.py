@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,9 @@ import numpy as np
 from lockgate.gates.metrics.metric import Family, Hits, Metric, Quantile
 from lockgate.gates.stats import quantiles
 from lockgate.gates.stats.bootstrap import quantile_difference_errors
-from lockgate.gates.stats.clusters import clustered_errors
 from lockgate.gates.stats.quantiles import SortedValues
-from lockgate.gates.stats.scored import Floats, Linear, Scored
+from lockgate.gates.stats.scored import Floats, Linear, Scored, ratio
+from lockgate.gates.stats.uncertainty import Uncertainty, measure_influence
 
 if TYPE_CHECKING:
     from lockgate.gates.metrics.rows import GroupedRows
@@ -53,19 +54,24 @@ def quantile_bounds(quantile: Quantile, split: GroupedRows) -> Callable[[float],
     return quantiles.woodruff_bounds(scored, ordered, quantile.q, units=split.units)
 
 
-def quantile_difference(quantile: Quantile, split: GroupedRows) -> tuple[Floats, Floats, Floats]:
-    """challenger − champion in each group, its bootstrap standard error, and degrees of freedom: (S,) each.
+def quantile_difference(quantile: Quantile, split: GroupedRows) -> tuple[Floats, Uncertainty]:
+    """challenger − champion in each group (S,), and its uncertainty, the error of which is the bootstrap's.
 
     The bootstrap's spread is that of the sample it draws from, too narrow by a factor √(df/(df + 1)): it is divided
-    out.
+    out. It draws units without their order: what their dependence adds is that of the influence values.
     """
     ours, theirs = (_values(quantile, split.scored_by(model)) for model in ("challenger", "champion"))
     our_values, their_values = SortedValues.of(ours), SortedValues.of(theirs)
     error = quantile_difference_errors(
         our_values, their_values, quantile.q, units=split.units, weight=ours.weight, code=ours.code
     )
-    _, df = clustered_errors(np.zeros(ours.label.size), split.units, weight=ours.weight)
-    return our_values.quantile(quantile.q) - their_values.quantile(quantile.q), error * np.sqrt((df + 1) / df), df
+    influence = quantiles.quantile(ours, quantile.q).influence - quantiles.quantile(theirs, quantile.q).influence
+    uncertainty = measure_influence(influence, split.units, weight=ours.weight)
+    df = split.units.leverage.df if split.units.of_row is not None else uncertainty.df
+    independent = measure_influence(influence, replace(split.units, ordered=False), weight=ours.weight).error
+    grown = np.where(independent > 0, ratio(uncertainty.error, independent), 1.0) if split.units.ordered else 1.0
+    uncertainty = replace(uncertainty, error=error * np.sqrt((df + 1) / df) * grown)
+    return our_values.quantile(quantile.q) - their_values.quantile(quantile.q), uncertainty
 
 
 def _values(quantile: Quantile, scored: Scored) -> Scored:

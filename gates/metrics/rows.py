@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.columns import CodedColumn
+from lockgate.gates.metrics.carriers import Carriers
 from lockgate.gates.metrics.metric import Hits, Metric, linear_share
 from lockgate.gates.metrics.slice_names import slice_name
 from lockgate.gates.stats.clusters import Units
@@ -88,6 +89,7 @@ class Rows:
     weight: Floats | None = None
     cluster: Codes | None = None
     query: Codes | None = None
+    ordered: bool = False  # whether clusters follow each other in time, in the order of their codes
 
     @property
     def n(self) -> int:
@@ -237,8 +239,57 @@ class GroupedRows:
         """What counts as independent in each group."""
         rows, groups = self.rows, self.groups
         return Units.of(
-            rows.label.size, weight=rows.weight, cluster=rows.cluster, code=groups.code, groups=groups.count
+            rows.label.size,
+            weight=rows.weight,
+            cluster=rows.cluster,
+            code=groups.code,
+            groups=groups.count,
+            ordered=rows.ordered,
         )
+
+    def carrying_units(self, metric: Metric, *, paired: bool = False) -> Units:
+        """`units`, by the rows that carry the metric alone; `paired` takes those of either model."""
+        if metric.carriers is None or not metric.carriers.alone:
+            return self.units
+        key = self._carriers_key(metric.carriers, paired=paired)
+        if key not in self._carrying:
+            self._carrying[key] = self.units.carrying(
+                self._carrier_rows(metric.carriers, paired=paired), weight=self.rows.weight
+            )
+        return self._carrying[key]
+
+    def class_rows(self, metric: Metric, *, paired: bool = False) -> Floats | None:
+        """How many rows with weight carry the metric in each group (S,); None if all do."""
+        if metric.carriers is None:
+            return None
+        key = self._carriers_key(metric.carriers, paired=paired)
+        if key not in self._class_rows:
+            mask = self._carrier_rows(metric.carriers, paired=paired)
+            if self.rows.weight is not None:
+                mask = mask & (self.rows.weight > 0)
+            code, count = self.groups.code, self.groups.count
+            self._class_rows[key] = (
+                np.array([float(np.count_nonzero(mask))])
+                if code is None
+                else np.bincount(code, weights=mask, minlength=count).astype(np.float64)
+            )
+        return self._class_rows[key]
+
+    def _carrier_rows(self, carriers: Carriers, *, paired: bool) -> NDArray[np.bool_]:
+        mask = carriers.find(self.scored_by("challenger"))
+        return mask | carriers.find(self.scored_by("champion")) if paired and carriers.by_score else mask
+
+    @staticmethod
+    def _carriers_key(carriers: Carriers, *, paired: bool) -> tuple[object, bool]:
+        return carriers.find, paired and carriers.by_score
+
+    @cached_property
+    def _carrying(self) -> dict[tuple[object, bool], Units]:
+        return {}
+
+    @cached_property
+    def _class_rows(self) -> dict[tuple[object, bool], Floats]:
+        return {}
 
     @cached_property
     def n(self) -> Floats:

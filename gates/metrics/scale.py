@@ -21,16 +21,30 @@ class Scale:
     low: float
     high: float
 
-    def within(self, value: Floats, half: Floats) -> tuple[Floats, Floats]:
-        """value ± half (S,), cut at the ends; NaN where either is."""
-        return np.maximum(self.low, value - half), np.minimum(self.high, value + half)
+    def within(self, value: Floats, below: Floats, above: Floats) -> tuple[Floats, Floats]:
+        """value − below and value + above (S,), cut at the ends; NaN where either is."""
+        return np.maximum(self.low, value - below), np.minimum(self.high, value + above)
 
-    def around(self, value: Floats, half: Floats) -> tuple[Floats, Floats]:
-        """Bounds of `value` (S,) with half-width `half` (S,) to first order; NaN where either is.
+    def bend(self, value: Floats) -> Floats:
+        """The scale's second by its first derivative at `value` (S,): how it changes the skewness of an estimate.
 
-        At an end of the range the scale is undefined: there the bounds are value ± half, cut at the ends.
+        0 at the ends of the range, where `around` does without a scale.
         """
-        below, above = self.within(value, half)
+        bend = np.zeros_like(value)
+        for end in (self.low, self.high):
+            if np.isfinite(end):
+                distance = value - end
+                with np.errstate(invalid="ignore"):
+                    inside = np.abs(distance) > TOLERANCE
+                bend -= np.divide(1.0, distance, out=np.zeros_like(value), where=inside)
+        return bend
+
+    def around(self, value: Floats, downwards: Floats, upwards: Floats) -> tuple[Floats, Floats]:
+        """Bounds of `value` (S,) that reach `downwards` and `upwards` (S,) to first order; NaN where either is.
+
+        At an end of the range the scale is undefined: there the bounds are cut at the ends.
+        """
+        below, above = self.within(value, downwards, upwards)
         ended = np.isfinite(self.low), np.isfinite(self.high)
         if not any(ended):
             return below, above
@@ -40,12 +54,14 @@ class Scale:
         if all(ended):
             width = self.high - self.low
             share = np.where(inside, to_low / width, 0.5)
-            reach = half / (width * share * (1 - share))
+            slope = width * share * (1 - share)
             low, high = (
-                self.low + width * scipy.special.expit(scipy.special.logit(share) + side * reach) for side in (-1, 1)
+                self.low + width * scipy.special.expit(scipy.special.logit(share) + reach / slope)
+                for reach in (-downwards, upwards)
             )
         else:
             away = np.where(inside, to_low if ended[0] else to_high, 1.0)
-            shrunk, grown = (away * np.exp(np.clip(side * half / away, -700, 700)) for side in (-1, 1))
+            nearer, farther = (downwards, upwards) if ended[0] else (upwards, downwards)
+            shrunk, grown = (away * np.exp(np.clip(reach / away, -700, 700)) for reach in (-nearer, farther))
             low, high = (self.low + shrunk, self.low + grown) if ended[0] else (self.high - grown, self.high - shrunk)
         return np.where(inside, low, below), np.where(inside, high, above)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import scipy
@@ -16,7 +17,7 @@ from lockgate.gates.gate.case import Case
 from lockgate.gates.kinds.calibration import CALIBRATION_MEASURES, Calibration
 from lockgate.gates.kinds.disagreement import Disagreement
 from lockgate.gates.kinds.threshold import Threshold
-from lockgate.gates.metrics.estimate import count_hits, standard_errors
+from lockgate.gates.metrics.estimate import count_hits, measure_uncertainty
 from lockgate.gates.planning.requirement import (
     FAR,
     Gains,
@@ -25,10 +26,10 @@ from lockgate.gates.planning.requirement import (
     need_second_model,
     power_beyond,
     require_finite,
-    times_for_clusters,
+    times_for_information,
 )
-from lockgate.gates.stats.clusters import clustered_errors, t_quantile
 from lockgate.gates.stats.sample_size import share_power
+from lockgate.gates.stats.uncertainty import Uncertainty, measure_influence
 
 METHODS_BY_WIDTH = ("quantile", "supremum")
 """Methods whose bounds do not follow from a standard error: their own width is scaled instead."""
@@ -50,13 +51,10 @@ def plan_threshold(check: Threshold, case: Case, gains: Gains) -> Requirement:  
         spread, beyond = 1.0, share_beyond(n, alpha=alpha)
     else:
         linear = split.linear(metric)
-        value, error, df = (
-            float(linear.value[0]),
-            *(float(array[0]) for array in standard_errors(metric, linear, split)),
-        )
-        of_side = {1.0: error, -1.0: error}
+        value, uncertainty = float(linear.value[0]), measure_uncertainty(metric, linear, split)
+        of_side = dict.fromkeys((1.0, -1.0), float(uncertainty.error[0]))
         if metric.method in METHODS_BY_WIDTH:
-            of_side = _by_width(case, check.metric, value, df)
+            of_side = _by_width(case, check.metric, value, uncertainty)
         for side in of_side.values():
             require_finite(value, side, check.metric)
         spread = FAR * max(of_side.values())
@@ -67,7 +65,8 @@ def plan_threshold(check: Threshold, case: Case, gains: Gains) -> Requirement:  
                 within = min(max(truth, 1e-12), 1 - 1e-12)
                 distance = side * float(scipy.special.logit(within) - scipy.special.logit(limit))
                 by = by / (value * (1 - value))
-            return power_beyond(distance, by, df, alpha=alpha, times=times)
+            scaled = replace(uncertainty, error=np.array([by]))
+            return float(power_beyond(distance, scaled, alpha=alpha, times=times, side=side)[0])
 
     limits = [(limit, side) for limit, side in ((check.min, 1.0), (check.max, -1.0)) if limit is not None]
 
@@ -84,7 +83,7 @@ def plan_threshold(check: Threshold, case: Case, gains: Gains) -> Requirement:  
         supposed=f"{check.metric} is {format_short(value)}, as in the pilot",
         chance=chance,
         shows=lambda truth: f"{check.metric} of {format_short(truth)}",
-        min_times=0.0 if level is None else times_for_clusters(case),
+        min_times=0.0 if level is None else times_for_information(case, case.estimate(check.metric).information),
         lowest=limits[0][0] if farthest is not None else None,
         highest=farthest,
     )
@@ -100,13 +99,13 @@ def share_beyond(rows: float, *, alpha: float) -> Beyond:
     return beyond
 
 
-def _by_width(case: Case, name: str, value: float, df: float) -> dict[float, float]:
+def _by_width(case: Case, name: str, value: float, uncertainty: Uncertainty) -> dict[float, float]:
     """Standard errors towards either side, which the interval of the gate corresponds to."""
     bounds = case.estimate(name).bounds(case.confidence)
     if bounds is None:
         raise UnjudgeableError(f"{name} has no interval on these rows", expected="more rows or clusters")
-    quantile = float(t_quantile(case.confidence, np.array([df]))[0])
-    return {1.0: (value - bounds[0]) / quantile, -1.0: (bounds[1] - value) / quantile}
+    low, high = (float(critical[0]) for critical in uncertainty.critical(case.confidence))
+    return {1.0: (value - bounds[0]) / low, -1.0: (bounds[1] - value) / high}
 
 
 def plan_disagreement(check: Disagreement, case: Case, gains: Gains) -> Requirement:  # noqa: ARG001 (a planner's signature)
@@ -117,18 +116,21 @@ def plan_disagreement(check: Disagreement, case: Case, gains: Gains) -> Requirem
         raise UnjudgeableError("the share of rows that change has no interval", expected="more rows or clusters")
     if case.rows.plain:
         return plan_disagreement_share(check, case, rows=float(case.rows.n), share=outcome.observed, source=source)
-    split = case.split()
-    df = float(clustered_errors(np.zeros(case.rows.label.size), split.units, weight=case.rows.weight)[1][0])
-    error = (outcome.high - outcome.observed) / float(t_quantile(case.confidence, np.array([df]))[0])
+    influence = check.differs(case) - outcome.observed
+    uncertainty = measure_influence(influence, case.split().units, weight=case.rows.weight)
+    error = (outcome.high - outcome.observed) / float(uncertainty.critical(case.confidence)[1][0])
+    uncertainty = replace(uncertainty, error=np.array([error]))
     point = check.decide == "point"
     alpha = 0.5 if point else 1 - case.confidence
     return Requirement(
         level=None if point else case.confidence,
         truth=outcome.observed,
         supposed=_describe_share(outcome.observed, source),
-        chance=lambda truth, times: power_beyond(check.max - truth, error, df, alpha=alpha, times=times),
+        chance=lambda truth, times: float(
+            power_beyond(check.max - truth, uncertainty, alpha=alpha, times=times, side=-1.0)[0]
+        ),
         shows=_show_share,
-        min_times=0.0 if point else times_for_clusters(case),
+        min_times=0.0 if point else times_for_information(case, case.information),
         lowest=check.max,
         highest=0.0,
     )
@@ -165,14 +167,18 @@ def plan_calibration(check: Calibration, case: Case, gains: Gains) -> Requiremen
     if linearise is None:
         raise UnjudgeableError(f"{check.measure} is not defined for {task}")
     linear = linearise(split.scored_by("challenger"))
-    errors_of = clustered_errors(linear.influence, split.units, weight=case.rows.weight)
-    value, error, df = float(linear.value[0]) - check.ideal, *(float(array[0]) for array in errors_of)
+    uncertainty = measure_influence(linear.influence, split.units, weight=case.rows.weight)
+    value, error = float(linear.value[0]) - check.ideal, float(uncertainty.error[0])
     require_finite(value, error, check.measure)
     alpha = 0.5 if check.decide == "point" else 1 - case.confidence
 
     def chance(truth: float, times: float) -> float:
-        distances = (check.max - truth, check.max + truth)
-        return max(0.0, 1 - sum(1 - power_beyond(d, error, df, alpha=alpha, times=times) for d in distances))
+        sides = ((check.max - truth, -1.0), (check.max + truth, 1.0))
+        shown = (
+            float(power_beyond(distance, uncertainty, alpha=alpha, times=times, side=side)[0])
+            for distance, side in sides
+        )
+        return max(0.0, 1 - sum(1 - chance for chance in shown))
 
     return Requirement(
         level=None if check.decide == "point" else case.confidence,
@@ -180,7 +186,7 @@ def plan_calibration(check: Calibration, case: Case, gains: Gains) -> Requiremen
         supposed=f"{check.measure} is {format_short(value + check.ideal)}, as in the pilot",
         chance=chance,
         shows=lambda off: f"|{check.measure}{' - 1' if check.ideal else ''}| of {format_short(off)}",
-        min_times=0.0 if check.decide == "point" else times_for_clusters(case),
+        min_times=0.0 if check.decide == "point" else times_for_information(case, case.information),
         lowest=check.max,
         highest=float(np.clip(check.max - FAR * error, 0.0, check.max)),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from lockgate.gates.errors import UnjudgeableError
@@ -22,11 +20,11 @@ from lockgate.gates.planning.requirement import (
     need_second_model,
     power_beyond,
     require_finite,
-    times_for_clusters,
+    times_for_information,
 )
 from lockgate.gates.stats.label_bounds import hoeffding_rows
-from lockgate.gates.stats.sample_size import paired_power, t_distance, t_power
-from lockgate.gates.stats.scored import Floats
+from lockgate.gates.stats.sample_size import paired_power, t_distance
+from lockgate.gates.stats.uncertainty import Uncertainty
 
 
 def assume_gain(metric: str, margin: float, gains: Gains) -> tuple[float | None, str]:
@@ -48,16 +46,20 @@ def plan_improvement(check: Improvement, case: Case, gains: Gains) -> Requiremen
         rows, disagreement = pilot_disagreement(case, metric)
         return plan_improvement_share(check, case, gains, rows=rows, disagreement=disagreement)
     alpha = 1 - (case.scheduled_confidence if check.is_scheduled else case.confidence)
-    value, error, df = (float(of_group[0]) for of_group in estimate_paired(case, check.metric))
+    values, uncertainty = estimate_paired(case, check.metric)
+    value, error = float(values[0]), float(uncertainty.error[0])
     require_finite(value, error, check.metric)
+    side = metric.gain(1.0)
     truth, supposed = assume_gain(check.metric, check.margin, gains)
     return Requirement(
         level=1 - alpha,
         truth=truth,
         supposed=supposed,
-        chance=lambda truth, times: power_beyond(truth - check.margin, error, df, alpha=alpha, times=times),
+        chance=lambda truth, times: float(
+            power_beyond(truth - check.margin, uncertainty, alpha=alpha, times=times, side=side)[0]
+        ),
         shows=_show_gain,
-        min_times=times_for_clusters(case),
+        min_times=times_for_information(case, case.difference(check.metric).information),
         lowest=check.margin,
         highest=check.margin + FAR * error,
     )
@@ -113,18 +115,18 @@ def plan_slices(check: Slices, case: Case, gains: Gains) -> Requirement:
     """Every slice that the gate does not skip must pass; chances combine by the union bound."""
     need_second_model(case)
     chosen = select_groups(check, case)
-    _, error, df = (of_group[chosen.index] for of_group in estimate_paired(case, check.metric, check.columns))
+    uncertainty = estimate_paired(case, check.metric, check.columns)[1].of_groups(chosen.index)
+    error, side = uncertainty.error, case.metric(check.metric).gain(1.0)
     chosen.need_errors(error)
     names, min_times = chosen.names, chosen.min_times
     alpha = 1 - case.confidence
     if check.require == "no_proven_harm":
-        return _no_proven_harm(check, error, df, names, alpha=alpha, min_times=min_times)
+        return _no_proven_harm(check, uncertainty, names, alpha=alpha, min_times=min_times, side=-side)
     truth, supposed = assume_gain(check.metric, check.margin, gains)
     hardest = names[int(np.argmax(error))]
 
     def chance(truth: float, times: float) -> float:
-        distance = np.full_like(error, truth - check.margin)
-        missed = 1 - t_power(distance, error / math.sqrt(times), df * times, alpha=alpha)
+        missed = 1 - power_beyond(truth - check.margin, uncertainty, alpha=alpha, times=times, side=side)
         return max(0.0, 1 - float(missed.sum()))
 
     return Requirement(
@@ -140,17 +142,23 @@ def plan_slices(check: Slices, case: Case, gains: Gains) -> Requirement:
 
 
 def _no_proven_harm(
-    check: Slices, error: Floats, df: Floats, names: tuple[str, ...], *, alpha: float, min_times: float
+    check: Slices,
+    uncertainty: Uncertainty,
+    names: tuple[str, ...],
+    *,
+    alpha: float,
+    min_times: float,
+    side: float,
 ) -> Requirement:
     """The gate passes unless harm is proven, so rows are only needed to catch harm, at Holm's first step."""
     share = alpha / len(names)
 
     def chance(truth: float, times: float) -> float:
-        distance = np.full_like(error, check.margin - truth)
-        caught = t_power(distance, error / math.sqrt(times), df * times, alpha=share)
+        caught = power_beyond(check.margin - truth, uncertainty, alpha=share, times=times, side=side)
         return max(0.0, 1 - float(caught.sum()))
 
-    hardest = int(np.argmax(error))
+    hardest = int(np.argmax(uncertainty.error))
+    critical = uncertainty.critical(1 - share)[0 if side > 0 else 1]
     return Requirement(
         level=1 - alpha,
         truth=max(0.0, check.margin),
@@ -158,7 +166,10 @@ def _no_proven_harm(
         chance=chance,
         shows=lambda loss: f"a loss of {format_short(-loss)} in {names[hardest]}, the hardest slice",
         min_times=min_times,
-        showing=lambda power: check.margin - float(t_distance(error, df, alpha=share, power=power)[hardest]),
+        showing=lambda power: (
+            check.margin
+            - float(t_distance(uncertainty.error, uncertainty.df, alpha=share, power=power, critical=critical)[hardest])
+        ),
         passes_unless="it passes unless harm is proven: rows only decide what harm it catches",
     )
 

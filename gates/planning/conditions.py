@@ -24,11 +24,11 @@ from lockgate.gates.planning.requirement import (
     need_second_model,
     power_beyond,
     require_finite,
-    times_for_clusters,
+    times_for_information,
 )
-from lockgate.gates.stats.clusters import clustered_errors, t_quantile
 from lockgate.gates.stats.sample_size import times_needed
 from lockgate.gates.stats.scored import Floats
+from lockgate.gates.stats.uncertainty import Uncertainty, measure_influence
 
 Planner = Callable[[Check, Case], Planned]
 
@@ -37,13 +37,17 @@ Planner = Callable[[Check, Case], Planned]
 class Spread:
     """The standard error of a clause's sum on the present sample, and how well the sample determines it."""
 
-    error: float
-    df: float
+    uncertainty: Uncertainty
     uncertain: float  # relative variance of the squared error: (κ − 1)/m for m independent values of kurtosis κ
 
     def half(self, level: float, times: float) -> float:
         """The half-width that is expected on `times` the sample."""
-        return float(t_quantile(level, np.array([self.df * times]))[0]) * self.error / math.sqrt(times)
+        below, above = self.uncertainty.on_sample(times).reach(level)
+        return float((below + above)[0]) / 2
+
+    @property
+    def error(self) -> float:
+        return float(self.uncertainty.error[0])
 
     def narrow(self, within: float, level: float, times: float) -> float:
         """Probability that the half-width is at most `within`."""
@@ -115,13 +119,15 @@ def _pilot_spread(clause: Clause, case: Case, kind: Check | None) -> Spread:
     values, split = _row_sums(clause, case), case.split()
     mean = split.scored_by("challenger").mean(values)
     influence = values - mean[0]
-    error, df = (float(array[0]) for array in clustered_errors(influence, split.units, weight=case.rows.weight))
-    require_finite(float(mean[0]), error, clause.text)
+    uncertainty = measure_influence(influence, split.units, weight=case.rows.weight)
+    require_finite(float(mean[0]), float(uncertainty.error[0]), clause.text)
     mass = split.units.sums(influence if case.rows.weight is None else influence * case.rows.weight)
     square = mass[split.units.size > 0] ** 2
     uncertain = 0.0 if not square.any() else float((square**2).mean() / square.mean() ** 2 - 1) / square.size
     normal = case.rows.plain and (kind is not None or clause.only_variable)
-    return Spread(error=error, df=math.inf if normal else df, uncertain=max(uncertain, 0.0))
+    if normal:
+        uncertainty = Uncertainty.of_normal(uncertainty.error)
+    return Spread(uncertainty=uncertainty, uncertain=max(uncertain, 0.0))
 
 
 def _assumed_spread(clause: Clause, disagreement: float, gain: float | None) -> Spread:
@@ -133,7 +139,8 @@ def _assumed_spread(clause: Clause, disagreement: float, gain: float | None) -> 
         values, shares = np.array([1.0, -1.0, 0.0]), np.array([*one_right, 1 - disagreement])
     around = abs(clause.n or clause.d) * (values - (shares * values).sum())
     variance, fourth = float((shares * around**2).sum()), float((shares * around**4).sum())
-    return Spread(error=math.sqrt(variance), df=math.inf, uncertain=fourth / variance**2 - 1 if variance else 0.0)
+    error = np.array([math.sqrt(variance)])
+    return Spread(uncertainty=Uncertainty.of_normal(error), uncertain=fourth / variance**2 - 1 if variance else 0.0)
 
 
 def _plan_by_rows(clause: Clause, case: Case) -> Requirement:
@@ -149,7 +156,8 @@ def _plan_by_rows(clause: Clause, case: Case) -> Requirement:
         if weight:
             turned = side if weight > 0 else -side
             return of_share(min(max(truth / weight, 0.0), 1.0), clause.limit / weight, turned, times)
-        return power_beyond(side * (truth - clause.limit), spread.error, spread.df, alpha=alpha, times=times)
+        distance = side * (truth - clause.limit)
+        return float(power_beyond(distance, spread.uncertainty, alpha=alpha, times=times, side=side)[0])
 
     expression = clause.text.partition(">" if clause.greater else "<")[0].strip()
     extreme = max(clause.row_values) if clause.greater else min(clause.row_values)
@@ -160,7 +168,7 @@ def _plan_by_rows(clause: Clause, case: Case) -> Requirement:
         supposed=f"{expression} is {format_short(value)}, as in the pilot",
         chance=chance,
         shows=lambda truth: f"{expression} of {format_short(truth)}",
-        min_times=times_for_clusters(case),
+        min_times=times_for_information(case, case.information),
         lowest=clause.limit,
         highest=min(far, extreme) if clause.greater else max(far, extreme),
     )

@@ -13,9 +13,9 @@ from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.grouped import Grouped
 from lockgate.gates.kinds.fairness import MAX_COMPARED_GROUPS, Fairness
-from lockgate.gates.metrics.estimate import count_hits, standard_errors
+from lockgate.gates.metrics.estimate import count_hits, measure_uncertainty
 from lockgate.gates.metrics.rows import GroupedRows
-from lockgate.gates.planning.requirement import Gains, Requirement, format_short
+from lockgate.gates.planning.requirement import Gains, Requirement, format_short, times_for_information
 from lockgate.gates.stats import gaps
 from lockgate.gates.stats.scored import Codes, Floats
 
@@ -49,8 +49,9 @@ def select_groups(check: Grouped, case: Case) -> JudgedGroups:
     if not index.size:
         raise UnjudgeableError(f"no slice has {check.min_rows:,} rows")
     min_times = 0.0 if skips else float(check.min_rows / split.n[index].min())
-    if split.clusters is not None:
-        min_times = max(min_times, float(case.min_clusters / split.clusters[index].min()))
+    information = case.estimates(check.metric, check.columns).information
+    needed = [times_for_information(case, information.of_group(group)) for group in index.tolist()]
+    min_times = max(min_times, *needed)
     return JudgedGroups(split=split, index=index, min_times=min_times)
 
 
@@ -108,21 +109,21 @@ def _gaps(check: Fairness, case: Case, chosen: JudgedGroups) -> tuple[Floats, Fl
         return share, error, lambda level, times: _reach(share, gaps.newcombe(hits * times, n * times, level=level))
     linear = split.linear(metric)
     value = linear.value[index]
-    own, df = (of_group[index] for of_group in standard_errors(metric, linear, split))
-    chosen.need_errors(own + value)
-    variance, between = own**2, np.zeros(first.size)
+    uncertainty = measure_uncertainty(metric, linear, split).of_groups(index)
+    chosen.need_errors(uncertainty.error + value)
+    variance, covariance, between = uncertainty.error**2, None, np.zeros(first.size)
     rows = split.rows
     if rows.cluster is not None:
-        shared = gaps.group_covariance(linear, split.units, weight=rows.weight, cluster=rows.cluster)
-        variance = shared[np.ix_(index, index)]
-        between = variance[first, second]
-    alone = variance if variance.ndim == 1 else np.diag(variance)
-    error = np.sqrt(np.maximum(alone[first] + alone[second] - 2 * between, 0.0))
-    return (
-        value,
-        error,
-        lambda level, times: _reach(value, gaps.gap_bounds(value, variance / times, df * times, level=level)),
-    )
+        shared = gaps.group_covariance(linear, split.carrying_units(metric), weight=rows.weight, cluster=rows.cluster)
+        covariance = gaps.rescale_covariance(shared[np.ix_(index, index)], uncertainty.error)
+        between = covariance[first, second]
+    error = np.sqrt(np.maximum(variance[first] + variance[second] - 2 * between, 0.0))
+
+    def reach(level: float, times: float) -> Floats:
+        smaller = None if covariance is None else covariance / times
+        return _reach(value, gaps.gap_bounds(value, uncertainty.on_sample(times), smaller, level=level))
+
+    return value, error, reach
 
 
 def _reach(value: Floats, bounds: tuple[Floats, Floats]) -> Floats:

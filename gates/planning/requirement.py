@@ -10,10 +10,11 @@ import numpy as np
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
-from lockgate.gates.metrics import quantile
-from lockgate.gates.metrics.estimate import standard_errors
+from lockgate.gates.metrics.estimate import measure_difference
+from lockgate.gates.records.outcome import Information
 from lockgate.gates.stats.sample_size import t_power, times_needed
 from lockgate.gates.stats.scored import Floats
+from lockgate.gates.stats.uncertainty import Uncertainty
 
 Gains = Mapping[str, float]
 """True gains to plan for by metric, in its units, positive is better."""
@@ -84,24 +85,32 @@ def format_short(value: float) -> str:
     return f"{value + 0.0:.3g}"
 
 
-def times_for_clusters(case: Case) -> float:
-    """How many times the present sample it takes to have the policy's `min_clusters`."""
-    return 0.0 if case.clusters is None else case.min_clusters / max(case.clusters, 1)
+def times_for_information(case: Case, information: Information) -> float:
+    """How many times the present sample it takes to have the policy's `min_clusters` and `min_class_rows`."""
+    times = [0.0]
+    if information.effective_clusters is not None:
+        times.append(case.min_clusters / max(information.effective_clusters, 1e-9))
+    if information.class_rows is not None:
+        times.append(case.min_class_rows / max(information.class_rows, 1))
+    return max(times)
 
 
-def estimate_paired(case: Case, name: str, by: tuple[str, ...] = ()) -> tuple[Floats, Floats, Floats]:
-    """challenger − champion in each group, with standard errors and degrees of freedom, each (S,)."""
-    split, metric = case.split(by), case.metric(name)
-    if metric.quantile is not None:
-        return quantile.quantile_difference(metric.quantile, split)
-    difference = split.paired_difference(metric)
-    return difference.value, *standard_errors(metric, difference, split)
+def estimate_paired(case: Case, name: str, by: tuple[str, ...] = ()) -> tuple[Floats, Uncertainty]:
+    """challenger − champion in each group (S,), and its uncertainty."""
+    case.differences(name, by)  # refuses what cannot be compared
+    return measure_difference(case.metric(name), case.split(by))
 
 
-def power_beyond(distance: float, error: float, df: float, *, alpha: float, times: float) -> float:
-    """`t_power` of one estimate on `times` the sample: its variance shrinks, its degrees of freedom grow."""
-    columns = np.array([[distance], [error / math.sqrt(times)], [df * times]])
-    return float(t_power(columns[0], columns[1], columns[2], alpha=alpha)[0])
+def power_beyond(
+    distance: Floats | float, uncertainty: Uncertainty, *, alpha: float, times: float, side: float = 1.0
+) -> Floats:
+    """The probability (S,) that estimates on `times` the sample are shown to lie beyond a limit.
+
+    distance: how far the truth lies beyond it. side: 1 where the limit lies below the estimate, −1 where above.
+    """
+    grown = uncertainty.on_sample(times)
+    critical = grown.critical(1 - alpha)[0 if side > 0 else 1] if alpha < 0.5 else None  # at .5 the point decides
+    return t_power(np.broadcast_to(distance, grown.error.shape), grown.error, grown.df, alpha=alpha, critical=critical)
 
 
 def require_finite(value: float, error: float, subject: str) -> None:

@@ -62,6 +62,9 @@ _FIRST_MODEL = Ranked(Category.WAIVER, ("absolute_only", "hold"), "a first model
 _CLUSTERED = Ranked(
     Category.WAIVER, ("ignore", "if_present", "required"), "rows that depend on each other may count as independent"
 )
+_SERIAL = Ranked(
+    Category.WAIVER, ("ignore", "if_ordered"), "clusters that follow each other in time may count as independent"
+)
 _DISCLOSED = Ranked(
     Category.WAIVER, ("all", "promotion_only"), "challengers can be tuned on the numbers that are disclosed"
 )
@@ -77,6 +80,8 @@ class Policy(BaseModel):
     confidence: Annotated[float, Field(gt=0.5, lt=1), higher(Category.CONFIDENCE)]
     clusters: Annotated[Literal["if_present", "required", "ignore"], _CLUSTERED]
     min_clusters: Annotated[int, Field(ge=2, le=MAX_INTEGER), higher(Category.ROWS)]
+    min_class_rows: Annotated[int, Field(ge=2, le=MAX_INTEGER), higher(Category.ROWS)]
+    serial_dependence: Annotated[Literal["if_ordered", "ignore"], _SERIAL]
     schedule: Annotated[FixedSchedule | SingleSchedule | OpenSchedule, Discriminator("kind"), Looks()]
     disclose: Annotated[Literal["all", "promotion_only"], _DISCLOSED]
     valid_for: Annotated[Duration, lower(Category.WAIVER, size=parse_duration)]

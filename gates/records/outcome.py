@@ -55,6 +55,32 @@ def round_to_12_digits(value: float | None) -> float | None:
 Number = Annotated[float | None, AfterValidator(round_to_12_digits)]
 
 
+class Information(BaseModel):
+    """What a number rests on.
+
+    rows: those that carry the metric: the positives of a recall, all of a log loss. class_rows: those of the rarer
+    class (or decided so); None where no class matters. clusters: those that carry the metric; None without clusters.
+    effective_clusters: how many clusters of equal size would carry as much, 1/Σ(share²); of weighted rows, rows.
+    lag_1: the correlation of neighbouring clusters in time, which the interval allows for; None without an order.
+    unseen_rate: the share of rows, or of clusters, that events may have of which this sample shows none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int
+    class_rows: int | None = None
+    clusters: int | None = None
+    effective_clusters: Number = None
+    degrees_of_freedom: Number = None
+    lag_1: Number = None
+    unseen_rate: Number = None
+
+    def with_unseen(self, level: float) -> Information:
+        """The same with the rate of events that so many clusters or rows miss with probability 1 − `level`."""
+        units = self.effective_clusters or float(self.rows)
+        return self.model_copy(update={"unseen_rate": round_to_12_digits(min(-math.log1p(-level) / units, 1.0))})
+
+
 class Outcome(BaseModel):
     """What one gate found. A number that does not exist is None, never NaN.
 
@@ -78,6 +104,7 @@ class Outcome(BaseModel):
     rule: str = ""
     rows: int | None = None
     clusters: int | None = None
+    information: Information | None = None
     message: str = ""
     parts: tuple[Outcome, ...] = ()
     waived: bool = False

@@ -63,7 +63,8 @@ def render_body(decision: Decision, *, part_nouns: Mapping[str, str]) -> str:
 
 def _sentences(decision: Decision, outcome: Outcome) -> Iterator[str]:
     background = wording.format_background(outcome)
-    yield f"- **{escape(outcome.name)}** {escape(outcome.message)}" + (f" ({escape(background)})" if background else "")
+    notes = "; ".join(filter(None, (wording.format_information(outcome), background)))
+    yield f"- **{escape(outcome.name)}** {escape(outcome.message)}" + (f" ({escape(notes)})" if notes else "")
     yield from (f"  - {escape(waiver)}" for waiver in wording.list_waivers(decision, outcome.name))
 
 

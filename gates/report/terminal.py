@@ -50,6 +50,8 @@ def render(decision: Decision) -> RenderableType:
             sentences.add_row(
                 _indented_text(outcome.name, VERDICT_STYLES[outcome.verdict]), _indented_text(outcome.message)
             )
+            if information := wording.format_information(outcome):
+                sentences.add_row("", _indented_text(information, "dim"))
             for waiver in wording.list_waivers(decision, outcome.name):
                 sentences.add_row("", _indented_text(waiver, "bold"))
             for line in _detail_lines(outcome):

@@ -47,6 +47,29 @@ def format_rows(outcome: Outcome) -> str:
     return f"{outcome.rows:,}" if outcome.clusters is None else f"{outcome.rows:,} in {outcome.clusters:,}"
 
 
+def format_information(outcome: Outcome) -> str:
+    """What the outcome's numbers rest on, where that is not simply all rows; empty where it is."""
+    information = outcome.information
+    if information is None:
+        return ""
+    phrases = []
+    if information.class_rows is not None:
+        phrases.append(f"{information.class_rows:,} rows of the rarer class")
+    effective = information.effective_clusters
+    if information.clusters is not None and effective is not None:
+        phrases.append(f"{information.clusters:,} clusters, as good as {effective:.3g} equal ones")
+    elif effective is not None:
+        phrases.append(f"weights as good as {effective:.3g} equal rows")
+    if information.degrees_of_freedom is not None and information.clusters is not None:
+        phrases.append(f"{information.degrees_of_freedom:.3g} degrees of freedom")
+    if information.lag_1 is not None:
+        phrases.append(f"a correlation of {information.lag_1:.2f} between neighbours in time, allowed for")
+    if information.unseen_rate is not None:
+        units = "rows" if information.clusters is None else "clusters"
+        phrases.append(f"events in less than {information.unseen_rate:.2g} of the {units} may be unseen")
+    return f"rests on {'; '.join(phrases)}" if phrases else ""
+
+
 def format_verdict(outcome: Outcome) -> str:
     """The verdict, and whether the gate only warns or was waived."""
     return outcome.verdict + (" (warn)" if outcome.severity == "warn" else "") + (" waived" if outcome.waived else "")

@@ -1,10 +1,10 @@
-"""Standard errors of weighted means in groups of rows, where rows may come in clusters."""
+"""What counts as independent in groups of rows, clusters or rows, and what each carries of a metric."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import scipy
@@ -19,40 +19,63 @@ if TYPE_CHECKING:
 class Units:
     """What counts as independent within each group: clusters, or single rows.
 
-    of_row: the unit of each row (n,); None if every row is its own unit. group: the group of each unit (U,); None if
-    all are one group. size: the weight of each unit (U,). groups: S. alike: whether every row has the same weight.
+    of_row: the unit of each row (n,); None if every row is its own unit. group: the group of each unit (U,), ascending
+    where units are clusters; None if all are one group. size: the weight of the unit's rows that carry the metric (U,).
+    rows: that of all its rows (U,). groups: S. alike: whether every row has the same weight and carries the metric.
+    ordered: whether the units of a group follow each other in time.
     """
 
     of_row: Codes | None
     group: Codes | None
     size: Floats
+    rows: Floats
     groups: int
     alike: bool
+    ordered: bool = False
 
     @classmethod
-    def of(cls, n: int, *, weight: Floats | None, cluster: Codes | None, code: Codes | None, groups: int) -> Units:
-        """The units of n rows.
+    def of(
+        cls,
+        n: int,
+        *,
+        weight: Floats | None,
+        cluster: Codes | None,
+        code: Codes | None,
+        groups: int,
+        ordered: bool = False,
+    ) -> Self:
+        """The units of n rows, all of which carry the metric.
 
         Args:
             weight: float64 (n,), not negative; None weighs every row alike.
             cluster: codes 0 … G−1 (n,); None makes every row its own. A cluster in two groups is two units.
             code: the group of each row (n,); None if all rows are one group.
+            ordered: whether the codes of clusters ascend in time.
         """
+
         alike = weight is None
+        make = partial(cls, groups=groups, alike=alike, ordered=ordered and cluster is not None)
+
         if cluster is None:
             size = np.broadcast_to(1.0, n) if weight is None else weight
-            return cls(of_row=None, group=code, size=size, groups=groups, alike=alike)
+            return make(of_row=None, group=code, size=size, rows=size)
         if code is None:
-            return cls(of_row=cluster, group=None, size=_sums(cluster, weight), groups=groups, alike=alike)
+            size = _sums(cluster, weight)
+            return make(of_row=cluster, group=None, size=size, rows=size)
         wide = int(cluster.max(initial=-1)) + 1
         cell = code * wide
         cell += cluster
         if wide * groups > 4 * max(n, 1):  # most pairs of group and cluster have no row: number those that have
             pairs, of_row = np.unique(cell, return_inverse=True)
-            return cls(of_row=of_row, group=pairs // wide, size=_sums(of_row, weight), groups=groups, alike=alike)
+            size = _sums(of_row, weight)
+            return make(of_row=of_row, group=pairs // wide, size=size, rows=size)
         size = _sums(cell, weight, minlength=wide * groups)
-        group = np.repeat(np.arange(groups), wide)
-        return cls(of_row=cell, group=group, size=size, groups=groups, alike=alike)
+        return make(of_row=cell, group=np.repeat(np.arange(groups), wide), size=size, rows=size)
+
+    def carrying(self, rows: NDArray[np.bool_], *, weight: Floats | None) -> Self:
+        """The same units where only some rows carry the metric: bool (n,), with the weight the units were made with."""
+        mass = rows.astype(np.float64) if weight is None else rows * weight
+        return replace(self, size=self.sums(mass), alike=False)
 
     def sums(self, values: Floats) -> Floats:
         """Sums of values that are multiplied by their weights already (n,) in each unit (U,)."""
@@ -79,8 +102,7 @@ class Units:
     def leverage(self) -> Leverage:
         """What CR2 needs to know of the units. It depends on their weights alone, so it is computed once."""
         total, largest = self.total(self.size), self._largest
-        per_mass = self.spread(ratio(np.ones_like(total), total))
-        share = self.size * per_mass
+        share = self.size * self.spread(ratio(np.ones_like(total), total))
         heaviest = (self.size == self.spread(largest)) & (self.size > 0)
         count = self.total(heaviest)
         # the heaviest's 1 − share would cancel where one cluster has nearly all the weight: add up the others
@@ -92,9 +114,17 @@ class Units:
         inverse[whole] = 0.0
         df = _bell_mccaffrey(share, inverse, heaviest, self)
         np.sqrt(inverse, out=inverse)
-        inverse *= per_mass
+        of_rows = total if self.rows is self.size else self.total(self.rows)
+        inverse *= self.spread(ratio(np.ones_like(of_rows), of_rows))
         estimable = (self.weighted_units >= 2) & (largest < total)
         return Leverage(factor=inverse, df=np.where(estimable, df, np.nan))
+
+    @cached_property
+    def effective(self) -> Floats:
+        """How many units of equal size would carry as much in each group, 1/Σh² (S,); NaN where none carries any."""
+        if self.of_row is None and self.alike:
+            return self.weighted_units
+        return ratio(self.total(self.size) ** 2, self.total(self.size * self.size))
 
     @property
     def _largest(self) -> Floats:
@@ -108,7 +138,7 @@ class Units:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leverage:
-    """factor: 1/√(1 − h) divided by the group's weight, h being each unit's share of it (U,).
+    """factor: 1/√(1 − h) divided by the weight of the group's rows (U,), h being a unit's share of what carries.
 
     df: Bell and McCaffrey's degrees of freedom (S,), NaN in a group where fewer than two units have weight.
     """
@@ -119,43 +149,6 @@ class Leverage:
 
 def _sums(code: Codes, values: Floats | NDArray[np.bool_] | None, *, minlength: int = 0) -> Floats:
     return np.bincount(code, weights=values, minlength=minlength).astype(np.float64, copy=False)
-
-
-def clustered_errors(influence: Floats, units: Units, *, weight: Floats | None) -> tuple[Floats, Floats]:
-    """Standard errors and degrees of freedom of estimates from their influence values, one per group.
-
-    The variance is CR2, the sum over clusters of g²/(1 − h), where g is a cluster's weighted sum of influences and
-    h its share of the group's weight; the degrees of freedom are Bell and McCaffrey's for the mean under a working
-    variance of 1/weight, so that copies of a row equal a weight if they share a cluster. Rows without clusters are
-    clusters of one: without weights, the result is then sd/√n with n − 1 degrees of freedom.
-
-    Args:
-        influence: float64 (n,), with weighted mean 0 in each group.
-        weight: float64 (n,), what the units were made with.
-
-    Returns:
-        (errors (S,), degrees of freedom (S,)), NaN in a group where fewer than two units have weight.
-
-    Source: Bell and McCaffrey, Survey Methodology 28 (2002); Imbens and Kolesár, REStat 98 (2016).
-    """
-    if units.of_row is None and units.alike:
-        n = units.weighted_units
-        variance = ratio(units.total(influence**2), n * (n - 1))
-        return np.sqrt(variance), np.where(n > 1, n - 1, np.nan)
-    return errors_of_sums(units.sums(influence if weight is None else influence * weight), units)
-
-
-def errors_of_sums(sums: Floats, units: Units) -> tuple[Floats, Floats]:
-    """As `clustered_errors`, from the weighted sums of influence values in each unit (U,)."""
-    scaled = sums * units.leverage.factor
-    error = np.sqrt(units.total(scaled**2))
-    return np.where(np.isnan(units.leverage.df), np.nan, error), units.leverage.df
-
-
-def means_of_sums(sums: Floats, units: Units) -> tuple[Floats, Floats, Floats]:
-    """Weighted means (S,) from weighted sums in each unit (U,), with errors and df as from `clustered_errors`."""
-    mean = ratio(units.total(sums), units.total(units.size))
-    return mean, *errors_of_sums(sums - units.spread(mean) * units.size, units)
 
 
 def _bell_mccaffrey(share: Floats, inverse: Floats, heaviest: NDArray[np.bool_], units: Units) -> Floats:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from lockgate.gates.stats import proportions
-from lockgate.gates.stats.clusters import Units, t_quantile
-from lockgate.gates.stats.scored import Codes, Floats, Linear
+from lockgate.gates.stats.clusters import Units
+from lockgate.gates.stats.scored import Codes, Floats, Linear, ratio
+from lockgate.gates.stats.uncertainty import Uncertainty
 
 
 def group_pairs(groups: int) -> tuple[Codes, Codes]:
@@ -32,33 +33,55 @@ def newcombe(hits: Floats, n: Floats, *, level: float) -> tuple[Floats, Floats]:
     return gap - below, gap + above
 
 
-def gap_bounds(value: Floats, variance: Floats, df: Floats, *, level: float) -> tuple[Floats, Floats]:
+def gap_bounds(
+    value: Floats, uncertainty: Uncertainty, covariance: Floats | None, *, level: float
+) -> tuple[Floats, Floats]:
     """Differences of estimates, first − second, for all pairs: bounds (K,), each at one-sided `level`.
 
+    Independent estimates are combined as Welch and Satterthwaite do. Dependent ones take the smaller degrees of
+    freedom, which makes the bounds too wide rather than too narrow. Third moments add up as if they were independent.
+
     Args:
-        value: float64 (S,).
-        variance: the estimates' covariances (S, S), or their variances (S,) where they are independent.
-        df: degrees of freedom of each variance (S,). Independent estimates are combined as Welch and Satterthwaite
-            do; dependent ones take the smaller of the two, which makes the bounds too wide rather than too narrow.
+        value: float64 (S,), with its uncertainty.
+        covariance: of the estimates (S, S); None where they are independent.
     """
     a, b = group_pairs(value.size)
-    gap = value[a] - value[b]
-    if variance.ndim == 1:
+    gap, df, variance = value[a] - value[b], uncertainty.df, uncertainty.error**2
+    if covariance is None:
         of_gap = variance[a] + variance[b]
         shares = variance[a] ** 2 / df[a] + variance[b] ** 2 / df[b]
         freedom = np.divide(of_gap**2, shares, out=np.minimum(df[a], df[b]), where=shares > 0)
     else:
-        of_gap = np.maximum(variance[a, a] + variance[b, b] - 2 * variance[a, b], 0.0)
+        of_gap = np.maximum(variance[a] + variance[b] - 2 * covariance[a, b], 0.0)
         freedom = np.minimum(df[a], df[b])
-    half = t_quantile(level, freedom) * np.sqrt(of_gap)
-    return gap - half, gap + half
+    cubes, slacks = uncertainty.skew * variance**1.5, uncertainty.slack * variance**1.5
+    together = Uncertainty(
+        error=np.sqrt(of_gap),
+        df=freedom,
+        skew=np.nan_to_num(ratio(cubes[a] - cubes[b], of_gap**1.5)),
+        slack=np.nan_to_num(ratio(np.hypot(slacks[a], slacks[b]), of_gap**1.5)),
+        few=uncertainty.few[a] | uncertainty.few[b],
+        units=np.minimum(uncertainty.units[a], uncertainty.units[b]),
+        effective=np.minimum(uncertainty.effective[a], uncertainty.effective[b]),
+        lag_1=np.full_like(of_gap, np.nan),
+    )
+    below, above = together.reach(level)
+    return gap - below, gap + above
+
+
+def rescale_covariance(covariance: Floats, error: Floats) -> Floats:
+    """Covariances (S, S) with the same correlations, and the squares of `error` (S,) on the diagonal."""
+    old = np.sqrt(np.diag(covariance))
+    factor = np.divide(error, old, out=np.ones_like(old), where=old > 0)
+    scaled: Floats = covariance * np.outer(factor, factor)
+    return scaled
 
 
 def group_covariance(estimates: Linear, units: Units, *, weight: Floats | None, cluster: Codes) -> Floats:
     """CR2 covariances (S, S) of the groups' estimates, where a cluster may have rows in several groups.
 
     Args:
-        estimates: as for `clustered_errors`.
+        estimates: as for `measure_influence`.
         units: clusters within groups.
         weight, cluster: what the units were made with, float64 (n,) or None, and codes (n,).
 

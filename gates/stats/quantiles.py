@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from lockgate.gates.stats.clusters import Units, clustered_errors, t_quantile
+from lockgate.gates.stats.clusters import Units
 from lockgate.gates.stats.scored import Codes, Floats, Linear, Scored
+from lockgate.gates.stats.uncertainty import measure_influence
 
 Bounds = Callable[[float], tuple[Floats, Floats]]
 
@@ -127,12 +128,12 @@ def woodruff_bounds(
     The bounds are the quantiles at q ± t times the standard error of the share of rows at or below the quantile. NaN in
     a group where these shares leave 0 … 1, or where the error is unknown. Source: Woodruff, JASA 47 (1952).
     """
-    error, df = clustered_errors(_excess(scored, ordered.quantile(q)), units, weight=scored.weight)
+    uncertainty = measure_influence(_excess(scored, ordered.quantile(q)), units, weight=scored.weight)
 
     def bounds(level: float) -> tuple[Floats, Floats]:
-        half = t_quantile(level, df) * error
-        inside = (q - half > 0) & (q + half < 1)
-        low, high = (ordered.quantile(np.where(inside, share, q)) for share in (q - half, q + half))
+        below, above = uncertainty.reach(level)  # `_excess` falls as the share below the quantile grows
+        inside = (q - below > 0) & (q + above < 1)
+        low, high = (ordered.quantile(np.where(inside, share, q)) for share in (q - below, q + above))
         return np.where(inside, low, np.nan), np.where(inside, high, np.nan)
 
     return bounds

@@ -50,7 +50,7 @@ def share_power(*, rows: float, share: float, floor: float, alpha: float) -> flo
     return float(scipy.special.ndtr((share - share_needed) / error)) if error > 0 else float(share >= share_needed)
 
 
-def t_power(distance: Floats, error: Floats, df: Floats, *, alpha: float) -> Floats:
+def t_power(distance: Floats, error: Floats, df: Floats, *, alpha: float, critical: Floats | None = None) -> Floats:
     """Probability that an estimate is shown to be beyond its limit, elementwise.
 
     Args:
@@ -58,12 +58,13 @@ def t_power(distance: Floats, error: Floats, df: Floats, *, alpha: float) -> Flo
         error: its standard error, not negative; NaN gives NaN.
         df: degrees of freedom, infinite for z.
         alpha: one-sided; .5 means that the point, not a bound, has to be beyond the limit.
+        critical: how many errors the estimate must lie beyond the limit; None for the quantile of Student's t.
 
     Source: noncentral t, as in R's power.t.test.
     """
     moving = error > 0
     ratio = np.divide(distance, error, out=np.zeros_like(error), where=moving)
-    quantile = t_quantile(1 - alpha, df)
+    quantile = t_quantile(1 - alpha, df) if critical is None else critical
     finite = np.isfinite(df)
     # nctdtr underflows to NaN instead of 0 far out
     of_t = np.nan_to_num(scipy.special.nctdtr(np.where(finite, df, 1.0), ratio, quantile), nan=0.0)
@@ -72,10 +73,10 @@ def t_power(distance: Floats, error: Floats, df: Floats, *, alpha: float) -> Flo
     return np.where(np.isnan(error) | np.isnan(df), np.nan, power)
 
 
-def t_distance(error: Floats, df: Floats, *, alpha: float, power: float) -> Floats:
+def t_distance(error: Floats, df: Floats, *, alpha: float, power: float, critical: Floats | None = None) -> Floats:
     """How far beyond its limit the truth must lie to be shown with `power`; the inverse of `t_power`."""
     finite = np.isfinite(df)
-    quantile = t_quantile(1 - alpha, df)
+    quantile = t_quantile(1 - alpha, df) if critical is None else critical
     of_t = scipy.special.nctdtrinc(np.where(finite, df, 1.0), 1 - power, quantile)
     return np.asarray(error * np.where(finite, of_t, quantile + scipy.special.ndtri(power)))
 

@@ -19,6 +19,8 @@ DECLARED = {
     "confidence": 0.95,
     "clusters": "if_present",
     "min_clusters": 10,
+    "min_class_rows": 2,
+    "serial_dependence": "if_ordered",
     "schedule": {"kind": "open"},
     "disclose": "all",
     "valid_for": "90d",

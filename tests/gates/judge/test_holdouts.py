@@ -19,6 +19,8 @@ GATES = {
     "confidence": 0.95,
     "clusters": "ignore",
     "min_clusters": 10,
+    "min_class_rows": 2,
+    "serial_dependence": "if_ordered",
     "schedule": {"kind": "fixed", "looks": LOOKS},
     "disclose": "all",
     "valid_for": "90d",

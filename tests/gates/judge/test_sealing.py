@@ -38,6 +38,8 @@ DECLARED = {
     "confidence": 0.95,
     "clusters": "ignore",
     "min_clusters": 10,
+    "min_class_rows": 2,
+    "serial_dependence": "if_ordered",
     "schedule": {"kind": "open"},
     "disclose": "promotion_only",
     "valid_for": "90d",

@@ -20,6 +20,8 @@ def policy(schedule: dict[str, object], disclose: str = "all") -> Policy:
             "confidence": 0.9,
             "clusters": "ignore",
             "min_clusters": 10,
+            "min_class_rows": 2,
+            "serial_dependence": "if_ordered",
             "schedule": schedule,
             "disclose": disclose,
             "valid_for": "90d",

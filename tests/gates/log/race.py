@@ -39,6 +39,8 @@ DECLARED = {
     "confidence": 0.95,
     "clusters": "if_present",
     "min_clusters": 10,
+    "min_class_rows": 2,
+    "serial_dependence": "if_ordered",
     "disclose": "all",
     "valid_for": "90d",
     "checks": {

@@ -36,6 +36,8 @@ POLICY = Policy.parse(
         "confidence": 0.95,
         "clusters": "if_present",
         "min_clusters": 10,
+        "min_class_rows": 2,
+        "serial_dependence": "if_ordered",
         "schedule": {"kind": "fixed", "looks": 20},
         "disclose": "all",
         "valid_for": "90d",

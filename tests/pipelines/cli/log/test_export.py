@@ -130,6 +130,8 @@ def test_a_sealed_and_signed_decision_shows_its_key_and_its_commitment_and_no_nu
         "confidence": 0.95,
         "clusters": "ignore",
         "min_clusters": 10,
+        "min_class_rows": 2,
+        "serial_dependence": "if_ordered",
         "schedule": {"kind": "open"},
         "disclose": "promotion_only",
         "valid_for": "90d",
