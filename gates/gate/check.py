@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.limits import Bounds
-from lockgate.gates.metrics import METRICS, explain_unknown
+from lockgate.gates.metrics import METRICS, Metric, explain_unknown
 from lockgate.gates.records.outcome import Information, Outcome, Verdict
 from lockgate.gates.strictness import WORDING, Category, Changed, Ranked
 
@@ -153,6 +153,21 @@ def _check_metric(name: str) -> str:
 
 
 MetricName = Annotated[str, AfterValidator(_check_metric), Changed(Category.GATES, identity=True)]
+
+
+def _check_comparable(name: str) -> str:
+    of_tasks = (of_task[name] for of_task in METRICS.values() if name in of_task)
+    reason = next((metric.incomparable for metric in of_tasks if isinstance(metric, Metric)), "")
+    if reason:
+        raise PydanticCustomError(
+            "incomparable",
+            "{name} cannot be compared; expected another metric, as {reason}",
+            {"name": name, "reason": reason},
+        )
+    return name
+
+
+ComparedMetricName = Annotated[MetricName, AfterValidator(_check_comparable)]
 Decide = Annotated[
     Literal["bound", "point"],
     Ranked(Category.WAIVER, ("point", "bound"), "the value alone decides: noise may carry it over the limit"),

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import MAX_INTEGER, Check, MetricName, Text
+from lockgate.gates.gate.check import MAX_INTEGER, Check, ComparedMetricName, Text
 from lockgate.gates.gate.limits import Bounds
 from lockgate.gates.metrics.rows import GroupedRows
 from lockgate.gates.records.outcome import Information, Outcome, Verdict
@@ -56,7 +56,7 @@ class Grouped(Check):
     """Keys of every gate that looks at groups."""
 
     by: Annotated[ColumnName | Annotated[tuple[ColumnName, ...], Field(min_length=1, strict=False)], _COLUMNS]
-    metric: MetricName
+    metric: ComparedMetricName
     min_rows: Annotated[int, Field(ge=1, le=MAX_INTEGER), _SMALLEST]
     small_slice: Annotated[Literal["inconclusive", "skip", "block"], _WHEN_SMALL]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import scipy
 
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.check import Check, MetricName, Reads
+from lockgate.gates.gate.check import Check, ComparedMetricName, Reads
 from lockgate.gates.gate.limits import Bounds, format_interval, format_number, judge_gain
 from lockgate.gates.metrics.estimate import Difference
 from lockgate.gates.metrics.metric import Metric
@@ -35,7 +35,7 @@ class Improvement(Check):
     example: ClassVar[Mapping[str, Any]] = {"kind": "improvement", "metric": "log_loss", "margin": 0.0}
 
     kind: Literal["improvement"]
-    metric: MetricName
+    metric: ComparedMetricName
     margin: Annotated[float, higher(Category.MARGIN)]
 
     @property

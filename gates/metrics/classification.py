@@ -16,10 +16,10 @@ BINS = 15
 """Equal-width bins of [0, 1] for the expected calibration error; the last one includes 1."""
 
 ECE_IS_BIASED = (
-    "the estimate is biased in favour of the model that says less: compare log_loss or brier, "
-    "or limit the challenger's own calibration"
+    "its estimate favours the model that says less, and larger groups: compare log_loss or brier, or limit the "
+    "challenger's own calibration"
 )
-"""Noise in each bin adds to the error, the more so the more bins a model's scores reach."""
+"""Noise adds to the error of each bin: the more bins a model's scores reach, and the fewer the rows, the more."""
 
 auc = ranking.auc
 average_precision = ranking.average_precision

@@ -26,7 +26,7 @@ from lockgate.gates.stats.clusters import Units, t_quantile, t_tail
 from lockgate.gates.stats.scored import Codes, Floats, ratio
 
 SLACK_ERRORS = 1.0
-"""By how many of its standard errors, √(6/G), a skewness is taken to be worse than estimated."""
+"""By how many of its standard errors a skewness is taken to be worse than estimated."""
 
 ORDERED_SLACK_ERRORS = 0.5
 """The same where units are ordered in time: the allowance for dependence is conservative already."""
@@ -285,7 +285,9 @@ def _measure_skew(sums: Floats, units: Units) -> tuple[Floats, Floats]:
     second = units.total(power)
     power *= rows
     shape = ratio(units.total(power), second**1.5)
-    slack = np.sqrt(6.0 * ratio(np.ones_like(count), count)) * (ORDERED_SLACK_ERRORS if units.ordered else SLACK_ERRORS)
+    # the standard error of a normal sample's skewness: Fisher, Proceedings of the London Mathematical Society 30 (1930)
+    slack = np.sqrt(6 * np.maximum(count - 2, 1) / ((count + 1) * (count + 3)))
+    slack *= ORDERED_SLACK_ERRORS if units.ordered else SLACK_ERRORS
     return np.nan_to_num(skewness * shape), np.nan_to_num(slack * shape)
 
 

@@ -12,7 +12,8 @@ import pytest
 
 OUTCOMES = """
 import json, sys
-from lockgate.gates import judge, runs
+from lockgate import judge
+from lockgate.gates import runs
 from lockgate.pipelines.settings.settings import compose
 policy = compose().policy.model_copy(update={"disclose": "all"})
 def said(outcomes):
