@@ -85,11 +85,33 @@ class Units:
         """Sums in each group: (U,) → (S,)."""
         if self.group is None:
             return np.array([of_unit.sum()], dtype=np.float64)
-        return _sums(self.group, of_unit, minlength=self.groups)
+        if self.of_row is None:
+            return _sums(self.group, of_unit, minlength=self.groups)
+        sums = np.zeros(self.groups)
+        filled = self._in_group > 0
+        if of_unit.size:  # units are in the order of their groups
+            sums[filled] = np.add.reduceat(of_unit, self._starts[filled], dtype=np.float64)
+        return sums
 
     def spread(self, of_group: Floats) -> Floats:
         """The value of each unit's group: (S,) → (U,), or (1,) for one group."""
-        return of_group if self.group is None else of_group[self.group]
+        if self.group is None:
+            return of_group
+        return of_group[self.group] if self.of_row is None else np.repeat(of_group, self._in_group)
+
+    @cached_property
+    def _in_group(self) -> Codes:
+        """How many units each group has (S,)."""
+        return (
+            np.zeros(self.groups, dtype=np.intp)
+            if self.group is None
+            else np.bincount(self.group, minlength=self.groups)
+        )
+
+    @cached_property
+    def _starts(self) -> Codes:
+        """The first unit of each group (S,), where units are clusters."""
+        return np.cumsum(self._in_group) - self._in_group
 
     @cached_property
     def weighted_units(self) -> Floats:
@@ -120,6 +142,19 @@ class Units:
         return Leverage(factor=inverse, df=np.where(estimable, df, np.nan))
 
     @cached_property
+    def with_rows(self) -> Floats:
+        """How many units of each group have rows with weight (S,)."""
+        return self.total(self.rows > 0)
+
+    @cached_property
+    def size_skew(self) -> Floats:
+        """Σ r³/(Σ r²)^1.5 over the units' shares r of the rows (S,): 1/√G for equal units; NaN without rows."""
+        power = self.rows * self.rows
+        second = self.total(power)
+        power *= self.rows
+        return ratio(self.total(power), second**1.5)
+
+    @cached_property
     def effective(self) -> Floats:
         """How many units of equal size would carry as much in each group, 1/Σh² (S,); NaN where none carries any."""
         if self.of_row is None and self.alike:
@@ -132,7 +167,11 @@ class Units:
         if self.group is None:
             return np.array([self.size.max(initial=0.0)])
         largest = np.zeros(self.groups)
-        np.maximum.at(largest, self.group, self.size)
+        if self.of_row is None:
+            np.maximum.at(largest, self.group, self.size)
+        elif self.size.size:
+            filled = self._in_group > 0
+            largest[filled] = np.maximum.reduceat(self.size, self._starts[filled])
         return largest
 
 

@@ -170,7 +170,8 @@ class Uncertainty:
             return np.ones_like(distance)
         slope, square = math.sqrt(2) * self.error, 7 * self.span / (3 * np.maximum(self.units - 1, 1))
         root = (np.sqrt(slope**2 + 4 * square * np.maximum(distance, 0.0)) - slope) / (2 * square)
-        return np.minimum(2 * np.exp(-(root * root)), np.ones_like(distance))
+        p: Floats = np.minimum(2 * np.exp(-(root * root)), 1.0)
+        return p
 
 
 def measure_sums(sums: Floats, units: Units) -> Uncertainty:
@@ -273,18 +274,14 @@ def _measure_skew(sums: Floats, units: Units) -> tuple[Floats, Floats]:
     rows = units.rows
     live = rows > 0
     means = np.divide(sums, rows, out=np.zeros_like(sums), where=live)
-    count = units.total(live)
+    count = units.with_rows
     means -= units.spread(ratio(units.total(means), count))
-    if not live.all():
-        means[~live] = 0.0
+    means *= live
     square = means * means
     squares = units.total(square)
     square *= means
     skewness = ratio(units.total(square) * np.sqrt(count), squares**1.5)
-    power = rows * rows
-    second = units.total(power)
-    power *= rows
-    shape = ratio(units.total(power), second**1.5)
+    shape = units.size_skew
     # the standard error of a normal sample's skewness: Fisher, Proceedings of the London Mathematical Society 30 (1930)
     slack = np.sqrt(6 * np.maximum(count - 2, 1) / ((count + 1) * (count + 3)))
     slack *= ORDERED_SLACK_ERRORS if units.ordered else SLACK_ERRORS
@@ -296,7 +293,7 @@ def _measure_dependence(scaled: Floats, units: Units) -> tuple[Floats, Floats, F
     live = np.flatnonzero(units.rows > 0)
     rows = units.rows[live]
     group = None if units.group is None else units.group[live]
-    count = units.total(units.rows > 0)
+    count = units.with_rows
     root = np.sqrt(rows)
     z = scaled[live] / root
 
