@@ -48,10 +48,11 @@ def plan_threshold(check: Threshold, case: Case, gains: Gains) -> Requirement:  
         hits, rows = count_hits(metric.hits(case.rows.label, case.rows.challenger), split.scored_by("challenger"))
         value, n = float(hits[0] / rows[0]) if rows[0] else math.nan, float(rows[0])
         require_finite(value, 0.0, check.metric)
-        spread, beyond = 1.0, share_beyond(n, alpha=alpha)
+        spread, beyond, pilot_df = 1.0, share_beyond(n, alpha=alpha), math.inf
     else:
         linear = split.linear(metric)
         value, uncertainty = float(linear.value[0]), measure_uncertainty(metric, linear, split)
+        pilot_df = float(uncertainty.df[0])
         of_side = dict.fromkeys((1.0, -1.0), float(uncertainty.error[0]))
         if metric.method in METHODS_BY_WIDTH:
             of_side = _by_width(case, check.metric, value, uncertainty)
@@ -86,6 +87,7 @@ def plan_threshold(check: Threshold, case: Case, gains: Gains) -> Requirement:  
         min_times=0.0 if level is None else times_for_information(case, case.estimate(check.metric).information),
         lowest=limits[0][0] if farthest is not None else None,
         highest=farthest,
+        pilot_df=pilot_df,
     )
 
 

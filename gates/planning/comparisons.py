@@ -62,6 +62,7 @@ def plan_improvement(check: Improvement, case: Case, gains: Gains) -> Requiremen
         min_times=times_for_information(case, case.difference(check.metric).information),
         lowest=check.margin,
         highest=check.margin + FAR * error,
+        pilot_df=float(uncertainty.df[0]),
     )
 
 
@@ -138,6 +139,7 @@ def plan_slices(check: Slices, case: Case, gains: Gains) -> Requirement:
         min_times=min_times,
         lowest=check.margin,
         highest=check.margin + FAR * float(error.max()),
+        pilot_df=float(uncertainty.df[int(np.argmax(error))]),
     )
 
 

@@ -131,6 +131,10 @@ class Sample:
         return _round_up(times * self.rows), None if self.clusters is None else _round_up(times * self.clusters)
 
 
+def _round_range(times: tuple[float, float] | None, sample: Sample) -> tuple[int, int] | None:
+    return None if times is None else (_round_up(times[0] * sample.rows), _round_up(times[1] * sample.rows))
+
+
 def _round_up(count: float) -> int:
     return max(1, math.ceil(count * (1 - 1e-12)))
 
@@ -188,6 +192,7 @@ def _describe_need(labels: Mapping[str, Any], planned: Planned, sample: Sample, 
         supposed=planned.supposed,
         detectable=smallest,
         shows="" if smallest is None else planned.shows(smallest),
+        rows_range=None if rows is None else _round_range(planned.times_range(power), sample),
         bound_rows=planned.bound_rows,
         narrow_rows=None if planned.narrow_times is None else sample.grown(planned.narrow_times)[0],
     )

@@ -22,6 +22,7 @@ class Need:
     supposed: str = ""  # the same in words
     rows: int | None = None
     clusters: int | None = None  # with as many rows in each as now
+    rows_range: tuple[int, int] | None = None  # as far as the pilot's own error may be wrong, in 90% of pilots
     chance: float | None = None  # probability of PASS on the present holdout
     detectable: float | None = None
     shows: str = ""  # the same in words

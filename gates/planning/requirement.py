@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
@@ -42,6 +43,7 @@ class Requirement:
     showing: Callable[[float], float | None] | None = None  # power → smallest truth shown, instead of the two
     passes_unless: str = ""  # of a gate that passes unless something is proven: why it needs no rows
     bound_rows: int | None = None  # what the bound of ease.ml/ci would ask for
+    pilot_df: float = math.inf  # how well the pilot knows its error: the degrees of freedom of its variance
     narrow_times: float | None = None  # where the half-width is limited: the sample at which the limit is expected
 
     @property
@@ -61,6 +63,17 @@ class Requirement:
         if truth is None:
             return math.inf
         return max(times_needed(lambda times: self.chance(truth, times), power), self.min_times)
+
+    def times_range(self, power: float) -> tuple[float, float] | None:
+        """The sample that it takes if the pilot's variance is wrong, as far as 90% of pilots are; None if it is known.
+
+        The sample grows with the variance, the estimate of which is taken to be chi-square.
+        """
+        times = self.times(power)
+        if not math.isfinite(self.pilot_df) or not math.isfinite(times) or times <= self.min_times:
+            return None
+        low, high = (self.pilot_df / float(scipy.special.chdtri(self.pilot_df, tail)) for tail in (0.05, 0.95))
+        return max(times * low, self.min_times), max(times * high, self.min_times)
 
     def smallest(self, power: float) -> float | None:
         """The smallest truth that the present sample shows with `power`."""

@@ -87,6 +87,9 @@ def _list_notes(need: Need) -> list[str]:
     notes = [need.why] if need.why else []
     if need.cheapest and len(need.parts) > 1:
         notes.append(f"{need.cheapest!r} is the cheapest way to pass it")
+    if need.rows_range is not None:
+        low, high = need.rows_range
+        notes.append(f"the pilot knows its error only so well: {low:,} to {high:,} rows, in 90% of pilots")
     if need.narrow_rows is not None:
         notes.append(f"an interval as narrow as asked takes {need.narrow_rows:,} rows")
     if need.bound_rows is not None and need.saving is not None:
