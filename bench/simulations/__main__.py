@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from bench.simulations import clusters, counts, coverage, groups, looks
+from bench.simulations import clusters, counts, coverage, groups, looks, situations
 from bench.simulations.table import STANDARD_ERRORS, ResultTable
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/simulations.md"
@@ -20,9 +20,10 @@ ABOUT = f"""
 are drawn for thousands of holdouts at once and judged by the functions that the engine uses, or by `judge` itself where
 the text says so.
 
-Looks keep their error rate, and paired differences, which decide promotions, very nearly theirs. Intervals of one model
-fall short where rows, positive rows or queries are few and the metric is skewed or bounded: leave a limit some room
-there, or ask for a difference to the champion.
+First come the situations in which a user can be fooled, and what no rows can show. Looks keep their error rate there,
+and paired differences, which decide promotions, very nearly theirs. Intervals of one model fall short where rows,
+positive rows or queries are few and the metric is skewed or bounded: leave a limit some room there, or ask for a
+difference to the champion.
 
 A rate that is more than {STANDARD_ERRORS:.0f} standard errors of the simulation on the wrong side of what is asked of
 it is printed **bold**, and listed here:
@@ -30,6 +31,8 @@ it is printed **bold**, and listed here:
 
 
 EXPERIMENTS: tuple[Callable[[], ResultTable], ...] = (
+    partial(situations.situations, runs=20_000),
+    partial(situations.looks_in_order, runs=20_000),
     partial(looks.rules, runs=20_000),
     partial(looks.engine, runs=400),
     partial(looks.probing, runs=20_000),

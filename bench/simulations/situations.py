@@ -14,6 +14,7 @@ import numpy as np
 
 from bench.simulations import draws
 from bench.simulations.rows import MAX_ROWS_AT_ONCE
+from bench.simulations.table import Cell, MeasuredRate, ResultTable
 from lockgate.gates.metrics import find_metric
 from lockgate.gates.metrics.estimate import estimate_differences, measure_difference
 from lockgate.gates.metrics.metric import Metric
@@ -214,10 +215,10 @@ def situations(*, runs: int, seed: int = 20) -> ResultTable:
         title="Situations in which a user can be fooled",
         description=(
             "Two equal models, a look at margin 0, at level .95 and at .9975 (asked: at most .05 and .0025). Naive: "
-            "clusters count as independent, shares are those of all rows, normal or Student's t; this is what most tools "
-            f"do. INCONCLUSIVE: under {MIN_CLUSTERS} effective clusters or {MIN_CLASS_ROWS} rows of the rarer class. "
-            f"Power: passes at .9975 with a true gain of {TRUE_GAIN:g} naive standard errors. Where the last column says "
-            "so, no interval from these rows can hold: what is missing from them cannot be seen."
+            "clusters count as independent, shares are those of all rows, and Student's t, or the normal for an AUC; "
+            f"this is what most tools do. INCONCLUSIVE: under {MIN_CLUSTERS} effective clusters, or {MIN_CLASS_ROWS} "
+            f"rows of the rarer class. Power: passes at .9975 with a true gain of {TRUE_GAIN:g} naive standard errors. "
+            "Where the last column says no, what would be needed is not in these rows, and nothing can see it."
         ),
         head=(
             "",
@@ -266,8 +267,9 @@ def looks_in_order(*, runs: int, seed: int = 21) -> ResultTable:
     return ResultTable(
         title="Looks at days in order",
         description=(
-            "Days that resemble the day before, with a correlation of ρ. As many equal challengers as there are looks, "
-            "which share half of their variance, each at .05 divided by the looks: is any promoted (asked: at most .05)? "
+            "Days that resemble the day before, with a correlation of ρ. As many equal challengers as there are "
+            "looks, which share half of their variance, each at .05 divided by the looks: is any promoted (asked: at "
+            "most .05)? "
             "And the power of one look where the true gain is so many standard errors of independent days. The policy "
             "that ships has two looks at one month."
         ),
