@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import rfc8785
@@ -23,7 +22,8 @@ from pydantic_core import PydanticCustomError
 
 from lockgate.gates import documents
 from lockgate.gates.durations import Duration, parse_duration
-from lockgate.gates.errors import PolicyError
+from lockgate.gates.errors import PolicyError, SettingsError
+from lockgate.gates.foreign import convert_foreign
 from lockgate.gates.gate.check import MAX_INTEGER, GateName
 from lockgate.gates.kinds import AnyCheck
 from lockgate.gates.kinds.any_of import AnyOf
@@ -94,20 +94,18 @@ class Policy(BaseModel):
         """
         if not isinstance(mapping, Mapping):
             raise PolicyError([f"{type(mapping).__name__} is no policy; expected a mapping @ {where}"])
-        try:
-            return cls.model_validate(dict(mapping))
-        except ValidationError as err:
-            details, schema = err.errors(include_url=False), TypeAdapter(cls).core_schema
-            raise PolicyError(describe_mistakes(details, schema=schema, where=where)) from err
+        return convert_foreign(
+            lambda: cls.model_validate(dict(mapping)), lambda err: PolicyError(_list_problems(err, where))
+        )
 
     @classmethod
-    def read(cls, file: Path) -> Self:
+    def read(cls, file: documents.FilePath) -> Self:
         """The policy in a YAML or JSON file, held to what conf/gate is held to.
 
         Raises:
             SettingsError: as `documents.read`. PolicyError: as `parse`.
         """
-        return cls.parse(documents.read_document(file))
+        return cls.parse(documents.read_document(documents.parse_path(file, SettingsError)))
 
     @field_validator("checks")
     @classmethod
@@ -143,6 +141,14 @@ class Policy(BaseModel):
         judged = self.model_dump(mode="json", exclude={"checks"})
         judged["checks"] = {name: _judged_keys(check) for name, check in self.checks.items()}
         return hashlib.sha256(rfc8785.dumps(judged)).hexdigest()
+
+
+def _list_problems(err: Exception, where: str) -> list[str]:
+    """What keeps a mapping from being a policy, one line each."""
+    if not isinstance(err, ValidationError):
+        return [f"a mapping that cannot be read ({type(err).__name__}); expected plain values @ {where}"]
+    details, schema = err.errors(include_url=False), TypeAdapter(Policy).core_schema
+    return describe_mistakes(details, schema=schema, where=where)
 
 
 def _judged_keys(check: AnyCheck) -> dict[str, Any]:
