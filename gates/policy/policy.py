@@ -29,6 +29,7 @@ from lockgate.gates.kinds import AnyCheck
 from lockgate.gates.kinds.any_of import AnyOf
 from lockgate.gates.kinds.useless import check_reachable
 from lockgate.gates.policy.errors import describe_mistakes
+from lockgate.gates.policy.upgrades import FIRST_SHAPE, SHAPE_KEY, current_shape, undo_upgrades
 from lockgate.gates.strictness import Category, Direction, Looks, Named, Ranked, higher, lower
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -95,7 +96,7 @@ class Policy(BaseModel):
         if not isinstance(mapping, Mapping):
             raise PolicyError([f"{type(mapping).__name__} is no policy; expected a mapping @ {where}"])
         return convert_foreign(
-            lambda: cls.model_validate(dict(mapping)), lambda err: PolicyError(_list_problems(err, where))
+            lambda: cls.model_validate(_drop_shape(dict(mapping))), lambda err: PolicyError(_list_problems(err, where))
         )
 
     @classmethod
@@ -133,14 +134,23 @@ class Policy(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the policy as canonical JSON (RFC 8785), without the `description` and `owner` of gates.
+        """SHA-256 of what the policy means, as canonical JSON (RFC 8785).
 
-        These two change nothing that is judged, so that rewording one neither starts new looks nor makes the policy of
-        earlier decisions another one.
+        Left out are the `description` and `owner` of gates, which change nothing that is judged, and keys that a later
+        version added where they mean what their absence did (`lockgate.gates.policy.upgrades`). So neither rewording a
+        gate nor a new version of lockgate starts new looks, or makes the policy of earlier decisions another one.
         """
         judged = self.model_dump(mode="json", exclude={"checks"})
         judged["checks"] = {name: _judged_keys(check) for name, check in self.checks.items()}
-        return hashlib.sha256(rfc8785.dumps(judged)).hexdigest()
+        return hashlib.sha256(rfc8785.dumps(undo_upgrades(judged))).hexdigest()
+
+
+def _drop_shape(mapping: dict[str, Any]) -> dict[str, Any]:
+    """The keys without the number of this version's shape, which files have that lockgate itself wrote."""
+    shape = current_shape()
+    if shape > FIRST_SHAPE and mapping.get(SHAPE_KEY) == shape:
+        del mapping[SHAPE_KEY]
+    return mapping
 
 
 def _list_problems(err: Exception, where: str) -> list[str]:
