@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from lockgate.gates.errors import SettingsError, printable
+from lockgate.gates.errors import LockgateError, SettingsError, printable
+from lockgate.gates.foreign import convert_foreign
 
 if TYPE_CHECKING:
     from yaml import SafeLoader
     from yaml.nodes import Node
+
+FilePath = str | os.PathLike[str]
 
 MAX_YAML_BYTES = 64 * 1024
 MAX_JSON_BYTES = 4 * 1024**2
@@ -36,6 +40,19 @@ _FLOAT = re.compile(
     |\.(?:nan|NaN|NAN)""",
     re.VERBOSE,
 )
+
+
+def parse_path(path: object, error: Callable[..., LockgateError]) -> Path:
+    """A path of the caller's. Raises `error` where it is none, or holds what no file name can."""
+    if not isinstance(path, str | os.PathLike):
+        raise error(f"{type(path).__name__} is not a path", expected="a text or a pathlib.Path")
+    file: Path = convert_foreign(
+        lambda: Path(path),
+        lambda err: error(f"the path cannot be read ({type(err).__name__})", expected="a file's name"),
+    )
+    if "\0" in str(file):
+        raise error("the path contains a NUL", expected="a file's name", where=str(file))
+    return file
 
 
 def read_document(file: Path) -> Any:

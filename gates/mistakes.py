@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from lockgate.gates.foreign import show_foreign
+
 MAX_SHOWN_CHARS = 80
 _NUMBERS = {"finite_number", "float_type", "float_parsing", "int_type", "int_parsing", "int_from_float"}
 _MAPPINGS = {"dict_type", "mapping_type", "model_type", "model_attributes_type", "is_instance_of"}
@@ -103,7 +105,7 @@ def describe_mistake(detail: ErrorDetails, location: Location, *, where: str) ->
     path = ".".join(map(str, [*([where] if where else []), *location.path]))
     keys, tags = location.keys, location.tags
     kind, context = detail["type"], detail.get("ctx", {})
-    shown_input = repr(detail["input"])[:MAX_SHOWN_CHARS]
+    shown_input = show_foreign(detail["input"], max_chars=MAX_SHOWN_CHARS)
     message = detail["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
         name = path.rpartition(".")[2][:MAX_SHOWN_CHARS]

@@ -20,6 +20,7 @@ EDGES = ("gates/runs", "gates/log", "gates/lifecycle", "gates/verification")  # 
 FILE_FORMATS = {"gates/documents.py", "gates/evidence/evidence.py"}  # their read() and write() are for anybody's file
 BROAD_EXCEPT = {
     "gates/judge/engine.py",  # a gate that raises is an ERROR
+    "gates/foreign.py",  # what an object of the caller's raises while it is converted becomes a LockgateError
     "pipelines/cli/main.py",  # an uncaught exception exits with 2, as 1 would read as HOLD
 }
 
@@ -216,7 +217,7 @@ def test_no_data_becomes_code() -> None:
     assert broken(evaluators, CODE) == []
 
 
-def test_the_broad_handlers_are_the_two_that_are_meant() -> None:
+def test_the_broad_handlers_are_the_three_that_are_meant() -> None:
     assert broken(broad_handlers, [file for file in CODE if str(file.relative_to(ROOT)) not in BROAD_EXCEPT]) == []
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lockgate.gates.errors import EvidenceError
 from lockgate.gates.evidence.compression import is_compressed
+from lockgate.gates.evidence.foreign_columns import read_column
 
 MAX_SLICE_VALUES = 10_000
 """Distinct values that one slice column may have."""
@@ -45,27 +46,27 @@ class CodedColumn:
 
 
 def to_arrow(values: Any) -> pa.Array:
-    """`values` as one Arrow array."""
-    if isinstance(values, np.ndarray) and values.dtype.kind in "US":
-        values = values.astype(object)  # Arrow would cut NumPy's own text at its first NUL
+    """Values of our own as one Arrow array. What callers give goes through `read_column`."""
     column = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
+_NUMBERS = "one number for every row"
+_NAMES = "UTF-8 strings, integers or dates"
+
+
 def parse_numbers(name: str, values: Any) -> NDArray[np.float64]:
     """float64 (n,); missing values become NaN. Raises EvidenceError for anything but numbers and booleans."""
-    if isinstance(values, np.ma.MaskedArray):
-        raise EvidenceError(f"{name} is a masked array", expected="NaN where a value is missing")
-    if isinstance(values, np.ndarray):
+    if isinstance(values, np.ndarray) and not isinstance(values, np.ma.MaskedArray):
         array = values
     else:
+        column = read_column(name, values, noun="numbers", expected=_NUMBERS)
         try:
-            column = to_arrow(values)
             if pa.types.is_boolean(column.type) or pa.types.is_null(column.type):
                 column = column.cast(pa.float64())
             array = column.to_numpy(zero_copy_only=False)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as err:
-            raise EvidenceError(f"{name} is not a column of numbers", expected="one number for every row") from err
+            raise EvidenceError(f"{name} is not a column of numbers", expected=_NUMBERS) from err
     if array.dtype.kind not in "biuf" or array.ndim != 1:
         raise EvidenceError(
             f"{name} has dtype {array.dtype} and {array.ndim} dimensions", expected="one dimension of numbers"
@@ -75,16 +76,16 @@ def parse_numbers(name: str, values: Any) -> NDArray[np.float64]:
 
 def parse_texts(name: str, values: Any) -> pa.Array:
     """Strings (n,) from strings, integers, booleans, dates or timestamps. EvidenceError for others and nulls."""
+    column = read_column(name, values, noun="names", expected=_NAMES)
     try:
-        column = to_arrow(values)
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
-        if pa.types.is_floating(column.type):
+        if pa.types.is_floating(column.type) or pa.types.is_duration(column.type):
             raise EvidenceError(f"{name} has type {column.type}", expected="strings, integers, booleans or dates")
         column = column.cast(pa.string())
         column.validate(full=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as err:
-        raise EvidenceError(f"{name} is not a column of names", expected="UTF-8 strings, integers or dates") from err
+        raise EvidenceError(f"{name} is not a column of names", expected=_NAMES) from err
     if column.null_count:
         raise EvidenceError(f"{name} is missing in {column.null_count} rows", expected="a value for every row")
     return column
@@ -106,10 +107,7 @@ def encode_names(name: str, values: Any, *, max_values: int | None = MAX_SLICE_V
 
 def _encode_dictionary(name: str, values: Any, max_values: int | None) -> tuple[NDArray[np.intp], pa.Array]:
     """Codes and distinct names. A dictionary is never decoded, because few bytes of codes can stand for long names."""
-    try:
-        column = to_arrow(values)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as err:
-        raise EvidenceError(f"{name} is not a column of names", expected="UTF-8 strings, integers or dates") from err
+    column = read_column(name, values, noun="names", expected=_NAMES)
     if not pa.types.is_dictionary(column.type):
         _check_few(name, parse_texts(name, column.slice(0, _FIRST_ROWS)).unique(), max_values)
         encoded = parse_texts(name, column).dictionary_encode()
@@ -127,17 +125,6 @@ def _check_few(name: str, distinct: pa.Array, max_values: int | None) -> None:
             expected=f"at most {max_values:,}",
             hint="group rare values before slicing by them",
         )
-
-
-def parse_hashes(values: Any) -> NDArray[np.uint64]:
-    """Hashes of training rows, uint64 (k,), sorted and distinct. Raises EvidenceError for anything else."""
-    try:
-        array = np.asarray(values)
-    except ValueError as err:
-        raise EvidenceError("train_row_hashes is not an array", expected="uint64, from hash_row_ids") from err
-    if array.ndim != 1 or (array.size and array.dtype != np.uint64):
-        raise EvidenceError(f"train_row_hashes has dtype {array.dtype}", expected="uint64, from hash_row_ids")
-    return np.unique(array.astype(np.uint64))
 
 
 def digest_rows(ids: pa.Array, label: NDArray[np.float64]) -> str:

@@ -25,7 +25,8 @@ The rows of one query depend on each other: for task ranking without a `cluster`
 
 Schema metadata: `lockgate` = JSON {"version": 1, "task": …, "facts": {…}}, for task multiclass also with
 "classes": [k distinct names]; and optionally `lockgate.train_row_hashes` = 8-byte little-endian hashes of the ids of
-the training rows (`hash_row_ids`).
+the training rows (`hash_row_ids`). "train_row_ids" of the JSON is then the type of these ids, "int64" or "string";
+where it is missing, as in files of lockgate 0.1, nobody knows.
 """
 
 from __future__ import annotations
@@ -44,12 +45,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from lockgate.gates.documents import parse_path
 from lockgate.gates.errors import EvidenceError
 from lockgate.gates.evidence import columns
 from lockgate.gates.evidence.facts import Witness
-from lockgate.gates.evidence.row_ids import hash_row_ids, parse_row_ids, sort_order
+from lockgate.gates.evidence.row_ids import ID_TYPES, RowHashes, hash_row_ids, parse_hashes, parse_row_ids, sort_order
 from lockgate.gates.evidence.scores import parse_class_names, parse_scores, scores_to_arrow
 from lockgate.gates.evidence.task import TASKS, Task
+from lockgate.gates.foreign import convert_foreign
 from lockgate.gates.stats.scored import Floats
 
 MAX_EVIDENCE_BYTES = 2 * 1024**3
@@ -124,12 +127,7 @@ class Evidence:
         names = _check_classes(classes, task)
         labels = columns.parse_numbers("label", label)
         n = labels.size
-        for name, mapping in (("slices", slices), ("facts", facts)):
-            if mapping is not None and not (
-                isinstance(mapping, Mapping) and all(isinstance(key, str) for key in mapping)
-            ):
-                raise EvidenceError(f"{name} is not a mapping", expected="a mapping with text keys")
-        json_facts = dict(facts or {})
+        named_slices, json_facts = _copy_mapping("slices", slices), _copy_mapping("facts", facts)
         hashes = json_facts.pop("train_row_hashes", None)
         ids = parse_row_ids(row_id, n)
         built = cls(
@@ -143,11 +141,9 @@ class Evidence:
             cluster=None if cluster is None else columns.encode_names("cluster", cluster, max_values=None),
             time=None if time is None else columns.parse_texts("time", time),
             query=None if query is None else columns.encode_names("query", query, max_values=None),
-            slices={
-                name: columns.encode_names(f"slice {name}", values) for name, values in sorted((slices or {}).items())
-            },
+            slices={name: columns.encode_names(f"slice {name}", named_slices[name]) for name in sorted(named_slices)},
             facts=_copy_facts(json_facts),
-            train_row_hashes=None if hashes is None else columns.parse_hashes(hashes),
+            train_row_hashes=None if hashes is None else parse_hashes(hashes),
         )
         built._check_lengths()
         order = sort_order(ids)
@@ -156,7 +152,7 @@ class Evidence:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
         """Evidence from an Arrow IPC file. Raises EvidenceError if it is missing, too large or not evidence."""
-        file = Path(path)
+        file = parse_path(path, EvidenceError)
         try:
             if file.stat().st_size > MAX_EVIDENCE_BYTES:
                 raise EvidenceError(
@@ -172,6 +168,8 @@ class Evidence:
     @classmethod
     def from_bytes(cls, blob: bytes, *, where: str = "evidence") -> Self:
         """Evidence from the bytes of an Arrow IPC file; every buffer is validated before it is used."""
+        if not isinstance(blob, bytes | bytearray | memoryview):
+            raise EvidenceError(f"{type(blob).__name__} is not an evidence file", expected="its bytes", where=where)
         table, meta, hashes = columns.open_table(blob, where=where, version=FORMAT_VERSION)
         in_file = {name: columns.combined_column(table, name) for name in table.column_names}
         prefix = "slice:"
@@ -189,6 +187,11 @@ class Evidence:
         facts = meta.get("facts")
         if not isinstance(facts, dict):
             raise EvidenceError("the facts are not an object", expected="a JSON object", where=where)
+        id_type = meta.get("train_row_ids")
+        if id_type is not None and id_type not in tuple(ID_TYPES):
+            raise EvidenceError(
+                f"the ids of the training rows are {str(id_type)[:80]!r}", expected=" or ".join(ID_TYPES), where=where
+            )
         slices = {name.removeprefix(prefix): values for name, values in in_file.items() if name.startswith(prefix)}
         arrays = {name: in_file.get(name) for name in expected}
         return cls.from_arrays(
@@ -196,7 +199,7 @@ class Evidence:
             slices=slices,
             task=str(meta.get("task")),
             classes=meta.get("classes"),
-            facts={**facts, "train_row_hashes": hashes},
+            facts={**facts, "train_row_hashes": None if hashes is None else RowHashes(hashes, id_type)},
         )
 
     def to_bytes(self) -> bytes:
@@ -220,11 +223,13 @@ class Evidence:
         meta: dict[str, Any] = {"version": FORMAT_VERSION, "task": self.task, "facts": dict(self.facts)}
         if self.classes:
             meta["classes"] = list(self.classes)
+        if (id_type := getattr(self.train_row_hashes, "id_type", None)) is not None:
+            meta["train_row_ids"] = id_type
         return columns.file_bytes(arrays, meta, self.train_row_hashes)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the Arrow IPC file atomically: a reader sees the old file or the whole new one."""
-        file, blob = Path(path), self.to_bytes()
+        file, blob = parse_path(path, EvidenceError), self.to_bytes()
         try:
             with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
                 draft = Path(folder) / file.name
@@ -240,7 +245,7 @@ class Evidence:
     @cached_property
     def row_hashes(self) -> NDArray[np.uint64]:
         """8-byte hashes of the row ids, in their order: uint64 (n,). See `lockgate.gates.evidence.row_ids`."""
-        return hash_row_ids(self.row_id)
+        return np.asarray(hash_row_ids(self.row_id))
 
     @cached_property
     def holdout(self) -> str:
@@ -302,6 +307,27 @@ def _check_classes(classes: Any, task: str) -> tuple[str, ...]:
     if classes is not None:
         raise EvidenceError(f"task {task} has no classes", expected="classes for task multiclass only", where="classes")
     return ()
+
+
+def _copy_mapping(name: str, given: Any) -> dict[str, Any]:
+    """A mapping of the caller's as a dict, its keys UTF-8; empty for None. Raises EvidenceError."""
+    if given is None:
+        return {}
+    expected = "a mapping with text keys"
+    if not isinstance(given, Mapping):
+        raise EvidenceError(f"{name} is not a mapping", expected=expected)
+    copy = convert_foreign(
+        lambda: dict(given),
+        lambda err: EvidenceError(f"{name} cannot be read ({type(err).__name__})", expected=expected),
+    )
+    if not all(isinstance(key, str) for key in copy):
+        raise EvidenceError(f"{name} is not a mapping", expected=expected)
+    for key in copy:
+        try:
+            key.encode()
+        except UnicodeEncodeError as err:
+            raise EvidenceError(f"{name} has a key that is not UTF-8: {key[:80]!r}", expected=expected) from err
+    return copy
 
 
 def _copy_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from lockgate.gates.errors import EvidenceError
 from lockgate.gates.evidence.columns import to_arrow
+from lockgate.gates.evidence.foreign_columns import read_column
+from lockgate.gates.foreign import convert_foreign
 
 MAX_ID_BYTES = 512
 # SplitMix64's increment and the two multipliers of its finaliser
@@ -20,28 +23,54 @@ _FIRST_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(9)], dtype=np
 _BLOCK_ROWS = 1 << 14
 
 
+class RowHashes(np.ndarray[tuple[int], np.dtype[np.uint64]]):
+    """8-byte hashes of row ids, uint64 (n,), with the type of the ids that they were made from.
+
+    An array of NumPy's in all else. Slices and copies keep the type; where it is lost, as in `np.concatenate`, it is
+    None, which says that nobody knows.
+    """
+
+    id_type: str | None  # a key of ID_TYPES
+
+    def __new__(cls, hashes: NDArray[np.uint64], id_type: str | None) -> Self:
+        made = np.asarray(hashes).view(cls)
+        made.id_type = id_type
+        return made
+
+    def __array_finalize__(self, parent: object) -> None:
+        self.id_type = getattr(parent, "id_type", None)
+
+
+ID_TYPES: Mapping[str, str] = {"int64": "integers", "string": "texts"}
+"""The types that row ids have, by Arrow's name, and what people call them."""
+
+
 def parse_row_ids(values: Any, n: int) -> pa.Array:
     """Row ids as int64 or string (n,); row numbers for None. Raises EvidenceError for nulls and other types."""
     if values is None:
         return to_arrow(np.arange(n, dtype=np.int64))
+    ids = read_column("row_id", values, noun="ids", expected=_IDS)
     try:
-        ids = to_arrow(values)
         if pa.types.is_integer(ids.type):
             ids = ids.cast(pa.int64())
-        elif pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type) or pa.types.is_binary(ids.type):
+        elif any(is_text(ids.type) for is_text in _TEXTS):
             ids = ids.cast(pa.string())
         else:
-            raise EvidenceError(f"row_id has type {ids.type}", expected="integers or strings")
+            raise EvidenceError(f"row_id has type {str(ids.type)[:80]}", expected="integers or strings")
         ids.validate(full=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as err:
-        raise EvidenceError("row_id is not a column of ids", expected="integers or UTF-8 strings") from err
+        raise EvidenceError("row_id is not a column of ids", expected=_IDS) from err
     if ids.null_count:
         raise EvidenceError(f"row_id is missing in {ids.null_count} rows", expected="an id for every row")
     return ids
 
 
-def hash_row_ids(values: Any) -> NDArray[np.uint64]:
-    """8-byte hashes of row ids, in their order: uint64 (n,).
+_IDS = "integers or UTF-8 strings"
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary)
+
+
+def hash_row_ids(values: Any) -> RowHashes:
+    """8-byte hashes of row ids, in their order: uint64 (n,), with the type of the ids (`RowHashes`).
 
     The same id has the same hash on every machine; an integer and its decimal string have different ones. The hash is
     built on the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), one pass over 8-byte words for all rows
@@ -50,6 +79,8 @@ def hash_row_ids(values: Any) -> NDArray[np.uint64]:
     Raises:
         EvidenceError: values that are not ids, or an id of more than 512 bytes.
     """
+    if values is None:
+        raise EvidenceError("there are no row ids to hash", expected=_IDS)
     ids = parse_row_ids(values, 0)
     out = np.empty(len(ids), dtype=np.uint64)
     if pa.types.is_integer(ids.type):
@@ -62,7 +93,46 @@ def hash_row_ids(values: Any) -> NDArray[np.uint64]:
             out[first : first + _BLOCK_ROWS] = _hash_texts(
                 text, offsets[first : first + _BLOCK_ROWS + 1].astype(np.intp)
             )
-    return out
+    return RowHashes(out, str(ids.type))
+
+
+def parse_hashes(values: Any) -> RowHashes:
+    """Hashes of training rows, uint64 (k,), sorted and distinct. Raises EvidenceError for anything else."""
+    expected = "uint64, from hash_row_ids"
+    array = convert_foreign(
+        lambda: np.asanyarray(values), lambda _: EvidenceError("train_row_hashes is not an array", expected=expected)
+    )
+    if isinstance(array, np.ma.MaskedArray) or array.ndim != 1 or (array.size and array.dtype != np.uint64):
+        raise EvidenceError(f"train_row_hashes has dtype {array.dtype} and {array.ndim} dimensions", expected=expected)
+    return RowHashes(np.unique(np.asarray(array).astype(np.uint64)), getattr(array, "id_type", None))
+
+
+def explain_other_ids(ids: pa.Array, trained: NDArray[np.uint64]) -> str:
+    """Why hashes of training rows cannot match these ids, whatever the rows are, in words; empty where they can.
+
+    Integers never have the hash of their decimal texts. Where the type of the training rows' ids is not known, as in
+    evidence that was written before it was kept, they count as of another type if ids match once they are converted.
+
+    Args:
+        ids: int64 or string (n,).
+        trained: uint64 (k,), ascending, as `parse_hashes` returns them.
+    """
+    held_out, other = str(ids.type), next(name for name in ID_TYPES if name != str(ids.type))
+    known = getattr(trained, "id_type", None)
+    if known == held_out or (known is None and not _count_known(_convert_ids(ids), trained)):
+        return ""
+    return f"the training rows have {ID_TYPES[other]} as ids, and the holdout has {ID_TYPES[held_out]}"
+
+
+def _convert_ids(ids: pa.Array) -> pa.Array:
+    """Integers as decimal texts, and those texts that are decimal integers as these."""
+    if pa.types.is_integer(ids.type):
+        return ids.cast(pa.string())
+    return ids.filter(pc.match_substring_regex(ids, r"^(0|-?[1-9][0-9]{0,17})$")).cast(pa.int64())
+
+
+def _count_known(ids: pa.Array, trained: NDArray[np.uint64]) -> int:
+    return int(np.isin(np.asarray(hash_row_ids(ids)), np.asarray(trained)).sum())
 
 
 def rekey_hashes(hashes: NDArray[np.uint64], key: int) -> NDArray[np.uint64]:

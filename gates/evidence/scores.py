@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from lockgate.gates.errors import EvidenceError
 from lockgate.gates.evidence.columns import parse_numbers, parse_texts, to_arrow
+from lockgate.gates.evidence.foreign_columns import read_matrix
 from lockgate.gates.stats.scored import Floats
 
 MAX_CLASSES = 10_000
@@ -42,12 +43,7 @@ def parse_scores(name: str, values: Any, *, width: int) -> Floats:
     expected = f"{width} probabilities for every row: a matrix, or an Arrow FixedSizeList<float64>[{width}]"
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return _from_lists(name, to_arrow(values), width=width, expected=expected)
-    if isinstance(values, np.ma.MaskedArray):
-        raise EvidenceError(f"{name} is a masked array", expected="NaN where a value is missing")
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError, OverflowError) as err:
-        raise EvidenceError(f"{name} is not a matrix of numbers", expected=expected) from err
+    array = read_matrix(name, values, expected=expected)
     if array.dtype.kind not in "biuf" or array.ndim != 2 or array.shape[1] != width:
         raise EvidenceError(f"{name} has dtype {array.dtype} and shape {array.shape}", expected=expected)
     return np.ascontiguousarray(array, dtype=np.float64)

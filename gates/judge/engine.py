@@ -12,6 +12,7 @@ from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.evidence.order import order_in_time
 from lockgate.gates.gate.case import Case
 from lockgate.gates.judge import looks
+from lockgate.gates.judge.arguments import check_arguments
 from lockgate.gates.judge.sealing import compute_commitment
 from lockgate.gates.judge.waivers import apply_waivers
 from lockgate.gates.kinds import AnyCheck
@@ -52,11 +53,10 @@ def judge(
 
     Raises:
         StaleError: the evidence was scored beside a champion that no longer reigns.
-        LockgateError: `now` has no time zone.
+        LockgateError: an argument is not of its type, or `now` has no time zone.
     """
+    check_arguments(policy, evidence, state, now=now, uncompared=uncompared, claimed=claimed)
     state = state or State()
-    if now is not None and now.tzinfo is None:
-        raise LockgateError("`now` has no time zone", expected="an aware datetime, as datetime.now(UTC)")
     _check_current(evidence, state)
     binding = _build_binding(policy, evidence)
     reigning = state.champion

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.evidence.row_ids import explain_other_ids
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, Reads
 from lockgate.gates.records.outcome import Outcome, Verdict
@@ -17,7 +18,8 @@ class Leakage(Check):
         leakage: {kind: leakage}
 
     Compares the holdout's row ids with the 8-byte hashes of the training rows that the run recorded. FAIL says how
-    many match; a run that recorded no training rows is an ERROR. Needs no champion.
+    many match; a run that recorded no training rows is an ERROR, and so are ids that are integers on one side and texts
+    on the other, which never match. Needs no champion.
     """
 
     reads: ClassVar[Reads] = Reads.ROW_IDS
@@ -36,6 +38,8 @@ class Leakage(Check):
             raise UnjudgeableError(
                 "the evidence does not say which rows were trained on", expected="`train_row_hashes` in its facts"
             )
+        if problem := explain_other_ids(case.evidence.row_id, trained):
+            raise UnjudgeableError(problem, expected="ids of one type", hint="convert one of them, and evaluate again")
         held_out = np.sort(case.evidence.row_hashes)  # sorted, so that the search walks through memory in order
         positions = np.minimum(np.searchsorted(trained, held_out), trained.size - 1)
         leaked = int(np.count_nonzero(trained[positions] == held_out))

@@ -12,8 +12,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from lockgate.gates.errors import LogError
 from lockgate.gates.log.events import AnyEvent, JudgedEvent
 from lockgate.gates.log.signing import Signature
+from lockgate.gates.log.unreadable import unreadable_error
 from lockgate.gates.records.decision import Decision
 from lockgate.gates.records.state import State
+
+ENTRY_FORMAT: Literal[2] = 2
+"""Raised only where entries can no longer be read as before. A field that is added keeps it: see `docs/exchange.md`."""
 
 
 class LogEntry(BaseModel):
@@ -21,7 +25,7 @@ class LogEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[2] = 2
+    format: Literal[2] = ENTRY_FORMAT
     log_id: str  # drawn when the log began; every entry carries it
     project: str
     seq: int  # 1 for the first
@@ -74,10 +78,8 @@ class LogEntry(BaseModel):
         try:
             entry = cls.model_validate_json(blob)
         except ValidationError as err:
-            raise LogError(
-                f"not an entry of the promotion log: {err.errors(include_url=False)[0]['msg'][:200]}",
-                where=where,
-                hint="somebody wrote this object by hand; nothing is promoted until it is repaired",
+            raise unreadable_error(
+                err, what="an entry of the promotion log", where=where, newest_format=ENTRY_FORMAT
             ) from err
         try:
             canonical = entry.to_bytes() == blob

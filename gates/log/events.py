@@ -9,9 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, ValidationError
 
 from lockgate.gates.durations import Duration
-from lockgate.gates.errors import LogError
 from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.log.signing import Role
+from lockgate.gates.log.unreadable import unreadable_error
 from lockgate.gates.records.decision import Decision
 from lockgate.gates.records.state import Holdout, Reason, State, Waiver
 
@@ -190,11 +190,7 @@ def _parse_decision(recorded: Mapping[str, Any], state: State, *, where: str) ->
     try:
         decision = Decision.model_validate_json(json.dumps(fields))
     except ValidationError as err:
-        raise LogError(
-            "this version cannot read the entry's decision",
-            where=where,
-            hint="it was written by hand, or by another version of lockgate",
-        ) from err
+        raise unreadable_error(err, what="a decision", where=where) from err
     return decision.seal() if decision.sealed else decision
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from obstore.exceptions import AlreadyExistsError, BaseError
 
 from lockgate.gates import documents
-from lockgate.gates.errors import LogError
+from lockgate.gates.errors import LogError, PolicyError
 from lockgate.gates.log.objects import unreachable_error
+from lockgate.gates.policy.archive import read_archived
 from lockgate.gates.policy.policy import Policy
+from lockgate.gates.policy.upgrades import FIRST_SHAPE, SHAPE_KEY, current_shape
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -24,9 +26,12 @@ MAX_POLICY_BYTES = documents.MAX_JSON_BYTES
 def policy_bytes(policy: Policy) -> bytes:
     """What the policy declares, as JSON, descriptions and owners included. Gates keep their order.
 
-    Defaults are left out: some keys may not be given at all, such as `severity` within `any_of`.
+    Defaults are left out: some keys may not be given at all, such as `severity` within `any_of`. The first key is the
+    number of its shape (`lockgate.gates.policy.upgrades`), which the first shape does not have.
     """
     declared = policy.model_dump(mode="json", exclude_unset=True)
+    if (shape := current_shape()) > FIRST_SHAPE:
+        declared = {SHAPE_KEY: shape, **declared}
     return json.dumps(declared, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -51,18 +56,31 @@ def store_policy(store: ObjectStore, policy: Policy) -> str:
     try:
         store.put(_policy_path(digest), policy_bytes(policy), mode="create")
     except AlreadyExistsError:
-        _read_policy(store, digest)
+        load_policy_bytes(store, digest)
     except (BaseError, OSError) as err:
         raise unreachable_error(err) from err
     return digest
 
 
 def load_policy(store: ObjectStore, digest: str) -> Policy:
-    """The policy with this digest. Raises LogError if it is missing or was changed, PolicyError if it is no policy."""
-    return Policy.parse(documents.parse_json(_read_policy(store, digest)))
+    """The policy that is kept under this digest, of whatever version of lockgate.
+
+    Raises LogError if it is missing or was changed, PolicyError if it is no policy.
+    """
+    return parse_policy(load_policy_bytes(store, digest), where=_policy_path(digest))
 
 
-def _read_policy(store: ObjectStore, digest: str) -> bytes:
+def parse_policy(blob: bytes, *, where: str) -> Policy:
+    """The policy in the bytes that were kept. Raises PolicyError if they are none."""
+    try:
+        document = documents.parse_json(blob)
+    except (ValueError, RecursionError) as err:
+        raise PolicyError([f"the policy is not JSON; expected what lockgate kept @ {where}"]) from err
+    return read_archived(document, where=where)
+
+
+def load_policy_bytes(store: ObjectStore, digest: str) -> bytes:
+    """The bytes that are kept under this digest, which is theirs. Raises LogError if they are missing or others."""
     where = _policy_path(digest)
     try:
         response = store.get(where)

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from lockgate.gates.mistakes import Location, describe_mistake, locate
+from lockgate.gates.policy.upgrades import explain_missing
 
 
 def describe_mistakes(details: Iterable[ErrorDetails], *, schema: Mapping[str, Any], where: str) -> list[str]:
@@ -36,6 +37,13 @@ def _describe(location: Location, detail: ErrorDetails, where: str) -> str:
     if detail["type"] == "union_tag_invalid" and context.get("tag") == "any_of":
         path = ".".join([where, *map(str, location.path)])
         return f"any_of in any_of; expected one of {', '.join(location.tags)} @ {path}.kind"
+    if detail["type"] == "missing" and (hint := explain_missing(location.path, _kind_of(detail, location))):
+        return f"{describe_mistake(detail, location, where=where)} ({hint})"
     if "below" in context:  # a validator of a whole check names the key that it is about
         location = replace(location, path=(*location.path, context["below"]))
     return describe_mistake(detail, location, where=where)
+
+
+def _kind_of(detail: ErrorDetails, location: Location) -> str | None:
+    """The kind of the gate that lacks a key; None where the policy does. pydantic's input is the mapping around it."""
+    return str(detail["input"].get("kind")) if len(location.path) > 1 else None

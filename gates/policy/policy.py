@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import rfc8785
@@ -23,12 +22,14 @@ from pydantic_core import PydanticCustomError
 
 from lockgate.gates import documents
 from lockgate.gates.durations import Duration, parse_duration
-from lockgate.gates.errors import PolicyError
+from lockgate.gates.errors import PolicyError, SettingsError
+from lockgate.gates.foreign import convert_foreign
 from lockgate.gates.gate.check import MAX_INTEGER, GateName
 from lockgate.gates.kinds import AnyCheck
 from lockgate.gates.kinds.any_of import AnyOf
 from lockgate.gates.kinds.useless import check_reachable
 from lockgate.gates.policy.errors import describe_mistakes
+from lockgate.gates.policy.upgrades import FIRST_SHAPE, SHAPE_KEY, current_shape, undo_upgrades
 from lockgate.gates.strictness import Category, Direction, Looks, Named, Ranked, higher, lower
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -99,20 +100,18 @@ class Policy(BaseModel):
         """
         if not isinstance(mapping, Mapping):
             raise PolicyError([f"{type(mapping).__name__} is no policy; expected a mapping @ {where}"])
-        try:
-            return cls.model_validate(dict(mapping))
-        except ValidationError as err:
-            details, schema = err.errors(include_url=False), TypeAdapter(cls).core_schema
-            raise PolicyError(describe_mistakes(details, schema=schema, where=where)) from err
+        return convert_foreign(
+            lambda: cls.model_validate(_drop_shape(dict(mapping))), lambda err: PolicyError(_list_problems(err, where))
+        )
 
     @classmethod
-    def read(cls, file: Path) -> Self:
+    def read(cls, file: documents.FilePath) -> Self:
         """The policy in a YAML or JSON file, held to what conf/gate is held to.
 
         Raises:
             SettingsError: as `documents.read`. PolicyError: as `parse`.
         """
-        return cls.parse(documents.read_document(file))
+        return cls.parse(documents.read_document(documents.parse_path(file, SettingsError)))
 
     @field_validator("checks")
     @classmethod
@@ -140,14 +139,31 @@ class Policy(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the policy as canonical JSON (RFC 8785), without the `description` and `owner` of gates.
+        """SHA-256 of what the policy means, as canonical JSON (RFC 8785).
 
-        These two change nothing that is judged, so that rewording one neither starts new looks nor makes the policy of
-        earlier decisions another one.
+        Left out are the `description` and `owner` of gates, which change nothing that is judged, and keys that a later
+        version added where they mean what their absence did (`lockgate.gates.policy.upgrades`). So neither rewording a
+        gate nor a new version of lockgate starts new looks, or makes the policy of earlier decisions another one.
         """
         judged = self.model_dump(mode="json", exclude={"checks"})
         judged["checks"] = {name: _judged_keys(check) for name, check in self.checks.items()}
-        return hashlib.sha256(rfc8785.dumps(judged)).hexdigest()
+        return hashlib.sha256(rfc8785.dumps(undo_upgrades(judged))).hexdigest()
+
+
+def _drop_shape(mapping: dict[str, Any]) -> dict[str, Any]:
+    """The keys without the number of this version's shape, which files have that lockgate itself wrote."""
+    shape = current_shape()
+    if shape > FIRST_SHAPE and mapping.get(SHAPE_KEY) == shape:
+        del mapping[SHAPE_KEY]
+    return mapping
+
+
+def _list_problems(err: Exception, where: str) -> list[str]:
+    """What keeps a mapping from being a policy, one line each."""
+    if not isinstance(err, ValidationError):
+        return [f"a mapping that cannot be read ({type(err).__name__}); expected plain values @ {where}"]
+    details, schema = err.errors(include_url=False), TypeAdapter(Policy).core_schema
+    return describe_mistakes(details, schema=schema, where=where)
 
 
 def _judged_keys(check: AnyCheck) -> dict[str, Any]:

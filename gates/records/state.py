@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from lockgate.gates.errors import LogError
+from lockgate.gates.foreign import convert_foreign
 
 MAX_PREDECESSORS = 32
 """How many former champions the state keeps. Older ones are only in the log's entries."""
@@ -101,6 +105,13 @@ class Holdout(_Record):
         return self.model_copy(update={"hashes": short, "since": self.last, "looks": {}, "retired": True})
 
 
+def _parse_error(err: Exception) -> LogError:
+    first = err.errors(include_url=False, include_input=False)[0] if isinstance(err, ValidationError) else None
+    problem = first["msg"] if first else f"it holds what JSON cannot ({type(err).__name__})"
+    path = ".".join(["state", *map(str, first["loc"] if first else ())])
+    return LogError(f"this is not a state of the promotion log: {problem[:200]}", where=path[:200])
+
+
 class State(_Record):
     """The state after entry `seq`; 0 is the empty log."""
 
@@ -112,6 +123,17 @@ class State(_Record):
     retracted: Mapping[str, int] = {}  # digests of rows and scores that nothing may be judged on again → the entry
     waivers: tuple[Waiver, ...] = ()  # in the order they were granted; expired ones are dropped if there are many
     holdouts: Mapping[str, Holdout] = {}  # by the digest of their rows and labels
+
+    @classmethod
+    def parse(cls, mapping: Mapping[str, Any]) -> Self:
+        """The state in a mapping of JSON values, such as `state` of a log entry.
+
+        Raises:
+            LogError: what is wrong first, and where.
+        """
+        if not isinstance(mapping, Mapping):
+            raise LogError(f"{type(mapping).__name__} is no state", expected="a mapping", where="state")
+        return convert_foreign(lambda: cls.model_validate_json(json.dumps(dict(mapping))), _parse_error)
 
     @property
     def never_promoted(self) -> bool:

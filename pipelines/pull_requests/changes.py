@@ -7,9 +7,10 @@ such as another file of conf/gate, is compared with the file of the same name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from lockgate.gates.errors import LockgateError, PolicyError, SettingsError, printable
+from lockgate.gates.policy.archive import read_archived
 from lockgate.gates.policy.diff import compare_policies
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.strictness import Category, Changes, Direction, Finding, compare_records, make_finding
@@ -50,8 +52,15 @@ def compare_versions(before: RepositoryVersion, after: RepositoryVersion) -> Cha
     owned = [path for path in changed if path.split("/")[1] not in _AUTHORED]
     with TemporaryDirectory(prefix="lockgate-") as folder:
         old, new = (
-            _Side(version=version, conf=write_conf(version.conf, Path(folder) / place, name=version.name))
-            for version, place in ((before, "before"), (after, "after"))
+            _Side(
+                version=version,
+                conf=write_conf(version.conf, Path(folder) / place, name=version.name),
+                parse_policy=parse_policy,
+            )
+            for version, place, parse_policy in (
+                (before, "before", partial(read_archived, where="gate")),
+                (after, "after", Policy.parse),
+            )
         )
         default = old.compose_root("config"), new.compose_root("config")
         findings_by_file: dict[str, tuple[Finding, ...]] = {"conf/config.yaml": _compare_composed(*default)}
@@ -84,6 +93,7 @@ class _Side:
 
     version: RepositoryVersion
     conf: Path
+    parse_policy: Callable[[Any], Policy]  # the version before may be older than a key that this code asks for
 
     def has(self, name: str) -> bool:
         return f"conf/{name}.yaml" in self.version.conf
@@ -92,14 +102,14 @@ class _Side:
         """What the root composes without overrides; config.yaml if that file does not exist."""
         root = root if self.has(root) else "config"
         with self._locate_errors(f"conf/{root}.yaml"):
-            return settings.compose(config=root, conf=self.conf)
+            return settings.compose(config=root, conf=self.conf, parse_policy=self.parse_policy)
 
     def part(self, group: str, name: str, default: Composed) -> BaseModel | Mapping[str, Any]:
         """One file of a group, parsed; as a plain tree if it leaves values to be given."""
         if default.choices.get(group) == name:
             return default.policy if group == "gate" else _part(default.settings, group)
         with self._locate_errors(f"conf/{group}/{name}.yaml"):
-            return settings.compose_group(group, name, self.conf)
+            return settings.compose_group(group, name, self.conf, parse_policy=self.parse_policy)
 
     @contextmanager
     def _locate_errors(self, file: str) -> Iterator[None]:

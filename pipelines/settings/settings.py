@@ -109,7 +109,12 @@ class Composed(BaseModel):
 
 
 def compose(
-    overrides: Sequence[str] = (), *, trusted: bool = False, config: str = "config", conf: Path | None = None
+    overrides: Sequence[str] = (),
+    *,
+    trusted: bool = False,
+    config: str = "config",
+    conf: Path | None = None,
+    parse_policy: Callable[[Any], Policy] = Policy.parse,
 ) -> Composed:
     """Compose conf/ with `overrides` of the forms `group=choice` and `group.key=value`.
 
@@ -118,6 +123,7 @@ def compose(
         trusted: whether lockgate itself chose the overrides, so that none of them counts as `guarded`.
         config: the file of conf/ to compose: `config`, or `production` for what is deployed.
         conf: the directory; by default `conf_dir()`.
+        parse_policy: `read_archived` for a conf/ that an older version went by, which may lack keys.
 
     Raises:
         SettingsError: there is no configuration, an override is not plain or names something unknown, or a value has
@@ -148,7 +154,7 @@ def compose(
         )
     _check_plain(tree, "")
     guarded = tuple(change.text for change in changes if change.key.partition(".")[0] in GUARDED_GROUPS)
-    policy = Policy.parse(tree.pop("gate", None))
+    policy = parse_policy(tree.pop("gate", None))
     return Composed(
         settings=Settings.parse(tree),
         policy=policy,
@@ -179,8 +185,12 @@ def _find_touched_groups(
     return [group for group in (*GUARDED_GROUPS, "as_of", "seed") if tree.get(group) != plain.get(group)]
 
 
-def compose_group(group: str, choice: str, conf: Path) -> BaseModel | dict[str, Any]:
+def compose_group(
+    group: str, choice: str, conf: Path, *, parse_policy: Callable[[Any], Policy] = Policy.parse
+) -> BaseModel | dict[str, Any]:
     """One file of a group that the gates' owners own, parsed; as a plain tree if a value in it is `???`.
+
+    parse_policy: as `compose`.
 
     Raises:
         SettingsError, PolicyError: as `compose`.
@@ -194,7 +204,7 @@ def compose_group(group: str, choice: str, conf: Path) -> BaseModel | dict[str, 
     if "???" in _list_leaves(tree):
         return tree
     _check_plain(tree, group)
-    return _GROUP_PARSERS[group](tree)
+    return parse_policy(tree) if group == "gate" else _GROUP_PARSERS[group](tree)
 
 
 def find_foreign_changes(group: str, choice: str, conf: Path) -> list[str]:
@@ -233,7 +243,6 @@ def _make_parser(kind: type[BaseModel], group: str) -> Callable[[Mapping[str, An
 
 
 _GROUP_PARSERS: dict[str, Callable[[Mapping[str, Any]], BaseModel]] = {
-    "gate": Policy.parse,
     "data": _make_parser(DataSettings, "data"),
     "platform": _make_parser(PlatformSettings, "platform"),
     "store": _make_parser(StoreSettings, "store"),

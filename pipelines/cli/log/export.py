@@ -28,6 +28,7 @@ def export(
     from lockgate.gates import runs
     from lockgate.gates.log import policies
     from lockgate.gates.verification import export as exchange
+    from lockgate.gates.verification import reproduction as again
     from lockgate.pipelines.cli.shared.files import check_free, print_json, write_folder
     from lockgate.pipelines.cli.shared.log import project_log
 
@@ -36,20 +37,25 @@ def export(
     entry, before = _find_judgement(log, run)
     decision = exchange.read_recorded_decision(entry)
     evidence = runs.load_claim(str(decision.binding.run)).evidence
-    policy = policies.load_policy(log.store, exchange.require_judgement(entry).policy_sha256)
-    files = exchange.export_entry(entry, before, evidence, policy)
+    policy_file = policies.load_policy_bytes(log.store, exchange.require_judgement(entry).policy_sha256)
+    policy = policies.parse_policy(policy_file, where=exchange.POLICY_FILE)
+    files = exchange.export_entry(entry, before, evidence, policy_file)
     context = exchange.Context.from_bytes(files[exchange.CONTEXT_FILE], where=exchange.CONTEXT_FILE)
-    reproduction = exchange.reproduce(evidence, policy, context, policy_file=files[exchange.POLICY_FILE])
+    reproduction = again.reproduce(evidence, policy, context, policy_file=policy_file)
     write_folder(out, files)
     if reproduction.differences:
-        sys.stderr.write(f"  here it is {exchange.reproduction_error(reproduction.differences)}\n")
+        sys.stderr.write(f"  here it is {again.reproduction_error(reproduction.differences)}\n")
+    elif not reproduction.same_engine:
+        sys.stderr.write(f"  {again.describe_reproduction(entry, reproduction)}\n")
     if as_json:
         print_json(
             {
                 "out": str(out),
                 "entry": entry.seq,
                 "decision": decision.sha256,
+                "engine": reproduction.recorded_engine,
                 "differences": list(reproduction.differences),
+                "remarks": list(reproduction.remarks),
             }
         )
         return

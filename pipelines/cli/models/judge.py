@@ -103,21 +103,21 @@ def _reproduce(
     evidence: Path, policy: Path, context: Path, *, key: str | None, decision: bytes | None = None
 ) -> tuple[ReportedDecision, Evidence, Policy]:
     from lockgate.gates.evidence.evidence import Evidence
-    from lockgate.gates.policy.policy import Policy
+    from lockgate.gates.policy.archive import read_archived
     from lockgate.gates.verification import export
+    from lockgate.gates.verification import reproduction as again
     from lockgate.pipelines.cli.shared.files import read_capped
     from lockgate.pipelines.promotion.decide import ReportedDecision
 
     exported = export.Context.from_bytes(read_capped(context, cap=MAX_DOCUMENT_BYTES), where=str(context))
     signed = _describe_signature(exported.parse_entry(str(context)), key)
-    parsed, judged_evidence = Policy.parse(read_policy_mapping(policy)), Evidence.read(evidence)
+    parsed = read_archived(read_policy_mapping(policy), where=str(policy))
+    judged_evidence = Evidence.read(evidence)
     blob = read_capped(policy, cap=MAX_DOCUMENT_BYTES) if decision is not None else None
-    reproduction = export.reproduce(judged_evidence, parsed, exported, decision=decision, policy_file=blob)
+    reproduction = again.reproduce(judged_evidence, parsed, exported, decision=decision, policy_file=blob)
     if reproduction.differences:
-        raise export.reproduction_error(reproduction.differences)
-    note = (
-        f"{export.describe_reproduction(exported.parse_entry(), reproduction.decision)}; {signed}; nothing was logged"
-    )
+        raise again.reproduction_error(reproduction.differences)
+    note = f"{again.describe_reproduction(exported.parse_entry(), reproduction)}; {signed}; nothing was logged"
     return ReportedDecision(decision=reproduction.decision, entry=None, note=note), judged_evidence, parsed
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate import hash_row_ids
+from lockgate import Evidence, hash_row_ids
 from lockgate.gates.errors import EvidenceError
-from lockgate.gates.evidence.row_ids import sort_order
+from lockgate.gates.evidence.row_ids import parse_hashes, sort_order
 
 IDS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), min_size=1, max_size=30, unique=True)
 
@@ -67,3 +67,27 @@ def test_order() -> None:
     assert sort_order(pa.array([1, 2, 5])) is None
     assert sort_order(pa.array([2, 1, 2])).tolist() == [1, 0, 2]
     assert sort_order(pa.array(["b", "a"])).tolist() == [1, 0]
+
+
+def test_hashes_know_the_type_of_their_ids_as_long_as_they_are_themselves() -> None:
+    assert hash_row_ids([1, 2]).id_type == "int64"
+    texts = hash_row_ids(["1", "2"])
+    assert (texts.id_type, texts[:1].id_type, texts.copy().id_type) == ("string",) * 3
+    assert getattr(np.concatenate([texts, texts]), "id_type", None) is None
+    assert parse_hashes(texts).id_type == "string"
+    assert parse_hashes(np.asarray(texts)).id_type is None
+    with pytest.raises(EvidenceError, match="no row ids to hash"):
+        hash_row_ids(None)
+
+
+def test_the_type_of_training_ids_survives_the_file_and_nothing_else_is_taken_for_one() -> None:
+    plain = {"label": [0, 1], "challenger": [0.1, 0.2], "row_id": ["a", "b"]}
+    evidence = Evidence.from_arrays(**plain, facts={"train_row_hashes": hash_row_ids(["c"])})
+    blob = evidence.to_bytes()
+    assert Evidence.from_bytes(blob).train_row_hashes.id_type == "string"
+    assert Evidence.from_bytes(blob).to_bytes() == blob
+    with pytest.raises(EvidenceError, match=r"ids of the training rows are 'strong'; expected int64 or string"):
+        Evidence.from_bytes(blob.replace(b'"train_row_ids":"string"', b'"train_row_ids":"strong"'))
+    before = Evidence.from_arrays(**plain, facts={"train_row_hashes": np.asarray(hash_row_ids(["c"]))})
+    assert b"train_row_ids" not in before.to_bytes()
+    assert Evidence.from_bytes(before.to_bytes()).train_row_hashes.id_type is None

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lockgate import Verdict, hash_row_ids
+from lockgate import Evidence, Verdict, hash_row_ids
 
 # for the tests over all kinds: see tests/conformance/own.py
 VARIANTS = [{"severity": "warn"}]
@@ -32,3 +32,37 @@ def test_training_rows_that_are_not_named_are_an_error(make, facts) -> None:
     outcome = make.judge(make.check("leakage"), make.evidence(facts=facts)).outcomes[0]
     assert outcome.verdict == Verdict.ERROR
     assert "train_row_hashes" in outcome.message
+
+
+NUMBERS = np.arange(600)
+TEXTS = [str(number) for number in NUMBERS]
+
+
+@pytest.mark.parametrize(
+    ("trained", "ids", "sentence"),
+    [
+        (NUMBERS, TEXTS, "the training rows have integers as ids, and the holdout has texts"),
+        (TEXTS, NUMBERS, "the training rows have texts as ids, and the holdout has integers"),
+        (np.arange(9000, 9600), [f"{number:05}" for number in NUMBERS], "the training rows have integers as ids"),
+    ],
+)
+def test_ids_of_another_type_never_match_and_are_an_error(make, trained, ids, sentence: str) -> None:
+    evidence = make.evidence(row_id=ids, facts={"train_row_hashes": hash_row_ids(trained)})
+    for read in (evidence, Evidence.from_bytes(evidence.to_bytes())):
+        outcome = make.judge(make.check("leakage"), read).outcomes[0]
+        assert outcome.verdict == Verdict.ERROR
+        assert outcome.message.startswith(sentence)
+        assert "convert one of them" in outcome.message
+
+
+@pytest.mark.parametrize(("trained", "ids"), [(NUMBERS, TEXTS), (TEXTS, NUMBERS)])
+def test_where_the_type_is_not_kept_ids_that_match_once_converted_are_an_error(make, trained, ids) -> None:
+    """As in evidence that was written before the type was, or whose hashes were put together from several."""
+    bare = np.concatenate([np.asarray(hash_row_ids(trained))])
+    outcome = make.judge(make.check("leakage"), make.evidence(row_id=ids, facts={"train_row_hashes": bare})).outcomes[0]
+    assert outcome.verdict == Verdict.ERROR
+    others = np.asarray(hash_row_ids(np.arange(9000, 9600)))
+    outcome = make.judge(make.check("leakage"), make.evidence(row_id=ids, facts={"train_row_hashes": others})).outcomes[
+        0
+    ]
+    assert outcome.verdict == Verdict.PASS

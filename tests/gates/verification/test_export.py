@@ -22,6 +22,7 @@ from lockgate.gates.lifecycle.reverify import reverify
 from lockgate.gates.log import Keyring, Log, Signer, policies
 from lockgate.gates.log.signing import fingerprint, public_line
 from lockgate.gates.verification import export
+from lockgate.gates.verification import reproduction as again
 from tests import builders
 from tests.builders import LABEL, ROWS, draw_scores
 
@@ -67,8 +68,8 @@ def export_and_parse(
 ) -> tuple[Evidence, Policy, export.Context, dict[str, bytes]]:
     """The four files of an entry, parsed as whoever gets them parses them, and as they are."""
     before = log.entry(entry.seq - 1) if entry.seq > 1 else None
-    policy = policies.load_policy(log.store, entry.event.policy_sha256)
-    files = export.export_entry(entry, before, evidence, policy)
+    policy_file = policies.load_policy_bytes(log.store, entry.event.policy_sha256)
+    files = export.export_entry(entry, before, evidence, policy_file)
     return (
         Evidence.from_bytes(files["evidence.arrow"]),
         Policy.parse(json.loads(files["policy.json"])),
@@ -95,13 +96,13 @@ def test_every_entry_is_made_again_byte_for_byte_first_and_later_ones(log: Log) 
     for minute, committed in enumerate((FIRST, SECOND)):
         entry = commit_entry(log, committed, minute=minute)
         evidence, policy, context, files = export_and_parse(log, committed, entry)
-        reproduction = export.reproduce(
+        reproduction = again.reproduce(
             evidence, policy, context, decision=files["decision.json"], policy_file=files["policy.json"]
         )
         assert reproduction.differences == ()
         assert reproduction.decision == entry.read_decision()
         assert reproduction.decision.to_json().encode() + b"\n" == files["decision.json"]
-        assert export.describe_reproduction(entry, reproduction.decision).startswith(
+        assert again.describe_reproduction(entry, reproduction).startswith(
             f"reproduced: entry {entry.seq} of log {entry.log_id[:12]}"
         )
 
@@ -114,7 +115,7 @@ def test_the_same_entry_gives_the_same_files(log: Log) -> None:
 def test_a_policy_is_kept_in_the_order_in_which_it_was_declared(log: Log) -> None:
     entry = commit_entry(log, FIRST, policy=make_policy(checks={"zeta": GATES["checks"]["zeta"], "either": EITHER}))
     evidence, policy, context, files = export_and_parse(log, FIRST, entry)
-    assert export.reproduce(evidence, policy, context, policy_file=files["policy.json"]).differences == ()
+    assert again.reproduce(evidence, policy, context, policy_file=files["policy.json"]).differences == ()
     assert list(policy.checks) == ["zeta", "either"]
 
 
@@ -126,12 +127,12 @@ def test_a_sealed_decision_gives_what_was_told_and_its_commitment_is_checked(log
     evidence, policy, context, files = export_and_parse(log, champion_evidence, entry)
     document = json.loads(files["decision.json"])
     assert (document["outcomes"], document["state"]["holdouts"]) == ([], {})
-    reproduction = export.reproduce(evidence, policy, context, decision=files["decision.json"])
+    reproduction = again.reproduce(evidence, policy, context, decision=files["decision.json"])
     assert reproduction.differences == ()
     assert reproduction.decision.sealed
-    assert "its commitment holds" in export.describe_reproduction(entry, reproduction.decision)
+    assert "its commitment holds" in again.describe_reproduction(entry, reproduction)
     other = replace(evidence, facts={**evidence.facts, "challenger": {"run": "EvaluateNewModel/0", "sha256": "f" * 64}})
-    assert any("commitment" in difference for difference in export.reproduce(other, policy, context).differences)
+    assert any("commitment" in difference for difference in again.reproduce(other, policy, context).differences)
 
 
 def test_a_reverification_is_made_again_too(log: Log) -> None:
@@ -141,7 +142,7 @@ def test_a_reverification_is_made_again_too(log: Log) -> None:
         make_policy(), champion_evidence, log, actor="ada", clock=lambda: NOON + timedelta(days=1)
     )
     evidence, policy, context, files = export_and_parse(log, champion_evidence, reverification.entry)
-    reproduction = export.reproduce(evidence, policy, context, decision=files["decision.json"])
+    reproduction = again.reproduce(evidence, policy, context, decision=files["decision.json"])
     assert reproduction.differences == ()
     assert reproduction.decision == reverification.decision
 
@@ -149,18 +150,18 @@ def test_a_reverification_is_made_again_too(log: Log) -> None:
 def test_other_scores_another_policy_and_another_decision_are_named(log: Log) -> None:
     entry = commit_entry(log, FIRST)
     evidence, policy, context, files = export_and_parse(log, FIRST, entry)
-    swapped = export.reproduce(witnessed_evidence(draw_scores(0.31), model="0"), policy, context).differences
+    swapped = again.reproduce(witnessed_evidence(draw_scores(0.31), model="0"), policy, context).differences
     assert any(difference.startswith("binding.scores: ") for difference in swapped)
     lax = json.loads(files["policy.json"])
     lax["checks"]["zeta"]["min"] = 0.5
-    laxer = export.reproduce(evidence, Policy.parse(lax), context, policy_file=json.dumps(lax).encode())
+    laxer = again.reproduce(evidence, Policy.parse(lax), context, policy_file=json.dumps(lax).encode())
     assert laxer.differences[0].startswith("policy.json: SHA-256 ")
     assert any(difference.startswith("binding.policy: ") for difference in laxer.differences)
     hold = files["decision.json"].replace(b"PROMOTE", b"HOLD")
-    assert export.reproduce(evidence, policy, context, decision=hold).differences == (
+    assert again.reproduce(evidence, policy, context, decision=hold).differences == (
         "decision.json: it is not the decision that the entry records",
     )
-    error = export.reproduction_error(swapped)
+    error = again.reproduction_error(swapped)
     assert str(error).startswith("not reproduced: binding.")
     assert len(str(error)) < 600
 
@@ -171,7 +172,7 @@ def test_a_model_that_was_changed_after_it_was_judged_is_seen(log: Log) -> None:
     evidence, policy, context, _ = export_and_parse(log, changed, entry)
     assert any(
         "verdict: PASS was recorded, FAIL is found" in difference
-        for difference in export.reproduce(evidence, policy, context).differences
+        for difference in again.reproduce(evidence, policy, context).differences
     )
 
 

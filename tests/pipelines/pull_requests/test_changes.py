@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lockgate.gates.errors import LockgateError, PolicyError, SettingsError
+from lockgate.gates.policy.upgrades import Added
 from lockgate.gates.strictness import Changes
 from lockgate.pipelines.pull_requests.changes import compare_folders
 from lockgate.pipelines.settings.groups import ROOT
@@ -316,3 +317,28 @@ def test_every_platform_and_table_is_compared_and_so_is_production(full: Path, t
         ("tighter trust", "platform.keys.private"): "tighter",
     }
     assert {weakening.file for weakening in result.weakenings} == {"conf/production.yaml"}
+
+
+def test_a_base_that_is_older_than_a_key_is_read_as_what_it_meant_and_head_is_not(
+    shipped: Path, head: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if `min_clusters` had been added to policies since the base, where ten meant no change."""
+    line = next(
+        line
+        for line in (head / "conf/gate/default.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
+        if line.startswith("min_clusters:")
+    )
+    number = int(line.split()[1])
+    added = Added(shape=2, key="min_clusters", value=number + 5, because="more were asked for")
+    monkeypatch.setattr("lockgate.gates.policy.upgrades.UPGRADES", (added,))
+    for file in (head / "conf/gate").glob("*.yaml"):
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        file.write_text("".join(line for line in lines if not line.startswith("min_clusters:")), encoding="utf-8")
+    findings = [
+        finding for finding in compare_folders(head, shipped).findings if finding.where.endswith("min_clusters")
+    ]
+    assert [(finding.direction, finding.before, finding.after) for finding in findings] == [
+        ("weaker", str(number + 5), str(number))
+    ]
+    with pytest.raises(PolicyError, match=rf"gate.min_clusters \({number + 5} keeps what a policy without it meant"):
+        compare_folders(shipped, head)

@@ -20,6 +20,7 @@ from obstore.store import MemoryStore
 from lockgate import Evidence, Policy
 from lockgate.gates.lifecycle.commit import commit
 from lockgate.gates.log import Keyring, Log, Signer
+from lockgate.gates.log.policies import policy_bytes
 from lockgate.gates.log.signing import fingerprint, public_line
 from lockgate.gates.verification import export
 
@@ -148,7 +149,7 @@ def test_a_sealed_and_signed_decision_shows_its_key_and_its_commitment_and_no_nu
     policy = Policy.parse(sealed)
     entry = commit(policy, evidence, log, actor="ada", clock=lambda: datetime(2024, 5, 1, tzinfo=UTC)).entry
     (tmp_path / "signed").mkdir()
-    for name, blob in export.export_entry(entry, None, evidence, policy).items():
+    for name, blob in export.export_entry(entry, None, evidence, policy_bytes(policy)).items():
         (tmp_path / "signed" / name).write_bytes(blob)
     completed = away.run("judge", "--evidence", "signed", "--key", public)
     assert (completed.returncode, completed.stderr) == (0, "")
