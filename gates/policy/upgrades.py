@@ -73,7 +73,10 @@ class Renamed:
 
 Upgrade = Added | Renamed
 
-UPGRADES: tuple[Upgrade, ...] = ()
+UPGRADES: tuple[Upgrade, ...] = (
+    Added(shape=2, key="min_class_rows", value=2, because="rows of the rarer class were not counted"),
+    Added(shape=2, key="serial_dependence", value="ignore", because="clusters counted as independent of their order"),
+)
 """Every change of the keys of policies, in the order of their shapes. Lines are added at the end, and none is changed:
 `tests/conformance/test_archive.py` says which is missing."""
 

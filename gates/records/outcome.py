@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from lockgate.gates.records.added import ADDED_LATER
+
 
 class Verdict(StrEnum):
     """What one gate says. Worst first, except for SKIP, which never counts."""
@@ -104,7 +106,7 @@ class Outcome(BaseModel):
     rule: str = ""
     rows: int | None = None
     clusters: int | None = None
-    information: Information | None = None
+    information: Information | None = ADDED_LATER
     message: str = ""
     parts: tuple[Outcome, ...] = ()
     waived: bool = False
