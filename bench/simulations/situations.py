@@ -24,6 +24,9 @@ from lockgate.gates.stats.scored import Floats
 
 ALPHA, LOOK = 0.05, 0.0025
 MIN_CLUSTERS, MIN_CLASS_ROWS = 10, 20
+MAX_ROWS_DRAWN = 30_000_000
+"""Holdouts of many rows are drawn less often."""
+
 TRUE_GAIN = 5.5
 """The gain for which power is measured, in standard errors that know nothing of order, skew and few rows."""
 
@@ -238,6 +241,7 @@ def situations(*, runs: int, seed: int = 20) -> ResultTable:
 
 def _line(situation: Situation, *, runs: int, seed: int) -> tuple[Cell, ...]:
     number = SITUATIONS.index(situation)
+    runs = max(min(runs, MAX_ROWS_DRAWN // situation.rows), 200)
     equal = measure_situation(situation, runs=runs, strength=0.0, seed=seed + 100 * number)
     strength = find_strength(situation, seed=seed + 100 * number + 1)
     better = measure_situation(situation, runs=max(runs // 10, 200), strength=strength, seed=seed + 100 * number + 2)
