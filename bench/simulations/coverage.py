@@ -12,7 +12,7 @@ from bench.simulations.rows import POPULATIONS, draw_holdouts, truth, truths
 from bench.simulations.table import Cell, MeasuredRate, ResultTable
 from lockgate.gates.kinds.calibration import CALIBRATION_MEASURES
 from lockgate.gates.metrics import Linear, Metric, Task, find_metric
-from lockgate.gates.metrics.estimate import estimate_differences, estimate_linear, estimate_metric, standard_errors
+from lockgate.gates.metrics.estimate import estimate_differences, estimate_linear, estimate_metric, measure_uncertainty
 from lockgate.gates.metrics.rows import GroupedRows, Rows
 from lockgate.gates.stats.scored import Floats, Scored
 
@@ -131,7 +131,7 @@ def _areas(auc: Metric, *, positives: int, area: float, runs: int, seed: int) ->
     hits: list[Floats] = []
     for split in draw_holdouts(draw, n=n, runs=runs, seed=seed):
         single, paired = estimate_metric(auc, split), estimate_differences(auc, split)
-        error, _ = standard_errors(auc, split.linear(auc), split)
+        error = measure_uncertainty(auc, split.linear(auc), split).error
         wald = np.abs(single.value - area) <= special.ndtri(LEVEL) * error
         hits.append(np.stack([_inside(single.bounds(LEVEL), area), wald, _inside(paired.bounds(LEVEL), 0.0)]))
     logit, plain, both = np.concatenate(hits, axis=1)
