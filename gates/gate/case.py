@@ -109,6 +109,8 @@ class Case:
         Ids are hashed.
         """
         square = self.split().paired_difference(metric).influence ** 2
+        if square.max() <= TOLERANCE**2:
+            return "the difference is the same in every row, which shows no spread"
         rows = np.argsort(square)[::-1][:MAX_NAMED]
         count = int(np.searchsorted(np.cumsum(square[rows]), square.sum() / 2)) + 1
         rows = rows[:count]

@@ -127,8 +127,9 @@ def estimate_metric(metric: Metric, split: GroupedRows) -> Estimates:
         return Estimates(
             value=linear.value, bounds=quantile.quantile_bounds(metric.quantile, split), information=information
         )
-    trials = split.class_rows(metric)
-    trials = _trials(split) if trials is None else np.minimum(_trials(split), trials)
+    trials, carried = _trials(split), split.class_rows(metric)
+    if carried is not None and metric.carriers is not None and metric.carriers.alone:
+        trials = np.minimum(trials, carried)
     if metric.method == "delong":
         bounds = area.logit_bounds(linear.value, uncertainty, trials)
         return Estimates(value=linear.value, bounds=bounds, information=information)
