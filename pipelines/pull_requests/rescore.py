@@ -19,9 +19,9 @@ from lockgate.pipelines.data import EVERY_ROW
 from lockgate.pipelines.models import MODELS
 from lockgate.pipelines.pull_requests import proposal
 from lockgate.pipelines.scoring import parity
-from lockgate.pipelines.scoring.distributions import recount
 from lockgate.pipelines.scoring.champion import check_untrained
-from lockgate.pipelines.scoring.evidence import CandidateModel, holdout_columns, score_holdout
+from lockgate.pipelines.scoring.distributions import recount
+from lockgate.pipelines.scoring.evidence import CandidateModel, holdout_columns, holdout_frame, score_holdout
 from lockgate.pipelines.scoring.tables import data_files
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Basis:
         return {
             "rows": {"train": read_part(claim.facts, "rows").get("train")},
             **{name: claim.facts[name] for name in _CLAIMED if name in claim.facts},
-            "features": recount(claim.facts.get("features"), self.split.holdout),
+            "features": recount(claim.facts.get("features"), holdout_frame(self.splits)),
         }
 
     def _facts(self, claim: Evidence, challenger: Mapping[str, Any], sha256: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from lockgate.pipelines.scoring.distributions import (
     recount,
     spread_rows,
 )
-from lockgate.pipelines.scoring.evidence import holdout_columns
+from lockgate.pipelines.scoring.evidence import holdout_columns, holdout_frame
 from lockgate.pipelines.scoring.measuring import peak_memory_mb, predict_ms_per_1000
 from lockgate.pipelines.scoring.tables import data_files
 from lockgate.pipelines.settings.settings import Settings
@@ -113,7 +113,7 @@ def _fit_and_score(
 ) -> _ScoredModel:
     """The model, fitted on the training rows of each split (those in `rows`, if given) and scored on its holdout.
 
-    What is measured is of the last one.
+    Times and the training columns are those of the last one.
     """
     scores = []
     for number, split in enumerate(splits):
@@ -143,7 +143,7 @@ def _fit_and_score(
             "predict_ms_per_1000_p99": p99,
             "model_bytes": len(blob),
             "peak_memory_mb": peak_memory_mb(),
-            "features": count_distributions(train, split.holdout),
+            "features": count_distributions(train, holdout_frame(splits)),
             "scores": count_scores(fitted.score(train.iloc[spread_rows(len(train), SCORED_ROWS)])),
         },
     )
@@ -161,7 +161,7 @@ def _evidence(
         "champion": {
             "run": "selftest",
             "sha256": champion.sha256,
-            "features": recount(champion.facts["features"], splits[-1].holdout),
+            "features": recount(champion.facts["features"], holdout_frame(splits)),
         },
         "train_row_hashes": hashes[0]
         if len(splits) == 1

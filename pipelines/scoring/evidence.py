@@ -22,6 +22,7 @@ from lockgate.pipelines.settings.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from lockgate.pipelines.data import Split
@@ -87,6 +88,13 @@ def holdout_columns(splits: Sequence[Split]) -> dict[str, Any]:
     }
 
 
+def holdout_frame(splits: Sequence[Split]) -> pd.DataFrame:
+    """The features of the held-out rows of all splits, one after the other: (m, all declared features)."""
+    import pandas as pd
+
+    return pd.concat([split.holdout for split in splits], ignore_index=True) if len(splits) > 1 else splits[0].holdout
+
+
 def score_holdout(
     settings: Settings,
     split: Split,
@@ -101,8 +109,8 @@ def score_holdout(
     """Score the holdout of `split` with `model`, loaded from the candidate's bytes, and with the champion beside it.
 
     A fresh process scores some of the rows once more. The rows of `earlier` periods, oldest first, get the champion's
-    scores as well; what is measured of a model and its columns is of the last one. Raises LockgateError if a model
-    cannot score the rows.
+    scores as well; times and the parity are those of the last period. Raises LockgateError if a model cannot score the
+    rows.
     """
     import numpy as np
 
@@ -129,7 +137,7 @@ def score_holdout(
         and {
             "run": reigning.champion.run,
             "sha256": reigning.champion.sha256,
-            "features": recount(reigning.features, split.holdout),
+            "features": recount(reigning.features, holdout_frame(splits)),
         },
         "config_sha256": settings.digest,
         "code": code_state(ROOT),

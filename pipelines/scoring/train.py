@@ -15,7 +15,14 @@ from lockgate.pipelines.promotion.events import Reporter
 from lockgate.pipelines.scoring import champion, parity
 from lockgate.pipelines.scoring.champion import load_champion
 from lockgate.pipelines.scoring.distributions import SCORED_ROWS, count_distributions, count_scores, spread_rows
-from lockgate.pipelines.scoring.evidence import CandidateModel, Evaluated, ScoredPeriod, parity_problem, score_holdout
+from lockgate.pipelines.scoring.evidence import (
+    CandidateModel,
+    Evaluated,
+    ScoredPeriod,
+    holdout_frame,
+    parity_problem,
+    score_holdout,
+)
 from lockgate.pipelines.scoring.tables import data_files
 from lockgate.pipelines.settings.settings import Settings
 
@@ -59,7 +66,7 @@ def _evaluate(settings: Settings, *, run: str, report: Reporter, bundle: str, fr
         trained={
             "rows": {"train": len(split.train), "without_outcome": _left_out(split)},
             "fit_seconds": round(fit_seconds, 3),
-            "features": count_distributions(split.train, split.holdout),
+            "features": count_distributions(split.train, holdout_frame([*(period.split for period in earlier), split])),
             "scores": count_scores(challenger.score(split.train.iloc[spread_rows(len(split.train), SCORED_ROWS)])),
         },
         train_row_hashes=hash_row_ids(split.train_row_ids),
