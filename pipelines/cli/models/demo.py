@@ -38,7 +38,7 @@ MONTHS = 3
 def demo() -> None:
     """Retrain the flights model month by month, judge each, and show what the month after then showed.
 
-    A second table shows what a gate of kind periods would have said: for that, eight more models are trained.
+    A second table shows what a gate of kind periods would have said: for that, seven more models are trained.
     Runs in its own directory below .lockgate/demo: your log, tags and predictions are not touched.
     """
     where = _own_directory()
