@@ -101,11 +101,12 @@ class Periods(Check):
         if any(part.verdict is Verdict.ERROR for part in parts):
             problem = next(f"{part.name}: {part.message}" for part in parts if part.verdict is Verdict.ERROR)
             return self.outcome(name, Verdict.ERROR, problem, case, metric=self.metric, level=level, parts=tuple(parts))
-        few = f"only {len(parts)} periods, at least {self.min_periods} are asked"
-        few = few if len(parts) < self.min_periods else ""
+        few = case.few_clusters
+        if len(parts) < self.min_periods:
+            few = f"only {_count(parts)}, at least {self.min_periods} are asked"
         if self.require == "every":
             return self._judge_every(name, parts, case, few)
-        return self._judge_mean(name, parts, split, periods, case, level=level, few=few or case.few_clusters)
+        return self._judge_mean(name, parts, split, periods, case, level=level, few=few)
 
     def _parts(self, split: GroupedRows, periods: Codes, case: Case, level: float) -> list[Outcome]:
         """What each period shows alone: a FAIL with Holm's correction, a PASS without."""
@@ -152,9 +153,10 @@ class Periods(Check):
         gain = case.metric(self.metric).gain
         lowest = min(parts, key=lambda part: (SEVERITY_ORDER.index(part.verdict), gain(part.observed or 0.0)))
         message = f"{summarise_parts(list(parts), self.part_noun)}; worst {lowest.name!r}: {lowest.message}"
-        return self.outcome(
-            name, verdict, f"{message}; asked: {self.rule}{note}", case, parts=tuple(parts), **copy_numbers(lowest)
-        )
+        numbers = copy_numbers(lowest)
+        if all(part.p is not None for part in parts):
+            numbers["p"] = max(part.p or 0.0 for part in parts)  # all have to show the gain
+        return self.outcome(name, verdict, f"{message}; asked: {self.rule}{note}", case, parts=tuple(parts), **numbers)
 
     def _judge_mean(
         self,
@@ -179,7 +181,7 @@ class Periods(Check):
         if difference is not None:
             deviation = float(np.std([part.observed or 0.0 for part in parts], ddof=1))
             spread = f", whose gains have a standard deviation of {format_number(deviation)}"
-        message = f"{describe_difference(metric, value or 0.0, gain)} in the mean of {len(parts)} periods{spread}"
+        message = f"{describe_difference(metric, value or 0.0, gain)} in the mean of {_count(parts)}{spread}"
         return self.outcome(
             name,
             verdict,
@@ -200,6 +202,10 @@ class Periods(Check):
         if verdict is Verdict.PASS and self.is_scheduled and case.spent:
             return Verdict.INCONCLUSIVE, f"; {case.spent}"
         return verdict, ""
+
+
+def _count(parts: Sequence[Outcome]) -> str:
+    return f"{len(parts)} period{'s' * (len(parts) != 1)}"
 
 
 def _split_by_period(case: Case) -> GroupedRows:

@@ -66,7 +66,7 @@ class Make:
 
     @staticmethod
     def arrays(n: int = 600, *, seed: int = 7) -> dict[str, Any]:
-        """A challenger that sees well, a champion that sees badly, three sites."""
+        """A challenger that sees well, a champion that sees badly, three sites, three months."""
         rng = np.random.default_rng(seed)
         truth = rng.normal(-0.5, 1.5, n)
         return {
@@ -75,6 +75,7 @@ class Make:
             "champion": expit(truth + rng.normal(0, 3.0, n)),
             "row_id": np.arange(n),
             "slices": {"site": np.array(["north", "south", "west"])[np.arange(n) % 3]},
+            "period": np.array(["2013-08", "2013-09", "2013-10"])[np.arange(n) * 3 // max(n, 1)],
             "facts": Make.facts(n),
         }
 

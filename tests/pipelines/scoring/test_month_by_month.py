@@ -154,18 +154,24 @@ def test_the_same_is_found_after_the_fact(rolling: Any) -> None:
 MISTAKES = {
     "no month to train on": (
         ("as_of=2024-02",),
-        "no rows with an outcome to train on before 2023-12, for 3 months up to 2024-02;"
-        " expected as_of from 2024-04 to 2024-06, or fewer months @ as_of, data.holdout.months",
+        (
+            "no rows with an outcome to train on before 2023-12, for 3 months up to 2024-02;"
+            " expected as_of from 2024-04 to 2024-06, or fewer months @ as_of, data.holdout.months"
+        ),
     ),
     "no such month": (
         ("as_of=2024-07",),
-        "no rows with an outcome to hold out in 2024-07, for 3 months up to 2024-07;"
-        " expected as_of from 2024-04 to 2024-06, or fewer months @ as_of, data.holdout.months",
+        (
+            "no rows with an outcome to hold out in 2024-07, for 3 months up to 2024-07;"
+            " expected as_of from 2024-04 to 2024-06, or fewer months @ as_of, data.holdout.months"
+        ),
     ),
     "the champion learned from a month": (
         ("as_of=2024-05", "--bundle", "champion.tar"),
-        "was trained on 2024-03: there it cannot be compared; expected as_of=2024-06 or later, so that all 3 months"
-        " lie after its training, or data.holdout.months: 2 @ as_of, data.holdout.months",
+        (
+            "was trained on 2024-03: there it cannot be compared; expected as_of=2024-06 or later, so that all 3 months"
+            " lie after its training, or data.holdout.months: 2 @ as_of, data.holdout.months"
+        ),
     ),
     "a single month": (("data.holdout.months=1",), "data.holdout.months"),
 }
