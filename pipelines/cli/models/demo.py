@@ -42,6 +42,7 @@ def demo() -> None:
     Runs in its own directory below .lockgate/demo: your log, tags and predictions are not touched.
     """
     where = _own_directory()
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as flows do: spinning threads cost more than they gain
     from lockgate.pipelines import data
     from lockgate.pipelines.settings.groups import ROOT
     from lockgate.pipelines.settings.settings import compose

@@ -115,3 +115,17 @@ def test_rare_bad_months(periods: int, level: float, most: float) -> None:
     ]
     assert rates[0] <= most
     assert rates[1] <= 1 - level
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("periods", "most"), [(3, 0.07), (6, 0.12), (12, 0.13)])
+def test_neighbouring_months_that_are_alike(periods: int, most: float) -> None:
+    """The other condition: with a correlation of .4 between neighbours (AR(1)), it errs twice as often."""
+    lots, shape = np.random.default_rng(periods), (200_000, periods)
+    effect = lots.normal(0, 1, shape)
+    for month in range(1, periods):
+        effect[:, month] = 0.4 * effect[:, month - 1] + np.sqrt(1 - 0.4**2) * effect[:, month]
+    value = effect + lots.normal(0, 0.5, shape)
+    mean, error, df = mean_over_periods(value, np.full(shape, 0.25))
+    rate = np.mean(mean - stdtrit(df, 0.95) * error > 0)
+    assert 0.05 < rate <= most
