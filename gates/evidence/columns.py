@@ -21,7 +21,11 @@ from lockgate.gates.evidence.foreign_columns import read_column
 MAX_SLICE_VALUES = 10_000
 """Distinct values that one slice column may have."""
 
+FIRST_PERIOD = ""
+"""A name that is ascending before every period's, for training rows of the first period's model."""
+
 _META, _HASHES = b"lockgate", b"lockgate.train_row_hashes"
+_LATER_HASHES = _HASHES + b":"
 _FIRST_ROWS = 1 << 18
 
 
@@ -140,12 +144,17 @@ def digest_rows(ids: pa.Array, label: NDArray[np.float64]) -> str:
 
 
 def file_bytes(
-    columns: Mapping[str, pa.Array], meta: Mapping[str, Any], train_row_hashes: NDArray[np.uint64] | None
+    columns: Mapping[str, pa.Array],
+    meta: Mapping[str, Any],
+    train_row_hashes: NDArray[np.uint64] | None,
+    later_train_hashes: Mapping[str, NDArray[np.uint64]],
 ) -> bytes:
-    """One Arrow IPC file with `meta` as JSON in its schema metadata."""
+    """One Arrow IPC file with `meta` as JSON in its schema metadata, and the hashes of training rows beside it."""
     metadata = {_META: json.dumps(meta, sort_keys=True, separators=(",", ":")).encode()}
     if train_row_hashes is not None:
         metadata[_HASHES] = train_row_hashes.astype("<u8").tobytes()
+    for period, hashes in later_train_hashes.items():
+        metadata[_LATER_HASHES + period.encode()] = hashes.astype("<u8").tobytes()
     table = pa.table(dict(columns)).replace_schema_metadata(metadata)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as writer:
@@ -153,8 +162,11 @@ def file_bytes(
     return bytes(sink.getvalue())
 
 
-def open_table(blob: bytes, *, where: str, version: int) -> tuple[pa.Table, dict[str, Any], NDArray[np.uint64] | None]:
-    """The table in `blob`, its metadata and its training hashes. Raises EvidenceError unless every buffer is valid."""
+def open_table(blob: bytes, *, where: str, version: int) -> tuple[pa.Table, dict[str, Any], Any]:
+    """The table in `blob`, its metadata, and its training hashes as `parse_period_hashes` takes them, or None.
+
+    Raises EvidenceError unless every buffer is valid.
+    """
     try:
         if is_compressed(blob):
             raise EvidenceError(
@@ -181,12 +193,19 @@ def open_table(blob: bytes, *, where: str, version: int) -> tuple[pa.Table, dict
             expected=f"schema metadata 'lockgate', version {version}",
             where=where,
         )
-    raw = metadata.get(_HASHES)
-    if raw is None:
+    if _HASHES not in metadata:
         return table, meta, None
-    if len(raw) % 8:
+    later = {key for key in metadata if key.startswith(_LATER_HASHES)}
+    if any(len(metadata[key]) % 8 for key in (_HASHES, *later)):
         raise EvidenceError("the training hashes are truncated", expected="8 bytes per row", where=where)
-    return table, meta, np.frombuffer(raw, dtype="<u8").astype(np.uint64)
+    hashes = {key: np.frombuffer(metadata[key], dtype="<u8").astype(np.uint64) for key in (_HASHES, *later)}
+    if not later:
+        return table, meta, hashes[_HASHES]
+    try:
+        by_period = {key.removeprefix(_LATER_HASHES).decode(): hashes[key] for key in later}
+    except UnicodeDecodeError as err:
+        raise EvidenceError("the training hashes name no period", expected="UTF-8", where=where) from err
+    return table, meta, {**by_period, FIRST_PERIOD: hashes[_HASHES]}
 
 
 def combined_column(table: pa.Table, name: str) -> pa.Array:

@@ -10,6 +10,7 @@ An evidence file is one Arrow IPC file, sorted by `row_id`. Anything that writes
 | `champion` | as `challenger` | the champion's score on the same row; absent if there is no champion |
 | `weight` | float64 | optional sampling weight, not negative; only ratios count |
 | `cluster` | string, dictionary | optional; rows that share one are not independent |
+| `period` | string, dictionary | optional; the period that the row belongs to, such as its month; see below |
 | `query` | string, dictionary | the list that the row is ranked in; required for task ranking |
 | `time` | string | optional |
 | `slice:NAME` | string, dictionary | optional slice columns |
@@ -27,6 +28,11 @@ Schema metadata: `lockgate` = JSON {"version": 1, "task": …, "facts": {…}}, 
 "classes": [k distinct names]; and optionally `lockgate.train_row_hashes` = 8-byte little-endian hashes of the ids of
 the training rows (`hash_row_ids`). "train_row_ids" of the JSON is then the type of these ids, "int64" or "string";
 where it is missing, as in files of lockgate 0.1, nobody knows.
+
+With rolling origins, the rows of each period are scored by a model of their own that was trained before it. Periods are
+in the order of their names, as the months 2013-09 and 2013-10 are. A row of one period may be trained on for the next:
+`lockgate.train_row_hashes` are then the training rows of the first period's model, and
+`lockgate.train_row_hashes:PERIOD` those rows that are new to the model of that period.
 """
 
 from __future__ import annotations
@@ -49,7 +55,14 @@ from lockgate.gates.documents import parse_path
 from lockgate.gates.errors import EvidenceError
 from lockgate.gates.evidence import columns
 from lockgate.gates.evidence.facts import Witness
-from lockgate.gates.evidence.row_ids import ID_TYPES, RowHashes, hash_row_ids, parse_hashes, parse_row_ids, sort_order
+from lockgate.gates.evidence.row_ids import (
+    ID_TYPES,
+    RowHashes,
+    hash_row_ids,
+    parse_period_hashes,
+    parse_row_ids,
+    sort_order,
+)
 from lockgate.gates.evidence.scores import parse_class_names, parse_scores, scores_to_arrow
 from lockgate.gates.evidence.task import TASKS, Task
 from lockgate.gates.foreign import convert_foreign
@@ -78,10 +91,12 @@ class Evidence:
     cluster: columns.CodedColumn | None = None
     time: pa.Array | None = None
     query: columns.CodedColumn | None = None
+    period: columns.CodedColumn | None = None
     classes: tuple[str, ...] = ()
     slices: Mapping[str, columns.CodedColumn] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
-    train_row_hashes: NDArray[np.uint64] | None = None
+    train_row_hashes: NDArray[np.uint64] | None = None  # of the first period's model; of the model without periods
+    later_train_hashes: Mapping[str, NDArray[np.uint64]] = field(default_factory=dict)  # period → new to its model
     witness: Witness | None = None  # of the run that it was read from; never part of the bytes
 
     @classmethod
@@ -96,6 +111,7 @@ class Evidence:
         weight: Any = None,
         time: Any = None,
         query: Any = None,
+        period: Any = None,
         slices: Mapping[str, Any] | None = None,
         facts: Mapping[str, Any] | None = None,
         task: str = "binary",
@@ -108,12 +124,13 @@ class Evidence:
             challenger, champion: numbers (n,); for multiclass (n, k), or an Arrow FixedSizeList of k numbers.
             row_id: unique integers or strings (n,); None numbers the rows.
             cluster, query: strings, integers or dates (n,).
+            period: names (n,), at most 10,000 distinct ones, whose order is that of the periods: 2013-09, 2013-10.
             weight: non-negative numbers (n,).
             time: strings or timestamps (n,).
             slices: name → strings, integers or booleans (n,), at most 10,000 distinct values each.
             facts: JSON values. `train_row_hashes` may be a uint64 array from `hash_row_ids`, which the leakage gate
-            reads
-                and which is stored beside the facts.
+                reads and which is stored beside the facts. If each period was scored by a model of its own, it maps
+                each period to the array of that model.
             task: "binary", "multiclass", "regression" or "ranking". Labels and scores that do not fit the task are not
                 refused here, but judged as an ERROR (`lockgate.gates.evidence.defects`).
             classes: for multiclass the names of 2 to 10,000 classes, distinct, in the order of the scores' columns.
@@ -130,6 +147,8 @@ class Evidence:
         named_slices, json_facts = _copy_mapping("slices", slices), _copy_mapping("facts", facts)
         hashes = json_facts.pop("train_row_hashes", None)
         ids = parse_row_ids(row_id, n)
+        periods = None if period is None else columns.encode_names("period", period)
+        first, later = (None, {}) if hashes is None else parse_period_hashes(hashes, periods)
         built = cls(
             task=task,
             row_id=ids,
@@ -141,9 +160,11 @@ class Evidence:
             cluster=None if cluster is None else columns.encode_names("cluster", cluster, max_values=None),
             time=None if time is None else columns.parse_texts("time", time),
             query=None if query is None else columns.encode_names("query", query, max_values=None),
+            period=periods,
             slices={name: columns.encode_names(f"slice {name}", named_slices[name]) for name in sorted(named_slices)},
             facts=_copy_facts(json_facts),
-            train_row_hashes=None if hashes is None else parse_hashes(hashes),
+            train_row_hashes=first,
+            later_train_hashes=later,
         )
         built._check_lengths()
         order = sort_order(ids)
@@ -173,7 +194,7 @@ class Evidence:
         table, meta, hashes = columns.open_table(blob, where=where, version=FORMAT_VERSION)
         in_file = {name: columns.combined_column(table, name) for name in table.column_names}
         prefix = "slice:"
-        expected = {"row_id", "label", "challenger", "champion", "weight", "cluster", "time", "query"}
+        expected = {"row_id", "label", "challenger", "champion", "weight", "cluster", "time", "query", "period"}
         stray = [name for name in in_file if name not in expected and not name.startswith(prefix)]
         if stray:
             raise EvidenceError(
@@ -219,13 +240,15 @@ class Evidence:
             arrays["time"] = self.time
         if self.query is not None:
             arrays["query"] = self.query.to_arrow()
+        if self.period is not None:
+            arrays["period"] = self.period.to_arrow()
         arrays |= {f"slice:{name}": values.to_arrow() for name, values in self.slices.items()}
         meta: dict[str, Any] = {"version": FORMAT_VERSION, "task": self.task, "facts": dict(self.facts)}
         if self.classes:
             meta["classes"] = list(self.classes)
         if (id_type := getattr(self.train_row_hashes, "id_type", None)) is not None:
             meta["train_row_ids"] = id_type
-        return columns.file_bytes(arrays, meta, self.train_row_hashes)
+        return columns.file_bytes(arrays, meta, self.train_row_hashes, self.later_train_hashes)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the Arrow IPC file atomically: a reader sees the old file or the whole new one."""
@@ -254,9 +277,20 @@ class Evidence:
 
     @cached_property
     def train_digest(self) -> str | None:
-        """SHA-256 of the training rows' hashes; None if the evidence does not have them."""
-        hashes = self.train_row_hashes
-        return None if hashes is None else hashlib.sha256(hashes.astype("<u8").tobytes()).hexdigest()
+        """SHA-256 of the training rows' hashes, period by period; None if the evidence does not have them."""
+        if self.train_row_hashes is None:
+            return None
+        sha = hashlib.sha256(self.train_row_hashes.astype("<u8").tobytes())
+        for period, hashes in self.later_train_hashes.items():
+            sha.update(json.dumps([period, hashes.size]).encode() + hashes.astype("<u8").tobytes())
+        return sha.hexdigest()
+
+    @property
+    def all_train_hashes(self) -> NDArray[np.uint64] | None:
+        """Hashes of the rows that any period's model was trained on, uint64 (k,), sorted; None if not recorded."""
+        if self.train_row_hashes is None:
+            return None
+        return np.unique(np.concatenate([self.train_row_hashes, *self.later_train_hashes.values()]))
 
     def scores_digest(self, scores: Floats | None) -> str | None:
         """SHA-256 of a score column in order of row id; None for None."""
@@ -272,6 +306,7 @@ class Evidence:
             "cluster": self.cluster,
             "time": self.time,
             "query": self.query,
+            "period": self.period,
         }
         arrays |= {f"slice {name}": values for name, values in self.slices.items()}
         for name, values in arrays.items():
@@ -294,10 +329,12 @@ class Evidence:
             cluster=self.cluster and self.cluster.take(order),
             time=None if self.time is None else self.time.take(columns.to_arrow(order)),
             query=self.query and self.query.take(order),
+            period=self.period and self.period.take(order),
             classes=self.classes,
             slices={name: values.take(order) for name, values in self.slices.items()},
             facts=self.facts,
             train_row_hashes=self.train_row_hashes,
+            later_train_hashes=self.later_train_hashes,
         )
 
 

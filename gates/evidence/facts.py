@@ -17,6 +17,7 @@ gate reads. A key that a gate needs and that is missing or wrong makes that gate
 | `scored_at` | when the rows were scored: ISO 8601 with a time zone | `provenance`, `data` |
 | `as_of` | the holdout's month, YYYY-MM | `data` |
 | `parity` | `ParityFacts` | `parity` |
+| `periods` | of each period before the last: its name, its model's SHA-256, rows, `fit_seconds` | nothing |
 
 Numbers are finite and not negative; true and false do not count as numbers.
 """  # noqa: E501 (table rows)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lockgate.gates.errors import EvidenceError
-from lockgate.gates.evidence.columns import to_arrow
+from lockgate.gates.evidence.columns import FIRST_PERIOD, CodedColumn, to_arrow
 from lockgate.gates.evidence.foreign_columns import read_column
 from lockgate.gates.foreign import convert_foreign
 
@@ -105,6 +105,48 @@ def parse_hashes(values: Any) -> RowHashes:
     if isinstance(array, np.ma.MaskedArray) or array.ndim != 1 or (array.size and array.dtype != np.uint64):
         raise EvidenceError(f"train_row_hashes has dtype {array.dtype} and {array.ndim} dimensions", expected=expected)
     return RowHashes(np.unique(np.asarray(array).astype(np.uint64)), getattr(array, "id_type", None))
+
+
+def parse_period_hashes(
+    values: Any, periods: CodedColumn | None
+) -> tuple[NDArray[np.uint64], dict[str, NDArray[np.uint64]]]:
+    """Hashes of the rows that the first model was trained on, and by period those that came in later.
+
+    A row that one period's model was trained on counts as known to the models of all later periods.
+
+    Args:
+        values: as `parse_hashes` takes them, where one model scored every row; or period → such an array, the rows
+            that the model of that period was trained on. Periods are in the order of their names.
+        periods: of the scored rows.
+
+    Raises:
+        EvidenceError: no hashes, those of a period without scored rows, or none of a period with scored rows.
+    """
+    if not isinstance(values, Mapping):
+        return parse_hashes(values), {}
+    known = periods.values if periods else ()
+    if stray := [name for name in values if name not in (FIRST_PERIOD, *known)]:
+        raise EvidenceError(
+            f"training rows of period {str(stray[0])[:80]!r}, in which no row was scored",
+            expected=f"one of {', '.join(known)}" if known else "a column `period`",
+            where="train_row_hashes",
+        )
+    if FIRST_PERIOD not in values and (missing := [name for name in known if name not in values]):
+        raise EvidenceError(
+            f"no training rows of period {missing[0][:80]!r}",
+            expected="those of the model of every period",
+            where="train_row_hashes",
+        )
+    names = sorted(values)
+    first = parse_hashes(values[names[0]] if names else np.empty(0, np.uint64))
+    so_far: NDArray[np.uint64] = first
+    later = {}
+    for name in names[1:]:
+        added = np.setdiff1d(parse_hashes(values[name]), so_far, assume_unique=True)
+        if added.size:
+            later[name] = added
+            so_far = np.union1d(so_far, added)
+    return first, later
 
 
 def explain_other_ids(ids: pa.Array, trained: NDArray[np.uint64]) -> str:

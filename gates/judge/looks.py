@@ -184,7 +184,7 @@ def _look_key(evidence: Evidence, binding: Binding) -> str:
         sha.update(part.encode() + b"\n")
     if evidence.weight is not None:
         sha.update(b"weight\n" + np.ascontiguousarray(scale_weights(evidence.weight), "<f8").tobytes())
-    columns = {"cluster": evidence.cluster, "query": evidence.query}
+    columns = {"cluster": evidence.cluster, "query": evidence.query, "period": evidence.period}
     columns |= {f"slice:{name}": evidence.slices[name] for name in sorted(evidence.slices)}
     for name, column in columns.items():
         if column is not None:

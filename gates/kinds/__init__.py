@@ -17,6 +17,7 @@ from lockgate.gates.kinds.fairness import Fairness
 from lockgate.gates.kinds.improvement import Improvement
 from lockgate.gates.kinds.leakage import Leakage
 from lockgate.gates.kinds.parity import Parity
+from lockgate.gates.kinds.periods import Periods
 from lockgate.gates.kinds.provenance import Provenance
 from lockgate.gates.kinds.resource import Resource
 from lockgate.gates.kinds.slices import Slices
@@ -26,6 +27,7 @@ CLASSES: tuple[type[Check], ...] = (
     Threshold,
     Improvement,
     Slices,
+    Periods,
     Fairness,
     Disagreement,
     Calibration,

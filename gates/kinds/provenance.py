@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -129,12 +128,12 @@ def _check_model(case: Case) -> Answer:
 
 
 def _check_data(case: Case) -> Answer:
-    claim, trained = parse_part(case.facts, "data", DataFacts), case.evidence.train_row_hashes
+    claim, trained = parse_part(case.facts, "data", DataFacts), case.evidence.train_digest
     if trained is None:
         raise UnjudgeableError("the evidence does not say which rows were trained on", expected="`train_row_hashes`")
     if claim.holdout_sha256 != case.evidence.holdout:
         return False, "the holdout's rows and labels are others than the facts name"
-    if claim.train_sha256 != hashlib.sha256(trained.astype("<u8").tobytes()).hexdigest():
+    if claim.train_sha256 != trained:
         return False, "the training rows are others than the facts name"
     return True, f"the holdout is {claim.holdout_sha256[:12]}…, the training rows are {claim.train_sha256[:12]}…"
 

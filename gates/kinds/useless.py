@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.check import Check
 from lockgate.gates.kinds.improvement import Improvement
+from lockgate.gates.kinds.periods import Periods
 from lockgate.gates.kinds.slices import Slices
 from lockgate.gates.kinds.threshold import Threshold
 from lockgate.gates.metrics import METRICS, Metric, find_metric
@@ -29,7 +30,7 @@ def check_reachable(check: AnyKind) -> AnyKind:
     """
     if isinstance(check, Threshold):
         _check_limits(check)
-    elif isinstance(check, Improvement | Slices):
+    elif isinstance(check, Improvement | Slices | Periods):
         _check_margin(check)
     return check
 
@@ -46,7 +47,7 @@ def _check_limits(check: Threshold) -> None:
         raise _useless_limit(f"every model meets {check.rule}", low, high, "max" if check.min is None else "min")
 
 
-def _check_margin(check: Improvement | Slices) -> None:
+def _check_margin(check: Improvement | Slices | Periods) -> None:
     low, high = _range(check.metric)
     width = high - low
     if check.margin > width:

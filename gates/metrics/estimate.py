@@ -237,7 +237,7 @@ def estimate_differences(metric: Metric, split: GroupedRows) -> Differences:
         return _paired_shares(*counts, n, sign=metric.gain(1.0), information=Informations.of(split, metric))
     value, uncertainty = measure_difference(metric, split)
     information = Informations.of(split, metric, uncertainty, paired=True)
-    linear = _estimate_difference(value, uncertainty, sign=metric.gain(1.0), information=information)
+    linear = estimate_difference(value, uncertainty, sign=metric.gain(1.0), information=information)
     still = uncertainty.error <= TOLERANCE
     if metric.hits is None or not np.any(still):
         return linear
@@ -262,7 +262,7 @@ def estimate_differences(metric: Metric, split: GroupedRows) -> Differences:
     )
 
 
-def _estimate_difference(
+def estimate_difference(
     value: Floats, uncertainty: Uncertainty, *, sign: float, information: Informations
 ) -> Differences:
     """Differences from their uncertainty: `sign` is 1 where higher is better, −1 where lower is.

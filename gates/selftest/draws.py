@@ -80,6 +80,7 @@ class Draws:
             cluster=None if evidence.cluster is None else CodedColumn(number, self.names),
             query=None if evidence.query is None else _separate_queries(evidence.query, number, rows),
             time=None if evidence.time is None else evidence.time.take(to_arrow(rows)),
+            period=evidence.period and evidence.period.take(rows),
             slices={name: values.take(rows) for name, values in evidence.slices.items()},
         )
 

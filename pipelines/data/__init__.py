@@ -10,7 +10,7 @@ from lockgate.pipelines.data import breast_cancer, table, window
 from lockgate.pipelines.data.columns import list_options, suggest_name
 from lockgate.pipelines.data.files import Files, Folder, Objects
 from lockgate.pipelines.data.frames import Table, build_table
-from lockgate.pipelines.data.holdout import Split, split
+from lockgate.pipelines.data.holdout import Split, list_periods, split
 from lockgate.pipelines.data.settings import EVERY_ROW, DataSettings, TrainSettings, next_period
 from lockgate.pipelines.data.source import Piece, Source
 from lockgate.pipelines.data.window import WindowPlan, WindowRows
@@ -28,6 +28,7 @@ __all__ = [
     "TrainSettings",
     "WindowPlan",
     "WindowRows",
+    "list_periods",
     "load",
     "next_period",
     "plan_window",

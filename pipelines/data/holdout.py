@@ -38,12 +38,44 @@ class Split:
     weights: NDArray[np.float64] | None
     slices: Mapping[str, NDArray[np.object_]]
     holdout_without_outcome: int
+    period: str | None  # the held-out month if it is one of several; otherwise None
+
+
+def list_periods(table: Table, data: DataSettings, as_of: str) -> tuple[str, ...]:
+    """The `as_of` of every split to make, oldest first: the held-out months of rolling origins, else `as_of` alone.
+
+    Raises:
+        DataError: `as_of` is not a month, a month has no row with an outcome, or there is none before the first.
+    """
+    import numpy as np
+
+    if data.holdout.kind != "rolling" or table.times is None:
+        return (as_of,)
+    count, last = data.holdout.months, parse_month(as_of, where="as_of")
+    periods = last - np.arange(count - 1, -1, -1)
+    known = np.unique(table.times[~np.isnan(table.labels)].astype("datetime64[M]"))
+    missing = [str(month) for month in periods if month not in known]
+    if known.size and not (known < periods[0]).any():
+        missing, purpose = [str(periods[0])], "to train on before"
+    else:
+        purpose = "to hold out in"
+    if missing:
+        most = (
+            f"as_of from {known[0] + count} to {known[-1]}, or fewer months" if known.size > count else "fewer months"
+        )
+        raise DataError(
+            f"no rows with an outcome {purpose} {missing[0]}, for {count} months up to {as_of}",
+            expected=most,
+            where="as_of, data.holdout.months",
+        )
+    return tuple(map(str, periods))
 
 
 def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) -> Split:
     """Training and holdout rows. Rows without an outcome are in neither; they are counted.
 
-    `as_of` is the held-out month (YYYY-MM); it is not used if the holdout is a fraction of the rows.
+    `as_of` is the held-out month (YYYY-MM), with rolling origins one of them (`list_periods`); it is not used if the
+    holdout is a fraction of the rows.
 
     Raises:
         DataError: `as_of` is not a month, a part is empty, training has only one class, or a column is no feature.
@@ -82,6 +114,7 @@ def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) ->
         weights=None if table.weights is None else table.weights[judge],
         slices={name: values[judge] for name, values in table.slices.items()},
         holdout_without_outcome=int((hold & ~has_outcome).sum()),
+        period=as_of if data.holdout.kind == "rolling" else None,
     )
 
 
@@ -116,7 +149,7 @@ def _hash_names(names: NDArray[np.object_]) -> NDArray[np.float64]:
 def _check_any(rows: Mask, purpose: str, table: Table, data: DataSettings, *, where: str) -> None:
     if rows.any():
         return
-    if table.times is not None and data.holdout.kind == "month":
+    if table.times is not None and data.holds_out_months:
         expected = f"{_describe_months(table.times)}, and rows before it"
         raise DataError(f"no rows with an outcome {purpose}", expected=expected, where=where)
     raise DataError(

@@ -69,6 +69,17 @@ class MonthHoldout(BaseModel):
     kind: Literal["month"]
 
 
+class RollingHoldout(BaseModel):
+    """The last `months` months up to `as_of` are held out, each scored by a model that was trained before it.
+
+    The model that is promoted is that of the month `as_of`. Needs `time`.
+    """
+
+    model_config = _RULES
+    kind: Literal["rolling"]
+    months: Annotated[int, Field(ge=2, le=120), _HELD_OUT]
+
+
 class FractionHoldout(BaseModel):
     """About `share` of the rows are held out, chosen by a hash of the row id, which is the same on every machine.
 
@@ -92,17 +103,25 @@ class DataSettings(BaseModel):
     positive: Annotated[bool | int | float | str | None, _HELD_OUT]
     key: Annotated[SomeColumns | None, _HELD_OUT]
     time: Annotated[Column | None, _HELD_OUT]
-    holdout: Annotated[MonthHoldout | FractionHoldout, Field(discriminator="kind"), Parts(Category.HOLDOUT)]
+    holdout: Annotated[
+        MonthHoldout | RollingHoldout | FractionHoldout, Field(discriminator="kind"), Parts(Category.HOLDOUT)
+    ]
     cluster: Annotated[Column | None, _CLUSTER]
     weight: Annotated[Column | None, _HELD_OUT]
     slices: Annotated[Columns, _SLICES]
     features: Annotated[SomeColumns | None, _HELD_OUT]
     exclude: Annotated[Columns, _EXCLUDED]
 
+    @property
+    def holds_out_months(self) -> bool:
+        """Whether months are held out, up to `as_of`, rather than a share of all rows."""
+        return self.holdout.kind != "fraction"
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.holdout.kind == "month" and self.time is None:
-            raise ValueError("holdout {kind: month} needs time, the column that says when a row happened")
+        if self.holds_out_months and self.time is None:
+            kind = self.holdout.kind
+            raise ValueError(f"holdout {{kind: {kind}}} needs time, the column that says when a row happened")
         if self.positive is not None and self.task != "binary":
             raise ValueError(f"positive is for task binary, not {self.task}")
         features: Sequence[str] = self.features or ()

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lockgate.gates.errors import EvidenceError, LockgateError
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.facts import read_part
@@ -17,8 +19,9 @@ from lockgate.pipelines.data import EVERY_ROW
 from lockgate.pipelines.models import MODELS
 from lockgate.pipelines.pull_requests import proposal
 from lockgate.pipelines.scoring import parity
+from lockgate.pipelines.scoring.champion import check_untrained
 from lockgate.pipelines.scoring.distributions import recount
-from lockgate.pipelines.scoring.evidence import CandidateModel, score_holdout
+from lockgate.pipelines.scoring.evidence import CandidateModel, holdout_columns, holdout_frame, score_holdout
 from lockgate.pipelines.scoring.tables import data_files
 
 if TYPE_CHECKING:
@@ -46,40 +49,45 @@ class Basis:
     reigning: Reigning | None
 
     @cached_property
+    def splits(self) -> tuple[Split, ...]:
+        """This checkout's holdout, with every feature: one split, or one for each month of rolling origins.
+
+        Raises SettingsError if the champion was trained on a held-out month.
+        """
+        data_settings, as_of = self.settings.data, self.settings.as_of
+        table = data.load(data_settings, root=data_files(self.settings))
+        periods = data.list_periods(table, data_settings, as_of)
+        check_untrained(self.reigning, self.settings, periods)
+        return tuple(data.split(table, data_settings, EVERY_ROW, period) for period in periods)
+
+    @property
     def split(self) -> Split:
-        """This checkout's holdout, with every feature."""
-        data_settings = self.settings.data
-        return data.split(
-            data.load(data_settings, root=data_files(self.settings)), data_settings, EVERY_ROW, self.settings.as_of
-        )
+        """The holdout or, with rolling origins, its last month."""
+        return self.splits[-1]
 
     @cached_property
     def holdout(self) -> str:
         """The digest of its rows and labels."""
-        split = self.split
-        return Evidence.from_arrays(label=split.labels, challenger=split.labels, row_id=split.row_ids).holdout
+        rows = holdout_columns(self.splits)
+        return Evidence.from_arrays(label=rows["label"], challenger=rows["label"], row_id=rows["row_id"]).holdout
 
     @cached_property
     def rows(self) -> Evidence:
         """The holdout's rows with the champion's scores; the challenger's are all 0."""
-        split = self.split
+        rows, reigning = holdout_columns(self.splits), self.reigning
         return Evidence.from_arrays(
-            label=split.labels,
-            challenger=split.labels * 0.0,
-            row_id=split.row_ids,
-            cluster=split.clusters,
-            weight=split.weights,
-            time=split.times,
-            slices=split.slices,
+            **rows,
+            challenger=rows["label"] * 0.0,
             task=self.settings.data.task,
-            champion=None if self.reigning is None else self.reigning.model.score(split.holdout),
+            champion=reigning and np.concatenate([reigning.model.score(split.holdout) for split in self.splits]),
         )
 
     def rescore(self, folder: Path, name: str, *, kind: str) -> Rescored:
         """A candidate's evidence, made again from its model's bytes. `kind` is what the pull request's conf/ composes.
 
         If this checkout does not know such models, the claimed scores stay, beside this checkout's rows, labels and
-        champion. What the run says about its training is a claim in either case.
+        champion. So they do with rolling origins, where only the last month's model is in the proposal. What the run
+        says about its training is a claim in any case.
 
         Raises:
             LockgateError: files are missing or not evidence; the model is not the one that was scored, has another kind
@@ -104,13 +112,16 @@ class Basis:
             raise LockgateError("the model is not the one that was scored", expected="its own bytes", where=name)
         format_ = str(challenger.get("format"))
         _check_kind(str(challenger.get("model")), format_, kind, name)
-        if kind not in MODELS:
-            facts = self._facts(claim, challenger, sha256)
+        if unscored := self._explain_unscored(kind):
             return Rescored(
                 evidence=replace(
-                    self.rows, challenger=claim.challenger, facts=facts, train_row_hashes=claim.train_row_hashes
+                    self.rows,
+                    challenger=claim.challenger,
+                    facts=self._facts(claim, challenger, sha256),
+                    train_row_hashes=claim.train_row_hashes,
+                    later_train_hashes=claim.later_train_hashes,
                 ),
-                claimed=f"this branch does not know models of the kind {kind[:40]!r}, and cannot score them",
+                claimed=unscored,
             )
         candidate = CandidateModel(
             name=kind,
@@ -132,11 +143,19 @@ class Basis:
             )
         return Rescored(evidence=Evidence.from_bytes(evaluation.evidence), claimed="")
 
+    def _explain_unscored(self, kind: str) -> str:
+        """Why a candidate's scores stay those that it claims; empty if they can be made again."""
+        if kind not in MODELS:
+            return f"this branch does not know models of the kind {kind[:40]!r}, and cannot score them"
+        if len(self.splits) > 1:
+            return "the models of the earlier months are not in the proposal, and cannot be scored again"
+        return ""
+
     def _training_facts(self, claim: Evidence) -> dict[str, Any]:
         return {
             "rows": {"train": read_part(claim.facts, "rows").get("train")},
             **{name: claim.facts[name] for name in _CLAIMED if name in claim.facts},
-            "features": recount(claim.facts.get("features"), self.split.holdout),
+            "features": recount(claim.facts.get("features"), holdout_frame(self.splits)),
         }
 
     def _facts(self, claim: Evidence, challenger: Mapping[str, Any], sha256: str) -> dict[str, Any]:
@@ -151,7 +170,8 @@ class Basis:
 
     @property
     def _holdout_words(self) -> str:
-        return f"{self.settings.as_of} of {self.settings.data.project}, {len(self.split.labels):,} rows"
+        rows = sum(len(split.labels) for split in self.splits)
+        return f"{self.settings.as_of} of {self.settings.data.project}, {rows:,} rows"
 
 
 def _check_kind(claimed: str, format_: str, kind: str, name: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.gates import runs
-from lockgate.gates.errors import EvidenceError, LockgateError
+from lockgate.gates.errors import EvidenceError, LockgateError, SettingsError
 from lockgate.gates.records.state import Champion, State
+from lockgate.pipelines.data.settings import parse_month
 from lockgate.pipelines.models import Fitted, load_model
 from lockgate.pipelines.promotion.actor import clock
 from lockgate.pipelines.promotion.log import open_log
@@ -26,6 +28,28 @@ class Reigning:
     champion: Champion
     model: Fitted
     features: object
+
+
+def check_untrained(reigning: Reigning | None, settings: Settings, periods: Sequence[str]) -> None:
+    """Raise SettingsError if the champion was trained on one of the held-out months, ascending and each YYYY-MM.
+
+    The champion is one model, not a recipe that is fitted again for each origin: it can only be compared on months
+    after those that it learned from, and it learned from the months before the last one that it was judged on.
+    """
+    if reigning is None or settings.data.holdout.kind != "rolling" or not reigning.champion.as_of:
+        return
+    since = reigning.champion.as_of
+    trained = [period for period in periods if period < since]
+    if not trained:
+        return
+    first = str(parse_month(since, where="as_of") + len(periods) - 1)
+    left = len(periods) - len(trained)
+    fewer = f", or data.holdout.months: {left}" if left > 1 else ""
+    raise SettingsError(
+        f"the champion, {reigning.champion.run}, was trained on {trained[-1]}: there it cannot be compared",
+        expected=f"as_of={first} or later, so that all {len(periods)} months lie after its training{fewer}",
+        where="as_of, data.holdout.months",
+    )
 
 
 def load_from_log(settings: Settings) -> Reigning | None:

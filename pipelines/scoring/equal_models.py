@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from lockgate.pipelines.scoring.distributions import (
     recount,
     spread_rows,
 )
+from lockgate.pipelines.scoring.evidence import holdout_columns, holdout_frame
 from lockgate.pipelines.scoring.measuring import peak_memory_mb, predict_ms_per_1000
 from lockgate.pipelines.scoring.tables import data_files
 from lockgate.pipelines.settings.settings import Settings
@@ -58,19 +59,24 @@ class EqualModels:
 def fit_equal_models(settings: Settings, *, seeds: int, report: Report) -> EqualModels:
     """Fit the configured model with `seeds` seeds, and once more on fewer rows; score them on the holdout.
 
+    With rolling origins each of these models is fitted once for each held-out month, on the rows before it.
+
     Raises:
         LockgateError: the data or the model is not as it should be; one line each.
     """
     report(f"reading {settings.data.project}")
     table = data.load(settings.data, root=data_files(settings))
-    split = data.split(table, settings.data, settings.train, settings.as_of)
-    report(f"{len(split.train):,} rows to train on, {len(split.holdout):,} held out")
-    drawn_rows = draw_training_rows(split, table, lots=np.random.default_rng((settings.seed, seeds)))
-    models = [_fit_and_score(settings, split, seed=settings.seed + offset, report=report) for offset in range(seeds)]
-    fewer = _fit_and_score(settings, split, seed=settings.seed + seeds, report=report, rows=drawn_rows)
+    periods = data.list_periods(table, settings.data, settings.as_of)
+    splits = [data.split(table, settings.data, settings.train, period) for period in periods]
+    for split in splits:
+        report(f"{len(split.train):,} rows to train on, {len(split.holdout):,} held out")
+    lots = np.random.default_rng((settings.seed, seeds))
+    drawn_rows = [draw_training_rows(split, table, lots=lots) for split in splits]
+    models = [_fit_and_score(settings, splits, seed=settings.seed + offset, report=report) for offset in range(seeds)]
+    fewer = _fit_and_score(settings, splits, seed=settings.seed + seeds, report=report, rows=drawn_rows)
     return EqualModels(
-        pair=_evidence(settings, split, models[0], fewer),
-        seeds=tuple(_evidence(settings, split, model, other) for model, other in itertools.permutations(models, 2)),
+        pair=_evidence(settings, splits, models[0], fewer),
+        seeds=tuple(_evidence(settings, splits, model, other) for model, other in itertools.permutations(models, 2)),
     )
 
 
@@ -98,27 +104,38 @@ class _ScoredModel:
 
 
 def _fit_and_score(
-    settings: Settings, split: Split, *, seed: int, report: Report, rows: NDArray[np.bool_] | None = None
+    settings: Settings,
+    splits: Sequence[Split],
+    *,
+    seed: int,
+    report: Report,
+    rows: Sequence[NDArray[np.bool_]] | None = None,
 ) -> _ScoredModel:
-    train, labels = split.train, split.train_labels
-    if rows is not None:
-        train, labels = train[rows].reset_index(drop=True), labels[rows]
-    model = MODELS[settings.model.name]
-    started = time.perf_counter()
-    fitted: Fitted = model.fit(
-        train,
-        labels,
-        params=settings.model.params,
-        task=settings.data.task,
-        seed=seed,
-    )
-    seconds = time.perf_counter() - started
-    on = "" if rows is None else f" on {len(train):,} of the rows"
-    report(f"{settings.model.name} with seed {seed} fitted{on} in {seconds:.1f} s")
+    """The model, fitted on the training rows of each split (those in `rows`, if given) and scored on its holdout.
+
+    Times and the training columns are those of the last one.
+    """
+    scores = []
+    for number, split in enumerate(splits):
+        train, labels = split.train, split.train_labels
+        if rows is not None:
+            train, labels = train[rows[number]].reset_index(drop=True), labels[rows[number]]
+        started = time.perf_counter()
+        fitted: Fitted = MODELS[settings.model.name].fit(
+            train,
+            labels,
+            params=settings.model.params,
+            task=settings.data.task,
+            seed=seed,
+        )
+        seconds = time.perf_counter() - started
+        on = "" if rows is None else f" on {len(train):,} of the rows"
+        report(f"{settings.model.name} with seed {seed} fitted{on} in {seconds:.1f} s")
+        scores.append(fitted.score(split.holdout))
     blob = fitted.to_bytes()
     p50, p99 = predict_ms_per_1000(fitted, split.holdout)
     return _ScoredModel(
-        scores=fitted.score(split.holdout),
+        scores=np.concatenate(scores),
         sha256=hashlib.sha256(blob).hexdigest(),
         facts={
             "fit_seconds": round(seconds, 3),
@@ -126,13 +143,16 @@ def _fit_and_score(
             "predict_ms_per_1000_p99": p99,
             "model_bytes": len(blob),
             "peak_memory_mb": peak_memory_mb(),
-            "features": count_distributions(train, split.holdout),
+            "features": count_distributions(train, holdout_frame(splits)),
             "scores": count_scores(fitted.score(train.iloc[spread_rows(len(train), SCORED_ROWS)])),
         },
     )
 
 
-def _evidence(settings: Settings, split: Split, challenger: _ScoredModel, champion: _ScoredModel) -> Evidence:
+def _evidence(
+    settings: Settings, splits: Sequence[Split], challenger: _ScoredModel, champion: _ScoredModel
+) -> Evidence:
+    hashes = [hash_row_ids(split.train_row_ids) for split in splits]
     facts = {
         **challenger.facts,
         "project": settings.data.project,
@@ -141,19 +161,16 @@ def _evidence(settings: Settings, split: Split, challenger: _ScoredModel, champi
         "champion": {
             "run": "selftest",
             "sha256": champion.sha256,
-            "features": recount(champion.facts["features"], split.holdout),
+            "features": recount(champion.facts["features"], holdout_frame(splits)),
         },
-        "train_row_hashes": hash_row_ids(split.train_row_ids),
+        "train_row_hashes": hashes[0]
+        if len(splits) == 1
+        else {split.period: of_split for split, of_split in zip(splits, hashes, strict=True)},
     }
     return Evidence.from_arrays(
-        label=split.labels,
+        **holdout_columns(splits),
         challenger=challenger.scores,
         champion=champion.scores,
-        row_id=split.row_ids,
-        cluster=split.clusters,
-        weight=split.weights,
-        time=split.times,
-        slices=split.slices,
         task=settings.data.task,
         facts=facts,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from lockgate.pipelines.settings.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from lockgate.pipelines.data import Split
@@ -56,6 +57,44 @@ class CandidateModel:
         return load_model(self.format, self.blob, sha256=self.sha256)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredPeriod:
+    """A month before the last one, scored by a model of its own that was trained before it."""
+
+    split: Split
+    scores: NDArray[np.float64]  # (m,) of its holdout
+    train_row_hashes: NDArray[np.uint64]
+    facts: Mapping[str, Any]  # of the period's model
+
+
+def holdout_columns(splits: Sequence[Split]) -> dict[str, Any]:
+    """The held-out rows of all splits, one after the other, as `Evidence.from_arrays` takes them. No scores."""
+    import numpy as np
+
+    last = splits[-1]
+
+    def join(column: Callable[[Split], Any]) -> Any:
+        return None if column(last) is None else np.concatenate([column(split) for split in splits])
+
+    periods = [np.full(len(split.labels), split.period, dtype=object) for split in splits if split.period is not None]
+    return {
+        "label": join(lambda split: split.labels),
+        "row_id": join(lambda split: split.row_ids),
+        "cluster": join(lambda split: split.clusters),
+        "weight": join(lambda split: split.weights),
+        "time": join(lambda split: split.times),
+        "slices": {name: np.concatenate([split.slices[name] for split in splits]) for name in last.slices},
+        "period": np.concatenate(periods) if periods else None,
+    }
+
+
+def holdout_frame(splits: Sequence[Split]) -> pd.DataFrame:
+    """The features of the held-out rows of all splits, one after the other: (m, all declared features)."""
+    import pandas as pd
+
+    return pd.concat([split.holdout for split in splits], ignore_index=True) if len(splits) > 1 else splits[0].holdout
+
+
 def score_holdout(
     settings: Settings,
     split: Split,
@@ -65,18 +104,24 @@ def score_holdout(
     run: str,
     reigning: Reigning | None,
     fresh: parity.FreshProcess,
+    earlier: Sequence[ScoredPeriod] = (),
 ) -> Evaluated:
     """Score the holdout of `split` with `model`, loaded from the candidate's bytes, and with the champion beside it.
 
-    A fresh process scores some of the rows once more. Raises LockgateError if a model cannot score the rows.
+    A fresh process scores some of the rows once more. The rows of `earlier` periods, oldest first, get the champion's
+    scores as well; times and the parity are those of the last period. Raises LockgateError if a model cannot score the
+    rows.
     """
+    import numpy as np
+
+    splits = [*(period.split for period in earlier), split]
     p50, p99 = predict_ms_per_1000(model, split.holdout)
     rescored_rows = spread_rows(len(split.holdout), parity.PARITY_ROWS)
     again = fresh.score(
         candidate.format, candidate.blob, sha256=candidate.sha256, frame=split.holdout.iloc[rescored_rows]
     )
     scores = model.score(split.holdout)
-    champion_scores = None if reigning is None else reigning.model.score(split.holdout)
+    champion_scores = reigning and np.concatenate([reigning.model.score(part.holdout) for part in splits])
     facts: dict[str, Any] = {
         "version": FACTS_VERSION,
         "project": settings.data.project,
@@ -92,7 +137,7 @@ def score_holdout(
         and {
             "run": reigning.champion.run,
             "sha256": reigning.champion.sha256,
-            "features": recount(reigning.features, split.holdout),
+            "features": recount(reigning.features, holdout_frame(splits)),
         },
         "config_sha256": settings.digest,
         "code": code_state(ROOT),
@@ -106,18 +151,15 @@ def score_holdout(
         },
         **candidate.trained,
     }
-    facts["rows"] = {"holdout": len(split.holdout), **facts.get("rows", {})}
+    facts["rows"] = {"holdout": sum(len(part.holdout) for part in splits), **facts.get("rows", {})}
+    if earlier:
+        facts["periods"] = [dict(period.facts) for period in earlier]
     evidence = Evidence.from_arrays(
-        label=split.labels,
-        challenger=scores,
+        **holdout_columns(splits),
+        challenger=np.concatenate([*(period.scores for period in earlier), scores]),
         champion=champion_scores,
-        row_id=split.row_ids,
-        cluster=split.clusters,
-        weight=split.weights,
-        time=split.times,
-        slices=split.slices,
         task=settings.data.task,
-        facts={**facts, "train_row_hashes": candidate.train_row_hashes},
+        facts={**facts, "train_row_hashes": _hashes_by_period(candidate, split, earlier)},
     )
     facts |= {
         "data": {"holdout_sha256": evidence.holdout, "train_sha256": evidence.train_digest},
@@ -130,6 +172,16 @@ def score_holdout(
     )
     check_sizes(evaluated)
     return evaluated
+
+
+def _hashes_by_period(
+    candidate: CandidateModel, split: Split, earlier: Sequence[ScoredPeriod]
+) -> NDArray[np.uint64] | dict[str, NDArray[np.uint64]] | None:
+    """The training rows of the model, or of each period's model where there are several."""
+    if not earlier or candidate.train_row_hashes is None:
+        return candidate.train_row_hashes
+    by_period = {str(period.split.period): period.train_row_hashes for period in earlier}
+    return {**by_period, str(split.period): candidate.train_row_hashes}
 
 
 def check_sizes(evaluated: Evaluated) -> None:

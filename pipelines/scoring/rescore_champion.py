@@ -30,6 +30,8 @@ _CARRIED_FACTS = ("fit_seconds", "peak_memory_mb", "scores")
 def score_champion_again(settings: Settings, *, run: str, as_of: str, report: Reporter) -> Evaluated:
     """Evidence of the champion's scores on the holdout of `as_of`; by default the month after the one it was judged on.
 
+    With rolling origins that is the month alone: the months before it are not fresh to the champion.
+
     The challenger of that evidence is the champion's model, from the bytes that were promoted, and it has no
     champion. The training rows are those that the champion's own evidence names, as the promotion bound them.
 
@@ -59,7 +61,7 @@ def score_champion_again(settings: Settings, *, run: str, as_of: str, report: Re
             blob=runs.load_model_bytes(champion.run or ""),
             trained=_training_facts(before.facts, left_out=split.holdout_without_outcome)
             | {"features": recount(before.facts.get("features"), split.holdout)},
-            train_row_hashes=before.train_row_hashes,
+            train_row_hashes=before.all_train_hashes,
         )
         evaluated = score_holdout(fresh, split, candidate, candidate.load(), run=run, reigning=None, fresh=again)
     if problem := parity_problem(evaluated):
@@ -81,7 +83,7 @@ def fresh_period(settings: Settings, judged_on: str | None, as_of: str) -> str:
 
     If a fraction of the rows is held out there is no month, and the rows are as fresh as the table.
     """
-    if settings.data.holdout.kind != "month":
+    if not settings.data.holds_out_months:
         return settings.as_of
     if not as_of:
         return data.next_period(judged_on or settings.as_of)
@@ -122,4 +124,4 @@ def _training_facts(facts: Mapping[str, Any], *, left_out: int) -> dict[str, Any
 
 
 def _held_out(settings: Settings) -> str:
-    return settings.as_of if settings.data.holdout.kind == "month" else "the share that is held out"
+    return settings.as_of if settings.data.holds_out_months else "the share that is held out"

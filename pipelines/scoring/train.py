@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from lockgate.gates.evidence.row_ids import hash_row_ids
 from lockgate.pipelines import data
-from lockgate.pipelines.data import Split
+from lockgate.pipelines.data import Split, Table
 from lockgate.pipelines.models import MODELS, Fitted, load_model
 from lockgate.pipelines.promotion.events import Reporter
 from lockgate.pipelines.scoring import champion, parity
 from lockgate.pipelines.scoring.champion import load_champion
 from lockgate.pipelines.scoring.distributions import SCORED_ROWS, count_distributions, count_scores, spread_rows
-from lockgate.pipelines.scoring.evidence import CandidateModel, Evaluated, parity_problem, score_holdout
+from lockgate.pipelines.scoring.evidence import (
+    CandidateModel,
+    Evaluated,
+    ScoredPeriod,
+    holdout_frame,
+    parity_problem,
+    score_holdout,
+)
 from lockgate.pipelines.scoring.tables import data_files
 from lockgate.pipelines.settings.settings import Settings
 
-__all__ = ["Evaluated", "load_champion", "train_and_score"]
+__all__ = ["Evaluated", "load_champion", "score_period", "train_and_score"]
 
 
 def train_and_score(settings: Settings, *, run: str, report: Reporter, bundle: str = "") -> Evaluated:
     """Fit the configured model, and score it and the champion on the same holdout rows.
+
+    With rolling origins the model is fitted once for each held-out month, on the rows before it, and that of the last
+    month is the challenger. The champion's own model scores every month: see `champion.check_untrained`.
 
     The challenger is scored from its own bytes, loaded again, so that the model that is judged is the one production
     will load. A fresh process, which imports what it needs while this one reads and fits, scores some of the rows once
@@ -36,10 +47,14 @@ def train_and_score(settings: Settings, *, run: str, report: Reporter, bundle: s
 
 
 def _evaluate(settings: Settings, *, run: str, report: Reporter, bundle: str, fresh: parity.FreshProcess) -> Evaluated:
-    split = _split(settings, report)
+    report(f"reading {settings.data.project}")
+    table = data.load(settings.data, root=data_files(settings))
+    *before, last = data.list_periods(table, settings.data, settings.as_of)
     reigning = champion.load_from_bundle(settings, Path(bundle)) if bundle else champion.load_from_log(settings)
-    fitted, fit_seconds = _fit(settings, split)
-    report(f"{settings.model.name} fitted in {fit_seconds:.1f} s", event="fitted", seconds=round(fit_seconds, 3))
+    champion.check_untrained(reigning, settings, (*before, last))
+    earlier = [score_period(settings, table, period, report=report) for period in before]
+    split = _split(settings, table, last, report)
+    fitted, fit_seconds = _fit(settings, split, report)
     blob = fitted.to_bytes()
     sha256 = hashlib.sha256(blob).hexdigest()
     challenger = load_model(fitted.format, blob, sha256=sha256)
@@ -51,12 +66,14 @@ def _evaluate(settings: Settings, *, run: str, report: Reporter, bundle: str, fr
         trained={
             "rows": {"train": len(split.train), "without_outcome": _left_out(split)},
             "fit_seconds": round(fit_seconds, 3),
-            "features": count_distributions(split.train, split.holdout),
+            "features": count_distributions(split.train, holdout_frame([*(period.split for period in earlier), split])),
             "scores": count_scores(challenger.score(split.train.iloc[spread_rows(len(split.train), SCORED_ROWS)])),
         },
         train_row_hashes=hash_row_ids(split.train_row_ids),
     )
-    evaluated = score_holdout(settings, split, candidate, challenger, run=run, reigning=reigning, fresh=fresh)
+    evaluated = score_holdout(
+        settings, split, candidate, challenger, run=run, reigning=reigning, fresh=fresh, earlier=earlier
+    )
     if problem := parity_problem(evaluated):
         report(f"the model was not scored again: {problem}")
     report(
@@ -67,24 +84,49 @@ def _evaluate(settings: Settings, *, run: str, report: Reporter, bundle: str, fr
     return evaluated
 
 
-def _split(settings: Settings, report: Reporter) -> Split:
-    report(f"reading {settings.data.project}")
-    split = data.split(
-        data.load(settings.data, root=data_files(settings)), settings.data, settings.train, settings.as_of
+def score_period(settings: Settings, table: Table, period: str, *, report: Reporter) -> ScoredPeriod:
+    """A held-out month before the last, scored by the configured model that is fitted on the rows before it.
+
+    The model is scored from its own bytes, as the challenger is; only their digest is kept.
+    """
+    split = _split(settings, table, period, report)
+    fitted, fit_seconds = _fit(settings, split, report)
+    blob = fitted.to_bytes()
+    sha256 = hashlib.sha256(blob).hexdigest()
+    return ScoredPeriod(
+        # rows to train on are many, and no longer needed
+        split=replace(split, train=split.train.iloc[:0], train_labels=split.train_labels[:0]),
+        scores=load_model(fitted.format, blob, sha256=sha256).score(split.holdout),
+        train_row_hashes=hash_row_ids(split.train_row_ids),
+        facts={
+            "period": period,
+            "sha256": sha256,
+            "rows": {"train": len(split.train), "holdout": len(split.holdout)},
+            "fit_seconds": round(fit_seconds, 3),
+        },
     )
+
+
+def _split(settings: Settings, table: Table, as_of: str, report: Reporter) -> Split:
+    split = data.split(table, settings.data, settings.train, as_of)
     report(
-        f"{len(split.train):,} rows to train on, {len(split.holdout):,} held out,"
+        f"{_prefix(split)}{len(split.train):,} rows to train on, {len(split.holdout):,} held out,"
         f" {_left_out(split):,} without outcome left out"
     )
     return split
+
+
+def _prefix(split: Split) -> str:
+    """Names the held-out month in messages where there are several."""
+    return f"{split.period}: " if split.period else ""
 
 
 def _left_out(split: Split) -> int:
     return split.train_without_outcome + split.holdout_without_outcome
 
 
-def _fit(settings: Settings, split: Split) -> tuple[Fitted, float]:
-    """The model, and the seconds it took to fit."""
+def _fit(settings: Settings, split: Split, report: Reporter) -> tuple[Fitted, float]:
+    """The model, and the seconds it took to fit, which are reported."""
     started = time.perf_counter()
     model = MODELS[settings.model.name]
     fitted = model.fit(
@@ -94,4 +136,7 @@ def _fit(settings: Settings, split: Split) -> tuple[Fitted, float]:
         task=settings.data.task,
         seed=settings.seed,
     )
-    return fitted, time.perf_counter() - started
+    seconds = time.perf_counter() - started
+    message = f"{_prefix(split)}{settings.model.name} fitted in {seconds:.1f} s"
+    report(message, event="fitted", seconds=round(seconds, 3))
+    return fitted, seconds

@@ -49,6 +49,7 @@ def test_copies_of_a_row_equal_a_weight_where_they_share_a_cluster(make: Any, ki
         "row_id": np.arange(copies.sum()),
         "cluster": np.repeat(np.arange(600) % 60, copies),
         "slices": {"site": np.repeat(arrays["slices"]["site"], copies)},
+        "period": np.repeat(arrays["period"], copies),
         "facts": make.facts(int(copies.sum())),
     }
     by_weight, by_copies = (judge_arrays(make, kind, rows).outcomes[0] for rows in (weighted, repeated))

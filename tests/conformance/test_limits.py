@@ -86,6 +86,18 @@ LIMITS = {
         up=True,
         loose=1e-6,
     ),
+    ("periods", "every"): Limit(
+        check=example_with("periods", "margin", metric="log_loss"),
+        seen=lambda outcome: min(-part.high for part in outcome.parts),
+        up=True,
+        loose=1e-6,
+    ),
+    ("periods", "mean"): Limit(
+        check=example_with("periods", "margin", metric="log_loss", require="mean"),
+        seen=lambda outcome: -outcome.high,
+        up=True,
+        loose=1e-6,
+    ),
     ("fairness", "bound"): Limit(
         check=example_with("fairness", "max"), seen=lambda outcome: outcome.high, up=False, loose=0.9, arrays=TWO_SITES
     ),

@@ -68,7 +68,7 @@ class Make:
 
     @staticmethod
     def arrays(n: int = 600, *, seed: int = 7) -> dict[str, Any]:
-        """A challenger that sees well, a champion that sees badly, three sites."""
+        """A challenger that sees well, a champion that sees badly, three sites, three months."""
         rng = np.random.default_rng(seed)
         truth = rng.normal(-0.5, 1.5, n)
         return {
@@ -77,13 +77,20 @@ class Make:
             "champion": expit(truth + rng.normal(0, 3.0, n)),
             "row_id": np.arange(n),
             "slices": {"site": np.array(["north", "south", "west"])[np.arange(n) % 3]},
+            "period": Make.periods(n),
             "facts": Make.facts(n),
         }
 
+    @staticmethod
+    def periods(n: int) -> np.ndarray:
+        """Three months, one after the other, for n rows."""
+        return np.array(["2013-08", "2013-09", "2013-10"])[np.arange(n) * 3 // max(n, 1)]
+
     @classmethod
     def evidence(cls, n: int = 600, *, seed: int = 7, **options: Any) -> Evidence:
-        """Evidence from `arrays`, some of them replaced; None takes one away."""
-        return Evidence.from_arrays(**{**cls.arrays(n, seed=seed), **options})
+        """Evidence from `arrays`, some of them replaced; None takes one away. There are months for as many labels."""
+        arrays = {**cls.arrays(n, seed=seed), **options}
+        return Evidence.from_arrays(**{**arrays, "period": options.get("period", cls.periods(len(arrays["label"])))})
 
     @classmethod
     def facts(cls, n: int = 600, **facts: Any) -> dict[str, Any]:

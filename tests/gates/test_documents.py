@@ -22,6 +22,7 @@ from lockgate.pipelines.settings.settings import compose
 
 HEAD = (
     "if_no_champion: absolute_only\nconfidence: 0.95\nclusters: if_present\nmin_clusters: 10\n"
+    "min_class_rows: 2\nserial_dependence: if_ordered\n"
     "schedule: {kind: fixed, looks: 5}\ndisclose: all\nvalid_for: 90d\n"
 )
 FLOOR = "  auc_floor: {kind: threshold, metric: auc, min: %s, decide: point}\n"

@@ -32,7 +32,7 @@ def evidence(make, order: np.ndarray | None = None):
     order = np.arange(900) if order is None else order
     rng = np.random.default_rng(12)
     more = {"cluster": rng.integers(0, 40, 900), "weight": rng.uniform(0.1, 3, 900)}
-    columns = {name: value[name][order] for name in ("label", "challenger", "champion", "row_id")}
+    columns = {name: value[name][order] for name in ("label", "challenger", "champion", "row_id", "period")}
     site = np.array(["a", "b", "ü", "z"])[rng.integers(0, 4, 900)]
     return make.evidence(
         900,

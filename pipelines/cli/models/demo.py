@@ -31,14 +31,18 @@ STORY = (
     Month(trained_on="Aug–Oct", overrides=("as_of=2013-11", "experiment=fresher_window")),
 )
 METRIC = "log_loss"
+MONTHS = 3
+"""How many months a gate over periods would have looked at."""
 
 
 def demo() -> None:
     """Retrain the flights model month by month, judge each, and show what the month after then showed.
 
+    A second table shows what a gate of kind periods would have said: for that, seven more models are trained.
     Runs in its own directory below .lockgate/demo: your log, tags and predictions are not touched.
     """
     where = _own_directory()
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as flows do: spinning threads cost more than they gain
     from lockgate.pipelines import data
     from lockgate.pipelines.settings.groups import ROOT
     from lockgate.pipelines.settings.settings import compose
@@ -46,7 +50,9 @@ def demo() -> None:
     sys.stderr.write(f"running in {where}\n")
     table = data.load(compose(("data=flights",)).settings.data, root=ROOT)
     windows: dict[str | None, str] = {None: "none yet"}
-    _print([_play_month(month, table, windows) for month in STORY])
+    played = [_play_month(month, table, windows) for month in STORY]
+    _print(played)
+    _print_periods(played)
     typer.echo(f"\nThe runs, the log and the models are in {where}")
 
 
@@ -64,11 +70,27 @@ def _own_directory() -> Path:
     return where
 
 
-def _play_month(month: Month, table: Table, windows: dict[str | None, str]) -> tuple[str, ...]:
-    """Play one month, and return its row of the final table. `windows`: training months by run."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """What became of a judgement."""
+
+    as_of: str
+    trained_on: str
+    champion: str
+    verdict: str
+    reason: str
+    observed: str
+    later: str
+    periods: tuple[Outcome, Outcome] | None  # of `require: every` and `require: mean`; None without a champion
+
+
+def _play_month(month: Month, table: Table, windows: dict[str | None, str]) -> Played:
+    """Play one month. `windows`: training months by run."""
+    from lockgate.gates.policy.policy import SingleSchedule
     from lockgate.pipelines import data
     from lockgate.pipelines.cli.models.evaluate import run_and_judge
     from lockgate.pipelines.scoring.hindsight import next_month
+    from lockgate.pipelines.scoring.month_by_month import judge_months
     from lockgate.pipelines.settings.settings import compose
 
     composed = compose(("data=flights", "gate=default", "model=xgb", *month.overrides), trusted=True)
@@ -78,6 +100,7 @@ def _play_month(month: Month, table: Table, windows: dict[str | None, str]) -> t
     bound = decision.binding
     windows[bound.run] = month.trained_on
     observed = later = "–"
+    periods = None
     if bound.run and bound.champion_run:
         observed = next(
             (
@@ -89,15 +112,31 @@ def _play_month(month: Month, table: Table, windows: dict[str | None, str]) -> t
         )
         difference = next_month(settings, table, challenger=bound.run, champion=bound.champion_run, metric=METRIC)
         later = f"{data.next_period(settings.as_of)}: {difference:+.4f}"
-    return (
-        settings.as_of,
-        month.trained_on,
-        windows[bound.champion_run],
-        decision.verdict,
-        decision.reason,
-        observed,
-        later,
+        periods = judge_months(
+            settings,
+            table,
+            composed.policy.model_copy(update={"schedule": SingleSchedule(kind="single")}),
+            challenger=bound.run,
+            champion=bound.champion_run,
+            months=MONTHS,
+            metric=METRIC,
+            margin=0.0,
+            report=_say,
+        )
+    return Played(
+        as_of=settings.as_of,
+        trained_on=month.trained_on,
+        champion=windows[bound.champion_run],
+        verdict=decision.verdict,
+        reason=decision.reason,
+        observed=observed,
+        later=later,
+        periods=periods,
     )
+
+
+def _say(message: str, /, **_: object) -> None:
+    sys.stderr.write(f"  {message}\n")
 
 
 def _describe_difference(outcome: Outcome) -> str:
@@ -107,7 +146,7 @@ def _describe_difference(outcome: Outcome) -> str:
     return f"{outcome.observed:+.4f} ({outcome.low:+.4f} … {outcome.high:+.4f} at {outcome.level:g})"
 
 
-def _print(rows: list[tuple[str, ...]]) -> None:
+def _print(played: list[Played]) -> None:
     from rich.text import Text
 
     from lockgate.gates.records.outcome import Ruling
@@ -118,10 +157,40 @@ def _print(rows: list[tuple[str, ...]]) -> None:
     grid = make_table(
         "holdout", "challenger", "champion", "verdict", "because", f"Δ {METRIC} (bounds)", "Δ, month after"
     )
-    for as_of, challenger, champion, verdict, because, observed, later in rows:
-        styled = Text(verdict, RULING_STYLES[Ruling(verdict)])
-        grid.add_row(as_of, challenger, champion, styled, Text(because), observed, later)
+    for month in played:
+        styled = Text(month.verdict, RULING_STYLES[Ruling(month.verdict)])
+        grid.add_row(
+            month.as_of, month.trained_on, month.champion, styled, Text(month.reason), month.observed, month.later
+        )
     out = console()
     out.print()
     out.print(grid)
     out.print(f"\nΔ is challenger − champion. {METRIC} is a loss: below 0 the challenger is better.")
+
+
+def _print_periods(played: list[Played]) -> None:
+    """What a gate over the last months would have said of each judgement that had a champion."""
+    from rich.text import Text
+
+    from lockgate.gates.report.tables import make_table
+    from lockgate.gates.report.terminal import VERDICT_STYLES
+    from lockgate.pipelines.cli.shared.files import console
+
+    grid = make_table("holdout", f"Δ {METRIC}, month by month", "every", "mean", "mean Δ (bounds)", "Δ, month after")
+    for month in played:
+        if month.periods is None:
+            continue
+        every, mean = month.periods
+        grid.add_row(
+            month.as_of,
+            ", ".join(f"{part.name[5:]}: {part.observed or 0.0:+.4f}" for part in mean.parts),
+            Text(every.verdict, VERDICT_STYLES[every.verdict]),
+            Text(mean.verdict, VERDICT_STYLES[mean.verdict]),
+            _describe_difference(mean),
+            month.later,
+        )
+    out = console()
+    gate = f"{{kind: periods, metric: {METRIC}, margin: 0, min_periods: {MONTHS}}}"
+    out.print(f"\nWhat {gate} would have said, at one look (.95) each:", markup=False)
+    out.print(grid)
+    out.print("\nEach month is predicted by the challenger's model, trained before it, and by the champion.")

@@ -14,7 +14,7 @@ WHY = "no promotion log was asked whether a model reigns"
 CLAIM = "nobody but their author can load the model"
 FLOOR = {"kind": "threshold", "metric": "auc", "min": 0.6, "decide": "bound"}
 BESIDE = {"drift": {"against": "champion"}}
-COMPARISONS = ("improvement", "slices", "disagreement", "condition", "drift")
+COMPARISONS = ("improvement", "slices", "periods", "disagreement", "condition", "drift")
 
 
 def judge_gate(make: Any, *, check: Any, champion: Any = None, severity: str = "block", **options: Any) -> Decision:

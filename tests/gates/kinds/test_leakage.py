@@ -66,3 +66,27 @@ def test_where_the_type_is_not_kept_ids_that_match_once_converted_are_an_error(m
         0
     ]
     assert outcome.verdict == Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("month", "learned_by", "leaked"),
+    [("2013-08", "2013-08", 1), ("2013-08", "2013-09", 0), ("2013-09", "2013-09", 1), ("2013-09", "2013-08", 1)],
+)
+def test_a_row_may_be_trained_on_for_later_periods_only(make, month: str, learned_by: str, leaked: int) -> None:
+    """A row leaks if the model of its own period, or of one before it, learned from it."""
+    months = np.repeat(["2013-08", "2013-09", "2013-10"], 200)
+    row = int(np.flatnonzero(months == month)[5])
+    trained = {name: hash_row_ids(np.arange(5000, 6000 + number)) for number, name in enumerate(dict.fromkeys(months))}
+    extra = hash_row_ids(np.array([row]))
+    trained |= {name: np.append(hashes, extra) for name, hashes in trained.items() if name >= learned_by}
+    evidence = make.evidence(period=months, facts={"train_row_hashes": trained})
+    for read in (evidence, type(evidence).from_bytes(evidence.to_bytes())):
+        outcome = make.judge(make.check("leakage"), read).outcomes[0]
+        assert (outcome.verdict, outcome.observed) == ("FAIL" if leaked else "PASS", leaked)
+        assert "of their period's model, or of an earlier period's" in outcome.message
+
+
+def test_what_one_model_was_trained_on_counts_for_every_period(make) -> None:
+    trained = {"train_row_hashes": hash_row_ids(np.array([3, 599]))}
+    evidence = make.evidence(period=np.repeat(["2013-08", "2013-09", "2013-10"], 200), facts=trained)
+    assert make.judge(make.check("leakage"), evidence).outcomes[0].observed == 2

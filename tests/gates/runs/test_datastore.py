@@ -20,7 +20,8 @@ def test_on_s3_the_log_lives_below_the_datastore(project: Any, s3: Any, prefix: 
         from lockgate.gates.log import Log
         from lockgate.gates.lifecycle.commit import commit
         policy = Policy.parse({"if_no_champion": "absolute_only", "confidence": .95, "clusters": "ignore",
-            "min_clusters": 10, "schedule": {"kind": "open"}, "disclose": "all", "valid_for": "90d", "checks":
+            "min_clusters": 10, "min_class_rows": 2, "serial_dependence": "ignore",
+            "schedule": {"kind": "open"}, "disclose": "all", "valid_for": "90d", "checks":
             {"auc": {"kind": "threshold", "metric": "auc", "min": .6, "decide": "point"}}})
         evidence = Evidence.from_arrays(label=[0, 1, 0, 1], challenger=[.1, .9, .2, .8])
         log = Log(runs.open_log_store("orders"), project="orders")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lockgate.gates.errors import DataError
-from lockgate.pipelines.data import EVERY_ROW, DataSettings, load, split
+from lockgate.pipelines.data import EVERY_ROW, DataSettings, list_periods, load, split
 
 MONTHS = {
     "when": [f"2013-{m:02d}-15" for m in range(1, 7)],
@@ -113,3 +113,62 @@ def test_breast_cancer_reads_no_file(conf, root) -> None:
     settings = DataSettings.model_validate(conf("data/breast_cancer") | {"path": "x.csv"})
     with pytest.raises(DataError, match=r"breast_cancer reads no file, but path is 'x.csv'; expected null @ data.path"):
         load(settings, root=root)
+
+
+ROLLING = {"time": "when", "holdout": {"kind": "rolling", "months": 3}}
+
+
+def test_rolling_origins(loaded, declared) -> None:
+    """Each of the last months is held out, with the rows before it to train on."""
+    table, settings = loaded(MONTHS, **ROLLING), declared(**ROLLING)
+    periods = list_periods(table, settings, "2013-06")
+    assert periods == ("2013-04", "2013-05", "2013-06")
+    parts = [split(table, settings, EVERY_ROW, period) for period in periods]
+    assert [part.train_row_ids.tolist() for part in parts] == [list("012"), list("0123"), list("01234")]
+    assert [part.row_ids.tolist() for part in parts] == [["3"], ["4"], ["5"]]
+    assert [part.period for part in parts] == list(periods)
+    recent = EVERY_ROW.model_copy(update={"months": 2})
+    rolled = [split(table, settings, recent, period).train_row_ids.tolist() for period in periods]
+    assert rolled == [list("12"), list("23"), list("34")]
+
+
+def test_other_holdouts_are_one_split_without_a_period(loaded, declared) -> None:
+    table, settings = loaded(MONTHS, **BY_MONTH), declared(**BY_MONTH)
+    assert list_periods(table, settings, "2013-06") == ("2013-06",)
+    assert split(table, settings, EVERY_ROW, "2013-06").period is None
+    assert list_periods(table, declared(), "unread") == ("unread",)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "message"),
+    [
+        ("2013-04", None),
+        (
+            "2013-03",
+            "no rows with an outcome to train on before 2013-01, for 3 months up to 2013-03; expected as_of from 2013-04 to 2013-06, or fewer months @ as_of, data.holdout.months",
+        ),
+        (
+            "0001-01",
+            "no rows with an outcome to train on before 0000-11, for 3 months up to 0001-01; expected as_of from 2013-04 to 2013-06, or fewer months @ as_of, data.holdout.months",
+        ),
+        (
+            "2013-07",
+            "no rows with an outcome to hold out in 2013-07, for 3 months up to 2013-07; expected as_of from 2013-04 to 2013-06, or fewer months @ as_of, data.holdout.months",
+        ),
+        ("2013-7", "'2013-7' is not a month; expected YYYY-MM, such as 2013-10 @ as_of"),
+    ],
+)
+def test_months_that_cannot_be_held_out(loaded, declared, as_of: str, message: str | None) -> None:
+    table, settings = loaded(MONTHS, **ROLLING), declared(**ROLLING)
+    if message is None:
+        assert len(list_periods(table, settings, as_of)) == 3
+        return
+    with pytest.raises(DataError) as caught:
+        list_periods(table, settings, as_of)
+    assert str(caught.value) == message
+
+
+def test_a_month_without_an_outcome_in_the_middle(loaded, declared) -> None:
+    table = loaded(MONTHS | {"y": [0, 1, 0, 1, None, 1]}, **ROLLING)
+    with pytest.raises(DataError, match="no rows with an outcome to hold out in 2013-05"):
+        list_periods(table, declared(**ROLLING), "2013-06")

@@ -14,7 +14,8 @@ from lockgate.gates import runs
 from lockgate.pipelines import data
 from lockgate.pipelines.scoring.hindsight import next_month
 from lockgate.pipelines.models import load_model
-from lockgate.pipelines.settings.settings import ROOT, compose
+from lockgate.pipelines.settings.groups import ROOT
+from lockgate.pipelines.settings.settings import compose
 
 settings = compose().settings
 table = data.load(settings.data, root=ROOT)
