@@ -175,7 +175,7 @@ EDGES = (
         model=INCONCLUSIVE,
         pair=INCONCLUSIVE,
         facts=PASS,
-        said="only 6 clusters, at least 10 are asked",
+        said="at least 10 are asked (min_clusters)",
     ),
     Edge(
         what="one label only",

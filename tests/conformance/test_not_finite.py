@@ -80,6 +80,8 @@ def test_one_label_is_an_error_where_the_metric_needs_two(make: Any, name: str, 
     value = METRICS["binary"][name]
     metric = value.make(value.default or value.low) if isinstance(value, Family) else value
     check = {"kind": "improvement", "metric": metric.name, "margin": 0.0}
+    if metric.incomparable:
+        check = {"kind": "threshold", "metric": metric.name, "max": metric.high / 2, "decide": "bound"}
     outcome = make.judge(check, make.evidence(label=np.full(600, label))).outcomes[0]
     if outcome.verdict is Verdict.ERROR:
         assert metric.needs in outcome.message

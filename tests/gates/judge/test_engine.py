@@ -104,6 +104,7 @@ def test_an_outcome_has_the_fields_of_the_contract() -> None:
         "rule",
         "rows",
         "clusters",
+        "information",
         "message",
         "parts",
         "waived",

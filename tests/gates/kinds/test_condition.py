@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from lockgate import Evidence, Verdict, judge
+from tests.reference import allow_for_clusters, allow_for_rows
 
 # for the tests over all kinds: see tests/conformance/own.py
 VARIANTS = [
@@ -106,7 +106,7 @@ def test_wilson_of_a_single_share(make) -> None:
 
 @pytest.mark.parametrize("clustered", [False, True])
 def test_any_other_sum_is_a_mean_over_rows(make, clustered: bool) -> None:
-    """By Student's t: sd/√n with n − 1, or with G equal clusters √(G/(G − 1) Σ g²)/n with G − 1."""
+    """By Student's t, of rows or of equal clusters, with the allowance for skew."""
     rng = np.random.default_rng(1)
     order = rng.permutation(1600)
     cluster = np.arange(1600) % 40
@@ -121,11 +121,10 @@ def test_any_other_sum_is_a_mean_over_rows(make, clustered: bool) -> None:
     )
     values = right[:, 0] - 1.1 * right[:, 1] + 0.5 * (right[:, 0] != right[:, 1])
     if clustered:
-        sums = np.bincount(cluster, weights=values - values.mean())
-        error, df = np.sqrt(40 / 39 * np.sum(sums**2)) / 1600, 39
+        allowance = allow_for_clusters(values.reshape(40, 40).mean(axis=0), np.ones(40))
     else:
-        error, df = stats.sem(values), 1599
-    low, high = stats.t.interval(0.9, df, loc=values.mean(), scale=error)
+        allowance = allow_for_rows(values)
+    low, high = allowance.bounds(values.mean(), 0.95)
     result = outcome(make, "n - 1.1 * o + 0.5 * d > 0 +/- 0.1", evidence)
     assert result.observed == pytest.approx(values.mean(), rel=1e-11)
     assert (result.low, result.high) == pytest.approx((low, high), rel=1e-10)

@@ -27,7 +27,12 @@ VARIANTS = [
     {"margin": 0.1},
     {"metric": "accuracy", "require": "no_proven_harm", "margin": 0.0},
 ]
-EDGES = {"a spent holdout": Verdict.PASS, "a retired holdout": Verdict.PASS, "no slice columns": Verdict.ERROR}
+EDGES = {
+    "one label only": Verdict.INCONCLUSIVE,
+    "a spent holdout": Verdict.PASS,
+    "a retired holdout": Verdict.PASS,
+    "no slice columns": Verdict.ERROR,
+}
 
 
 def rows(harm: dict[str, float], *, n: int = 200, noise: float = 0.01, **options) -> Evidence:
@@ -158,7 +163,9 @@ def test_one_class_in_a_slice_is_an_error_where_the_metric_needs_two(make) -> No
     outcome = make.judge(check, make.evidence(label=label)).outcomes[0]
     assert [part.verdict for part in outcome.parts] == ["PASS", "PASS", "ERROR"]
     assert outcome.verdict == Verdict.ERROR
-    assert make.judge({**check, "metric": "log_loss"}, make.evidence(label=label)).outcomes[0].verdict == Verdict.PASS
+    any_rows = make.judge({**check, "metric": "log_loss"}, make.evidence(label=label)).outcomes[0]
+    assert [part.verdict for part in any_rows.parts] == ["PASS", "PASS", "INCONCLUSIVE"]
+    assert "only 0 rows of the rarer class" in any_rows.parts[2].message
 
 
 @pytest.mark.parametrize("require", ["no_proven_harm", "non_inferior"])

@@ -13,6 +13,7 @@ from lockgate.gates.metrics import find_metric
 from lockgate.gates.metrics.estimate import estimate_differences, estimate_metric
 from lockgate.gates.metrics.metric import Metric
 from lockgate.gates.metrics.rows import GroupedRows, Groups, Rows
+from tests.reference import allow_for_clusters, allow_for_rows
 
 WORLDS = 500
 
@@ -134,12 +135,13 @@ def test_queries_of_one_size_are_the_paired_t_test() -> None:
         ]
         for score in scores.T
     ]
-    test = stats.ttest_rel(*each, alternative="greater")
+    gap = np.subtract(*each)
+    allowance = allow_for_clusters(gap, np.full(40, 10.0))
+    assert (allowance.error, allowance.df) == pytest.approx((stats.sem(gap), 39))
     result = estimate_differences(known_values, GroupedRows(rows=value)).of_group()
-    assert result.value == pytest.approx(np.mean(each[0]) - np.mean(each[1]), rel=1e-12)
-    assert result.p_gain(0) == pytest.approx(test.pvalue, rel=1e-9)
-    interval = stats.ttest_rel(*each).confidence_interval(0.9)
-    assert result.bounds(0.95) == pytest.approx((interval.low, interval.high), rel=1e-9)
+    assert result.value == pytest.approx(gap.mean(), rel=1e-12)
+    assert result.p_gain(0) == pytest.approx(allowance.p_above(gap.mean()), rel=1e-9)
+    assert result.bounds(0.95) == pytest.approx(allowance.bounds(gap.mean(), 0.95), rel=1e-9)
 
 
 def test_a_teams_own_loss_is_one_function_and_one_entry() -> None:
@@ -156,8 +158,8 @@ def test_a_teams_own_loss_is_one_function_and_one_entry() -> None:
     split = GroupedRows(rows=value, groups=Groups(keys=(("a",), ("b",), ("c",)), code=np.arange(90) % 3))
     for index in range(3):
         mine, other = (late(label[index::3], score[index::3]) for score in (value.challenger, value.champion))
-        interval = stats.ttest_rel(mine, other).confidence_interval(0.9)
+        allowance = allow_for_rows(mine - other)
         result = estimate_differences(own, split).of_group(index)
-        assert result.bounds(0.95) == pytest.approx((interval.low, interval.high), rel=1e-9)
-        assert result.p_gain(0) == pytest.approx(stats.ttest_rel(mine, other, alternative="less").pvalue, rel=1e-9)
+        assert result.bounds(0.95) == pytest.approx(allowance.bounds(np.mean(mine - other), 0.95), rel=1e-9)
+        assert result.p_gain(0) == pytest.approx(allowance.p_below(np.mean(other - mine)), rel=1e-9)
         assert estimate_metric(own, split).of_group(index).value == pytest.approx(mine.mean())

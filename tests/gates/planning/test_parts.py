@@ -10,6 +10,7 @@ Tests of gates/planning/kinds.py
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,17 @@ from lockgate.gates.judge.engine import build_case
 from lockgate.gates.planning import plan
 from lockgate.gates.planning.kinds import Assumptions, plan_gate
 from lockgate.gates.planning.planner import count_looks_left
-from tests.gates.planning.test_planner import AHEAD, SITES, errors_of, need_of, pilot, slow, some
+from tests.gates.planning.test_planner import (
+    AHEAD,
+    SITES,
+    allow_for,
+    errors_of,
+    need_of,
+    pilot,
+    power_below,
+    slow,
+    some,
+)
 
 CHURN = {"kind": "disagreement", "max": 0.25, "decide": "bound"}
 EVEN = {
@@ -129,11 +140,13 @@ def test_a_clustered_share_grows_with_its_clusters(make: Any, clusters: int | No
     judged = make.judge(CHURN, evidence).outcomes[0]
     assert need.truth == judged.observed
     if clusters:
-        df = clusters - 1
-        error = (judged.high - judged.observed) / stats.t.ppf(0.95, df)
-        ratio = (0.24 - judged.observed) / error
-        assert need.chance == pytest.approx(stats.nct.sf(stats.t.ppf(0.95, df), df, ratio), abs=1e-6)
-        assert need.clusters == math.ceil(need.rows / evidence.n * clusters - 0.05)
+        changed = (evidence.challenger >= 0.5) != (evidence.champion >= 0.5)
+        plain = allow_for(changed.astype(float), clusters)
+        _, above = plain.bounds(0.0, 0.95)
+        scaled = replace(plain, error=plain.error * (judged.high - judged.observed) / above)  # as the gate's own bound
+        assert need.chance == pytest.approx(power_below(scaled, 0.24 - judged.observed), abs=1e-6)
+        fewest, most = (math.ceil(rows / evidence.n * clusters) for rows in (need.rows - 1, need.rows))
+        assert fewest <= need.clusters <= most
     else:
         assert need.clusters is None
 

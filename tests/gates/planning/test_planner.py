@@ -21,6 +21,7 @@ from lockgate.gates.kinds import CLASSES, KINDS
 from lockgate.gates.kinds.threshold import Threshold
 from lockgate.gates.planning import RowPlan, plan
 from lockgate.gates.planning.kinds import PLAN_FUNCTIONS, Assumptions, plan_gate
+from tests.reference import Allowance, allow_for_clusters, allow_for_rows
 
 slow = pytest.mark.slow
 """For variants of what is tried anyway."""
@@ -94,23 +95,38 @@ def test_without_a_pilot_the_rest_says_that_it_needs_one(make: Any) -> None:
     assert "a disagreement to assume" in nothing.needs[0].why
 
 
+def allow_for(values: np.ndarray, clusters: int | None) -> Allowance:
+    """Of the mean of rows, or of clusters of equal size as `pilot` makes them."""
+    if clusters is None:
+        return allow_for_rows(values)
+    return allow_for_clusters(values.reshape(-1, clusters).mean(axis=0), np.ones(clusters))
+
+
+def power_below(allowance: Allowance, distance: float, *, times: float = 1) -> float:
+    """The chance that an estimate on `times` the sample is shown, at .95, to lie below a limit so far above the truth.
+
+    Skewness falls as an error does, and what is uncertain of it as a variance.
+    """
+    error, df = allowance.error / math.sqrt(times), allowance.df * times
+    grown = Allowance(error=error, df=df, skew=allowance.skew / math.sqrt(times), slack=allowance.slack / times)
+    critical = grown.bounds(0.0, 0.95)[1] / error
+    return float(stats.nct.sf(critical, df, distance / error))
+
+
 @pytest.mark.parametrize("clusters", [None, 40])
 def test_rows_scale_as_one_over_variance(make: Any, clusters: int | None) -> None:
-    """A gain planned on the interval that `judge` gives, with its own t."""
+    """A gain planned on the interval that `judge` gives, with its own t and its own allowance for skew."""
     evidence = pilot(clusters=clusters)
     need = need_of(make, KEPT, evidence=evidence)
+    ours, theirs = ((score - evidence.label) ** 2 for score in (evidence.challenger, evidence.champion))
+    allowance = allow_for(ours - theirs, clusters)
     (outcome,) = judge(make.policy({"gate": KEPT}), evidence).outcomes
-    df = (clusters or evidence.n) - 1
-    error = (outcome.high - outcome.low) / 2 / stats.t.ppf(0.95, df)
-    chance = stats.nct.sf(stats.t.ppf(0.95, df), df, 0.01 / error)
-    assert need.chance == pytest.approx(chance, abs=1e-6)
+    assert (outcome.low, outcome.high) == pytest.approx(allowance.bounds(np.mean(ours - theirs), 0.95), rel=1e-9)
+    assert need.chance == pytest.approx(power_below(allowance, 0.01), abs=1e-6)
     times = need.rows / evidence.n
-    grown = df * times
-    then = stats.nct.sf(stats.t.ppf(0.95, grown), grown, 0.01 * math.sqrt(times) / error)
-    assert then == pytest.approx(0.8, abs=2e-3)
+    assert power_below(allowance, 0.01, times=times) == pytest.approx(0.8, abs=2e-3)
     assert need.clusters == (clusters and math.ceil(clusters * times - 0.05))
-    output = stats.nct.sf(stats.t.ppf(0.95, df), df, (need.detectable + 0.01) / error)
-    assert output == pytest.approx(0.8, abs=1e-6)
+    assert power_below(allowance, need.detectable + 0.01) == pytest.approx(0.8, abs=1e-6)
 
 
 def test_what_is_supposed_where_nothing_is_given(make: Any) -> None:

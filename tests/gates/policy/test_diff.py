@@ -55,8 +55,6 @@ DATA = {
     "kind": "data",
     "min_rows": 1000,
     "min_clusters": 20,
-    "min_class_rows": 2,
-    "serial_dependence": "if_ordered",
     "label_rate": {"min": 0.1, "max": 0.4},
     "max_missing": 0.1,
     "require_columns": ["a"],

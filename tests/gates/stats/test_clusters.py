@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import linalg, stats
 
 from lockgate.gates.stats import clusters
-from lockgate.gates.stats.clusters import Units, clustered_errors
+from lockgate.gates.stats.clusters import Units
+from lockgate.gates.stats.uncertainty import measure_influence
 
 
 def clustered_error(
@@ -18,8 +19,9 @@ def clustered_error(
 ) -> tuple[float, float] | None:
     """Of one group."""
     units = Units.of(influence.size, weight=weight, cluster=cluster, code=None, groups=1)
-    error, df = clustered_errors(influence, units, weight=weight)
-    return None if np.isnan(error[0]) else (float(error[0]), float(df[0]))
+    uncertainty = measure_influence(influence, units, weight=weight)
+    error, df = float(uncertainty.error[0]), float(uncertainty.df[0])
+    return None if np.isnan(error) else (error, df)
 
 
 def t_quantile(level: float, df: float) -> float:
@@ -162,7 +164,8 @@ def test_groups_at_once_are_each_group_alone(clustering: str, weighted: bool) ->
     cluster = {"rows": None, "dense": rng.integers(0, 9, 200), "sparse": rng.integers(0, 9, 200) * 10_000}[clustering]
     influence = rng.normal(size=200)
     units = Units.of(200, weight=weight, cluster=cluster, code=code, groups=5)
-    error, df = clustered_errors(influence, units, weight=weight)
+    uncertainty = measure_influence(influence, units, weight=weight)
+    error, df = uncertainty.error, uncertainty.df
     for group in (0, 1, 2, 4):
         own = code == group
         alone = clustered_error(

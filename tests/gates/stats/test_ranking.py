@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from lockgate.gates.metrics import find_metric
 from lockgate.gates.metrics.estimate import Difference, Estimate, estimate_differences, estimate_metric
 from lockgate.gates.metrics.rows import GroupedRows, Rows
 from lockgate.gates.stats import ranking
 from lockgate.gates.stats.scored import Scored
+from tests.reference import Allowance
 
 AUC = find_metric("auc", "binary")
 
@@ -32,10 +34,17 @@ def placements(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.nda
     return wins.mean(axis=1), wins.mean(axis=0)
 
 
-def covariance(label: np.ndarray, *scores: np.ndarray) -> np.ndarray:
-    of_positives, of_negatives = zip(*(placements(label, score) for score in scores), strict=True)
-    return np.atleast_2d(np.cov(of_positives)) / len(of_positives[0]) + np.atleast_2d(np.cov(of_negatives)) / len(
-        of_negatives[0]
+def allow(of_positives: np.ndarray, of_negatives: np.ndarray) -> Allowance:
+    """DeLong's error with Welch and Satterthwaite's degrees of freedom, and the skewness of the sum of both means."""
+    variances = [np.var(values, ddof=1) / values.size for values in (of_positives, of_negatives)]
+    shares = sum(v**2 / (values.size - 1) for v, values in zip(variances, (of_positives, of_negatives), strict=True))
+    centred = [(values - values.mean()) / values.size for values in (of_positives, of_negatives)]
+    moments = [sum(float(np.sum(values**power)) for values in centred) for power in (2, 3)]
+    return Allowance(
+        error=np.sqrt(sum(variances)),
+        df=sum(variances) ** 2 / shares,
+        skew=moments[1] / moments[0] ** 1.5,
+        slack=np.sqrt(6) / min(of_positives.size, of_negatives.size),
     )
 
 
@@ -51,23 +60,25 @@ def sample(seed: int, *, ties: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray
 @pytest.mark.parametrize("seed", range(4))
 def test_the_paired_difference_is_delongs(seed: int, ties: bool) -> None:
     label, new, old = sample(seed, ties=ties)
-    s = covariance(label, new, old)
-    error = np.sqrt(s[0, 0] + s[1, 1] - 2 * s[0, 1])
-    delta = placements(label, new)[0].mean() - placements(label, old)[0].mean()
+    (ours, our_negatives), (theirs, their_negatives) = placements(label, new), placements(label, old)
+    delta, allowance = ours.mean() - theirs.mean(), allow(ours - theirs, our_negatives - their_negatives)
     result = difference(Rows(label=label, challenger=new, champion=old))
     assert result.value == pytest.approx(delta, abs=1e-14)
-    half = stats.norm.ppf(0.975) * error
-    assert result.bounds(0.975) == pytest.approx((delta - half, delta + half), abs=1e-12)
-    assert result.p_gain(0.01) == pytest.approx(stats.norm.sf((delta - 0.01) / error), rel=1e-9)
-    assert result.p_harm(0.01) == pytest.approx(stats.norm.cdf((delta - 0.01) / error), rel=1e-9)
+    assert result.bounds(0.975) == pytest.approx(allowance.bounds(delta, 0.975), abs=1e-12)
+    assert result.p_gain(0.01) == pytest.approx(allowance.p_above(delta - 0.01), rel=1e-9)
+    assert result.p_harm(0.01) == pytest.approx(allowance.p_below(0.01 - delta), rel=1e-9)
+    assert result.information.degrees_of_freedom == pytest.approx(allowance.df, rel=1e-9)
 
 
 @pytest.mark.parametrize("ties", [False, True])
 def test_one_model_is_delong_on_the_logit_scale(ties: bool) -> None:
     label, new, _ = sample(9, ties=ties)
-    area, error = placements(label, new)[0].mean(), np.sqrt(covariance(label, new)[0, 0])
-    half = stats.norm.ppf(0.95) * error / (area * (1 - area))
-    expected = 1 / (1 + np.exp(-(np.log(area / (1 - area)) + np.array([-half, half]))))
+    plain = allow(*placements(label, new))
+    area = placements(label, new)[0].mean()
+    slope, bend = area * (1 - area), 1 / (1 - area) - 1 / area
+    allowance = replace(plain, skew=plain.skew + 3 * plain.error * bend)
+    low, high = allowance.bounds(0.0, 0.95)
+    expected = 1 / (1 + np.exp(-(np.log(area / (1 - area)) + np.array([low, high]) / slope)))
     result = estimate(Rows(label=label, challenger=new))
     assert result.bounds(0.95) == pytest.approx(tuple(expected), abs=1e-12)
 
