@@ -149,9 +149,10 @@ class Units:
     @cached_property
     def size_skew(self) -> Floats:
         """Σ r³/(Σ r²)^1.5 over the units' shares r of the rows (S,): 1/√G for equal units; NaN without rows."""
-        power = self.rows * self.rows
+        share = self._share(self.rows)
+        power = share * share
         second = self.total(power)
-        power *= self.rows
+        power *= share
         return ratio(self.total(power), second**1.5)
 
     @cached_property
@@ -159,7 +160,14 @@ class Units:
         """How many units of equal size would carry as much in each group, 1/Σh² (S,); NaN where none carries any."""
         if self.of_row is None and self.alike:
             return self.weighted_units
-        return ratio(self.total(self.size) ** 2, self.total(self.size * self.size))
+        share = self._share(self.size)
+        return ratio(np.ones(self.groups), self.total(share * share))
+
+    def _share(self, size: Floats) -> Floats:
+        """Of each unit in its group, so that squares of large weights are finite: (U,) → (U,)."""
+        total = self.total(size)
+        share: Floats = size * self.spread(ratio(np.ones_like(total), total))
+        return share
 
     @property
     def _largest(self) -> Floats:
