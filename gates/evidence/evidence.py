@@ -57,8 +57,8 @@ from lockgate.gates.evidence import columns
 from lockgate.gates.evidence.facts import Witness
 from lockgate.gates.evidence.row_ids import (
     ID_TYPES,
-    RowHashes,
     hash_row_ids,
+    name_id_type,
     parse_period_hashes,
     parse_row_ids,
     sort_order,
@@ -220,7 +220,7 @@ class Evidence:
             slices=slices,
             task=str(meta.get("task")),
             classes=meta.get("classes"),
-            facts={**facts, "train_row_hashes": None if hashes is None else RowHashes(hashes, id_type)},
+            facts={**facts, "train_row_hashes": name_id_type(hashes, id_type)},
         )
 
     def to_bytes(self) -> bytes:

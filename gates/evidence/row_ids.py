@@ -107,6 +107,13 @@ def parse_hashes(values: Any) -> RowHashes:
     return RowHashes(np.unique(np.asarray(array).astype(np.uint64)), getattr(array, "id_type", None))
 
 
+def name_id_type(hashes: Any, id_type: str | None) -> Any:
+    """Hashes as a file has them, which knows the type of the ids that they are of: None, an array, or by period."""
+    if isinstance(hashes, Mapping):
+        return {**hashes, FIRST_PERIOD: RowHashes(hashes[FIRST_PERIOD], id_type)}
+    return None if hashes is None else RowHashes(hashes, id_type)
+
+
 def parse_period_hashes(
     values: Any, periods: CodedColumn | None
 ) -> tuple[NDArray[np.uint64], dict[str, NDArray[np.uint64]]]:
@@ -124,6 +131,10 @@ def parse_period_hashes(
     """
     if not isinstance(values, Mapping):
         return parse_hashes(values), {}
+    values = convert_foreign(
+        lambda: dict(values),
+        lambda _: EvidenceError("train_row_hashes cannot be read", expected="a dict of arrays from hash_row_ids"),
+    )
     known = periods.values if periods else ()
     if stray := [name for name in values if name not in (FIRST_PERIOD, *known)]:
         raise EvidenceError(

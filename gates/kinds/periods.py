@@ -98,8 +98,9 @@ class Periods(Check):
         if any(part.verdict is Verdict.ERROR for part in parts):
             problem = next(f"{part.name}: {part.message}" for part in parts if part.verdict is Verdict.ERROR)
             return self.outcome(name, Verdict.ERROR, problem, case, metric=self.metric, level=level, parts=tuple(parts))
-        enough = len(parts) >= self.min_periods
-        few = "" if enough else f"only {_count(parts)}, at least {self.min_periods} are asked"
+        few = case.explain_few_clusters(case.information)
+        if len(parts) < self.min_periods:
+            few = f"only {_count(parts)}, at least {self.min_periods} are asked"
         if self.require == "every":
             return self._judge_every(name, parts, case, few)
         return self._judge_mean(name, parts, split, periods, case, level=level, few=few)

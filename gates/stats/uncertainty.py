@@ -98,7 +98,7 @@ class Uncertainty:
         """How many errors below and above the estimate its bounds lie (S,); infinite where `reach` needs a span."""
         quantile, trusted = t_quantile(level, self.df), _largest_trusted(float(scipy.special.ndtri(level)))
         low, high = (
-            np.where(self.few & (-skew > trusted), np.inf, invert_hall(quantile, skew))
+            np.where(self.few & (-skew > trusted) & ~np.isnan(quantile), np.inf, invert_hall(quantile, skew))
             for skew in (self._skew_low, self._skew_high)
         )
         return low, high

@@ -158,8 +158,10 @@ def test_the_mean_is_bounded_by_how_much_periods_differ(make, level: float) -> N
 
 
 def test_where_periods_agree_the_rows_bound_the_mean(make) -> None:
-    outcome = judge_periods(make, rows(dict.fromkeys(MONTHS, 0.1), noise=0.5), require="mean")
-    errors = [(part.high - part.low) / 2 / stdtrit(199, 0.95) for part in outcome.parts]
+    evidence = rows(dict.fromkeys(MONTHS, 0.1), noise=0.5)
+    outcome = judge_periods(make, evidence, require="mean")
+    ours, theirs = (np.abs(score - evidence.label) for score in (evidence.challenger, evidence.champion))
+    errors = [(ours - theirs)[evidence.period.codes == code].std(ddof=1) / np.sqrt(200) for code in range(3)]
     assert (outcome.high - outcome.low) / 2 == pytest.approx(stdtrit(2, 0.95) * np.sqrt(np.mean(np.square(errors)) / 3))
 
 
