@@ -18,8 +18,9 @@ from lockgate import Policy
 from lockgate.gates.errors import PolicyError
 from lockgate.gates.kinds import KINDS
 from lockgate.gates.metrics import METRICS
+from lockgate.gates.policy.upgrades import UPGRADES
 
-SHAPE = re.compile(r".+; expected .+ @ gate(\.[^ ]+)*( \(did you mean '.+'\?\))?", re.DOTALL)
+SHAPE = re.compile(r".+; expected .+ @ gate(\.[^ ]+)*( \((did you mean '.+'\?|.+ keeps what .+)\))?", re.DOTALL)
 
 
 def problems(mapping: object) -> tuple[str, ...]:
@@ -123,7 +124,9 @@ def test_unknown_names_list_what_exists_and_the_nearest(make) -> None:
 def test_no_key_has_a_default(make, key: str) -> None:
     mapping = make.mapping()
     del mapping[key]
-    assert only(mapping) == f"nothing given; expected a value @ gate.{key}"
+    added = next((upgrade for upgrade in UPGRADES if upgrade.kind is None and upgrade.key == key), None)
+    hint = f" ({added.value} keeps what a policy without it meant: {added.because})" if added else ""
+    assert only(mapping) == f"nothing given; expected a value @ gate.{key}{hint}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
