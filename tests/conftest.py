@@ -59,8 +59,26 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
+NIGHTLY_PATHS = (
+    "tests/argo/test_applying.py",
+    "tests/argo/test_deploying.py",
+    "tests/crashes/",
+    "tests/gates/log/test_race.py",
+    "tests/github/",
+    "tests/metadata/",
+    "tests/pipelines/cli/pull_requests/",
+    "tests/pipelines/models/test_imports.py",
+    "tests/workflows/",
+)
+"""Tests of whole commands beside servers, harnesses and kills. Each takes seconds: all of them, as long as the rest."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest module first: begun last, it would be waited for by every worker but one."""
+    for item in items:
+        if item.nodeid.startswith(NIGHTLY_PATHS):
+            item.add_marker("nightly")
     items.sort(key=lambda item: not item.nodeid.startswith("tests/workflows/test_story.py"))
 
 
