@@ -53,7 +53,7 @@ def render_body(decision: Decision, *, part_nouns: Mapping[str, str]) -> str:
     bound = decision.binding
     digests = {"holdout": bound.holdout, "policy": bound.policy, "model": bound.model, "decision": decision.sha256}
     lines += [
-        *(escape(wording.format_sentence(guarantee)) for guarantee in wording.list_guarantees(decision)),
+        *(_escape_clauses(wording.format_sentence(guarantee)) for guarantee in wording.list_guarantees(decision)),
         "",
         "<sub>" + " · ".join(f"{name} `{(value or 'unknown')[:12]}`" for name, value in digests.items()) + "</sub>",
         "",
@@ -91,6 +91,11 @@ def _parts(outcome: Outcome, title: str, part_nouns: Mapping[str, str]) -> Itera
     yield from ("</details>", "")
     for part in worst:
         yield from _parts(part, f"{title} / {part.name}", part_nouns)
+
+
+def _escape_clauses(sentence: str) -> str:
+    """A long sentence of lockgate's own: none of its clauses is cut."""
+    return "; ".join(map(escape, sentence.split("; ")))
 
 
 def escape(text: str) -> str:
