@@ -91,7 +91,8 @@ def judge(
     return Decision(
         verdict=verdict,
         reason="this model is the champion already" if already_champion else reason,
-        guarantee=looks.describe_guarantee(policy, case.rows, timed=evidence.time is not None),
+        guarantee=looks.describe_guarantee(policy),
+        conditions=looks.describe_conditions(policy, case.rows, timed=evidence.time is not None),
         outcomes=outcomes,
         waivers=after_waivers.uses,
         commitment=compute_commitment(evidence, binding, verdict, outcomes) if seals else None,

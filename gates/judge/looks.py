@@ -119,16 +119,11 @@ def visit(policy: Policy, evidence: Evidence, binding: Binding, state: State) ->
     )
 
 
-def describe_guarantee(policy: Policy, rows: Rows, *, timed: bool) -> str:
-    """What the schedule promises, given what the policy discloses, and on which conditions; without a full stop.
+def describe_conditions(policy: Policy, rows: Rows, *, timed: bool) -> str:
+    """What the guarantee rests on, what was checked and allowed for, and what was not: without a full stop.
 
     timed: whether the evidence says when rows happened.
     """
-    return f"{_describe_promise(policy)}; {_describe_conditions(policy, rows, timed=timed)}"
-
-
-def _describe_conditions(policy: Policy, rows: Rows, *, timed: bool) -> str:
-    """What the promise rests on: what was checked and allowed for, and what was not."""
     if rows.cluster is None:
         units, independence = "rows", "rows count as independent, which is not checked"
     elif rows.ordered:
@@ -146,7 +141,8 @@ def _describe_conditions(policy: Policy, rows: Rows, *, timed: bool) -> str:
     )
 
 
-def _describe_promise(policy: Policy) -> str:
+def describe_guarantee(policy: Policy) -> str:
+    """What the schedule promises, given what the policy discloses: one sentence without its full stop."""
     alpha = f"{policy.alpha:.3g}"
     looks = policy.schedule.looks
     if looks is None:

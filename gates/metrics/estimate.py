@@ -270,7 +270,7 @@ def estimate_difference(
     A difference that is the same in every row shows no spread, which does not prove that there is none: it has no
     bounds, unless it is 0, as between models with the same scores.
     """
-    rigid = (uncertainty.error == 0) & (np.abs(value) > TOLERANCE)
+    rigid = (uncertainty.error <= TOLERANCE * np.abs(value)) & (np.abs(value) > TOLERANCE)  # but for rounding
 
     def p(margin: float, side: float) -> Floats:
         excess = side * (sign * value - margin)

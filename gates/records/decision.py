@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field
 
+from lockgate.gates.records.added import ADDED_LATER
 from lockgate.gates.records.outcome import EXIT_CODE, Number, Outcome, Ruling
 from lockgate.gates.records.state import State
 
@@ -69,6 +70,7 @@ class Decision(_Record):
     verdict: Ruling
     reason: str
     guarantee: str  # what the schedule promises, in words
+    conditions: str | None = ADDED_LATER  # what that rests on, and which of it was checked
     outcomes: tuple[Outcome, ...]
     waivers: tuple[WaiverUse, ...]  # for this candidate, including those that lifted nothing
     commitment: str | None  # if outcomes are sealed: what they can be checked against later (gates/judge/sealing.py)
@@ -99,6 +101,7 @@ class Decision(_Record):
                 "outcomes": (),
                 "waivers": (),
                 "sealed": True,
+                "conditions": None,
                 "reason": _SEALED,
                 "look": self.look.hide_result(),
                 "state": self.state.model_copy(update={"holdouts": {}}),

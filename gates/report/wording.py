@@ -19,8 +19,13 @@ def format_headline(decision: Decision) -> str:
 
 
 def list_guarantees(decision: Decision) -> tuple[str, ...]:
-    """Which look this is, unless the decision is sealed, and what is guaranteed: sentences without full stops."""
-    return (decision.guarantee,) if decision.sealed else (decision.look.message, decision.guarantee)
+    """What is guaranteed; unless the decision is sealed, also which look this is and on which conditions that holds.
+
+    Sentences without full stops.
+    """
+    if decision.sealed:
+        return (decision.guarantee,)
+    return decision.look.message, decision.guarantee, *filter(None, [decision.conditions])
 
 
 def format_sentence(text: str) -> str:

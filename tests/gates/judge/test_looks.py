@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lockgate import Ruling, State, Verdict, judge
-from lockgate.gates.judge.looks import describe_guarantee
+from lockgate.gates.judge.looks import describe_conditions, describe_guarantee
 from lockgate.gates.metrics.rows import Rows
 from lockgate.gates.records.state import Holdout
 
@@ -232,13 +232,6 @@ ROWS = Rows(label=np.zeros(4), challenger=np.zeros(4))
 CLUSTERED = replace(ROWS, cluster=np.array([0, 0, 1, 1]))
 
 
-def describe_promise(policy) -> str:
-    """What is guaranteed, without the conditions, which are about rows."""
-    promise, conditions = describe_guarantee(policy, ROWS, timed=False).split("; conditions: ")
-    assert conditions.startswith("rows count as independent, which is not checked; skew is allowed for as far as")
-    return promise
-
-
 @pytest.mark.parametrize(("disclose", "holds"), [("all", NUMBERS), ("promotion_only", ANSWERS)])
 @pytest.mark.parametrize(
     ("kind", "looks", "over"),
@@ -250,13 +243,13 @@ def describe_promise(policy) -> str:
 )
 def test_what_a_schedule_promises(make, disclose: str, holds: str, kind: str, looks: int, over: str) -> None:
     policy = make_policy(make, kind, looks, disclose=disclose)
-    assert describe_promise(policy) == PROMISE.format(over=over, holds=holds)
+    assert describe_guarantee(policy) == PROMISE.format(over=over, holds=holds)
     assert judge(policy, make.evidence()).guarantee == judge(policy, make.evidence()).seal().guarantee
 
 
 @pytest.mark.parametrize("disclose", ["all", "promotion_only"])
 def test_open_promises_nothing(make, disclose: str) -> None:
-    assert describe_promise(make_policy(make, "open", disclose=disclose)) == (
+    assert describe_guarantee(make_policy(make, "open", disclose=disclose)) == (
         "no guarantee under reuse of the holdout: each comparison errs with probability at most 0.05, and among many "
         "looks a false promotion is to be expected"
     )
@@ -284,13 +277,12 @@ def test_open_promises_nothing(make, disclose: str) -> None:
         ),
     ],
 )
-def test_the_conditions_of_a_promise_are_named(make, rows: Rows, keys: dict, timed: bool, units: str, said: str) -> None:
-    sentence = describe_guarantee(make_policy(make, "single", **keys), rows, timed=timed)
-    promise, conditions = sentence.split("; conditions: ")
-    assert promise == PROMISE.format(over="at the one look at a holdout", holds=NUMBERS)
-    assert conditions == (
-        f"{said}; skew is allowed for as far as these {units} show it, and too few {units}, or rows of the rarer class, "
-        "show nothing; events too rare to be among them are not excluded"
+def test_the_conditions_of_a_promise_are_named(
+    make, rows: Rows, keys: dict, timed: bool, units: str, said: str
+) -> None:
+    assert describe_conditions(make_policy(make, "single", **keys), rows, timed=timed) == (
+        f"conditions: {said}; skew is allowed for as far as these {units} show it, and too few {units}, or rows of the "
+        "rarer class, show nothing; events too rare to be among them are not excluded"
     )
 
 
@@ -305,7 +297,7 @@ def test_the_conditions_of_a_promise_are_named(make, rows: Rows, keys: dict, tim
     ],
 )
 def test_only_a_gate_that_blocks_without_a_gain_promises_one(make, checks, *, promised: bool) -> None:
-    guarantee = describe_promise(make_policy(make, "fixed", checks=checks))
+    guarantee = describe_guarantee(make_policy(make, "fixed", checks=checks))
     assert ("without the gain asked" in guarantee) == promised
     assert (
         guarantee.startswith("over 2 looks") if promised else guarantee.startswith("no blocking gate asks for a gain")

@@ -58,7 +58,6 @@ def test_a_difference_without_spread_shows_nothing(make, metric: str, options: d
         assert "unknown to unknown" in outcome.message
 
 
-@pytest.mark.xfail(reason="a spread of rounding errors counts as a spread", strict=True)
 def test_rounding_errors_are_no_spread(make) -> None:
     outcome = regression(make, gain("mae", 0.0), np.full(40, 0.1), cluster=np.arange(40) % 20)
     assert outcome.verdict == Verdict.INCONCLUSIVE
