@@ -20,9 +20,7 @@ class Allowance:
     def bounds(self, value: float, level: float) -> tuple[float, float]:
         """Both bounds of the value at the one-sided level."""
         quantile = stats.t.ppf(level, self.df) if np.isfinite(self.df) else stats.norm.ppf(level)
-        low, high = (
-            solve_hall(quantile, min(sign * self.skew - self.slack, 0.0)) * self.error for sign in (1.0, -1.0)
-        )
+        low, high = (solve_hall(quantile, min(sign * self.skew - self.slack, 0.0)) * self.error for sign in (1.0, -1.0))
         return value - low, value + high
 
     def p_above(self, distance: float) -> float:

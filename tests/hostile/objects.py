@@ -157,5 +157,5 @@ def refused_line(action: Callable[[], object]) -> str:
         action()
     line = str(caught.value)
     assert line.isprintable()
-    assert 20 < len(line) < 600
+    assert 20 < len(line) < 900
     return line
