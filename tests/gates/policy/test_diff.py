@@ -185,6 +185,8 @@ def test_every_key_that_has_a_direction_is_weakened(kind: str) -> None:
         ({"confidence": 0.95}, {"confidence": 0.9}, CONFIDENCE, "confidence"),
         ({"confidence": 0.95}, {"confidence": 0.949}, CONFIDENCE, "confidence"),
         ({"min_clusters": 10}, {"min_clusters": 2}, ROWS, "min_clusters"),
+        ({"min_class_rows": 20}, {"min_class_rows": 19}, ROWS, "min_class_rows"),
+        ({"serial_dependence": "if_ordered"}, {"serial_dependence": "ignore"}, WAIVING, "serial_dependence"),
         ({"clusters": "required"}, {"clusters": "if_present"}, WAIVING, "clusters"),
         ({"clusters": "if_present"}, {"clusters": "ignore"}, WAIVING, "clusters"),
         ({"if_no_champion": "hold"}, {}, WAIVING, "if_no_champion"),
@@ -319,6 +321,8 @@ NUMBERS = {
 KEYS = {
     "confidence": [0.9, 0.95],
     "min_clusters": [2, 10],
+    "min_class_rows": [2, 20],
+    "serial_dependence": ["if_ordered", "ignore"],
     "clusters": ["if_present", "required", "ignore"],
     "if_no_champion": ["absolute_only", "hold"],
     "valid_for": ["90d", "12h"],

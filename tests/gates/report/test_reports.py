@@ -129,3 +129,35 @@ def test_no_line_needs_a_terminal(make) -> None:
     text = in_terminal(judge(make.policy(make.checks), make.evidence()), width=160)
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 160
+
+
+@pytest.mark.parametrize(
+    ("options", "metric", "said"),
+    [
+        ({}, "accuracy", ""),
+        ({}, "auc", "rests on {rarer} rows of the rarer class"),
+        (
+            {"cluster": np.arange(600) // 20},
+            "log_loss",
+            "rests on {rarer} rows of the rarer class; 30 clusters, as good as 30 equal ones; 29 degrees of freedom; "
+            "events in less than 0.1 of the clusters may be unseen",
+        ),
+        (
+            {"cluster": np.arange(600) // 20, "time": [f"2024-01-{day // 20 + 1:02}" for day in range(600)]},
+            "brier",
+            "rests on {rarer} rows of the rarer class; 30 clusters, as good as 30 equal ones; {df:.3g} degrees of "
+            "freedom; a correlation of {lag_1:.2f} between neighbours in time, allowed for",
+        ),
+        ({"weight": np.where(np.arange(600) < 300, 3.0, 1.0)}, "accuracy", "rests on weights as good as 480 equal rows"),
+    ],
+)
+def test_what_a_number_rests_on_is_said_beside_it(make, options: dict, metric: str, said: str) -> None:
+    evidence = make.evidence(**options)
+    decision = make.judge({"kind": "improvement", "metric": metric, "margin": 0.0}, evidence)
+    information = decision.outcomes[0].information
+    rarer = int(min(evidence.label.sum(), 600 - evidence.label.sum()))
+    phrase = said.format(rarer=rarer, df=information.degrees_of_freedom or 0.0, lag_1=information.lag_1 or 0.0)
+    assert wording.format_information(decision.outcomes[0]) == phrase
+    for text in (" ".join(in_terminal(decision).split()), in_markdown(decision).replace("&#58;", ":")):
+        assert ("rests on" in text) == bool(said)
+        assert phrase in text
