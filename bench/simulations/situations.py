@@ -27,6 +27,12 @@ MIN_CLUSTERS, MIN_CLASS_ROWS = 10, 20
 MAX_ROWS_DRAWN = 30_000_000
 """Holdouts of many rows are drawn less often."""
 
+FEW_ROWS = 100
+"""Holdouts of so few rows, one for each cluster, are drawn twice as often."""
+
+ASKED = (0.06, 2 * LOOK)
+"""What a rate may be at both levels: at the level of a look twice the nominal one."""
+
 TRUE_GAIN = 5.5
 """The gain for which power is measured, in standard errors that know nothing of order, skew and few rows."""
 
@@ -157,6 +163,7 @@ SITUATIONS: tuple[Situation, ...] = (
             rows=n,
             draw=partial(draws.draw_disasters, rows=n, rate=rate),
             unit_gain=TRUE_GAIN,
+            solved=rate * n > 6,
         )
         for n, rate in ((1000, 0.005), (3000, 0.003), (5000, 0.002), (10_000, 0.004))
     ),
@@ -200,7 +207,7 @@ SITUATIONS: tuple[Situation, ...] = (
     ),
     _clusters("lognormal(1) bad days, 30 clusters", 30, draws.lognormal_days, solved=False),
     _clusters("one cluster in twelve disastrous, 25", 25, draws.disastrous_cluster, solved=False),
-    _clusters("draws.weekdays shared, 31 days in order", 31, draws.weekdays, ordered=True, solved=False),
+    _clusters("weekdays shared, 31 days in order", 31, draws.weekdays, ordered=True, solved=False),
     _clusters(
         "exponential bad days in order, ρ = 0.6, 31",
         31,
@@ -217,11 +224,12 @@ def situations(*, runs: int, seed: int = 20) -> ResultTable:
     return ResultTable(
         title="Situations in which a user can be fooled",
         description=(
-            "Two equal models, a look at margin 0, at level .95 and at .9975 (asked: at most .05 and .0025). Naive: "
+            "Two equal models, a look at margin 0, at level .95 and at .9975 (asked: at most .06 and .0050). Naive: "
             "clusters count as independent, shares are those of all rows, and Student's t, or the normal for an AUC; "
             f"this is what most tools do. INCONCLUSIVE: under {MIN_CLUSTERS} effective clusters, or {MIN_CLASS_ROWS} "
             f"rows of the rarer class. Power: passes at .9975 with a true gain of {TRUE_GAIN:g} naive standard errors. "
-            "Where the last column says no, what would be needed is not in these rows, and nothing can see it."
+            "Where the last column says no, what would be needed is not in these rows: .5% of 1,000 rows are none with "
+            "probability .0066, and a day in twelve is none of 25 with .11."
         ),
         head=(
             "",
@@ -241,11 +249,11 @@ def situations(*, runs: int, seed: int = 20) -> ResultTable:
 
 def _line(situation: Situation, *, runs: int, seed: int) -> tuple[Cell, ...]:
     number = SITUATIONS.index(situation)
-    runs = max(min(runs, MAX_ROWS_DRAWN // situation.rows), 200)
+    runs = 2 * runs if situation.rows <= FEW_ROWS else max(min(runs, MAX_ROWS_DRAWN // situation.rows), 200)
     equal = measure_situation(situation, runs=runs, strength=0.0, seed=seed + 100 * number)
     strength = find_strength(situation, seed=seed + 100 * number + 1)
     better = measure_situation(situation, runs=max(runs // 10, 200), strength=strength, seed=seed + 100 * number + 2)
-    asked = (0.05, 0.0025) if situation.solved else (None, None)
+    asked = ASKED if situation.solved else (None, None)
     return (
         situation.name,
         *(MeasuredRate.of(passed) for passed in equal.naive),
