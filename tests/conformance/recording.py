@@ -234,6 +234,7 @@ def lines(topic: str) -> Iterator[str]:
             "number": decision.look.number,
             "already": decision.already_champion,
             "guarantee": decision.guarantee,
+            "conditions": decision.conditions,
             "retired": [holdout.retired for holdout in decision.state.holdouts.values()],
             "valid_until": decision.state.champion and str(decision.state.champion.valid_until),
             "seq": decision.state.seq,

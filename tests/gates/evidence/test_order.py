@@ -57,5 +57,7 @@ def test_shuffled_days_of_any_codes_are_the_days(seed: int) -> None:
     rng = np.random.default_rng(seed)
     day = rng.permutation(np.repeat(np.arange(28), rng.integers(1, 9, 28)))
     names = rng.permutation(28)
-    times = [f"2024-02-{number + 1:02}T{hour:02}:00" for number, hour in zip(day, rng.integers(0, 24, day.size), strict=True)]
+    times = [
+        f"2024-02-{number + 1:02}T{hour:02}:00" for number, hour in zip(day, rng.integers(0, 24, day.size), strict=True)
+    ]
     assert order(names[day].tolist(), times) == (day.tolist(), True)

@@ -20,7 +20,9 @@ GAIN = {"kind": "improvement", "metric": "log_loss", "margin": 0.0}
 def seen_well(label: np.ndarray, *, seed: int = 1) -> dict[str, np.ndarray]:
     """A challenger that sees the labels, and a champion that sees them badly."""
     noise = np.random.default_rng(seed).normal(0, 0.1, (2, label.size))
-    challenger, champion = (np.clip(0.5 + skill * (label - 0.5) + off, 0.02, 0.98) for skill, off in zip((0.5, 0.2), noise, strict=True))
+    challenger, champion = (
+        np.clip(0.5 + skill * (label - 0.5) + off, 0.02, 0.98) for skill, off in zip((0.5, 0.2), noise, strict=True)
+    )
     return {"label": label, "challenger": challenger, "champion": champion}
 
 
@@ -69,7 +71,9 @@ def test_a_slice_with_fewer_of_them_is_a_small_one(
     label[410:] = False
     label[400:410] = True
     check = make.check(kind, metric="recall", small_slice=small, min_rows=10)
-    outcome = judge_first(make, check, {**seen_well(label.astype(float)), "slices": {"site": site}}, min_class_rows=minimum)
+    outcome = judge_first(
+        make, check, {**seen_well(label.astype(float)), "slices": {"site": site}}, min_class_rows=minimum
+    )
     west = next(part for part in outcome.parts if part.name == "west")
     assert west.information.class_rows == 10
     if enough:
@@ -151,7 +155,10 @@ def test_rows_that_carry_the_variance_are_named_by_their_hashes(make) -> None:
 
 def test_a_loss_without_an_upper_end_says_what_may_be_unseen(make) -> None:
     arrays = seen_well(np.arange(600) % 2.0)
-    unseen = {metric: judge_first(make, {**GAIN, "metric": metric}, arrays).information.unseen_rate for metric in ("log_loss", "brier")}
+    unseen = {
+        metric: judge_first(make, {**GAIN, "metric": metric}, arrays).information.unseen_rate
+        for metric in ("log_loss", "brier")
+    }
     assert unseen == {"log_loss": pytest.approx(-np.log(0.05) / 600), "brier": None}
 
 
@@ -182,7 +189,9 @@ def test_days_in_order_know_less_than_days_without_one(make) -> None:
 # --- what noise favours ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if "metric" in KINDS[kind].model_fields and kind != "threshold"])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if "metric" in KINDS[kind].model_fields and kind != "threshold"]
+)
 def test_ece_cannot_be_compared(make, kind: str) -> None:
     with pytest.raises(PolicyError, match="ece cannot be compared; expected another metric") as caught:
         Policy.parse(make.mapping({"gate": make.check(kind, metric="ece")}))

@@ -100,7 +100,10 @@ def test_every_binary_metric_was_thought_of() -> None:
 
 @pytest.mark.parametrize("task", ["regression", "ranking"])
 def test_all_rows_carry_what_has_no_classes(task: str) -> None:
-    made = [value.make(value.default or value.low) if isinstance(value, Family) else value for value in METRICS[task].values()]
+    made = [
+        value.make(value.default or value.low) if isinstance(value, Family) else value
+        for value in METRICS[task].values()
+    ]
     assert [metric.name for metric in made if metric.carriers is not None] == []
 
 

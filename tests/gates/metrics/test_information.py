@@ -101,7 +101,7 @@ def test_losses_without_an_upper_end_are_known(metric: str | None, unbounded: bo
 
 @pytest.mark.parametrize(("effective", "units"), [(None, 500), (20.0, 20)])
 def test_the_rate_of_what_may_be_unseen(effective: float | None, units: float) -> None:
-    """Events of that rate are missing from so many units with probability 1 − level: (1 − rate)^n is about e^(−rate n)."""
+    """Events of that rate are missing from so many units with probability 1 − level, which is about e^(−rate n)."""
     information = Information(rows=500, clusters=effective and 30, effective_clusters=effective).with_unseen(0.9975)
     assert information.unseen_rate == pytest.approx(-math.log(0.0025) / units)
     assert Information(rows=2).with_unseen(0.9975).unseen_rate == 1

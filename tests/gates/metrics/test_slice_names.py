@@ -37,7 +37,7 @@ def make_slices(values: list[tuple[str, ...]], *, harmed: int = 1) -> Evidence:
     of_row = np.arange(N) % len(values)
     label = (np.arange(N) // len(values) % 2).astype(float)
     champion = 0.5 + (label - 0.5) * 0.36
-    off = np.where(of_row == harmed, 0.05, 0.4)
+    off = np.where(of_row == harmed, 0.05, 0.4) + np.random.default_rng(1).normal(0, 0.01, N)
     columns = [np.array(column, dtype=object)[of_row] for column in zip(*values, strict=True)]
     return Evidence.from_arrays(
         label=label,

@@ -131,6 +131,11 @@ def test_no_line_needs_a_terminal(make) -> None:
     assert max(map(len, text.splitlines())) <= 160
 
 
+OF_CLUSTERS = (
+    "rests on {{rarer}} rows of the rarer class; 30 clusters, as good as 30 equal ones; {df} degrees of freedom"
+)
+
+
 @pytest.mark.parametrize(
     ("options", "metric", "said"),
     [
@@ -139,16 +144,19 @@ def test_no_line_needs_a_terminal(make) -> None:
         (
             {"cluster": np.arange(600) // 20},
             "log_loss",
-            "rests on {rarer} rows of the rarer class; 30 clusters, as good as 30 equal ones; 29 degrees of freedom; "
-            "events in less than 0.1 of the clusters may be unseen",
+            OF_CLUSTERS.format(df="29") + "; events in less than 0.1 of the clusters may be unseen",
         ),
         (
             {"cluster": np.arange(600) // 20, "time": [f"2024-01-{day // 20 + 1:02}" for day in range(600)]},
             "brier",
-            "rests on {rarer} rows of the rarer class; 30 clusters, as good as 30 equal ones; {df:.3g} degrees of "
-            "freedom; a correlation of {lag_1:.2f} between neighbours in time, allowed for",
+            OF_CLUSTERS.format(df="{df:.3g}")
+            + "; a correlation of {lag_1:.2f} between neighbours in time, allowed for",
         ),
-        ({"weight": np.where(np.arange(600) < 300, 3.0, 1.0)}, "accuracy", "rests on weights as good as 480 equal rows"),
+        (
+            {"weight": np.where(np.arange(600) < 300, 3.0, 1.0)},
+            "accuracy",
+            "rests on weights as good as 480 equal rows",
+        ),
     ],
 )
 def test_what_a_number_rests_on_is_said_beside_it(make, options: dict, metric: str, said: str) -> None:

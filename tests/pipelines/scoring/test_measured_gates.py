@@ -28,8 +28,6 @@ CHECKS: dict[str, dict[str, Any]] = {
         "kind": "data",
         "min_rows": 500,
         "min_clusters": 20,
-        "min_class_rows": 2,
-        "serial_dependence": "if_ordered",
         "label_rate": {"min": 0.2, "max": 0.8},
         "max_missing": 0,
         "require_columns": ["region", "a"],
