@@ -33,7 +33,7 @@ it is printed **bold**, and listed here:
 EXPERIMENTS: tuple[Callable[[], ResultTable], ...] = (
     partial(situations.situations, runs=20_000),
     partial(situations.looks_in_order, runs=20_000),
-    partial(selftest.selftests, runs=300),
+    partial(selftest.selftests, runs=200),
     partial(looks.rules, runs=20_000),
     partial(looks.engine, runs=400),
     partial(looks.probing, runs=20_000),

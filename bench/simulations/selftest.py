@@ -165,11 +165,11 @@ SITUATIONS: tuple[Situation, ...] = (
         partial(draw_rows, clusters=30, shared=0.05, column="customer"),
     ),
     _unseen("weekdays shared, 31 days, shipped", "8 ×", partial(draw_days, days=31, effects=draws.weekdays)),
-    _unseen("weekdays shared, 61 days, shipped", "", partial(draw_days, days=61, effects=draws.weekdays)),
+    _unseen("weekdays shared, 61 days, shipped", "30 ×", partial(draw_days, days=61, effects=draws.weekdays)),
     *(_skewed("exponential bad days", "1 ×", clusters, draws.exponential_days) for clusters in (12, 20, 30)),
     *(
         _skewed("one cluster in twelve disastrous", truth, clusters, draws.disastrous_cluster)
-        for clusters, truth in ((25, "20 ×"), (40, "10 ×"))
+        for clusters, truth in ((25, "30 ×"), (40, "12 ×"))
     ),
     _quiet(
         "days in order, 30, ρ = .4, shipped",
@@ -204,19 +204,19 @@ SITUATIONS: tuple[Situation, ...] = (
 
 
 def selftests(*, runs: int, seed: int = 22, which: tuple[Situation, ...] = SITUATIONS) -> ResultTable:
-    """How often the selftest calls a policy unfit, or warns of skew, by what is true."""
+    """How often the selftest calls a policy unfit, or warns, by what is true."""
     return ResultTable(
         title="What a selftest sees",
         description=(
             f"Equal models, one gate that asks for any gain, {LOOKS} looks: .25% are promised at a look. How often "
             "`lockgate selftest` calls the policy unfit for what it sees in the holdout itself, at its default size "
-            "(asked where the policy holds: at most .05), and how often it warns of a skew. Then the mean rate at a "
-            "look on drawn holdouts, in multiples of what is promised, by the policy's interval and by a plain t of "
-            "independent units. What is true was measured on new holdouts; with a lag-1 correlation of .4, thirty "
-            "days do not show it more often than this, however it is looked for: pairs of other seeds, or more days, "
-            "do."
+            "(asked where the policy holds: at most .05), and how often it warns of a skew, or of weekdays, which may "
+            "be harmless. Then the mean rate at a look on holdouts drawn as they are, in multiples of what is "
+            "promised, by the policy's interval and by a plain t of independent units. The true rate was measured on "
+            "new holdouts. Thirty days do not show a lag-1 correlation of .4 more often than this, however it is "
+            "looked for: pairs of other seeds, or more days, do."
         ),
-        head=("", "truly", "unfit", "warns of skew", "drawn", "by a plain t"),
+        head=("", "truly", "unfit", "warns", "drawn", "by a plain t"),
         rows=tuple(measure_situation(situation, runs=runs, seed=seed) for situation in which),
         seed=seed,
     )
@@ -226,7 +226,7 @@ def measure_situation(situation: Situation, *, runs: int, seed: int) -> tuple[Ce
     """One line of the table."""
     rates: list[float] = []
     plain: list[float] = []
-    unfit, skewed = np.zeros(runs, dtype=bool), np.zeros(runs, dtype=bool)
+    unfit, warned = np.zeros(runs, dtype=bool), np.zeros(runs, dtype=bool)
     for run in range(runs):
         pair, seeds = situation.draw(np.random.default_rng([seed, run]))
         rng = np.random.default_rng([seed, run, 1])
@@ -238,13 +238,14 @@ def measure_situation(situation: Situation, *, runs: int, seed: int) -> tuple[Ce
         if run < MAX_DRAWN:
             rates.append(drawn[0].at_look.share * LOOKS / 0.05)
             plain.append(drawn[0].plain_at_look.share * LOOKS / 0.05)
-        shown = {sign.kind for sign in weigh_signs(signs, drawn) if sign.shown}
-        skewed[run], unfit[run] = "skew" in shown, bool(shown - {"skew"})
+        shown = [sign for sign in weigh_signs(signs, drawn) if sign.shown]
+        unfit[run] = any(not sign.warns for sign in shown)
+        warned[run] = any(sign.warns for sign in shown)
     return (
         situation.name,
         situation.truth,
         MeasuredRate.of(unfit, at_least=situation.at_least, at_most=situation.at_most),
-        MeasuredRate.of(skewed),
+        MeasuredRate.of(warned),
         f"{np.mean(rates):.1f} ×",
         f"{np.mean(plain):.1f} ×",
     )

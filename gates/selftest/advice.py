@@ -17,18 +17,25 @@ def explain_problems(policy: Policy, selftest: Selftest, *, said: bool) -> Itera
     """
     for sign in selftest.signs:
         repeats = said and sign.kind == "shared" and sign.noun == "cluster"
-        if sign.shown and sign.kind != "skew" and not repeats:
+        if sign.shown and not sign.warns and not repeats:
             yield f"{_observe(sign)}{_rates(sign, selftest.drawn)}: {_advise(sign, policy)}"
 
 
 def explain_warnings(selftest: Selftest) -> Iterator[str]:
-    """A skew to the losing side that intervals allow for, but not far enough."""
+    """Signs that leave open whether the policy errs: skew, which intervals allow for, and weekdays, which may last."""
     for sign in selftest.signs:
-        if sign.shown and sign.kind == "skew":
-            packs = PLURALS[sign.noun]
+        if not sign.shown or not sign.warns:
+            continue
+        packs, rates = PLURALS[sign.noun], _rates(sign, selftest.drawn)
+        if sign.kind == "skew":
             yield (
                 f"few {packs} carry large losses (skewness {sign.value:.1f}), and holdouts that lack them look like "
-                f"gains{_rates(sign, selftest.drawn)}: ask for more {packs}, or for a larger gain"
+                f"gains{rates}: ask for more {packs}, or for a larger gain"
+            )
+        else:
+            yield (
+                f"{_observe(sign)}: harmless if every month has the same, but if each draws its own{rates}; compare "
+                "with another month, or declare the week as cluster, over more weeks"
             )
 
 
@@ -53,15 +60,11 @@ def _rates(sign: Sign, drawn: Sequence[Drawn]) -> str:
     if result.others_at_look and result.others_at_5 and result.others_at_look.share > at_look.share:
         at_look, at_5 = result.others_at_look, result.others_at_5
     promised = f"{100 * result.promised:.3g}% promised"
-    return (
-        f"; drawn as they are, equal models are promoted in {percent(at_look)} ({promised}), at level {ALPHA:g} in "
-        f"{percent(at_5)}"
-    )
+    start = ", equal" if sign.kind == "weekday" else "; drawn as they are, equal"
+    return f"{start} models are promoted in {percent(at_look)} ({promised}), at level {ALPHA:g} in {percent(at_5)}"
 
 
 def _advise(sign: Sign, policy: Policy) -> str:
-    if sign.kind == "weekday":
-        return "declare the week as cluster, over more weeks, or judge several months together"
     if sign.noun == "date":
         return "declare the date as cluster"
     changes = []

@@ -34,8 +34,8 @@ LEVEL = 0.04
 """A policy is called unfit by any of these signs with this probability at most where packs are independent; scores
 that are swapped have the rest of 5%."""
 
-SKEW_LEVEL = 0.05
-"""The level at which a skew is a warning; heavy symmetric tails show one about twice as often."""
+WARNING_LEVELS = {"weekday": 0.03, "skew": 0.02}
+"""The levels at which other signs are warnings; heavy symmetric tails show a skew about twice as often."""
 
 SKEWED_TIMES = 4.0
 """A skew is a warning where equal models are promoted so many times as often as promised."""
@@ -43,7 +43,8 @@ SKEWED_TIMES = 4.0
 MIN_PACKS, MIN_WEEKDAY_PACKS = 5, 28
 """With fewer packs nothing is tested; with fewer dates, nothing by weekday."""
 
-_WEIGHTS = {"order": 3.0, "shared": 3.0, "weekday": 1.0}
+_WEIGHTS = {"order": 1.0, "shared": 1.0}
+"""Of the signs that make a policy unfit; others are warnings."""
 
 
 def try_as_they_are(
@@ -75,10 +76,11 @@ def try_as_they_are(
 
 
 def weigh_signs(signs: Sequence[Sign], drawn: Sequence[Drawn]) -> tuple[Sign, ...]:
-    """The signs, with those marked that make a policy unfit.
+    """The signs, with those marked that are shown: significant, and with a rate above what is promised.
 
-    A sign does where no interval of the policy allows for it, where its p is small enough among all such signs (Holm,
-    weighted), and where drawn holdouts that keep it promote more equal models than promised.
+    Order and shared effects count where no interval of the policy allows for them and p is small enough among all of
+    these (Holm, weighted), weekdays and skew at a level of their own. Drawn holdouts that keep a sign must promote more
+    equal models than promised.
     """
     weighed = [sign for sign in signs if not sign.allowed and sign.kind in _WEIGHTS]
     rejected = dependence.reject_weighted(
@@ -90,8 +92,9 @@ def weigh_signs(signs: Sequence[Sign], drawn: Sequence[Drawn]) -> tuple[Sign, ..
     def is_shown(sign: Sign) -> bool:
         if sign.kind == "skew":
             raised = any(result.exceeds_by(SKEWED_TIMES) for result in drawn if result.noun == sign.noun)
-            return sign.p <= SKEW_LEVEL and raised
-        return id(sign) in shown and (sign.noun, sign.kind) in above
+            return sign.p <= WARNING_LEVELS["skew"] and raised
+        significant = sign.p <= WARNING_LEVELS[sign.kind] if sign.kind in WARNING_LEVELS else id(sign) in shown
+        return significant and (sign.noun, sign.kind) in above
 
     return tuple(replace(sign, shown=is_shown(sign)) for sign in signs)
 

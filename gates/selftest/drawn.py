@@ -80,6 +80,11 @@ class Sign:
     shown: bool = False  # whether it is there, and equal models are promoted more often than promised for it
 
     @property
+    def warns(self) -> bool:
+        """Whether the sign is a warning where it is shown: it leaves open whether the policy errs."""
+        return self.kind in ("weekday", "skew")
+
+    @property
     def text(self) -> str:
         """The sign with its p-value, for a list of what was looked for."""
         packs = PLURALS[self.noun]
