@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from bench.simulations import clusters, counts, coverage, groups, looks, situations
+from bench.simulations import clusters, counts, coverage, groups, looks, selftest, situations
 from bench.simulations.table import STANDARD_ERRORS, ResultTable
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/simulations.md"
@@ -33,6 +33,7 @@ it is printed **bold**, and listed here:
 EXPERIMENTS: tuple[Callable[[], ResultTable], ...] = (
     partial(situations.situations, runs=20_000),
     partial(situations.looks_in_order, runs=20_000),
+    partial(selftest.selftests, runs=200),
     partial(looks.rules, runs=20_000),
     partial(looks.engine, runs=400),
     partial(looks.probing, runs=20_000),

@@ -33,6 +33,7 @@ def render(selftest: Selftest) -> RenderableType:
         introduction,
         _title("Equal models: none should be promoted, and only a gate that asks for a gain may stop one"),
         _equal_models_table(selftest),
+        *_drawn_as_they_are(selftest),
         _title(f"The gates, on {selftest.equal.n:,} pairs of equal models"),
         _gates_table(selftest),
         _title("Planted gains: the champion is made worse"),
@@ -83,6 +84,31 @@ def _equal_models_table(selftest: Selftest) -> Table:
             _list_gates(rates) or "–",
         )
     return table
+
+
+def _drawn_as_they_are(selftest: Selftest) -> list[RenderableType]:
+    """Rates of draws that swap nothing, what every draw keeps and destroys, and what was looked for; empty without."""
+    if not selftest.drawn:
+        return []
+    table = _table("equal models, drawn", "holdouts", "promoted", "promised", "at .05", "by a plain t", "at .05")
+    for drawn in selftest.drawn:
+        table.add_row(
+            drawn.title,
+            f"{drawn.at_look.total:,}",
+            Text(format_rate(drawn.at_look), "yellow" if drawn.exceeds else ""),
+            f"{100 * drawn.promised:.3g}% at most",
+            format_rate(drawn.at_5),
+            format_rate(drawn.plain_at_look),
+            format_rate(drawn.plain_at_5),
+        )
+    each = "clusters" if selftest.clusters is not None else "rows"
+    kinds = [(f"{each} with scores swapped", *selftest.swapped)]
+    kinds += [(drawn.title, drawn.keeps, drawn.destroys) for drawn in selftest.drawn]
+    lines = [f"{title}: keeps {keeps}; destroys {destroys}" for title, keeps, destroys in kinds]
+    if selftest.signs:
+        lines.append("looked for: " + "; ".join(sign.text for sign in selftest.signs))
+    title = _title("Equal models as they are: holdouts drawn with no more gain than here, judged by the gates of gains")
+    return [title, table, Text("\n".join(lines), "dim")]
 
 
 def _gates_table(selftest: Selftest) -> Table:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lockgate.gates.selftest.record import Rate, Selftest, Trials
+from lockgate.gates.selftest.drawn import Drawn, Sign
+from lockgate.gates.selftest.rates import Rate
+from lockgate.gates.selftest.record import Selftest, Trials
 from lockgate.gates.selftest.trials import selftest
 
-__all__ = ["Rate", "Selftest", "Trials", "selftest"]
+__all__ = ["Drawn", "Rate", "Selftest", "Sign", "Trials", "selftest"]

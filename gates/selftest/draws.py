@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.random import Generator
 
 from lockgate.gates.errors import EvidenceError
@@ -72,7 +73,7 @@ class Draws:
         turned = swapped[number] if ours.ndim == 1 else swapped[number][:, None]
         return replace(
             evidence,
-            row_id=to_arrow(np.arange(rows.size, dtype=np.int64) + _FIRST_ID),
+            row_id=_number_rows(rows.size, evidence.row_id.type),
             label=evidence.label[rows],
             challenger=np.where(turned, theirs, ours),
             champion=np.where(turned, ours, theirs),
@@ -83,6 +84,11 @@ class Draws:
             period=evidence.period and evidence.period.take(rows),
             slices={name: values.take(rows) for name, values in evidence.slices.items()},
         )
+
+
+def _number_rows(rows: int, of_type: pa.DataType) -> pa.Array:
+    """Ids of drawn rows, of the type that the holdout's ids have: those of another type are an ERROR of leakage."""
+    return to_arrow(np.arange(rows, dtype=np.int64) + _FIRST_ID).cast(of_type)
 
 
 def _separate_queries(query: CodedColumn, number: Codes, rows: Codes) -> CodedColumn:

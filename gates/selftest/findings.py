@@ -9,7 +9,9 @@ import scipy
 
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.outcome import Verdict
-from lockgate.gates.selftest.record import Gate, Rate, Selftest, Trials
+from lockgate.gates.selftest.advice import explain_problems, explain_warnings
+from lockgate.gates.selftest.rates import Rate
+from lockgate.gates.selftest.record import Gate, Selftest, Trials
 
 SIGNIFICANCE = 0.01
 """A rate is above a limit where its count would be at most this likely if the true rate were the limit."""
@@ -27,11 +29,13 @@ def conclude(policy: Policy, selftest: Selftest) -> Selftest:
         *_facts(selftest),
         *_never_passes(selftest),
         *_never_fails(policy, selftest),
-        *_promotes_equals(policy, selftest),
+        *(equal := [*_promotes_equals(policy, selftest)]),
+        *explain_problems(policy, selftest, said=bool(equal)),
     ]
     warnings = [
         *_useless(selftest),
         *_seeds(selftest),
+        *explain_warnings(selftest),
         *_no_gain_asked(selftest),
         *_false_blocks(policy, selftest),
         *_power(selftest),

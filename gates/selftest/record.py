@@ -6,35 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from lockgate.gates.records.outcome import Ruling, Verdict
-from lockgate.gates.stats.proportions import wilson
-
-LEVEL = 0.975
-"""One-sided level of each bound of a rate, for an interval of 95%."""
+from lockgate.gates.selftest.drawn import Drawn, Sign
+from lockgate.gates.selftest.rates import Rate
 
 STOPPING = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE)
 """Verdicts with which a blocking gate keeps a challenger from being promoted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """A count out of a total, with Wilson's interval."""
-
-    count: int
-    total: int
-
-    @property
-    def share(self) -> float:
-        """count / total; NaN where the total is 0."""
-        return self.count / self.total if self.total else float("nan")
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Wilson's 95% interval; (NaN, NaN) where the total is 0."""
-        low, high = wilson(np.array([float(self.count)]), np.array([float(self.total)]), level=LEVEL)
-        return float(low[0]), float(high[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +99,8 @@ class Selftest:
     metric: str  # what gains are counted in
     promised: float | None
     equal: Trials
+    drawn: tuple[Drawn, ...]  # equal models as they are; empty where no blocking gate asks for a gain
+    signs: tuple[Sign, ...]  # that equal models may be promoted more often than promised
     seeds: Trials | None  # ordered pairs of models that differ in the seed only
     gains: tuple[Trials, ...]
     regressions: tuple[Trials, ...]
@@ -144,6 +123,14 @@ class Selftest:
     def fit(self) -> bool:
         """Whether the gates can pass, can fail, and promote no more equal models than they promise."""
         return not self.problems
+
+    @property
+    def swapped(self) -> tuple[str, str]:
+        """What scores that are swapped keep of the evidence, and what they destroy."""
+        if self.clusters is None:
+            return "labels and slices; every gate is judged", "skew (differences become symmetric), whatever rows share"
+        kept = "labels, slices, what rows share within clusters; every gate is judged"
+        return kept, "skew (differences become symmetric), what clusters share with each other"
 
     @property
     def all_trials(self) -> tuple[Trials, ...]:

@@ -20,6 +20,7 @@ from lockgate.gates.metrics.rows import GroupedRows, Rows
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.outcome import Ruling, Verdict
 from lockgate.gates.selftest import findings, plants
+from lockgate.gates.selftest.as_is import try_as_they_are
 from lockgate.gates.selftest.draws import Draws
 from lockgate.gates.selftest.reach import select_tried_gates
 from lockgate.gates.selftest.record import Gate, Selftest, Trials
@@ -88,6 +89,7 @@ def selftest(
     draws, metric = Draws.from_evidence(evidence), _choose_metric(policy, evidence)
     jobs = _jobs(policy, draws, trials=trials, seeds=seeds, seed=seed)
     results, judgements = _run_trials(policy, jobs, metric, now=now, tick=tick)
+    drawn, signs = try_as_they_are(policy, evidence, seeds=seeds, seed=seed)
     hidden = {planting.kind for planting in plants.plant_hidden_regressions(policy, evidence)}
 
     def of_kinds(*kinds: str) -> tuple[Trials, ...]:
@@ -101,6 +103,8 @@ def selftest(
             metric=metric.name,
             promised=_promised_error_rate(policy),
             equal=of_kinds("equal")[0],
+            drawn=drawn,
+            signs=signs,
             seeds=of_kinds("seeds")[0] if seeds else None,
             gains=of_kinds("gain"),
             regressions=of_kinds("shuffled", "constant"),

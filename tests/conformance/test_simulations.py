@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.simulations import clusters, counts, coverage, groups, looks
+from bench.simulations import clusters, counts, coverage, groups, looks, selftest
 from bench.simulations.__main__ import EXPERIMENTS, PAGE
 from bench.simulations.table import MeasuredRate, ResultTable
 from lockgate import Evidence, Verdict, judge
@@ -117,6 +117,21 @@ def test_rows_in_clusters() -> None:
         assert value(table, line, "95% by row") < 0.5
         assert value(table, line, "95% by cluster") >= 0.935
         assert value(table, line, "false gain at .0025, plain") > 2.5 * 0.0025
+
+
+@slow
+def test_a_selftest_sees_what_a_policy_ignores_and_nothing_else() -> None:
+    names = (
+        "60 days in order",
+        "rows in 60 clusters",
+        "weekdays shared, 61",
+        "independent, normal",
+        "independent rows in",
+    )
+    chosen = tuple(situation for situation in selftest.SITUATIONS if situation.name.startswith(names))
+    table = selftest.selftests(runs=50, which=chosen)
+    asked_is_held(table)
+    assert value(table, "weekdays shared, 61 days, shipped, 30 ×", "warns") > 0.85
 
 
 @slow

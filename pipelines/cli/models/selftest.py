@@ -19,7 +19,7 @@ from lockgate.pipelines.cli.shared import options
 if TYPE_CHECKING:
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.policy.policy import Policy
-    from lockgate.gates.selftest import Rate, Selftest, Trials
+    from lockgate.gates.selftest import Drawn, Rate, Selftest, Sign, Trials
 
 PROGRESS_INTERVAL_S = 0.2
 """Seconds between updates of the progress."""
@@ -167,6 +167,20 @@ def _as_json(result: Selftest, description: str) -> dict[str, Any]:
             "held": rate(series.hold_rate),
         }
 
+    def drawn(result: Drawn) -> dict[str, Any]:
+        rates = ("at_look", "at_5", "plain_at_look", "plain_at_5", "others_at_look", "others_at_5")
+        return {
+            "drawn": result.title,
+            "keeps": result.keeps,
+            "destroys": result.destroys,
+            "promised": round_to_12_digits(result.promised),
+            **{name: rate(value) if (value := getattr(result, name)) else None for name in rates},
+        }
+
+    def sign(seen: Sign) -> dict[str, Any]:
+        return {**asdict(seen), "value": round_to_12_digits(seen.value), "p": round_to_12_digits(seen.p)}
+
+    kept, destroyed = result.swapped
     return {
         "tried": description,
         "verdict": result.verdict,
@@ -174,7 +188,9 @@ def _as_json(result: Selftest, description: str) -> dict[str, Any]:
         "clusters": result.clusters,
         "metric": result.metric,
         "promised": round_to_12_digits(result.promised),
-        "equal": trials(result.equal),
+        "equal": {**trials(result.equal), "keeps": kept, "destroys": destroyed},
+        "drawn": [drawn(each) for each in result.drawn],
+        "signs": [sign(each) for each in result.signs],
         "seeds": trials(result.seeds) if result.seeds else None,
         **{name: [trials(series) for series in getattr(result, name)] for name in ("gains", "regressions", "hidden")},
         "gates": [asdict(gate) for gate in result.gates],

@@ -41,6 +41,15 @@ def test_everything_that_was_tried_is_shown(result: Selftest) -> None:
     assert result.summary in " ".join(text.split())
 
 
+def test_every_draw_says_what_it_keeps_and_what_it_destroys(result: Selftest) -> None:
+    text = " ".join(print_selftest(result).split())
+    assert "rows with scores swapped: keeps labels and slices; every gate is judged; destroys skew" in text
+    assert "rows as they are: keeps skew; destroys whatever rows share" in text
+    assert "looked for: skewness of rows" in text
+    assert "rows as they are 2,000" in text
+    assert "as they are" not in print_selftest(replace(result, drawn=(), signs=()))
+
+
 def test_the_verdict_comes_last_with_what_to_change(result: Selftest) -> None:
     fine = replace(result, problems=(), warnings=())
     for variant, headline in (

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lockgate import Evidence, hash_row_ids
+from lockgate import Evidence, hash_row_ids, judge
 from lockgate.gates.errors import EvidenceError
 from lockgate.gates.evidence.defects import find_defects
 from lockgate.gates.selftest.draws import Draws
@@ -51,6 +51,19 @@ def test_no_drawn_row_is_twice_or_was_trained_on(pair: Evidence) -> None:
     ids = result.row_id.to_numpy()
     assert (np.diff(ids) > 0).all()
     assert not np.isin(hash_row_ids(result.row_id), pair.train_row_hashes).any()
+
+
+def test_drawn_rows_have_ids_of_the_type_that_the_holdout_has(make: Any, pair: Evidence) -> None:
+    texts = [f"row {number}" for number in range(pair.n)]
+    evidence = Evidence.from_arrays(
+        label=pair.label,
+        challenger=pair.challenger,
+        champion=pair.champion,
+        row_id=texts,
+        facts={"train_row_hashes": hash_row_ids(["another"])},
+    )
+    policy = make.policy({"leakage": {"kind": "leakage"}})
+    assert judge(policy, draw(evidence)).outcomes[0].verdict == "PASS"
 
 
 def test_rows_without_clusters_are_drawn_and_swapped_one_by_one(twins: Any) -> None:

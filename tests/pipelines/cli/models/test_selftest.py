@@ -26,6 +26,9 @@ def test_an_evidence_file_is_tried_the_same_way_twice(project: Any, evidence_fil
     completed, again = project.run(*words, "--trials", "20"), project.run(*words, "--trials", "20")
     assert completed.returncode == 0, completed.stdout + completed.stderr
     assert completed.stdout == again.stdout
+    document = json.loads(project.run(*words, "--trials", "20", "--json").stdout)
+    assert {"keeps", "destroys", "at_look", "plain_at_look"} <= document["drawn"][0].keys()
+    assert {"kind", "value", "p", "shown", "allowed"} <= document["signs"][0].keys()
     assert "another seed" not in completed.stdout
 
 
@@ -47,7 +50,8 @@ def test_a_policy_that_cannot_fail_is_exit_code_1(project: Any, evidence_file: A
     assert "the policy cannot fail" in document["problems"][0]
     assert document["equal"]["promoted"]["count"] == document["equal"]["promoted"]["of"] == 20
     assert document["promised"] is None
-    assert {"gains", "regressions", "hidden", "gates", "warnings"} <= document.keys()
+    assert {"gains", "regressions", "hidden", "gates", "warnings", "drawn", "signs"} <= document.keys()
+    assert document["equal"]["destroys"]
 
 
 @pytest.mark.parametrize(
