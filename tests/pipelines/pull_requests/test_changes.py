@@ -116,7 +116,8 @@ WEAKER: list[tuple[str, str, Edit]] = [
     ("wider margin", "gate.checks.log_loss.margin", config("gate: default", "gate: independent_rows")),
     ("lower confidence", "gate.confidence", gate("confidence: 0.95", "confidence: 0.9")),
     ("lower confidence", "gate.confidence", overlay("gate: {confidence: 0.51}")),
-    ("fewer rows or clusters", "gate.min_clusters", gate("min_clusters: 10", "min_clusters: 2")),
+    ("fewer rows or clusters", "gate.min_clusters", gate("min_clusters: 15", "min_clusters: 2")),
+    ("fewer rows or clusters", "gate.min_class_rows", gate("min_class_rows: 20", "min_class_rows: 2")),
     ("fewer rows or clusters", "gate.checks.reloaded.min_rows", overlay("gate: {checks: {reloaded: {min_rows: 1}}}")),
     ("dropped gate or slice", "gate.checks.leakage", gate("  leakage:    {kind: leakage}\n", "")),
     ("dropped gate or slice", "gate.checks.carriers", config("gate: default", "gate: independent_rows")),
@@ -128,6 +129,7 @@ WEAKER: list[tuple[str, str, Edit]] = [
     ("weaker holdout", "data.cluster", overlay("data: {cluster: null}")),
     ("waiving rule", "gate.checks.auc_floor.decide", gate("min: 0.60, decide: bound", "min: 0.60, decide: point")),
     ("waiving rule", "gate.clusters", overlay("gate: {clusters: ignore}")),
+    ("waiving rule", "gate.serial_dependence", overlay("gate: {serial_dependence: ignore}")),
     ("waiving rule", "gate.valid_for", gate("valid_for: 90d", "valid_for: 9999d")),
     (
         "looser trust",
@@ -141,8 +143,8 @@ WEAKER: list[tuple[str, str, Edit]] = [
     ),
     ("changed default", "defaults.gate", config("gate: default", "gate: independent_rows")),
     ("changed default", "defaults.gate", moved("lax", gate("min: 0.60", "min: 0.55"))),
-    ("more looks", "gate.schedule", gate("looks: 20", "looks: 500")),
-    ("more looks", "gate.schedule", gate("{kind: fixed, looks: 20}", "{kind: open}")),
+    ("more looks", "gate.schedule", gate("looks: 2", "looks: 500")),
+    ("more looks", "gate.schedule", gate("{kind: fixed, looks: 2}", "{kind: open}")),
 ]
 
 
