@@ -98,10 +98,8 @@ class Case:
         """Why too few rows carry the metric for an interval; empty where there are enough, or all rows do."""
         if information.class_rows is None or information.class_rows >= self.min_class_rows:
             return ""
-        return (
-            f"only {information.class_rows} rows of the rarer class, at least {self.min_class_rows} are asked "
-            "(min_class_rows)"
-        )
+        rows = f"{information.class_rows} row{'s' * (information.class_rows != 1)}"
+        return f"only {rows} of the rarer class, at least {self.min_class_rows} are asked (min_class_rows)"
 
     def name_heaviest_rows(self, metric: Metric) -> str:
         """The rows that carry most of the variance of a metric's difference, at most three, with their share of it.
@@ -116,7 +114,8 @@ class Case:
         rows = rows[:count]
         names = ", ".join(hash_row_id(self.evidence.row_id[int(row)].as_py()) for row in rows)
         share = square[rows].sum() / square.sum()
-        return f"{rows.size} of {square.size:,} rows carry {share:.0%} of the variance (ids hashed: {names})"
+        verb = "carries" if rows.size == 1 else "carry"
+        return f"{rows.size} of {square.size:,} rows {verb} {share:.0%} of the variance (ids hashed: {names})"
 
     def _name_largest_clusters(self, metric: Metric) -> str:
         """The clusters that carry most of a metric, at most three: by name where they are days or the like."""

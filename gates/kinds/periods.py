@@ -98,7 +98,7 @@ class Periods(Check):
         if any(part.verdict is Verdict.ERROR for part in parts):
             problem = next(f"{part.name}: {part.message}" for part in parts if part.verdict is Verdict.ERROR)
             return self.outcome(name, Verdict.ERROR, problem, case, metric=self.metric, level=level, parts=tuple(parts))
-        few = case.explain_few_clusters(case.information)
+        few = case.explain_shortfall(case.differences(self.metric).information.of_group(0))
         if len(parts) < self.min_periods:
             few = f"only {_count(parts)}, at least {self.min_periods} are asked"
         if self.require == "every":

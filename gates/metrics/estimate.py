@@ -276,7 +276,7 @@ def estimate_difference(
         excess = side * (sign * value - margin)
         excess = np.where(np.abs(excess) <= TOLERANCE, 0.0, excess)  # rounding must not decide at the limit
         tail = uncertainty.p_above(excess) if side * sign > 0 else uncertainty.p_below(excess)
-        return np.where(rigid, 1.0, tail)
+        return np.where(rigid & (side > 0), 1.0, tail)  # no gain is proven without spread; harm that all rows show is
 
     def bounds(level: float) -> FloatsPair:
         below, above = uncertainty.reach(level)

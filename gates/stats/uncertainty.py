@@ -88,9 +88,14 @@ class Uncertainty:
 
         Infinite where a handful of rows carries the skewness; NaN where `error` is.
         """
+        quantile = t_quantile(level, self.df)
         below, above = (
-            np.where(np.isinf(critical), self._reach_of_span(level), self.error * np.nan_to_num(critical, posinf=0.0))
-            for critical in self.critical(level)
+            np.where(np.isinf(critical), np.maximum(self._reach_of_span(level), reach), reach)
+            for critical, reach in zip(
+                self.critical(level),
+                (self.error * invert_hall(quantile, skew) for skew in (self._skew_low, self._skew_high)),
+                strict=True,
+            )
         )
         return below, above
 
@@ -153,7 +158,8 @@ class Uncertainty:
         tail = t_tail(transform_hall(statistic, skew), self.df)
         if np.any(self.few):
             smallest = scipy.special.ndtr(-_largest_quantile(-skew))
-            tail = np.where(self.few & (tail < smallest), np.minimum(self._p_of_span(distance), smallest), tail)
+            of_span = np.minimum(self._p_of_span(distance), smallest)
+            tail = np.where(self.few & (tail < smallest), np.maximum(tail, of_span), tail)
         return np.where(moving | np.isnan(self.error), tail, np.where(distance > 0, 0.0, 1.0))
 
     def _reach_of_span(self, level: float) -> Floats | float:

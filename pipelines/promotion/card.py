@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from lockgate.gates.errors import printable
 from lockgate.gates.kinds import PART_NOUNS
 from lockgate.gates.records.outcome import summarise_parts
 from lockgate.gates.report import wording
@@ -50,7 +51,7 @@ def build_card(reported: ReportedDecision) -> Iterator[Any]:
     digests = {"holdout": bound.holdout, "policy": bound.policy, "model": bound.model, "decision": decision.sha256}
     yield Markdown("## Bound")
     yield _table([[name, value or "unknown"] for name, value in digests.items()], ["", "SHA-256"])
-    yield Table([[wording.format_cell(sentence)] for sentence in wording.list_guarantees(decision)])
+    yield Table([[printable(sentence)] for sentence in wording.list_guarantees(decision)])
 
 
 def _part_tables(outcome: Outcome, title: str) -> Iterator[Any]:

@@ -148,7 +148,7 @@ def test_rows_that_carry_the_variance_are_named_by_their_hashes(make) -> None:
     assert share > 0.5
     assert (outcome.verdict, outcome.observed) == ("INCONCLUSIVE", pytest.approx(-gaps.mean()))
     assert (outcome.low is None, outcome.high is None) == (False, True)
-    assert f"1 of 1,000 rows carry {share:.0%} of the variance (ids hashed: {hash_row_id(700)})" in outcome.message
+    assert f"1 of 1,000 rows carries {share:.0%} of the variance (ids hashed: {hash_row_id(700)})" in outcome.message
     assert "too few for a bound at level 0.9975" in outcome.message
     assert 0.0025 < outcome.p < 0.5
 

@@ -91,7 +91,6 @@ def test_harm_is_proven_from_its_other_bound_on(make, off: float, verdict: str) 
     assert judge_slices(make, evidence, margin=-bound + off).verdict == verdict
 
 
-@pytest.mark.xfail(reason="harm without spread has a p of 1, which no_proven_harm passes", strict=True)
 def test_harm_that_is_the_same_in_every_row_is_not_passed(make) -> None:
     assert judge_slices(make, rows({"a": 0.5, "b": 0.0}, noise=0.0)).verdict != Verdict.PASS
 

@@ -280,7 +280,6 @@ def test_a_span_gives_maurer_and_pontils_bound() -> None:
     assert measured.p_above(below)[0] == pytest.approx(0.0025)
 
 
-@pytest.mark.xfail(reason="p is Hall's where the distance is not enough for the largest trusted level", strict=True)
 def test_p_agrees_with_a_span_where_one_row_carries_the_skewness() -> None:
     measured = of_numbers(error=0.09166985, df=119.0, skew=-1.0, few=True, span=2.0, units=120.0)
     assert measured.p_above(measured.reach(0.96875)[0] * (1 + 1e-9))[0] <= 0.03126
