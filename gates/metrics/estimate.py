@@ -6,7 +6,6 @@ Which method is used for which metric:
 |---|---|---|
 | auc, one model | DeLong on the logit scale, t of Welch | linearised on the logit scale, t |
 | auc, difference | paired DeLong, t of Welch | linearised, t |
-| average precision, difference | linearised, t with n − 1 | in clusters by leaving out each, t |
 | a share of hits, one model | Wilson | linearised, t |
 | a share of hits, difference | Tango's score interval; exact McNemar p at margin 0 | linearised, t |
 | a quantile, one model | order statistics | Woodruff's, t |
