@@ -59,7 +59,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
-NIGHTLY_PATHS = (
+COMMAND_PATHS = (
     "tests/argo/test_applying.py",
     "tests/argo/test_deploying.py",
     "tests/crashes/",
@@ -77,8 +77,9 @@ NIGHTLY_PATHS = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest module first: begun last, it would be waited for by every worker but one."""
     for item in items:
-        if item.nodeid.startswith(NIGHTLY_PATHS):
+        if item.nodeid.startswith(COMMAND_PATHS):
             item.add_marker("nightly")
+            item.add_marker("commands")
     items.sort(key=lambda item: not item.nodeid.startswith("tests/workflows/test_story.py"))
 
 
