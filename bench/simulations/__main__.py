@@ -51,7 +51,7 @@ EXPERIMENTS: tuple[Callable[[], ResultTable], ...] = (
     partial(groups.fairness, runs=4_000),
     partial(groups.any_of, runs=4_000),
 )
-"""Every experiment at full size, in the order of the page: about ten minutes on two cores."""
+"""Every experiment at full size, in the order of the page: about an hour on two cores that do other work as well."""
 
 
 def run(experiment: Callable[[], ResultTable]) -> ResultTable:
