@@ -72,6 +72,8 @@ def test_every_command_does_what_it_is_there_for(two_champions: Production) -> N
     assert len(commands) >= MIN_COMMANDS
     printed = {}
     for command in commands:
+        if "--withdraw" in command:  # RUN is revoked by now, and the champion before it reigns
+            command[1] = str(json.loads(two_champions.run("champion", "--json").stdout)["run"])
         process = two_champions.run(*command)
         assert process.returncode == 0, f"{command}: {process.stdout}{process.stderr}"
         printed[" ".join(command)] = process.stdout

@@ -70,12 +70,12 @@ def test_after_evaluate_it_plans_with_the_run_that_was_judged_beside_a_champion(
     assert (completed.returncode, completed.stderr) == (0, "")
     assert f"the pilot is {pilot}, the last one judged" in completed.stdout
     assert "clusters" in completed.stdout
-    assert "looks: 1 of 20 taken at this holdout, 19 left" in completed.stdout
+    assert "looks: 1 of 2 taken at this holdout, 1 left" in completed.stdout
     again = promoted.run("evaluate")
     assert again.returncode == 0, again.stderr  # already champion: not logged, so no pilot
     document = json.loads(promoted.run("plan", "--json").stdout)
     assert pilot in document["pilot"]
-    assert (document["looks_left"], document["looks"]) == (19, "1 of 20 taken at this holdout, 19 left")
+    assert (document["looks_left"], document["looks"]) == (1, "1 of 2 taken at this holdout, 1 left")
     parsed = json.loads(promoted.run("plan", champion, "gate.checks.auc_floor.min=0.55", "--json").stdout)
     assert champion in parsed["pilot"]
     assert parsed["needs"][0]["rule"].startswith("auc >= 0.55")
