@@ -158,6 +158,13 @@ class Case:
         """The metric of that name. Raises UnjudgeableError where the task has none."""
         return find_metric(name, self.evidence.task)
 
+    def compared_metric(self, name: str) -> Metric:
+        """`metric`, for a comparison of two models. Raises UnjudgeableError where they cannot be compared in it."""
+        metric = self.metric(name)
+        if metric.incomparable:
+            raise UnjudgeableError(f"two models cannot be compared in {name}", expected=metric.incomparable)
+        return metric
+
     def estimates(self, name: str, by: Sequence[str] = ()) -> Estimates:
         """The challenger's metric in each group of `split(by)`; NaN where it is undefined."""
         key = ("estimates", name, *by)
@@ -169,9 +176,7 @@ class Case:
     def differences(self, name: str, by: Sequence[str] = ()) -> Differences:
         """challenger − champion in each group of `split(by)`; NaN where it is undefined."""
         need_champion(self)
-        metric = self.metric(name)
-        if metric.incomparable:
-            raise UnjudgeableError(f"two models cannot be compared in {name}", expected=metric.incomparable)
+        metric = self.compared_metric(name)
         key = ("differences", name, *by)
         if key not in self._computed:
             self._computed[key] = estimate_differences(metric, self.split(by))

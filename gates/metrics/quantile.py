@@ -68,9 +68,11 @@ def quantile_difference(quantile: Quantile, split: GroupedRows) -> tuple[Floats,
     influence = quantiles.quantile(ours, quantile.q).influence - quantiles.quantile(theirs, quantile.q).influence
     uncertainty = measure_influence(influence, split.units, weight=ours.weight)
     df = split.units.leverage.df if split.units.of_row is not None else uncertainty.df
-    independent = measure_influence(influence, replace(split.units, ordered=False), weight=ours.weight).error
-    grown = np.where(independent > 0, ratio(uncertainty.error, independent), 1.0) if split.units.ordered else 1.0
-    uncertainty = replace(uncertainty, error=error * np.sqrt((df + 1) / df) * grown)
+    error = error * np.sqrt((df + 1) / df)
+    if split.units.ordered:
+        independent = measure_influence(influence, replace(split.units, ordered=False), weight=ours.weight).error
+        error = error * np.where(independent > 0, ratio(uncertainty.error, independent), 1.0)
+    uncertainty = replace(uncertainty, error=error)
     return our_values.quantile(quantile.q) - their_values.quantile(quantile.q), uncertainty
 
 

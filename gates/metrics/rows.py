@@ -276,12 +276,21 @@ class GroupedRows:
         return self._class_rows[key]
 
     def _carrier_rows(self, carriers: Carriers, *, paired: bool) -> NDArray[np.bool_]:
-        mask = carriers.find(self.scored_by("challenger"))
-        return mask | carriers.find(self.scored_by("champion")) if paired and carriers.by_score else mask
+        key = self._carriers_key(carriers, paired=paired)
+        if key not in self._carrier_masks:
+            mask = carriers.find(self.scored_by("challenger"))
+            if paired and carriers.by_score:
+                mask = mask | carriers.find(self.scored_by("champion"))
+            self._carrier_masks[key] = mask
+        return self._carrier_masks[key]
 
     @staticmethod
     def _carriers_key(carriers: Carriers, *, paired: bool) -> tuple[object, bool]:
         return carriers.find, paired and carriers.by_score
+
+    @cached_property
+    def _carrier_masks(self) -> dict[tuple[object, bool], NDArray[np.bool_]]:
+        return {}
 
     @cached_property
     def _carrying(self) -> dict[tuple[object, bool], Units]:

@@ -110,8 +110,7 @@ def times_for_information(case: Case, information: Information) -> float:
 
 def estimate_paired(case: Case, name: str, by: tuple[str, ...] = ()) -> tuple[Floats, Uncertainty]:
     """challenger − champion in each group (S,), and its uncertainty."""
-    case.differences(name, by)  # refuses what cannot be compared
-    return measure_difference(case.metric(name), case.split(by))
+    return measure_difference(case.compared_metric(name), case.split(by))
 
 
 def power_beyond(

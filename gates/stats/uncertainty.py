@@ -88,22 +88,13 @@ class Uncertainty:
 
         Infinite where a handful of rows carries the skewness; NaN where `error` is.
         """
-        quantile = t_quantile(level, self.df)
-        below, above = (
-            np.where(np.isinf(critical), np.maximum(self._reach_of_span(level), reach), reach)
-            for critical, reach in zip(
-                self.critical(level),
-                (self.error * invert_hall(quantile, skew) for skew in (self._skew_low, self._skew_high)),
-                strict=True,
-            )
-        )
-        return below, above
+        return self._reach_of_skew(level, self._skew_low), self._reach_of_skew(level, self._skew_high)
 
     def critical(self, level: float) -> tuple[Floats, Floats]:
         """How many errors below and above the estimate its bounds lie (S,); infinite where `reach` needs a span."""
-        quantile, trusted = t_quantile(level, self.df), _largest_trusted(float(scipy.special.ndtri(level)))
+        quantile = t_quantile(level, self.df)
         low, high = (
-            np.where(self.few & (-skew > trusted) & ~np.isnan(quantile), np.inf, invert_hall(quantile, skew))
+            np.where(self._is_distrusted(level, skew), np.inf, invert_hall(quantile, skew))
             for skew in (self._skew_low, self._skew_high)
         )
         return low, high
@@ -151,6 +142,16 @@ class Uncertainty:
     @property
     def _skew_high(self) -> Floats:
         return np.minimum(-self.skew - self.slack, 0.0)
+
+    def _reach_of_skew(self, level: float, skew: Floats) -> Floats:
+        reach = self.error * invert_hall(t_quantile(level, self.df), skew)
+        distrusted = self._is_distrusted(level, skew)
+        return np.where(distrusted, np.maximum(self._reach_of_span(level), reach), reach)
+
+    def _is_distrusted(self, level: float, skew: Floats) -> NDArray[np.bool_]:
+        """Whether a handful of rows carries too much skewness for Hall's correction at this level (S,)."""
+        largest = _largest_trusted(float(scipy.special.ndtri(level)))
+        return self.few & (-skew > largest) & ~np.isnan(self.df)
 
     def _p(self, distance: Floats, skew: Floats) -> Floats:
         moving = self.error > 0
