@@ -101,6 +101,11 @@ class Check(BaseModel):
         """Metrics in which this gate compares challenger and champion: a plan or a selftest counts gains in them."""
         return ()
 
+    @property
+    def metrics_of_all_rows(self) -> tuple[str, ...]:
+        """Those of `compared_metrics` that are compared over all rows at once, and not in parts of them."""
+        return self.compared_metrics
+
     def judge(self, name: str, case: Case) -> Outcome:
         """What the gate called `name` says of the case. May raise UnjudgeableError, never anything else."""
         raise NotImplementedError

@@ -95,6 +95,10 @@ class AnyOf(Check):
         return tuple(dict.fromkeys(name for check in self.checks.values() for name in check.compared_metrics))
 
     @property
+    def metrics_of_all_rows(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for check in self.checks.values() for name in check.metrics_of_all_rows))
+
+    @property
     def rule(self) -> str:
         return " or ".join(f"{name}: {check.rule}" for name, check in self.checks.items())
 

@@ -18,7 +18,7 @@ from lockgate.gates.metrics.information import Informations
 from lockgate.gates.metrics.metric import Metric
 from lockgate.gates.metrics.rows import GroupedRows, cross_columns
 from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict, summarise_parts, worst_verdict
-from lockgate.gates.stats.gaps import group_covariance
+from lockgate.gates.stats.gaps import group_covariance, rescale_covariance
 from lockgate.gates.stats.periods import mean_covariance, mean_over_periods
 from lockgate.gates.stats.proportions import holm
 from lockgate.gates.stats.scored import TOLERANCE, Codes, Floats
@@ -80,6 +80,10 @@ class Periods(Check):
     @property
     def compared_metrics(self) -> tuple[str, ...]:
         return (self.metric,)
+
+    @property
+    def metrics_of_all_rows(self) -> tuple[str, ...]:
+        return ()
 
     @property
     def rule(self) -> str:
@@ -242,5 +246,6 @@ def _estimate_periods(metric: Metric, split: GroupedRows) -> tuple[Floats, Float
         covariances = np.outer(error, error)
     elif shares and rows.cluster is not None:
         difference, carrying = split.paired_difference(metric), split.carrying_units(metric, paired=True)
-        covariances = group_covariance(difference, carrying, weight=rows.weight, cluster=rows.cluster)
+        unordered = group_covariance(difference, carrying, weight=rows.weight, cluster=rows.cluster)
+        covariances = rescale_covariance(unordered, error)  # as wide as the errors, which allow for order
     return value, error**2, covariances

@@ -80,6 +80,10 @@ class Slices(Grouped):
         return (self.metric,)
 
     @property
+    def metrics_of_all_rows(self) -> tuple[str, ...]:
+        return ()
+
+    @property
     def rule(self) -> str:
         requirement = "no slice proven to lose" if self.require == "no_proven_harm" else "every slice shown not to lose"
         if self.margin >= 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +23,6 @@ class Informations:
     effective: Floats | None = None
     df: Floats | None = None
     lag_1: Floats | None = None
-    unbounded: bool = False
 
     @classmethod
     def of(
@@ -47,7 +45,6 @@ class Informations:
             effective=None if plain else uncertainty.effective,
             df=uncertainty.df,
             lag_1=uncertainty.lag_1 if split.units.ordered else None,
-            unbounded=metric is not None and metric.loss is not None and math.isinf(metric.high),
         )
 
     def of_group(self, group: int) -> Information:

@@ -177,4 +177,7 @@ def _verdict_lines(selftest: Selftest) -> Text:
         text.append(f"\njudged once, because they read facts, which plants do not change: {verdicts}", "dim")
     if selftest.left_out:
         text.append(f"\nleft out, because they judge the run and not its rows: {', '.join(selftest.left_out)}", "dim")
+    if selftest.undrawn:
+        names = ", ".join(map(printable, selftest.undrawn))
+        text.append(f"\njudged on swapped scores alone, as they ask for gains in parts of the rows: {names}", "dim")
     return text

@@ -198,10 +198,18 @@ def _combine_gates(
     return p, plain
 
 
+def find_undrawn_gates(policy: Policy) -> tuple[str, ...]:
+    """Blocking gates that ask for a gain in parts of the rows, such as periods: what is drawn has no such parts."""
+    asking = {
+        name: check for name, check in policy.checks.items() if check.severity == "block" and asks_for_gain(check)
+    }
+    return tuple(name for name, check in asking.items() if check.metrics_of_all_rows != check.compared_metrics)
+
+
 def _asking_gates(policy: Policy) -> dict[str, tuple[str, ...]]:
-    """The metrics of each blocking gate that asks for a gain."""
+    """The metrics of each blocking gate that asks for a gain over all rows."""
     return {
-        name: check.compared_metrics
+        name: check.metrics_of_all_rows
         for name, check in policy.checks.items()
-        if check.severity == "block" and asks_for_gain(check) and check.compared_metrics
+        if check.severity == "block" and asks_for_gain(check) and check.metrics_of_all_rows
     }

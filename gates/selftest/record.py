@@ -108,6 +108,7 @@ class Selftest:
     gates: tuple[Gate, ...]
     once: tuple[JudgedOnce, ...]
     left_out: tuple[str, ...]  # gates that judge the run, not the rows
+    undrawn: tuple[str, ...]  # gates of gains that holdouts drawn as they are say nothing of
     summary: str  # what the gates can tell apart on this holdout, in a sentence
     problems: tuple[str, ...]
     warnings: tuple[str, ...]

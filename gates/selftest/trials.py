@@ -20,7 +20,7 @@ from lockgate.gates.metrics.rows import GroupedRows, Rows
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.outcome import Ruling, Verdict
 from lockgate.gates.selftest import findings, plants
-from lockgate.gates.selftest.as_is import try_as_they_are
+from lockgate.gates.selftest.as_is import find_undrawn_gates, try_as_they_are
 from lockgate.gates.selftest.draws import Draws
 from lockgate.gates.selftest.reach import select_tried_gates
 from lockgate.gates.selftest.record import Gate, Selftest, Trials
@@ -112,6 +112,7 @@ def selftest(
             gates=_gates(policy, judgements),
             once=once,
             left_out=left_out,
+            undrawn=find_undrawn_gates(policy),
             summary="",
             problems=(),
             warnings=(),

@@ -196,6 +196,7 @@ def _as_json(result: Selftest, description: str) -> dict[str, Any]:
         "gates": [asdict(gate) for gate in result.gates],
         "once": [asdict(finding) for finding in result.once],
         "left_out": list(result.left_out),
+        "undrawn": list(result.undrawn),
         "summary": result.summary,
         "problems": list(result.problems),
         "warnings": list(result.warnings),

@@ -12,6 +12,9 @@ from lockgate import Evidence, Outcome, State, Verdict
 from lockgate.gates.errors import PolicyError
 from lockgate.gates.kinds import CLASSES
 from lockgate.gates.kinds.periods import Periods
+from lockgate.gates.metrics import find_metric
+from lockgate.gates.metrics.estimate import measure_difference
+from lockgate.gates.metrics.rows import GroupedRows, Rows
 
 # for the tests over all kinds: see tests/conformance/own.py
 VARIANTS = [
@@ -42,7 +45,9 @@ def rows(gains: dict[str, float], *, n: int = 200, noise: float = 0.01, **option
 
 
 def judge_periods(make: Any, evidence: Evidence, state: State | None = None, **keys: Any) -> Outcome:
-    own = {name: keys.pop(name) for name in ("schedule", "clusters", "min_clusters") if name in keys}
+    own = {
+        name: keys.pop(name) for name in ("schedule", "clusters", "min_clusters", "serial_dependence") if name in keys
+    }
     return make.judge({**CHECK, **keys}, evidence, state, **own).outcomes[0]
 
 
@@ -229,6 +234,23 @@ def test_clusters_that_periods_share_are_counted_once(make) -> None:
     one_row = of_customer.std(ddof=1) / np.sqrt(40)
     assert (shared.high - shared.low) / 2 / stdtrit(2, 0.95) == pytest.approx(one_row, rel=1e-4)
     assert (shared.high - shared.low) / (apart.high - apart.low) == pytest.approx(np.sqrt(3), rel=1e-4)
+
+
+@pytest.mark.parametrize("rule", ["if_ordered", "ignore"])
+def test_days_that_periods_share_count_with_what_neighbours_share(make, rule: str) -> None:
+    """Every day has rows in each of three periods: their mean is as uncertain as that of all rows by day."""
+    lots = np.random.default_rng(3)
+    of_day = lots.normal(0.2, 1, 60)
+    of_day[1:] += of_day[:-1]
+    extra = np.tile(of_day, 3) + np.repeat([0.001, 0.0, -0.001], 60)
+    days = np.datetime_as_string(np.datetime64("2013-08-01") + np.tile(np.arange(60), 3)).tolist()
+    scores = {"challenger": 5 - extra, "champion": np.full(180, 5.0), "label": np.zeros(180)}
+    evidence = rows(dict.fromkeys(MONTHS, 0.0), n=60, **scores, cluster=days, time=days)
+    mean = judge_periods(make, evidence, require="mean", serial_dependence=rule)
+    by_day = Rows(**scores, cluster=np.tile(np.arange(60), 3), ordered=rule == "if_ordered")
+    _, uncertainty = measure_difference(find_metric("mae", "regression"), GroupedRows(rows=by_day))
+    error = (mean.high - mean.low) / 2 / stdtrit(2, mean.level)
+    assert error == pytest.approx(uncertainty.error[0], rel=1e-3)
 
 
 def test_a_quantile_in_the_mean(make) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from lockgate.gates.metrics import find_metric
 from lockgate.gates.metrics.estimate import estimate_differences, estimate_hits, estimate_metric
-from lockgate.gates.metrics.information import Informations
 from lockgate.gates.metrics.metric import Hits
 from lockgate.gates.metrics.rows import GroupedRows, Groups, Rows
 from lockgate.gates.records.outcome import Information
@@ -88,15 +87,6 @@ def test_a_share_of_no_metric_rests_on_all_rows() -> None:
     rows = Rows(label=LABEL, challenger=SCORES[0], cluster=DAY)
     information = estimate_hits(Hits(LABEL), GroupedRows(rows=rows)).of_group().information
     assert (information.rows, information.class_rows, information.clusters) == (N, None, 12)
-
-
-@pytest.mark.parametrize(("metric", "unbounded"), [("log_loss", True), ("brier", False), ("auc", False), (None, False)])
-def test_losses_without_an_upper_end_are_known(metric: str | None, unbounded: bool) -> None:
-    split = GroupedRows(rows=Rows(label=LABEL, challenger=SCORES[0], champion=SCORES[1]))
-    informations = estimate_differences(find_metric(metric or "brier", "binary"), split).information
-    if metric is None:
-        informations = Informations.of(split, None)
-    assert informations.unbounded == unbounded
 
 
 @pytest.mark.parametrize(("effective", "units"), [(None, 500), (20.0, 20)])

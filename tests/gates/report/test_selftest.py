@@ -72,6 +72,9 @@ def test_gates_that_were_left_out_are_named(result: Selftest) -> None:
     assert "left out, because they judge the run and not its rows: traced" in print_selftest(
         replace(result, left_out=("traced",))
     )
+    assert "as they ask for gains in parts of the rows: monthly" in print_selftest(
+        replace(result, undrawn=("monthly",))
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from lockgate import Evidence
+from lockgate.gates.evidence.columns import encode_names
 from lockgate.gates.metrics import find_metric
 from lockgate.gates.metrics.estimate import estimate_differences
 from lockgate.gates.metrics.rows import GroupedRows, Rows
@@ -255,3 +256,15 @@ def test_weighted_holm() -> None:
     assert dependence.reject_weighted([0.03, 0.04], [3.0, 1.0], 0.05) == [True, True]
     assert dependence.reject_weighted([0.04, 0.04], [3.0, 1.0], 0.05) == [False, False]
     assert dependence.reject_weighted([], [], 0.05) == []
+
+
+def test_a_gate_of_periods_is_not_judged_by_all_rows_at_once(make: Any) -> None:
+    """Drawn holdouts have no periods; with only such a gate there is nothing to draw for, and the gate is named."""
+    evidence = replace(make_days(remember(60, 0.0)), period=encode_names("period", ["a", "b", "c"] * 20))
+    monthly = {"kind": "periods", "metric": "mae", "margin": 0.0, "require": "every", "min_periods": 3}
+    assert try_as_they_are(make.policy({"monthly": monthly}), evidence, seeds=(), seed=0) == ((), ())
+    both = make.policy({**GAIN, "monthly": monthly})
+    assert try_as_they_are(both, evidence, seeds=(), seed=0) == try_as_they_are(
+        make.policy(GAIN), evidence, seeds=(), seed=0
+    )
+    assert selftest(both, evidence, trials=20).undrawn == ("monthly",)
