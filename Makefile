@@ -82,6 +82,10 @@ $(if $(filter-out metaflow outerbounds,$(.extra))$(word 2,$(.extra)),$(error ext
 override PYTHON := $(value PYTHON)
 export PYTHON
 
+# Whatever the environment says, as images of containers often do: every command starts further processes, and without
+# cached bytecode each compiles all that it imports. Half of the time of the tests went there.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Metaflow wants the name of a user, other than root; containers often have none.
 .user := $(filter-out root,$(value METAFLOW_USER) $(value SUDO_USER) $(value USERNAME) $(value USER))
 ifeq ($(.user),)
