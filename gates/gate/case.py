@@ -29,7 +29,7 @@ from lockgate.gates.stats.scored import TOLERANCE
 MAX_NAMED = 3
 """How many rows or clusters a message names."""
 
-NO_CHAMPION = "no champion yet: there is nothing to compare with"
+NO_CHAMPION = "no champion was scored on these rows: there is nothing to compare with"
 
 
 @dataclass(frozen=True, kw_only=True)
