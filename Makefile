@@ -95,7 +95,7 @@ export LOCKGATE_NOBODY := 1
 endif
 endif
 
-.PHONY: image nightly help setup evaluate judge reverify selftest predict champion history predictions demo test check bench simulate races mutate clean manifests deploy-prod status-prod trigger-prod undeploy-prod lock
+.PHONY: image nightly help setup evaluate judge reverify selftest predict champion history predictions demo test test-commands check bench simulate races mutate clean manifests deploy-prod status-prod trigger-prod undeploy-prod lock
 .PHONY: runtime dev lint types imports workflows test-busy
 
 ##@ Start here
@@ -159,7 +159,10 @@ undeploy-prod: runtime ## Delete triggers, schedules and templates of production
 test: dev ## Run the tests
 	@.venv/bin/python -m pytest --numprocesses auto
 
-nightly: dev ## Run the tests that take minutes: the loop of production, pod by pod, races, simulations
+test-commands: dev ## Run the tests of whole commands beside servers, harnesses and kills
+	@.venv/bin/python -m pytest -m commands --numprocesses auto
+
+nightly: dev ## Run all tests that `make test` leaves out: those, the loop of production pod by pod, races, simulations
 	@.venv/bin/python -m pytest -m "nightly or slow" --numprocesses auto
 
 check: lint types imports workflows ## Check style, types, import arrows and the workflows

@@ -63,14 +63,26 @@ COMMAND_PATHS = (
     "tests/argo/test_applying.py",
     "tests/argo/test_deploying.py",
     "tests/crashes/",
+    "tests/faults/",
+    "tests/forgeries/",
     "tests/gates/log/test_race.py",
     "tests/github/",
     "tests/metadata/",
+    "tests/pipelines/cli/log/",
+    "tests/pipelines/cli/models/",
     "tests/pipelines/cli/pull_requests/",
+    "tests/pipelines/cli/test_errors.py",
     "tests/pipelines/models/test_imports.py",
+    "tests/pipelines/promotion/test_events.py",
+    "tests/pipelines/scoring/test_month_by_month.py",
+    "tests/pipelines/stores/test_faults.py",
+    "tests/pipelines/stores/test_killed.py",
     "tests/workflows/",
 )
-"""Tests of whole commands beside servers, harnesses and kills. Each takes seconds: all of them, as long as the rest."""
+"""Tests of whole commands beside servers, harnesses and kills. Each takes seconds: all of them, longer than the rest.
+
+`make test` plays one year of the main job (tests/e2e) all the same.
+"""
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MENU = {"help", "setup", "evaluate", "judge", "reverify", "selftest", "predict", "champion", "history", "predictions"}
 MENU |= {"demo", "test", "check", "bench", "simulate", "races", "mutate", "clean", "manifests", "lock"}
-MENU |= {"image", "nightly", "deploy-prod", "status-prod", "trigger-prod", "undeploy-prod"}
+MENU |= {"image", "test-commands", "nightly", "deploy-prod", "status-prod", "trigger-prod", "undeploy-prod"}
 RECORDER = """
 import json, os, sys
 with open("record.json", "w", encoding="utf-8") as file:
