@@ -207,7 +207,7 @@ EDGES = (
     ),
     # a champion, or none
     Edge(
-        what="no champion yet", given=arrays(champion=None), model=PASS, pair=SKIP, facts=PASS, said="no champion was scored"
+        what="no champion yet", given=arrays(champion=None), model=PASS, pair=SKIP, facts=PASS, said="no champion was"
     ),
     Edge(
         what="a champion reigns, but has no scores",
