@@ -61,11 +61,14 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 COMMAND_PATHS = (
     "tests/argo/test_applying.py",
+    "tests/argo/test_bundle.py",
+    "tests/argo/test_container.py",
     "tests/argo/test_deploying.py",
     "tests/crashes/",
     "tests/faults/",
     "tests/forgeries/",
     "tests/gates/log/test_race.py",
+    "tests/gates/runs/test_tagging.py",
     "tests/github/",
     "tests/metadata/",
     "tests/pipelines/cli/log/",
@@ -74,9 +77,12 @@ COMMAND_PATHS = (
     "tests/pipelines/cli/test_errors.py",
     "tests/pipelines/models/test_imports.py",
     "tests/pipelines/promotion/test_events.py",
+    "tests/pipelines/scoring/test_measured_gates.py",
     "tests/pipelines/scoring/test_month_by_month.py",
+    "tests/pipelines/scoring/test_parity.py",
     "tests/pipelines/stores/test_faults.py",
     "tests/pipelines/stores/test_killed.py",
+    "tests/pipelines/stores/test_lifecycle.py",
     "tests/workflows/",
 )
 """Tests of whole commands beside servers, harnesses and kills. Each takes seconds: all of them, longer than the rest.

@@ -240,7 +240,7 @@ def test_values_that_other_readers_of_yaml_read_otherwise() -> None:
     assert own(text) == as_conf(text) == {"a": 1000.0, "b": "2024-05-01", "c": True, "d": 8, "e": "90d"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.text(alphabet="0123456789.eE+-_:xobynstfal~", min_size=1, max_size=8))
 def test_any_scalar_is_what_conf_makes_of_it(scalar: str) -> None:
     same(f"a: {scalar}")

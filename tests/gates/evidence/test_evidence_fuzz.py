@@ -12,7 +12,7 @@ from lockgate import Evidence
 from lockgate.gates.errors import EvidenceError
 from lockgate.gates.evidence.defects import find_defects
 
-RELAXED = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+RELAXED = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 ANY = st.one_of(
     st.none(),
     st.integers(),
@@ -28,7 +28,7 @@ ANY = st.one_of(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(
     st.dictionaries(
         st.sampled_from(

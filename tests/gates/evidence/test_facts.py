@@ -197,7 +197,7 @@ def test_whole_facts_can_be_judged(make) -> None:
 
 
 @pytest.mark.nightly
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_facts_of_any_kind_break_no_gate(make, data) -> None:
     report = deepcopy(whole(make))

@@ -114,7 +114,7 @@ def test_an_outcome_has_the_fields_of_the_contract() -> None:
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_numbers_have_twelve_digits_or_do_not_exist(value: float) -> None:
     outcome = Outcome(name="a", kind="threshold", severity="block", verdict=Verdict.PASS, observed=value).observed
     assert outcome == (float(f"{value:.12g}") if math.isfinite(value) else None)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lockgate.gates.metrics import METRICS
 from lockgate.gates.metrics.metric import Family, Metric
 
-RELAXED = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+RELAXED = settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def test_every_metric_has_a_truth(unknown) -> None:

@@ -20,7 +20,7 @@ from lockgate.gates.errors import EvidenceError, PolicyError
 from lockgate.gates.selftest import Rate, Selftest, selftest
 from lockgate.gates.selftest.findings import is_above, smallest_promoted_gain
 
-FEW = 80
+FEW = 40
 ANY_GAIN = {"gain": {"kind": "improvement", "metric": "log_loss", "margin": 0.0}}
 
 

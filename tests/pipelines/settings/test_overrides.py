@@ -280,7 +280,7 @@ ANYTHING = st.one_of(ANY_TEXT, st.lists(WORDS, max_size=9).map("".join), ANY_TEX
 
 
 @pytest.mark.nightly
-@settings(max_examples=400)
+@settings(max_examples=150)
 @example(["model.max_depth=\x0b"])
 @example(["model.max_depth=\\"])
 @example(["seed=0x1F"])
