@@ -10,7 +10,7 @@ from lockgate.gates.errors import ModelError
 from lockgate.pipelines.models import baseline, hist_gb, logistic, skops_pipeline, xgb
 from lockgate.pipelines.models.model import Fitted, Model
 
-__all__ = ["FORMATS", "MODELS", "Fitted", "Model", "check_blob", "load_model"]
+__all__ = ["FORMATS", "MODELS", "Fitted", "Model", "check_blob", "check_loadable", "load_model"]
 
 MODELS: dict[str, Model] = {"baseline": baseline, "hist_gb": hist_gb, "logistic": logistic, "xgb": xgb}
 
@@ -23,6 +23,12 @@ FORMATS: dict[str, Callable[[bytes], Fitted]] = {
 }
 
 
+_CHECKS: dict[str, Callable[[bytes], object]] = {
+    skops_pipeline.FORMAT: partial(skops_pipeline.check, types=SKOPS_TYPES),
+    xgb.FORMAT: xgb.check,
+}
+
+
 def check_blob(format: str, blob: bytes, *, sha256: str) -> None:  # noqa: A002 - what the artifact calls it
     """Raise ModelError if the format is unknown, or the digest of `blob` is not `sha256`. Nothing is parsed."""
     if format not in FORMATS:
@@ -32,6 +38,12 @@ def check_blob(format: str, blob: bytes, *, sha256: str) -> None:  # noqa: A002 
         raise ModelError(
             f"the model's bytes have SHA-256 {digest}", expected=sha256, hint="they are not what was judged"
         )
+
+
+def check_loadable(format: str, blob: bytes, *, sha256: str) -> None:  # noqa: A002
+    """Raise ModelError as `load_model`, as far as that can be told without the libraries of the format."""
+    check_blob(format, blob, sha256=sha256)
+    _CHECKS[format](blob)
 
 
 def load_model(format: str, blob: bytes, *, sha256: str) -> Fitted:  # noqa: A002

@@ -80,13 +80,21 @@ class FittedPipeline:
         return bytes(skops.io.dumps(self.pipeline))
 
 
+def check(blob: bytes, *, types: Collection[str]) -> None:
+    """Raise ModelError if `blob` cannot be such a model, or holds other types. scikit-learn does not see it."""
+    try:
+        skops_archive.check_archive(blob, types)
+    except (zipfile.BadZipFile, EOFError, LookupError, NotImplementedError, OSError, RecursionError, ValueError) as err:
+        raise ModelError(f"these bytes are not {FORMAT}: {type(err).__name__}: {err}") from err
+
+
 def load(blob: bytes, *, types: Collection[str]) -> FittedPipeline:
     """The model in `skops` bytes. Raises ModelError if they are not such a model, or hold other types than `types`."""
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
+    check(blob, types=types)
     try:
-        skops_archive.check_archive(blob, types)
         pipeline = skops.io.loads(blob, trusted=sorted(types))
         if not _is_ours(pipeline):
             raise ModelError(
@@ -95,7 +103,6 @@ def load(blob: bytes, *, types: Collection[str]) -> FittedPipeline:
         if hasattr(pipeline[-1], "_predictors"):
             skops_trees.check_boosting(pipeline[-1])
     except (
-        zipfile.BadZipFile,
         ArithmeticError,
         AttributeError,
         EOFError,

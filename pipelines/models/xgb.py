@@ -130,6 +130,17 @@ def load(blob: bytes) -> FittedXgb:
     """The model in `xgboost-ubj` bytes. Raises ModelError if they are not such a model, or not saved by lockgate."""
     from lockgate.pipelines.models import bare_xgboost as xgboost
 
+    layout = check(blob)
+    try:
+        booster = xgboost.Booster(model_file=bytearray(blob))
+    except xgboost.XGBoostError as err:
+        reason = str(err).splitlines()[0] if str(err) else "no reason given"
+        raise ModelError(f"these bytes are not {FORMAT}: {reason}") from err
+    return _finish_booster(booster, layout)
+
+
+def check(blob: bytes) -> Layout:
+    """The layout in `xgboost-ubj` bytes, which xgboost does not see. Raises ModelError as `load`."""
     try:
         document = ubj.parse_object(blob)
     except ValueError as err:
@@ -138,11 +149,9 @@ def load(blob: bytes) -> FittedXgb:
     sizes = [len(layout.vocabularies[name]) if name in layout.vocabularies else None for name in layout.columns]
     try:
         ubj_model.check_model(document, vocabulary_sizes=sizes, objectives=frozenset(OBJECTIVES.values()))
-        booster = xgboost.Booster(model_file=bytearray(blob))
-    except (ValueError, xgboost.XGBoostError) as err:  # XGBoostError is a ValueError in some versions only
-        reason = str(err).splitlines()[0] if str(err) else "no reason given"
-        raise ModelError(f"these bytes are not {FORMAT}: {reason}") from err
-    return _finish_booster(booster, layout)
+    except ValueError as err:
+        raise ModelError(f"these bytes are not {FORMAT}: {err}") from err
+    return layout
 
 
 def _read_layout(document: Mapping[str, object]) -> Layout:
