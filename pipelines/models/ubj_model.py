@@ -56,34 +56,34 @@ def check_model(document: Mapping[str, Any], *, vocabulary_sizes: list[int | Non
         vocabulary_sizes: of each column: how many categories it has; None for numbers.
         objectives: what a model may have been trained for.
     """
-    learner = _read(document, "learner", dict)
+    learner = _read_part(document, "learner", dict)
     features = len(vocabulary_sizes)
-    shape = _read(learner, "learner_model_param", dict)
+    shape = _read_part(learner, "learner_model_param", dict)
     for name, number in {"num_class": 0, "num_feature": features, "num_target": 1}.items():
         _expect(name, _read_count(shape, name), number)
-    if not _BASE_SCORE.fullmatch(_read(shape, "base_score", str)):
+    if not _BASE_SCORE.fullmatch(_read_part(shape, "base_score", str)):
         raise ValueError("base_score is no number")
-    objective = _read(_read(learner, "objective", dict), "name", str)
+    objective = _read_part(_read_part(learner, "objective", dict), "name", str)
     if objective not in objectives:
         raise ValueError(f"the objective is {objective[:40]!r}; expected one of {', '.join(sorted(objectives))}")
     kinds = ["q" if size is None else "c" for size in vocabulary_sizes]
-    _expect("feature_types", _read(learner, "feature_types", list), kinds)
-    _expect("feature_names", _read(learner, "feature_names", list), [])
-    booster = _read(learner, "gradient_booster", dict)
-    _expect("the booster", _read(booster, "name", str), "gbtree")
-    _check_trees(_read(booster, "model", dict), vocabulary_sizes)
+    _expect("feature_types", _read_part(learner, "feature_types", list), kinds)
+    _expect("feature_names", _read_part(learner, "feature_names", list), [])
+    booster = _read_part(learner, "gradient_booster", dict)
+    _expect("the booster", _read_part(booster, "name", str), "gbtree")
+    _check_trees(_read_part(booster, "model", dict), vocabulary_sizes)
 
 
 def _check_trees(model: Mapping[str, Any], vocabulary_sizes: list[int | None]) -> None:
     import numpy as np
 
-    trees = _read(model, "trees", list)
-    counts = _read(model, "gbtree_model_param", dict)
+    trees = _read_part(model, "trees", list)
+    counts = _read_part(model, "gbtree_model_param", dict)
     _expect("num_trees", _read_count(counts, "num_trees"), len(trees))
     _expect("num_parallel_tree", _read_count(counts, "num_parallel_tree"), 1)
-    _expect("tree_info", _read(model, "tree_info", list), [0] * len(trees))
-    _expect("iteration_indptr", _read(model, "iteration_indptr", list), list(range(len(trees) + 1)))
-    for name, part in _read(model, "cats", dict).items():
+    _expect("tree_info", _read_part(model, "tree_info", list), [0] * len(trees))
+    _expect("iteration_indptr", _read_part(model, "iteration_indptr", list), list(range(len(trees) + 1)))
+    for name, part in _read_part(model, "cats", dict).items():
         if len(part):
             raise ValueError(f"{name} of the booster's own categories is not empty")
     if not trees:
@@ -133,10 +133,10 @@ def _read_forest(trees: list[Any], features: int) -> _Forest:
     import numpy as np
 
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in _FOLLOWED}
-    sizes, deleted = [], []
+    sizes, deleted_counts = [], []
     for place, tree in enumerate(trees):
         try:
-            nodes, unused = _read_shape(tree, place, features)
+            nodes, unused_nodes = _read_shape(tree, place, features)
             for name, dtype in _NODE_ARRAYS.items():
                 array = _read_array(tree, name, dtype)
                 if len(array) != nodes:
@@ -148,11 +148,11 @@ def _read_forest(trees: list[Any], features: int) -> _Forest:
         except ValueError as err:
             raise ValueError(f"tree {place}: {err}") from err
         sizes.append(nodes)
-        deleted.append(unused)
+        deleted_counts.append(unused_nodes)
     return _Forest(
         arrays={name: np.concatenate(arrays).astype(np.int64) for name, arrays in parts.items()},
         sizes=np.array(sizes, dtype=np.int64),
-        deleted=np.array(deleted, dtype=np.int64),
+        deleted=np.array(deleted_counts, dtype=np.int64),
         lengths={name: np.array([len(array) for array in parts[name]], dtype=np.int64) for name in _CATEGORY_ARRAYS},
     )
 
@@ -161,8 +161,8 @@ def _read_shape(tree: Any, place: int, features: int) -> tuple[int, int]:
     """How many nodes a tree has, at least one, and how many of them are deleted."""
     if not isinstance(tree, dict):
         raise ValueError("it is no object")
-    _expect("id", _read(tree, "id", int), place)
-    shape = _read(tree, "tree_param", dict)
+    _expect("id", _read_part(tree, "id", int), place)
+    shape = _read_part(tree, "tree_param", dict)
     _expect("num_feature", _read_count(shape, "num_feature"), features)
     _expect("size_leaf_vector", _read_count(shape, "size_leaf_vector"), 1)
     nodes = _read_count(shape, "num_nodes")
@@ -188,8 +188,8 @@ def _check_shape(forest: _Forest) -> None:
     forest.require(inside, parent, "a child is outside of the tree, or no node after its parent")
     times = np.bincount(children, minlength=len(left))
     forest.require(times <= 1, places, "a node is the child of two")
-    used = np.add.reduceat(times, roots) + 1 + forest.deleted
-    forest.require(used == forest.sizes, roots, "nodes are the child of none")
+    reachable = np.add.reduceat(times, roots) + 1 + forest.deleted
+    forest.require(reachable == forest.sizes, roots, "nodes are the child of none")
     forest.require(parents[roots] == _ROOT_PARENT, roots, "its root has a parent")
     forest.require(parents[children] == parent - base, children, "parents and children do not agree")
 
@@ -211,8 +211,10 @@ def _check_categories(forest: _Forest, sizes: NDArray[np.int64]) -> None:
     split = inner[forest.arrays["split_type"][inner] == 1]
     counts, categories = forest.arrays["categories_sizes"], forest.arrays["categories"]
     lengths = forest.lengths
-    listed = forest.arrays["categories_nodes"] + np.repeat(forest.starts(forest.sizes), lengths["categories_nodes"])
-    if not np.array_equal(listed, split) or any(
+    category_nodes = forest.arrays["categories_nodes"] + np.repeat(
+        forest.starts(forest.sizes), lengths["categories_nodes"]
+    )
+    if not np.array_equal(category_nodes, split) or any(
         not np.array_equal(lengths[name], lengths["categories_nodes"])
         for name in ("categories_sizes", "categories_segments")
     ):
@@ -239,7 +241,7 @@ def _read_array(tree: Mapping[str, Any], name: str, dtype: str) -> NDArray[Any]:
     return array
 
 
-def _read(mapping: Mapping[str, Any], name: str, kind: type) -> Any:
+def _read_part(mapping: Mapping[str, Any], name: str, kind: type) -> Any:
     value = mapping.get(name)
     if type(value) is not kind:
         raise ValueError(f"{name} is no {_KINDS[kind]}")
@@ -247,7 +249,7 @@ def _read(mapping: Mapping[str, Any], name: str, kind: type) -> Any:
 
 
 def _read_count(mapping: Mapping[str, Any], name: str) -> int:
-    text: str = _read(mapping, name, str)
+    text: str = _read_part(mapping, name, str)
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise ValueError(f"{name} is no number")
     return int(text)

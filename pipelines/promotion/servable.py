@@ -26,8 +26,8 @@ def check_servable(platform: PlatformSettings, evidence: Evidence, load_bytes: C
     """
     if platform.servable == "elsewhere":
         return
-    challenger, rescored = read_part(evidence.facts, "challenger"), read_part(evidence.facts, "parity")
-    loads = load_model if rescored.get("problem") or not rescored.get("rows") else check_loadable
+    challenger, parity = read_part(evidence.facts, "challenger"), read_part(evidence.facts, "parity")
+    loads = load_model if parity.get("problem") or not parity.get("rows") else check_loadable
     try:
         loads(str(challenger.get("format")), load_bytes(), sha256=str(challenger.get("sha256")))
     except (EvidenceError, ModelError) as err:

@@ -51,8 +51,8 @@ def limit_resources(limits: Limits) -> None:
     sys.dont_write_bytecode = True
     bounds = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: MAX_OPEN_FILES}
     if process_tree.HAS_PROC:  # elsewhere the system does not hold a process to it
-        mapped = int(Path("/proc/self/statm").read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        bounds[resource.RLIMIT_AS] = mapped + limits.memory_bytes
+        mapped_bytes = int(Path("/proc/self/statm").read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        bounds[resource.RLIMIT_AS] = mapped_bytes + limits.memory_bytes
     for which, bound in bounds.items():
         resource.setrlimit(which, (bound, bound))
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_s, limits.cpu_s + 1))  # at the first it gets SIGXCPU

@@ -15,6 +15,7 @@ libraries do not survive a fork (macOS).
 from __future__ import annotations
 
 import array
+import gc
 import json
 import os
 import select
@@ -63,6 +64,7 @@ def serve(requests: socket.socket, *, fresh: bool) -> None:
                 break
             request = json.loads(message)
             import_libraries(LIBRARIES.get(request["format"], ()))
+            gc.freeze()  # or the collector of each fork would touch, and so copy, all that is shared
             data, control = (socket.socket(fileno=descriptor) for descriptor in descriptors)
             pid = os.fork()
             if not pid:
@@ -79,8 +81,8 @@ def serve(requests: socket.socket, *, fresh: bool) -> None:
 
 def _receive(requests: socket.socket) -> tuple[bytes, list[int]]:
     descriptors = array.array("i")
-    message, ancillary, *_ = requests.recvmsg(MAX_REQUEST_BYTES, socket.CMSG_SPACE(2 * descriptors.itemsize))
-    for _, _, packed in ancillary:
+    message, control_messages, *_ = requests.recvmsg(MAX_REQUEST_BYTES, socket.CMSG_SPACE(2 * descriptors.itemsize))
+    for _, _, packed in control_messages:
         descriptors.frombytes(packed)
     return message, list(descriptors)
 

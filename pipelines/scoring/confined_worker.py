@@ -42,10 +42,10 @@ def run_fresh_worker() -> NoReturn:
 def _keep_only(data: socket.socket) -> socket.socket:
     """`data` as the only open file but for three that lead nowhere."""
     nowhere = os.open(os.devnull, os.O_RDWR)
-    kept = os.dup(data.fileno())
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
-    os.dup2(kept, _DATA_FD)
+    descriptor = os.dup(data.fileno())
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+    os.dup2(descriptor, _DATA_FD)
     os.closerange(_DATA_FD + 1, os.sysconf("SC_OPEN_MAX"))
     return socket.socket(fileno=_DATA_FD)
 

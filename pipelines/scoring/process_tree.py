@@ -11,8 +11,10 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 HAS_PROC = sys.platform == "linux"
@@ -105,19 +107,45 @@ def _reap_listed(stats: list[_Stat]) -> bool:
 
 
 def _list_descendants(root: int, *, keep: frozenset[int] = frozenset()) -> list[_Stat]:
+    """The processes below `root`, but for `keep` and all below these.
+
+    One that is started or ends meanwhile may be missing: whoever ends processes looks again until there is no child.
+    """
     if not HAS_PROC:
         return []
-    children: dict[int, list[_Stat]] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal() and (stat := _read_stat(folder)):
-            children.setdefault(stat.parent, []).append(stat)
+    find_children = _read_children if _has_children_files() else _scan_children()
     below, parents = [], [root]
     while parents:
-        for stat in children.pop(parents.pop(), ()):
-            if stat.pid not in keep:
+        for pid in find_children(parents.pop()):
+            stat = None if pid in keep else _read_stat(Path(f"/proc/{pid}"))
+            if stat:
                 below.append(stat)
-                parents.append(stat.pid)
+                parents.append(pid)
     return below
+
+
+@cache
+def _has_children_files() -> bool:
+    """Whether the kernel lists the children of a process, which is much quicker than to ask all processes."""
+    return Path(f"/proc/self/task/{os.getpid()}/children").exists()
+
+
+def _read_children(pid: int) -> list[int]:
+    children: list[int] = []
+    with suppress(OSError):  # it has ended
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                children += map(int, (task / "children").read_bytes().split())
+    return children
+
+
+def _scan_children() -> Callable[[int], list[int]]:
+    """The children of each process at this moment."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal() and (stat := _read_stat(folder)):
+            children.setdefault(stat.parent, []).append(stat.pid)
+    return lambda pid: children.get(pid, [])
 
 
 def _read_stat(process: Path) -> _Stat | None:

@@ -283,6 +283,28 @@ def test_it_ends_when_whoever_asked_is_killed(tmp_path: Path) -> None:
             time.sleep(0.05)
 
 
+@pytest.mark.nightly
+def test_openmp_has_threads_inside() -> None:
+    code = """
+import os
+import numpy as np, threadpoolctl
+from sklearn.ensemble import HistGradientBoostingRegressor
+with threadpoolctl.threadpool_limits(2, user_api="openmp"):
+    HistGradientBoostingRegressor(max_iter=2).fit(np.arange(400.0)[:, None], np.arange(400.0))
+columns = [str(len(os.listdir("/proc/self/task"))), str(min(2, len(os.sched_getaffinity(0))))]
+"""
+    with open_confinement(command=SERVER) as confinement:
+        threads, expected = run(confinement, code).columns
+    assert int(threads) >= int(expected)
+
+
+def test_children_are_the_same_by_either_way_of_asking() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert child.pid in process_tree._scan_children()(os.getpid())
+        assert child.pid in process_tree._read_children(os.getpid())
+        child.communicate(b"\n")
+
+
 def test_what_descendants_use_is_counted() -> None:
     code = "import threading; threading.Thread(target=input).start(); print('ready', flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:

@@ -155,8 +155,8 @@ def confinement() -> Iterator[Confinement]:
     [
         ("xgboost-ubj", 15),
         ("skops", 10),
-        pytest.param("xgboost-ubj", 1000, marks=pytest.mark.nightly),
-        pytest.param("skops", 400, marks=pytest.mark.nightly),
+        pytest.param("xgboost-ubj", 600, marks=pytest.mark.nightly),
+        pytest.param("skops", 150, marks=pytest.mark.nightly),
     ],
 )
 def test_mutants_are_scored_or_refused(
@@ -170,7 +170,7 @@ def test_mutants_are_scored_or_refused(
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize(("format_", "count"), [("bare-ubj", 600), ("bare-skops", 200)])
+@pytest.mark.parametrize(("format_", "count"), [("bare-ubj", 300), ("bare-skops", 100)])
 def test_mutants_whose_bytes_nobody_checked_end_alone(blobs: dict[str, bytes], format_: str, count: int) -> None:
     with open_confinement(limits=LIMITS, command=BARE_SERVER) as confinement:
         stages = try_mutants(confinement, format_, count, blobs)
