@@ -96,7 +96,7 @@ class Opponent:
     uncompared: str  # why nothing can be compared if the log does not show that there never was a champion; else empty
 
 
-def find_opponent(settings: Settings, path: Path | None, *, load: Loader = load_model) -> Opponent:
+def find_opponent(settings: Settings, path: Path | None, *, load: Loader) -> Opponent:
     """The champion in the bundle at `path`; without a bundle, what the promotion log of conf/platform shows.
 
     An empty log shows nothing: a machine that cannot reach the log of production sees an empty one, too.

@@ -51,11 +51,12 @@ MODE = "fork" if process_tree.HAS_PROC else "fresh"
 Subject = Literal["columns", "latency", "scores"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Server:
     process: subprocess.Popen[bytes]
     requests: socket.socket
     errors: IO[bytes]
+    was_asked: bool = False
 
     @classmethod
     def start(cls, command: tuple[str, ...], formats: Collection[str]) -> _Server:
@@ -85,6 +86,7 @@ class _Server:
         """Hand over a request with its sockets; whether it was accepted."""
         try:
             socket.send_fds(self.requests, [request], [end.fileno() for end in sockets])
+            self.was_asked = True
             return bool(self.requests.recv(1))
         except OSError:
             return False
@@ -98,7 +100,10 @@ class _Server:
         return line[:200] or f"exit {self.process.returncode}"
 
     def close(self) -> None:
+        """End the process, and with it all below it. One that was never asked may still import, and has none."""
         self.requests.close()
+        if not self.was_asked:
+            self.process.kill()
         try:
             self.process.wait(END_TIMEOUT_S)
         except subprocess.TimeoutExpired:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -48,6 +47,8 @@ LIMITS = Limits(memory_bytes=2 * 2**30, cpu_s=60, tasks=32)
 
 def limit_resources(limits: Limits) -> None:
     """Bound what this process may use. It can write to no file; what it has mapped before does not count."""
+    import resource  # not on Windows, where models of others are not scored
+
     sys.dont_write_bytecode = True
     bounds = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: MAX_OPEN_FILES}
     if process_tree.HAS_PROC:  # elsewhere the system does not hold a process to it

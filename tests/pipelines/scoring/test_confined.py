@@ -269,12 +269,12 @@ def test_a_server_that_does_not_start(command: tuple[str, ...], message: str) ->
 def test_it_ends_when_whoever_asked_is_killed(tmp_path: Path) -> None:
     linger = f"folder = {str(tmp_path)!r}\n{LINGER}if not os.fork(): os.setsid(); linger()\nlinger()"
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from tests.pipelines.scoring.test_confined import *\n"
-        "with open_confinement(command=SERVER) as confinement: run(confinement, sys.argv[2]).columns\n"
+        "import hashlib, sys; from lockgate.pipelines.scoring.confined import ConfinedModel, open_confinement\n"
+        "blob = sys.argv[1].encode(); sha256 = hashlib.sha256(blob).hexdigest()\n"
+        "with open_confinement(command=tuple(sys.argv[2:])) as confinement:\n"
+        " ConfinedModel(confinement=confinement, format='code', blob=blob, sha256=sha256).columns\n"
     )
-    root = str(Path(__file__).parents[3])
-    with subprocess.Popen([sys.executable, "-c", code, root, linger]) as parent:
+    with subprocess.Popen([sys.executable, "-c", code, linger, *SERVER]) as parent:
         while len(list(tmp_path.iterdir())) < 2:  # or pytest ends it
             time.sleep(0.05)
         parent.send_signal(signal.SIGKILL)
