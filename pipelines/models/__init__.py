@@ -43,7 +43,7 @@ def check_blob(format: str, blob: bytes, *, sha256: str) -> None:  # noqa: A002 
 def check_loadable(format: str, blob: bytes, *, sha256: str) -> None:  # noqa: A002
     """Raise ModelError as `load_model`, as far as that can be told without the libraries of the format."""
     check_blob(format, blob, sha256=sha256)
-    _CHECKS[format](blob)
+    _CHECKS.get(format, FORMATS[format])(blob)
 
 
 def load_model(format: str, blob: bytes, *, sha256: str) -> Fitted:  # noqa: A002
