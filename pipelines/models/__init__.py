@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 
 from lockgate.gates.errors import ModelError
 from lockgate.pipelines.models import baseline, hist_gb, logistic, skops_pipeline, xgb
 from lockgate.pipelines.models.model import Fitted, Model
 
-__all__ = ["FORMATS", "MODELS", "Fitted", "Model", "load_model"]
+__all__ = ["FORMATS", "MODELS", "Fitted", "Model", "check_blob", "check_loadable", "load_model"]
 
 MODELS: dict[str, Model] = {"baseline": baseline, "hist_gb": hist_gb, "logistic": logistic, "xgb": xgb}
 
+SKOPS_TYPES: frozenset[str] = frozenset().union(*(getattr(model, "TYPES", ()) for model in MODELS.values()))
+"""The types of scikit-learn, NumPy and Python that the models above are made of: no file may hold another."""
+
 FORMATS: dict[str, Callable[[bytes], Fitted]] = {
-    skops_pipeline.FORMAT: skops_pipeline.load,
+    skops_pipeline.FORMAT: partial(skops_pipeline.load, types=SKOPS_TYPES),
     xgb.FORMAT: xgb.load,
 }
 
 
-def load_model(format: str, blob: bytes, *, sha256: str) -> Fitted:  # noqa: A002 - what the artifact calls it
-    """The model in `blob`, which is not parsed before its digest is known to be `sha256`.
+_CHECKS: dict[str, Callable[[bytes], object]] = {
+    skops_pipeline.FORMAT: partial(skops_pipeline.check, types=SKOPS_TYPES),
+    xgb.FORMAT: xgb.check,
+}
 
-    Raises:
-        ModelError: the format is unknown, the digest differs, or the bytes are not in that format.
-    """
+
+def check_blob(format: str, blob: bytes, *, sha256: str) -> None:  # noqa: A002 - what the artifact calls it
+    """Raise ModelError if the format is unknown, or the digest of `blob` is not `sha256`. Nothing is parsed."""
     if format not in FORMATS:
         raise ModelError(f"{format!r} is not a model format", expected=f"one of {', '.join(FORMATS)}")
     digest = hashlib.sha256(blob).hexdigest()
@@ -32,4 +38,19 @@ def load_model(format: str, blob: bytes, *, sha256: str) -> Fitted:  # noqa: A00
         raise ModelError(
             f"the model's bytes have SHA-256 {digest}", expected=sha256, hint="they are not what was judged"
         )
+
+
+def check_loadable(format: str, blob: bytes, *, sha256: str) -> None:  # noqa: A002
+    """Raise ModelError as `load_model`, as far as that can be told without the libraries of the format."""
+    check_blob(format, blob, sha256=sha256)
+    _CHECKS.get(format, FORMATS[format])(blob)
+
+
+def load_model(format: str, blob: bytes, *, sha256: str) -> Fitted:  # noqa: A002
+    """The model in `blob`, which is not parsed before its digest is known to be `sha256`.
+
+    Raises:
+        ModelError: the format is unknown, the digest differs, or the bytes are not in that format.
+    """
+    check_blob(format, blob, sha256=sha256)
     return FORMATS[format](blob)

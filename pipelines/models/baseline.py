@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = skops_pipeline.FORMAT
+TYPES = skops_pipeline.PIPELINE_TYPES | {
+    "sklearn.dummy.DummyClassifier",
+    "sklearn.dummy.DummyRegressor",
+}
+"""What its bytes are made of, for both tasks: nothing else is loaded from them."""
 
 
 class Params(BaseModel):

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = skops_pipeline.FORMAT
+TYPES = skops_pipeline.PIPELINE_TYPES | {
+    "numpy.dtype",
+    "numpy.float64",
+    "sklearn.impute._base.SimpleImputer",
+    "sklearn.linear_model._logistic.LogisticRegression",
+    "sklearn.preprocessing._data.StandardScaler",
+    "sklearn.preprocessing._encoders.OneHotEncoder",
+}
+"""What its bytes are made of, for both tasks: nothing else is loaded from them."""
 
 
 class Params(BaseModel):

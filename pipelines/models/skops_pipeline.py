@@ -7,12 +7,13 @@ nothing else has to be saved.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lockgate.gates.errors import ModelError
-from lockgate.pipelines.models import raw
+from lockgate.pipelines.models import raw, skops_archive, skops_trees
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,13 +21,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "skops"
-TRUSTED_TYPES = (
-    "functools.partial",
-    "numpy.dtype",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.utils.validation.check_array",
+PIPELINE_TYPES = frozenset(
+    (
+        "builtins.dict",
+        "builtins.list",
+        "builtins.slice",
+        "builtins.str",
+        "builtins.tuple",
+        "numpy.ndarray",
+        "sklearn.compose._column_transformer.ColumnTransformer",
+        "sklearn.pipeline.Pipeline",
+    )
 )
-"""The only types that are accepted beyond those that skops itself trusts."""
+"""The types that every such pipeline is made of. What a model adds to them are its `TYPES`."""
 
 
 def limit_to_one_thread() -> AbstractContextManager[object]:
@@ -73,23 +80,42 @@ class FittedPipeline:
         return bytes(skops.io.dumps(self.pipeline))
 
 
-def load(blob: bytes) -> FittedPipeline:
-    """The model in `skops` bytes. Raises ModelError if they are not such a model, or contain other types."""
+def check(blob: bytes, *, types: Collection[str]) -> None:
+    """Raise ModelError if `blob` cannot be such a model, or holds other types. scikit-learn does not see it."""
+    try:
+        skops_archive.check_archive(blob, types)
+    except (zipfile.BadZipFile, EOFError, LookupError, NotImplementedError, OSError, RecursionError, ValueError) as err:
+        raise ModelError(f"these bytes are not {FORMAT}: {type(err).__name__}: {err}") from err
+
+
+def load(blob: bytes, *, types: Collection[str]) -> FittedPipeline:
+    """The model in `skops` bytes. Raises ModelError if they are not such a model, or hold other types than `types`."""
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
+    check(blob, types=types)
     try:
-        pipeline = skops.io.loads(blob, trusted=list(TRUSTED_TYPES))
-    except UntrustedTypesFoundException as err:
-        raise ModelError(
-            f"this {FORMAT} is refused: {err}", expected=f"no types beyond {', '.join(TRUSTED_TYPES)}"
-        ) from err
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, ImportError, EOFError, OSError) as err:
+        pipeline = skops.io.loads(blob, trusted=sorted(types))
+        if not _is_ours(pipeline):
+            raise ModelError(
+                f"this {FORMAT} holds {type(pipeline).__name__}", expected="a fitted Pipeline that starts with columns"
+            )
+        if hasattr(pipeline[-1], "_predictors"):
+            skops_trees.check_boosting(pipeline[-1])
+    except (
+        ArithmeticError,
+        AttributeError,
+        EOFError,
+        ImportError,
+        LookupError,
+        NotImplementedError,
+        OSError,
+        RecursionError,
+        TypeError,
+        UntrustedTypesFoundException,
+        ValueError,
+    ) as err:
         raise ModelError(f"these bytes are not {FORMAT}: {type(err).__name__}: {err}") from err
-    if not _is_ours(pipeline):
-        raise ModelError(
-            f"this {FORMAT} holds {type(pipeline).__name__}", expected="a fitted Pipeline that starts with columns"
-        )
     return FittedPipeline(pipeline)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from lockgate.gates.errors import ModelError
 from lockgate.gates.evidence.task import Task
-from lockgate.pipelines.models import raw, ubj
+from lockgate.pipelines.models import raw, ubj, ubj_model
 from lockgate.pipelines.models.model import PARAMS_CONFIG, check_rows
 
 if TYPE_CHECKING:
@@ -48,6 +48,14 @@ class Layout(BaseModel):
     version: Literal[1]
     columns: list[str]  # in the order of the matrix
     vocabularies: dict[str, list[str]]  # of the text columns: a value's code is its place here
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Layout:
+        if len(set(self.columns)) != len(self.columns) or not self.vocabularies.keys() <= set(self.columns):
+            raise ValueError("a column is named twice, or has a vocabulary but no place")
+        if any(len(set(values)) != len(values) for values in self.vocabularies.values()):
+            raise ValueError("a value is twice in a vocabulary")
+        return self
 
     def matrix(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """float64 (n, k), row-major; NaN for a value that is missing or never occurred in training.
@@ -122,21 +130,40 @@ def load(blob: bytes) -> FittedXgb:
     """The model in `xgboost-ubj` bytes. Raises ModelError if they are not such a model, or not saved by lockgate."""
     from lockgate.pipelines.models import bare_xgboost as xgboost
 
-    if not ubj.is_object(blob):
-        raise ModelError(f"these bytes are not {FORMAT}: they are cut off or of another kind")
+    layout = check(blob)
     try:
         booster = xgboost.Booster(model_file=bytearray(blob))
     except xgboost.XGBoostError as err:
         reason = str(err).splitlines()[0] if str(err) else "no reason given"
         raise ModelError(f"these bytes are not {FORMAT}: {reason}") from err
-    attribute = booster.attr(_LAYOUT_ATTRIBUTE)
+    return _finish_booster(booster, layout)
+
+
+def check(blob: bytes) -> Layout:
+    """The layout in `xgboost-ubj` bytes, which xgboost does not see. Raises ModelError as `load`."""
+    try:
+        document = ubj.parse_object(blob)
+    except ValueError as err:
+        raise ModelError(f"these bytes are not {FORMAT}: they are cut off or of another kind ({err})") from err
+    layout = _read_layout(document)
+    sizes = [len(layout.vocabularies[name]) if name in layout.vocabularies else None for name in layout.columns]
+    try:
+        ubj_model.check_model(document, vocabulary_sizes=sizes, objectives=frozenset(OBJECTIVES.values()))
+    except ValueError as err:
+        raise ModelError(f"these bytes are not {FORMAT}: {err}") from err
+    return layout
+
+
+def _read_layout(document: Mapping[str, object]) -> Layout:
+    if not isinstance(document.get("learner"), Mapping):
+        raise ModelError(f"these bytes are not {FORMAT}: there is no learner in them")
+    attribute = ubj_model.read_attribute(document, _LAYOUT_ATTRIBUTE)
     if attribute is None:
         raise ModelError(f"this {FORMAT} has no preprocessing in it", expected=f"attribute {_LAYOUT_ATTRIBUTE!r}")
     try:
-        layout = Layout.model_validate(json.loads(attribute))
-    except ValueError as err:
+        return Layout.model_validate(json.loads(attribute))
+    except (ValueError, RecursionError) as err:
         raise ModelError(f"the preprocessing in this {FORMAT} cannot be read") from err
-    return _finish_booster(booster, layout)
 
 
 def _finish_booster(booster: xgboost.Booster, layout: Layout) -> FittedXgb:

@@ -69,8 +69,8 @@ class JudgedRun:
 def judge_run(settings: Settings, policy: Policy, run: str) -> JudgedRun:
     """Judge a finished run (a pathspec, or just the id of a run of EvaluateNewModel), and promote it if it passes.
 
-    Raises LockgateError if the run does not exist, is not finished or belongs to another project; StaleError if it was
-    scored beside a champion that no longer reigns.
+    Raises LockgateError if the run does not exist, is not finished or belongs to another project, or if its model
+    cannot be loaded by Predict; StaleError if it was scored beside a champion that no longer reigns.
     """
     from lockgate.gates import runs
     from lockgate.pipelines.promotion.log import open_log
@@ -79,8 +79,17 @@ def judge_run(settings: Settings, policy: Policy, run: str) -> JudgedRun:
     claimed, project = claim.evidence.facts.get("project"), settings.data.project
     if claimed != project:
         raise LockgateError(f"the run belongs to project {claimed!r}", expected=f"project {project!r}", where=claim.run)
+    check_run_servable(settings, claim.evidence, claim.run)
     log = open_log(settings, writing=True)
     return JudgedRun(reported=decide_and_log(policy, claim.evidence, log), evidence=claim.evidence, log=log)
+
+
+def check_run_servable(settings: Settings, evidence: Evidence, run: str) -> None:
+    """Raise ModelError if a run's model would be promoted in vain, as `servable.check_servable` says."""
+    from lockgate.gates import runs
+    from lockgate.pipelines.promotion.servable import check_servable
+
+    check_servable(settings.platform, evidence, lambda: runs.load_model_bytes(run))
 
 
 def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str) -> ReportedDecision:

@@ -18,7 +18,6 @@ from lockgate.pipelines import data
 from lockgate.pipelines.data import EVERY_ROW
 from lockgate.pipelines.models import MODELS
 from lockgate.pipelines.pull_requests import proposal
-from lockgate.pipelines.scoring import parity
 from lockgate.pipelines.scoring.champion import check_untrained
 from lockgate.pipelines.scoring.distributions import recount
 from lockgate.pipelines.scoring.evidence import CandidateModel, holdout_columns, holdout_frame, score_holdout
@@ -27,6 +26,7 @@ from lockgate.pipelines.scoring.tables import data_files
 if TYPE_CHECKING:
     from lockgate.pipelines.data import Split
     from lockgate.pipelines.scoring.champion import Reigning
+    from lockgate.pipelines.scoring.confined import Confinement
     from lockgate.pipelines.settings.settings import Settings
 
 _CLAIMED = ("fit_seconds", "peak_memory_mb", "scores", "code", "config_sha256", "versions")
@@ -82,8 +82,10 @@ class Basis:
             champion=reigning and np.concatenate([reigning.model.score(split.holdout) for split in self.splits]),
         )
 
-    def rescore(self, folder: Path, name: str, *, kind: str) -> Rescored:
-        """A candidate's evidence, made again from its model's bytes. `kind` is what the pull request's conf/ composes.
+    def rescore(self, folder: Path, name: str, *, kind: str, confinement: Confinement) -> Rescored:
+        """A candidate's evidence, made again from its model's bytes, which no process but those of `confinement` loads.
+
+        `kind` is what the pull request's conf/ composes.
 
         If this checkout does not know such models, the claimed scores stay, beside this checkout's rows, labels and
         champion. So they do with rolling origins, where only the last month's model is in the proposal. What the run
@@ -91,8 +93,8 @@ class Basis:
 
         Raises:
             LockgateError: files are missing or not evidence; the model is not the one that was scored, has another kind
-                or format than expected here, or cannot score these rows; it was scored beside a champion, but there is
-                none here.
+                or format than expected here, cannot score these rows, or crashes, hangs or takes too much meanwhile; it
+                was scored beside a champion, but there is none here.
             EvidenceError: rows or labels are not this checkout's holdout.
         """
         claim = proposal.read_evidence(folder, name)
@@ -131,16 +133,15 @@ class Basis:
             trained=self._training_facts(claim),
             train_row_hashes=claim.train_row_hashes,
         )
-        with parity.fresh_process(kind, declared=self.settings.platform.environment) as fresh:
-            evaluation = score_holdout(
-                self.settings,
-                self.split,
-                candidate,
-                candidate.load(),
-                run=str(challenger.get("run"))[:200],
-                reigning=self.reigning,
-                fresh=fresh,
-            )
+        evaluation = score_holdout(
+            self.settings,
+            self.split,
+            candidate,
+            confinement.load(format_, blob, sha256=sha256),
+            run=str(challenger.get("run"))[:200],
+            reigning=self.reigning,
+            confinement=confinement,
+        )
         return Rescored(evidence=Evidence.from_bytes(evaluation.evidence), claimed="")
 
     def _explain_unscored(self, kind: str) -> str:

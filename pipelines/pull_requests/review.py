@@ -12,6 +12,7 @@ from lockgate.gates.errors import LockgateError, SettingsError
 from lockgate.gates.judge.comparison import compare_metrics
 from lockgate.gates.judge.several import choose_best, share_error_rate
 from lockgate.gates.report.review import CandidateReview, Review
+from lockgate.pipelines.models import MODELS
 from lockgate.pipelines.promotion.actor import clock
 from lockgate.pipelines.pull_requests import proposal
 from lockgate.pipelines.pull_requests.candidates import (
@@ -25,6 +26,7 @@ from lockgate.pipelines.pull_requests.changes import compare_versions as changed
 from lockgate.pipelines.pull_requests.rescore import Basis
 from lockgate.pipelines.pull_requests.versions import RepositoryVersion, load_conf, load_folder
 from lockgate.pipelines.scoring.champion import find_opponent
+from lockgate.pipelines.scoring.confined import open_confinement
 from lockgate.pipelines.settings.files import write_conf
 from lockgate.pipelines.settings.groups import ROOT, conf_dir
 
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
     from lockgate.gates.policy.policy import Policy
     from lockgate.pipelines.pull_requests.proposal import ProposedCandidate
     from lockgate.pipelines.scoring.champion import Opponent
-    from lockgate.pipelines.settings.settings import Composed
+    from lockgate.pipelines.scoring.confined import Confinement
+    from lockgate.pipelines.settings.settings import Composed, Settings
 
 
 T = TypeVar("T")
@@ -68,14 +71,33 @@ def review_proposal(
     Raises:
         LockgateError: a problem of this checkout, or of the bundle.
     """
-    rival = find_opponent(composed.settings, bundle)
+    with open_confinement(*_guess_formats(composed.settings)) as confinement:
+        return _review(composed, folder, base=base, head=head, bundle=bundle, confinement=confinement)
+
+
+def _guess_formats(settings: Settings) -> tuple[str, ...]:
+    """The format of what this checkout trains, which most candidates and champions have, too."""
+    name = settings.model.name
+    return (MODELS[name].FORMAT,) if name in MODELS else ()
+
+
+def _review(
+    composed: Composed,
+    folder: Path,
+    *,
+    base: RepositoryVersion,
+    head: RepositoryVersion,
+    bundle: Path | None,
+    confinement: Confinement,
+) -> ReviewedProposal:
+    rival = find_opponent(composed.settings, bundle, load=confinement.load)
     problems: list[str] = []
     changes = _collect_problem(lambda: changed(base, head), problems)
     proposed = _collect_problem(lambda: _list_candidates(folder, head), problems) or ()
     among = max(1, sum(not entry.candidate.refusal for entry in proposed))
     policy = share_error_rate(composed.policy, among)
     basis = Basis(settings=composed.settings, reigning=rival.reigning)
-    judgements = [_judge_candidate(entry, folder, basis, policy, rival) for entry in proposed]
+    judgements = [_judge_candidate(entry, folder, basis, policy, rival, confinement) for entry in proposed]
     judged = tuple(candidate for candidate, _ in judgements)
     review = Review(
         base=base.name,
@@ -185,7 +207,7 @@ def _find_refusal(candidate: ListedCandidate, handed: ProposedCandidate | None) 
 
 
 def _judge_candidate(
-    entry: ReviewCandidate, folder: Path, basis: Basis, policy: Policy, rival: Opponent
+    entry: ReviewCandidate, folder: Path, basis: Basis, policy: Policy, rival: Opponent, confinement: Confinement
 ) -> tuple[CandidateReview, Evidence | None]:
     """The review of a candidate, and the evidence it was judged on (None if it was not judged)."""
     from lockgate.gates.judge.engine import judge
@@ -197,7 +219,7 @@ def _judge_candidate(
     if candidate.refusal:
         return candidate_review, None
     try:
-        rescored = basis.rescore(folder, candidate.name, kind=entry.kind)
+        rescored = basis.rescore(folder, candidate.name, kind=entry.kind, confinement=confinement)
         decision = judge(
             policy, rescored.evidence, rival.state, now=clock(), uncompared=rival.uncompared, claimed=rescored.claimed
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lockgate.gates import runs
 from lockgate.gates.errors import EvidenceError, LockgateError, SettingsError
@@ -19,6 +19,12 @@ from lockgate.pipelines.settings.settings import Settings
 if TYPE_CHECKING:
     from lockgate.gates.log import Log, LogEntry
     from lockgate.pipelines.promotion.bundle import Bundle
+
+
+class Loader(Protocol):
+    """What makes a model of bytes: `load_model`, in this process, or `Confinement.load`, in others."""
+
+    def __call__(self, format: str, blob: bytes, *, sha256: str) -> Fitted: ...  # noqa: A002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,7 @@ def check_untrained(reigning: Reigning | None, settings: Settings, periods: Sequ
     )
 
 
-def load_from_log(settings: Settings) -> Reigning | None:
+def load_from_log(settings: Settings, *, load: Loader) -> Reigning | None:
     """The champion of the promotion log; None if there is none yet."""
     champion = open_log(settings).state().champion
     if champion is None:
@@ -61,22 +67,22 @@ def load_from_log(settings: Settings) -> Reigning | None:
         features = runs.load_facts(champion.run or "").get("features")
     except EvidenceError:
         features = None
-    return Reigning(champion=champion, model=load_champion(champion), features=features)
+    return Reigning(champion=champion, model=load_champion(champion, load=load), features=features)
 
 
-def load_from_bundle(settings: Settings, path: Path) -> Reigning | None:
+def load_from_bundle(settings: Settings, path: Path, *, load: Loader) -> Reigning | None:
     """The champion of a bundle, checked with the keys of conf/platform; needs neither the log nor the datastore."""
     from lockgate.pipelines.promotion import bundle
 
-    return load_bundled_champion(bundle.read_trusted_bundle(path, settings))
+    return load_bundled_champion(bundle.read_trusted_bundle(path, settings), load=load)
 
 
-def load_bundled_champion(bundled: Bundle) -> Reigning | None:
+def load_bundled_champion(bundled: Bundle, *, load: Loader) -> Reigning | None:
     """The champion of a checked bundle; None if the bundle shows that there never was one."""
     if bundled.admitted is None:
         return None
     champion = bundled.admitted.champion
-    model = load_model(champion.format or "", bundled.model, sha256=champion.sha256 or "")
+    model = load(champion.format or "", bundled.model, sha256=champion.sha256 or "")
     return Reigning(champion=champion, model=model, features=bundled.features)
 
 
@@ -90,7 +96,7 @@ class Opponent:
     uncompared: str  # why nothing can be compared if the log does not show that there never was a champion; else empty
 
 
-def find_opponent(settings: Settings, path: Path | None) -> Opponent:
+def find_opponent(settings: Settings, path: Path | None, *, load: Loader) -> Opponent:
     """The champion in the bundle at `path`; without a bundle, what the promotion log of conf/platform shows.
 
     An empty log shows nothing: a machine that cannot reach the log of production sees an empty one, too.
@@ -104,7 +110,8 @@ def find_opponent(settings: Settings, path: Path | None) -> Opponent:
     bundled = bundle.read_trusted_bundle(path, settings)
     refusal = bundled.refusal(clock())
     words = f"{_beside(bundled)}; {refusal}" if refusal else _beside(bundled)
-    return Opponent(reigning=load_bundled_champion(bundled), state=bundled.head.state, words=words, uncompared="")
+    reigning = load_bundled_champion(bundled, load=load)
+    return Opponent(reigning=reigning, state=bundled.head.state, words=words, uncompared="")
 
 
 def _beside(bundled: Bundle) -> str:
@@ -145,6 +152,6 @@ def _as_of(log: Log, head: LogEntry) -> str:
     return f"as of {head.time:%Y-%m-%d} (entry {head.seq}{'' if log.keyring.requires_signatures else ', unsigned'})"
 
 
-def load_champion(champion: Champion) -> Fitted:
+def load_champion(champion: Champion, *, load: Loader = load_model) -> Fitted:
     """The champion's model, from its run. Its digest is checked before it is parsed."""
-    return load_model(champion.format or "", runs.load_model_bytes(champion.run or ""), sha256=champion.sha256 or "")
+    return load(champion.format or "", runs.load_model_bytes(champion.run or ""), sha256=champion.sha256 or "")

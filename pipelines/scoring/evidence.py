@@ -13,7 +13,6 @@ import lockgate
 from lockgate.gates.errors import EvidenceError
 from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES, Evidence
 from lockgate.gates.runs.artifacts import MAX_FACTS_BYTES
-from lockgate.pipelines.models import load_model
 from lockgate.pipelines.scoring import parity
 from lockgate.pipelines.scoring.distributions import recount, spread_rows
 from lockgate.pipelines.scoring.measuring import code_state, peak_memory_mb, predict_ms_per_1000
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from lockgate.pipelines.data import Split
     from lockgate.pipelines.models import Fitted
     from lockgate.pipelines.scoring.champion import Reigning
+    from lockgate.pipelines.scoring.confined import Confinement
 
 FACTS_VERSION = 2
 
@@ -51,10 +51,6 @@ class CandidateModel:
     blob: bytes
     trained: Mapping[str, Any]  # facts: `rows` (train), `fit_seconds`, `features`, `scores`
     train_row_hashes: NDArray[np.uint64] | None
-
-    def load(self) -> Fitted:
-        """The model; its digest is checked before it is parsed."""
-        return load_model(self.format, self.blob, sha256=self.sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,21 +99,21 @@ def score_holdout(
     *,
     run: str,
     reigning: Reigning | None,
-    fresh: parity.FreshProcess,
+    confinement: Confinement,
     earlier: Sequence[ScoredPeriod] = (),
 ) -> Evaluated:
     """Score the holdout of `split` with `model`, loaded from the candidate's bytes, and with the champion beside it.
 
-    A fresh process scores some of the rows once more. The rows of `earlier` periods, oldest first, get the champion's
-    scores as well; times and the parity are those of the last period. Raises LockgateError if a model cannot score the
-    rows.
+    Another process, below `confinement`, scores some of the rows once more. The rows of `earlier` periods, oldest
+    first, get the champion's scores as well; times and the parity are those of the last period. Raises LockgateError if
+    a model cannot score the rows.
     """
     import numpy as np
 
     splits = [*(period.split for period in earlier), split]
     p50, p99 = predict_ms_per_1000(model, split.holdout)
     rescored_rows = spread_rows(len(split.holdout), parity.PARITY_ROWS)
-    again = fresh.score(
+    again = confinement.score(
         candidate.format, candidate.blob, sha256=candidate.sha256, frame=split.holdout.iloc[rescored_rows]
     )
     scores = model.score(split.holdout)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lockgate.pipelines.scoring.confined import ConfinedModel
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -32,9 +34,12 @@ def predict_ms_per_1000(
 
     Every batch is scored twice and the quicker time counts, so that a moment of load from other processes does not
     show. The first three batches warm up and do not count. Fewer rows than 1,000 are one batch, and its time is
-    scaled. `clock` gives seconds.
+    scaled. `clock` gives seconds. A confined model is timed in its own process.
     """
     import numpy as np
+
+    if isinstance(model, ConfinedModel):
+        return model.predict_ms_per_1000(frame)
 
     def seconds(batch: int) -> float:
         first = batch * LATENCY_ROWS % max(1, len(frame) - LATENCY_ROWS + 1)

@@ -12,7 +12,7 @@ from lockgate.pipelines import data
 from lockgate.pipelines.data import EVERY_ROW
 from lockgate.pipelines.promotion.events import Reporter
 from lockgate.pipelines.promotion.log import open_log
-from lockgate.pipelines.scoring import parity
+from lockgate.pipelines.scoring.confined import open_confinement
 from lockgate.pipelines.scoring.distributions import recount
 from lockgate.pipelines.scoring.evidence import CandidateModel, Evaluated, parity_problem, score_holdout
 from lockgate.pipelines.scoring.tables import data_files
@@ -46,7 +46,7 @@ def score_champion_again(settings: Settings, *, run: str, as_of: str, report: Re
     before = _own_evidence(champion, log)
     name = str(read_part(before.facts, "challenger").get("model") or "")
     report(f"champion is {champion.run}, promoted by entry {champion.seq}")
-    with parity.fresh_process(name, declared=settings.platform.environment) as again:
+    with open_confinement(champion.format or "") as confinement:
         split = data.split(
             data.load(settings.data, root=data_files(settings)),
             settings.data,
@@ -63,7 +63,8 @@ def score_champion_again(settings: Settings, *, run: str, as_of: str, report: Re
             | {"features": recount(before.facts.get("features"), split.holdout)},
             train_row_hashes=before.all_train_hashes,
         )
-        evaluated = score_holdout(fresh, split, candidate, candidate.load(), run=run, reigning=None, fresh=again)
+        model = confinement.load(candidate.format, candidate.blob, sha256=candidate.sha256)
+        evaluated = score_holdout(fresh, split, candidate, model, run=run, reigning=None, confinement=confinement)
     if problem := parity_problem(evaluated):
         report(f"the model was not scored again: {problem}")
     report("scored alone")

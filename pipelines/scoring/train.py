@@ -12,8 +12,9 @@ from lockgate.pipelines import data
 from lockgate.pipelines.data import Split, Table
 from lockgate.pipelines.models import MODELS, Fitted, load_model
 from lockgate.pipelines.promotion.events import Reporter
-from lockgate.pipelines.scoring import champion, parity
+from lockgate.pipelines.scoring import champion
 from lockgate.pipelines.scoring.champion import load_champion
+from lockgate.pipelines.scoring.confined import Confinement, open_confinement
 from lockgate.pipelines.scoring.distributions import SCORED_ROWS, count_distributions, count_scores, spread_rows
 from lockgate.pipelines.scoring.evidence import (
     CandidateModel,
@@ -36,21 +37,27 @@ def train_and_score(settings: Settings, *, run: str, report: Reporter, bundle: s
     month is the challenger. The champion's own model scores every month: see `champion.check_untrained`.
 
     The challenger is scored from its own bytes, loaded again, so that the model that is judged is the one production
-    will load. A fresh process, which imports what it needs while this one reads and fits, scores some of the rows once
-    more. The champion comes from the promotion log, or from the file or folder `bundle` without reading the log.
+    will load. Another process scores some of the rows once more: it imports libraries while this one reads and fits.
+    The champion, which is scored in a process of its own as well, comes from the promotion log, or from the file or
+    folder `bundle` without reading the log.
 
     Raises:
         LockgateError: data, model, champion, log or bundle are not as they should be; one line each.
     """
-    with parity.fresh_process(settings.model.name, declared=settings.platform.environment) as fresh:
-        return _evaluate(settings, run=run, report=report, bundle=bundle, fresh=fresh)
+    with open_confinement(MODELS[settings.model.name].FORMAT) as confinement:
+        return _evaluate(settings, run=run, report=report, bundle=bundle, confinement=confinement)
 
 
-def _evaluate(settings: Settings, *, run: str, report: Reporter, bundle: str, fresh: parity.FreshProcess) -> Evaluated:
+def _evaluate(settings: Settings, *, run: str, report: Reporter, bundle: str, confinement: Confinement) -> Evaluated:
     report(f"reading {settings.data.project}")
     table = data.load(settings.data, root=data_files(settings))
     *before, last = data.list_periods(table, settings.data, settings.as_of)
-    reigning = champion.load_from_bundle(settings, Path(bundle)) if bundle else champion.load_from_log(settings)
+    load = confinement.load
+    reigning = (
+        champion.load_from_bundle(settings, Path(bundle), load=load)
+        if bundle
+        else champion.load_from_log(settings, load=load)
+    )
     champion.check_untrained(reigning, settings, (*before, last))
     earlier = [score_period(settings, table, period, report=report) for period in before]
     split = _split(settings, table, last, report)
@@ -72,7 +79,7 @@ def _evaluate(settings: Settings, *, run: str, report: Reporter, bundle: str, fr
         train_row_hashes=hash_row_ids(split.train_row_ids),
     )
     evaluated = score_holdout(
-        settings, split, candidate, challenger, run=run, reigning=reigning, fresh=fresh, earlier=earlier
+        settings, split, candidate, challenger, run=run, reigning=reigning, confinement=confinement, earlier=earlier
     )
     if problem := parity_problem(evaluated):
         report(f"the model was not scored again: {problem}")

@@ -122,3 +122,22 @@ def restrict_environment(
         for name, value in environment.items()
         if (name in _NAMES or name in declared or name.startswith(prefixes)) and not belongs_to_judge(name)
     }
+
+
+_OF_A_MODEL = ("HOME", "LANG", "LANGUAGE", "PATH", "TEMP", "TMP", "TMPDIR", "TZ", "TZDIR", "VIRTUAL_ENV")
+_PREFIXES_OF_A_MODEL = ("LC_", "PYTHON", "LD_", "DYLD_", "BLIS_", "KMP_", "MKL_", "OMP_", "OPENBLAS_", "VECLIB_")
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def restrict_model_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of this environment that a process gets which scores a model from its bytes: no credential of any kind.
+
+    Such a process reads no data and no store, so it needs neither clouds nor Metaflow, nor what a platform declares.
+    Its libraries use one thread, as scoring does anyway: threads of their own would not survive a fork.
+    """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if (name in _OF_A_MODEL or name.startswith(_PREFIXES_OF_A_MODEL)) and not belongs_to_judge(name)
+    }
+    return {**kept, **dict.fromkeys(_ONE_THREAD, "1")}

@@ -149,6 +149,9 @@ class Secrets(BaseModel):
     predict: Annotated[KubernetesNames, _TRUST]
 
 
+_SERVABLE = Ranked(Category.WAIVER, ("elsewhere", "here"), "a model that Predict cannot load may be promoted")
+
+
 class PlatformSettings(BaseModel):
     """Where, when and with which resources flows run, and which promotion log they follow."""
 
@@ -164,6 +167,8 @@ class PlatformSettings(BaseModel):
     memory_mb: Annotated[int, Field(ge=256, le=2**24), RUNNING]
     shards: Annotated[int, Field(ge=1, le=1000), RUNNING]
     batch_rows: Annotated[int, Field(ge=1, le=10**8), RUNNING]
+    # here: only what Predict can load is promoted; elsewhere: whoever serves says what can be served
+    servable: Annotated[Literal["here", "elsewhere"], _SERVABLE]
     schedule: Annotated[Schedule, PARTS]
     events: Annotated[bool, RUNNING]
     namespace: Annotated[KubernetesName | None, _TRUST]

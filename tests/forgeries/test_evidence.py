@@ -69,6 +69,17 @@ def test_the_evidence_of_another_run(before_judgement: Any) -> None:
     assert f"the evidence is of run '{before_judgement.former}'" in not_judged(before_judgement)
 
 
+def test_a_model_that_predict_cannot_load(before_judgement: Any) -> None:
+    """It would be promoted, and nothing could serve it."""
+    evidence = evidence_of(before_judgement, before_judgement.champion)
+    foreign = {**evidence.facts, "challenger": {**evidence.facts["challenger"], "format": "onnx"}}
+    changed = pickle_evidence(replace(evidence, facts=foreign))
+    before_judgement.put_artifact(before_judgement.champion, "evidence", changed)
+    problem = not_judged(before_judgement)
+    assert "Predict could not load this model: 'onnx' is not a model format" in problem
+    assert "set `servable: elsewhere` in conf/platform" in problem
+
+
 # --- after it was judged ------------------------------------------------------------------------------------------
 
 

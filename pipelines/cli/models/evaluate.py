@@ -80,7 +80,7 @@ def run_and_judge(composed: Composed, words: list[str], *, advisory: bool, bundl
     """
     from lockgate.gates import runs
     from lockgate.pipelines.cli.shared.flow_run import check_home, run_flow
-    from lockgate.pipelines.promotion.decide import decide_and_log, decide_only
+    from lockgate.pipelines.promotion.decide import check_run_servable, decide_and_log, decide_only
     from lockgate.pipelines.promotion.log import open_log
 
     runs.check_installation()
@@ -104,6 +104,7 @@ def run_and_judge(composed: Composed, words: list[str], *, advisory: bool, bundl
             if why:
                 reported = decide_only(composed.policy, evidence, log, why=why)
             else:
+                check_run_servable(composed.settings, evidence, f"EvaluateNewModel/{run_id}")
                 reported = decide_and_log(composed.policy, evidence, log)
             return EvaluatedRun(reported=reported, evidence=evidence, log=log, why=why)
         except StaleError as err:

@@ -4,7 +4,7 @@ import pytest
 
 from lockgate.gates.errors import ModelError
 from lockgate.pipelines.models import xgb
-from lockgate.pipelines.models.ubj import is_object
+from lockgate.pipelines.models.ubj import parse_object
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,16 @@ from lockgate.pipelines.models.ubj import is_object
     ],
 )
 def test_objects(blob) -> None:
-    assert is_object(blob)
+    assert isinstance(parse_object(blob), dict)
+
+
+def test_values() -> None:
+    document = parse_object(
+        b"{i\x01aSi\x02hiU\x01bd?\x80\x00\x00u\x00\x01cI\xff\xfeL\0\0\0\0\0\0\0\x01d[TFZi\x05]i\x01e[$l#i\x02\0\0\0\x01\xff\xff\xff\xff}"
+    )
+    numbers = document.pop("e")
+    assert document == {"a": "hi", "b": 1.0, "c": -2, "d": [True, False, None, 5]}
+    assert (numbers.dtype.str, numbers.tolist()) == (">i4", [1, -1])
 
 
 @pytest.mark.parametrize(
@@ -43,13 +52,17 @@ def test_objects(blob) -> None:
         b"{i\x01a[$S#i\x01}",
         b"{i\x01a" + b"[" * 64 + b"]" * 64 + b"}",
         b'{"learner": {}}',
+        b"{i\x01aZi\x01aZ}",  # a key twice
+        b"{i\x01\xffZ}",  # a key that is no text
+        b"{i\x01a[#",
     ],
 )
 def test_what_is_none(blob) -> None:
-    assert not is_object(blob)
+    with pytest.raises(ValueError, match=r"byte|object|twice"):
+        parse_object(blob)
 
 
 @pytest.mark.parametrize("blob", [b"{}", b"{U\x07learnerZ}", b"{U\x07learner{}}", b"{U\x07version[i\x01i\x01i\x01]}"])
 def test_objects_that_are_no_model(blob) -> None:
-    with pytest.raises(ModelError, match="these bytes are not xgboost-ubj"):
+    with pytest.raises(ModelError, match=r"these bytes are not xgboost-ubj|has no preprocessing in it"):
         xgb.load(blob)

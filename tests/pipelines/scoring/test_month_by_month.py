@@ -203,12 +203,15 @@ from pathlib import Path
 from lockgate.pipelines.pull_requests import proposal
 from lockgate.pipelines.pull_requests.rescore import Basis
 from lockgate.pipelines.scoring.champion import find_opponent
+from lockgate.pipelines.scoring.confined import open_confinement
 from lockgate.pipelines.settings.settings import compose
 
 settings = compose(("as_of=2024-06",)).settings
-basis = Basis(settings=settings, reigning=find_opponent(settings, Path("champion.tar")).reigning)
 (candidate,) = proposal.read_proposal(Path("proposal")).candidates
-rescored = basis.rescore(Path("proposal"), candidate.name, kind="xgb")
+with open_confinement("xgboost-ubj") as confinement:
+    rival = find_opponent(settings, Path("champion.tar"), load=confinement.load)
+    basis = Basis(settings=settings, reigning=rival.reigning)
+    rescored = basis.rescore(Path("proposal"), candidate.name, kind="xgb", confinement=confinement)
 evidence, claim = rescored.evidence, proposal.read_evidence(Path("proposal"), candidate.name)
 print(json.dumps([
     rescored.claimed,

@@ -7,7 +7,7 @@ import pytest
 from lockgate.gates.errors import SettingsError
 from lockgate.gates.strictness import Direction, compare_records
 from lockgate.pipelines.promotion.log import SIGNING_KEY_FILE_VARIABLE, SIGNING_KEY_VARIABLE
-from lockgate.pipelines.settings.environment import restrict_environment
+from lockgate.pipelines.settings.environment import restrict_environment, restrict_model_environment
 from lockgate.pipelines.settings.settings import Settings, compose
 
 NEEDED = (
@@ -83,6 +83,13 @@ def test_who_publishes_predictions_gets_the_stores_password() -> None:
 
 def test_what_the_platform_lists_is_there_too_but_what_signs_never_is() -> None:
     assert set(restrict_environment(EVERYTHING, declared=("SLACK_WEBHOOK", *NEVER))) == {*NEEDED, "SLACK_WEBHOOK"}
+
+
+def test_what_scores_a_model_gets_no_credential_of_any_kind() -> None:
+    environment = restrict_model_environment({**EVERYTHING, "OMP_NUM_THREADS": "64"})
+    assert environment.pop("OMP_NUM_THREADS") == environment.pop("OPENBLAS_NUM_THREADS") == "1"
+    shared = {"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONHASHSEED", "LD_LIBRARY_PATH"}
+    assert set(environment) == shared
 
 
 def platform(**changes: object) -> Settings:

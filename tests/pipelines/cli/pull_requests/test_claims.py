@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from zipfile import ZIP_DEFLATED
 
 import pytest
 
+from lockgate.pipelines.models import ubj
 from tests.pipelines.cli.pull_requests.forging import Desk
+from tests.pipelines.models.archives import read_members, write_members
+from tests.pipelines.models.ubj_documents import write_value
 
 CLAIM = "claim: advice only"
 TEXT = b"trust me, it is"
@@ -99,3 +103,46 @@ def test_a_model_of_another_kind_than_conf_composes_is_not_judged(adding: Desk) 
         assert len(errors[name].splitlines()) == 1
         assert f"- **{name}** " in text
     assert text.startswith("## 🟣 lockgate: ERROR")
+
+
+def point_elsewhere(blob: bytes) -> bytes:
+    """A tree's node gets a child far outside of the tree."""
+    document = ubj.parse_object(blob)
+    tree = document["learner"]["gradient_booster"]["model"]["trees"][0]
+    tree["left_children"] = tree["left_children"].copy()
+    tree["left_children"][0] = 2**30
+    return write_value(document)
+
+
+def promise_more(blob: bytes) -> bytes:
+    """An array says that it has 80 GB."""
+    members = read_members(blob)
+    name = next(name for name in members if name.endswith(".npy"))
+    shape = b"'shape': (2,), "
+    assert shape in members[name]
+    promised = members[name].replace(shape, b"'shape': (10000000000,), ")
+    members[name] = promised.replace(b" " * 10 + b"\n", b"\n", 1)  # the header stays as long as it was
+    return write_members(members)
+
+
+@pytest.mark.nightly
+def test_models_that_do_harm_are_not_judged_and_the_others_are(desk: Desk) -> None:
+    honest = desk.fitted("xgb", trees=60)
+    desk.hand_in("wild", "xgb", "xgboost-ubj", point_elsewhere(honest))
+    desk.hand_in("large", "baseline", "skops", promise_more(baseline(desk)))
+    desk.hand_in("packed", "baseline", "skops", write_members(read_members(baseline(desk)), compression=ZIP_DEFLATED))
+    desk.hand_in("deep", "xgb", "xgboost-ubj", honest)
+    names = {
+        "wild": "model.max_depth=3",
+        "large": "model=baseline",
+        "packed": "model=baseline",
+        "deep": "model.trees=60",
+    }
+    completed, summary, text = desk.review(names)
+    assert (completed.returncode, summary["verdict"], summary["chosen"]) == (0, "PROMOTE", "deep")
+    errors = {candidate["name"]: candidate["error"] for candidate in summary["candidates"]}
+    assert errors.pop("deep") == ""
+    assert "tree 0: a child is outside of the tree" in errors["wild"]
+    assert "it needs more memory than a model may have" in errors["large"]
+    assert "is compressed; expected none that is" in errors["packed"]
+    assert all(f"- **{name}** " in text for name in errors)
