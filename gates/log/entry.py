@@ -75,6 +75,14 @@ class LogEntry(BaseModel):
     @classmethod
     def from_bytes(cls, blob: bytes, *, where: str) -> LogEntry:
         """The entry in `blob`. Raises LogError if the bytes are no entry, or not in canonical form."""
+        if not blob.endswith(b"}"):
+            raise LogError(
+                f"this is not an entry of the promotion log: it is torn, {len(blob):,} bytes without an end",
+                expected="the bytes that lockgate wrote",
+                where=where,
+                hint="a power cut leaves that where an entry was not synced; if no entry comes after it, it was never "
+                "in force: delete it, and run the command again",
+            )
         try:
             entry = cls.model_validate_json(blob)
         except ValidationError as err:
