@@ -371,7 +371,8 @@ def _copy_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     try:
         copy = json.loads(json.dumps(dict(facts), allow_nan=False, ensure_ascii=False).encode())
     except (TypeError, ValueError, RecursionError) as err:
-        raise EvidenceError(f"the facts are not JSON: {err}", expected="JSON with finite numbers") from err
+        problem = "they are nested too deeply" if isinstance(err, RecursionError) else err
+        raise EvidenceError(f"the facts are not JSON: {problem}", expected="JSON with finite numbers") from err
     if not isinstance(copy, dict):
         raise EvidenceError("the facts are not an object", expected="a JSON object")
     return copy
