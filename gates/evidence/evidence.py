@@ -140,7 +140,7 @@ class Evidence:
                 facts that are not JSON, an unknown task, classes that do not fit the scores.
         """
         if not isinstance(task, str) or task not in TASKS:
-            raise EvidenceError(f"unknown task {task!r}", expected=" or ".join(TASKS), where="task")
+            raise EvidenceError(f"unknown task {str(task)[:40]!r}", expected=" or ".join(TASKS), where="task")
         names = _check_classes(classes, task)
         labels = columns.parse_numbers("label", label)
         n = labels.size

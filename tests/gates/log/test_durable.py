@@ -149,6 +149,6 @@ def test_a_torn_entry_is_one_line_that_says_how_to_go_on(torn: bytes) -> None:
     for action in (log.head, lambda: promote_model(log, "2", minute=2)):
         with pytest.raises(LogError, match=f"it is torn, {len(blob):,} bytes without an end") as caught:
             action()
-        assert "delete it, and run the command again" in assert_one_line(caught)
+        assert "so delete it and run the command again" in assert_one_line(caught)
     log.store.delete(entry_path(2))
     assert promote_model(log, "2", minute=2).seq == 2
