@@ -30,8 +30,8 @@ from obstore.store import LocalStore
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-_UNSYNCED = frozenset({errno.EINVAL, errno.ENOTSUP})
-"""What file systems answer that cannot sync a folder: then its names are as durable as they make them."""
+_UNSYNCED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EROFS})
+"""What file systems answer that cannot sync a folder: its names are as durable as they make them."""
 
 
 def create_object(store: ObjectStore, path: str, blob: bytes) -> None:

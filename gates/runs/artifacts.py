@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lockgate.gates.documents import parse_json
 from lockgate.gates.errors import EvidenceError, RunError
 from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES, Evidence
 from lockgate.gates.evidence.facts import Witness, read_part
@@ -77,7 +77,7 @@ def load_facts(pathspec: str) -> Mapping[str, Any]:
     """What a finished run says about itself, unchecked. Raises RunError or EvidenceError."""
     text = _Artifacts(find_run(pathspec)).load("facts", cap=MAX_FACTS_BYTES)
     try:
-        facts = json.loads(text)
+        facts = parse_json(text if isinstance(text, bytes) else text.encode())
     except (ValueError, RecursionError) as err:
         raise EvidenceError("the facts are not JSON", expected="a JSON object", where=pathspec) from err
     if not isinstance(facts, dict):
