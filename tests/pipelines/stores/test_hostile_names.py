@@ -12,7 +12,7 @@ from lockgate.pipelines.stores.ledger import Ledger
 from tests.hostile.corpus import EVERY
 from tests.pipelines.stores.places import publish, read_all
 
-LOOK_ALIKE = ["orders_", "order_s", "order%", "ORDERS"]
+LOOK_ALIKE = ["order_", "orders_", "order%", "ORDERS"]
 HOSTILE = [
     "*",
     "o?ders",
@@ -51,9 +51,7 @@ def check_orders(store: Store) -> None:
     assert (version.version, version.current, version.withdrawn) == (1, True, False)
 
 
-@pytest.mark.parametrize(
-    "names", [["order_s", "*"], pytest.param([*LOOK_ALIKE, *HOSTILE, *LONG], marks=pytest.mark.nightly)]
-)
+@pytest.mark.parametrize("names", [["order_"], pytest.param([*LOOK_ALIKE, *HOSTILE, *LONG], marks=pytest.mark.nightly)])
 def test_a_project_of_any_name_touches_no_other(store: Store, draft: Any, names: list[str]) -> None:
     publish(store, draft(), ROWS)
     for name in names:
