@@ -5,6 +5,7 @@ A file becomes nothing but mappings, lists, texts, numbers, booleans and null, a
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import os
@@ -117,6 +118,17 @@ def _parse_finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:40]} is too large a number")
     return number
+
+
+def decode_base64(text: str) -> bytes:
+    """The bytes of a text that is exactly what encoding them gives. Raises ValueError for any other text.
+
+    Python takes others for the same bytes: the last character before `=` has bits that it ignores.
+    """
+    content = base64.b64decode(text, validate=True)
+    if base64.b64encode(content).decode() != text:
+        raise ValueError("the base64 is not canonical")
+    return content
 
 
 def parse_yaml(blob: bytes, *, where: str) -> Any:
@@ -238,6 +250,8 @@ def _repeated_key(key: str, where: str) -> SettingsError:
 def _yaml_error(err: Exception, where: str) -> SettingsError:
     """What is wrong and in which line, if the YAML parser says so."""
     mark = getattr(err, "problem_mark", None)
-    problem = getattr(err, "problem", None) or ("it is not UTF-8" if isinstance(err, UnicodeDecodeError) else str(err))
+    plain = "it is not UTF-8" if isinstance(err, UnicodeDecodeError) else str(err)
+    plain = "it is nested too deeply" if isinstance(err, RecursionError) else plain
+    problem = getattr(err, "problem", None) or plain
     line = f" in line {mark.line + 1}" if mark else ""
     return SettingsError(f"the file is not YAML: {printable(problem)[:160] or type(err).__name__}{line}", where=where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 """How far the clocks of two machines may be apart. Something dated further in the future than this is refused."""
 
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([dh])")
 _MONTH = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
 
@@ -42,3 +43,19 @@ def parse_duration(duration: str) -> timedelta:
     """A `Duration` as a timedelta."""
     count = int(duration[:-1])
     return timedelta(days=count) if duration.endswith("d") else timedelta(hours=count)
+
+
+def shift_time(moment: datetime, duration: timedelta) -> datetime:
+    """`moment` + `duration`; the first or the last moment that there is, where that would be beyond it."""
+    try:
+        return moment + duration
+    except OverflowError:
+        return (_LAST if duration > timedelta() else _FIRST).replace(tzinfo=moment.tzinfo)
+
+
+def convert_to_utc(moment: datetime) -> datetime:
+    """An aware time in UTC; the first or the last moment that there is, where that would be beyond it."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return _LAST if moment.year > 1 else _FIRST

@@ -24,11 +24,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+MAX_LINE_CHARS = 4000
+"""Longer lines of errors are cut. A policy with a hundred mistakes has a longer one, whose parts `problems` holds."""
+
 
 class LockgateError(Exception):
     """What was wrong, what was expected, where, and what to do, in one line.
 
-    `str(error)` is `problem; expected … @ where (hint)`, without the parts that are empty.
+    `str(error)` is `problem; expected … @ where (hint)`, without the parts that are empty, and cut where it is longer
+    than anybody reads: what was wrong may have been a name of a megabyte.
     """
 
     def __init__(self, problem: str, *, expected: str = "", where: str = "", hint: str = "") -> None:
@@ -43,7 +47,7 @@ class LockgateError(Exception):
             line += f" @ {self.where}"
         if self.hint:
             line += f" ({self.hint})"
-        return printable(line)
+        return printable(line[:MAX_LINE_CHARS] + "…" * (len(line) > MAX_LINE_CHARS))
 
 
 def printable(text: str) -> str:

@@ -63,7 +63,8 @@ def test_no_job_that_has_credentials_runs_what_is_not_merged(workflow: dict[str,
     if "github.token" in str(job):
         allowed |= {"actions": "read", "pull-requests": "write"}
         checkouts = [step["with"] for step in job["steps"] if "checkout@" in step.get("uses", "")]
-        assert [checkout.get("ref") for checkout in checkouts] == ["${{ github.base_ref }}"]
+        first = {"ref": "${{ github.base_ref }}", "persist-credentials": False}  # which says the commit for all
+        assert checkouts in ([first], [{**first, "ref": "${{ needs.champion.outputs.base }}"}])
     assert job["permissions"].items() <= allowed.items()
     secret = [step.get("env", {}) for step in job["steps"] if "secrets." in str(step)]
     assert secret in ([], [{"LOCKGATE_SIGNING_KEY": "${{ secrets.LOCKGATE_SIGNING_KEY }}"}])
@@ -141,8 +142,10 @@ def test_the_judge_of_a_pull_request_runs_nothing_of_it() -> None:
     """The base is checked out beside the head, and every command is the base's."""
     steps = WORKFLOWS["evaluate"]["jobs"]["review"]["steps"]
     places = {step["with"]["path"]: step["with"].get("ref") for step in steps if "checkout@" in step.get("uses", "")}
-    assert places == {"base": "${{ github.base_ref }}", "head": None}
-    assert all(step["working-directory"] == "base" for step in steps if "run" in step)
+    assert places == {"base": "${{ needs.champion.outputs.base }}", "head": None}
+    guard, *others = steps
+    assert (guard["if"], guard["run"].splitlines()[-1]) == ("${{ !needs.champion.outputs.base }}", "exit 1")
+    assert all(step["working-directory"] == "base" for step in others if "run" in step)
     assert WORKFLOWS["evaluate"]["jobs"]["review"]["if"] == "always()"
 
 
@@ -167,7 +170,7 @@ def test_a_job_fails_where_no_decision_was_made(
         "GITHUB_OUTPUT": "output",
         "GITHUB_STEP_SUMMARY": "summary",
         "BASE": "$(touch x) main",
-        "FOUND": "true",
+        "CHAMPION": "0" * 64,
     }
     completed = subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path / folder, env=env, check=False)
     assert (completed.returncode != 0) == fails

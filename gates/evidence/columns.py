@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from lockgate.gates.documents import parse_json
 from lockgate.gates.errors import EvidenceError
 from lockgate.gates.evidence.compression import is_compressed
 from lockgate.gates.evidence.foreign_columns import read_column
@@ -184,7 +185,7 @@ def open_table(blob: bytes, *, where: str, version: int) -> tuple[pa.Table, dict
         raise EvidenceError(f"{table.num_rows:,} rows in {len(blob):,} bytes", expected="ids for all rows", where=where)
     metadata = table.schema.metadata or {}
     try:
-        meta = json.loads(metadata.get(_META, b"null"))
+        meta = parse_json(metadata.get(_META, b"null"))
     except (ValueError, RecursionError) as err:
         raise EvidenceError("the metadata is not JSON", where=where) from err
     if not isinstance(meta, dict) or meta.get("version") != version:

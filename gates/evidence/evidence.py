@@ -140,7 +140,7 @@ class Evidence:
                 facts that are not JSON, an unknown task, classes that do not fit the scores.
         """
         if not isinstance(task, str) or task not in TASKS:
-            raise EvidenceError(f"unknown task {task!r}", expected=" or ".join(TASKS), where="task")
+            raise EvidenceError(f"unknown task {str(task)[:40]!r}", expected=" or ".join(TASKS), where="task")
         names = _check_classes(classes, task)
         labels = columns.parse_numbers("label", label)
         n = labels.size
@@ -371,7 +371,8 @@ def _copy_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     try:
         copy = json.loads(json.dumps(dict(facts), allow_nan=False, ensure_ascii=False).encode())
     except (TypeError, ValueError, RecursionError) as err:
-        raise EvidenceError(f"the facts are not JSON: {err}", expected="JSON with finite numbers") from err
+        problem = "they are nested too deeply" if isinstance(err, RecursionError) else err
+        raise EvidenceError(f"the facts are not JSON: {problem}", expected="JSON with finite numbers") from err
     if not isinstance(copy, dict):
         raise EvidenceError("the facts are not an object", expected="a JSON object")
     return copy

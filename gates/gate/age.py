@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from lockgate.gates.durations import shift_time
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 
@@ -26,7 +27,7 @@ def measure_age(then: datetime, case: Case, *, subject: str, ahead: timedelta) -
             expected="`now`",
             hint="the command line gives it; judge(…, now=datetime.now(UTC))",
         )
-    if then > case.now + ahead:
+    if then > shift_time(case.now, ahead):
         raise UnjudgeableError(
             f"{subject} is of {then.isoformat(timespec='minutes')}, which is still to come",
             expected=f"nothing later than {case.now.isoformat(timespec='minutes')}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from lockgate.gates.durations import shift_time
 from lockgate.gates.errors import LockgateError, StaleError
 from lockgate.gates.evidence.defects import find_defects
 from lockgate.gates.evidence.evidence import Evidence
@@ -276,7 +277,7 @@ def _make_champion(
     policy: Policy, evidence: Evidence, binding: Binding, seq: int, now: datetime | None, waived_until: datetime | None
 ) -> Champion:
     """The challenger as champion, valid for as long as the policy says but no longer than a waiver that it needed."""
-    ends = [end for end in (now and now + policy.validity, waived_until) if end is not None]
+    ends = [end for end in (now and shift_time(now, policy.validity), waived_until) if end is not None]
     as_of, form = evidence.facts.get("as_of"), read_part(evidence.facts, "challenger").get("format")
     return Champion(
         sha256=binding.model,

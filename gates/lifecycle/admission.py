@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from lockgate.gates.durations import MAX_CLOCK_SKEW
+from lockgate.gates.durations import MAX_CLOCK_SKEW, shift_time
 from lockgate.gates.errors import AdmissionError
 from lockgate.gates.log import Log, LogEntry, replay
 from lockgate.gates.records.state import Champion
@@ -69,13 +69,13 @@ def admit(log: Log, *, now: datetime, run: str = "", trusted_head: TrustedHead |
             hint="`make evaluate model=xgb` trains and judges one",
         )
     champion = _find_champion(head, run)
-    if head.time > now + MAX_CLOCK_SKEW:
+    if head.time > (latest := shift_time(now, MAX_CLOCK_SKEW)):
         raise AdmissionError(
             f"the last entry of the promotion log is dated {head.time.isoformat(timespec='minutes')}",
-            expected=f"{(now + MAX_CLOCK_SKEW).isoformat(timespec='minutes')} at the latest",
+            expected=f"{latest.isoformat(timespec='minutes')} at the latest",
             hint=f"set this machine's clock, or the judge's, as nobody knows what has expired; {_PREDICTIONS_STAY}",
         )
-    if refusal := champion.refusal(now - MAX_CLOCK_SKEW, revoked=head.state.revoked):
+    if refusal := champion.refusal(shift_time(now, -MAX_CLOCK_SKEW), revoked=head.state.revoked):
         raise AdmissionError(
             refusal,
             expected="a promotion that is still valid",

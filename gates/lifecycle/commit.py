@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from lockgate.gates.durations import MAX_CLOCK_SKEW
+from lockgate.gates.durations import MAX_CLOCK_SKEW, shift_time
 from lockgate.gates.errors import ConflictError, LogError, StaleError
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.facts import read_part
@@ -131,7 +131,7 @@ def apply_disclosure(policy: Policy, decision: Decision) -> Decision:
 def _entry_time(clock: Clock, head: LogEntry | None) -> datetime:
     """The clock's time, or the head's if the clock is behind it by no more than clocks may differ."""
     now = clock()
-    return max(now, head.time) if head and now.tzinfo and head.time <= now + MAX_CLOCK_SKEW else now
+    return max(now, head.time) if head and now.tzinfo and head.time <= shift_time(now, MAX_CLOCK_SKEW) else now
 
 
 def _read_heads(log: Log) -> Iterator[tuple[LogEntry | None, State]]:

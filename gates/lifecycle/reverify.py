@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 
-from lockgate.gates.durations import MAX_CLOCK_SKEW
+from lockgate.gates.durations import MAX_CLOCK_SKEW, shift_time
 from lockgate.gates.errors import LockgateError, LogError, StaleError
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.facts import read_part
@@ -123,7 +123,7 @@ def _choose_valid_until(verdict: Ruling, policy: Policy, champion: Champion, now
     of which may be wrong by MAX_CLOCK_SKEW.
     """
     if verdict is Ruling.PROMOTE:
-        return now + policy.validity
+        return shift_time(now, policy.validity)
     if verdict is Ruling.INCONCLUSIVE:
         return champion.valid_until
-    return min(now - 3 * MAX_CLOCK_SKEW, champion.valid_until or now)
+    return min(shift_time(now, -3 * MAX_CLOCK_SKEW), champion.valid_until or now)

@@ -78,6 +78,8 @@ class LogEntry(BaseModel):
         try:
             entry = cls.model_validate_json(blob)
         except ValidationError as err:
+            if not blob.endswith(b"}"):
+                raise _torn_error(len(blob), where) from err
             raise unreadable_error(
                 err, what="an entry of the promotion log", where=where, newest_format=ENTRY_FORMAT
             ) from err
@@ -93,6 +95,16 @@ class LogEntry(BaseModel):
         """The fields as plain JSON values, as `lockgate history --json` prints them."""
         fields: dict[str, object] = json.loads(self.to_bytes())
         return fields
+
+
+def _torn_error(size: int, where: str) -> LogError:
+    return LogError(
+        f"this is not an entry of the promotion log: it is torn, {size:,} bytes without an end",
+        expected="the bytes that lockgate wrote",
+        where=where,
+        hint="a power cut leaves that where an entry was not synced; if no entry comes after it, it was never in "
+        "force, so delete it and run the command again",
+    )
 
 
 def entry_path(seq: int) -> str:

@@ -97,7 +97,7 @@ class Log:
             raise LogError(f"the entry says it is number {entry.seq}", expected=f"number {seq}", where=where)
         if entry.project != self.project:
             raise LogError(
-                f"the entry is of project {entry.project!r}", expected=f"project {self.project!r}", where=where
+                f"the entry is of project {entry.project[:64]!r}", expected=f"project {self.project!r}", where=where
             )
         self.check_signature(entry)
         return entry

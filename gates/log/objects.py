@@ -12,6 +12,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 
 from lockgate.gates.errors import LogError
 from lockgate.gates.log.crash_points import Step, report_step
+from lockgate.gates.log.durable import create_object, keep_object
 from lockgate.gates.log.entry import entry_path
 
 if TYPE_CHECKING:
@@ -64,11 +65,12 @@ class LogObjects:
     def create(self, seq: int, blob: bytes) -> bool:
         """Create entry `seq`: the one commit point. True if `blob` is the entry now, False if another writer's is.
 
-        A write whose answer was lost counts as ours: the store's retry then finds the object, and its bytes are
-        compared. Raises LogError if the store fails; who wrote the entry is then unknown.
+        An entry that is reported here, or by `last_seq`, outlives a power cut. A write whose answer was lost counts as
+        ours: the store's retry then finds the object, and its bytes are compared. Raises LogError if the store fails;
+        who wrote the entry is then unknown.
         """
         try:
-            self.store.put(entry_path(seq), blob, mode="create")
+            create_object(self.store, entry_path(seq), blob)
         except AlreadyExistsError as err:
             return self._holds(seq, blob, failure=err)
         except (BaseError, OSError) as err:
@@ -96,6 +98,8 @@ class LogObjects:
             step //= 2
             if self._exists(last + step):
                 last += step
+        if last:
+            self._keep(last)
         if last and last != hint:
             self.write_hint(last)
         return last
@@ -129,8 +133,16 @@ class LogObjects:
             hint="nothing was promoted; use another store, or a newer server",
         )
 
+    def _keep(self, seq: int) -> None:
+        """Have entry `seq`, whose writer may not have synced it yet, outlive a power cut, with all before it."""
+        try:
+            keep_object(self.store, entry_path(seq))
+        except OSError as err:
+            raise unreachable_error(err) from err
+
     def _holds(self, seq: int, blob: bytes, *, failure: BaseError | OSError) -> bool:
         try:
+            keep_object(self.store, entry_path(seq))
             return bytes(self.store.get(entry_path(seq)).bytes()) == blob
         except (BaseError, OSError) as err:
             raise _unknown_outcome_error(seq, failure) from err

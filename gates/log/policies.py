@@ -10,6 +10,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 
 from lockgate.gates import documents
 from lockgate.gates.errors import LogError, PolicyError
+from lockgate.gates.log.durable import create_object, keep_object
 from lockgate.gates.log.objects import unreachable_error
 from lockgate.gates.policy.archive import read_archived
 from lockgate.gates.policy.policy import Policy
@@ -48,15 +49,17 @@ def policy_sha256(policy: Policy) -> str:
 
 
 def store_policy(store: ObjectStore, policy: Policy) -> str:
-    """Store the policy, unless it is stored already; returns the SHA-256 of its bytes.
+    """Store the policy, unless it is stored already; returns the SHA-256 of its bytes. It outlives a power cut.
 
     Raises LogError if the store fails, if other bytes are in its place, or if the policy is too large.
     """
     digest = policy_sha256(policy)
     try:
-        store.put(_policy_path(digest), policy_bytes(policy), mode="create")
-    except AlreadyExistsError:
-        load_policy_bytes(store, digest)
+        try:
+            create_object(store, _policy_path(digest), policy_bytes(policy))
+        except AlreadyExistsError:
+            load_policy_bytes(store, digest)
+            keep_object(store, _policy_path(digest))
     except (BaseError, OSError) as err:
         raise unreachable_error(err) from err
     return digest
@@ -91,7 +94,11 @@ def load_policy_bytes(store: ObjectStore, digest: str) -> bytes:
         raise unreachable_error(err) from err
     if hashlib.sha256(blob).hexdigest() != digest:
         raise LogError(
-            "the log's copy of the policy is not the one that was used", expected=f"SHA-256 {digest}", where=where
+            "the log's copy of the policy is not the one that was used",
+            expected=f"SHA-256 {digest}",
+            where=where,
+            hint="somebody changed it, or a power cut tore it; delete it, and the next judgement by that policy "
+            "writes it again",
         )
     return blob
 

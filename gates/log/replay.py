@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lockgate.gates.durations import parse_duration
+from lockgate.gates.durations import parse_duration, shift_time
 from lockgate.gates.errors import LogError
 from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.log.entry import LogEntry, entry_path
@@ -183,7 +183,7 @@ def _check_promotion(decision: Decision, before: State, entry: LogEntry, used: t
     _expect(not barred, "rows and scores that were not retracted", entry.seq)
     if before.champion is not None and binding.champion_scores is not None:
         _expect(binding.champion_model == before.champion.sha256, "a challenge to the champion that reigned", entry.seq)
-    limit = min((entry.time + parse_duration(entry.judgement.valid_for), *(waiver.until for waiver in used)))
+    limit = min((shift_time(entry.time, parse_duration(entry.judgement.valid_for)), *(waiver.until for waiver in used)))
     _expect(_ends_by(champion.valid_until, limit), f"a promotion until {limit.isoformat()}", entry.seq)
     lifted = all(
         outcome.waived or outcome.severity == "warn" or outcome.verdict in _HARMLESS_VERDICTS

@@ -8,7 +8,6 @@ valid for another.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from lockgate.gates.documents import decode_base64
 from lockgate.gates.errors import LogError, SigningError
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def parse_public_key(line: str, *, where: str) -> Ed25519PublicKey:
     from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
     try:
-        public = load_ssh_public_key(" ".join(line.split()[:2]).encode())
+        key = " ".join(line.split()[:2])
+        public = load_ssh_public_key(key.encode())
+        decode_base64(key.rpartition(" ")[2])
     except (ValueError, UnsupportedAlgorithm) as err:
         raise SigningError(
             "not a public key", expected=f"{KEY_TYPE} AAAA…, as `lockgate keys new` prints", where=where
@@ -213,9 +215,9 @@ class Keyring:
         from cryptography.exceptions import InvalidSignature
 
         try:
-            signed_bytes = base64.b64decode(signature.ed25519, validate=True)
+            signed_bytes = decode_base64(signature.ed25519)  # another text would be another entry, signed as well
             allowed[signature.key].public.verify(signed_bytes, encode_for_signing(payload))
-        except (InvalidSignature, binascii.Error, ValueError) as err:
+        except (InvalidSignature, ValueError) as err:
             raise LogError(
                 f"the signature of {allowed[signature.key].name} does not match the entry",
                 expected="the entry as it was signed",

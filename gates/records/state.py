@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from lockgate.gates.documents import decode_base64
 from lockgate.gates.errors import LogError
 from lockgate.gates.foreign import convert_foreign
 
@@ -74,8 +74,8 @@ class Waiver(_Record):
 
 def _check_hashes(text: str) -> str:
     try:
-        packed = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as err:
+        packed = decode_base64(text)
+    except ValueError as err:
         raise ValueError("the hashes of a holdout are not base64") from err
     if not packed or len(packed) % _HASH_BYTES:
         raise ValueError("the hashes of a holdout are truncated")

@@ -6,9 +6,10 @@ Statement: https://in-toto.io/Statement/v1. Predicate: https://slsa.dev/verifica
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from lockgate.gates.durations import convert_to_utc
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.records.decision import Decision
 from lockgate.gates.records.outcome import Ruling
@@ -66,7 +67,7 @@ def build_statement(
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "verifier": {"id": f"pkg:generic/lockgate@{decision.binding.engine}"},
-            "timeVerified": time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "timeVerified": convert_to_utc(time).isoformat(timespec="seconds").replace("+00:00", "Z"),
             "resourceUri": f"lockgate:{project}/{'champion' if on_record else 'advice'}",
             "policy": {
                 "uri": f"lockgate:{project}/policies/{policy_sha256}.json",

@@ -3,7 +3,15 @@
 The only room of gates/ that imports Metaflow.
 """
 
-from lockgate.gates.runs.artifacts import Claim, Remains, load_claim, load_facts, load_model_bytes, load_remains
+from lockgate.gates.runs.artifacts import (
+    Claim,
+    Remains,
+    keep_run,
+    load_claim,
+    load_facts,
+    load_model_bytes,
+    load_remains,
+)
 from lockgate.gates.runs.datastore import DATASTORE, datastore, home, open_log_store, open_object_store
 from lockgate.gates.runs.metadata import (
     NoSuchRunError,
@@ -31,6 +39,7 @@ __all__ = [
     "datastore",
     "find_owner",
     "home",
+    "keep_run",
     "list_tagged_runs",
     "load_claim",
     "load_facts",

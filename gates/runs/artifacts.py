@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lockgate.gates.documents import parse_json
 from lockgate.gates.errors import EvidenceError, RunError
 from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES, Evidence
 from lockgate.gates.evidence.facts import Witness, read_part
+from lockgate.gates.log.durable import keep_files
 from lockgate.gates.runs import pickles
 from lockgate.gates.runs.datastore import datastore, storage_class
 from lockgate.gates.runs.metadata import ask_metaflow, find_run
@@ -76,7 +77,7 @@ def load_facts(pathspec: str) -> Mapping[str, Any]:
     """What a finished run says about itself, unchecked. Raises RunError or EvidenceError."""
     text = _Artifacts(find_run(pathspec)).load("facts", cap=MAX_FACTS_BYTES)
     try:
-        facts = json.loads(text)
+        facts = parse_json(text if isinstance(text, bytes) else text.encode())
     except (ValueError, RecursionError) as err:
         raise EvidenceError("the facts are not JSON", expected="a JSON object", where=pathspec) from err
     if not isinstance(facts, dict):
@@ -90,6 +91,21 @@ def load_model_bytes(pathspec: str) -> bytes:
     if not isinstance(blob, bytes):
         raise EvidenceError("the model is not stored as bytes", expected="bytes", where=pathspec)
     return blob
+
+
+def keep_run(pathspec: str) -> None:
+    """Have a finished run outlive a power cut: what an entry of the log refers to must be there when the entry is.
+
+    On a local disk, where Metaflow syncs nothing, the run's files, and the bytes of its artifacts, are synced. Any
+    other store keeps what it has taken. Raises RunError.
+    """
+    kind, root = datastore()
+    if kind != "local":
+        return
+    artifacts = _Artifacts(find_run(pathspec))
+    with _in_one_line(pathspec):
+        files = [path for path in Path(root, pathspec).rglob("*") if path.is_file()]
+        keep_files([*files, *artifacts.list_local_files(Path(root))])
 
 
 class _Artifacts:
@@ -124,6 +140,12 @@ class _Artifacts:
         if not isinstance(blob, bytes):
             raise EvidenceError(f"the artifact {name} is not stored as bytes", expected="bytes", where=self._run)
         return blob
+
+    def list_local_files(self, root: Path) -> list[Path]:
+        """The files of a local datastore that hold the artifacts; those that are gone are left out."""
+        folder = root / self._store.ca_store._prefix  # noqa: SLF001
+        files = {folder / key[:2] / key for key in self._keys.values()}
+        return sorted(file for file in files if file.is_file())
 
     def _load_blob(self, name: str, *, cap: int) -> bytes:
         where = f"{self._run} artifact {name}"

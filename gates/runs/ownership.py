@@ -43,24 +43,24 @@ def metaflow_project(project: str) -> str:
 
 
 def find_owner(run: str, system: Collection[str], *, project: str, logged: bool) -> Ownership:
-    """Who owns the run with these system tags: Metaflow's own tag says so, or else the run's facts.
+    """Who owns the run with these system tags. Metaflow's own tag may name another project; that it is ours, it does
+    not prove: `a-b` is `a_b` to Metaflow, and somebody else's project may have our name, with a datastore elsewhere.
 
-    `logged`: the log of `project` names the run. With the tag, that is proof enough; otherwise the facts decide.
+    `logged`: the log of `project` names the run. With a tag that can mean no other name that is proof enough;
+    otherwise the facts decide.
 
     Raises UnreachableError if Metaflow does not answer. Facts that cannot be read leave the owner unknown.
     """
     owners = {tag.removeprefix(_PROJECT_TAG) for tag in system if tag.startswith(_PROJECT_TAG)}
     if others := owners - {metaflow_project(project)}:
         return Ownership(owner=Owner.OTHER, description=f"is of Metaflow's project {min(others)[:64]!r}")
-    if owners and logged:
+    if owners and logged and project.isalnum():
         return _OWN
     claim, problem = _read_claimed_project(run)
     if claim == project:
         return _OWN
     if claim:
         return Ownership(owner=Owner.OTHER, description=f"says that it is of project {claim[:64]!r}")
-    if owners and project.isalnum():  # then Metaflow's tag cannot mean another project
-        return _OWN
     return Ownership(owner=Owner.UNKNOWN, description=f"is of an unknown project ({problem})")
 
 

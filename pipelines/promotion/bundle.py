@@ -31,7 +31,7 @@ from obstore.store import MemoryStore
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lockgate.gates.documents import parse_json
-from lockgate.gates.durations import MAX_CLOCK_SKEW
+from lockgate.gates.durations import MAX_CLOCK_SKEW, shift_time
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.lifecycle import admission
 from lockgate.gates.log import Keyring, Log, LogEntry
@@ -90,7 +90,7 @@ class Bundle:
         """Why the champion may not be served at `now`, as far as the bundle shows; empty where it may."""
         if self.admitted is None:
             return ""
-        return self.admitted.champion.refusal(now - MAX_CLOCK_SKEW, revoked=self.head.state.revoked)
+        return self.admitted.champion.refusal(shift_time(now, -MAX_CLOCK_SKEW), revoked=self.head.state.revoked)
 
 
 def build_bundle(log: Log, admitted: admission.Admission, *, model: bytes, features: Any) -> dict[str, bytes]:

@@ -37,8 +37,11 @@ def decide_and_log(policy: Policy, evidence: Evidence, log: Log) -> ReportedDeci
 
     Raises StaleError if another champion reigns by now.
     """
+    from lockgate.gates import runs
     from lockgate.gates.lifecycle.commit import commit
 
+    if evidence.witness is not None:
+        runs.keep_run(evidence.witness.run)  # an entry must not outlive the run that it refers to
     committed = commit(policy, evidence, log, actor=actor(), clock=clock)
     decision, entry = committed.decision, committed.entry
     promoted = entry is not None and entry.promotes

@@ -30,9 +30,17 @@ def compose_with_choices(conf: Path, overrides: list[str], config: str) -> tuple
         with open_dict(composed):
             del composed["hydra"]
         tree = OmegaConf.to_container(composed, resolve=False)
-    except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as err:
+    except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError, RecursionError) as err:
         problem = " ".join(str(err).split()) or type(err).__name__
+        problem = "a file is nested too deeply" if "recursion depth" in problem else problem
         raise SettingsError(f"the configuration does not compose: {problem[:240]}", where=str(conf)) from err
     if not isinstance(tree, dict):
         raise SettingsError("the configuration is not a mapping", where=str(conf / "config.yaml"))
-    return {str(key): value for key, value in tree.items() if key != "experiment"}, choices
+    if unread := tree.pop("experiment", None):
+        names = ", ".join(f"experiment.{key}" for key in unread) if isinstance(unread, dict) else "experiment"
+        raise SettingsError(
+            f"{names[:160]} is set, which nothing reads",
+            expected="`# @package _global_` as the first line of an experiment, which would change nothing without it",
+            where=f"conf/experiment/{choices.get('experiment')}.yaml" if choices.get("experiment") else str(conf),
+        )
+    return {str(key): value for key, value in tree.items()}, choices

@@ -37,6 +37,7 @@ Part = Mapping[str, Any]
 """Where some rows of a version are, as JSON: `rows` is their number, the other keys are the store's own."""
 
 _MAX_ATTEMPTS = 1000
+_MAX_LOOKS = 20  # at a last page, each of which was trimmed before it was read
 _PAGES_KEPT = 100
 
 
@@ -201,15 +202,18 @@ class Ledger:
 
     def page(self, folder: str) -> Page:
         """The last page of a folder; an empty page if there is none."""
-        name = self._shelf.last(folder)
-        if name is None:
-            return EMPTY_PAGE
-        if name != self._held.get(folder, ("", EMPTY_PAGE))[0]:
+        for _ in range(_MAX_LOOKS):
+            name = self._shelf.last(folder)
+            if name is None:
+                return EMPTY_PAGE
+            if name == self._held.get(folder, ("", EMPTY_PAGE))[0]:
+                return self._held[folder][1]
             blob = self._shelf.read_document(f"{folder}/{name}")
-            if blob is None:  # trimmed since: a hundred changes came after it
-                return self.page(folder)
-            self._held[folder] = (name, Page.from_bytes(blob, where=f"{self._shelf.where}/{folder}/{name}"))
-        return self._held[folder][1]
+            if blob is not None:  # else it was trimmed since: a hundred changes came after it
+                page = Page.from_bytes(blob, where=f"{self._shelf.where}/{folder}/{name}")
+                self._held[folder] = (name, page)
+                return page
+        raise damaged_error(f"{self._shelf.where}/{folder}/{name}")  # it is listed, and not there
 
     def change(self, folder: str, change: Callable[[Page], Page]) -> Page:
         """Write the page that `change` makes of the last page, and return it.

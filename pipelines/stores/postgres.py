@@ -55,6 +55,10 @@ SELECT max(key) AS key FROM (
 """
 _DELETE = "DELETE FROM predictions WHERE id = %(id)s AND (%(last)s::text IS NULL OR key > %(last)s) AND key <= %(key)s"
 _ROWS_AT_ONCE = 50_000
+_RIGHTS = (
+    "to publish, a role needs USAGE on the schema and SELECT, INSERT, UPDATE, DELETE on its tables, to read, USAGE and "
+    "SELECT; the first publication makes the schema, which needs CREATE on the database"
+)
 
 
 def _without_password(dsn: str) -> str:
@@ -231,7 +235,8 @@ class PostgresStore:
                 yield db if is_set_up or making else None
                 db.commit()
         except (psycopg.Error, UnicodeError) as err:
-            raise StoreError(f"the prediction store cannot be used: {err}", where=self._where) from err
+            hint = _RIGHTS if isinstance(err, psycopg.errors.InsufficientPrivilege) else ""
+            raise StoreError(f"the prediction store cannot be used: {err}", where=self._where, hint=hint) from err
 
     def _connect(self) -> psycopg.Connection[Row]:
         import psycopg

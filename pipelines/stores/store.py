@@ -43,6 +43,15 @@ class Draft:
     time: datetime
     shards: int
 
+    def __post_init__(self) -> None:
+        for name in ("source", "project", "window", "champion_run"):
+            try:
+                getattr(self, name).encode()
+            except UnicodeEncodeError as err:
+                raise StoreError(
+                    f"the {name} is no text that can be stored: {ascii(getattr(self, name))[:80]}", expected="UTF-8"
+                ) from err
+
     @property
     def identity(self) -> str:
         """32 hexadecimal digits that depend on project, source, window, model and number of shards only.

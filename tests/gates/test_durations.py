@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from lockgate.gates.durations import Duration, is_duration, is_month, parse_duration
+from lockgate.gates.durations import (
+    Duration,
+    convert_to_utc,
+    is_duration,
+    is_month,
+    parse_duration,
+    shift_time,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,3 +44,17 @@ def test_months_of_the_years_1_to_9999() -> None:
     assert not any(
         map(is_month, ["", "0000-01", "2013", "2013-1", "2013-00", "2013-13", "13-10", "2013-10-01", "2013-10\n"])
     )
+
+
+EAST, WEST = timezone(timedelta(hours=14)), timezone(-timedelta(hours=14))
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def test_no_time_is_beyond_the_first_and_the_last() -> None:
+    day = timedelta(days=1)
+    assert shift_time(LAST - day, day) == shift_time(LAST, day) == LAST
+    assert shift_time(FIRST + day, -day) == shift_time(FIRST, -day) == FIRST
+    assert shift_time(datetime.max, day) == datetime.max  # without a zone  # noqa: DTZ901
+    assert convert_to_utc(LAST.replace(tzinfo=WEST)) == LAST
+    assert convert_to_utc(FIRST.replace(tzinfo=EAST)) == FIRST
+    assert convert_to_utc(LAST.replace(tzinfo=EAST)) == LAST - timedelta(hours=14)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lockgate.gates.durations import convert_to_utc
 from lockgate.gates.errors import AdmissionError
 from lockgate.pipelines.cli.shared import options
 
@@ -85,7 +86,7 @@ def _describe_lines(model: dict[str, Any], *, marked: bool) -> Iterator[str]:
         yield f"{name}, {model['refusal']}"
         yield f"  model sha256 {model['sha256']}"
         return
-    ends = model["valid_until"] and datetime.fromisoformat(model["valid_until"]).astimezone(UTC)
+    ends = model["valid_until"] and convert_to_utc(datetime.fromisoformat(model["valid_until"]))
     until = f", valid until {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
     yield f"{name}, promoted by entry {model['seq']}, judged on {model['as_of'] or 'rows without a month'}{until}"
     if model["refusal"]:

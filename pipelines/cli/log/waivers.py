@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lockgate.gates.durations import convert_to_utc
 from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _describe_waiver(granted: LogEntry, entries: list[LogEntry], now: datetime) 
     waiver = granted.event.waiver
     judged = [entry for entry in entries[waiver.seq :] if entry.judgement and entry.event.run == waiver.run]
     applied = {use.entry: (use, entry) for entry in judged for use in entry.read_decision().waivers}.get(waiver.seq)
-    ended = f"; expired at {waiver.until.astimezone(UTC):%Y-%m-%d %H:%M}" if now > waiver.until else ""
+    ended = f"; expired at {convert_to_utc(waiver.until):%Y-%m-%d %H:%M}" if now > waiver.until else ""
     if applied:
         use, entry = applied
         lifted = f"lifted it in entry {entry.seq}: {entry.event.verdict}{ended}"
@@ -101,7 +102,7 @@ def _show(outcomes: list[WaiverOutcome]) -> None:
     table = make_table(*headings, unbroken=whole)
     for outcome in outcomes:
         waiver = outcome.waiver
-        run, until = waiver.run.rpartition("/")[2], f"{waiver.until.astimezone(UTC):%Y-%m-%d %H:%M}"
+        run, until = waiver.run.rpartition("/")[2], f"{convert_to_utc(waiver.until):%Y-%m-%d %H:%M}"
         cells = (waiver.gate, run, waiver.approver, until, waiver.reason, outcome.explanation)
         table.add_row(str(waiver.seq), *(Text(printable(cell)) for cell in cells))
     console().print(table)

@@ -66,6 +66,7 @@ def reverify_champion(composed: Composed, *, as_of: str) -> ReportedDecision:
     resolve_month(composed.settings, log, as_of)
     log.check_writable(ReverifiedEvent.signed_by, after=log.head())
     run = run_flow("reverify", composed.settings, [f"--as-of={as_of}"])
+    runs.keep_run(f"Reverify/{run}")  # an entry must not outlive the run that it refers to
     reverification = record(
         composed.policy, runs.load_claim(f"Reverify/{run}").evidence, log, actor=actor(), clock=clock
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lockgate.gates.durations import is_duration, parse_duration
+from lockgate.gates.durations import is_duration, parse_duration, shift_time
 from lockgate.gates.errors import SettingsError
 
 
@@ -14,7 +14,7 @@ def parse_moment(text: str, *, now: datetime, where: str, end_of_day: bool = Tru
     A date alone means its last moment, or its first if `end_of_day` is false. Raises SettingsError.
     """
     if is_duration(text):
-        return now + parse_duration(text)  # at most 99,999 days
+        return shift_time(now, parse_duration(text))
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError as err:

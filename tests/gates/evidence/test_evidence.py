@@ -198,7 +198,14 @@ REFUSED_FILES = {
     "not JSON": (lambda: file({}, b"{"), "metadata is not JSON"),
     "nested JSON": (lambda: file({}, b"[" * 100_000), "metadata is not JSON"),
     "facts": (lambda: file({}, {**META, "facts": [1]}), "facts are not an object"),
-    "infinite facts": (lambda: file({}, b'{"version":1,"task":"binary","facts":{"a":Infinity}}'), "facts are not JSON"),
+    "infinite facts": (
+        lambda: file({}, b'{"version":1,"task":"binary","facts":{"a":Infinity}}'),
+        "metadata is not JSON",
+    ),
+    "facts twice": (
+        lambda: file({}, b'{"version":1,"task":"binary","facts":{},"facts":{"a":1}}'),
+        "metadata is not JSON",
+    ),
     "task": (lambda: file({}, {**META, "task": None}), "unknown task"),
     "hashes": (lambda: file({}, extra={b"lockgate.train_row_hashes": b"1234567"}), "training hashes are truncated"),
     "compressed": (lambda: file({"weight": np.zeros(2)}, compression="zstd"), "is compressed"),

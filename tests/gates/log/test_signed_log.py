@@ -6,6 +6,7 @@ Tests of gates/log/signing.py and gates/log/log.py (signatures).
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Iterator
 from typing import Any
 
@@ -210,6 +211,22 @@ def test_a_signature_that_is_none_is_refused(signature: str) -> None:
     log.store.put(entry_path(1), rfc8785.dumps(fields), mode="overwrite")
     with pytest.raises(LogError, match="does not match the entry"):
         log.head()
+
+
+def test_a_signature_has_one_spelling() -> None:
+    """The last character before `==` has four bits that decoders ignore: each spelling would be another entry."""
+    log = new_log()
+    head = commit_evidence(log, FIRST_MODEL).entry
+    fields = json.loads(entry_bytes(log, 1))
+    for last in string.ascii_letters + string.digits + "+/":
+        spelling = f"{fields['signature']['ed25519'][:85]}{last}=="
+        changed = {**fields, "signature": {**fields["signature"], "ed25519": spelling}}
+        log.store.put(entry_path(1), rfc8785.dumps(changed), mode="overwrite")
+        if changed == fields:
+            assert log.head() == head
+        else:
+            with pytest.raises(LogError, match="the signature of judge does not match the entry"):
+                log.head()
 
 
 # --- two keys for a waiver -------------------------------------------------------------------------------------------

@@ -127,6 +127,8 @@ def test_what_is_no_private_key_is_refused(pem: bytes, message: str) -> None:
         PUBLIC.replace("AAAAC3", "AAAAC4"),
         PUBLIC.split()[1],
         "ssh-ed25519 schlüssel",
+        PUBLIC.replace("AAAAC3", "AAAA!C3"),  # which a decoder may pass over
+        PUBLIC.replace("AAAAC3", "AAAA=C3"),
     ],
 )
 def test_what_is_no_public_key_is_refused(text: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +87,8 @@ class Hub:
     image: Image = field(default_factory=Image)
     history: list[Run] = field(default_factory=list)
     pulls: int = 6
+    before_jobs: dict[str, Callable[[Run], object]] = field(default_factory=dict)
+    """What somebody does right before a job of this name starts."""
 
     # --- what people do -----------------------------------------------------------------------------------------
 
@@ -179,6 +181,8 @@ class Hub:
             cancels = workflow.concurrency.cancel_in_progress
             run.cancels = cancels if isinstance(cancels, bool) else interpolate(cancels, contexts, {}) == "true"
         for name in workflow.in_order():
+            if action := self.before_jobs.get(name):
+                action(run)
             run.jobs[name] = self._job(workflow, stem, name, event, run, contexts)
         self.history.append(run)
         self.api.runs.insert(

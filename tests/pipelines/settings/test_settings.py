@@ -121,6 +121,32 @@ def test_an_experiment_that_touches_anything_else_is_refused(conf: Path, text: s
     assert compose().settings.seed == 0
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: {max_depth: 9}\n",
+        "# @package experiment.mine\nmodel: {max_depth: 9}\n",
+        "# @package _global_\nexperiment: {model: {max_depth: 9}}\n",
+    ],
+)
+def test_an_experiment_that_would_change_nothing_is_refused(conf: Path, text: str) -> None:
+    """Its keys stand under its own name, where nothing reads them: its author forgot the first line."""
+    (conf / "experiment" / "mine.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"is set, which nothing reads; .* @ conf/experiment/mine\.yaml$"):
+        compose(["experiment=mine"])
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("experiment/mine.yaml", "a: " + "[" * 800 + "]" * 800), ("config.yaml", "{a: " * 800 + "1" + "}" * 800)],
+    ids=["lists", "mappings"],
+)
+def test_a_file_that_is_nested_too_deeply_is_one_line(conf: Path, file: str, text: str) -> None:
+    (conf / file).write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match="does not compose: a file is nested too deeply @"):
+        compose([file.removesuffix(".yaml").replace("/", "=")] if "/" in file else [])
+
+
 @pytest.mark.parametrize("text", ["as_of: '2013-01'", "seed: 3"])
 def test_an_experiment_that_sets_a_scalar_of_config_yaml_is_refused(conf: Path, text: str) -> None:
     (conf / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{text}\n", encoding="utf-8")

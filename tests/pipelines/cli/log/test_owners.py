@@ -64,10 +64,11 @@ def test_a_run_of_another_project_is_left_alone_and_named(
     assert promoted.tags(other) == ["champion", "deployment_candidate", "mine"]
 
 
-def test_a_run_of_an_unknown_project_is_left_alone_and_named(promoted: Any) -> None:
+@pytest.mark.parametrize("owner", [(), (OWN,)], ids=["no tag", "our name, a datastore elsewhere"])
+def test_a_run_of_an_unknown_project_is_left_alone_and_named(promoted: Any, owner: tuple[str, ...]) -> None:
     """Unknown is never own; that somebody put our tags there is a deviation all the same."""
     (run,) = promoted.runs()
-    other = foreign(promoted, run, 71, facts=None, user=("champion", "mine"))
+    other = foreign(promoted, run, 71, *owner, facts=None, user=("champion", "mine"))
     code, report = verified(promoted, "--fix-tags")
     (deviation,) = report["deviations"]
     assert (code, report["fixed"], deviation["about"], deviation["where"]) == (2, [], "tags", other)
@@ -79,9 +80,9 @@ def test_a_run_of_an_unknown_project_is_left_alone_and_named(promoted: Any) -> N
     assert promoted.tags(other) == ["champion", "mine"]
 
 
-@pytest.mark.parametrize(("owner", "facts"), [((OWN,), ""), ((OWN,), None), ((), "orders")])
+@pytest.mark.parametrize(("owner", "facts"), [((OWN,), ""), ((), "orders")])
 def test_a_run_that_is_ours_is_put_right(promoted: Any, owner: tuple[str, ...], facts: str | None) -> None:
-    """Also where its facts are gone and Metaflow says whose it is, and the other way round."""
+    """Also where Metaflow does not say whose it is."""
     (run,) = promoted.runs()
     forged = foreign(promoted, run, 71, *owner, facts=facts, user=("champion", "mine"))
     code, report = verified(promoted, "--fix-tags")
@@ -158,10 +159,11 @@ def test_two_projects_that_are_one_to_metaflow_are_told_apart_by_their_facts(pro
         "lockgate_ab ab not",
         "lockgate_ab a-b not",
         "lockgate_a_b ab logged",
+        "lockgate_ab ab logged",
     ]
     for facts, owners in (
-        ("a_b", ["own", "other", "own", "other", "other", "other"]),
-        (None, ["own", "unknown", "unknown", "own", "other", "other"]),
+        ("a_b", ["other", "other", "own", "other", "other", "other", "own"]),
+        (None, ["unknown", "unknown", "unknown", "unknown", "other", "other", "own"]),
     ):
         if facts:
             swap(promoted, run, facts=json.dumps({"project": facts}))
