@@ -73,9 +73,9 @@ def test_a_constant_is_the_mean_of_the_labels() -> None:
 
 
 def test_gains_and_regressions_touch_one_model_only(pair: Evidence) -> None:
-    for gain in plants.plant_gains():
+    for gain in plants.plant_gains(pair):
         assert np.array_equal(gain.plant(pair, rng()).challenger, pair.challenger)
-    for gain in plants.plant_regressions():
+    for gain in plants.plant_regressions(pair):
         assert np.array_equal(gain.plant(pair, rng()).champion, pair.champion)
 
 
