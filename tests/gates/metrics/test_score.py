@@ -82,8 +82,8 @@ def test_pass_hat_is_unbiased() -> None:
     score = (rng.random((60_000, 4)) < chance[:, None]).astype(float).ravel()
     rows = Scored(label=np.zeros(score.size), score=score, query=np.repeat(np.arange(60_000), 4))
     for tries in (1, 2, 3, 4):
-        found = find_metric(f"pass_hat@{tries}", "score").linearise(rows).value[0]
-        assert found == pytest.approx((chance**tries).mean(), abs=0.006)  # four of its standard errors
+        estimate = find_metric(f"pass_hat@{tries}", "score").linearise(rows).value[0]
+        assert estimate == pytest.approx((chance**tries).mean(), abs=0.006)  # four of its standard errors
 
 
 def make_evidence(**columns) -> Evidence:
@@ -122,7 +122,11 @@ def test_a_gain_is_said_in_words(make, metric: str, says: str) -> None:
         ("pass_hat@4", {}, "pass_hat@4 is undefined on these rows; expected at least 4 tries of every sample"),
         ("pass_hat@2", {"query": None}, "pass_hat@2 is undefined on these rows; expected at least 2 tries of every"),
         ("mean_score", {"challenger": np.r_[np.nan, np.ones(179)]}, "1 rows have a challenger score that is no finite"),
-        ("mean_score", {"cluster": np.arange(180)}, "120 rows have a cluster other than that of the first row of their"),
+        (
+            "mean_score",
+            {"cluster": np.arange(180)},
+            "120 rows have a cluster other than that of the first row of their",
+        ),
         ("accuracy", {}, "unknown metric 'accuracy' for task score; expected one of mean_score, pass_rate, pass_hat"),
     ],
 )
