@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lockgate.gates.errors import SettingsError
+from lockgate.gates.errors import SettingsError, printable
 from lockgate.pipelines.cli.shared.options import check_folder
 
 if TYPE_CHECKING:
@@ -124,20 +124,22 @@ def _split_pair(name: str, names: list[str] | None) -> tuple[str | None, str | N
 def _describe(evidence: Evidence, ours: Results, theirs: Results | None, *, out: Path, missing: float | None) -> str:
     """What was written, and what was not read, in a few lines."""
     from lockgate.pipelines.results.pairing import count_missing
+    from lockgate.pipelines.results.results import list_names
 
     samples = len({row.sample for row in ours.rows})
     tries = f" of {samples:,} samples" if samples < evidence.n else ""
     beside = "without a champion" if theirs is None else "beside the champion's"
-    lines = [f"{out}: {evidence.n:,} rows{tries}, task {evidence.task}, {ours.score} {beside}"]
+    details = []
     if evidence.cluster is not None:
-        lines.append(f"  {len(evidence.cluster.values):,} clusters by {ours.cluster or 'sample'}")
+        details.append(f"{len(evidence.cluster.values):,} clusters by {ours.cluster or 'sample'}")
     elif evidence.query is not None:
-        lines.append(f"  {samples:,} clusters by sample")
+        details.append(f"{samples:,} clusters by sample")
     if evidence.slices:
-        lines.append(f"  slices by {', '.join(evidence.slices)}")
+        details.append(f"slices by {', '.join(evidence.slices)}")
     if missing is not None:
         counts = [count_missing(results) for results in (ours, theirs) if results is not None]
-        lines.append(f"  {' and '.join(f'{count:,}' for count in counts)} missing scores count as {missing:g}")
+        details.append(f"{' and '.join(f'{count:,}' for count in counts)} missing scores count as {missing:g}")
     if ours.unread:
-        lines.append(f"  not read: {', '.join(ours.unread)}")
-    return "\n".join(lines)
+        details.append(f"not read: {list_names(ours.unread)}")
+    first = f"{out}: {evidence.n:,} rows{tries}, task {evidence.task}, {ours.score} {beside}"
+    return "\n  ".join(map(printable, [first, *details]))

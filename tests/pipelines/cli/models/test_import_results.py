@@ -22,7 +22,7 @@ def test_the_commands_of_the_page_for_each_tool_do_what_it_says(project: Any) ->
         "old.eval": "inspect-champion.eval",
         "both.json": "promptfoo.json",
     }
-    (project.home / "scores.csv").write_text("id,new,old,cost\na,1,0,7\nb,true,0.5,8\n", encoding="utf-8")
+    (project.home / "scores.csv").write_text("id,new,old,cost,x\x1b[2J\na,1,0,7,\nb,true,0.5,8,\n", encoding="utf-8")
     text = (ROOT / PAGE).read_text(encoding="utf-8")
     commands = [line.split("#")[0].split()[1:] for line in text.splitlines() if line.startswith("    lockgate import ")]
     printed = []
@@ -34,7 +34,7 @@ def test_the_commands_of_the_page_for_each_tool_do_what_it_says(project: Any) ->
     assert printed == [
         inspect + "  9 clusters by source\n  slices by topic\n",
         "evidence.arrow: 48 rows of 24 samples, task score, score beside the champion's\n  24 clusters by sample\n",
-        "evidence.arrow: 2 rows, task score, new beside the champion's\n  not read: old, cost\n",
+        "evidence.arrow: 2 rows, task score, new beside the champion's\n  not read: old, cost, x�[2J\n",
     ]
     evidence = Evidence.read(project.home / "evidence.arrow")
     assert (evidence.challenger.tolist(), evidence.champion.tolist()) == ([1.0, 1.0], [0.0, 0.5])
