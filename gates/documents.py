@@ -88,13 +88,18 @@ class RepeatedKeyError(ValueError):
         super().__init__(f"{key[:60]!r} occurs twice")
 
 
-def parse_json(blob: bytes) -> Any:
+def parse_json(blob: bytes, *, finite: bool = True) -> Any:
     """The values in UTF-8 bytes of JSON.
+
+    Args:
+        finite: whether numbers that are not finite are refused. Python and many tools write NaN where JSON has none.
 
     Raises:
         ValueError: not JSON, a key that occurs twice, or a number that is not finite.
         RecursionError: nested too deeply.
     """
+    if not finite:
+        return json.loads(blob.decode(), object_pairs_hook=_object)
     return json.loads(
         blob.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_parse_finite
     )

@@ -41,6 +41,7 @@ EXPERIMENTS: tuple[Callable[[], ResultTable], ...] = (
     partial(coverage.metrics, task="multiclass", runs=10_000),
     partial(coverage.metrics, task="regression", runs=10_000),
     partial(coverage.metrics, task="ranking", runs=10_000),
+    partial(coverage.metrics, task="score", runs=10_000),
     partial(coverage.calibration, runs=4_000),
     partial(coverage.areas, runs=40_000),
     counts.shares,

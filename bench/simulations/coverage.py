@@ -21,6 +21,7 @@ SIZES: dict[Task, tuple[int, int]] = {
     "multiclass": (300, 2000),
     "regression": (300, 2000),
     "ranking": (800, 4000),
+    "score": (48, 1200),
 }
 LEVEL, SCHEDULED = 0.975, 0.9975
 """One-sided levels: of a two-sided 95% interval, and of one of twenty looks at .05."""
@@ -52,6 +53,7 @@ ABOUT: dict[Task, str] = {
     "multiclass": "Four classes, two noisy and overconfident models.",
     "regression": "Positive, skewed labels; errors grow with the prediction.",
     "ranking": "Queries of eight rows, which are clusters.",
+    "score": "Samples of four tries, which are clusters: 12 and 300 of them.",
 }
 
 

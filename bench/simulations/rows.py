@@ -17,7 +17,7 @@ MAX_ROWS_AT_ONCE = 500_000
 TRUTH_ROWS = 1_000_000
 """The true values of a population are means over samples of this many rows."""
 
-CLASSES, ITEMS = 4, 8
+CLASSES, ITEMS, TRIES = 4, 8, 4
 
 Draw = Callable[[np.random.Generator, int], Rows]
 
@@ -56,11 +56,24 @@ def ranking(rng: np.random.Generator, n: int) -> Rows:
     return Rows(label=relevance, challenger=challenger, champion=champion, query=query, cluster=query)
 
 
+def score(rng: np.random.Generator, n: int) -> Rows:
+    """Samples of four tries, which are clusters: a sample's tries pass by a chance of its own, for both models alike.
+
+    Every other sample scores 0 or 1; of the rest a try that fails keeps a part of the score.
+    """
+    sample = np.arange(n) // TRIES
+    ease = rng.normal(0.8, 1.5, sample[-1] + 1)[sample]
+    partial = np.where(sample % 2, rng.random(n) * 0.9, 0.0)
+    challenger, champion = (np.where(rng.random(n) < special.expit(ease + gain), 1.0, partial) for gain in (0.3, 0.0))
+    return Rows(label=np.zeros(n), challenger=challenger, champion=champion, query=sample, cluster=sample)
+
+
 POPULATIONS: dict[str, Draw] = {
     "binary": binary,
     "multiclass": multiclass,
     "regression": regression,
     "ranking": ranking,
+    "score": score,
 }
 
 
@@ -81,7 +94,7 @@ def group_rows(rows: Rows, code: Codes, groups: int) -> GroupedRows:
 def truths(task: Task, *, parts: int, seed: int) -> dict[str, tuple[float, float]]:
     """For every metric of a task: the challenger's true value, and its difference to the champion's.
 
-    A family is represented by its default number, or else by 10 or .9.
+    A family is represented by its default number, or else by 10, 2 for tries of a sample, or .9.
     """
     every = [_default_metric(metric) for metric in METRICS[task].values()]
 
@@ -103,7 +116,8 @@ def truths(task: Task, *, parts: int, seed: int) -> dict[str, tuple[float, float
 def _default_metric(metric: Metric | Family) -> Metric:
     if isinstance(metric, Metric):
         return metric
-    return metric.make(metric.default if metric.default is not None else 10.0 if metric.whole else 0.9)
+    whole = 2.0 if metric.task == "score" else 10.0
+    return metric.make(metric.default if metric.default is not None else whole if metric.whole else 0.9)
 
 
 def truth(values: Callable[[GroupedRows], Floats], draw: Draw, *, parts: int, seed: int) -> Floats:

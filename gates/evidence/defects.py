@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.evidence.task import QUERY_TASKS
 from lockgate.gates.stats.scored import Floats
 
 MAX_LISTED_ROWS = 3
@@ -23,8 +24,9 @@ def find_defects(evidence: Evidence, *, clusters_required: bool) -> list[str]:
 
     Labels and scores must be finite. For binary, labels are 0 or 1 and scores in [0, 1]. For multiclass, labels are
     0 … k − 1, and a row's probabilities are in [0, 1] and sum to 1 within 1e-6. For ranking, labels are not
-    negative, every row has a query, and the rows of one query share a weight and a cluster. Weights must be finite,
-    not negative, and not all 0. Row ids must be unique. A champion named in the facts must have its column.
+    negative, and every row has a query. For ranking and score, the rows of one query share a weight and a cluster.
+    Weights must be finite, not negative, and not all 0. Row ids must be unique. A champion named in the facts must have
+    its column.
     """
     problems: list[str] = []
     if evidence.n == 0:
@@ -44,11 +46,14 @@ def find_defects(evidence: Evidence, *, clusters_required: bool) -> list[str]:
         repeated = np.zeros(evidence.n, dtype=bool)
         repeated[1:] = np.asarray(pc.equal(ids.slice(1), ids.slice(0, evidence.n - 1)))
         _note_rows(problems, evidence, repeated, "a row_id that another row has too")
-    if evidence.task == "ranking":
-        _check_queries(problems, evidence)
+    if evidence.task == "ranking" and evidence.query is None:
+        problems.append("task ranking needs to know which rows are ranked together, but the column `query` is missing")
+    elif evidence.task in QUERY_TASKS and evidence.query is not None:
+        _check_queries(problems, evidence, evidence.query.codes)
     if evidence.facts.get("champion") and evidence.champion is None:
         problems.append("the facts name a champion, but the column `champion` is missing")
-    if clusters_required and evidence.cluster is None and evidence.task != "ranking":
+    queries_are_clusters = evidence.task == "ranking" or (evidence.task == "score" and evidence.query is not None)
+    if clusters_required and evidence.cluster is None and not queries_are_clusters:
         problems.append("the policy requires clusters, but the column `cluster` is missing")
     return problems
 
@@ -58,6 +63,7 @@ _UNFIT = {
     "multiclass": "not the index of a class",
     "regression": "no finite number",
     "ranking": "no finite relevance of 0 or more",
+    "score": "not 0, which stands for none",
 }
 
 
@@ -86,12 +92,8 @@ def _check_scores(problems: list[str], evidence: Evidence, name: str, scores: Fl
         _note_rows(problems, evidence, ~np.isfinite(scores), f"a {name} score that is no finite number")
 
 
-def _check_queries(problems: list[str], evidence: Evidence) -> None:
-    if evidence.query is None:
-        problems.append("task ranking needs to know which rows are ranked together, but the column `query` is missing")
-        return
-    query = evidence.query.codes
-    first = np.empty(len(evidence.query.values), dtype=np.intp)
+def _check_queries(problems: list[str], evidence: Evidence, query: NDArray[np.intp]) -> None:
+    first = np.empty(int(query.max()) + 1, dtype=np.intp)
     first[query[::-1]] = np.arange(evidence.n - 1, -1, -1)
     columns: dict[str, NDArray[Any]] = {} if evidence.weight is None else {"weight": evidence.weight}
     if evidence.cluster is not None:

@@ -5,13 +5,13 @@ An evidence file is one Arrow IPC file, sorted by `row_id`. Anything that writes
 | column | type | |
 |---|---|---|
 | `row_id` | int64 or string | identifies the row; unique, also across holdouts |
-| `label` | float64 | the outcome, by task (below) |
+| `label` | float64 | the outcome, by task (below); absent for task score |
 | `challenger` | float64, or a list of k | its score, by task |
 | `champion` | as `challenger` | the champion's score on the same row; absent if there is no champion |
 | `weight` | float64 | optional sampling weight, not negative; only ratios count |
 | `cluster` | string, dictionary | optional; rows that share one are not independent |
 | `period` | string, dictionary | optional; the period that the row belongs to, such as its month; see below |
-| `query` | string, dictionary | the list that the row is ranked in; required for task ranking |
+| `query` | string, dictionary | task ranking: the list that the row is ranked in; task score: the sample it tries |
 | `time` | string | optional |
 | `slice:NAME` | string, dictionary | optional slice columns |
 
@@ -21,8 +21,10 @@ An evidence file is one Arrow IPC file, sorted by `row_id`. Anything that writes
 | `multiclass` | index of a class, 0 … k − 1 | FixedSizeList<float64>[k]: the classes' probabilities, which sum to 1 |
 | `regression` | a number | the prediction of the mean, or of a quantile |
 | `ranking` | relevance, not negative | a number; higher ranks first |
+| `score` | none | a number that says how good the row is; higher is better |
 
-The rows of one query depend on each other: for task ranking without a `cluster` column, the queries are the clusters.
+The rows of one query depend on each other: for tasks ranking and score without a `cluster` column, the queries are the
+clusters.
 
 Schema metadata: `lockgate` = JSON {"version": 1, "task": …, "facts": {…}}, for task multiclass also with
 "classes": [k distinct names]; and optionally `lockgate.train_row_hashes` = 8-byte little-endian hashes of the ids of
@@ -103,8 +105,8 @@ class Evidence:
     def from_arrays(
         cls,
         *,
-        label: Any,
         challenger: Any,
+        label: Any = None,
         champion: Any = None,
         row_id: Any = None,
         cluster: Any = None,
@@ -120,7 +122,8 @@ class Evidence:
         """Evidence from anything that is an array: NumPy, pandas, Arrow, or a list.
 
         Args:
-            label: numbers or booleans (n,). Missing values become NaN, which is judged as an ERROR.
+            label: numbers or booleans (n,). Missing values become NaN, which is judged as an ERROR. None for task
+                score, which has none: `Evidence.label` is then 0 for every row.
             challenger, champion: numbers (n,); for multiclass (n, k), or an Arrow FixedSizeList of k numbers.
             row_id: unique integers or strings (n,); None numbers the rows.
             cluster, query: strings, integers or dates (n,).
@@ -131,8 +134,8 @@ class Evidence:
             facts: JSON values. `train_row_hashes` may be a uint64 array from `hash_row_ids`, which the leakage gate
                 reads and which is stored beside the facts. If each period was scored by a model of its own, it maps
                 each period to the array of that model.
-            task: "binary", "multiclass", "regression" or "ranking". Labels and scores that do not fit the task are not
-                refused here, but judged as an ERROR (`lockgate.gates.evidence.defects`).
+            task: "binary", "multiclass", "regression", "ranking" or "score". Labels and scores that do not fit the task
+                are not refused here, but judged as an ERROR (`lockgate.gates.evidence.defects`).
             classes: for multiclass the names of 2 to 10,000 classes, distinct, in the order of the scores' columns.
 
         Raises:
@@ -142,7 +145,10 @@ class Evidence:
         if not isinstance(task, str) or task not in TASKS:
             raise EvidenceError(f"unknown task {str(task)[:40]!r}", expected=" or ".join(TASKS), where="task")
         names = _check_classes(classes, task)
-        labels = columns.parse_numbers("label", label)
+        challenger_scores = parse_scores("challenger", challenger, width=len(names))
+        if task == "score" and label is not None:
+            raise EvidenceError("task score has no label", expected="scores alone, of which higher is better")
+        labels = np.zeros(len(challenger_scores)) if task == "score" else columns.parse_numbers("label", label)
         n = labels.size
         named_slices, json_facts = _copy_mapping("slices", slices), _copy_mapping("facts", facts)
         hashes = json_facts.pop("train_row_hashes", None)
@@ -154,7 +160,7 @@ class Evidence:
             row_id=ids,
             label=labels,
             classes=names,
-            challenger=parse_scores("challenger", challenger, width=len(names)),
+            challenger=challenger_scores,
             champion=None if champion is None else parse_scores("champion", champion, width=len(names)),
             weight=None if weight is None else columns.parse_numbers("weight", weight),
             cluster=None if cluster is None else columns.encode_names("cluster", cluster, max_values=None),
@@ -202,9 +208,10 @@ class Evidence:
                 expected=f"one of {', '.join(sorted(expected))} or slice:NAME",
                 where=where,
             )
-        missing = [name for name in ("row_id", "label", "challenger") if name not in in_file]
+        required = ("row_id", "challenger") if meta.get("task") == "score" else ("row_id", "label", "challenger")
+        missing = [name for name in required if name not in in_file]
         if missing:
-            raise EvidenceError(f"no column {missing[0]!r}", expected="row_id, label and challenger", where=where)
+            raise EvidenceError(f"no column {missing[0]!r}", expected=", ".join(required), where=where)
         facts = meta.get("facts")
         if not isinstance(facts, dict):
             raise EvidenceError("the facts are not an object", expected="a JSON object", where=where)
@@ -227,7 +234,7 @@ class Evidence:
         """The Arrow IPC file as bytes. The same evidence always gives the same bytes."""
         arrays: dict[str, pa.Array] = {
             "row_id": self.row_id,
-            "label": columns.to_arrow(self.label),
+            **({} if self.task == "score" else {"label": columns.to_arrow(self.label)}),
             "challenger": scores_to_arrow(self.challenger),
         }
         if self.champion is not None:

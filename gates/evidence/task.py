@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Task = Literal["binary", "multiclass", "regression", "ranking"]
-TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking")
+Task = Literal["binary", "multiclass", "regression", "ranking", "score"]
+TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking", "score")
+QUERY_TASKS: frozenset[Task] = frozenset({"ranking", "score"})
+"""Tasks whose rows of one query, a ranked list or the tries of one sample, depend on each other."""

@@ -11,6 +11,7 @@ from lockgate.gates.evidence.defects import find_defects
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.facts import read_part
 from lockgate.gates.evidence.order import order_in_time
+from lockgate.gates.evidence.task import QUERY_TASKS
 from lockgate.gates.gate.case import Case
 from lockgate.gates.judge import looks
 from lockgate.gates.judge.arguments import check_arguments
@@ -154,8 +155,8 @@ def _find_barred(binding: Binding, state: State, same_rows: tuple[str, ...]) -> 
 def build_case(policy: Policy, evidence: Evidence, state: State, now: datetime | None, *, spent: str) -> Case:
     """The case that every gate is given: the evidence's rows, and what the policy says about all gates."""
     clusters = None if policy.clusters == "ignore" else evidence.cluster
-    if clusters is None and evidence.task == "ranking":
-        clusters = evidence.query  # rows that are ranked together depend on each other, whatever the policy says
+    if clusters is None and evidence.task in QUERY_TASKS:
+        clusters = evidence.query  # rows of one query depend on each other, whatever the policy says
     codes, ordered = (None, False) if clusters is None else (clusters.codes, False)
     if codes is not None and policy.serial_dependence == "if_ordered":
         codes, ordered = order_in_time(codes, evidence.time)

@@ -21,7 +21,8 @@ def compute_commitment(evidence: Evidence, binding: Binding, verdict: Ruling, ou
     key is derived from the labels in order of row id. So whoever holds the evidence can judge it again and compare, no
     further secret has to be kept, and judging stays a function of its arguments. Anybody else would have to guess all
     labels at once. Few rows, or labels that hardly vary, can be guessed: below about 100 bits (100 rows of balanced
-    labels, 1,300 rows with 1 % of positives) it hides no more than the digest of the holdout does.
+    labels, 1,300 rows with 1 % of positives) it hides no more than the digest of the holdout does, nor for task
+    score, which has no labels.
 
     The binding includes the digest of the challenger's scores, so no two challengers have the same commitment.
     Otherwise equal commitments would show which challengers have equal outcomes and thus, row by row, equal labels.

@@ -25,6 +25,7 @@ from lockgate.gates.metrics.metric import Family, Metric
 from lockgate.gates.metrics.multiclass import MULTICLASS
 from lockgate.gates.metrics.quantile import QUANTILE
 from lockgate.gates.metrics.ranking import RANKING
+from lockgate.gates.metrics.score import SCORE
 from lockgate.gates.stats.scored import Linear
 
 _ALL: tuple[Metric | Family, ...] = (
@@ -111,6 +112,7 @@ _ALL: tuple[Metric | Family, ...] = (
     *MULTICLASS,
     *QUANTILE,
     *RANKING,
+    *SCORE,
 )
 
 METRICS: dict[Task, dict[str, Metric | Family]] = {

@@ -48,7 +48,7 @@ class Metric:
     linearise: takes checked rows: finite, in range, at least one.
     needs: the rows without which the metric is undefined, in words.
     method: how its interval is made (`lockgate.gates.metrics.estimate`). Method "proportion" counts `hits`, "mean"
-        averages the `loss` of each row, "quantile" takes a quantile of the values in `quantile`.
+        averages the `loss` of each row (or its score), "quantile" takes a quantile of the values in `quantile`.
     carriers: the rows that carry the metric, which are all where it is None. A value at an end of the range, such as a
         precision of 1, rests on so many.
     symmetric: one model's interval is value ± half, cut at the ends of the range, instead of one on the scale of that
@@ -84,23 +84,41 @@ class Metric:
         carriers: Carriers | None = None,
     ) -> Metric:
         """The weighted mean of a loss per row, `loss(label, score)` → float64 (n,), 0 … `high`; lower is better."""
+        return cls.of_mean(
+            loss, name=name, task=task, unit=unit, low=0.0, high=high, higher_is_better=False, carriers=carriers
+        )
+
+    @classmethod
+    def of_mean(
+        cls,
+        of_row: Callable[[Floats, Floats], Floats],
+        *,
+        name: str,
+        task: Task,
+        unit: str,
+        low: float,
+        high: float,
+        higher_is_better: bool,
+        carriers: Carriers | None = None,
+    ) -> Metric:
+        """The weighted mean of a number per row, `of_row(label, score)` → float64 (n,), `low` … `high`."""
 
         def linearise(scored: Scored) -> Linear:
-            losses = loss(scored.label, scored.score)
-            value = scored.mean(losses)
-            return Linear(value, losses - scored.spread(value))
+            numbers = of_row(scored.label, scored.score)
+            value = scored.mean(numbers)
+            return Linear(value, numbers - scored.spread(value))
 
-        linearise.__doc__ = loss.__doc__
+        linearise.__doc__ = of_row.__doc__
         return cls(
             name=name,
             task=task,
-            higher_is_better=False,
-            low=0.0,
+            higher_is_better=higher_is_better,
+            low=low,
             high=high,
             unit=unit,
             method="mean",
             linearise=linearise,
-            loss=loss,
+            loss=of_row,
             carriers=carriers,
         )
 

@@ -40,7 +40,7 @@ def render(selftest: Selftest) -> RenderableType:
         _plants_table(selftest.gains, selftest),
         _title("Planted regressions: the challenger is made worse"),
         _plants_table(selftest.regressions, selftest, harm=True),
-        _title("Regressions behind a gain: the champion is shuffled on 50% of rows, but something is wrong"),
+        _title("Regressions behind a gain: the champion is worse on 50% of rows, but something is wrong"),
         _plants_table(selftest.hidden, selftest, harm=True),
         _verdict_lines(selftest),
     )

@@ -24,6 +24,22 @@ def shuffle_scores(scores: Floats, rng: Generator, *, share: float, among: Codes
     return worse
 
 
+def lower_scores(
+    evidence: Evidence, scores: Floats, rng: Generator, *, share: float, among: Codes | None = None
+) -> Floats:
+    """Scores that are worse on a random share of the rows.
+
+    Where a score says itself how good a row is, chosen rows get the lowest score that either model has: an exchange
+    would leave the mean as it is. For other tasks, as `shuffle_scores`.
+    """
+    if evidence.task != "score":
+        return shuffle_scores(scores, rng, share=share, among=among)
+    rows = np.arange(len(scores)) if among is None else among
+    lowered = scores.copy()
+    lowered[rng.permutation(rows)[: round(share * rows.size)]] = _lowest_score(evidence)
+    return lowered
+
+
 def shift_scores(evidence: Evidence, *, by: float) -> Floats:
     """The challenger's scores, all moved away from the labels' mean, so that they are worse calibrated.
 
@@ -46,10 +62,20 @@ def shift_scores(evidence: Evidence, *, by: float) -> Floats:
 
 
 def constant_scores(evidence: Evidence) -> Floats:
-    """The same score for every row, the labels' mean or the classes' shares: the best guess that ignores the rows."""
+    """The same score for every row, the labels' mean or the classes' shares: the best guess that ignores the rows.
+
+    For task score, which has no labels, the lowest score that either model has.
+    """
     label = evidence.label
+    if evidence.task == "score":
+        return np.full(label.size, _lowest_score(evidence))
     if evidence.task == "multiclass":
         k = evidence.challenger.shape[1]
         shares = np.bincount(label.astype(np.intp), minlength=k) / label.size
         return np.tile(shares, (label.size, 1))
     return np.full(label.size, label.mean())
+
+
+def _lowest_score(evidence: Evidence) -> float:
+    champion = evidence.challenger if evidence.champion is None else evidence.champion
+    return float(min(evidence.challenger.min(), champion.min()))

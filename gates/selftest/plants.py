@@ -10,14 +10,15 @@ from numpy.random import Generator
 
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.evidence.row_ids import hash_row_ids
+from lockgate.gates.evidence.task import QUERY_TASKS
 from lockgate.gates.gate.grouped import Grouped
 from lockgate.gates.policy.policy import Policy
-from lockgate.gates.selftest.harm import constant_scores, shift_scores, shuffle_scores
+from lockgate.gates.selftest.harm import constant_scores, lower_scores, shift_scores
 
 GAIN_SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 REGRESSION_SHARES = (0.05, 0.2, 0.5)
 COVERING_GAIN_SHARE = 0.5
-"""Share of rows on which the champion is shuffled, so that a hidden regression comes with a gain."""
+"""Share of rows on which the champion is made worse, so that a hidden regression comes with a gain."""
 
 SHIFTS = (0.25, 0.5, 1.0)
 SLICE_SHARES = (0.2, 0.5, 1.0)
@@ -38,27 +39,27 @@ class Planting:
     plant: Plant
 
 
-def plant_gains() -> list[Planting]:
-    """Gains of the challenger: the champion's scores are shuffled, on more and more rows."""
+def plant_gains(evidence: Evidence) -> list[Planting]:
+    """Gains of the challenger: the champion's scores are shuffled, on more and more rows; lowered for task score."""
     return [
         Planting(
             kind="gain",
-            description=f"champion shuffled on {share:.0%} of rows",
+            description=f"champion {_name_harm(evidence)} on {share:.0%} of rows",
             size=share,
-            plant=_shuffle_champion(share),
+            plant=_lower_champion(share),
         )
         for share in GAIN_SHARES
     ]
 
 
-def plant_regressions() -> list[Planting]:
+def plant_regressions(evidence: Evidence) -> list[Planting]:
     """Plain regressions: the challenger is worse, and better in nothing."""
     kinds = [
         Planting(
             kind="shuffled",
-            description=f"scores shuffled on {share:.0%} of rows",
+            description=f"scores {_name_harm(evidence)} on {share:.0%} of rows",
             size=share,
-            plant=_shuffle_challenger(share),
+            plant=_lower_challenger(share),
         )
         for share in REGRESSION_SHARES
     ]
@@ -66,9 +67,9 @@ def plant_regressions() -> list[Planting]:
 
 
 def plant_hidden_regressions(policy: Policy, evidence: Evidence) -> list[Planting]:
-    """Regressions behind a gain: the champion is shuffled on half of the rows, and the challenger has a flaw."""
+    """Regressions behind a gain: the champion is made worse on half of the rows, and the challenger has a flaw."""
     plantings = []
-    if evidence.task != "ranking":  # a shift of all scores does not change a ranking
+    if evidence.task not in QUERY_TASKS:  # a shift of all scores changes no ranking, and is a plain loss of mean score
         unit = "sd of the label" if evidence.task == "regression" else "logit"
         plantings += [
             Planting(kind="shifted", description=f"all scores off by {by:g} {unit}", size=by, plant=_plant_shift(by))
@@ -79,8 +80,8 @@ def plant_hidden_regressions(policy: Policy, evidence: Evidence) -> list[Plantin
             Planting(
                 kind=f"slice {column}",
                 size=share,
-                plant=_shuffle_slice(column, value, share),
-                description=f"scores shuffled on {share:.0%} of {column} {value}",
+                plant=_lower_slice(column, value, share),
+                description=f"scores {_name_harm(evidence)} on {share:.0%} of {column} {value}",
             )
             for share in SLICE_SHARES
         ]
@@ -123,14 +124,20 @@ def choose_slices(policy: Policy, evidence: Evidence) -> list[tuple[str, str]]:
     return slices
 
 
-def _shuffle_champion(share: float) -> Plant:
+def _name_harm(evidence: Evidence) -> str:
+    return "at the lowest" if evidence.task == "score" else "shuffled"
+
+
+def _lower_champion(share: float) -> Plant:
     return lambda evidence, rng: replace(
-        evidence, champion=shuffle_scores(_champion_scores(evidence), rng, share=share)
+        evidence, champion=lower_scores(evidence, _champion_scores(evidence), rng, share=share)
     )
 
 
-def _shuffle_challenger(share: float) -> Plant:
-    return lambda evidence, rng: replace(evidence, challenger=shuffle_scores(evidence.challenger, rng, share=share))
+def _lower_challenger(share: float) -> Plant:
+    return lambda evidence, rng: replace(
+        evidence, challenger=lower_scores(evidence, evidence.challenger, rng, share=share)
+    )
 
 
 def _plant_constant(evidence: Evidence, rng: Generator) -> Evidence:  # noqa: ARG001 (a Plant)
@@ -138,19 +145,19 @@ def _plant_constant(evidence: Evidence, rng: Generator) -> Evidence:  # noqa: AR
 
 
 def _plant_shift(by: float) -> Plant:
-    behind = _shuffle_champion(COVERING_GAIN_SHARE)
+    behind = _lower_champion(COVERING_GAIN_SHARE)
     return lambda evidence, rng: replace(behind(evidence, rng), challenger=shift_scores(evidence, by=by))
 
 
-def _shuffle_slice(column: str, value: str, share: float) -> Plant:
+def _lower_slice(column: str, value: str, share: float) -> Plant:
     def plant(evidence: Evidence, rng: Generator) -> Evidence:
         coded = evidence.slices[column]
         inside = coded.codes == coded.values.index(value)
         return replace(
             evidence,
-            challenger=shuffle_scores(evidence.challenger, rng, share=share, among=np.flatnonzero(inside)),
-            champion=shuffle_scores(
-                _champion_scores(evidence), rng, share=COVERING_GAIN_SHARE, among=np.flatnonzero(~inside)
+            challenger=lower_scores(evidence, evidence.challenger, rng, share=share, among=np.flatnonzero(inside)),
+            champion=lower_scores(
+                evidence, _champion_scores(evidence), rng, share=COVERING_GAIN_SHARE, among=np.flatnonzero(~inside)
             ),
         )
 
@@ -158,7 +165,7 @@ def _shuffle_slice(column: str, value: str, share: float) -> Plant:
 
 
 def _plant_leak(share: float) -> Plant:
-    behind = _shuffle_champion(COVERING_GAIN_SHARE)
+    behind = _lower_champion(COVERING_GAIN_SHARE)
 
     def plant(evidence: Evidence, rng: Generator) -> Evidence:
         rows = hash_row_ids(evidence.row_id)

@@ -25,7 +25,13 @@ from lockgate.gates.selftest.draws import Draws
 from lockgate.gates.selftest.reach import select_tried_gates
 from lockgate.gates.selftest.record import Gate, Selftest, Trials
 
-GAIN_METRIC = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mae", "ranking": "ndcg@10"}
+GAIN_METRIC = {
+    "binary": "log_loss",
+    "multiclass": "log_loss",
+    "regression": "mae",
+    "ranking": "ndcg@10",
+    "score": "mean_score",
+}
 """The metric in which gains are counted where no gate compares, by task."""
 
 THREADS = 2
@@ -154,8 +160,8 @@ def _jobs(policy: Policy, draws: Draws, *, trials: int, seeds: Sequence[Evidence
     )
     pairs = _Job(kind="seeds", description="another seed", size=0.0, n=len(seeds), make=lambda trial: seeds[trial])
     everything = [
-        *plants.plant_gains(),
-        *plants.plant_regressions(),
+        *plants.plant_gains(draws.evidence),
+        *plants.plant_regressions(draws.evidence),
         *plants.plant_hidden_regressions(policy, draws.evidence),
     ]
     return [

@@ -32,11 +32,11 @@ class Scored:
     """One model's scores on rows that are split into groups. All arrays are aligned.
 
     label: float64 (n,): 0 or 1 for binary, the index of the class for multiclass, a number for regression,
-        the relevance (not negative) for ranking.
+        the relevance (not negative) for ranking, 0 for score.
     score: float64 (n,); (n, k) probabilities of the k classes for multiclass.
     weight: float64 (n,), not negative, any scale; None weighs every row alike.
     code: the group of each row, 0 … groups − 1; None if all rows are one group.
-    query: the query of each row, for ranking.
+    query: the query of each row, for ranking and score.
     ascending: returns the rows by ascending score, for callers that have sorted them already.
     """
 

@@ -11,7 +11,18 @@ import typer
 import lockgate
 from lockgate.gates.errors import DeployError, LockgateError, PolicyError
 from lockgate.pipelines.cli.log import act, champion, export, history, holdouts, keys, verify, waivers, why
-from lockgate.pipelines.cli.models import demo, evaluate, explain, judge, plan, predict, predictions, reverify, selftest
+from lockgate.pipelines.cli.models import (
+    demo,
+    evaluate,
+    explain,
+    import_results,
+    judge,
+    plan,
+    predict,
+    predictions,
+    reverify,
+    selftest,
+)
 from lockgate.pipelines.cli.production import deploy, manifests, push_data, status, trigger, undeploy
 from lockgate.pipelines.cli.pull_requests import bundle, comment, policy, propose, review
 from lockgate.pipelines.cli.shared.extras import name_extra
@@ -32,6 +43,7 @@ _MODELS, _LOG, _PULL_REQUESTS, _PRODUCTION = "Models", "Promotion log", "Pull re
 _EXTRA_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command(context_settings=_EXTRA_ARGUMENTS, rich_help_panel=_MODELS)(evaluate.evaluate)
 app.command(rich_help_panel=_MODELS)(judge.judge)
+app.command("import", rich_help_panel=_MODELS)(import_results.import_results)
 app.command(rich_help_panel=_MODELS)(reverify.reverify)
 app.command(rich_help_panel=_MODELS)(predict.predict)
 app.add_typer(predictions.app, name="predictions", rich_help_panel=_MODELS)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from lockgate.gates.errors import ModelError
+from lockgate.gates.foreign import convert_foreign
 from lockgate.pipelines.models import baseline, hist_gb, logistic, skops_pipeline, xgb
 from lockgate.pipelines.models.model import Fitted, Model
 
@@ -43,7 +44,7 @@ def check_blob(format: str, blob: bytes, *, sha256: str) -> None:  # noqa: A002 
 def check_loadable(format: str, blob: bytes, *, sha256: str) -> None:  # noqa: A002
     """Raise ModelError as `load_model`, as far as that can be told without the libraries of the format."""
     check_blob(format, blob, sha256=sha256)
-    _CHECKS.get(format, FORMATS[format])(blob)
+    convert_foreign(lambda: _CHECKS[format](blob), partial(_describe_unreadable, format))
 
 
 def load_model(format: str, blob: bytes, *, sha256: str) -> Fitted:  # noqa: A002
@@ -53,4 +54,9 @@ def load_model(format: str, blob: bytes, *, sha256: str) -> Fitted:  # noqa: A00
         ModelError: the format is unknown, the digest differs, or the bytes are not in that format.
     """
     check_blob(format, blob, sha256=sha256)
-    return FORMATS[format](blob)
+    return convert_foreign(lambda: FORMATS[format](blob), partial(_describe_unreadable, format))
+
+
+def _describe_unreadable(format: str, err: Exception) -> ModelError:  # noqa: A002
+    """What a library raised on somebody's bytes, as the error of a model."""
+    return ModelError(f"these bytes are not {format}: {type(err).__name__}: {str(err)[:200]}")

@@ -108,6 +108,7 @@ class Basis:
                 where=name,
                 hint="merge the branch, and evaluate again",
             )
+        self._check_shape(claim, name)
         blob = proposal.read_model(folder, name)
         sha256 = hashlib.sha256(blob).hexdigest()
         if challenger.get("sha256") != sha256:
@@ -143,6 +144,12 @@ class Basis:
             confinement=confinement,
         )
         return Rescored(evidence=Evidence.from_bytes(evaluation.evidence), claimed="")
+
+    def _check_shape(self, claim: Evidence, name: str) -> None:
+        """Raise EvidenceError if the claimed scores are of another task: rows and labels alone do not tell."""
+        task = self.settings.data.task
+        if claim.task != task or claim.challenger.shape != self.rows.challenger.shape:
+            raise EvidenceError(f"it was scored for task {claim.task}", expected=f"task {task}", where=name)
 
     def _explain_unscored(self, kind: str) -> str:
         """Why a candidate's scores stay those that it claims; empty if they can be made again."""

@@ -223,13 +223,14 @@ def _judge_candidate(
         decision = judge(
             policy, rescored.evidence, rival.state, now=clock(), uncompared=rival.uncompared, claimed=rescored.claimed
         )
+        sealed = policy.disclose == "promotion_only"
+        comparisons = () if sealed else compare_metrics(policy, rescored.evidence)
     except LockgateError as err:
         return replace(candidate_review, error=str(err)), None
-    sealed = policy.disclose == "promotion_only"
     candidate_review = replace(
         candidate_review,
         decision=decision.seal() if sealed else decision,
         claimed=rescored.claimed,
-        comparisons=() if sealed else compare_metrics(policy, rescored.evidence),
+        comparisons=comparisons,
     )
     return candidate_review, rescored.evidence

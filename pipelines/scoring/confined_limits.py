@@ -16,6 +16,9 @@ ROWS_PER_CPU_S = 5_000
 BYTES_PER_BYTE = 8
 """How many bytes of memory a byte of the model or of its rows may take once it is read."""
 
+MAX_QUESTION_MEMORY_BYTES = 4 * 2**30
+"""The most memory that the model's bytes and its rows add: whoever made them chose how many there are."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -36,7 +39,7 @@ class Limits:
         """These limits for so many rows, in a question of so many bytes."""
         return replace(
             self,
-            memory_bytes=self.memory_bytes + BYTES_PER_BYTE * question_bytes,
+            memory_bytes=self.memory_bytes + min(BYTES_PER_BYTE * question_bytes, MAX_QUESTION_MEMORY_BYTES),
             cpu_s=self.cpu_s + rows // ROWS_PER_CPU_S,
         )
 

@@ -99,7 +99,7 @@ _PREFIXES = (
 _OF_FLOWS = {"predict": ("PG", "REDISCLI_")}
 """Prefixes that one flow gets in addition: writing predictions needs the store's password."""
 
-_OF_THE_JUDGE = re.compile(r"LOCKGATE_SIGNING_KEY.*|ACTIONS_.*|GITHUB_(.*_)?TOKEN")
+_OF_THE_JUDGE = re.compile(r"LOCKGATE_SIGNING_KEY.*|ACTIONS_.*|ARGO_TOKEN|(GH|GITHUB)_(.*_)?TOKEN")
 
 
 def belongs_to_judge(name: str) -> bool:

@@ -18,7 +18,7 @@ MAX_CONF_FILES = 200
 ROOT_FILE = re.compile(r"conf/[A-Za-z0-9][A-Za-z0-9_-]*\.yaml")
 CHOICE_FILE = re.compile(r"conf/([A-Za-z0-9_]+)/([A-Za-z0-9][A-Za-z0-9_-]*)\.yaml")
 _PACKAGE = re.compile(rb"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
-_PACKAGES = (b"_global_", b"_group_")
+_PACKAGES = (b"_global_",)
 _CHOICE = re.compile(r"[A-Za-z0-9_-]+|\$\{[a-z_]+\}")
 _GROUP = re.compile(r"((override|optional) )?/?[A-Za-z0-9_]+")
 

@@ -78,7 +78,7 @@ def test_scores_that_are_shown_defeat_every_schedule() -> None:
 
 @slow
 @pytest.mark.parametrize(
-    ("task", "runs"), [("binary", 1000), ("multiclass", 500), ("regression", 500), ("ranking", 500)]
+    ("task", "runs"), [("binary", 1000), ("multiclass", 500), ("regression", 500), ("ranking", 500), ("score", 500)]
 )
 def test_intervals_of_every_metric(task: Task, runs: int) -> None:
     asked_is_held(coverage.metrics(task=task, runs=runs, parts=1))

@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 
 from lockgate import Evidence, __version__, hash_row_ids
+from tests.pages import read_blocks, read_terminal
 
 ROOT = Path(__file__).parents[2]
 POLICY = ROOT / "conf/gate/independent_rows.yaml"
+EVALUATIONS = "docs/evaluations.md"
 ROWS = 2000
 FLOW = """
 from metaflow import FlowSpec, step
@@ -238,6 +240,12 @@ def test_the_judge_needs_nothing_but_what_is_declared(
     environment = Environment(folder=folder, repository=repository)
     judged = environment.run("lockgate", "judge", "--evidence", "evidence.arrow", "--policy", str(POLICY))
     assert (judged.returncode, judged.stderr) == (0, "")
+    (harness,), (policy,) = read_blocks(EVALUATIONS, "python"), read_blocks(EVALUATIONS, "yaml")
+    assert environment.run("python", "-c", harness).returncode == 0
+    (repository / "evaluation.yaml").write_text(policy, encoding="utf-8")
+    ran = [environment.run(*words) for words, _ in read_terminal(EVALUATIONS)]
+    assert [(completed.returncode, completed.stderr) for completed in ran] == [(0, ""), (0, ""), (0, ""), (3, "")]
+    assert "\nPROMOTE  all 4 blocking gates" in ran[1].stdout
     for words, extra in ((("history",), "log"), (("evaluate",), "log")):
         refused = environment.run("lockgate", *words)
         assert refused.returncode == 2

@@ -241,3 +241,30 @@ print(used() - before)
 def test_defects_of_many_classes_are_found_in_little_memory() -> None:
     completed = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
     assert int(completed.stdout) < 30, completed.stdout  # MB; the scores are 80
+
+
+def tries(**options) -> Evidence:
+    base = {"challenger": [1, 0.5, 0, 1], "champion": [0, 0, 0, 1], "query": ["a", "a", "b", "b"]}
+    return Evidence.from_arrays(task="score", **{**base, **options})
+
+
+def test_task_score_has_no_label_in_memory_nor_in_the_file() -> None:
+    item = tries()
+    blob = item.to_bytes()
+    assert "label" not in pa.ipc.open_file(blob).schema.names
+    again = Evidence.from_bytes(blob)
+    assert again.to_bytes() == blob
+    assert item.label.tolist() == again.label.tolist() == [0, 0, 0, 0]
+    assert again.holdout == item.holdout
+    with pytest.raises(EvidenceError, match="task score has no label; expected scores alone"):
+        tries(label=[0, 1, 0, 1])
+    with pytest.raises(EvidenceError, match="label is not a column of numbers"):
+        Evidence.from_arrays(challenger=[1, 0])
+
+
+def test_the_samples_of_task_score_are_the_clusters_that_a_policy_requires() -> None:
+    assert list_defects(tries(), clusters_required=True) == []
+    (problem,) = list_defects(tries(query=None), clusters_required=True)
+    assert problem == "the policy requires clusters, but the column `cluster` is missing"
+    (problem,) = list_defects(tries(weight=[1, 2, 1, 1]))
+    assert problem.startswith("1 rows have a weight other than that of the first row of their query")

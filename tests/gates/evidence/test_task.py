@@ -8,13 +8,20 @@ import numpy as np
 import pytest
 
 from lockgate import Evidence, Verdict, judge
+from lockgate.gates.evidence.task import QUERY_TASKS
 from lockgate.gates.metrics import METRICS, find_metric
 from lockgate.gates.metrics.metric import Family
 
 N = 600
 CLASSES = ("cat", "dog", "eel")
+
+
+def _example_number(family: Family) -> float:
+    return 3 if family.whole else 1 if family.task == "score" else 0.4
+
+
 NAMES = [
-    (task, f"{name}@{3 if result.whole else 0.4}" if isinstance(result, Family) else name)
+    (task, f"{name}@{_example_number(result)}" if isinstance(result, Family) else name)
     for task, names in METRICS.items()
     for name, result in names.items()
 ]
@@ -36,6 +43,10 @@ def evidence(task: str, **options) -> Evidence:
     elif task == "regression":
         label = 5 + rng.normal(size=N)
         scores = [label + noise * rng.normal(size=N) for noise in (0.5, 1.5)]
+    elif task == "score":
+        label = None
+        scores = [np.where(rng.random(N) < skill, 1.0, rng.random(N)) for skill in (0.9, 0.5)]
+        actual["query"] = query
     else:
         label = rng.choice(4, N, p=[0.5, 0.3, 0.15, 0.05]).astype(float)
         scores = [label + noise * rng.normal(size=N) for noise in (1, 4)]
@@ -75,7 +86,8 @@ def test_every_metric_is_judged(make, task: str, name: str, options: str) -> Non
         del checks["gain"], checks["sites"]
     limit, *compared = judge(make.policy(checks), evidence(task, **extra)).outcomes
     assert limit.verdict is Verdict.PASS
-    expected = {"plain": 60 if task == "ranking" else None, "weight": 60 if task == "ranking" else None, "cluster": 30}
+    queries = 60 if task in QUERY_TASKS else None
+    expected = {"plain": queries, "weight": queries, "cluster": 30}
     assert limit.clusters == expected[options]
     if known_values.incomparable:
         return

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from lockgate.gates.evidence.task import Task
+from lockgate.gates.evidence.task import QUERY_TASKS, Task
 from lockgate.gates.metrics import METRICS, find_metric
 from lockgate.gates.metrics.metric import Metric
 from lockgate.gates.stats.scored import Linear, Scored
@@ -34,7 +35,7 @@ class Known:
     def sample(self, seed: int, n: int = 90, *, ties: bool = False) -> dict[str, np.ndarray]:
         """Label, score, weight and query (n,) of a model that is fair; weights are alike within a query."""
         rng = np.random.default_rng(seed)
-        query = np.arange(n) % max(13, n // 10) if self.task == "ranking" else np.arange(n)
+        query = np.arange(n) % max(13, n // 10) if self.task in QUERY_TASKS else np.arange(n)
         weight = rng.uniform(0.2, 4, n)[query]
         if self.task == "binary":
             label = (rng.random(n) < 0.35).astype(float)
@@ -46,6 +47,9 @@ class Known:
         elif self.task == "regression":
             label = rng.normal(size=n)
             score = label + rng.normal(size=n)
+        elif self.task == "score":
+            label = np.zeros(n)
+            score = np.where(rng.random(n) < rng.random(query.max() + 1)[query], 1.0, rng.random(n))
         else:
             label = np.maximum(rng.integers(-2, 4, n), 0).astype(float)
             score = label + rng.normal(0, 2, n)
@@ -59,7 +63,7 @@ class Known:
     def linear(self, rows: dict[str, Any], **options: Any) -> Linear:
         actual = {name: rows[name] for name in ("label", "score", "weight") if rows.get(name) is not None}
         return self.metric.linearise(
-            Scored(**actual, query=rows["query"] if self.task == "ranking" else None, **options)
+            Scored(**actual, query=rows["query"] if self.task in QUERY_TASKS else None, **options)
         )
 
     def true(self, rows: dict[str, np.ndarray]) -> float:
@@ -123,6 +127,16 @@ def ndcg(maximum: int | None) -> Truth:
     def score(y: np.ndarray, s: np.ndarray) -> float:
         # scikit-learn wants two rows; one irrelevant row below all others changes nothing
         return float(sk.ndcg_score([np.append(y, 0)], [np.append(s, s.min() - 1)], k=maximum))
+
+    return per_query(score)
+
+
+def pass_hat(tries: int) -> Truth:
+    """Every way to draw so many tries of a sample, one by one."""
+
+    def score(_: np.ndarray, s: np.ndarray) -> float:
+        draws = list(combinations(s == 1, tries))
+        return float(np.mean([all(draw) for draw in draws])) if draws else np.nan
 
     return per_query(score)
 
@@ -194,6 +208,13 @@ KNOWN = tuple(
             "coverage": lambda y, s, w, q: np.average(y <= s, weights=w),
         },
         "ranking": {"ndcg": ndcg(None), "ndcg@3": ndcg(3), "mrr": mrr(10**9), "mrr@2": mrr(2)},
+        "score": {
+            "mean_score": lambda y, s, w, q: np.average(s, weights=w),
+            "mean_score@1": lambda y, s, w, q: np.average(s, weights=w),
+            "pass_rate@0.5": lambda y, s, w, q: np.average(s >= 0.5, weights=w),
+            "pass_hat@1": pass_hat(1),
+            "pass_hat@2": pass_hat(2),
+        },
     }.items()
     for name, truth in truths.items()
 )

@@ -2,6 +2,7 @@
 
 Tests of gates/metrics/metric.py, gates/metrics/classification.py, gates/metrics/decisions.py,
 Tests of gates/metrics/multiclass.py, gates/metrics/quantile.py, gates/metrics/ranking.py, gates/metrics/regression.py.
+Tests of gates/metrics/score.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lockgate.gates.evidence.task import QUERY_TASKS
 from lockgate.gates.metrics import METRICS
 from lockgate.gates.metrics.metric import Family, Metric
 
@@ -131,7 +133,7 @@ def test_any_ranked_rows(by_name, rows: list, name: str) -> None:
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_influence_is_the_derivative_in_the_units_weights(smooth, weighted: bool, ties: bool) -> None:
-    """A unit is a row, of task ranking a query: its rows' influences add up to the derivative.
+    """A unit is a row, of tasks ranking and score a query: its rows' influences add up to the derivative.
 
     Along random directions of all weights at once. Influences that err by e (units,) miss the slope along one by
     Normal(0, |e|²), so that six find an error of ten times the tolerance but for a chance of (2/√2π · 1/10)⁶ = 3e-7.
@@ -173,7 +175,7 @@ def test_a_weight_is_so_many_copies(known_metric) -> None:
     rows = known_metric.sample(5, 120, ties=True)
     copies = 1 + rows["query"] % 3
     once = known_metric.linear({**rows, "weight": copies.astype(float)})
-    if known_metric.task == "ranking":  # a query of weight 2 is two queries
+    if known_metric.task in QUERY_TASKS:  # a query of weight 2 is two queries
         index = np.concatenate([np.flatnonzero(copies > copy) for copy in range(3)])
         again = np.concatenate([np.full(np.count_nonzero(copies > copy), copy) for copy in range(3)])
         copied = {name: values[index] for name, values in rows.items()}
@@ -192,8 +194,8 @@ def test_the_standard_error_is_the_bootstraps(smooth) -> None:
         rows["label"] += np.sign(rows["label"])  # a label near 0 would be the whole variance
     if smooth.name == "ece":
         rows["score"] = rows["score"] ** 3  # its influence holds signs fixed: no bin may be nearly calibrated
-    units = np.unique(rows["query"]).size if smooth.task == "ranking" else n
-    of_unit = rows["query"] if smooth.task == "ranking" else np.arange(n)
+    units = np.unique(rows["query"]).size if smooth.task in QUERY_TASKS else n
+    of_unit = rows["query"] if smooth.task in QUERY_TASKS else np.arange(n)
     weight = np.random.default_rng(23).multinomial(units, np.full(units, 1 / units), size=draws)[:, of_unit]
     result = smooth.linear({**rows, "weight": None})
     booted = smooth.linear(

@@ -73,9 +73,9 @@ def test_a_constant_is_the_mean_of_the_labels() -> None:
 
 
 def test_gains_and_regressions_touch_one_model_only(pair: Evidence) -> None:
-    for gain in plants.plant_gains():
+    for gain in plants.plant_gains(pair):
         assert np.array_equal(gain.plant(pair, rng()).challenger, pair.challenger)
-    for gain in plants.plant_regressions():
+    for gain in plants.plant_regressions(pair):
         assert np.array_equal(gain.plant(pair, rng()).champion, pair.champion)
 
 
@@ -106,3 +106,16 @@ def test_what_cannot_be_planted_is_not(make: Any, pair: Evidence, checks: Any) -
     looked = make.policy({"gate": {**checks["sites"], "by": "nothing"}})
     assert plants.choose_slices(looked, pair) == []
     assert plants.choose_slices(make.policy(), pair) == [("site", "west")]
+
+
+def test_scores_without_labels_are_lowered_since_an_exchange_would_keep_their_mean(make: Any, pair: Evidence) -> None:
+    scored = replace(pair, task="score", slices={})
+    lowest = min(scored.challenger.min(), scored.champion.min())
+    for planting in (*plants.plant_gains(scored), *plants.plant_regressions(scored)):
+        planted = planting.plant(scored, rng())
+        ours, theirs = planted.challenger != scored.challenger, planted.champion != scored.champion
+        changed, scores = (theirs, planted.champion) if planting.kind == "gain" else (ours, planted.challenger)
+        assert np.count_nonzero(changed) == pytest.approx(planting.size * scored.n, abs=1)
+        assert set(scores[changed]) == {lowest}
+        assert "shuffled" not in planting.description
+    assert [check.kind for check in plants.plant_hidden_regressions(make.policy(), scored)] == ["leaked"] * 3

@@ -17,6 +17,7 @@ from scipy import stats
 
 from lockgate import Evidence
 from lockgate.gates.errors import EvidenceError, PolicyError
+from lockgate.gates.evidence.task import QUERY_TASKS
 from lockgate.gates.selftest import Rate, Selftest, selftest
 from lockgate.gates.selftest.findings import is_above, smallest_promoted_gain
 
@@ -201,7 +202,7 @@ def test_the_progress_is_told_to_the_end(make: Any, pair: Evidence) -> None:
     assert ticks == [(number, total) for number in range(1, total + 1)]
 
 
-@pytest.mark.parametrize("task", ["regression", "multiclass", "ranking"])
+@pytest.mark.parametrize("task", ["regression", "multiclass", "ranking", "score"])
 def test_other_tasks(make: Any, task: str) -> None:
     rng, n = np.random.default_rng(5), 600
     if task == "multiclass":
@@ -213,20 +214,20 @@ def test_other_tasks(make: Any, task: str) -> None:
         ours, theirs = (label + rng.normal(0, 0.5, n) for _ in range(2))
     evidence = Evidence.from_arrays(
         task=task,
-        label=label,
+        label=None if task == "score" else label,
         challenger=ours,
         champion=theirs,
-        query=np.arange(n) // 6 if task == "ranking" else None,
+        query=np.arange(n) // 6 if task in QUERY_TASKS else None,
         classes=["a", "b", "c"] if task == "multiclass" else None,
     )
-    metric = {"regression": "mae", "multiclass": "log_loss", "ranking": "ndcg@10"}[task]
+    metric = {"regression": "mae", "multiclass": "log_loss", "ranking": "ndcg@10", "score": "mean_score"}[task]
     result = selftest(
         make.policy({"gain": {"kind": "improvement", "metric": metric, "margin": 0.0}}), evidence, trials=FEW
     )
     assert result.problems == ()
     assert result.metric == metric
     assert result.gains[-1].promotion_rate.share == 1
-    assert {trials.kind for trials in result.hidden} == (set() if task == "ranking" else {"shifted"})
+    assert {trials.kind for trials in result.hidden} == (set() if task in QUERY_TASKS else {"shifted"})
 
 
 def test_rates_have_wilsons_interval() -> None:

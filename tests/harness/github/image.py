@@ -1,7 +1,8 @@
 """A machine's image on which setting up takes no minute: what the lock names is installed already, elsewhere.
 
-`make setup` makes an environment of that and of the checkout it runs in; `make check`, `make test`, `make test-commands`
-and `make nightly`, which the tests are part of, print what they would run. Every other target is the Makefile's.
+`make setup` makes an environment of that and of the checkout it runs in; `make check`, `make test`,
+`make test-commands` and `make nightly`, which the tests are part of, print what they would run. Every other target is
+the Makefile's.
 """
 
 from __future__ import annotations
