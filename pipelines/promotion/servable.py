@@ -11,11 +11,11 @@ from lockgate.pipelines.models import FORMATS, check_loadable, load_model
 
 if TYPE_CHECKING:
     from lockgate.gates.evidence.evidence import Evidence
-    from lockgate.pipelines.settings.platform import PlatformSettings
+    from lockgate.pipelines.settings.governance import Governance
 
 
-def check_servable(platform: PlatformSettings, evidence: Evidence, load_bytes: Callable[[], bytes]) -> None:
-    """Raise ModelError if Predict could not load the challenger, unless the platform serves elsewhere.
+def check_servable(settings: Governance, evidence: Evidence, load_bytes: Callable[[], bytes]) -> None:
+    """Raise ModelError if Predict could not load the challenger, unless it is served elsewhere.
 
     A model that a process other than the one that trained it has scored (fact `parity`) need not be loaded once more:
     then its format and its structure are checked. Any other model is loaded.
@@ -24,7 +24,7 @@ def check_servable(platform: PlatformSettings, evidence: Evidence, load_bytes: C
         evidence: of the run.
         load_bytes: reads the model of the run.
     """
-    if platform.servable == "elsewhere":
+    if settings.servable == "elsewhere":
         return
     challenger, parity = read_part(evidence.facts, "challenger"), read_part(evidence.facts, "parity")
     loads = load_model if parity.get("problem") or not parity.get("rows") else check_loadable
