@@ -143,8 +143,12 @@ def _require_run(reigning: Champion) -> str:
 def _same_namespace() -> Iterator[None]:
     """Runs are found in any namespace; the caller's own questions to Metaflow's client stay in theirs."""
     from metaflow import get_namespace, namespace
+    from metaflow.exception import MetaflowException
 
-    before = get_namespace()
+    try:
+        before = get_namespace()
+    except MetaflowException:  # no user has a name here, as in most containers: there is no namespace to go back to
+        before = None
     try:
         yield
     finally:

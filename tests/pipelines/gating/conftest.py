@@ -28,6 +28,8 @@ def write_project(home: Path, **changes: object) -> None:
 def own_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory: a project in which nothing was promoted."""
     monkeypatch.delenv("LOCKGATE_CONF")
+    for name in ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER"):  # as in most containers
+        monkeypatch.delenv(name, raising=False)
     with warnings.catch_warnings():  # of Metaflow's own
         warnings.simplefilter("ignore")
         import metaflow  # noqa: F401

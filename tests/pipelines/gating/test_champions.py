@@ -11,6 +11,7 @@ import pytest
 import lockgate
 from lockgate.gates.errors import AdmissionError, LogError, SettingsError, SigningError
 from lockgate.gates.lifecycle.admission import TrustedHead
+from lockgate.gates.log.entry import entry_path
 from lockgate.pipelines.gating.task import GatedTask, close_task, open_task
 from tests.pipelines.gating.conftest import write_project
 
@@ -44,7 +45,7 @@ def test_a_log_that_must_be_signed_but_has_no_key(own_project: Path, ask: Callab
 @pytest.mark.parametrize("ask", ASK)
 def test_a_log_that_is_garbage(own_project: Path, ask: Callable[[str], Any]) -> None:
     (own_project / "logs/churn/log").mkdir(parents=True)
-    (own_project / "logs/churn/log/0000000001.json").write_text("{", encoding="utf-8")
+    (own_project / "logs/churn" / entry_path(1)).write_text("{", encoding="utf-8")
     with pytest.raises(LogError):
         ask("churn")
 
