@@ -182,7 +182,7 @@ def drop_artifact(repository: OwnRepository, run: str, name: str) -> None:
 
 
 def test_a_champion_a_stale_run_and_forged_ones(repository: OwnRepository) -> None:
-    early, _ = repository.start_flow("plain")
+    early, _ = repository.start_flow("plain", "--strength", "0.2")
     first, line = repository.start_flow("plain", "--with=retry:times=1,minutes_between_retries=0", "--case", "flaky")
     assert line == ""  # the second try counts
     code, said = repository.judge(first)
