@@ -7,6 +7,9 @@
     decision = judge(policy, evidence)
     decision.verdict, decision.outcomes[0].message
 
+In a flow of your own (docs/own-flow.md): `evidence` in a step that is `gated` (`lockgate.metaflow`), `champion` beside
+it, `judge_run` when the run has finished, and `admit` before a champion serves.
+
 Exports are imported on first use, so that `import lockgate` does not load NumPy, SciPy and Arrow.
 """
 
@@ -26,24 +29,34 @@ if TYPE_CHECKING:
     from lockgate.gates.records.decision import Decision
     from lockgate.gates.records.outcome import Outcome, Ruling, Verdict
     from lockgate.gates.records.state import State
+    from lockgate.pipelines.gating.champions import AdmittedModel, ChampionModel, admit, champion, judge_run
+    from lockgate.pipelines.gating.evidence import evidence
 
 METAFLOW_PACKAGE_POLICY = "include"
 """Metaflow copies this package, under its own name, into the code package of a flow that imports it."""
 
 _MODULE_OF = {
-    "Decision": "records.decision",
-    "Evidence": "evidence.evidence",
-    "LockgateError": "errors",
-    "Outcome": "records.outcome",
-    "Policy": "policy.policy",
-    "Ruling": "records.outcome",
-    "State": "records.state",
-    "Verdict": "records.outcome",
-    "hash_row_ids": "evidence.row_ids",
-    "judge": "judge.engine",
+    "AdmittedModel": "pipelines.gating.champions",
+    "ChampionModel": "pipelines.gating.champions",
+    "Decision": "gates.records.decision",
+    "Evidence": "gates.evidence.evidence",
+    "LockgateError": "gates.errors",
+    "Outcome": "gates.records.outcome",
+    "Policy": "gates.policy.policy",
+    "Ruling": "gates.records.outcome",
+    "State": "gates.records.state",
+    "Verdict": "gates.records.outcome",
+    "admit": "pipelines.gating.champions",
+    "champion": "pipelines.gating.champions",
+    "evidence": "pipelines.gating.evidence",
+    "hash_row_ids": "gates.evidence.row_ids",
+    "judge": "gates.judge.engine",
+    "judge_run": "pipelines.gating.champions",
 }
 
 __all__ = [
+    "AdmittedModel",
+    "ChampionModel",
     "Decision",
     "Evidence",
     "LockgateError",
@@ -52,12 +65,16 @@ __all__ = [
     "Ruling",
     "State",
     "Verdict",
+    "admit",
+    "champion",
+    "evidence",
     "hash_row_ids",
     "judge",
+    "judge_run",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'lockgate' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module(f"lockgate.gates.{_MODULE_OF[name]}"), name)
+    return getattr(import_module(f"lockgate.{_MODULE_OF[name]}"), name)

@@ -78,6 +78,7 @@ COMMAND_PATHS = (
     "tests/pipelines/cli/production/test_push_data.py",
     "tests/pipelines/cli/pull_requests/",
     "tests/pipelines/cli/test_errors.py",
+    "tests/pipelines/gating/test_flows.py",
     "tests/pipelines/models/test_imports.py",
     "tests/pipelines/promotion/test_events.py",
     "tests/pipelines/scoring/test_measured_gates.py",
@@ -87,6 +88,7 @@ COMMAND_PATHS = (
     "tests/pipelines/stores/test_faults.py",
     "tests/pipelines/stores/test_killed.py",
     "tests/pipelines/stores/test_lifecycle.py",
+    "tests/test_own_flow_page.py",
     "tests/workflows/",
 )
 """Tests of whole commands beside servers, harnesses and kills. Each takes seconds: all of them, longer than the rest.

@@ -66,7 +66,7 @@ def admit(log: Log, *, now: datetime, run: str = "", trusted_head: TrustedHead |
             "no model reigns: the champion was revoked, and no model before it may be served"
             if head is not None and head.state.revoked
             else "no model has been promoted yet",
-            hint="`make evaluate model=xgb` trains and judges one",
+            hint="`make evaluate model=xgb` trains and judges one; `lockgate judge FLOW/ID` judges another run",
         )
     champion = _find_champion(head, run)
     if head.time > (latest := shift_time(now, MAX_CLOCK_SKEW)):

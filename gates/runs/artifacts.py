@@ -151,7 +151,12 @@ class _Artifacts:
         where = f"{self._run} artifact {name}"
         key = self._keys.get(name)
         if key is None:
-            raise _GoneError("the run has no such artifact", expected="a run of EvaluateNewModel", where=where)
+            raise _GoneError(
+                "the run has no such artifact",
+                expected="a run of EvaluateNewModel, or of a flow with a @gated step",
+                where=where,
+                hint="they are read from the step `end`: a join needs `self.merge_artifacts(inputs)`",
+            )
         blobs = self._store.ca_store
         impl, prefix = blobs._storage_impl, blobs._prefix  # noqa: SLF001 (load_blobs would not stop at a cap)
         with impl.load_bytes([impl.path_join(prefix, key[:2], key)]) as loaded:
@@ -191,6 +196,7 @@ def _require_own_challenger(facts: Mapping[str, Any], pathspec: str) -> Mapping[
             f"the evidence is of run {challenger.get('run')!r}",
             expected=f"of run {pathspec!r}",
             where=pathspec,
+            hint="a resumed run scores again if it is resumed from the step that scores",
         )
     return challenger
 

@@ -10,8 +10,12 @@ from lockgate.gates.errors import LockgateError, RunError
 from lockgate.gates.runs.artifacts import load_facts
 from lockgate.gates.runs.metadata import UnreachableError
 
-_PROJECT_TAG = "project:"
-"""How the system tag begins that Metaflow's @project sets when a run starts, and that nobody can change."""
+_METAFLOW_PREFIX = "lockgate_"
+
+_PROJECT_TAG = f"project:{_METAFLOW_PREFIX}"
+"""How the system tag begins that Metaflow's @project sets when a run of our flows starts, and that nobody can change.
+
+A flow of somebody's own may have a project of Metaflow by any other name, which says nothing about ours."""
 
 
 class Owner(StrEnum):
@@ -39,7 +43,7 @@ _OWN = Ownership(owner=Owner.OWN, description="is of this project")
 
 def metaflow_project(project: str) -> str:
     """The name of a project in Metaflow's @project. Metaflow does not tell `a-b` from `a_b`."""
-    return "lockgate_" + project.replace("-", "_")
+    return _METAFLOW_PREFIX + project.replace("-", "_")
 
 
 def find_owner(run: str, system: Collection[str], *, project: str, logged: bool) -> Ownership:
@@ -51,7 +55,7 @@ def find_owner(run: str, system: Collection[str], *, project: str, logged: bool)
 
     Raises UnreachableError if Metaflow does not answer. Facts that cannot be read leave the owner unknown.
     """
-    owners = {tag.removeprefix(_PROJECT_TAG) for tag in system if tag.startswith(_PROJECT_TAG)}
+    owners = {tag.removeprefix("project:") for tag in system if tag.startswith(_PROJECT_TAG)}
     if others := owners - {metaflow_project(project)}:
         return Ownership(owner=Owner.OTHER, description=f"is of Metaflow's project {min(others)[:64]!r}")
     if owners and logged and project.isalnum():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lockgate.gates.policy.policy import Policy
     from lockgate.gates.records.decision import Decision
     from lockgate.gates.runs import RetagResult
-    from lockgate.pipelines.settings.settings import Settings
+    from lockgate.pipelines.settings.governance import Governance
 
 _LOG_NOT_ASKED = "the evidence has no champion, and no promotion log was asked for one"
 _TAG_ORDER = ("deployment_candidate", "champion", "held", "revoked")
@@ -69,7 +69,7 @@ class JudgedRun:
     log: Log
 
 
-def judge_run(settings: Settings, policy: Policy, run: str) -> JudgedRun:
+def judge_run(settings: Governance, policy: Policy, run: str) -> JudgedRun:
     """Judge a finished run (a pathspec, or just the id of a run of EvaluateNewModel), and promote it if it passes.
 
     Raises LockgateError if the run does not exist, is not finished or belongs to another project, or if its model
@@ -79,7 +79,7 @@ def judge_run(settings: Settings, policy: Policy, run: str) -> JudgedRun:
     from lockgate.pipelines.promotion.log import open_log
 
     claim = runs.load_claim(run if "/" in run else f"EvaluateNewModel/{run}")
-    claimed, project = claim.evidence.facts.get("project"), settings.data.project
+    claimed, project = claim.evidence.facts.get("project"), settings.project
     if claimed != project:
         raise LockgateError(f"the run belongs to project {claimed!r}", expected=f"project {project!r}", where=claim.run)
     check_run_servable(settings, claim.evidence, claim.run)
@@ -87,12 +87,12 @@ def judge_run(settings: Settings, policy: Policy, run: str) -> JudgedRun:
     return JudgedRun(reported=decide_and_log(policy, claim.evidence, log), evidence=claim.evidence, log=log)
 
 
-def check_run_servable(settings: Settings, evidence: Evidence, run: str) -> None:
+def check_run_servable(settings: Governance, evidence: Evidence, run: str) -> None:
     """Raise ModelError if a run's model would be promoted in vain, as `servable.check_servable` says."""
     from lockgate.gates import runs
     from lockgate.pipelines.promotion.servable import check_servable
 
-    check_servable(settings.platform, evidence, lambda: runs.load_model_bytes(run))
+    check_servable(settings, evidence, lambda: runs.load_model_bytes(run))
 
 
 def decide_only(policy: Policy, evidence: Evidence, log: Log | None, *, why: str) -> ReportedDecision:

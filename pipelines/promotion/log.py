@@ -10,8 +10,8 @@ from pathlib import Path
 from lockgate.gates import runs
 from lockgate.gates.errors import SigningError
 from lockgate.gates.log import Keyring, Log, Signer
+from lockgate.pipelines.settings.governance import Governance
 from lockgate.pipelines.settings.platform import KeySettings
-from lockgate.pipelines.settings.settings import Settings
 
 SIGNING_KEY_VARIABLE = "LOCKGATE_SIGNING_KEY"
 """Environment variable that holds a private key, as PEM."""
@@ -20,7 +20,7 @@ SIGNING_KEY_FILE_VARIABLE = "LOCKGATE_SIGNING_KEY_FILE"
 """Environment variable that names a file with a private key. Only the file's owner may be able to read it."""
 
 
-def open_log(settings: Settings, *, writing: bool = False) -> Log:
+def open_log(settings: Governance, *, writing: bool = False) -> Log:
     """The log of the project, where the platform keeps it.
 
     With `writing` it signs by the private key in the environment, given as text or as the name of a file.
@@ -30,13 +30,12 @@ def open_log(settings: Settings, *, writing: bool = False) -> Log:
             cannot be read, can be read by others, or is in a file where the platform takes none.
         LogError, RunError: the store cannot be opened.
     """
-    keys, project = settings.platform.keys, settings.data.project
-    keyring = build_keyring(keys)
+    keyring = build_keyring(settings.keys)
     return Log(
-        runs.open_log_store(project, root=settings.platform.log_root),
-        project=project,
+        runs.open_log_store(settings.project, root=settings.log_root),
+        project=settings.project,
         keyring=keyring,
-        signer=load_signer(keys, os.environ) if writing else None,
+        signer=load_signer(settings.keys, os.environ) if writing else None,
     )
 
 

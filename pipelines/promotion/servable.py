@@ -11,11 +11,11 @@ from lockgate.pipelines.models import FORMATS, check_loadable
 
 if TYPE_CHECKING:
     from lockgate.gates.evidence.evidence import Evidence
-    from lockgate.pipelines.settings.platform import PlatformSettings
+    from lockgate.pipelines.settings.governance import Governance
 
 
-def check_servable(platform: PlatformSettings, evidence: Evidence, load_bytes: Callable[[], bytes]) -> None:
-    """Raise ModelError if Predict could not load the challenger, unless the platform serves elsewhere.
+def check_servable(settings: Governance, evidence: Evidence, load_bytes: Callable[[], bytes]) -> None:
+    """Raise ModelError if Predict could not load the challenger, unless it is served elsewhere.
 
     Its format, digest and structure are checked, and another process than the one that trained it must have scored it
     (fact `parity`). It is not loaded here: this process may hold the judge's key, and the bytes may be anybody's.
@@ -24,7 +24,7 @@ def check_servable(platform: PlatformSettings, evidence: Evidence, load_bytes: C
         evidence: of the run.
         load_bytes: reads the model of the run.
     """
-    if platform.servable == "elsewhere":
+    if settings.servable == "elsewhere":
         return
     challenger, parity = read_part(evidence.facts, "challenger"), read_part(evidence.facts, "parity")
     rows = parity.get("rows")

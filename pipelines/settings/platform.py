@@ -55,14 +55,15 @@ def _zone(value: str) -> str:
     return value
 
 
-def _address(value: str) -> str:
+def parse_root(value: str) -> str:
+    """An address without a slash at its end, or `datastore`. Raises ValueError for anything else."""
     if value != "datastore" and not _ROOT.fullmatch(value):
         raise ValueError(f"got {value[:80]!r}; expected datastore, or an address such as s3://bucket/prefix")
     return value.rstrip("/")
 
 
 def _data_root(value: str) -> str:
-    return value if value == "project" else _address(value)
+    return value if value == "project" else parse_root(value)
 
 
 KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
@@ -159,7 +160,7 @@ class PlatformSettings(BaseModel):
     kind: Annotated[Literal["local", "argo", "outerbounds"], Changed(Category.DEFAULT)]
     image: Annotated[Annotated[str, AfterValidator(_image)] | None, _CODE]
     data_root: Annotated[str, AfterValidator(_data_root), _DATA]
-    log_root: Annotated[str, AfterValidator(_address), _LOG]
+    log_root: Annotated[str, AfterValidator(parse_root), _LOG]
     retries: Annotated[int, Field(ge=0, le=20), RUNNING]
     retry_minutes: Annotated[int, Field(ge=0, le=60), RUNNING]
     timeout_minutes: Annotated[int, Field(ge=1, le=10_080), RUNNING]

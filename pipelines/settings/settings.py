@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -26,7 +26,7 @@ from lockgate.pipelines.data import DataSettings, TrainSettings
 from lockgate.pipelines.models import MODELS
 from lockgate.pipelines.settings.composition import compose_tree, compose_with_choices
 from lockgate.pipelines.settings.groups import AUTHOR_GROUPS, GUARDED_GROUPS, conf_dir
-from lockgate.pipelines.settings.platform import PlatformSettings
+from lockgate.pipelines.settings.platform import KeySettings, PlatformSettings
 from lockgate.pipelines.stores import STORES
 from lockgate.pipelines.stores.settings import StoreSettings
 
@@ -77,7 +77,7 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate(dict(mapping))
         except ValidationError as err:
-            raise _settings_error(err, cls) from err
+            raise settings_error(err, cls) from err
         _check_params(settings.model)
         _check_params(settings.store)
         try:
@@ -91,6 +91,22 @@ class Settings(BaseModel):
     def to_json(self) -> str:
         """Canonical JSON, for a Metaflow Config."""
         return rfc8785.dumps(self.model_dump(mode="json")).decode()
+
+    @property
+    def project(self) -> str:
+        return self.data.project
+
+    @property
+    def log_root(self) -> str:
+        return self.platform.log_root
+
+    @property
+    def keys(self) -> KeySettings:
+        return self.platform.keys
+
+    @property
+    def servable(self) -> Literal["here", "elsewhere"]:
+        return self.platform.servable
 
     @property
     def digest(self) -> str:
@@ -234,7 +250,7 @@ def _make_parser(kind: type[BaseModel], group: str) -> Callable[[Mapping[str, An
         try:
             settings = kind.model_validate(dict(tree))
         except ValidationError as err:
-            raise _settings_error(err, kind, under=group) from err
+            raise settings_error(err, kind, under=group) from err
         if isinstance(settings, StoreSettings):
             _check_params(settings)
         return settings
@@ -281,10 +297,11 @@ def _check_params(choice: ModelSettings | StoreSettings) -> None:
     try:
         _ = choice.params
     except ValidationError as err:
-        raise _settings_error(err, registry[name].Params, under=group) from err
+        raise settings_error(err, registry[name].Params, under=group) from err
 
 
-def _settings_error(err: ValidationError, schema: type[BaseModel], *, under: str = "") -> SettingsError:
+def settings_error(err: ValidationError, schema: type[BaseModel], *, under: str = "") -> SettingsError:
+    """Every mistake that pydantic found, as one error. `under`: the key that the values stand under."""
     core = TypeAdapter(schema).core_schema
     lines = [
         describe_mistake(detail, locate(detail["loc"], core), where=under) for detail in err.errors(include_url=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lockgate.gates.errors import LockgateError, SigningError
+from lockgate.gates.errors import LockgateError, SettingsError, SigningError
 from lockgate.pipelines.cli.shared import options
 
 if TYPE_CHECKING:
@@ -100,12 +100,18 @@ def revoke(
     from lockgate.pipelines.promotion.actor import actor, clock
     from lockgate.pipelines.promotion.log import open_log
     from lockgate.pipelines.scoring import withdrawal
-    from lockgate.pipelines.settings.settings import compose
+    from lockgate.pipelines.settings.governance import PROJECT_FILE, load_governance
+    from lockgate.pipelines.settings.settings import Settings
 
     runs.check_installation()
-    settings = compose().settings
+    settings = load_governance()
+    if withdraw and not isinstance(settings, Settings):
+        raise SettingsError("there are no predictions to withdraw", expected="a conf/ with a store", where=PROJECT_FILE)
     log = open_log(settings, writing=True)
     entry = record_entry(log, lambda: actions.revoke(log, run, reason=reason, actor=actor(), clock=clock))
+    if not isinstance(settings, Settings):
+        show_recorded(log, entry, as_json=as_json, then=[_CONSUMERS_ASK])
+        return
     then, failure = [_PUBLISH_NEXT if entry.state.champion else _NOBODY_SERVES], None
     try:
         then[:0] = (
@@ -128,6 +134,7 @@ def revoke(
 
 
 _PUBLISH_NEXT = "next: `lockgate predict` publishes the champion's predictions"
+_CONSUMERS_ASK = "next: restart what serves the model: it asks `lockgate.admit` before it serves another"
 _NOBODY_SERVES = "nothing may be served now: `lockgate evaluate` trains and judges a model"
 
 

@@ -22,7 +22,9 @@ MAX_DOCUMENT_BYTES = 256 * 1024**2
 
 
 def judge(
-    run: Annotated[str | None, typer.Argument(help="A finished run: EvaluateNewModel/ID, or its ID.")] = None,
+    run: Annotated[
+        str | None, typer.Argument(help="A finished run: FLOW/ID, or the ID of one of EvaluateNewModel.")
+    ] = None,
     evidence: Annotated[
         Path | None, typer.Option(help="Judge this evidence file, or a folder that `export` wrote, instead of a run.")
     ] = None,
@@ -66,12 +68,12 @@ def judge(
 def _judge_run(run: str) -> tuple[ReportedDecision, Evidence, Policy, Log]:
     from lockgate.gates import runs
     from lockgate.pipelines.promotion.decide import judge_run
-    from lockgate.pipelines.settings.settings import compose
+    from lockgate.pipelines.settings.governance import load_policed_governance
 
     runs.check_installation()
-    composed = compose()
-    judgement = judge_run(composed.settings, composed.policy, run)
-    return judgement.reported, judgement.evidence, composed.policy, judgement.log
+    settings, policy = load_policed_governance()
+    judgement = judge_run(settings, policy, run)
+    return judgement.reported, judgement.evidence, policy, judgement.log
 
 
 def _judge_file(evidence: Path, policy: Path) -> tuple[ReportedDecision, Evidence, Policy]:

@@ -77,7 +77,7 @@ def test_a_run_that_reigned_is_admitted_by_name(log: Log, name: str) -> None:
 
 def test_nobody_was_promoted() -> None:
     empty = new_log()
-    refuse_admission(empty, r"^no model has been promoted yet \(`make evaluate model=xgb` trains and judges one\)$")
+    refuse_admission(empty, r"^no model has been promoted yet \(`make evaluate model=xgb` trains and judges one;")
     actions.register(empty, FIRST_MODEL, note="", actor="bob", clock=clock_at())
     refuse_admission(empty, "no model has been promoted yet")
     refuse_admission(empty, "run '7' was never promoted, or is revoked; expected one of none", run="7")

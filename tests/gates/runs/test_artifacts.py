@@ -57,6 +57,7 @@ class EvaluateNewModel(FlowSpec):
 if __name__ == "__main__":
     EvaluateNewModel()
 """
+RESUMED = " (a resumed run scores again if it is resumed from the step that scores)"
 
 
 class Canary:
@@ -251,7 +252,7 @@ def test_the_evidence_of_another_run_is_refused(promoted: Any) -> None:
     completed = promoted.run("judge", stolen)
     assert completed.returncode == 2
     assert completed.stderr.splitlines() == [
-        f"lockgate: the evidence is of run '{run}'; expected of run '{stolen}' @ {stolen}"
+        f"lockgate: the evidence is of run '{run}'; expected of run '{stolen}' @ {stolen}" + RESUMED
     ]
     assert promoted.history() == before
 

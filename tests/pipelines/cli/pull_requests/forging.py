@@ -38,14 +38,15 @@ class Desk:
         fitted = model.fit(split.train, split.train_labels, params=params, task=settings.data.task, seed=settings.seed)
         return fitted.to_bytes()
 
-    def hand_in(self, name: str, kind: str, format: str, blob: bytes) -> None:  # noqa: A002 - as the facts have it
-        """A candidate's files, with the labels for scores."""
+    def hand_in(self, name: str, kind: str, format: str, blob: bytes, **columns: Any) -> None:  # noqa: A002 - as the facts have it
+        """A candidate's files, with the labels for scores, or with other `columns` of evidence."""
         split, sha256 = self.basis.split, hashlib.sha256(blob).hexdigest()
         facts = {
             "challenger": {"run": RUN, "model": kind, "format": format, "sha256": sha256},
             "train_row_hashes": hash_row_ids(split.train_row_ids),
         }
-        evidence = Evidence.from_arrays(label=split.labels, challenger=split.labels, row_id=split.row_ids, facts=facts)
+        rows = {"label": split.labels, "challenger": split.labels, "row_id": split.row_ids, **columns}
+        evidence = Evidence.from_arrays(**rows, facts=facts)
         self.folder.mkdir(exist_ok=True)
         evidence.write(self.folder / f"{name}.arrow")
         (self.folder / f"{name}.model").write_bytes(blob)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from zipfile import ZIP_DEFLATED
 
+import numpy as np
 import pytest
 
 from lockgate.pipelines.models import ubj
@@ -45,6 +46,17 @@ def test_a_claim_is_advice_in_all_that_is_said(adding: Desk) -> None:
     assert (predicate["verificationResult"], predicate["verifiedLevels"]) == ("FAILED", ["FAILED"])
     outputs = (adding.project.home / "outputs").read_text().splitlines()
     assert (outputs[0], outputs[-1]) == ("verdict=INCONCLUSIVE", "claim=true")
+
+
+def test_a_claim_of_another_task_is_not_judged_and_the_others_are(adding: Desk) -> None:
+    """Rows and labels are those of the holdout whatever the task: two columns of scores fit them, too."""
+    both = np.column_stack([1 - adding.basis.split.labels, adding.basis.split.labels])
+    adding.hand_in("wide", "zzz", "text", TEXT, challenger=both, task="multiclass", classes=["a", "b"])
+    adding.hand_in("new", "zzz", "text", TEXT)
+    completed, summary, _ = adding.review({"wide": "model=zzz", "new": "model.name=zzz"})
+    wide, new = summary["candidates"]
+    assert "it was scored for task multiclass; expected task binary" in wide["error"]
+    assert (completed.returncode, new["decision"]["verdict"]) == (3, "INCONCLUSIVE")
 
 
 @pytest.mark.nightly
