@@ -66,6 +66,7 @@ def _evidence(holdout: str, challenger: Fitted, champion: Fitted, trained: Split
         champion=champion.score(split.holdout),
         row_id=split.row_ids,
         cluster=split.clusters,
+        time=split.times,
         slices=split.slices,
         facts={"train_row_hashes": hash_row_ids(trained.train_row_ids)},
     )
@@ -103,7 +104,9 @@ def _same_model(policy: Policy) -> None:
         "any gain, one look (level .95)": Policy.parse(
             {**declared, "schedule": {"kind": "open"}, "checks": {"a": loss}}
         ),
-        "any gain, 20 looks (level .9975)": Policy.parse({**declared, "checks": {"a": loss}}),
+        f"any gain, one of the looks (level {1 - policy.scheduled_alpha:g})": Policy.parse(
+            {**declared, "checks": {"a": loss}}
+        ),
         "any gain by rows, days ignored (.95)": Policy.parse(
             {**declared, "schedule": {"kind": "open"}, "clusters": "ignore", "checks": {"a": loss}}
         ),

@@ -13,9 +13,9 @@ MAX_DEPTH = 50
 KEYWORDS = {"null": None, "true": True, "false": False, "NaN": math.nan, "Infinity": math.inf}
 LEVELS = (("||",), ("&&",), ("==", "!="), ("<", "<=", ">", ">="))  # the last binds most
 CHAINS = 2  # so many of them are one operation on all their operands
-EMBEDDED = re.compile(r"\$\{\{((?:[^'}]|'[^']*'|\}(?!\}))*+)\}\}")
+EMBEDDED = re.compile(r"\$\{\{((?:[^'}]|'[^']*'|\}(?!\}))*)\}\}")  # `*+` is wrong in Python 3.11.2
 TOKEN = re.compile(
-    r"""(?P<string>'(?:[^']|'')*+')
+    r"""(?P<string>'(?:[^']|'')*'(?!'))
     |(?P<number>[-+]?\.?[0-9][A-Za-z0-9_.+-]*|[-+]Infinity)
     |(?P<name>[A-Za-z_][A-Za-z0-9_-]*)
     |(?P<symbol>&&|\|\||[<>=!]=|[<>!()\[\],.*])
