@@ -148,10 +148,10 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         names = archive.namelist()
         metadata = archive.read(f"lockgate-{__version__}.dist-info/METADATA").decode()
     modules = {name for name in names if name.endswith(".py")}
-    tracked = {
+    rooms = {
         f"lockgate/{path.relative_to(ROOT)}" for room in ("gates", "pipelines") for path in ROOT.glob(f"{room}/**/*.py")
     }
-    assert modules == {*tracked, "lockgate/__init__.py"}
+    assert modules == {*rooms, *(f"lockgate/{path.name}" for path in ROOT.glob("lockgate/*.py"))}
     assert {name for name in names if not name.startswith((f"lockgate-{__version__}.dist-info/", "lockgate/"))} == set()
     assert "lockgate/py.typed" in names
     assert re.search(r"^License-Expression: Apache-2.0$", metadata, flags=re.MULTILINE)
