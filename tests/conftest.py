@@ -101,7 +101,7 @@ COMMAND_PATHS = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest module first: begun last, it would be waited for by every worker but one."""
     for item in items:
-        if item.nodeid.startswith(COMMAND_PATHS):
+        if item.nodeid.startswith(COMMAND_PATHS) and not item.get_closest_marker("nightly"):  # which takes minutes
             item.add_marker("nightly")
             item.add_marker("commands")
     items.sort(key=lambda item: not item.nodeid.startswith("tests/workflows/test_story.py"))

@@ -54,9 +54,9 @@ def load_model(format: str, blob: bytes, *, sha256: str) -> Fitted:  # noqa: A00
         ModelError: the format is unknown, the digest differs, or the bytes are not in that format.
     """
     check_blob(format, blob, sha256=sha256)
-    return convert_foreign(lambda: FORMATS[format](blob), partial(_describe_unreadable, format))
+    return FORMATS[format](blob)
 
 
 def _describe_unreadable(format: str, err: Exception) -> ModelError:  # noqa: A002
-    """What a library raised on somebody's bytes, as the error of a model."""
+    """What a parser raised on somebody's bytes, as the error of a model."""
     return ModelError(f"these bytes are not {format}: {type(err).__name__}: {str(err)[:200]}")

@@ -173,7 +173,7 @@ def test_an_sdist_gives_the_same_wheel(checkout: Path, wheel: Path, tmp_path: Pa
     sdist = build("sdist", checkout, tmp_path)
     with tarfile.open(sdist) as archive:
         assert not [name for name in archive.getnames() if "/tests/" in name or name.endswith(".yaml")]
-        archive.extractall(tmp_path / "source", filter="data")
+        archive.extractall(tmp_path / "source", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     (source,) = (tmp_path / "source").iterdir()
     (tmp_path / "again").mkdir()
     again = build("wheel", source, tmp_path / "again")
