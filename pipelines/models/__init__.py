@@ -23,7 +23,6 @@ FORMATS: dict[str, Callable[[bytes], Fitted]] = {
     xgb.FORMAT: xgb.load,
 }
 
-
 _CHECKS: dict[str, Callable[[bytes], object]] = {
     skops_pipeline.FORMAT: partial(skops_pipeline.check, types=SKOPS_TYPES),
     xgb.FORMAT: xgb.check,
@@ -44,7 +43,8 @@ def check_blob(format: str, blob: bytes, *, sha256: str) -> None:  # noqa: A002 
 def check_loadable(format: str, blob: bytes, *, sha256: str) -> None:  # noqa: A002
     """Raise ModelError as `load_model`, as far as that can be told without the libraries of the format."""
     check_blob(format, blob, sha256=sha256)
-    convert_foreign(lambda: _CHECKS[format](blob), partial(_describe_unreadable, format))
+    check = _CHECKS[format]  # outside: a format without a check is a mistake here, and not of the bytes
+    convert_foreign(lambda: check(blob), partial(_describe_unreadable, format))
 
 
 def load_model(format: str, blob: bytes, *, sha256: str) -> Fitted:  # noqa: A002

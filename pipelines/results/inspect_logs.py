@@ -20,6 +20,7 @@ from lockgate.gates.errors import EvidenceError
 from lockgate.gates.foreign import show_foreign
 from lockgate.pipelines.results.results import (
     MAX_DOCUMENT_BYTES,
+    TRUTH_WORDS,
     Result,
     Results,
     Selection,
@@ -33,7 +34,7 @@ from lockgate.pipelines.results.results import (
     unknown_name,
 )
 
-WORDS = {"c": 1.0, "i": 0.0, "p": 0.5, "n": 0.0, "yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
+WORDS = {"c": 1.0, "i": 0.0, "p": 0.5, "n": 0.0, **TRUTH_WORDS}
 """Values of scores that are words, as Inspect counts them: correct, incorrect, partial, no answer."""
 
 HEADER, SUMMARIES = "header.json", "summaries.json"

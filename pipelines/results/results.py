@@ -25,7 +25,8 @@ MAX_DOCUMENT_BYTES = 256 * 1024**2
 MAX_SHOWN = 12
 """How many names a message lists."""
 
-_WORDS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
+TRUTH_WORDS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
+"""Words that are a score of 1 or 0 in every file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ def cannot_read(path: Path, err: OSError) -> EvidenceError:
     return EvidenceError(f"cannot read: {err.strerror}", where=str(path))
 
 
-def parse_score(value: Any, words: Mapping[str, float] = _WORDS) -> float | None:
+def parse_score(value: Any, words: Mapping[str, float] = TRUTH_WORDS) -> float | None:
     """A score as a number, NaN where there is none; None for what is no score.
 
     Args:

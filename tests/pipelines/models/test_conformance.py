@@ -17,7 +17,7 @@ import pytest
 from pydantic import ValidationError
 
 from lockgate.gates.errors import ModelError
-from lockgate.pipelines.models import FORMATS, MODELS, load_model
+from lockgate.pipelines.models import FORMATS, MODELS, check_loadable, load_model
 
 SERVED = [
     (name, task) for name in MODELS for task in ("binary", "regression") if (name, task) != ("logistic", "regression")
@@ -203,9 +203,10 @@ def test_the_digest_comes_before_the_parser(fitted) -> None:
 
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("blob", [b"", b"{", b"PK\x03\x04", b"\x80\x04K\x01.", b"garbage" * 1000, bytes(1000)])
-def test_bytes_that_are_no_model(format_, blob) -> None:
+@pytest.mark.parametrize("parse", [load_model, check_loadable])
+def test_bytes_that_are_no_model(format_, blob, parse) -> None:
     with pytest.raises(ModelError, match=f"these bytes are not {format_}"):
-        load_model(format_, blob, sha256=digest(blob))
+        parse(format_, blob, sha256=digest(blob))
 
 
 def test_a_truncated_model(fitted) -> None:

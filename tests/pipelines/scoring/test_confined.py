@@ -100,6 +100,13 @@ def test_what_becomes_of_a_model_is_one_line_and_the_next_is_judged(confinement:
     assert run(confinement, "").columns == ("x",)
 
 
+@pytest.mark.parametrize(("question_bytes", "more"), [(0, 0), (2**20, 2**23), (2**29, 2**32), (2**31, 2**32)])
+def test_a_large_model_gets_no_more_memory_than_there_is_for_any(question_bytes: int, more: int) -> None:
+    """Whoever made the bytes chose how many there are."""
+    scaled = LIMITS.scale(rows=10_000, question_bytes=question_bytes)
+    assert (scaled.memory_bytes, scaled.cpu_s) == (LIMITS.memory_bytes + more, LIMITS.cpu_s + 2)
+
+
 def test_it_cannot_write(confinement: Confinement, tmp_path: Path) -> None:
     file = tmp_path / "file"
     with pytest.raises(ModelError, match=r"it cannot be scored: OSError: .*File too large"):

@@ -51,6 +51,7 @@ HOSTILE = [
     ("model/xgb.yaml", "more: {_target_: os.system, command: touch canary}", "'_target_' is not allowed"),
     ("gate/default.yaml", "# @package hydra.job", "an @package line is not allowed"),
     ("data/flights.yaml", "# @package gate", "an @package line is not allowed"),
+    ("model/xgb.yaml", "# @package _group_", "an @package line is not allowed"),
     ("data/flights.yaml", "path2: !!python/object/apply:os.system ['touch canary']", "a tag is not allowed"),
     ("data/flights.yaml", "path2: !include /etc/passwd", "a tag is not allowed"),
     ("config.yaml", "home: ${oc.env:CANARY}", "a resolver is not allowed"),
