@@ -34,6 +34,7 @@ from lockgate.gates.log.signing import fingerprint, public_line
 
 ROWS = 60
 BARRIER_TIMEOUT_S = 900  # seconds that one waits for all at a barrier
+MIN_ENTRIES = 10  # that writers make before the last are killed
 DECLARED = {
     "if_no_champion": "absolute_only",
     "confidence": 0.95,
@@ -238,6 +239,7 @@ def play_killed(store: dict[str, Any], book: Path, *, writers: int, kills: int) 
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         alive.append(fork_worker(lambda number=number: work(number)))
+    _wait_for(lambda: open_log(store, signed=True).state().seq > MIN_ENTRIES)
     for child in alive:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -249,8 +251,13 @@ def _some_calls_later(book: Path) -> None:
     def length() -> int:
         return sum(file.stat().st_size for file in book.iterdir())
 
-    target, deadline = length() + 2000, time.monotonic() + BARRIER_TIMEOUT_S
-    while length() < target:
+    target = length() + 2000
+    _wait_for(lambda: length() >= target)
+
+
+def _wait_for(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + BARRIER_TIMEOUT_S
+    while not reached():
         if time.monotonic() > deadline:
             raise RuntimeError("the writers stand still")
         time.sleep(0.005)
