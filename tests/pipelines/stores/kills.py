@@ -102,12 +102,14 @@ def reader(place: Place, out: Path, stop: Path) -> None:
     """Look until told to stop, or until nobody is left to tell; one line for each look."""
     parent = os.getppid()
     with out.open("w", encoding="utf-8") as log_file:
-        while not stop.exists() and os.getppid() == parent:
+        while True:  # once at least, however slow the machine
             try:
                 log_file.write(look(place) + "\n")
             except StoreError as err:
                 log_file.write(f"{err}\n")
             log_file.flush()
+            if stop.exists() or os.getppid() != parent:
+                return
             time.sleep(place.pause)
 
 
