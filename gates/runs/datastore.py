@@ -78,6 +78,8 @@ def open_object_store(
     kind, start = datastore() if root == DATASTORE else (root.partition("://")[0], root)
     folder = f"lockgate/{path}" if root == DATASTORE else path
     seconds = read_timeout(STORE_TIMEOUT_VARIABLE, otherwise=STORE_TIMEOUT_S) if seconds is None else seconds
+    if kind == "file" and not start.startswith("file:///"):
+        raise error_type("a relative folder is another one elsewhere", expected="file:///…", where=start)
     try:
         if kind in ("local", "file"):
             local = Path(start.removeprefix("file://")) / folder

@@ -52,7 +52,7 @@ def build_keyring(keys: KeySettings) -> Keyring:
             "this platform requires a signed promotion log, but lists no judge's key",
             expected="a key with role judge",
             where="platform.keys.trusted",
-            hint="`lockgate keys new` makes one; conf/platform takes its public line",
+            hint="`lockgate keys new` makes one; the configuration takes its public line",
         )
     return keyring
 

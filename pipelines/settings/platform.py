@@ -56,7 +56,12 @@ def _zone(value: str) -> str:
 
 
 def parse_root(value: str) -> str:
-    """An address without a slash at its end, or `datastore`. Raises ValueError for anything else."""
+    """An address without a slash at its end, or `datastore`. Raises ValueError for anything else.
+
+    A folder has an absolute path: a relative one would be another folder wherever a command runs.
+    """
+    if value.startswith("file://") and not value.startswith("file:///"):
+        raise ValueError(f"got {value[:80]!r}; expected an absolute path, as in file:///logs")
     if value != "datastore" and not _ROOT.fullmatch(value):
         raise ValueError(f"got {value[:80]!r}; expected datastore, or an address such as s3://bucket/prefix")
     return value.rstrip("/")

@@ -87,10 +87,9 @@ class ObjectShelf:
         return max(self.names(folder), default=None)
 
     def remove(self, folder: str, names: Sequence[str]) -> None:
-        store = self.store
         for name in names:
             try:
-                self.ask(lambda name=name: store.delete(f"{folder}/{name}"))  # type: ignore[misc]
+                self.ask(lambda name=name: self.store.delete(f"{folder}/{name}"))  # type: ignore[misc]
             except FileNotFoundError:
                 continue
 

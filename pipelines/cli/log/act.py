@@ -171,7 +171,7 @@ def waive(
             f"this key belongs to {trusted_key.name}, who is not an approver"
             if trusted_key
             else "there is no approver's key to sign with",
-            expected=f"the key of {approvers}" if approvers else "a key with role approver in conf/platform",
+            expected=f"the key of {approvers}" if approvers else "a key with role approver in the project's keys",
             hint="`lockgate keys show` shows which key is used; set LOCKGATE_SIGNING_KEY_FILE to use another",
         )
     entry = actions.waive(

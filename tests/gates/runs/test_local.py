@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lockgate.gates import runs
-from lockgate.gates.errors import RunError
+from lockgate.gates.errors import LogError, RunError
 
 
 @pytest.fixture
@@ -39,6 +39,11 @@ def test_asking_where_it_is_does_not_make_it(root: Path) -> None:
     assert runs.describe_address("churn", root="s3://bucket/logs") == "s3://bucket/logs/churn"
     assert list(runs.open_log_store("churn", writing=False).list()) == []
     assert [path.name for path in root.rglob("*")] == ["flows"]
+
+
+def test_a_folder_that_depends_on_the_working_directory_is_refused(root: Path) -> None:
+    with pytest.raises(LogError, match="a relative folder is another one elsewhere; expected file:///… @ file://logs"):
+        runs.open_log_store("churn", root="file://logs")
 
 
 def test_a_process_that_keeps_runs_elsewhere_is_told_where_to_start(root: Path) -> None:
