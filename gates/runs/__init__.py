@@ -13,7 +13,13 @@ from lockgate.gates.runs.artifacts import (
     load_remains,
 )
 from lockgate.gates.runs.datastore import DATASTORE, datastore, describe_address, open_log_store, open_object_store
-from lockgate.gates.runs.local import LOCAL_ROOT_VARIABLE, find_local_home, require_shared_datastore, share_datastore
+from lockgate.gates.runs.local import (
+    LOCAL_ROOT_VARIABLE,
+    find_local_datastore,
+    find_local_home,
+    require_shared_datastore,
+    share_datastore,
+)
 from lockgate.gates.runs.metadata import (
     NoSuchRunError,
     UnreachableError,
@@ -40,6 +46,7 @@ __all__ = [
     "check_metadata",
     "datastore",
     "describe_address",
+    "find_local_datastore",
     "find_local_home",
     "find_owner",
     "keep_run",

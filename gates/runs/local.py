@@ -26,6 +26,11 @@ def find_local_home(folder: Path) -> Path:
     return next((place for place in (folder, *folder.parents) if (place / _DATASTORE_FOLDER).is_dir()), folder)
 
 
+def find_local_datastore(root: Path) -> Path:
+    """The local datastore of the project in `root`, which need not exist yet."""
+    return find_local_home(root) / _DATASTORE_FOLDER
+
+
 def share_datastore(root: Path) -> None:
     """Have Metaflow use the local datastore of the project in `root`, in this process and those that it starts.
 
@@ -45,13 +50,13 @@ def require_shared_datastore(root: Path) -> None:
     kind, used = datastore()
     if kind != "local" or metaflow_config.DATASTORE_SYSROOT_LOCAL is not None:
         return
-    home = find_local_home(root)
-    if Path(used).resolve() != (home / _DATASTORE_FOLDER).resolve():
+    shared = find_local_datastore(root)
+    if Path(used).resolve() != shared.resolve():
         raise RunError(
             "Metaflow keeps the runs of this process outside of the project's datastore",
-            expected=str(home / _DATASTORE_FOLDER),
+            expected=str(shared),
             where=used,
-            hint=f"start it in {home}, or anywhere in the project with {LOCAL_ROOT_VARIABLE}={home}",
+            hint=f"start it in {shared.parent}, or anywhere in the project with {LOCAL_ROOT_VARIABLE}={shared.parent}",
         )
 
 
@@ -60,7 +65,7 @@ def describe_missing_run(pathspec: str) -> tuple[str, str]:
     kind, used = datastore()
     if kind != "local":
         return "", ""
-    stray = find_local_home(Path.cwd()) / _DATASTORE_FOLDER
+    stray = find_local_datastore(Path.cwd())
     if stray.resolve() == Path(used).resolve() or not (stray / pathspec).is_dir():
         return f"a run in {used}", ""
     return f"a run in {used}", f"it is in {stray}, as its flow was started there; start it in {Path(used).parent}"
@@ -75,7 +80,7 @@ def _read_configurations() -> Iterator[dict[str, object]]:
     """What Metaflow's configuration files say; it complains itself of one that cannot be read."""
     profile = os.environ.get("METAFLOW_PROFILE")
     home = Path(os.environ.get("METAFLOW_HOME", "~/.metaflowconfig")).expanduser()
-    nearest = find_local_home(Path.cwd()) / _DATASTORE_FOLDER
+    nearest = find_local_datastore(Path.cwd())
     for file in (nearest / "config.json", home / (f"config_{profile}.json" if profile else "config.json")):
         try:
             content = json.loads(file.read_text(encoding="utf-8"))

@@ -122,12 +122,14 @@ def _open_log(project: str) -> Log:
 
 
 def _require_shared_datastore() -> None:
-    """Raise RunError in a flow that was started where Metaflow has made a datastore beside the project's own."""
+    """Raise RunError where the Metaflow of this process has another datastore than the project's commands."""
     from lockgate.gates import runs
     from lockgate.pipelines.settings.scope import require_scope
 
-    if Path(runs.datastore()[1]).exists():  # where there is none, the log is empty in either place
-        runs.require_shared_datastore(require_scope().root)
+    root = require_scope().root
+    places = (runs.find_local_datastore(root), Path(runs.datastore()[1]))
+    if any(place.exists() for place in places):  # where there is none, no model reigns
+        runs.require_shared_datastore(root)
 
 
 def _load(reigning: Champion) -> ChampionModel:

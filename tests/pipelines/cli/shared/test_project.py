@@ -51,6 +51,7 @@ CONF_ONLY = (
     (("propose", "--out", "proposal"), "a model and data to train it on"),
     (("review", "proposal", "--head", "./head", "--out", "review"), "candidates and a model to score again"),
     (("push-data",), "a table"),
+    (("demo",), "the models of conf/ and the flights"),
     (("status",), "models, data and flows"),
     (("manifests", "--out", "manifests"), "models, data and flows"),
 )
