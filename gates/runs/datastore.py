@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,7 @@ def open_object_store(
     try:
         if kind in ("local", "file"):
             local = Path(start.removeprefix("file://")) / folder
-            return LocalStore(local, mkdir=True) if writing or local.exists() else MemoryStore()
+            return LocalStore(local, mkdir=True) if writing or _is_written(local) else MemoryStore()
         if kind == "s3":
             bucket, _, prefix = start.removeprefix("s3://").partition("/")
             inside = "/".join(part for part in (prefix.strip("/"), folder) if part)
@@ -96,6 +97,14 @@ def open_object_store(
             where=start,
             hint="check Metaflow's configuration",
         ) from err
+
+
+def _is_written(folder: Path) -> bool:
+    """Whether a folder is there. Raises OSError if that is unknown, as something else is in its place or above it."""
+    nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not nearest.is_dir():
+        raise NotADirectoryError(f"{nearest} is not a folder")
+    return nearest == folder
 
 
 def datastore() -> tuple[str, str]:

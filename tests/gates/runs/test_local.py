@@ -41,6 +41,12 @@ def test_asking_where_it_is_does_not_make_it(root: Path) -> None:
     assert [path.name for path in root.rglob("*")] == ["flows"]
 
 
+def test_what_cannot_be_read_is_not_taken_for_a_log_that_nobody_has_written(root: Path) -> None:
+    (root / "logs").symlink_to(root / "a disk that is not there")
+    with pytest.raises(LogError, match=r"the file store cannot be opened: .*/logs is not a folder"):
+        runs.open_log_store("churn", root=f"file://{root}/logs", writing=False)
+
+
 def test_a_folder_that_depends_on_the_working_directory_is_refused(root: Path) -> None:
     with pytest.raises(LogError, match="a relative folder is another one elsewhere; expected file:///… @ file://logs"):
         runs.open_log_store("churn", root="file://logs")
