@@ -18,6 +18,8 @@ def measure_commands() -> None:
         env = {
             **os.environ,
             "METAFLOW_USER": "bench",
+            "METAFLOW_DATASTORE_SYSROOT_LOCAL": scratch,
+            "LOCKGATE_CONF": str(ROOT / "conf"),
             "BENCH_TABLE": str(ROOT / "data/flights.parquet"),
             "OMP_WAIT_POLICY": "passive",
         }

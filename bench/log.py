@@ -24,6 +24,7 @@ from lockgate.gates.lifecycle import actions
 from lockgate.gates.lifecycle.commit import commit
 from lockgate.gates.log import Log
 from lockgate.gates.log.entry import entry_path
+from lockgate.pipelines.settings.groups import ROOT
 
 SHORT, LONG = 10, 100_000
 READ_ENTRIES = 1000  # how many entries are read in a row
@@ -149,10 +150,8 @@ def _compare(where: str, logs: list[Log], envs: list[dict[str, str]], cwd: Path)
     """Compare the long log, which comes first in both lists, with the short one."""
     head = time_alternately(*(log.head for log in logs), times=31)
     print_ratio(f"head of {LONG:,} entries on {where}", *head, against=f"of {SHORT}", goal="at most 1.5")
-    runs = [
-        timed_command([LOCKGATE_COMMAND, "champion"], cwd=cwd, env={**os.environ, "METAFLOW_USER": "bench", **env})
-        for env in envs
-    ]
+    shared = {**os.environ, "METAFLOW_USER": "bench", "LOCKGATE_CONF": str(ROOT / "conf")}
+    runs = [timed_command([LOCKGATE_COMMAND, "champion"], cwd=cwd, env={**shared, **env}) for env in envs]
     print_ratio(
         f"lockgate champion, {LONG:,} entries on {where}",
         *time_alternately(*runs, times=7),

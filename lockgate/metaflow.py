@@ -24,7 +24,8 @@ import lockgate
 from lockgate.gates.errors import EvidenceError, SettingsError
 from lockgate.pipelines.flows.output import fail_in_one_line
 from lockgate.pipelines.gating.task import GatedTask, close_task, open_task
-from lockgate.pipelines.settings.governance import PROJECT_FILE, find_project_file
+from lockgate.pipelines.settings.governance import find_project_file
+from lockgate.pipelines.settings.scope import PROJECT_FILE
 
 _ARTIFACTS = ("evidence", "facts", "model")
 

@@ -23,6 +23,7 @@ def _copy_conf() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     shutil.copytree(SHIPPED, folder / "conf")
     shutil.copytree(ROOT / "tests" / "conf", folder / "conf", dirs_exist_ok=True)
+    (folder / "data").symlink_to(ROOT / "data")  # relative paths in conf/ start at its parent
     return folder / "conf"
 
 

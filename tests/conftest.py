@@ -17,7 +17,7 @@ import sys
 import threading
 import urllib.request
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +28,7 @@ import hypothesis
 import pytest
 
 from tests.configuration import CONF
+from tests.project_line import split_project_line
 
 ROOT = Path(__file__).parents[1]
 os.environ["LOCKGATE_CONF"] = str(CONF)  # of child processes too
@@ -77,6 +78,7 @@ COMMAND_PATHS = (
     "tests/pipelines/cli/models/",
     "tests/pipelines/cli/production/test_push_data.py",
     "tests/pipelines/cli/pull_requests/",
+    "tests/pipelines/cli/shared/test_project.py",
     "tests/pipelines/cli/test_errors.py",
     "tests/pipelines/gating/test_flows.py",
     "tests/pipelines/models/test_imports.py",
@@ -217,6 +219,31 @@ def _console() -> Callable[[dict[str, Any]], Any]:
     return ask
 
 
+class ProjectProcess(subprocess.CompletedProcess[str]):
+    """A finished command. Its `stderr` is without the first line, which names the project."""
+
+    project_line: str
+
+
+def _take_project_line(command: Sequence[str], code: int, out: str, err: str) -> ProjectProcess:
+    line, rest = split_project_line(err)
+    process = ProjectProcess(list(command), code, out, rest)
+    process.project_line = line
+    return process
+
+
+def _run_lockgate(*words: str, cwd: Path, env: Mapping[str, str]) -> ProjectProcess:
+    command = [str(Path(sys.executable).with_name("lockgate")), *words]
+    completed = _console()({"words": command, "cwd": str(cwd), "env": dict(env)})
+    return _take_project_line(command, completed["code"], completed["out"], completed["err"])
+
+
+@pytest.fixture(scope="session")
+def run_lockgate() -> Callable[..., ProjectProcess]:
+    """`lockgate WORDS` in a directory and with an environment of the test's own, where the imports are done."""
+    return _run_lockgate
+
+
 @dataclass(frozen=True)
 class Project:
     """A directory in which `lockgate` runs. Nothing of the caller's environment gets in but PATH."""
@@ -235,22 +262,22 @@ class Project:
             **more,
         }
 
-    def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, **env: str) -> ProjectProcess:
         """The console command, in a process of its own in which the imports are done; with variables of Python's own
         that could change those, the program itself."""
         command = [str(Path(sys.executable).with_name("lockgate")), *words]
         if any(name.startswith("PYTHON") for name in env):
             return self.call(*command, **env)
-        completed = _console()({"words": command, "cwd": str(self.home), "env": self.env(**env)})
-        return subprocess.CompletedProcess(command, completed["code"], completed["out"], completed["err"])
+        return _run_lockgate(*words, cwd=self.home, env=self.env(**env))
 
-    def python(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    def python(self, *words: str, **env: str) -> ProjectProcess:
         return self.call(sys.executable, *words, **env)
 
-    def call(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def call(self, *command: str, **env: str) -> ProjectProcess:
+        done = subprocess.run(
             command, cwd=self.home, env=self.env(**env), capture_output=True, encoding="utf-8", check=False
         )
+        return _take_project_line(command, done.returncode, done.stdout, done.stderr)
 
     def history(self) -> list[dict[str, Any]]:
         """The entries of the local log, as they are in the files."""

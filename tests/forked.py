@@ -80,7 +80,8 @@ def _main() -> None:
     script = runpy.run_path(sys.argv[1])
     for name in script["IMPORTED_FIRST"]:
         import_module(name)
-    import_module("lockgate.pipelines.settings.settings").compose()  # for what Hydra imports
+    conf = Path(__file__).parents[1] / "conf"
+    import_module("lockgate.pipelines.settings.settings").compose(conf=conf)  # for what Hydra imports
     for line in sys.stdin:
         print(json.dumps(_answer(script["run"], json.loads(line))), flush=True)
 

@@ -80,7 +80,7 @@ def _count_lines(changes: Changes) -> Iterator[str]:
     """Changes of which only the number is reported, a line each."""
     for number, word in (
         (changes.authors, "of conf/model, conf/train and conf/experiment changed, which are the authors' choice"),
-        (changes.reworded, "of conf/ changed without changing what is composed"),
+        (changes.reworded, "of the configuration changed without changing what it says"),
     ):
         if number:
             yield f"{number} {'file' if number == 1 else 'files'} {word}"

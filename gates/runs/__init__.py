@@ -12,7 +12,14 @@ from lockgate.gates.runs.artifacts import (
     load_model_bytes,
     load_remains,
 )
-from lockgate.gates.runs.datastore import DATASTORE, datastore, home, open_log_store, open_object_store
+from lockgate.gates.runs.datastore import DATASTORE, datastore, describe_address, open_log_store, open_object_store
+from lockgate.gates.runs.local import (
+    LOCAL_ROOT_VARIABLE,
+    find_local_datastore,
+    find_local_home,
+    require_shared_datastore,
+    share_datastore,
+)
 from lockgate.gates.runs.metadata import (
     NoSuchRunError,
     UnreachableError,
@@ -25,6 +32,7 @@ from lockgate.gates.runs.tagging import RetagResult, RunTags, list_tagged_runs, 
 
 __all__ = [
     "DATASTORE",
+    "LOCAL_ROOT_VARIABLE",
     "Claim",
     "ForeignRunError",
     "NoSuchRunError",
@@ -37,8 +45,10 @@ __all__ = [
     "check_installation",
     "check_metadata",
     "datastore",
+    "describe_address",
+    "find_local_datastore",
+    "find_local_home",
     "find_owner",
-    "home",
     "keep_run",
     "list_tagged_runs",
     "load_claim",
@@ -49,5 +59,7 @@ __all__ = [
     "metaflow_project",
     "open_log_store",
     "open_object_store",
+    "require_shared_datastore",
     "retag",
+    "share_datastore",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,9 +46,15 @@ def request_limits(seconds: float) -> dict[str, Any]:
     }
 
 
-def open_log_store(project: str, *, root: str = DATASTORE) -> ObjectStore:
+def open_log_store(project: str, *, root: str = DATASTORE, writing: bool = True) -> ObjectStore:
     """The object store for a project's log: the folder `project` under `root`, as in `open_object_store`."""
-    return open_object_store(project, root=root, error_type=LogError)
+    return open_object_store(project, root=root, error_type=LogError, writing=writing)
+
+
+def describe_address(path: str, *, root: str = DATASTORE) -> str:
+    """The address of the folder `path` under `root`, for people: a path, or s3://…. Raises as `datastore`."""
+    start, folder = (datastore()[1], f"lockgate/{path}") if root == DATASTORE else (root, path)
+    return f"{start.removeprefix('file://').rstrip('/')}/{folder}"
 
 
 def open_object_store(
@@ -57,22 +64,27 @@ def open_object_store(
     error_type: type[LockgateError] = RunError,
     seconds: float | None = None,
     endpoint: str | None = None,
+    writing: bool = True,
 ) -> ObjectStore:
     """The folder `path` under `root`, which is `datastore` or an address such as s3://bucket/prefix.
 
     S3 is reached as Metaflow reaches it: same region, credentials and (unless given) endpoint. A request may take
-    `seconds`, retries included; None takes the limit from the environment. Raises `error_type` if it cannot be opened.
+    `seconds`, retries included; None takes the limit from the environment. Without `writing`, a folder on this machine
+    that nobody has written yet is an empty store, and is not made. Raises `error_type` if it cannot be opened.
     """
     import obstore
     from obstore.exceptions import BaseError
-    from obstore.store import LocalStore, S3Store
+    from obstore.store import LocalStore, MemoryStore, S3Store
 
     kind, start = datastore() if root == DATASTORE else (root.partition("://")[0], root)
     folder = f"lockgate/{path}" if root == DATASTORE else path
     seconds = read_timeout(STORE_TIMEOUT_VARIABLE, otherwise=STORE_TIMEOUT_S) if seconds is None else seconds
+    if kind == "file" and not start.startswith("file:///"):
+        raise error_type("a relative folder is another one elsewhere", expected="file:///…", where=start)
     try:
         if kind in ("local", "file"):
-            return LocalStore(Path(start.removeprefix("file://")) / folder, mkdir=True)
+            local = Path(start.removeprefix("file://")) / folder
+            return LocalStore(local, mkdir=True) if writing or _is_written(local) else MemoryStore()
         if kind == "s3":
             bucket, _, prefix = start.removeprefix("s3://").partition("/")
             inside = "/".join(part for part in (prefix.strip("/"), folder) if part)
@@ -87,18 +99,25 @@ def open_object_store(
         ) from err
 
 
-def home() -> Path:
-    """The directory for local files: the one that holds Metaflow's local datastore, or else the current one."""
-    kind, root = datastore()
-    return Path(root).parent if kind == "local" else Path.cwd()
+def _is_written(folder: Path) -> bool:
+    """Whether a folder is there. Raises OSError if that is unknown, as something else is in its place or above it."""
+    nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not nearest.is_dir():
+        raise NotADirectoryError(f"{nearest} is not a folder")
+    return nearest == folder
 
 
 def datastore() -> tuple[str, str]:
-    """The kind of Metaflow's datastore (local, s3, …) and its root. Raises RunError if no root is configured."""
+    """The kind of Metaflow's datastore (local, s3, …) and its root, which need not exist yet.
+
+    Raises RunError if no root is configured.
+    """
     from metaflow import metaflow_config
 
     storage = storage_class()
-    root = storage.get_datastore_root_from_config(lambda *_: None, create_on_absent=True)
+    root = storage.get_datastore_root_from_config(lambda *_: None, create_on_absent=False)
+    if not root and metaflow_config.DEFAULT_DATASTORE == "local":
+        root = str(Path.cwd() / metaflow_config.DATASTORE_LOCAL_DIR)  # where Metaflow would make it
     if not root:
         raise RunError(
             f"Metaflow's {metaflow_config.DEFAULT_DATASTORE} datastore has no root",

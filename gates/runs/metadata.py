@@ -163,8 +163,14 @@ def _transient_problem(err: BaseException, where: str) -> str:
     if isinstance(err, RunError):
         raise err
     if isinstance(err, MetaflowNotFound):
+        from lockgate.gates.runs.local import describe_missing_run
+
+        place, hint = describe_missing_run(where)
         raise NoSuchRunError(
-            "there is no such run", where=where, hint="`lockgate history` lists the runs that were judged"
+            "there is no such run",
+            expected=place,
+            where=where,
+            hint=hint or "`lockgate history` lists the runs that were judged",
         ) from err
     message = _first_line(err)
     if isinstance(err, OSError | ValueError) and not isinstance(err, UnicodeError):

@@ -9,7 +9,8 @@ from os import environ
 from pathlib import Path
 
 from lockgate.gates.errors import DeployError
-from lockgate.pipelines.settings.groups import ROOT, conf_dir
+from lockgate.pipelines.settings.groups import ROOT
+from lockgate.pipelines.settings.scope import find_conf
 
 GIT_STATUS_TIMEOUT_S = 60.0
 
@@ -23,7 +24,7 @@ def clean_commit() -> str:
     if shutil.which("git") is None:
         raise DeployError("git is not installed", expected="git in PATH, to know which commit is deployed")
     commit = _clean_folder_commit(ROOT)
-    _clean_folder_commit(conf_dir(), "--ignored")
+    _clean_folder_commit(find_conf(), "--ignored")
     return commit
 
 

@@ -31,8 +31,13 @@ def default_policy(_context: object = None) -> dict[str, Any]:
 @cache
 def _composed_conf() -> Composed:
     """conf/ when the flow starts, composed once: Promote has two Configs that need it."""
+    from lockgate.gates import runs
     from lockgate.pipelines.flows.output import fail_in_one_line
+    from lockgate.pipelines.settings.scope import find_conf
     from lockgate.pipelines.settings.settings import compose
 
     with fail_in_one_line():
-        return compose()
+        conf = find_conf()
+        composed = compose(conf=conf)
+        runs.require_shared_datastore(conf.parent)
+        return composed

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import AdmissionError, EvidenceError, SettingsError
@@ -100,7 +101,9 @@ def judge_run(run: str) -> Decision:
     from lockgate.pipelines.settings.governance import load_policed_governance
 
     with _same_namespace():
-        return decide.judge_run(*load_policed_governance(), run).reported.decision
+        settings, policy = load_policed_governance()
+        _require_shared_datastore()
+        return decide.judge_run(settings, policy, run).reported.decision
 
 
 def _open_log(project: str) -> Log:
@@ -114,7 +117,19 @@ def _open_log(project: str) -> Log:
         raise SettingsError(
             f"the configuration found here is of project {settings.project!r}", expected=f"project {project!r}"
         )
+    _require_shared_datastore()
     return open_log(settings)
+
+
+def _require_shared_datastore() -> None:
+    """Raise RunError where the Metaflow of this process has another datastore than the project's commands."""
+    from lockgate.gates import runs
+    from lockgate.pipelines.settings.scope import require_scope
+
+    root = require_scope().root
+    places = (runs.find_local_datastore(root), Path(runs.datastore()[1]))
+    if any(place.exists() for place in places):  # where there is none, no model reigns
+        runs.require_shared_datastore(root)
 
 
 def _load(reigning: Champion) -> ChampionModel:

@@ -23,7 +23,8 @@ SIGNING_KEY_FILE_VARIABLE = "LOCKGATE_SIGNING_KEY_FILE"
 def open_log(settings: Governance, *, writing: bool = False) -> Log:
     """The log of the project, where the platform keeps it.
 
-    With `writing` it signs by the private key in the environment, given as text or as the name of a file.
+    With `writing` it signs by the private key in the environment, given as text or as the name of a file. Without, a
+    log that nobody has written yet is empty, and no folder is made for it.
 
     Raises:
         SigningError: the platform requires signatures but lists no judge's key; a key is not valid; the private key
@@ -32,7 +33,7 @@ def open_log(settings: Governance, *, writing: bool = False) -> Log:
     """
     keyring = build_keyring(settings.keys)
     return Log(
-        runs.open_log_store(settings.project, root=settings.log_root),
+        runs.open_log_store(settings.project, root=settings.log_root, writing=writing),
         project=settings.project,
         keyring=keyring,
         signer=load_signer(settings.keys, os.environ) if writing else None,
@@ -51,7 +52,7 @@ def build_keyring(keys: KeySettings) -> Keyring:
             "this platform requires a signed promotion log, but lists no judge's key",
             expected="a key with role judge",
             where="platform.keys.trusted",
-            hint="`lockgate keys new` makes one; conf/platform takes its public line",
+            hint="`lockgate keys new` makes one; the configuration takes its public line",
         )
     return keyring
 

@@ -1,14 +1,14 @@
-"""Two versions of this repository → what changed in the rules for a model.
+"""Two versions of a repository → what changed in the rules for a model.
 
 The code that runs here composes both, so it does not matter where a value is written. A file that is not the default,
-such as another file of conf/gate, is compared with the file of the same name.
+such as another file of conf/gate, is compared with the file of the same name. Of a repository with a `lockgate.yaml`
+that file and its policy are compared: `project_files.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lockgate.gates.errors import LockgateError, PolicyError, SettingsError, printable
+from lockgate.gates.errors import LockgateError, printable
 from lockgate.gates.policy.archive import read_archived
 from lockgate.gates.policy.diff import compare_policies
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.strictness import Category, Changes, Direction, Finding, compare_records, make_finding
 from lockgate.gates.strictness.findings import WORST_FIRST
 from lockgate.pipelines.pull_requests.candidates import CANDIDATES_FILE as CANDIDATES
-from lockgate.pipelines.pull_requests.versions import RepositoryVersion, load_folder
+from lockgate.pipelines.pull_requests.project_files import compare_project_files
+from lockgate.pipelines.pull_requests.versions import RepositoryVersion, load_folder, locate_errors
 from lockgate.pipelines.settings import settings
 from lockgate.pipelines.settings.files import CHOICE_FILE, list_table_paths, write_conf
 from lockgate.pipelines.settings.groups import AUTHOR_GROUPS, GUARDED_GROUPS
@@ -48,6 +49,8 @@ def compare_folders(base_root: Path, head_root: Path) -> Changes:
 
 def compare_versions(before: RepositoryVersion, after: RepositoryVersion) -> Changes:
     """What changed between two versions, the worst first. Raises as `compare_folders`."""
+    if before.has_project_file or after.has_project_file:
+        return compare_project_files(before, after)
     changed = [path for path in {*before.conf, *after.conf} if before.conf.get(path) != after.conf.get(path)]
     owned = [path for path in changed if path.split("/")[1] not in _AUTHORED]
     with TemporaryDirectory(prefix="lockgate-") as folder:
@@ -101,32 +104,15 @@ class _Side:
     def compose_root(self, root: str) -> Composed:
         """What the root composes without overrides; config.yaml if that file does not exist."""
         root = root if self.has(root) else "config"
-        with self._locate_errors(f"conf/{root}.yaml"):
+        with locate_errors(self.version, f"conf/{root}.yaml", self.conf):
             return settings.compose(config=root, conf=self.conf, parse_policy=self.parse_policy)
 
     def part(self, group: str, name: str, default: Composed) -> BaseModel | Mapping[str, Any]:
         """One file of a group, parsed; as a plain tree if it leaves values to be given."""
         if default.choices.get(group) == name:
             return default.policy if group == "gate" else _part(default.settings, group)
-        with self._locate_errors(f"conf/{group}/{name}.yaml"):
+        with locate_errors(self.version, f"conf/{group}/{name}.yaml", self.conf):
             return settings.compose_group(group, name, self.conf, parse_policy=self.parse_policy)
-
-    @contextmanager
-    def _locate_errors(self, file: str) -> Iterator[None]:
-        """Make errors name the version and the file instead of the temporary copy."""
-        where = f"{self.version.name}: {file}"
-        try:
-            yield
-        except PolicyError as err:
-            raise PolicyError([line.replace(" @ ", f" @ {where}: ") for line in err.problems]) from err
-        except LockgateError as err:
-            inside = err.where.replace(str(self.conf), "").strip("/")
-            raise SettingsError(
-                err.problem.replace(str(self.conf), "conf"),
-                expected=err.expected,
-                hint=err.hint,
-                where=f"{where}: {inside}" if inside else where,
-            ) from err
 
 
 def _part(composed: Settings, group: str) -> BaseModel:

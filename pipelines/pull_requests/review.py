@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,8 @@ from lockgate.pipelines.pull_requests.versions import RepositoryVersion, load_co
 from lockgate.pipelines.scoring.champion import find_opponent
 from lockgate.pipelines.scoring.confined import open_confinement
 from lockgate.pipelines.settings.files import write_conf
-from lockgate.pipelines.settings.groups import ROOT, conf_dir
+from lockgate.pipelines.settings.groups import CONF_VARIABLE, ROOT
+from lockgate.pipelines.settings.scope import find_conf, is_conf
 
 if TYPE_CHECKING:
     from lockgate.gates.evidence.evidence import Evidence
@@ -53,8 +55,19 @@ class ReviewedProposal:
 
 
 def this_version(name: str) -> RepositoryVersion:
-    """This checkout, with the configuration it composes, which may be elsewhere."""
-    checkout, conf = load_folder(ROOT, name=name), conf_dir()
+    """This checkout, with the configuration it composes, which LOCKGATE_CONF may have elsewhere.
+
+    Raises SettingsError where the command runs in another checkout, whose configuration would judge instead.
+    """
+    conf = find_conf()
+    if not os.environ.get(CONF_VARIABLE) and is_conf(ROOT / "conf") and conf != ROOT / "conf":
+        raise SettingsError(
+            "another checkout's configuration would judge",
+            expected=f"to be run in {ROOT}, whose code this is",
+            where=str(conf),
+            hint="what a pull request proposes must not decide on itself",
+        )
+    checkout = load_folder(ROOT, name=name)
     return (
         checkout if conf == ROOT / "conf" else replace(checkout, files={**checkout.code, **load_conf(conf, name=name)})
     )
@@ -153,7 +166,7 @@ def _list_candidates(folder: Path, head: RepositoryVersion) -> tuple[ReviewCandi
     with TemporaryDirectory(prefix="lockgate-") as scratch:
         conf = write_conf(head.conf, Path(scratch), name=head.name)
         listed, merged = load_candidates(conf), _try_training(conf, ())
-        differs = merged != compose_training(conf_dir(), ())
+        differs = merged != compose_training(find_conf(), ())
         expected = with_default(listed) if differs else listed
         handed = _read_handed(folder, expected)
         return tuple(

@@ -1,4 +1,7 @@
-"""A version of this repository as files in memory: a git revision, or a directory that holds a checkout.
+"""A version of a repository as files in memory: a git revision, or a directory that holds a checkout.
+
+Of this repository, and of others like it, these are conf/ and the code that judges. Of a repository with a
+`lockgate.yaml` they are that file and the policy that it names.
 
 Nothing in it is run or trusted: a revision is read as git objects (no checkout, so no hooks and no filters; no
 network), a directory without following links, and both within size limits.
@@ -8,16 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import re
 import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lockgate.gates.errors import SettingsError, printable
+from lockgate.gates.documents import parse_yaml
+from lockgate.gates.errors import LockgateError, PolicyError, SettingsError, printable
+from lockgate.pipelines.settings.scope import PROJECT_FILE, is_conf, two_configurations_error
 
 GIT_READ_TIMEOUT_S = 60.0
 MAX_FILES = 2000
@@ -47,7 +54,7 @@ _QUIET = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryVersion:
-    """The configuration and the judging code of a version: files of conf/ and JUDGING, by path."""
+    """The configuration of a version, and with conf/ the code that judges: files of conf/ and JUDGING, by path."""
 
     name: str
     files: Mapping[str, bytes]
@@ -56,6 +63,10 @@ class RepositoryVersion:
     @property
     def conf(self) -> dict[str, bytes]:
         return {path: content for path, content in self.files.items() if path.startswith(f"{CONF}/")}
+
+    @property
+    def has_project_file(self) -> bool:
+        return PROJECT_FILE in self.files
 
     @property
     def code(self) -> dict[str, bytes]:
@@ -68,11 +79,15 @@ def load_version(text: str, *, repository: Path) -> RepositoryVersion:
     So `main` is always the revision, and `./main` the directory.
 
     Raises:
-        SettingsError: it does not exist, has no conf/, or holds special files, too much data, or too many files.
+        SettingsError: it does not exist, has no configuration or two, or holds special files, too much data, or too
+            many files.
     """
     shown_name = printable(text)[:80]
     if not text or len(text) > MAX_NAME_LENGTH or not text.isprintable():
-        raise SettingsError(f"{shown_name!r} is not a version", expected="a git revision, or a directory with conf/")
+        raise SettingsError(
+            f"{shown_name!r} is not a version",
+            expected=f"a git revision, or a directory with conf/ or {PROJECT_FILE}",
+        )
     if "/" in text and Path(text).is_dir():
         return load_folder(Path(text), name=shown_name)
     return _load_revision(text, shown_name, repository)
@@ -80,6 +95,10 @@ def load_version(text: str, *, repository: Path) -> RepositoryVersion:
 
 def load_folder(root: Path, *, name: str) -> RepositoryVersion:
     """The checkout in a directory, without `__pycache__`."""
+    if os.path.lexists(root / PROJECT_FILE):
+        if is_conf(root / CONF):
+            raise two_configurations_error(name)
+        return _take_project_file(name, partial(_read_in_folder, root, name), partial(_sha256_in_folder, root))
     files: dict[str, bytes] = {}
     bytes_left = MAX_TOTAL_BYTES
     for path in _walk(root, (CONF, *JUDGING), name):
@@ -90,6 +109,38 @@ def load_folder(root: Path, *, name: str) -> RepositoryVersion:
         files[path] = _read_bytes(root / path, f"{name}: {path}", max_bytes=min(MAX_FILE_BYTES, bytes_left))
         bytes_left -= len(files[path])
     return _require_conf(RepositoryVersion(name=name, files=files, sha256=partial(_sha256_in_folder, root)))
+
+
+def _take_project_file(
+    name: str, read: Callable[[str], bytes | None], sha256: Callable[[str], str | None]
+) -> RepositoryVersion:
+    """A version by its `lockgate.yaml` and the policy that this names. Raises SettingsError.
+
+    read: the bytes of a regular file by its path; None if there is none.
+    """
+    files = {PROJECT_FILE: _require_file(read, PROJECT_FILE, name)}
+    content = parse_yaml(files[PROJECT_FILE], where=f"{name}: {PROJECT_FILE}")
+    policy = content.get("policy") if isinstance(content, dict) else None
+    if isinstance(policy, str):
+        path = posixpath.normpath(policy)
+        files[path] = _require_file(read, path, name)
+    return RepositoryVersion(name=name, files=files, sha256=sha256)
+
+
+def _require_file(read: Callable[[str], bytes | None], path: str, name: str) -> bytes:
+    content = read(path) if _is_inside(path) else None
+    if content is None:
+        raise SettingsError(
+            "there is no such file", expected="a regular file", where=f"{name}: {printable(path)[:200]}"
+        )
+    return content
+
+
+def _read_in_folder(root: Path, name: str, path: str) -> bytes | None:
+    """A file below `root`; None without one. Links on the way are not followed."""
+    if (root / path).resolve() != root.resolve() / path or not (root / path).is_file():
+        return None
+    return _read_bytes(root / path, f"{name}: {path}", max_bytes=MAX_FILE_BYTES)
 
 
 def _walk(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
@@ -150,7 +201,12 @@ def _load_revision(text: str, name: str, repository: Path) -> RepositoryVersion:
             expected="a branch, a tag or a commit that was fetched",
             hint="write a directory with a /, as in ./other",
         )
-    sha = commit.decode().strip()
+    sha = _find_tree(repository, commit.decode().strip())
+    find_sha256 = partial(_sha256_in_revision, repository, sha)
+    if _list_in_revision(repository, sha, PROJECT_FILE):
+        if all(_list_in_revision(repository, sha, path) for path in (f"{CONF}/config.yaml", f"{CONF}/gate")):
+            raise two_configurations_error(name)
+        return _take_project_file(name, partial(_read_small_file, repository, sha, name), find_sha256)
     listed = _git(repository, "ls-tree", "-r", "-z", "-l", "--full-tree", sha, "--", CONF, *JUDGING)
     if listed is None:
         raise SettingsError("git cannot list the files", where=name)
@@ -161,9 +217,13 @@ def _load_revision(text: str, name: str, repository: Path) -> RepositoryVersion:
     files = dict(zip(objects, _split_blobs(batch, len(objects), name), strict=True))
     for path in LINKS.keys() & files.keys():
         _check_link(name, path, files[path].decode("utf-8", "replace"))
-    return _require_conf(
-        RepositoryVersion(name=name, files=files, sha256=partial(_sha256_in_revision, repository, sha))
-    )
+    return _require_conf(RepositoryVersion(name=name, files=files, sha256=find_sha256))
+
+
+def _find_tree(repository: Path, commit: str) -> str:
+    """The tree of the project's folder in a commit: the whole one, unless the project is in a folder of its own."""
+    prefix = (_git(repository, "rev-parse", "--show-prefix") or b"").decode("utf-8", "surrogateescape").strip("/\n")
+    return f"{commit}:{prefix}" if prefix else commit
 
 
 def _parse_entries(listed: bytes, name: str) -> Iterator[tuple[str, str]]:
@@ -231,13 +291,31 @@ def _sha256_in_folder(root: Path, path: str) -> str | None:
         return None
 
 
-def _sha256_in_revision(repository: Path, commit: str, path: str) -> str | None:
-    listed = _git(repository, "ls-tree", "-z", "-l", "--full-tree", commit, "--", path) if _is_inside(path) else None
-    match = _LISTED.fullmatch((listed or b"").rstrip(b"\0"))
+def _sha256_in_revision(repository: Path, tree: str, path: str) -> str | None:
+    blob = _read_in_revision(repository, tree, path)
+    return None if blob is None else hashlib.sha256(blob).hexdigest()
+
+
+def _read_in_revision(repository: Path, tree: str, path: str) -> bytes | None:
+    """A regular file of a tree; None if there is none."""
+    match = _LISTED.fullmatch(_list_in_revision(repository, tree, path))
     if match is None or match[1].decode() not in _REGULAR:
         return None
-    blob = _git(repository, "cat-file", "blob", match[3].decode())
-    return None if blob is None else hashlib.sha256(blob).hexdigest()
+    return _git(repository, "cat-file", "blob", match[3].decode())
+
+
+def _read_small_file(repository: Path, tree: str, name: str, path: str) -> bytes | None:
+    """As `_read_in_revision`. Raises SettingsError if the file is too large."""
+    match = _LISTED.fullmatch(_list_in_revision(repository, tree, path))
+    if match is not None and match[4] != b"-" and int(match[4]) > MAX_FILE_BYTES:
+        raise _too_large(f"{name}: {path}")
+    return _read_in_revision(repository, tree, path)
+
+
+def _list_in_revision(repository: Path, tree: str, path: str) -> bytes:
+    """How git lists a file or a folder of a tree; empty if there is none."""
+    listed = _git(repository, "ls-tree", "-z", "-l", "--full-tree", tree, "--", path) if _is_inside(path) else None
+    return (listed or b"").rstrip(b"\0")
 
 
 def _is_inside(path: str) -> bool:
@@ -246,8 +324,26 @@ def _is_inside(path: str) -> bool:
 
 def _require_conf(version: RepositoryVersion) -> RepositoryVersion:
     if not version.conf:
-        raise SettingsError("no configuration", expected="a directory conf/", where=version.name)
+        raise SettingsError("no configuration", expected=f"a directory conf/, or {PROJECT_FILE}", where=version.name)
     return version
+
+
+@contextmanager
+def locate_errors(version: RepositoryVersion, file: str, copy: Path) -> Iterator[None]:
+    """Make errors name the version and the file instead of `copy`, the temporary folder that holds it."""
+    where = f"{version.name}: {file}"
+    try:
+        yield
+    except PolicyError as err:
+        raise PolicyError([line.replace(" @ ", f" @ {where}: ") for line in err.problems]) from err
+    except LockgateError as err:
+        inside = err.where.replace(str(copy), "").strip("/")
+        raise SettingsError(
+            err.problem.replace(str(copy), copy.name),
+            expected=err.expected,
+            hint=err.hint,
+            where=f"{where}: {inside}" if inside and inside != file else where,
+        ) from err
 
 
 def _check_link(name: str, path: str, target: str | None) -> None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from lockgate.gates import runs
 from lockgate.gates.errors import DataError
 from lockgate.pipelines import data
-from lockgate.pipelines.settings.groups import ROOT
+from lockgate.pipelines.settings.scope import find_root
 from lockgate.pipelines.settings.settings import Settings
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 CHECKOUT_ROOT = "project"
-"""The `platform.data_root` that means this checkout."""
+"""The `platform.data_root` that means the project's own folder."""
 
 DATASTORE_FOLDER = "data"
 """The folder for tables, in `lockgate` of Metaflow's datastore."""
@@ -27,7 +27,7 @@ def data_files(settings: Settings) -> data.Files:
     Raises DataError if the object store cannot be opened.
     """
     if settings.platform.data_root == CHECKOUT_ROOT:
-        return data.Folder(ROOT)
+        return data.Folder(find_root())
     store, name = _objects(settings)
     return data.Objects(store, name=name)
 
@@ -46,14 +46,15 @@ def push_table(settings: Settings) -> tuple[Path, str]:
         raise DataError(f"nothing to copy: {why}", where="data.path" if path is None else "platform.data_root")
     if Path(path).is_absolute():
         raise DataError(f"{path} exists only on this machine", expected="a path in this checkout", where="data.path")
-    if problem := data.Folder(ROOT).problem(path):
+    project = find_root()
+    if problem := data.Folder(project).problem(path):
         raise DataError(f"{path} {problem}", expected="a file of this checkout", where="data.path")
     store, name = _objects(settings)
     try:
-        obstore.put(store, path, ROOT / path)
+        obstore.put(store, path, project / path)
     except (BaseError, OSError) as err:
         raise DataError(f"{path} cannot be written: {str(err).splitlines()[0][:200]}", where=name) from err
-    return ROOT / path, f"{name}/{path}"
+    return project / path, f"{name}/{path}"
 
 
 def _objects(settings: Settings) -> tuple[ObjectStore, str]:

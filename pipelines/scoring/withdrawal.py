@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from lockgate.gates import runs
 from lockgate.gates.errors import LockgateError
 from lockgate.gates.lifecycle import admission
 from lockgate.gates.log import Log
 from lockgate.gates.log.crash_points import Step, report_step
 from lockgate.pipelines import stores
+from lockgate.pipelines.settings.scope import find_home
 from lockgate.pipelines.settings.settings import Settings
 
 WITHDRAW_COMMAND = "`lockgate predictions withdraw`"
@@ -18,8 +18,8 @@ WITHDRAW_COMMAND = "`lockgate predictions withdraw`"
 
 
 def open_prediction_store(settings: Settings) -> stores.Store:
-    """The prediction store that conf/ names."""
-    return stores.open_store(settings.store, home=runs.home())
+    """The prediction store that conf/ names; a relative path in it starts at the project's root."""
+    return stores.open_store(settings.store, home=find_home())
 
 
 def last_published_head(versions: Sequence[stores.PublishedVersion]) -> admission.TrustedHead | None:

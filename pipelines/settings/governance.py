@@ -7,13 +7,12 @@ A repository whose flows and models are its own has no conf/. It has this one fi
     keys: {required: false, private: any, trusted: {}}    # as in conf/platform
     policy: policy.yaml          # a file beside this one, or the policy itself
 
-It is looked for in the working directory and in those above it, up to the root of the Git repository.
+How it is found, and which folder its relative paths start at, is in `scope.py`.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
@@ -22,10 +21,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from lockgate.gates.documents import read_document
 from lockgate.gates.errors import SettingsError
 from lockgate.gates.policy.policy import Policy
-from lockgate.pipelines.settings.platform import KeySettings, parse_root
+from lockgate.gates.strictness import PARTS, Category, Changed
+from lockgate.gates.strictness.rules import Neutral
+from lockgate.pipelines.settings.platform import OTHER_LOG, KeySettings, parse_root
+from lockgate.pipelines.settings.scope import PROJECT_FILE, find_scope, require_scope
 from lockgate.pipelines.settings.settings import compose, settings_error
 
-PROJECT_FILE = "lockgate.yaml"
+_OTHER_PROJECT = Changed(
+    Category.LOOKS, why="another project has another log, in which no look was taken and no model reigns"
+)
+_COMPARED_APART = Neutral("the policy is compared gate by gate, wherever it stands", silent=True)
 
 
 class Governance(Protocol):
@@ -45,10 +50,10 @@ class ProjectSettings(BaseModel):
     """The content of `lockgate.yaml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    project: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
-    log_root: Annotated[str, AfterValidator(parse_root)]
-    keys: KeySettings
-    policy: str | Mapping[str, Any]
+    project: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$"), _OTHER_PROJECT]
+    log_root: Annotated[str, AfterValidator(parse_root), OTHER_LOG]
+    keys: Annotated[KeySettings, PARTS]
+    policy: Annotated[str | Mapping[str, Any], _COMPARED_APART]
 
     @property
     def servable(self) -> Literal["here", "elsewhere"]:
@@ -57,13 +62,9 @@ class ProjectSettings(BaseModel):
 
 
 def find_project_file(folder: Path) -> Path | None:
-    """The `lockgate.yaml` of `folder` or of the nearest folder above it in the Git repository; None without one."""
-    for place in (folder, *folder.parents):
-        if (place / PROJECT_FILE).is_file():
-            return place / PROJECT_FILE
-        if (place / ".git").exists():
-            return None
-    return None
+    """The `lockgate.yaml` that governs `folder`; None if a conf/ does, or nothing. Raises SettingsError."""
+    scope = find_scope(folder)
+    return None if scope is None or scope.has_conf else scope.configuration
 
 
 def read_project_file(file: Path) -> ProjectSettings:
@@ -78,36 +79,39 @@ def read_project_file(file: Path) -> ProjectSettings:
         raise SettingsError(mistakes.problem, where=str(file)) from err
 
 
-def read_project_policy(file: Path) -> Policy:
-    """The policy that a `lockgate.yaml` holds or names. Raises SettingsError or PolicyError."""
+def read_project_policy(file: Path, *, parse_policy: Callable[[Any], Policy] = Policy.parse) -> Policy:
+    """The policy that a `lockgate.yaml` holds or names. Raises SettingsError or PolicyError.
+
+    parse_policy: `read_archived` for a file that an older version went by, which may lack keys.
+    """
     policy = read_project_file(file).policy
     if not isinstance(policy, str):
-        return Policy.parse(policy)
-    named = file.parent / policy
-    if not named.resolve().is_relative_to(file.parent.resolve()):  # who owns the folder owns what judges
+        return parse_policy(policy)
+    return parse_policy(read_document(locate_policy(file, policy)))
+
+
+def locate_policy(file: Path, name: str) -> Path:
+    """The file that `policy: NAME` of a `lockgate.yaml` names. Raises SettingsError if it leads out of the project."""
+    policy = file.parent / name
+    if not policy.resolve().is_relative_to(file.parent.resolve()):  # who owns the folder owns what judges
         raise SettingsError(
-            f"policy: {policy[:80]!r} leads out of the project", expected="a file in it", where=str(file)
+            f"policy: {name[:80]!r} leads out of the project",
+            expected=f"a file beside {PROJECT_FILE}, or below",
+            where=str(file),
         )
-    return Policy.parse(read_document(named))
+    return policy
 
 
 def load_governance() -> Governance:
-    """What governs the project of the working directory: LOCKGATE_CONF if it is set, `lockgate.yaml`, or conf/.
-
-    Raises SettingsError if there is none of them, or it is not acceptable.
-    """
-    file = _find_own_file()
-    return compose().settings if file is None else read_project_file(file)
+    """What governs the project of the working directory. Raises SettingsError if there is none, or a mistake in it."""
+    scope = require_scope()
+    return compose(conf=scope.configuration).settings if scope.has_conf else read_project_file(scope.configuration)
 
 
 def load_policed_governance() -> tuple[Governance, Policy]:
     """As `load_governance`, with the policy that a judge goes by. Raises PolicyError as well."""
-    file = _find_own_file()
-    if file is not None:
-        return read_project_file(file), read_project_policy(file)
-    composed = compose()
+    scope = require_scope()
+    if not scope.has_conf:
+        return read_project_file(scope.configuration), read_project_policy(scope.configuration)
+    composed = compose(conf=scope.configuration)
     return composed.settings, composed.policy
-
-
-def _find_own_file() -> Path | None:
-    return None if os.environ.get("LOCKGATE_CONF") else find_project_file(Path.cwd())

@@ -56,7 +56,12 @@ def _zone(value: str) -> str:
 
 
 def parse_root(value: str) -> str:
-    """An address without a slash at its end, or `datastore`. Raises ValueError for anything else."""
+    """An address without a slash at its end, or `datastore`. Raises ValueError for anything else.
+
+    A folder has an absolute path: a relative one would be another folder wherever a command runs.
+    """
+    if value.startswith("file://") and not value.startswith("file:///"):
+        raise ValueError(f"got {value[:80]!r}; expected an absolute path, as in file:///logs")
     if value != "datastore" and not _ROOT.fullmatch(value):
         raise ValueError(f"got {value[:80]!r}; expected datastore, or an address such as s3://bucket/prefix")
     return value.rstrip("/")
@@ -77,7 +82,7 @@ _VARIABLES = Changed(
     Category.CODE, why="flows may run other code, run it differently, or get a secret of the machine that starts them"
 )
 _DATA = Changed(Category.HOLDOUT, why="tables are read from another place")
-_LOG = Changed(Category.LOOKS, why="another log, in which no look was taken and no model reigns")
+OTHER_LOG = Changed(Category.LOOKS, why="another log, in which no look was taken and no model reigns")
 
 
 class TrustedKeys:
@@ -160,7 +165,7 @@ class PlatformSettings(BaseModel):
     kind: Annotated[Literal["local", "argo", "outerbounds"], Changed(Category.DEFAULT)]
     image: Annotated[Annotated[str, AfterValidator(_image)] | None, _CODE]
     data_root: Annotated[str, AfterValidator(_data_root), _DATA]
-    log_root: Annotated[str, AfterValidator(parse_root), _LOG]
+    log_root: Annotated[str, AfterValidator(parse_root), OTHER_LOG]
     retries: Annotated[int, Field(ge=0, le=20), RUNNING]
     retry_minutes: Annotated[int, Field(ge=0, le=60), RUNNING]
     timeout_minutes: Annotated[int, Field(ge=1, le=10_080), RUNNING]

@@ -25,8 +25,9 @@ from lockgate.gates.strictness import AUTHOR, PARTS, Category, Changed
 from lockgate.pipelines.data import DataSettings, TrainSettings
 from lockgate.pipelines.models import MODELS
 from lockgate.pipelines.settings.composition import compose_tree, compose_with_choices
-from lockgate.pipelines.settings.groups import AUTHOR_GROUPS, GUARDED_GROUPS, conf_dir
+from lockgate.pipelines.settings.groups import AUTHOR_GROUPS, CONF_VARIABLE, GUARDED_GROUPS
 from lockgate.pipelines.settings.platform import KeySettings, PlatformSettings
+from lockgate.pipelines.settings.scope import find_conf
 from lockgate.pipelines.stores import STORES
 from lockgate.pipelines.stores.settings import StoreSettings
 
@@ -138,7 +139,7 @@ def compose(
         overrides: of the user, in any order.
         trusted: whether lockgate itself chose the overrides, so that none of them counts as `guarded`.
         config: the file of conf/ to compose: `config`, or `production` for what is deployed.
-        conf: the directory; by default `conf_dir()`.
+        conf: the directory; by default that of the project, `find_conf()`.
         parse_policy: `read_archived` for a conf/ that an older version went by, which may lack keys.
 
     Raises:
@@ -148,15 +149,13 @@ def compose(
     """
     from lockgate.pipelines.settings.overrides import vet_overrides
 
-    conf = conf or conf_dir()
+    conf = conf or find_conf()
     if not (conf / f"{config}.yaml").is_file():
         raise SettingsError(
             "no configuration",
             expected=f"a file {config}.yaml",
             where=str(conf),
-            hint="LOCKGATE_CONF names this directory"
-            if os.environ.get("LOCKGATE_CONF")
-            else "LOCKGATE_CONF is not set; set it to the directory conf/ of your project",
+            hint=f"{CONF_VARIABLE} names this directory" if os.environ.get(CONF_VARIABLE) else "",
         )
     changes = vet_overrides(overrides, conf, config)
     tree, choices = compose_with_choices(conf, [change.text for change in changes], config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lockgate.gates.errors import StoreError
 from lockgate.gates.log.objects import describe_store_error
@@ -14,23 +14,40 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
+class OpenObjects(Protocol):
+    """Opens the object store. Without `writing`, a folder that does not exist is an empty store, and is not made."""
+
+    def __call__(self, *, writing: bool) -> ObjectStore: ...
+
+
 class ObjectShelf:
     """A `Shelf` on which each document is an object. The object store is opened on first use."""
 
-    def __init__(self, open_objects: Callable[[], ObjectStore], *, where: str) -> None:
+    def __init__(self, open_objects: OpenObjects, *, where: str) -> None:
         self.where = where
-        self._opened = open_objects
+        self._open = open_objects
         self._store: ObjectStore | None = None
 
     @property
     def store(self) -> ObjectStore:
-        """The object store."""
+        """The object store, to write."""
         if self._store is None:
-            self._store = self.ask(self._opened)
+            self._store = self.ask(lambda: self._open(writing=True))
         return self._store
 
+    def _open_to_read(self) -> ObjectStore:
+        """The object store. An empty one is opened again each time: somebody may have made its folder meanwhile."""
+        from obstore.store import MemoryStore
+
+        if self._store is not None:
+            return self._store
+        store = self.ask(lambda: self._open(writing=False))
+        if not isinstance(store, MemoryStore):
+            self._store = store
+        return store
+
     def read_document(self, name: str) -> bytes | None:
-        store = self.store
+        store = self._open_to_read()
         try:
             return self.ask(lambda: bytes(store.get(name).bytes()))
         except FileNotFoundError:
@@ -58,11 +75,11 @@ class ObjectShelf:
 
     def range(self, name: str, start: int, end: int) -> bytes:
         """Bytes `start` to `end` of an object. Raises FileNotFoundError if there is no such object."""
-        store = self.store
+        store = self._open_to_read()
         return self.ask(lambda: bytes(store.get_range(name, start=start, end=end)))
 
     def names(self, folder: str) -> list[str]:
-        store = self.store
+        store = self._open_to_read()
         pages = self.ask(lambda: [page for page in store.list(folder, chunk_size=1000)])  # noqa: C416
         return sorted(meta["path"].removeprefix(f"{folder}/") for page in pages for meta in page)
 
@@ -70,10 +87,9 @@ class ObjectShelf:
         return max(self.names(folder), default=None)
 
     def remove(self, folder: str, names: Sequence[str]) -> None:
-        store = self.store
         for name in names:
             try:
-                self.ask(lambda name=name: store.delete(f"{folder}/{name}"))  # type: ignore[misc]
+                self.ask(lambda name=name: self.store.delete(f"{folder}/{name}"))  # type: ignore[misc]
             except FileNotFoundError:
                 continue
 

@@ -40,11 +40,16 @@ class Params(BaseModel):
 def open_store(params: Params, home: Path) -> PagedStore:  # noqa: ARG001 (an address is whole)
     """The store in the folder that `params` names. Metaflow's client gives credentials and region of S3."""
 
-    def open_objects() -> ObjectStore:
+    def open_objects(*, writing: bool) -> ObjectStore:
         from lockgate.gates import runs
 
         return runs.open_object_store(
-            params.folder, root=params.root, error_type=StoreError, seconds=params.seconds, endpoint=params.endpoint
+            params.folder,
+            root=params.root,
+            error_type=StoreError,
+            seconds=params.seconds,
+            endpoint=params.endpoint,
+            writing=writing,
         )
 
     objects = ObjectShelf(open_objects, where=f"{params.root}/{params.folder}")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.forked import started
+from tests.project_line import split_project_line
 
 COMMANDS = Path(__file__).with_name("commands.py")
 KILLED = -9
@@ -51,7 +52,9 @@ class Place:
     def run(self, *words: str, die_at: int | None = None) -> CommandResult:
         """`lockgate WORDS`, which kills itself at the step of this number, from 0."""
         answer = self.ask({"words": words, "die_at": die_at})
-        return CommandResult(answer["code"], answer["out"], answer["err"], steps=answer["notes"].split())
+        return CommandResult(
+            answer["code"], answer["out"], split_project_line(answer["err"])[1], steps=answer["notes"].split()
+        )
 
 
 @contextmanager

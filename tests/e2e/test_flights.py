@@ -62,12 +62,12 @@ class FlightsStory:
         return checkout
 
     def bare(self, *words: str) -> Result:
-        """`python WORDS`, and no variable says where the configuration or the datastore is."""
+        """`python WORDS` in the checkout, and no variable says where the configuration is."""
         home, checkout = self.project.home, self.copy_checkout()
         env = {"PATH": os.environ["PATH"], "HOME": str(home), "METAFLOW_USER": "ada", "LC_ALL": "C.UTF-8"}
-        env["PYTHONPATH"] = str(checkout)
-        command = [sys.executable, *(str(checkout / word) if word == FLOW else word for word in words)]
-        return subprocess.run(command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False)
+        env |= {"PYTHONPATH": str(checkout), "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(home)}
+        command = [sys.executable, *words]
+        return subprocess.run(command, cwd=checkout, env=env, capture_output=True, encoding="utf-8", check=False)
 
     def play(self, name: str, *words: str, bare: bool = False) -> None:
         record = self.shared / f"{name}.json"

@@ -25,6 +25,7 @@ from lockgate.gates.log import Log, LogEntry, Signer
 from lockgate.gates.log.entry import entry_path
 from tests.builders import APPROVER, JUDGE, make_keyring, public_line_of
 from tests.forked import started
+from tests.project_line import split_project_line
 
 COMMANDS = Path(__file__).with_name("commands.py")
 KEYS = {"judge": JUDGE, "approver": APPROVER}
@@ -50,7 +51,9 @@ class Scene:
     def do(self, *words: str, **env: str) -> MeasuredResult:
         """`lockgate WORDS`, or what else commands.py knows."""
         answer = self.ask({"words": words, "env": env})
-        return MeasuredResult(answer["code"], answer["out"], answer["err"], grown_mb=int(answer["notes"] or 0))
+        return MeasuredResult(
+            answer["code"], answer["out"], split_project_line(answer["err"])[1], grown_mb=int(answer["notes"] or 0)
+        )
 
     def judge(self, *words: str) -> MeasuredResult:
         """With the judge's key."""

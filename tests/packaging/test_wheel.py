@@ -196,8 +196,8 @@ def test_a_verb_that_needs_conf_says_so_where_there_is_none(environment: Environ
     refused = environment.run("lockgate", *words)
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
-    assert "no configuration; expected a file " in line
-    assert f"{environment.folder}" in line
+    assert "no configuration; expected lockgate.yaml or conf/ here" in line
+    assert f" @ {environment.repository}" in line
     assert "LOCKGATE_CONF is not set; set it to the directory conf/ of your project" in line
 
 

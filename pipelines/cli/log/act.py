@@ -46,6 +46,8 @@ def _suspects(log: Log, entry: LogEntry) -> list[tuple[int, str | None]]:
 
 def _next_steps(entry: LogEntry) -> list[str]:
     """What to run next, if the reigning champion is affected."""
+    from lockgate.pipelines.cli.shared.project import has_conf
+
     if not getattr(entry.event, "suspects", ()):
         return ["no past or present champion depends on it"]
     champion, earlier = entry.state.champion, entry.state.find_successor(entry.time)
@@ -58,9 +60,9 @@ def _next_steps(entry: LogEntry) -> list[str]:
     )
     return [
         f"{champion.run} reigns, but nothing new is served until you do one of these:",
-        "  lockgate reverify: judges it again, alone, and clears it if it passes",
+        *(["  lockgate reverify: judges it again, alone, and clears it if it passes"] if has_conf() else []),
         *back,
-        "  lockgate evaluate: trains and judges another model",
+        "  lockgate evaluate: trains and judges another model" if has_conf() else f"  {_JUDGE_ANOTHER}",
     ]
 
 
@@ -75,11 +77,12 @@ def rollback(
     """Make an earlier champion the champion again. Undo it with `rollback --to RUN`."""
     from lockgate.gates.lifecycle import actions
     from lockgate.pipelines.cli.shared.log import project_log, record_entry, show_recorded
+    from lockgate.pipelines.cli.shared.project import has_conf
     from lockgate.pipelines.promotion.actor import actor, clock
 
     log = project_log(writing=True)
     entry = record_entry(log, lambda: actions.rollback(log, to=to, reason=reason, actor=actor(), clock=clock))
-    show_recorded(log, entry, as_json=as_json, then=["next: `lockgate predict` publishes the champion's predictions"])
+    show_recorded(log, entry, as_json=as_json, then=[_PUBLISH_NEXT if has_conf() else _CONSUMERS_ASK])
 
 
 def revoke(
@@ -97,20 +100,21 @@ def revoke(
     from lockgate.gates import runs
     from lockgate.gates.lifecycle import actions
     from lockgate.pipelines.cli.shared.log import record_entry, show_recorded
+    from lockgate.pipelines.cli.shared.project import load_project
     from lockgate.pipelines.promotion.actor import actor, clock
     from lockgate.pipelines.promotion.log import open_log
     from lockgate.pipelines.scoring import withdrawal
-    from lockgate.pipelines.settings.governance import PROJECT_FILE, load_governance
+    from lockgate.pipelines.settings.scope import PROJECT_FILE
     from lockgate.pipelines.settings.settings import Settings
 
     runs.check_installation()
-    settings = load_governance()
+    settings = load_project()
     if withdraw and not isinstance(settings, Settings):
         raise SettingsError("there are no predictions to withdraw", expected="a conf/ with a store", where=PROJECT_FILE)
     log = open_log(settings, writing=True)
     entry = record_entry(log, lambda: actions.revoke(log, run, reason=reason, actor=actor(), clock=clock))
     if not isinstance(settings, Settings):
-        show_recorded(log, entry, as_json=as_json, then=[_CONSUMERS_ASK])
+        show_recorded(log, entry, as_json=as_json, then=[_CONSUMERS_ASK if entry.state.champion else _NONE_ADMITTED])
         return
     then, failure = [_PUBLISH_NEXT if entry.state.champion else _NOBODY_SERVES], None
     try:
@@ -135,7 +139,9 @@ def revoke(
 
 _PUBLISH_NEXT = "next: `lockgate predict` publishes the champion's predictions"
 _CONSUMERS_ASK = "next: restart what serves the model: it asks `lockgate.admit` before it serves another"
+_JUDGE_ANOTHER = "lockgate judge FLOW/ID: judges a run of another model"
 _NOBODY_SERVES = "nothing may be served now: `lockgate evaluate` trains and judges a model"
+_NONE_ADMITTED = "nothing may be served now: `lockgate.admit` refuses until `lockgate judge FLOW/ID` promotes a run"
 
 
 def waive(
@@ -165,7 +171,7 @@ def waive(
             f"this key belongs to {trusted_key.name}, who is not an approver"
             if trusted_key
             else "there is no approver's key to sign with",
-            expected=f"the key of {approvers}" if approvers else "a key with role approver in conf/platform",
+            expected=f"the key of {approvers}" if approvers else "a key with role approver in the project's keys",
             hint="`lockgate keys show` shows which key is used; set LOCKGATE_SIGNING_KEY_FILE to use another",
         )
     entry = actions.waive(

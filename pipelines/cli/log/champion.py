@@ -33,7 +33,7 @@ def champion(
     if state.champion is None and not everyone:
         raise AdmissionError(
             f"project {log.project!r} has no champion" + (" any more" if state.revoked else " yet"),
-            hint=_REVOKED if state.revoked else "`make evaluate model=xgb` trains one",
+            hint=_REVOKED if state.revoked else _NOTHING_YET,
         )
     models = list(_describe_models(log, state, everyone=everyone))
     if as_json:
@@ -47,6 +47,8 @@ def champion(
     if not log.keyring.requires_signatures:
         typer.echo("the log is unsigned: anybody who can write to the store can change it")
 
+
+_NOTHING_YET = "`make evaluate model=xgb` trains and judges one; `lockgate judge FLOW/ID` judges a run of another flow"
 
 _REVOKED = (
     "`lockgate champion --all` says why; what is published stays until another model's predictions replace it, or until"

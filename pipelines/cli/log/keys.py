@@ -48,7 +48,9 @@ def new(
     typer.echo(f"private key: {out} (mode 0600; keep it out of the repository)")
     typer.echo(f"public key:  {line}")
     typer.echo(f"fingerprint: {mark}\n")
-    typer.echo("In the conf/platform/*.yaml of everybody who writes or reads the log, beside the keys already there:\n")
+    typer.echo(
+        "In conf/platform/*.yaml or lockgate.yaml of everybody who writes or reads the log, beside the keys there:\n"
+    )
     typer.echo(f"keys:\n  trusted:\n    {listed}\n")
     typer.echo(f"On this machine: export LOCKGATE_SIGNING_KEY_FILE={out.absolute()}")
     typer.echo("In CI: store the file's text as a secret, and pass it as LOCKGATE_SIGNING_KEY.")
@@ -65,10 +67,14 @@ def show(
     import os
 
     from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.cli.shared.project import compose_project, load_project
     from lockgate.pipelines.promotion.log import build_keyring, load_signer
-    from lockgate.pipelines.settings.settings import compose
 
-    keys = compose([f"platform={platform}"] if platform else []).settings.platform.keys
+    keys = (
+        compose_project([f"platform={platform}"], need="conf/platform for --platform").settings.keys
+        if platform
+        else load_project().keys
+    )
     keyring = build_keyring(keys)
     own = load_signer(keys, os.environ)
     if as_json:

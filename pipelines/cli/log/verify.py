@@ -16,7 +16,7 @@ from lockgate.pipelines.cli.shared import options
 if TYPE_CHECKING:
     from lockgate.gates.log import Log
     from lockgate.gates.verification import Findings, LogWalk, TagMismatch
-    from lockgate.pipelines.settings.settings import Settings
+    from lockgate.pipelines.settings.governance import Governance
     from lockgate.pipelines.stores import PublishedVersion
 
 PROGRESS_FROM = 200
@@ -40,18 +40,18 @@ def verify(
     """
     from lockgate.gates import runs
     from lockgate.gates.verification import Findings
+    from lockgate.pipelines.cli.shared.project import load_project
     from lockgate.pipelines.promotion.log import open_log
-    from lockgate.pipelines.settings.settings import compose
 
     runs.check_installation()
-    settings = compose().settings
+    settings = load_project()
     findings = Findings()
     fixed = _check_everything(open_log(settings), settings, findings, deep=deep, fix_tags=fix_tags)
     _show(findings, fixed, as_json=as_json)
     raise typer.Exit(0 if findings.clean else 2)
 
 
-def _check_everything(log: Log, settings: Settings, findings: Findings, *, deep: bool, fix_tags: bool) -> list[str]:
+def _check_everything(log: Log, settings: Governance, findings: Findings, *, deep: bool, fix_tags: bool) -> list[str]:
     """Check everything. Returns a line for each run whose tags were put right."""
     from lockgate.gates import runs, verification
 
@@ -72,18 +72,21 @@ def _check_everything(log: Log, settings: Settings, findings: Findings, *, deep:
     try:
         with _progress("runs") as report_progress:
             verification.check_promotions(walk, findings, deep=deep, report_progress=report_progress)
-        return _check_tags(walk, settings.data.project, findings, fix=fix_tags)
+        return _check_tags(walk, settings.project, findings, fix=fix_tags)
     except runs.UnreachableError as err:
         findings.add("run", err.where or "Metaflow", f"runs and tags could not be compared with the log: {err.problem}")
         return []
 
 
-def _read_versions(settings: Settings, findings: Findings) -> list[PublishedVersion]:
-    from lockgate.gates import runs
-    from lockgate.pipelines import stores
+def _read_versions(settings: Governance, findings: Findings) -> list[PublishedVersion]:
+    from lockgate.pipelines.scoring.withdrawal import open_prediction_store
+    from lockgate.pipelines.settings.settings import Settings
 
+    if not isinstance(settings, Settings):
+        findings.note("predictions: whoever serves keeps them, not lockgate")
+        return []
     try:
-        return stores.open_store(settings.store, home=runs.home()).versions(settings.data.project)
+        return open_prediction_store(settings).versions(settings.project)
     except LockgateError as err:
         findings.add(
             "predictions", err.where or settings.store.kind, f"the published versions cannot be read: {err.problem}"

@@ -41,14 +41,16 @@ def demo() -> None:
     A second table shows what a gate of kind periods would have said: for that, seven more models are trained.
     Runs in its own directory below .lockgate/demo: your log, tags and predictions are not touched.
     """
+    from lockgate.pipelines.settings.scope import find_conf
+
+    conf = find_conf(need="the models of conf/ and the flights")
     where = _own_directory()
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as flows do: spinning threads cost more than they gain
     from lockgate.pipelines import data
-    from lockgate.pipelines.settings.groups import ROOT
     from lockgate.pipelines.settings.settings import compose
 
     sys.stderr.write(f"running in {where}\n")
-    table = data.load(compose(("data=flights",)).settings.data, root=ROOT)
+    table = data.load(compose(("data=flights",), conf=conf).settings.data, root=conf.parent)
     windows: dict[str | None, str] = {None: "none yet"}
     played = [_play_month(month, table, windows) for month in STORY]
     _print(played)

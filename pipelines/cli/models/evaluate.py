@@ -45,9 +45,9 @@ def evaluate(
     if overrides_from_make:
         overrides += [line for line in os.environ.get(MAKE_OVERRIDES, "").split("\n") if line]
     from lockgate.pipelines.cli.shared.decision import show_decision as show
-    from lockgate.pipelines.settings.settings import compose
+    from lockgate.pipelines.cli.shared.project import compose_project
 
-    composed = compose(overrides)
+    composed = compose_project(overrides, need="a model and data to train it on")
     evaluation = run_and_judge(composed, words, advisory=advisory, bundle=bundle)
     if statement:
         attest(

@@ -50,7 +50,14 @@ def judge(
 
     folder = evidence is not None and evidence.is_dir()
     log = None
-    if run is not None and not any((evidence, policy, context, key)):
+    if run is not None and policy is not None and evidence is None:
+        raise SettingsError(
+            "whoever runs this would choose the gates of a run on the record",
+            expected="a RUN without --policy: the policy is the one that lockgate.yaml or conf/gate declares",
+            where="--policy",
+            hint="change it there, where its owners review it; `lockgate plan RUN --policy FILE` tries another",
+        )
+    if run is not None and not any((evidence, context, key)):
         reported, judged_evidence, judged_by, log = _judge_run(run)
     elif run is None and evidence is not None and folder and policy is None and context is None:
         reported, judged_evidence, judged_by = _judge_export(evidence, key=key)
@@ -67,11 +74,11 @@ def judge(
 
 def _judge_run(run: str) -> tuple[ReportedDecision, Evidence, Policy, Log]:
     from lockgate.gates import runs
+    from lockgate.pipelines.cli.shared.project import load_policed_project
     from lockgate.pipelines.promotion.decide import judge_run
-    from lockgate.pipelines.settings.governance import load_policed_governance
 
     runs.check_installation()
-    settings, policy = load_policed_governance()
+    settings, policy = load_policed_project()
     judgement = judge_run(settings, policy, run)
     return judgement.reported, judgement.evidence, policy, judgement.log
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lockgate.gates.planning import RowPlan
     from lockgate.gates.policy.policy import Policy
     from lockgate.gates.records.state import State
-    from lockgate.pipelines.settings.settings import Settings
+    from lockgate.pipelines.settings.governance import Governance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ def plan(
         ),
     ] = None,
     evidence: Annotated[Path | None, typer.Option(help="Plan with this evidence file instead of a run.")] = None,
-    policy: Annotated[Path | None, typer.Option(help="Plan for this policy (YAML) instead of conf/gate.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="Plan for this policy (YAML) instead of the project's.")] = None,
     gain: Annotated[
         list[str] | None, typer.Option(metavar="METRIC=VALUE", help="The true gain to plan for; may be repeated.")
     ] = None,
@@ -61,16 +61,23 @@ def plan(
     if policy is not None and overrides:
         raise SettingsError("overrides change conf/gate, not a file", expected="overrides or --policy FILE")
     gains = dict(_parse_gain(text) for text in gain or [])
-    from lockgate.pipelines.settings.settings import compose
+    from lockgate.pipelines.cli.shared.project import compose_project, load_policed_project
 
-    composed = compose(overrides)
-    chosen_policy = composed.policy if policy is None else _read_policy(policy)
-    if disagreement is not None:
-        pilot = Pilot(evidence=None, description=f"no pilot; assumed: {disagreement:g} of the rows change")
+    chosen_policy = None if policy is None else _read_policy(policy)
+    needs_log = evidence is None and disagreement is None
+    settings: Governance | None = None
+    if overrides:
+        composed = compose_project(overrides, need="conf/gate for overrides; --policy FILE tries another policy")
+        settings, chosen_policy = composed.settings, composed.policy
+    elif chosen_policy is None or needs_log:
+        settings, declared_policy = load_policed_project()
+        chosen_policy = chosen_policy or declared_policy
+    if settings is not None and needs_log:
+        pilot = _pilot_from_run(runs[0] if runs else None, settings)
     elif evidence is not None:
         pilot = _pilot_from_file(evidence)
     else:
-        pilot = _pilot_from_run(runs[0] if runs else None, composed.settings)
+        pilot = Pilot(evidence=None, description=f"no pilot; assumed: {disagreement:g} of the rows change")
     computed_plan = planned(
         chosen_policy, power=power, gain=gains, evidence=pilot.evidence, disagreement=disagreement, state=pilot.state
     )
@@ -104,7 +111,7 @@ def _pilot_from_file(file: Path) -> Pilot:
     return Pilot(evidence=Evidence.read(file), description=f"the pilot is {file}")
 
 
-def _pilot_from_run(run: str | None, settings: Settings) -> Pilot:
+def _pilot_from_run(run: str | None, settings: Governance) -> Pilot:
     """The given run, or the last one that was judged beside a champion."""
     from lockgate.gates import runs
     from lockgate.pipelines.promotion.log import open_log
@@ -116,7 +123,7 @@ def _pilot_from_run(run: str | None, settings: Settings) -> Pilot:
         return Pilot(evidence=claim.evidence, description=f"the pilot is {claim.run}", state=log.state())
     last = _last_run(log)
     if last is None:
-        return Pilot(evidence=None, description="no run has been judged yet: `lockgate evaluate` makes a pilot")
+        return Pilot(evidence=None, description="no run has been judged yet: the first one is a pilot")
     return Pilot(
         evidence=runs.load_claim(last).evidence,
         description=f"the pilot is {last}, the last one judged",

@@ -19,22 +19,22 @@ def predict(
 ) -> None:
     """Score a window with the current champion and publish it as a new version in the prediction store."""
     from lockgate.gates import runs
-    from lockgate.pipelines import stores
     from lockgate.pipelines.cli.models.predictions import as_plain
     from lockgate.pipelines.cli.shared.files import print_json
     from lockgate.pipelines.cli.shared.flow_run import check_home, run_flow
-    from lockgate.pipelines.settings.settings import compose
+    from lockgate.pipelines.cli.shared.project import compose_project
+    from lockgate.pipelines.scoring.withdrawal import open_prediction_store
 
     runs.check_installation()
+    settings = compose_project(need="rows to predict and a prediction store").settings
     check_home()
-    settings = compose().settings
     words = [
         f"--window={window}",
         f"--upstream-run-id={upstream_run_id}",
         *(f"--with={decorator}" for decorator in with_ or ()),
     ]
     run_id = run_flow("predict", settings, words)
-    store = stores.open_store(settings.store, home=runs.home())
+    store = open_prediction_store(settings)
     published = next(
         version for version in store.versions(settings.data.project) if version.draft.source == f"Predict/{run_id}"
     )

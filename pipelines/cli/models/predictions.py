@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Read the prediction store.", no_args_is_help=True)
 
+_STORE = "a prediction store"
+
 
 @app.command()
 def get(
@@ -68,11 +70,13 @@ def serve_earlier(
 ) -> None:
     """Serve an earlier version again, unless its model was revoked. Nothing is deleted."""
     from lockgate.pipelines.cli.shared.files import print_json
-    from lockgate.pipelines.cli.shared.log import project_log
+    from lockgate.pipelines.cli.shared.project import compose_project
+    from lockgate.pipelines.promotion.log import open_log
     from lockgate.pipelines.scoring import withdrawal
 
-    store, project = _open_store()
-    revoked = withdrawal.revoked_models(project_log(), store.versions(project))
+    settings = compose_project(need=_STORE).settings
+    store, project = withdrawal.open_prediction_store(settings), settings.project
+    revoked = withdrawal.revoked_models(open_log(settings), store.versions(project))
     now = store.rollback(project, to=to, revoked=revoked)
     if as_json:
         print_json(as_plain(now))
@@ -87,11 +91,11 @@ def withdraw(as_json: options.Json = False) -> None:
     If one of them was served, the last version that is not withdrawn is served instead; if there is none, nothing is.
     """
     from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.cli.shared.project import compose_project
     from lockgate.pipelines.promotion.log import open_log
     from lockgate.pipelines.scoring import withdrawal
-    from lockgate.pipelines.settings.settings import compose
 
-    settings = compose().settings
+    settings = compose_project(need=_STORE).settings
     withdrawn, current = withdrawal.withdraw_revoked(settings, open_log(settings))
     if as_json:
         print_json({"withdrawn": list(withdrawn), "current": current and as_plain(current)})
@@ -144,9 +148,8 @@ def as_plain(version: PublishedVersion) -> dict[str, Any]:
 
 
 def _open_store() -> tuple[Store, str]:
-    from lockgate.gates import runs
-    from lockgate.pipelines import stores
-    from lockgate.pipelines.settings.settings import compose
+    from lockgate.pipelines.cli.shared.project import compose_project
+    from lockgate.pipelines.scoring.withdrawal import open_prediction_store
 
-    settings = compose().settings
-    return stores.open_store(settings.store, home=runs.home()), settings.data.project
+    settings = compose_project(need=_STORE).settings
+    return open_prediction_store(settings), settings.project

@@ -42,9 +42,9 @@ def reverify(
                 expected="as_of=MONTH, as in as_of=2013-11",
             )
     from lockgate.pipelines.cli.shared.decision import show_decision as show
-    from lockgate.pipelines.settings.settings import compose
+    from lockgate.pipelines.cli.shared.project import compose_project
 
-    composed = compose(words)
+    composed = compose_project(words, need="fresh rows, and a model that lockgate can score")
     reported = reverify_champion(composed, as_of=composed.settings.as_of if words else "")
     raise typer.Exit(show(reported, as_json=as_json, decision_file=decision, report_file=report))
 

@@ -48,7 +48,7 @@ def selftest(
     ] = 200,
     seeds: Annotated[int, typer.Option(min=2, max=50, help="Models to train, each with its own seed.")] = 4,
     evidence: Annotated[Path | None, typer.Option(help="Try this evidence file; nothing is trained.")] = None,
-    policy: Annotated[Path | None, typer.Option(help="Policy (YAML) for --evidence.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="Policy (YAML) for --evidence; by default the project's.")] = None,
     as_json: options.Json = False,
     overrides_from_make: Annotated[bool, typer.Option("--overrides-from-make", hidden=True)] = False,
 ) -> None:
@@ -62,10 +62,10 @@ def selftest(
         words += [line for line in os.environ.get(MAKE_OVERRIDES, "").split("\n") if line]
     if evidence is None and policy is None:
         tried = _train_equals(words, seeds)
-    elif evidence is not None and policy is not None and not words:
+    elif evidence is not None and not words:
         tried = _input_from_file(evidence, policy)
     else:
-        expected = "overrides, or --evidence FILE with --policy FILE and no override"
+        expected = "overrides; or --evidence FILE, with --policy FILE unless the project's is tried"
         raise SettingsError("it is not clear what to try", expected=expected)
     raise typer.Exit(_run_and_show(tried, trials, as_json=as_json))
 
@@ -74,10 +74,10 @@ def _train_equals(words: list[str], seeds: int) -> SelftestInput:
     stray = next((word for word in words if "=" not in word), None)
     if stray is not None:
         raise SettingsError(f"{stray[:80]!r} is not an override", expected="group=choice or group.key=value")
+    from lockgate.pipelines.cli.shared.project import compose_project
     from lockgate.pipelines.scoring.equal_models import fit_equal_models
-    from lockgate.pipelines.settings.settings import compose
 
-    composed = compose(words)
+    composed = compose_project(words, need="a model and data to train it on, or else --evidence")
     settings = composed.settings
     trained = fit_equal_models(settings, seeds=seeds, report=_say)
     holdout = f"holdout {settings.as_of}" if settings.data.holds_out_months else "its holdout"
@@ -90,12 +90,14 @@ def _train_equals(words: list[str], seeds: int) -> SelftestInput:
     )
 
 
-def _input_from_file(evidence: Path, policy: Path) -> SelftestInput:
+def _input_from_file(evidence: Path, policy: Path | None) -> SelftestInput:
+    """What is in an evidence file, and in a policy file or the project's policy."""
     from lockgate.gates.evidence.evidence import Evidence
     from lockgate.gates.policy.policy import Policy
     from lockgate.pipelines.cli.models.judge import read_policy_mapping
+    from lockgate.pipelines.cli.shared.project import load_policed_project
 
-    parsed = Policy.parse(read_policy_mapping(policy))
+    parsed = load_policed_project()[1] if policy is None else Policy.parse(read_policy_mapping(policy))
     return SelftestInput(policy=parsed, pair=Evidence.read(evidence), seeds=(), seed=0, description=str(evidence))
 
 

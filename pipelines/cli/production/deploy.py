@@ -27,6 +27,7 @@ def deploy(
     """
     from lockgate.gates import runs
     from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.cli.shared.project import join_project
     from lockgate.pipelines.deployment import applying, checkout, cluster, plan, preflight
     from lockgate.pipelines.deployment.recording import compile_objects
     from lockgate.pipelines.deployment.target import load_target
@@ -34,6 +35,7 @@ def deploy(
 
     runs.check_installation()
     chosen = load_target(platform, branch)
+    join_project(chosen.settings)
     commits: list[str] = []
     preflight.run_checks(
         lambda: commits.append(checkout.clean_commit()),

@@ -26,6 +26,7 @@ def manifests(
     """
     from lockgate.gates import runs
     from lockgate.pipelines.cli.shared.files import check_free, check_writable, print_json, replace_folder
+    from lockgate.pipelines.cli.shared.project import join_project
     from lockgate.pipelines.deployment import preflight
     from lockgate.pipelines.deployment.normal import to_yaml
     from lockgate.pipelines.deployment.recording import compile_objects
@@ -37,6 +38,7 @@ def manifests(
     else:
         check_free(out)
     chosen = load_target(platform, branch)
+    join_project(chosen.settings)
     preflight.check_configuration(chosen)
     compiled = compile_objects(chosen, {})
     files = {

@@ -17,10 +17,11 @@ def push_data(
     import hashlib
 
     from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.cli.shared.project import compose_project
     from lockgate.pipelines.scoring.tables import push_table
-    from lockgate.pipelines.settings.settings import compose
 
-    settings = compose([f"platform={platform}"] if platform else [], config="production").settings
+    overrides = [f"platform={platform}"] if platform else []
+    settings = compose_project(overrides, need="a table", config="production").settings
     file, where = push_table(settings)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if as_json:

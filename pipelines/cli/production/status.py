@@ -21,6 +21,7 @@ def status(
     from lockgate.gates import runs
     from lockgate.gates.errors import printable
     from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.cli.shared.project import join_project
     from lockgate.pipelines.deployment import cluster, plan, running
     from lockgate.pipelines.deployment.plan import DeployPlan
     from lockgate.pipelines.deployment.recording import compile_objects
@@ -29,6 +30,7 @@ def status(
 
     runs.check_installation()
     chosen = load_target(platform, branch)
+    join_project(chosen.settings)
     kubernetes = cluster.connect_cluster(chosen)
     deployed, names = cluster.find_deployed(kubernetes, chosen), chosen.template_names()
     flows = list(describe_flows(deployed, names, running.list_last_runs(kubernetes, names, count=count)))

@@ -24,6 +24,7 @@ def trigger(
 
     from lockgate.gates import runs
     from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.cli.shared.project import join_project
     from lockgate.pipelines.deployment import cluster, running
     from lockgate.pipelines.deployment.target import load_target
     from lockgate.pipelines.promotion.actor import actor
@@ -32,6 +33,7 @@ def trigger(
     name = running.find_flow(flow)
     values = dict(_parse_parameter(parameter) for parameter in parameters or ())
     chosen = load_target(platform, branch)
+    join_project(chosen.settings)
     run = running.start_flow(cluster.connect_cluster(chosen), chosen, name, values, user=actor())
     if as_json:
         print_json(asdict(run) | {"run": run.pathspec})

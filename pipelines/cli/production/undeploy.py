@@ -23,12 +23,14 @@ def undeploy(
     """
     from lockgate.gates import runs
     from lockgate.pipelines.cli.shared.files import print_json
+    from lockgate.pipelines.cli.shared.project import join_project
     from lockgate.pipelines.deployment import applying, cluster, plan, preflight
     from lockgate.pipelines.deployment.target import load_target
     from lockgate.pipelines.promotion.actor import actor, clock
 
     runs.check_installation()
     chosen = load_target(platform, branch)
+    join_project(chosen.settings)
     kubernetes = cluster.connect_cluster(chosen)
     deployed = cluster.find_deployed(kubernetes, chosen)
     preflight.check_may_delete(deployed, user=actor(), token=authorize)

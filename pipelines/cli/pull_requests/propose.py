@@ -28,12 +28,13 @@ def propose(
     from lockgate.gates.errors import LockgateError
     from lockgate.pipelines.cli.shared.files import check_free, print_json, write_folder
     from lockgate.pipelines.cli.shared.flow_run import check_home, run_flow
+    from lockgate.pipelines.cli.shared.project import find_conf_project
     from lockgate.pipelines.pull_requests.candidates import ListedCandidate, load_candidates, with_default
     from lockgate.pipelines.pull_requests.proposal import PROPOSAL_FILE, Proposal, ProposedCandidate
-    from lockgate.pipelines.settings.groups import conf_dir
     from lockgate.pipelines.settings.settings import compose
 
     runs.check_installation()
+    conf = find_conf_project(need="a model and data to train it on")
     check_home()
     check_free(out)
     problem = _find_bundle_problem(bundle) if bundle else ""
@@ -54,7 +55,7 @@ def propose(
         return ProposedCandidate(**identity, run=run, error="")
 
     proposal = Proposal(
-        candidates=tuple(evaluate_candidate(candidate) for candidate in with_default(load_candidates(conf_dir())))
+        candidates=tuple(evaluate_candidate(candidate) for candidate in with_default(load_candidates(conf)))
     )
     write_folder(out, {PROPOSAL_FILE: proposal.to_bytes(), **files})
     if as_json:

@@ -45,15 +45,15 @@ def review(
     from lockgate.gates.report.review import render
     from lockgate.pipelines.cli.shared.decision import build_statement
     from lockgate.pipelines.cli.shared.files import append_text, check_free, format_json, print_json, write_folder
+    from lockgate.pipelines.cli.shared.project import compose_project
     from lockgate.pipelines.github.annotations import format_outputs
     from lockgate.pipelines.promotion.decide import ReportedDecision
     from lockgate.pipelines.pull_requests.review import review_proposal, this_version
     from lockgate.pipelines.pull_requests.versions import load_version
     from lockgate.pipelines.settings.groups import ROOT
-    from lockgate.pipelines.settings.settings import compose
 
     check_free(out)
-    composed = compose()
+    composed = compose_project(need="candidates and a model to score again")
     outcome = review_proposal(
         composed, proposal, base=this_version(base), head=load_version(head, repository=ROOT), bundle=bundle
     )

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 def project_log(*, writing: bool = False) -> Log:
     """Open the log in the object store that Metaflow is configured with; for appending if `writing`."""
     from lockgate.gates import runs
+    from lockgate.pipelines.cli.shared.project import load_project
     from lockgate.pipelines.promotion.log import open_log
-    from lockgate.pipelines.settings.governance import load_governance
 
     runs.check_installation()
-    return open_log(load_governance(), writing=writing)
+    return open_log(load_project(), writing=writing)
 
 
 def record_entry(log: Log, record: Callable[[], LogEntry]) -> LogEntry:

@@ -43,7 +43,7 @@ def test_the_worst_comes_first_and_is_counted() -> None:
     assert places == sorted(places)
     assert "1 weaker, 1 to be reviewed, 1 tighter from main to mine" in page
     assert "2 files of conf/model" in page
-    assert "1 file of conf/ changed without" in page
+    assert "1 file of the configuration changed without" in page
     text = print_changes(make_changes(*findings))
     assert all(word in text for word in ("lower floor", "gate.checks.floor.min", "0.6", "0.5", "easier to meet"))
 

@@ -19,6 +19,7 @@ from lockgate.gates.log import Keyring, Log, Signer
 from lockgate.gates.log.signing import generate_key
 from tests.builders import BAD, BETTER, GATES, GOOD, make_evidence
 from tests.configuration import CONF
+from tests.project_line import drop_project_line
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 POLICY = Policy.parse(GATES | {"valid_for": "900d"})
@@ -92,7 +93,7 @@ class Project:
         asking.flush()
         document = json.loads(answering.readline())
         assert document["code"] == code, document["said"]
-        return str(document["said"])
+        return drop_project_line(str(document["said"]))
 
     def leave(self) -> None:
         self._prompt.communicate()

@@ -281,6 +281,7 @@ def test_an_interrupted_command_is_no_verdict(project: Any) -> None:
     with subprocess.Popen(
         words, cwd=project.home, env=project.env(), stderr=subprocess.PIPE, start_new_session=True, text=True
     ) as child:
+        assert child.stderr.readline().startswith("project orders, log ")
         assert "reading orders" in child.stderr.readline()
         while not project.runs():  # until the flow has begun
             time.sleep(0.01)

@@ -12,11 +12,18 @@ from lockgate.pipelines.settings.settings import compose
 from tests.configuration import CONF
 
 
-def call_default(name: str, *, conf: Path) -> subprocess.CompletedProcess[str]:
+def call_default(name: str, *, conf: Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """A default of `configs`, printed by a Python of its own, as it is kept for the life of a process."""
     code = f"import json; from lockgate.pipelines.flows import configs; print(json.dumps(configs.{name}()))"
     environment = {**os.environ, "LOCKGATE_CONF": str(conf)}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=cwd or conf.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_the_defaults_are_conf_without_overrides() -> None:
@@ -31,3 +38,13 @@ def test_a_flow_without_configuration_ends_in_one_line(tmp_path: Path) -> None:
     assert refused.returncode != 0
     (line,) = refused.stderr.splitlines()
     assert line.startswith("lockgate: no configuration; expected a file config.yaml")
+
+
+def test_a_flow_that_is_started_where_nobody_would_look_for_its_runs_ends_in_one_line(tmp_path: Path) -> None:
+    refused = call_default("default_settings", conf=CONF, cwd=tmp_path)
+    assert refused.returncode != 0
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("lockgate: Metaflow keeps the runs of this process outside of the project's datastore; exp")
+    assert line.endswith(
+        f"(start it in {CONF.parent}, or anywhere in the project with METAFLOW_DATASTORE_SYSROOT_LOCAL={CONF.parent})"
+    )

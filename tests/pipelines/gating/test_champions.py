@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import lockgate
-from lockgate.gates.errors import AdmissionError, LogError, SettingsError, SigningError
+from lockgate.gates.errors import AdmissionError, LogError, RunError, SettingsError, SigningError
 from lockgate.gates.lifecycle.admission import TrustedHead
 from lockgate.gates.log.entry import entry_path
 from lockgate.pipelines.gating.task import GatedTask, close_task, open_task
@@ -55,6 +55,16 @@ def test_a_step_that_is_gated_for_another_project(own_project: Path) -> None:
     with pytest.raises(SettingsError, match="this step is gated for project 'orders'; expected 'churn' @ Flow/7 step"):
         lockgate.champion("churn")
     close_task()
+
+
+@pytest.mark.parametrize("ask", ASK)
+def test_a_process_that_would_look_for_runs_elsewhere(
+    own_project: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[str], Any]
+) -> None:
+    (own_project / "service" / ".metaflow").mkdir(parents=True)
+    monkeypatch.chdir(own_project / "service")
+    with pytest.raises(RunError, match=r"outside of the project's datastore; expected .*/\.metaflow @ .*/service/"):
+        ask("churn")
 
 
 def test_the_caller_keeps_the_namespace_of_metaflow(own_project: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipelines.gating.conftest import write_project
+from tests.project_line import split_project_line
 
 HEAD = """
 import os
@@ -128,27 +129,30 @@ class OwnRepository:
 
     home: Path
 
-    def call(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    def call(self, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         words = {"PATH": os.environ["PATH"], "HOME": str(self.home), "METAFLOW_USER": "ada", "LC_ALL": "C.UTF-8", **env}
-        return subprocess.run(command, cwd=self.home, env=words, capture_output=True, encoding="utf-8", check=False)
+        return subprocess.run(
+            command, cwd=cwd or self.home, env=words, capture_output=True, encoding="utf-8", check=False
+        )
 
-    def start_flow(self, name: str, *words: str, **env: str) -> tuple[str, str]:
+    def start_flow(self, name: str, *words: str, cwd: Path | None = None, **env: str) -> tuple[str, str]:
         """Run a flow. Returns the run, and the line of lockgate that ended it; empty if it did not end so."""
         file = self.home / "run.txt"
         words = (*words, "--run-id-file", str(file))
         command = "resume" if "--origin-run-id" in words else "run"
         options = [word for word in words if word.startswith("--with=")]
         rest = [word for word in words if word not in options]
-        done = self.call(sys.executable, f"{name}.py", "--no-pylint", *options, command, *rest, **env)
+        script = str(self.home / f"{name}.py")
+        done = self.call(sys.executable, script, "--no-pylint", *options, command, *rest, cwd=cwd, **env)
         lines = {line.partition("lockgate: ")[2] for line in (done.stdout + done.stderr).splitlines()} - {""}
         assert len(lines) <= 1, lines
         assert (done.returncode == 0) == (not lines and "FAIL_END" not in env), done.stdout + done.stderr
         return f"Own/{file.read_text(encoding='utf-8')}", "".join(lines)
 
-    def lockgate(self, *words: str) -> tuple[int, str]:
+    def lockgate(self, *words: str, cwd: Path | None = None) -> tuple[int, str]:
         """The exit code of the command, and what it says: the error, or the answer."""
-        done = self.call(str(Path(sys.executable).with_name("lockgate")), *words)
-        return done.returncode, done.stderr or done.stdout
+        done = self.call(str(Path(sys.executable).with_name("lockgate")), *words, cwd=cwd)
+        return done.returncode, split_project_line(done.stderr)[1] or done.stdout
 
     def judge(self, run: str) -> tuple[int, str]:
         return self.lockgate("judge", run)
@@ -172,6 +176,13 @@ def swap_run(repository: OwnRepository, run: str, number: str) -> str:
     for file in (folder / flow / number).rglob("_self.json"):
         file.write_text(file.read_text(encoding="utf-8").replace(old, number), encoding="utf-8")
     return f"{flow}/{number}"
+
+
+def find_artifact(repository: OwnRepository, run: str, name: str) -> Path:
+    """The file with the bytes of an artifact."""
+    (index,) = (repository.home / ".metaflow" / run / "end").glob("[0-9]*/0.data.json")
+    key = json.loads(index.read_text(encoding="utf-8"))["objects"][name]
+    return repository.home / ".metaflow" / run.partition("/")[0] / "data" / key[:2] / key
 
 
 def drop_artifact(repository: OwnRepository, run: str, name: str) -> None:
@@ -220,11 +231,78 @@ def test_a_champion_a_stale_run_and_forged_ones(repository: OwnRepository) -> No
     assert repository.lockgate("revoke", better, "--reason", "wrong labels", "--withdraw")[1] == (
         "lockgate: there are no predictions to withdraw; expected a conf/ with a store @ lockgate.yaml\n"
     )
+    check_the_log_with_every_verb(repository, first, better)
+    check_a_model_that_was_exchanged(repository, early, better)
     assert f"champion: {first}" in repository.lockgate("revoke", better, "--reason", "wrong labels")[1]
 
     run, line = repository.start_flow("plain", "--case", "unscored")
     assert line.startswith(f"{first} reigns, and its model has not scored the rows; expected champion=")
     assert repository.judge(run)[1].startswith("lockgate: the run has not finished")
+
+
+def check_the_log_with_every_verb(repository: OwnRepository, first: str, better: str) -> None:
+    """Verbs of a log that was not written by this repository's kind of flow; `better` reigns when they have run."""
+    code, said = repository.lockgate("verify", "--deep")
+    assert (code, "checked 2 entries, 2 promoted runs" in said) == (0, True), said
+    code, said = repository.lockgate("plan", cwd=repository.home / ".metaflow")
+    assert (code, f"the pilot is {better}, the last one judged" in said) == (0, True), said
+    assert "it asks `lockgate.admit`" in repository.lockgate("rollback", "--reason", "slow")[1]
+    assert f"champion: {better}" in repository.lockgate("rollback", "--to", better, "--reason", "fast again")[1]
+    code, said = repository.lockgate("holdouts", "register", better, "--note", "June")
+    assert (code, "has been registered since entry" in said) == (2, True), said
+    code, said = repository.lockgate("bundle", "--out", "champion.tar")
+    assert (code, f"champion.tar: {better}, promoted by entry 2" in said) == (0, True), said
+
+
+def check_a_model_that_was_exchanged(repository: OwnRepository, other: str, champion: str) -> None:
+    """Whoever may write to the datastore gives the champion another run's bytes: nobody gets them."""
+    stored, others = (find_artifact(repository, run, "model") for run in (champion, other))
+    judged = stored.read_bytes()
+    stored.chmod(0o600)
+    stored.write_bytes(others.read_bytes())
+    asked = repository.call(
+        sys.executable,
+        "-c",
+        "import lockgate\n"
+        "for ask in (lockgate.champion, lockgate.admit):\n"
+        "    try: print(ask('churn'))\n"
+        "    except lockgate.LockgateError as err: print(type(err).__name__, err)",
+    )
+    by_champion, by_admit = asked.stdout.splitlines()
+    assert by_champion.startswith("EvidenceError the champion's model is not what was judged: SHA-256 "), asked
+    assert by_champion.endswith(
+        f" @ {champion} (somebody changed the artifact; `lockgate revoke` takes the model out of service)"
+    )
+    assert by_admit.startswith("AdmissionError "), by_admit
+    assert repository.lockgate("verify")[0] == 2
+    stored.write_bytes(judged)
+
+
+def test_a_flow_that_is_started_in_another_folder_makes_no_second_log(repository: OwnRepository) -> None:
+    elsewhere = repository.home / "notebooks"
+    elsewhere.mkdir()
+    run, line = repository.start_flow("plain", cwd=elsewhere)
+    assert line.startswith("Metaflow keeps the runs of this process outside of the project's datastore; expected ")
+    assert f"(start it in {repository.home}, or anywhere in the project with METAFLOW_DATASTORE_SYSROOT_LOCAL" in line
+    code, said = repository.lockgate("judge", run, cwd=elsewhere)
+    assert (code, said) == (
+        2,
+        (
+            f"lockgate: there is no such run; expected a run in {repository.home}/.metaflow @ {run} (it is in"
+            f" {elsewhere}/.metaflow, as its flow was started there; start it in {repository.home})\n"
+        ),
+    )
+    assert not (repository.home / ".metaflow").exists()
+    assert not (elsewhere / ".metaflow" / "lockgate").exists()
+
+    shutil.rmtree(elsewhere / ".metaflow")
+    run, line = repository.start_flow("plain", cwd=elsewhere, METAFLOW_DATASTORE_SYSROOT_LOCAL=str(repository.home))
+    assert line == ""
+    assert repository.lockgate("judge", run, cwd=elsewhere)[0] == 0
+    run, line = repository.start_flow("plain", "--strength", "0.1", cwd=elsewhere)  # now Metaflow finds the datastore
+    assert line == ""
+    code, said = repository.lockgate("judge", run, cwd=elsewhere)
+    assert (code, "entry 2 of the promotion log" in said) == (1, True), said
 
 
 def test_a_run_that_is_resumed(repository: OwnRepository) -> None:

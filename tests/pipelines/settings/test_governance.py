@@ -78,6 +78,7 @@ def test_a_conf_that_the_environment_names_comes_first(home: Path, monkeypatch: 
     [
         ({"project": "Churn!"}, "project"),
         ({"log_root": "/tmp/log"}, "expected datastore, or an address such as s3://bucket/prefix"),
+        ({"log_root": "file://logs"}, "expected an absolute path, as in file:///logs"),
         ({"keys": {"required": False}}, "keys.private"),
         ({"threshold": 0.9}, "threshold"),
         ({"policy": 7}, "policy"),

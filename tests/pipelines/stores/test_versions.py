@@ -6,6 +6,7 @@ Tests of pipelines/stores/store.py, pipelines/stores/books.py, pipelines/stores/
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tests.pipelines.stores.places import Place, publish, read_all, stage
 A, B = {"k1": 0.1, "k2": 0.2}, {"k3": 0.3}
 
 
-def test_before_anything_was_published(store: Store, draft: Any) -> None:
+def test_before_anything_was_published(store: Store, place: Place, tmp_path: Path, draft: Any) -> None:
     assert (list(store.versions("orders")), list(store.drafts("orders")), dict(store.staged_shards(draft()))) == (
         [],
         [],
@@ -32,6 +33,9 @@ def test_before_anything_was_published(store: Store, draft: Any) -> None:
     ):
         with pytest.raises(StoreError, match=r"^nothing has been published yet.* \(run `lockgate predict`\)$"):
             ask()
+    assert list(tmp_path.iterdir()) == []  # who only looks makes neither file nor folder
+    publish(place.open(), draft(), A)
+    assert read_all(store) == A  # and sees what others write afterwards
 
 
 def test_shards_are_unseen_until_all_of_them_are_committed(store: Store, draft: Any) -> None:

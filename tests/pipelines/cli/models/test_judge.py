@@ -96,7 +96,6 @@ def test_promotions_only_tells_nothing_else(
         ["EvaluateNewModel/1", "--evidence", "x", "--policy", "y"],
         ["--evidence", "x"],
         ["--policy", "y"],
-        ["EvaluateNewModel/1", "--policy", "y"],
     ],
 )
 def test_a_run_or_a_file_with_a_policy(project: Any, words: list[str]) -> None:

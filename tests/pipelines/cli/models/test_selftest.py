@@ -59,7 +59,7 @@ def test_a_policy_that_cannot_fail_is_exit_code_1(project: Any, evidence_file: A
     [
         (["xgb"], "'xgb' is not an override"),
         (["model=nothing"], "model"),
-        (["--evidence", "e.arrow"], "it is not clear what to try"),
+        (["--evidence", "e.arrow"], "cannot read the evidence file: No such file or directory"),
         (["--policy", "p.yaml"], "it is not clear what to try"),
         (["as_of=2023-01"], "no rows"),
     ],

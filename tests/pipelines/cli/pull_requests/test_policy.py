@@ -87,7 +87,7 @@ def test_a_tighter_branch_and_a_directory(project: Any, repository: Path) -> Non
         (["--", "main", "--output=canary"], "'--output=canary' is not a revision of "),
         (["main", "$(touch canary)"], "is not a revision of "),
         (["main", "main; touch canary"], "is not a revision of "),
-        (["main", "../.."], "no configuration; expected a directory conf/ @ ../.."),
+        (["main", "../.."], "no configuration; expected a directory conf/, or lockgate.yaml @ ../.."),
         (["main", "weaker\ntouch canary"], "is not a version"),
     ],
 )
