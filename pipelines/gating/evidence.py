@@ -57,16 +57,16 @@ def evidence(
     task = require_task()
     _check_place(task)
     _check_model(model, format, task)
-    given = {"label": label, "challenger": challenger, "champion": champion, "facts": facts, **columns}
+    arguments = {"label": label, "challenger": challenger, "champion": champion, "facts": facts, **columns}
     if rows is not None:
-        _check_rows(rows, {name for name, value in given.items() if value is not None}, task)
+        _check_rows(rows, {name for name, value in arguments.items() if value is not None}, task)
     further = dict(facts or {}) if rows is None else rows.facts
     if taken := sorted(set(further) & set(_OWN_FACTS)):
         raise EvidenceError(
             f"facts has {taken[0]!r}", expected="a fact that the step does not say itself", where=task.where
         )
     _check_champion(task, scored=(champion if rows is None else rows.champion) is not None)
-    built = Evidence.from_arrays(**{**given, "facts": further}) if rows is None else rows
+    built = Evidence.from_arrays(**{**arguments, "facts": further}) if rows is None else rows
     said = {**built.facts, **_describe_run(task, built, model=model, format_name=format)}
     task.evaluated = Evaluated(
         evidence=replace(built, facts=said).to_bytes(), facts=json.dumps(said, sort_keys=True), model=model
@@ -86,12 +86,12 @@ def _check_place(task: GatedTask) -> None:
         raise EvidenceError("the step has given evidence already", expected="it once", where=task.where)
 
 
-def _check_rows(rows: object, given: set[str], task: GatedTask) -> None:
+def _check_rows(rows: object, names: set[str], task: GatedTask) -> None:
     if not isinstance(rows, Evidence):
         raise EvidenceError(f"the rows are of type {type(rows).__name__}", expected="Evidence", where=task.where)
-    if given:
+    if names:
         raise EvidenceError(
-            f"there are rows, and {min(given)} beside them", expected="rows, or columns and facts", where=task.where
+            f"there are rows, and {min(names)} beside them", expected="rows, or columns and facts", where=task.where
         )
 
 

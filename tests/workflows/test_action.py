@@ -18,6 +18,7 @@ from tests.harness.github.image import image
 from tests.harness.github.repository import Repository
 from tests.pages import read_blocks
 from tests.test_workflows import ACTIONS
+from tests.workflows.linting import lint_workflow
 
 SCORES = """
 import numpy as np
@@ -42,6 +43,7 @@ def github(tmp_path: Path) -> Iterator[Hub]:
     source = tmp_path / "source"
     (source / ".github/workflows").mkdir(parents=True)
     (source / ".github/workflows/lockgate.yml").write_text(pinned, encoding="utf-8")
+    assert lint_workflow(source / ".github/workflows/lockgate.yml") == ""
     (source / "policy.yaml").write_text(yaml.safe_dump(GATES), encoding="utf-8")
     subprocess.run(["git", "init", "--quiet", source], check=True)
     with hub(tmp_path / "github", source) as repository:

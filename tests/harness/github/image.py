@@ -27,7 +27,7 @@ case "$*" in
 esac
 """
 
-_PREPARE = """
+PREPARE = """
 import sys, venv
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def image(folder: Path, *, outerbounds: Path | None = None, lockgate: str = "") 
     """
     folder.mkdir()
     (other := folder / "lockgate").write_text(lockgate, encoding="utf-8")
-    (prepare := folder / "prepare.py").write_text(_PREPARE, encoding="utf-8")
+    (prepare := folder / "prepare.py").write_text(PREPARE, encoding="utf-8")
     make = folder / "make"
     make.write_text(
         _MAKE.format(

@@ -20,9 +20,9 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_two_columns_of_one_table(table: Path) -> None:
-    read = lockgate.read_results("csv", str(table), table, score=["new", "old"])
-    assert (read.task, read.label.tolist()) == ("binary", [1.0, 0.0])
-    assert (read.challenger.tolist(), read.champion.tolist()) == ([0.9, 0.2], [0.4, 0.3])
+    evidence = lockgate.read_results("csv", str(table), table, score=["new", "old"])
+    assert (evidence.task, evidence.label.tolist()) == ("binary", [1.0, 0.0])
+    assert (evidence.challenger.tolist(), evidence.champion.tolist()) == ([0.9, 0.2], [0.4, 0.3])
     alone = lockgate.read_results("csv", table, score="new", task="regression", label="old")
     assert (alone.task, alone.champion, alone.label.tolist()) == ("regression", None, [0.4, 0.3])
 
