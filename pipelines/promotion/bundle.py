@@ -40,7 +40,7 @@ from lockgate.gates.log.signing import public_line
 from lockgate.gates.records.state import Champion
 from lockgate.pipelines.promotion import tar
 from lockgate.pipelines.promotion.log import build_keyring
-from lockgate.pipelines.settings.settings import Settings
+from lockgate.pipelines.settings.governance import Governance
 
 MIB = 1024**2
 MAX_FILE_BYTES = {
@@ -181,9 +181,9 @@ def read_bundle(path: Path, *, project: str, keyring: Keyring) -> Bundle:
     return Bundle(log=log, head=head, admitted=admitted, model=files["model"], features=_parse_features(files, where))
 
 
-def read_trusted_bundle(path: Path, settings: Settings) -> Bundle:
+def read_trusted_bundle(path: Path, settings: Governance) -> Bundle:
     """The bundle at `path` for this project, checked by the keys of conf/platform. Raises as `read_bundle`."""
-    return read_bundle(path, project=settings.data.project, keyring=build_keyring(settings.platform.keys))
+    return read_bundle(path, project=settings.project, keyring=build_keyring(settings.keys))
 
 
 def _read_files(path: Path) -> dict[str, bytes]:

@@ -83,7 +83,7 @@ _WORKFLOW = """\
 #   ~/.metaflowconfig/config.json: a datastore and a metadata service that outlive this machine), the credentials of
 #   that datastore, and LOCKGATE_SIGNING_KEY once lockgate.yaml lists a key;
 # - the variable LOCKGATE_PROMOTION, `on`: nothing is promoted before that is said;
-# - requirements.txt with lockgate[log,metaflow] and what the flow imports, pinned.
+# - requirements.txt with lockgate[{extras}] and what the flow imports, pinned.
 name: lockgate
 
 on:
@@ -137,12 +137,60 @@ jobs:
           LOCKGATE_SIGNING_KEY: ${{{{ secrets.LOCKGATE_SIGNING_KEY }}}}
 """
 
+_PUBLISH_STEPS = """\
+      # what pull requests are compared with: the champion's bytes, and the entries of the log that vouch for them
+      - run: .venv/bin/lockgate bundle --out champion.tar
+        continue-on-error: true # where what reigned may be served no more there is none
+        env:
+          AWS_ACCESS_KEY_ID: ${{{{ secrets.AWS_ACCESS_KEY_ID }}}}
+          AWS_SECRET_ACCESS_KEY: ${{{{ secrets.AWS_SECRET_ACCESS_KEY }}}}
+      - uses: {upload}
+        with:
+          name: champion
+          path: champion.tar
+          if-no-files-found: ignore
+          retention-days: 90
+"""
+
 _PULL_JOBS = """
-  # What a pull request would be told: its own code scores, without credentials, and so without the log and its
-  # champion; the gates that need none are judged by the policy of {branch}. That is advice, and nothing is logged.
+  # What a pull request would be told. `champion` fetches what `judge` published last, by the code of {branch}. `score`
+  # runs the pull request's code beside it, without credentials: what it says is a claim. `advise` judges that by the
+  # policy of {branch} and comments. Nothing is logged, and no model is promoted.
+  champion:
+    name: champion
+    if: github.event_name == 'pull_request'
+    runs-on: ubuntu-24.04
+    timeout-minutes: 20
+    permissions:
+      actions: read # to download what was published
+      contents: read # to check out
+    outputs:
+      published: ${{{{ steps.fetch.outputs.published }}}}
+    steps:
+      - uses: {checkout}
+        with:
+          ref: ${{{{ github.base_ref }}}} # nothing of the pull request runs beside this token
+          persist-credentials: false
+      - run: |
+          python3 -m venv .venv
+          .venv/bin/pip install --requirement requirements.txt
+      - id: fetch
+        run: |
+          .venv/bin/lockgate bundle --published "$GITHUB_REPOSITORY" --branch "$BASE" --out champion.tar
+          if [ -f champion.tar ]; then echo "published=true" >> "$GITHUB_OUTPUT"; fi
+        env:
+          BASE: ${{{{ github.base_ref }}}}
+          GITHUB_TOKEN: ${{{{ github.token }}}}
+      - if: steps.fetch.outputs.published
+        uses: {upload}
+        with:
+          name: champion
+          path: champion.tar
+          if-no-files-found: error
+
   score:
     name: score
-    if: github.event_name == 'pull_request'
+    needs: [champion]
     runs-on: ubuntu-24.04
     timeout-minutes: 60
     permissions:
@@ -154,10 +202,18 @@ _PULL_JOBS = """
       - run: |
           python3 -m venv .venv
           .venv/bin/pip install --requirement requirements.txt
+      - if: needs.champion.outputs.published
+        uses: {download}
+        with:
+          name: champion
+          path: champion
       - run: |
+          if [ "$PUBLISHED" ]; then export LOCKGATE_BUNDLE=champion/champion.tar; fi
           .venv/bin/python {file} run --run-id-file run.txt
           .venv/bin/python -c 'import metaflow, pathlib, sys
           pathlib.Path("evidence.arrow").write_bytes(metaflow.Run(sys.argv[1]).data.evidence)' "{flow}/$(cat run.txt)"
+        env:
+          PUBLISHED: ${{{{ needs.champion.outputs.published }}}}
       - uses: {upload}
         with:
           name: evidence
@@ -222,9 +278,9 @@ def write_workflow(flow: FlowFile, *, branch: str, policy: str | None, action: s
         "download": DOWNLOAD,
     }
     if action is None or policy is None:
-        return _WORKFLOW.format(**names, on_pull="")
-    jobs = _PULL_JOBS.format(**names, action=action, policy=policy)
-    return _WORKFLOW.format(**names, on_pull="  pull_request:\n") + jobs
+        return _WORKFLOW.format(**names, on_pull="", extras="log,metaflow")
+    jobs = (_PUBLISH_STEPS + _PULL_JOBS).format(**names, action=action, policy=policy)
+    return _WORKFLOW.format(**names, on_pull="  pull_request:\n", extras="github,log,metaflow") + jobs
 
 
 def write_owner_lines(paths: list[str], owner: str) -> str:

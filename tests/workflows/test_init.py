@@ -70,7 +70,7 @@ def start(
     trusted = (
         f"required: true, private: environment, trusted: {{judge: {{role: judge, key: {line}, last_entry: null}}}}"
     )
-    for path, text in {**plan.created, **plan.appended, "requirements.txt": "lockgate[log,metaflow]\n"}.items():
+    for path, text in {**plan.created, **plan.appended, "requirements.txt": "lockgate[github,log,metaflow]\n"}.items():
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         changed = text.replace("required: false, private: any, trusted: {}", trusted)
         (source / path).write_text(changed, encoding="utf-8")
@@ -120,21 +120,35 @@ def test_from_nothing_to_a_second_challenger_that_main_refuses(start: Callable[.
     with start() as github:
         run = github.push("main", candidate("v1", 0.0), author="ada")["lockgate"]
         results = {name: job.result for name, job in run.jobs.items()}
-        assert results == {"judge": "success", "score": "skipped", "advise": "skipped"}, run.public_text
+        others = dict.fromkeys(["champion", "score", "advise"], "skipped")
+        assert results == {"judge": "success", **others}, run.public_text
         assert run.jobs["judge"].summary.startswith("## lockgate: PROMOTE")
         assert "entry 1 of the promotion log;" in run.jobs["judge"].summary
 
         pull, runs = github.open_pull("v2", candidate("v2", -0.15), author="ada")
         run = runs["lockgate"]
         results = {name: job.result for name, job in run.jobs.items()}
-        assert results == {"judge": "skipped", "score": "success", "advise": "success"}, run.public_text
+        assert results == {"judge": "skipped", **dict.fromkeys(others, "success")}, run.public_text
         (body,) = github.api.bodies(pull=pull.number)
-        assert "## lockgate: INCONCLUSIVE" in body  # the log and its champion are out of a pull request's reach
+        assert "## lockgate: HOLD" in body  # beside the champion, which the protected branch published
         assert "nothing was logged" in body
 
         run = github.merge(pull)["lockgate"]
         assert run.jobs["judge"].summary.startswith("## lockgate: HOLD"), run.public_text
         assert "entry 2 of the promotion log;" in run.jobs["judge"].summary
+
+
+def test_before_anything_reigns_a_pull_request_is_told_what_needs_no_champion(start: Callable[..., Any]) -> None:
+    with start() as github:
+        pull, runs = github.open_pull("v1", candidate("v1", 0.0), author="eve", fork=True)
+        run = runs["lockgate"]
+        results = {name: job.result for name, job in run.jobs.items()}
+        assert results == {"judge": "skipped", **dict.fromkeys(["champion", "score", "advise"], "success")}, (
+            run.public_text
+        )
+        assert "has published no champion" in run.jobs["champion"].out
+        assert run.jobs["advise"].summary.startswith("## lockgate: INCONCLUSIVE")  # what compares is not decided
+        assert github.api.bodies(pull=pull.number) == []
 
 
 def test_nothing_is_judged_before_that_is_switched_on_or_into_a_log_that_would_be_lost(
@@ -149,4 +163,4 @@ def test_nothing_is_judged_before_that_is_switched_on_or_into_a_log_that_would_b
         assert run.jobs["judge"].result == "failure"
         (annotation,) = run.jobs["judge"].annotations
         assert annotation.message == "METAFLOW_CONFIG is empty: the log would end here"
-        assert [step.conclusion for step in run.jobs["judge"].steps][2:] == ["skipped"] * 3
+        assert [step.conclusion for step in run.jobs["judge"].steps][2:] == ["skipped"] * 5

@@ -1,4 +1,4 @@
-"""`lockgate init`: what a repository needs to be judged, new_files beside what is there."""
+"""`lockgate init`: what a repository needs to be judged, written beside what is there."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def init(
     """Write lockgate.yaml, a policy, a workflow and CODEOWNERS into this repository, and show what its flow needs.
 
     A file that is there is never changed, but that CODEOWNERS gets lines that it lacks. Where no flow is found,
-    scores_flow.py is new_files, which puts scores from files on the record. Run again, it writes what is missing.
+    scores_flow.py is written, which puts scores from files on the record. Run again, it writes what is missing.
     """
     from lockgate.pipelines.starter.plan import plan_start
 
@@ -55,7 +55,7 @@ def init(
 
 
 def _write(plan: StartPlan) -> None:
-    """All files, or none: what was new_files is taken back if one cannot be."""
+    """All files, or none: what was written is taken back if one cannot be."""
     from lockgate.pipelines.cli.shared.files import read_capped, write_file
     from lockgate.pipelines.starter.plan import MAX_OWNERS_BYTES
 

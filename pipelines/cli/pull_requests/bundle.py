@@ -88,15 +88,19 @@ def _download(repository: str, branch: str, out: Path, *, as_json: bool) -> int:
     from lockgate.pipelines.cli.shared.files import check_writable, print_json, write_file
     from lockgate.pipelines.github import event, published
     from lockgate.pipelines.promotion.bundle import MAX_FILE_BYTES, read_trusted_bundle
-    from lockgate.pipelines.settings.settings import compose
+    from lockgate.pipelines.settings.governance import ProjectSettings, load_governance
 
     if out.suffix != ".tar":
         raise GithubError("a published bundle is a single file", expected="FILE.tar", where=str(out))
     event.check_repository(repository, where="--published")
     check_writable(out)
-    settings = compose().settings
+    settings = load_governance()
     answer, problem = None, f"{repository} has published no champion"
-    if publication := published.find_bundle(repository, branch=branch, max_bytes=sum(MAX_FILE_BYTES.values())):
+    workflow = "lockgate.yml" if isinstance(settings, ProjectSettings) else "promote.yml"  # which is ours
+    publication = published.find_bundle(
+        repository, workflow=workflow, branch=branch, max_bytes=sum(MAX_FILE_BYTES.values())
+    )
+    if publication:
         with tempfile.NamedTemporaryFile(suffix=".tar") as file:
             file.write(publication.blob)
             file.flush()

@@ -119,6 +119,12 @@ def test_actions_are_those_that_the_workflows_of_lockgate_use(home: Path) -> Non
     for name, job in workflow["jobs"].items():  # what has a secret runs what is merged, what may write runs nothing
         assert ("secrets." in str(job)) == (name == "judge") == ("environment" in job)
         assert ("pull-requests" in job["permissions"]) == (name == "advise")
+        token = "github.token" in str(job) or name == "advise"
+        assert (
+            token
+            == any("github.base_ref" in str(step.get("with")) for step in job["steps"])
+            == (name in ("champion", "advise"))
+        )
     assert "if: github.event_name == 'push'" in plan(home).created[WORKFLOW]
     assert not [step for step in workflow["jobs"]["advise"]["steps"] if "run" in step]
 
