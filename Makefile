@@ -96,7 +96,7 @@ endif
 endif
 
 .PHONY: image nightly help setup evaluate judge reverify selftest predict champion history predictions demo test test-commands check bench simulate races mutate clean manifests deploy-prod status-prod trigger-prod undeploy-prod lock
-.PHONY: runtime dev lint types imports workflows test-busy
+.PHONY: core comment runtime dev lint types imports workflows test-busy
 
 ##@ Start here
 help: ## Print this menu
@@ -192,6 +192,15 @@ dev: .venv/.dev
 
 test-busy: dev # the tests beside thirty busy processes: none may depend on how fast it is
 	@.venv/bin/python -m bench.busy
+
+core: .venv-core/.core # the judge alone, for action.yml
+comment: .venv-comment/.comment # and what writes its report to GitHub
+
+.venv-core/.core: requirements/core.txt $(.installed)
+	@sh requirements/install.sh core .venv-core
+
+.venv-comment/.comment: requirements/comment.txt $(.installed)
+	@sh requirements/install.sh comment .venv-comment
 
 .venv/.mutate: requirements/mutate.txt .venv/.dev
 	@sh requirements/install.sh mutate .venv

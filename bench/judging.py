@@ -39,6 +39,8 @@ _CHECKS = """
   brier:      {kind: improvement, metric: brier, margin: -0.01}
   calibrated: {kind: calibration, measure: ece, max: 0.10, decide: bound}
 """
+POLICY_TEXT = f"{_KEYS.lstrip()}checks:{_CHECKS}"
+"""The policy of six gates, as a file has it."""
 
 
 def make_policy(*columns: str) -> Policy:

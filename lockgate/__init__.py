@@ -8,7 +8,8 @@
     decision.verdict, decision.outcomes[0].message
 
 In a flow of your own (docs/own-flow.md): `evidence` in a step that is `gated` (`lockgate.metaflow`), `champion` beside
-it, `judge_run` when the run has finished, and `admit` before a champion serves.
+it, `judge_run` when the run has finished, and `admit` before a champion serves; `read_results` reads what other tools
+wrote (docs/evaluations.md).
 
 Exports are imported on first use, so that `import lockgate` does not load NumPy, SciPy and Arrow.
 """
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from lockgate.gates.records.state import State
     from lockgate.pipelines.gating.champions import AdmittedModel, ChampionModel, admit, champion, judge_run
     from lockgate.pipelines.gating.evidence import evidence
+    from lockgate.pipelines.results.reading import read_results
 
 METAFLOW_PACKAGE_POLICY = "include"
 """Metaflow copies this package, under its own name, into the code package of a flow that imports it."""
@@ -52,6 +54,7 @@ _MODULE_OF = {
     "hash_row_ids": "gates.evidence.row_ids",
     "judge": "gates.judge.engine",
     "judge_run": "pipelines.gating.champions",
+    "read_results": "pipelines.results.reading",
 }
 
 __all__ = [
@@ -71,6 +74,7 @@ __all__ = [
     "hash_row_ids",
     "judge",
     "judge_run",
+    "read_results",
 ]
 
 

@@ -25,5 +25,7 @@ resolve mutate pyproject.toml $all --extra metaflow --group test --group mutate 
 resolve metaflow pyproject.toml $all --extra metaflow --constraints requirements/dev.txt "$@"
 resolve outerbounds pyproject.toml $all --extra outerbounds "$@"
 resolve data --group data "$@"
+resolve core pyproject.toml --constraints requirements/dev.txt "$@"
+resolve comment pyproject.toml --extra github --constraints requirements/dev.txt "$@"
 resolve build requirements/build.in "$@"
 resolve uv requirements/uv.in "$@"

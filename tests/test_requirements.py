@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 INSTALLED = ("pipeline", "stores", "github")  # the extras of every environment of this repository
-LOCKS = ["build", "data", "dev", "metaflow", "mutate", "outerbounds", "uv"]
+LOCKS = ["build", "comment", "core", "data", "dev", "metaflow", "mutate", "outerbounds", "uv"]
 
 
 def pins(name: str) -> dict[str, list[str]]:
@@ -35,6 +35,14 @@ def test_the_locks_of_tests_and_of_runs_agree() -> None:
     assert pins("metaflow").items() <= pins("dev").items()
 
 
+def test_the_judge_alone_is_at_most_25_distributions() -> None:
+    """What `pip install lockgate` brings, lockgate itself among it; of two versions a machine has one."""
+    assert len({*pins("core"), "lockgate"}) <= 25
+    assert pins("core").items() <= pins("comment").items()
+    for package, versions in pins("comment").items():
+        assert set(pins("dev")[package]) & set(versions), f"{package} is another version than the one that is tested"
+
+
 def test_the_locks_follow_pyproject() -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project, groups = pyproject["project"], pyproject["dependency-groups"]
@@ -42,6 +50,8 @@ def test_the_locks_follow_pyproject() -> None:
     everywhere = [*project["dependencies"], *(line for name in ("log", *INSTALLED) for line in extras[name])]
     everywhere.remove("lockgate[log]")
     expected = {
+        "core": project["dependencies"],
+        "comment": project["dependencies"] + extras["github"],
         "metaflow": everywhere + extras["metaflow"],
         "outerbounds": everywhere + extras["outerbounds"],
         "dev": everywhere + extras["metaflow"] + groups["test"] + groups["lint"],

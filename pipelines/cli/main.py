@@ -16,6 +16,7 @@ from lockgate.pipelines.cli.models import (
     evaluate,
     explain,
     import_results,
+    init,
     judge,
     plan,
     predict,
@@ -44,6 +45,7 @@ _EXTRA_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command(context_settings=_EXTRA_ARGUMENTS, rich_help_panel=_MODELS)(evaluate.evaluate)
 app.command(rich_help_panel=_MODELS)(judge.judge)
 app.command("import", rich_help_panel=_MODELS)(import_results.import_results)
+app.command(rich_help_panel=_MODELS)(init.init)
 app.command(rich_help_panel=_MODELS)(reverify.reverify)
 app.command(rich_help_panel=_MODELS)(predict.predict)
 app.add_typer(predictions.app, name="predictions", rich_help_panel=_MODELS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from lockgate.gates.log import Log
     from lockgate.gates.records.decision import Decision
     from lockgate.gates.records.state import Champion
+    from lockgate.pipelines.settings.governance import Governance
+
+
+BUNDLE_VARIABLE = "LOCKGATE_BUNDLE"
+"""Environment variable that names a file of `lockgate bundle`, for jobs that can reach neither log nor datastore."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +48,12 @@ def champion(project: str) -> ChampionModel | None:
     It may be one that must not serve any more, as its promotion ran out: a challenger is compared with it all the same.
     Whoever serves calls `admit`.
 
+    Where LOCKGATE_BUNDLE names a file that `lockgate bundle` wrote, the champion is that file's, checked by the keys
+    that are trusted here: a pull request's job compares with it. A judge holds it against the log all the same.
+
     Raises:
         SettingsError: the configuration found here is of another project, or there is none.
-        LogError, RunError: the log or the run cannot be read.
+        LogError, RunError, AdmissionError: the log, the run or the bundle cannot be read.
         EvidenceError: the run's model is not the one that was judged.
     """
     task = find_task()
@@ -52,9 +61,12 @@ def champion(project: str) -> ChampionModel | None:
         raise SettingsError(
             f"this step is gated for project {task.project!r}", expected=f"{project!r}", where=task.where
         )
-    with _same_namespace():
-        reigning = _open_log(project).state().champion
-        model = None if reigning is None else _load(reigning)
+    if path := os.environ.get(BUNDLE_VARIABLE):
+        model = _read_bundle(project, Path(path))
+    else:
+        with _same_namespace():
+            reigning = _open_log(project).state().champion
+            model = None if reigning is None else _load(reigning)
     if task is not None:
         task.asked, task.champion = True, model
     return model
@@ -106,19 +118,36 @@ def judge_run(run: str) -> Decision:
         return decide.judge_run(settings, policy, run).reported.decision
 
 
+def _read_bundle(project: str, path: Path) -> ChampionModel | None:
+    from lockgate.pipelines.promotion.bundle import read_trusted_bundle
+
+    bundle = read_trusted_bundle(path, _load_governance(project))
+    if bundle.admitted is None:
+        return None
+    reigning = bundle.admitted.champion
+    digest = hashlib.sha256(bundle.model).hexdigest()
+    return ChampionModel(run=_require_run(reigning), model=bundle.model, format=reigning.format or "", sha256=digest)
+
+
 def _open_log(project: str) -> Log:
     from lockgate.gates.runs import check_installation
     from lockgate.pipelines.promotion.log import open_log
-    from lockgate.pipelines.settings.governance import load_governance
 
     check_installation()
+    settings = _load_governance(project)
+    _require_shared_datastore()
+    return open_log(settings)
+
+
+def _load_governance(project: str) -> Governance:
+    from lockgate.pipelines.settings.governance import load_governance
+
     settings = load_governance()
     if settings.project != project:
         raise SettingsError(
             f"the configuration found here is of project {settings.project!r}", expected=f"project {project!r}"
         )
-    _require_shared_datastore()
-    return open_log(settings)
+    return settings
 
 
 def _require_shared_datastore() -> None:

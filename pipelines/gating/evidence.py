@@ -26,9 +26,10 @@ _OWN_FACTS = ("version", "project", "scored_at", "challenger", "champion", "code
 
 
 def evidence(
+    rows: Evidence | None = None,
     *,
-    label: Any,
-    challenger: Any,
+    label: Any = None,
+    challenger: Any = None,
     champion: Any = None,
     model: bytes,
     format: str,  # noqa: A002 (the word of facts and champions)
@@ -38,6 +39,8 @@ def evidence(
     """Say in a gated step what a judge will read: its run then has the artifacts `evidence`, `facts` and `model`.
 
     Args:
+        rows: evidence that exists already, as `lockgate.read_results` and `Evidence.read` give it, in the place of all
+            columns and facts below.
         label, challenger, champion: of the held-out rows, as `Evidence.from_arrays` takes them. Where a champion
             reigns, its scores are those of the model that `lockgate.champion` returned in this step.
         model: the challenger's bytes, in a format of your own; at most 2 GiB. They are stored, and never loaded.
@@ -54,13 +57,16 @@ def evidence(
     task = require_task()
     _check_place(task)
     _check_model(model, format, task)
-    further = dict(facts or {})
+    arguments = {"label": label, "challenger": challenger, "champion": champion, "facts": facts, **columns}
+    if rows is not None:
+        _check_rows(rows, {name for name, value in arguments.items() if value is not None}, task)
+    further = dict(facts or {}) if rows is None else rows.facts
     if taken := sorted(set(further) & set(_OWN_FACTS)):
         raise EvidenceError(
             f"facts has {taken[0]!r}", expected="a fact that the step does not say itself", where=task.where
         )
-    _check_champion(task, scored=champion is not None)
-    built = Evidence.from_arrays(label=label, challenger=challenger, champion=champion, facts=further, **columns)
+    _check_champion(task, scored=(champion if rows is None else rows.champion) is not None)
+    built = Evidence.from_arrays(**{**arguments, "facts": further}) if rows is None else rows
     said = {**built.facts, **_describe_run(task, built, model=model, format_name=format)}
     task.evaluated = Evaluated(
         evidence=replace(built, facts=said).to_bytes(), facts=json.dumps(said, sort_keys=True), model=model
@@ -78,6 +84,15 @@ def _check_place(task: GatedTask) -> None:
         )
     if task.evaluated is not None:
         raise EvidenceError("the step has given evidence already", expected="it once", where=task.where)
+
+
+def _check_rows(rows: object, names: set[str], task: GatedTask) -> None:
+    if not isinstance(rows, Evidence):
+        raise EvidenceError(f"the rows are of type {type(rows).__name__}", expected="Evidence", where=task.where)
+    if names:
+        raise EvidenceError(
+            f"there are rows, and {min(names)} beside them", expected="rows, or columns and facts", where=task.where
+        )
 
 
 def _check_model(model: object, format_name: object, task: GatedTask) -> None:

@@ -15,7 +15,7 @@ from lockgate.pipelines.github.client import GITHUB_TIMEOUT_S, connect_github, t
 if TYPE_CHECKING:
     from github.Artifact import Artifact
 
-WORKFLOW, ARTIFACT, MEMBER = "promote.yml", "champion", "champion.tar"
+ARTIFACT, MEMBER = "champion", "champion.tar"
 MAX_RUNS = 50
 """How many runs are searched: a run that promoted nothing published nothing."""
 
@@ -28,8 +28,10 @@ class PublishedBundle:
     newest: bool  # whether no later run succeeded, whose bundle it would be instead
 
 
-def find_bundle(repository: str, *, branch: str, max_bytes: int) -> PublishedBundle | None:
-    """The bundle of the newest run that published one, at most `most` bytes; None where none has, or all have expired.
+def find_bundle(repository: str, *, workflow: str, branch: str, max_bytes: int) -> PublishedBundle | None:
+    """The bundle of the newest run that published one, of at most `max_bytes`; None where none has or all are expired.
+
+    workflow: the name of the file whose runs are asked.
 
     Runs that a push to the branch started count, and no others: a pull request starts none of them. What is in the
     bundle is not looked at; whoever reads it holds it against its signatures.
@@ -37,11 +39,11 @@ def find_bundle(repository: str, *, branch: str, max_bytes: int) -> PublishedBun
     Raises:
         GithubError: GitHub cannot be reached or refuses, or what was published is no bundle.
     """
-    with translate_errors(f"{repository} {WORKFLOW}"):
+    with translate_errors(f"{repository} {workflow}"):
         runs = (
             connect_github()
             .get_repo(repository)
-            .get_workflow(WORKFLOW)
+            .get_workflow(workflow)
             .get_runs(branch=branch, event="push", status="success")
         )
         for place, run in enumerate(islice(runs, MAX_RUNS)):

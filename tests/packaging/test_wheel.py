@@ -240,6 +240,10 @@ def test_the_judge_needs_nothing_but_what_is_declared(
     environment = Environment(folder=folder, repository=repository)
     judged = environment.run("lockgate", "judge", "--evidence", "evidence.arrow", "--policy", str(POLICY))
     assert (judged.returncode, judged.stderr) == (0, "")
+    code = "import importlib.metadata as m; print(*sorted({d.name for d in m.distributions()} - {'pip', 'setuptools'}))"
+    brought = environment.run("python", "-c", code).stdout.split()
+    assert "lockgate" in brought
+    assert len(brought) <= 25
     (harness,), (policy,) = read_blocks(EVALUATIONS, "python"), read_blocks(EVALUATIONS, "yaml")
     assert environment.run("python", "-c", harness).returncode == 0
     (repository / "evaluation.yaml").write_text(policy, encoding="utf-8")

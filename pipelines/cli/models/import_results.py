@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lockgate.gates.errors import SettingsError, printable
+from lockgate.gates.errors import printable
 from lockgate.pipelines.cli.shared.options import check_folder
 
 if TYPE_CHECKING:
-    from lockgate.gates.evidence.evidence import Evidence
-    from lockgate.pipelines.results import Results
+    from lockgate.pipelines.results.reading import ImportedResults
 
 
 class Format(StrEnum):
@@ -78,54 +77,30 @@ def import_results(
 
     The two files are paired by sample. What has no partner, no score or occurs twice is refused, never left out.
     """
-    from lockgate.pipelines.results import READERS, TABLES, Selection
-    from lockgate.pipelines.results.pairing import pair_results
+    from lockgate.pipelines.results.reading import import_files
 
-    columns = {"id": row_id, "epoch": epoch, "label": label, "weight": weight}
-    _check_options({**columns, "task": task}, allowed=file_format in TABLES, file_format=file_format, fit=TABLES)
-    _check_options({"variant": variant}, allowed=file_format == "promptfoo", file_format=file_format, fit=["promptfoo"])
-    slices = tuple(dict.fromkeys(by or []))
-    pairs = [_split_pair(name, names) for name, names in (("score", score), ("variant", variant))]
-    read, every = READERS[file_format], []
-    for side, path in enumerate([challenger] if champion is None else [challenger, champion]):
-        selection = Selection(
-            **columns,
-            cluster=cluster,
-            slices=slices,
-            score=pairs[0][side],
-            variant=pairs[1][side],
-            labelled=task is not ImportTask.SCORE,
-        )
-        every.append(read(path, selection))
-    ours, theirs = every[0], every[1] if champion is not None else None
-    chosen_task = task or (ImportTask.BINARY if "label" in ours.rows[0].numbers else ImportTask.SCORE)
-    evidence = pair_results(ours, theirs, task=str(chosen_task), slices=slices, missing=missing)
-    evidence.write(out)
-    typer.echo(_describe(evidence, ours, theirs, out=out, missing=missing))
+    imported = import_files(
+        str(file_format),
+        challenger,
+        champion,
+        task=str(task) if task else None,
+        score=score,
+        variant=variant,
+        cluster=cluster,
+        slices=by or [],
+        missing=missing,
+        columns={"id": row_id, "epoch": epoch, "label": label, "weight": weight},
+    )
+    imported.evidence.write(out)
+    typer.echo(_describe(imported, out=out, missing=missing))
 
 
-def _check_options(
-    options: dict[str, object], *, allowed: bool, file_format: str, fit: list[str] | tuple[str, ...]
-) -> None:
-    stray = [name for name, value in options.items() if value is not None]
-    if stray and not allowed:
-        raise SettingsError(
-            f"--{stray[0]} does not fit {file_format}", expected=f"it with {' or '.join(fit)} only", where="import"
-        )
-
-
-def _split_pair(name: str, names: list[str] | None) -> tuple[str | None, str | None]:
-    """The challenger's and the champion's of an option that may be given twice."""
-    if names and len(names) > 2:
-        raise SettingsError(f"--{name} is given {len(names)} times", expected="once, or once for each file")
-    return (names[0], names[-1]) if names else (None, None)
-
-
-def _describe(evidence: Evidence, ours: Results, theirs: Results | None, *, out: Path, missing: float | None) -> str:
+def _describe(imported: ImportedResults, *, out: Path, missing: float | None) -> str:
     """What was written, and what was not read, in a few lines."""
     from lockgate.pipelines.results.pairing import count_missing
     from lockgate.pipelines.results.results import list_names
 
+    evidence, ours, theirs = imported.evidence, imported.challenger, imported.champion
     samples = len({row.sample for row in ours.rows})
     tries = f" of {samples:,} samples" if samples < evidence.n else ""
     beside = "without a champion" if theirs is None else "beside the champion's"

@@ -89,6 +89,7 @@ def _download(repository: str, branch: str, out: Path, *, as_json: bool) -> int:
     from lockgate.pipelines.cli.shared.project import load_project
     from lockgate.pipelines.github import event, published
     from lockgate.pipelines.promotion.bundle import MAX_FILE_BYTES, read_trusted_bundle
+    from lockgate.pipelines.settings.governance import ProjectSettings
 
     if out.suffix != ".tar":
         raise GithubError("a published bundle is a single file", expected="FILE.tar", where=str(out))
@@ -96,7 +97,11 @@ def _download(repository: str, branch: str, out: Path, *, as_json: bool) -> int:
     check_writable(out)
     settings = load_project()
     answer, problem = None, f"{repository} has published no champion"
-    if publication := published.find_bundle(repository, branch=branch, max_bytes=sum(MAX_FILE_BYTES.values())):
+    workflow = "lockgate.yml" if isinstance(settings, ProjectSettings) else "promote.yml"  # which is ours
+    publication = published.find_bundle(
+        repository, workflow=workflow, branch=branch, max_bytes=sum(MAX_FILE_BYTES.values())
+    )
+    if publication:
         with tempfile.NamedTemporaryFile(suffix=".tar") as file:
             file.write(publication.blob)
             file.flush()

@@ -68,7 +68,7 @@ def checkout(place: Place, inputs: Inputs) -> None:
 
 
 def setup_uv(place: Place, inputs: Inputs) -> None:
-    file = place.inside(inputs["version-file"])
+    file = place.workspace / inputs["version-file"]  # or of an action, which lies beside it
     if not file.is_file() or "uv==" not in file.read_text(encoding="utf-8"):
         raise ActionError(f"{file} names no version of uv")
 

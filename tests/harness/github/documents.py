@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -90,6 +91,51 @@ class Workflow(_Strict):
                 raise RejectedByGitHubError(f"{self.name}: needs that cannot be met: {remaining}")
             ordered += ready
         return ordered
+
+
+class Input(_Strict):
+    description: str
+    required: bool = False
+    default: str = ""
+
+
+class Output(_Strict):
+    description: str
+    value: str
+
+
+class Composition(_Strict):
+    using: Literal["composite"]
+    steps: tuple[Step, ...]
+
+
+class CompositeAction(_Strict):
+    """An `action.yml` whose steps are run by whoever uses it."""
+
+    name: str
+    description: str
+    branding: dict[str, str] = {}
+    inputs: dict[str, Input] = {}
+    outputs: dict[str, Output] = {}
+    runs: Composition
+
+    def take_inputs(self, given: Mapping[str, str]) -> dict[str, str]:
+        """What is given, and defaults. Raises RejectedByGitHubError for one that is unknown or missing."""
+        missing = [name for name, declared in self.inputs.items() if declared.required and not given.get(name)]
+        if (unknown := sorted(given.keys() - self.inputs.keys())) or missing:
+            raise RejectedByGitHubError(f"{self.name}: unexpected inputs {unknown}, missing {missing}")
+        return {name: given.get(name, declared.default) for name, declared in self.inputs.items()}
+
+
+def load_action(path: Path) -> CompositeAction:
+    """The composite action of a file. Raises RejectedByGitHubError."""
+    try:
+        action = CompositeAction.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError) as err:
+        raise RejectedByGitHubError(f"{path.name}: {err}") from err
+    if [step for step in action.runs.steps if step.run is not None and step.shell is None]:
+        raise RejectedByGitHubError(f"{path.name}: a step of a composite action names its shell")
+    return action
 
 
 def load(path: Path) -> Workflow:

@@ -89,6 +89,8 @@ class Hub:
     pulls: int = 6
     before_jobs: dict[str, Callable[[Run], object]] = field(default_factory=dict)
     """What somebody does right before a job of this name starts."""
+    published: dict[str, Repository] = field(default_factory=dict)
+    """Other repositories that are actions, by OWNER/NAME."""
 
     # --- what people do -----------------------------------------------------------------------------------------
 
@@ -234,6 +236,7 @@ class Hub:
         machine = Machine(
             folder=folder,
             env=env,
+            published=self.published,
             place=Place(
                 workspace=workspace, repository=self.repository, ref=event.sha, token=token, artifacts=run.artifacts
             ),

@@ -1,8 +1,8 @@
 """A machine's image on which setting up takes no minute: what the lock names is installed already, elsewhere.
 
-`make setup` makes an environment of that and of the checkout it runs in; `make check`, `make test`,
-`make test-commands` and `make nightly`, which the tests are part of, print what they would run. Every other target is
-the Makefile's.
+`make setup`, `make core` and `make comment` make an environment of that and of the checkout they run in;
+`make check`, `make test`, `make test-commands` and `make nightly`, which the tests are part of, print what they would
+run. Every other target is the Makefile's.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ here=$PWD
 [ "$1" != -C ] || {{ here=$2; shift 2; }}
 case "$*" in
     setup) exec {python} -I {prepare} "$here/.venv" "$here" {metaflow} {lockgate} ;;
+    core | comment) exec {python} -I {prepare} "$here/.venv-$1" "$here" {metaflow} {lockgate} ;;
     'setup extra=outerbounds') exec {python} -I {prepare} "$here/.venv-outerbounds" "$here" {outerbounds} \\
         {lockgate} outerbounds=outerbounds.cli_main:cli ;;
     check | test | test-commands | nightly) exec /usr/bin/make --dry-run "$@" ;;
@@ -26,7 +27,7 @@ case "$*" in
 esac
 """
 
-_PREPARE = """
+PREPARE = """
 import sys, venv
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def image(folder: Path, *, outerbounds: Path | None = None, lockgate: str = "") 
     """
     folder.mkdir()
     (other := folder / "lockgate").write_text(lockgate, encoding="utf-8")
-    (prepare := folder / "prepare.py").write_text(_PREPARE, encoding="utf-8")
+    (prepare := folder / "prepare.py").write_text(PREPARE, encoding="utf-8")
     make = folder / "make"
     make.write_text(
         _MAKE.format(

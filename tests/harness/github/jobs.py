@@ -8,14 +8,15 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tests.harness.github.actions import ActionError, Place, run_action
 from tests.harness.github.commands import Annotation, FileError, annotations, values
-from tests.harness.github.documents import Job, RejectedByGitHubError, Scalar, Step, Workflow
+from tests.harness.github.documents import Defaults, Job, RejectedByGitHubError, Scalar, Step, Workflow, load_action
 from tests.harness.github.expressions import condition, interpolate
+from tests.harness.github.repository import Repository
 
 LARGEST_SUMMARY = 1024**2
 SHELLS = {None: ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"], "sh": ["sh", "-e"]}
@@ -58,6 +59,7 @@ class Machine:
 
     folder: Path
     place: Place
+    published: Mapping[str, Repository]  # other repositories, by OWNER/NAME, of which each is a composite action
     env: dict[str, str]  # of the image, and GitHub's own
     contexts: dict[str, Any]  # those that hold for the whole job
 
@@ -101,18 +103,22 @@ def run_job(workflow: Workflow, name: str, machine: Machine, *, rights: Mapping[
     for variables in (workflow.env, job.env):
         running.env |= {key: running.text(value) for key, value in variables.items()}
     for index, step in enumerate(job.steps):
-        step_run = _step(running, step, index)
-        job_run.steps.append(step_run)
-        if step.id:
-            running.steps[step.id] = {
-                "outputs": step_run.outputs,
-                "outcome": step_run.outcome,
-                "conclusion": step_run.conclusion,
-            }
-        if step_run.conclusion == "failure":
-            job_run.result = "failure"
+        _record(running, step, _step(running, step, index))
     job_run.outputs = {key: running.text(value) for key, value in job.outputs.items()}
     return job_run
+
+
+def _record(running: _Running, step: Step, step_run: StepRun) -> None:
+    """Let the steps that follow see what became of one."""
+    running.job_run.steps.append(step_run)
+    if step.id:
+        running.steps[step.id] = {
+            "outputs": step_run.outputs,
+            "outcome": step_run.outcome,
+            "conclusion": step_run.conclusion,
+        }
+    if step_run.conclusion == "failure":
+        running.job_run.result = "failure"
 
 
 def _step(running: _Running, step: Step, index: int) -> StepRun:
@@ -126,7 +132,10 @@ def _step(running: _Running, step: Step, index: int) -> StepRun:
     try:
         if step.uses:
             inputs = {key: running.text(value) for key, value in step.with_.items()}
-            run_action(step.uses, running.machine.place, inputs)
+            if step.uses.split("@")[0] in running.machine.published:
+                _run_composite(running, step.uses, inputs, step_run, env, index)
+            else:
+                run_action(step.uses, running.machine.place, inputs)
         else:
             _run(running, step, step_run, env, index)
         step_run.outcome = step_run.conclusion = "success"
@@ -182,6 +191,36 @@ def _run(running: _Running, step: Step, step_run: StepRun, env: dict[str, str], 
     _read_command_files(running, step_run, files)
     if step_run.code:
         raise subprocess.CalledProcessError(step_run.code, "bash")
+
+
+def _run_composite(
+    running: _Running, uses: str, inputs: Mapping[str, str], step_run: StepRun, env: Mapping[str, str], index: int
+) -> None:
+    """The steps of somebody's action, at the commit that `uses` names. Raises ActionError if one of them fails."""
+    name, _, commit = uses.partition("@")
+    folder = running.machine.folder / f"action-{index}"
+    (inside := folder / "steps").mkdir(parents=True)
+    running.machine.published[name].checkout(commit, source := folder / "source")
+    action = load_action(source / "action.yml")
+    github = {**running.machine.contexts["github"], "action_path": str(source)}
+    contexts = {key: context for key, context in running.machine.contexts.items() if key not in ("secrets", "vars")}
+    machine = replace(
+        running.machine,
+        folder=inside,
+        env={**running.machine.env, "GITHUB_ACTION_PATH": str(source)},
+        contexts={**contexts, "github": github, "inputs": action.take_inputs(inputs)},
+    )
+    job = running.job.model_copy(update={"steps": action.runs.steps, "defaults": Defaults()})
+    workflow = running.workflow.model_copy(update={"defaults": Defaults()})
+    inner = _Running(workflow, job, machine, JobRun(name=action.name, result="success"), env=dict(env))
+    for number, step in enumerate(action.runs.steps):
+        _record(inner, step, _step(inner, step, number))
+    step_run.out += inner.job_run.out
+    running.job_run.summary += inner.job_run.summary
+    running.path += inner.path
+    step_run.outputs |= {key: inner.text(output.value) for key, output in action.outputs.items()}
+    if inner.job_run.result == "failure":
+        raise ActionError(f"{action.name} failed")
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

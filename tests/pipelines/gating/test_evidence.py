@@ -118,6 +118,37 @@ def test_what_is_no_evidence(task: GatedTask, changes: dict[str, Any], line: str
     assert task.evaluated is None
 
 
+def test_rows_that_another_tool_scored(task: GatedTask, own_project: Path) -> None:
+    """As they are: with their slices, the tries of each sample, and the file that they come from."""
+    for name, score in (("new", 1), ("old", 0)):
+        lines = [{"id": i % 2, "epoch": i // 2, "topic": "x", "score": score} for i in range(4)]
+        (own_project / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    files = (own_project / "new.jsonl", own_project / "old.jsonl")
+    rows = lockgate.read_results("jsonl", *files, slices=["topic"])
+    task.asked, task.champion = True, REIGNING
+    lockgate.evidence(rows, **MODEL)
+    assert task.evaluated is not None
+    read = lockgate.Evidence.from_bytes(task.evaluated.evidence)
+    assert (read.task, read.holdout, list(read.slices)) == ("score", rows.holdout, ["topic"])
+    assert (read.challenger.tolist(), read.champion.tolist()) == ([1.0] * 4, [0.0] * 4)
+    assert read.facts["results"]["challenger"]["sha256"] == hashlib.sha256(files[0].read_bytes()).hexdigest()
+    assert read.facts["champion"]["run"] == REIGNING.run
+
+
+def test_rows_and_their_champion_are_held_to_the_same_rules(task: GatedTask) -> None:
+    rows = lockgate.Evidence.from_arrays(**ROWS)
+    compared = lockgate.Evidence.from_arrays(**ROWS, champion=[0.2, 0.6, 0.6])
+    nothing = {"label": None, "challenger": None, "row_id": None}
+    refuse_evidence("there are scores of a champion that this step has not asked for", **nothing, rows=compared)
+    refuse_evidence("there are rows, and challenger beside them; expected rows, or columns and facts", rows=rows)
+    refuse_evidence("the rows are of type dict; expected Evidence", **nothing, rows={})
+    claiming = lockgate.Evidence.from_arrays(**ROWS, facts={"champion": {"run": "ChurnFlow/6"}})
+    refuse_evidence("facts has 'champion'; expected a fact that the step does not say itself", **nothing, rows=claiming)
+    task.asked, task.champion = True, REIGNING
+    refuse_evidence("ChurnFlow/6 reigns, and its model has not scored the rows", **nothing, rows=rows)
+    assert task.evaluated is None
+
+
 def test_outside_of_a_gated_step(own_project: Path) -> None:
     assert find_task() is None
     refuse_evidence("nothing would keep this evidence; expected a call in a gated step (put `@gated(project=…)` above")

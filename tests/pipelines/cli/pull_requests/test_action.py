@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +31,7 @@ def ran(folder: Path, evidence: Path | str, policy: Path | str, fail: str = "tru
         "EVIDENCE": str(evidence),
         "POLICY": str(policy),
         "FAIL_ON_HOLD": fail,
+        "PROGRAM": str(Path(sys.executable).with_name("lockgate")),
     }
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", STEP["run"]]
     completed = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
@@ -76,5 +79,13 @@ def test_names_of_files_are_names(tmp_path: Path, policy_file: Callable[..., Pat
 def test_every_input_and_output_is_documented_and_used() -> None:
     text = (ROOT / "docs" / "action.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in text for name in [*ACTION["inputs"], *ACTION["outputs"]])
-    assert set(STEP["env"].values()) == {f"${{{{ inputs.{name} }}}}" for name in ACTION["inputs"]}
-    assert "${{" not in STEP["run"]
+    steps = ACTION["runs"]["steps"]
+    values = [value for step in steps for value in step.get("env", {}).values()]
+    assert all(any(f"inputs.{name} " in value for value in values) for name in ACTION["inputs"])
+    assert [step["run"] for step in steps if "${{" in step.get("run", "")] == []
+
+
+def test_no_process_that_reads_evidence_has_a_token() -> None:
+    steps = [step for step in ACTION["runs"]["steps"] if "token" in str(step)]
+    assert [step["env"]["GITHUB_TOKEN"] for step in steps] == ["${{ github.token }}"]
+    assert re.findall(r'"\$PROGRAM" (\w+)', steps[0]["run"]) == ["comment"]
