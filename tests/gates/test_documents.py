@@ -261,7 +261,7 @@ def test_values_that_other_readers_of_yaml_read_otherwise() -> None:
     ],
 )
 def test_what_is_not_read_as_it_looks(file: Callable[..., Path], scalar: str, reading: str) -> None:
-    said = (
+    problem = (
         f"{scalar.removeprefix('!!int ').strip(chr(39))} in line 2 is read as {reading}; expected a number in decimal"
     )
     for text in (f"b: 1\na: {scalar}", f"b: 1\na: [{scalar}]", f"b: 1\n{scalar}: a"):
