@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.limits import Bounds
 from lockgate.gates.metrics import METRICS, Metric, explain_unknown
+from lockgate.gates.records.numbers import Bounds
 from lockgate.gates.records.outcome import Information, Outcome, Verdict
 from lockgate.gates.strictness import WORDING, Category, Changed, Ranked
 

@@ -11,8 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import MAX_INTEGER, Check, ComparedMetricName, Text
-from lockgate.gates.gate.limits import Bounds
 from lockgate.gates.metrics.rows import GroupedRows
+from lockgate.gates.records.numbers import Bounds
 from lockgate.gates.records.outcome import Information, Outcome, Verdict
 from lockgate.gates.stats.scored import Floats
 from lockgate.gates.strictness import (

@@ -10,8 +10,9 @@ from pydantic import Field
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, Decide, Reads
-from lockgate.gates.gate.limits import compare_with_limits, format_interval, format_number
+from lockgate.gates.gate.limits import compare_with_limits
 from lockgate.gates.metrics.estimate import Estimate, estimate_linear
+from lockgate.gates.records.numbers import format_estimate
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.stats import recalibration
 from lockgate.gates.stats.scored import Linear, Scored
@@ -61,7 +62,7 @@ class Calibration(Check):
         verdict = compare_with_limits(
             estimate.value, bounds, minimum=self.ideal - self.max, maximum=self.ideal + self.max, decide=self.decide
         )
-        message = f"{self.measure} is {format_number(estimate.value)} ({format_interval(bounds)}); asked: {self.rule}"
+        message = f"{self.measure} is {format_estimate(estimate.value, bounds)}; asked: {self.rule}"
         shortfall = case.explain_shortfall(estimate.information)
         if self.decide == "bound" and shortfall:
             verdict, message = Verdict.INCONCLUSIVE, f"{message}; {shortfall}"

@@ -9,10 +9,11 @@ from pydantic import Field
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Check, Decide, Reads
-from lockgate.gates.gate.limits import compare_with_limits, format_interval, format_number
+from lockgate.gates.gate.limits import compare_with_limits
 from lockgate.gates.metrics.classification import decide
 from lockgate.gates.metrics.estimate import estimate_hits
 from lockgate.gates.metrics.metric import Hits
+from lockgate.gates.records.numbers import format_fitting, format_interval
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.stats.scored import Floats
 from lockgate.gates.strictness import Category, lower
@@ -53,7 +54,7 @@ class Disagreement(Check):
         estimate = estimate_hits(Hits(self.differs(case)), case.split()).of_group()
         bounds = estimate.bounds(case.confidence)
         verdict = compare_with_limits(estimate.value, bounds, minimum=None, maximum=self.max, decide=self.decide)
-        observation = f"{format_number(estimate.value)} of the rows change ({format_interval(bounds)})"
+        observation = f"{format_fitting([estimate.value], bounds)[0]} of the rows change ({format_interval(bounds)})"
         message = f"{observation}; asked: at most {self.max:.12g}"
         shortfall = case.explain_shortfall(estimate.information)
         if self.decide == "bound" and shortfall:

@@ -11,12 +11,13 @@ from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import MAX_INTEGER, Check, ComparedMetricName, Reads
 from lockgate.gates.gate.grouped import group_bounds, group_clusters
-from lockgate.gates.gate.limits import copy_numbers, format_number, judge_gain
+from lockgate.gates.gate.limits import copy_numbers, judge_gain
 from lockgate.gates.kinds.improvement import describe_difference, gain_bounds
 from lockgate.gates.metrics.estimate import Difference, estimate_difference, estimate_differences, measure_difference
 from lockgate.gates.metrics.information import Informations
 from lockgate.gates.metrics.metric import Metric
 from lockgate.gates.metrics.rows import GroupedRows, cross_columns
+from lockgate.gates.records.numbers import format_number
 from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict, summarise_parts, worst_verdict
 from lockgate.gates.stats.gaps import group_covariance, rescale_covariance
 from lockgate.gates.stats.periods import mean_covariance, mean_over_periods
