@@ -13,6 +13,7 @@ from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Check, Reads, Text
 from lockgate.gates.gate.limits import copy_numbers, judge_gain
+from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.kinds.condition_language import Clause, parse_condition
 from lockgate.gates.kinds.disagreement import Disagreement
 from lockgate.gates.kinds.improvement import Improvement
@@ -25,6 +26,7 @@ from lockgate.gates.records.outcome import Outcome, Verdict, summarise_parts, wo
 from lockgate.gates.stats.scored import TOLERANCE, Floats, Linear
 from lockgate.gates.strictness import Category, Direction, Finding, Place, make_finding
 
+_DECIDED_TASKS = ("binary", "multiclass")
 _Coefficients = tuple[float, float, float]
 
 
@@ -118,10 +120,15 @@ class Condition(Check):
     def rule(self) -> str:
         return " /\\ ".join(clause.text for clause in self.clauses)
 
+    def list_misfits(self, table: DeclaredTable) -> dict[str, str]:
+        if table.task in _DECIDED_TASKS:
+            return {}
+        return {"kind": f"a condition is not defined for {table.task}; expected task {' or '.join(_DECIDED_TASKS)}"}
+
     def judge(self, name: str, case: Case) -> Outcome:
-        if case.evidence.task not in ("binary", "multiclass"):
+        if case.evidence.task not in _DECIDED_TASKS:
             raise UnjudgeableError(
-                f"a condition is not defined for {case.evidence.task}", expected="task binary or multiclass"
+                f"a condition is not defined for {case.evidence.task}", expected=f"task {' or '.join(_DECIDED_TASKS)}"
             )
         parts = tuple(self._part(clause, case) for clause in self.clauses)
         verdict = worst_verdict([part.verdict for part in parts])

@@ -7,9 +7,11 @@ import numpy as np
 from pydantic import Field
 
 from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.evidence.task import Task
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Check, Decide, Reads
 from lockgate.gates.gate.limits import compare_with_limits
+from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.metrics.classification import decide
 from lockgate.gates.metrics.estimate import estimate_hits
 from lockgate.gates.metrics.metric import Hits
@@ -71,14 +73,24 @@ class Disagreement(Check):
             information=estimate.information,
         )
 
+    def list_misfits(self, table: DeclaredTable) -> dict[str, str]:
+        problem, expected = self._explain_task(table.task)
+        return {"beyond": f"{problem}; expected {expected}"} if problem else {}
+
     def differs(self, case: Case) -> Floats:
         """1 for each row that changes, else 0 (n,). Raises UnjudgeableError where that is not defined."""
-        ours, theirs, task = case.rows.challenger, case.rows.champion, case.evidence.task
-        decides = task in ("binary", "multiclass")
-        if theirs is None or decides != (self.beyond is None):
-            raise UnjudgeableError(
-                f"task {task} {'decides by itself' if decides else 'has no decisions'}",
-                expected="no `beyond`" if decides else "`beyond`: how far apart predictions must be to differ",
-            )
+        ours, theirs = case.rows.challenger, case.rows.champion
+        problem, expected = self._explain_task(case.evidence.task)
+        if theirs is None or problem:
+            raise UnjudgeableError(problem or "there is no champion", expected=expected)
         differ = decide(ours) != decide(theirs) if self.beyond is None else np.abs(ours - theirs) > self.beyond
         return np.where(differ, 1.0, 0.0)
+
+    def _explain_task(self, task: Task) -> tuple[str, str]:
+        """Why `beyond` does not go with the task, and what would; both empty where it does."""
+        decides = task in ("binary", "multiclass")
+        if decides == (self.beyond is None):
+            return "", ""
+        if decides:
+            return f"task {task} decides by itself", "no `beyond`"
+        return f"task {task} has no decisions", "`beyond`: how far apart predictions must be to differ"

@@ -269,6 +269,17 @@ def test_a_wrong_policy_is_a_policy_error(conf: Path, old: str, new: str, messag
     assert any(message in line for line in caught.value.problems)
 
 
+def test_a_policy_that_does_not_fit_the_table_is_refused_before_training() -> None:
+    for overrides in ([], ["data=breast_cancer", "gate=independent_rows"]):
+        compose(overrides).check_fit()
+    with pytest.raises(PolicyError) as caught:
+        compose(["data=breast_cancer", "gate.checks.log_loss.metric=mae"]).check_fit()
+    assert caught.value.problems[0].startswith("unknown metric 'mae' for task binary; expected one of auc, ")
+    assert caught.value.problems[1:] == (
+        "the table has no slices by carrier; expected slices @ gate.checks.carriers.by",
+    )
+
+
 def test_every_mistake_is_reported_at_once(conf: Path) -> None:
     edit_file(conf / "config.yaml", "seed: 0", "seed: none")
     edit_file(conf / "data" / "flights.yaml", "task: binary", "task: 7")
