@@ -6,6 +6,7 @@ A repository whose flows and models are its own has no conf/. It has this one fi
     log_root: datastore          # where the promotion log is: Metaflow's datastore, or s3://bucket/prefix
     keys: {required: false, private: any, trusted: {}}    # as in conf/platform
     policy: policy.yaml          # a file beside this one, or the policy itself
+    mlflow: {registry: "https://mlflow.example.org", model: churn}    # optional: its alias `champion` follows the log
 
 It is looked for in the working directory and in those above it, up to the root of the Git repository.
 """
@@ -13,6 +14,7 @@ It is looked for in the working directory and in those above it, up to the root 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -28,6 +30,13 @@ from lockgate.pipelines.settings.settings import compose, settings_error
 PROJECT_FILE = "lockgate.yaml"
 
 
+def _check_registry(address: str) -> str:
+    if not re.fullmatch(r"https?://[^\s?#@]+", address):
+        got = "an address with a user" if "@" in address else repr(address[:80])  # a password may stand there
+        raise ValueError(f"got {got}; expected an address as in https://mlflow.example.org")
+    return address
+
+
 class Governance(Protocol):
     """What a log is opened with and a run is judged for: the part that conf/ and `lockgate.yaml` have in common."""
 
@@ -41,6 +50,14 @@ class Governance(Protocol):
     def servable(self) -> Literal["here", "elsewhere"]: ...
 
 
+class RegistrySettings(BaseModel):
+    """A registered model of MLflow, whose alias `champion` follows the log."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    registry: Annotated[str, AfterValidator(_check_registry)]
+    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9_. -]{1,200}$")]
+
+
 class ProjectSettings(BaseModel):
     """The content of `lockgate.yaml`."""
 
@@ -49,6 +66,7 @@ class ProjectSettings(BaseModel):
     log_root: Annotated[str, AfterValidator(parse_root)]
     keys: KeySettings
     policy: str | Mapping[str, Any]
+    mlflow: RegistrySettings | None = None  # the one key that may be missing: most have no MLflow
 
     @property
     def servable(self) -> Literal["here", "elsewhere"]:
@@ -107,6 +125,13 @@ def load_policed_governance() -> tuple[Governance, Policy]:
         return read_project_file(file), read_project_policy(file)
     composed = compose()
     return composed.settings, composed.policy
+
+
+def load_registry(project: str) -> RegistrySettings | None:
+    """MLflow's registry, if the `lockgate.yaml` of the working directory declares one. Raises SettingsError."""
+    file = _find_own_file()
+    settings = None if file is None else read_project_file(file)
+    return settings.mlflow if settings is not None and settings.project == project else None
 
 
 def _find_own_file() -> Path | None:

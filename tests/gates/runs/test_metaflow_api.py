@@ -28,9 +28,10 @@ def list_sources() -> list[Path]:
 
 
 def list_names(file: Path) -> set[str]:
-    """The undocumented modules and attributes of Metaflow that a file names."""
-    names = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    """The undocumented modules and attributes of Metaflow that a file names; none if it never says `metaflow`."""
+    names: set[str] = set()
+    text = file.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text if "metaflow" in text else "")):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "metaflow":
             names |= {node.module} - DOCUMENTED
             names |= {alias.name for alias in node.names if alias.name in {"metaflow_config", "plugins"}}

@@ -29,10 +29,10 @@ def test_the_first_model_is_promoted_tagged_and_logged(promoted_project: Any) ->
 def test_a_policy_that_does_not_fit_ends_the_command_before_anything_is_trained(promoted_project: Any) -> None:
     runs = promoted_project.runs()
     refused = promoted_project.run("evaluate", "data.slices=[]", "gate.checks.auc_floor.metric=r2")
-    line = refused.stderr.splitlines()[-1]
+    metric, slices = refused.stderr.splitlines()
     assert refused.returncode == 2
-    assert line.startswith("lockgate: 2 problems: unknown metric 'r2' for task binary; expected one of auc, ")
-    assert line.endswith("the table has no slices by region; expected slices @ gate.checks.carriers.by")
+    assert metric.startswith("lockgate: unknown metric 'r2' for task binary; expected one of auc, ")
+    assert slices == "lockgate: the table has no slices by region; expected slices @ gate.checks.carriers.by"
     assert promoted_project.runs() == runs
 
 
