@@ -76,6 +76,11 @@ $(if $(filter-out metaflow outerbounds,$(.extra))$(word 2,$(.extra)),$(error ext
 .venv := .venv$(if $(filter outerbounds,$(.extra)),-outerbounds)
 .installed := requirements/build.txt requirements/install.sh pyproject.toml
 
+# HOLD (1) and INCONCLUSIVE (3) are answers. make has one way to end with another code than 0, which looks like a crash,
+# and a job must not go on as if the model were promoted: so the answer is said, and the code stays.
+.or_say = || { code=$$?; case $$code in 1) set -- HOLD;; 3) set -- INCONCLUSIVE;; *) exit $$code;; esac; \
+  echo "lockgate: $$1 is the answer, and nothing has crashed: make reports as an error whatever is not PROMOTE" >&2; exit $$code; }
+
 # of the commands for production
 .where := $${GIVEN_BRANCH:+"--branch=$$GIVEN_BRANCH"} $${GIVEN_PLATFORM:+"--platform=$$GIVEN_PLATFORM"}
 
@@ -105,13 +110,13 @@ help: ## Print this menu
 setup: runtime ## Create .venv with everything that is needed (extra=outerbounds for that platform)
 
 evaluate: runtime ## Train, evaluate, judge and promote a model (model=xgb model.max_depth=4 as_of=2013-10 with=card)
-	@$(LOCKGATE) evaluate --overrides-from-make $${GIVEN_WITH:+"--with=$$GIVEN_WITH"}
+	@$(LOCKGATE) evaluate --overrides-from-make $${GIVEN_WITH:+"--with=$$GIVEN_WITH"} $(.or_say)
 
 judge: runtime ## Judge a run again, without training (run=EvaluateNewModel/123)
-	@$(LOCKGATE) judge -- $${GIVEN_RUN:+"$$GIVEN_RUN"}
+	@$(LOCKGATE) judge -- $${GIVEN_RUN:+"$$GIVEN_RUN"} $(.or_say)
 
 reverify: runtime ## Judge the champion again, by today's policy on fresh rows (as_of=2013-11)
-	@$(LOCKGATE) reverify --overrides-from-make
+	@$(LOCKGATE) reverify --overrides-from-make $(.or_say)
 
 predict: runtime ## Publish predictions of the champion, or of a pinned run (window=2013-11 run=EvaluateNewModel/123)
 	@$(LOCKGATE) predict $${GIVEN_WINDOW:+"--window=$$GIVEN_WINDOW"} \

@@ -43,6 +43,15 @@ _FLOAT = re.compile(
 )
 
 
+_SPELLINGS = {  # what every reader of YAML takes for the same value
+    "int": re.compile(r"[-+]?(0|[1-9][0-9]*)"),
+    "float": re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
+    "bool": re.compile(r"true|True|TRUE|false|False|FALSE"),
+}
+_OTHER_OCTAL = re.compile(r"[-+]?0o[0-7]+")
+"""Of YAML 1.2; to YAML 1.1, which is read here, a text."""
+
+
 def parse_path(path: object, error: Callable[..., LockgateError]) -> Path:
     """A path of the caller's. Raises `error` where it is none, or holds what no file name can."""
     if not isinstance(path, str | os.PathLike):
@@ -234,13 +243,44 @@ def _nodes(root: Any) -> Iterator[Any]:
 def _check_node(node: Any, where: str) -> None:
     if node.tag not in _TAGS:
         raise SettingsError("a tag is not allowed", expected="plain values", where=where)
-    keys: set[tuple[str, str]] = set()
+    if node.id == "scalar":
+        _check_spelling(node, where)
+    keys: set[object] = set()
     for key, _ in node.value if node.id == "mapping" else ():
         if key.id != "scalar" or key.tag.endswith(":null"):
             raise SettingsError("a key is not plain text", expected="plain keys", where=where)
-        if (key.tag, key.value) in keys:
+        value = _read_scalar(key) if _spelling_of(key) else key.value  # 1, 1.0 and true are one key in Python
+        if value in keys:
             raise _repeated_key(key.value, where)
-        keys.add((key.tag, key.value))
+        keys.add(value)
+
+
+def _check_spelling(node: Any, where: str) -> None:
+    """Refuse numbers and truth values that do not look like what they are read as: `0200` is 128, and `NO` is false."""
+    spelling = _spelling_of(node)
+    if spelling is not None and not spelling.fullmatch(node.value):
+        reading = json.dumps(_read_scalar(node))
+    elif node.style is None and _OTHER_OCTAL.fullmatch(node.value):
+        reading = "a text, and elsewhere as a number"
+    else:
+        return
+    raise SettingsError(
+        f"{printable(node.value)[:60]} in line {node.start_mark.line + 1} is read as {reading}",
+        expected="a number in decimal digits, true or false; or quotes around it, if it is a text",
+        where=where,
+    )
+
+
+def _spelling_of(node: Any) -> re.Pattern[str] | None:
+    return _SPELLINGS.get(node.tag.rpartition(":")[2])
+
+
+def _read_scalar(node: Any) -> Any:
+    """The value of a scalar; its text where YAML's own reader cannot make one of it."""
+    try:
+        return _loader()("").construct_object(node)
+    except ValueError:
+        return node.value
 
 
 def _repeated_key(key: str, where: str) -> SettingsError:

@@ -198,9 +198,16 @@ def test_targets_without_arguments(tree: Path, arguments: list[str], argv: list[
     assert record(tree, *arguments)[0] == argv
 
 
-@pytest.mark.parametrize("code", ["1", "2", "3"])
-def test_a_verdict_other_than_promote_fails_the_target(tree: Path, code: str) -> None:
-    assert run_make(tree, "evaluate", RECORDER_EXIT=code).returncode == 2
+@pytest.mark.parametrize(("code", "answer"), [("1", "HOLD"), ("3", "INCONCLUSIVE"), ("2", None), ("130", None)])
+@pytest.mark.parametrize("target", ["evaluate", "judge", "reverify"])
+def test_a_verdict_other_than_promote_fails_the_target_and_is_no_crash(
+    tree: Path, target: str, code: str, answer: str | None
+) -> None:
+    completed = run_make(tree, target, RECORDER_EXIT=code)
+    said, crash = f"lockgate: {answer} is the answer, and nothing has crashed", f"{target}] Error {code}\n"
+    assert completed.returncode == 2
+    assert completed.stderr.endswith(crash)
+    assert ("is the answer" in completed.stderr, completed.stderr.startswith(said)) == (answer is not None,) * 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 INSTALLED = ("pipeline", "stores", "github")  # the extras of every environment of this repository
-LOCKS = ["build", "comment", "core", "data", "dev", "metaflow", "mutate", "outerbounds", "uv"]
+LOCKS = ["build", "comment", "core", "data", "dev", "metaflow", "mutate", "oldest", "outerbounds", "uv"]
 
 
 def pins(name: str) -> dict[str, list[str]]:
@@ -33,6 +33,9 @@ def test_locks_carry_hashes_and_no_address() -> None:
 
 def test_the_locks_of_tests_and_of_runs_agree() -> None:
     assert pins("metaflow").items() <= pins("dev").items()
+    oldest = pins("oldest")
+    assert oldest.pop("metaflow") != pins("dev")["metaflow"]
+    assert oldest.items() <= pins("dev").items()
 
 
 def test_the_judge_alone_is_at_most_25_distributions() -> None:
@@ -56,6 +59,7 @@ def test_the_locks_follow_pyproject() -> None:
         "outerbounds": everywhere + extras["outerbounds"],
         "dev": everywhere + extras["metaflow"] + groups["test"] + groups["lint"],
         "mutate": everywhere + extras["metaflow"] + groups["test"] + groups["mutate"],
+        "oldest": [*project["dependencies"], *extras["log"], *extras["metaflow"], *groups["oldest"]],
         "data": groups["data"],
         "build": pyproject["build-system"]["requires"],
     }

@@ -6,7 +6,8 @@ gate reads. A key that a gate needs and that is missing or wrong makes that gate
 
 | fact | value | read by |
 |---|---|---|
-| `predict_ms_per_1000_p50`, `predict_ms_per_1000_p99` | milliseconds that scoring 1,000 rows takes: median, 99th percentile | `resource` |
+| `predict_cpu_ms_per_1000_p50`, `predict_cpu_ms_per_1000_p99` | milliseconds of the processor that scoring 1,000 rows takes: median, 99th percentile | `resource` |
+| `predict_ms_per_1000_p50`, `predict_ms_per_1000_p99` | the same by the clock | `resource` |
 | `fit_seconds`, `peak_memory_mb`, `model_bytes` | numbers, not negative | `resource` |
 | `features` | name → `Distribution` of a column that the model takes, in the training rows and in the holdout | `drift`, `data` |
 | `scores` | `Distribution` of the challenger's scores on the training rows; its `holdout` is not read | `drift` |

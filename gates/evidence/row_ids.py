@@ -163,8 +163,9 @@ def parse_period_hashes(
 def explain_other_ids(ids: pa.Array, trained: NDArray[np.uint64]) -> str:
     """Why hashes of training rows cannot match these ids, whatever the rows are, in words; empty where they can.
 
-    Integers never have the hash of their decimal texts. Where the type of the training rows' ids is not known, as in
-    evidence that was written before it was kept, they count as of another type if ids match once they are converted.
+    Integers never have the hash of their decimal texts, nor does the text of a float (`17.0`). Where the type of the
+    training rows' ids is not known, as in evidence that was written before it was kept, they count as of another type
+    if ids match once they are converted.
 
     Args:
         ids: int64 or string (n,).
@@ -172,6 +173,8 @@ def explain_other_ids(ids: pa.Array, trained: NDArray[np.uint64]) -> str:
     """
     held_out, other = str(ids.type), next(name for name in ID_TYPES if name != str(ids.type))
     known = getattr(trained, "id_type", None)
+    if held_out == "string" and known in (held_out, None) and _count_known(_float_texts(ids), trained):
+        return "ids of training rows or of the holdout end in `.0`, and are the same without it"
     if known == held_out or (known is None and not _count_known(_convert_ids(ids), trained)):
         return ""
     return f"the training rows have {ID_TYPES[other]} as ids, and the holdout has {ID_TYPES[held_out]}"
@@ -182,6 +185,13 @@ def _convert_ids(ids: pa.Array) -> pa.Array:
     if pa.types.is_integer(ids.type):
         return ids.cast(pa.string())
     return ids.filter(pc.match_substring_regex(ids, r"^(0|-?[1-9][0-9]{0,17})$")).cast(pa.int64())
+
+
+def _float_texts(ids: pa.Array) -> pa.Array:
+    """Texts of integers as those of floats, and the other way round: what other texts say is left out."""
+    integers = pc.binary_join_element_wise(ids.filter(pc.match_substring_regex(ids, r"^-?[0-9]+$")), "0", ".")
+    floats = pc.replace_substring_regex(ids.filter(pc.match_substring_regex(ids, r"^-?[0-9]+\.0$")), r"\.0$", "")
+    return pa.concat_arrays([integers, floats])
 
 
 def _count_known(ids: pa.Array, trained: NDArray[np.uint64]) -> int:

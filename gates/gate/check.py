@@ -11,8 +11,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.limits import Bounds
+from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.metrics import METRICS, Metric, explain_unknown
+from lockgate.gates.records.numbers import Bounds
 from lockgate.gates.records.outcome import Information, Outcome, Verdict
 from lockgate.gates.strictness import WORDING, Category, Changed, Ranked
 
@@ -106,6 +107,11 @@ class Check(BaseModel):
         """Those of `compared_metrics` that are compared over all rows at once, and not in parts of them."""
         return self.compared_metrics
 
+    def list_misfits(self, table: DeclaredTable) -> dict[str, str]:
+        """Why no run on such a table can be judged by this gate: `problem; expected …` by key. Empty where it can."""
+        metric = getattr(self, "metric", None)
+        return _without_empty({"metric": table.explain_metric(metric) if isinstance(metric, str) else ""})
+
     def judge(self, name: str, case: Case) -> Outcome:
         """What the gate called `name` says of the case. May raise UnjudgeableError, never anything else."""
         raise NotImplementedError
@@ -148,6 +154,10 @@ class Check(BaseModel):
             message=message,
             parts=parts,
         )
+
+
+def _without_empty(misfits: Mapping[str, str]) -> dict[str, str]:
+    return {key: problem for key, problem in misfits.items() if problem}
 
 
 def _check_metric(name: str) -> str:

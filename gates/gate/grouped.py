@@ -11,8 +11,9 @@ from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import MAX_INTEGER, Check, ComparedMetricName, Text
-from lockgate.gates.gate.limits import Bounds
+from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.metrics.rows import GroupedRows
+from lockgate.gates.records.numbers import Bounds
 from lockgate.gates.records.outcome import Information, Outcome, Verdict
 from lockgate.gates.stats.scored import Floats
 from lockgate.gates.strictness import (
@@ -75,6 +76,10 @@ class Grouped(Check):
     def by_columns(self) -> str:
         """The slice columns, in words."""
         return " and ".join(self.columns)
+
+    def list_misfits(self, table: DeclaredTable) -> dict[str, str]:
+        problem = table.explain_columns(self.columns)
+        return {**super().list_misfits(table), **({"by": problem} if problem else {})}
 
     def unfit_verdict(
         self, split: GroupedRows, group: int, value: float, case: Case, information: Information

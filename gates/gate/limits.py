@@ -1,10 +1,10 @@
-"""Estimates against limits, by the whole interval or by the point, and numbers as sentences write them."""
+"""Estimates against limits, by the whole interval or by the point."""
 
 from __future__ import annotations
 
-import math
 from typing import TypedDict
 
+from lockgate.gates.records.numbers import Bounds
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.stats.scored import TOLERANCE
 
@@ -23,9 +23,6 @@ def copy_numbers(part: Outcome) -> Numbers:
     """A part's numbers, as `Check.outcome` takes them."""
     bounds = None if part.low is None or part.high is None else (part.low, part.high)
     return Numbers(metric=part.metric, observed=part.observed, bounds=bounds, level=part.level, p=part.p)
-
-
-Bounds = tuple[float, float]
 
 
 def compare_with_limits(
@@ -57,17 +54,3 @@ def judge_gain(gain: Bounds | None, margin: float) -> Verdict:
     if low > 0 if margin == 0 else low >= margin - TOLERANCE:
         return Verdict.PASS
     return Verdict.FAIL if high < margin - TOLERANCE else Verdict.INCONCLUSIVE
-
-
-def format_number(value: float | None) -> str:
-    """A number for a sentence: four significant digits."""
-    return "unknown" if value is None else f"{value + 0.0:.4g}"  # −0 is 0
-
-
-def format_interval(bounds: Bounds | None) -> str:
-    """An interval for a sentence."""
-    return "no interval" if bounds is None else f"{_format_bound(bounds[0])} to {_format_bound(bounds[1])}"
-
-
-def _format_bound(bound: float) -> str:
-    return "unknown" if math.isinf(bound) else format_number(bound)

@@ -24,7 +24,7 @@ from lockgate.gates.records.decision import Binding, Decision
 from lockgate.gates.records.outcome import RULING_OF, Outcome, Ruling, Verdict, worst_verdict
 from lockgate.gates.records.state import Champion, State
 
-ENGINE = "0.2.0"
+ENGINE = "0.3.0"
 """Version of the judging code; a decision binds it."""
 
 

@@ -11,6 +11,7 @@ from lockgate.gates.errors import LockgateError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, GateName, Reads
 from lockgate.gates.gate.limits import copy_numbers
+from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.kinds.useless import check_reachable
 from lockgate.gates.records.outcome import Outcome, Verdict, summarise_parts
 from lockgate.gates.strictness import Category, Direction, Named
@@ -101,6 +102,13 @@ class AnyOf(Check):
     @property
     def rule(self) -> str:
         return " or ".join(f"{name}: {check.rule}" for name, check in self.checks.items())
+
+    def list_misfits(self, table: DeclaredTable) -> dict[str, str]:
+        return {
+            f"checks.{name}.{key}": problem
+            for name, check in self.checks.items()
+            for key, problem in check.list_misfits(table).items()
+        }
 
     def judge(self, name: str, case: Case) -> Outcome:
         looking = self.is_scheduled and not case.no_champion

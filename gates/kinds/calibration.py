@@ -10,13 +10,16 @@ from pydantic import Field
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, Decide, Reads
-from lockgate.gates.gate.limits import compare_with_limits, format_interval, format_number
+from lockgate.gates.gate.limits import compare_with_limits
+from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.metrics.estimate import Estimate, estimate_linear
+from lockgate.gates.records.numbers import format_estimate
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.stats import recalibration
 from lockgate.gates.stats.scored import Linear, Scored
 from lockgate.gates.strictness import Category, Changed, lower
 
+_CALIBRATED_TASKS = "task binary or regression"
 Measure = Literal["gap", "ece", "intercept", "slope"]
 
 
@@ -55,13 +58,21 @@ class Calibration(Check):
         size = f"|{self.measure}{' - 1' if self.ideal else ''}|"
         return f"{size} <= {self.max:.12g} ({self.decide})"
 
+    def list_misfits(self, table: DeclaredTable) -> dict[str, str]:
+        if self.measure == "ece":
+            problem = table.explain_metric("ece")
+        else:
+            fits = (table.task, self.measure) in CALIBRATION_MEASURES
+            problem = "" if fits else f"{self.measure} is not defined for {table.task}; expected {_CALIBRATED_TASKS}"
+        return {"measure": problem} if problem else {}
+
     def judge(self, name: str, case: Case) -> Outcome:
         estimate = case.estimate("ece") if self.measure == "ece" else self._estimate(case)
         bounds = estimate.bounds(case.confidence)
         verdict = compare_with_limits(
             estimate.value, bounds, minimum=self.ideal - self.max, maximum=self.ideal + self.max, decide=self.decide
         )
-        message = f"{self.measure} is {format_number(estimate.value)} ({format_interval(bounds)}); asked: {self.rule}"
+        message = f"{self.measure} is {format_estimate(estimate.value, bounds)}; asked: {self.rule}"
         shortfall = case.explain_shortfall(estimate.information)
         if self.decide == "bound" and shortfall:
             verdict, message = Verdict.INCONCLUSIVE, f"{message}; {shortfall}"
@@ -80,7 +91,7 @@ class Calibration(Check):
     def _estimate(self, case: Case) -> Estimate:
         task = case.evidence.task
         if (task, self.measure) not in CALIBRATION_MEASURES:
-            raise UnjudgeableError(f"{self.measure} is not defined for {task}", expected="task binary or regression")
+            raise UnjudgeableError(f"{self.measure} is not defined for {task}", expected=_CALIBRATED_TASKS)
         split = case.split()
         estimate = estimate_linear(
             CALIBRATION_MEASURES[task, self.measure](split.scored_by("challenger")), split

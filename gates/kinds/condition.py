@@ -12,7 +12,8 @@ from pydantic import AfterValidator
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Check, Reads, Text
-from lockgate.gates.gate.limits import copy_numbers, format_interval, format_number, judge_gain
+from lockgate.gates.gate.limits import copy_numbers, judge_gain
+from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.kinds.condition_language import Clause, parse_condition
 from lockgate.gates.kinds.disagreement import Disagreement
 from lockgate.gates.kinds.improvement import Improvement
@@ -20,10 +21,12 @@ from lockgate.gates.kinds.threshold import Threshold
 from lockgate.gates.metrics.classification import decide
 from lockgate.gates.metrics.estimate import Estimate, estimate_hits, estimate_linear
 from lockgate.gates.metrics.metric import Hits
+from lockgate.gates.records.numbers import format_estimate, format_number, format_times
 from lockgate.gates.records.outcome import Outcome, Verdict, summarise_parts, worst_verdict
 from lockgate.gates.stats.scored import TOLERANCE, Floats, Linear
 from lockgate.gates.strictness import Category, Direction, Finding, Place, make_finding
 
+_DECIDED_TASKS = ("binary", "multiclass")
 _Coefficients = tuple[float, float, float]
 
 
@@ -117,10 +120,15 @@ class Condition(Check):
     def rule(self) -> str:
         return " /\\ ".join(clause.text for clause in self.clauses)
 
+    def list_misfits(self, table: DeclaredTable) -> dict[str, str]:
+        if table.task in _DECIDED_TASKS:
+            return {}
+        return {"kind": f"a condition is not defined for {table.task}; expected task {' or '.join(_DECIDED_TASKS)}"}
+
     def judge(self, name: str, case: Case) -> Outcome:
-        if case.evidence.task not in ("binary", "multiclass"):
+        if case.evidence.task not in _DECIDED_TASKS:
             raise UnjudgeableError(
-                f"a condition is not defined for {case.evidence.task}", expected="task binary or multiclass"
+                f"a condition is not defined for {case.evidence.task}", expected=f"task {' or '.join(_DECIDED_TASKS)}"
             )
         parts = tuple(self._part(clause, case) for clause in self.clauses)
         verdict = worst_verdict([part.verdict for part in parts])
@@ -162,11 +170,11 @@ class Condition(Check):
             verdict, note = Verdict.INCONCLUSIVE, f"; {case.spent}"
         elif verdict is Verdict.INCONCLUSIVE:
             note = "; the interval straddles the limit: more rows or clusters would narrow it"
-        observation = f"{re.split('[<>]', clause.text)[0].strip()} is {format_number(estimate.value)}"
+        observation = f"{re.split('[<>]', clause.text)[0].strip()} is {format_estimate(estimate.value, bounds)}"
         return self.outcome(
             clause.text,
             verdict,
-            f"{observation} ({format_interval(bounds)}); asked: {clause.text}{note}",
+            f"{observation}; asked: {clause.text}{note}",
             case,
             observed=estimate.value,
             bounds=bounds,
@@ -202,7 +210,7 @@ def _need_narrow(outcome: Outcome, clause: Clause) -> Outcome:
         return outcome
     wide = (
         f"; the interval's half-width is {format_number(half)}, at most {format_number(allowed)} is asked: "
-        f"about {(half / allowed) ** 2:.1f} times the rows or clusters are needed"
+        f"{format_times((half / allowed) ** 2)} the rows or clusters are needed"
     )
     return outcome.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "message": outcome.message + wide})
 

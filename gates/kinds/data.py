@@ -10,6 +10,7 @@ from lockgate.gates.durations import Duration, parse_duration
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import MAX_INTEGER, Check, Reads, Text
+from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.kinds import data_measures
 from lockgate.gates.kinds.data_measures import Measurement
 from lockgate.gates.records.outcome import Outcome, Verdict, summarise_parts, worst_verdict
@@ -83,6 +84,14 @@ class Data(Check):
     @property
     def rule(self) -> str:
         return f"{', '.join(self._declared_keys)} as declared"
+
+    def list_misfits(self, table: DeclaredTable) -> dict[str, str]:
+        misfits = {}
+        if self.label_rate is not None and table.task != "binary":
+            misfits["label_rate"] = f"task {table.task} has no rate of label 1; expected task binary"
+        if self.min_clusters is not None and not table.has_clusters:
+            misfits["min_clusters"] = "the table has no clusters; expected data.cluster"
+        return misfits
 
     def judge(self, name: str, case: Case) -> Outcome:
         parts = tuple(self._part(key, case) for key in self._declared_keys)

@@ -19,7 +19,8 @@ from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.facts import Counts, Distribution, check_features, parse_distribution, parse_time
 from lockgate.gates.gate.age import DAY, format_duration, measure_age
 from lockgate.gates.gate.case import Case
-from lockgate.gates.gate.limits import compare_with_limits, format_number
+from lockgate.gates.gate.limits import compare_with_limits
+from lockgate.gates.records.numbers import format_number
 from lockgate.gates.records.outcome import Verdict
 from lockgate.gates.stats.scored import TOLERANCE
 

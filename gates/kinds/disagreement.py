@@ -7,12 +7,15 @@ import numpy as np
 from pydantic import Field
 
 from lockgate.gates.errors import UnjudgeableError
+from lockgate.gates.evidence.task import Task
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Check, Decide, Reads
-from lockgate.gates.gate.limits import compare_with_limits, format_interval, format_number
+from lockgate.gates.gate.limits import compare_with_limits
+from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.metrics.classification import decide
 from lockgate.gates.metrics.estimate import estimate_hits
 from lockgate.gates.metrics.metric import Hits
+from lockgate.gates.records.numbers import format_fitting, format_interval
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.stats.scored import Floats
 from lockgate.gates.strictness import Category, lower
@@ -53,7 +56,7 @@ class Disagreement(Check):
         estimate = estimate_hits(Hits(self.differs(case)), case.split()).of_group()
         bounds = estimate.bounds(case.confidence)
         verdict = compare_with_limits(estimate.value, bounds, minimum=None, maximum=self.max, decide=self.decide)
-        observation = f"{format_number(estimate.value)} of the rows change ({format_interval(bounds)})"
+        observation = f"{format_fitting([estimate.value], bounds)[0]} of the rows change ({format_interval(bounds)})"
         message = f"{observation}; asked: at most {self.max:.12g}"
         shortfall = case.explain_shortfall(estimate.information)
         if self.decide == "bound" and shortfall:
@@ -70,14 +73,24 @@ class Disagreement(Check):
             information=estimate.information,
         )
 
+    def list_misfits(self, table: DeclaredTable) -> dict[str, str]:
+        problem, expected = self._explain_task(table.task)
+        return {"beyond": f"{problem}; expected {expected}"} if problem else {}
+
     def differs(self, case: Case) -> Floats:
         """1 for each row that changes, else 0 (n,). Raises UnjudgeableError where that is not defined."""
-        ours, theirs, task = case.rows.challenger, case.rows.champion, case.evidence.task
-        decides = task in ("binary", "multiclass")
-        if theirs is None or decides != (self.beyond is None):
-            raise UnjudgeableError(
-                f"task {task} {'decides by itself' if decides else 'has no decisions'}",
-                expected="no `beyond`" if decides else "`beyond`: how far apart predictions must be to differ",
-            )
+        ours, theirs = case.rows.challenger, case.rows.champion
+        problem, expected = self._explain_task(case.evidence.task)
+        if theirs is None or problem:
+            raise UnjudgeableError(problem or "there is no champion", expected=expected)
         differ = decide(ours) != decide(theirs) if self.beyond is None else np.abs(ours - theirs) > self.beyond
         return np.where(differ, 1.0, 0.0)
+
+    def _explain_task(self, task: Task) -> tuple[str, str]:
+        """Why `beyond` does not go with the task, and what would; both empty where it does."""
+        decides = task in ("binary", "multiclass")
+        if decides == (self.beyond is None):
+            return "", ""
+        if decides:
+            return f"task {task} decides by itself", "no `beyond`"
+        return f"task {task} has no decisions", "`beyond`: how far apart predictions must be to differ"

@@ -10,8 +10,9 @@ from pydantic_core import PydanticCustomError
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import Check, Decide, Reads, Text
-from lockgate.gates.gate.limits import compare_with_limits, copy_numbers, format_interval, format_number
+from lockgate.gates.gate.limits import compare_with_limits, copy_numbers
 from lockgate.gates.kinds.drift_pairs import DistributionPair, claimed_features, pair_feature, pair_scores
+from lockgate.gates.records.numbers import format_estimate
 from lockgate.gates.records.outcome import Outcome, Verdict, worst_verdict
 from lockgate.gates.stats.divergence import Measure, divergence, divergence_bounds
 from lockgate.gates.strictness import Category, Changed, Direction, Members, lower
@@ -112,7 +113,7 @@ class Drift(Check):
         verdict = worst_verdict([part.verdict for part in parts])
         decisive = max((part for part in parts if part.verdict is verdict), key=lambda part: part.observed or 0.0)
         numbers = copy_numbers(decisive)
-        size = f"{format_number(numbers['observed'])} ({format_interval(numbers['bounds'])}) of {decisive.name!r}"
+        size = f"{format_estimate(numbers['observed'], numbers['bounds'])} of {decisive.name!r}"
         message = f"{self.measure} of {judged} features against {self.against}: {size}{_list_beyond(parts)}"
         return self.outcome(name, verdict, f"{message}; asked: {self.rule}", case, parts=parts, **numbers)
 
@@ -148,7 +149,7 @@ class Drift(Check):
         value = divergence(self.measure, pair.cells)
         bounds = divergence_bounds(self.measure, pair.cells, level=case.confidence)
         verdict = compare_with_limits(value, bounds, minimum=None, maximum=self.max, decide=self.decide)
-        observation = f"{self.measure} against {pair.against} is {format_number(value)} ({format_interval(bounds)})"
+        observation = f"{self.measure} against {pair.against} is {format_estimate(value, bounds)}"
         message = f"{observation}; asked: at most {self.max:.12g}"
         few = "" if pair.clusters is None else case.explain_few_clusters(case.information)
         if self.decide == "bound" and few:

@@ -10,8 +10,8 @@ from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Decide, Reads
 from lockgate.gates.gate.grouped import Grouped, group_bounds
-from lockgate.gates.gate.limits import Bounds, format_interval, format_number
 from lockgate.gates.metrics.estimate import count_hits, measure_uncertainty
+from lockgate.gates.records.numbers import Bounds, format_estimate, format_number
 from lockgate.gates.records.outcome import Outcome, Verdict, summarise_parts, worst_verdict
 from lockgate.gates.stats import gaps
 from lockgate.gates.stats.scored import TOLERANCE, Codes, Floats
@@ -105,8 +105,9 @@ class Fairness(Grouped):
         names = case.split(self.columns).groups.names
         high, low = (f"{format_number(float(value[group]))} in {names[judged[group]]!r}" for group in (highest, lowest))
         return (
-            f"{self.metric} is {high} and {low}: a gap of {format_number(float(value[highest] - value[lowest]))} "
-            f"({format_interval(bounds)}), the largest of {judged.size} groups; asked: at most {self.max:.12g}"
+            f"{self.metric} is {high} and {low}: a gap of "
+            f"{format_estimate(float(value[highest] - value[lowest]), bounds)}, the largest of {judged.size} groups; "
+            f"asked: at most {self.max:.12g}"
         )
 
     def _verdict(self, gap: Floats, high: Floats, corrected_low: Floats) -> Verdict:
@@ -149,7 +150,7 @@ class Fairness(Grouped):
                 judged.append(group)
             verdict, message = reason or (
                 Verdict.PASS,
-                f"{self.metric} is {format_number(value)} ({format_interval(bounds)})",
+                f"{self.metric} is {format_estimate(value, bounds)}",
             )
             parts[group] = self.part(
                 split, group, verdict, message, case, value=value, bounds=bounds, information=information

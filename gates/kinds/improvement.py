@@ -8,9 +8,10 @@ import scipy
 
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, ComparedMetricName, Reads
-from lockgate.gates.gate.limits import Bounds, format_interval, format_number, judge_gain
+from lockgate.gates.gate.limits import judge_gain
 from lockgate.gates.metrics.estimate import Difference
 from lockgate.gates.metrics.metric import Metric
+from lockgate.gates.records.numbers import Bounds, format_fitting, format_interval, format_times
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.strictness import Category, higher
 
@@ -99,7 +100,7 @@ def describe_difference(metric: Metric, value: float, gain: Bounds | None) -> st
     if value == 0:
         return f"{metric.name} did not change (gain {format_interval(gain)})"
     word = "better" if metric.gain(value) > 0 else "worse"
-    return f"{metric.name} is {word} by {format_number(abs(value))} (gain {format_interval(gain)})"
+    return f"{metric.name} is {word} by {format_fitting([abs(value)], gain)[0]} (gain {format_interval(gain)})"
 
 
 def _judge_exactly(difference: Difference, alpha: float) -> Verdict:
@@ -123,6 +124,6 @@ def _explain_straddling(observed: float, gain: Bounds | None, margin: float, *, 
     quantile, power = (float(scipy.special.ndtri(chance)) for chance in (level, PLANNED_POWER))
     times = max(1.1, ((observed - gain[0]) / (observed - margin) * (1 + power / quantile)) ** 2)
     return (
-        f"; the interval straddles the margin: were the gain seen the true one, about {times:.1f} times the rows or "
+        f"; the interval straddles the margin: were the gain seen the true one, {format_times(times)} the rows or "
         f"clusters would show it with probability {PLANNED_POWER:g}"
     )

@@ -20,7 +20,7 @@ class Leakage(Check):
 
     Compares the holdout's row ids with the 8-byte hashes of the training rows that the run recorded. FAIL says how
     many match; a run that recorded no training rows is an ERROR, and so are ids that are integers on one side and texts
-    on the other, which never match. Needs no champion.
+    on the other, or `17` and `17.0`, which never match. Needs no champion.
 
     With rolling origins a model may learn from earlier periods: a row is compared with what the model of its own
     period was trained on, and with what the models of the periods before were.

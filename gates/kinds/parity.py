@@ -9,7 +9,7 @@ from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.facts import ParityFacts, parse_part
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import MAX_INTEGER, Check, Reads
-from lockgate.gates.gate.limits import format_number
+from lockgate.gates.records.numbers import format_number
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.strictness import Category, higher, lower
 

@@ -11,12 +11,14 @@ from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.gate.case import Case, need_champion
 from lockgate.gates.gate.check import MAX_INTEGER, Check, ComparedMetricName, Reads
 from lockgate.gates.gate.grouped import group_bounds, group_clusters
-from lockgate.gates.gate.limits import copy_numbers, format_number, judge_gain
+from lockgate.gates.gate.limits import copy_numbers, judge_gain
+from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.kinds.improvement import describe_difference, gain_bounds
 from lockgate.gates.metrics.estimate import Difference, estimate_difference, estimate_differences, measure_difference
 from lockgate.gates.metrics.information import Informations
 from lockgate.gates.metrics.metric import Metric
 from lockgate.gates.metrics.rows import GroupedRows, cross_columns
+from lockgate.gates.records.numbers import format_number
 from lockgate.gates.records.outcome import SEVERITY_ORDER, Outcome, Verdict, summarise_parts, worst_verdict
 from lockgate.gates.stats.gaps import group_covariance, rescale_covariance
 from lockgate.gates.stats.periods import mean_covariance, mean_over_periods
@@ -25,6 +27,7 @@ from lockgate.gates.stats.scored import TOLERANCE, Codes, Floats
 from lockgate.gates.stats.uncertainty import Uncertainty
 from lockgate.gates.strictness import Category, Changed, higher
 
+_ROLLING = "{kind: rolling, months: …}"
 _OTHER_PROOF = Changed(Category.GATES, why="one bad period fails `every`; few periods make the interval of `mean` wide")
 
 
@@ -90,6 +93,15 @@ class Periods(Check):
         gain = "gains more than 0" if self.margin == 0 else f"gains at least {self.margin:.12g}"
         where = "in every period" if self.require == "every" else "in the mean of the periods"
         return f"{self.metric} {gain if self.margin >= 0 else f'loses at most {-self.margin:.12g}'} {where}"
+
+    def list_misfits(self, table: DeclaredTable) -> dict[str, str]:
+        misfits = super().list_misfits(table)
+        if table.periods == 0:
+            misfits["kind"] = f"rows of the holdout have no period; expected holdout: {_ROLLING}"
+        elif table.periods < self.min_periods:
+            held_out = "1 period" if table.periods == 1 else f"{table.periods} periods"
+            misfits["min_periods"] = f"the holdout has {held_out}; expected at least {self.min_periods}"
+        return misfits
 
     def judge(self, name: str, case: Case) -> Outcome:
         split = _split_by_period(case)

@@ -8,7 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from lockgate.gates.gate.case import Case
 from lockgate.gates.gate.check import Check, Decide, MetricName, Reads
-from lockgate.gates.gate.limits import compare_with_limits, format_interval, format_number
+from lockgate.gates.gate.limits import compare_with_limits
+from lockgate.gates.records.numbers import format_estimate
 from lockgate.gates.records.outcome import Outcome, Verdict
 from lockgate.gates.strictness import Category, higher, lower
 
@@ -55,7 +56,7 @@ class Threshold(Check):
         estimate = case.estimate(self.metric)
         bounds = estimate.bounds(case.confidence)
         verdict = compare_with_limits(estimate.value, bounds, minimum=self.min, maximum=self.max, decide=self.decide)
-        message = f"{self.metric} is {format_number(estimate.value)} ({format_interval(bounds)}); asked: {self.rule}"
+        message = f"{self.metric} is {format_estimate(estimate.value, bounds)}; asked: {self.rule}"
         shortfall = case.explain_shortfall(estimate.information, case.metric(self.metric))
         if self.decide == "bound" and shortfall:
             verdict, message = Verdict.INCONCLUSIVE, f"{message}; {shortfall}"

@@ -25,6 +25,7 @@ from lockgate.gates.durations import Duration, parse_duration
 from lockgate.gates.errors import PolicyError, SettingsError
 from lockgate.gates.foreign import convert_foreign
 from lockgate.gates.gate.check import MAX_INTEGER, GateName
+from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.kinds import AnyCheck
 from lockgate.gates.kinds.any_of import AnyOf
 from lockgate.gates.kinds.useless import check_reachable
@@ -121,6 +122,23 @@ class Policy(BaseModel):
         if all(check.severity == "warn" for check in checks.values()):
             raise PydanticCustomError("warn_only", "every gate only warns; expected at least one with severity block")
         return checks
+
+    def check_fit(self, table: DeclaredTable, *, where: str = "gate") -> None:
+        """Refuse a policy by which no run on such a table could be judged.
+
+        Raises:
+            PolicyError: with a line for every gate and key that does not fit.
+        """
+        misfits = {
+            f"checks.{name}.{key}": problem
+            for name, check in self.checks.items()
+            for key, problem in check.list_misfits(table).items()
+        }
+        if self.clusters == "required" and not table.has_clusters:
+            expected = "data.cluster, or clusters: if_present"
+            misfits = {"clusters": f"the table has no clusters; expected {expected}", **misfits}
+        if misfits:
+            raise PolicyError([f"{problem} @ {where}.{place}" for place, problem in misfits.items()])
 
     @property
     def alpha(self) -> float:

@@ -30,7 +30,7 @@ def render_body(decision: Decision, *, part_nouns: Mapping[str, str]) -> str:
     lines: list[str] = []
     if decision.outcomes:
         lines += [
-            "| gate | verdict | observed | interval (one-sided level) | rule | rows (in clusters) |",
+            f"| gate | verdict | {wording.OBSERVED_HEADING} | {wording.INTERVAL_HEADING} | rule | rows (in clusters) |",
             "|---|---|---|---|---|---|",
         ]
         lines += [
@@ -76,7 +76,7 @@ def _parts(outcome: Outcome, title: str, part_nouns: Mapping[str, str]) -> Itera
     worst, rest = wording.take_worst(outcome.parts, MAX_MARKDOWN_PARTS)
     yield f"<details><summary>{escape(title)}: {escape(summarise_parts(outcome.parts, noun))}</summary>"
     yield ""
-    yield f"| {noun} | verdict | observed | interval (one-sided level) | rows (in clusters) | |"
+    yield f"| {noun} | verdict | {wording.OBSERVED_HEADING} | {wording.INTERVAL_HEADING} | rows (in clusters) | |"
     yield "|---|---|---|---|---|---|"
     for part in worst:
         background = wording.format_background(part)

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from lockgate.gates.records.numbers import format_times
 from lockgate.gates.report.tables import make_table
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _list_notes(need: Need) -> list[str]:
     if need.bound_rows is not None and need.saving is not None:
         notes.append(
             f"ease.ml/ci's bound asks for {need.bound_rows:,} rows of the same condition: "
-            f"{need.saving:.1f} times as many"
+            f"{format_times(need.saving)} as many"
         )
     return notes
 

@@ -35,7 +35,9 @@ def render(decision: Decision) -> RenderableType:
     """A table of gates, a sentence for each with its waivers and unsettled parts, the verdict, and the guarantee."""
     blocks: list[RenderableType] = []
     if decision.outcomes:
-        table = make_table("gate", "verdict", "observed", "interval (one-sided level)", "rule", "rows (in clusters)")
+        table = make_table(
+            "gate", "verdict", wording.OBSERVED_HEADING, wording.INTERVAL_HEADING, "rule", "rows (in clusters)"
+        )
         for outcome in decision.outcomes:
             table.add_row(
                 _indented_text(outcome.name),

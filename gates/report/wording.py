@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
-from lockgate.gates.errors import printable
+from lockgate.gates.errors import UnjudgeableError, printable
 from lockgate.gates.records.decision import Decision
+from lockgate.gates.records.numbers import Bounds, format_fitting
 from lockgate.gates.records.outcome import VERDICTS_WORST_FIRST, Outcome, Verdict, count_verdicts
 
 MAX_CELL_CHARS = 300
@@ -33,16 +35,52 @@ def format_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+OBSERVED_HEADING, INTERVAL_HEADING = "observed (+ is better)", "interval (one-sided level)"
+"""Of columns with `format_observed` and `format_interval`."""
+
+_COMPARISONS = frozenset({"improvement", "periods", "slices"})
+"""Kinds whose `observed` is challenger − champion in a metric."""
+
+
+def gain_sign(outcome: Outcome) -> float | None:
+    """1 or −1, which turns the outcome's numbers into a gain; None where they are no difference to the champion.
+
+    Of a log loss, where less is better, records have what was observed: challenger − champion, negative where the
+    challenger is better. People read gains: above 0 is better, whatever the metric.
+    """
+    if outcome.kind in _COMPARISONS and outcome.metric is not None:
+        from lockgate.gates.metrics import METRICS, find_metric  # scipy comes with it
+
+        for task in METRICS:
+            with suppress(UnjudgeableError):
+                return find_metric(outcome.metric, task).gain(1.0)
+        return None  # of another version
+    numbers = (outcome.metric, outcome.observed, outcome.low, outcome.high)
+    chosen = (part for part in outcome.parts if (part.metric, part.observed, part.low, part.high) == numbers)
+    return next((gain_sign(part) for part in chosen), None) if outcome.kind == "any_of" else None
+
+
 def format_observed(outcome: Outcome) -> str:
-    """The observed value; – where there is none."""
-    return "–" if outcome.observed is None else f"{outcome.observed:.4g}"
+    """The observed value, a gain with its sign; – where there is none."""
+    if outcome.observed is None:
+        return "–"
+    sign, bounds = gain_sign(outcome), _find_bounds(outcome)
+    return format_fitting([(sign or 1.0) * outcome.observed], bounds, sign="+" if sign else "")[0]
 
 
 def format_interval(outcome: Outcome) -> str:
-    """Both bounds and their one-sided level; – where there is none."""
-    if outcome.low is None or outcome.high is None or outcome.level is None:
+    """Both bounds, of a gain with their signs, and their one-sided level; – where there is none."""
+    bounds = _find_bounds(outcome)
+    if bounds is None or outcome.level is None:
         return "–"
-    return f"{outcome.low:.4g} … {outcome.high:.4g} ({outcome.level:.6g})"
+    sign = gain_sign(outcome)
+    turned = sorted((sign or 1.0) * bound for bound in bounds)
+    low, high = format_fitting(turned, bounds, sign="+" if sign else "")
+    return f"{low} … {high} ({outcome.level:.6g})"
+
+
+def _find_bounds(outcome: Outcome) -> Bounds | None:
+    return None if outcome.low is None or outcome.high is None else (outcome.low, outcome.high)
 
 
 def format_rows(outcome: Outcome) -> str:

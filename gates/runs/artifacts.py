@@ -15,8 +15,9 @@ from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES, Evidence
 from lockgate.gates.evidence.facts import Witness, read_part
 from lockgate.gates.log.durable import keep_files
 from lockgate.gates.runs import pickles
-from lockgate.gates.runs.datastore import datastore, storage_class
+from lockgate.gates.runs.datastore import datastore
 from lockgate.gates.runs.metadata import ask_metaflow, find_run
+from lockgate.gates.runs.metaflow_api import StoredArtifacts
 
 if TYPE_CHECKING:
     from metaflow import Run
@@ -116,12 +117,8 @@ class _Artifacts:
         flow, run_id = self._run.split("/")
         task = ask_metaflow(lambda: _find_end_task(run), where=self._run)
         with _in_one_line(self._run):
-            from metaflow.datastore import FlowDataStore
-
-            _, root = datastore()
-            self._store = FlowDataStore(flow, None, storage_impl=storage_class(), ds_root=root)
-            task_store = self._store.get_task_datastore(run_id, "end", task, mode="r")
-            self._keys: Mapping[str, str] = task_store._objects  # noqa: SLF001 (the client would unpickle)
+            datastore()  # says in one line that there is none
+            self._stored = StoredArtifacts(flow=flow, run=run_id, step="end", task=task)
             if self._load_blob("_success", cap=16) != pickles.PICKLED_TRUE:
                 raise RunError("the run did not succeed", expected="a finished run", where=self._run)
 
@@ -143,13 +140,12 @@ class _Artifacts:
 
     def list_local_files(self, root: Path) -> list[Path]:
         """The files of a local datastore that hold the artifacts; those that are gone are left out."""
-        folder = root / self._store.ca_store._prefix  # noqa: SLF001
-        files = {folder / key[:2] / key for key in self._keys.values()}
+        files = {root / self._stored.path_of(key) for key in self._stored.keys.values()}
         return sorted(file for file in files if file.is_file())
 
     def _load_blob(self, name: str, *, cap: int) -> bytes:
         where = f"{self._run} artifact {name}"
-        key = self._keys.get(name)
+        key = self._stored.keys.get(name)
         if key is None:
             raise _GoneError(
                 "the run has no such artifact",
@@ -157,13 +153,10 @@ class _Artifacts:
                 where=where,
                 hint="they are read from the step `end`: a join needs `self.merge_artifacts(inputs)`",
             )
-        blobs = self._store.ca_store
-        impl, prefix = blobs._storage_impl, blobs._prefix  # noqa: SLF001 (load_blobs would not stop at a cap)
-        with impl.load_bytes([impl.path_join(prefix, key[:2], key)]) as loaded:
-            for _, path, meta in loaded:
-                if path is not None:
-                    packed = not (meta or {}).get("cas_raw", False)
-                    return pickles.unpack_blob(Path(path), packed=packed, cap=cap, where=where)
+        with self._stored.open_bytes(key) as opened:
+            if opened is not None:
+                path, packed = opened
+                return pickles.unpack_blob(path, packed=packed, cap=cap, where=where)
         raise _GoneError("the artifact's bytes are gone from the datastore", where=where)
 
 

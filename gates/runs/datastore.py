@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.gates.errors import LockgateError, LogError, RunError
 from lockgate.gates.runs.metadata import read_timeout
+from lockgate.gates.runs.metaflow_api import connect_s3, find_datastore_root, read_setting
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -112,35 +113,19 @@ def datastore() -> tuple[str, str]:
 
     Raises RunError if no root is configured.
     """
-    from metaflow import metaflow_config
-
-    storage = storage_class()
-    root = storage.get_datastore_root_from_config(lambda *_: None, create_on_absent=False)
-    if not root and metaflow_config.DEFAULT_DATASTORE == "local":
-        root = str(Path.cwd() / metaflow_config.DATASTORE_LOCAL_DIR)  # where Metaflow would make it
+    kind, root = str(read_setting("DEFAULT_DATASTORE")), find_datastore_root()
+    if not root and kind == "local":
+        root = str(Path.cwd() / str(read_setting("DATASTORE_LOCAL_DIR")))  # where Metaflow would make it
     if not root:
         raise RunError(
-            f"Metaflow's {metaflow_config.DEFAULT_DATASTORE} datastore has no root",
-            expected=f"METAFLOW_DATASTORE_SYSROOT_{metaflow_config.DEFAULT_DATASTORE.upper()}",
+            f"Metaflow's {kind} datastore has no root", expected=f"METAFLOW_DATASTORE_SYSROOT_{kind.upper()}"
         )
-    return metaflow_config.DEFAULT_DATASTORE, root
-
-
-def storage_class() -> Any:
-    """Metaflow's class for the kind of datastore that is configured."""
-    from metaflow import metaflow_config
-    from metaflow.plugins import DATASTORES
-
-    return next(storage for storage in DATASTORES if storage.TYPE == metaflow_config.DEFAULT_DATASTORE)
+    return kind, root
 
 
 def _s3_options(seconds: float, endpoint: str | None) -> dict[str, Any]:
     """Endpoint, region and credentials of Metaflow's own S3 client, as obstore does not read Metaflow's settings."""
-    from metaflow.metaflow_config import S3_ENDPOINT_URL
-    from metaflow.plugins.aws.aws_client import get_aws_client
-
-    endpoint = endpoint or S3_ENDPOINT_URL
-    client = get_aws_client("s3", client_params={"endpoint_url": endpoint} if endpoint else {})
+    client, endpoint = connect_s3(endpoint)
 
     def credentials() -> dict[str, Any]:
         signer = client._request_signer._credentials  # noqa: SLF001 (botocore shows its credentials nowhere else)

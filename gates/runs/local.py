@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lockgate.gates.errors import RunError
 from lockgate.gates.runs.datastore import datastore
+from lockgate.gates.runs.metaflow_api import read_setting
 
 LOCAL_ROOT_VARIABLE = "METAFLOW_DATASTORE_SYSROOT_LOCAL"
 """Metaflow's own variable for the folder that has `.metaflow`. Whoever sets it has chosen."""
@@ -45,10 +46,8 @@ def require_shared_datastore(root: Path) -> None:
 
     So it is in a flow that was started by hand in another folder, where Metaflow has made a datastore.
     """
-    from metaflow import metaflow_config
-
     kind, used = datastore()
-    if kind != "local" or metaflow_config.DATASTORE_SYSROOT_LOCAL is not None:
+    if kind != "local" or read_setting("DATASTORE_SYSROOT_LOCAL") is not None:
         return
     shared = find_local_datastore(root)
     if Path(used).resolve() != shared.resolve():

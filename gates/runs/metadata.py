@@ -12,10 +12,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lockgate.gates.errors import RunError
+from lockgate.gates.runs.metaflow_api import list_distributions, read_setting
 
 if TYPE_CHECKING:
     from metaflow import Run
@@ -43,13 +43,7 @@ class UnreachableError(RunError):
 
 def check_installation() -> None:
     """Raise RunError unless exactly one of metaflow and outerbounds provides the module `metaflow`."""
-    installed = []
-    for name in ("metaflow", "ob-metaflow"):
-        try:
-            version(name)
-        except PackageNotFoundError:
-            continue
-        installed.append(name)
+    installed = list_distributions()
     if len(installed) == 2:
         raise RunError(
             "both metaflow and ob-metaflow (of outerbounds) are installed; they overwrite each other's files",
@@ -128,9 +122,7 @@ def find_run(pathspec: str, *, seconds: float | None = None) -> Run:
 
 def check_metadata() -> None:
     """Raise UnreachableError or RunError unless the metadata service answers. Local metadata are a folder: no check."""
-    from metaflow.metaflow_config import DEFAULT_METADATA
-
-    if DEFAULT_METADATA != "local":
+    if read_setting("DEFAULT_METADATA") != "local":
         with contextlib.suppress(NoSuchRunError):
             find_run("EvaluateNewModel/0")  # any answer will do, so the run need not exist
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockgate.gates.errors import DeployError
+from lockgate.gates.runs import metaflow_api
 from lockgate.gates.runs.metadata import read_timeout
 from lockgate.pipelines.deployment.objects import GROUP, PLURALS, VERSION, Document, ObjectKey
 from lockgate.pipelines.deployment.target import DeployTarget
@@ -107,12 +108,10 @@ class Cluster:
 def connect_cluster(target: DeployTarget) -> Cluster:
     """Connect as Metaflow's own client does. Raises DeployError if no cluster is configured."""
     from kubernetes.config import ConfigException
-    from metaflow import metaflow_config
-    from metaflow.plugins.kubernetes.kubernetes_client import KubernetesClient
     from yaml import YAMLError
 
     try:
-        client = KubernetesClient().get()
+        client = metaflow_api.connect_kubernetes()
         configuration = client.Configuration.get_default_copy()
     except (ConfigException, YAMLError, OSError, ValueError, TypeError, KeyError) as err:
         raise DeployError(
@@ -121,11 +120,13 @@ def connect_cluster(target: DeployTarget) -> Cluster:
             where="KUBECONFIG",
         ) from err
     configuration.retries = False  # after a lost answer the object is read, not written again
-    namespace = target.settings.platform.namespace or metaflow_config.KUBERNETES_NAMESPACE
+    namespace = target.settings.platform.namespace or metaflow_api.read_setting("KUBERNETES_NAMESPACE")
     return Cluster(
         namespace=namespace,
         sensor_namespace=_sensor_namespace(
-            metaflow_config.ARGO_EVENTS_SENSOR_NAMESPACE, metaflow_config.KUBERNETES_NAMESPACE, namespace
+            metaflow_api.read_setting("ARGO_EVENTS_SENSOR_NAMESPACE"),
+            metaflow_api.read_setting("KUBERNETES_NAMESPACE"),
+            namespace,
         ),
         api=client.CustomObjectsApi(client.ApiClient(configuration)),
         seconds=read_timeout(TIMEOUT_VARIABLE, otherwise=KUBERNETES_TIMEOUT_S),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from lockgate.gates import runs
 from lockgate.gates.errors import DeployError, LockgateError
+from lockgate.gates.runs import metaflow_api
 from lockgate.pipelines.deployment.cluster import read_annotations
 from lockgate.pipelines.deployment.objects import Document, ObjectKey
 from lockgate.pipelines.deployment.target import DeployTarget
@@ -36,10 +37,7 @@ def check_may_delete(deployed: Mapping[ObjectKey, Document], *, user: str, token
 
 def _load_token(token: str) -> str | None:
     """The token of the same deployment that Metaflow has stored for this user."""
-    from metaflow.plugins.aws.step_functions.production_token import load_token
-
-    stored: str | None = load_token("-".join(token.split("-")[:2])) if token else None
-    return stored
+    return metaflow_api.load_production_token("-".join(token.split("-")[:2])) if token else None
 
 
 _EVENTS = ("EVENT", "EVENT_BUS", "EVENT_SOURCE", "SERVICE_ACCOUNT", "WEBHOOK_URL")
@@ -84,8 +82,6 @@ def run_checks(*checks: Callable[[], object]) -> None:
 
 
 def _find_configuration_problems(target: DeployTarget) -> Iterator[str]:
-    from metaflow import metaflow_config
-
     platform = target.settings.platform
     if platform.kind == "local":
         yield "the platform is local; expected argo or outerbounds @ platform.kind (conf/production.yaml chooses it)"
@@ -97,7 +93,7 @@ def _find_configuration_problems(target: DeployTarget) -> Iterator[str]:
         )
     if platform.keys.private == "any":
         yield "private keys may come from files of one machine; expected environment @ platform.keys.private"
-    if metaflow_config.DEFAULT_DATASTORE == "local":
+    if metaflow_api.read_setting("DEFAULT_DATASTORE") == "local":
         yield "Metaflow's datastore is this machine; expected METAFLOW_DEFAULT_DATASTORE=s3, gs or azure"
         if platform.log_root == runs.DATASTORE:
             yield "the promotion log would be on this machine; expected an object store @ platform.log_root"
@@ -107,11 +103,11 @@ def _find_configuration_problems(target: DeployTarget) -> Iterator[str]:
         yield f"the data are in a folder; expected an object store @ platform.data_root ({platform.data_root})"
     if target.settings.store.kind == "sqlite":
         yield "predictions would be in a file of one pod; expected a store that pods share @ store.kind"
-    if metaflow_config.DEFAULT_METADATA == "local":
+    if metaflow_api.read_setting("DEFAULT_METADATA") == "local":
         yield "Metaflow's metadata are on this machine; expected METAFLOW_DEFAULT_METADATA=service and its address"
     if platform.events:
         names = [f"METAFLOW_ARGO_EVENTS_{name}" for name in _EVENTS]
-        missing = [name for name in names if not getattr(metaflow_config, name.removeprefix("METAFLOW_"))]
+        missing = [name for name in names if not metaflow_api.read_setting(name.removeprefix("METAFLOW_"))]
         if missing:
             yield f"events are not configured; expected {', '.join(missing)} @ platform.events"
 

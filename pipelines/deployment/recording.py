@@ -16,6 +16,7 @@ from typing import Any
 
 from lockgate.gates import runs
 from lockgate.gates.errors import DeployError
+from lockgate.gates.runs import metaflow_api
 from lockgate.pipelines.deployment.normal import canonical_form
 from lockgate.pipelines.deployment.objects import Document, ObjectKey
 from lockgate.pipelines.deployment.package import store_reproducible
@@ -146,9 +147,7 @@ def _create(
 
 def _environment(target: DeployTarget, kubeconfig: Path) -> dict[str, str]:
     """The part of this process's environment that flows need, with the recording API as Kubernetes."""
-    from metaflow import metaflow_config
-
-    skipped = [_HEADERS, *filter(None, str(getattr(metaflow_config, _SKIP) or "").split(","))]
+    skipped = [_HEADERS, *filter(None, str(metaflow_api.read_setting(_SKIP) or "").split(","))]
     tokens = kubeconfig.parent / "tokens"
     _copy_tokens(tokens)
     environment = restrict_environment(os.environ, declared=target.settings.platform.environment)

@@ -58,15 +58,9 @@ class DeployTarget:
 
     def template_names(self) -> dict[str, str]:
         """The name of each flow's WorkflowTemplate, as Metaflow derives it."""
-        from metaflow import current
-        from metaflow.plugins.argo.argo_workflows_cli import resolve_workflow_name_v2
+        from lockgate.gates.runs.metaflow_api import name_workflow
 
-        names = {}
-        for flow in FLOWS:
-            identity = {"project_name": self.project, "branch_name": self.project_branch, "flow_name": flow}
-            current._update_env({**identity, "project_flow_name": f"{self}.{flow}"})  # noqa: SLF001 (it reads nothing else)
-            names[flow] = str(resolve_workflow_name_v2(None, None)[0])
-        return names
+        return {flow: name_workflow(project=self.project, branch=self.project_branch, flow=flow) for flow in FLOWS}
 
 
 def load_target(platform: str = "", branch: str | None = None) -> DeployTarget:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from metaflow import FlowMutator, namespaced_event_name
-from metaflow.user_decorators.mutable_flow import MutableFlow
+from metaflow import FlowMutator
+
+from lockgate.gates.runs import metaflow_api
 
 
 class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow's own
@@ -18,7 +19,7 @@ class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow
     def init(self, flow: str, *, after: str = "", event: str = "") -> None:
         self._flow, self._after, self._event = flow, after, event
 
-    def pre_mutate(self, mutable_flow: MutableFlow) -> None:
+    def pre_mutate(self, mutable_flow: Any) -> None:
         settings = dict(mutable_flow.configs)["settings"]
         platform: dict[str, Any] = settings.to_dict()["platform"]
         variables = {name: value for name, value in platform["environment"].items() if value is not None}
@@ -46,11 +47,11 @@ class on_platform(FlowMutator):  # noqa: N801 - used as a decorator, as Metaflow
         }
         return {name: value for name, value in arguments.items() if value}
 
-    def _start_by_itself(self, mutable_flow: MutableFlow, platform: dict[str, Any]) -> None:
+    def _start_by_itself(self, mutable_flow: Any, platform: dict[str, Any]) -> None:
         schedule = platform["schedule"]
         if cron := schedule.get(self._flow):
             mutable_flow.add_decorator("schedule", deco_kwargs={"cron": cron, "timezone": schedule["timezone"]})
         if platform["events"] and self._after:
             mutable_flow.add_decorator("trigger_on_finish", deco_kwargs={"flow": self._after})
         if platform["events"] and self._event:
-            mutable_flow.add_decorator("trigger", deco_kwargs={"event": namespaced_event_name(self._event)})
+            mutable_flow.add_decorator("trigger", deco_kwargs={"event": metaflow_api.name_event(self._event)})

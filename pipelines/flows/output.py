@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lockgate.gates.errors import LockgateError, LogError, RunError
+from lockgate.gates.runs import metaflow_api
 from lockgate.pipelines.promotion import events
 
 PROGRESS_PREFIX = "lockgate: "
@@ -34,8 +35,6 @@ def report(message: str, /, *, event: str = "progress", **fields: Any) -> None:
 @contextmanager
 def fail_in_one_line() -> Iterator[None]:
     """End the step with one line on a LockgateError. It is retried only if the error is one of `_RETRYABLE_ERRORS`."""
-    from metaflow.exception import METAFLOW_EXIT_DISALLOW_RETRY
-
     try:
         yield
     except LockgateError as err:
@@ -46,7 +45,7 @@ def fail_in_one_line() -> Iterator[None]:
             (events.format_error(err, **_task_fields()) if events.wants_json() else f"{PROGRESS_PREFIX}{line}") + "\n"
         )
         sys.stderr.flush()
-        sys.exit(_RETRY_EXIT_CODE if isinstance(err, _RETRYABLE_ERRORS) else METAFLOW_EXIT_DISALLOW_RETRY)
+        sys.exit(_RETRY_EXIT_CODE if isinstance(err, _RETRYABLE_ERRORS) else metaflow_api.read_no_retry_code())
 
 
 def _task_fields() -> dict[str, str]:

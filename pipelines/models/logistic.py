@@ -30,6 +30,10 @@ TYPES = skops_pipeline.PIPELINE_TYPES | {
 """What its bytes are made of, for both tasks: nothing else is loaded from them."""
 
 
+_LARGEST_SCALED = 1e140
+"""Scaling sums squares: those of a number like this one, of 10^25 rows, are still finite."""
+
+
 class Params(BaseModel):
     model_config = PARAMS_CONFIG
     C: float = Field(gt=0, le=1e6)
@@ -55,7 +59,7 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
         )
     check_rows(frame, labels, task=task)
     text, numbers, nothing = raw.split_columns(frame)
-    rows = raw.select_columns(frame, list(frame.columns), text)
+    rows = raw.select_columns(frame, list(frame.columns), text, largest=_LARGEST_SCALED)
     # a fixed vocabulary has no entry for a missing value, so that it scores like one that was never seen
     indicators = OneHotEncoder(
         categories=[np.array(raw.list_vocabulary(rows[name]), dtype=object) for name in text], handle_unknown="ignore"

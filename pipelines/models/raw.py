@@ -47,16 +47,25 @@ def encode_codes(column: pd.Series, vocabulary: Sequence[str]) -> NDArray[np.flo
     return np.append(np.where(places < 0, np.nan, places), np.nan)[positions]
 
 
-def select_columns(frame: pd.DataFrame, columns: Sequence[str], text: Collection[str]) -> pd.DataFrame:
+LARGEST_FLOAT64 = 1.7976931348623157e308
+"""The largest float64."""
+
+
+def select_columns(
+    frame: pd.DataFrame, columns: Sequence[str], text: Collection[str], *, largest: float = LARGEST_FLOAT64
+) -> pd.DataFrame:
     """`columns` of the frame (n, k): those in `text` as object (str, NaN where missing), the others as float64.
 
     Raises:
-        ModelError: a column is missing, is infinite, or should hold numbers but does not.
+        ModelError: a column is missing, is infinite or beyond `largest`, or should hold numbers but does not.
     """
     import pandas as pd
 
     check_columns(frame, columns)
-    selected = {name: _text_values(frame[name]) if name in text else finite_numbers(frame[name]) for name in columns}
+    selected = {
+        name: _text_values(frame[name]) if name in text else finite_numbers(frame[name], largest=largest)
+        for name in columns
+    }
     return pd.DataFrame(selected, index=frame.index)
 
 
@@ -81,8 +90,11 @@ def _text_values(column: pd.Series) -> pd.Series:
     return pd.Series(text[positions], index=column.index, dtype=object)
 
 
-def finite_numbers(column: pd.Series) -> pd.Series:
-    """float64, NaN where a value is missing. Raises ModelError if a value is infinite or not a number."""
+def finite_numbers(column: pd.Series, *, largest: float = LARGEST_FLOAT64) -> pd.Series:
+    """float64, NaN where a value is missing. Raises ModelError if a value is no number, infinite or beyond ±`largest`.
+
+    largest: what the model computes with; xgboost, in float32, takes greater numbers for infinite ones.
+    """
     import numpy as np
     import pandas as pd
 
@@ -92,8 +104,14 @@ def finite_numbers(column: pd.Series) -> pd.Series:
         raise ModelError(
             f"column {column.name!r} holds {column.dtype}", expected="numbers, as in training", where=str(column.name)
         ) from err
-    if np.isinf(values).any():
+    beyond = np.abs(values) > largest
+    if beyond.any():
+        if infinite := int(np.isinf(values).sum()):
+            raise ModelError(f"column {column.name!r} is infinite in {infinite} rows", expected="finite numbers")
         raise ModelError(
-            f"column {column.name!r} is infinite in {int(np.isinf(values).sum())} rows", expected="finite numbers"
+            f"column {column.name!r} holds {values[beyond][0]:.4g}, and is beyond {largest:.3g} in"
+            f" {int(beyond.sum())} of {len(values)} rows",
+            expected="numbers that this model can compute with",
+            hint="correct them, leave the column out, or choose model=hist_gb",
         )
     return pd.Series(values, index=column.index, name=column.name)

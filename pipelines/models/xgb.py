@@ -25,6 +25,9 @@ OBJECTIVES: dict[Task, str] = {"binary": "binary:logistic", "regression": "reg:s
 MAX_ONE_THREAD_ROWS = 10_000
 """Fewer rows are trained on by one thread: more gain nothing, and lose much on a busy machine. Scores are the same."""
 
+LARGEST_FLOAT32 = 3.4028234663852886e38
+"""The largest float32, which xgboost computes with: what is greater is infinite to it."""
+
 _LAYOUT_ATTRIBUTE = "lockgate"
 
 
@@ -69,7 +72,9 @@ class Layout(BaseModel):
         for place, name in enumerate(self.columns):
             vocabulary = self.vocabularies.get(name)
             matrix[:, place] = (
-                raw.finite_numbers(frame[name]) if vocabulary is None else raw.encode_codes(frame[name], vocabulary)
+                raw.finite_numbers(frame[name], largest=LARGEST_FLOAT32)
+                if vocabulary is None
+                else raw.encode_codes(frame[name], vocabulary)
             )
         return matrix
 
@@ -101,6 +106,12 @@ def fit(frame: pd.DataFrame, labels: NDArray[np.float64], *, params: Params, tas
     from lockgate.pipelines.models import bare_xgboost as xgboost
 
     check_rows(frame, labels, task=task)
+    if beyond := int((abs(labels) > LARGEST_FLOAT32).sum()):
+        raise ModelError(
+            f"the target is beyond {LARGEST_FLOAT32:.3g} in {beyond} of {len(labels)} rows",
+            expected="numbers that xgboost can compute with",
+            hint="correct them, or choose model=hist_gb",
+        )
     text = raw.list_text_columns(frame)
     layout = Layout(
         version=1, columns=list(frame.columns), vocabularies={c: raw.list_vocabulary(frame[c]) for c in text}

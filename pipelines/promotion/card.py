@@ -40,7 +40,7 @@ def build_card(reported: ReportedDecision) -> Iterator[Any]:
                 ]
                 for outcome in decision.outcomes
             ],
-            ["gate", "verdict", "observed", "interval (one-sided level)", "rule", "rows (in clusters)"],
+            ["gate", "verdict", wording.OBSERVED_HEADING, wording.INTERVAL_HEADING, "rule", "rows (in clusters)"],
         )
         yield _table(
             [[outcome.name, _describe_outcome(outcome)] for outcome in decision.outcomes], ["gate", "what was seen"]
@@ -68,7 +68,7 @@ def _part_tables(outcome: Outcome, title: str) -> Iterator[Any]:
             [part.name, *_measurement_cells(part, part.verdict), wording.format_rows(part), _describe_outcome(part)]
             for part in worst
         ],
-        [noun, "verdict", "observed", "interval (one-sided level)", "rows (in clusters)", "what was seen"],
+        [noun, "verdict", wording.OBSERVED_HEADING, wording.INTERVAL_HEADING, "rows (in clusters)", "what was seen"],
     )
     for part in worst:
         yield from _part_tables(part, f"{title} / {part.name}")

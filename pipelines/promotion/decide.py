@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -136,15 +137,34 @@ def repair_tags(log: Log, *, written: bool = True) -> str:
             repairs.append(
                 f"{change.run} has {', '.join(sorted(retagged.stuck))} as a system tag, which cannot be removed"
             )
+    try:
+        repairs += filter(None, [_follow_in_mlflow(log)])
+    except LockgateError as err:
+        repairs.append(f"the alias in MLflow is not written ({err}); the next command repairs it")
     return "; ".join(repairs) or "no tags had to change"
 
 
 def mend_tags(log: Log) -> str:
     """As `repair_tags`, by a command that wrote nothing: only what was put right, or empty."""
     changed = [repair for repair in _retag_runs(log) if not isinstance(repair, str)]
-    return "; ".join(
-        _describe_repair(change.run, retagged) for change, retagged in changed if retagged.added or retagged.removed
-    )
+    mended = [_describe_repair(change.run, tags) for change, tags in changed if tags.added or tags.removed]
+    with suppress(LockgateError):
+        mended += filter(None, [_follow_in_mlflow(log)])
+    return "; ".join(mended)
+
+
+def _follow_in_mlflow(log: Log) -> str:
+    """What was changed in MLflow's registry, where `lockgate.yaml` declares one. Raises LockgateError."""
+    from lockgate.pipelines.promotion import mlflow_index
+    from lockgate.pipelines.settings.governance import load_registry
+
+    registry = load_registry(log.project)
+    if registry is None:
+        return ""
+    try:
+        return mlflow_index.follow_log(log, registry)
+    except ModuleNotFoundError as err:
+        raise LockgateError(f"{err.name} is not installed", hint="pip install 'lockgate[mlflow]'") from err
 
 
 def _retag_runs(log: Log) -> Iterator[tuple[TagChange, RetagResult] | str]:

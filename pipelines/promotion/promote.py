@@ -52,10 +52,11 @@ def publish_event(reported: ReportedDecision, *, report: Reporter) -> None:
     """
     if "ARGO_WORKFLOW_TEMPLATE" not in os.environ:
         return
-    from metaflow import namespaced_event_name
     from metaflow.integrations import ArgoEvent
 
-    published = ArgoEvent(namespaced_event_name(PROMOTED_EVENT)).safe_publish({"entry": str(reported.entry)})
+    from lockgate.gates.runs import metaflow_api
+
+    published = ArgoEvent(metaflow_api.name_event(PROMOTED_EVENT)).safe_publish({"entry": str(reported.entry)})
     outcome = "published" if published else "not published; Predict follows by its schedule"
     report(
         f"event {PROMOTED_EVENT}: {outcome}",

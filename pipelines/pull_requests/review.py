@@ -103,6 +103,7 @@ def _review(
     bundle: Path | None,
     confinement: Confinement,
 ) -> ReviewedProposal:
+    composed.check_fit()
     rival = find_opponent(composed.settings, bundle, load=confinement.load)
     problems: list[str] = []
     changes = _collect_problem(lambda: changed(base, head), problems)

@@ -8,6 +8,7 @@ are described in `confined_server`.
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import socket
@@ -209,16 +210,16 @@ class ConfinedModel:
         """As `Fitted.score`. Raises ModelError also where a score is not finite, and for what became of the process."""
         return self.confinement.ask("scores", self, frame)[1]
 
-    def predict_ms_per_1000(self, frame: pd.DataFrame) -> tuple[float, float]:
-        """As `measuring.predict_ms_per_1000`, measured beside the model."""
-        import numpy as np
+    def measure_latency(self, frame: pd.DataFrame) -> dict[str, float]:
+        """As `measuring.measure_latency`, measured beside the model."""
+        from lockgate.pipelines.scoring.measuring import LATENCY_FACTS
 
         times = self.confinement.ask("latency", self, frame)[0].get("ms")
-        if not isinstance(times, list) or len(times) != 2 or not all(type(number) is float for number in times):
-            raise ModelError("the model's times are no two numbers")
-        if not np.isfinite(times).all() or min(times) < 0:
-            raise ModelError("the model's times are not finite")
-        return times[0], times[1]
+        if not isinstance(times, dict) or times.keys() != set(LATENCY_FACTS):
+            raise ModelError("the model's times are not those that were asked for", expected=", ".join(LATENCY_FACTS))
+        if not all(type(number) is float and 0 <= number < math.inf for number in times.values()):
+            raise ModelError("the model's times are not finite numbers")
+        return {name: times[name] for name in LATENCY_FACTS}
 
     def to_bytes(self) -> bytes:
         return self.blob

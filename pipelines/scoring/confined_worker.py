@@ -85,11 +85,11 @@ def _score(question: dict[str, Any], blob: bytes, rows: bytes) -> tuple[dict[str
     import numpy as np
     import pyarrow as pa
 
-    from lockgate.pipelines.scoring.measuring import predict_ms_per_1000
+    from lockgate.pipelines.scoring.measuring import measure_latency
 
     frame = pa.ipc.open_file(pa.BufferReader(rows)).read_all().to_pandas(use_threads=False)
     if question["ask"] == "latency":
-        return {**head, "ms": predict_ms_per_1000(model, frame)}, b""
+        return {**head, "ms": measure_latency(model, frame)}, b""
     return head, np.ascontiguousarray(model.score(frame), dtype="<f8").tobytes()
 
 

@@ -24,7 +24,7 @@ from lockgate.pipelines.scoring.distributions import (
     spread_rows,
 )
 from lockgate.pipelines.scoring.evidence import holdout_columns, holdout_frame
-from lockgate.pipelines.scoring.measuring import peak_memory_mb, predict_ms_per_1000
+from lockgate.pipelines.scoring.measuring import measure_latency, peak_memory_mb
 from lockgate.pipelines.scoring.tables import data_files
 from lockgate.pipelines.settings.settings import Settings
 
@@ -133,14 +133,12 @@ def _fit_and_score(
         report(f"{settings.model.name} with seed {seed} fitted{on} in {seconds:.1f} s")
         scores.append(fitted.score(split.holdout))
     blob = fitted.to_bytes()
-    p50, p99 = predict_ms_per_1000(fitted, split.holdout)
     return _ScoredModel(
         scores=np.concatenate(scores),
         sha256=hashlib.sha256(blob).hexdigest(),
         facts={
             "fit_seconds": round(seconds, 3),
-            "predict_ms_per_1000_p50": p50,
-            "predict_ms_per_1000_p99": p99,
+            **measure_latency(fitted, split.holdout),
             "model_bytes": len(blob),
             "peak_memory_mb": peak_memory_mb(),
             "features": count_distributions(train, holdout_frame(splits)),

@@ -15,7 +15,7 @@ from lockgate.gates.evidence.evidence import MAX_EVIDENCE_BYTES, Evidence
 from lockgate.gates.runs.artifacts import MAX_FACTS_BYTES
 from lockgate.pipelines.scoring import parity
 from lockgate.pipelines.scoring.distributions import recount, spread_rows
-from lockgate.pipelines.scoring.measuring import code_state, peak_memory_mb, predict_ms_per_1000
+from lockgate.pipelines.scoring.measuring import code_state, measure_latency, peak_memory_mb
 from lockgate.pipelines.settings.groups import ROOT
 from lockgate.pipelines.settings.settings import Settings
 
@@ -111,7 +111,7 @@ def score_holdout(
     import numpy as np
 
     splits = [*(period.split for period in earlier), split]
-    p50, p99 = predict_ms_per_1000(model, split.holdout)
+    latency = measure_latency(model, split.holdout)
     rescored_rows = spread_rows(len(split.holdout), parity.PARITY_ROWS)
     again = confinement.score(
         candidate.format, candidate.blob, sha256=candidate.sha256, frame=split.holdout.iloc[rescored_rows]
@@ -137,8 +137,7 @@ def score_holdout(
         },
         "config_sha256": settings.digest,
         "code": code_state(ROOT),
-        "predict_ms_per_1000_p50": p50,
-        "predict_ms_per_1000_p99": p99,
+        **latency,
         "model_bytes": len(candidate.blob),
         "peak_memory_mb": peak_memory_mb(),
         "versions": {

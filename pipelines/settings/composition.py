@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lockgate.gates.errors import SettingsError
+from lockgate.pipelines.settings.files import check_chosen_files
 
 
 def compose_tree(conf: Path, overrides: list[str], config: str) -> dict[str, Any]:
@@ -34,6 +35,7 @@ def compose_with_choices(conf: Path, overrides: list[str], config: str) -> tuple
         problem = " ".join(str(err).split()) or type(err).__name__
         problem = "a file is nested too deeply" if "recursion depth" in problem else problem
         raise SettingsError(f"the configuration does not compose: {problem[:240]}", where=str(conf)) from err
+    check_chosen_files(conf, config, choices)
     if not isinstance(tree, dict):
         raise SettingsError("the configuration is not a mapping", where=str(conf / "config.yaml"))
     if unread := tree.pop("experiment", None):

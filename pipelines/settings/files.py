@@ -1,13 +1,15 @@
-"""Check the files of a conf/ that somebody else wrote before Hydra reads them.
+"""Check the files of a conf/: what Hydra chose, and what somebody else wrote before Hydra reads it.
 
-Refused are files that are too many or too large, YAML that expands, tags, Hydra's own keys, @package lines, and names
-of files that lead out of conf/ or read the environment. What remains are values and plain choices of files of conf/.
+Of somebody else's, refused are files that are too many or too large, YAML that expands, tags, Hydra's own keys,
+@package lines, and names of files that lead out of conf/ or read the environment. What remains are values and plain
+choices of files of conf/.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,39 @@ def write_conf(files: Mapping[str, bytes], folder: Path, *, name: str) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     return folder / "conf"
+
+
+def check_chosen_files(conf: Path, config: str, choices: Mapping[str, str]) -> None:
+    """Refuse what Hydra reads without a word: `0200`, which is 128, `NO`, which is false, and an empty experiment.
+
+    Args:
+        config: the file of conf/ that was composed.
+        choices: the file that was chosen of each group; "None" for none.
+
+    Raises:
+        SettingsError: as `yaml_node`, or for an experiment without content.
+    """
+    waiting = [config, *(f"{group}/{choice}" for group, choice in choices.items() if choice != "None")]
+    checked: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        file = conf / f"{name}.yaml"
+        if name in checked or not file.is_file():  # Hydra's own, as of logging
+            continue
+        checked.add(name)
+        root, beside = _read_conf_file(file.read_bytes(), f"{conf.name}/{name}.yaml")
+        waiting += [f"{name.rpartition('/')[0]}/{choice}".lstrip("/") for choice in beside]
+        if name.startswith("experiment/") and (root is None or root.value in ("", "~", "null", [])):
+            raise SettingsError("the experiment is empty", expected="what it changes", where=f"{conf.name}/{name}.yaml")
+
+
+@lru_cache(maxsize=64)
+def _read_conf_file(content: bytes, where: str) -> tuple[Any, tuple[str, ...]]:
+    """The root node of a file, and the files beside it that its defaults name."""
+    root: Any = yaml_node(content, where=where)
+    pairs = root.value if root is not None and root.id == "mapping" else ()
+    defaults = [value for key, value in pairs if key.value == "defaults" and value.id == "sequence"]
+    return root, tuple(entry.value for entries in defaults for entry in entries.value if entry.id == "scalar")
 
 
 def list_table_paths(conf: Path) -> set[str]:

@@ -6,12 +6,14 @@ A repository whose flows and models are its own has no conf/. It has this one fi
     log_root: datastore          # where the promotion log is: Metaflow's datastore, or s3://bucket/prefix
     keys: {required: false, private: any, trusted: {}}    # as in conf/platform
     policy: policy.yaml          # a file beside this one, or the policy itself
+    mlflow: {registry: "https://mlflow.example.org", model: churn}    # optional: its alias `champion` follows the log
 
 How it is found, and which folder its relative paths start at, is in `scope.py`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -33,6 +35,13 @@ _OTHER_PROJECT = Changed(
 _COMPARED_APART = Neutral("the policy is compared gate by gate, wherever it stands", silent=True)
 
 
+def _check_registry(address: str) -> str:
+    if not re.fullmatch(r"https?://[^\s?#@]+", address):
+        got = "an address with a user" if "@" in address else repr(address[:80])  # a password may stand there
+        raise ValueError(f"got {got}; expected an address as in https://mlflow.example.org")
+    return address
+
+
 class Governance(Protocol):
     """What a log is opened with and a run is judged for: the part that conf/ and `lockgate.yaml` have in common."""
 
@@ -46,6 +55,14 @@ class Governance(Protocol):
     def servable(self) -> Literal["here", "elsewhere"]: ...
 
 
+class RegistrySettings(BaseModel):
+    """A registered model of MLflow, whose alias `champion` follows the log."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    registry: Annotated[str, AfterValidator(_check_registry)]
+    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9_. -]{1,200}$")]
+
+
 class ProjectSettings(BaseModel):
     """The content of `lockgate.yaml`."""
 
@@ -54,6 +71,9 @@ class ProjectSettings(BaseModel):
     log_root: Annotated[str, AfterValidator(parse_root), OTHER_LOG]
     keys: Annotated[KeySettings, PARTS]
     policy: Annotated[str | Mapping[str, Any], _COMPARED_APART]
+    mlflow: Annotated[RegistrySettings | None, Neutral("an index of the log, no part of it")] = (
+        None  # most have no MLflow
+    )
 
     @property
     def servable(self) -> Literal["here", "elsewhere"]:
@@ -115,3 +135,10 @@ def load_policed_governance() -> tuple[Governance, Policy]:
         return read_project_file(scope.configuration), read_project_policy(scope.configuration)
     composed = compose(conf=scope.configuration)
     return composed.settings, composed.policy
+
+
+def load_registry(project: str) -> RegistrySettings | None:
+    """MLflow's registry, if the `lockgate.yaml` of the working directory declares one. Raises SettingsError."""
+    scope = find_scope()
+    settings = None if scope is None or scope.has_conf else read_project_file(scope.configuration)
+    return settings.mlflow if settings is not None and settings.project == project else None

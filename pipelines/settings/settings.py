@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from lockgate.gates.durations import is_month
 from lockgate.gates.errors import SettingsError
+from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.mistakes import describe_mistake, locate
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.strictness import AUTHOR, PARTS, Category, Changed
@@ -123,6 +124,17 @@ class Composed(BaseModel):
     policy: Policy
     guarded: tuple[str, ...]  # overrides of groups that the owners of the gates own
     choices: Mapping[str, str]  # the chosen file of each group
+
+    def check_fit(self) -> None:
+        """Raise PolicyError where no run on this table could be judged by this policy: nothing need be trained."""
+        data = self.settings.data
+        table = DeclaredTable(
+            task=data.task,
+            slices=data.slices,
+            has_clusters=data.cluster is not None,
+            periods=getattr(data.holdout, "months", 0),
+        )
+        self.policy.check_fit(table)
 
 
 def compose(

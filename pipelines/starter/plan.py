@@ -13,11 +13,11 @@ from lockgate.gates.documents import read_document
 from lockgate.gates.errors import PolicyError, SettingsError
 from lockgate.gates.policy.policy import Policy
 from lockgate.pipelines.settings.governance import (
-    PROJECT_FILE,
     find_project_file,
     read_project_file,
     read_project_policy,
 )
+from lockgate.pipelines.settings.scope import PROJECT_FILE
 from lockgate.pipelines.starter import contents
 from lockgate.pipelines.starter.flows import FoundFlow, find_flows
 from lockgate.pipelines.starter.policies import Task, write_policy

@@ -9,13 +9,14 @@ import pytest
 
 from lockgate import Evidence, Ruling, State, Verdict, judge
 from lockgate.gates.errors import EvidenceError
+from lockgate.gates.records.numbers import format_fitting
 
 
 @pytest.mark.parametrize("kind", ["threshold", "improvement", "fairness", "disagreement", "calibration"])
 def test_a_message_says_the_number_that_it_saw_and_the_one_that_was_asked(make: Any, kind: str) -> None:
     """tfx#2376."""
     outcome = make.judge(make.check(kind), make.evidence()).outcomes[0]
-    assert f"{abs(outcome.observed):.4g}" in outcome.message
+    assert format_fitting([abs(outcome.observed)], (outcome.low, outcome.high))[0] in outcome.message
     assert "asked: " in outcome.message
 
 

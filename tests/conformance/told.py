@@ -83,7 +83,13 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "parity not done, at length": {"parity": {"problem": "p" * 300}},
     "parity of no difference": {"parity": {"rows": 600}},
     "parity of a long version": {"parity": {"rows": 600, "max_difference": 0.0, "python": "3" * 100}},
-    "negative": {"fit_seconds": -1, "model_bytes": True, "peak_memory_mb": "much", "predict_ms_per_1000_p99": None},
+    "negative": {
+        "fit_seconds": -1,
+        "model_bytes": True,
+        "peak_memory_mb": "much",
+        "predict_ms_per_1000_p99": None,
+        "predict_cpu_ms_per_1000_p99": None,
+    },
 }
 
 
@@ -104,6 +110,8 @@ def runs() -> Iterator[tuple[str, Evidence]]:
         data=data,
         model_bytes=1000,
         peak_memory_mb=512.5,
+        predict_cpu_ms_per_1000_p50=1.25,
+        predict_cpu_ms_per_1000_p99=1.75,
         predict_ms_per_1000_p50=1.5,
         predict_ms_per_1000_p99=2.5,
     )

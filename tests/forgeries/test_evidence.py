@@ -124,7 +124,7 @@ def _turn_champion(evidence: Evidence) -> Evidence:
 
 
 def _fast(evidence: Evidence) -> Evidence:
-    return replace(evidence, facts={**evidence.facts, "predict_ms_per_1000_p99": 1e-6, "fit_seconds": 0.0})
+    return replace(evidence, facts={**evidence.facts, "predict_cpu_ms_per_1000_p99": 1e-6, "fit_seconds": 0.0})
 
 
 @pytest.mark.parametrize("forge", [_perfect, _turn_champion, _fast], ids=["challenger", "champion", "latency"])

@@ -236,8 +236,45 @@ def test_a_value_is_what_conf_makes_of_it(scalar: str) -> None:
 
 
 def test_values_that_other_readers_of_yaml_read_otherwise() -> None:
-    text = "a: 1e3\nb: 2024-05-01\nc: yes\nd: 010\ne: 90d\n"
-    assert own(text) == as_conf(text) == {"a": 1000.0, "b": "2024-05-01", "c": True, "d": 8, "e": "90d"}
+    text = "a: 1e3\nb: 2024-05-01\nc: 08\nd: 90d\n"
+    assert own(text) == as_conf(text) == {"a": 1000.0, "b": "2024-05-01", "c": "08", "d": "90d"}
+
+
+@pytest.mark.parametrize(
+    ("scalar", "reading"),
+    [
+        ("0300", "192"),
+        ("-017", "-15"),
+        ("2_500", "2500"),
+        ("0x20", "32"),
+        ("0b101", "5"),
+        ("0o17", "a text, and elsewhere as a number"),
+        ("2:45", "165"),
+        ("16:00", "960"),
+        ("2:45.5", "165.5"),
+        ("0.1_5", "0.15"),
+        ("on", "true"),
+        ("Yes", "true"),
+        ("NO", "false"),
+        ("off", "false"),
+        ("!!int '010'", "8"),
+    ],
+)
+def test_what_is_not_read_as_it_looks(file: Callable[..., Path], scalar: str, reading: str) -> None:
+    problem = (
+        f"{scalar.removeprefix('!!int ').strip(chr(39))} in line 2 is read as {reading}; expected a number in decimal"
+    )
+    for text in (f"b: 1\na: {scalar}", f"b: 1\na: [{scalar}]", f"b: 1\n{scalar}: a"):
+        assert problem in refusal(file(text))
+    if "!!" not in scalar:
+        assert own(f"a: '{scalar}'") == {"a": scalar}
+
+
+@pytest.mark.parametrize(
+    "text", ["1: a\n1.0: b", "true: a\nTrue: b", "1: a\ntrue: b", "0: a\n-0.0: b", ".5: a\n0.5: b"]
+)
+def test_keys_that_are_one_to_python(file: Callable[..., Path], text: str) -> None:
+    assert "occurs twice" in refusal(file(text))
 
 
 @settings(max_examples=120, deadline=None)

@@ -106,14 +106,14 @@ def _play_month(month: Month, table: Table, windows: dict[str | None, str]) -> P
     if bound.run and bound.champion_run:
         observed = next(
             (
-                _describe_difference(outcome)
+                _describe_gain(outcome)
                 for outcome in decision.outcomes
                 if outcome.kind == "improvement" and outcome.metric == METRIC
             ),
             "–",
         )
         difference = next_month(settings, table, challenger=bound.run, champion=bound.champion_run, metric=METRIC)
-        later = f"{data.next_period(settings.as_of)}: {difference:+.4f}"
+        later = f"{data.next_period(settings.as_of)}: {_gain(difference):+.4f}"
         periods = judge_months(
             settings,
             table,
@@ -141,11 +141,17 @@ def _say(message: str, /, **_: object) -> None:
     sys.stderr.write(f"  {message}\n")
 
 
-def _describe_difference(outcome: Outcome) -> str:
-    """The difference that a gate observed, with its bounds and their one-sided level."""
+def _describe_gain(outcome: Outcome) -> str:
+    """The gain that a gate observed, with its bounds and their one-sided level."""
     if outcome.observed is None or outcome.low is None or outcome.high is None:
         return "–"
-    return f"{outcome.observed:+.4f} ({outcome.low:+.4f} … {outcome.high:+.4f} at {outcome.level:g})"
+    low, high = _gain(outcome.high), _gain(outcome.low)
+    return f"{_gain(outcome.observed):+.4f} ({low:+.4f} … {high:+.4f} at {outcome.level:g})"
+
+
+def _gain(difference: float) -> float:
+    """Of challenger − champion in a loss: above 0 is better."""
+    return -difference + 0.0
 
 
 def _print(played: list[Played]) -> None:
@@ -157,7 +163,7 @@ def _print(played: list[Played]) -> None:
     from lockgate.pipelines.cli.shared.files import console
 
     grid = make_table(
-        "holdout", "challenger", "champion", "verdict", "because", f"Δ {METRIC} (bounds)", "Δ, month after"
+        "holdout", "challenger", "champion", "verdict", "because", f"gain in {METRIC} (bounds)", "gain, month after"
     )
     for month in played:
         styled = Text(month.verdict, RULING_STYLES[Ruling(month.verdict)])
@@ -167,7 +173,7 @@ def _print(played: list[Played]) -> None:
     out = console()
     out.print()
     out.print(grid)
-    out.print(f"\nΔ is challenger − champion. {METRIC} is a loss: below 0 the challenger is better.")
+    out.print("\nA gain above 0 says that the challenger is better than the champion.")
 
 
 def _print_periods(played: list[Played]) -> None:
@@ -178,17 +184,19 @@ def _print_periods(played: list[Played]) -> None:
     from lockgate.gates.report.terminal import VERDICT_STYLES
     from lockgate.pipelines.cli.shared.files import console
 
-    grid = make_table("holdout", f"Δ {METRIC}, month by month", "every", "mean", "mean Δ (bounds)", "Δ, month after")
+    grid = make_table(
+        "holdout", f"gain in {METRIC}, month by month", "every", "mean", "mean gain (bounds)", "gain, month after"
+    )
     for month in played:
         if month.periods is None:
             continue
         every, mean = month.periods
         grid.add_row(
             month.as_of,
-            ", ".join(f"{part.name[5:]}: {part.observed or 0.0:+.4f}" for part in mean.parts),
+            ", ".join(f"{part.name[5:]}: {_gain(part.observed or 0.0):+.4f}" for part in mean.parts),
             Text(every.verdict, VERDICT_STYLES[every.verdict]),
             Text(mean.verdict, VERDICT_STYLES[mean.verdict]),
-            _describe_difference(mean),
+            _describe_gain(mean),
             month.later,
         )
     out = console()

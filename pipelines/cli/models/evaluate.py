@@ -85,6 +85,7 @@ def run_and_judge(composed: Composed, words: list[str], *, advisory: bool, bundl
 
     runs.check_installation()
     check_home()
+    composed.check_fit()
     why = "this is advisory" if advisory else ""
     if composed.guarded:
         why = f"the override {composed.guarded[0]} changes what the gates' owners decide"

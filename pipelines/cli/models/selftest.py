@@ -78,6 +78,7 @@ def _train_equals(words: list[str], seeds: int) -> SelftestInput:
     from lockgate.pipelines.scoring.equal_models import fit_equal_models
 
     composed = compose_project(words, need="a model and data to train it on, or else --evidence")
+    composed.check_fit()
     settings = composed.settings
     trained = fit_equal_models(settings, seeds=seeds, report=_say)
     holdout = f"holdout {settings.as_of}" if settings.data.holds_out_months else "its holdout"

@@ -17,6 +17,7 @@ EXTRA_OF = {
     "pandas": "pipeline",
     "psycopg": "stores",
     "redis": "stores",
+    "requests": "mlflow",
     "skops": "pipeline",
     "sklearn": "pipeline",
     "threadpoolctl": "pipeline",

@@ -9,7 +9,7 @@ import pytest
 
 from lockgate import Outcome, Verdict
 from lockgate.gates.gate.grouped import group_bounds
-from lockgate.gates.gate.limits import compare_with_limits, copy_numbers, format_interval, format_number, judge_gain
+from lockgate.gates.gate.limits import compare_with_limits, copy_numbers, judge_gain
 from lockgate.gates.stats.scored import TOLERANCE
 
 FAR = 2 * TOLERANCE
@@ -68,13 +68,3 @@ def test_one_end_without_the_other_is_no_interval() -> None:
     for low, high in ((math.nan, 0.5), (0.5, math.nan), (math.nan, math.nan)):
         assert group_bounds(np.array([low]), np.array([high]), 0) is None
     assert group_bounds(np.array([0.25]), np.array([0.5]), 0) == (0.25, 0.5)
-
-
-def test_numbers_in_sentences() -> None:
-    assert [format_number(value) for value in (0.123456, -0.0, 1234567.0, None)] == [
-        "0.1235",
-        "0",
-        "1.235e+06",
-        "unknown",
-    ]
-    assert [format_interval(bounds) for bounds in ((-0.5, 0.25), None)] == ["-0.5 to 0.25", "no interval"]

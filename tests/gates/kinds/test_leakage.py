@@ -43,6 +43,8 @@ TEXTS = [str(number) for number in NUMBERS]
     [
         (NUMBERS, TEXTS, "the training rows have integers as ids, and the holdout has texts"),
         (TEXTS, NUMBERS, "the training rows have texts as ids, and the holdout has integers"),
+        (TEXTS, [f"{number}.0" for number in NUMBERS], "ids of training rows or of the holdout end in `.0`"),
+        ([f"{number}.0" for number in range(599, 900)], TEXTS, "ids of training rows or of the holdout end in `.0`"),
         (np.arange(9000, 9600), [f"{number:05}" for number in NUMBERS], "the training rows have integers as ids"),
     ],
 )

@@ -18,7 +18,7 @@ def failing(make):
     return make.evidence(facts=make.facts(fit_seconds=61))
 
 
-CHECK = {"kind": "resource", "fact": "predict_ms_per_1000_p99", "max": 50}
+CHECK = {"kind": "resource", "fact": "predict_cpu_ms_per_1000_p99", "max": 50}
 
 
 @pytest.mark.parametrize(
@@ -34,16 +34,16 @@ CHECK = {"kind": "resource", "fact": "predict_ms_per_1000_p99", "max": 50}
 )
 def test_limits(make, value: float, minimum: float | None, verdict: str) -> None:
     check = {**CHECK, **({"min": minimum} if minimum else {})}
-    outcome = make.judge(check, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]
-    assert (outcome.verdict, outcome.observed, outcome.metric) == (verdict, value, "predict_ms_per_1000_p99")
+    outcome = make.judge(check, make.evidence(facts=make.facts(predict_cpu_ms_per_1000_p99=value))).outcomes[0]
+    assert (outcome.verdict, outcome.observed, outcome.metric) == (verdict, value, "predict_cpu_ms_per_1000_p99")
     assert outcome.level is None
 
 
 @pytest.mark.parametrize("value", [True, -1, "5", None, [5], 10**400])
 def test_what_is_no_measurement(make, value) -> None:
-    outcome = make.judge(CHECK, make.evidence(facts=make.facts(predict_ms_per_1000_p99=value))).outcomes[0]
+    outcome = make.judge(CHECK, make.evidence(facts=make.facts(predict_cpu_ms_per_1000_p99=value))).outcomes[0]
     assert outcome.verdict == Verdict.ERROR
-    assert "@ facts.predict_ms_per_1000_p99" in outcome.message
+    assert "@ facts.predict_cpu_ms_per_1000_p99" in outcome.message
 
 
 def test_a_fact_that_is_missing(make) -> None:

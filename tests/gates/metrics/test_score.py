@@ -103,7 +103,7 @@ def make_evidence(**columns) -> Evidence:
         ("mean_score", "mean_score is better by 0.2"),
         ("mean_score@1", "mean_score@1 is better by 0.2"),
         ("pass_rate@0.5", "pass_rate@0.5 is better by 0.2"),
-        ("pass_hat@3", "pass_hat@3 is better by 0.2 (gain 0.113 to 0.3044); asked"),
+        ("pass_hat@3", "pass_hat@3 is better by 0.200 (gain 0.113 to 0.304); asked"),
     ],
 )
 def test_a_gain_is_said_in_words(make, metric: str, says: str) -> None:

@@ -16,7 +16,8 @@ import pytest
 from rich.console import Console
 
 from lockgate import Decision, Outcome, Verdict, judge
-from lockgate.gates.kinds import PART_NOUNS
+from lockgate.gates.kinds import KINDS, PART_NOUNS
+from lockgate.gates.records.numbers import format_fitting
 from lockgate.gates.records.outcome import summarise_parts
 from lockgate.gates.report import markdown, terminal, wording
 
@@ -52,6 +53,54 @@ def test_parts_come_worst_first_and_the_rest_is_counted() -> None:
     assert wording.take_worst(parts, 7)[1] == ""
     assert summarise_parts(parts, "clause") == "7 clauses: 1 ERROR, 2 FAIL, 1 INCONCLUSIVE, 2 PASS, 1 SKIP"
     assert summarise_parts(parts[:1], "slice") == "1 slice: 1 SKIP"
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "observed", "interval"),
+    [
+        ("improvement", "auc", "+0.020", "-0.100 … +0.300 (0.95)"),  # of which more is better
+        ("improvement", "log_loss", "-0.020", "-0.300 … +0.100 (0.95)"),
+        ("slices", "recall@0.3", "+0.020", "-0.100 … +0.300 (0.95)"),
+        ("periods", "rmse", "-0.020", "-0.300 … +0.100 (0.95)"),
+        ("improvement", "of another version", "0.020", "-0.100 … 0.300 (0.95)"),
+        ("threshold", "log_loss", "0.020", "-0.100 … 0.300 (0.95)"),
+        ("calibration", "gap", "0.020", "-0.100 … 0.300 (0.95)"),
+    ],
+)
+def test_above_0_a_gain_is_better_whatever_the_metric(kind: str, metric: str, observed: str, interval: str) -> None:
+    numbers = {"metric": metric, "observed": 0.02, "low": -0.1, "high": 0.3, "level": 0.95}
+    outcome = Outcome(name="a", kind=kind, severity="block", verdict=Verdict.INCONCLUSIVE, **numbers)
+    assert (wording.format_observed(outcome), wording.format_interval(outcome)) == (observed, interval)
+    other = Outcome(name="b", kind="threshold", severity="block", verdict=Verdict.FAIL, metric="auc", observed=0.5)
+    either = outcome.model_copy(update={"kind": "any_of", "parts": (other, outcome)})
+    assert (wording.format_observed(either), wording.format_interval(either)) == (observed, interval)
+    assert wording.format_observed(either.model_copy(update={"observed": 0.5, "metric": "auc"})) == "0.500"
+
+
+def test_the_kinds_whose_numbers_are_differences_are_those_that_compare_a_metric(make) -> None:
+    """A condition compares accuracies alone, where a difference is a gain as it is; `any_of` has its parts."""
+    comparing = {kind for kind in KINDS if make.policy({"a": make.check(kind)}).checks["a"].compared_metrics}
+    shown = {
+        kind
+        for kind in comparing
+        if wording.gain_sign(
+            Outcome(name="a", kind=kind, severity="block", verdict=Verdict.PASS, metric="log_loss", observed=-0.5)
+        )
+    }
+    assert comparing - {"condition", "any_of"} == shown == {"improvement", "slices", "periods"}
+
+
+def test_a_loss_reads_as_a_gain_and_the_heading_says_so(make) -> None:
+    decision = make.judge(make.check("improvement", metric="log_loss", margin=0.0), make.evidence())
+    outcome = decision.outcomes[0]
+    assert outcome.observed < 0  # the record keeps challenger − champion
+    for text in (in_terminal(decision), in_markdown(decision)):
+        assert "observed (+ is better)" in text
+        assert f" {wording.format_observed(outcome)} " in text
+        assert (
+            wording.format_observed(outcome)
+            == f"+{format_fitting([-outcome.observed], (outcome.low, outcome.high))[0]}"
+        )
 
 
 @pytest.mark.parametrize(("kind", "noun"), [("slices", "slice"), ("condition", "clause"), ("any_of", "check")])

@@ -128,6 +128,7 @@ class OwnRepository:
     """A repository with these flows, and the commands that are called in it."""
 
     home: Path
+    python: Path = Path(sys.executable)  # of the environment that has Metaflow and lockgate
 
     def call(self, *command: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         words = {"PATH": os.environ["PATH"], "HOME": str(self.home), "METAFLOW_USER": "ada", "LC_ALL": "C.UTF-8", **env}
@@ -143,7 +144,7 @@ class OwnRepository:
         options = [word for word in words if word.startswith("--with=")]
         rest = [word for word in words if word not in options]
         script = str(self.home / f"{name}.py")
-        done = self.call(sys.executable, script, "--no-pylint", *options, command, *rest, cwd=cwd, **env)
+        done = self.call(str(self.python), script, "--no-pylint", *options, command, *rest, cwd=cwd, **env)
         lines = {line.partition("lockgate: ")[2] for line in (done.stdout + done.stderr).splitlines()} - {""}
         assert len(lines) <= 1, lines
         assert (done.returncode == 0) == (not lines and "FAIL_END" not in env), done.stdout + done.stderr
@@ -151,7 +152,7 @@ class OwnRepository:
 
     def lockgate(self, *words: str, cwd: Path | None = None) -> tuple[int, str]:
         """The exit code of the command, and what it says: the error, or the answer."""
-        done = self.call(str(Path(sys.executable).with_name("lockgate")), *words, cwd=cwd)
+        done = self.call(str(self.python.with_name("lockgate")), *words, cwd=cwd)
         return done.returncode, split_project_line(done.stderr)[1] or done.stdout
 
     def judge(self, run: str) -> tuple[int, str]:
@@ -160,6 +161,10 @@ class OwnRepository:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> OwnRepository:
+    return write_repository(tmp_path)
+
+
+def write_repository(tmp_path: Path) -> OwnRepository:
     """Nothing was promoted yet. The log is in Metaflow's local datastore."""
     for name, code in FLOWS.items():
         (tmp_path / f"{name}.py").write_text(HEAD + code + TAIL, encoding="utf-8")
@@ -221,7 +226,7 @@ def test_a_champion_a_stale_run_and_forged_ones(repository: OwnRepository) -> No
     write_project(repository.home, log_root="datastore")
     assert repository.judge(better)[0] == 0
     served = repository.call(
-        sys.executable,
+        str(repository.python),
         "-c",
         "import sys, lockgate; c = lockgate.admit('churn'); d = lockgate.admit('churn', trusted_head=c.head); "
         "print(c.run, c.model, d.head.seq, *{'hydra', 'pandas', 'sklearn', 'skops', 'xgboost'} & set(sys.modules))",

@@ -10,6 +10,7 @@ Tests of pipelines/models/raw.py
 from __future__ import annotations
 
 import hashlib
+import re
 
 import numpy as np
 import pandas as pd
@@ -141,6 +142,23 @@ def test_text_where_numbers_were_learned_is_named(fitted, rows) -> None:
         fitted[1].score(rows.assign(hour="noon"))
     with pytest.raises(ModelError, match=r"column 'hour' is infinite in 400 rows"):
         fitted[1].score(rows.assign(hour=np.inf))
+
+
+@pytest.mark.parametrize(("value", "beyond"), [(1.6e308, {"logistic", "xgb"}), (-2.5e39, {"xgb"}), (3.4e38, set())])
+def test_a_number_too_great_for_a_model_is_named(trained, fitted, rows, value, beyond) -> None:
+    (name, task), model = fitted
+    great = rows.assign(distance=rows["distance"].where(rows.index >= 3, value))
+    if name not in beyond:
+        assert np.isfinite(trained(name, task, frame=great).score(great)).all()
+        return
+    with pytest.raises(
+        ModelError,
+        match=rf"column 'distance' holds {re.escape(format(value, 'g'))}, and is beyond \S+ in 3 of 400 rows; exp",
+    ):
+        trained(name, task, frame=great)
+    if name == "xgb":
+        with pytest.raises(ModelError, match=r"column 'distance' holds \S+, and is beyond 3.4e\+38 in 3 of 400 rows"):
+            model.score(great)
 
 
 def test_many_categories(trained, labels, fitted) -> None:

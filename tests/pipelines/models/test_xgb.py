@@ -24,6 +24,12 @@ def test_the_layout_travels_inside_the_ubj(fitted) -> None:
     assert again.to_bytes() == fitted.to_bytes()
 
 
+def test_a_target_too_great_for_float32(conf, rows, labels) -> None:
+    params = xgb.Params.model_validate(conf("xgb"))
+    with pytest.raises(ModelError, match=r"^the target is beyond 3.4e\+38 in 2 of 400 rows; expected numbers that xgb"):
+        xgb.fit(rows, np.append(labels["regression"][:-2], [4e38, -1e200]), params=params, task="regression", seed=0)
+
+
 def test_unseen_is_not_the_next_larger_known_category(fitted, rows) -> None:
     scores = {dest: fitted.score(rows.assign(dest=dest)) for dest in ("c", "d", "e", "f", None)}
     assert not np.array_equal(scores["c"], scores["d"])

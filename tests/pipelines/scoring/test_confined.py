@@ -28,7 +28,7 @@ from lockgate.pipelines.models.model import Fitted
 from lockgate.pipelines.scoring import process_tree
 from lockgate.pipelines.scoring.confined import ConfinedModel, Confinement, open_confinement
 from lockgate.pipelines.scoring.confined_limits import Limits
-from lockgate.pipelines.scoring.measuring import predict_ms_per_1000
+from lockgate.pipelines.scoring.measuring import LATENCY_FACTS, measure_latency
 
 SERVER = (sys.executable, "-P", str(Path(__file__).with_name("hostile_server.py")))
 LIMITS = Limits(memory_bytes=256 * 2**20, cpu_s=1, tasks=32)
@@ -184,11 +184,18 @@ def test_scores_are_checked_where_they_arrive(confinement: Confinement, name: st
         run(confinement, f"import os; os.write(3, b'{{}}\\n' + {packed!r}); os._exit(0)").score(ROWS)
 
 
-@pytest.mark.parametrize("times", [None, [1.0], [1, 2], [1.0, -1.0], [1.0, float("inf")], ["1", "2"]])
+TIMES = dict.fromkeys(LATENCY_FACTS, 1.0)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [None, [1.0], {}, {**TIMES, "more": 1.0}]
+    + [{**TIMES, LATENCY_FACTS[1]: time} for time in (1, -1.0, float("inf"), float("nan"), "1", True)],
+)
 def test_times_are_checked_where_they_arrive(confinement: Confinement, times: object) -> None:
     answer = json.dumps({"ms": times}).encode() + b"\n"
     with pytest.raises(ModelError, match="the model's times are"):
-        run(confinement, f"import os; os.write(3, {answer!r}); os._exit(0)").predict_ms_per_1000(ROWS)
+        run(confinement, f"import os; os.write(3, {answer!r}); os._exit(0)").measure_latency(ROWS)
 
 
 def fit(name: str) -> tuple[Fitted, pd.DataFrame]:
@@ -232,8 +239,9 @@ def test_every_model_scores_as_it_does_here(honest: Confinement, name: str) -> N
     np.testing.assert_allclose(model.score(rows), fitted.score(rows), rtol=0, atol=1e-12)
     assert model.score(rows[:0]).shape == (0,)
     assert (model.columns, model.format) == (fitted.columns, fitted.format)
-    p50, p99 = predict_ms_per_1000(model, rows)
-    assert 0 < p50 <= p99
+    measured = measure_latency(model, rows)
+    for clock in ("ms", "cpu_ms"):
+        assert 0 < measured[f"predict_{clock}_per_1000_p50"] <= measured[f"predict_{clock}_per_1000_p99"]
 
 
 def test_what_a_library_says_is_handed_on(honest: Confinement) -> None:

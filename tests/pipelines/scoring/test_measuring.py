@@ -2,28 +2,39 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from lockgate.pipelines.scoring import measuring
-from lockgate.pipelines.scoring.measuring import code_state, peak_memory_mb, predict_ms_per_1000
+from lockgate.pipelines.scoring.measuring import LATENCY_FACTS, code_state, measure_latency, peak_memory_mb
 
 
 class Slow:
-    """Takes so many seconds a call by its own clock, and ten times as long at every odd call where it is disturbed."""
+    """Takes so many seconds a call by its own clock, and ten times as long at every odd call where it is disturbed.
+
+    The processor is busy with it for half of the time that it takes undisturbed.
+    """
 
     def __init__(self, seconds: float, *, first: float = 0.0, disturbed: bool = False) -> None:
         self.seconds, self.first, self.disturbed, self.sizes = seconds, first, disturbed, []
-        self.now = 0.0
+        self.now = self.cpu = 0.0
 
     def clock(self) -> float:
         return self.now
 
+    def cpu_clock(self) -> float:
+        return self.cpu
+
+    def measure(self, frame: pd.DataFrame) -> tuple[float, ...]:
+        return tuple(measure_latency(self, frame, clock=self.clock, cpu_clock=self.cpu_clock).values())
+
     def score(self, frame: pd.DataFrame) -> np.ndarray:
         slow = self.disturbed and len(self.sizes) % 2
         self.now += self.first if not self.sizes else self.seconds * (10 if slow else 1)
+        self.cpu += self.seconds / 2
         self.sizes.append(len(frame))
         return np.zeros(len(frame))
 
@@ -34,22 +45,36 @@ def frame(rows: int) -> pd.DataFrame:
 
 def test_a_first_call_and_disturbances_do_not_count() -> None:
     model = Slow(0.004, first=0.2, disturbed=True)
-    p50, p99 = predict_ms_per_1000(model, frame(2500), clock=model.clock)
-    assert (p50, p99) == (4, 4)
+    assert model.measure(frame(2500)) == (2, 2, 4, 4)
     assert set(model.sizes) == {1000}
     assert len(model.sizes) <= measuring.WARM_UP_BATCHES + 2 * measuring.LATENCY_BATCHES
 
 
 def test_a_slow_model_is_timed_less_often() -> None:
     model = Slow(0.03)
-    assert predict_ms_per_1000(model, frame(1000), clock=model.clock) == (30, 30)
+    assert model.measure(frame(1000)) == (15, 15, 30, 30)
     assert len(model.sizes) == measuring.WARM_UP_BATCHES + 2 * measuring.MIN_LATENCY_BATCHES
 
 
 def test_few_rows_are_scaled_to_1000() -> None:
     model = Slow(0.002)
-    assert predict_ms_per_1000(model, frame(100), clock=model.clock) == (20, 20)
+    assert model.measure(frame(100)) == (10, 10, 20, 20)
     assert set(model.sizes) == {100}
+
+
+class Waiting:
+    """Waits, as where other processes have the processor, and works a little."""
+
+    def score(self, frame: pd.DataFrame) -> np.ndarray:
+        time.sleep(0.005)
+        return np.zeros(len(frame))
+
+
+def test_waiting_is_no_work_of_the_processor() -> None:
+    measured = measure_latency(Waiting(), frame(1000))
+    assert tuple(measured) == LATENCY_FACTS
+    assert measured["predict_ms_per_1000_p50"] >= 5
+    assert measured["predict_cpu_ms_per_1000_p50"] < 2.5  # the rest of 5 ms is what a sleep and two clocks take
 
 
 def test_memory_is_of_this_process_alone() -> None:

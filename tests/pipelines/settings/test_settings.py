@@ -136,6 +136,47 @@ def test_an_experiment_that_would_change_nothing_is_refused(conf: Path, text: st
         compose(["experiment=mine"])
 
 
+@pytest.mark.parametrize("text", ["", "# @package _global_\n---\n", "# @package _global_\n{}\n"])
+def test_an_empty_experiment_is_refused(conf: Path, text: str) -> None:
+    (conf / "experiment" / "mine.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"^the experiment is empty; expected what it changes @ conf/experiment/mi"):
+        compose(["experiment=mine"])
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        (
+            "gate/default.yaml",
+            "min_rows: 200",
+            "min_rows: 0400",
+            r"^0400 in line \d+ is read as 256; .* @ conf/gate/def",
+        ),
+        (
+            "data/flights.yaml",
+            "positive: null",
+            "positive: NO",
+            r"^NO in line \d+ is read as false; .* @ conf/data/fli",
+        ),
+        ("config.yaml", "seed: 0 ", "seed: 1:30 ", r"^1:30 in line \d+ is read as 90; .* @ conf/config\.yaml"),
+    ],
+)
+def test_values_are_what_they_look_like(conf: Path, file: str, old: str, new: str, message: str) -> None:
+    text = (conf / file).read_text(encoding="utf-8")
+    assert old in text
+    (conf / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(SettingsError, match=message):
+        compose()
+
+
+def test_values_of_an_inherited_file_are_what_they_look_like(conf: Path) -> None:
+    default = (conf / "gate/default.yaml").read_text(encoding="utf-8")
+    (conf / "gate/parent.yaml").write_text(default.replace("min_rows: 200", "min_rows: 0b11"), encoding="utf-8")
+    (conf / "gate/default.yaml").write_text("defaults: [parent]\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"^0b11 in line \d+ is read as 3; .* @ conf/gate/parent\.yaml"):
+        compose()
+
+
 @pytest.mark.parametrize(
     ("file", "text"),
     [("experiment/mine.yaml", "a: " + "[" * 800 + "]" * 800), ("config.yaml", "{a: " * 800 + "1" + "}" * 800)],
@@ -228,8 +269,19 @@ def test_a_wrong_policy_is_a_policy_error(conf: Path, old: str, new: str, messag
     assert any(message in line for line in caught.value.problems)
 
 
+def test_a_policy_that_does_not_fit_the_table_is_refused_before_training() -> None:
+    for overrides in ([], ["data=breast_cancer", "gate=independent_rows"]):
+        compose(overrides).check_fit()
+    with pytest.raises(PolicyError) as caught:
+        compose(["data=breast_cancer", "gate.checks.log_loss.metric=mae"]).check_fit()
+    assert caught.value.problems[0].startswith("unknown metric 'mae' for task binary; expected one of auc, ")
+    assert caught.value.problems[1:] == (
+        "the table has no slices by carrier; expected slices @ gate.checks.carriers.by",
+    )
+
+
 def test_every_mistake_is_reported_at_once(conf: Path) -> None:
-    edit_file(conf / "config.yaml", "seed: 0", "seed: no")
+    edit_file(conf / "config.yaml", "seed: 0", "seed: none")
     edit_file(conf / "data" / "flights.yaml", "task: binary", "task: 7")
     edit_file(conf / "platform" / "local.yaml", "cpu: 2", "cpu: two")
     with pytest.raises(SettingsError) as caught:

@@ -26,6 +26,16 @@ def test_the_first_model_is_promoted_tagged_and_logged(promoted_project: Any) ->
     assert run in promoted_project.run("champion").stdout
 
 
+def test_a_policy_that_does_not_fit_ends_the_command_before_anything_is_trained(promoted_project: Any) -> None:
+    runs = promoted_project.runs()
+    refused = promoted_project.run("evaluate", "data.slices=[]", "gate.checks.auc_floor.metric=r2")
+    metric, slices = refused.stderr.splitlines()
+    assert refused.returncode == 2
+    assert metric.startswith("lockgate: unknown metric 'r2' for task binary; expected one of auc, ")
+    assert slices == "lockgate: the table has no slices by region; expected slices @ gate.checks.carriers.by"
+    assert promoted_project.runs() == runs
+
+
 @pytest.fixture(scope="module")
 def judged(promoted_project: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Any]:
     """A project in which the champion was trained again and a worse model was judged; what was said of each."""
