@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.argo.conftest import CANARY
+from tests.project_line import split_project_line
 
 # root may write anywhere, unless it gives up the capability to (CAP_DAC_OVERRIDE); the console command then starts
 WITHOUT_RIGHTS = """
@@ -73,6 +74,6 @@ def test_deploying_says_what_is_missing(read_only: Path, production_conf: Path, 
     env = {**surroundings, "LOCKGATE_CONF": str(production_conf)}
     process = in_container(read_only, "deploy", "--without-champion", **env)
     assert (process.returncode, process.stdout) == (2, "")
-    git, nobody = process.stderr.splitlines()
+    git, nobody = split_project_line(process.stderr)[1].splitlines()
     assert git == "lockgate: git is not installed; expected git in PATH, to know which commit is deployed"
     assert nobody.startswith("lockgate: no user is set; expected METAFLOW_USER")
