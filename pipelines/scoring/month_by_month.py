@@ -46,7 +46,7 @@ def judge_months(
         challenger, champion: pathspecs of finished runs, of which the challenger's held `settings.as_of` out.
     """
     rolling = settings.model_copy(
-        update={"data": settings.data.model_copy(update={"holdout": RollingHoldout(kind="rolling", months=months)})}
+        update={"data": settings.data.model_copy(update={"holdout": RollingHoldout(kind="rolling", periods=months)})}
     )
     ours, _ = _load(challenger)
     theirs, since = _load(champion)

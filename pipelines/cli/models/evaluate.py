@@ -98,7 +98,7 @@ def run_and_judge(composed: Composed, words: list[str], *, advisory: bool, bundl
         f"--bundle={bundle.absolute() if bundle else ''}",
     ]  # always passed, or the environment could set it
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        run_id = run_flow("evaluate", composed.settings, words, meanwhile=_preload)
+        run_id = run_flow("evaluate", composed.settings, words, policy=composed.policy, meanwhile=_preload)
         evidence = runs.load_claim(f"EvaluateNewModel/{run_id}").evidence
         try:
             if why:

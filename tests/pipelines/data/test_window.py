@@ -15,7 +15,7 @@ from obstore.store import S3Store
 from lockgate.gates.errors import DataError
 from lockgate.pipelines.data import DataSettings, Objects, Table, WindowRows, plan_window, read_window
 
-BY_MONTH: dict[str, Any] = {"time": "when", "holdout": {"kind": "month"}}
+BY_MONTH: dict[str, Any] = {"time": "when", "holdout": {"kind": "period"}}
 ROWS = {
     "when": [f"2013-{month:02d}-15" for month in (1, 1, 2, 2, 2, 3, 3)],
     "x": [1, 2, None, 4, 5, 6, 7],
@@ -76,7 +76,7 @@ def test_the_target_may_be_missing(write_table: Path, declared) -> None:
 
 def test_a_table_without_time_is_predicted_whole(conf, root: Path) -> None:
     settings = DataSettings.model_validate(conf("data/breast_cancer"))
-    assert ids(rows_of(settings, root, "unread")) == [str(number) for number in range(569)]
+    assert ids(rows_of(settings, root, "all")) == [str(number) for number in range(569)]
 
 
 def test_parquet_with_a_stored_index_is_read_whole(tmp_path: Path, declared) -> None:
@@ -99,8 +99,8 @@ def test_an_object_store_is_read_as_a_disk(write_table: Path, declared, s3, name
 @pytest.mark.parametrize(
     ("changes", "period", "message"),
     [
-        ({}, "2014-01", "no rows in 2014-01; expected a month from 2013-01 to 2013-03 @ period"),
-        ({}, "2013-13", "'2013-13' is not a month; expected YYYY-MM, such as 2013-10 @ period"),
+        ({}, "2014-01", "no rows in 2014-01; expected a month from 2013-01 to 2013-03 @ window"),
+        ({}, "2013-13", "'2013-13' is not a window; expected a month, YYYY-MM, such as 2013-10 @ window"),
         ({"key": ["c"]}, "2013-01", "column 'c' is missing in 1 of 2 rows; expected a value in every row @ data.key"),
         (
             {"key": ["when"]},

@@ -76,7 +76,7 @@ SAME = {
 OTHER = {
     "a hyperparameter": ("model/xgb.yaml", "trees: 250", "trees: 251"),
     "another kind": ("config.yaml", "model: xgb", "model: logistic"),
-    "the window": ("train/all.yaml", "months: null", "months: 3"),
+    "the window": ("train/all.yaml", "periods: null", "periods: 3"),
     "another window": ("config.yaml", "train: all", "train: recent"),
     "an experiment": ("config.yaml", "experiment: null", "experiment: fresher_window"),
     "the seed": ("config.yaml", "seed: 0", "seed: 1"),

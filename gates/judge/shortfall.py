@@ -1,0 +1,68 @@
+"""What a policy will find too few of in a holdout, whatever models score: known before any is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lockgate.gates.evidence.evidence import Evidence
+from lockgate.gates.gate.case import Case
+from lockgate.gates.judge.engine import build_case
+from lockgate.gates.kinds import AnyCheck
+from lockgate.gates.kinds.improvement import Improvement
+from lockgate.gates.kinds.threshold import Threshold
+from lockgate.gates.metrics import find_metric
+from lockgate.gates.policy.policy import Policy
+from lockgate.gates.records.outcome import Information
+from lockgate.gates.records.state import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortfall:
+    """Why gates will be INCONCLUSIVE, in their words, and which part of what is asked is there, in [0, 1)."""
+
+    reason: str
+    share: float
+
+
+def find_shortfalls(policy: Policy, evidence: Evidence, *, compared: bool) -> tuple[Shortfall, ...]:
+    """What blocking gates will find too few of on these rows: each reason once.
+
+    Asked are the gates over all rows: thresholds that a bound decides and, if `compared`, comparisons. Of metrics whose
+    rows depend on the scores, such as a precision, only the clusters are counted. No score of the evidence is read.
+
+    Raises:
+        UnjudgeableError: the task has no such metric.
+    """
+    case = build_case(policy, evidence, State(), None, spent="")
+    shortfalls = (_measure(check, case) for check in policy.checks.values() if _counts_rows(check, compared=compared))
+    return tuple({shortfall.reason: shortfall for shortfall in shortfalls if shortfall.reason}.values())
+
+
+def _counts_rows(check: AnyCheck, *, compared: bool) -> bool:
+    if check.severity != "block":
+        return False
+    return (isinstance(check, Improvement) and compared) or (isinstance(check, Threshold) and check.decide == "bound")
+
+
+def _measure(check: AnyCheck, case: Case) -> Shortfall:
+    """What a gate will find too few of; without a reason if there is enough."""
+    assert isinstance(check, Improvement | Threshold)  # for the type checker
+    metric, rows = find_metric(check.metric, case.evidence.task), case.split()
+    known = None if metric.carriers is None or metric.carriers.by_score else metric
+    units = rows.units if known is None else rows.carrying_units(known)
+    class_rows = None if known is None else rows.class_rows(known)
+    information = Information(
+        rows=case.rows.n,
+        class_rows=None if class_rows is None else int(class_rows[0]),
+        clusters=case.clusters,
+        effective_clusters=None if case.rows.plain else float(units.effective[0]),
+    )
+    there = [
+        found / asked
+        for found, asked in (
+            (information.class_rows, case.min_class_rows),
+            (information.effective_clusters, case.min_clusters),
+        )
+        if found is not None
+    ]
+    return Shortfall(reason=case.explain_shortfall(information), share=min(there, default=1.0))
