@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lockgate.gates import runs
+from lockgate.gates.durations import period_days
 from lockgate.gates.errors import EvidenceError, LockgateError, SettingsError
 from lockgate.gates.records.state import Champion, State
 from lockgate.pipelines.data.fresh import UsedRows
-from lockgate.pipelines.data.times import parse_period
+from lockgate.pipelines.data.times import Period, parse_period
 from lockgate.pipelines.models import Fitted, load_model
 from lockgate.pipelines.promotion.actor import clock
 from lockgate.pipelines.promotion.log import open_log
@@ -48,12 +49,14 @@ def check_untrained(reigning: Reigning | None, settings: Settings, periods: Sequ
     """
     if reigning is None or settings.data.holdout.kind != "rolling" or not reigning.champion.as_of:
         return
-    since = reigning.champion.as_of
-    trained = [period for period in periods if period < since]
+    kind, judged_on = settings.data.period, period_days(reigning.champion.as_of)
+    if judged_on is None:
+        return
+    trained = [period for period in periods if parse_period(period, kind, where="as_of").first_day < judged_on[0]]
     if not trained:
         return
-    kind = settings.data.period
-    first = parse_period(since, kind, where="as_of of the champion").shift(len(periods) - 1)
+    earliest = Period.of_day(judged_on[0], kind)
+    first = earliest.shift(len(periods) - (earliest.first_day == judged_on[0]))
     left = len(periods) - len(trained)
     fewer = f", or data.holdout.periods: {left}" if left > 1 else ""
     raise SettingsError(
@@ -85,16 +88,25 @@ def load_from_bundle(settings: Settings, path: Path, *, load: Loader) -> Reignin
     """The champion of a bundle, checked with the keys of conf/platform; needs neither the log nor the datastore."""
     from lockgate.pipelines.promotion import bundle
 
-    return load_bundled_champion(bundle.read_trusted_bundle(path, settings), load=load)
+    return load_bundled_champion(bundle.read_trusted_bundle(path, settings), settings, load=load)
 
 
-def load_bundled_champion(bundled: Bundle, *, load: Loader) -> Reigning | None:
-    """The champion of a checked bundle; None if the bundle shows that there never was one."""
+def load_bundled_champion(bundled: Bundle, settings: Settings, *, load: Loader) -> Reigning | None:
+    """The champion of a checked bundle; None if the bundle shows that there never was one.
+
+    Raises LockgateError if fresh rows are held out and the bundle does not say which are.
+    """
     if bundled.admitted is None:
         return None
     champion = bundled.admitted.champion
     model = load(champion.format or "", bundled.model, sha256=champion.sha256 or "")
     used = None if bundled.used is None else UsedRows.parse(bundled.used)
+    if used is None and settings.data.holdout.kind == "fresh":
+        raise LockgateError(
+            "the bundle does not say which rows are fresh",
+            expected="one that was made where conf/data has `holdout: {kind: fresh}`",
+            hint="`lockgate bundle` makes it again",
+        )
     return Reigning(champion=champion, model=model, features=bundled.features, used=used)
 
 
@@ -122,7 +134,7 @@ def find_opponent(settings: Settings, path: Path | None, *, load: Loader) -> Opp
     bundled = bundle.read_trusted_bundle(path, settings)
     refusal = bundled.refusal(clock())
     words = f"{_beside(bundled)}; {refusal}" if refusal else _beside(bundled)
-    reigning = load_bundled_champion(bundled, load=load)
+    reigning = load_bundled_champion(bundled, settings, load=load)
     return Opponent(reigning=reigning, state=bundled.head.state, words=words, uncompared="")
 
 

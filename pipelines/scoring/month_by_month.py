@@ -50,7 +50,8 @@ def judge_months(
     )
     ours, _ = _load(challenger)
     theirs, since = _load(champion)
-    *before, last = (period for period in data.list_periods(table, rolling.data, settings.as_of) if period >= since)
+    periods = data.list_periods(table, rolling.data, settings.as_of)
+    *before, last = (period for period in periods if period >= since)  # of one kind, whose names are in their order
     earlier = [score_period(rolling, table, period, report=report) for period in before]
     splits = [*(period.split for period in earlier), data.split(table, rolling.data, rolling.train, last)]
     evidence = Evidence.from_arrays(

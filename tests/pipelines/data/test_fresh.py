@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lockgate import Evidence, Policy, State, judge
 from lockgate.gates.errors import DataError, TooFewRowsError
 from lockgate.gates.evidence.row_ids import hash_row_ids
-from lockgate.pipelines.data import EVERY_ROW, Table, UsedRows, split
+from lockgate.pipelines.data import EVERY_ROW, Split, Table, UsedRows, split
 from lockgate.pipelines.data.fresh import find_fresh_rows, read_largest
 
 ROWS = {
@@ -146,3 +147,39 @@ def test_used_rows_travel_as_json() -> None:
     ):
         with pytest.raises(DataError, match="the rows that earlier runs had cannot be read"):
             UsedRows.parse(wrong)
+
+
+@pytest.mark.parametrize(("told", "verdict"), [("what the run had", "PROMOTE"), ("nothing", "INCONCLUSIVE")])
+def test_a_run_that_lies_about_its_rows_gains_nothing(loaded, declared, told: str, verdict: str) -> None:
+    """A champion was replaced on the first 400 rows. The log knows them again, whatever the run says it had."""
+    many = {"id": range(800), "x": range(800), "y": [0, 1] * 400}
+    old = loaded({name: values[:400] for name, values in many.items()}, **fresh())
+    new = loaded(many, **fresh())
+    policy = Policy.parse(
+        {
+            "if_no_champion": "absolute_only",
+            "confidence": 0.95,
+            "clusters": "if_present",
+            "min_clusters": 2,
+            "min_class_rows": 2,
+            "serial_dependence": "if_ordered",
+            "disclose": "all",
+            "valid_for": "90d",
+            "schedule": {"kind": "fixed", "looks": 2},
+            "checks": {"gain": {"kind": "improvement", "metric": "accuracy", "margin": 0}},
+        }
+    )
+
+    def judge_better(parts: Split, state: State) -> Any:
+        chance = np.random.default_rng(1).random(len(parts.labels))
+        rows = {"label": parts.labels, "row_id": parts.row_ids}
+        return judge(policy, Evidence.from_arrays(**rows, challenger=parts.labels, champion=chance), state)
+
+    first = split(old, declared(**fresh()), EVERY_ROW, "")
+    replaced = judge_better(first, State(salt="s"))
+    assert replaced.verdict == "PROMOTE"
+    had = hash_row_ids([*first.train_row_ids, *first.row_ids])
+    used = UsedRows(hashes=had) if told == "what the run had" else None
+    decision = judge_better(split(new, declared(**fresh()), EVERY_ROW, "", used=used), replaced.state)
+    assert decision.verdict == verdict
+    assert ("this holdout is retired" in decision.outcomes[0].message) == (told == "nothing")

@@ -80,7 +80,7 @@ OTHER = {
     "another window": ("config.yaml", "train: all", "train: recent"),
     "an experiment": ("config.yaml", "experiment: null", "experiment: fresher_window"),
     "the seed": ("config.yaml", "seed: 0", "seed: 1"),
-    "the holdout's month": ("config.yaml", "2013-10", "2013-09"),
+    "the holdout's month": ("data/flights.yaml", "2013-10", "2013-09"),
     "the columns": ("data/flights.yaml", "exclude: []", "exclude: [hour]"),
 }
 
