@@ -36,7 +36,7 @@ EXPERIMENTS: tuple[Callable[[], ResultTable], ...] = (
     partial(selftest.selftests, runs=200),
     partial(looks.rules, runs=20_000),
     partial(looks.engine, runs=400),
-    partial(growing.tables_that_grow, runs=1_000),
+    partial(growing.tables_that_grow, runs=400),
     partial(looks.probing, runs=20_000),
     partial(coverage.metrics, task="binary", runs=20_000),
     partial(coverage.metrics, task="multiclass", runs=10_000),

@@ -192,8 +192,10 @@ def _look_key(evidence: Evidence, binding: Binding) -> str:
 
 def list_spent_entries(policy: Policy, state: State, *, after: int) -> list[int]:
     """The entries after entry `after` that looked at a holdout on which no gain can be shown any more, ascending."""
-    spent = (holdout for holdout in state.holdouts.values() if holdout.retired or is_used_up(policy, holdout))
-    return sorted({seq for holdout in spent for seq in (holdout.since, *holdout.looks.values()) if seq > after})
+    spent_holdouts = (holdout for holdout in state.holdouts.values() if holdout.retired or is_used_up(policy, holdout))
+    return sorted(
+        {seq for holdout in spent_holdouts for seq in (holdout.since, *holdout.looks.values()) if seq > after}
+    )
 
 
 def is_used_up(policy: Policy, holdout: Holdout) -> bool:

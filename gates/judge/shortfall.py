@@ -1,4 +1,4 @@
-"""What a policy will find too few of in a holdout, whatever models score: known before any is trained."""
+"""What a policy will find too few of in a holdout, whatever models score: countable before any is trained."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ def _measure(check: AnyCheck, case: Case) -> Shortfall:
     """What a gate will find too few of; without a reason if there is enough."""
     assert isinstance(check, Improvement | Threshold)  # for the type checker
     metric, rows = find_metric(check.metric, case.evidence.task), case.split()
-    known = None if metric.carriers is None or metric.carriers.by_score else metric
-    units = rows.units if known is None else rows.carrying_units(known)
-    class_rows = None if known is None else rows.class_rows(known)
+    countable = None if metric.carriers is None or metric.carriers.by_score else metric
+    units = rows.units if countable is None else rows.carrying_units(countable)
+    class_rows = None if countable is None else rows.class_rows(countable)
     information = Information(
         rows=case.rows.n,
         class_rows=None if class_rows is None else int(class_rows[0]),
         clusters=case.clusters,
         effective_clusters=None if case.rows.plain else float(units.effective[0]),
     )
-    there = [
-        found / asked
-        for found, asked in (
+    shares = [
+        count / required
+        for count, required in (
             (information.class_rows, case.min_class_rows),
             (information.effective_clusters, case.min_clusters),
         )
-        if found is not None
+        if count is not None
     ]
-    return Shortfall(reason=case.explain_shortfall(information), share=min(there, default=1.0))
+    return Shortfall(reason=case.explain_shortfall(information), share=min(shares, default=1.0))

@@ -89,7 +89,7 @@ class Basis:
         `kind` is what the pull request's conf/ composes.
 
         If this checkout does not know such models, the claimed scores stay, beside this checkout's rows, labels and
-        champion. So they do with rolling origins, where only the last month's model is in the proposal. What the run
+        champion. So they do with rolling origins, where only the last period's model is in the proposal. What the run
         says about its training is a claim in any case.
 
         Raises:
@@ -157,7 +157,7 @@ class Basis:
         if kind not in MODELS:
             return f"this branch does not know models of the kind {kind[:40]!r}, and cannot score them"
         if len(self.splits) > 1:
-            return "the models of the earlier months are not in the proposal, and cannot be scored again"
+            return "the models of the earlier periods are not in the proposal, and cannot be scored again"
         return ""
 
     def _training_facts(self, claim: Evidence) -> dict[str, Any]:

@@ -46,13 +46,13 @@ def score_champion_again(settings: Settings, *, run: str, as_of: str, report: Re
         LockgateError: data, model or log are not as they should be.
     """
     log = open_log(settings)
-    champion, month = resolve_month(settings, log, as_of)
+    champion, wanted_period = resolve_period(settings, log, as_of)
     before = _own_evidence(champion, log)
     name = str(read_part(before.facts, "challenger").get("model") or "")
     report(f"champion is {champion.run}, promoted by entry {champion.seq}")
     with open_confinement(champion.format or "") as confinement:
         table = data.load(settings.data, root=data_files(settings))
-        period = fresh_period(settings, champion.as_of, data.resolve_as_of(table, settings.data, month))
+        period = fresh_period(settings, champion.as_of, data.resolve_as_of(table, settings.data, wanted_period))
         used = find_rows_of_champion(champion, settings.data)
         split = data.split(table, settings.data, EVERY_ROW, period, used=used)
         report(f"{len(split.holdout):,} rows of {split.as_of or 'the share that is held out'}")
@@ -73,7 +73,7 @@ def score_champion_again(settings: Settings, *, run: str, as_of: str, report: Re
     return evaluated
 
 
-def resolve_month(settings: Settings, log: Log, as_of: str) -> tuple[Champion, str]:
+def resolve_period(settings: Settings, log: Log, as_of: str) -> tuple[Champion, str]:
     """The champion, and the period that it is judged on, or `latest`. Raises as `score_champion_again` does."""
     champion = log.state().champion
     if champion is None:

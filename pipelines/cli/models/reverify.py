@@ -60,12 +60,12 @@ def reverify_champion(composed: Composed, *, as_of: str) -> ReportedDecision:
     from lockgate.pipelines.promotion.actor import actor, clock
     from lockgate.pipelines.promotion.decide import ReportedDecision
     from lockgate.pipelines.promotion.log import open_log
-    from lockgate.pipelines.scoring.rescore_champion import resolve_month
+    from lockgate.pipelines.scoring.rescore_champion import resolve_period
 
     runs.check_installation()
     check_home()
     log = open_log(composed.settings, writing=True)
-    resolve_month(composed.settings, log, as_of)
+    resolve_period(composed.settings, log, as_of)
     log.check_writable(ReverifiedEvent.signed_by, after=log.head())
     run = run_flow("reverify", composed.settings, [f"--as-of={as_of}"])
     runs.keep_run(f"Reverify/{run}")  # an entry must not outlive the run that it refers to

@@ -34,7 +34,7 @@ def fresh_ids(table: Table, data: Any, used: UsedRows | None) -> str:
 
 
 @pytest.mark.parametrize(
-    ("changes", "used", "left"),
+    ("changes", "used", "remaining"),
     [
         (fresh(), None, "01234567"),
         (fresh(), UsedRows(hashes=hash_row_ids(["r0", "r6", "other"])), "123457"),
@@ -49,8 +49,8 @@ def fresh_ids(table: Table, data: Any, used: UsedRows | None) -> str:
         (fresh(by="day"), UsedRows(hashes=NOTHING, largest=(3.0,)), ""),
     ],
 )
-def test_which_rows_are_fresh(loaded, declared, changes, used, left: str) -> None:
-    assert fresh_ids(loaded(ROWS, **changes), declared(**changes), used) == left
+def test_which_rows_are_fresh(loaded, declared, changes, used, remaining: str) -> None:
+    assert fresh_ids(loaded(ROWS, **changes), declared(**changes), used) == remaining
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,12 @@ def test_what_a_run_records_makes_its_rows_used(loaded, declared, changes, by, l
     assert parts.freshness is not None
     fact = parts.freshness.to_fact()
     assert fact == {"by": by, "largest": largest, "rows": 7}
-    had = [*parts.train_row_ids, *parts.row_ids]
-    read = read_largest(fact, data)
-    assert read == largest
-    used = UsedRows(hashes=hash_row_ids(had)) if read is None else UsedRows(hashes=NOTHING, largest=(read,))
+    run_rows = [*parts.train_row_ids, *parts.row_ids]
+    recorded = read_largest(fact, data)
+    assert recorded == largest
+    used = (
+        UsedRows(hashes=hash_row_ids(run_rows)) if recorded is None else UsedRows(hashes=NOTHING, largest=(recorded,))
+    )
     assert fresh_ids(table, data, used) == ("" if largest in (10.0, "2024-02") else "7")
 
 
@@ -149,8 +151,8 @@ def test_used_rows_travel_as_json() -> None:
             UsedRows.parse(wrong)
 
 
-@pytest.mark.parametrize(("told", "verdict"), [("what the run had", "PROMOTE"), ("nothing", "INCONCLUSIVE")])
-def test_a_run_that_lies_about_its_rows_gains_nothing(loaded, declared, told: str, verdict: str) -> None:
+@pytest.mark.parametrize(("claim", "verdict"), [("what the run had", "PROMOTE"), ("nothing", "INCONCLUSIVE")])
+def test_a_run_that_lies_about_its_rows_gains_nothing(loaded, declared, claim: str, verdict: str) -> None:
     """A champion was replaced on the first 400 rows. The log knows them again, whatever the run says it had."""
     many = {"id": range(800), "x": range(800), "y": [0, 1] * 400}
     old = loaded({name: values[:400] for name, values in many.items()}, **fresh())
@@ -178,8 +180,8 @@ def test_a_run_that_lies_about_its_rows_gains_nothing(loaded, declared, told: st
     first = split(old, declared(**fresh()), EVERY_ROW, "")
     replaced = judge_better(first, State(salt="s"))
     assert replaced.verdict == "PROMOTE"
-    had = hash_row_ids([*first.train_row_ids, *first.row_ids])
-    used = UsedRows(hashes=had) if told == "what the run had" else None
+    run_hashes = hash_row_ids([*first.train_row_ids, *first.row_ids])
+    used = UsedRows(hashes=run_hashes) if claim == "what the run had" else None
     decision = judge_better(split(new, declared(**fresh()), EVERY_ROW, "", used=used), replaced.state)
     assert decision.verdict == verdict
-    assert ("this holdout is retired" in decision.outcomes[0].message) == (told == "nothing")
+    assert ("this holdout is retired" in decision.outcomes[0].message) == (claim == "nothing")

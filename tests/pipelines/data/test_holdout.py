@@ -225,7 +225,7 @@ def test_rolling_weeks_and_a_window_of_weeks(loaded, declared) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "zone", "held"),
+    ("start", "zone", "row_ids"),
     [
         ("2013-04-01", "UTC", ["3", "4", "5"]),
         ("2013-04-15", "Asia/Tokyo", ["3", "4", "5"]),  # dates are local, as the cutoff is
@@ -233,23 +233,23 @@ def test_rolling_weeks_and_a_window_of_weeks(loaded, declared) -> None:
         ("2013-04-15T00:00:00Z", "Asia/Tokyo", ["4", "5"]),  # nine hours after that day began in Tokyo
     ],
 )
-def test_rows_from_a_date_on_are_held_out(loaded, declared, start: str, zone: str, held: list[str]) -> None:
+def test_rows_from_a_date_on_are_held_out(loaded, declared, start: str, zone: str, row_ids: list[str]) -> None:
     changes = {"time": "when", "zone": zone, "holdout": {"kind": "cutoff", "from": start}}
     parts = split(loaded(MONTHS, **changes), declared(**changes), EVERY_ROW, "unread")
-    assert parts.row_ids.tolist() == held
-    assert parts.train_row_ids.tolist() == [str(row) for row in range(6) if str(row) not in held]
+    assert parts.row_ids.tolist() == row_ids
+    assert parts.train_row_ids.tolist() == [str(row) for row in range(6) if str(row) not in row_ids]
     assert (parts.as_of, parts.period, parts.freshness) == (None, None, None)
 
 
 @pytest.mark.parametrize(
-    ("values", "holdout", "held"),
+    ("values", "holdout", "row_ids"),
     [
         (["train", "test", "train", "test", "valid", "train"], "test", ["1", "3"]),
         ([1, 2, 1, 2, 1, 1], 2, ["1", "3"]),
         ([True, False, True, False, True, True], False, ["1", "3"]),
     ],
 )
-def test_a_column_says_what_is_held_out(loaded, declared, values, holdout, held: list[str]) -> None:
+def test_a_column_says_what_is_held_out(loaded, declared, values, holdout, row_ids: list[str]) -> None:
     changes = {"holdout": {"kind": "column", "column": "split", "holdout": holdout}}
     parts = split(
         loaded(MONTHS | {"split": values}, exclude=["when"], **changes),
@@ -257,7 +257,7 @@ def test_a_column_says_what_is_held_out(loaded, declared, values, holdout, held:
         EVERY_ROW,
         "",
     )
-    assert parts.row_ids.tolist() == held
+    assert parts.row_ids.tolist() == row_ids
     assert list(parts.holdout) == ["x", "c"]  # the column itself is nothing to learn from
 
 

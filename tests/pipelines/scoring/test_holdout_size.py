@@ -23,7 +23,7 @@ def policy(**keys: int) -> Policy:
 
 
 def check(tmp_path: Any, fresh: int, policy: Policy, *, compared: bool = True, **changes: Any) -> str:
-    """What is said of a table of 2,000 rows, a tenth of them positive and the last `fresh` new; empty if nothing is."""
+    """The line about a table of 2,000 rows, a tenth of them positive and the last `fresh` new; empty if nothing is."""
     frame = {"id": range(ROWS), "who": np.arange(ROWS) // 4, "x": 1.0, "y": np.arange(ROWS) % 10 == 0}
     pd.DataFrame(frame).to_csv(tmp_path / "mine.csv", index=False)
     plain = {"project": "mine", "path": "mine.csv", "target": "y", "key": ["id"], "features": ["x"]}
@@ -40,18 +40,18 @@ def check(tmp_path: Any, fresh: int, policy: Policy, *, compared: bool = True, *
 
 
 def test_how_many_fresh_rows_are_missing(tmp_path: Any) -> None:
-    said = check(tmp_path, 100, policy(min_class_rows=20))
-    assert "rows of the rarer class, at least 20 are asked (min_class_rows) @ data.holdout (nothing was" in said
-    missing = int(said.split("100 fresh rows are there, about ")[1].split()[0].replace(",", ""))
+    line = check(tmp_path, 100, policy(min_class_rows=20))
+    assert "rows of the rarer class, at least 20 are asked (min_class_rows) @ data.holdout (nothing was" in line
+    missing = int(line.split("100 fresh rows are there, about ")[1].split()[0].replace(",", ""))
     assert check(tmp_path, 100 + 2 * missing, policy(min_class_rows=20)) == ""
     assert "more are missing" in check(tmp_path, 100 + missing // 3, policy(min_class_rows=20))
 
 
 def test_how_many_fresh_clusters_are_missing(tmp_path: Any) -> None:
     rules = policy(min_class_rows=2, min_clusters=60)
-    said = check(tmp_path, 200, rules, cluster="who")
-    assert "clusters, at least 60 are asked (min_clusters)" in said
-    missing = int(said.split("200 fresh rows are there, about ")[1].split()[0].replace(",", ""))
+    line = check(tmp_path, 200, rules, cluster="who")
+    assert "clusters, at least 60 are asked (min_clusters)" in line
+    missing = int(line.split("200 fresh rows are there, about ")[1].split()[0].replace(",", ""))
     assert missing == pytest.approx(1000, rel=0.3)  # a cluster carries the metric if it has a positive row
     assert check(tmp_path, 200 + 17 * missing // 10, rules, cluster="who") == ""
 
@@ -61,5 +61,5 @@ def test_enough_is_nothing_to_say(tmp_path: Any) -> None:
 
 
 def test_a_holdout_of_another_kind(tmp_path: Any) -> None:
-    said = check(tmp_path, 100, policy(min_class_rows=150), holdout={"kind": "fraction", "share": 0.3})
-    assert said.endswith("@ data.holdout (nothing was trained; hold out more rows, or ask for fewer in conf/gate)")
+    line = check(tmp_path, 100, policy(min_class_rows=150), holdout={"kind": "fraction", "share": 0.3})
+    assert line.endswith("@ data.holdout (nothing was trained; hold out more rows, or ask for fewer in conf/gate)")

@@ -236,7 +236,7 @@ def test_in_a_pull_request_the_scores_stay_a_claim(rolling: Any, tmp_path: Path,
     done = project.python("-c", RESCORED)
     assert done.returncode == 0, done.stderr
     claimed, periods, same, trained = json.loads(done.stdout.splitlines()[-1])
-    assert claimed == "the models of the earlier months are not in the proposal, and cannot be scored again"
+    assert claimed == "the models of the earlier periods are not in the proposal, and cannot be scored again"
     assert (periods, same, trained) == (["2024-04", "2024-05", "2024-06"], True, True)
 
 
