@@ -1,16 +1,16 @@
-"""What a policy will find too few of in a holdout, whatever models score: countable before any is trained."""
+"""What a policy will find too few of in a holdout, whatever models score: known before any is trained."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.evidence import Evidence
 from lockgate.gates.gate.case import Case
 from lockgate.gates.judge.engine import build_case
 from lockgate.gates.kinds import AnyCheck
 from lockgate.gates.kinds.improvement import Improvement
 from lockgate.gates.kinds.threshold import Threshold
-from lockgate.gates.metrics import find_metric
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.outcome import Information
 from lockgate.gates.records.state import State
@@ -29,9 +29,7 @@ def find_shortfalls(policy: Policy, evidence: Evidence, *, compared: bool) -> tu
 
     Asked are the gates over all rows: thresholds that a bound decides and, if `compared`, comparisons. Of metrics whose
     rows depend on the scores, such as a precision, only the clusters are counted. No score of the evidence is read.
-
-    Raises:
-        UnjudgeableError: the task has no such metric.
+    Gates with a metric that the task does not have are left to the judge.
     """
     case = build_case(policy, evidence, State(), None, spent="")
     shortfalls = (_measure(check, case) for check in policy.checks.values() if _counts_rows(check, compared=compared))
@@ -47,7 +45,11 @@ def _counts_rows(check: AnyCheck, *, compared: bool) -> bool:
 def _measure(check: AnyCheck, case: Case) -> Shortfall:
     """What a gate will find too few of; without a reason if there is enough."""
     assert isinstance(check, Improvement | Threshold)  # for the type checker
-    metric, rows = find_metric(check.metric, case.evidence.task), case.split()
+    try:
+        metric = case.metric(check.metric)
+    except UnjudgeableError:
+        return Shortfall(reason="", share=1.0)
+    rows = case.split()
     countable = None if metric.carriers is None or metric.carriers.by_score else metric
     units = rows.units if countable is None else rows.carrying_units(countable)
     class_rows = None if countable is None else rows.class_rows(countable)

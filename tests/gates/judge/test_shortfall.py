@@ -62,6 +62,7 @@ def test_a_reason_of_several_gates_is_said_once(make: Any) -> None:
         ({"area": AREA}, False),  # skipped without a champion
         ({"precise": FLOOR | {"metric": "precision", "min": 0.1}}, True),  # its rows depend on the scores
         ({"leak": {"kind": "leakage"}}, True),
+        ({"error": LOSS | {"metric": "rmse"}}, True),  # not of the task: an ERROR of the judge
     ],
 )
 def test_gates_that_few_rows_do_not_matter_to(make: Any, checks: Any, compared: bool) -> None:

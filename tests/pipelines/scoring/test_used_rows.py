@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).parents[3]
 GATES = """
 if_no_champion: absolute_only
 confidence: 0.95
@@ -132,7 +133,7 @@ print(json.dumps(runs.load_claim(sys.argv[1]).evidence.facts["fresh"]))
 """
 
 
-def test_a_pull_request_and_a_reverification_see_the_same_fresh_rows(growing: Growing) -> None:
+def test_a_pull_request_and_a_reverification_see_the_same_fresh_rows(growing: Growing, tmp_path: Path) -> None:
     growing.verdict(*POOR)
     growing.grow(600)
     assert growing.verdict(*GOOD)["verdict"] == "PROMOTE"
@@ -143,7 +144,12 @@ def test_a_pull_request_and_a_reverification_see_the_same_fresh_rows(growing: Gr
     candidates.write_text("best: [model=logistic, 'train.columns=[a,b,c]']\n", encoding="utf-8")
     growing.run("bundle", "--out", "champion.tar", code=0)
     growing.run("propose", "--bundle", "champion.tar", "--out", "proposal", code=0)
-    reviewed = growing.project.run("review", "proposal", "--bundle", "champion.tar", "--json")
+    head = tmp_path / "head"
+    for name in ("gates", "lockgate", "pipelines"):
+        shutil.copytree(ROOT / name, head / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(growing.project.conf, head / "conf")
+    words = ("--head", str(head), "--base", "main", "--bundle", "champion.tar", "--out", "out", "--json")
+    reviewed = growing.project.run("review", "proposal", *words)
+    assert reviewed.stdout, reviewed.stderr
     (best,) = [entry for entry in json.loads(reviewed.stdout)["candidates"] if entry["name"] == "best"]
-    assert best["decision"]["verdict"] == "PROMOTE"
-    assert best["claimed"] == ""
+    assert (best["decision"]["verdict"], best["claimed"]) == ("PROMOTE", "")
