@@ -96,6 +96,33 @@ def test_naming_the_choice_that_is_there_already_is_guarded_too() -> None:
     assert compose(["data=flights"]).guarded == ("data=flights",)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "as_of"),
+    [
+        ([], "2013-10"),
+        (["as_of=2013-07"], "2013-07"),
+        (["as_of=latest"], "latest"),
+        (["data=breast_cancer"], "latest"),
+        (["data.as_of=2013-07"], "2013-07"),
+        (["data.period=week", "data.as_of=latest", "as_of=2013-W40"], "2013-W40"),
+    ],
+)
+def test_the_period_is_that_of_the_table_unless_one_is_named(overrides: list[str], as_of: str) -> None:
+    settings = compose(overrides).settings
+    assert settings.as_of == as_of
+    assert Settings.parse(json.loads(settings.to_json())) == settings
+
+
+@pytest.mark.parametrize(
+    "holdout", [{"kind": "cutoff", "from": "2013-05-01"}, {"kind": "fresh", "share": 0.5, "by": None}]
+)
+def test_every_holdout_reaches_a_flow_as_it_is(holdout: dict[str, object]) -> None:
+    tree = json.loads(compose().settings.to_json())
+    tree["data"]["holdout"] = holdout
+    settings = Settings.parse(tree)
+    assert json.loads(settings.to_json()) == tree
+
+
 def test_an_experiment_is_a_delta_of_model_and_train() -> None:
     plain, fresh = compose().settings, compose(["experiment=fresher_window"]).settings
     assert (plain.train.periods, fresh.train.periods) == (None, 3)
