@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lockgate.gates.errors import SettingsError, StaleError
+from lockgate.gates.errors import SettingsError, StaleError, TooFewRowsError
 from lockgate.pipelines.cli.shared import options
 from lockgate.pipelines.cli.shared.decision import StatementFile, attest
 
@@ -44,11 +44,18 @@ def evaluate(
     overrides, words = _split_words(context.args)
     if overrides_from_make:
         overrides += [line for line in os.environ.get(MAKE_OVERRIDES, "").split("\n") if line]
+    from lockgate.gates.report import markdown
     from lockgate.pipelines.cli.shared.decision import show_decision as show
+    from lockgate.pipelines.cli.shared.files import append_text
     from lockgate.pipelines.settings.settings import compose
 
     composed = compose(overrides)
-    evaluation = run_and_judge(composed, words, advisory=advisory, bundle=bundle)
+    try:
+        evaluation = run_and_judge(composed, words, advisory=advisory, bundle=bundle)
+    except TooFewRowsError as err:
+        if report:  # there is no decision to write, but whoever reads the report asks why
+            append_text(report, f"{markdown.escape(str(err))}\n")
+        raise
     if statement:
         attest(
             statement,

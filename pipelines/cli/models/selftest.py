@@ -80,7 +80,7 @@ def _train_equals(words: list[str], seeds: int) -> SelftestInput:
     composed = compose(words)
     settings = composed.settings
     trained = fit_equal_models(settings, seeds=seeds, report=_say)
-    holdout = f"holdout {settings.as_of}" if settings.data.holds_out_periods else "its holdout"
+    holdout = f"holdout {trained.pair.facts['as_of']}" if settings.data.holds_out_periods else "its holdout"
     return SelftestInput(
         policy=composed.policy,
         pair=trained.pair,

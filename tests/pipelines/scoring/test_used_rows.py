@@ -86,7 +86,10 @@ def test_the_champion_is_replaced_again_and_again_as_the_table_grows(growing: Gr
     assert growing.verdict(*POOR)["verdict"] == "PROMOTE"  # the first: nothing to compare with
     # on the rows that the first one held out, and nobody looked at
     assert growing.verdict(*GOOD)["verdict"] == "PROMOTE"
-    refused = growing.run("evaluate", "model=logistic", *BEST, code=3)
+    refused = growing.run("evaluate", "model=logistic", *BEST, "--report", "report.md", code=3)
+    assert "of 600 rows with an outcome, 0 are fresh" in (growing.project.home / "report.md").read_text(
+        encoding="utf-8"
+    )
     assert "no fresh row with an outcome is there to hold out: of 600 rows with an outcome, 0 are fresh" in refused
     growing.grow(40)
     refused = growing.run("evaluate", "model=logistic", *BEST, code=3)
