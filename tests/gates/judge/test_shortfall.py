@@ -48,6 +48,23 @@ def test_clusters(make: Any, clusters: int, short: bool, check: Any) -> None:
     assert find_shortfalls(make.policy({"gain": check}, clusters="ignore"), rows, compared=True) == ()
 
 
+@pytest.mark.parametrize(
+    ("asked", "reasons"),
+    [
+        ({"min_rows": 600}, []),
+        ({"min_rows": 601}, ["600 rows of the holdout count; asked: 601 (min_rows)"]),
+        ({"min_clusters": 30}, []),
+        ({"min_clusters": 31}, ["30 clusters; asked: 31 (min_clusters)"]),
+        ({"max_missing": 0.0}, []),
+    ],
+)
+def test_rows_that_a_gate_of_the_data_asks_for(make: Any, asked: Any, reasons: list[str]) -> None:
+    policy = make.policy({"data": {"kind": "data", **asked}})
+    assert list_reasons(policy, evidence(make, 300), compared=False) == reasons
+    if "max_missing" not in asked:
+        assert (judge(policy, evidence(make, 300)).verdict is Ruling.HOLD) == bool(reasons)
+
+
 def test_a_reason_of_several_gates_is_said_once(make: Any) -> None:
     policy = make.policy({"area": AREA, "floor": FLOOR, "again": FLOOR}, min_class_rows=50)
     assert len(find_shortfalls(policy, evidence(make, 40), compared=True)) == 1
