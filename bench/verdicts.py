@@ -45,7 +45,7 @@ _MODELS: dict[tuple[str, int | None, int, int], Fitted] = {}
 
 
 def _split(as_of: str, months: int | None) -> Split:
-    return data.split(_TABLE, _SETTINGS.data, _SETTINGS.train.model_copy(update={"months": months}), as_of)
+    return data.split(_TABLE, _SETTINGS.data, _SETTINGS.train.model_copy(update={"periods": months}), as_of)
 
 
 def _fit(as_of: str, months: int | None, seed: int, depth: int) -> Fitted:

@@ -1,9 +1,10 @@
-"""Durations and months as policies, facts and settings write them (45d, 2013-10), and the clock skew allowed for."""
+"""Durations and periods as policies, facts and settings write them (45d, 2013-10), and the clock skew allowed for."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -14,7 +15,9 @@ MAX_CLOCK_SKEW = timedelta(minutes=5)
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([dh])")
-_MONTH = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
+_PERIOD = re.compile(
+    r"(?P<year>(?!0000)[0-9]{4})-(?:(?P<month>0[1-9]|1[0-2])(?:-(?P<day>[0-9]{2}))?|W(?P<week>[0-9]{2})|Q(?P<quarter>[1-4]))"
+)
 
 
 def is_duration(text: str) -> bool:
@@ -22,9 +25,31 @@ def is_duration(text: str) -> bool:
     return _DURATION.fullmatch(text) is not None
 
 
-def is_month(text: str) -> bool:
-    """Whether this is a month of the years 0001 to 9999 as YYYY-MM, such as 2013-10."""
-    return _MONTH.fullmatch(text) is not None
+def period_kind(text: str) -> str:
+    """What period of the years 0001 to 9999 this names: `day`, `week`, `month` or `quarter`; empty for any other text.
+
+    Names are 2013-10-05, 2013-W40 (ISO 8601, from Monday), 2013-10 and 2013-Q4.
+    """
+    match = _PERIOD.fullmatch(text)
+    kind = "" if match is None else str(match.lastgroup)
+    return kind if kind and period_days(text) else ""
+
+
+def period_days(text: str) -> tuple[date, date] | None:
+    """The first and the last day of the period that this names; None if it names none, or one past the year 9999."""
+    match = _PERIOD.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, week, quarter = (int(number or 0) for number in match.groups())
+    try:
+        if week or match["week"]:
+            return date.fromisocalendar(year, week, 1), date.fromisocalendar(year, week, 7)
+        if match["day"]:
+            return date(year, month, day), date(year, month, day)
+    except (ValueError, OverflowError):  # no such day or week
+        return None
+    first_month, last_month = (month, month) if month else (3 * quarter - 2, 3 * quarter)
+    return date(year, first_month, 1), date(year, last_month, monthrange(year, last_month)[1])
 
 
 def _check_duration(value: str) -> str:

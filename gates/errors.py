@@ -12,6 +12,7 @@
     ├── AdmissionError     a model may not be served
     ├── SettingsError      an override or a file of conf/ is not acceptable
     ├── DataError          the declared table cannot be loaded or split
+    │   └── TooFewRowsError  the holdout is too small to show anything: nothing was trained, as if INCONCLUSIVE
     ├── ModelError         a model cannot be fitted, saved or loaded
     ├── StoreError         a batch of predictions cannot be published or read
     ├── DeployError        production did not become what was deployed; carries every problem found
@@ -104,6 +105,10 @@ class SettingsError(LockgateError):
 
 
 class DataError(LockgateError):
+    pass
+
+
+class TooFewRowsError(DataError):
     pass
 
 

@@ -18,7 +18,9 @@ class Predict(FlowSpec):
     """
 
     settings = Config("settings", default_value=default_settings)
-    window = Parameter("window", default="", help="month to predict, as in 2013-11; the one after the champion's as_of")
+    window = Parameter(
+        "window", default="", help="period to predict, as in 2013-11; the one after the champion's as_of"
+    )
     upstream_run_id = Parameter(
         "upstream-run-id", default="", help="predict with this run of EvaluateNewModel, if it is the champion or was"
     )

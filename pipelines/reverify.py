@@ -18,7 +18,7 @@ class Reverify(FlowSpec):
     """
 
     settings = Config("settings", default_value=default_settings)
-    as_of = Parameter("as-of", default="", help="month to judge on, as in 2013-11; the one after the champion's as_of")
+    as_of = Parameter("as-of", default="", help="period to judge on, as in 2013-11; the one after the champion's")
 
     @step
     def start(self) -> None:

@@ -87,6 +87,7 @@ COMMAND_PATHS = (
     "tests/pipelines/scoring/test_month_by_month.py",
     "tests/pipelines/scoring/test_mutants.py",
     "tests/pipelines/scoring/test_parity.py",
+    "tests/pipelines/scoring/test_used_rows.py",
     "tests/pipelines/stores/test_faults.py",
     "tests/pipelines/stores/test_killed.py",
     "tests/pipelines/stores/test_lifecycle.py",
@@ -329,13 +330,14 @@ def orders_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "cluster": "day",
         "slices": "[region]",
         "features": "[region, a, b, c]",
-        "holdout": "{kind: month}",
+        "holdout": "{kind: period}",
+        "as_of": '"2024-05"',
     }
     template = (conf / "data" / "table.yaml").read_text(encoding="utf-8").splitlines()
     orders = [f"{name}: {options[name]}" if (name := line.split(":")[0]) in options else line for line in template]
     (conf / "data" / "orders.yaml").write_text("\n".join(orders) + "\n", encoding="utf-8")
     for name, changes in {
-        "config": {"data: flights": "data: orders", "2013-10": "2024-05"},
+        "config": {"data: flights": "data: orders"},
         "gate/default": {"by: carrier": "by: region", "max: 0.10": "max: 0.30", "min_rows: 200": "min_rows: 50"},
         "model/xgb": {"trees: 250": "trees: 20"},
     }.items():

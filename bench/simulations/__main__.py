@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from bench.simulations import clusters, counts, coverage, groups, looks, selftest, situations
+from bench.simulations import clusters, counts, coverage, groups, growing, looks, selftest, situations
 from bench.simulations.table import STANDARD_ERRORS, ResultTable
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/simulations.md"
@@ -36,6 +36,7 @@ EXPERIMENTS: tuple[Callable[[], ResultTable], ...] = (
     partial(selftest.selftests, runs=200),
     partial(looks.rules, runs=20_000),
     partial(looks.engine, runs=400),
+    partial(growing.tables_that_grow, runs=400),
     partial(looks.probing, runs=20_000),
     partial(coverage.metrics, task="binary", runs=20_000),
     partial(coverage.metrics, task="multiclass", runs=10_000),

@@ -16,7 +16,8 @@ gate reads. A key that a gate needs and that is missing or wrong makes that gate
 | `code` | `CodeFacts` | `provenance` |
 | `data` | `DataFacts` | `provenance` |
 | `scored_at` | when the rows were scored: ISO 8601 with a time zone | `provenance`, `data` |
-| `as_of` | the holdout's month, YYYY-MM | `data` |
+| `as_of` | the holdout's period: 2013-10, 2013-Q4, 2013-W40 or 2013-10-05 | `data` |
+| `fresh` | how many rows were fresh; the largest value, of which column, in the run's rows | the next run's choice of rows |
 | `parity` | `ParityFacts` | `parity` |
 | `periods` | of each period before the last: its name, its model's SHA-256, rows, `fit_seconds` | nothing |
 

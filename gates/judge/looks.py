@@ -22,7 +22,7 @@ from lockgate.gates.kinds.any_of import AnyOf
 from lockgate.gates.metrics.rows import Rows, scale_weights
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.records.decision import Binding, Look
-from lockgate.gates.records.state import MAX_OPEN_HOLDOUTS, State
+from lockgate.gates.records.state import MAX_OPEN_HOLDOUTS, Holdout, State
 
 _ROUNDING = 1e-9
 """The sum of twenty times alpha/20 may exceed alpha by a rounding error; it is spent all the same."""
@@ -190,6 +190,19 @@ def _look_key(evidence: Evidence, binding: Binding) -> str:
     return sha.hexdigest()[:32]
 
 
+def list_spent_entries(policy: Policy, state: State, *, after: int) -> list[int]:
+    """The entries after entry `after` that looked at a holdout on which no gain can be shown any more, ascending."""
+    spent_holdouts = (holdout for holdout in state.holdouts.values() if holdout.retired or is_used_up(policy, holdout))
+    return sorted(
+        {seq for holdout in spent_holdouts for seq in (holdout.since, *holdout.looks.values()) if seq > after}
+    )
+
+
+def is_used_up(policy: Policy, holdout: Holdout) -> bool:
+    """Whether the looks at a registered holdout leave no share of the error rate for another one."""
+    return holdout.spent + policy.scheduled_alpha > policy.alpha * (1 + _ROUNDING)
+
+
 def _explain_spent(policy: Policy, state: State, matches: tuple[HoldoutMatch, ...]) -> str:
     """Why no comparison can pass on these holdouts any more; empty where one can."""
     looks, advice = policy.schedule.looks, "judge on fresh rows, under ids of their own"
@@ -197,7 +210,7 @@ def _explain_spent(policy: Policy, state: State, matches: tuple[HoldoutMatch, ..
         if holdout.retired:
             why = f"a challenger replaced a champion on it, or {MAX_OPEN_HOLDOUTS} other holdouts came after it"
             return f"this holdout is retired: {why}; {advice}"
-        if holdout.spent + policy.scheduled_alpha > policy.alpha * (1 + _ROUNDING):
+        if is_used_up(policy, holdout):
             if len(holdout.looks) == looks:
                 return f"the {looks} looks declared for this holdout are spent; {advice}"
             return f"{len(holdout.looks)} looks, under other policies too, have spent this holdout; {advice}"

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lockgate.gates.durations import MAX_CLOCK_SKEW, is_month, parse_duration
+from lockgate.gates.durations import MAX_CLOCK_SKEW, parse_duration, period_days
 from lockgate.gates.errors import UnjudgeableError
 from lockgate.gates.evidence.facts import Counts, Distribution, check_features, parse_distribution, parse_time
 from lockgate.gates.gate.age import DAY, format_duration, measure_age
@@ -153,7 +152,7 @@ def measure_newest_row(case: Case, within: str) -> Measurement:
         # a local time without its zone may be up to a day ahead of UTC
         subject, then, ahead = "the newest row", _latest(case.evidence.time), DAY
     elif "as_of" in case.facts:
-        subject, then, ahead = "the holdout's month", _month_end(case), timedelta()
+        subject, then, ahead = "the holdout's period", _period_end(case), timedelta()
     else:
         subject, then, ahead = "the scoring", parse_time(case.facts, "scored_at"), MAX_CLOCK_SKEW
     old = measure_age(then, case, subject=subject, ahead=ahead)
@@ -206,12 +205,16 @@ def _latest(times: pa.Array) -> datetime:
     )
 
 
-def _month_end(case: Case) -> datetime:
-    """The end of the month `as_of`, or now while that month lasts."""
+def _period_end(case: Case) -> datetime:
+    """The end of the period `as_of`, or now while it lasts."""
     said_of = case.facts["as_of"]
-    if not isinstance(said_of, str) or not is_month(said_of):
-        raise UnjudgeableError(f"got {repr(said_of)[:80]}", expected="a month, as in 2013-10", where="facts.as_of")
-    year, month = int(said_of[:4]), int(said_of[5:])
-    first = datetime(year, month, 1, tzinfo=UTC)
-    last = datetime(year, month, monthrange(year, month)[1], 23, 59, 59, tzinfo=UTC)
-    return max(first, min(last, case.now or last))
+    days = period_days(said_of) if isinstance(said_of, str) else None
+    if days is None:
+        raise UnjudgeableError(
+            f"got {repr(said_of)[:80]}",
+            expected="a period, as in 2013-10, 2013-Q4, 2013-W40 or 2013-10-05",
+            where="facts.as_of",
+        )
+    first, last = (datetime.combine(day, time(), tzinfo=UTC) for day in days)
+    end = last + timedelta(hours=23, minutes=59, seconds=59)
+    return max(first, min(end, case.now or end))

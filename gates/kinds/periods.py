@@ -228,7 +228,7 @@ def _split_by_period(case: Case) -> GroupedRows:
         raise UnjudgeableError(
             "the evidence does not say which period a row belongs to",
             expected="a column `period`",
-            hint="holdout: {kind: rolling, months: 3} in conf/data holds out three months, each by a model of its own",
+            hint="holdout: {kind: rolling, periods: 3} in conf/data holds out three, each by a model of its own",
         )
     return GroupedRows(rows=case.rows, groups=cross_columns([case.evidence.period]))
 

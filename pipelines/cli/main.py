@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import lockgate
-from lockgate.gates.errors import DeployError, LockgateError, PolicyError
+from lockgate.gates.errors import DeployError, LockgateError, PolicyError, TooFewRowsError
 from lockgate.pipelines.cli.log import act, champion, export, history, holdouts, keys, verify, waivers, why
 from lockgate.pipelines.cli.models import (
     demo,
@@ -91,11 +91,14 @@ def options(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Exit codes: 0 PROMOTE or done, 1 HOLD, 3 INCONCLUSIVE, 2 anything else."""
+    """Exit codes: 0 PROMOTE or done, 1 HOLD, 3 INCONCLUSIVE or too few rows to train for, 2 anything else."""
 
 
 def main() -> None:
-    """Run the command line. Every error is one line and exit 2; `--debug`, anywhere, shows its traceback."""
+    """Run the command line. Every error is one line and exit 2, or 3 where a holdout is too small to show anything.
+
+    `--debug`, anywhere, shows the traceback.
+    """
     debug = "--debug" in sys.argv[1:] or bool(os.environ.get("LOCKGATE_DEBUG"))
     sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
     if debug:
@@ -121,13 +124,13 @@ def main() -> None:
 
 
 def _end(err: LockgateError) -> NoReturn:
-    """Say what is wrong, a line each, and exit with 2."""
+    """Say what is wrong, a line each, and exit with 2; with 3 as for INCONCLUSIVE, if there were too few rows."""
     if events.wants_json():
         sys.stderr.write(f"{events.format_error(err)}\n")
     else:
         for line in err.problems if isinstance(err, PolicyError | DeployError) else [str(err)]:
             sys.stderr.write(f"lockgate: {line}\n")
-    sys.exit(2)
+    sys.exit(3 if isinstance(err, TooFewRowsError) else 2)
 
 
 if __name__ == "__main__":

@@ -136,35 +136,6 @@ def _format_values(values: pd.Series) -> pd.Series:
     return values.astype(object).map(str, na_action="ignore")
 
 
-def to_times(column: pd.Series, *, where: str) -> NDArray[np.datetime64]:
-    """datetime64[us] (n,), the local time as written: a time zone is dropped, not converted."""
-    import numpy as np
-    import pandas as pd
-
-    expected = "a date such as 2013-10-05, or a timestamp such as 2013-10-05T12:30:00, in every row"
-    if classify_column(column) in ("numbers", "nothing"):
-        content = "numbers" if classify_column(column) == "numbers" else "no value at all"
-        raise DataError(f"column {column.name!r} holds {content}", expected=expected, where=where)
-    if absent := int(column.isna().sum()):
-        raise DataError(f"column {column.name!r} is missing in {absent:,} rows", expected=expected, where=where)
-    codes, distinct = pd.factorize(column)
-    values = pd.Series(distinct)
-    if not pd.api.types.is_datetime64_any_dtype(values):
-        try:
-            parsed = pd.to_datetime(values.astype(object), format="ISO8601", errors="coerce")
-        except ValueError as err:
-            raise DataError(f"column {column.name!r} mixes time zones", expected=expected, where=where) from err
-        if parsed.isna().any():
-            raise DataError(
-                f"column {column.name!r} is not a time: {values[parsed.isna()].iloc[0]!r}",
-                expected=expected,
-                where=where,
-            )
-        values = parsed
-    wall: NDArray[np.datetime64] = values.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-    return np.asarray(wall[codes])
-
-
 def to_labels(column: pd.Series, data: DataSettings) -> NDArray[np.float64]:
     """float64 (n,): 0 or 1 for task binary, a finite number for regression, NaN where the outcome is missing."""
     import numpy as np

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from lockgate.gates.errors import DataError
 from lockgate.pipelines.data import columns
 from lockgate.pipelines.data.columns import list_options, suggest_name
+from lockgate.pipelines.data.settings import ColumnHoldout
+from lockgate.pipelines.data.times import read_times
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from lockgate.pipelines.data.settings import DataSettings
 
+    Marks = NDArray[np.object_] | NDArray[np.float64] | NDArray[np.datetime64]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
@@ -26,10 +30,11 @@ class Table:
     frame: pd.DataFrame  # the declared features: float64, or object with str and NaN
     row_ids: NDArray[np.object_]  # str, unique: the key's columns joined by "/", or the row's number
     labels: NDArray[np.float64]  # NaN where the outcome is missing
-    times: NDArray[np.datetime64] | None  # datetime64[us]
+    times: NDArray[np.datetime64] | None  # instants in UTC
     clusters: NDArray[np.object_] | None  # str
     weights: NDArray[np.float64] | None  # finite, not negative
     slices: Mapping[str, NDArray[np.object_]]  # str; "(missing)" where a value is missing
+    marks: Marks | None  # what the column of the holdout says, if it has one
 
 
 def build_table(raw: pd.DataFrame, data: DataSettings) -> Table:
@@ -63,10 +68,11 @@ def build_table(raw: pd.DataFrame, data: DataSettings) -> Table:
     return Table(
         labels=columns.to_labels(column(data.target, "data.target"), data),
         row_ids=ids.to_numpy(dtype=object),
-        times=None if data.time is None else columns.to_times(column(data.time, "data.time"), where="data.time"),
+        times=None if data.time is None else read_times(column(data.time, "data.time"), data, where="data.time"),
         clusters=None if data.cluster is None else text(data.cluster, "data.cluster"),
         weights=None if data.weight is None else _read_weights(column(data.weight, "data.weight")),
         slices={name: text(name, "data.slices", missing=columns.MISSING) for name in data.slices},
+        marks=read_marks(raw, data),
         frame=build_features({name: column(name, "data.features") for name in list_features(raw.columns, data)}),
     )
 
@@ -87,7 +93,15 @@ def list_features(column_names: Iterable[str], data: DataSettings) -> tuple[str,
     """The declared features or, if none are declared, all columns without another role, in the source's order."""
     if data.features is not None:
         return data.features
-    other_roles = {data.target, data.time, data.cluster, data.weight, *(data.key or ()), *data.exclude}
+    other_roles = {
+        data.target,
+        data.time,
+        data.cluster,
+        data.weight,
+        data.holdout_column,
+        *(data.key or ()),
+        *data.exclude,
+    }
     return tuple(name for name in map(str, column_names) if name not in other_roles)
 
 
@@ -143,6 +157,25 @@ def _read_weights(column: pd.Series) -> NDArray[np.float64]:
             where="data.weight",
         )
     return weights
+
+
+def read_marks(raw: pd.DataFrame, data: DataSettings) -> Marks | None:
+    """What the holdout's column says: its text; for fresh rows numbers (float64) or instants. None without a column."""
+    if data.holdout_column is None:
+        return None
+    by_text = isinstance(data.holdout, ColumnHoldout)
+    where = "data.holdout.column" if by_text else "data.holdout.by"
+    column = find_column(raw, data.holdout_column, where, data)
+    if by_text:
+        return columns.to_names(column, where=where)
+    if columns.classify_column(column) != "numbers":
+        return read_times(column, data, where=where)
+    numbers = columns.to_numbers(column, where=where)
+    if absent := int(column.isna().sum()):
+        raise DataError(
+            f"column {column.name!r} is missing in {absent:,} rows", expected="a value in every row", where=where
+        )
+    return numbers
 
 
 def describe_source(data: DataSettings) -> str:

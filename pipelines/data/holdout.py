@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.gates.errors import DataError
+from lockgate.gates.errors import DataError, TooFewRowsError
 from lockgate.pipelines.data.columns import list_options, suggest_name
-from lockgate.pipelines.data.settings import parse_month
+from lockgate.pipelines.data.fresh import find_fresh_rows, measure_freshness
+from lockgate.pipelines.data.settings import ColumnHoldout, CutoffHoldout, FractionHoldout, FreshHoldout, RollingHoldout
+from lockgate.pipelines.data.times import LATEST, Period, number_periods, parse_instant, parse_period
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lockgate.pipelines.data.frames import Table
+    from lockgate.pipelines.data.fresh import Freshness, UsedRows
     from lockgate.pipelines.data.settings import DataSettings, TrainSettings
 
     Mask = NDArray[np.bool_]
@@ -38,47 +41,74 @@ class Split:
     weights: NDArray[np.float64] | None
     slices: Mapping[str, NDArray[np.object_]]
     holdout_without_outcome: int
-    period: str | None  # the held-out month if it is one of several; otherwise None
+    as_of: str | None  # the held-out period; None where rows are chosen otherwise
+    period: str | None  # the held-out period if it is one of several; otherwise None
+    freshness: Freshness | None  # None unless fresh rows are held out
 
 
-def list_periods(table: Table, data: DataSettings, as_of: str) -> tuple[str, ...]:
-    """The `as_of` of every split to make, oldest first: the held-out months of rolling origins, else `as_of` alone.
+def resolve_as_of(table: Table, data: DataSettings, as_of: str) -> str:
+    """`as_of` or, for `latest`, the newest complete period: one with an outcome, after which another has a row.
 
-    Raises:
-        DataError: `as_of` is not a month, a month has no row with an outcome, or there is none before the first.
+    It is not used, and returned as it is, where no periods are held out. Raises DataError if no period is complete.
     """
     import numpy as np
 
-    if data.holdout.kind != "rolling" or table.times is None:
+    if as_of != LATEST or not data.holds_out_periods or table.times is None:
+        return as_of
+    numbers = number_periods(table.times, data)
+    complete = numbers[~np.isnan(table.labels) & (numbers < numbers.max())]
+    if not complete.size:
+        raise DataError(
+            f"no {data.period} with an outcome is complete: the last row is of {_describe_periods(numbers, data)[1]}",
+            expected=f"a row of a later {data.period}",
+            where="as_of",
+            hint=f"as_of={_describe_periods(numbers, data)[1]} takes that {data.period} as it is",
+        )
+    return str(Period(kind=data.period, number=int(complete.max())))
+
+
+def list_periods(table: Table, data: DataSettings, as_of: str) -> tuple[str, ...]:
+    """The `as_of` of every split to make, oldest first: the held-out periods of rolling origins, else only the last.
+
+    `latest` is resolved (`resolve_as_of`).
+
+    Raises:
+        DataError: `as_of` is not a period, a period has no row with an outcome, or there is none before the first.
+    """
+    import numpy as np
+
+    as_of = resolve_as_of(table, data, as_of)
+    if not isinstance(data.holdout, RollingHoldout) or table.times is None:
         return (as_of,)
-    count, last = data.holdout.months, parse_month(as_of, where="as_of")
-    periods = last - np.arange(count - 1, -1, -1)
-    known = np.unique(table.times[~np.isnan(table.labels)].astype("datetime64[M]"))
-    missing = [str(month) for month in periods if month not in known]
-    if known.size and not (known < periods[0]).any():
-        missing, purpose = [str(periods[0])], "to train on before"
+    count, last = data.holdout.periods, parse_period(as_of, data.period, where="as_of")
+    periods = [last.shift(back) for back in range(1 - count, 1)]
+    known = np.unique(number_periods(table.times[~np.isnan(table.labels)], data))
+    missing = [period for period in periods if period.number not in known]
+    if known.size and not (known < periods[0].number).any():
+        missing, purpose = [periods[0]], "to train on before"
     else:
         purpose = "to hold out in"
     if missing:
-        most = (
-            f"as_of from {known[0] + count} to {known[-1]}, or fewer months" if known.size > count else "fewer months"
-        )
+        fewer = f"fewer {data.period}s"
+        first, newest = (Period(kind=data.period, number=int(number)) for number in (known[0] + count, known[-1]))
+        expected = f"as_of from {first} to {newest}, or {fewer}" if known.size > count else fewer
         raise DataError(
-            f"no rows with an outcome {purpose} {missing[0]}, for {count} months up to {as_of}",
-            expected=most,
-            where="as_of, data.holdout.months",
+            f"no rows with an outcome {purpose} {missing[0]}, for {count} {data.period}s up to {as_of}",
+            expected=expected,
+            where="as_of, data.holdout.periods",
         )
     return tuple(map(str, periods))
 
 
-def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) -> Split:
+def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str, *, used: UsedRows | None = None) -> Split:
     """Training and holdout rows. Rows without an outcome are in neither; they are counted.
 
-    `as_of` is the held-out month (YYYY-MM), with rolling origins one of them (`list_periods`); it is not used if the
-    holdout is a fraction of the rows.
+    `as_of` is the held-out period, with rolling origins one of them (`list_periods`); it is not used where rows are
+    chosen otherwise. `used` says which rows are fresh no longer, for a holdout of fresh rows.
 
     Raises:
-        DataError: `as_of` is not a month, a part is empty, training has only one class, or a column is no feature.
+        DataError: `as_of` is not a period, a part is empty, training has only one class, or a column is no feature.
+        TooFewRowsError: no fresh row has an outcome.
     """
     import numpy as np
 
@@ -90,10 +120,18 @@ def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) ->
                 where="train.columns",
                 hint=suggest_name(name, table.frame.columns),
             )
-    learn, hold = _split_masks(table, data, train, as_of)
+    learn, hold, fresh = _split_masks(table, data, train, as_of, used)
     has_outcome = ~np.isnan(table.labels)
     fit, judge = learn & has_outcome, hold & has_outcome
-    _check_any(fit, "to train on", table, data, where="as_of" if train.months is None else "as_of, train.months")
+    _check_any(fit, "to train on", table, data, where="as_of" if train.periods is None else "as_of, train.periods")
+    if fresh is not None and not judge.any():
+        raise TooFewRowsError(
+            f"no fresh row with an outcome is there to hold out: of {int(has_outcome.sum()):,} rows with an outcome,"
+            f" {int((fresh & has_outcome).sum()):,} are fresh",
+            expected="rows that the champion's run did not have",
+            where="data.holdout",
+            hint="nothing was trained; evaluate again when the table has grown",
+        )
     _check_any(judge, "to hold out", table, data, where="as_of")
     if data.task == "binary" and np.unique(table.labels[fit]).size < 2:
         raise DataError(
@@ -114,28 +152,48 @@ def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str) ->
         weights=None if table.weights is None else table.weights[judge],
         slices={name: values[judge] for name, values in table.slices.items()},
         holdout_without_outcome=int((hold & ~has_outcome).sum()),
+        as_of=as_of if data.holds_out_periods else None,
         period=as_of if data.holdout.kind == "rolling" else None,
+        freshness=None
+        if fresh is None
+        else measure_freshness(table, data, rows=fit | judge, fresh=int((fresh & has_outcome).sum())),
     )
 
 
-def _split_masks(table: Table, data: DataSettings, train: TrainSettings, as_of: str) -> tuple[Mask, Mask]:
-    if data.holdout.kind == "fraction":
-        if train.months is not None:
-            raise DataError(
-                f"train.months is {train.months}, but the holdout is a fraction of the rows, not a month",
-                expected="null",
-                where="train.months",
-                hint="choose train=all",
-            )
-        hold = _hash_names(table.row_ids if table.clusters is None else table.clusters) < data.holdout.share
-        return ~hold, hold
-    if table.times is None:  # DataSettings refuses this for a month
-        raise DataError("a holdout by month needs a time column", where="data.time")
-    holdout_month, months = parse_month(as_of, where="as_of"), table.times.astype("datetime64[M]")
-    learn = months < holdout_month
-    return (
-        learn if train.months is None else learn & (months >= holdout_month - train.months)
-    ), months == holdout_month
+def _split_masks(
+    table: Table, data: DataSettings, train: TrainSettings, as_of: str, used: UsedRows | None
+) -> tuple[Mask, Mask, Mask | None]:
+    """Which rows train, which are held out, and which are fresh (None unless these are held out)."""
+    if data.holds_out_periods and table.times is not None:
+        period, numbers = parse_period(as_of, data.period, where="as_of"), number_periods(table.times, data)
+        learn = numbers < period.number
+        if train.periods is not None:
+            learn &= numbers >= period.number - train.periods
+        return learn, numbers == period.number, None
+    if train.periods is not None:
+        raise DataError(
+            f"train.periods is {train.periods}, but the holdout is no period: it is of kind {data.holdout.kind}",
+            expected="null",
+            where="train.periods",
+            hint="choose train=all",
+        )
+    fresh = find_fresh_rows(table, data, used) if isinstance(data.holdout, FreshHoldout) else None
+    hold = _hold_out(table, data)
+    hold = hold if fresh is None else hold & fresh
+    return ~hold, hold, fresh
+
+
+def _hold_out(table: Table, data: DataSettings) -> Mask:
+    """Which rows are held out where that is no matter of periods; of fresh rows, these are the share."""
+    import numpy as np
+
+    if isinstance(data.holdout, FractionHoldout | FreshHoldout):
+        return _hash_names(table.row_ids if table.clusters is None else table.clusters) < data.holdout.share
+    if isinstance(data.holdout, CutoffHoldout) and table.times is not None:
+        return np.asarray(table.times >= parse_instant(data.holdout.start, data, where="data.holdout.from"))
+    if isinstance(data.holdout, ColumnHoldout) and table.marks is not None:
+        return np.asarray(table.marks == str(data.holdout.holdout))
+    raise DataError(f"a holdout of kind {data.holdout.kind} needs a column of time", where="data.time")
 
 
 def _hash_names(names: NDArray[np.object_]) -> NDArray[np.float64]:
@@ -149,15 +207,20 @@ def _hash_names(names: NDArray[np.object_]) -> NDArray[np.float64]:
 def _check_any(rows: Mask, purpose: str, table: Table, data: DataSettings, *, where: str) -> None:
     if rows.any():
         return
-    if table.times is not None and data.holds_out_months:
-        expected = f"{_describe_months(table.times)}, and rows before it"
+    if table.times is not None and data.holds_out_periods:
+        first, last = _describe_periods(number_periods(table.times, data), data)
+        expected = f"a {data.period} from {first} to {last}, and rows before it"
         raise DataError(f"no rows with an outcome {purpose}", expected=expected, where=where)
+    expected, key = {
+        "cutoff": ("rows on both sides of it", "data.holdout.from"),
+        "column": (f"rows that say {getattr(data.holdout, 'holdout', '')!r}, and others", "data.holdout"),
+    }.get(data.holdout.kind, ("enough rows, or clusters, for both parts", "data.holdout.share"))
     raise DataError(
-        f"no rows with an outcome {purpose}: the table has {len(table.labels):,}",
-        expected="enough rows, or clusters, for both parts",
-        where="data.holdout.share",
+        f"no rows with an outcome {purpose}: the table has {len(table.labels):,}", expected=expected, where=key
     )
 
 
-def _describe_months(times: NDArray[np.datetime64]) -> str:
-    return f"a month from {times.min().astype('datetime64[M]')} to {times.max().astype('datetime64[M]')}"
+def _describe_periods(numbers: NDArray[np.int64], data: DataSettings) -> tuple[str, str]:
+    """The names of the first and the last of these periods."""
+    first, last = (Period(kind=data.period, number=int(number)) for number in (numbers.min(), numbers.max()))
+    return str(first), str(last)

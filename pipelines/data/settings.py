@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from lockgate.gates.durations import is_month
+from lockgate.gates.durations import period_kind
 from lockgate.gates.errors import DataError
 from lockgate.gates.strictness import Category, Changed, Direction, Given, Members, Parts
-
-if TYPE_CHECKING:
-    import numpy as np
-
-
-def parse_month(period: str, *, where: str) -> np.datetime64:
-    """The month as datetime64[M]; years 0001 to 9999. `where` names what the user wrote it in.
-
-    Raises:
-        DataError: anything but YYYY-MM, such as 2013-13, 2013-1 or a number.
-    """
-    import numpy as np
-
-    if not isinstance(period, str) or not is_month(period):
-        raise DataError(f"{period!r} is not a month", expected="YYYY-MM, such as 2013-10", where=where)
-    return np.datetime64(period, "M")
-
-
-def next_period(as_of: str) -> str:
-    """The month after `as_of`: 2013-12 gives 2014-01. Raises DataError if that is not a month, or 9999-12."""
-    following = str(parse_month(as_of, where="as_of") + 1)
-    if len(following) != 7:
-        raise DataError(f"no month follows {as_of}", expected="a month before 9999-12", where="as_of")
-    return following
-
+from lockgate.pipelines.data.times import EXAMPLES, LATEST, PeriodKind, check_zone, parse_instant
 
 Column = Annotated[str, StringConstraints(min_length=1)]
 
@@ -62,22 +47,42 @@ _SLICES = Members(Category.GATES, added=Direction.TIGHTER, removed=Direction.WEA
 _EXCLUDED = Members(Category.HOLDOUT, added=Direction.TIGHTER, removed=Direction.WEAKER)
 
 
-class MonthHoldout(BaseModel):
-    """The month `as_of` is held out, earlier rows train, and the month after it is predicted. Needs `time`."""
+_ELSEWHERE = Changed(Category.DEFAULT, why="other rows are predicted; what is judged stays")
+
+
+class PeriodHoldout(BaseModel):
+    """The period `as_of` is held out, earlier rows train, and the period after it is predicted. Needs `time`."""
 
     model_config = _RULES
-    kind: Literal["month"]
+    kind: Literal["period"]
 
 
 class RollingHoldout(BaseModel):
-    """The last `months` months up to `as_of` are held out, each scored by a model that was trained before it.
+    """The last `periods` periods up to `as_of` are held out, each scored by a model that was trained before it.
 
-    The model that is promoted is that of the month `as_of`. Needs `time`.
+    The model that is promoted is that of the period `as_of`. Needs `time`.
     """
 
     model_config = _RULES
     kind: Literal["rolling"]
-    months: Annotated[int, Field(ge=2, le=120), _HELD_OUT]
+    periods: Annotated[int, Field(ge=2, le=1000), _HELD_OUT]
+
+
+class CutoffHoldout(BaseModel):
+    """Rows from the time `from` on are held out, earlier rows train. Needs `time`."""
+
+    model_config = ConfigDict(**_RULES, serialize_by_alias=True)
+    kind: Literal["cutoff"]
+    start: Annotated[str, Field(alias="from"), _HELD_OUT]  # a date or timestamp, local in `zone` without an offset
+
+
+class ColumnHoldout(BaseModel):
+    """Rows whose `column` says `holdout` are held out, all others train."""
+
+    model_config = _RULES
+    kind: Literal["column"]
+    column: Annotated[Column, _HELD_OUT]
+    holdout: Annotated[str | int | bool, _HELD_OUT]
 
 
 class FractionHoldout(BaseModel):
@@ -91,6 +96,39 @@ class FractionHoldout(BaseModel):
     share: Annotated[float, Field(gt=0, lt=1), _HELD_OUT]
 
 
+class FreshHoldout(BaseModel):
+    """About `share` of the fresh rows are held out, by the same hash as a fraction; all other rows train.
+
+    Fresh rows are those that the run of the reigning champion did not have: whose number or time in the column `by` is
+    beyond the largest that the run had; without `by`, in periods of `time` after the run's last; without `time`, whose
+    row id was neither trained on nor held out. Without a champion all rows are fresh.
+    """
+
+    model_config = _RULES
+    kind: Literal["fresh"]
+    share: Annotated[float, Field(gt=0, lt=1), _HELD_OUT]
+    by: Annotated[Column | None, _HELD_OUT]
+
+
+Holdout = PeriodHoldout | RollingHoldout | CutoffHoldout | ColumnHoldout | FractionHoldout | FreshHoldout
+
+
+class ScoreTable(BaseModel):
+    """The rows to predict, where they are not in the table that is learned from: the same columns less the target."""
+
+    model_config = _RULES
+    path: Annotated[str, _ELSEWHERE]
+
+
+def check_as_of(name: str, kind: PeriodKind) -> str:
+    """The name of a period of this kind, or `latest`. Raises ValueError for anything else."""
+    if name != LATEST and period_kind(name) != kind:
+        raise ValueError(
+            f"got {name[:40]!r}; expected a {kind}, as in {EXAMPLES[kind].partition('such as ')[2]}, or {LATEST}"
+        )
+    return name
+
+
 class DataSettings(BaseModel):
     """A table: where it is, what is predicted, what identifies a row, and what is held out."""
 
@@ -98,14 +136,16 @@ class DataSettings(BaseModel):
     project: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$"), _OTHER_LOG]
     source: Annotated[str, _HELD_OUT]
     path: Annotated[str | None, _HELD_OUT]
+    score: Annotated[ScoreTable | None, _ELSEWHERE]
     task: Annotated[Literal["binary", "regression"], _HELD_OUT]  # the gates can judge other tasks as well
     target: Annotated[Column, _HELD_OUT]
     positive: Annotated[bool | int | float | str | None, _HELD_OUT]
     key: Annotated[SomeColumns | None, _HELD_OUT]
     time: Annotated[Column | None, _HELD_OUT]
-    holdout: Annotated[
-        MonthHoldout | RollingHoldout | FractionHoldout, Field(discriminator="kind"), Parts(Category.HOLDOUT)
-    ]
+    zone: Annotated[str, AfterValidator(check_zone), _HELD_OUT]
+    period: Annotated[PeriodKind, _HELD_OUT]
+    as_of: Annotated[str, _HELD_OUT]  # where the key `as_of` of conf/config.yaml is null
+    holdout: Annotated[Holdout, Field(discriminator="kind"), Parts(Category.HOLDOUT)]
     cluster: Annotated[Column | None, _CLUSTER]
     weight: Annotated[Column | None, _HELD_OUT]
     slices: Annotated[Columns, _SLICES]
@@ -113,15 +153,32 @@ class DataSettings(BaseModel):
     exclude: Annotated[Columns, _EXCLUDED]
 
     @property
-    def holds_out_months(self) -> bool:
-        """Whether months are held out, up to `as_of`, rather than a share of all rows."""
-        return self.holdout.kind != "fraction"
+    def holds_out_periods(self) -> bool:
+        """Whether periods are held out, up to `as_of`, rather than rows chosen otherwise."""
+        return self.holdout.kind in ("period", "rolling")
+
+    @property
+    def holdout_column(self) -> str | None:
+        """The column that says which rows are held out, or are fresh: it is no feature unless it is declared as one."""
+        if isinstance(self.holdout, ColumnHoldout):
+            return self.holdout.column
+        return self.holdout.by if isinstance(self.holdout, FreshHoldout) else None
+
+    @field_validator("as_of")
+    @classmethod
+    def _names_period(cls, value: str, info: ValidationInfo) -> str:
+        return check_as_of(value, info.data["period"]) if "period" in info.data else value
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.holds_out_months and self.time is None:
+        if self.time is None and (self.holds_out_periods or isinstance(self.holdout, CutoffHoldout)):
             kind = self.holdout.kind
             raise ValueError(f"holdout {{kind: {kind}}} needs time, the column that says when a row happened")
+        if isinstance(self.holdout, CutoffHoldout):
+            try:
+                parse_instant(self.holdout.start, self, where="holdout.from")
+            except DataError as err:
+                raise ValueError(f"holdout.from is no time: {self.holdout.start[:40]!r}; expected 2013-10-05") from err
         if self.positive is not None and self.task != "binary":
             raise ValueError(f"positive is for task binary, not {self.task}")
         features: Sequence[str] = self.features or ()
@@ -136,9 +193,9 @@ class TrainSettings(BaseModel):
     """Which rows and columns a model learns from."""
 
     model_config = _RULES
-    months: Annotated[int, Field(ge=1, le=1200)] | None
+    periods: Annotated[int, Field(ge=1, le=100_000)] | None
     columns: SomeColumns | None
 
 
-EVERY_ROW = TrainSettings(months=None, columns=None)
+EVERY_ROW = TrainSettings(periods=None, columns=None)
 """No restriction, for splits of which only the holdout is used."""

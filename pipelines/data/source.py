@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from lockgate.pipelines.data.files import Files
     from lockgate.pipelines.data.settings import DataSettings
+    from lockgate.pipelines.data.times import Period
 
 ReadTable = Callable[["DataSettings", "Files"], "pd.DataFrame"]
 
@@ -30,8 +30,8 @@ class Source:
     def __init__(self, read: ReadTable) -> None:
         self.read = read
 
-    def pieces(self, data: DataSettings, files: Files, month: np.datetime64 | None) -> tuple[Piece, ...]:  # noqa: ARG002
-        """The pieces that may have rows of `month`, in the table's order; all pieces if `month` is None."""
+    def pieces(self, data: DataSettings, files: Files, period: Period | None) -> tuple[Piece, ...]:  # noqa: ARG002
+        """The pieces that may have rows of `period`, in the table's order; all pieces if `period` is None."""
         return (Piece(number=0, first_row=0),)
 
     def batches(

@@ -10,9 +10,9 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from lockgate.gates.errors import DataError
 from lockgate.pipelines.data.columns import list_options, suggest_name
 from lockgate.pipelines.data.source import Piece, Source
+from lockgate.pipelines.data.times import Period, may_hold_period
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
@@ -35,19 +35,19 @@ def read_table(data: DataSettings, files: Files) -> pd.DataFrame:
 class TableSource(Source):
     """Reads Parquet by row group, and CSV whole."""
 
-    def pieces(self, data: DataSettings, files: Files, month: np.datetime64 | None) -> tuple[Piece, ...]:
+    def pieces(self, data: DataSettings, files: Files, period: Period | None) -> tuple[Piece, ...]:
         with _open_table(data, files) as (path, file):
             if not _is_parquet(path):
-                return super().pieces(data, files, month)
+                return super().pieces(data, files, period)
             parquet = _open_parquet(path, file)
             if _has_stored_index(parquet):
-                return super().pieces(data, files, month)
+                return super().pieces(data, files, period)
             groups = [parquet.metadata.row_group(number) for number in range(parquet.metadata.num_row_groups)]
             starts = itertools.accumulate((group.num_rows for group in groups), initial=0)
             return tuple(
                 Piece(number=number, first_row=first)
                 for number, (group, first) in enumerate(zip(groups, starts, strict=False))
-                if month is None or _may_hold_month(group, data.time, month)
+                if period is None or _may_hold_period(group, data, period)
             )
 
     def batches(
@@ -100,19 +100,11 @@ def _encode_text(table: pa.Table) -> pa.Table:
     return table
 
 
-def _may_hold_month(group: Any, time: str | None, month: np.datetime64) -> bool:
-    """Whether a row group can have rows of the month, by its statistics; True if it has none."""
-    import numpy as np
-
+def _may_hold_period(group: Any, data: DataSettings, period: Period) -> bool:
+    """Whether a row group can have rows of the period, by its statistics; True if it has none."""
     columns = (group.column(position) for position in range(group.num_columns))
-    statistics = next((column.statistics for column in columns if column.path_in_schema == time), None)
-    if statistics is None or not statistics.has_min_max:
-        return True
-    try:
-        low, high = (np.datetime64(bound).astype("datetime64[M]") for bound in (statistics.min, statistics.max))
-    except (TypeError, ValueError):  # text, or a time zone: cannot be compared here
-        return True
-    return bool(low <= month <= high)
+    statistics = next((column.statistics for column in columns if column.path_in_schema == data.time), None)
+    return may_hold_period(statistics, period, data)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import DataError
-from lockgate.pipelines.data import columns
 from lockgate.pipelines.data.frames import (
     build_features,
     build_row_ids,
@@ -16,8 +15,8 @@ from lockgate.pipelines.data.frames import (
     find_column,
     list_features,
 )
-from lockgate.pipelines.data.settings import parse_month
 from lockgate.pipelines.data.source import Piece, Source
+from lockgate.pipelines.data.times import EXAMPLES, Period, number_periods, parse_period, read_times
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +26,10 @@ if TYPE_CHECKING:
 
     from lockgate.pipelines.data.files import Files
     from lockgate.pipelines.data.settings import DataSettings
+
+
+ALL_ROWS = "all"
+"""The window of a table without a column of time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,30 +48,60 @@ class WindowPlan:
     rows: int  # of the window
 
 
-def plan_source_window(data: DataSettings, source: Source, files: Files, period: str, *, batch_rows: int) -> WindowPlan:
-    """The pieces with rows of the month `period` (YYYY-MM), and the number of these rows, at least one.
+def parse_window(data: DataSettings, window: str) -> Period | None:
+    """The period that a window names; None for `all`, which is the window of a table without a column of time.
 
-    For a table without a time column these are all rows, and `period` is not used.
+    Raises DataError for anything else.
+    """
+    if data.time is not None:
+        try:
+            return parse_period(window, data.period, where="window")
+        except DataError as err:
+            raise DataError(
+                f"{window[:80]!r} is not a window", expected=f"a {data.period}, {EXAMPLES[data.period]}", where="window"
+            ) from err
+    if window != ALL_ROWS:
+        raise DataError(
+            f"{window[:80]!r} is not a window",
+            expected=f"{ALL_ROWS}, as the table has no column of time",
+            where="window",
+        )
+    return None
+
+
+def plan_source_window(data: DataSettings, source: Source, files: Files, window: str, *, batch_rows: int) -> WindowPlan:
+    """The pieces with rows of the window, and the number of these rows, at least one.
 
     Raises:
-        DataError: `period` is not a month, the window has no rows, or the table cannot be read.
+        DataError: that is no window (`parse_window`), it has no rows, a column is missing, or the table cannot be read.
     """
-    wanted_month = None if data.time is None else parse_month(period, where="period")
-    pieces, rows = [], 0
-    for piece in source.pieces(data, files, wanted_month):
-        if count := sum(
-            _count_rows(raw, data, wanted_month)
-            for raw in _read_raw(data, source, files, piece, batch_rows, rows_only=True)
-        ):
+    period = parse_window(data, window)
+    pieces: list[Piece] = []
+    rows = 0
+    for piece in source.pieces(data, files, period):
+        count = 0
+        for raw in _read_raw(data, source, files, piece, batch_rows, rows_only=True):
+            if not pieces and not count:
+                _check_columns(raw, data, source, files, piece)
+            count += _count_rows(raw, data, period)
+        if count:
             pieces.append(piece)
             rows += count
     if not rows:
-        raise _empty_window_error(data, source, files, period, batch_rows)
+        raise _empty_window_error(data, source, files, window, batch_rows)
     return WindowPlan(pieces=tuple(pieces), rows=rows)
 
 
+def find_newest_period(data: DataSettings, source: Source, files: Files, *, batch_rows: int) -> str:
+    """The last period with a row, by name. Raises DataError if the table has no rows, or cannot be read."""
+    numbers = _list_periods(data, source, files, batch_rows)
+    if not numbers:
+        raise DataError(f"{describe_source(data)} has no rows", expected="at least one", where="data")
+    return str(Period(kind=data.period, number=max(numbers)))
+
+
 def read_source_window(
-    data: DataSettings, source: Source, files: Files, period: str, pieces: Sequence[Piece], *, batch_rows: int
+    data: DataSettings, source: Source, files: Files, window: str, pieces: Sequence[Piece], *, batch_rows: int
 ) -> Iterator[WindowRows]:
     """The rows of the window in these pieces, at most `batch_rows` at a time, in the source's order.
 
@@ -77,16 +110,28 @@ def read_source_window(
     """
     import numpy as np
 
-    wanted_month = None if data.time is None else parse_month(period, where="period")
+    period = parse_window(data, window)
     for piece in pieces:
         first = piece.first_row
         for raw in _read_raw(data, source, files, piece, batch_rows, rows_only=False):
             inside = (
-                np.arange(len(raw)) if wanted_month is None else np.flatnonzero(_read_months(raw, data) == wanted_month)
+                np.arange(len(raw))
+                if period is None
+                else np.flatnonzero(_read_period_numbers(raw, data) == period.number)
             )
             if len(inside):
                 yield _build_window(raw.iloc[inside].reset_index(drop=True), first + inside, data)
             first += len(raw)
+
+
+def _check_columns(raw: pd.DataFrame, data: DataSettings, source: Source, files: Files, piece: Piece) -> None:
+    """Raise DataError if a column that predicting needs is missing. `raw` may hold fewer columns than the piece."""
+    declared = {"data.key": data.key or (), "data.features": data.features or ()}
+    if any(name not in raw.columns for names in declared.values() for name in names):
+        raw = next(iter(_read_raw(data, source, files, piece, 1, rows_only=False)))
+    for key, names in declared.items():
+        for name in names:
+            find_column(raw, name, key, data)
 
 
 def _build_window(raw: pd.DataFrame, numbers: NDArray[np.int64], data: DataSettings) -> WindowRows:
@@ -101,7 +146,7 @@ def _build_window(raw: pd.DataFrame, numbers: NDArray[np.int64], data: DataSetti
 def _read_raw(
     data: DataSettings, source: Source, files: Files, piece: Piece, batch_rows: int, *, rows_only: bool
 ) -> Iterator[pd.DataFrame]:
-    """The rows of a piece as the source has them; with `rows_only`, just one column, enough to count rows by month."""
+    """The rows of a piece as the source has them; with `rows_only`, just one column, enough to count rows by period."""
     if rows_only and (enough := data.time or next(iter(data.key or data.features or ()), None)):
         names: list[str] | None = [enough]
     elif data.features is None:
@@ -111,28 +156,30 @@ def _read_raw(
     yield from source.batches(data, files, piece, names, batch_rows)
 
 
-def _count_rows(raw: pd.DataFrame, data: DataSettings, wanted_month: np.datetime64 | None) -> int:
-    return len(raw) if wanted_month is None else int((_read_months(raw, data) == wanted_month).sum())
+def _count_rows(raw: pd.DataFrame, data: DataSettings, period: Period | None) -> int:
+    return len(raw) if period is None else int((_read_period_numbers(raw, data) == period.number).sum())
 
 
-def _read_months(raw: pd.DataFrame, data: DataSettings) -> NDArray[np.datetime64]:
-    return columns.to_times(find_column(raw, str(data.time), "data.time", data), where="data.time").astype(
-        "datetime64[M]"
-    )
+def _read_period_numbers(raw: pd.DataFrame, data: DataSettings) -> NDArray[np.int64]:
+    times = read_times(find_column(raw, str(data.time), "data.time", data), data, where="data.time")
+    return number_periods(times, data)
 
 
-def _empty_window_error(data: DataSettings, source: Source, files: Files, period: str, batch_rows: int) -> DataError:
-    if data.time is None:
-        return DataError(f"{describe_source(data)} has no rows", expected="at least one", where="data")
-    months = [
-        _read_months(raw, data)
+def _list_periods(data: DataSettings, source: Source, files: Files, batch_rows: int) -> list[int]:
+    """The first and the last period of each batch of the table."""
+    batches = [
+        _read_period_numbers(raw, data)
         for piece in source.pieces(data, files, None)
         for raw in _read_raw(data, source, files, piece, batch_rows, rows_only=True)
         if len(raw)
     ]
-    first, last = (
-        min((batch.min() for batch in months), default=None),
-        max((batch.max() for batch in months), default=None),
-    )
-    expected = f"a month from {first} to {last}" if months else "at least one row"
-    return DataError(f"no rows in {period}", expected=expected, where="period")
+    return [int(end) for batch in batches for end in (batch.min(), batch.max())]
+
+
+def _empty_window_error(data: DataSettings, source: Source, files: Files, window: str, batch_rows: int) -> DataError:
+    if data.time is None:
+        return DataError(f"{describe_source(data)} has no rows", expected="at least one", where="data")
+    numbers = _list_periods(data, source, files, batch_rows)
+    first, last = (Period(kind=data.period, number=end(numbers, default=0)) for end in (min, max))
+    expected = f"a {data.period} from {first} to {last}" if numbers else "at least one row"
+    return DataError(f"no rows in {window}", expected=expected, where="window")

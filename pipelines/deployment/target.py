@@ -21,7 +21,7 @@ class DeployedFlow:
 
 
 FLOWS: Mapping[str, DeployedFlow] = {
-    "EvaluateNewModel": DeployedFlow(file="evaluate.py"),
+    "EvaluateNewModel": DeployedFlow(file="evaluate.py", policy=True),
     "Promote": DeployedFlow(file="promote.py", policy=True),
     "Predict": DeployedFlow(file="predict.py"),
 }

@@ -23,7 +23,7 @@ _RETRY_EXIT_CODE = 1
 """The exit code of a step that Metaflow retries, without a traceback."""
 
 ERROR_FILE_VARIABLE = "LOCKGATE_ERROR_FILE"
-"""Environment variable that names a file for the one line of a failed step. It may be unset."""
+"""Environment variable that names a file for the type and the one line of a step's error. It may be unset."""
 
 
 def report(message: str, /, *, event: str = "progress", **fields: Any) -> None:
@@ -40,7 +40,7 @@ def fail_in_one_line() -> Iterator[None]:
     except LockgateError as err:
         line = str(err)
         if file := os.environ.get(ERROR_FILE_VARIABLE):
-            Path(file).write_text(line, encoding="utf-8")
+            Path(file).write_text(f"{type(err).__name__}\n{line}", encoding="utf-8")
         sys.stderr.write(
             (events.format_error(err, **_task_fields()) if events.wants_json() else f"{PROGRESS_PREFIX}{line}") + "\n"
         )

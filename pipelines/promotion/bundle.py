@@ -6,14 +6,15 @@ If the log has entries but never had a champion, the bundle holds the head alone
 |---|---|
 | `manifest.json` | what this is, and the SHA-256 and size of every other file |
 | `model` | the champion's bytes, as they were judged; empty if there never was a champion |
-| `facts.json` | `features`: what the champion's run recorded about its training columns, or null |
+| `facts.json` | `features`: what the champion's run recorded about its training columns, or null; `used`, where fresh |
+|              | rows are held out: which rows are fresh no longer |
 | `entries.jsonl` | entries of the promotion log, a line each, byte for byte: the head, entries before it to check by |
 |                 | (`Log.load_head_chain`), and the entry that promoted the champion |
 | `keys.json` | the public keys that the log's platform trusts: for information, as whoever makes a bundle writes them |
 
 A reader trusts the signatures of the entries, by the keys in the reader's own conf/platform: they bind the digest of
-the model. `facts.json` is bound by the manifest alone, so gates that read it (`drift` against the champion) are only
-as trustworthy as whoever made the bundle.
+the model. `facts.json` is bound by the manifest alone, so gates that read it (`drift` against the champion) and the
+choice of fresh rows are only as trustworthy as whoever made the bundle.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ class Bundle:
     admitted: admission.Admission | None  # None where the log never had a champion
     model: bytes
     features: Any
+    used: Any  # None unless fresh rows are held out
 
     def refusal(self, now: datetime) -> str:
         """Why the champion may not be served at `now`, as far as the bundle shows; empty where it may."""
@@ -93,13 +95,18 @@ class Bundle:
         return self.admitted.champion.refusal(shift_time(now, -MAX_CLOCK_SKEW), revoked=self.head.state.revoked)
 
 
-def build_bundle(log: Log, admitted: admission.Admission, *, model: bytes, features: Any) -> dict[str, bytes]:
+def build_bundle(
+    log: Log, admitted: admission.Admission, *, model: bytes, features: Any, used: Any = None
+) -> dict[str, bytes]:
     """The files of a bundle for the admitted champion, by name. The same head of the log gives the same bytes.
+
+    features, used: as in `facts.json`.
 
     Raises AdmissionError if `model` is not what was judged, LockgateError if a file is too large to be read back.
     """
     champion = admitted.champion
-    files = {"model": admitted.check(model), "facts.json": rfc8785.dumps({"features": features})}
+    facts = {"features": features} if used is None else {"features": features, "used": used}
+    files = {"model": admitted.check(model), "facts.json": rfc8785.dumps(facts)}
     return _add_manifest(log, admitted.head.seq, files, champion=champion)
 
 
@@ -178,7 +185,15 @@ def read_bundle(path: Path, *, project: str, keyring: Keyring) -> Bundle:
             expected=f"{identity[2] or 'no champion'}, entry {identity[1]}",
             where=where,
         )
-    return Bundle(log=log, head=head, admitted=admitted, model=files["model"], features=_parse_features(files, where))
+    facts = _parse_facts(files, where)
+    return Bundle(
+        log=log,
+        head=head,
+        admitted=admitted,
+        model=files["model"],
+        features=facts.get("features"),
+        used=facts.get("used"),
+    )
 
 
 def read_trusted_bundle(path: Path, settings: Governance) -> Bundle:
@@ -245,12 +260,12 @@ def _build_log(files: Mapping[str, bytes], *, project: str, keyring: Keyring, wh
     return log, log.load_head_chain(seqs[-1])[0]
 
 
-def _parse_features(files: Mapping[str, bytes], where: str) -> Any:
+def _parse_facts(files: Mapping[str, bytes], where: str) -> dict[str, Any]:
     try:
         facts = parse_json(files["facts.json"])
     except (ValueError, RecursionError) as err:
         raise LockgateError("the bundle's facts are not JSON", expected="a JSON object", where=where) from err
-    return facts.get("features") if isinstance(facts, dict) else None
+    return facts if isinstance(facts, dict) else {}
 
 
 def _digest_file(blob: bytes) -> FileDigest:

@@ -50,19 +50,20 @@ class Basis:
 
     @cached_property
     def splits(self) -> tuple[Split, ...]:
-        """This checkout's holdout, with every feature: one split, or one for each month of rolling origins.
+        """This checkout's holdout, with every feature: one split, or one for each period of rolling origins.
 
-        Raises SettingsError if the champion was trained on a held-out month.
+        Raises SettingsError if the champion was trained on a held-out period.
         """
         data_settings, as_of = self.settings.data, self.settings.as_of
         table = data.load(data_settings, root=data_files(self.settings))
         periods = data.list_periods(table, data_settings, as_of)
         check_untrained(self.reigning, self.settings, periods)
-        return tuple(data.split(table, data_settings, EVERY_ROW, period) for period in periods)
+        used = self.reigning.used if self.reigning else None
+        return tuple(data.split(table, data_settings, EVERY_ROW, period, used=used) for period in periods)
 
     @property
     def split(self) -> Split:
-        """The holdout or, with rolling origins, its last month."""
+        """The holdout or, with rolling origins, its last period."""
         return self.splits[-1]
 
     @cached_property
@@ -88,7 +89,7 @@ class Basis:
         `kind` is what the pull request's conf/ composes.
 
         If this checkout does not know such models, the claimed scores stay, beside this checkout's rows, labels and
-        champion. So they do with rolling origins, where only the last month's model is in the proposal. What the run
+        champion. So they do with rolling origins, where only the last period's model is in the proposal. What the run
         says about its training is a claim in any case.
 
         Raises:
@@ -156,7 +157,7 @@ class Basis:
         if kind not in MODELS:
             return f"this branch does not know models of the kind {kind[:40]!r}, and cannot score them"
         if len(self.splits) > 1:
-            return "the models of the earlier months are not in the proposal, and cannot be scored again"
+            return "the models of the earlier periods are not in the proposal, and cannot be scored again"
         return ""
 
     def _training_facts(self, claim: Evidence) -> dict[str, Any]:
@@ -171,7 +172,7 @@ class Basis:
         return {
             **self._training_facts(claim),
             "project": self.settings.data.project,
-            "as_of": self.settings.as_of,
+            **({} if self.split.as_of is None else {"as_of": self.split.as_of}),
             "challenger": {**challenger, "sha256": sha256},
             "champion": champion and {"run": champion.run, "sha256": champion.sha256},
         }
@@ -179,7 +180,8 @@ class Basis:
     @property
     def _holdout_words(self) -> str:
         rows = sum(len(split.labels) for split in self.splits)
-        return f"{self.settings.as_of} of {self.settings.data.project}, {rows:,} rows"
+        period = f"{self.split.as_of} of " if self.split.as_of else ""
+        return f"{period}{self.settings.data.project}, {rows:,} rows"
 
 
 def _check_kind(claimed: str, format_: str, kind: str, name: str) -> None:

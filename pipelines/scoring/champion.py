@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lockgate.gates import runs
+from lockgate.gates.durations import period_days
 from lockgate.gates.errors import EvidenceError, LockgateError, SettingsError
 from lockgate.gates.records.state import Champion, State
-from lockgate.pipelines.data.settings import parse_month
+from lockgate.pipelines.data.fresh import UsedRows
+from lockgate.pipelines.data.times import Period, parse_period
 from lockgate.pipelines.models import Fitted, load_model
 from lockgate.pipelines.promotion.actor import clock
 from lockgate.pipelines.promotion.log import open_log
+from lockgate.pipelines.scoring.used_rows import find_used_rows
 from lockgate.pipelines.settings.settings import Settings
 
 if TYPE_CHECKING:
     from lockgate.gates.log import Log, LogEntry
+    from lockgate.gates.policy.policy import Policy
     from lockgate.pipelines.promotion.bundle import Bundle
 
 
@@ -34,56 +38,76 @@ class Reigning:
     champion: Champion
     model: Fitted
     features: object
+    used: UsedRows | None  # rows that are fresh no longer; None unless fresh rows are held out
 
 
 def check_untrained(reigning: Reigning | None, settings: Settings, periods: Sequence[str]) -> None:
-    """Raise SettingsError if the champion was trained on one of the held-out months, ascending and each YYYY-MM.
+    """Raise SettingsError if the champion was trained on one of the held-out periods, by name, ascending.
 
-    The champion is one model, not a recipe that is fitted again for each origin: it can only be compared on months
-    after those that it learned from, and it learned from the months before the last one that it was judged on.
+    The champion is one model, not a recipe that is fitted again for each origin: it can only be compared on periods
+    after those that it learned from, and it learned from those before the last one that it was judged on.
     """
     if reigning is None or settings.data.holdout.kind != "rolling" or not reigning.champion.as_of:
         return
-    since = reigning.champion.as_of
-    trained = [period for period in periods if period < since]
+    kind, judged_on = settings.data.period, period_days(reigning.champion.as_of)
+    if judged_on is None:
+        return
+    trained = [period for period in periods if parse_period(period, kind, where="as_of").first_day < judged_on[0]]
     if not trained:
         return
-    first = str(parse_month(since, where="as_of") + len(periods) - 1)
+    earliest = Period.of_day(judged_on[0], kind)
+    first = earliest.shift(len(periods) - (earliest.first_day == judged_on[0]))
     left = len(periods) - len(trained)
-    fewer = f", or data.holdout.months: {left}" if left > 1 else ""
+    fewer = f", or data.holdout.periods: {left}" if left > 1 else ""
     raise SettingsError(
         f"the champion, {reigning.champion.run}, was trained on {trained[-1]}: there it cannot be compared",
-        expected=f"as_of={first} or later, so that all {len(periods)} months lie after its training{fewer}",
-        where="as_of, data.holdout.months",
+        expected=f"as_of={first} or later, so that all {len(periods)} {kind}s lie after its training{fewer}",
+        where="as_of, data.holdout.periods",
     )
 
 
-def load_from_log(settings: Settings, *, load: Loader) -> Reigning | None:
+def load_from_log(settings: Settings, policy: Policy, *, load: Loader) -> Reigning | None:
     """The champion of the promotion log; None if there is none yet."""
-    champion = open_log(settings).state().champion
+    log = open_log(settings)
+    champion = log.state().champion
     if champion is None:
         return None
     try:
         features = runs.load_facts(champion.run or "").get("features")
     except EvidenceError:
         features = None
-    return Reigning(champion=champion, model=load_champion(champion, load=load), features=features)
+    return Reigning(
+        champion=champion,
+        model=load_champion(champion, load=load),
+        features=features,
+        used=find_used_rows(log, settings.data, policy),
+    )
 
 
 def load_from_bundle(settings: Settings, path: Path, *, load: Loader) -> Reigning | None:
     """The champion of a bundle, checked with the keys of conf/platform; needs neither the log nor the datastore."""
     from lockgate.pipelines.promotion import bundle
 
-    return load_bundled_champion(bundle.read_trusted_bundle(path, settings), load=load)
+    return load_bundled_champion(bundle.read_trusted_bundle(path, settings), settings, load=load)
 
 
-def load_bundled_champion(bundled: Bundle, *, load: Loader) -> Reigning | None:
-    """The champion of a checked bundle; None if the bundle shows that there never was one."""
+def load_bundled_champion(bundled: Bundle, settings: Settings, *, load: Loader) -> Reigning | None:
+    """The champion of a checked bundle; None if the bundle shows that there never was one.
+
+    Raises LockgateError if fresh rows are held out and the bundle does not say which are.
+    """
     if bundled.admitted is None:
         return None
     champion = bundled.admitted.champion
     model = load(champion.format or "", bundled.model, sha256=champion.sha256 or "")
-    return Reigning(champion=champion, model=model, features=bundled.features)
+    used = None if bundled.used is None else UsedRows.parse(bundled.used)
+    if used is None and settings.data.holdout.kind == "fresh":
+        raise LockgateError(
+            "the bundle does not say which rows are fresh",
+            expected="one that was made where conf/data has `holdout: {kind: fresh}`",
+            hint="`lockgate bundle` makes it again",
+        )
+    return Reigning(champion=champion, model=model, features=bundled.features, used=used)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +134,7 @@ def find_opponent(settings: Settings, path: Path | None, *, load: Loader) -> Opp
     bundled = bundle.read_trusted_bundle(path, settings)
     refusal = bundled.refusal(clock())
     words = f"{_beside(bundled)}; {refusal}" if refusal else _beside(bundled)
-    reigning = load_bundled_champion(bundled, load=load)
+    reigning = load_bundled_champion(bundled, settings, load=load)
     return Opponent(reigning=reigning, state=bundled.head.state, words=words, uncompared="")
 
 

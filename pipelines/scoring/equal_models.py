@@ -59,7 +59,7 @@ class EqualModels:
 def fit_equal_models(settings: Settings, *, seeds: int, report: Report) -> EqualModels:
     """Fit the configured model with `seeds` seeds, and once more on fewer rows; score them on the holdout.
 
-    With rolling origins each of these models is fitted once for each held-out month, on the rows before it.
+    With rolling origins each of these models is fitted once for each held-out period, on the rows before it.
 
     Raises:
         LockgateError: the data or the model is not as it should be; one line each.
@@ -154,7 +154,7 @@ def _evidence(
     facts = {
         **challenger.facts,
         "project": settings.data.project,
-        "as_of": settings.as_of,
+        **({} if splits[-1].as_of is None else {"as_of": splits[-1].as_of}),
         "scored_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "champion": {
             "run": "selftest",

@@ -55,7 +55,7 @@ class CandidateModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredPeriod:
-    """A month before the last one, scored by a model of its own that was trained before it."""
+    """A period before the last one, scored by a model of its own that was trained before it."""
 
     split: Split
     scores: NDArray[np.float64]  # (m,) of its holdout
@@ -78,7 +78,8 @@ def holdout_columns(splits: Sequence[Split]) -> dict[str, Any]:
         "row_id": join(lambda split: split.row_ids),
         "cluster": join(lambda split: split.clusters),
         "weight": join(lambda split: split.weights),
-        "time": join(lambda split: split.times),
+        # a digit beyond the microsecond would be no time to a gate
+        "time": join(lambda split: None if split.times is None else split.times.astype("datetime64[us]")),
         "slices": {name: np.concatenate([split.slices[name] for split in splits]) for name in last.slices},
         "period": np.concatenate(periods) if periods else None,
     }
@@ -121,7 +122,8 @@ def score_holdout(
     facts: dict[str, Any] = {
         "version": FACTS_VERSION,
         "project": settings.data.project,
-        "as_of": settings.as_of,
+        **({} if split.as_of is None else {"as_of": split.as_of}),
+        **({} if split.freshness is None else {"fresh": split.freshness.to_fact()}),
         "scored_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "challenger": {
             "run": run,

@@ -24,7 +24,7 @@ def next_month(settings: Settings, table: Table, *, challenger: str, champion: s
         challenger, champion: pathspecs of finished runs.
         metric: a metric of the task.
     """
-    month = data.next_period(settings.as_of)
+    month = data.next_period(settings.as_of, settings.data.period)
     split = data.split(table, settings.data, settings.train, month)
     rows = Rows(
         label=split.labels,

@@ -46,11 +46,12 @@ def judge_months(
         challenger, champion: pathspecs of finished runs, of which the challenger's held `settings.as_of` out.
     """
     rolling = settings.model_copy(
-        update={"data": settings.data.model_copy(update={"holdout": RollingHoldout(kind="rolling", months=months)})}
+        update={"data": settings.data.model_copy(update={"holdout": RollingHoldout(kind="rolling", periods=months)})}
     )
     ours, _ = _load(challenger)
     theirs, since = _load(champion)
-    *before, last = (period for period in data.list_periods(table, rolling.data, settings.as_of) if period >= since)
+    periods = data.list_periods(table, rolling.data, settings.as_of)
+    *before, last = (period for period in periods if period >= since)  # of one kind, whose names are in their order
     earlier = [score_period(rolling, table, period, report=report) for period in before]
     splits = [*(period.split for period in earlier), data.split(table, rolling.data, rolling.train, last)]
     evidence = Evidence.from_arrays(

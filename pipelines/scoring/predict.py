@@ -50,7 +50,7 @@ class Serving(BaseModel):
         return stores.Draft(
             source=self.source,
             project=settings.data.project,
-            window=self.window,
+            window=self.window if settings.data.score is None else f"{self.window} of {settings.data.score.path}",
             champion_run=str(self.champion.run),
             model_sha256=str(self.champion.sha256),
             log_seq=self.log_seq,
@@ -101,11 +101,13 @@ def _plan(
     report: Reporter,
 ) -> Serving:
     champion = admitted.champion
-    period = window or (data.next_period(champion.as_of or settings.as_of) if settings.data.time else "all")
+    period = _resolve_window(settings, champion, window)
     plan = data.plan_window(settings.data, period, root=data_files(settings), batch_rows=settings.platform.batch_rows)
+    table = f" of {settings.data.score.path}" if settings.data.score else ""
     pieces, size = plan.pieces, -(-len(plan.pieces) // settings.platform.shards)
     report(
-        f"champion is {champion.run}, promoted by entry {champion.seq}; predicting {plan.rows:,} rows of {period}",
+        f"champion is {champion.run}, promoted by entry {champion.seq}; predicting {plan.rows:,} rows of"
+        f" {period}{table}",
         event="admitted",
         run=champion.run,
         entry=champion.seq,
@@ -124,6 +126,18 @@ def _plan(
         time=now,
         shards=tuple(pieces[start : start + size] for start in range(0, len(pieces), size)),
     )
+
+
+def _resolve_window(settings: Settings, champion: Champion, window: str) -> str:
+    """The window to predict: as asked for, else the period after the one that the champion was judged on.
+
+    A champion that was judged on no period predicts the newest one of the table, and without a column of time all rows.
+    """
+    if window:
+        return window
+    if settings.data.time is None or champion.as_of is None:
+        return data.newest_window(settings.data, root=data_files(settings), batch_rows=settings.platform.batch_rows)
+    return data.next_period(champion.as_of, settings.data.period)
 
 
 def stage_shard(settings: Settings, serving: Serving, shard: int, *, report: Reporter) -> None:

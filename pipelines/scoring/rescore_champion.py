@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from lockgate.gates import runs
+from lockgate.gates.durations import period_days
 from lockgate.gates.errors import AdmissionError, EvidenceError, SettingsError
 from lockgate.gates.evidence.facts import read_part
 from lockgate.pipelines import data
 from lockgate.pipelines.data import EVERY_ROW
+from lockgate.pipelines.data.times import LATEST
 from lockgate.pipelines.promotion.events import Reporter
 from lockgate.pipelines.promotion.log import open_log
 from lockgate.pipelines.scoring.confined import open_confinement
 from lockgate.pipelines.scoring.distributions import recount
 from lockgate.pipelines.scoring.evidence import CandidateModel, Evaluated, parity_problem, score_holdout
 from lockgate.pipelines.scoring.tables import data_files
+from lockgate.pipelines.scoring.used_rows import find_rows_of_champion
 from lockgate.pipelines.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,32 +32,30 @@ _CARRIED_FACTS = ("fit_seconds", "peak_memory_mb", "scores")
 
 
 def score_champion_again(settings: Settings, *, run: str, as_of: str, report: Reporter) -> Evaluated:
-    """Evidence of the champion's scores on the holdout of `as_of`; by default the month after the one it was judged on.
+    """Evidence of the champion's scores on the holdout of `as_of`; by default the period after that of its judgement.
 
-    With rolling origins that is the month alone: the months before it are not fresh to the champion.
+    With rolling origins that is the period alone: those before it are not fresh to the champion. Where fresh rows are
+    held out, they are the share of the rows that the champion's run did not have.
 
     The challenger of that evidence is the champion's model, from the bytes that were promoted, and it has no
     champion. The training rows are those that the champion's own evidence names, as the promotion bound them.
 
     Raises:
-        AdmissionError: no model reigns. SettingsError: a month that the champion was judged on, or one before it.
+        AdmissionError: no model reigns. SettingsError: a period that the champion was judged on, or one before it.
         EvidenceError: the champion's evidence is gone, or is not what the promotion was about.
         LockgateError: data, model or log are not as they should be.
     """
     log = open_log(settings)
-    champion, month = resolve_month(settings, log, as_of)
-    fresh = settings.model_copy(update={"as_of": month})
+    champion, wanted_period = resolve_period(settings, log, as_of)
     before = _own_evidence(champion, log)
     name = str(read_part(before.facts, "challenger").get("model") or "")
     report(f"champion is {champion.run}, promoted by entry {champion.seq}")
     with open_confinement(champion.format or "") as confinement:
-        split = data.split(
-            data.load(settings.data, root=data_files(settings)),
-            settings.data,
-            EVERY_ROW,
-            fresh.as_of,
-        )
-        report(f"{len(split.holdout):,} rows of {_held_out(fresh)}")
+        table = data.load(settings.data, root=data_files(settings))
+        period = fresh_period(settings, champion.as_of, data.resolve_as_of(table, settings.data, wanted_period))
+        used = find_rows_of_champion(champion, settings.data)
+        split = data.split(table, settings.data, EVERY_ROW, period, used=used)
+        report(f"{len(split.holdout):,} rows of {split.as_of or 'the share that is held out'}")
         candidate = CandidateModel(
             name=name,
             format=champion.format or "",
@@ -64,15 +66,15 @@ def score_champion_again(settings: Settings, *, run: str, as_of: str, report: Re
             train_row_hashes=before.all_train_hashes,
         )
         model = confinement.load(candidate.format, candidate.blob, sha256=candidate.sha256)
-        evaluated = score_holdout(fresh, split, candidate, model, run=run, reigning=None, confinement=confinement)
+        evaluated = score_holdout(settings, split, candidate, model, run=run, reigning=None, confinement=confinement)
     if problem := parity_problem(evaluated):
         report(f"the model was not scored again: {problem}")
     report("scored alone")
     return evaluated
 
 
-def resolve_month(settings: Settings, log: Log, as_of: str) -> tuple[Champion, str]:
-    """The champion, and the month that it is judged on. Raises as `score_champion_again` does."""
+def resolve_period(settings: Settings, log: Log, as_of: str) -> tuple[Champion, str]:
+    """The champion, and the period that it is judged on, or `latest`. Raises as `score_champion_again` does."""
     champion = log.state().champion
     if champion is None:
         raise AdmissionError("no model reigns", hint="`make evaluate model=xgb` trains and judges one")
@@ -80,21 +82,26 @@ def resolve_month(settings: Settings, log: Log, as_of: str) -> tuple[Champion, s
 
 
 def fresh_period(settings: Settings, judged_on: str | None, as_of: str) -> str:
-    """The month to judge on: `as_of`, or the month after the champion's. Raises SettingsError if it is not fresh.
+    """The period to judge on: `as_of`, or the one after the champion's. Raises SettingsError if it is not fresh.
 
-    If a fraction of the rows is held out there is no month, and the rows are as fresh as the table.
+    Where no periods are held out there is none, and the rows are as fresh as the table.
     """
-    if not settings.data.holds_out_months:
+    if not settings.data.holds_out_periods:
         return settings.as_of
     if not as_of:
-        return data.next_period(judged_on or settings.as_of)
-    if judged_on is not None and as_of <= judged_on:
+        return settings.as_of if judged_on is None else data.next_period(judged_on, settings.data.period)
+    if judged_on is not None and as_of != LATEST and _ends(as_of) <= _ends(judged_on):
         raise SettingsError(
             f"the champion was judged on {judged_on}: {as_of[:40]} shows nothing new",
-            expected=f"a month after {judged_on}",
+            expected=f"a {settings.data.period} after {judged_on}",
             where="as_of",
         )
     return as_of
+
+
+def _ends(period: str) -> date:
+    days = period_days(period)
+    return date.min if days is None else days[1]
 
 
 def _own_evidence(champion: Champion, log: Log) -> Evidence:
@@ -122,7 +129,3 @@ def _training_facts(facts: Mapping[str, Any], *, left_out: int) -> dict[str, Any
         "rows": {"train": read_part(facts, "rows").get("train"), "without_outcome": left_out},
         **{name: facts[name] for name in _CARRIED_FACTS if name in facts},
     }
-
-
-def _held_out(settings: Settings) -> str:
-    return settings.as_of if settings.data.holds_out_months else "the share that is held out"

@@ -32,23 +32,28 @@ def data_files(settings: Settings) -> data.Files:
     return data.Objects(store, name=name)
 
 
-def push_table(settings: Settings) -> tuple[Path, str]:
-    """Copy the table of this checkout to `platform.data_root`; returns the file and its new address.
+def push_tables(settings: Settings) -> list[tuple[Path, str]]:
+    """Copy the table of this checkout, and that of `data.score`, to `platform.data_root`: files and new addresses.
 
     Raises DataError if there is nothing to copy, no such file, or the store cannot be written.
     """
+    score = settings.data.score
+    paths = {"data.path": settings.data.path} | ({} if score is None else {"data.score.path": score.path})
+    return [_push_table(settings, path, key) for key, path in paths.items()]
+
+
+def _push_table(settings: Settings, path: str | None, key: str) -> tuple[Path, str]:
     import obstore
     from obstore.exceptions import BaseError
 
-    path = settings.data.path
     if settings.platform.data_root == CHECKOUT_ROOT or path is None:
         why = "the source reads no file" if path is None else "the platform reads this checkout"
-        raise DataError(f"nothing to copy: {why}", where="data.path" if path is None else "platform.data_root")
+        raise DataError(f"nothing to copy: {why}", where=key if path is None else "platform.data_root")
     if Path(path).is_absolute():
-        raise DataError(f"{path} exists only on this machine", expected="a path in this checkout", where="data.path")
+        raise DataError(f"{path} exists only on this machine", expected="a path in this checkout", where=key)
     project = find_root()
     if problem := data.Folder(project).problem(path):
-        raise DataError(f"{path} {problem}", expected="a file of this checkout", where="data.path")
+        raise DataError(f"{path} {problem}", expected="a file of this checkout", where=key)
     store, name = _objects(settings)
     try:
         obstore.put(store, path, project / path)

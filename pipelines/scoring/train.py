@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lockgate.gates.evidence.row_ids import hash_row_ids
+from lockgate.gates.policy.policy import Policy
 from lockgate.pipelines import data
 from lockgate.pipelines.data import Split, Table
 from lockgate.pipelines.models import MODELS, Fitted, load_model
@@ -24,17 +25,21 @@ from lockgate.pipelines.scoring.evidence import (
     parity_problem,
     score_holdout,
 )
+from lockgate.pipelines.scoring.holdout_size import check_size
 from lockgate.pipelines.scoring.tables import data_files
 from lockgate.pipelines.settings.settings import Settings
 
 __all__ = ["Evaluated", "load_champion", "score_period", "train_and_score"]
 
 
-def train_and_score(settings: Settings, *, run: str, report: Reporter, bundle: str = "") -> Evaluated:
+def train_and_score(settings: Settings, policy: Policy, *, run: str, report: Reporter, bundle: str = "") -> Evaluated:
     """Fit the configured model, and score it and the champion on the same holdout rows.
 
-    With rolling origins the model is fitted once for each held-out month, on the rows before it, and that of the last
-    month is the challenger. The champion's own model scores every month: see `champion.check_untrained`.
+    With rolling origins the model is fitted once for each held-out period, on the rows before it, and that of the last
+    one is the challenger. The champion's own model scores every period: see `champion.check_untrained`.
+
+    `policy` judges nothing here. It says how many looks a holdout has, for the choice of fresh rows, and which holdout
+    is too small to train for.
 
     The challenger is scored from its own bytes, loaded again, so that the model that is judged is the one production
     will load. Another process scores some of the rows once more: it imports libraries while this one reads and fits.
@@ -42,13 +47,16 @@ def train_and_score(settings: Settings, *, run: str, report: Reporter, bundle: s
     folder `bundle` without reading the log.
 
     Raises:
+        TooFewRowsError: the holdout is too small for the policy; nothing was trained.
         LockgateError: data, model, champion, log or bundle are not as they should be; one line each.
     """
     with open_confinement(MODELS[settings.model.name].FORMAT) as confinement:
-        return _evaluate(settings, run=run, report=report, bundle=bundle, confinement=confinement)
+        return _evaluate(settings, policy, run=run, report=report, bundle=bundle, confinement=confinement)
 
 
-def _evaluate(settings: Settings, *, run: str, report: Reporter, bundle: str, confinement: Confinement) -> Evaluated:
+def _evaluate(
+    settings: Settings, policy: Policy, *, run: str, report: Reporter, bundle: str, confinement: Confinement
+) -> Evaluated:
     report(f"reading {settings.data.project}")
     table = data.load(settings.data, root=data_files(settings))
     *before, last = data.list_periods(table, settings.data, settings.as_of)
@@ -56,11 +64,14 @@ def _evaluate(settings: Settings, *, run: str, report: Reporter, bundle: str, co
     reigning = (
         champion.load_from_bundle(settings, Path(bundle), load=load)
         if bundle
-        else champion.load_from_log(settings, load=load)
+        else champion.load_from_log(settings, policy, load=load)
     )
     champion.check_untrained(reigning, settings, (*before, last))
+    split = data.split(table, settings.data, settings.train, last, used=reigning.used if reigning else None)
+    rows = [*(_drop_training(data.split(table, settings.data, settings.train, period)) for period in before), split]
+    check_size(rows, settings.data, policy, compared=reigning is not None)
     earlier = [score_period(settings, table, period, report=report) for period in before]
-    split = _split(settings, table, last, report)
+    _describe(split, report)
     fitted, fit_seconds = _fit(settings, split, report)
     blob = fitted.to_bytes()
     sha256 = hashlib.sha256(blob).hexdigest()
@@ -92,17 +103,17 @@ def _evaluate(settings: Settings, *, run: str, report: Reporter, bundle: str, co
 
 
 def score_period(settings: Settings, table: Table, period: str, *, report: Reporter) -> ScoredPeriod:
-    """A held-out month before the last, scored by the configured model that is fitted on the rows before it.
+    """A held-out period before the last, scored by the configured model that is fitted on the rows before it.
 
     The model is scored from its own bytes, as the challenger is; only their digest is kept.
     """
-    split = _split(settings, table, period, report)
+    split = data.split(table, settings.data, settings.train, period)
+    _describe(split, report)
     fitted, fit_seconds = _fit(settings, split, report)
     blob = fitted.to_bytes()
     sha256 = hashlib.sha256(blob).hexdigest()
     return ScoredPeriod(
-        # rows to train on are many, and no longer needed
-        split=replace(split, train=split.train.iloc[:0], train_labels=split.train_labels[:0]),
+        split=_drop_training(split),
         scores=load_model(fitted.format, blob, sha256=sha256).score(split.holdout),
         train_row_hashes=hash_row_ids(split.train_row_ids),
         facts={
@@ -114,17 +125,21 @@ def score_period(settings: Settings, table: Table, period: str, *, report: Repor
     )
 
 
-def _split(settings: Settings, table: Table, as_of: str, report: Reporter) -> Split:
-    split = data.split(table, settings.data, settings.train, as_of)
+def _drop_training(split: Split) -> Split:
+    """The split without its rows to train on, which are many, once they are no longer needed."""
+    return replace(split, train=split.train.iloc[:0].copy(), train_labels=split.train_labels[:0].copy())
+
+
+def _describe(split: Split, report: Reporter) -> None:
+    fresh = f" of {split.freshness.rows:,} fresh ones" if split.freshness else ""
     report(
-        f"{_prefix(split)}{len(split.train):,} rows to train on, {len(split.holdout):,} held out,"
+        f"{_prefix(split)}{len(split.train):,} rows to train on, {len(split.holdout):,}{fresh} held out,"
         f" {_left_out(split):,} without outcome left out"
     )
-    return split
 
 
 def _prefix(split: Split) -> str:
-    """Names the held-out month in messages where there are several."""
+    """Names the held-out period in messages where there are several."""
     return f"{split.period}: " if split.period else ""
 
 

@@ -15,15 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import rfc8785
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from lockgate.gates.durations import is_month
 from lockgate.gates.errors import SettingsError
 from lockgate.gates.gate.table import DeclaredTable
 from lockgate.gates.mistakes import describe_mistake, locate
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.strictness import AUTHOR, PARTS, Category, Changed
 from lockgate.pipelines.data import DataSettings, TrainSettings
+from lockgate.pipelines.data.settings import check_as_of
 from lockgate.pipelines.models import MODELS
 from lockgate.pipelines.settings.composition import compose_tree, compose_with_choices
 from lockgate.pipelines.settings.groups import AUTHOR_GROUPS, CONF_VARIABLE, GUARDED_GROUPS
@@ -37,12 +46,6 @@ if TYPE_CHECKING:
 
 
 _RULES = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-def _period(value: str) -> str:
-    if not is_month(value):
-        raise ValueError(f"got {value[:40]!r}; expected a month, as in 2013-10")
-    return value
 
 
 class ModelSettings(BaseModel):
@@ -61,13 +64,26 @@ class Settings(BaseModel):
     """The composed configuration that flows get. It has no policy: the judge composes that itself."""
 
     model_config = _RULES
-    as_of: Annotated[str, AfterValidator(_period), Changed(Category.HOLDOUT)]
-    seed: Annotated[int, Field(ge=0, lt=2**31), Changed(Category.DEFAULT)]
     data: Annotated[DataSettings, PARTS]
+    as_of: Annotated[str, Changed(Category.HOLDOUT)]  # a period of `data.period`, or `latest`
+    seed: Annotated[int, Field(ge=0, lt=2**31), Changed(Category.DEFAULT)]
     train: Annotated[TrainSettings, AUTHOR]
     model: Annotated[ModelSettings, AUTHOR]
     platform: Annotated[PlatformSettings, PARTS]
     store: Annotated[StoreSettings, PARTS]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_of_table(cls, tree: Any) -> Any:
+        """`as_of: null` means what conf/data says of the table."""
+        if not isinstance(tree, dict) or tree.get("as_of", "") is not None or not isinstance(tree.get("data"), dict):
+            return tree
+        return {**tree, "as_of": tree["data"].get("as_of")}
+
+    @field_validator("as_of")
+    @classmethod
+    def _names_period(cls, value: str, info: ValidationInfo) -> str:
+        return check_as_of(value, info.data["data"].period) if "data" in info.data else value
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any]) -> Settings:

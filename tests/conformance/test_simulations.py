@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.simulations import clusters, counts, coverage, groups, looks, selftest
+from bench.simulations import clusters, counts, coverage, groups, growing, looks, selftest
 from bench.simulations.__main__ import EXPERIMENTS, PAGE
 from bench.simulations.table import MeasuredRate, ResultTable
 from lockgate import Evidence, Verdict, judge
@@ -46,6 +46,14 @@ def asked_is_held(table: ResultTable) -> None:
 
 def value(table: ResultTable, line: str, head: str) -> float:
     return table.rates[line, head].value
+
+
+def test_a_table_that_grows_replaces_its_champion_again_and_again_but_only_by_better_models() -> None:
+    table = growing.tables_that_grow(runs=2)
+    asked_is_held(table)
+    promotions = {str(row[0]): float(str(row[2])) for row in table.rows}
+    assert promotions["**fresh rows**, a true gain of 5%"] > 15
+    assert promotions["a fraction of all rows, a true gain of 5%"] == 1
 
 
 @slow

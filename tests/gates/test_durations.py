@@ -1,8 +1,8 @@
-"""Durations and months as people write them."""
+"""Durations and periods as people write them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -11,8 +11,9 @@ from lockgate.gates.durations import (
     Duration,
     convert_to_utc,
     is_duration,
-    is_month,
     parse_duration,
+    period_days,
+    period_kind,
     shift_time,
 )
 
@@ -39,11 +40,33 @@ def test_anything_else_is_no_duration(text: str) -> None:
         TypeAdapter(Duration).validate_python(text)
 
 
-def test_months_of_the_years_1_to_9999() -> None:
-    assert all(map(is_month, ["0001-01", "2013-10", "2013-12", "9999-12"]))
-    assert not any(
-        map(is_month, ["", "0000-01", "2013", "2013-1", "2013-00", "2013-13", "13-10", "2013-10-01", "2013-10\n"])
-    )
+@pytest.mark.parametrize(
+    ("name", "kind", "first", "last"),
+    [
+        ("0001-01", "month", date(1, 1, 1), date(1, 1, 31)),
+        ("2012-02", "month", date(2012, 2, 1), date(2012, 2, 29)),
+        ("9999-12", "month", date(9999, 12, 1), date(9999, 12, 31)),
+        ("2013-Q1", "quarter", date(2013, 1, 1), date(2013, 3, 31)),
+        ("2013-Q4", "quarter", date(2013, 10, 1), date(2013, 12, 31)),
+        ("2020-W53", "week", date(2020, 12, 28), date(2021, 1, 3)),
+        ("2021-W01", "week", date(2021, 1, 4), date(2021, 1, 10)),
+        ("2024-02-29", "day", date(2024, 2, 29), date(2024, 2, 29)),
+    ],
+)
+def test_periods_of_the_years_1_to_9999(name: str, kind: str, first: date, last: date) -> None:
+    assert (period_kind(name), period_days(name)) == (kind, (first, last))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "0000-01", "2013", "2013-1", "2013-00", "2013-13", "13-10", "2013-10-1", "2013-10-32", "2013-10\n"),
+        *("2013-Q0", "2013-Q5", "2013-W00", "2019-W53", "2013-W1", "2013-02-29", "9999-W53", "2013-10-01T00:00"),
+        "٢٠١٣-10",
+    ],
+)
+def test_what_is_no_period(text: str) -> None:
+    assert (period_kind(text), period_days(text)) == ("", None)
 
 
 EAST, WEST = timezone(timedelta(hours=14)), timezone(-timedelta(hours=14))

@@ -90,7 +90,7 @@ def _describe_lines(model: dict[str, Any], *, marked: bool) -> Iterator[str]:
         return
     ends = model["valid_until"] and convert_to_utc(datetime.fromisoformat(model["valid_until"]))
     until = f", valid until {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
-    yield f"{name}, promoted by entry {model['seq']}, judged on {model['as_of'] or 'rows without a month'}{until}"
+    yield f"{name}, promoted by entry {model['seq']}, judged on {model['as_of'] or 'rows of no one period'}{until}"
     if model["refusal"]:
         yield f"  may not be served: {model['refusal']}"
     yield f"  model {model['format'] or 'without a format'} sha256 {model['sha256']}"

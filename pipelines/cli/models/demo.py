@@ -113,7 +113,7 @@ def _play_month(month: Month, table: Table, windows: dict[str | None, str]) -> P
             "–",
         )
         difference = next_month(settings, table, challenger=bound.run, champion=bound.champion_run, metric=METRIC)
-        later = f"{data.next_period(settings.as_of)}: {_gain(difference):+.4f}"
+        later = f"{data.next_period(settings.as_of, settings.data.period)}: {_gain(difference):+.4f}"
         periods = judge_months(
             settings,
             table,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lockgate.gates.errors import SettingsError, StaleError
+from lockgate.gates.errors import SettingsError, StaleError, TooFewRowsError
 from lockgate.pipelines.cli.shared import options
 from lockgate.pipelines.cli.shared.decision import StatementFile, attest
 
@@ -44,11 +44,18 @@ def evaluate(
     overrides, words = _split_words(context.args)
     if overrides_from_make:
         overrides += [line for line in os.environ.get(MAKE_OVERRIDES, "").split("\n") if line]
+    from lockgate.gates.report import markdown
     from lockgate.pipelines.cli.shared.decision import show_decision as show
+    from lockgate.pipelines.cli.shared.files import append_text
     from lockgate.pipelines.cli.shared.project import compose_project
 
     composed = compose_project(overrides, need="a model and data to train it on")
-    evaluation = run_and_judge(composed, words, advisory=advisory, bundle=bundle)
+    try:
+        evaluation = run_and_judge(composed, words, advisory=advisory, bundle=bundle)
+    except TooFewRowsError as err:
+        if report:  # there is no decision to write, but whoever reads the report asks why
+            append_text(report, f"{markdown.escape(str(err))}\n")
+        raise
     if statement:
         attest(
             statement,
@@ -99,7 +106,7 @@ def run_and_judge(composed: Composed, words: list[str], *, advisory: bool, bundl
         f"--bundle={bundle.absolute() if bundle else ''}",
     ]  # always passed, or the environment could set it
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        run_id = run_flow("evaluate", composed.settings, words, meanwhile=_preload)
+        run_id = run_flow("evaluate", composed.settings, words, policy=composed.policy, meanwhile=_preload)
         evidence = runs.load_claim(f"EvaluateNewModel/{run_id}").evidence
         try:
             if why:

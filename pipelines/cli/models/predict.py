@@ -11,7 +11,7 @@ from lockgate.pipelines.cli.shared import options
 
 def predict(
     window: Annotated[
-        str, typer.Option(help="Month to predict, such as 2013-11; by default the one after the champion's.")
+        str, typer.Option(help="Period to predict, such as 2013-11; by default the one after the champion's.")
     ] = "",
     upstream_run_id: Annotated[str, typer.Option(help="Predict with this run; it must have been promoted.")] = "",
     with_: Annotated[list[str] | None, typer.Option("--with", help="Passed on to Metaflow as `run --with`.")] = None,
@@ -23,11 +23,14 @@ def predict(
     from lockgate.pipelines.cli.shared.files import print_json
     from lockgate.pipelines.cli.shared.flow_run import check_home, run_flow
     from lockgate.pipelines.cli.shared.project import compose_project
+    from lockgate.pipelines.data import parse_window
     from lockgate.pipelines.scoring.withdrawal import open_prediction_store
 
     runs.check_installation()
     settings = compose_project(need="rows to predict and a prediction store").settings
     check_home()
+    if window:
+        parse_window(settings.data, window)
     words = [
         f"--window={window}",
         f"--upstream-run-id={upstream_run_id}",

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def reverify(
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[as_of=MONTH]", help="The month to judge on; by default the one after the champion's."),
+        typer.Argument(
+            metavar="[as_of=PERIOD]", help="The period to judge on; by default the one after the champion's."
+        ),
     ] = None,
     as_json: options.Json = False,
     decision: options.DecisionFile = None,
@@ -39,7 +41,7 @@ def reverify(
         if not word.startswith("as_of="):
             raise SettingsError(
                 f"{word[:80]!r} cannot be overridden: the champion is judged by what conf/ says",
-                expected="as_of=MONTH, as in as_of=2013-11",
+                expected="as_of=PERIOD, as in as_of=2013-11",
             )
     from lockgate.pipelines.cli.shared.decision import show_decision as show
     from lockgate.pipelines.cli.shared.project import compose_project
@@ -50,7 +52,7 @@ def reverify(
 
 
 def reverify_champion(composed: Composed, *, as_of: str) -> ReportedDecision:
-    """Run Reverify, judge what it scored, and record it. `as_of` empty: the month after the champion's."""
+    """Run Reverify, judge what it scored, and record it. `as_of` empty: the period after the champion's."""
     from lockgate.gates import runs
     from lockgate.gates.lifecycle.reverify import reverify as record
     from lockgate.gates.log.events import ReverifiedEvent
@@ -58,12 +60,12 @@ def reverify_champion(composed: Composed, *, as_of: str) -> ReportedDecision:
     from lockgate.pipelines.promotion.actor import actor, clock
     from lockgate.pipelines.promotion.decide import ReportedDecision
     from lockgate.pipelines.promotion.log import open_log
-    from lockgate.pipelines.scoring.rescore_champion import resolve_month
+    from lockgate.pipelines.scoring.rescore_champion import resolve_period
 
     runs.check_installation()
     check_home()
     log = open_log(composed.settings, writing=True)
-    resolve_month(composed.settings, log, as_of)
+    resolve_period(composed.settings, log, as_of)
     log.check_writable(ReverifiedEvent.signed_by, after=log.head())
     run = run_flow("reverify", composed.settings, [f"--as-of={as_of}"])
     runs.keep_run(f"Reverify/{run}")  # an entry must not outlive the run that it refers to

@@ -81,7 +81,7 @@ def _train_equals(words: list[str], seeds: int) -> SelftestInput:
     composed.check_fit()
     settings = composed.settings
     trained = fit_equal_models(settings, seeds=seeds, report=_say)
-    holdout = f"holdout {settings.as_of}" if settings.data.holds_out_months else "its holdout"
+    holdout = f"holdout {trained.pair.facts['as_of']}" if settings.data.holds_out_periods else "its holdout"
     return SelftestInput(
         policy=composed.policy,
         pair=trained.pair,

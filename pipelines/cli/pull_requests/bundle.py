@@ -37,6 +37,8 @@ def bundle(
     from lockgate.pipelines.cli.shared.log import project_log
     from lockgate.pipelines.promotion.actor import clock
     from lockgate.pipelines.promotion.bundle import build_bundle, build_bundle_without_champion
+    from lockgate.pipelines.scoring.used_rows import find_used_rows
+    from lockgate.pipelines.settings.settings import compose
 
     if out.suffix != ".tar":
         check_free(out)
@@ -52,7 +54,10 @@ def bundle(
         features = runs.load_facts(run).get("features")
     except EvidenceError:
         features = None
-    _write(out, build_bundle(log, admitted, model=runs.load_model_bytes(run), features=features))
+    composed = compose()
+    used = find_used_rows(log, composed.settings.data, composed.policy)
+    plain = None if used is None else used.to_plain()
+    _write(out, build_bundle(log, admitted, model=runs.load_model_bytes(run), features=features, used=plain))
     _show(out, admitted.champion, admitted.head.seq, as_json=as_json)
 
 

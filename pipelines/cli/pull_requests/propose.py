@@ -47,7 +47,8 @@ def propose(
             return ProposedCandidate(**identity, run=None, error=(candidate.refusal or problem)[:2000])
         sys.stderr.write(f"{candidate.name}: {' '.join(candidate.overrides) or 'conf/ as it stands'}\n")
         try:
-            run = f"EvaluateNewModel/{run_flow('evaluate', compose(candidate.overrides).settings, [where])}"
+            composed = compose(candidate.overrides)
+            run = f"EvaluateNewModel/{run_flow('evaluate', composed.settings, [where], policy=composed.policy)}"
             files[f"{candidate.name}.arrow"] = runs.load_claim(run).evidence.to_bytes()
             files[f"{candidate.name}.model"] = runs.load_model_bytes(run)
         except LockgateError as err:

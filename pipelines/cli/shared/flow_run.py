@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.gates.errors import RunError
+from lockgate.gates.errors import RunError, TooFewRowsError
 from lockgate.pipelines.flows import FLOW_FOLDER
 from lockgate.pipelines.promotion import events
 from lockgate.pipelines.promotion.actor import UNNAMED_ACTOR_VARIABLE
 from lockgate.pipelines.settings.environment import restrict_environment
 
 if TYPE_CHECKING:
+    from lockgate.gates.policy.policy import Policy
     from lockgate.pipelines.settings.settings import Settings
 
 MAX_FAILURE_LINES = 12
@@ -61,7 +62,12 @@ def check_home() -> None:
 
 
 def run_flow(
-    flow: str, settings: Settings, arguments: Sequence[str] = (), *, meanwhile: Callable[[], None] | None = None
+    flow: str,
+    settings: Settings,
+    arguments: Sequence[str] = (),
+    *,
+    policy: Policy | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> str:
     """Run `pipelines/FLOW.py` with these settings and return its run id. The flow sees only the variables it needs.
 
@@ -69,9 +75,11 @@ def run_flow(
         flow: the file's name without its ending.
         settings: the value of the flow's Config `settings`.
         arguments: further words for Metaflow's `run`.
+        policy: the value of its Config `policy`, for a flow that has one.
         meanwhile: called once the flow is running, so that its time does not count.
 
     Raises:
+        TooFewRowsError: the flow trained nothing, as the holdout is too small.
         RunError: the flow failed; the line says why.
     """
     from lockgate.gates import runs
@@ -88,6 +96,7 @@ def run_flow(
             "--config-value",
             "settings",
             settings.to_json(),
+            *(["--config-value", "policy", policy.model_dump_json()] if policy else []),
             "run",
             "--run-id-file",
             str(id_file),
@@ -123,7 +132,8 @@ def run_flow(
         if child.returncode == 0 and id_file.exists():
             return id_file.read_text().strip()
         if error_file.exists():
-            raise RunError(error_file.read_text(encoding="utf-8"))
+            name, _, line = error_file.read_text(encoding="utf-8").partition("\n")
+            raise (TooFewRowsError if name == TooFewRowsError.__name__ else RunError)(line)
         last_line = next((line for line in reversed(output_lines) if line.strip()), "nothing")
         if not debug:
             sys.stderr.write("".join(f"  {line}\n" for line in output_lines[-MAX_FAILURE_LINES:]))

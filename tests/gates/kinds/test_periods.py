@@ -282,7 +282,7 @@ def test_without_the_column_it_is_an_error_with_a_hint(make) -> None:
     outcome = make.judge(CHECK, rows(dict.fromkeys(MONTHS, 0.1), period=None)).outcomes[0]
     assert outcome.verdict == Verdict.ERROR
     assert "does not say which period a row belongs to; expected a column `period`" in outcome.message
-    assert "holdout: {kind: rolling, months: 3} in conf/data" in outcome.message
+    assert "holdout: {kind: rolling, periods: 3} in conf/data" in outcome.message
 
 
 def test_without_a_champion_it_is_skipped(make) -> None:

@@ -45,18 +45,28 @@ def test_no_key_has_a_default_in_python(record) -> None:
         ({"features": ["a", "a"]}, "names a column twice: a"),
         ({"features": ["y", "a"]}, "features contain the target 'y'"),
         ({"features": ["a"], "exclude": ["a"]}, "features and exclude both name a"),
-        ({"holdout": {"kind": "month"}}, "needs time"),
-        ({"holdout": {"kind": "rolling", "months": 3}}, r"holdout \{kind: rolling\} needs time"),
+        ({"holdout": {"kind": "period"}}, "needs time"),
+        ({"holdout": {"kind": "rolling", "periods": 3}}, r"holdout \{kind: rolling\} needs time"),
         ({"time": "t", "holdout": {"kind": "rolling"}}, "Field required"),
-        ({"time": "t", "holdout": {"kind": "rolling", "months": 1}}, "greater than or equal to 2"),
-        ({"time": "t", "holdout": {"kind": "rolling", "months": 121}}, "less than or equal to 120"),
-        ({"time": "t", "holdout": {"kind": "rolling", "months": 3.0}}, "valid integer"),
-        ({"time": "t", "holdout": {"kind": "month", "months": 3}}, "Extra inputs are not permitted"),
-        ({"holdout": {"kind": "year"}}, "'month', 'rolling', 'fraction'"),
+        ({"time": "t", "holdout": {"kind": "rolling", "periods": 1}}, "greater than or equal to 2"),
+        ({"time": "t", "holdout": {"kind": "rolling", "periods": 1001}}, "less than or equal to 1000"),
+        ({"time": "t", "holdout": {"kind": "rolling", "periods": 3.0}}, "valid integer"),
+        ({"time": "t", "holdout": {"kind": "period", "periods": 3}}, "Extra inputs are not permitted"),
+        ({"holdout": {"kind": "year"}}, "'period', 'rolling', 'cutoff', 'column', 'fraction', 'fresh'"),
         ({"holdout": {"kind": "fraction", "share": 0.0}}, "greater than 0"),
         ({"holdout": {"kind": "fraction", "share": 1.0}}, "less than 1"),
         ({"holdout": {"kind": "fraction", "share": float("nan")}}, "finite"),
         ({"holdout": {"kind": "fraction", "share": "0.3"}}, "valid number"),
+        ({"holdout": {"kind": "cutoff", "from": "2013-05-01"}}, r"holdout \{kind: cutoff\} needs time"),
+        ({"time": "t", "holdout": {"kind": "cutoff", "start": "2013-05-01"}}, "Field required"),
+        ({"time": "t", "holdout": {"kind": "cutoff", "from": "banana"}}, "holdout.from is no time: 'banana'"),
+        ({"holdout": {"kind": "column", "column": "", "holdout": "test"}}, "at least 1 character"),
+        ({"holdout": {"kind": "fresh", "share": 0.5}}, "Field required"),
+        ({"holdout": {"kind": "fresh", "share": 1.0, "by": None}}, "less than 1"),
+        ({"as_of": "2013-13"}, "got '2013-13'; expected a month, as in 2013-10, or latest"),
+        ({"as_of": "2013-10", "period": "week"}, "got '2013-10'; expected a week, as in 2013-W40, or latest"),
+        ({"period": "year"}, "'day', 'week', 'month' or 'quarter'"),
+        ({"score": {"file": "x.csv"}}, "Field required"),
         ({"task": "regression", "positive": 1}, "positive is for task binary"),
     ],
 )
@@ -65,10 +75,10 @@ def test_what_is_refused(declared, change, message) -> None:
         declared(**change)
 
 
-@pytest.mark.parametrize("months", [0, -1, 1201, 2.5, "3", True])
-def test_a_window_is_a_number_of_months(months) -> None:
+@pytest.mark.parametrize("periods", [0, -1, 100_001, 2.5, "3", True])
+def test_a_window_is_a_number_of_periods(periods) -> None:
     with pytest.raises(ValidationError):
-        TrainSettings.model_validate({"months": months, "columns": None})
+        TrainSettings.model_validate({"periods": periods, "columns": None})
 
 
 def test_settings_are_frozen(declared) -> None:

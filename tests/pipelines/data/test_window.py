@@ -13,9 +13,9 @@ import pytest
 from obstore.store import S3Store
 
 from lockgate.gates.errors import DataError
-from lockgate.pipelines.data import DataSettings, Objects, Table, WindowRows, plan_window, read_window
+from lockgate.pipelines.data import DataSettings, Objects, Table, WindowRows, newest_window, plan_window, read_window
 
-BY_MONTH: dict[str, Any] = {"time": "when", "holdout": {"kind": "month"}}
+BY_MONTH: dict[str, Any] = {"time": "when", "holdout": {"kind": "period"}}
 ROWS = {
     "when": [f"2013-{month:02d}-15" for month in (1, 1, 2, 2, 2, 3, 3)],
     "x": [1, 2, None, 4, 5, 6, 7],
@@ -76,7 +76,7 @@ def test_the_target_may_be_missing(write_table: Path, declared) -> None:
 
 def test_a_table_without_time_is_predicted_whole(conf, root: Path) -> None:
     settings = DataSettings.model_validate(conf("data/breast_cancer"))
-    assert ids(rows_of(settings, root, "unread")) == [str(number) for number in range(569)]
+    assert ids(rows_of(settings, root, "all")) == [str(number) for number in range(569)]
 
 
 def test_parquet_with_a_stored_index_is_read_whole(tmp_path: Path, declared) -> None:
@@ -99,8 +99,8 @@ def test_an_object_store_is_read_as_a_disk(write_table: Path, declared, s3, name
 @pytest.mark.parametrize(
     ("changes", "period", "message"),
     [
-        ({}, "2014-01", "no rows in 2014-01; expected a month from 2013-01 to 2013-03 @ period"),
-        ({}, "2013-13", "'2013-13' is not a month; expected YYYY-MM, such as 2013-10 @ period"),
+        ({}, "2014-01", "no rows in 2014-01; expected a month from 2013-01 to 2013-03 @ window"),
+        ({}, "2013-13", "'2013-13' is not a window; expected a month, YYYY-MM, such as 2013-10 @ window"),
         ({"key": ["c"]}, "2013-01", "column 'c' is missing in 1 of 2 rows; expected a value in every row @ data.key"),
         (
             {"key": ["when"]},
@@ -114,3 +114,47 @@ def test_one_line_for_each_mistake(write_table: Path, declared, changes, period:
     with pytest.raises(DataError) as caught:
         rows_of(declared(path="mine.parquet", **BY_MONTH, **changes), write_table, period)
     assert str(caught.value).startswith(message)
+
+
+SCORE: dict[str, Any] = {"path": "mine.csv", "score": {"path": "new.parquet"}, "features": ["x", "c"]}
+
+
+def test_rows_to_predict_in_a_table_of_their_own(write_table: Path, declared) -> None:
+    """It has no target. Without a column of time all its rows are predicted, else a period of it."""
+    new = pd.DataFrame(ROWS).drop(columns="y").iloc[[5, 2, 6]].assign(when=["2013-04-01", "2013-04-02", "2013-05-01"])
+    new.to_parquet(write_table / "new.parquet", index=False)
+    assert ids(rows_of(declared(**SCORE), write_table, "all")) == ["0", "1", "2"]
+    by_month = declared(**SCORE, **BY_MONTH)
+    (april,) = rows_of(by_month, write_table, "2013-04")
+    assert april.frame["c"].tolist() == ["c", "b"]
+    assert newest_window(by_month, root=write_table, batch_rows=2) == "2013-05"
+    assert newest_window(declared(**SCORE), root=write_table, batch_rows=2) == "all"
+
+
+@pytest.mark.parametrize(
+    ("changes", "window", "message"),
+    [
+        ({}, "banana", "'banana' is not a window; expected all, as the table has no column of time @ window"),
+        ({}, "2013-04", "'2013-04' is not a window; expected all, as the table has no column of time @ window"),
+        (BY_MONTH, "all", "'all' is not a window; expected a month, YYYY-MM, such as 2013-10 @ window"),
+        (BY_MONTH, "2013-01", "no rows in 2013-01; expected a month from 2013-04 to 2013-04 @ window"),
+        (
+            BY_MONTH | {"period": "week"},
+            "2013-04",
+            "'2013-04' is not a window; expected a week, YYYY-Www, such as 2013-W40 @ window",
+        ),
+        ({"features": ["x", "cc"]}, "all", "column 'cc' is not in new.parquet; expected one of"),
+        ({"key": ["id"]}, "all", "column 'id' is not in new.parquet; expected one of"),
+        ({"time": "at"}, "2013-04", "column 'at' is not in new.parquet; expected one of"),
+        ({"score": {"path": "ne.parquet"}}, "all", "ne.parquet does not exist; expected one of mine.csv, mine.parquet"),
+    ],
+)
+def test_one_line_for_each_mistake_about_rows_to_predict(
+    write_table: Path, declared, changes, window: str, message: str
+) -> None:
+    pd.DataFrame({"when": ["2013-04-01"], "x": [1.0], "c": ["a"]}).to_parquet(write_table / "new.parquet")
+    with pytest.raises(DataError) as caught:
+        rows_of(declared(**(SCORE | changes)), write_table, window)
+    assert str(caught.value).startswith(message)
+    if "does not exist" in message:
+        assert "@ data.score.path" in str(caught.value)

@@ -26,7 +26,11 @@ from lockgate.gates.lifecycle.admission import admit
 from lockgate.gates.lifecycle.commit import commit
 from lockgate.gates.log import Keyring, Log, Signer
 from lockgate.gates.log.signing import fingerprint, public_line
+from lockgate.pipelines.data import UsedRows
+from lockgate.pipelines.data.settings import FreshHoldout
 from lockgate.pipelines.promotion import bundle, tar
+from lockgate.pipelines.scoring.champion import load_bundled_champion
+from lockgate.pipelines.settings.settings import compose
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 MODEL = b"a model's bytes"
@@ -102,6 +106,24 @@ def rewrite_manifest(value: dict[str, bytes], **changed: bytes) -> dict[str, byt
         for name in manifest["files"]
     }
     return value | {"manifest.json": json.dumps(manifest).encode()}
+
+
+def test_it_says_which_rows_are_fresh_no_longer(whole: Any, write_bundle: Any) -> None:
+    """Only where fresh rows are held out; and whoever holds them out is not left to take all rows for fresh."""
+    used = UsedRows(hashes=np.array([7, 2**63], np.uint64), largest=("2024-05",))
+    read = open_bundle(write_bundle(files(make_promoted_log(), used=used.to_plain())))
+    assert UsedRows.parse(read.used).to_plain() == used.to_plain()
+    assert json.loads(whole["facts.json"]) == {"features": {"a": 1}}
+    settings = compose().settings
+    growing = settings.data.model_copy(update={"holdout": FreshHoldout(kind="fresh", share=0.5, by=None)})
+    opened = open_bundle(write_bundle(whole))
+
+    def load(*_: Any, **__: Any) -> Any:
+        return None
+
+    assert load_bundled_champion(opened, settings, load=load).used is None
+    with pytest.raises(LockgateError, match="the bundle does not say which rows are fresh; expected one that was made"):
+        load_bundled_champion(opened, settings.model_copy(update={"data": growing}), load=load)
 
 
 def test_it_gives_back_the_champion_its_model_and_the_head(whole: Any, write_bundle: Any, tmp_path: Path) -> None:

@@ -76,11 +76,11 @@ SAME = {
 OTHER = {
     "a hyperparameter": ("model/xgb.yaml", "trees: 250", "trees: 251"),
     "another kind": ("config.yaml", "model: xgb", "model: logistic"),
-    "the window": ("train/all.yaml", "months: null", "months: 3"),
+    "the window": ("train/all.yaml", "periods: null", "periods: 3"),
     "another window": ("config.yaml", "train: all", "train: recent"),
     "an experiment": ("config.yaml", "experiment: null", "experiment: fresher_window"),
     "the seed": ("config.yaml", "seed: 0", "seed: 1"),
-    "the holdout's month": ("config.yaml", "2013-10", "2013-09"),
+    "the holdout's month": ("data/flights.yaml", "2013-10", "2013-09"),
     "the columns": ("data/flights.yaml", "exclude: []", "exclude: [hour]"),
 }
 

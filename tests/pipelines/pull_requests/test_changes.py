@@ -157,10 +157,16 @@ def test_a_weakening_is_named(shipped: Path, head: Path, name: str, where: str, 
 
 
 REVIEWED: list[tuple[str, str, Edit]] = [
-    ("other holdout", "data.holdout", data("{kind: month}", "{kind: fraction, share: 0.3}")),
+    ("other holdout", "data.holdout", data("{kind: period}", "{kind: fraction, share: 0.3}")),
     ("other holdout", "data.target", data("target: late", "target: early")),
     ("other holdout", "data.path", overlay("data: {path: data/easy.parquet}")),
-    ("other holdout", "as_of", config('as_of: "2013-10"', 'as_of: "2013-09"')),
+    ("other holdout", "as_of", config("as_of: null", 'as_of: "2013-09"')),
+    ("other holdout", "data.as_of", data('as_of: "2013-10"', "as_of: latest")),
+    ("other holdout", "as_of", data('as_of: "2013-10"', 'as_of: "2013-09"')),
+    ("other holdout", "data.zone", data("zone: UTC", "zone: Pacific/Kiritimati")),
+    ("other holdout", "data.period", overlay("data: {period: week, as_of: latest}")),
+    ("other holdout", "data.holdout", data("{kind: period}", "{kind: cutoff, from: 2013-12-01}")),
+    ("changed default", "data.score", data("score: null", "score: {path: easy.parquet}")),
     ("other holdout", "data/flights.parquet", lambda root: (root / "data/flights.parquet").write_bytes(b"doctored")),
     ("other looks", "data.project", data("project: flights", "project: fresh")),
     ("other looks", "platform.log_root", platform("log_root: datastore", "log_root: s3://mine/log")),
@@ -301,7 +307,7 @@ def test_a_file_that_nothing_chooses_and_that_cannot_be_read_hides_nothing_else(
 def test_every_platform_and_table_is_compared_and_so_is_production(full: Path, tmp_path: Path) -> None:
     head = Path(shutil.copytree(full, tmp_path / "head"))
     edit("conf/platform/argo.yaml", "required: true", "required: false")(head)
-    edit("conf/data/table.yaml", "share: 0.3", "share: 0.01")(head)
+    edit("conf/data/table.yaml", "share: 0.5", "share: 0.01")(head)
     edit("conf/production.yaml", "override /store: parquet", "override /store: postgres")(head)
     config("platform: local", "platform: outerbounds")(head)
     result = compare_folders(full, head)

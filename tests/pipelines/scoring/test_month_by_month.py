@@ -38,8 +38,8 @@ def rolling(tmp_path_factory: pytest.TempPathFactory, project_at: Any, orders_co
     shutil.copytree(orders_conf, conf)
     orders = conf / "data" / "orders.yaml"
     text = orders.read_text(encoding="utf-8")
-    assert "{kind: month}" in text
-    orders.write_text(text.replace("{kind: month}", "{kind: rolling, months: 3}"), encoding="utf-8")
+    assert "{kind: period}" in text
+    orders.write_text(text.replace("{kind: period}", "{kind: rolling, periods: 3}"), encoding="utf-8")
     (conf / "gate" / "default.yaml").write_text(POLICY, encoding="utf-8")
     project = project_at(home=folder / "home", conf=conf)
     project.home.mkdir()
@@ -158,24 +158,24 @@ MISTAKES = {
         ("as_of=2024-02",),
         (
             "no rows with an outcome to train on before 2023-12, for 3 months up to 2024-02;"
-            " expected as_of from 2024-04 to 2024-06, or fewer months @ as_of, data.holdout.months"
+            " expected as_of from 2024-04 to 2024-06, or fewer months @ as_of, data.holdout.periods"
         ),
     ),
     "no such month": (
         ("as_of=2024-07",),
         (
             "no rows with an outcome to hold out in 2024-07, for 3 months up to 2024-07;"
-            " expected as_of from 2024-04 to 2024-06, or fewer months @ as_of, data.holdout.months"
+            " expected as_of from 2024-04 to 2024-06, or fewer months @ as_of, data.holdout.periods"
         ),
     ),
     "the champion learned from a month": (
         ("as_of=2024-05", "--bundle", "champion.tar"),
         (
             "was trained on 2024-03: there it cannot be compared; expected as_of=2024-06 or later, so that all 3 months"
-            " lie after its training, or data.holdout.months: 2 @ as_of, data.holdout.months"
+            " lie after its training, or data.holdout.periods: 2 @ as_of, data.holdout.periods"
         ),
     ),
-    "a single month": (("data.holdout.months=1",), "data.holdout.months"),
+    "a single month": (("data.holdout.periods=1",), "data.holdout.periods"),
 }
 
 
@@ -191,7 +191,7 @@ def test_what_cannot_be_compared_is_refused_in_a_line(rolling: Any, overrides: t
 def test_fewer_months_are_shown_but_not_logged(rolling: Any) -> None:
     """data.holdout belongs to the gates' owners: an override of it is advice."""
     before = len(rolling.history())
-    done = rolling.run("evaluate", "as_of=2024-06", "data.holdout.months=2", "--bundle", "champion.tar")
+    done = rolling.run("evaluate", "as_of=2024-06", "data.holdout.periods=2", "--bundle", "champion.tar")
     assert done.returncode == 3, done.stderr
     assert "only 2 periods, at least 3 are asked" in " ".join(done.stdout.split())
     assert len(rolling.history()) == before
@@ -236,7 +236,7 @@ def test_in_a_pull_request_the_scores_stay_a_claim(rolling: Any, tmp_path: Path,
     done = project.python("-c", RESCORED)
     assert done.returncode == 0, done.stderr
     claimed, periods, same, trained = json.loads(done.stdout.splitlines()[-1])
-    assert claimed == "the models of the earlier months are not in the proposal, and cannot be scored again"
+    assert claimed == "the models of the earlier periods are not in the proposal, and cannot be scored again"
     assert (periods, same, trained) == (["2024-04", "2024-05", "2024-06"], True, True)
 
 

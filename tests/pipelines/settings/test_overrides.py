@@ -112,8 +112,8 @@ HOSTILE = [
     "model.max_dpeth=4",
     "nothing=1",
     "nothing.at.all=1",
-    "train.months=0",
-    "train.months=1e3",
+    "train.periods=0",
+    "train.periods=1e3",
     "train.columns=[[a]]",
     "train.columns=[nan]",
     "train.columns=late",
@@ -222,7 +222,7 @@ def test_plain_values_arrive_as_they_are(text: str, value: object) -> None:
 def test_lists_of_words_and_null_are_plain() -> None:
     assert compose(["train.columns=[hour,dest]"]).settings.train.columns == ("hour", "dest")
     assert compose(["data.target='late (min)'"]).settings.data.target == "late (min)"
-    assert compose(["train=recent", "train.months=null"]).settings.train.months is None
+    assert compose(["train=recent", "train.periods=null"]).settings.train.periods is None
 
 
 def test_the_longest_override() -> None:
@@ -305,7 +305,7 @@ KEYS = st.sampled_from(
         "model.tree_method",
         "seed",
         "as_of",
-        "train.months",
+        "train.periods",
         "train.columns",
         "gate.confidence",
         "gate.valid_for",

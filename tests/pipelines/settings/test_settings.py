@@ -96,9 +96,36 @@ def test_naming_the_choice_that_is_there_already_is_guarded_too() -> None:
     assert compose(["data=flights"]).guarded == ("data=flights",)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "as_of"),
+    [
+        ([], "2013-10"),
+        (["as_of=2013-07"], "2013-07"),
+        (["as_of=latest"], "latest"),
+        (["data=breast_cancer"], "latest"),
+        (["data.as_of=2013-07"], "2013-07"),
+        (["data.period=week", "data.as_of=latest", "as_of=2013-W40"], "2013-W40"),
+    ],
+)
+def test_the_period_is_that_of_the_table_unless_one_is_named(overrides: list[str], as_of: str) -> None:
+    settings = compose(overrides).settings
+    assert settings.as_of == as_of
+    assert Settings.parse(json.loads(settings.to_json())) == settings
+
+
+@pytest.mark.parametrize(
+    "holdout", [{"kind": "cutoff", "from": "2013-05-01"}, {"kind": "fresh", "share": 0.5, "by": None}]
+)
+def test_every_holdout_reaches_a_flow_as_it_is(holdout: dict[str, object]) -> None:
+    tree = json.loads(compose().settings.to_json())
+    tree["data"]["holdout"] = holdout
+    settings = Settings.parse(tree)
+    assert json.loads(settings.to_json()) == tree
+
+
 def test_an_experiment_is_a_delta_of_model_and_train() -> None:
     plain, fresh = compose().settings, compose(["experiment=fresher_window"]).settings
-    assert (plain.train.months, fresh.train.months) == (None, 3)
+    assert (plain.train.periods, fresh.train.periods) == (None, 3)
     assert fresh.model_copy(update={"train": plain.train}) == plain
 
 
@@ -213,11 +240,19 @@ def test_an_experiment_that_adds_keys_is_refused(conf: Path, addition: str) -> N
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("config.yaml", '"2013-10"', '"2013-13"', "got '2013-13'; expected a month"),
-        ("config.yaml", '"2013-10"', '"2013-10\\n"', "expected a month"),
-        ("config.yaml", '"2013-10"', "2013-10-01", "as_of"),
-        ("config.yaml", '"2013-10"', "2013", "as_of"),
-        ("config.yaml", '"2013-10"', '"${oc.env:CANARY}"', "interpolation is not allowed"),
+        ("config.yaml", "as_of: null", 'as_of: "2013-13"', "got '2013-13'; expected a month"),
+        ("config.yaml", "as_of: null", 'as_of: "2013-10\\n"', "expected a month"),
+        ("config.yaml", "as_of: null", "as_of: 2013-10-01", "expected a month, as in 2013-10, or latest @ as_of"),
+        ("data/flights.yaml", '"2013-10"', "yesterday", "expected a month, as in 2013-10, or latest @ data.as_of"),
+        (
+            "data/flights.yaml",
+            "period: month",
+            "period: week",
+            "expected a week, as in 2013-W40, or latest @ data.as_of",
+        ),
+        ("data/flights.yaml", "zone: UTC", "zone: Mars/Olympus", "is no time zone"),
+        ("config.yaml", "as_of: null", "as_of: 2013", "as_of"),
+        ("config.yaml", "as_of: null", 'as_of: "${oc.env:CANARY}"', "interpolation is not allowed"),
         ("config.yaml", "seed: 0", "seed: -1", "seed"),
         ("config.yaml", "seed: 0", "seed: 0.5", "seed"),
         ("config.yaml", "seed: 0", "seed: true", "seed"),
@@ -234,7 +269,7 @@ def test_an_experiment_that_adds_keys_is_refused(conf: Path, addition: str) -> N
         ("model/xgb.yaml", "name: xgb", "name: xgb\n_target_: os.system", "'_target_' is not allowed"),
         ("data/flights.yaml", "task: binary", "task: ternary", "data.task"),
         ("data/flights.yaml", "time: date", "tiem: date", "data.tiem"),
-        ("data/flights.yaml", "{kind: month}", "{kind: week}", "data.holdout"),
+        ("data/flights.yaml", "{kind: period}", "{kind: week}", "data.holdout"),
         ("platform/local.yaml", "cpu: 2", "cpu: 0", "platform.cpu"),
         ("platform/local.yaml", "cpu: 2", "cpu: 99999999999999999999", "platform.cpu"),
         ("store/sqlite.yaml", "path: predictions.db", "path: ''", "store.path"),
