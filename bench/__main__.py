@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import judging, log, scoring, stores
+from bench import judging, log, reading, scoring, stores
 from bench.timing import LOCKGATE_COMMAND, print_ratio, time_alternately, timed_command
 from lockgate.pipelines.settings.groups import ROOT
 
@@ -38,6 +38,7 @@ def measure_commands() -> None:
 if __name__ == "__main__":
     judging.measure()
     log.measure()
+    reading.measure()
     scoring.measure()
     stores.measure()
     measure_commands()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from lockgate.gates.durations import is_month
 from lockgate.gates.errors import DataError
@@ -91,6 +91,24 @@ class FractionHoldout(BaseModel):
     share: Annotated[float, Field(gt=0, lt=1), _HELD_OUT]
 
 
+TypeName = Literal["text", "integer", "decimal", "timestamp", "date", "boolean", "category"]
+
+Words = Annotated[tuple[str, ...], Field(strict=False)]
+
+
+class ColumnType(BaseModel):
+    """The type of one column, and the words that mean missing in it; null = those of `data.nulls`."""
+
+    model_config = _RULES
+    type: Annotated[TypeName, _HELD_OUT]
+    nulls: Annotated[Words | None, _HELD_OUT]
+
+
+def _expand_type(declared: Any) -> Any:
+    """`decimal` is short for `{type: decimal, nulls: null}`."""
+    return {"type": declared, "nulls": None} if isinstance(declared, str) else declared
+
+
 class DataSettings(BaseModel):
     """A table: where it is, what is predicted, what identifies a row, and what is held out."""
 
@@ -111,11 +129,39 @@ class DataSettings(BaseModel):
     slices: Annotated[Columns, _SLICES]
     features: Annotated[SomeColumns | None, _HELD_OUT]
     exclude: Annotated[Columns, _EXCLUDED]
+    types: Annotated[Mapping[Column, Annotated[ColumnType, BeforeValidator(_expand_type)]] | None, _HELD_OUT]
+    nulls: Annotated[Words, _HELD_OUT]
 
     @property
     def holds_out_months(self) -> bool:
         """Whether months are held out, up to `as_of`, rather than a share of all rows."""
         return self.holdout.kind != "fraction"
+
+    @property
+    def named_columns(self) -> dict[str, str]:
+        """The columns that are declared by name, each with the first key that names it, such as `data.target`."""
+        lists = {
+            "key": self.key or (),
+            "cluster": (self.cluster,),
+            "slices": self.slices,
+            "target": (self.target,),
+            "time": (self.time,),
+            "weight": (self.weight,),
+            "features": self.features or (),
+            "exclude": self.exclude,
+            "types": tuple(self.types or ()),
+        }
+        named: dict[str, str] = {}
+        for key, names in lists.items():
+            for name in names:
+                if name is not None:
+                    named.setdefault(name, f"data.{key}")
+        return named
+
+    @property
+    def label_columns(self) -> frozenset[str]:
+        """The columns whose values are names, served and grouped as they are written: keys, cluster and slices."""
+        return frozenset({*(self.key or ()), *self.slices, *([self.cluster] if self.cluster else ())})
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -17,7 +17,7 @@ from lockgate.pipelines.data.frames import (
     list_features,
 )
 from lockgate.pipelines.data.settings import parse_month
-from lockgate.pipelines.data.source import Piece, Source
+from lockgate.pipelines.data.source import Piece, RawTable, Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,22 +85,22 @@ def read_source_window(
                 np.arange(len(raw)) if wanted_month is None else np.flatnonzero(_read_months(raw, data) == wanted_month)
             )
             if len(inside):
-                yield _build_window(raw.iloc[inside].reset_index(drop=True), first + inside, data)
+                yield _build_window(raw.take(inside), first + inside, data)
             first += len(raw)
 
 
-def _build_window(raw: pd.DataFrame, numbers: NDArray[np.int64], data: DataSettings) -> WindowRows:
+def _build_window(raw: RawTable, numbers: NDArray[np.int64], data: DataSettings) -> WindowRows:
     import pandas as pd
 
-    ids = build_row_ids([find_column(raw, name, "data.key", data) for name in data.key or ()], numbers)
+    ids = build_row_ids(raw, numbers, data)
     check_distinct(pd.Series(ids.to_numpy(zero_copy_only=False), dtype=object), data)
-    chosen = {name: find_column(raw, name, "data.features", data) for name in list_features(raw.columns, data)}
-    return WindowRows(frame=build_features(chosen, categories=True), row_ids=ids)
+    frame = build_features(raw, list_features(raw.names, data), data, categories=True)
+    return WindowRows(frame=frame, row_ids=ids)
 
 
 def _read_raw(
     data: DataSettings, source: Source, files: Files, piece: Piece, batch_rows: int, *, rows_only: bool
-) -> Iterator[pd.DataFrame]:
+) -> Iterator[RawTable]:
     """The rows of a piece as the source has them; with `rows_only`, just one column, enough to count rows by month."""
     if rows_only and (enough := data.time or next(iter(data.key or data.features or ()), None)):
         names: list[str] | None = [enough]
@@ -111,11 +111,11 @@ def _read_raw(
     yield from source.batches(data, files, piece, names, batch_rows)
 
 
-def _count_rows(raw: pd.DataFrame, data: DataSettings, wanted_month: np.datetime64 | None) -> int:
+def _count_rows(raw: RawTable, data: DataSettings, wanted_month: np.datetime64 | None) -> int:
     return len(raw) if wanted_month is None else int((_read_months(raw, data) == wanted_month).sum())
 
 
-def _read_months(raw: pd.DataFrame, data: DataSettings) -> NDArray[np.datetime64]:
+def _read_months(raw: RawTable, data: DataSettings) -> NDArray[np.datetime64]:
     return columns.to_times(find_column(raw, str(data.time), "data.time", data), where="data.time").astype(
         "datetime64[M]"
     )

@@ -52,6 +52,15 @@ class RepositoryVersion:
     name: str
     files: Mapping[str, bytes]
     sha256: Callable[[str], str | None]  # of any file, by its path; None if it is not a regular file
+    list_files: Callable[[str], Sequence[str]]  # the paths of everything below a folder; none if it is no folder
+
+    def table_sha256(self, path: str) -> str | None:
+        """The digest of a table: of a file, or of the names and digests of the files in a folder; None for neither."""
+        names = sorted(self.list_files(path.rstrip("/")))
+        if not names:
+            return self.sha256(path)
+        lines = [f"{name}\0{self.sha256(name)}\n" for name in names]
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
     @property
     def conf(self) -> dict[str, bytes]:
@@ -89,7 +98,14 @@ def load_folder(root: Path, *, name: str) -> RepositoryVersion:
             continue
         files[path] = _read_bytes(root / path, f"{name}: {path}", max_bytes=min(MAX_FILE_BYTES, bytes_left))
         bytes_left -= len(files[path])
-    return _require_conf(RepositoryVersion(name=name, files=files, sha256=partial(_sha256_in_folder, root)))
+    return _require_conf(
+        RepositoryVersion(
+            name=name,
+            files=files,
+            sha256=partial(_sha256_in_folder, root),
+            list_files=partial(_list_in_folder, root),
+        )
+    )
 
 
 def _walk(root: Path, starts: Sequence[str], name: str) -> Iterator[str]:
@@ -162,7 +178,12 @@ def _load_revision(text: str, name: str, repository: Path) -> RepositoryVersion:
     for path in LINKS.keys() & files.keys():
         _check_link(name, path, files[path].decode("utf-8", "replace"))
     return _require_conf(
-        RepositoryVersion(name=name, files=files, sha256=partial(_sha256_in_revision, repository, sha))
+        RepositoryVersion(
+            name=name,
+            files=files,
+            sha256=partial(_sha256_in_revision, repository, sha),
+            list_files=partial(_list_in_revision, repository, sha),
+        )
     )
 
 
@@ -238,6 +259,21 @@ def _sha256_in_revision(repository: Path, commit: str, path: str) -> str | None:
         return None
     blob = _git(repository, "cat-file", "blob", match[3].decode())
     return None if blob is None else hashlib.sha256(blob).hexdigest()
+
+
+def _list_in_folder(root: Path, path: str) -> Sequence[str]:
+    """The paths of the files below a folder of `root`. Links are listed, and not followed."""
+    folder = root / path
+    if not _is_inside(path) or folder.resolve() != root.resolve() / path or not folder.is_dir():
+        return ()
+    return [file.relative_to(root).as_posix() for file in folder.rglob("*") if file.is_symlink() or not file.is_dir()]
+
+
+def _list_in_revision(repository: Path, commit: str, path: str) -> Sequence[str]:
+    if not _is_inside(path):
+        return ()
+    listed = _git(repository, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", f"{path}/")
+    return [name.decode("utf-8", "surrogateescape") for name in (listed or b"").split(b"\0") if name]
 
 
 def _is_inside(path: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lockgate.gates import runs
-from lockgate.gates.errors import EvidenceError, LockgateError, SettingsError
+from lockgate.gates.errors import EvidenceError, LockgateError, ModelError, SettingsError
 from lockgate.gates.records.state import Champion, State
 from lockgate.pipelines.data.settings import parse_month
 from lockgate.pipelines.models import Fitted, load_model
@@ -17,6 +17,10 @@ from lockgate.pipelines.promotion.log import open_log
 from lockgate.pipelines.settings.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
     from lockgate.gates.log import Log, LogEntry
     from lockgate.pipelines.promotion.bundle import Bundle
 
@@ -34,6 +38,18 @@ class Reigning:
     champion: Champion
     model: Fitted
     features: object
+
+    def score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """The champion's scores (n,) of these rows. Raises ModelError, which says that it is the champion's."""
+        try:
+            return self.model.score(frame)
+        except ModelError as err:
+            raise ModelError(
+                f"the champion, {self.champion.run}, cannot score these rows: {err.problem}",
+                expected=err.expected,
+                where=err.where,
+                hint=err.hint,
+            ) from err
 
 
 def check_untrained(reigning: Reigning | None, settings: Settings, periods: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lockgate.gates.log import Log
     from lockgate.gates.records.state import Champion
 
-_CARRIED_FACTS = ("fit_seconds", "peak_memory_mb", "scores")
+_CARRIED_FACTS = ("fit_seconds", "peak_memory_mb", "schema", "scores")
 """The facts that only the run that trained the champion could measure."""
 
 
@@ -48,7 +48,7 @@ def score_champion_again(settings: Settings, *, run: str, as_of: str, report: Re
     report(f"champion is {champion.run}, promoted by entry {champion.seq}")
     with open_confinement(champion.format or "") as confinement:
         split = data.split(
-            data.load(settings.data, root=data_files(settings)),
+            data.load(settings.data, root=data_files(settings), report=report),
             settings.data,
             EVERY_ROW,
             fresh.as_of,

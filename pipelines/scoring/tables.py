@@ -47,7 +47,10 @@ def push_table(settings: Settings) -> tuple[Path, str]:
     if Path(path).is_absolute():
         raise DataError(f"{path} exists only on this machine", expected="a path in this checkout", where="data.path")
     if problem := data.Folder(ROOT).problem(path):
-        raise DataError(f"{path} {problem}", expected="a file of this checkout", where="data.path")
+        hint = (
+            "copy a folder with the store's own tool, and remove there what is gone here" if "folder" in problem else ""
+        )
+        raise DataError(f"{path} {problem}", expected="a file of this checkout", where="data.path", hint=hint)
     store, name = _objects(settings)
     try:
         obstore.put(store, path, ROOT / path)

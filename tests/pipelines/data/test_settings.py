@@ -58,6 +58,13 @@ def test_no_key_has_a_default_in_python(record) -> None:
         ({"holdout": {"kind": "fraction", "share": float("nan")}}, "finite"),
         ({"holdout": {"kind": "fraction", "share": "0.3"}}, "valid number"),
         ({"task": "regression", "positive": 1}, "positive is for task binary"),
+        ({"types": {"x": "float"}}, "'text', 'integer', 'decimal', 'timestamp', 'date', 'boolean' or 'category'"),
+        ({"types": {"x": {"type": "text"}}}, "Field required"),
+        ({"types": {"x": {"type": "text", "nulls": "NA"}}}, "valid tuple"),
+        ({"types": {7: "text"}}, "valid string"),
+        ({"types": ["text"]}, "valid dictionary"),
+        ({"nulls": [None]}, "valid string"),
+        ({"nulls": "NA"}, "valid tuple"),
     ],
 )
 def test_what_is_refused(declared, change, message) -> None:
