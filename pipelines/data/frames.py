@@ -88,7 +88,7 @@ def find_column(raw: RawTable, name: str, where: str, data: DataSettings) -> pd.
     column = raw.labels(name)
     if classify_type(column.type) is None:
         raise unreadable_type(name, column.type, where=where)
-    return pd.Series(column.to_pandas(), name=name)
+    return pd.Series(column.to_pandas(date_as_object=False), name=name)
 
 
 def list_features(column_names: Iterable[str], data: DataSettings) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ Text files have cells, whose types this file finds out. An undeclared column is
 - else `decimal` if every cell is a finite number, and none is an integer with a leading zero, as only codes have,
 - else `text`; but if at least half of the cells, and at least ten, are numbers, it is refused: what is not a number
   there is a word for a missing value or a fault, and nobody wants a category for each amount of money. Codes are no
-  such numbers: `A7` among `12` and `30`, where all numbers are integers and all others have letters and digits.
+  such numbers: `A7` among `12` and `30`, where all numbers are integers and all others a letter first, then a digit.
 
 Missing cells do not count. A column that has no other is `decimal`.
 """
@@ -40,8 +40,8 @@ TRUE_WORDS, FALSE_WORDS = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 _SPACES = " \t\n\v\f\r"
 _INTEGER = r"^[+-]?[0-9]+$"
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
-_COMMA_NUMBER = r"^[+-]?[0-9][0-9.]*,[0-9]+$"
-_CODE = r"^[0-9A-Za-z_-]*([0-9][0-9_-]*[A-Za-z]|[A-Za-z][A-Za-z_-]*[0-9])[0-9A-Za-z_-]*$"
+_COMMA_NUMBER = r"^[+-]?[0-9][0-9.,]*,[0-9][0-9.]*$"
+_CODE = r"^[A-Za-z][A-Za-z_-]*[0-9][0-9A-Za-z_-]*$"
 _PADDED = r"^0[0-9]+$"
 _STARTS = [*"0123456789+-. \t"]
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -322,7 +322,7 @@ def _is_among(cells: pa.ChunkedArray, words: Sequence[str]) -> pa.ChunkedArray:
 
 
 def _are_codes(numbers: pa.ChunkedArray, others: pa.ChunkedArray) -> bool:
-    """Whether all numbers are integers, and all others have letters and digits: `A7` among `12` and `30`."""
+    """Whether all numbers are integers, and all others begin with a letter and have a digit: `A7` among `12`."""
     import pyarrow.compute as pc
 
     codes = pc.match_substring_regex(others, _CODE)
