@@ -99,9 +99,9 @@ def format_values(column: pa.ChunkedArray, *, name: str, where: str) -> pa.Chunk
 def unreadable_type(name: str, arrow_type: pa.DataType, *, where: str, expected: str = "", hint: str = "") -> DataError:
     """The error for a column of a type that its role does not take."""
     kind = classify_type(arrow_type)
-    what = f"{arrow_type}" if kind in (None, str(arrow_type)) else f"{kind} ({arrow_type})"
+    description = f"{arrow_type}" if kind in (None, str(arrow_type)) else f"{kind} ({arrow_type})"
     return DataError(
-        f"column {name!r} holds {what[:200]}",
+        f"column {name!r} holds {description[:200]}",
         expected=expected or "text, numbers, dates or times",
         where=where,
         hint=hint,

@@ -232,9 +232,9 @@ def _to_finite(column: pa.ChunkedArray, *, name: str, where: str) -> NDArray[np.
     beyond = np.abs(values) > MAX_NUMBER
     if beyond.any():
         infinite = int(np.isinf(values).sum())
-        what = f"infinite in {infinite:,}" if infinite else f"beyond ±{MAX_NUMBER:.1e} in {int(beyond.sum()):,}"
+        problem = f"infinite in {infinite:,}" if infinite else f"beyond ±{MAX_NUMBER:.1e} in {int(beyond.sum()):,}"
         raise DataError(
-            f"column {name!r} is {what} rows",
+            f"column {name!r} is {problem} rows",
             expected="finite numbers or nothing" if infinite else "numbers that fit in 32-bit floats, as models need",
             where=where,
         )

@@ -55,7 +55,7 @@ class Delimited:
         """How errors name rows of this file: by line, for which the file is read once more."""
         return Place(path=self.path, locate=self._locate)
 
-    def read(self, names: Collection[str], *, nulls: Sequence[str], report: Report) -> pa.Table:
+    def read_columns(self, names: Collection[str], *, nulls: Sequence[str], report: Report) -> pa.Table:
         """These columns as strings (n,), as written; null where a cell is one of the words `nulls`.
 
         Raises:

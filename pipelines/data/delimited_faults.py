@@ -38,9 +38,8 @@ def _read_lines(file: IO[bytes]) -> Iterator[bytes]:
     """Lines with their ends, from a file that may only have `read`."""
     rest = b""
     while part := file.read(2**20):
-        *lines, rest = (rest + part).split(b"\n")
-        for line in lines:
-            yield line + b"\n"
+        *lines, rest = (rest + part).splitlines(keepends=True)  # \n, \r\n, or \r as old Macs wrote
+        yield from lines
     if rest:
         yield rest
 
@@ -49,10 +48,8 @@ def _read_rows(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str]]]
     """Every row that is not empty, with the line that it begins in. One row of `_END` follows the last one."""
 
     def with_end() -> Iterator[str]:
-        text = ""
-        for text in lines:
-            yield text
-        yield f"{'' if text.endswith(chr(10)) else chr(10)}{_END}\n"
+        yield from lines
+        yield f"{_END}\n"
 
     first = 1
     for row, last in _split_lines(with_end(), delimiter):
@@ -68,17 +65,9 @@ def split_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
 
 def _split_lines(lines: Iterable[str], delimiter: str) -> Iterator[tuple[list[str], int]]:
     """The cells of every row, and the line in which it ends."""
+    csv.field_size_limit(_MAX_CELL)  # one for all readers of this process, and none is worse off
     reader = csv.reader(lines, delimiter=delimiter)
-    while True:
-        limit = csv.field_size_limit(_MAX_CELL)  # it is one for all readers of this process
-        try:
-            row = next(reader, None)
-        except csv.Error:  # line ends of old Macs: nothing more is known about the file
-            return
-        finally:
-            csv.field_size_limit(limit)
-        if row is None:
-            return
+    for row in reader:
         yield row, reader.line_num
 
 

@@ -94,7 +94,7 @@ class ParquetFile:
     def rows(self) -> int:
         return int(self._parquet.metadata.num_rows)
 
-    def read(self, names: Sequence[str], progress: Progress, *, before: int) -> pa.Table:
+    def read_rows(self, names: Sequence[str], progress: Progress, *, before: int) -> pa.Table:
         """These columns of all rows, of which there are `before` in the files before it."""
         import pyarrow as pa
 
@@ -126,19 +126,19 @@ class ParquetFile:
         """The table with `names` as its columns: those that are not stored are made."""
         import pyarrow as pa
 
-        made = {}
+        columns = {}
         for name in names:
             if name in self.part.partition:
                 value = pa.array([self.part.partition[name]], pa.large_string())
-                made[name] = pa.chunked_array([value.take(pa.array([0]).take(pa.array([0] * rows, pa.int64())))])
+                columns[name] = pa.chunked_array([value.take(pa.array([0]).take(pa.array([0] * rows, pa.int64())))])
             elif name in self._ranges:
                 start, step = self._ranges[name]["start"], self._ranges[name]["step"]
-                made[name] = pa.chunked_array(
+                columns[name] = pa.chunked_array(
                     [pa.array(range(start + step * first, start + step * (first + rows), step))]
                 )
             else:
-                made[name] = table[name]
-        return pa.table(made)
+                columns[name] = table[name]
+        return pa.table(columns)
 
     @contextmanager
     def _one_line(self) -> Iterator[None]:
@@ -180,7 +180,7 @@ def read_parts(path: str, parts: Sequence[Part], files: Files, names: Sequence[s
     for part in parts:
         with open_part(part, files) as file:
             check_same_columns(file, names, parts[0])
-            table = file.read(names, progress, before=sum(len(table) for table in tables))
+            table = file.read_rows(names, progress, before=sum(len(table) for table in tables))
         tables.append(table)
     if len(tables) == 1:
         return tables[0]
@@ -206,11 +206,15 @@ def check_same_columns(file: ParquetFile, names: Sequence[str], first: Part) -> 
 
 def _check_same_kind(name: str, parts: Sequence[Part], types: Sequence[pa.DataType]) -> None:
     kinds = [classify_type(arrow_type) for arrow_type in types]
-    known = [(kind, part, held) for kind, part, held in zip(kinds, parts, types, strict=True) if kind != "nothing"]
-    for (kind, part, held), (other, next_part, next_held) in itertools.pairwise(known):
+    filled = [
+        (kind, part, arrow_type)
+        for kind, part, arrow_type in zip(kinds, parts, types, strict=True)
+        if kind != "nothing"
+    ]
+    for (kind, part, arrow_type), (other, next_part, next_type) in itertools.pairwise(filled):
         if kind != other and not {kind, other} <= {*NUMBERS} - {"boolean"}:
             raise DataError(
-                f"column {name!r} holds {held} in {part.file}, and {next_held} in {next_part.file}",
+                f"column {name!r} holds {arrow_type} in {part.file}, and {next_type} in {next_part.file}",
                 expected="one type",
                 where="data.path",
                 hint="write the files with one schema",

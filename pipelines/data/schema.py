@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 MIN_NUMBERS = 10
 MAX_EXAMPLES = 3
 NUMBERS: frozenset[str] = frozenset(("integer", "decimal", "boolean"))
-"""The types that models get as float64; the others are names to them."""
+"""The types that models get as float64."""
+
+NAMES: frozenset[str] = frozenset(("text", "category"))
+"""The types that are names, and the same to a model."""
 
 TRUE_WORDS, FALSE_WORDS = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 
@@ -142,15 +145,15 @@ def read_cells(cells: pa.ChunkedArray, type_name: TypeName, *, name: str, place:
     """
     import pyarrow.compute as pc
 
-    if type_name in ("text", "category"):
+    if type_name in NAMES:
         return cells
-    read = {"integer": _read_integers, "decimal": _read_floats, "boolean": _read_booleans}
-    values = read[type_name](cells) if type_name in read else None
+    readers = {"integer": _read_integers, "decimal": _read_floats, "boolean": _read_booleans}
+    values = readers[type_name](cells) if type_name in readers else None
     if values is not None:
         return values
     bad = _find_bad(cells, type_name)
     count = pc.sum(bad).as_py() or 0
-    if not count and type_name not in read:
+    if not count and type_name not in readers:
         return cells  # dates and timestamps are checked, and that is all
     if not count:
         raise DataError(
@@ -186,7 +189,7 @@ def convert_column(column: pa.ChunkedArray, type_name: TypeName, *, name: str, p
         return column.cast(empty.get(type_name, pa.large_string()))
     if kind == "text":
         return read_cells(column, type_name, name=name, place=place)
-    if type_name in ("text", "category"):
+    if type_name in NAMES:
         return format_values(column, name=name, where="data.types")
     if kind == type_name or (kind, type_name) == ("integer", "decimal"):
         return column

@@ -151,12 +151,12 @@ class DataSettings(BaseModel):
             "exclude": self.exclude,
             "types": tuple(self.types or ()),
         }
-        named: dict[str, str] = {}
+        keys: dict[str, str] = {}
         for key, names in lists.items():
             for name in names:
                 if name is not None:
-                    named.setdefault(name, f"data.{key}")
-        return named
+                    keys.setdefault(name, f"data.{key}")
+        return keys
 
     @property
     def label_columns(self) -> frozenset[str]:

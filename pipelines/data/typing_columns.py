@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from lockgate.pipelines.data.arrow_types import classify_type, decode
 from lockgate.pipelines.data.frames import list_features
-from lockgate.pipelines.data.schema import Place, convert_column, implied_type, infer_type, read_cells
+from lockgate.pipelines.data.schema import NAMES, Place, convert_column, implied_type, infer_type, read_cells
 from lockgate.pipelines.data.source import RawTable
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def type_cells(table: Delimited, chosen: Sequence[str], data: DataSettings, repo
 
     declared = data.types or {}
     has_own_nulls = any(declared[name].nulls is not None for name in chosen if name in declared)
-    cells = table.read(chosen, nulls=() if has_own_nulls else data.nulls, report=report)
+    cells = table.read_columns(chosen, nulls=() if has_own_nulls else data.nulls, report=report)
     learned = {*list_features(table.layout.names, data), data.target, data.weight}
 
     def type_column(name: str) -> tuple[TypeName, pa.ChunkedArray]:
@@ -72,6 +73,7 @@ def type_columns(
 ) -> RawTable:
     """A table of Parquet, typed. What the names of folders say are cells as in a text file, of all `parts`, the files.
 
+    Its text is as it is, and no word of it means missing, unless it is declared with `nulls`, or as numbers or times.
     `names` are those of all columns, and `first_row` is the number of the first row, for errors.
 
     Raises:
@@ -89,8 +91,9 @@ def type_columns(
         column, declared = table[name], (data.types or {}).get(name)
         if declared is not None:
             types[name] = declared.type
-            if declared.nulls is not None and pa.types.is_large_string(column.type):
-                column = _mark_missing(column, declared.nulls)
+            column = decode(column)
+            if classify_type(column.type) == "text" and (declared.nulls is not None or declared.type not in NAMES):
+                column = _mark_missing(column, data.nulls if declared.nulls is None else declared.nulls)
             column = convert_column(column, declared.type, name=name, place=place)
         elif parts and name in parts[0].partition:
             in_folders = pa.chunked_array([pa.array([part.partition[name] for part in parts], pa.large_string())])

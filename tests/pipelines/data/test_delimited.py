@@ -26,7 +26,7 @@ from lockgate.pipelines.data.text_stream import Progress
 ROWS = [["ann", "1.5", "0"], ["b,b", "2", "1"], ["c|c;c", "", "0"]]
 
 
-def read(
+def read_file(
     content: bytes | str, path: str = "t.csv", *, nulls: tuple[str, ...] = ("",)
 ) -> tuple[tuple[str, ...], pa.Table]:
     blob = content.encode() if isinstance(content, str) else content
@@ -36,7 +36,7 @@ def read(
         yield io.BytesIO(blob)
 
     table = open_delimited(path, open_file)
-    return table.layout.names, table.read(table.layout.names, nulls=nulls, report=lambda _: None)
+    return table.layout.names, table.read_columns(table.layout.names, nulls=nulls, report=lambda _: None)
 
 
 def write(rows: list[list[str]], delimiter: str, **options: str) -> str:
@@ -50,13 +50,13 @@ def write(rows: list[list[str]], delimiter: str, **options: str) -> str:
 def test_what_divides_the_cells_is_seen_in_the_header(delimiter, line_end) -> None:
     text = write([["name", "x", "y"], *ROWS], delimiter, lineterminator=line_end)
     for content in (text, "\ufeff" + text, "\n\n" + text, text.rstrip("\r\n")):
-        names, table = read(content)
+        names, table = read_file(content)
         assert names == ("name", "x", "y")
         assert [list(row.values()) for row in table.to_pylist()] == [[cell or None for cell in row] for row in ROWS]
 
 
 def test_a_tsv_is_divided_by_tabs_whatever_its_header_holds() -> None:
-    names, table = read("a,b\tc;d\n1,5\t2\n", "T.TSV")
+    names, table = read_file("a,b\tc;d\n1,5\t2\n", "T.TSV")
     assert (names, table.to_pylist()) == (("a,b", "c;d"), [{"a,b": "1,5", "c;d": "2"}])
 
 
@@ -70,12 +70,12 @@ def test_a_tsv_is_divided_by_tabs_whatever_its_header_holds() -> None:
     ],
 )
 def test_a_delimiter_inside_a_name_is_a_character(content, names) -> None:
-    assert read(content)[0] == names
+    assert read_file(content)[0] == names
 
 
 def test_a_header_that_can_be_divided_in_two_ways_is_refused() -> None:
     with pytest.raises(DataError, match=r"several ways: 3 by a comma or 2 by a bar; expected only one"):
-        read("a,b|c,d\n1,2|3,4\n5,6|7,8\n")
+        read_file("a,b|c,d\n1,2|3,4\n5,6|7,8\n")
 
 
 @pytest.mark.parametrize("codec", ["gzip", "zstd"])
@@ -83,14 +83,14 @@ def test_packed_files_are_read_and_broken_ones_are_one_line(codec) -> None:
     suffix = {"gzip": ".csv.gz", "zstd": ".csv.zst"}[codec]
     content = ("x,y\n" + "".join(f"{number},{number * 7919 % 1000}\n" for number in range(9000))).encode()
     packed = gzip.compress(content) if codec == "gzip" else pa.Codec(codec).compress(content, asbytes=True)
-    assert len(read(packed, f"t{suffix}")[1]) == 9000
+    assert len(read_file(packed, f"t{suffix}")[1]) == 9000
     for broken, word in (
         (packed[:-9], "cut off"),
         (b"\1" + packed, "damaged"),
         (packed[: len(packed) // 3], "cut off"),
     ):
         with pytest.raises(DataError, match=rf"^t{suffix} is {word}: .*; expected a whole .\w+ file") as caught:
-            read(broken, f"t{suffix}")
+            read_file(broken, f"t{suffix}")
         assert "\n" not in str(caught.value)
 
 
@@ -98,7 +98,7 @@ def test_a_packed_file_whose_bytes_changed_is_damaged() -> None:
     packed = bytearray(gzip.compress(("x,y\n" + "1,2\n" * 90_000).encode()))
     packed[-6] ^= 1  # in the checksum: everything else unpacks
     with pytest.raises(DataError, match="is damaged"):
-        read(bytes(packed), "t.csv.gz")
+        read_file(bytes(packed), "t.csv.gz")
 
 
 FAR = "1,2\n" * 300_000
@@ -115,6 +115,14 @@ LONG = f"1,{'x' * 500}\n" * 9_000  # more than the quick reader holds at once
         (
             'a,b\n"1\n1",2\n\n3\n',
             "t.csv has 1 row with another number of cells than its header: line 5 has 1; expected 2 cells: a, b @ data.path (put cells that contain the delimiter or a line break in double quotes)",
+        ),
+        (
+            "a,b\r1,2\r3\r",
+            "t.csv has 1 row with another number of cells than its header: line 3 has 1; expected 2 cells: a, b @ data.path (put cells that contain the delimiter or a line break in double quotes)",
+        ),
+        (
+            "a,b\r\n1,2\r\n3,4,5",
+            "t.csv has 1 row with another number of cells than its header: line 3 has 3; expected 2 cells: a, b @ data.path (put cells that contain the delimiter or a line break in double quotes)",
         ),
         (
             "a,b\n1,2,\n3,4,\n",
@@ -149,7 +157,7 @@ LONG = f"1,{'x' * 500}\n" * 9_000  # more than the quick reader holds at once
 )
 def test_what_is_wrong_is_named_by_its_line(content, line) -> None:
     with pytest.raises(DataError) as caught:
-        read(content)
+        read_file(content)
     assert str(caught.value).startswith(line)
     assert line.endswith((";", "expected")) or str(caught.value) == line
 
@@ -169,7 +177,7 @@ def test_what_is_wrong_is_named_by_its_line(content, line) -> None:
 def test_text_comes_back_as_it_was_written(rows: list[list[str]], delimiter: str) -> None:
     """All quoted, as what is not may be a line end to one reader and a character to another."""
     content = write([["first", "second"], *rows], delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    names, table = read(content, nulls=("NA",))
+    names, table = read_file(content, nulls=("NA",))
     assert names == ("first", "second")
     assert [tuple(row.values()) for row in table.to_pylist()] == [
         tuple(None if cell == "NA" else cell for cell in row) for row in rows

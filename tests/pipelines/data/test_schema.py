@@ -109,8 +109,8 @@ def test_numbers_among_which_something_else_hides_are_refused(words, line) -> No
     ],
 )
 def test_cells_of_a_declared_type(words, type_name, values) -> None:
-    read = read_cells(cells(words), type_name, name="x", place=PLACE)
-    assert read.to_pylist() == (words if values is None else values)
+    converted = read_cells(cells(words), type_name, name="x", place=PLACE)
+    assert converted.to_pylist() == (words if values is None else values)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +235,15 @@ def test_words_that_mean_missing_are_those_of_the_file_or_of_the_column(tmp_path
     everywhere = load(declared(nulls=["", "?", "-"]), root=tmp_path)
     assert np.isnan(everywhere.frame["a"]).sum() == 2
     assert everywhere.types == {"a": "integer", "b": "decimal"}
+
+
+def test_text_of_parquet_that_is_declared_as_numbers_may_have_words_that_mean_missing(loaded) -> None:
+    columns = {"a": ["1", "", "3"], "b": ["", "NA", "-"], "y": [0, 1, 0]}
+    table = loaded(columns, types={"a": "integer", "b": {"type": "category", "nulls": ["-"]}})
+    assert table.frame["a"].isna().tolist() == [False, True, False]
+    assert table.frame["b"].tolist()[:2] == ["", "NA"]
+    assert table.frame["b"].isna().tolist() == [False, False, True]
+    assert loaded(columns, types={"b": "text"}).frame["b"].tolist() == ["", "NA", "-"]
 
 
 def test_a_column_can_be_name_and_feature_at_once(tmp_path, declared) -> None:

@@ -106,10 +106,11 @@ def test_from_a_csv_to_predictions_that_name_people_as_the_file_does(survey: Pro
     # the file is written anew, with occupations as numbers: every one of them would count as never seen
     write_survey(survey.home / "survey.csv", occupation="{}")
     column = "column 'occupation' holds numbers here, and held text when the model was trained; expected text"
-    for words in (("evaluate", "model=logistic"), ("predict",)):
+    for words, who in ((("evaluate", "model=logistic"), "the champion, EvaluateNewModel/"), (("predict",), "")):
         completed = survey.run(*words)
         assert completed.returncode == 2
         assert column in completed.stderr
+        assert who in completed.stderr
         assert 'declare types: {"occupation": text} in conf/data' in completed.stderr
     # declared, they are text again, and of other words than before
     declared = (survey.conf / "data" / "survey.yaml").read_text(encoding="utf-8")
