@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import judging, log, scoring, stores
+from bench import judging, log, reading, scoring, stores
 from bench.timing import LOCKGATE_COMMAND, print_ratio, time_alternately, timed_command
 from lockgate.pipelines.settings.groups import ROOT
 
@@ -57,6 +57,7 @@ def measure_judge_file(scratch: Path, env: Mapping[str, str]) -> None:
 if __name__ == "__main__":
     judging.measure()
     log.measure()
+    reading.measure()
     scoring.measure()
     stores.measure()
     measure_commands()

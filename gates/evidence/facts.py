@@ -10,6 +10,7 @@ gate reads. A key that a gate needs and that is missing or wrong makes that gate
 | `predict_ms_per_1000_p50`, `predict_ms_per_1000_p99` | the same by the clock | `resource` |
 | `fit_seconds`, `peak_memory_mb`, `model_bytes` | numbers, not negative | `resource` |
 | `features` | name → `Distribution` of a column that the model takes, in the training rows and in the holdout | `drift`, `data` |
+| `schema` | name → type of a column that the model was trained on, as conf/data would declare it | nothing |
 | `scores` | `Distribution` of the challenger's scores on the training rows; its `holdout` is not read | `drift` |
 | `champion` | null where there is none, else `ChampionFacts` | `provenance`, `drift` |
 | `challenger` | `ModelFacts` | `provenance` |

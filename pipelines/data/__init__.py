@@ -14,8 +14,10 @@ from lockgate.pipelines.data.files import Files, Folder, Objects
 from lockgate.pipelines.data.frames import Table, build_table
 from lockgate.pipelines.data.fresh import Freshness, UsedRows
 from lockgate.pipelines.data.holdout import Split, list_periods, resolve_as_of, split
+from lockgate.pipelines.data.schema import write_types
 from lockgate.pipelines.data.settings import EVERY_ROW, DataSettings, TrainSettings
 from lockgate.pipelines.data.source import Piece, Source
+from lockgate.pipelines.data.text_stream import Report
 from lockgate.pipelines.data.times import next_period
 from lockgate.pipelines.data.window import ALL_ROWS, WindowPlan, WindowRows, parse_window
 
@@ -52,13 +54,19 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def load(data: DataSettings, *, root: Files | Path) -> Table:
+def load(data: DataSettings, *, root: Files | Path, report: Report = lambda _: None) -> Table:
     """The declared table with all rows, typed and checked. A relative path starts at `root`.
+
+    `report` hears the types that were inferred, and how far reading is if it takes long.
 
     Raises:
         DataError: the source is unknown, the file cannot be read, or a column is not as declared.
     """
-    return build_table(_source(data).read(data, _files(root)), data)
+    raw = _source(data).read(data, _files(root), None, report)
+    table = build_table(raw, data)
+    if inferred := {name: raw.types[name] for name in raw.inferred}:
+        report(f"types of the columns, as conf/data would declare them: types: {write_types(inferred)}")
+    return table
 
 
 def plan_window(data: DataSettings, window: str, *, root: Files | Path, batch_rows: int) -> WindowPlan:

@@ -1,16 +1,19 @@
 """Check one column of a table and convert it to the type that its role needs.
 
-A column is text (strings, categories) or numbers (integers, floats, booleans). Each function raises DataError for
-anything else, with the name of the column and `where`, the key of the settings that declares it.
+Each function raises DataError for a column that cannot have its role, with the name of the column and `where`, the key
+of the settings that declares it. Columns are of Arrow, as `arrow_types.decode` leaves them, but for times.
 """
 
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import DataError
+from lockgate.pipelines.data.arrow_types import classify_type, format_values
+from lockgate.pipelines.data.schema import NUMBERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +40,7 @@ def suggest_name(name: object, names: Iterable[object]) -> str:
 
 
 MISSING = "(missing)"
+MAX_NUMBER = 3.4e38  # of targets and weights, which some models take as 32-bit floats; of features each says its own
 _NUMBER_TYPES = ("integer", "floating", "mixed-integer-float", "boolean")
 
 
@@ -52,115 +56,105 @@ def classify_column(column: pd.Series) -> str:
     return "text" if type_name == "string" else "numbers" if type_name in _NUMBER_TYPES else type_name
 
 
-def to_feature(column: pd.Series, *, where: str, categories: bool = False) -> pd.Series:
-    """Text as pandas' `str`, numbers and empty columns as float64; NaN where a value is missing.
+def to_feature(column: pa.ChunkedArray, *, name: str, where: str, categories: bool = False) -> pd.Series:
+    """Text as pandas' `str`, numbers and columns without a value as float64; NaN where a value is missing.
 
-    With `categories`, a categorical column stays categorical, which saves memory where values repeat.
+    With `categories`, text is a categorical column, which saves memory where values repeat.
     """
     import pandas as pd
 
-    kind = classify_column(column)
-    if kind == "text":
-        if column.dtype == "str" or (categories and isinstance(column.dtype, pd.CategoricalDtype)):
-            return column
-        return column.astype(object).map(str, na_action="ignore").astype("str")
-    if kind in ("numbers", "nothing"):
-        return _to_finite(column, where=where)
-    raise DataError(
-        f"column {column.name!r} holds {kind}",
+    kind = classify_type(column.type)
+    if kind == "text" and column.null_count < len(column):
+        values = column.dictionary_encode() if categories else column
+        return pd.Series(values.to_pandas(), name=name)
+    if kind in NUMBERS or column.null_count == len(column):
+        return pd.Series(_to_finite(column, name=name, where=where), name=name)
+    raise no_feature(name, kind or str(column.type), where=where)
+
+
+def no_feature(name: str, kind: str, *, where: str) -> DataError:
+    """The error for a column that holds what no model reads."""
+    return DataError(
+        f"column {name!r} holds {kind[:200]}",
         expected="numbers, booleans or text",
         where=where,
-        hint=f"add {column.name} to data.exclude, or store what a model should learn from it as numbers",
+        hint=f"add {name} to data.exclude, or store what a model should learn from it as numbers",
     )
 
 
-def to_numbers(column: pd.Series, *, where: str) -> NDArray[np.float64]:
+def to_numbers(column: pa.ChunkedArray, *, name: str, where: str) -> NDArray[np.float64]:
     """float64 (n,), finite; NaN where a value is missing."""
-    if (kind := classify_column(column)) not in ("numbers", "nothing"):
-        example = column.dropna().iloc[0]
-        raise DataError(f"column {column.name!r} holds {kind}, such as {example!r}", expected="numbers", where=where)
-    return to_feature(column, where=where).to_numpy(dtype="float64")
+    if classify_type(column.type) not in NUMBERS and column.null_count < len(column):
+        kind = classify_type(column.type) or column.type
+        example = column.drop_null()[0].as_py()
+        raise DataError(f"column {name!r} holds {kind}, such as {example!r}", expected="numbers", where=where)
+    return _to_finite(column, name=name, where=where, largest=MAX_NUMBER)
 
 
-def to_names(column: pd.Series, *, where: str, missing: str | None = None) -> NDArray[np.object_]:
-    """str (n,): text as it is, whole numbers without a decimal point, midnights as 2013-10-05.
+def to_names(column: pa.ChunkedArray, *, name: str, where: str, missing: str | None = None) -> NDArray[np.object_]:
+    """str (n,): every value as `arrow_types.format_values` writes it.
 
-    Missing values become `missing`; without it they are an error. The text of a value does not depend on the others.
+    Missing values become `missing`; without it they are an error.
     """
     import numpy as np
 
-    codes, text = _factorize(column, where=where, missing=missing)
-    return np.asarray(text[codes])
-
-
-def to_strings(column: pd.Series, *, where: str) -> pa.Array:
-    """As `to_names`, as an Arrow array of strings (n,). Raises DataError for a missing value."""
-    import pyarrow as pa
-
-    codes, text = _factorize(column, where=where, missing=None)
-    return pa.DictionaryArray.from_arrays(codes, pa.array(text[:-1], pa.string())).cast(pa.string())
-
-
-def _factorize(column: pd.Series, *, where: str, missing: str | None) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
-    """Each row's index in the array of distinct texts, whose last element is `missing`.
-
-    There are usually few distinct values, so converting each only once is much faster.
-    """
-    import numpy as np
-    import pandas as pd
-
-    codes, values = pd.factorize(column)
-    text, absent = [*_format_values(pd.Series(values))], int((codes < 0).sum())
-    counted = f"is missing in {absent:,} of {len(column):,} rows"
-    if absent and missing is None:
-        raise DataError(f"column {column.name!r} {counted}", expected="a value in every row", where=where)
+    encoded = format_values(column, name=name, where=where).combine_chunks().dictionary_encode()
+    text, absent = encoded.dictionary.to_pylist(), encoded.null_count
+    _check_present(absent, len(column), name=name, where=where, missing=missing)
     if absent and missing in text:
         raise DataError(
-            f"column {column.name!r} holds the text {missing!r}, and {counted}, which is called so",
+            f"column {name!r} holds the text {missing!r}, and is missing in {absent:,} of {len(column):,} rows, which"
+            " is called so",
             expected="another text for one of the two",
             where=where,
         )
-    return codes, np.array([*text, missing], dtype=object)  # a missing value has code -1, the last
+    codes: NDArray[np.int64] = encoded.indices.fill_null(len(text)).to_numpy()
+    return np.asarray(np.array([*text, missing], dtype=object)[codes])
 
 
-def _format_values(values: pd.Series) -> pd.Series:
-    import pandas as pd
-
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(values.dtype.categories.dtype)
-    if pd.api.types.is_datetime64_any_dtype(values):
-        days = values.dt.strftime("%Y-%m-%d")
-        return pd.Series(days.where(values == values.dt.normalize(), values.dt.strftime("%Y-%m-%dT%H:%M:%S.%f")))
-    if pd.api.types.is_float_dtype(values):
-        return values.astype(object).map(lambda number: str(int(number)) if number % 1 == 0 else str(number))
-    return values.astype(object).map(str, na_action="ignore")
+def to_strings(column: pa.ChunkedArray, *, name: str, where: str) -> pa.ChunkedArray:
+    """As `to_names`, as Arrow strings (n,). Raises DataError for a missing value."""
+    text = format_values(column, name=name, where=where)
+    _check_present(text.null_count, len(text), name=name, where=where, missing=None)
+    return text
 
 
-def to_labels(column: pd.Series, data: DataSettings) -> NDArray[np.float64]:
+def _check_present(absent: int, rows: int, *, name: str, where: str, missing: str | None) -> None:
+    if absent and missing is None:
+        raise DataError(
+            f"column {name!r} is missing in {absent:,} of {rows:,} rows", expected="a value in every row", where=where
+        )
+
+
+def to_labels(column: pa.ChunkedArray, data: DataSettings) -> NDArray[np.float64]:
     """float64 (n,): 0 or 1 for task binary, a finite number for regression, NaN where the outcome is missing."""
     import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    where, name = "data.target", column.name
+    where, name = "data.target", data.target
     if data.positive is not None:
-        texts = sorted(map(str, column.dropna().unique()))
-        hit = column == data.positive
-        if not hit.fillna(value=False).any():
+        hit = _is_positive(column, data.positive, name)
+        if not pc.any(hit).as_py():
+            texts = sorted(format_values(column, name=name, where=where).unique().drop_null().to_pylist())
             raise DataError(
                 f"no row of target {name!r} is {data.positive!r}",
                 expected=list_options(texts),
                 where="data.positive",
-                hint=suggest_name(data.positive, texts),
+                hint=f"put the word in quotes: YAML reads a bare yes, no, on or off as {data.positive}"
+                if isinstance(data.positive, bool)
+                else suggest_name(data.positive, texts),
             )
-        return np.where(column.isna().to_numpy(), np.nan, hit.fillna(value=False).to_numpy(dtype="float64"))
-    if classify_column(column) == "text" and data.task == "binary":
-        texts = sorted(map(str, column.dropna().unique()))
+        return np.asarray(hit.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    if classify_type(column.type) == "text" and data.task == "binary" and column.null_count < len(column):
+        texts = sorted(column.unique().drop_null().to_pylist())
         raise DataError(
             f"target {name!r} holds text: {', '.join(texts[:5])}",
             expected="0, 1, true or false",
             where=where,
             hint=f"set data.positive={texts[0]}, or the value that counts as 1",
         )
-    values = to_numbers(column, where=where)
+    values = to_numbers(column, name=name, where=where)
     if data.task == "binary" and (other := sorted({*values[~np.isnan(values)]} - {0.0, 1.0})):
         raise DataError(
             f"target {name!r} holds {', '.join(f'{value:g}' for value in other[:5])}",
@@ -171,15 +165,51 @@ def to_labels(column: pd.Series, data: DataSettings) -> NDArray[np.float64]:
     return values
 
 
-def _to_finite(column: pd.Series, *, where: str) -> pd.Series:
-    import numpy as np
-    import pandas as pd
+def _is_positive(column: pa.ChunkedArray, positive: bool | int | float | str, name: str) -> pa.ChunkedArray:
+    """Whether a value is the one that counts as 1; null where it is missing.
 
-    values = column.to_numpy(dtype="float64", na_value=np.nan)
-    if infinite := int(np.isinf(values).sum()):
+    Numbers are compared as numbers, also with a word that is one, and everything else as text.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if classify_type(column.type) in NUMBERS:
+        word = str(positive).strip().lower()
+        number = {"true": 1.0, "false": 0.0}.get(word) if pa.types.is_boolean(column.type) else _parse_number(positive)
+        return pc.equal(_to_floats(column), number if number is not None else pa.scalar(None, pa.float64()))
+    text = str(positive).lower() if isinstance(positive, bool) else str(positive)
+    return pc.equal(format_values(column, name=name, where="data.target"), text)
+
+
+def _parse_number(word: float | str) -> float | None:
+    try:
+        return float(word)
+    except ValueError:
+        return None
+
+
+def _to_floats(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    return column.cast(pa.float64(), safe=False)  # the nearest float of an integer beyond 2^53 is good enough to learn
+
+
+def _to_finite(
+    column: pa.ChunkedArray, *, name: str, where: str, largest: float = sys.float_info.max
+) -> NDArray[np.float64]:
+    import numpy as np
+    import pyarrow as pa
+
+    if column.null_count == len(column):
+        return np.full(len(column), np.nan)
+    values: NDArray[np.float64] = _to_floats(column).cast(pa.float64()).to_numpy()
+    beyond = np.abs(values) > largest
+    if beyond.any():
+        infinite = int(np.isinf(values).sum())
+        problem = f"infinite in {infinite:,}" if infinite else f"beyond ±{largest:.1e} in {int(beyond.sum()):,}"
         raise DataError(
-            f"column {column.name!r} is infinite in {infinite:,} rows",
-            expected="finite numbers or nothing",
+            f"column {name!r} is {problem} rows",
+            expected="finite numbers or nothing" if infinite else "numbers that fit in 32-bit floats, as models need",
             where=where,
         )
-    return pd.Series(values, name=column.name)
+    return values

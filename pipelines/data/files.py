@@ -26,7 +26,10 @@ class Files(Protocol):
         """The file's bytes, seekable. Raises OSError or DataError if it cannot be read."""
 
     def problem(self, path: str) -> str:
-        """Why there is no such file, in words; empty if there is one."""
+        """Why there is no such file, in words; empty if there is one, `is a folder` for a folder with files."""
+
+    def list_files(self, folder: str) -> list[str]:
+        """The files in a folder and in the folders in it, as paths from there."""
 
     def beside(self, path: str) -> tuple[str, list[str]]:
         """The folder that the file would be in, and the names of the files in that folder."""
@@ -46,6 +49,10 @@ class Folder:
     def problem(self, path: str) -> str:
         file = self._root / path
         return "" if file.is_file() else "is a folder" if file.is_dir() else "does not exist"
+
+    def list_files(self, folder: str) -> list[str]:
+        root = self._root / folder
+        return [file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file()]
 
     def beside(self, path: str) -> tuple[str, list[str]]:
         folder = (self._root / path).parent
@@ -76,10 +83,21 @@ class Objects:
         try:
             obstore.head(self._store, path)
         except FileNotFoundError:
-            return "does not exist"
+            return "is a folder" if self.list_files(path) else "does not exist"
         except BaseError as err:
             raise self._unreadable(path, err) from err
         return ""
+
+    def list_files(self, folder: str) -> list[str]:
+        import obstore
+        from obstore.exceptions import BaseError
+
+        prefix = folder.rstrip("/") + "/"
+        try:
+            batches = [*obstore.list(self._store, prefix)]
+        except BaseError as err:
+            raise self._unreadable(folder, err) from err
+        return [stored["path"].removeprefix(prefix) for batch in batches for stored in batch]
 
     def beside(self, path: str) -> tuple[str, list[str]]:
         import obstore

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -129,6 +130,24 @@ def check_as_of(name: str, kind: PeriodKind) -> str:
     return name
 
 
+TypeName = Literal["text", "integer", "decimal", "timestamp", "date", "boolean", "category"]
+
+Words = Annotated[tuple[str, ...], Field(strict=False)]
+
+
+class ColumnType(BaseModel):
+    """The type of one column, and the words that mean missing in it; null = those of `data.nulls`."""
+
+    model_config = _RULES
+    type: Annotated[TypeName, _HELD_OUT]
+    nulls: Annotated[Words | None, _HELD_OUT]
+
+
+def _expand_type(declared: Any) -> Any:
+    """`decimal` is short for `{type: decimal, nulls: null}`."""
+    return {"type": declared, "nulls": None} if isinstance(declared, str) else declared
+
+
 class DataSettings(BaseModel):
     """A table: where it is, what is predicted, what identifies a row, and what is held out."""
 
@@ -151,6 +170,8 @@ class DataSettings(BaseModel):
     slices: Annotated[Columns, _SLICES]
     features: Annotated[SomeColumns | None, _HELD_OUT]
     exclude: Annotated[Columns, _EXCLUDED]
+    types: Annotated[Mapping[Column, Annotated[ColumnType, BeforeValidator(_expand_type)]] | None, _HELD_OUT]
+    nulls: Annotated[Words, _HELD_OUT]
 
     @property
     def holds_out_periods(self) -> bool:
@@ -168,6 +189,40 @@ class DataSettings(BaseModel):
     @classmethod
     def _names_period(cls, value: str, info: ValidationInfo) -> str:
         return check_as_of(value, info.data["period"]) if "period" in info.data else value
+
+    @property
+    def named_columns(self) -> dict[str, str]:
+        """The columns that are declared by name, each with the first key that names it, such as `data.target`."""
+        lists = {
+            "key": self.key or (),
+            "cluster": (self.cluster,),
+            "slices": self.slices,
+            "target": (self.target,),
+            "time": (self.time,),
+            "weight": (self.weight,),
+            "features": self.features or (),
+            "exclude": self.exclude,
+            f"holdout.{'column' if self.holdout.kind == 'column' else 'by'}": (self.holdout_column,),
+            "types": tuple(self.types or ()),
+        }
+        keys: dict[str, str] = {}
+        for key, names in lists.items():
+            for name in names:
+                if name is not None:
+                    keys.setdefault(name, f"data.{key}")
+        return keys
+
+    @property
+    def label_columns(self) -> frozenset[str]:
+        """The columns whose values are names, taken as they are written: keys, cluster, slices, and that of a split."""
+        split = self.holdout.column if isinstance(self.holdout, ColumnHoldout) else None
+        return frozenset(name for name in (*(self.key or ()), *self.slices, self.cluster, split) if name is not None)
+
+    @property
+    def value_columns(self) -> frozenset[str]:
+        """The columns beside features whose values have a type: target, weight, and what says which rows are fresh."""
+        by = self.holdout.by if isinstance(self.holdout, FreshHoldout) else None
+        return frozenset(name for name in (self.target, self.weight, by) if name is not None)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -1,103 +1,118 @@
-"""Source `table`: the user's own CSV or Parquet file, declared in YAML alone."""
+"""Source `table`: the user's own file, CSV or Parquet, or folder of Parquet files, declared in YAML alone."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from lockgate.gates.errors import DataError
+from lockgate.pipelines.data import delimited
 from lockgate.pipelines.data.columns import list_options, suggest_name
-from lockgate.pipelines.data.source import Piece, Source
+from lockgate.pipelines.data.frames import list_features
+from lockgate.pipelines.data.names import check_names
+from lockgate.pipelines.data.parquet_files import (
+    SUFFIX,
+    ParquetFile,
+    check_same_columns,
+    list_parts,
+    open_part,
+    read_parts,
+)
+from lockgate.pipelines.data.source import Piece, RawTable, Source
 from lockgate.pipelines.data.times import Period, may_hold_period
+from lockgate.pipelines.data.typing_columns import type_cells, type_columns
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
     from lockgate.pipelines.data.files import Files
+    from lockgate.pipelines.data.parquet_files import Part
     from lockgate.pipelines.data.settings import DataSettings
+    from lockgate.pipelines.data.text_stream import Report
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
+SUFFIXES = (*delimited.SUFFIXES, SUFFIX)
 
 
-def read_table(data: DataSettings, files: Files) -> pd.DataFrame:
-    """Every column of the file at `data.path`, named as in the file.
+def read_table(data: DataSettings, files: Files, columns: Sequence[str] | None, report: Report) -> RawTable:
+    """The columns that are asked for, or all that have a role, of the file or folder at `data.path`.
 
     Raises:
-        DataError: no path is given, or the file does not exist, has another suffix, or cannot be read.
+        DataError: no path is given, or what is there does not exist, has another suffix, or cannot be read.
     """
-    with _open_table(data, files) as (path, file):
-        return _read_parquet(path, file) if _is_parquet(path) else _read_csv(path, file)
+    path, is_folder = _find_path(data, files)
+    if not is_folder and not path.lower().endswith(SUFFIX):
+        table = delimited.open_delimited(path, lambda: files.open(path))
+        check_names(path, table.layout.names, data, where=f"{path}, line {table.layout.header_rows}")
+        return type_cells(table, _choose(path, table.layout.names, data, columns), data, report)
+    parts = list_parts(path, files, is_folder=is_folder)
+    with open_part(parts[0], files) as file:
+        names = _check_file(file, data)
+    chosen = _choose(path, names, data, columns)
+    return type_columns(read_parts(path, parts, files, chosen, report), names, data, path=path, parts=parts)
 
 
 class TableSource(Source):
-    """Reads Parquet by row group, and CSV whole."""
+    """Reads Parquet by row group, and text files whole."""
 
     def pieces(self, data: DataSettings, files: Files, period: Period | None) -> tuple[Piece, ...]:
-        with _open_table(data, files) as (path, file):
-            if not _is_parquet(path):
-                return super().pieces(data, files, period)
-            parquet = _open_parquet(path, file)
-            if _has_stored_index(parquet):
-                return super().pieces(data, files, period)
-            groups = [parquet.metadata.row_group(number) for number in range(parquet.metadata.num_row_groups)]
-            starts = itertools.accumulate((group.num_rows for group in groups), initial=0)
-            return tuple(
-                Piece(number=number, first_row=first)
-                for number, (group, first) in enumerate(zip(groups, starts, strict=False))
-                if period is None or _may_hold_period(group, data, period)
-            )
+        parts = _list_parquet(data, files)
+        if parts is None:
+            return super().pieces(data, files, period)
+        pieces, first = [], 0
+        for part in parts:
+            with open_part(part, files) as file:
+                for number, group in enumerate(file.groups):
+                    if period is None or _may_hold_period(group, data, period):
+                        pieces.append(Piece(number=number, first_row=first, file=part.file))
+                    first += group.num_rows
+        return tuple(pieces)
 
     def batches(
         self, data: DataSettings, files: Files, piece: Piece, columns: Sequence[str] | None, rows: int
-    ) -> Iterator[pd.DataFrame]:
-        """Of Parquet, only these columns are read, and text as categories: each value is in memory once per batch."""
-        import pyarrow as pa
-
-        with _open_table(data, files) as (path, file):
-            parquet = _open_parquet(path, file) if _is_parquet(path) else None
-            if parquet is None or _has_stored_index(parquet):
-                yield from super().batches(data, files, piece, columns, rows)
-                return
-            _check_columns(path, parquet.schema_arrow.names, columns or ())
-            chosen = columns and [*dict.fromkeys(columns)]
-            try:
-                for batch in parquet.iter_batches(rows, row_groups=[piece.number], columns=chosen):
-                    table = _encode_text(pa.Table.from_batches([batch]))
-                    yield table.to_pandas(ignore_metadata=True, date_as_object=False)
-            except (pa.ArrowException, OSError) as err:
-                raise _unreadable_error(path, "Parquet", err) from err
-
-
-def _has_stored_index(parquet: Any) -> bool:
-    """Whether pandas stored an index beside the columns. It may be the key, so the file must be read whole."""
-    metadata = parquet.schema_arrow.pandas_metadata
-    return bool(metadata) and any(
-        isinstance(index, str) or index["name"] is not None for index in metadata["index_columns"]
-    )
+    ) -> Iterator[RawTable]:
+        """Of Parquet, only these columns are read."""
+        parts = _list_parquet(data, files)
+        if parts is None:
+            yield from super().batches(data, files, piece, columns, rows)
+            return
+        part = next((part for part in parts if part.file == piece.file), None)
+        if part is None:
+            raise DataError(
+                f"{piece.file} is gone", expected="the files that there were a moment ago", where="data.path"
+            )
+        path = str(data.path)
+        with open_part(part, files) as file:
+            names, first = _check_file(file, data), piece.first_row
+            chosen = _choose(path, names, data, columns)
+            check_same_columns(file, chosen, parts[0])
+            for table in file.batches(chosen, piece.number, rows):
+                yield type_columns(table, names, data, path=path, parts=parts, first_row=first)
+                first += len(table)
 
 
-def _check_columns(path: str, available: Sequence[str], required: Sequence[str]) -> None:
-    for name in required:
-        if name not in available:
+def _check_file(file: ParquetFile, data: DataSettings) -> tuple[str, ...]:
+    check_names(file.part.file, file.names, data, where="data.path")
+    return file.names
+
+
+def _choose(path: str, names: Sequence[str], data: DataSettings, columns: Sequence[str] | None) -> list[str]:
+    """The columns to read: those that are asked for, or all with a role that the table has."""
+    if columns is None:
+        roles = {*list_features(names, data), *data.label_columns, *data.value_columns, data.time}
+        return [name for name in names if name in roles]
+    for name in columns:
+        if name not in names:
             raise DataError(
                 f"column {name!r} is not in {path}",
-                expected=list_options(available),
+                expected=list_options(names),
                 where="data",
-                hint=suggest_name(name, available),
+                hint=suggest_name(name, names),
             )
+    return [*dict.fromkeys(columns)]
 
 
-def _encode_text(table: pa.Table) -> pa.Table:
-    """The table with its text columns encoded as dictionaries."""
-    import pyarrow as pa
-
-    for position, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            table = table.set_column(position, field.name, table.column(position).dictionary_encode())
-    return table
+def _list_parquet(data: DataSettings, files: Files) -> tuple[Part, ...] | None:
+    """The files of a table of Parquet; None for a text file."""
+    path, is_folder = _find_path(data, files)
+    return list_parts(path, files, is_folder=is_folder) if is_folder or path.lower().endswith(SUFFIX) else None
 
 
 def _may_hold_period(group: Any, data: DataSettings, period: Period) -> bool:
@@ -107,68 +122,25 @@ def _may_hold_period(group: Any, data: DataSettings, period: Period) -> bool:
     return may_hold_period(statistics, period, data)
 
 
-@contextmanager
-def _open_table(data: DataSettings, files: Files) -> Iterator[tuple[str, IO[bytes]]]:
-    """The path and the open file. Raises DataError unless it is a file with a known suffix."""
+def _find_path(data: DataSettings, files: Files) -> tuple[str, bool]:
+    """The path, and whether it is a folder. Raises DataError unless it is that or a file with a known suffix."""
     path = data.path
+    expected = f"a file ({', '.join(SUFFIXES)}), or a folder of Parquet files"
     if path is None:
-        raise DataError("source table has no path", expected=f"a file ({', '.join(SUFFIXES)})", where="data.path")
+        raise DataError("source table has no path", expected=expected, where="data.path")
+    problem = files.problem(path)
+    if problem == "is a folder":
+        return path, True
     if not path.lower().endswith(SUFFIXES):
-        raise DataError(f"{path} is not a table", expected=f"a file ({', '.join(SUFFIXES)})", where="data.path")
-    if problem := files.problem(path):
+        raise DataError(f"{path} is not a table", expected=expected, where="data.path")
+    if problem:
         raise _missing_error(path, problem, files)
-    try:
-        with files.open(path) as file:
-            yield path, file
-    except OSError as err:
-        raise DataError(f"{path} cannot be read: {err.strerror or err}", where="data.path") from err
+    return path, False
 
 
 def _missing_error(path: str, problem: str, files: Files) -> DataError:
-    if problem == "is a folder":
-        return DataError(f"{path} is a folder", expected="a file", where="data.path")
     folder, names = files.beside(path)
     tables = [name for name in names if name.endswith(SUFFIXES)]
     name = path.rpartition("/")[2]
     expected = list_options(tables) + f" in {folder}" if tables else f"a file at {folder}/{name}"
     return DataError(f"{path} {problem}", expected=expected, where="data.path", hint=suggest_name(name, tables))
-
-
-def _is_parquet(path: str) -> bool:
-    return path.lower().endswith(".parquet")
-
-
-def _open_parquet(path: str, file: IO[bytes]) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.ParquetFile(file)
-    except (pa.ArrowException, OSError) as err:
-        raise _unreadable_error(path, "Parquet", err) from err
-
-
-def _read_parquet(path: str, file: IO[bytes]) -> pd.DataFrame:
-    import pyarrow as pa
-
-    try:
-        frame: pd.DataFrame = _open_parquet(path, file).read().to_pandas()
-    except (pa.ArrowException, OSError) as err:
-        raise _unreadable_error(path, "Parquet", err) from err
-    return (
-        frame.reset_index() if any(frame.index.names) else frame.reset_index(drop=True)
-    )  # a stored index may be the key
-
-
-def _read_csv(path: str, file: IO[bytes]) -> pd.DataFrame:
-    import pandas as pd
-
-    compression: Literal["gzip"] | None = "gzip" if path.lower().endswith(".gz") else None
-    try:
-        return pd.read_csv(file, low_memory=False, compression=compression)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError, EOFError) as err:
-        raise _unreadable_error(path, "CSV", err, expected="UTF-8, one header line") from err
-
-
-def _unreadable_error(path: str, kind: str, err: Exception, *, expected: str = "") -> DataError:
-    return DataError(f"{path} cannot be read as {kind}: {err}", expected=expected, where="data.path")

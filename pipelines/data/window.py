@@ -10,12 +10,13 @@ from lockgate.gates.errors import DataError
 from lockgate.pipelines.data.frames import (
     build_features,
     build_row_ids,
+    check_column,
     check_distinct,
     describe_source,
     find_column,
     list_features,
 )
-from lockgate.pipelines.data.source import Piece, Source
+from lockgate.pipelines.data.source import Piece, RawTable, Source
 from lockgate.pipelines.data.times import EXAMPLES, Period, number_periods, parse_period, read_times
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def plan_source_window(data: DataSettings, source: Source, files: Files, window:
         count = 0
         for raw in _read_raw(data, source, files, piece, batch_rows, rows_only=True):
             if not pieces and not count:
-                _check_columns(raw, data, source, files, piece)
+                _check_columns(raw, data)
             count += _count_rows(raw, data, period)
         if count:
             pieces.append(piece)
@@ -120,32 +121,29 @@ def read_source_window(
                 else np.flatnonzero(_read_period_numbers(raw, data) == period.number)
             )
             if len(inside):
-                yield _build_window(raw.iloc[inside].reset_index(drop=True), first + inside, data)
+                yield _build_window(raw.take(inside), first + inside, data)
             first += len(raw)
 
 
-def _check_columns(raw: pd.DataFrame, data: DataSettings, source: Source, files: Files, piece: Piece) -> None:
-    """Raise DataError if a column that predicting needs is missing. `raw` may hold fewer columns than the piece."""
-    declared = {"data.key": data.key or (), "data.features": data.features or ()}
-    if any(name not in raw.columns for names in declared.values() for name in names):
-        raw = next(iter(_read_raw(data, source, files, piece, 1, rows_only=False)))
-    for key, names in declared.items():
+def _check_columns(raw: RawTable, data: DataSettings) -> None:
+    """Raise DataError if a column that predicting needs is missing."""
+    for key, names in {"data.key": data.key or (), "data.features": data.features or ()}.items():
         for name in names:
-            find_column(raw, name, key, data)
+            check_column(raw, name, key, data)
 
 
-def _build_window(raw: pd.DataFrame, numbers: NDArray[np.int64], data: DataSettings) -> WindowRows:
+def _build_window(raw: RawTable, numbers: NDArray[np.int64], data: DataSettings) -> WindowRows:
     import pandas as pd
 
-    ids = build_row_ids([find_column(raw, name, "data.key", data) for name in data.key or ()], numbers)
+    ids = build_row_ids(raw, numbers, data)
     check_distinct(pd.Series(ids.to_numpy(zero_copy_only=False), dtype=object), data)
-    chosen = {name: find_column(raw, name, "data.features", data) for name in list_features(raw.columns, data)}
-    return WindowRows(frame=build_features(chosen, categories=True), row_ids=ids)
+    frame = build_features(raw, list_features(raw.names, data), data, categories=True)
+    return WindowRows(frame=frame, row_ids=ids)
 
 
 def _read_raw(
     data: DataSettings, source: Source, files: Files, piece: Piece, batch_rows: int, *, rows_only: bool
-) -> Iterator[pd.DataFrame]:
+) -> Iterator[RawTable]:
     """The rows of a piece as the source has them; with `rows_only`, just one column, enough to count rows by period."""
     if rows_only and (enough := data.time or next(iter(data.key or data.features or ()), None)):
         names: list[str] | None = [enough]
@@ -156,11 +154,11 @@ def _read_raw(
     yield from source.batches(data, files, piece, names, batch_rows)
 
 
-def _count_rows(raw: pd.DataFrame, data: DataSettings, period: Period | None) -> int:
+def _count_rows(raw: RawTable, data: DataSettings, period: Period | None) -> int:
     return len(raw) if period is None else int((_read_period_numbers(raw, data) == period.number).sum())
 
 
-def _read_period_numbers(raw: pd.DataFrame, data: DataSettings) -> NDArray[np.int64]:
+def _read_period_numbers(raw: RawTable, data: DataSettings) -> NDArray[np.int64]:
     times = read_times(find_column(raw, str(data.time), "data.time", data), data, where="data.time")
     return number_periods(times, data)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -37,10 +38,14 @@ def encode_codes(column: pd.Series, vocabulary: Sequence[str]) -> NDArray[np.flo
     """The index of each value in the vocabulary, float64 (n,); NaN if it is missing or not in the vocabulary.
 
     Only the distinct values are looked up, which is much faster than looking up every row.
+
+    Raises:
+        ModelError: the column holds numbers, which would all count as never seen.
     """
     import numpy as np
     import pandas as pd
 
+    _check_text(column)
     positions, values = pd.factorize(column)  # a missing value has position -1
     distinct = pd.Index(np.array([str(value) for value in values], dtype=object))
     places = pd.Index(np.array(vocabulary, dtype=object)).get_indexer(distinct).astype(np.float64)
@@ -57,7 +62,8 @@ def select_columns(
     """`columns` of the frame (n, k): those in `text` as object (str, NaN where missing), the others as float64.
 
     Raises:
-        ModelError: a column is missing, is infinite or beyond `largest`, or should hold numbers but does not.
+        ModelError: a column is missing, is infinite or beyond `largest`, or holds numbers where training had text, or
+            text for numbers.
     """
     import pandas as pd
 
@@ -81,10 +87,36 @@ def check_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
             )
 
 
+def _check_text(column: pd.Series) -> None:
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column) and column.notna().any():
+        raise _type_error(column, trained="text", now="numbers", declare="text")
+
+
+def _describe(column: pd.Series) -> str:
+    import pandas as pd
+
+    kind = pd.api.types.infer_dtype(column.dropna())
+    return "text" if kind in ("string", "categorical") else kind
+
+
+def _type_error(column: pd.Series, *, trained: str, now: str, declare: str) -> ModelError:
+    """The error for a column of another type than in training: none of its values would be one that was learned."""
+    name = json.dumps(str(column.name), ensure_ascii=False)
+    return ModelError(
+        f"column {column.name!r} holds {now} here, and held {trained} when the model was trained",
+        expected=f"{trained}, as in training",
+        where=str(column.name),
+        hint=f"declare types: {{{name}: {declare}}} in conf/data, or evaluate a model that is trained on {now}",
+    )
+
+
 def _text_values(column: pd.Series) -> pd.Series:
     import numpy as np
     import pandas as pd
 
+    _check_text(column)
     positions, values = pd.factorize(column)
     text = np.array([*map(str, values), np.nan], dtype=object)
     return pd.Series(text[positions], index=column.index, dtype=object)
@@ -98,12 +130,11 @@ def finite_numbers(column: pd.Series, *, largest: float = LARGEST_FLOAT64) -> pd
     import numpy as np
     import pandas as pd
 
-    try:
-        values = column.to_numpy(dtype="float64", na_value=np.nan)
-    except (TypeError, ValueError) as err:
-        raise ModelError(
-            f"column {column.name!r} holds {column.dtype}", expected="numbers, as in training", where=str(column.name)
-        ) from err
+    if not pd.api.types.is_numeric_dtype(column):
+        if column.notna().any():
+            raise _type_error(column, trained="numbers", now=_describe(column), declare="decimal")
+        return pd.Series(np.nan, index=column.index, name=column.name, dtype="float64")
+    values = column.to_numpy(dtype="float64", na_value=np.nan)
     beyond = np.abs(values) > largest
     if beyond.any():
         if infinite := int(np.isinf(values).sum()):

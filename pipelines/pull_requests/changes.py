@@ -242,7 +242,7 @@ def _mark(content: bytes | None) -> str | None:
 def _compare_tables(before: RepositoryVersion, after: RepositoryVersion, paths: Collection[str]) -> Iterator[Finding]:
     """Tables in the repository whose content changed. A deleted table judges nobody."""
     for path in sorted(paths):
-        old, new = before.sha256(path), after.sha256(path)
+        old, new = before.table_sha256(path), after.table_sha256(path)
         if new and old != new:
             marks = old and old[:_DIGEST_LENGTH], new[:_DIGEST_LENGTH]
             yield make_finding(Category.HOLDOUT, Direction.REVIEW, printable(path), *marks, _OTHER_TABLE)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lockgate.pipelines.scoring.confined import Confinement
     from lockgate.pipelines.settings.settings import Settings
 
-_CLAIMED = ("fit_seconds", "peak_memory_mb", "scores", "code", "config_sha256", "versions")
+_CLAIMED = ("fit_seconds", "peak_memory_mb", "schema", "scores", "code", "config_sha256", "versions")
 """Facts that only the training run can know."""
 
 
@@ -80,7 +80,7 @@ class Basis:
             **rows,
             challenger=rows["label"] * 0.0,
             task=self.settings.data.task,
-            champion=reigning and np.concatenate([reigning.model.score(split.holdout) for split in self.splits]),
+            champion=reigning and np.concatenate([reigning.score(split.holdout) for split in self.splits]),
         )
 
     def rescore(self, folder: Path, name: str, *, kind: str, confinement: Confinement) -> Rescored:

@@ -59,6 +59,15 @@ class RepositoryVersion:
     name: str
     files: Mapping[str, bytes]
     sha256: Callable[[str], str | None]  # of any file, by its path; None if it is not a regular file
+    list_files: Callable[[str], Sequence[str]]  # the paths of everything below a folder; none if it is no folder
+
+    def table_sha256(self, path: str) -> str | None:
+        """The digest of a table: of a file, or of the names and digests of the files in a folder; None for neither."""
+        names = sorted(self.list_files(path.rstrip("/")))
+        if not names:
+            return self.sha256(path)
+        lines = [f"{name}\0{self.sha256(name)}\n" for name in names]
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
     @property
     def conf(self) -> dict[str, bytes]:
@@ -108,7 +117,14 @@ def load_folder(root: Path, *, name: str) -> RepositoryVersion:
             continue
         files[path] = _read_bytes(root / path, f"{name}: {path}", max_bytes=min(MAX_FILE_BYTES, bytes_left))
         bytes_left -= len(files[path])
-    return _require_conf(RepositoryVersion(name=name, files=files, sha256=partial(_sha256_in_folder, root)))
+    return _require_conf(
+        RepositoryVersion(
+            name=name,
+            files=files,
+            sha256=partial(_sha256_in_folder, root),
+            list_files=partial(_list_files_in_folder, root),
+        )
+    )
 
 
 def _take_project_file(
@@ -124,7 +140,7 @@ def _take_project_file(
     if isinstance(policy, str):
         path = posixpath.normpath(policy)
         files[path] = _require_file(read, path, name)
-    return RepositoryVersion(name=name, files=files, sha256=sha256)
+    return RepositoryVersion(name=name, files=files, sha256=sha256, list_files=lambda _: ())  # it has no table
 
 
 def _require_file(read: Callable[[str], bytes | None], path: str, name: str) -> bytes:
@@ -217,7 +233,14 @@ def _load_revision(text: str, name: str, repository: Path) -> RepositoryVersion:
     files = dict(zip(objects, _split_blobs(batch, len(objects), name), strict=True))
     for path in LINKS.keys() & files.keys():
         _check_link(name, path, files[path].decode("utf-8", "replace"))
-    return _require_conf(RepositoryVersion(name=name, files=files, sha256=find_sha256))
+    return _require_conf(
+        RepositoryVersion(
+            name=name,
+            files=files,
+            sha256=find_sha256,
+            list_files=partial(_list_files_in_revision, repository, sha),
+        )
+    )
 
 
 def _find_tree(repository: Path, commit: str) -> str:
@@ -316,6 +339,21 @@ def _list_in_revision(repository: Path, tree: str, path: str) -> bytes:
     """How git lists a file or a folder of a tree; empty if there is none."""
     listed = _git(repository, "ls-tree", "-z", "-l", "--full-tree", tree, "--", path) if _is_inside(path) else None
     return (listed or b"").rstrip(b"\0")
+
+
+def _list_files_in_folder(root: Path, path: str) -> Sequence[str]:
+    """The paths of the files below a folder of `root`. Links are listed, and not followed."""
+    folder = root / path
+    if not _is_inside(path) or folder.resolve() != root.resolve() / path or not folder.is_dir():
+        return ()
+    return [file.relative_to(root).as_posix() for file in folder.rglob("*") if file.is_symlink() or not file.is_dir()]
+
+
+def _list_files_in_revision(repository: Path, tree: str, path: str) -> Sequence[str]:
+    if not _is_inside(path):
+        return ()
+    listed = _git(repository, "ls-tree", "-r", "-z", "--name-only", "--full-tree", tree, "--", f"{path}/")
+    return [name.decode("utf-8", "surrogateescape") for name in (listed or b"").split(b"\0") if name]
 
 
 def _is_inside(path: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lockgate.gates import runs
 from lockgate.gates.durations import period_days
-from lockgate.gates.errors import EvidenceError, LockgateError, SettingsError
+from lockgate.gates.errors import EvidenceError, LockgateError, ModelError, SettingsError
 from lockgate.gates.records.state import Champion, State
 from lockgate.pipelines.data.fresh import UsedRows
 from lockgate.pipelines.data.times import Period, parse_period
@@ -20,6 +20,10 @@ from lockgate.pipelines.scoring.used_rows import find_used_rows
 from lockgate.pipelines.settings.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
     from lockgate.gates.log import Log, LogEntry
     from lockgate.gates.policy.policy import Policy
     from lockgate.pipelines.promotion.bundle import Bundle
@@ -39,6 +43,18 @@ class Reigning:
     model: Fitted
     features: object
     used: UsedRows | None  # rows that are fresh no longer; None unless fresh rows are held out
+
+    def score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """The champion's scores (n,) of these rows. Raises ModelError, which says that it is the champion's."""
+        try:
+            return self.model.score(frame)
+        except ModelError as err:
+            raise ModelError(
+                f"the champion, {self.champion.run}, cannot score these rows: {err.problem}",
+                expected=err.expected,
+                where=err.where,
+                hint=err.hint,
+            ) from err
 
 
 def check_untrained(reigning: Reigning | None, settings: Settings, periods: Sequence[str]) -> None:

@@ -65,7 +65,7 @@ def fit_equal_models(settings: Settings, *, seeds: int, report: Report) -> Equal
         LockgateError: the data or the model is not as it should be; one line each.
     """
     report(f"reading {settings.data.project}")
-    table = data.load(settings.data, root=data_files(settings))
+    table = data.load(settings.data, root=data_files(settings), report=report)
     periods = data.list_periods(table, settings.data, settings.as_of)
     splits = [data.split(table, settings.data, settings.train, period) for period in periods]
     for split in splits:

@@ -49,7 +49,7 @@ class CandidateModel:
     format: str
     sha256: str
     blob: bytes
-    trained: Mapping[str, Any]  # facts: `rows` (train), `fit_seconds`, `features`, `scores`
+    trained: Mapping[str, Any]  # facts: `rows` (train), `fit_seconds`, `features`, `schema`, `scores`
     train_row_hashes: NDArray[np.uint64] | None
 
 
@@ -118,7 +118,7 @@ def score_holdout(
         candidate.format, candidate.blob, sha256=candidate.sha256, frame=split.holdout.iloc[rescored_rows]
     )
     scores = model.score(split.holdout)
-    champion_scores = reigning and np.concatenate([reigning.model.score(part.holdout) for part in splits])
+    champion_scores = reigning and np.concatenate([reigning.score(part.holdout) for part in splits])
     facts: dict[str, Any] = {
         "version": FACTS_VERSION,
         "project": settings.data.project,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lockgate.gates.log import Log
     from lockgate.gates.records.state import Champion
 
-_CARRIED_FACTS = ("fit_seconds", "peak_memory_mb", "scores")
+_CARRIED_FACTS = ("fit_seconds", "peak_memory_mb", "schema", "scores")
 """The facts that only the run that trained the champion could measure."""
 
 
@@ -51,7 +51,7 @@ def score_champion_again(settings: Settings, *, run: str, as_of: str, report: Re
     name = str(read_part(before.facts, "challenger").get("model") or "")
     report(f"champion is {champion.run}, promoted by entry {champion.seq}")
     with open_confinement(champion.format or "") as confinement:
-        table = data.load(settings.data, root=data_files(settings))
+        table = data.load(settings.data, root=data_files(settings), report=report)
         period = fresh_period(settings, champion.as_of, data.resolve_as_of(table, settings.data, wanted_period))
         used = find_rows_of_champion(champion, settings.data)
         split = data.split(table, settings.data, EVERY_ROW, period, used=used)

@@ -53,7 +53,10 @@ def _push_table(settings: Settings, path: str | None, key: str) -> tuple[Path, s
         raise DataError(f"{path} exists only on this machine", expected="a path in this checkout", where=key)
     project = find_root()
     if problem := data.Folder(project).problem(path):
-        raise DataError(f"{path} {problem}", expected="a file of this checkout", where=key)
+        hint = (
+            "copy a folder with the store's own tool, and remove there what is gone here" if "folder" in problem else ""
+        )
+        raise DataError(f"{path} {problem}", expected="a file of this checkout", where=key, hint=hint)
     store, name = _objects(settings)
     try:
         obstore.put(store, path, project / path)

@@ -58,7 +58,7 @@ def _evaluate(
     settings: Settings, policy: Policy, *, run: str, report: Reporter, bundle: str, confinement: Confinement
 ) -> Evaluated:
     report(f"reading {settings.data.project}")
-    table = data.load(settings.data, root=data_files(settings))
+    table = data.load(settings.data, root=data_files(settings), report=report)
     *before, last = data.list_periods(table, settings.data, settings.as_of)
     load = confinement.load
     reigning = (
@@ -85,6 +85,7 @@ def _evaluate(
             "rows": {"train": len(split.train), "without_outcome": _left_out(split)},
             "fit_seconds": round(fit_seconds, 3),
             "features": count_distributions(split.train, holdout_frame([*(period.split for period in earlier), split])),
+            "schema": {name: table.types[name] for name in split.train.columns},
             "scores": count_scores(challenger.score(split.train.iloc[spread_rows(len(split.train), SCORED_ROWS)])),
         },
         train_row_hashes=hash_row_ids(split.train_row_ids),

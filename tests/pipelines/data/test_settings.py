@@ -5,7 +5,12 @@ Tests of pipelines/data/breast_cancer.py
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from lockgate.pipelines.data import SOURCES, DataSettings, TrainSettings
@@ -68,11 +73,33 @@ def test_no_key_has_a_default_in_python(record) -> None:
         ({"period": "year"}, "'day', 'week', 'month' or 'quarter'"),
         ({"score": {"file": "x.csv"}}, "Field required"),
         ({"task": "regression", "positive": 1}, "positive is for task binary"),
+        ({"types": {"x": "float"}}, "'text', 'integer', 'decimal', 'timestamp', 'date', 'boolean' or 'category'"),
+        ({"types": {"x": {"type": "text"}}}, "Field required"),
+        ({"types": {"x": {"type": "text", "nulls": "NA"}}}, "valid tuple"),
+        ({"types": {7: "text"}}, "valid string"),
+        ({"types": ["text"]}, "valid dictionary"),
+        ({"nulls": [None]}, "valid string"),
+        ({"nulls": "NA"}, "valid tuple"),
     ],
 )
 def test_what_is_refused(declared, change, message) -> None:
     with pytest.raises(ValidationError, match=message):
         declared(**change)
+
+
+def test_types_survive_the_way_to_a_pod(declared) -> None:
+    data = declared(types={"age": {"type": "integer", "nulls": ["", "?"]}, "no": "category"}, nulls=["", "NA"])
+    assert data.types is not None
+    assert (data.types["no"].type, data.types["no"].nulls) == ("category", None)
+    assert DataSettings.model_validate(json.loads(data.model_dump_json())) == data
+
+
+def test_types_that_the_page_shows_are_valid(declared) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "own-data.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^    types of .*(types: \{.*\})$|`(types: \{.*?\}\})`", page, re.MULTILINE)
+    assert len(examples) == 2
+    for example in examples:
+        assert declared(**yaml.safe_load("".join(example))).types
 
 
 @pytest.mark.parametrize("periods", [0, -1, 100_001, 2.5, "3", True])

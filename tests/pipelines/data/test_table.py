@@ -43,6 +43,9 @@ def test_a_csv_of_the_users_own(tmp_path, declared) -> None:
         (pd.Series([1, 2, None], dtype="Int64"), "float64"),
         (pd.Series([True, False, None], dtype="boolean"), "float64"),
         (pd.Series([1, 2, 3], dtype="uint8"), "float64"),
+        (pd.Series([2**64 - 1, 2, 3], dtype="uint64"), "float64"),
+        (pd.Series([1, 2, 3], dtype="float16"), "float64"),
+        (pd.Series([Decimal("1.50"), None, Decimal("-0.25")]), "float64"),
         (pd.Series([None, None, None], dtype=object), "float64"),
         (pd.Series([None, None, None], dtype="str"), "float64"),
     ],
@@ -55,14 +58,17 @@ def test_features_are_numbers_or_text(loaded, column, kind) -> None:
     ("values", "value"),
     [
         ([dt.date(2013, 1, 1)] * 3, "date"),
-        (pd.to_datetime(["2013-01-01"] * 3), "datetime64"),
-        ([Decimal(1)] * 3, "decimal"),
-        ([b"x"] * 3, "bytes"),
+        (pd.to_datetime(["2013-01-01"] * 3), "timestamp"),
+        ([dt.time(1)] * 3, "time"),
+        ([b"x"] * 3, "binary"),
+        ([[1], [2], [3]], "list<element: int64>"),
+        ([{"a": 1}] * 3, "struct<a: int64>"),
+        (pd.to_timedelta([1, 2, 3], unit="s"), "duration"),
     ],
 )
 def test_other_types_are_no_features(loaded, values, value) -> None:
     with pytest.raises(
-        DataError, match=f"column 'z' holds {value}; expected numbers, booleans or text @ data.features .*exclude"
+        DataError, match=rf"column 'z' holds {value}.*; expected numbers, booleans or text @ data.features .*exclude"
     ):
         loaded(ROWS | {"z": values})
     loaded(ROWS | {"z": values}, exclude=["z"])
@@ -152,13 +158,10 @@ def test_infinite_numbers_are_refused(loaded) -> None:
     ("name", "content", "message"),
     [
         ("none.csv", None, r"none.csv does not exist; expected one of mine.csv in .* @ data.path"),
-        ("mine.csb", None, r"mine.csb is not a table; expected a file \(.csv, .csv.gz, .parquet\) @ data.path"),
+        ("mine.csb", None, r"mine.csb is not a table; expected a file \(.csv, .csv.gz, .*\), or a folder of Parquet"),
         ("../x/none.csv", None, r"does not exist; expected a file at"),
-        ("bad.csv", b'a,b\n1,2,3,4\n1\n"', r"bad.csv cannot be read as CSV"),
-        ("empty.csv", b"", r"empty.csv cannot be read as CSV: No columns"),
-        ("latin.csv", b"y,x\n1,\xff\n", r"latin.csv cannot be read as CSV: .*expected UTF-8"),
+        ("empty.csv", b"", r"empty.csv is empty; expected a line with the names of the columns"),
         ("head.csv", b"x,y\n", r"head.csv has no rows; expected at least one @ data"),
-        ("bad.csv.gz", b"no gzip", r"bad.csv.gz cannot be read as CSV"),
         ("bad.parquet", b"PAR1 no", r"bad.parquet cannot be read as Parquet"),
         (None, None, r"source table has no path"),
     ],

@@ -138,7 +138,7 @@ def test_a_missing_column_is_named(fitted, rows) -> None:
 
 
 def test_text_where_numbers_were_learned_is_named(fitted, rows) -> None:
-    with pytest.raises(ModelError, match=r"column 'hour' holds str; expected numbers, as in training"):
+    with pytest.raises(ModelError, match=r"column 'hour' holds text here, and held numbers .*; expected numbers, as"):
         fitted[1].score(rows.assign(hour="noon"))
     with pytest.raises(ModelError, match=r"column 'hour' is infinite in 400 rows"):
         fitted[1].score(rows.assign(hour=np.inf))
@@ -159,6 +159,22 @@ def test_a_number_too_great_for_a_model_is_named(trained, fitted, rows, value, b
     if name == "xgb":
         with pytest.raises(ModelError, match=r"column 'distance' holds \S+, and is beyond 3.4e\+38 in 3 of 400 rows"):
             model.score(great)
+
+
+def test_another_type_than_in_training_is_never_taken_for_values_that_were_never_seen(fitted, rows) -> None:
+    """Digits as text, and numbers as what was text: the same values to a reader, and none of them to a model."""
+    with pytest.raises(
+        ModelError, match=r"column 'carrier' holds numbers here, and held text when the model was train"
+    ):
+        fitted[1].score(rows.assign(carrier=np.arange(400.0)))
+    digits = rows["hour"].astype(int).astype(str)
+    for column in (digits.astype("str"), digits.astype("category"), digits.astype(object)):
+        with pytest.raises(
+            ModelError, match=r"'hour' holds text here, .* \(declare types: {\"hour\": decimal} in conf"
+        ):
+            fitted[1].score(rows.assign(hour=column))
+    missing = rows.assign(carrier=np.nan, hour=pd.Series([None] * 400, dtype="str"))
+    assert np.isfinite(fitted[1].score(missing)).all()
 
 
 def test_many_categories(trained, labels, fitted) -> None:

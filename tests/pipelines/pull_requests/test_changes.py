@@ -159,6 +159,8 @@ def test_a_weakening_is_named(shipped: Path, head: Path, name: str, where: str, 
 REVIEWED: list[tuple[str, str, Edit]] = [
     ("other holdout", "data.holdout", data("{kind: period}", "{kind: fraction, share: 0.3}")),
     ("other holdout", "data.target", data("target: late", "target: early")),
+    ("other holdout", "data.types", data("types: null", "types: {dest: category}")),
+    ("other holdout", "data.nulls", data('nulls: [""]', 'nulls: ["", NA]')),
     ("other holdout", "data.path", overlay("data: {path: data/easy.parquet}")),
     ("other holdout", "as_of", config("as_of: null", 'as_of: "2013-09"')),
     ("other holdout", "data.as_of", data('as_of: "2013-10"', "as_of: latest")),
@@ -182,6 +184,17 @@ def test_what_may_be_weaker_is_for_review(shipped: Path, head: Path, name: str, 
     result = compare_folders(shipped, head)
     assert directions(result)[name, where] == "review"
     assert result.exit_code == 1
+
+
+def test_a_table_in_a_folder_is_compared_file_by_file(shipped: Path, head: Path, tmp_path: Path) -> None:
+    before = Path(shutil.copytree(shipped, tmp_path / "before"))
+    for root in (before, head):
+        data("path: data/flights.parquet", "path: data/parts")(root)
+        (root / "data/parts/day=1").mkdir(parents=True)
+        (root / "data/parts/day=1/a.parquet").write_bytes(b"one")
+    assert directions(compare_folders(before, head)) == {}
+    (head / "data/parts/day=1/a.parquet").write_bytes(b"doctored")
+    assert directions(compare_folders(before, head))["other holdout", "data/parts"] == "review"
 
 
 HARMLESS: list[tuple[str, Edit]] = [

@@ -343,3 +343,24 @@ def test_any_file_has_a_digest_and_nothing_else_has(repository: Path) -> None:
             "--help",
         ):
             assert item.sha256(path) is None, path
+
+
+def test_a_folder_of_files_is_a_table_whose_digest_shows_every_change(repository: Path) -> None:
+    folder = repository / "data" / "orders" / "day=1"
+    folder.mkdir(parents=True)
+    (folder / "a.parquet").write_bytes(b"1")
+    (folder.parent / "b.parquet").write_bytes(b"2")
+    committed(repository)
+    before = load_version("main", repository=repository)
+    digest = before.table_sha256("data/orders")
+    assert digest is not None
+    assert digest == load_folder(repository, name="here").table_sha256("data/orders/")
+    assert before.table_sha256("data/orders/b.parquet") == hashlib.sha256(b"2").hexdigest()
+    for path in ("data/none", "../repository/data/orders", "/etc", "", "data/./orders"):
+        assert (before.table_sha256(path), load_folder(repository, name="here").table_sha256(path)) == (None, None)
+    (folder / "a.parquet").write_bytes(b"3")
+    changed = load_folder(repository, name="here").table_sha256("data/orders")
+    (folder / "a.parquet").write_bytes(b"1")
+    (folder / "a.parquet").rename(folder / "c.parquet")
+    renamed = load_folder(repository, name="here").table_sha256("data/orders")
+    assert len({digest, changed, renamed}) == 3

@@ -85,4 +85,5 @@ def test_what_is_done_is_said(settings: Settings) -> None:
     messages: list[str] = []
     fit_equal_models(settings, seeds=2, report=messages.append)
     assert messages[0] == "reading orders"
-    assert [line.split(" fitted")[0] for line in messages[2:]] == [f"xgb with seed {seed}" for seed in range(3)]
+    assert messages[1].endswith("types: {region: text, a: decimal, b: decimal, c: decimal, late: integer}")
+    assert [line.split(" fitted")[0] for line in messages[3:]] == [f"xgb with seed {seed}" for seed in range(3)]

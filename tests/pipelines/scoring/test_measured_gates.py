@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from lockgate.gates.evidence.evidence import Evidence
+
 DRIFT = {"kind": "drift", "max": 0.5, "decide": "bound"}
 REQUIRED = ["finished", "committed", "clean", "model", "champion", "data"]
 MEASURED = (
@@ -106,6 +108,8 @@ def test_a_file_of_the_same_evidence_is_of_no_run(measured_run, tmp_path: Path) 
     project, _ = measured_run
     completed = project.python("-c", FORGED, project.runs()[-1], str(tmp_path / "evidence.arrow"))
     assert completed.returncode == 0, completed.stderr
+    facts = Evidence.from_bytes((tmp_path / "evidence.arrow").read_bytes()).facts
+    assert facts["schema"] == {"region": "text", "a": "decimal", "b": "decimal", "c": "decimal"}
     policy = project.home / "conf" / "gate" / "default.yaml"
     verdict = project.run(
         "judge", "--evidence", str(tmp_path / "evidence.arrow"), "--policy", str(policy), "--decision", "file.json"

@@ -9,8 +9,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from obstore.store import S3Store
 
+from lockgate.gates.errors import DataError
+from lockgate.pipelines.scoring.tables import push_table
+from lockgate.pipelines.settings.settings import compose
 from tests.configuration import CONF
 
 ROOT = Path(__file__).parents[4]
@@ -37,6 +41,14 @@ def test_the_table_is_where_production_reads_it(s3: Any, project_at: Any, tmp_pa
     )
     contents = project.python("-c", code, **s3.env)
     assert (contents.returncode, contents.stdout.strip()) == (0, "27268"), contents.stderr
+
+
+def test_a_folder_is_left_to_the_tools_of_the_store() -> None:
+    settings = compose(("data.path=data",), config="production").settings
+    with pytest.raises(
+        DataError, match=r"data is a folder; expected a file of this checkout .* with the store's own tool"
+    ):
+        push_table(settings)
 
 
 def test_what_cannot_be_copied_is_one_line(s3: Any, project: Any, project_at: Any, tmp_path: Path) -> None:
