@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from lockgate.gates.errors import DataError
-from lockgate.pipelines.data import load, next_period, plan_window, read_window
+from lockgate.pipelines.data import SOURCES, Folder, load, next_period, plan_window, read_window
 from lockgate.pipelines.data.times import Period, check_zone, number_periods, parse_period, read_times
 
 PERIODS: dict[str, Any] = {"time": "when", "holdout": {"kind": "period"}, "key": ["id"], "features": ["x"]}
@@ -150,11 +150,23 @@ def test_a_column_is_of_instants_or_of_local_times(declared) -> None:
     )
 
 
-HOURS = pd.date_range("2024-01-30T00:30", "2024-02-02T23:30", freq="h")
+HOURS = pd.date_range("2024-01-30T00:30", "2024-02-02T23:30", freq="2h")
 
 
-@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata", "Pacific/Kiritimati", "Europe/Berlin"])
-@pytest.mark.parametrize("stored", ["instants", "other zone", "local", "text", "nanoseconds"])
+@pytest.mark.parametrize(
+    ("zone", "stored"),
+    [
+        ("America/New_York", "instants"),
+        ("Asia/Kolkata", "instants"),
+        ("Pacific/Kiritimati", "other zone"),
+        ("America/St_Johns", "other zone"),
+        ("UTC", "local"),
+        ("Asia/Tokyo", "local"),
+        ("America/Los_Angeles", "text"),
+        ("Europe/Berlin", "text"),
+        ("Australia/Adelaide", "nanoseconds"),
+    ],
+)
 def test_no_row_of_a_window_is_pruned_away(declared, tmp_path: Path, zone: str, stored: str) -> None:
     """Row groups are left out by their statistics, but never one with a row of the window by the clocks of the zone."""
     aware = HOURS.tz_localize(zone)
@@ -166,7 +178,7 @@ def test_no_row_of_a_window_is_pruned_away(declared, tmp_path: Path, zone: str, 
         "nanoseconds": aware.as_unit("ns"),
     }[stored]
     frame = pd.DataFrame({"id": range(len(HOURS)), "x": 0.5, "y": 0, "when": when})
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), tmp_path / "mine.parquet", row_group_size=5)
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), tmp_path / "mine.parquet", row_group_size=4)
     for period, window in (("month", "2024-01"), ("day", "2024-02-01"), ("week", "2024-W05"), ("quarter", "2024-Q1")):
         data = declared(**PERIODS, path="mine.parquet", zone=zone, period=period)
         plan = plan_window(data, window, root=tmp_path, batch_rows=1000)
@@ -175,4 +187,6 @@ def test_no_row_of_a_window_is_pruned_away(declared, tmp_path: Path, zone: str, 
         inside = {"month": HOURS.month == 1, "day": HOURS.strftime("%F") == window}.get(period, HOURS.year == 2024)
         assert predicted == [str(row) for row in np.flatnonzero(inside)]
         assert plan.rows == len(predicted)
-        assert len(plan.pieces) < 20 or period in ("week", "quarter")  # the others were not read to the end
+        read_pieces = SOURCES["table"].pieces(data, Folder(tmp_path), parse_period(window, period, where="here"))
+        # of twelve row groups; the bounds of text are not trusted
+        assert (len(read_pieces) < 8) == (stored != "text" and period in ("month", "day"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,20 @@ from lockgate.gates.evidence.row_ids import hash_row_ids
 from lockgate.gates.policy.policy import Policy
 from lockgate.pipelines.data import EVERY_ROW, DataSettings, UsedRows, load, split
 from lockgate.pipelines.scoring.holdout_size import check_size
-from lockgate.pipelines.settings.settings import compose
+from lockgate.pipelines.settings.settings import Composed, compose
 
 ROWS = 2000
 
 
+@cache
+def shipped() -> Composed:
+    return compose(
+        ("gate=independent_rows", "data=table", *(f"data.{name}=x" for name in ("project", "path", "target")))
+    )
+
+
 def policy(**keys: int) -> Policy:
-    return compose(("gate=independent_rows",)).policy.model_copy(update=keys)
+    return shipped().policy.model_copy(update=keys)
 
 
 def check(tmp_path: Any, fresh: int, policy: Policy, *, compared: bool = True, **changes: Any) -> str:
@@ -27,8 +35,7 @@ def check(tmp_path: Any, fresh: int, policy: Policy, *, compared: bool = True, *
     frame = {"id": range(ROWS), "who": np.arange(ROWS) // 4, "x": 1.0, "y": np.arange(ROWS) % 10 == 0}
     pd.DataFrame(frame).to_csv(tmp_path / "mine.csv", index=False)
     plain = {"project": "mine", "path": "mine.csv", "target": "y", "key": ["id"], "features": ["x"]}
-    shipped = compose(("data=table", *(f"data.{name}=x" for name in ("project", "path", "target")))).settings.data
-    data = DataSettings.model_validate(shipped.model_dump() | plain | changes)
+    data = DataSettings.model_validate(shipped().settings.data.model_dump() | plain | changes)
     table = load(data, root=tmp_path)
     used = UsedRows(hashes=hash_row_ids([str(number) for number in range(ROWS - fresh)]))
     parts = split(table, data, EVERY_ROW, "", used=used)
