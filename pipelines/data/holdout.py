@@ -192,7 +192,9 @@ def _hold_out(table: Table, data: DataSettings) -> Mask:
     if isinstance(data.holdout, CutoffHoldout) and table.times is not None:
         return np.asarray(table.times >= parse_instant(data.holdout.start, data, where="data.holdout.from"))
     if isinstance(data.holdout, ColumnHoldout) and table.marks is not None:
-        return np.asarray(table.marks == str(data.holdout.holdout))
+        mark = data.holdout.holdout
+        words = [str(mark).lower(), str(mark), str(mark).upper()] if isinstance(mark, bool) else [str(mark)]
+        return np.isin(table.marks, np.array(words, dtype=object))
     raise DataError(f"a holdout of kind {data.holdout.kind} needs a column of time", where="data.time")
 
 

@@ -42,7 +42,7 @@ def stored(folder: Path) -> Objects:
     return Objects(store, name="memory://tables")
 
 
-BY_DAY: dict[str, Any] = {"path": "orders", "key": ["day", "id"], "time": "day", "holdout": {"kind": "month"}}
+BY_DAY: dict[str, Any] = {"path": "orders", "key": ["day", "id"], "time": "day", "holdout": {"kind": "period"}}
 
 
 @pytest.mark.parametrize("place", ["disk", "store"])
@@ -68,8 +68,8 @@ def test_a_folder_is_read_as_one_table_with_the_columns_of_its_folders(folder, d
 
 def test_rows_without_a_key_are_numbered_through_all_files(folder, declared) -> None:
     data = declared(path="orders", features=["x"])
-    plan = plan_window(data, "", root=folder, batch_rows=1)
-    windows = list(read_window(data, "", plan.pieces, root=folder, batch_rows=1))
+    plan = plan_window(data, "all", root=folder, batch_rows=1)
+    windows = list(read_window(data, "all", plan.pieces, root=folder, batch_rows=1))
     assert [row for window in windows for row in window.row_ids.to_pylist()] == [str(row) for row in range(12)]
 
 
@@ -137,10 +137,10 @@ def test_a_damaged_file_and_an_empty_folder_are_one_line(folder, declared) -> No
 
 def test_a_file_that_is_gone_between_planning_and_reading_is_told(folder, declared) -> None:
     data = declared(path="orders", key=["id", "day"])
-    plan = plan_window(data, "", root=folder, batch_rows=10)
+    plan = plan_window(data, "all", root=folder, batch_rows=10)
     (folder / "orders/day=2024-01-31/shop%20no=07/part-0.parquet").unlink()
     with pytest.raises(DataError, match=r"shop%20no=07/part-0.parquet is gone"):
-        list(read_window(data, "", plan.pieces, root=folder, batch_rows=10))
+        list(read_window(data, "all", plan.pieces, root=folder, batch_rows=10))
 
 
 def test_an_index_that_pandas_keeps_in_the_footer_is_a_column(tmp_path, declared) -> None:
@@ -149,6 +149,6 @@ def test_an_index_that_pandas_keeps_in_the_footer_is_a_column(tmp_path, declared
     data = declared(path="mine.parquet", key=["id"])
     expected = ["10", "12", "14", "16", "18"]
     assert load(data, root=tmp_path).row_ids.tolist() == expected
-    plan = plan_window(data, "", root=tmp_path, batch_rows=1)
-    windows = list(read_window(data, "", plan.pieces, root=tmp_path, batch_rows=1))
+    plan = plan_window(data, "all", root=tmp_path, batch_rows=1)
+    windows = list(read_window(data, "all", plan.pieces, root=tmp_path, batch_rows=1))
     assert [row for window in windows for row in window.row_ids.to_pylist()] == expected

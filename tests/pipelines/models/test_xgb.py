@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 import xgboost
 
@@ -99,8 +98,3 @@ def test_more_trees_fit_better(conf, rows, labels) -> None:
         for n in (1, 10, 100)
     ]
     assert errors == sorted(errors, reverse=True)
-
-
-def test_numbers_in_a_text_column_are_unseen_text(fitted, rows) -> None:
-    missing = fitted.score(rows.assign(dest=None))
-    np.testing.assert_array_equal(fitted.score(rows.assign(dest=pd.Series(np.arange(400)))), missing)
