@@ -204,10 +204,10 @@ def test_a_verdict_other_than_promote_fails_the_target_and_is_no_crash(
     tree: Path, target: str, code: str, answer: str | None
 ) -> None:
     completed = run_make(tree, target, RECORDER_EXIT=code)
-    said, crash = f"lockgate: {answer} is the answer, and nothing has crashed", f"{target}] Error {code}\n"
+    line, crash = f"lockgate: {answer} is the answer, and nothing has crashed", f"{target}] Error {code}\n"
     assert completed.returncode == 2
     assert completed.stderr.endswith(crash)
-    assert ("is the answer" in completed.stderr, completed.stderr.startswith(said)) == (answer is not None,) * 2
+    assert ("is the answer" in completed.stderr, completed.stderr.startswith(line)) == (answer is not None,) * 2
 
 
 @pytest.mark.parametrize(

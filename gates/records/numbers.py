@@ -25,8 +25,8 @@ def format_interval(bounds: Bounds | None) -> str:
 
 def format_estimate(value: float | None, bounds: Bounds | None) -> str:
     """A number with its interval: `0.0145 (-0.0024 to 0.0311)`."""
-    shown = "unknown" if value is None else format_fitting([value], bounds)[0]
-    return f"{shown} ({format_interval(bounds)})"
+    number = "unknown" if value is None else format_fitting([value], bounds)[0]
+    return f"{number} ({format_interval(bounds)})"
 
 
 def format_fitting(values: Sequence[float], bounds: Bounds | None, *, sign: str = "") -> list[str]:

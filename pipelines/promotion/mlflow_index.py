@@ -66,16 +66,16 @@ class _Registry:
 
     def find_alias(self) -> str | None:
         """The version that has the alias."""
-        found = self.ask("GET", "registered-models/get", {"name": self._settings.model})["registered_model"]
-        return next((str(alias["version"]) for alias in found.get("aliases", []) if alias["alias"] == ALIAS), None)
+        model = self.ask("GET", "registered-models/get", {"name": self._settings.model})["registered_model"]
+        return next((str(alias["version"]) for alias in model.get("aliases", []) if alias["alias"] == ALIAS), None)
 
     def find_version(self, sha256: str | None) -> str | None:
         """The latest version with this SHA-256."""
         if sha256 is None or not _DIGEST.fullmatch(sha256):
             return None
         condition = f"name='{self._settings.model}' and tags.`{SHA256_TAG}`='{sha256}'"
-        found = self.ask("GET", "model-versions/search", {"filter": condition})
-        versions = [int(version["version"]) for version in found.get("model_versions", [])]
+        answer = self.ask("GET", "model-versions/search", {"filter": condition})
+        versions = [int(version["version"]) for version in answer.get("model_versions", [])]
         return str(max(versions)) if versions else None
 
     def ask(self, method: str, path: str, parameters: dict[str, str]) -> dict[str, Any]:

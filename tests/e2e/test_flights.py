@@ -131,7 +131,7 @@ def test_the_first_model_is_promoted(first: FlightsStory) -> None:
     blocking = [check["verdict"] for check in written["outcomes"] if check["severity"] == "block"]
     assert blocking == ["PASS", "SKIP", "SKIP", "SKIP", "PASS", "PASS"]
     watched = {check["name"]: check["verdict"] for check in written["outcomes"] if check["severity"] == "warn"}
-    assert (set(watched), watched["drift"], watched["reloaded"]) == ({"drift", "reloaded", "fast"}, "PASS", "PASS")
+    assert watched == dict.fromkeys(("drift", "reloaded", "fast"), "PASS")  # however busy the machine is
     assert first.project.tags(first.runs["xgb"]) == ["champion", "deployment_candidate"]
 
 

@@ -80,14 +80,14 @@ def test_above_0_a_gain_is_better_whatever_the_metric(kind: str, metric: str, ob
 def test_the_kinds_whose_numbers_are_differences_are_those_that_compare_a_metric(make) -> None:
     """A condition compares accuracies alone, where a difference is a gain as it is; `any_of` has its parts."""
     comparing = {kind for kind in KINDS if make.policy({"a": make.check(kind)}).checks["a"].compared_metrics}
-    shown = {
+    turned = {
         kind
         for kind in comparing
         if wording.gain_sign(
             Outcome(name="a", kind=kind, severity="block", verdict=Verdict.PASS, metric="log_loss", observed=-0.5)
         )
     }
-    assert comparing - {"condition", "any_of"} == shown == {"improvement", "slices", "periods"}
+    assert comparing - {"condition", "any_of"} == turned == {"improvement", "slices", "periods"}
 
 
 def test_a_loss_reads_as_a_gain_and_the_heading_says_so(make) -> None:

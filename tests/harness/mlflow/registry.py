@@ -32,7 +32,7 @@ class Registry:
         self.models: dict[str, dict[str, Any]] = {}
         self.requests: list[tuple[str, str, str | None]] = []  # method, path, who asked
 
-    def answer(self, method: str, path: str, given: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, method: str, path: str, fields: dict[str, Any]) -> dict[str, Any]:
         match method, path:
             case "POST", "experiments/create":
                 return {"experiment_id": "1"}
@@ -40,33 +40,33 @@ class Registry:
                 info = {"run_id": f"{len(self.requests):032x}"}
                 return {"run": {"info": {**info, "artifact_uri": f"mlflow-artifacts:/1/{info['run_id']}/artifacts"}}}
             case "POST", "registered-models/create":
-                self.models[given["name"]] = {"versions": {}, "aliases": {}}
-                return {"registered_model": {"name": given["name"], "creation_timestamp": 1796152488176}}
+                self.models[fields["name"]] = {"versions": {}, "aliases": {}}
+                return {"registered_model": {"name": fields["name"], "creation_timestamp": 1796152488176}}
             case "POST", "model-versions/create":
-                return self._create_version(given)
+                return self._create_version(fields)
             case "GET", "registered-models/get":
-                return {"registered_model": self._describe_model(given["name"])}
+                return {"registered_model": self._describe_model(fields["name"])}
             case "GET", "model-versions/search":
-                return self._search(given["filter"])
+                return self._search(fields["filter"])
             case "POST", "model-versions/set-tag":
-                self._find_version(given["name"], given["version"])[given["key"]] = given["value"]
+                self._find_version(fields["name"], fields["version"])[fields["key"]] = fields["value"]
                 return {}
             case "POST", "registered-models/alias":
-                self._find_version(given["name"], given["version"])
-                self._find_model(given["name"])["aliases"][given["alias"]] = given["version"]
+                self._find_version(fields["name"], fields["version"])
+                self._find_model(fields["name"])["aliases"][fields["alias"]] = fields["version"]
                 return {}
             case "DELETE", "registered-models/alias":
-                self._find_model(given["name"])["aliases"].pop(given["alias"], None)
+                self._find_model(fields["name"])["aliases"].pop(fields["alias"], None)
                 return {}
         raise RefusedError(404, "ENDPOINT_NOT_FOUND", f"No such endpoint {method} {path}")
 
-    def _create_version(self, given: dict[str, Any]) -> dict[str, Any]:
-        if not given.get("run_id") or given["run_id"] not in given["source"]:
-            raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Invalid model version source: '{given['source']}'.")
-        versions = self._find_model(given["name"])["versions"]
+    def _create_version(self, fields: dict[str, Any]) -> dict[str, Any]:
+        if not fields.get("run_id") or fields["run_id"] not in fields["source"]:
+            raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Invalid model version source: '{fields['source']}'.")
+        versions = self._find_model(fields["name"])["versions"]
         number = str(len(versions) + 1)
-        versions[number] = {tag["key"]: tag["value"] for tag in given.get("tags", [])}
-        return {"model_version": self._describe_version(given["name"], number)}
+        versions[number] = {tag["key"]: tag["value"] for tag in fields.get("tags", [])}
+        return {"model_version": self._describe_version(fields["name"], number)}
 
     def _find_model(self, name: str) -> dict[str, Any]:
         if name not in self.models:
@@ -86,20 +86,22 @@ class Registry:
             raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"Invalid filter: {condition}")
         name, key, value = parsed.groups()
         versions = self.models.get(name, {"versions": {}})["versions"]
-        found = [self._describe_version(name, number) for number, tags in versions.items() if tags.get(key) == value]
-        return {"model_versions": found} if found else {}
+        matching = [self._describe_version(name, number) for number, tags in versions.items() if tags.get(key) == value]
+        return {"model_versions": matching} if matching else {}
 
     def _describe_model(self, name: str) -> dict[str, Any]:
         model = self._find_model(name)
-        described = {"name": name, "creation_timestamp": 1796152488176, "last_updated_timestamp": 1796152560426}
+        description = {"name": name, "creation_timestamp": 1796152488176, "last_updated_timestamp": 1796152560426}
         if model["aliases"]:
-            described["aliases"] = [{"alias": alias, "version": at} for alias, at in model["aliases"].items()]
-        return described
+            description["aliases"] = [
+                {"alias": alias, "version": version} for alias, version in model["aliases"].items()
+            ]
+        return description
 
     def _describe_version(self, name: str, number: str) -> dict[str, Any]:
         tags = [{"key": key, "value": value} for key, value in self.models[name]["versions"][number].items()]
-        described = {"name": name, "version": number, "current_stage": "None", "description": "", "status": "READY"}
-        return {**described, "run_link": "", **({"tags": tags} if tags else {})}
+        description = {"name": name, "version": number, "current_stage": "None", "description": "", "status": "READY"}
+        return {**description, "run_link": "", **({"tags": tags} if tags else {})}
 
 
 @contextmanager
@@ -111,11 +113,11 @@ def serve_registry() -> Iterator[tuple[Registry, str]]:
         def respond(self) -> None:
             parts = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            given = json.loads(body) if body else {key: values[0] for key, values in parse_qs(parts.query).items()}
+            fields = json.loads(body) if body else {key: values[0] for key, values in parse_qs(parts.query).items()}
             path = parts.path.removeprefix(PREFIX)
             registry.requests.append((self.command, path, self.headers.get("Authorization")))
             try:
-                status, content = 200, registry.answer(self.command, path, given)
+                status, content = 200, registry.answer(self.command, path, fields)
             except RefusedError as err:
                 status, content = err.status, err.content
             blob = json.dumps(content, indent=2).encode()

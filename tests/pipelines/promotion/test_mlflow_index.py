@@ -60,9 +60,9 @@ class Server:
     def settings(self) -> RegistrySettings:
         return RegistrySettings(registry=self.address, model=self.model)
 
-    def ask(self, method: str, path: str, **given: Any) -> dict[str, Any]:
-        sent = {"params": given} if method == "GET" else {"json": given}
-        answer = requests.request(method, f"{self.address}/api/2.0/mlflow/{path}", timeout=60, **sent)
+    def ask(self, method: str, path: str, **fields: Any) -> dict[str, Any]:
+        options = {"params": fields} if method == "GET" else {"json": fields}
+        answer = requests.request(method, f"{self.address}/api/2.0/mlflow/{path}", timeout=60, **options)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -72,8 +72,8 @@ class Server:
         run = self.ask("POST", "runs/create", experiment_id=experiment)["run"]["info"]
         tags = [{"key": mlflow_index.SHA256_TAG, "value": sha256}]
         source = f"{run['artifact_uri']}/model"
-        given = {"name": self.model, "source": source, "run_id": run["run_id"], "tags": tags}
-        return self.ask("POST", "model-versions/create", **given)["model_version"]["version"]
+        fields = {"name": self.model, "source": source, "run_id": run["run_id"], "tags": tags}
+        return self.ask("POST", "model-versions/create", **fields)["model_version"]["version"]
 
     def alias(self) -> str | None:
         model = self.ask("GET", "registered-models/get", name=self.model)["registered_model"]
@@ -82,8 +82,8 @@ class Server:
     def promoted_by(self, entry: int) -> str | None:
         """The version that has the tag with the number of this entry."""
         condition = f"name='{self.model}' and tags.`{mlflow_index.ENTRY_TAG}`='{entry}'"
-        found = self.ask("GET", "model-versions/search", filter=condition)
-        return next((version["version"] for version in found.get("model_versions", [])), None)
+        answer = self.ask("GET", "model-versions/search", filter=condition)
+        return next((version["version"] for version in answer.get("model_versions", [])), None)
 
 
 @pytest.fixture
