@@ -83,7 +83,7 @@ def infer_type(cells: pa.ChunkedArray, *, name: str, place: Place) -> tuple[Type
         return "integer", integers
     if (booleans := _read_booleans(cells)) is not None:
         return "boolean", booleans
-    if (floats := _read_floats(cells)) is not None:
+    if (floats := read_numbers(cells)) is not None:
         is_code = pc.any(pc.match_substring_regex(cells.filter(_begins_with_zero(cells)), _PADDED)).as_py()
         return ("text", cells) if is_code else ("decimal", floats)
     _refuse_mixed_cells(cells, name=name, place=place)
@@ -145,7 +145,7 @@ def read_cells(cells: pa.ChunkedArray, type_name: TypeName, *, name: str, place:
 
     if type_name in NAMES:
         return cells
-    readers = {"integer": _read_integers, "decimal": _read_floats, "boolean": _read_booleans}
+    readers = {"integer": _read_integers, "decimal": read_numbers, "boolean": _read_booleans}
     values = readers[type_name](cells) if type_name in readers else None
     if values is not None:
         return values
@@ -252,7 +252,7 @@ def _read_integers(cells: pa.ChunkedArray) -> pa.ChunkedArray | None:
     return _cast(digits, pa.uint64()) if values is None else values
 
 
-def _read_floats(cells: pa.ChunkedArray) -> pa.ChunkedArray | None:
+def read_numbers(cells: pa.ChunkedArray) -> pa.ChunkedArray | None:
     """The cells as float64; None if a cell is no finite number."""
     import pyarrow as pa
     import pyarrow.compute as pc
