@@ -18,7 +18,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +39,7 @@ NAMES: frozenset[str] = frozenset(("text", "category"))
 
 TRUE_WORDS, FALSE_WORDS = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 
+_FIRST_CELLS = 100
 _SPACES = " \t\n\v\f\r"
 _INTEGER = r"^[+-]?[0-9]+$"
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
@@ -83,7 +83,7 @@ def infer_type(cells: pa.ChunkedArray, *, name: str, place: Place) -> tuple[Type
         return "integer", integers
     if (booleans := _read_booleans(cells)) is not None:
         return "boolean", booleans
-    if (floats := _read_floats(cells)) is not None:
+    if (floats := read_numbers(cells)) is not None:
         is_code = pc.any(pc.match_substring_regex(cells.filter(_begins_with_zero(cells)), _PADDED)).as_py()
         return ("text", cells) if is_code else ("decimal", floats)
     _refuse_mixed_cells(cells, name=name, place=place)
@@ -96,13 +96,11 @@ def _refuse_mixed_cells(cells: pa.ChunkedArray, *, name: str, place: Place) -> N
     import pyarrow.compute as pc
 
     present = len(cells) - cells.null_count
-    first = pc.utf8_slice_codeunits(cells, 0, 1)
-    if 2 * pc.sum(_is_among(first, _STARTS)).as_py() < present:  # quick, and true of most names
+    starts = pc.is_in(pc.utf8_slice_codeunits(cells, 0, 1), value_set=pa.array(_STARTS, cells.type))
+    if 2 * pc.sum(starts).as_py() < present:  # quick, and true of most names
         return
-    for time_type in (pa.date32(), pa.timestamp("ns")):  # so is this, of most columns of times
-        with suppress(pa.ArrowInvalid):
-            cells.cast(time_type)
-            return
+    if any(_cast(cells, time_type) is not None for time_type in (pa.date32(), pa.timestamp("ns"))):
+        return  # so is this, of most columns of times
     trimmed = pc.ascii_trim_whitespace(cells)
     is_number, has_comma = (pc.match_substring_regex(trimmed, pattern) for pattern in (_NUMBER, _COMMA_NUMBER))
     numbers, commas = pc.sum(is_number).as_py(), pc.sum(has_comma).as_py()
@@ -111,7 +109,7 @@ def _refuse_mixed_cells(cells: pa.ChunkedArray, *, name: str, place: Place) -> N
     if commas:
         examples = _list_examples(cells, has_comma, place)
         raise DataError(
-            f"column {name!r} of {place.path} holds {commas:,} numbers with a comma: {examples}",
+            f"column {name!r} of {place.path} holds {_count(commas, 'number')} with a comma: {examples}",
             expected="a decimal point, and nothing between thousands",
             where="data.types",
             hint=f"write the file so, or keep the cells as they are by types: {write_types({name: 'text'})}",
@@ -147,7 +145,7 @@ def read_cells(cells: pa.ChunkedArray, type_name: TypeName, *, name: str, place:
 
     if type_name in NAMES:
         return cells
-    readers = {"integer": _read_integers, "decimal": _read_floats, "boolean": _read_booleans}
+    readers = {"integer": _read_integers, "decimal": read_numbers, "boolean": _read_booleans}
     values = readers[type_name](cells) if type_name in readers else None
     if values is not None:
         return values
@@ -225,9 +223,8 @@ def _read_plain_integers(cells: pa.ChunkedArray) -> pa.ChunkedArray | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    try:
-        values = cells.cast(pa.int64())
-    except pa.ArrowInvalid:
+    values = _cast(cells, pa.int64())
+    if values is None:
         return None
     is_padded = pc.any(pc.or_(_begins_with_zero(cells), pc.starts_with(cells, "-0"))).as_py()  # 0x1F is read, too
     return None if is_padded else values
@@ -251,34 +248,44 @@ def _read_integers(cells: pa.ChunkedArray) -> pa.ChunkedArray | None:
     if pc.all(pc.match_substring_regex(trimmed, _INTEGER)).as_py() is False:
         return None
     digits = pc.replace_substring_regex(trimmed, r"^\+", "")
-    for integer_type in (pa.int64(), pa.uint64()):
-        try:
-            return digits.cast(integer_type)
-        except pa.ArrowInvalid:
-            continue
-    return None
+    values = _cast(digits, pa.int64())
+    return _cast(digits, pa.uint64()) if values is None else values
 
 
-def _read_floats(cells: pa.ChunkedArray) -> pa.ChunkedArray | None:
+def read_numbers(cells: pa.ChunkedArray) -> pa.ChunkedArray | None:
     """The cells as float64; None if a cell is no finite number."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    values = _cast(cells, pa.float64())
+    if values is None:
+        values = _cast(cells, pa.float64(), trim=True)
+    if values is None or pc.all(pc.is_finite(values)).as_py() is False:  # nan and inf are words
+        return None
+    return values
+
+
+def _cast(cells: pa.ChunkedArray, arrow_type: pa.DataType, *, trim: bool = False) -> pa.ChunkedArray | None:
+    """The cells as values of a type, if all of them are; asks the first ones first, as one that is none is enough."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     try:
-        values = cells.cast(pa.float64())
+        for part in (cells[:_FIRST_CELLS], cells):
+            values = (pc.ascii_trim_whitespace(part) if trim else part).cast(arrow_type)
     except pa.ArrowInvalid:
-        try:
-            values = pc.ascii_trim_whitespace(cells).cast(pa.float64())
-        except pa.ArrowInvalid:
-            return None
-    return None if pc.all(pc.is_finite(values)).as_py() is False else values  # nan and inf are words
+        return None
+    return values
 
 
 def _read_booleans(cells: pa.ChunkedArray) -> pa.ChunkedArray | None:
     """The cells as bool; None if one is neither true nor false."""
     import pyarrow.compute as pc
 
-    if pc.all(_is_among(cells, (*TRUE_WORDS, *FALSE_WORDS))).as_py() is False:
+    words = (None, *TRUE_WORDS, *FALSE_WORDS)
+    if any(cell not in words for cell in cells[:_FIRST_CELLS].to_pylist()):  # as in _cast
+        return None
+    if pc.all(_is_among(cells, words[1:])).as_py() is False:
         return None
     return _is_among(cells, TRUE_WORDS)
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from lockgate.pipelines.data.arrow_types import classify_type, decode
 from lockgate.pipelines.data.frames import list_features
-from lockgate.pipelines.data.schema import NAMES, Place, convert_column, implied_type, infer_type, read_cells
+from lockgate.pipelines.data.schema import (
+    NAMES,
+    Place,
+    convert_column,
+    implied_type,
+    infer_type,
+    read_cells,
+    read_numbers,
+)
 from lockgate.pipelines.data.source import RawTable
 
 if TYPE_CHECKING:
@@ -44,7 +52,10 @@ def type_cells(table: Delimited, chosen: Sequence[str], data: DataSettings, repo
         if name in declared:
             type_name = declared[name].type
             return type_name, read_cells(column, type_name, name=name, place=table.place)
-        if name == data.time or name not in valued:
+        if name == data.time:  # numbers stay numbers, and are no times: what would 20130105 count?
+            numbers = read_numbers(column)
+            return ("text", column) if numbers is None else ("decimal", numbers)
+        if name not in valued:
             return "text", column
         type_name, values = infer_type(column, name=name, place=table.place)
         return type_name, column if name in data.label_columns else values

@@ -184,6 +184,13 @@ def test_a_misspelt_file_is_guessed(tmp_path, declared) -> None:
         load(declared(path="folder.csv"), root=tmp_path)
 
 
+@pytest.mark.parametrize("values", ["2013", "20130105", "1372636800", "7.5"])
+def test_numbers_of_a_text_file_are_no_times(tmp_path, declared, values) -> None:
+    (tmp_path / "mine.csv").write_text(f"when,x,y\n{values},1,0\n{values},2,1\n,3,0\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"column 'when' holds numbers; expected a date such as 2013-10-05"):
+        load(declared(time="when", features=["x"]), root=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
