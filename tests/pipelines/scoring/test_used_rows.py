@@ -119,12 +119,13 @@ def test_what_runs_had_is_known_by_a_column(tmp_path: Path, project_at: Any, ord
     assert growing.verdict(*BEST)["verdict"] == "PROMOTE"
     assert "'banana' is not a window; expected all" in growing.run("predict", "--window", "banana", code=2)
     assert "1,200 predictions of all with the model of" in growing.run("predict", code=0)
-    new = tmp_path / "new.csv"
-    new.write_text("id,a,b,c\nn1,0,0,0\nn2,1,1,1\n", encoding="utf-8")
+    table, new = (tmp_path / name for name in ("grown.csv", "new.csv"))
+    rows = [line.rpartition(",")[0] for line in table.read_text(encoding="utf-8").splitlines()[:201]]
+    new.write_text("\n".join(rows) + "\n", encoding="utf-8")  # without the target
     orders = growing.project.conf / "data" / "orders.yaml"
     text = orders.read_text(encoding="utf-8")
     orders.write_text(text.replace("score: null", f"score: {{path: {new}}}"), encoding="utf-8")
-    assert f"2 predictions of all of {new} with the model of" in growing.run("predict", code=0)
+    assert f"200 predictions of all of {new} with the model of" in growing.run("predict", code=0)
     facts = growing.project.python("-c", FACTS, growing.project.runs()[-1])
     assert json.loads(facts.stdout.splitlines()[-1]) == {"by": "batch", "largest": 600.0, "rows": 600}
 
