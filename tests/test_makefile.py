@@ -198,8 +198,16 @@ def test_targets_without_arguments(tree: Path, arguments: list[str], argv: list[
     assert record(tree, *arguments)[0] == argv
 
 
-@pytest.mark.parametrize(("code", "answer"), [("1", "HOLD"), ("3", "INCONCLUSIVE"), ("2", None), ("130", None)])
-@pytest.mark.parametrize("target", ["evaluate", "judge", "reverify"])
+@pytest.mark.parametrize(
+    ("target", "code", "answer"),
+    [
+        ("evaluate", "1", "HOLD"),
+        ("evaluate", "3", "INCONCLUSIVE"),
+        ("evaluate", "2", None),
+        ("judge", "3", "INCONCLUSIVE"),
+        ("reverify", "1", "HOLD"),
+    ],
+)
 def test_a_verdict_other_than_promote_fails_the_target_and_is_no_crash(
     tree: Path, target: str, code: str, answer: str | None
 ) -> None:

@@ -19,7 +19,7 @@ def test_every_month_is_judged_and_nothing_else_is_touched(tmp_path: Path, proje
     assert [month.trained_on for month in STORY if month.trained_on not in done.stdout] == []
     assert "PROMOTE" in done.stdout
     assert "min_periods: 3} would have said" in done.stdout
-    assert "05: -0.0" in done.stdout
+    assert "05: +0.0" in done.stdout
     (folder,) = (tmp_path / ".lockgate" / "demo").iterdir()
     assert f"The runs, the log and the models are in {folder}" in done.stdout
     assert (project.history(), project.runs()) == ([], [])
