@@ -123,7 +123,7 @@ def _ragged_error(
     )
     return DataError(
         f"{path} has {count:,} row{'' if count == 1 else 's'} with another number of cells than its header: {listed}",
-        expected=f"{len(names):,} cells: {', '.join(names)[:200]}",
+        expected=f"{len(names):,} cell{'' if len(names) == 1 else 's'}: {', '.join(names)[:200]}",
         where="data.path",
         hint=hint,
     )

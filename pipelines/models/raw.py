@@ -108,7 +108,8 @@ def _type_error(column: pd.Series, *, trained: str, now: str, declare: str) -> M
         f"column {column.name!r} holds {now} here, and held {trained} when the model was trained",
         expected=f"{trained}, as in training",
         where=str(column.name),
-        hint=f"declare types: {{{name}: {declare}}} in conf/data, or evaluate a model that is trained on {now}",
+        hint=f"declare types: {{{name}: {declare}}} in conf/data"
+        + (", with the words that mean missing in nulls" if trained == "numbers" else ""),
     )
 
 

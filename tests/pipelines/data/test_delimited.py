@@ -67,10 +67,13 @@ def test_a_tsv_is_divided_by_tabs_whatever_its_header_holds() -> None:
         ("a,b;c\n1;2\n3;4\n", ("a,b", "c")),
         ("only\n1\n2\n", ("only",)),
         ('"two\nlines",b\n1,2\n', ("two\nlines", "b")),
+        ('\ufeff"two\nlines",b\n1,2\n', ("two\nlines", "b")),
     ],
 )
 def test_a_delimiter_inside_a_name_is_a_character(content, names) -> None:
-    assert read_file(content)[0] == names
+    header, table = read_file(content)
+    assert header == names
+    assert table[names[0]][0].as_py() == "1"
 
 
 def test_a_header_that_can_be_divided_in_two_ways_is_refused() -> None:
@@ -123,6 +126,10 @@ LONG = f"1,{'x' * 500}\n" * 9_000  # more than the quick reader holds at once
         (
             "a,b\r\n1,2\r\n3,4,5",
             "t.csv has 1 row with another number of cells than its header: line 3 has 3; expected 2 cells: a, b @ data.path (put cells that contain the delimiter or a line break in double quotes)",
+        ),
+        (
+            "Orders of May\nid,x\n1,2\n3\n",
+            "t.csv has 2 rows with another number of cells than its header: line 2 has 2, line 3 has 2; expected 1 cell: Orders of May @ data.path (put cells that contain the delimiter or a line break in double quotes)",
         ),
         (
             "a,b\n1,2,\n3,4,\n",

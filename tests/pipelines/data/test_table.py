@@ -214,6 +214,20 @@ def test_keys_are_joined_without_collisions(loaded) -> None:
     assert loaded(ROWS | {"id": [1.0, 2.0, 3.0]}, key=["id"]).row_ids.tolist() == ["1", "2", "3"]
 
 
+def test_large_integers_beside_missing_ones_stay_apart(tmp_path, declared, loaded) -> None:
+    """A float, which pandas makes of them, has 53 bits."""
+    accounts = [2**60 + number for number in range(3)]
+    names = [*map(str, accounts), "(missing)"]
+    columns = {"x": [1, 2, 3, 4], "y": [0, 1, 0, 1]}
+    table = loaded({**columns, "account": pd.array([*accounts, None], dtype="Int64")}, slices=["account"])
+    assert table.slices["account"].tolist() == names
+    rows = "".join(f"{account},{account % 7},{account % 2}\n" for account in accounts)
+    (tmp_path / "mine.csv").write_text(f"account,x,y\n{rows},1,1\n", encoding="utf-8")
+    for types in (None, {"account": "integer"}):
+        slices = load(declared(slices=["account"], types=types), root=tmp_path).slices
+        assert slices["account"].tolist() == names
+
+
 def test_a_key_that_pandas_stored_as_index(tmp_path, declared) -> None:
     pd.DataFrame(ROWS).set_index("id").to_parquet(tmp_path / "mine.parquet")
     assert load(declared(path="mine.parquet", key=["id"]), root=tmp_path).row_ids.tolist() == ["1", "2", "3"]
