@@ -49,7 +49,7 @@ def test_clusters(make: Any, clusters: int, short: bool, check: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "reasons"),
+    ("minimum", "reasons"),
     [
         ({"min_rows": 600}, []),
         ({"min_rows": 601}, ["600 rows of the holdout count; asked: 601 (min_rows)"]),
@@ -58,10 +58,10 @@ def test_clusters(make: Any, clusters: int, short: bool, check: Any) -> None:
         ({"max_missing": 0.0}, []),
     ],
 )
-def test_rows_that_a_gate_of_the_data_asks_for(make: Any, asked: Any, reasons: list[str]) -> None:
-    policy = make.policy({"data": {"kind": "data", **asked}})
+def test_rows_that_a_gate_of_the_data_asks_for(make: Any, minimum: Any, reasons: list[str]) -> None:
+    policy = make.policy({"data": {"kind": "data", **minimum}})
     assert list_reasons(policy, evidence(make, 300), compared=False) == reasons
-    if "max_missing" not in asked:
+    if "max_missing" not in minimum:
         assert (judge(policy, evidence(make, 300)).verdict is Ruling.HOLD) == bool(reasons)
 
 

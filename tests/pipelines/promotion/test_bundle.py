@@ -111,8 +111,8 @@ def rewrite_manifest(value: dict[str, bytes], **changed: bytes) -> dict[str, byt
 def test_it_says_which_rows_are_fresh_no_longer(whole: Any, write_bundle: Any) -> None:
     """Only where fresh rows are held out; and whoever holds them out is not left to take all rows for fresh."""
     used = UsedRows(hashes=np.array([7, 2**63], np.uint64), largest=("2024-05",))
-    read = open_bundle(write_bundle(files(make_promoted_log(), used=used.to_plain())))
-    assert UsedRows.parse(read.used).to_plain() == used.to_plain()
+    contents = open_bundle(write_bundle(files(make_promoted_log(), used=used.to_plain())))
+    assert UsedRows.parse(contents.used).to_plain() == used.to_plain()
     assert json.loads(whole["facts.json"]) == {"features": {"a": 1}}
     settings = compose().settings
     growing = settings.data.model_copy(update={"holdout": FreshHoldout(kind="fresh", share=0.5, by=None)})

@@ -227,8 +227,8 @@ def test_in_a_pull_request_the_scores_stay_a_claim(rolling: Any, tmp_path: Path,
     """Only the last month's model travels, so that the other months' scores cannot be made again."""
     conf = tmp_path / "conf"
     shutil.copytree(rolling.conf, conf)
-    config = conf / "config.yaml"
-    config.write_text(config.read_text(encoding="utf-8").replace("2024-05", "2024-06"), encoding="utf-8")
+    orders = conf / "data" / "orders.yaml"
+    orders.write_text(orders.read_text(encoding="utf-8").replace("2024-05", "2024-06"), encoding="utf-8")
     project = project_at(home=tmp_path / "home", conf=conf)
     project.home.mkdir()
     shutil.copy(rolling.home / "champion.tar", project.home)
