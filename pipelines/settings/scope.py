@@ -44,10 +44,25 @@ def find_scope(folder: Path | None = None) -> Scope | None:
         if file.is_file() and is_conf(conf):
             raise two_configurations_error(str(place))
         if file.is_file() or is_conf(conf):
-            return Scope(root=place, configuration=file if file.is_file() else conf)
+            configuration = file if file.is_file() else conf
+            if place != folder:
+                _check_owner(configuration)
+            return Scope(root=place, configuration=configuration)
         if (place / ".git").exists():
             return None
     return None
+
+
+def _check_owner(configuration: Path) -> None:
+    """Raise SettingsError if another user put it above the folder, as may be in a shared one such as /tmp."""
+    owner, user = configuration.stat().st_uid, os.geteuid() if hasattr(os, "geteuid") else 0
+    if user and owner not in (0, user):
+        raise SettingsError(
+            f"{configuration} belongs to another user, and would say what is promoted here",
+            expected="a configuration of your own, or root's, above this folder",
+            where=str(configuration),
+            hint=f"if you trust it, run the command in {configuration.parent}",
+        )
 
 
 def two_configurations_error(where: str) -> SettingsError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -98,3 +99,17 @@ def test_files_of_stores_are_in_the_root_or_where_metaflow_was_told_to_keep_runs
     assert scope.find_home() == home
     (home / "flows" / ".metaflow").mkdir()
     assert scope.find_home() == home / "flows"
+
+
+@pytest.mark.parametrize("add", [add_conf, add_file])
+def test_a_configuration_of_another_user_above_the_folder_is_not_taken(
+    home: Path, monkeypatch: pytest.MonkeyPatch, add: object
+) -> None:
+    configuration = add(home)  # type: ignore[operator]
+    if os.geteuid() == 0:
+        os.chown(configuration, 12345, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    with pytest.raises(SettingsError, match=r"belongs to another user.*if you trust it, run the command in"):
+        scope.require_scope()
+    monkeypatch.chdir(home)
+    assert scope.require_scope().root == home
