@@ -100,6 +100,14 @@ def list_periods(table: Table, data: DataSettings, as_of: str) -> tuple[str, ...
     return tuple(map(str, periods))
 
 
+def _explain_role(name: str, data: DataSettings) -> str | None:
+    """What to do to learn from a column that names rows; None for any other."""
+    if data.features is not None or name not in (*(data.key or ()), data.cluster):
+        return None
+    role = "cluster" if name == data.cluster else "key"
+    return f"it is no feature, as it is in data.{role}; to learn from it too, list it in data.features"
+
+
 def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str, *, used: UsedRows | None = None) -> Split:
     """Training and holdout rows. Rows without an outcome are in neither; they are counted.
 
@@ -118,7 +126,7 @@ def split(table: Table, data: DataSettings, train: TrainSettings, as_of: str, *,
                 f"column {name!r} is not declared as known at prediction time",
                 expected=list_options(table.frame.columns),
                 where="train.columns",
-                hint=suggest_name(name, table.frame.columns),
+                hint=_explain_role(name, data) or suggest_name(name, table.frame.columns),
             )
     learn, hold, fresh = _split_masks(table, data, train, as_of, used)
     has_outcome = ~np.isnan(table.labels)

@@ -74,6 +74,18 @@ def test_one_line_for_each_mistake(loaded, declared, as_of, train, message) -> N
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("role", ["key", "cluster"])
+def test_a_column_that_names_rows_is_a_feature_only_if_listed(loaded, declared, role) -> None:
+    options = {**BY_MONTH, role: ["c"] if role == "key" else "c"}
+    table = loaded(MONTHS | {"c": list("abcdef")}, **options)
+    with pytest.raises(DataError) as caught:
+        split(table, declared(**options), EVERY_ROW.model_copy(update={"columns": ("c",)}), "2013-04")
+    assert str(caught.value) == (
+        "column 'c' is not declared as known at prediction time; expected one of x @ train.columns "
+        f"(it is no feature, as it is in data.{role}; to learn from it too, list it in data.features)"
+    )
+
+
 def test_a_holdout_by_fraction(conf, root) -> None:
     settings = DataSettings.model_validate(conf("data/breast_cancer"))
     table = load(settings, root=root)
