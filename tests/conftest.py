@@ -66,6 +66,7 @@ COMMAND_PATHS = (
     "tests/argo/test_container.py",
     "tests/argo/test_deploying.py",
     "tests/crashes/",
+    "tests/e2e/test_own_tables.py",
     "tests/faults/",
     "tests/forgeries/",
     "tests/gates/log/test_race.py",

@@ -15,7 +15,6 @@ import posixpath
 import re
 import shutil
 import stat
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,9 +23,9 @@ from pathlib import Path
 
 from lockgate.gates.documents import parse_yaml
 from lockgate.gates.errors import LockgateError, PolicyError, SettingsError, printable
+from lockgate.pipelines.pull_requests.git import ask_git
 from lockgate.pipelines.settings.scope import PROJECT_FILE, is_conf, two_configurations_error
 
-GIT_READ_TIMEOUT_S = 60.0
 MAX_FILES = 2000
 MAX_FILE_BYTES = 2 * 2**20  # of one file
 MAX_TOTAL_BYTES = 32 * 2**20
@@ -42,14 +41,6 @@ LINKS = {"lockgate/gates": "../gates", "lockgate/pipelines": "../pipelines"}
 _LISTED = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40,64}) +(-|\d+)\t(.+)", re.DOTALL)
 _REGULAR = ("100644", "100755")
 _LINK = "120000"
-_QUIET = {
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_LITERAL_PATHSPECS": "1",
-    "LC_ALL": "C",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +201,7 @@ def _read_bytes(file: Path, where: str, *, max_bytes: int) -> bytes:
 def _load_revision(text: str, name: str, repository: Path) -> RepositoryVersion:
     if shutil.which("git") is None:
         raise SettingsError("git is not installed", expected="git in PATH, to read a revision")
-    commit = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
+    commit = ask_git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
     if commit is None:
         raise SettingsError(
             f"{name!r} is not a revision of {repository}",
@@ -223,11 +214,13 @@ def _load_revision(text: str, name: str, repository: Path) -> RepositoryVersion:
         if all(_list_in_revision(repository, sha, path) for path in (f"{CONF}/config.yaml", f"{CONF}/gate")):
             raise two_configurations_error(name)
         return _take_project_file(name, partial(_read_small_file, repository, sha, name), find_sha256)
-    listed = _git(repository, "ls-tree", "-r", "-z", "-l", "--full-tree", sha, "--", CONF, *JUDGING)
+    listed = ask_git(repository, "ls-tree", "-r", "-z", "-l", "--full-tree", sha, "--", CONF, *JUDGING)
     if listed is None:
         raise SettingsError("git cannot list the files", where=name)
     objects = dict(_parse_entries(listed, name))
-    batch = _git(repository, "cat-file", "--batch", "--buffer", fed="".join(f"{blob}\n" for blob in objects.values()))
+    batch = ask_git(
+        repository, "cat-file", "--batch", "--buffer", fed="".join(f"{blob}\n" for blob in objects.values())
+    )
     if batch is None:
         raise SettingsError("git cannot read the files", where=name)
     files = dict(zip(objects, _split_blobs(batch, len(objects), name), strict=True))
@@ -245,7 +238,7 @@ def _load_revision(text: str, name: str, repository: Path) -> RepositoryVersion:
 
 def _find_tree(repository: Path, commit: str) -> str:
     """The tree of the project's folder in a commit: the whole one, unless the project is in a folder of its own."""
-    prefix = (_git(repository, "rev-parse", "--show-prefix") or b"").decode("utf-8", "surrogateescape").strip("/\n")
+    prefix = (ask_git(repository, "rev-parse", "--show-prefix") or b"").decode("utf-8", "surrogateescape").strip("/\n")
     return f"{commit}:{prefix}" if prefix else commit
 
 
@@ -283,24 +276,6 @@ def _split_blobs(batch: bytes, number: int, name: str) -> Iterator[bytes]:
         position += 1
 
 
-def _git(repository: Path, *words: str, fed: str = "") -> bytes | None:
-    """The output of git; None if it fails. No shell, no hooks, no network."""
-    command = ["git", "-c", "protocol.allow=never", "-c", "core.hooksPath=/dev/null", *words]
-    try:
-        process = subprocess.run(
-            command,
-            cwd=repository,
-            env={**os.environ, **_QUIET},
-            input=fed.encode(),
-            capture_output=True,
-            check=False,
-            timeout=GIT_READ_TIMEOUT_S,
-        )
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return None
-    return process.stdout if process.returncode == 0 else None
-
-
 def _sha256_in_folder(root: Path, path: str) -> str | None:
     """Digest of a file below `root`. Links on the way are not followed."""
     file = root / path
@@ -324,7 +299,7 @@ def _read_in_revision(repository: Path, tree: str, path: str) -> bytes | None:
     match = _LISTED.fullmatch(_list_in_revision(repository, tree, path))
     if match is None or match[1].decode() not in _REGULAR:
         return None
-    return _git(repository, "cat-file", "blob", match[3].decode())
+    return ask_git(repository, "cat-file", "blob", match[3].decode())
 
 
 def _read_small_file(repository: Path, tree: str, name: str, path: str) -> bytes | None:
@@ -337,7 +312,7 @@ def _read_small_file(repository: Path, tree: str, name: str, path: str) -> bytes
 
 def _list_in_revision(repository: Path, tree: str, path: str) -> bytes:
     """How git lists a file or a folder of a tree; empty if there is none."""
-    listed = _git(repository, "ls-tree", "-z", "-l", "--full-tree", tree, "--", path) if _is_inside(path) else None
+    listed = ask_git(repository, "ls-tree", "-z", "-l", "--full-tree", tree, "--", path) if _is_inside(path) else None
     return (listed or b"").rstrip(b"\0")
 
 
@@ -352,7 +327,7 @@ def _list_files_in_folder(root: Path, path: str) -> Sequence[str]:
 def _list_files_in_revision(repository: Path, tree: str, path: str) -> Sequence[str]:
     if not _is_inside(path):
         return ()
-    listed = _git(repository, "ls-tree", "-r", "-z", "--name-only", "--full-tree", tree, "--", f"{path}/")
+    listed = ask_git(repository, "ls-tree", "-r", "-z", "--name-only", "--full-tree", tree, "--", f"{path}/")
     return [name.decode("utf-8", "surrogateescape") for name in (listed or b"").split(b"\0") if name]
 
 

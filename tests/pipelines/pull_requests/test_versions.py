@@ -1,4 +1,7 @@
-"""A version is read as objects or files, within bounds; a hostile one is refused in one line, and runs nothing."""
+"""A version is read as objects or files, within bounds; a hostile one is refused in one line, and runs nothing.
+
+Tests of pipelines/pull_requests/versions.py and pipelines/pull_requests/git.py
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pytest
 from obstore.store import S3Store
 
 from lockgate.gates.errors import DataError
-from lockgate.pipelines.scoring.tables import push_table
+from lockgate.pipelines.scoring.tables import push_tables
 from lockgate.pipelines.settings.settings import compose
 from tests.configuration import CONF
 
@@ -48,7 +48,7 @@ def test_a_folder_is_left_to_the_tools_of_the_store() -> None:
     with pytest.raises(
         DataError, match=r"data is a folder; expected a file of this checkout .* with the store's own tool"
     ):
-        push_table(settings)
+        push_tables(settings)
 
 
 def test_what_cannot_be_copied_is_one_line(s3: Any, project: Any, project_at: Any, tmp_path: Path) -> None:
