@@ -76,6 +76,18 @@ def find_datastore_root() -> str | None:
         return root
 
 
+def find_local_metadata(pathspec: str) -> Path | None:
+    """The folder in which Metaflow's local metadata keep a run; None where a service keeps them. Raises RunError."""
+    with name_version():
+        from metaflow.plugins.datastores.local_storage import LocalStorage
+
+        if read_setting("DEFAULT_METADATA") != "local":
+            return None
+        root = LocalStorage.get_datastore_root_from_config(lambda *_: None, create_on_absent=False)
+    folder = None if root is None else Path(root, *pathspec.split("/"))
+    return folder if folder is not None and folder.is_dir() else None
+
+
 class StoredArtifacts:
     """The artifacts of one task, as the configured datastore holds them: nothing is unpickled.
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import random
+import sys
 import time
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockgate.gates.errors import RunError
 from lockgate.gates.log.crash_points import Step, report_step
 from lockgate.gates.runs.metadata import ask_metaflow, find_run, metadata_timeout, retry_pauses
+from lockgate.gates.runs.metaflow_api import find_local_metadata
 from lockgate.gates.runs.ownership import ForeignRunError, Owner, find_owner
 
 if TYPE_CHECKING:
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 
 _SETTLE_S = (0.05, 0.15)
 """Seconds to wait before reading back, as a writer of local metadata overwrites changes that it has not seen."""
+
+_LOCK_PAUSE_S = 0.02
 
 _LISTING_FACTOR = 6
 """How many times longer a list of all runs may take than any other answer."""
@@ -76,10 +82,37 @@ def retag(
             _check_ownership(run, project, logged=logged)
         added, removed = added | lacking, removed | extra
         report_step(Step.TAGGING)
-        _change(run, lacking, extra, seconds=max(0.0, deadline - time.monotonic()))
+        with _lock_tags(pathspec, deadline=deadline):
+            _change(run, lacking, extra, seconds=max(0.0, deadline - time.monotonic()))
         report_step(Step.TAG_PUT)
         time.sleep(random.uniform(*_SETTLE_S) + (pause if pause > _SETTLE_S[1] else 0))  # noqa: S311 (only a pause)
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def _lock_tags(pathspec: str, *, deadline: float) -> Iterator[None]:
+    """Keep other processes that retag from this run's local metadata meanwhile; behind a service there is no need.
+
+    Metaflow reads, writes and reads back, so that a slow writer overwrites what another has confirmed already. Whoever
+    cannot wait any longer goes on, as one does that knows no lock: what is read back counts.
+    """
+    folder = find_local_metadata(pathspec)
+    if folder is None or sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                time.sleep(_LOCK_PAUSE_S)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _check_ownership(run: Run, project: str, *, logged: bool) -> None:

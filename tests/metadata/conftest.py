@@ -16,7 +16,7 @@ from obstore.store import S3Store
 from tests.crashes.conftest import Place, open_place
 from tests.proxy import Proxy, proxied
 
-METADATA_TIMEOUT_S = 6.0
+METADATA_TIMEOUT_S = 12.0
 """How long the metadata have for an answer here."""
 
 
