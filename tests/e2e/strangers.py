@@ -54,8 +54,9 @@ def read_carbon_dioxide() -> list[Row]:
     """2,284 weeks on Mauna Loa, 59 of them without a measurement; beside each, that of 52 weeks before."""
     weeks = read_shipped("statsmodels", "datasets/co2/co2.csv")
     return [
-        {"week": date.fromisoformat(week["date"]).isoformat(), "year_ago": before["co2"], "co2": week["co2"]}
+        {"week": day.isoformat(), "of_year": day.isocalendar().week, "year_ago": before["co2"], "co2": week["co2"]}
         for before, week in zip(weeks, weeks[52:], strict=False)
+        for day in [date.fromisoformat(week["date"])]
     ]
 
 

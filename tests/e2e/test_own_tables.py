@@ -84,6 +84,7 @@ def test_weeks_without_a_measurement_in_a_table_whose_latest_period_moves(tmp_pa
     assert air.evaluate("model=baseline", code=1)["verdict"] == "HOLD"
 
 
+@pytest.mark.nightly
 def test_numbers_in_clusters(tmp_path: Path, project_at: Any) -> None:
     """Births per woman. The years of one country are alike, so a country is held out as a whole, and counts as one."""
     declared = {"project": "births", "task": "regression", "target": "births", "key": "[code, year]"}
@@ -107,6 +108,7 @@ def test_numbers_in_clusters(tmp_path: Path, project_at: Any) -> None:
     assert scores["NER/2000"] - scores["ITA/2000"] > 4
 
 
+@pytest.mark.nightly
 def test_rows_to_predict_in_a_file_without_the_target(tmp_path: Path, project_at: Any) -> None:
     """Visits to a doctor. No column names a person, so rows are numbered: from 0, in each file."""
     declared = {"project": "visits", "task": "regression", "target": "mdvis", "score": "{path: new.csv}"}
