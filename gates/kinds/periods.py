@@ -27,7 +27,7 @@ from lockgate.gates.stats.scored import TOLERANCE, Codes, Floats
 from lockgate.gates.stats.uncertainty import Uncertainty
 from lockgate.gates.strictness import Category, Changed, higher
 
-_ROLLING = "{kind: rolling, months: …}"
+_ROLLING = "{kind: rolling, periods: …}"
 _OTHER_PROOF = Changed(Category.GATES, why="one bad period fails `every`; few periods make the interval of `mean` wide")
 
 

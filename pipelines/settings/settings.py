@@ -32,7 +32,7 @@ from lockgate.gates.mistakes import describe_mistake, locate
 from lockgate.gates.policy.policy import Policy
 from lockgate.gates.strictness import AUTHOR, PARTS, Category, Changed
 from lockgate.pipelines.data import DataSettings, TrainSettings
-from lockgate.pipelines.data.settings import check_as_of
+from lockgate.pipelines.data.settings import RollingHoldout, check_as_of
 from lockgate.pipelines.models import MODELS
 from lockgate.pipelines.settings.composition import compose_tree, compose_with_choices
 from lockgate.pipelines.settings.groups import AUTHOR_GROUPS, CONF_VARIABLE, GUARDED_GROUPS
@@ -148,7 +148,7 @@ class Composed(BaseModel):
             task=data.task,
             slices=data.slices,
             has_clusters=data.cluster is not None,
-            periods=getattr(data.holdout, "months", 0),
+            periods=data.holdout.periods if isinstance(data.holdout, RollingHoldout) else 0,
         )
         self.policy.check_fit(table)
 

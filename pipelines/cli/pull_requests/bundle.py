@@ -35,6 +35,7 @@ def bundle(
     from lockgate.gates.lifecycle import admission
     from lockgate.pipelines.cli.shared.files import check_free
     from lockgate.pipelines.cli.shared.log import project_log
+    from lockgate.pipelines.cli.shared.project import has_conf
     from lockgate.pipelines.promotion.actor import clock
     from lockgate.pipelines.promotion.bundle import build_bundle, build_bundle_without_champion
     from lockgate.pipelines.scoring.used_rows import find_used_rows
@@ -54,9 +55,11 @@ def bundle(
         features = runs.load_facts(run).get("features")
     except EvidenceError:
         features = None
-    composed = compose()
-    used = find_used_rows(log, composed.settings.data, composed.policy)
-    plain = None if used is None else used.to_plain()
+    plain = None
+    if has_conf():  # a flow of somebody's own chooses its rows itself
+        composed = compose()
+        used = find_used_rows(log, composed.settings.data, composed.policy)
+        plain = None if used is None else used.to_plain()
     _write(out, build_bundle(log, admitted, model=runs.load_model_bytes(run), features=features, used=plain))
     _show(out, admitted.champion, admitted.head.seq, as_json=as_json)
 

@@ -43,7 +43,7 @@ def test_everything_that_does_not_fit_is_said_at_once(make) -> None:
         "the table has no slices by shop; expected region @ gate.checks.shops.by",
         f"unknown metric 'brier' {known} @ gate.checks.groups.metric",
         "the table has no slices by city; expected region @ gate.checks.groups.by",
-        "rows of the holdout have no period; expected holdout: {kind: rolling, months: …} @ gate.checks.months.kind",
+        "rows of the holdout have no period; expected holdout: {kind: rolling, periods: …} @ gate.checks.months.kind",
         f"unknown metric 'ece' {known} @ gate.checks.either.checks.wide.measure",
     )
 

@@ -14,17 +14,21 @@ import pytest
 from tests.configuration import CONF
 from tests.conftest import Project
 
-pytestmark = [pytest.mark.nightly, pytest.mark.commands]
+pytestmark = pytest.mark.nightly
 
 TABLE = """
 project: affairs
 source: table
 path: {path}
+score: null
 task: binary
 target: answer
 positive: some
 key: [person]
 time: null
+zone: UTC
+period: month
+as_of: latest
 holdout: {{kind: fraction, share: 0.3}}
 cluster: null
 weight: null
