@@ -56,6 +56,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "�" for character in " ".join(text.split()))
 
 
+def count_noun(number: int, noun: str) -> str:
+    """`1 column`, `1,200 columns`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class PolicyError(LockgateError):
     """A policy that cannot be read. `problems` has one line for each mistake."""
 

@@ -13,8 +13,31 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+CLASS_CHECKS = """\
+  auc_floor: {kind: threshold, metric: auc, min: 0.55, decide: bound}
+  log_loss:  {kind: improvement, metric: log_loss, margin: 0}
+  leakage:   {kind: leakage}
+"""
+"""Gates for a table of two classes, on which a few hundred rows decide."""
+
 SHIPPED = ROOT / "conf"
 """For tests of the shipped files themselves; they name what they compose."""
+
+
+def write_policy(checks: str, *, looks: int) -> str:
+    """The text of a policy for a table of a test's own, with these lines of gates."""
+    return f"""
+if_no_champion: absolute_only
+confidence: 0.95
+clusters: if_present
+min_clusters: 15
+min_class_rows: 20
+serial_dependence: if_ordered
+schedule: {{kind: fixed, looks: {looks}}}
+disclose: all
+valid_for: 90d
+checks:
+{checks}"""
 
 
 def _copy_conf() -> Path:

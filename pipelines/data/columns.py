@@ -41,19 +41,6 @@ def suggest_name(name: object, names: Iterable[object]) -> str:
 
 MISSING = "(missing)"
 MAX_NUMBER = 3.4e38  # of targets and weights, which some models take as 32-bit floats; of features each says its own
-_NUMBER_TYPES = ("integer", "floating", "mixed-integer-float", "boolean")
-
-
-def classify_column(column: pd.Series) -> str:
-    """`text`, `to_numbers`, `nothing` (every value missing), or pandas' name of what else it holds, such as `date`."""
-    import pandas as pd
-
-    if column.isna().all():
-        return "nothing"
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return "text"
-    type_name = pd.api.types.infer_dtype(column, skipna=True)
-    return "text" if type_name == "string" else "numbers" if type_name in _NUMBER_TYPES else type_name
 
 
 def to_feature(column: pa.ChunkedArray, *, name: str, where: str, categories: bool = False) -> pd.Series:

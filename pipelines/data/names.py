@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lockgate.gates.errors import DataError
+from lockgate.gates.errors import DataError, count_noun
 
 if TYPE_CHECKING:
     from lockgate.pipelines.data.settings import DataSettings
@@ -22,7 +22,7 @@ def check_names(path: str, names: Sequence[str], data: DataSettings, *, where: s
     """
     if nameless := [number for number, name in enumerate(names, start=1) if not name.strip()]:
         raise DataError(
-            f"{_count(len(nameless), 'column')} of {path} {'has' if len(nameless) == 1 else 'have'} no name:"
+            f"{count_noun(len(nameless), 'column')} of {path} {'has' if len(nameless) == 1 else 'have'} no name:"
             f" {_list_numbers(nameless)} of {len(names):,}",
             expected="a name for every column in the header",
             where=where,
@@ -35,8 +35,8 @@ def check_names(path: str, names: Sequence[str], data: DataSettings, *, where: s
         name, numbers = next(iter(repeated.items()))
         spaces = "" if len({names[number - 1] for number in numbers}) == 1 else ", but for spaces around it"
         raise DataError(
-            f"{_count(len(numbers), 'column')} of {path} are called {name!r}{spaces}: {_list_numbers(numbers)}"
-            + (f"; {_count(len(repeated), 'name')} in all are repeated" if len(repeated) > 1 else ""),
+            f"{count_noun(len(numbers), 'column')} of {path} are called {name!r}{spaces}: {_list_numbers(numbers)}"
+            + (f"; {count_noun(len(repeated), 'name')} in all are repeated" if len(repeated) > 1 else ""),
             expected="distinct names",
             where=where,
             hint="remove or rename the copies",
@@ -50,7 +50,7 @@ def check_names(path: str, names: Sequence[str], data: DataSettings, *, where: s
     ]
     if copies:
         raise DataError(
-            f"{_count(len(copies), 'column')} of {path} may be {'a copy' if len(copies) == 1 else 'copies'}:"
+            f"{count_noun(len(copies), 'column')} of {path} may be {'a copy' if len(copies) == 1 else 'copies'}:"
             f" {', '.join(map(repr, copies[:5]))}, as a repeated header is renamed",
             expected="each of them named in conf/data",
             where="data.exclude",
@@ -61,7 +61,3 @@ def check_names(path: str, names: Sequence[str], data: DataSettings, *, where: s
 def _list_numbers(numbers: Sequence[int]) -> str:
     more = f" and {len(numbers) - 5:,} more" if len(numbers) > 5 else ""
     return f"column{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers[:5]))}{more}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

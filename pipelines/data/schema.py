@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.gates.errors import DataError
+from lockgate.gates.errors import DataError, count_noun
 from lockgate.pipelines.data.arrow_types import classify_type, decode, format_values, unreadable_type
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _refuse_mixed_cells(cells: pa.ChunkedArray, *, name: str, place: Place) -> N
     if commas:
         examples = _list_examples(cells, has_comma, place)
         raise DataError(
-            f"column {name!r} of {place.path} holds {_count(commas, 'number')} with a comma: {examples}",
+            f"column {name!r} of {place.path} holds {count_noun(commas, 'number')} with a comma: {examples}",
             expected="a decimal point, and nothing between thousands",
             where="data.types",
             hint=f"write the file so, or keep the cells as they are by types: {write_types({name: 'text'})}",
@@ -125,7 +125,7 @@ def _refuse_mixed_cells(cells: pa.ChunkedArray, *, name: str, place: Place) -> N
             hint=f"exclude it, or keep it as text by types: {write_types({name: 'text'})}",
         )
     raise DataError(
-        f"column {name!r} of {place.path} holds {numbers:,} numbers and {_count(count, 'other cell')}:"
+        f"column {name!r} of {place.path} holds {numbers:,} numbers and {count_noun(count, 'other cell')}:"
         f" {_list_examples(cells, others, place)}",
         expected="all numbers, or a declared type",
         where="data.types",
@@ -161,7 +161,7 @@ def read_cells(cells: pa.ChunkedArray, type_name: TypeName, *, name: str, place:
             hint=f"keep the column as text by types: {write_types({name: 'text'})}",
         )
     raise DataError(
-        f"column {name!r} of {place.path} holds {_count(count, 'cell')} that {'is' if count == 1 else 'are'} no"
+        f"column {name!r} of {place.path} holds {count_noun(count, 'cell')} that {'is' if count == 1 else 'are'} no"
         f" {type_name}: {_list_examples(cells, bad, place)}",
         expected=_DESCRIPTIONS[type_name],
         where="data.types",
@@ -355,7 +355,3 @@ def _advise(name: str, words: pa.Array) -> str:
         return as_text
     listed = ", ".join(json.dumps(word, ensure_ascii=False) for word in words.to_pylist())
     return f"add {listed[:200]} to data.nulls if that means missing, or {as_text}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

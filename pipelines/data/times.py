@@ -42,6 +42,7 @@ LATEST = "latest"
 _EPOCH = date(1970, 1, 1)
 _MONDAY_OFFSET = 3  # 1970-01-01 was a Thursday
 _OFFSET = re.compile(r"[T ]\d{2}.*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$", re.DOTALL)
+_NUMBER_TYPES = ("integer", "floating", "mixed-integer-float", "boolean")  # as pandas names them
 _TIME = "a date such as 2013-10-05, or a timestamp such as 2013-10-05T12:30:00, in every row"
 
 
@@ -144,11 +145,7 @@ def read_times(column: pd.Series, data: DataSettings, *, where: str) -> NDArray[
     import numpy as np
     import pandas as pd
 
-    from lockgate.pipelines.data.columns import classify_column
-
-    kind = classify_column(column)
-    if kind in ("numbers", "nothing"):
-        content = "numbers" if kind == "numbers" else "no value at all"
+    if content := _name_other_content(column):
         raise DataError(f"column {column.name!r} holds {content}", expected=_TIME, where=where)
     if absent := int(column.isna().sum()):
         raise DataError(f"column {column.name!r} is missing in {absent:,} rows", expected=_TIME, where=where)
@@ -158,6 +155,17 @@ def read_times(column: pd.Series, data: DataSettings, *, where: str) -> NDArray[
         values = _parse_times(values.astype(object), name=str(column.name), where=where)
     instants = to_instants(values, data.zone)
     return np.asarray(instants[codes])
+
+
+def _name_other_content(column: pd.Series) -> str:
+    """`numbers`, or `no value at all`, where a column holds that instead of times or texts; otherwise empty."""
+    import pandas as pd
+
+    if column.isna().all():
+        return "no value at all"
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return ""
+    return "numbers" if pd.api.types.infer_dtype(column, skipna=True) in _NUMBER_TYPES else ""
 
 
 def to_instants(values: pd.Series, zone: str) -> NDArray[np.datetime64]:

@@ -11,22 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.configuration import write_policy
 from tests.e2e import strangers
 
-POLICY = """
-if_no_champion: absolute_only
-confidence: 0.95
-clusters: if_present
-min_clusters: 15
-min_class_rows: 20
-serial_dependence: if_ordered
-schedule: {kind: fixed, looks: 5}
-disclose: all
-valid_for: 90d
-checks:
-"""
-CLASSES = POLICY + "  log_loss: {kind: improvement, metric: log_loss, margin: 0}\n  leakage: {kind: leakage}\n"
-NUMBERS = POLICY + "  error: {kind: improvement, metric: mae, margin: 0}\n  leakage: {kind: leakage}\n"
+LEAKAGE = "  leakage: {kind: leakage}\n"
+CLASSES = write_policy(f"  log_loss: {{kind: improvement, metric: log_loss, margin: 0}}\n{LEAKAGE}", looks=5)
+NUMBERS = write_policy(f"  error: {{kind: improvement, metric: mae, margin: 0}}\n{LEAKAGE}", looks=5)
 TREES = ("model=hist_gb", "model.max_iter=40")
 
 

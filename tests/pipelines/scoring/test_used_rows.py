@@ -11,22 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.configuration import CLASS_CHECKS, write_policy
+
 ROOT = Path(__file__).parents[3]
-GATES = """
-if_no_champion: absolute_only
-confidence: 0.95
-clusters: if_present
-min_clusters: 15
-min_class_rows: 20
-serial_dependence: if_ordered
-schedule: {kind: fixed, looks: 2}
-disclose: all
-valid_for: 90d
-checks:
-  auc_floor: {kind: threshold, metric: auc, min: 0.55, decide: bound}
-  log_loss:  {kind: improvement, metric: log_loss, margin: 0}
-  leakage:   {kind: leakage}
-"""
+GATES = write_policy(CLASS_CHECKS, looks=2)
 GOOD, POOR, BEST = ("train.columns=[a,b]",), ("train.columns=[a]",), ("train.columns=[a,b,c]",)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.configuration import CONF
+from tests.configuration import CLASS_CHECKS, CONF, write_policy
 from tests.conftest import Project
 
 pytestmark = pytest.mark.nightly
@@ -38,21 +38,7 @@ exclude: [affairs]
 types: null
 nulls: [""]
 """
-POLICY = """
-if_no_champion: absolute_only
-confidence: 0.95
-clusters: if_present
-min_clusters: 15
-min_class_rows: 20
-serial_dependence: if_ordered
-schedule: {kind: fixed, looks: 5}
-disclose: all
-valid_for: 90d
-checks:
-  auc_floor: {kind: threshold, metric: auc, min: 0.55, decide: bound}
-  log_loss:  {kind: improvement, metric: log_loss, margin: 0}
-  leakage:   {kind: leakage}
-"""
+POLICY = write_policy(CLASS_CHECKS, looks=5)
 
 
 def write_survey(file: Path, *, occupation: str) -> None:
