@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
-from lockgate.gates.errors import DataError
+from lockgate.gates.errors import DataError, count_noun
 
 _MAX_CELL = 2**31 - 1
 _END = "\x02end\x03"
@@ -122,8 +122,8 @@ def _ragged_error(
         else "put cells that contain the delimiter or a line break in double quotes"
     )
     return DataError(
-        f"{path} has {count:,} row{'' if count == 1 else 's'} with another number of cells than its header: {listed}",
-        expected=f"{len(names):,} cell{'' if len(names) == 1 else 's'}: {', '.join(names)[:200]}",
+        f"{path} has {count_noun(count, 'row')} with another number of cells than its header: {listed}",
+        expected=f"{count_noun(len(names), 'cell')}: {', '.join(names)[:200]}",
         where="data.path",
         hint=hint,
     )
@@ -151,4 +151,4 @@ def find_lines(file: IO[bytes], rows: Sequence[int], delimiter: str) -> list[int
 
 
 def _count_lines(count: int) -> str:
-    return f"{count:,} line{'' if count == 1 else 's'}"
+    return count_noun(count, "line")
